@@ -1,0 +1,25 @@
+"""The root of Tapetum's errors, and those of models and training data.
+
+Every error that a user can cause derives from `TapetumError`; its message is one line that
+says what is wrong, with which file or device, and what to do. `tapetum.realtime.errors`
+lists the whole tree::
+
+    TapetumError
+    |- ModelError          a model or weights file is missing, broken or of the wrong shape
+    |- DataError           a folder of photos cannot be used
+    |- MediaError          an input or output file cannot be read or written
+    |- EngineError         a network cannot be compiled or run
+    `- DeviceError         a device is missing, or a frame is on the wrong one
+"""
+
+
+class TapetumError(Exception):
+    """Something that the user can mend; the message says what, which and how."""
+
+
+class ModelError(TapetumError):
+    """A model or weights file is missing, broken, or of the wrong shape."""
+
+
+class DataError(TapetumError):
+    """A folder of photos is missing, empty or unusable."""

@@ -1,0 +1,111 @@
+"""`Frame`: the one type that flows from source through enhancer to sink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.pixel_format import PixelFormat, pixel_format
+
+Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+UNSPECIFIED = 2
+"""The code point of ITU-T H.273 for "unspecified" matrix, primaries and transfer."""
+
+_LUMA_WEIGHTS = {
+    1: (0.2126, 0.0722),  # BT.709
+    4: (0.30, 0.11),  # FCC
+    5: (0.299, 0.114),  # BT.470 BG, the numbers of BT.601
+    6: (0.299, 0.114),  # SMPTE 170M, the numbers of BT.601
+    7: (0.212, 0.087),  # SMPTE 240M
+    9: (0.2627, 0.0593),  # BT.2020 non-constant luminance
+    10: (0.2627, 0.0593),  # BT.2020 constant luminance, close enough for a tone curve
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColorInfo:
+    """How the numbers in a frame's planes mean colour, in FFmpeg's and H.273's code points.
+
+    Attributes:
+        matrix: matrix coefficients (1 BT.709, 5 and 6 BT.601, 9 BT.2020, 2 unspecified).
+        range: 1 limited ("tv"), 2 full ("pc"), 0 unspecified.
+        primaries: colour primaries (2 unspecified).
+        transfer: transfer characteristics (2 unspecified).
+    """
+
+    matrix: int = UNSPECIFIED
+    range: int = 0
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a video: planes on one device, with their time and colour.
+
+    Attributes:
+        planes: one 2-D array per plane, uint8 or (over 8 bits) uint16; rows may be pitched. A
+            semi-planar chroma plane is (H, 2 * W) with U and V interleaved. Treat the arrays
+            as read-only: they may be views of a decoder's memory.
+        format_name: FFmpeg's name of the pixel format, one of `PIXEL_FORMATS`.
+        pts: presentation time in `time_base` units, or None where the container has none.
+        time_base: seconds per unit of `pts`.
+        color: matrix, range, primaries and transfer.
+        duration: display time in `time_base` units; 0 where unknown.
+        capture_time_s: `time.monotonic()` at capture, for live sources.
+    """
+
+    planes: tuple[Plane, ...]
+    format_name: str
+    pts: int | None = None
+    time_base: Fraction = Fraction(1, 1000)
+    color: ColorInfo = ColorInfo()
+    duration: int = 0
+    capture_time_s: float | None = None
+
+    @property
+    def format(self) -> PixelFormat:
+        """The layout of the planes."""
+        return pixel_format(self.format_name)
+
+    @property
+    def width(self) -> int:
+        """Width of the luma plane in pixels."""
+        return int(self.planes[0].shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height of the luma plane in pixels."""
+        return int(self.planes[0].shape[0])
+
+    @property
+    def time_s(self) -> float | None:
+        """Presentation time in seconds, or None."""
+        return None if self.pts is None else float(self.pts * self.time_base)
+
+    @property
+    def full_range(self) -> bool:
+        """Whether luma 0 and 2**depth - 1 are black and white (else 16 and 235, scaled)."""
+        return self.color.range == 2 or (self.color.range == 0 and self.format.full_range)
+
+    @property
+    def luma_weights(self) -> tuple[float, float]:
+        """Kr and Kb of the matrix; an untagged frame is BT.709 from 720p up, else BT.601."""
+        guess = 1 if self.width >= 1280 or self.height > 576 else 6
+        return _LUMA_WEIGHTS.get(self.color.matrix, _LUMA_WEIGHTS[guess])
+
+    def with_planes(self, planes: tuple[Plane, ...]) -> Frame:
+        """The same frame (time, colour, format) with other pixels.
+
+        Raises:
+            MediaError: the planes do not have the shapes of this frame's.
+        """
+        shapes = [plane.shape for plane in planes]
+        if shapes != [plane.shape for plane in self.planes]:
+            raise MediaError(f"planes of a {self.format_name} frame cannot be {shapes}")
+        return replace(self, planes=planes)

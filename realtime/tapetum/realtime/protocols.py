@@ -1,0 +1,72 @@
+"""The three parts that a pipeline is made of, and the engine under an enhancer.
+
+    FrameSource --> FrameEnhancer --> FrameSink        one direction, one frame type
+
+Stages are passive: they make no threads. `tapetum.realtime.prefetch` is the one place that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.realtime.frame import Frame
+
+
+@runtime_checkable
+class FrameSource(Protocol):
+    """Yields frames in presentation order."""
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None:
+        """Release the file or device; calling it again does nothing."""
+
+
+@runtime_checkable
+class FrameEnhancer(Protocol):
+    """Turns a frame into a brighter one of the same size, format, time and colour.
+
+    An enhancer belongs to one stream: it holds that stream's temporal state.
+    """
+
+    strength: float
+    """0 leaves the picture as it is, 1 is the model's own output."""
+
+    @property
+    def description(self) -> str:
+        """What runs where, for the line printed at the start, like "grid on CPU, OpenVINO f32"."""
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Enhance one frame; frames come in presentation order."""
+
+    def reset(self) -> None:
+        """Forget the past: the next frame starts a new scene."""
+
+
+@runtime_checkable
+class FrameSink(Protocol):
+    """Takes frames in presentation order."""
+
+    def write(self, frame: Frame) -> None:
+        """Take one frame."""
+
+    def close(self) -> None:
+        """Finish: after this the output is whole and under its final name."""
+
+    def discard(self) -> None:
+        """Give up: leave nothing under the final name. Calling either twice does nothing."""
+
+
+class Engine(Protocol):
+    """A compiled network: an array in, an array out, on one device."""
+
+    @property
+    def description(self) -> str:
+        """Runtime, device and precision, like "CPU, OpenVINO f32"."""
+
+    def __call__(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run the network on (N, C, H, W) float32."""

@@ -1,0 +1,1 @@
+"""Compiles generators to TensorRT engines. Nothing is here yet; see CHANGELOG.md."""
