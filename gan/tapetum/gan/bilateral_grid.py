@@ -1,0 +1,89 @@
+"""The bilateral grid of colour transforms: slicing it and applying it, differentiably.
+
+After Chen, Paris, Durand, "Real-time edge-aware image processing with the bilateral grid"
+(2007), and Gharbi et al., "Deep bilateral learning for real-time image enhancement" (2017).
+
+A grid is (N, 8, L, R, C): 8 coefficients, L luma levels, R rows and C columns of cells. A pixel
+looks its coefficients up at (its luma's square root, its row, its column), between cell centres
+trilinearly, and outside them at the nearest centre. With Y in [0, 1] and U, V in [-0.5, 0.5]::
+
+    Y'       = gain * Y + offset
+    (U', V') = [[m_uu, m_uv], [m_vu, m_vv]] (U, V) + (c_u, c_v)
+
+The same arithmetic, on integer planes, is in `tapetum.realtime.grid_kernels`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+COEFFICIENTS = ("gain", "offset", "m_uu", "m_uv", "m_vu", "m_vv", "c_u", "c_v")
+"""Names of a grid's channels, in order."""
+
+_IDENTITY = (1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
+
+def identity_grid(levels: int = 8, rows: int = 16, columns: int = 16) -> torch.Tensor:
+    """The (1, 8, levels, rows, columns) grid that leaves every picture as it is."""
+    return torch.tensor(_IDENTITY).view(1, -1, 1, 1, 1).repeat(1, 1, levels, rows, columns)
+
+
+def slice_grid(grid: torch.Tensor, luma: torch.Tensor) -> torch.Tensor:
+    """Look the coefficients of every pixel up.
+
+    Args:
+        grid: (N, 8, L, R, C).
+        luma: (N, 1, H, W) in [0, 1]; the guide is its square root, which spreads dark levels.
+
+    Returns:
+        (N, 8, H, W).
+    """
+    n, _, height, width = luma.shape
+    # The gradient of a square root is infinite at 0, and the guide needs none at black.
+    guide = luma.clamp(1e-6, 1).sqrt() * 2 - 1
+    x = (torch.arange(width, device=luma.device, dtype=luma.dtype) * 2 + 1) / width - 1
+    y = (torch.arange(height, device=luma.device, dtype=luma.dtype) * 2 + 1) / height - 1
+    position = torch.stack(
+        (x.expand(n, height, width), y[:, None].expand(n, height, width), guide[:, 0]), -1
+    )
+    sampled = F.grid_sample(
+        grid, position.unsqueeze(1), "bilinear", padding_mode="border", align_corners=False
+    )
+    return sampled.squeeze(2)
+
+
+def apply_to_luma(grid: torch.Tensor, luma: torch.Tensor) -> torch.Tensor:
+    """Enhance a luma plane (N, 1, H, W), unclipped."""
+    gain, offset = slice_grid(grid[:, :2], luma).unbind(1)
+    return gain.unsqueeze(1) * luma + offset.unsqueeze(1)
+
+
+def apply_to_chroma(grid: torch.Tensor, luma: torch.Tensor, chroma: torch.Tensor) -> torch.Tensor:
+    """Enhance chroma planes (N, 2, h, w), unclipped.
+
+    `luma` is (N, 1, h, w): for subsampled chroma, the mean of the luma that a sample covers.
+    """
+    m_uu, m_uv, m_vu, m_vv, c_u, c_v = slice_grid(grid[:, 2:], luma).unbind(1)
+    u, v = chroma.unbind(1)
+    return torch.stack((m_uu * u + m_uv * v + c_u, m_vu * u + m_vv * v + c_v), 1)
+
+
+def apply_grid(
+    grid: torch.Tensor, luma: torch.Tensor, chroma: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Enhance a YUV picture whose chroma is at the luma's size or at half of it (4:2:0).
+
+    Args:
+        grid: (N, 8, L, R, C).
+        luma: (N, 1, H, W) in [0, 1].
+        chroma: (N, 2, H, W) or (N, 2, ceil(H / 2), ceil(W / 2)) in [-0.5, 0.5].
+
+    Returns:
+        Luma and chroma of the same shapes, unclipped.
+    """
+    if luma.shape[-2:] == chroma.shape[-2:]:
+        covered = luma
+    else:
+        covered = F.avg_pool2d(luma, 2, ceil_mode=True, count_include_pad=False)
+    return apply_to_luma(grid, luma), apply_to_chroma(grid, covered, chroma)

@@ -1,0 +1,115 @@
+"""Exports generators to ONNX, the form that `tapetum.realtime` runs.
+
+A `grid` model maps a thumbnail, RGB in [0, 1], (1, 3, 256, 256), to a bilateral grid
+(1, 8, 8, 16, 16). A `unet` model maps RGB in [-1, 1], (1, 3, H, W) with H and W multiples of 16,
+to the same shape.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from tapetum.gan.checkpoint import load_generator
+from tapetum.gan.generator import Generator
+from tapetum.gan.grid import THUMBNAIL, GridGenerator
+from tapetum.gan.unet import STRIDE, UNetGenerator
+
+OPSET = 20
+
+
+class _Predictor(nn.Module):
+    """What a `grid` model holds: the network alone, without the slicing."""
+
+    def __init__(self, generator: GridGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, thumbnail: torch.Tensor) -> torch.Tensor:
+        return self.generator.predict(thumbnail)
+
+
+class _PaddedUNet(nn.Module):
+    """What a `unet` model holds: the network for sizes that need no padding."""
+
+    def __init__(self, generator: UNetGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, rgb: torch.Tensor) -> torch.Tensor:
+        return self.generator.enhance_padded(rgb)
+
+
+def export_onnx(generator: Generator, path: Path) -> None:
+    """Write a generator as an ONNX model.
+
+    Args:
+        generator: in evaluation mode.
+        path: the file to write; it appears whole or not at all.
+    """
+    if isinstance(generator, GridGenerator):
+        program = _export(
+            _Predictor(generator), torch.rand(1, 3, THUMBNAIL, THUMBNAIL), "thumbnail", "grid", None
+        )
+    elif isinstance(generator, UNetGenerator):
+        height, width = (torch.export.Dim(name, min=1, max=1024) for name in ("h16", "w16"))
+        sizes = {2: STRIDE * height, 3: STRIDE * width}
+        example = torch.rand(1, 3, 4 * STRIDE, 6 * STRIDE)
+        program = _export(_PaddedUNet(generator), example, "rgb", "enhanced", sizes)
+    else:
+        raise TypeError(f"no export is known for {type(generator).__name__}")
+    unfinished = path.with_name(f".{path.name}.part")
+    onnx.save(_named(program, generator.kind), unfinished)
+    unfinished.replace(path)
+
+
+def export_weights(name_or_path: str | Path, path: Path) -> None:
+    """Write the generator that `load_generator` finds as an ONNX model.
+
+    Raises:
+        ModelError: the weights cannot be loaded.
+    """
+    export_onnx(load_generator(name_or_path), path)
+
+
+def _export(
+    network: nn.Module,
+    example: torch.Tensor,
+    input_name: str,
+    output_name: str,
+    dynamic_sizes: Mapping[int, object] | None,
+) -> onnx.ModelProto:
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        # The exporter warns of its own internals' deprecations.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network.eval(),
+            (example,),
+            input_names=[input_name],
+            output_names=[output_name],
+            dynamic_shapes=(dynamic_sizes,) if dynamic_sizes else None,
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned no program")
+    return program.model_proto
+
+
+def _named(model: onnx.ModelProto, kind: str) -> onnx.ModelProto:
+    """Mark a model with its kind and drop the exporter's traces of source paths."""
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    onnx.helper.set_model_props(model, {"tapetum.generator": kind})
+    return model

@@ -1,0 +1,49 @@
+"""Losses of the grid generator against a known target.
+
+Every function returns a scalar tensor; pictures are (N, 3, H, W) RGB in [0, 1].
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from tapetum.gan.grid import CELLS
+
+
+def charbonnier(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Mean of sqrt((output - target)^2 + eps^2): an L1 that is smooth at 0."""
+    return ((output - target).square() + 1e-6).sqrt().mean()
+
+
+def illumination_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """L1 between the pictures' means over 16x16 cells: the light, without the detail."""
+    return F.l1_loss(F.adaptive_avg_pool2d(output, CELLS), F.adaptive_avg_pool2d(target, CELLS))
+
+
+def contrast_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """L1 between the pictures' differences of neighbouring pixels."""
+    rows = F.l1_loss(output.diff(dim=-2), target.diff(dim=-2))
+    return rows + F.l1_loss(output.diff(dim=-1), target.diff(dim=-1))
+
+
+def roughness(grid: torch.Tensor) -> torch.Tensor:
+    """Mean squared step between neighbouring cells of a grid (N, 8, L, R, C).
+
+    The gain's steps are taken of its logarithm, so that a step is a ratio of light.
+    """
+    terms = torch.cat((grid[:, :1].log(), grid[:, 1:2], grid[:, 2:] / grid[:, :1].detach()), 1)
+    return terms.diff(dim=-1).square().mean() + terms.diff(dim=-2).square().mean()
+
+
+def reversed_tones(grid: torch.Tensor) -> torch.Tensor:
+    """How far luma curves fall where they should rise, over a grid (N, 8, L, R, C).
+
+    Between the luma levels of a cell, Y' = gain * Y + offset must grow by at least a tenth of
+    what Y grows by.
+    """
+    levels = grid.shape[2]
+    centres = ((torch.arange(levels, device=grid.device) + 0.5) / levels).square()
+    curve = grid[:, 0] * centres.view(1, -1, 1, 1) + grid[:, 1]
+    growth = curve.diff(dim=1) - 0.1 * centres.diff().view(1, -1, 1, 1)
+    return F.relu(-growth).mean()

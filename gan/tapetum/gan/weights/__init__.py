@@ -1,0 +1,41 @@
+"""The weights that ship with the package, each with its model card; needs no torch."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from tapetum.gan.errors import ModelError
+
+GENERATORS = ("grid", "unet")
+"""Names of the generators, shipped weights or not."""
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the generators whose weights ship, the default first."""
+    return tuple(name for name in GENERATORS if _file(name, ".onnx").exists())
+
+
+def weights_path(name: str, suffix: str = ".onnx") -> Path:
+    """Where the shipped weights of a generator lie.
+
+    Args:
+        name: "grid" or "unet".
+        suffix: ".onnx" (what enhances), ".safetensors" (what training goes on from) or ".md"
+            (the model card).
+
+    Raises:
+        ModelError: there is no such generator, or no weights of it ship.
+    """
+    if name not in GENERATORS:
+        raise ModelError(f"there is no generator named {name!r}; choose {' or '.join(GENERATORS)}")
+    path = _file(name, suffix)
+    if not path.exists():
+        raise ModelError(
+            f"no default weights of {name} ship with this version; name a weights file instead"
+        )
+    return path
+
+
+def _file(name: str, suffix: str) -> Path:
+    return Path(str(files(__name__))) / f"{name}{suffix}"

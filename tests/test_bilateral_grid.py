@@ -1,0 +1,105 @@
+"""Slicing and applying a bilateral grid, against arithmetic done by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tapetum.gan.bilateral_grid import apply_grid, identity_grid, slice_grid
+from tapetum.gan.color import BT601, BT709, rgb_to_yuv, yuv_to_rgb
+
+
+def _weights(coordinate: float, cells: int) -> dict[int, float]:
+    """Linear interpolation between cell centres, clamped to the outermost ones."""
+    place = min(max(coordinate * cells - 0.5, 0.0), cells - 1.0)
+    below = min(int(place), cells - 2) if cells > 1 else 0
+    share = place - below
+    return {below: 1 - share, min(below + 1, cells - 1): share} if share else {below: 1.0}
+
+
+def _sliced_by_hand(grid: np.ndarray, luma: float, row: float, column: float) -> np.ndarray:
+    _, levels, rows, columns = grid.shape
+    result = np.zeros(grid.shape[0])
+    for k, a in _weights(np.sqrt(luma), levels).items():
+        for i, b in _weights(row, rows).items():
+            for j, c in _weights(column, columns).items():
+                result += a * b * c * grid[:, k, i, j]
+    return result
+
+
+def test_slices_trilinearly_between_cell_centres() -> None:
+    torch.manual_seed(0)
+    grid = torch.randn(1, 8, 8, 16, 16, dtype=torch.float64)
+    luma = torch.rand(1, 1, 37, 51, dtype=torch.float64)
+    sliced = slice_grid(grid, luma)[0].numpy()
+    for y, x in [(0, 0), (36, 50), (0, 50), (18, 25), (7, 44)]:
+        expected = _sliced_by_hand(
+            grid[0].numpy(), float(luma[0, 0, y, x]), (y + 0.5) / 37, (x + 0.5) / 51
+        )
+        np.testing.assert_allclose(sliced[:, y, x], expected, atol=1e-9)
+
+
+def test_identity_grid_changes_nothing() -> None:
+    luma, chroma = torch.rand(2, 1, 20, 30), torch.rand(2, 2, 20, 30) - 0.5
+    grid = identity_grid().expand(2, -1, -1, -1, -1)
+    enhanced_luma, enhanced_chroma = apply_grid(grid, luma, chroma)
+    torch.testing.assert_close(enhanced_luma, luma)
+    torch.testing.assert_close(enhanced_chroma, chroma)
+
+
+def test_a_uniform_grid_is_one_affine_map() -> None:
+    coefficients = torch.tensor([3.0, 0.1, 2.0, 0.5, -0.25, 1.5, 0.01, -0.02])
+    grid = coefficients.view(1, 8, 1, 1, 1).expand(1, 8, 8, 16, 16)
+    luma, chroma = torch.full((1, 1, 4, 4), 0.2), torch.tensor([0.1, -0.2]).view(1, 2, 1, 1)
+    enhanced_luma, enhanced_chroma = apply_grid(grid, luma, chroma.expand(1, 2, 4, 4))
+    torch.testing.assert_close(enhanced_luma, torch.full((1, 1, 4, 4), 0.7))
+    u, v = 2.0 * 0.1 + 0.5 * -0.2 + 0.01, -0.25 * 0.1 + 1.5 * -0.2 - 0.02
+    torch.testing.assert_close(enhanced_chroma[0, :, 0, 0], torch.tensor([u, v]))
+
+
+@pytest.mark.parametrize("size", [(6, 8), (5, 7), (1, 1)])
+def test_half_size_chroma_looks_up_the_mean_of_the_luma_it_covers(size: tuple[int, int]) -> None:
+    height, width = size
+    torch.manual_seed(1)
+    grid, luma = torch.rand(1, 8, 8, 16, 16), torch.rand(1, 1, height, width)
+    chroma = torch.rand(1, 2, -(-height // 2), -(-width // 2)) - 0.5
+    _, enhanced = apply_grid(grid, luma, chroma)
+    assert enhanced.shape == chroma.shape
+    covered = luma[0, 0, -1:, -1:] if height % 2 else luma[0, 0, -2:, -2:]
+    y, x = chroma.shape[-2] - 1, chroma.shape[-1] - 1
+    c = _sliced_by_hand(
+        grid[0].double().numpy(),
+        float(covered.mean()),
+        (y + 0.5) / chroma.shape[-2],
+        (x + 0.5) / chroma.shape[-1],
+    )
+    u, v = (float(value) for value in chroma[0, :, y, x])
+    assert float(enhanced[0, 0, y, x]) == pytest.approx(c[2] * u + c[3] * v + c[6], abs=1e-5)
+    assert float(enhanced[0, 1, y, x]) == pytest.approx(c[4] * u + c[5] * v + c[7], abs=1e-5)
+
+
+def test_slicing_is_differentiable_in_grid_and_luma() -> None:
+    torch.manual_seed(2)
+    grid = torch.rand(1, 8, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    # Off the kinks at level centres, where a one-sided difference would disagree.
+    luma = (torch.rand(1, 1, 3, 3, dtype=torch.float64) * 0.2 + 0.3).requires_grad_()
+    chroma = (torch.rand(1, 2, 3, 3, dtype=torch.float64) - 0.5).requires_grad_()
+    assert torch.autograd.gradcheck(apply_grid, (grid, luma, chroma))
+
+
+@pytest.mark.parametrize("weights", [BT601, BT709])
+def test_yuv_round_trip_is_exact_and_a_gain_on_rgb_is_the_same_on_yuv(
+    weights: tuple[float, float],
+) -> None:
+    rgb = torch.rand(1, 3, 5, 5, dtype=torch.float64)
+    luma, chroma = rgb_to_yuv(rgb, weights)
+    torch.testing.assert_close(yuv_to_rgb(luma, chroma, weights), rgb)
+    torch.testing.assert_close(yuv_to_rgb(3 * luma, 3 * chroma, weights), 3 * rgb)
+
+
+def test_primaries_have_the_chroma_of_bt601() -> None:
+    red = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64).view(1, 3, 1, 1)
+    luma, chroma = rgb_to_yuv(red, BT601)
+    assert luma.item() == pytest.approx(0.299)
+    assert chroma.flatten().tolist() == pytest.approx([-0.299 / 1.772, 0.5])

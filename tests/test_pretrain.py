@@ -1,0 +1,79 @@
+"""Pretraining the grid generator, for real, on a few small photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from tapetum.gan import supervision
+from tapetum.gan.bilateral_grid import identity_grid
+from tapetum.gan.pretrain import PretrainConfig, PretrainState, pretrain
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for place in range(4):
+        coarse = rng.integers(40, 255, (6, 8, 3)).astype(np.uint8)
+        picture = cv2.resize(coarse, (96, 72), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(tmp_path / f"{place}.png"), picture)
+    return tmp_path
+
+
+def test_a_run_goes_on_from_its_checkpoint(photos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    config = PretrainConfig(steps=3, batch=2, checkpoint_steps=2)
+    pretrain(photos, output, config)
+    resumed = PretrainState.create(config)
+    resumed.restore(output / "checkpoint.pt")
+    assert resumed.step == 2
+    assert resumed.schedule.last_epoch == 2
+    pretrain(photos, output, config)
+    assert not list(output.glob("*.part"))
+
+
+def test_training_brightens(photos: Path, tmp_path: Path) -> None:
+    config = PretrainConfig(steps=24, batch=4, ema_decay=0.5)
+    generator = pretrain(photos, tmp_path / "run", config).eval()
+    dark = torch.full((1, 3, 64, 64), -0.8)
+    with torch.no_grad():
+        assert generator(dark).mean() > dark.mean() + 0.02
+
+
+def test_charbonnier_by_hand() -> None:
+    output, target = torch.tensor([0.3, 0.5]), torch.tensor([0.0, 0.9])
+    expected = (np.sqrt(0.09 + 1e-6) + np.sqrt(0.16 + 1e-6)) / 2
+    assert supervision.charbonnier(output, target).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_illumination_error_ignores_detail() -> None:
+    target = torch.full((1, 3, 32, 32), 0.5)
+    checkered = target + 0.2 * (torch.arange(32) % 2 * 2 - 1)
+    assert supervision.illumination_error(checkered, target).item() == pytest.approx(0, abs=1e-6)
+    assert supervision.illumination_error(target - 0.1, target).item() == pytest.approx(0.1)
+
+
+def test_contrast_error_ignores_brightness() -> None:
+    ramp = torch.linspace(0, 0.31, 32).expand(1, 3, 32, 32)
+    assert supervision.contrast_error(ramp + 0.3, ramp).item() == pytest.approx(0, abs=1e-6)
+    assert supervision.contrast_error(2 * ramp, ramp).item() == pytest.approx(0.01, rel=1e-4)
+
+
+def test_a_constant_grid_is_smooth_and_a_gain_step_is_a_ratio() -> None:
+    grid = identity_grid()
+    assert supervision.roughness(grid).item() == 0
+    grid[:, 0, :, :, 8:] = np.e
+    steps = 1 / 15 / 8  # one of 15 steps between columns, in one of 8 coefficients
+    chroma = (2 * (1 / np.e - 1) ** 2) / 15 / 8  # the diagonal, relative to the gain
+    assert supervision.roughness(grid).item() == pytest.approx(steps + chroma, rel=1e-5)
+
+
+def test_only_falling_curves_are_reversed_tones() -> None:
+    grid = identity_grid()
+    assert supervision.reversed_tones(grid).item() == 0
+    grid[:, 1, 4:] = -0.9
+    assert supervision.reversed_tones(grid).item() > 0.05
