@@ -7,6 +7,7 @@ lists the whole tree::
     TapetumError
     |- ModelError          a model or weights file is missing, broken or of the wrong shape
     |- DataError           a folder of photos cannot be used
+    |- TrainingError       training cannot start or go on
     |- MediaError          an input or output file cannot be read or written
     |- EngineError         a network cannot be compiled or run
     `- DeviceError         a device is missing, or a frame is on the wrong one
@@ -23,3 +24,7 @@ class ModelError(TapetumError):
 
 class DataError(TapetumError):
     """A folder of photos is missing, empty or unusable."""
+
+
+class TrainingError(TapetumError):
+    """Training cannot start or go on: a wrong setting, a loss that is no number, no memory left."""

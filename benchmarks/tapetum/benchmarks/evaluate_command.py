@@ -1,0 +1,98 @@
+"""`tapetum evaluate`: how good the pictures of a model are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tapetum.gan.errors import ModelError
+
+if TYPE_CHECKING:
+    from tapetum.benchmarks.evaluation import Evaluation, PhotoSet
+
+
+def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
+    model: Annotated[
+        str, typer.Argument(help="grid, unet, a model file, or 'input' for the photos themselves.")
+    ] = "grid",
+    pairs: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(help="A folder of dark photos, and one of references under the same names."),
+    ] = None,
+    photos: Annotated[
+        list[Path] | None, typer.Option(help="A folder of dark photos; may be repeated.")
+    ] = None,
+    clips: Annotated[
+        list[Path] | None, typer.Option("--clip", help="A dark clip; may be repeated.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write all figures, photo by photo, here.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write a PNG of inputs, outputs and references here.")
+    ] = None,
+) -> None:
+    """Measure a model: PSNR and SSIM on pairs, NIQE on any photos, flicker on clips.
+
+    Example: tapetum evaluate grid --pairs low/ high/ --photos dark/ --sheet look.png
+    """
+    if not (pairs or photos or clips):
+        raise typer.BadParameter("name something to measure: --pairs, --photos or --clip")
+    try:
+        from tapetum.benchmarks.evaluation import PhotoSet
+    except ImportError as error:
+        raise ModelError(
+            f"tapetum evaluate needs {error.name}: pip install 'tapetum[train]'"
+        ) from error
+    photo_sets = [PhotoSet(*pairs)] if pairs else []
+    photo_sets += [PhotoSet(folder) for folder in photos or []]
+    result = _evaluate_visibly(model, photo_sets, clips or [])
+    _print_tables(result)
+    if json_file:
+        _write_json(result, json_file)
+    if sheet and result.shown:
+        from tapetum.benchmarks.contact_sheet import write_contact_sheet
+
+        write_contact_sheet(list(result.shown), sheet)
+
+
+def _evaluate_visibly(model: str, photo_sets: list[PhotoSet], clips: list[Path]) -> Evaluation:
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from tapetum.benchmarks.evaluation import evaluate as measure
+
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(model)
+        return measure(
+            model,
+            photo_sets,
+            clips,
+            on_progress=lambda what, done, total: bar.update(
+                task, description=what, completed=done, total=total
+            ),
+        )
+
+
+def _print_tables(result: Evaluation) -> None:
+    from rich.console import Console
+
+    from tapetum.benchmarks.evaluation import clip_table, photo_table
+
+    for table in (photo_table(result.photos), clip_table(result.clips)):
+        if table.row_count:
+            Console().print(table)
+
+
+def _write_json(result: Evaluation, path: Path) -> None:
+    from tapetum.benchmarks.machine import machine
+
+    photos, clips = ([asdict(score) for score in part] for part in (result.photos, result.clips))
+    figures = {"machine": machine(), "model": result.model, "photos": photos, "clips": clips}
+    path.write_text(json.dumps(figures, indent=1) + "\n")

@@ -1,0 +1,121 @@
+"""The processes that train together, as torchrun starts them; one, where it does not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional as dist_nn
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from tapetum.gan.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process's place among those that train together.
+
+    Attributes:
+        rank: number of this process over all machines; number 0 reports and writes.
+        count: how many there are.
+        local_rank: number of this process on its machine: its GPU.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether this process reports and writes."""
+        return self.rank == 0
+
+    def batch_mean(self, scores: torch.Tensor) -> torch.Tensor:
+        """Mean over the batches of all processes, with gradients to all of them."""
+        mean = scores.mean()
+        return mean if self.count == 1 else total(mean) / self.count
+
+    def replicate(self, network: nn.Module) -> nn.Module:
+        """The network with gradients that are averaged over all processes."""
+        if self.count == 1:
+            return network
+        return DistributedDataParallel(network, broadcast_buffers=False)
+
+    def any_of(self, truth: bool, device: torch.device) -> bool:
+        """Whether `truth` holds in any process."""
+        if self.count == 1:
+            return truth
+        flag = torch.tensor(float(truth), device=device)
+        dist.all_reduce(flag)
+        return bool(flag.item())
+
+
+def total(tensor: torch.Tensor) -> torch.Tensor:
+    """Sum over all processes, differentiable."""
+    summed: torch.Tensor = dist_nn.all_reduce(tensor)
+    return summed
+
+
+@contextmanager
+def joined_processes(device: torch.device) -> Iterator[Processes]:
+    """Meet the other processes that torchrun started, and part from them at the end.
+
+    Raises:
+        TrainingError: the processes cannot reach each other.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield Processes()
+        return
+    try:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    except (RuntimeError, ValueError) as error:
+        raise TrainingError(f"cannot join the {count} processes of this run: {error}") from error
+    try:
+        yield Processes(dist.get_rank(), count, int(os.environ.get("LOCAL_RANK", "0")))
+    finally:
+        dist.destroy_process_group()
+
+
+class GlobalBatchNorm2d(nn.BatchNorm2d):
+    """BatchNorm over the batches of all processes, on any device.
+
+    torch's SyncBatchNorm does the same on GPUs alone. Weights and buffers are BatchNorm2d's.
+    """
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Normalise (N, C, H, W); in evaluation mode as BatchNorm2d."""
+        if not self.training:
+            return super().forward(features)
+        wide = features.float()
+        moments = torch.stack((wide.mean((0, 2, 3)), wide.square().mean((0, 2, 3))))
+        mean, square = total(moments) / dist.get_world_size()
+        variance = square - mean.square()
+        self._remember(mean, variance, features.numel() // features.shape[1])
+        shape = (1, -1, 1, 1)
+        normal = (wide - mean.view(shape)) * (variance + self.eps).rsqrt().view(shape)
+        scaled = normal * self.weight.view(shape) + self.bias.view(shape)
+        return scaled.to(features.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: torch.Tensor, variance: torch.Tensor, places: int) -> None:
+        number = places * dist.get_world_size()
+        momentum = self.momentum if self.momentum is not None else 0.1
+        if self.running_mean is None or self.running_var is None:
+            return
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance * number / (number - 1), momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+
+
+def share_batch_statistics(network: nn.Module) -> None:
+    """Make every BatchNorm2d of a network a `GlobalBatchNorm2d`, in place."""
+    for layer in network.modules():
+        if type(layer) is nn.BatchNorm2d:
+            layer.__class__ = GlobalBatchNorm2d

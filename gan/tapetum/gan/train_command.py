@@ -1,0 +1,118 @@
+"""`tapetum train`: settings from a recipe, a TOML file and flags, then `tapetum.gan.train`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from tapetum.gan.training_config import TrainConfig
+
+STOPPED = 130
+"""Exit status after Ctrl-C."""
+
+
+def train(
+    low: Annotated[Path | None, typer.Argument(help="Folder of low-light photos.")] = None,
+    normal: Annotated[
+        Path | None, typer.Argument(help="Folder of well-lit photos, of any other scenes.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for checkpoints and weights.")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="enlightengan or grid.")] = "enlightengan",
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of settings, over the recipe's.")
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Weights to start the generator from.")
+    ] = None,
+    vgg_weights: Annotated[
+        Path | None, typer.Option(help="VGG-16's weights; downloaded unless given.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Length in optimiser steps.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Photos a step, over all processes.")] = None,
+    crop: Annotated[int | None, typer.Option(help="Size of the crops in pixels.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that read photos.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all randomness.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other setting, as TOML: losses.pair_pixel=1.0"),
+    ] = None,
+) -> None:
+    """Train a generator on dark and on well-lit photos, unpaired.
+
+    Flags go over the file's settings, and those over the recipe's. Started again, a run goes on
+    from its last checkpoint. Several GPUs: torchrun --nproc-per-node N -m tapetum.realtime train.
+    """
+    from tapetum.gan.errors import TapetumError
+
+    flags: dict[str, Any] = {
+        "low": low,
+        "normal": normal,
+        "output": output,
+        "init": init,
+        "vgg_weights": vgg_weights,
+        "seed": seed,
+        "optimizer": {"steps": steps, "batch": batch},
+        "data": {"crop": crop, "workers": workers},
+        "run": {"device": device, "precision": precision, "threads": threads},
+    }
+    try:
+        chosen = training_settings(recipe, config, flags, settings or [])
+    except ImportError as error:
+        raise TapetumError(
+            f"training needs packages that are not installed ({error}): "
+            "pip install 'tapetum[train]'"
+        ) from error
+    _run(chosen)
+
+
+def training_settings(
+    recipe: str, file: Path | None, flags: dict[str, Any], assignments: list[str]
+) -> TrainConfig:
+    """The settings of a run: assignments and flags over a file's over a recipe's.
+
+    Raises:
+        TrainingError: a setting is unknown, missing or wrong.
+    """
+    from tapetum.gan.toml_settings import assignment, from_tables, read_toml
+    from tapetum.gan.training_config import TrainConfig, merge
+    from tapetum.gan.training_config import recipe as recipe_settings
+
+    layers = [recipe_settings(recipe), read_toml(file) if file else {}, _given(flags)]
+    layers += [assignment(text) for text in assignments]
+    return from_tables(TrainConfig, merge(*layers))
+
+
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were given, without those left out."""
+    given = {
+        key: _given(value) if isinstance(value, dict) else value
+        for key, value in flags.items()
+        if value is not None
+    }
+    return {key: value for key, value in given.items() if value != {}}
+
+
+def _run(config: TrainConfig) -> None:
+    from tapetum.gan.stop_request import TrainingStopped
+    from tapetum.gan.trainer import train as run_training
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        run_training(config)
+    except TrainingStopped as stopped:
+        typer.echo(str(stopped), err=True)
+        raise typer.Exit(STOPPED) from stopped
+    typer.echo(f"trained: {config.output / config.generator}.safetensors")
+
+
+if __name__ == "__main__":
+    typer.run(train)

@@ -1,0 +1,319 @@
+"""How to train: frozen settings, checked when they are made, written to and read from TOML.
+
+The defaults are EnlightenGAN's, as in the authors' code; each switch that leaves the paper or the
+code says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tapetum.gan.errors import TrainingError
+
+
+def _require(truth: bool, message: str) -> None:
+    if not truth:
+        raise TrainingError(message)
+
+
+def _require_shares(settings: object, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        _require(0 <= value <= 1, f"{name} is a share from 0 to 1, not {value}")
+
+
+def _require_positive(settings: object, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        _require(value > 0, f"{name} must be over 0, not {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What becomes of the photos.
+
+    Attributes:
+        crop: height and width of the training pictures, pixels.
+        window: `pixels` cuts crop x crop pixels of the photo, as EnlightenGAN does; `share` cuts
+            50 to 100 % of each side and resamples it to crop x crop, as `grid` sees whole frames.
+        max_reduction: with `pixels`, the window is up to this many times larger than the crop and
+            is reduced to it, so that small crops show whole scenes too. EnlightenGAN: 1.
+        darkened_share: share of inputs that are darkened once more; the self feature preserving
+            loss still compares with the photo as it was. The paper: 0; the authors' code: 0.5.
+        darkening: smallest and largest divisor of that darkening.
+        noise_share: share of low-light inputs with added Poisson-Gaussian noise. EnlightenGAN: 0.
+        jpeg_share: share of low-light inputs with JPEG artefacts. EnlightenGAN: 0.
+        workers: processes that read photos; 0 reads them in the training process.
+    """
+
+    crop: int = 320
+    window: Literal["pixels", "share"] = "pixels"
+    max_reduction: float = 1.0
+    darkened_share: float = 0.5
+    darkening: tuple[float, float] = (2.0, 4.0)
+    noise_share: float = 0.0
+    jpeg_share: float = 0.0
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        _require(self.crop >= 32, f"crop must be at least 32 pixels, not {self.crop}")
+        _require(self.max_reduction >= 1, f"max_reduction is at least 1, not {self.max_reduction}")
+        low, high = self.darkening
+        _require(1 <= low <= high, f"darkening must be two rising divisors, not {self.darkening}")
+        _require_shares(self, "darkened_share", "noise_share", "jpeg_share")
+        _require(self.workers >= 0, f"workers must be 0 or more, not {self.workers}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """Weight of each term of the generator's loss, and how the terms are taken.
+
+    Attributes:
+        global_adversarial: weight of the relativistic loss on whole crops.
+        local_adversarial: weight of the least-squares loss on patches.
+        global_features: weight of the self feature preserving loss on whole crops.
+        local_features: weight of the self feature preserving loss on patches.
+        pair_pixel: weight of the Charbonnier error on darkened well-lit photos. EnlightenGAN
+            has no such pairs; the terms anchor the exposure and remove noise.
+        pair_illumination: weight of the error of their means over 16x16 cells.
+        pair_contrast: weight of the error of their gradients.
+        roughness: weight of the steps between cells (`grid` only).
+        reversed_tones: weight of falling luma curves (`grid` only).
+        local_patches: patches a picture. The paper: 5; the authors' code: 6.
+        patch: height and width of a patch, pixels.
+        halved_global_terms: halve both discriminator and generator terms of the global
+            discriminator. The paper: no; the authors' code: yes.
+        halved_local_discriminator: halve the local discriminator's own loss. The paper: no; the
+            authors' code: yes.
+        vgg_mean_subtraction: subtract ImageNet's mean colour before VGG-16. EnlightenGAN: no.
+    """
+
+    global_adversarial: float = 1.0
+    local_adversarial: float = 1.0
+    global_features: float = 1.0
+    local_features: float = 1.0
+    pair_pixel: float = 0.0
+    pair_illumination: float = 0.0
+    pair_contrast: float = 0.0
+    roughness: float = 0.0
+    reversed_tones: float = 0.0
+    local_patches: int = 6
+    patch: int = 32
+    halved_global_terms: bool = True
+    halved_local_discriminator: bool = True
+    vgg_mean_subtraction: bool = False
+
+    def __post_init__(self) -> None:
+        for name, weight in self.weights().items():
+            _require(weight >= 0, f"the weight of {name} must be 0 or more, not {weight}")
+        _require(any(self.weights().values()), "every loss has weight 0; nothing would be learnt")
+        _require_positive(self, "local_patches", "patch")
+
+    def weights(self) -> dict[str, float]:
+        """Weight of every term, by name."""
+        values = dataclasses.asdict(self)
+        return {name: value for name, value in values.items() if name in TERMS}
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether there are discriminators at all."""
+        return bool(self.global_adversarial or self.local_adversarial)
+
+    @property
+    def features(self) -> bool:
+        """Whether VGG-16 is needed."""
+        return bool(self.global_features or self.local_features)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether darkened well-lit photos are needed."""
+        return bool(self.pair_pixel or self.pair_illumination or self.pair_contrast)
+
+
+TERMS = (
+    "global_adversarial",
+    "local_adversarial",
+    "global_features",
+    "local_features",
+    "pair_pixel",
+    "pair_illumination",
+    "pair_contrast",
+    "roughness",
+    "reversed_tones",
+)
+"""Names of the generator's loss terms."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """Adam and its schedule: constant, then linearly to 0.
+
+    Attributes:
+        epochs: passes over the low-light photos, unless `steps` is given.
+        steps: optimiser steps; None counts epochs.
+        decay_share: last share of the steps, over which the learning rates fall to 0.
+        warmup_steps: first steps, over which the learning rates rise from 0. EnlightenGAN: 0.
+        batch: pictures a step, over all processes.
+        learning_rate: of the generator.
+        discriminator_learning_rate: of both discriminators.
+        betas: Adam's.
+        initialisation: `normal` draws convolutions from N(0, 0.02) and BatchNorm's weights from
+            N(1, 0.02), as EnlightenGAN; `network` keeps what the network chose for itself.
+        max_gradient_norm: the generator's gradient is cut to this norm. EnlightenGAN: none.
+        ema_decay: share of the averaged generator that a step keeps. EnlightenGAN: 0, no average.
+    """
+
+    epochs: int = 200
+    steps: int | None = None
+    decay_share: float = 0.5
+    warmup_steps: int = 0
+    batch: int = 32
+    learning_rate: float = 1e-4
+    discriminator_learning_rate: float = 1e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    initialisation: Literal["normal", "network"] = "normal"
+    max_gradient_norm: float | None = None
+    ema_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "epochs", "batch", "learning_rate", "discriminator_learning_rate")
+        _require(self.steps is None or self.steps > 0, f"steps must be over 0, not {self.steps}")
+        _require_shares(self, "decay_share", "ema_decay")
+        _require(self.warmup_steps >= 0, f"warmup_steps must be 0 or more, {self.warmup_steps}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Where and how the training runs; none of it changes what is learnt but `precision`.
+
+    Attributes:
+        device: `auto` is the GPU where there is one.
+        precision: of convolutions: `fp32`, or mixed `bf16` or `fp16`.
+        channels_last: keep pictures and weights in NHWC order.
+        compile: compile the networks with torch.compile.
+        threads: CPU threads of torch; None lets torch choose.
+        checkpoint_steps: steps between checkpoints; a killed run loses at most these.
+        report_steps: steps between lines of the log and TensorBoard's figures.
+        picture_steps: steps between TensorBoard's before/after pictures.
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    channels_last: bool = True
+    compile: bool = False
+    threads: int | None = None
+    checkpoint_steps: int = 500
+    report_steps: int = 50
+    picture_steps: int = 500
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "checkpoint_steps", "report_steps", "picture_steps")
+        _require(self.threads is None or self.threads > 0, f"threads: not {self.threads}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that a training run depends on.
+
+    Attributes:
+        low: folder of low-light photos, of any depth.
+        normal: folder of well-lit photos, of any depth; no pairs are needed.
+        output: the run's folder: settings, checkpoints, weights, TensorBoard's figures.
+        generator: `unet` or `grid`.
+        init: weights to start the generator from, a name or a file; None starts from scratch.
+        vgg_weights: VGG-16 for the self feature preserving loss; None downloads it.
+        seed: of all randomness.
+        data: what becomes of the photos.
+        losses: what is learnt.
+        optimizer: how it is learnt.
+        run: where and how the training runs.
+    """
+
+    low: Path
+    normal: Path
+    output: Path
+    generator: Literal["unet", "grid"] = "unet"
+    init: str | None = None
+    vgg_weights: Path | None = None
+    seed: int = 1
+    data: DataConfig = field(default_factory=DataConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        same = self.low.resolve() == self.normal.resolve()
+        _require(not same, f"{self.low} is given as the low-light and as the well-lit folder")
+        patch, crop = self.losses.patch, self.data.crop
+        _require(patch <= crop, f"patch ({patch}) must be within crop ({crop})")
+        grid_terms = self.losses.roughness or self.losses.reversed_tones
+        _require(
+            self.generator == "grid" or not grid_terms,
+            "roughness and reversed_tones are losses of the grid generator alone",
+        )
+
+
+RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
+    {
+        "enlightengan": {"generator": "unet"},
+        "grid": {
+            "generator": "grid",
+            "data": {
+                "crop": 256,
+                "window": "share",
+                "noise_share": 0.5,
+                "jpeg_share": 0.5,
+            },
+            "losses": {
+                "global_adversarial": 0.02,
+                "local_adversarial": 0.0,
+                "global_features": 0.0,
+                "local_features": 0.0,
+                "pair_pixel": 1.0,
+                "pair_illumination": 1.0,
+                "pair_contrast": 1.0,
+                "roughness": 0.05,
+                "reversed_tones": 2.0,
+            },
+            "optimizer": {
+                "steps": 6500,
+                "decay_share": 0.8,
+                "warmup_steps": 600,
+                "batch": 16,
+                "learning_rate": 2e-3,
+                "betas": (0.9, 0.999),
+                "initialisation": "network",
+                "max_gradient_norm": 1.0,
+                "ema_decay": 0.998,
+            },
+        },
+    }
+)
+"""Settings that differ from the defaults, by recipe: the paper's, and the real-time generator's."""
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of several layers, the later ones over the earlier, tables within tables."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            before = merged.get(key)
+            nested = isinstance(before, Mapping) and isinstance(value, Mapping)
+            merged[key] = merge(before, value) if nested else value
+    return merged
+
+
+def recipe(name: str) -> Mapping[str, Any]:
+    """The settings of a recipe.
+
+    Raises:
+        TrainingError: there is no such recipe.
+    """
+    if name not in RECIPES:
+        raise TrainingError(f"there is no recipe {name!r}; choose {' or '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,218 @@
+"""Unpaired photos as training batches.
+
+Everything random about a picture (which photo, which window, flips, darkness, noise) is a
+function of the seed and of the picture's number in the run. So the batches are the same with any
+number of workers and of processes, and a run that is resumed goes on with the very next picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from tapetum.gan.darken import compressed, darken, sensor_noise
+from tapetum.gan.errors import DataError
+from tapetum.gan.photos import Photo, find_photos, random_crop, read_photo
+from tapetum.gan.training_config import DataConfig, LossConfig, TrainConfig
+
+Batch = dict[str, torch.Tensor]
+"""Pictures (N, 3, crop, crop), RGB in [-1, 1], and where to cut patches:
+
+- `low`: low-light photos; `low_input`: the same, perhaps darkened, noisy, compressed;
+- `normal`: well-lit photos, of other scenes;
+- `dark`, `target`: darkened well-lit photos and what should be made of them, where they are used;
+- `corners`: (N, P, 2), top and left of the patches.
+"""
+
+MAX_BROKEN_SHARE = 0.1
+"""More unreadable photos than this are an error."""
+
+_DISPLAY_GAMMA = 2.2
+_SHOT_NOISE = 2e-4
+_READ_NOISE = 1e-3
+_JPEG_QUALITY = (40, 96)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingPhotos:
+    """The readable photos of both folders."""
+
+    low: tuple[Path, ...]
+    normal: tuple[Path, ...]
+
+    def fingerprint(self) -> str:
+        """The same for the same files' names in the same order."""
+        names = "\n".join(path.name for path in (*self.low, *self.normal))
+        return hashlib.sha256(names.encode()).hexdigest()[:16]
+
+
+def find_training_photos(config: TrainConfig) -> TrainingPhotos:
+    """Find both folders' photos and try each of them; broken ones are logged and left out.
+
+    Raises:
+        DataError: a folder is missing or empty, too many of its photos are broken, or there are
+            fewer low-light photos than a batch takes.
+    """
+    low, normal = readable_photos(config.low), readable_photos(config.normal)
+    batch = config.optimizer.batch
+    if len(low) < batch:
+        raise DataError(
+            f"{config.low} holds {len(low)} photos, fewer than a batch of {batch}; "
+            "add photos or train with a smaller batch"
+        )
+    return TrainingPhotos(low, normal)
+
+
+def readable_photos(folder: Path) -> tuple[Path, ...]:
+    """A folder's photos that can be decoded, in a fixed order.
+
+    Raises:
+        DataError: the folder is missing or empty, or over a tenth of its photos is broken.
+    """
+    paths = find_photos(folder)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        readable = [path for path, good in zip(paths, pool.map(_reads, paths), strict=True) if good]
+    broken = len(paths) - len(readable)
+    if broken > MAX_BROKEN_SHARE * len(paths):
+        raise DataError(f"{broken} of {len(paths)} photos in {folder} are broken")
+    if broken:
+        _log.warning("%d of %d photos in %s are broken and left out", broken, len(paths), folder)
+    return tuple(readable)
+
+
+def _reads(path: Path) -> bool:
+    try:
+        read_photo(path)
+    except DataError as error:
+        _log.warning("%s: left out", error)
+        return False
+    return True
+
+
+def random_window(photo: Photo, config: DataConfig, rng: np.random.Generator) -> Photo:
+    """A random square window, flipped at random, as (crop, crop, 3); see `DataConfig.window`.
+
+    Photos smaller than the window are enlarged.
+    """
+    if config.window == "share":
+        return random_crop(photo, config.crop, rng)
+    height, width = photo.shape[:2]
+    side = min(round(config.crop * rng.uniform(1, config.max_reduction)), height, width)
+    top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+    window = photo[top : top + side, left : left + side]
+    if rng.random() < 0.5:
+        window = window[:, ::-1]
+    method = cv2.INTER_AREA if side > config.crop else cv2.INTER_CUBIC
+    size = (config.crop, config.crop)
+    resized = cv2.resize(np.ascontiguousarray(window), size, interpolation=method)
+    return resized.astype(np.uint8, copy=False)
+
+
+def _unit(photo: Photo) -> torch.Tensor:
+    """A photo (H, W, 3) as (3, H, W) in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(photo.transpose(2, 0, 1))).float() / 255
+
+
+def spoiled(unit: torch.Tensor, config: DataConfig, rng: np.random.Generator) -> torch.Tensor:
+    """A low-light picture (3, H, W) in [0, 1] as the generator's input: darker, noisy, compressed.
+
+    Each happens with the share that `config` says.
+    """
+    if rng.random() < config.darkened_share:
+        unit = unit / rng.uniform(*config.darkening)
+    if rng.random() < config.noise_share:
+        unit = _noisy(unit, rng)
+    if rng.random() < config.jpeg_share:
+        quality = torch.tensor([float(rng.integers(*_JPEG_QUALITY))])
+        unit = compressed(unit[None], quality)[0]
+    return unit
+
+
+def _noisy(unit: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    shot = torch.tensor(rng.uniform(0, _SHOT_NOISE), dtype=torch.float32)
+    read = torch.tensor(rng.uniform(0, _READ_NOISE), dtype=torch.float32)
+    noisy = sensor_noise(unit.pow(_DISPLAY_GAMMA), shot, read, _torch_generator(rng))
+    return noisy.clamp(0, 1).pow(1 / _DISPLAY_GAMMA)
+
+
+def _torch_generator(rng: np.random.Generator) -> torch.Generator:
+    return torch.Generator().manual_seed(int(rng.integers(2**62)))
+
+
+class UnpairedPhotos(Dataset[Batch]):
+    """Picture number i of a run: a low-light crop, a well-lit one of another scene, and a pair.
+
+    Every low-light photo comes once an epoch, in a new order each time; well-lit photos are drawn
+    at random.
+    """
+
+    def __init__(
+        self, photos: TrainingPhotos, data: DataConfig, losses: LossConfig, *, seed: int
+    ) -> None:
+        self._photos, self._data, self._losses, self._seed = photos, data, losses, seed
+        self._order: tuple[int, list[int]] = (-1, [])
+
+    def __getitem__(self, number: int) -> Batch:
+        """The pictures of one place in a batch, without the batch dimension."""
+        rng = np.random.default_rng((self._seed, 0, number))
+        low_window = random_window(read_photo(self._low_photo(number)), self._data, rng)
+        chosen = self._photos.normal[rng.integers(len(self._photos.normal))]
+        low, normal = _unit(low_window), _unit(random_window(read_photo(chosen), self._data, rng))
+        pictures = {"low": low, "low_input": spoiled(low, self._data, rng), "normal": normal}
+        if self._losses.pairs:
+            dark, target = darken(normal[None], _torch_generator(rng))
+            pictures |= {"dark": dark[0], "target": target[0]}
+        scaled = {name: 2 * picture - 1 for name, picture in pictures.items()}
+        return scaled | {"corners": self._corners(rng)}
+
+    def _low_photo(self, number: int) -> Path:
+        epoch, place = divmod(number, len(self._photos.low))
+        if self._order[0] != epoch:
+            order = np.random.default_rng((self._seed, 1, epoch))
+            self._order = (epoch, order.permutation(len(self._photos.low)).tolist())
+        return self._photos.low[self._order[1][place]]
+
+    def _corners(self, rng: np.random.Generator) -> torch.Tensor:
+        furthest = self._data.crop - self._losses.patch
+        drawn = rng.integers(furthest + 1, size=(self._losses.local_patches, 2))
+        return torch.from_numpy(drawn)
+
+
+def step_numbers(
+    steps: range, batch: int, *, rank: int = 0, processes: int = 1
+) -> Iterator[list[int]]:
+    """Which pictures of the run a process takes in each step: a slice of the step's batch."""
+    share = batch // processes
+    for step in steps:
+        start = step * batch + rank * share
+        yield list(range(start, start + share))
+
+
+def batches(
+    dataset: UnpairedPhotos, numbers: Sequence[list[int]], *, workers: int
+) -> Iterator[Batch]:
+    """Batches of the numbered pictures, read ahead by `workers` processes."""
+    loader = DataLoader(
+        dataset,
+        batch_sampler=numbers,
+        num_workers=workers,
+        worker_init_fn=_start_worker if workers else None,
+        persistent_workers=False,
+    )
+    yield from loader
+
+
+def _start_worker(_worker: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)

@@ -1,0 +1,198 @@
+"""One step of training: what the generator and the discriminators are judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from tapetum.gan import supervision
+from tapetum.gan.bilateral_grid import apply_grid
+from tapetum.gan.color import BT601, BT709, rgb_to_yuv, yuv_to_rgb
+from tapetum.gan.generator import Generator
+from tapetum.gan.grid import GridGenerator, thumbnail
+from tapetum.gan.losses import (
+    global_discriminator_loss,
+    global_generator_loss,
+    local_discriminator_loss,
+    local_generator_loss,
+    patches_at,
+    self_feature_preserving_loss,
+)
+from tapetum.gan.processes import Processes
+from tapetum.gan.training_config import LossConfig
+from tapetum.gan.training_data import Batch
+from tapetum.gan.vgg import VGGFeatures
+
+Terms = dict[str, torch.Tensor]
+"""Scalars by the names of `training_config.TERMS`."""
+
+
+class Enhancement(nn.Module):
+    """The generator as training sees it: with the grid behind the picture, where there is one."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, rgb: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Enhance RGB in [-1, 1]; returns the same shape, and the grid (N, 8, L, R, C) or None."""
+        if not isinstance(self.generator, GridGenerator):
+            return self.generator(rgb), None
+        unit = (rgb + 1) / 2
+        grid = self.generator.predict(thumbnail(unit))
+        # The matrix alternates: a grid is applied in whichever the video has.
+        matrix = BT601 if step % 2 else BT709
+        enhanced = yuv_to_rgb(*apply_grid(grid, *rgb_to_yuv(unit, matrix)), matrix)
+        return 2 * enhanced - 1, grid
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of a step, with their numbers' precision.
+
+    Attributes:
+        enhancement: `Enhancement`, over all processes.
+        discriminators: by the name of their loss term.
+        replicas: the same over all processes, for their own loss.
+        features: VGG-16, where its losses have a weight.
+        autocast: the mixed precision of all of them, or None.
+    """
+
+    enhancement: nn.Module
+    discriminators: nn.ModuleDict
+    replicas: dict[str, nn.Module]
+    features: VGGFeatures | None
+    device: torch.device
+    autocast: torch.dtype | None
+
+    def _mixed(self) -> torch.autocast:
+        enabled = self.autocast is not None
+        return torch.autocast(self.device.type, self.autocast, enabled=enabled)
+
+    def enhance(self, rgb: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Enhance pictures; see `Enhancement`."""
+        with self._mixed():
+            enhanced, grid = self.enhancement(rgb, step)
+        return enhanced.float(), grid if grid is None else grid.float()
+
+    def judge(self, name: str, pictures: torch.Tensor) -> torch.Tensor:
+        """A discriminator's scores, for the generator's loss."""
+        with self._mixed():
+            scores: torch.Tensor = self.discriminators[name](pictures)
+        return scores.float()
+
+    def judge_to_learn(
+        self, name: str, real: torch.Tensor, fake: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A discriminator's scores of real and of fake, for its own loss."""
+        with self._mixed():
+            scores: torch.Tensor = self.replicas[name](torch.cat((real, fake)))
+        return scores[: len(real)].float(), scores[len(real) :].float()
+
+    def preserve(self, low: torch.Tensor, enhanced: torch.Tensor) -> torch.Tensor:
+        """The self feature preserving loss between pictures."""
+        if self.features is None:
+            raise RuntimeError("there is no feature extractor")
+        with self._mixed():
+            with torch.no_grad():
+                wanted: torch.Tensor = self.features(low)
+            found: torch.Tensor = self.features(enhanced)
+        return self_feature_preserving_loss(wanted.float(), found.float())
+
+
+@dataclass(frozen=True)
+class Enhanced:
+    """What the generator makes of a batch: of the low-light photos, and of the dark twins."""
+
+    fake: torch.Tensor
+    pair: torch.Tensor | None
+    grid: torch.Tensor | None
+
+
+def enhance_batch(networks: Networks, batch: Batch, step: int) -> Enhanced:
+    """Run the generator once over all of a batch's inputs."""
+    count = len(batch["low_input"])
+    inputs = torch.cat((batch["low_input"], batch["dark"])) if "dark" in batch else batch["low_input"]
+    output, grid = networks.enhance(inputs, step)
+    return Enhanced(output[:count], output[count:] if "dark" in batch else None, grid)
+
+
+def generator_terms(
+    networks: Networks, batch: Batch, enhanced: Enhanced, losses: LossConfig, processes: Processes
+) -> Terms:
+    """Every term of the generator's loss that has a weight, unweighted."""
+    fake, low, corners = enhanced.fake, batch["low"], batch["corners"]
+    terms: Terms = {}
+    if losses.global_adversarial:
+        with torch.no_grad():
+            real_scores = networks.judge("global_adversarial", batch["normal"])
+        fake_scores = networks.judge("global_adversarial", fake)
+        relativistic = global_generator_loss(real_scores, fake_scores, processes.batch_mean)
+        terms["global_adversarial"] = relativistic * (0.5 if losses.halved_global_terms else 1)
+    if losses.global_features:
+        terms["global_features"] = networks.preserve(low, fake)
+    if losses.local_adversarial or losses.local_features:
+        fake_patches = patches_at(fake, corners, losses.patch)
+    if losses.local_adversarial:
+        patch_scores = networks.judge("local_adversarial", fake_patches)
+        terms["local_adversarial"] = local_generator_loss(patch_scores)
+    if losses.local_features:
+        low_patches = patches_at(low, corners, losses.patch)
+        terms["local_features"] = networks.preserve(low_patches, fake_patches)
+    return terms | _pair_terms(batch, enhanced, losses) | _grid_terms(enhanced, losses)
+
+
+def _pair_terms(batch: Batch, enhanced: Enhanced, losses: LossConfig) -> Terms:
+    """How far darkened photos are from their originals, in [0, 1]."""
+    if enhanced.pair is None:
+        return {}
+    output, target = (enhanced.pair + 1) / 2, (batch["target"] + 1) / 2
+    functions = {
+        "pair_pixel": supervision.charbonnier,
+        "pair_illumination": supervision.illumination_error,
+        "pair_contrast": supervision.contrast_error,
+    }
+    weights = losses.weights()
+    return {name: loss(output, target) for name, loss in functions.items() if weights[name]}
+
+
+def _grid_terms(enhanced: Enhanced, losses: LossConfig) -> Terms:
+    if enhanced.grid is None:
+        return {}
+    functions = {
+        "roughness": supervision.roughness,
+        "reversed_tones": supervision.reversed_tones,
+    }
+    weights = losses.weights()
+    return {name: loss(enhanced.grid) for name, loss in functions.items() if weights[name]}
+
+
+def discriminator_terms(
+    networks: Networks,
+    batch: Batch,
+    fake: torch.Tensor,
+    losses: LossConfig,
+    processes: Processes,
+) -> Terms:
+    """Every discriminator's own loss; `fake` carries no gradient."""
+    terms: Terms = {}
+    if losses.global_adversarial:
+        scores = networks.judge_to_learn("global_adversarial", batch["normal"], fake)
+        relativistic = global_discriminator_loss(*scores, processes.batch_mean)
+        terms["global_discriminator"] = relativistic * (0.5 if losses.halved_global_terms else 1)
+    if losses.local_adversarial:
+        patches = (
+            patches_at(pictures, batch["corners"], losses.patch)
+            for pictures in (batch["normal"], fake)
+        )
+        scores = networks.judge_to_learn("local_adversarial", *patches)
+        halving = 0.5 if losses.halved_local_discriminator else 1
+        terms["local_discriminator"] = local_discriminator_loss(*scores) * halving
+    return terms
+
+
+def total_loss(terms: Terms, weights: dict[str, float]) -> torch.Tensor:
+    """Weighted sum of the terms; a term without a weight counts once."""
+    return torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()

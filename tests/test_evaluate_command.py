@@ -1,0 +1,81 @@
+"""`tapetum evaluate` on real photos made here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tapetum.benchmarks.contact_sheet import TILE
+from tapetum.benchmarks.evaluation import INPUT, PhotoSet, evaluate
+from tapetum.gan.errors import DataError
+from tapetum.gan.metrics import psnr_db, ssim
+from tapetum.realtime.cli import run_command
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> tuple[Path, Path]:
+    """Two dark photos and their well-lit twins."""
+    rng = np.random.default_rng(0)
+    for name in ("low", "high"):
+        (tmp_path / name).mkdir()
+    for place in range(2):
+        coarse = rng.integers(0, 256, (12, 16, 3)).astype(np.uint8)
+        photo = cv2.resize(coarse, (256, 192), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(tmp_path / "high" / f"{place}.png"), photo)
+        cv2.imwrite(str(tmp_path / "low" / f"{place}.png"), (photo * 0.2).astype(np.uint8))
+    return tmp_path / "low", tmp_path / "high"
+
+
+def test_the_model_comes_nearer_to_the_reference_than_the_input(pairs: tuple[Path, Path]) -> None:
+    before, after = (evaluate(model, [PhotoSet(*pairs)], []) for model in (INPUT, "grid"))
+    dark, bright = before.photos[0], after.photos[0]
+    assert dark.psnr_db is not None
+    assert bright.psnr_db is not None
+    assert bright.psnr_db > dark.psnr_db + 3
+    assert [photo.photo for photo in bright.photos] == ["0.png", "1.png"]
+
+
+def test_figures_and_a_sheet_are_written(pairs: tuple[Path, Path], tmp_path: Path) -> None:
+    figures, sheet = tmp_path / "figures.json", tmp_path / "sheet.png"
+    arguments = ["evaluate", "grid", "--pairs", *map(str, pairs), "--photos", str(pairs[0])]
+    assert run_command([*arguments, "--json", str(figures), "--sheet", str(sheet)]) == 0
+    written = json.loads(figures.read_text())
+    assert written["model"] == "grid"
+    assert written["machine"]["cores"] >= 1
+    paired, alone = written["photos"]
+    assert paired["count"] == alone["count"] == 2
+    assert alone["psnr_db"] is None
+    assert paired["niqe"] == pytest.approx(alone["niqe"])
+    picture = cv2.imread(str(sheet))
+    assert picture is not None
+    assert picture.shape == (3 * TILE[1], 6 * TILE[0], 3)
+
+
+def test_nothing_to_measure_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["evaluate", "grid"]) == 2
+    assert "--pairs" in capsys.readouterr().err
+
+
+def test_a_missing_reference_is_named(pairs: tuple[Path, Path]) -> None:
+    (pairs[1] / "1.png").unlink()
+    with pytest.raises(DataError, match=r"1\.png"):
+        evaluate(INPUT, [PhotoSet(*pairs)], [])
+
+
+def test_a_reference_of_another_size_is_named(pairs: tuple[Path, Path]) -> None:
+    cv2.imwrite(str(pairs[1] / "1.png"), np.zeros((10, 10, 3), np.uint8))
+    with pytest.raises(DataError, match="its reference is"):
+        evaluate(INPUT, [PhotoSet(*pairs)], [])
+
+
+def test_psnr_and_ssim_by_hand() -> None:
+    photo = np.full((32, 32, 3), 100, np.uint8)
+    other = photo + 10
+    assert psnr_db(other, photo) == pytest.approx(20 * np.log10(255 / 10), rel=1e-6)
+    stabiliser = (0.01 * 255) ** 2
+    expected = (2 * 100 * 110 + stabiliser) / (100**2 + 110**2 + stabiliser)
+    assert ssim(other, photo) == pytest.approx(expected, rel=1e-6)
