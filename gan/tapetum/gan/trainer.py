@@ -124,7 +124,7 @@ def train_step(
     """
     losses = config.losses
     networks.discriminators.requires_grad_(False)
-    enhanced = enhance_batch(networks, batch, state.step)
+    enhanced = enhance_batch(networks, batch, losses, state.step)
     terms = generator_terms(networks, batch, enhanced, losses, processes)
     _descend(state, state.generator_optimizer, total_loss(terms, losses.weights()), config)
     update_average(state.average, state.generator, _ema_decay(config.optimizer, state.step))

@@ -111,7 +111,7 @@ class LossConfig:
     def __post_init__(self) -> None:
         for name, weight in self.weights().items():
             _require(weight >= 0, f"the weight of {name} must be 0 or more, not {weight}")
-        _require(any(self.weights().values()), "every loss has weight 0; nothing would be learnt")
+        _require(self.unpaired or self.pairs, "no loss has a weight; nothing would be learnt")
         _require_positive(self, "local_patches", "patch")
 
     def weights(self) -> dict[str, float]:
@@ -120,9 +120,9 @@ class LossConfig:
         return {name: value for name, value in values.items() if name in TERMS}
 
     @property
-    def adversarial(self) -> bool:
-        """Whether there are discriminators at all."""
-        return bool(self.global_adversarial or self.local_adversarial)
+    def unpaired(self) -> bool:
+        """Whether anything is learnt from the low-light photos."""
+        return bool(self.global_adversarial or self.local_adversarial or self.features)
 
     @property
     def features(self) -> bool:

@@ -104,19 +104,26 @@ class Networks:
 
 @dataclass(frozen=True)
 class Enhanced:
-    """What the generator makes of a batch: of the low-light photos, and of the dark twins."""
+    """What the generator makes of a batch.
+
+    Attributes:
+        fake: of the low-light photos; empty where no loss looks at them.
+        pair: of the darkened well-lit photos; empty where no loss looks at them.
+        grid: behind both, where there is one.
+    """
 
     fake: torch.Tensor
-    pair: torch.Tensor | None
+    pair: torch.Tensor
     grid: torch.Tensor | None
 
 
-def enhance_batch(networks: Networks, batch: Batch, step: int) -> Enhanced:
-    """Run the generator once over all of a batch's inputs."""
-    count = len(batch["low_input"])
-    inputs = torch.cat((batch["low_input"], batch["dark"])) if "dark" in batch else batch["low_input"]
-    output, grid = networks.enhance(inputs, step)
-    return Enhanced(output[:count], output[count:] if "dark" in batch else None, grid)
+def enhance_batch(networks: Networks, batch: Batch, losses: LossConfig, step: int) -> Enhanced:
+    """Run the generator once over those of a batch's inputs that a loss looks at."""
+    names = (("low_input", losses.unpaired), ("dark", losses.pairs))
+    inputs = [batch[name] for name, wanted in names if wanted]
+    output, grid = networks.enhance(torch.cat(inputs), step)
+    count = len(batch["low_input"]) if losses.unpaired else 0
+    return Enhanced(output[:count], output[count:], grid)
 
 
 def generator_terms(
@@ -146,7 +153,7 @@ def generator_terms(
 
 def _pair_terms(batch: Batch, enhanced: Enhanced, losses: LossConfig) -> Terms:
     """How far darkened photos are from their originals, in [0, 1]."""
-    if enhanced.pair is None:
+    if not losses.pairs:
         return {}
     output, target = (enhanced.pair + 1) / 2, (batch["target"] + 1) / 2
     functions = {

@@ -1,0 +1,5 @@
+"""`python -m tapetum.realtime` is the `tapetum` command."""
+
+from tapetum.realtime.cli import main
+
+main()

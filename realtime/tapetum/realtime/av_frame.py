@@ -1,0 +1,115 @@
+"""`av.VideoFrame` to `Frame` without a copy, and back with one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import cast
+
+import av
+import numpy as np
+from av.video.plane import VideoPlane
+
+from tapetum.realtime.frame import ColorInfo, Frame, Plane
+from tapetum.realtime.pixel_format import pixel_format
+
+SampleType = type[np.uint8] | type[np.uint16]
+
+FULL_RANGE = 2
+
+
+def frame_planes(picture: av.VideoFrame) -> tuple[Plane, ...]:
+    """Views of a picture's planes; they keep the picture's memory alive.
+
+    Returns:
+        One 2-D uint8 or uint16 array per plane, with the shapes that `Frame` documents.
+
+    Raises:
+        MediaError: the pixel format is not one of `PIXEL_FORMATS`.
+    """
+    layout = pixel_format(picture.format.name)
+    dtype: SampleType = np.uint8 if layout.depth == 8 else np.uint16
+    shapes = layout.plane_shapes(picture.width, picture.height)
+    return tuple(
+        _plane_view(plane, columns, dtype)
+        for plane, (_, columns) in zip(picture.planes, shapes, strict=True)
+    )
+
+
+def _plane_view(plane: VideoPlane, columns: int, dtype: SampleType) -> Plane:
+    rows = plane_rows(plane, dtype)[:, :columns]
+    return rows[::-1] if plane.line_size < 0 else rows  # a bottom-up picture
+
+
+def plane_rows(plane: VideoPlane, dtype: SampleType) -> Plane:
+    """A view of all of a plane's memory, padding included: one row a line."""
+    # PyAV's planes have the buffer protocol, which their stubs do not say.
+    samples = np.frombuffer(cast("memoryview[int]", plane), dtype)
+    return cast("Plane", samples.reshape(plane.height, -1))
+
+
+def from_av(
+    picture: av.VideoFrame, *, pts: int | None, time_base: Fraction, duration: int = 0
+) -> Frame:
+    """Wrap a decoded picture; the planes are views of the decoder's memory.
+
+    Args:
+        picture: a picture in one of `PIXEL_FORMATS`.
+        pts: presentation time in `time_base` units.
+        time_base: seconds per unit.
+        duration: display time in `time_base` units, 0 where unknown.
+
+    Raises:
+        MediaError: the pixel format is not one of `PIXEL_FORMATS`.
+    """
+    return Frame(
+        planes=frame_planes(picture),
+        format_name=picture.format.name,
+        pts=pts,
+        time_base=time_base,
+        color=color_info(picture),
+        duration=duration,
+    )
+
+
+def color_info(picture: av.VideoFrame) -> ColorInfo:
+    """The picture's colour tags; FFmpeg's yuvj formats say "full range" by their name."""
+    named_full = picture.format.name.startswith("yuvj")
+    return ColorInfo(
+        matrix=picture.colorspace,
+        range=FULL_RANGE if named_full else picture.color_range,
+        primaries=picture.color_primaries,
+        transfer=picture.color_trc,
+    )
+
+
+def storage_format(format_name: str) -> str:
+    """The format under which samples are encoded: yuvj becomes yuv, tagged full range."""
+    return format_name.replace("yuvj", "yuv", 1)
+
+
+def to_av(frame: Frame, *, into: av.VideoFrame | None = None) -> av.VideoFrame:
+    """Copy a frame into a picture that an encoder can take, with its time and colour tags.
+
+    Args:
+        frame: the frame; a yuvj format becomes yuv, tagged full range.
+        into: a picture of the same format and size to write over, which saves an allocation.
+            FFmpeg gives it new memory first if an encoder still reads the old.
+    """
+    name = storage_format(frame.format_name)
+    picture = into or av.VideoFrame(frame.width, frame.height, name)
+    picture.make_writable()
+    for target, plane in zip(frame_planes(picture), frame.planes, strict=True):
+        np.copyto(target, plane)
+    picture.pts = frame.pts
+    picture.time_base = frame.time_base
+    picture.duration = frame.duration
+    set_color(picture, frame.color, full_range=frame.full_range)
+    return picture
+
+
+def set_color(picture: av.VideoFrame, color: ColorInfo, *, full_range: bool) -> None:
+    """Tag a picture."""
+    picture.colorspace = color.matrix
+    picture.color_range = FULL_RANGE if full_range else color.range
+    picture.color_primaries = color.primaries
+    picture.color_trc = color.transfer

@@ -1,0 +1,18 @@
+"""The names that options take, in one place that is light to import."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+ModelName = Literal["grid", "unet"]
+"""`grid`: real time on a CPU. `unet`: EnlightenGAN's generator, slower and heavier."""
+
+Device = Literal["auto", "cpu", "cuda"]
+"""`auto` takes the fastest device that this version can use."""
+
+Layout = Literal["side-by-side", "wipe"]
+"""`side-by-side`: twice the width, original on the left. `wipe`: a divider moves across."""
+
+MODELS: tuple[ModelName, ...] = get_args(ModelName)
+DEVICES: tuple[Device, ...] = get_args(Device)
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)

@@ -1,0 +1,127 @@
+"""The `tapetum` command: finds the sub-commands, runs one, and turns errors into one line.
+
+A package adds a sub-command by an entry point in the group `tapetum.commands` that names a
+function (with Typer's annotations) or a `typer.Typer`; the module must be light to import.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint, entry_points, version
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from tapetum.gan.errors import TapetumError
+from tapetum.realtime.doctor_command import doctor
+from tapetum.realtime.enhance_command import enhance
+from tapetum.realtime.exit_status import FAILED, HELP, OK, USAGE
+
+COMMANDS = "tapetum.commands"
+"""The entry point group of sub-commands."""
+
+
+class Stopped(BaseException):
+    """The user or the system asked the process to stop."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.exit_status = 128 + signal_number
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run `tapetum ARGUMENTS...` and return the exit status; errors are one line on stderr."""
+    try:
+        with _stop_signals():
+            return _app()(list(arguments), prog_name="tapetum", standalone_mode=False) or OK
+    except typer.TyperException as error:
+        return _usage(error)
+    except TapetumError as error:
+        return _fail(str(error), FAILED)
+    except Stopped as error:
+        return _fail(str(error), error.exit_status)
+    except Exception:  # noqa: BLE001 - a bug in Tapetum: show all of it
+        traceback.print_exc()
+        return _fail("this is a bug in Tapetum; please report it with the lines above", FAILED)
+
+
+def _usage(error: typer.TyperException) -> int:
+    message = error.format_message()
+    if not message:  # `tapetum` alone: the help was shown
+        return USAGE
+    return _fail(f"{message} (tapetum --help tells more)", USAGE)
+
+
+def _fail(message: str, status: int) -> int:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    return status
+
+
+@contextmanager
+def _stop_signals() -> Iterator[None]:
+    """Turn the first Ctrl-C or SIGTERM into `Stopped`; later ones do not disturb the clean-up."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, _stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)
+    raise Stopped(number)
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(
+        name="tapetum",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=HELP,
+    )
+    app.callback()(_tapetum)
+    app.command("enhance", epilog=HELP)(enhance)
+    app.command("doctor")(doctor)
+    for entry in sorted(entry_points(group=COMMANDS), key=lambda entry: entry.name):
+        _add(app, entry)
+    return app
+
+
+def _add(app: typer.Typer, entry: EntryPoint) -> None:
+    command = entry.load()
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=entry.name)
+    else:
+        app.command(entry.name)(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tapetum {version('tapetum')}")
+        raise typer.Exit
+
+
+def _tapetum(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Make dark videos and photos bright, in real time, on any CPU."""

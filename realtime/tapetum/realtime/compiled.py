@@ -1,0 +1,58 @@
+"""How the pixel kernels are compiled: on first use, once a machine, without the GIL.
+
+Importing a kernel module imports numba (0.4 s): do it where frames are processed, not where
+options are parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_KERNELS: list[Any] = []
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile a function that is called from Python; its machine code is kept on disk.
+
+    The code lies in `__pycache__` beside the source, else in the user's cache folder (or in
+    `NUMBA_CACHE_DIR`); where none can be written, each process compiles for itself.
+    """
+    try:
+        compiled: Any = numba.njit(nogil=True, fastmath=True, cache=True)(function)
+    except RuntimeError:
+        # Numba's word for "no folder to cache in": slower starts, the same results.
+        compiled = numba.njit(nogil=True, fastmath=True)(function)
+    _KERNELS.append(compiled)
+    kernel_function: _Function = compiled
+    return kernel_function
+
+
+def part(function: _Function) -> _Function:
+    """Compile a function that only kernels of the same module call, as a part of them."""
+    compiled: Any = numba.njit(nogil=True, fastmath=True)(function)
+    inlined: _Function = compiled
+    return inlined
+
+
+def is_cached() -> bool:
+    """Whether every kernel imported so far has machine code on disk.
+
+    False means that the first frame waits for the compiler, some seconds, which is worth a
+    line to the user.
+    """
+    return bool(_KERNELS) and all(_has_code_on_disk(compiled) for compiled in _KERNELS)
+
+
+def _has_code_on_disk(compiled: Any) -> bool:  # noqa: ANN401 - numba has no types
+    folder = compiled.stats.cache_path
+    if folder is None:
+        return False
+    function = compiled.py_func
+    stem = Path(function.__code__.co_filename).stem
+    return any(Path(folder).glob(f"{stem}.{function.__qualname__}-*.nbi"))

@@ -1,0 +1,205 @@
+"""One input stream on its way to the output: copied, transcoded, converted or attached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+
+import av
+from av.audio.stream import AudioStream
+from av.codec.context import CodecContext
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.subtitles.codeccontext import SubtitleCodecContext
+from av.subtitles.stream import SubtitleStream
+
+from tapetum.realtime.containers import Container, can_store, container_that_stores
+
+PacketRoute = Callable[["Packet[Stream]"], "Iterable[Packet[Stream]]"]
+"""Turns a packet of an input stream into packets for the output."""
+
+_STALE_METADATA = ("bps", "duration", "number_of_", "_statistics", "encoder", "vendor_id")
+"""Keys that describe the stream as it lay in the old file; the muxer writes its own."""
+
+_QUICKTIME_LANGUAGES = {"deu": "ger", "nld": "dut", "swe": "sve"}
+"""Codes that FFmpeg's QuickTime muxer knows by another name only."""
+
+_EMPTY_LINE = b"\0\0"
+"""How MP4 text fills the time between two lines; the muxer does so by itself."""
+
+_OPUS_RATE = 48_000
+_BIT_RATE_PER_CHANNEL = 96_000
+
+
+def kept_metadata(metadata: dict[str, str], container: Container) -> dict[str, str]:
+    """A stream's metadata as a container takes it, without what is not true of the copy."""
+    kept = {k: v for k, v in metadata.items() if not k.lower().startswith(_STALE_METADATA)}
+    if "name" in kept:  # how FFmpeg reads the title of an MP4 track
+        kept.setdefault("title", kept.pop("name"))
+    if container.format_name == "mov" and "language" in kept:
+        kept["language"] = _QUICKTIME_LANGUAGES.get(kept["language"], kept["language"])
+    return kept
+
+
+def describe(stream: Stream) -> str:
+    """A stream in words, like "audio stream 1 (aac, eng)"."""
+    words = [codec_name(stream), stream.language or ""]
+    inside = ", ".join(word for word in words if word and word != "und")
+    return f"{stream.type} stream {stream.index}" + (f" ({inside})" if inside else "")
+
+
+def codec_name(stream: Stream) -> str:
+    """FFmpeg's name of a stream's codec, or of an attached file."""
+    context: CodecContext | None = stream.codec_context
+    if context is not None:
+        return str(context.codec.canonical_name)
+    return str(getattr(stream, "name", None) or "unknown codec")
+
+
+def route_stream(
+    source: Stream, output: OutputContainer, container: Container, notices: list[str]
+) -> PacketRoute | None:
+    """Add a stream like `source` to the output and say how its packets get there.
+
+    Args:
+        source: a stream of the input, not the enhanced video.
+        output: the opened output.
+        container: what it is.
+        notices: gets a line for every stream that is changed or dropped.
+
+    Returns:
+        The way of its packets, or None where it has none to copy or cannot be kept.
+    """
+    if can_store(source, container):
+        return _copy(source, output, container)
+    if isinstance(source, AudioStream) and source.codec_context is not None:
+        return _transcode(source, output, container, notices)
+    if isinstance(source, SubtitleStream) and _is_text(source) and container.text_subtitles:
+        return _convert(source, output, container, notices)
+    home = container_that_stores(source)
+    advice = f"; {home} keeps it" if home else ""
+    notices.append(f"{describe(source)} cannot be stored in {container.suffix}, dropped{advice}")
+    return None
+
+
+def _copy(source: Stream, output: OutputContainer, container: Container) -> PacketRoute:
+    stream = output.add_stream_from_template(source, opaque=True)
+    _carry_description(source, stream, container)
+    gaps_written_anew = codec_name(source) == "mov_text"
+
+    def route(packet: Packet[Stream]) -> Iterable[Packet[Stream]]:
+        if not packet.size or (gaps_written_anew and bytes(packet) == _EMPTY_LINE):
+            return ()
+        packet.stream = stream
+        return (packet,)
+
+    return route
+
+
+def _carry_description(source: Stream, stream: Stream, container: Container) -> None:
+    stream.disposition = source.disposition
+    stream.metadata.update(kept_metadata(source.metadata, container))
+
+
+def _transcode(
+    source: AudioStream, output: OutputContainer, container: Container, notices: list[str]
+) -> PacketRoute | None:
+    layout = _usable_layout(source, container.audio_encoder)
+    if layout is None:
+        notices.append(f"{describe(source)} cannot be stored in {container.suffix}, dropped")
+        return None
+    stream = _audio_stream(source, output, container.audio_encoder, layout)
+    _carry_description(source, stream, container)
+    changed = f" and mixed to {layout}" if layout != source.layout.name else ""
+    notices.append(f"{describe(source)} is transcoded to {container.audio_encoder}{changed}")
+
+    def route(packet: Packet[Stream]) -> Iterable[Packet[Stream]]:
+        try:
+            frames = source.decode(packet)
+        except FFmpegError:
+            return []
+        packets = [encoded for frame in frames for encoded in stream.encode(frame)]
+        return packets if packet.size else [*packets, *stream.encode(None)]
+
+    return route
+
+
+def _audio_stream(
+    source: AudioStream, output: OutputContainer, encoder: str, layout: str
+) -> AudioStream:
+    rates = av.Codec(encoder, "w").audio_rates
+    rate = source.rate if rates is None or source.rate in rates else _OPUS_RATE
+    stream = output.add_stream(encoder, rate=rate)
+    if not isinstance(stream, AudioStream):
+        raise TypeError(f"{encoder} is no audio encoder")
+    stream.codec_context.layout = layout
+    stream.codec_context.bit_rate = _BIT_RATE_PER_CHANNEL * stream.codec_context.layout.nb_channels
+    stream.codec_context.time_base = Fraction(1, rate)
+    return stream
+
+
+def _usable_layout(source: AudioStream, encoder: str) -> str | None:
+    """The first channel layout, from the source's own to stereo, that the encoder opens with."""
+    own = source.layout
+    for layout in (own.name, {6: "5.1", 8: "7.1"}.get(own.nb_channels, "stereo"), "stereo"):
+        context = av.CodecContext.create(encoder, "w")
+        if not isinstance(context, av.AudioCodecContext):
+            return None
+        try:
+            context.layout = layout
+            context.sample_rate = _OPUS_RATE
+            context.format = (context.codec.audio_formats or [av.AudioFormat("fltp")])[0]
+            context.time_base = Fraction(1, _OPUS_RATE)
+            context.open()
+        except (FFmpegError, ValueError):
+            continue
+        return layout
+    return None
+
+
+def _is_text(source: SubtitleStream) -> bool:
+    context = source.codec_context
+    return context is not None and bool(context.codec.text_sub)
+
+
+def _convert(
+    source: SubtitleStream, output: OutputContainer, container: Container, notices: list[str]
+) -> PacketRoute:
+    encoder = container.text_subtitles or ""
+    decoder = source.codec_context
+    decoder.open(strict=False)
+    stream = output.add_stream(encoder)
+    context = stream.codec_context
+    if not isinstance(context, SubtitleCodecContext):
+        raise TypeError(f"{encoder} is no subtitle encoder")
+    context.subtitle_header = decoder.subtitle_header
+    context.time_base = Fraction(1, 1000)
+    _carry_description(source, stream, container)
+    notices.append(f"{describe(source)} is converted to {encoder}")
+
+    def route(packet: Packet[Stream]) -> Iterable[Packet[Stream]]:
+        converted = _convert_packet(packet, decoder, context) if packet.size else None
+        if converted is None:
+            return ()
+        converted.stream = stream
+        return (converted,)
+
+    return route
+
+
+def _convert_packet(
+    packet: Packet[Stream], decoder: SubtitleCodecContext, encoder: SubtitleCodecContext
+) -> Packet[Stream] | None:
+    try:
+        subtitles = decoder.decode2(packet)
+        if subtitles is None or not len(subtitles):
+            return None
+        converted = encoder.encode_subtitle(subtitles)
+    except FFmpegError:
+        return None
+    converted.pts = converted.dts = packet.pts
+    converted.duration = packet.duration
+    converted.time_base = packet.time_base
+    return converted

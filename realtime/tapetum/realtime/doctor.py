@@ -1,0 +1,261 @@
+"""Looks at the machine and says what works, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tapetum.realtime.errors import TapetumError
+from tapetum.realtime.requirements import Requirement, requirements
+
+State = Literal["ok", "absent", "problem"]
+"""`absent`: not there, and the main job does without. `problem`: the main job suffers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what it is.
+        value: what was found, in a few words.
+        state: whether that is good.
+        remedy: what to do about it, or an empty string.
+    """
+
+    name: str
+    value: str
+    state: State = "ok"
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Findings about one subject."""
+
+    title: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that `examine` found."""
+
+    sections: tuple[Section, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether `tapetum enhance` works on this machine."""
+        findings = [finding for section in self.sections for finding in section.findings]
+        return all(finding.state != "problem" for finding in findings)
+
+
+def examine() -> Diagnosis:
+    """Look at everything; takes a second or two, because the models are run once."""
+    sections: tuple[tuple[str, Callable[[], Iterable[Finding]]], ...] = (
+        ("Software", _software),
+        ("Machine", _machine),
+        ("Compute", _compute),
+        ("Models", _models),
+        ("Video", _video),
+        ("Cameras", _cameras),
+    )
+    return Diagnosis(tuple(Section(title, tuple(find())) for title, find in sections))
+
+
+def _software() -> Iterable[Finding]:
+    yield Finding("python", f"{platform.python_version()} at {sys.executable}")
+    needed = requirements()
+    if not needed:
+        remedy = "install the package: pip install . in its folder"
+        yield Finding("tapetum", "not installed as a package", "problem", remedy)
+    optional: dict[str, Requirement] = {}
+    for requirement in needed:
+        if requirement.extra is None:
+            yield _required(requirement)
+        elif requirement.extra != "dev":
+            optional.setdefault(requirement.name, requirement)
+    yield from (_optional(requirement) for requirement in optional.values())
+
+
+def _required(requirement: Requirement) -> Finding:
+    name, installed, wanted = requirement.name, requirement.installed, requirement.wanted
+    if requirement.met:
+        return Finding(name, str(installed))
+    remedy = f"pip install '{name}{wanted}'"
+    return Finding(name, f"{installed or 'missing'}; needed {wanted}", "problem", remedy)
+
+
+def _optional(requirement: Requirement) -> Finding:
+    name, installed, wanted = requirement.name, requirement.installed, requirement.wanted
+    remedy = f"pip install 'tapetum[{requirement.extra}]'"
+    if installed is None:
+        return Finding(name, f"not installed, for [{requirement.extra}]", "absent", remedy)
+    if not requirement.met:
+        return Finding(name, f"{installed}; [{requirement.extra}] needs {wanted}", "absent", remedy)
+    return Finding(name, installed)
+
+
+_CPU_FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd")
+
+
+def _machine() -> Iterable[Finding]:
+    yield Finding("system", platform.platform())
+    fields = _cpu_fields()
+    yield Finding("cpu", fields.get("model name", platform.machine()))
+    yield Finding("cores", f"{usable_cores()} usable of {os.cpu_count()}")
+    flags = (fields.get("flags") or fields.get("Features", "")).split()
+    features = [feature for feature in _CPU_FEATURES if feature in flags]
+    yield Finding("cpu features", " ".join(features) or "none of those that help")
+    yield _memory()
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, which a container can make fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpu_fields() -> dict[str, str]:
+    """The first processor's fields in /proc/cpuinfo; none where there is no such file."""
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return {}
+    first = path.read_text().split("\n\n", 1)[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+_ENOUGH_MEMORY_MB = 600
+
+
+def _memory() -> Finding:
+    path = Path("/proc/meminfo")
+    if not path.exists():
+        return Finding("memory", "unknown", "absent")
+    pairs = (line.split() for line in path.read_text().splitlines())
+    sizes_mb = {words[0]: int(words[1]) // 1024 for words in pairs}
+    free_mb = sizes_mb.get("MemAvailable:", 0)
+    value = f"{free_mb} MB free of {sizes_mb['MemTotal:']} MB"
+    if free_mb >= _ENOUGH_MEMORY_MB:
+        return Finding("memory", value)
+    return Finding("memory", value, "absent", f"1080p video takes {_ENOUGH_MEMORY_MB} MB")
+
+
+def _compute() -> Iterable[Finding]:
+    yield _openvino()
+    yield _gpu()
+
+
+def _openvino() -> Finding:
+    try:
+        from tapetum.realtime.openvino_runtime import ov
+
+        devices = ov.Core().available_devices
+    except (ImportError, RuntimeError) as error:
+        remedy = "pip install --force-reinstall openvino"
+        return Finding("openvino devices", str(error), "problem", remedy)
+    state: State = "ok" if "CPU" in devices else "problem"
+    return Finding("openvino devices", ", ".join(devices), state)
+
+
+def _gpu() -> Finding:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return Finding("nvidia gpu", "no driver found; the CPU is used", "absent")
+    query = [program, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+    answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
+    if answer.returncode != 0:
+        remedy = "install or reload the NVIDIA driver"
+        return Finding("nvidia gpu", answer.stdout.strip().split("\n")[0], "absent", remedy)
+    return Finding("nvidia gpu", "; ".join(answer.stdout.strip().splitlines()))
+
+
+def _models() -> Iterable[Finding]:
+    from tapetum.realtime.choices import MODELS
+
+    yield from (_model(name) for name in MODELS)
+    yield _compiled_kernels()
+
+
+def _model(name: str) -> Finding:
+    from tapetum.realtime.enhancer import check_model, make_enhancer
+    from tapetum.realtime.synthetic_source import SyntheticSource
+
+    missing: State = "problem" if name == "grid" else "absent"
+    try:
+        check_model(name)
+        enhancer = make_enhancer(name)
+        frame, again = SyntheticSource(640, 360, frames=2)
+        enhancer(frame)
+        start_s = time.perf_counter()
+        enhancer(again)
+    except TapetumError as error:
+        return Finding(name, str(error), missing)
+    latency_ms = 1000 * (time.perf_counter() - start_s)
+    return Finding(name, f"{enhancer.description}; {latency_ms:.1f} ms a frame at 640x360")
+
+
+def _compiled_kernels() -> Finding:
+    from tapetum.realtime.compiled import is_cached
+
+    if is_cached():
+        return Finding("compiled kernels", "kept on disk")
+    remedy = "set NUMBA_CACHE_DIR to a folder that can be written, or each start compiles anew"
+    return Finding("compiled kernels", "not kept on disk", "absent", remedy)
+
+
+_ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "prores_ks", "aac", "libopus")
+_GPU_ENCODERS = ("h264_nvenc", "hevc_nvenc", "av1_nvenc")
+_DECODERS = ("h264", "hevc", "av1", "vp9", "prores", "mjpeg", "aac", "opus")
+_NEEDED = ("libx264", "h264")
+
+
+def _video() -> Iterable[Finding]:
+    import av
+
+    yield Finding("ffmpeg", f"{av.ffmpeg_version_info} in PyAV {av.__version__}")
+    yield _codecs("encoders", (*_ENCODERS, *_GPU_ENCODERS), "w")
+    yield _codecs("decoders", _DECODERS, "r")
+
+
+def _codecs(title: str, names: tuple[str, ...], mode: Literal["r", "w"]) -> Finding:
+    missing = [name for name in names if not _has_codec(name, mode)]
+    present = " ".join(name for name in names if name not in missing)
+    if not missing:
+        return Finding(title, present)
+    state: State = "problem" if set(missing) & set(_NEEDED) else "absent"
+    return Finding(title, f"{present}; without {' '.join(missing)}", state, "pip install av")
+
+
+def _has_codec(name: str, mode: Literal["r", "w"]) -> bool:
+    import av
+
+    try:
+        av.Codec(name, mode)
+    except av.codec.codec.UnknownCodecError:
+        return False
+    return True
+
+
+def _cameras() -> Iterable[Finding]:
+    devices = sorted(Path("/dev").glob("video*"))
+    if not devices:
+        yield Finding("cameras", "no /dev/video*", "absent")
+    for device in devices:
+        label = Path("/sys/class/video4linux") / device.name / "name"
+        name = label.read_text().strip() if label.exists() else "unnamed"
+        if os.access(device, os.R_OK | os.W_OK):
+            yield Finding(str(device), name)
+        else:
+            remedy = "add yourself to the group video: sudo usermod -aG video $USER"
+            yield Finding(str(device), f"{name}; no permission", "absent", remedy)

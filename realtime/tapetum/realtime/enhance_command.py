@@ -1,0 +1,266 @@
+"""`tapetum enhance`: the command line of `enhance_file`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tapetum.realtime.choices import Device, Layout
+from tapetum.realtime.enhancer import check_model, checked_strength
+from tapetum.realtime.errors import ModelError
+from tapetum.realtime.exit_status import DAMAGED_INPUT
+from tapetum.realtime.time_text import parse_time
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tapetum.realtime.enhance_media import EnhanceResult, Started
+
+
+def _model(name: str) -> str:
+    try:
+        check_model(name)
+    except ModelError as error:
+        raise typer.BadParameter(str(error)) from None
+    return name
+
+
+def _strength(text: str) -> float:
+    try:
+        return checked_strength(_number(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number") from None
+
+
+def _crf(text: str) -> int:
+    number = _number(text)
+    if number not in range(64):
+        raise typer.BadParameter(f"crf is a whole number from 0 to 63; got {text}")
+    return int(number)
+
+
+def _time(text: str) -> float:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _duration(text: str) -> float:
+    seconds = _time(text)
+    if seconds <= 0:
+        raise typer.BadParameter(f"a duration is a time over 0 s; got {text}")
+    return seconds
+
+
+_ENCODER = "Output encoding"
+_REPORT = "Output on the screen"
+
+
+def enhance(
+    input_path: Annotated[
+        Path, typer.Argument(metavar="IN", help="Video or photo to read.", show_default=False)
+    ],
+    output_path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="File to write; its suffix chooses the format (.mp4 .mkv .mov .webm .png .jpg).",
+            show_default=False,
+        ),
+    ],
+    *,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="grid|unet|FILE",
+            callback=_model,
+            help="[b]grid[/b] runs in real time on a CPU; [b]unet[/b] is EnlightenGAN's network;"
+            " or a model FILE (.onnx, .safetensors, .pth, .pt).",
+        ),
+    ] = "grid",
+    strength: Annotated[
+        float,
+        typer.Option(
+            metavar="0..1",
+            parser=_strength,
+            help="0 leaves the picture as it is, 1 is the model's own output.",
+        ),
+    ] = 1.0,
+    device: Annotated[Device, typer.Option(help="Where the model runs.")] = "auto",
+    compare: Annotated[
+        Layout | None,
+        typer.Option(
+            help="Show before and after in one picture, side by side or with a moving divider.",
+            show_default=False,
+        ),
+    ] = None,
+    start_s: Annotated[
+        float | None,
+        typer.Option(
+            "--start",
+            parser=_time,
+            metavar="TIME",
+            help="Begin here: seconds, or [HH:]MM:SS[.mmm].",
+            show_default=False,
+        ),
+    ] = None,
+    duration_s: Annotated[
+        float | None,
+        typer.Option(
+            "--duration",
+            parser=_duration,
+            metavar="TIME",
+            help="Enhance this much of the input.",
+            show_default=False,
+        ),
+    ] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            help="Encoder by FFmpeg's name, such as libx264, libx265, libsvtav1, libvpx-vp9."
+            " By default one that suits the container.",
+            rich_help_panel=_ENCODER,
+            show_default=False,
+        ),
+    ] = None,
+    crf: Annotated[
+        int | None,
+        typer.Option(
+            parser=_crf,
+            metavar="0..63",
+            help="Constant quality, lower is better. By default what suits the encoder.",
+            rich_help_panel=_ENCODER,
+            show_default=False,
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Speed of the encoder, such as veryfast or slow.",
+            rich_help_panel=_ENCODER,
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace OUT if it exists.", show_default=False)
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one JSON object about the result on stdout.",
+            rich_help_panel=_REPORT,
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=_REPORT
+        ),
+    ] = False,
+) -> None:
+    """Make a dark video or photo bright.
+
+    Timestamps, sound, subtitles, chapters, metadata, rotation, colour tags
+    and bit depth of the input are kept.
+
+    For example:
+
+      tapetum enhance dark.mp4 bright.mp4
+
+      tapetum enhance dark.mov bright.mkv --strength 0.7 --codec libx265 --crf 22
+
+      tapetum enhance dark.mp4 wipe.mp4 --compare wipe --start 1:05 --duration 8
+
+      tapetum enhance photo.jpg photo-bright.png
+    """
+    from rich.console import Console
+
+    from tapetum.realtime.enhance_media import enhance_file
+    from tapetum.realtime.progress_bar import ProgressBar
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    report = _Report(console, quiet=quiet)
+    with ProgressBar(console, visible=not quiet) as bar:
+        result = enhance_file(
+            input_path,
+            output_path,
+            model=model,
+            strength=strength,
+            device=device,
+            start_s=start_s or 0.0,
+            duration_s=duration_s,
+            compare=compare,
+            codec=codec,
+            crf=crf,
+            preset=preset,
+            overwrite=overwrite,
+            on_start=report.start,
+            on_progress=bar,
+        )
+    report.finish(result)
+    if as_json:
+        typer.echo(json.dumps(_as_json(result)))
+    if not result.intact:
+        raise typer.Exit(DAMAGED_INPUT)
+
+
+class _Report:
+    """What a person reads on stderr: one line at the start, notices, one line at the end."""
+
+    def __init__(self, console: Console, *, quiet: bool) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._said: set[str] = set()
+
+    def start(self, started: Started) -> None:
+        if not self._quiet:
+            self._say(started.description)
+        self._note(started.notices)
+
+    def finish(self, result: EnhanceResult) -> None:
+        self._note(result.notices)
+        if not result.intact:
+            self._say(f"warning: {result.input_path} is damaged; what it holds was enhanced")
+        if not self._quiet:
+            self._say(_summary(result))
+
+    def _note(self, notices: tuple[str, ...]) -> None:
+        for notice in notices:
+            if not self._quiet and notice not in self._said:
+                self._said.add(notice)
+                self._say(f"note: {notice}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False)
+
+
+def _summary(result: EnhanceResult) -> str:
+    size_mb = result.size_bytes / 1e6
+    if result.media_s == 0:
+        return f"{result.output_path}: {size_mb:.2f} MB in {result.elapsed_s:.1f} s"
+    return (
+        f"{result.output_path}: {result.frames} frames, {size_mb:.2f} MB in"
+        f" {result.elapsed_s:.1f} s, {result.fps:.1f} fps, {result.speed:.2f}x real time"
+    )
+
+
+def _as_json(result: EnhanceResult) -> dict[str, object]:
+    fields = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in dataclasses.asdict(result).items()
+    }
+    pace = {"fps": round(result.fps, 2), "speed": round(result.speed, 3)}
+    return fields | pace | {"intact": result.intact}

@@ -1,0 +1,64 @@
+"""`enhance_file` for videos."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+from tapetum.realtime.compare import output_size
+from tapetum.realtime.enhance_job import EnhanceResult, Job, Meter
+from tapetum.realtime.file_sink import EncoderSettings, FileSink
+from tapetum.realtime.file_source import FileSource
+from tapetum.realtime.pipeline import run
+from tapetum.realtime.video_info import VideoInfo
+
+
+def enhance_video(job: Job) -> EnhanceResult:
+    """Enhance a video; see `enhance_file`."""
+    options = job.options
+    with ExitStack() as stack:
+        source = FileSource(job.input_path, start_s=options.start_s, duration_s=options.duration_s)
+        stack.callback(source.close)
+        info = source.info
+        width, height = output_size(info, options.compare)
+        sink = _open_sink(job, replace(info, width=width, height=height))
+        stack.callback(sink.discard)
+        meter = Meter(info.frame_count, job.on_progress)
+        enhancer = job.load()
+        runs = (enhancer.description, sink.description)
+        job.started(_format_text(info), info.frame_count, runs, [*source.notices, *sink.notices])
+        run(source, job.stage(enhancer, info.display_matrix), sink, on_frame=meter)
+    return EnhanceResult(
+        input_path=job.input_path,
+        output_path=job.output_path,
+        model=str(options.model),
+        enhancer=enhancer.description,
+        encoder=sink.description,
+        width=width,
+        height=height,
+        frames=meter.frames,
+        media_s=meter.media_s,
+        elapsed_s=meter.elapsed_s,
+        size_bytes=job.output_path.stat().st_size,
+        notices=(*source.notices, *sink.notices),
+        truncated=source.truncated,
+        corrupt_packets=source.corrupt_packets,
+    )
+
+
+def _open_sink(job: Job, info: VideoInfo) -> FileSink:
+    options = job.options
+    return FileSink(
+        job.output_path,
+        info=info,
+        encoder=EncoderSettings(options.codec, options.crf, options.preset),
+        copy_from=job.input_path,
+        start_s=options.start_s,
+        duration_s=options.duration_s,
+        overwrite=options.overwrite,
+    )
+
+
+def _format_text(info: VideoInfo) -> str:
+    rate = f" {float(info.average_rate):.5g} fps" if info.average_rate else ""
+    return f"{info.width}x{info.height} {info.format_name}{rate}"

@@ -1,0 +1,52 @@
+"""What describes a whole file, not one stream: its metadata and its chapters."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from av.container import InputContainer
+
+from tapetum.realtime.containers import Container
+from tapetum.realtime.time_range import TimeRange
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # a type of the stubs only
+
+_WRITTEN_BY_MUXER = {"major_brand", "minor_version", "compatible_brands", "encoder"}
+
+
+def file_metadata(container: InputContainer) -> dict[str, str]:
+    """A file's metadata but for what every muxer writes anew."""
+    items = container.metadata.items()
+    return {key: value for key, value in items if key.lower() not in _WRITTEN_BY_MUXER}
+
+
+def uncommon_keys(container: InputContainer, target: Container) -> list[str]:
+    """Metadata that the target stores only in a way that leaves no room for cover art."""
+    if target.metadata_keys is None:
+        return []
+    keys = file_metadata(container)
+    return [key for key in keys if key.split("-")[0].lower() not in target.metadata_keys]
+
+
+def chapters_in(container: InputContainer, span: TimeRange) -> list[Chapter]:
+    """A file's chapters, cut to a range and moved with it."""
+    placed = (_placed(chapter, span) for chapter in container.chapters())
+    return [chapter for chapter in placed if chapter["start"] < chapter["end"]]
+
+
+def _placed(chapter: Chapter, span: TimeRange) -> Chapter:
+    unit = chapter["time_base"]
+    base = Fraction(unit.numerator, unit.denominator) if unit else Fraction(1)
+    first, end = span.first_pts(base), span.end_pts(base)
+    start = chapter["start"] if first is None else max(chapter["start"], first)
+    stop = chapter["end"] if end is None else min(chapter["end"], end)
+    shift = span.shift(base)
+    return {
+        "id": chapter["id"],
+        "start": start - shift,
+        "end": stop - shift,
+        "time_base": base,
+        "metadata": chapter["metadata"],
+    }

@@ -1,0 +1,285 @@
+"""`FileSink`: enhanced frames into a video file that keeps all else of its input."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from tapetum.realtime.av_frame import FULL_RANGE, to_av
+from tapetum.realtime.containers import container_for
+from tapetum.realtime.copied_streams import kept_metadata
+from tapetum.realtime.decode_time import DecodeTimes
+from tapetum.realtime.encoder import EncoderSettings, choose_encoder
+from tapetum.realtime.encoder_log import quiet_encoder
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.frame_conversion import PictureConverter
+from tapetum.realtime.media_errors import media_errors
+from tapetum.realtime.output_path import OutputFile
+from tapetum.realtime.pixel_format import pixel_format
+from tapetum.realtime.stream_copy import StreamCopier
+from tapetum.realtime.video_info import VideoInfo
+
+__all__ = ["EncoderSettings", "FileSink"]
+
+_DEFAULT_RATE = Fraction(25)
+
+
+class FileSink:
+    """Encodes frames and copies the other streams of the input beside them.
+
+    The file grows under a temporary name and appears under its own when `close` has made it
+    whole. Everything that can be refused is refused here, before the first frame.
+
+    Args:
+        path: the output; its suffix names the container.
+        info: the video stream, from the source.
+        encoder: codec, quality and speed.
+        copy_from: the input whose audio, subtitles, chapters, metadata and so on are copied.
+        start_s: the source's start, for the copied streams.
+        duration_s: the source's duration, for the copied streams.
+        overwrite: whether an existing file may be replaced.
+
+    Attributes:
+        description: encoder, quality and speed, like "libx264 crf 20 veryfast".
+        notices: lines for the user about what is changed or cannot be kept.
+
+    Raises:
+        MediaError: the output cannot or must not be written, or the settings do not fit it.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        info: VideoInfo,
+        encoder: EncoderSettings = EncoderSettings(),  # noqa: B008 - it is frozen
+        copy_from: Path | None = None,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        inputs = [] if copy_from is None else [Path(copy_from)]
+        self._file = OutputFile(path, overwrite=overwrite, inputs=inputs)
+        self._container = container_for(self._file.path)
+        self._info = info
+        self._encoder = choose_encoder(
+            encoder,
+            self._container,
+            format_name=info.format_name,
+            width=info.width,
+            height=info.height,
+            hdr=info.hdr,
+        )
+        self.description = self._encoder.description
+        self.notices = [*self._encoder.notices, *self._aspect_ratio_notice()]
+        self._finished = False
+        self._durations: dict[int, int] = {}
+        self._decode_times = DecodeTimes(info.time_base)
+        self._picture: av.VideoFrame | None = None
+        self._converter = PictureConverter(self._encoder.pixel_format, info.width, info.height)
+        self._copier: StreamCopier | None = None
+        self._open_safely(inputs, start_s, duration_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame.
+
+        Raises:
+            MediaError: the frame is not as `info` says, has no time, or the disk is full.
+        """
+        self._check(frame)
+        picture = to_av(frame, into=self._picture)
+        if self._encoder.reads_at_once:
+            self._picture = picture
+        self._durations[picture.pts or 0] = frame.duration
+        with media_errors("cannot write", self._file.path):
+            self._mux(self._stream.encode(self._converter(picture)))
+
+    def close(self) -> None:
+        """Finish the file and give it its name; calling it again does nothing.
+
+        Raises:
+            MediaError: the rest cannot be written; nothing is left then.
+        """
+        if self._finished:
+            return
+        try:
+            with media_errors("cannot write", self._file.path):
+                self._finish()
+            self._file.commit()
+        except BaseException:
+            self.discard()
+            raise
+        self._finished = True
+
+    def discard(self) -> None:
+        """Give up: remove what was written; after `close` this does nothing."""
+        if self._finished:
+            return
+        self._finished = True
+        self._release()
+        self._file.discard()
+
+    # Opening ---------------------------------------------------------------------------------
+
+    def _open_safely(self, inputs: list[Path], start_s: float, duration_s: float | None) -> None:
+        try:
+            self._open(inputs, start_s, duration_s)
+        except BaseException:
+            self.discard()
+            raise
+
+    def _open(self, inputs: list[Path], start_s: float, duration_s: float | None) -> None:
+        for source in inputs:
+            self._copier = StreamCopier(
+                source, self._container, start_s=start_s, duration_s=duration_s
+            )
+        with media_errors("cannot write", self._file.path):
+            self._output = av.open(
+                f"file:{self._file.temporary}",
+                "w",
+                format=self._container.format_name,
+                container_options=self._muxer_options(),
+                metadata_errors="surrogateescape",
+            )
+        self._add_streams()
+        self._write_header()
+
+    def _write_header(self) -> None:
+        name, info = self._encoder.name, self._info
+        try:
+            with media_errors("cannot write", self._file.path), quiet_encoder(name):
+                self._output.start_encoding()
+        except MediaError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            raise MediaError(
+                f"{name} refuses {info.width}x{info.height} {self._encoder.pixel_format} "
+                f"in {self._container.suffix}; choose another codec"
+            ) from error
+
+    def _aspect_ratio_notice(self) -> list[str]:
+        """PyAV has no way to tell a Matroska muxer how wide a pixel is."""
+        ratio = self._info.sample_aspect_ratio
+        if ratio is None or self._container.is_mov or self._encoder.stores_aspect_ratio:
+            return []
+        name, suffix = self._encoder.name, self._container.suffix
+        return [f"pixel aspect ratio {ratio} cannot be stored in {suffix} by {name}; .mp4 keeps it"]
+
+    def _muxer_options(self) -> dict[str, str]:
+        options = dict(self._container.options)
+        if self._container.is_mov and self._info.time_base.numerator == 1:
+            options["video_track_timescale"] = str(self._info.time_base.denominator)
+        return options if self._copier is None else {**options, **self._copier.muxer_options}
+
+    def _add_streams(self) -> None:
+        if self._copier is None:
+            self._add_video()
+            return
+        self._copier.begin(self._output)
+        self._add_video()
+        self._copier.add_streams_after_video()
+        self.notices += self._copier.notices
+        self._copier.notices = self.notices
+
+    def _add_video(self) -> None:
+        rate = self._info.average_rate or _DEFAULT_RATE
+        with media_errors("cannot write", self._file.path):
+            stream = self._output.add_stream(
+                self._encoder.name, rate=rate, options=self._encoder.options
+            )
+        if not isinstance(stream, VideoStream):
+            raise MediaError(f"codec {self._encoder.name} encodes no video")
+        self._stream = stream
+        self._set_picture_format()
+        self._set_description()
+
+    def _set_picture_format(self) -> None:
+        context, info = self._stream.codec_context, self._info
+        context.width, context.height = info.width, info.height
+        context.pix_fmt = self._encoder.pixel_format
+        context.time_base = info.time_base
+        context.thread_type = "AUTO"  # PyAV's default, slices, costs x264 quality and speed
+        context.sample_aspect_ratio = info.sample_aspect_ratio or Fraction(1)
+        context.colorspace = info.color.matrix
+        context.color_primaries = info.color.primaries
+        context.color_trc = info.color.transfer
+        full = info.color.range == 0 and pixel_format(info.format_name).full_range
+        context.color_range = FULL_RANGE if full else info.color.range
+        if self._container.is_mov and self._encoder.name == "libx265":
+            context.codec_tag = "hvc1"
+
+    def _set_description(self) -> None:
+        self._stream.time_base = self._info.time_base
+        self._stream.metadata.update(kept_metadata(self._info.metadata, self._container))
+        if self._info.disposition:
+            self._stream.disposition = Disposition(self._info.disposition)
+        if self._info.display_matrix is not None:
+            self._stream.set_display_matrix(self._info.display_matrix)
+
+    # Writing ---------------------------------------------------------------------------------
+
+    def _check(self, frame: Frame) -> None:
+        info = self._info
+        if self._finished:
+            raise MediaError(f"{self._file.path} is closed; no frame can follow")
+        if frame.pts is None:
+            raise MediaError(f"a frame for {self._file.path} has no time")
+        if frame.time_base != info.time_base:
+            raise MediaError(f"a frame counts time in {frame.time_base} s, not {info.time_base} s")
+        got = (frame.width, frame.height, frame.format_name)
+        if got != (info.width, info.height, info.format_name):
+            raise MediaError(
+                f"a frame for {self._file.path} is {got[0]}x{got[1]} {got[2]}, "
+                f"not {info.width}x{info.height} {info.format_name}"
+            )
+
+    def _mux(self, packets: list[Packet[Stream]]) -> None:
+        """Write encoded packets, each after what the other streams have up to its time."""
+        for packet in packets:
+            self._decode_times.check(packet)
+            duration = self._durations.pop(packet.pts or 0, 0)
+            if duration:
+                packet.duration = duration
+            if self._copier is not None and packet.dts is not None:
+                self._copier.advance(packet.dts * self._info.time_base)
+            self._output.mux(packet)
+
+    def _finish(self) -> None:
+        self._mux(self._stream.encode(None))
+        if self._copier is not None:
+            self._copier.advance(None)
+        self._output.close()
+        self._release()
+
+    def _release(self) -> None:
+        """Let go of input and output; the muxer's last words go to a file that is removed."""
+        if self._copier is not None:
+            self._copier.close()
+        output = getattr(self, "_output", None)
+        if output is not None:
+            try:
+                output.close()
+            except (OSError, ValueError):
+                return  # it is given up: what it could not write does not matter

@@ -1,0 +1,272 @@
+"""Applies a bilateral grid to the chroma planes, as vectors of eight coefficients.
+
+The 2x3 transform of a chroma sample depends on its place and on the luma that it covers. A row
+interpolates the coefficients of 8 levels and 16 columns; a sample blends four of those vectors.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped] # it has no types
+from numba import types
+from numba.extending import intrinsic
+
+from tapetum.realtime.compiled import kernel, part
+from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.grid_axis import (
+    CELLS,
+    LEVELS,
+    WEIGHT_BITS,
+    CellAxis,
+    Floats,
+    Ints,
+    cell_axis,
+)
+from tapetum.realtime.sample_range import ChromaRows, SampleRange, chroma_rows, sample_rows
+
+_LANES = 8
+"""Floats of a chroma transform, padded to a SIMD register."""
+_ENTRY = 2 * _LANES
+"""Floats of a row's table for one level of one cell: a transform and the way to the next cell's."""
+_ORDER = (2, 4, 3, 5, 6, 7)
+"""m_uu, m_vu, m_uv, m_vv, c_u, c_v: what multiplies U, what multiplies V, what is added."""
+
+
+class _Luma(NamedTuple):
+    samples: Plane
+    pitch: int
+    width: int
+    height: int
+
+
+class _Layout(NamedTuple):
+    """How the samples lie; `luma_scale` and `luma_origin` map the sum of four to Y."""
+
+    shift: int
+    chroma_x: int
+    chroma_y: int
+    luma_scale: np.float32
+    luma_origin: np.float32
+    grey: np.float32
+    low: np.float32
+    high: np.float32
+
+
+def apply_to_chroma(
+    frame: Frame, grid: Floats, levels: SampleRange, enhanced: tuple[Plane, ...]
+) -> None:
+    """Enhance the chroma planes of a frame into those of `enhanced`, without gaps between rows."""
+    luma = _Luma(*sample_rows(frame.planes[0]), frame.width, frame.height)
+    chroma = chroma_rows(frame)
+    cells = np.zeros((CELLS, CELLS, LEVELS, _LANES), np.float32)
+    cells[..., : len(_ORDER)] = grid[_ORDER, :].transpose(2, 3, 1, 0)
+    cells[..., 4:6] *= levels.chroma_span
+    new_u = enhanced[1].reshape(-1)
+    new_v = new_u[1:] if frame.format.semi_planar else enhanced[2].reshape(-1)
+    axes = cell_axis(chroma.height), cell_axis(chroma.width)
+    _enhance_chroma(luma, chroma, cells, *axes, _layout(frame, levels), new_u, new_v)
+
+
+def _layout(frame: Frame, levels: SampleRange) -> _Layout:
+    numbers = (
+        1 / (4 * levels.luma_span),
+        -levels.black / levels.luma_span,
+        levels.grey,
+        *levels.chroma_limits,
+    )
+    layout = frame.format
+    floats = (np.float32(number) for number in numbers)
+    return _Layout(layout.shift, layout.chroma_x, layout.chroma_y, *floats)
+
+
+@kernel
+def _enhance_chroma(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    luma: _Luma,
+    chroma: ChromaRows,
+    cells: Floats,
+    rows: CellAxis,
+    columns: CellAxis,
+    layout: _Layout,
+    new_u: Plane,
+    new_v: Plane,
+) -> None:
+    width = chroma.width
+    sums = np.empty(luma.width, np.int32)
+    entry, level_weight = np.empty(width, np.int32), np.empty(width, np.float32)
+    column_weight = columns.weight * np.float32(1 / (1 << WEIGHT_BITS))
+    table = np.empty(CELLS * LEVELS * _ENTRY, np.float32)
+    transforms = np.empty(width * _LANES, np.float32)
+    u, v = np.empty((2, width), np.float32), np.empty((2, width), np.float32)
+    for row in range(chroma.height):
+        _sum_luma(luma, row << layout.chroma_y, layout, sums)
+        _locate_levels(sums, layout, entry, level_weight)
+        _interpolate_cells(cells, rows.cell[row], rows.weight[row], table)
+        _blend_transforms(table, columns, column_weight, entry, level_weight, transforms)
+        _load(chroma.u[row * chroma.u_pitch :], chroma.step, layout, u[0])
+        _load(chroma.v[row * chroma.v_pitch :], chroma.step, layout, v[0])
+        _transform(transforms, layout, u, v)
+        start = row * width * chroma.step
+        _store(u, chroma.step, layout, new_u[start:])
+        _store(v, chroma.step, layout, new_v[start:])
+
+
+@part
+def _sum_luma(luma: _Luma, row: int, layout: _Layout, sums: Ints) -> None:
+    """Add the two rows of luma that a chroma row covers; a lone row counts twice."""
+    below_row = min(row + layout.chroma_y, luma.height - 1)
+    above = luma.samples[row * luma.pitch : row * luma.pitch + luma.width]
+    below = luma.samples[below_row * luma.pitch : below_row * luma.pitch + luma.width]
+    for x in range(sums.size):
+        sums[x] = (np.int32(above[x]) + np.int32(below[x])) >> np.int32(layout.shift)
+
+
+@part
+def _locate_levels(sums: Ints, layout: _Layout, entry: Ints, weight: Floats) -> None:
+    """Where the luma of each chroma sample lies: entry of the level below, weight of the next."""
+    if layout.chroma_x:
+        for x in range(sums.size // 2):
+            weight[x] = np.float32(sums[2 * x] + sums[2 * x + 1])
+        if sums.size % 2:
+            weight[-1] = np.float32(2 * sums[-1])
+    else:
+        for x in range(sums.size):
+            weight[x] = np.float32(2 * sums[x])
+    zero, one = np.float32(0), np.float32(1)
+    for x in range(weight.size):
+        y = min(max(weight[x] * layout.luma_scale + layout.luma_origin, zero), one)
+        place = np.sqrt(y) * np.float32(LEVELS) - np.float32(0.5)
+        place = min(max(place, zero), np.float32(LEVELS - 1))
+        level = min(np.int32(place), np.int32(LEVELS - 2))
+        entry[x] = level * np.int32(_ENTRY)
+        weight[x] = place - np.float32(level)
+
+
+@part
+def _interpolate_cells(cells: Floats, cell: int, weight: int, table: Floats) -> None:
+    """Fill a row's table: for each cell and level a transform and the way to the next cell's."""
+    below_cell = min(cell + 1, CELLS - 1)
+    w = np.float32(weight) * np.float32(1 / (1 << WEIGHT_BITS))
+    above, below = cells[cell].reshape(-1), cells[below_cell].reshape(-1)
+    row = np.empty(above.size, np.float32)
+    for i in range(row.size):
+        row[i] = above[i] + w * (below[i] - above[i])
+    for place in range(CELLS * LEVELS):
+        following = place + LEVELS if place < (CELLS - 1) * LEVELS else place
+        for lane in range(_LANES):
+            here = row[place * _LANES + lane]
+            table[place * _ENTRY + lane] = here
+            table[place * _ENTRY + _LANES + lane] = row[following * _LANES + lane] - here
+
+
+@part
+def _blend_transforms(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    table: Floats,
+    columns: CellAxis,
+    column_weight: Floats,
+    entry: Ints,
+    level_weight: Floats,
+    transforms: Floats,
+) -> None:
+    """The eight coefficients of every sample of a row, one after the other."""
+    for column in range(CELLS):
+        # Slices spare the inner loop numba's tests for negative indices.
+        here = slice(columns.starts[column], columns.starts[column + 1])
+        across, up, places = column_weight[here], level_weight[here], entry[here]
+        levels = table[column * LEVELS * _ENTRY : (column + 1) * LEVELS * _ENTRY]
+        out = transforms[columns.starts[column] * _LANES :]
+        for x in range(places.size):
+            _blend(levels, np.int64(places[x]), across[x], up[x], out, np.int64(x * _LANES))
+
+
+@part
+def _load(samples: Plane, step: int, layout: _Layout, values: Floats) -> None:
+    """Read a row of chroma samples as levels."""
+    shift = np.int32(layout.shift)
+    if step == 1:
+        for x in range(values.size):
+            values[x] = np.float32(np.int32(samples[x]) >> shift)
+    else:
+        for x in range(values.size):
+            values[x] = np.float32(np.int32(samples[2 * x]) >> shift)
+
+
+@part
+def _transform(transforms: Floats, layout: _Layout, u: Floats, v: Floats) -> None:
+    """Transform old values (first row) to new ones (second row)."""
+    old_u, new_u, old_v, new_v = u[0], u[1], v[0], v[1]
+    for x in range(old_u.size):
+        m = transforms[x * _LANES : x * _LANES + _LANES]
+        from_u, from_v = old_u[x] - layout.grey, old_v[x] - layout.grey
+        new_u[x] = m[0] * from_u + m[2] * from_v + m[4]
+        new_v[x] = m[1] * from_u + m[3] * from_v + m[5]
+
+
+@part
+def _store(values: Floats, step: int, layout: _Layout, out: Plane) -> None:
+    """Clip, round and store a row of chroma, old values and new ones."""
+    shift = np.int32(layout.shift)
+    old, new = values[0], values[1]
+    for x in range(new.size):
+        level = new[x] + layout.grey
+        level = max(min(level, max(old[x], layout.high)), min(old[x], layout.low))
+        new[x] = level + np.float32(0.5)
+    if step == 1:
+        for x in range(new.size):
+            out[x] = np.int32(new[x]) << shift
+    else:
+        for x in range(new.size):
+            out[2 * x] = np.int32(new[x]) << shift
+
+
+def _blend_vectors(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    typing_context: Any,  # noqa: ANN401, ARG001 - numba has no types
+    table: Any,  # noqa: ANN401
+    start: Any,  # noqa: ANN401
+    column_weight: Any,  # noqa: ANN401
+    level_weight: Any,  # noqa: ANN401
+    out: Any,  # noqa: ANN401
+    place: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    """Blend the vectors at `start` between columns and levels, into out[place : place + 8].
+
+    As one SIMD register, which LLVM does not find by itself. At `start` lie a level's eight
+    coefficients and the way to the next column's, then those of the next level.
+    """
+    signature = types.void(table, start, column_weight, level_weight, out, place)
+    return signature, _emit_blend
+
+
+def _emit_blend(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
+    table, start, column_weight, level_weight, out, place = args
+    vector = ir.VectorType(ir.FloatType(), _LANES)
+
+    def pointer(position: int, array: Any, index: Any) -> Any:  # noqa: ANN401
+        struct = context.make_array(signature.args[position])(context, builder, array)
+        return builder.bitcast(builder.gep(struct.data, [index]), vector.as_pointer())
+
+    def load(index: int) -> Any:  # noqa: ANN401
+        loaded = builder.load(builder.gep(source, [ir.Constant(ir.IntType(64), index)]))
+        loaded.align = 4
+        return loaded
+
+    def spread(scalar: Any) -> Any:  # noqa: ANN401
+        undefined = ir.Constant(vector, ir.Undefined)
+        single = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
+        return builder.shuffle_vector(single, undefined, zeros)
+
+    def step_from(origin: Any, way: Any, weight: Any) -> Any:  # noqa: ANN401
+        product = builder.fmul(way, weight, flags=("fast",))
+        return builder.fadd(origin, product, flags=("fast",))
+
+    source = pointer(0, table, start)
+    across, up = spread(column_weight), spread(level_weight)
+    lower, upper = step_from(load(0), load(1), across), step_from(load(2), load(3), across)
+    blended = step_from(lower, builder.fsub(upper, lower, flags=("fast",)), up)
+    builder.store(blended, pointer(4, out, place)).align = 4
+    return context.get_dummy_value()
+
+
+_blend: Any = intrinsic(_blend_vectors)

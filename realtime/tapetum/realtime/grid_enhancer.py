@@ -1,0 +1,75 @@
+"""The real-time enhancer: a bilateral grid, predicted from a thumbnail, applied to YUV planes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tapetum.realtime.errors import EngineError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.grid_axis import GRID_SHAPE, Floats
+from tapetum.realtime.grid_kernels import apply_grid, identity_grid
+from tapetum.realtime.protocols import Engine
+from tapetum.realtime.temporal import TIME_CONSTANT_S, TemporalFilter
+from tapetum.realtime.thumbnail import THUMBNAIL, thumbnail
+
+GRID_INPUT_SHAPE = (1, 3, THUMBNAIL, THUMBNAIL)
+"""What the network of a grid model takes: RGB in [0, 1]."""
+GRID_OUTPUT_SHAPE = (1, *GRID_SHAPE)
+"""What it gives: coefficient, luma level, row, column."""
+
+
+class GridEnhancer:
+    """Enhances the frames of one stream in their own pixel format.
+
+    Example:
+        model = OpenVINOModel(Path("grid.onnx"))
+        enhancer = GridEnhancer(model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE))
+        bright = enhancer(dark)
+    """
+
+    def __init__(
+        self, engine: Engine, *, strength: float = 1.0, time_constant_s: float = TIME_CONSTANT_S
+    ) -> None:
+        """Make an enhancer with no past.
+
+        Args:
+            engine: maps a thumbnail (1, 3, 256, 256) to a grid (1, 8, 8, 16, 16).
+            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
+            time_constant_s: of the smoothing over time; 0 turns it off.
+        """
+        self.strength = strength
+        self._engine = engine
+        self._filter = TemporalFilter(time_constant_s=time_constant_s)
+        self._identity = identity_grid()
+
+    @property
+    def description(self) -> str:
+        """What runs where, like "grid on CPU, OpenVINO f32"."""
+        return f"grid on {self._engine.description}"
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Enhance one frame; frames come in presentation order.
+
+        Raises:
+            DeviceError: the frame is not in main memory.
+            EngineError: the network fails or gives no usable numbers.
+        """
+        small = thumbnail(frame)
+        grid = self._filter(self._predict(small), thumbnail=small, time_s=frame.time_s)
+        if self.strength == 0:
+            return frame
+        mixed = self._identity + np.float32(self.strength) * (grid - self._identity)
+        return frame.with_planes(apply_grid(frame, mixed))
+
+    def reset(self) -> None:
+        """Forget the past: the next frame starts a new scene."""
+        self._filter.reset()
+
+    def _predict(self, small: Floats) -> Floats:
+        grid = self._engine(small)
+        if grid.shape != GRID_OUTPUT_SHAPE:
+            raise EngineError(f"a grid is {GRID_OUTPUT_SHAPE}; the network gave {grid.shape}")
+        if not np.isfinite(grid).all():
+            raise EngineError("the network gave coefficients that are not finite numbers")
+        first: Floats = grid[0]
+        return first

@@ -1,0 +1,167 @@
+"""Applies a bilateral grid to a luma plane, by lookup.
+
+At the centre of a cell the enhanced luma is a fixed function of luma, so each cell gets a table
+with one entry a level. Gain and offset are bilinear between cells, hence so is the enhanced
+luma: a row of pixels interpolates the tables of two rows of cells, and a pixel the entries of
+two columns, which lie packed in one 32-bit word.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.realtime.compiled import kernel, part
+from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.grid_axis import (
+    CELLS,
+    LEVELS,
+    WEIGHT_BITS,
+    CellAxis,
+    Floats,
+    Ints,
+    LevelAxis,
+    cell_axis,
+    level_axis,
+)
+from tapetum.realtime.sample_range import SampleRange, sample_rows
+
+Tables = npt.NDArray[np.int16]
+Levels = npt.NDArray[np.uint16]
+
+_REACH = 1 << 14
+"""How far a table entry may be from mid-grey: the difference of two must fit 16 bits. Curves
+are cut off there, at [-3.5, 4.5] of the legal range, with 12 bits at [-1.5, 2.5]."""
+
+
+class _Layout(NamedTuple):
+    shift: int
+    fraction_bits: int
+    low: int
+    high: int
+
+
+def apply_to_luma(frame: Frame, grid: Floats, levels: SampleRange, enhanced: Plane) -> None:
+    """Enhance the luma plane of a frame into `enhanced`, a plane without gaps between rows."""
+    samples, pitch = sample_rows(frame.planes[0])
+    depth = frame.format.depth
+    fraction_bits = max(12 - depth, 1)
+    tables = np.empty((CELLS, CELLS, 1 << depth), np.int16)
+    axis = level_axis(1 << depth, levels.black, levels.luma_span)
+    scale, origin = levels.luma_span << fraction_bits, levels.black << fraction_bits
+    _expand_tables(grid[:2], axis, np.float32(scale), np.float32(origin), fraction_bits, tables)
+    layout = _Layout(frame.format.shift, fraction_bits, *levels.luma_limits)
+    axes = cell_axis(frame.height), cell_axis(frame.width)
+    _enhance_luma(samples, pitch, tables, *axes, layout, enhanced)
+
+
+@kernel
+def _expand_tables(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    grid: Floats,
+    axis: LevelAxis,
+    scale: np.float32,
+    origin: np.float32,
+    fraction_bits: int,
+    tables: Tables,
+) -> None:
+    """Fill (row, column, luma level) with enhanced luma, Y * scale + origin."""
+    middle = (tables.shape[2] >> 1) << fraction_bits
+    low, high = np.float32(middle - _REACH), np.float32(middle + _REACH - 1)
+    for row in range(CELLS):
+        for column in range(CELLS):
+            table = tables[row, column]
+            for level in range(LEVELS - 1):
+                gain, offset = grid[0, level, row, column], grid[1, level, row, column]
+                more_gain = grid[0, level + 1, row, column] - gain
+                more_offset = grid[1, level + 1, row, column] - offset
+                for value in range(axis.starts[level], axis.starts[level + 1]):
+                    weight = axis.weight[value]
+                    y = (gain + weight * more_gain) * axis.luma[value]
+                    y += offset + weight * more_offset
+                    entry = np.floor(y * scale + origin + np.float32(0.5))
+                    table[value] = np.int16(min(max(entry, low), high))
+
+
+@kernel
+def _enhance_luma(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    samples: Plane,
+    pitch: int,
+    tables: Tables,
+    rows: CellAxis,
+    columns: CellAxis,
+    layout: _Layout,
+    enhanced: Plane,
+) -> None:
+    height, width = enhanced.shape
+    packed = np.empty(tables.shape[2], np.int32)
+    levels, entries = np.empty(width, np.uint16), np.empty(width, np.int32)
+    for row in range(height):
+        _read_levels(samples[row * pitch : row * pitch + width], layout.shift, packed.size, levels)
+        above = tables[rows.cell[row]]
+        below = tables[min(rows.cell[row] + 1, CELLS - 1)]
+        for column in range(CELLS):
+            # Slices spare the inner loops numba's tests for negative indices.
+            place = slice(columns.starts[column], columns.starts[column + 1])
+            if place.start < place.stop:
+                here, next_column = levels[place], min(column + 1, CELLS - 1)
+                lowest, highest = _range(here)
+                used = slice(lowest, highest + 1)
+                left = above[column, used], below[column, used]
+                right = above[next_column, used], below[next_column, used]
+                _pack_entries(left, right, rows.weight[row], packed[used])
+                _look_up(here, packed, entries[place])
+        _blend_entries(levels, entries, columns.weight, layout, enhanced[row])
+
+
+@part
+def _read_levels(line: Plane, shift: int, count: int, levels: Levels) -> None:
+    """Shift a row of words down; a word above the format's top level counts as the top."""
+    top, down = np.uint16(count - 1), np.uint16(shift)
+    for x in range(levels.size):
+        levels[x] = min(np.uint16(np.uint16(line[x]) >> down), top)
+
+
+@part
+def _range(levels: Levels) -> tuple[int, int]:
+    """The lowest and highest of some levels: few entries of a table are used in one place."""
+    lowest, highest = levels[0], levels[0]
+    for x in range(levels.size):
+        lowest, highest = min(lowest, levels[x]), max(highest, levels[x])
+    return np.int64(lowest), np.int64(highest)
+
+
+@part
+def _pack_entries(
+    left: tuple[Tables, Tables], right: tuple[Tables, Tables], weight: int, packed: Ints
+) -> None:
+    """Pack entries between two rows of cells (high half) with the way to the next column's."""
+    factor, half = np.int32(weight), np.int32(1 << (WEIGHT_BITS - 1))
+    for value in range(packed.size):
+        here, there = np.int32(left[0][value]), np.int32(right[0][value])
+        here += ((np.int32(left[1][value]) - here) * factor + half) >> np.int32(WEIGHT_BITS)
+        there += ((np.int32(right[1][value]) - there) * factor + half) >> np.int32(WEIGHT_BITS)
+        packed[value] = (here << np.int32(16)) | ((there - here) & np.int32(0xFFFF))
+
+
+@part
+def _look_up(levels: Levels, packed: Ints, entries: Ints) -> None:
+    """Fetch each pixel's entry: a loop of its own, being the part that is not SIMD."""
+    for x in range(entries.size):
+        entries[x] = packed[np.uint64(levels[x])]
+
+
+@part
+def _blend_entries(
+    levels: Levels, entries: Ints, weights: Ints, layout: _Layout, out: Plane
+) -> None:
+    """Blend between columns, round, clip and store."""
+    shift, low, high = np.int32(layout.shift), np.int32(layout.low), np.int32(layout.high)
+    down = np.int32(WEIGHT_BITS + layout.fraction_bits)
+    half = np.int32(1) << (down - np.int32(1))
+    for x in range(out.size):
+        old, entry = np.int32(levels[x]), entries[x]
+        here = (entry >> np.int32(16)) << np.int32(WEIGHT_BITS)
+        new = (here + np.int32(np.int16(entry)) * weights[x] + half) >> down
+        out[x] = max(min(new, max(old, high)), min(old, low)) << shift

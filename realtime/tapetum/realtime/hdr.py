@@ -1,0 +1,79 @@
+"""HDR10 static metadata: read from a decoded frame, written through the encoder's parameters."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+import av
+from av.sidedata.sidedata import SideDataContainer, Type
+
+_CHROMATICITY_UNIT = 50_000
+_LUMINANCE_UNIT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class HdrMetadata:
+    """SMPTE ST 2086 mastering display and CTA-861.3 content light level.
+
+    Attributes:
+        primaries: x and y of red, green, blue and white in units of 0.00002, or None.
+        luminance: maximum and minimum of the display in units of 0.0001 cd/m2, or None.
+        light_level: maximum content and frame-average light level in cd/m2, or None.
+    """
+
+    primaries: tuple[int, ...] | None = None
+    luminance: tuple[int, int] | None = None
+    light_level: tuple[int, int] | None = None
+
+    def mastering_display(self, separator: str = "") -> str | None:
+        """The display in the notation that x264, x265 take, or None where it is not known."""
+        if self.primaries is None or self.luminance is None:
+            return None
+        red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y = self.primaries
+        parts = (
+            f"G({green_x},{green_y})",
+            f"B({blue_x},{blue_y})",
+            f"R({red_x},{red_y})",
+            f"WP({white_x},{white_y})",
+            f"L({self.luminance[0]},{self.luminance[1]})",
+        )
+        return separator.join(parts)
+
+
+def hdr_metadata(frame: av.VideoFrame) -> HdrMetadata | None:
+    """Read a frame's static HDR metadata; None where it has none."""
+    display = side_data_bytes(frame, Type.MASTERING_DISPLAY_METADATA)
+    light = side_data_bytes(frame, Type.CONTENT_LIGHT_LEVEL)
+    if display is None and light is None:
+        return None
+    primaries, luminance = _mastering_display(display) if display else (None, None)
+    level = struct.unpack_from("=II", light) if light else None
+    return HdrMetadata(primaries, luminance, level)
+
+
+def side_data_bytes(frame: av.VideoFrame, kind: Type) -> bytes | None:
+    """The bytes of one kind of side data; None where the frame has none.
+
+    A frame that also carries a kind unknown to this PyAV cannot be listed, and gives None.
+    """
+    try:
+        # PyAV's stubs only know the motion vectors by their key.
+        return bytes(cast("SideDataContainer", frame.side_data)[kind])
+    except (KeyError, ValueError):
+        return None
+
+
+def _mastering_display(
+    data: bytes,
+) -> tuple[tuple[int, ...] | None, tuple[int, int] | None]:
+    """Unpack FFmpeg's AVMasteringDisplayMetadata: ten fractions and two flags."""
+    numbers = struct.unpack_from("=22i", data)
+    if any(denominator == 0 for denominator in numbers[1:20:2]):
+        return None, None
+    values = [Fraction(numbers[i], numbers[i + 1]) for i in range(0, 20, 2)]
+    primaries = tuple(round(value * _CHROMATICITY_UNIT) for value in values[:8])
+    minimum, maximum = (round(value * _LUMINANCE_UNIT) for value in values[8:])
+    return (primaries if numbers[20] else None), ((maximum, minimum) if numbers[21] else None)

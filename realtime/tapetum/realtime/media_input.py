@@ -1,0 +1,79 @@
+"""Opening a media file, with one clear message for everything that can be wrong with it."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media_errors import reason
+from tapetum.realtime.truncation import lacks_index
+
+
+def open_input(path: Path) -> InputContainer:
+    """Open a file for reading.
+
+    Raises:
+        MediaError: it is missing, a folder, empty, not readable, incomplete, or no media file.
+    """
+    check_file(path)
+    try:
+        return av.open(f"file:{path}", metadata_errors="surrogateescape")
+    except InvalidDataError as error:
+        raise MediaError(_not_media(path)) from error
+    except (FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"cannot open {path}: {reason(error)}") from error
+
+
+def check_file(path: Path) -> None:
+    """Refuse an input that is missing, a folder, empty or not readable.
+
+    Raises:
+        MediaError: it is one of these.
+    """
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise MediaError(f"input {path} is a folder; give a video or image file")
+        with path.open("rb"):
+            pass
+    except FileNotFoundError:
+        raise MediaError(f"input {path} does not exist") from None
+    except OSError as error:
+        why = "permission denied" if error.errno == errno.EACCES else reason(error)
+        raise MediaError(f"cannot open {path}: {why}") from error
+    if size == 0 and path.is_file():
+        raise MediaError(f"input {path} is empty")
+
+
+def _not_media(path: Path) -> str:
+    if lacks_index(path):
+        return f"cannot open {path}: the file is incomplete: its index (moov) is missing"
+    return f"cannot open {path}: it is no video or image file that FFmpeg knows, or is damaged"
+
+
+def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The video stream that a player would show; cover art is none.
+
+    Raises:
+        MediaError: there is none, or FFmpeg has no decoder for it.
+    """
+    videos = [s for s in container.streams.video if not is_attached_picture(s)]
+    if not videos:
+        raise MediaError(f"{path} has no video stream")
+    best = container.streams.best("video")
+    stream = next((s for s in videos if best is not None and s.index == best.index), videos[0])
+    if stream.codec_context is None:
+        raise MediaError(f"{path} holds video that FFmpeg cannot decode")
+    return stream
+
+
+def is_attached_picture(stream: VideoStream) -> bool:
+    """Whether a video stream is a single picture attached to the file, like cover art."""
+    return bool(stream.disposition & Disposition.attached_pic)

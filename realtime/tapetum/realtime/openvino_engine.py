@@ -1,0 +1,171 @@
+"""Runs a network on the CPU with OpenVINO."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+
+from tapetum.realtime.errors import EngineError, ModelError
+
+Precision = Literal["f32", "bf16", "auto"]
+"""`auto` is bf16 where the CPU computes it natively, else f32."""
+
+Shape = tuple[int, ...]
+
+
+class OpenVINOModel:
+    """A network read and checked, to be compiled for one input shape or several.
+
+    Example:
+        engine = OpenVINOModel(Path("unet.onnx"), precision="auto").compile((1, 3, 368, 640))
+    """
+
+    def __init__(
+        self, model: Path | bytes, *, threads: int | None = 1, precision: Precision = "f32"
+    ) -> None:
+        """Read a network.
+
+        Args:
+            model: an ONNX file, or its bytes.
+            threads: CPU threads for a run; None takes all that this process may use.
+            precision: what the network is computed in.
+
+        Raises:
+            ModelError: the file is missing or is not a network.
+            EngineError: `bf16` is asked for on a CPU without it.
+        """
+        self.name = "the given model" if isinstance(model, bytes) else str(model)
+        self._core = ov.Core()
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._precision = _checked_precision(precision, self._core)
+        self._network = _read(self._core, model, self.name)
+
+    @property
+    def description(self) -> str:
+        """Device, runtime and precision, like "CPU, OpenVINO f32"."""
+        return f"CPU, OpenVINO {self._precision}"
+
+    def takes(self, input_shape: Shape, output_shape: Shape) -> bool:
+        """Whether the network can map one shape to the other."""
+        return _fits(self._network.clone(), input_shape, output_shape)
+
+    def compile(self, input_shape: Shape, output_shape: Shape | None = None) -> OpenVINOEngine:
+        """Compile the network for one input shape.
+
+        Args:
+            input_shape: (N, C, H, W).
+            output_shape: what the network must give, by default anything.
+
+        Raises:
+            ModelError: the network does not take or give these shapes.
+        """
+        network = self._network.clone()
+        found = f"{network.input(0).partial_shape} to {network.output(0).partial_shape}"
+        if not _fits(network, input_shape, output_shape):
+            wanted = f"{list(input_shape)} to {list(output_shape) if output_shape else 'any'}"
+            raise ModelError(f"{self.name} maps shape {found}, expected {wanted}: another model?")
+        return OpenVINOEngine(self._compiled(network), self.description)
+
+    def _compiled(self, network: Any) -> Any:  # noqa: ANN401 - OpenVINO has no types here
+        properties: dict[str, object] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": self._precision,
+            "INFERENCE_NUM_THREADS": self._threads,
+            # Pinned threads would wait for an encoder's thread on the same core.
+            "ENABLE_CPU_PINNING": False,
+        }
+        try:
+            return self._core.compile_model(network, "CPU", properties)
+        except RuntimeError as error:
+            raise ModelError(f"{self.name} cannot be compiled: {_first_line(error)}") from error
+
+
+class OpenVINOEngine:
+    """A network compiled for one input shape; made by `OpenVINOModel.compile`."""
+
+    def __init__(self, compiled: Any, description: str) -> None:  # noqa: ANN401
+        self._request = compiled.create_infer_request()
+        self._input_shape = tuple(compiled.input(0).shape)
+        self._description = description
+
+    @property
+    def description(self) -> str:
+        """Device, runtime and precision, like "CPU, OpenVINO f32"."""
+        return self._description
+
+    def __call__(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run the network on one batch.
+
+        Returns:
+            A new array.
+
+        Raises:
+            EngineError: `batch` is not of the compiled shape and type, or the run fails.
+        """
+        if batch.shape != self._input_shape or batch.dtype != np.float32:
+            raise EngineError(
+                f"the network takes {self._input_shape} float32; got {batch.shape} {batch.dtype}"
+            )
+        try:
+            results = self._request.infer([np.ascontiguousarray(batch)], share_inputs=True)
+        except RuntimeError as error:
+            raise EngineError(f"the network failed: {_first_line(error)}") from error
+        output: npt.NDArray[np.float32] = results[0]
+        return output
+
+
+def has_native_bf16() -> bool:
+    """Whether this CPU computes bfloat16 faster than float32."""
+    return _native_bf16(ov.Core())
+
+
+def _native_bf16(core: Any) -> bool:  # noqa: ANN401
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _checked_precision(precision: Precision, core: Any) -> str:  # noqa: ANN401
+    native = _native_bf16(core)
+    if precision == "bf16" and not native:
+        raise EngineError("this CPU has no bf16 instructions; use precision f32 or auto")
+    if precision == "auto":
+        return "bf16" if native else "f32"
+    return precision
+
+
+def _read(core: Any, model: Path | bytes, name: str) -> Any:  # noqa: ANN401
+    if isinstance(model, Path) and not model.is_file():
+        raise ModelError(f"model file {name} does not exist")
+    try:
+        data = model if isinstance(model, bytes) else model.read_bytes()
+        network = core.read_model(data)
+    except OSError as error:
+        raise ModelError(f"model file {name} cannot be read: {error.strerror}") from error
+    except RuntimeError as error:
+        raise ModelError(f"{name} is not an ONNX model, or is damaged; fetch it again") from error
+    if len(network.inputs) != 1 or len(network.outputs) != 1:
+        found = f"{len(network.inputs)} inputs and {len(network.outputs)} outputs"
+        raise ModelError(f"{name} has {found}; an enhancing network has one of each")
+    return network
+
+
+def _fits(network: Any, input_shape: Shape, output_shape: Shape | None) -> bool:  # noqa: ANN401
+    """Give the network its input shape; False if it, or what comes out, does not fit."""
+    wanted_input = ov.PartialShape(list(input_shape))
+    if not network.input(0).partial_shape.compatible(wanted_input):
+        return False
+    try:
+        network.reshape(wanted_input)
+    except RuntimeError:
+        return False
+    if output_shape is None:
+        return True
+    return bool(network.output(0).partial_shape.compatible(ov.PartialShape(list(output_shape))))
+
+
+def _first_line(error: RuntimeError) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), "no reason given")

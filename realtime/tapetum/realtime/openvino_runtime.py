@@ -1,0 +1,28 @@
+"""OpenVINO, imported without its telemetry.
+
+Importing OpenVINO imports `openvino_telemetry`, which writes a client ID into the user's home,
+starts a thread and reports to a web service unless the user has forbidden it. Where that package
+is not to be found OpenVINO takes its own silent stub, so it is hidden during the import. Import
+`ov` from here, and from nowhere else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+_TELEMETRY = "openvino_telemetry"
+
+
+def _import_quietly() -> Any:  # noqa: ANN401 - OpenVINO has no types
+    if "openvino" in sys.modules or _TELEMETRY in sys.modules:
+        return importlib.import_module("openvino")
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment] # Python's mark for "not to be found"
+    try:
+        return importlib.import_module("openvino")
+    finally:
+        del sys.modules[_TELEMETRY]
+
+
+ov: Any = _import_quietly()

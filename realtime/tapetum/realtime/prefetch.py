@@ -1,0 +1,192 @@
+"""The one place that makes threads: reading ahead of a stage, and writing behind one.
+
+`Prefetch` runs an iterable in a thread, so that decoding overlaps with what the caller does.
+`WriteBehind` runs a sink in a thread, so that encoding does. Both sit on a bounded `Channel`:
+
+    source --> [Prefetch] --> the caller's loop --> [WriteBehind] --> sink
+
+What goes wrong in a thread is raised on the caller's side, and `close` leaves no thread behind.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Generic, Literal, Self, TypeVar
+
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.protocols import FrameSink
+
+T = TypeVar("T")
+
+Policy = Literal["wait", "drop_oldest"]
+"""`wait`: lossless, the producer waits for room. `drop_oldest`: the newest items win."""
+
+DEPTH = 4
+"""Frames that wait between two stages: enough to ride out one slow frame, small in memory."""
+
+
+class Channel(Generic[T]):
+    """A bounded queue from one thread to another that either end can end.
+
+    Attributes:
+        dropped: items thrown away unread by the policy `drop_oldest`.
+    """
+
+    def __init__(self, depth: int = DEPTH, policy: Policy = "wait") -> None:
+        if depth < 1:
+            raise ValueError(f"a channel holds at least 1 item, got depth {depth}")
+        self.dropped = 0
+        self._depth = depth
+        self._policy = policy
+        self._items: deque[T] = deque()
+        self._changed = threading.Condition()
+        self._ended = False
+        self._closed = False
+        self._error: BaseException | None = None
+
+    def put(self, item: T) -> bool:
+        """Add an item; False when the reader has closed the channel, and nobody will read it."""
+        with self._changed:
+            if self._policy == "wait":
+                self._changed.wait_for(lambda: self._closed or len(self._items) < self._depth)
+            elif len(self._items) >= self._depth:
+                self._items.popleft()
+                self.dropped += 1
+            if not self._closed:
+                self._items.append(item)
+                self._changed.notify_all()
+            return not self._closed
+
+    def end(self, error: BaseException | None = None) -> None:
+        """No more items will come; `error` is raised to the reader after the last one."""
+        with self._changed:
+            self._ended = True
+            self._error = error
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """No more items will be read: those that wait are thrown away."""
+        with self._changed:
+            self._closed = True
+            self._items.clear()
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._ended or bool(self._items))
+            if self._items:
+                self._changed.notify_all()
+                return self._items.popleft()
+            error, self._error = self._error, None
+        if error is not None:
+            raise error
+        raise StopIteration
+
+
+class Prefetch(Generic[T]):
+    """Iterates over `items` in a thread, up to `depth` items ahead of the reader, in order.
+
+    Use it in a `with` statement, or call `close`. The iterable runs in the thread from its first
+    item to its last; what it raises is raised to the reader, after the items before it.
+
+    Example:
+        with Prefetch(source) as frames:
+            for frame in frames:
+                ...
+    """
+
+    def __init__(self, items: Iterable[T], *, depth: int = DEPTH, policy: Policy = "wait") -> None:
+        self._items = items
+        self._channel: Channel[T] = Channel(depth, policy)
+        self._thread = threading.Thread(target=self._read, name="tapetum-prefetch", daemon=True)
+        self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """Items that the policy `drop_oldest` threw away so far."""
+        return self._channel.dropped
+
+    def _read(self) -> None:
+        try:
+            for item in self._items:
+                if not self._channel.put(item):
+                    break
+        except BaseException as error:  # noqa: BLE001 - raised again on the reader's side
+            self._channel.end(error)
+        else:
+            self._channel.end()
+
+    def __iter__(self) -> Iterator[T]:
+        return self._channel
+
+    def __next__(self) -> T:
+        return next(self._channel)
+
+    def close(self) -> None:
+        """Stop reading, and wait for the thread; calling it again does nothing."""
+        self._channel.close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class WriteBehind:
+    """A `FrameSink` that writes to another sink in a thread, up to `depth` frames behind.
+
+    What the sink raises is raised by the next `write`, or by `close`. `close` and `discard` call
+    the sink's own in the caller's thread, when the worker has ended.
+    """
+
+    def __init__(self, sink: FrameSink, *, depth: int = DEPTH) -> None:
+        self._sink = sink
+        self._channel: Channel[Frame] = Channel(depth)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._write, name="tapetum-write", daemon=True)
+        self._thread.start()
+
+    def _write(self) -> None:
+        try:
+            for frame in self._channel:
+                self._sink.write(frame)
+        except BaseException as error:  # noqa: BLE001 - raised again on the writer's side
+            self._error = error
+            self._channel.close()
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def write(self, frame: Frame) -> None:
+        """Hand one frame to the thread; waits while `depth` frames are still unwritten."""
+        if not self._channel.put(frame):
+            self._thread.join()
+            self._raise_error()
+
+    def close(self) -> None:
+        """Write what waits, then close the sink."""
+        self._channel.end()
+        self._thread.join()
+        self._raise_error()
+        self._sink.close()
+
+    def discard(self) -> None:
+        """Throw away what waits, then discard the sink."""
+        self._channel.close()
+        self._thread.join()
+        self._sink.discard()

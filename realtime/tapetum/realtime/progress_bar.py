@@ -1,0 +1,62 @@
+"""The command line's progress bar: frames, frames per second, speed and time left."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as RichProgress
+
+from tapetum.realtime.progress import Progress
+from tapetum.realtime.time_text import format_time
+
+
+class ProgressBar:
+    """Draws `Progress` on a terminal, and nothing where `console` is none; use it in a `with`."""
+
+    def __init__(self, console: Console, *, visible: bool = True) -> None:
+        self._bar = RichProgress(
+            TextColumn("{task.fields[frames]}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[pace]}"),
+            console=console,
+            disable=not (visible and console.is_terminal),
+            transient=True,
+            refresh_per_second=4,
+        )
+        self._task = self._bar.add_task("enhance", total=None, frames="", pace="")
+
+    def __call__(self, progress: Progress) -> None:
+        """Show how far the job is."""
+        self._bar.update(
+            self._task,
+            completed=progress.frames,
+            total=progress.total_frames,
+            frames=_frames(progress),
+            pace=_pace(progress),
+        )
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+
+def _frames(progress: Progress) -> str:
+    total = "" if progress.total_frames is None else f"/{progress.total_frames}"
+    return f"frame {progress.frames}{total}"
+
+
+def _pace(progress: Progress) -> str:
+    left = "" if progress.eta_s is None else f"  {format_time(progress.eta_s)} left"
+    return f"{progress.fps:.1f} fps  {progress.speed:.2f}x real time{left}"

@@ -1,0 +1,181 @@
+"""YUV planes to the RGB that `unet` takes, and its result back as a change of the planes.
+
+The result goes back as a difference, so that noise of the conversions, detail beyond the
+network's precision and the frame's bit depth stay untouched.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.realtime.compiled import kernel, part
+from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.sample_range import (
+    ChromaRows,
+    chroma_rows,
+    new_planes,
+    sample_range,
+    sample_rows,
+)
+
+Floats = npt.NDArray[np.float32]
+
+
+class _Colors(NamedTuple):
+    """How samples become numbers: levels, then the matrix; `shift` first."""
+
+    shift: int
+    chroma_x: int
+    chroma_y: int
+    black: np.float32
+    luma_span: np.float32
+    grey: np.float32
+    chroma_span: np.float32
+    kr: np.float32
+    kb: np.float32
+
+
+class _Limits(NamedTuple):
+    luma_low: np.float32
+    luma_high: np.float32
+    chroma_low: np.float32
+    chroma_high: np.float32
+
+
+def rgb_from_planes(frame: Frame) -> Floats:
+    """Convert a frame by its own matrix and range; a chroma sample colours all that it covers.
+
+    Returns:
+        (3, H, W) RGB in [-1, 1]; what lies outside is clipped.
+
+    Raises:
+        DeviceError: the frame is not in main memory.
+    """
+    rgb = np.empty((3, frame.height, frame.width), np.float32)
+    _to_rgb(*sample_rows(frame.planes[0]), chroma_rows(frame), _colors(frame), rgb)
+    return rgb
+
+
+def planes_with_change(frame: Frame, change: Floats) -> tuple[Plane, ...]:
+    """Add a change of RGB to a frame's planes.
+
+    Args:
+        frame: in main memory.
+        change: (3, H, W), on the scale of RGB in [-1, 1].
+
+    Returns:
+        New planes, clipped to the legal range widened to a sample's own old value. Chroma
+        changes by the mean over the pixels that a sample covers.
+
+    Raises:
+        DeviceError: the frame is not in main memory.
+    """
+    levels = sample_range(frame)
+    planes = new_planes(frame)
+    new_u = planes[1].reshape(-1)
+    new_v = new_u[1:] if frame.format.semi_planar else planes[2].reshape(-1)
+    limits = _Limits(*(np.float32(x) for x in (*levels.luma_limits, *levels.chroma_limits)))
+    luma, pitch = sample_rows(frame.planes[0])
+    colors = _colors(frame)
+    _add_to_luma(luma, pitch, change, colors, limits, planes[0])
+    _add_to_chroma(chroma_rows(frame), change, colors, limits, new_u, new_v)
+    return planes
+
+
+def _colors(frame: Frame) -> _Colors:
+    levels, layout = sample_range(frame), frame.format
+    numbers = (levels.black, levels.luma_span, levels.grey, levels.chroma_span)
+    floats = (np.float32(number) for number in (*numbers, *frame.luma_weights))
+    return _Colors(layout.shift, layout.chroma_x, layout.chroma_y, *floats)
+
+
+@kernel
+def _to_rgb(luma: Plane, pitch: int, chroma: ChromaRows, colors: _Colors, rgb: Floats) -> None:
+    height, width = rgb.shape[1], rgb.shape[2]
+    one, two = np.float32(1), np.float32(2)
+    u, v = np.empty(width, np.float32), np.empty(width, np.float32)
+    for row in range(height):
+        chroma_row = row >> colors.chroma_y
+        _spread_chroma(chroma.u[chroma_row * chroma.u_pitch :], chroma.step, colors, u)
+        _spread_chroma(chroma.v[chroma_row * chroma.v_pitch :], chroma.step, colors, v)
+        line = luma[row * pitch : row * pitch + width]
+        for x in range(width):
+            level = np.float32(line[x] >> colors.shift)
+            y = (level - colors.black) / colors.luma_span
+            red = y + two * (one - colors.kr) * v[x]
+            blue = y + two * (one - colors.kb) * u[x]
+            green = (y - colors.kr * red - colors.kb * blue) / (one - colors.kr - colors.kb)
+            rgb[0, row, x] = min(max(two * red - one, -one), one)
+            rgb[1, row, x] = min(max(two * green - one, -one), one)
+            rgb[2, row, x] = min(max(two * blue - one, -one), one)
+
+
+@part
+def _spread_chroma(samples: Plane, step: int, colors: _Colors, values: Floats) -> None:
+    """A row of chroma in [-0.5, 0.5], one value for each pixel."""
+    for x in range(values.size):
+        level = np.float32(samples[(x >> colors.chroma_x) * step] >> colors.shift)
+        values[x] = (level - colors.grey) / colors.chroma_span
+
+
+@kernel
+def _add_to_luma(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    luma: Plane, pitch: int, change: Floats, colors: _Colors, limits: _Limits, out: Plane
+) -> None:
+    # RGB in [-1, 1] is twice as wide as Y in [0, 1].
+    scale = colors.luma_span * np.float32(0.5)
+    kr, kb = colors.kr, colors.kb
+    kg = np.float32(1) - kr - kb
+    for row in range(out.shape[0]):
+        line, new = luma[row * pitch : row * pitch + out.shape[1]], out[row]
+        red, green, blue = change[0, row], change[1, row], change[2, row]
+        for x in range(new.size):
+            old = np.float32(line[x] >> colors.shift)
+            value = old + (kr * red[x] + kg * green[x] + kb * blue[x]) * scale
+            value = max(min(value, max(old, limits.luma_high)), min(old, limits.luma_low))
+            new[x] = np.int32(value + np.float32(0.5)) << colors.shift
+
+
+@kernel
+def _add_to_chroma(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    chroma: ChromaRows,
+    change: Floats,
+    colors: _Colors,
+    limits: _Limits,
+    new_u: Plane,
+    new_v: Plane,
+) -> None:
+    height, width = change.shape[1], change.shape[2]
+    rows, columns = 1 << colors.chroma_y, 1 << colors.chroma_x
+    one, two = np.float32(1), np.float32(2)
+    scale = colors.chroma_span * np.float32(0.5)
+    for row in range(chroma.height):
+        top, bottom = row * rows, min(row * rows + rows, height)
+        for column in range(chroma.width):
+            left, right = column * columns, min(column * columns + columns, width)
+            red, green, blue = np.float32(0), np.float32(0), np.float32(0)
+            for i in range(top, bottom):
+                for j in range(left, right):
+                    red += change[0, i, j]
+                    green += change[1, i, j]
+                    blue += change[2, i, j]
+            y = colors.kr * red + (one - colors.kr - colors.kb) * green + colors.kb * blue
+            mean = scale / np.float32((bottom - top) * (right - left))
+            from_u = row * chroma.u_pitch + column * chroma.step
+            from_v = row * chroma.v_pitch + column * chroma.step
+            place = (row * chroma.width + column) * chroma.step
+            du = (blue - y) / (two * (one - colors.kb)) * mean
+            dv = (red - y) / (two * (one - colors.kr)) * mean
+            new_u[place] = _added(chroma.u[from_u], du, colors.shift, limits)
+            new_v[place] = _added(chroma.v[from_v], dv, colors.shift, limits)
+
+
+@part
+def _added(sample: np.integer[Any], change: np.float32, shift: int, limits: _Limits) -> np.int32:
+    old = np.float32(sample >> shift)
+    value = old + change
+    value = max(min(value, max(old, limits.chroma_high)), min(old, limits.chroma_low))
+    return np.int32(value + np.float32(0.5)) << shift

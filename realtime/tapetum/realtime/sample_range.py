@@ -1,0 +1,109 @@
+"""What a frame's integer samples mean: black, white, grey and the legal limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.realtime.errors import DeviceError
+from tapetum.realtime.frame import Frame, Plane
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRange:
+    """Integer levels of a frame's samples, after any shift in their words.
+
+    Attributes:
+        black: luma level of Y = 0.
+        luma_span: levels from Y = 0 to Y = 1.
+        grey: chroma level of U = V = 0.
+        chroma_span: levels from U = -0.5 to U = 0.5.
+        luma_limits: lowest and highest legal luma level.
+        chroma_limits: lowest and highest legal chroma level.
+    """
+
+    black: int
+    luma_span: int
+    grey: int
+    chroma_span: int
+    luma_limits: tuple[int, int]
+    chroma_limits: tuple[int, int]
+
+
+def sample_range(frame: Frame) -> SampleRange:
+    """The levels of a frame's range and bit depth."""
+    depth = frame.format.depth
+    top, grey = (1 << depth) - 1, 1 << (depth - 1)
+    if frame.full_range:
+        return SampleRange(0, top, grey, top, (0, top), (0, top))
+    scale = 1 << (depth - 8)
+    luma_limits, chroma_limits = (16 * scale, 235 * scale), (16 * scale, 240 * scale)
+    return SampleRange(luma_limits[0], 219 * scale, grey, 224 * scale, luma_limits, chroma_limits)
+
+
+def sample_rows(plane: Plane) -> tuple[Plane, int]:
+    """A plane as (samples, pitch): 1-D contiguous, row r begins at samples[r * pitch].
+
+    Nothing is copied unless the samples within a row are apart, or rows go upwards.
+
+    Raises:
+        DeviceError: the plane is not a NumPy array.
+    """
+    if not isinstance(plane, np.ndarray):
+        raise DeviceError(
+            f"this enhancer takes frames in main memory; got a plane of type {type(plane).__name__}"
+        )
+    height, width = plane.shape
+    rows: Any = plane
+    size = plane.itemsize
+    if plane.strides[1] != size or plane.strides[0] < width * size or plane.strides[0] % size:
+        rows = np.ascontiguousarray(plane)
+    pitch = rows.strides[0] // size
+    length = (height - 1) * pitch + width
+    samples: Plane = np.lib.stride_tricks.as_strided(rows, (length,), (size,), writeable=False)
+    return samples, pitch
+
+
+class ChromaRows(NamedTuple):
+    """The chroma samples of a frame; U of row r and column x is at u[r * u_pitch + x * step].
+
+    Attributes:
+        u: 1-D samples of U, of both where they are interleaved.
+        u_pitch: samples from row to row.
+        v: 1-D samples of V.
+        v_pitch: samples from row to row.
+        step: samples from column to column.
+        width: columns.
+        height: rows.
+    """
+
+    u: Plane
+    u_pitch: int
+    v: Plane
+    v_pitch: int
+    step: int
+    width: int
+    height: int
+
+
+def chroma_rows(frame: Frame) -> ChromaRows:
+    """The chroma samples of a planar or semi-planar frame, seen alike.
+
+    Raises:
+        DeviceError: a plane is not a NumPy array.
+    """
+    u, u_pitch = sample_rows(frame.planes[1])
+    height, width = frame.planes[1].shape
+    if frame.format.semi_planar:
+        return ChromaRows(u, u_pitch, u[1:], u_pitch, 2, width // 2, height)
+    v, v_pitch = sample_rows(frame.planes[2])
+    return ChromaRows(u, u_pitch, v, v_pitch, 1, width, height)
+
+
+def new_planes(frame: Frame) -> tuple[Plane, ...]:
+    """Uninitialised planes of a frame's shapes, rows without gaps."""
+    dtype: npt.DTypeLike = np.uint8 if frame.format.depth == 8 else np.uint16
+    return tuple(np.empty(plane.shape, dtype) for plane in frame.planes)

@@ -1,0 +1,104 @@
+"""The 256x256 RGB thumbnail that the grid network looks at, straight from a frame's planes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.realtime.compiled import kernel
+from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.sample_range import chroma_rows, sample_range, sample_rows
+
+THUMBNAIL = 256
+"""Height and width of a thumbnail."""
+
+Floats = npt.NDArray[np.float32]
+
+
+def thumbnail(frame: Frame) -> Floats:
+    """Reduce a frame to the mean of each of 256x256 bins, as RGB.
+
+    Bin i of n samples is floor(i * n / 256) to ceil((i + 1) * n / 256), so frames smaller than
+    256 are enlarged. Every sample counts. Luma and chroma are reduced each at its own
+    resolution, then converted with the frame's own matrix and range.
+
+    Returns:
+        (1, 3, 256, 256) RGB in [0, 1].
+
+    Raises:
+        DeviceError: the frame is not in main memory.
+    """
+    luma, luma_pitch = sample_rows(frame.planes[0])
+    chroma = chroma_rows(frame)
+    size = chroma.width, chroma.height
+    means = np.empty((3, THUMBNAIL, THUMBNAIL), np.float32)
+    _mean_bins(luma, luma_pitch, 1, frame.width, frame.height, means[0])
+    _mean_bins(chroma.u, chroma.u_pitch, chroma.step, *size, means[1])
+    _mean_bins(chroma.v, chroma.v_pitch, chroma.step, *size, means[2])
+    _yuv_to_rgb(means, *_scales(frame))
+    return means[np.newaxis]
+
+
+def _scales(frame: Frame) -> tuple[np.float32, ...]:
+    """Factors and origins from mean words to Y, U, V; and the matrix's Kr and Kb."""
+    levels = sample_range(frame)
+    word = 1 << frame.format.shift
+    numbers = (
+        1 / (levels.luma_span * word),
+        levels.black * word,
+        1 / (levels.chroma_span * word),
+        levels.grey * word,
+        *frame.luma_weights,
+    )
+    return tuple(np.float32(number) for number in numbers)
+
+
+@kernel
+def _mean_bins(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    samples: Plane, pitch: int, step: int, width: int, height: int, means: Floats
+) -> None:
+    """Mean of each bin of a plane; sums are exact integers."""
+    used = (width - 1) * step + 1
+    left = np.empty(THUMBNAIL, np.int64)
+    right = np.empty(THUMBNAIL, np.int64)
+    for j in range(THUMBNAIL):
+        left[j] = j * width // THUMBNAIL
+        right[j] = ((j + 1) * width + THUMBNAIL - 1) // THUMBNAIL
+    column_sums = np.empty(used, np.uint32)
+    running = np.zeros(width + 1, np.uint64)
+    for i in range(THUMBNAIL):
+        first = i * height // THUMBNAIL
+        end = ((i + 1) * height + THUMBNAIL - 1) // THUMBNAIL
+        column_sums[:] = 0
+        for row in range(first, end):
+            line = samples[row * pitch : row * pitch + used]
+            for x in range(used):
+                column_sums[x] += line[x]
+        for x in range(width):
+            running[x + 1] = running[x] + column_sums[x * step]
+        for j in range(THUMBNAIL):
+            count = np.float32((right[j] - left[j]) * (end - first))
+            means[i, j] = np.float32(running[right[j]] - running[left[j]]) / count
+
+
+@kernel
+def _yuv_to_rgb(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    planes: Floats,
+    luma_scale: np.float32,
+    black: np.float32,
+    chroma_scale: np.float32,
+    grey: np.float32,
+    kr: np.float32,
+    kb: np.float32,
+) -> None:
+    """Convert (3, H, W) mean words to RGB in [0, 1], in place."""
+    zero, one, two = np.float32(0), np.float32(1), np.float32(2)
+    for i in range(planes.shape[1]):
+        for j in range(planes.shape[2]):
+            y = (planes[0, i, j] - black) * luma_scale
+            red = y + two * (one - kr) * (planes[2, i, j] - grey) * chroma_scale
+            blue = y + two * (one - kb) * (planes[1, i, j] - grey) * chroma_scale
+            green = (y - kr * red - kb * blue) / (one - kr - kb)
+            planes[0, i, j] = min(max(red, zero), one)
+            planes[1, i, j] = min(max(green, zero), one)
+            planes[2, i, j] = min(max(blue, zero), one)

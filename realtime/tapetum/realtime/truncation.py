@@ -1,0 +1,77 @@
+"""Tells from a file's own structure whether its end is missing, without decoding it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+_EBML_HEADER = b"\x1a\x45\xdf\xa3"
+_SEGMENT = b"\x18\x53\x80\x67"
+_BOX_TYPES = {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"styp", b"sidx", b"uuid"}
+
+
+def is_cut(path: Path) -> bool:
+    """Whether the file is shorter than its MP4/MOV boxes, Matroska segment or RIFF header say.
+
+    Other formats, and streams whose size was never written, give False.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] == _EBML_HEADER:
+            return _segment_end(file, size) > size
+        if head[:4] == b"RIFF":
+            return int.from_bytes(head[4:8], "little") + 8 > size
+        if head[4:8] in _BOX_TYPES:
+            return max((end for _, end in _boxes(file, size)), default=0) > size
+    return False
+
+
+def lacks_index(path: Path) -> bool:
+    """Whether an MP4 or MOV file has lost its index (the moov box), so that it cannot be read."""
+    with path.open("rb") as file:
+        if file.read(8)[4:] not in _BOX_TYPES:
+            return False
+        return b"moov" not in {kind for kind, _ in _boxes(file, path.stat().st_size)}
+
+
+def _boxes(file: BinaryIO, file_size: int) -> list[tuple[bytes, int]]:
+    """Type and end offset of every top-level box."""
+    boxes: list[tuple[bytes, int]] = []
+    start = 0
+    while start + 8 <= file_size:
+        file.seek(start)
+        header = file.read(16)
+        size = int.from_bytes(header[:4], "big")
+        if size == 1:
+            size = int.from_bytes(header[8:16], "big")
+        if size < 8:  # 0 means "to the end of the file"; anything else here is damage
+            boxes.append((header[4:8], file_size))
+            break
+        start += size
+        boxes.append((header[4:8], start))
+    return boxes
+
+
+def _segment_end(file: BinaryIO, file_size: int) -> int:
+    """Offset at which the Matroska segment says that it ends; the file's size if unknown."""
+    file.seek(4)
+    header_size = _ebml_size(file)
+    if header_size is None:
+        return file_size
+    file.seek(header_size, 1)
+    if file.read(4) != _SEGMENT:
+        return file_size
+    segment_size = _ebml_size(file)
+    return file_size if segment_size is None else file.tell() + segment_size
+
+
+def _ebml_size(file: BinaryIO) -> int | None:
+    """Read a variable-length size; None where it is "unknown" (all ones) or broken."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    length = 9 - first[0].bit_length()
+    rest = file.read(length - 1)
+    value = int.from_bytes(first + rest, "big") & ((1 << (7 * length)) - 1)
+    return None if value == (1 << (7 * length)) - 1 else value

@@ -1,0 +1,66 @@
+"""What many tests share: clips, models and the rule for tests that need a GPU."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_clips import write_clip
+from tiny_networks import grid_network
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "samples" / "dark_room.mp4"
+SAMPLE_FRAMES = 192
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip `needs_cuda` tests, unless the run must not pass by skipping them."""
+    if os.environ.get("FAIL_WITHOUT_CUDA"):
+        return
+    skip = pytest.mark.skip(reason="needs an NVIDIA GPU; set FAIL_WITHOUT_CUDA to run it")
+    for item in items:
+        if "needs_cuda" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def sample_clip() -> Path:
+    """The clip that ships: 640x360, 25 fps, 192 frames, stereo sound."""
+    return SAMPLE
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of photos and clips that do not ship; the test skips where there is none."""
+    named = os.environ.get("TAPETUM_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs the test data in {folder}, or where TAPETUM_DATA says")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve dark frames of 96x64 at 25 fps, with a second of sound."""
+    path = tmp_path_factory.mktemp("clips") / "short.mp4"
+    write_clip(path, frames=12)
+    return path
+
+
+@pytest.fixture(scope="session")
+def gain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real grid model that makes every picture three times brighter, whatever it sees."""
+    grid = np.zeros((8, 8, 16, 16), np.float32)
+    grid[[0, 2, 5]] = 3
+    path = tmp_path_factory.mktemp("models") / "gain.onnx"
+    path.write_bytes(grid_network(grid))
+    return path
+
+
+@pytest.fixture
+def clip_copy(short_clip: Path, tmp_path: Path) -> Path:
+    """The short clip under a name of its own, to be damaged."""
+    return Path(shutil.copy(short_clip, tmp_path / "clip.mp4"))

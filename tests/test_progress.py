@@ -1,0 +1,72 @@
+"""Progress figures, their bar, and times as people write them."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from tapetum.realtime import Progress
+from tapetum.realtime.progress_bar import ProgressBar
+from tapetum.realtime.time_text import format_time, parse_time
+
+
+def test_pace_and_time_left_by_hand() -> None:
+    progress = Progress(frames=50, total_frames=200, elapsed_s=2.0, media_s=1.0)
+    assert (progress.fps, progress.speed, progress.eta_s) == (25.0, 0.5, 6.0)
+
+
+def test_an_unknown_total_has_no_time_left() -> None:
+    assert Progress(10, None, 1.0, 1.0).eta_s is None
+    assert Progress(0, 10, 0.0, 0.0).eta_s is None
+
+
+def test_more_frames_than_promised_leave_no_negative_time() -> None:
+    assert Progress(12, 10, 1.0, 1.0).eta_s == 0
+
+
+def test_the_bar_shows_frames_pace_and_time_left_on_a_terminal() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120)
+    with ProgressBar(console) as bar:
+        bar(Progress(50, 200, 2.0, 1.0))
+    shown = screen.getvalue()
+    for part in ("frame 50/200", "25%", "25.0 fps", "0.50x real time", "00:06 left"):
+        assert part in shown
+
+
+def test_the_bar_is_silent_where_there_is_no_terminal() -> None:
+    screen = io.StringIO()
+    with ProgressBar(Console(file=screen)) as bar:
+        bar(Progress(50, 200, 2.0, 1.0))
+    assert screen.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("90.5", 90.5),
+        (".25", 0.25),
+        ("1:30", 90),
+        ("01:30.250", 90.25),
+        ("1:00:00", 3600),
+        ("100:00:01", 360001),
+    ],
+)
+def test_times_are_read(text: str, seconds: float) -> None:
+    assert parse_time(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1:99", "1:2:3:4", "-1", "1,5", "ten", "1:60:00", "nan"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no time; write seconds or"):
+        parse_time(text)
+
+
+@given(st.integers(0, 10**6))
+def test_a_formatted_time_is_read_back(seconds: int) -> None:
+    assert parse_time(format_time(seconds)) == seconds
