@@ -142,7 +142,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(gain_model: Path, tmp_path: 
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000));"
-        "from tapetum.realtime.cli import run_command; sys.exit(run_command(sys.argv[1:]))"
+        "from tapetum.realtime.command.cli import run_command; sys.exit(run_command(sys.argv[1:]))"
     )
     output = tmp_path / "out" / "bright.mp4"
     output.parent.mkdir()

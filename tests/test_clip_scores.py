@@ -28,7 +28,7 @@ def _texture() -> np.ndarray:
 
 def test_warped_error_follows_the_motion() -> None:
     before = _texture()
-    after = np.roll(before, 4, axis=1)
+    after = np.roll(before, 4, axis=1).astype(np.float32)
     flow = np.zeros((80, 120, 2), np.float32)
     seen = np.zeros((80, 120), bool)
     seen[:, 10:-10] = True
@@ -36,7 +36,7 @@ def test_warped_error_follows_the_motion() -> None:
     flow[..., 0] = -4
     assert warped_error(before, after, flow, seen) == pytest.approx(0, abs=1e-6)
     assert still > 0.1
-    assert warped_error(before, after + 0.1, flow, seen) == pytest.approx(10, rel=1e-3)
+    assert warped_error(before, after + np.float32(0.1), flow, seen) == pytest.approx(10, rel=1e-3)
 
 
 def test_warped_error_of_nothing_seen_is_zero() -> None:

@@ -41,7 +41,7 @@ def example_folder(
 
 
 def _save_png(path: Path, picture: object) -> None:
-    from tapetum.realtime.rgb import frame_from_rgb
+    from tapetum.realtime.cpu.rgb import frame_from_rgb
 
     write_image(path, frame_from_rgb(picture))  # type: ignore[arg-type] # av has no array types
     assert read_image(path).width == 640

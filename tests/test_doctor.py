@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from command_line import environment, tapetum
 
-from tapetum.realtime.doctor import Diagnosis, Finding, Section, usable_cores
-from tapetum.realtime.requirements import Requirement, fits
+from tapetum.realtime.command.doctor import Diagnosis, Finding, Section, usable_cores
+from tapetum.realtime.command.requirements import Requirement, fits
 
 
 def findings(shown: str) -> dict[str, dict[str, str]]:

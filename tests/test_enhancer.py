@@ -21,7 +21,7 @@ from tapetum.realtime import (
     SyntheticSource,
     make_enhancer,
 )
-from tapetum.realtime.rgb import RgbImage, frame_from_rgb, rgb_from_frame
+from tapetum.realtime.cpu.rgb import RgbImage, frame_from_rgb, rgb_from_frame
 
 GRAY = np.full((40, 60, 3), 30, np.uint8)
 

@@ -13,7 +13,7 @@ from tapetum.benchmarks.contact_sheet import TILE
 from tapetum.benchmarks.evaluation import INPUT, PhotoSet, evaluate
 from tapetum.gan.errors import DataError
 from tapetum.gan.metrics import psnr_db, ssim
-from tapetum.realtime.cli import run_command
+from tapetum.realtime.command.cli import run_command
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import pytest
 from media import VFR_TIMES, Clip, first_picture, make_clip
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.file_sink import EncoderSettings, FileSink
-from tapetum.realtime.file_source import FileSource
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.video_info import VideoInfo
+from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
+from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.video_info import VideoInfo
 
 HDR_COLOR = (9, 1, 9, 16)
 

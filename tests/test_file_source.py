@@ -21,8 +21,8 @@ from media import (
 )
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.file_source import FileSource
 from tapetum.realtime.frame import ColorInfo, Frame
+from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.pixel_format import PIXEL_FORMATS
 
 LONG = Clip(frames=150, options={"g": "25", "bf": "2"}, container_options={"movflags": "faststart"})

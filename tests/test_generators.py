@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 import pytest
 import torch
 
@@ -19,6 +18,7 @@ from tapetum.gan import (
 )
 from tapetum.gan.errors import ModelError
 from tapetum.gan.grid import MAX_GAIN, thumbnail
+from tapetum.realtime.cpu.openvino_runtime import ov
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from random_frames import on_another_device, random_frame
 from tiny_networks import grid_network
 from tolerance import EXACT, assert_planes_close
 
+from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
+from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
+from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 from tapetum.realtime.errors import DeviceError, EngineError
 from tapetum.realtime.frame import ColorInfo
-from tapetum.realtime.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
-from tapetum.realtime.grid_kernels import apply_grid, identity_grid
-from tapetum.realtime.openvino_engine import OpenVINOModel
 from tapetum.realtime.protocols import FrameEnhancer
 
 Array = npt.NDArray[Any]

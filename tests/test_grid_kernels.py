@@ -25,10 +25,10 @@ from random_frames import (
 )
 from tolerance import CPU, EXACT, assert_planes_close
 
-from tapetum.realtime.compiled import is_cached
+from tapetum.realtime.cpu.compiled import is_cached
+from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import ColorInfo, Frame, Plane
-from tapetum.realtime.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.pixel_format import PIXEL_FORMATS
 
 Array = npt.NDArray[Any]
@@ -167,7 +167,7 @@ def test_kernels_run_where_no_folder_can_hold_their_code(tmp_path: Path) -> None
     program = (
         "import numba.core.caching as caching\n"
         "import numpy as np\n"
-        "from tapetum.realtime import compiled\n"
+        "from tapetum.realtime.cpu import compiled\n"
         "@compiled.kernel\n"
         "def double(x): return 2 * x\n"
         "assert double(4) == 8\n"

@@ -13,7 +13,7 @@ import pytest
 from media import exif_block, fill_plane, first_picture, rgb_pixels
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.images import is_image, read_image, read_photo, write_image
+from tapetum.realtime.media.images import is_image, read_image, read_photo, write_image
 
 SUFFIXES = [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"]
 ENCODERS = {".jpg": "mjpeg", ".png": "png", ".webp": "libwebp", ".bmp": "bmp", ".tif": "tiff"}

@@ -102,14 +102,16 @@ def test_importing_realtime_loads_nothing_but_itself() -> None:
 
 
 def test_the_help_loads_nothing_slow() -> None:
-    code = "from tapetum.realtime.cli import run_command\nrun_command(['enhance', '--help'])"
+    code = (
+        "from tapetum.realtime.command.cli import run_command\nrun_command(['enhance', '--help'])"
+    )
     assert loaded(code, HEAVY + SLOW) == set()
 
 
 def test_enhancing_loads_neither_torch_nor_gpu_packages(short_clip: Path, tmp_path: Path) -> None:
     output = tmp_path / "bright.mp4"
     code = (
-        "from tapetum.realtime.cli import run_command\n"
+        "from tapetum.realtime.command.cli import run_command\n"
         f"assert run_command(['enhance', {str(short_clip)!r}, {str(output)!r}, '--quiet']) == 0"
     )
     assert loaded(code, HEAVY) == set()

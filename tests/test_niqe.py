@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from tapetum.gan.niqe import _features, _fit_asymmetric_gaussian, _halve, luma_of, niqe
 
 
-def _generalised_gaussian(shape: float, n: int) -> np.ndarray:
+def _generalised_gaussian(shape: float, n: int) -> npt.NDArray[np.float64]:
     """Samples of density exp(-|x|^shape), through a gamma variable."""
     rng = np.random.default_rng(0)
-    return rng.gamma(1 / shape, size=n) ** (1 / shape) * rng.choice([-1.0, 1.0], n)
+    magnitude = rng.gamma(1 / shape, size=n) ** (1 / shape)
+    return np.asarray(magnitude * rng.choice([-1.0, 1.0], n))
 
 
 @pytest.mark.parametrize("shape", [0.8, 1.0, 2.0, 3.0])
@@ -46,20 +48,20 @@ def test_luma_is_the_limited_range_one() -> None:
     assert luma_of(rgb).tolist() == [[16, 235, 81]]
 
 
-def _scene() -> np.ndarray:
+def _scene() -> npt.NDArray[np.uint8]:
     """Noise whose power falls with the frequency as that of natural scenes does."""
     frequency = np.hypot(np.fft.fftfreq(480)[:, None], np.fft.fftfreq(672)[None])
     frequency[0, 0] = 1
     white = np.random.default_rng(0).standard_normal((480, 672))
     scene = np.fft.ifft2(np.fft.fft2(white) / frequency**1.2).real
-    return np.clip(scene / scene.std() * 45 + 128, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(scene / scene.std() * 45 + 128, 0, 255), dtype=np.uint8)
 
 
 def test_noise_and_blur_make_a_picture_less_natural() -> None:
     scene = _scene()
     noise = np.random.default_rng(3).normal(0, 25, scene.shape)
     noisy = np.clip(scene + noise, 0, 255).astype(np.uint8)
-    blurred = cv2.GaussianBlur(scene, (0, 0), 4)
+    blurred = np.asarray(cv2.GaussianBlur(scene, (0, 0), 4), dtype=np.uint8)
     assert niqe(scene) + 1 < min(niqe(noisy), niqe(blurred))
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tiny_networks import grid_network, pointwise_network
 
+from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, has_native_bf16
 from tapetum.realtime.errors import EngineError, ModelError
-from tapetum.realtime.openvino_engine import OpenVINOModel, has_native_bf16
 
 GRID_SHAPES = (1, 3, 256, 256), (1, 8, 8, 16, 16)
 MATRIX = np.array([[0.5, 0.25, 0.0], [0.0, 1.0, 0.0], [-0.5, 0.0, 2.0]])

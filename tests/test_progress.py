@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from tapetum.realtime import Progress
-from tapetum.realtime.progress_bar import ProgressBar
-from tapetum.realtime.time_text import format_time, parse_time
+from tapetum.realtime.command.progress_bar import ProgressBar
+from tapetum.realtime.command.time_text import format_time, parse_time
 
 
 def test_pace_and_time_left_by_hand() -> None:

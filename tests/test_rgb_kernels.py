@@ -20,9 +20,9 @@ from random_frames import (
 )
 from tolerance import CPU, EXACT, assert_planes_close
 
+from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.frame import ColorInfo, Frame, Plane
 from tapetum.realtime.pixel_format import PIXEL_FORMATS
-from tapetum.realtime.rgb_kernels import planes_with_change, rgb_from_planes
 
 Array = npt.NDArray[Any]
 

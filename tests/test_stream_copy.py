@@ -11,8 +11,8 @@ import pytest
 from av.stream import Disposition
 from media import SUBTITLE_LINES, Clip, Track, make_clip, track, tracks
 
-from tapetum.realtime.file_sink import FileSink
-from tapetum.realtime.file_source import FileSource
+from tapetum.realtime.media.file_sink import FileSink
+from tapetum.realtime.media.file_source import FileSource
 
 RICH = Clip(
     frames=50,

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tapetum.realtime.file_source import FileSource
+from tapetum.realtime.cpu.thumbnail import thumbnail
+from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.temporal import TemporalFilter
-from tapetum.realtime.thumbnail import thumbnail
 
 Floats = npt.NDArray[np.float32]
 

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from random_frames import chroma_levels, luma_levels, pitched, random_frame, scales
 
+from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.frame import ColorInfo, Frame
 from tapetum.realtime.pixel_format import PIXEL_FORMATS
-from tapetum.realtime.thumbnail import thumbnail
 
 Array = npt.NDArray[Any]
 

@@ -11,13 +11,13 @@ from random_frames import random_frame
 from tiny_networks import blur_network, grid_network, pointwise_network
 from tolerance import EXACT, Tolerance, assert_planes_close
 
+from tapetum.realtime.cpu.openvino_engine import OpenVINOEngine, OpenVINOModel
+from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
+from tapetum.realtime.cpu.tiling import axis_tiles, tiling
+from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 from tapetum.realtime.errors import EngineError, ModelError
 from tapetum.realtime.frame import ColorInfo, Frame, Plane
-from tapetum.realtime.openvino_engine import OpenVINOEngine, OpenVINOModel
 from tapetum.realtime.protocols import FrameEnhancer
-from tapetum.realtime.rgb_kernels import planes_with_change, rgb_from_planes
-from tapetum.realtime.tiling import axis_tiles, tiling
-from tapetum.realtime.unet_enhancer import UNetEnhancer
 
 Array = npt.NDArray[Any]
 

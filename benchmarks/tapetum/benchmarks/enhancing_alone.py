@@ -12,8 +12,8 @@ import av
 
 from tapetum.benchmarks.timing import duration_s, percentiles_ms
 from tapetum.realtime import make_enhancer
-from tapetum.realtime.av_frame import from_av
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.media.av_frame import from_av
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
 

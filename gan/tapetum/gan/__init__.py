@@ -4,6 +4,9 @@
     generator = load_generator("grid")
     enhanced = generator(rgb)          # RGB in [-1, 1], (N, 3, H, W) of any size
 
+    from tapetum.gan import TrainConfig, train
+    generator = train(TrainConfig(low=Path("dark"), normal=Path("bright"), output=Path("run")))
+
 Importing this package does not import torch; using a name below does.
 """
 
@@ -17,26 +20,32 @@ if TYPE_CHECKING:
     from tapetum.gan.export import export_onnx
     from tapetum.gan.generator import Generator
     from tapetum.gan.grid import GridGenerator
+    from tapetum.gan.trainer import train
+    from tapetum.gan.training_config import TrainConfig
     from tapetum.gan.unet import UNetGenerator
 
 _HOMES = {
     "Generator": "generator",
     "GridGenerator": "grid",
+    "TrainConfig": "training_config",
     "UNetGenerator": "unet",
     "build_generator": "checkpoint",
     "export_onnx": "export",
     "load_generator": "checkpoint",
     "save_generator": "checkpoint",
+    "train": "trainer",
 }
 
 __all__ = [
     "Generator",
     "GridGenerator",
+    "TrainConfig",
     "UNetGenerator",
     "build_generator",
     "export_onnx",
     "load_generator",
     "save_generator",
+    "train",
 ]
 
 

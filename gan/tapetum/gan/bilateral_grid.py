@@ -10,7 +10,7 @@ trilinearly, and outside them at the nearest centre. With Y in [0, 1] and U, V i
     Y'       = gain * Y + offset
     (U', V') = [[m_uu, m_uv], [m_vu, m_vv]] (U, V) + (c_u, c_v)
 
-The same arithmetic, on integer planes, is in `tapetum.realtime.grid_kernels`.
+The same arithmetic, on integer planes, is in `tapetum.realtime.cpu.grid_kernels`.
 """
 
 from __future__ import annotations

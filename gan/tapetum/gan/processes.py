@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.distributed as dist
@@ -57,7 +58,7 @@ class Processes:
 
 def total(tensor: torch.Tensor) -> torch.Tensor:
     """Sum over all processes, differentiable."""
-    summed: torch.Tensor = dist_nn.all_reduce(tensor)
+    summed: torch.Tensor = dist_nn.all_reduce(tensor)  # type: ignore[no-untyped-call]  # torch's
     return summed
 
 
@@ -100,7 +101,7 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         shape = (1, -1, 1, 1)
         normal = (wide - mean.view(shape)) * (variance + self.eps).rsqrt().view(shape)
         scaled = normal * self.weight.view(shape) + self.bias.view(shape)
-        return scaled.to(features.dtype)
+        return cast(torch.Tensor, scaled.to(features.dtype))
 
     @torch.no_grad()
     def _remember(self, mean: torch.Tensor, variance: torch.Tensor, places: int) -> None:

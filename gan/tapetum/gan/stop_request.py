@@ -16,23 +16,28 @@ class TrainingStopped(Exception):  # noqa: N818 - the user's wish, no error
 
     Attributes:
         step: optimiser steps done.
-        output: the run's folder.
+        exit_status: 128 and the signal's number.
     """
 
-    def __init__(self, step: int, output: Path) -> None:
+    def __init__(self, step: int, output: Path, signal_number: int) -> None:
         super().__init__(f"stopped at step {step}; start again to go on from {output}")
         self.step = step
-        self.output = output
+        self.exit_status = 128 + signal_number
 
 
 class StopRequest:
-    """Notes the first Ctrl-C or SIGTERM in `requested`; a second one acts at once.
+    """Notes the first Ctrl-C or SIGTERM; a second one acts at once.
 
     Outside the main thread, where Python hears no signals, nothing is noted.
+
+    Attributes:
+        requested: whether to stop.
+        signal_number: what asked for it.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self.signal_number: int = signal.SIGINT
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
@@ -48,8 +53,8 @@ class StopRequest:
     ) -> None:
         self._restore()
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self.requested = True
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.requested, self.signal_number = True, number
         self._restore()
 
     def _restore(self) -> None:

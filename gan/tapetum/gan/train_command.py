@@ -11,15 +11,13 @@ import typer
 if TYPE_CHECKING:
     from tapetum.gan.training_config import TrainConfig
 
-STOPPED = 130
-"""Exit status after Ctrl-C."""
-
 
 def train(
     low: Annotated[Path | None, typer.Argument(help="Folder of low-light photos.")] = None,
     normal: Annotated[
         Path | None, typer.Argument(help="Folder of well-lit photos, of any other scenes.")
     ] = None,
+    *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for checkpoints and weights.")
     ] = None,
@@ -27,9 +25,7 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="TOML file of settings, over the recipe's.")
     ] = None,
-    init: Annotated[
-        str | None, typer.Option(help="Weights to start the generator from.")
-    ] = None,
+    init: Annotated[str | None, typer.Option(help="Weights to start the generator from.")] = None,
     vgg_weights: Annotated[
         Path | None, typer.Option(help="VGG-16's weights; downloaded unless given.")
     ] = None,
@@ -110,7 +106,7 @@ def _run(config: TrainConfig) -> None:
         run_training(config)
     except TrainingStopped as stopped:
         typer.echo(str(stopped), err=True)
-        raise typer.Exit(STOPPED) from stopped
+        raise typer.Exit(stopped.exit_status) from stopped
     typer.echo(f"trained: {config.output / config.generator}.safetensors")
 
 

@@ -13,7 +13,7 @@ import logging
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import torch
 from torch import nn
@@ -45,6 +45,7 @@ from tapetum.gan.training_step import (
     Enhancement,
     Networks,
     Terms,
+    as_judged,
     discriminator_terms,
     enhance_batch,
     generator_terms,
@@ -92,9 +93,10 @@ def _train(config: TrainConfig, device: torch.device, processes: Processes) -> G
     data = UnpairedPhotos(photos, config.data, config.losses, seed=config.seed)
     numbers = _numbers(config, range(first_step, steps), processes)
     report = TrainingReport(config, first_step, steps, enabled=processes.first)
-    with report, StopRequest() as stop:
-        for batch in batches(data, numbers, workers=config.data.workers):
-            batch = _on_device(batch, device, config.run)  # noqa: PLW2901 - the same batch, moved
+    reading = closing(batches(data, numbers, workers=config.data.workers))
+    with report, StopRequest() as stop, reading as read_batches:
+        for read in read_batches:
+            batch = _on_device(read, device, config.run)
             set_learning_rates(state, config.optimizer, steps)
             with _memory_errors(config):
                 terms = train_step(state, networks, batch, config, processes)
@@ -106,7 +108,7 @@ def _train(config: TrainConfig, device: torch.device, processes: Processes) -> G
             if processes.first and (due or stopped):
                 save_checkpoint(state, config, photos.fingerprint())
             if stopped:
-                raise TrainingStopped(state.step, config.output)
+                raise TrainingStopped(state.step, config.output, stop.signal_number)
     return state.average.cpu().eval()
 
 
@@ -125,13 +127,14 @@ def train_step(
     losses = config.losses
     networks.discriminators.requires_grad_(False)
     enhanced = enhance_batch(networks, batch, losses, state.step)
-    terms = generator_terms(networks, batch, enhanced, losses, processes)
+    judged = as_judged(batch, losses)
+    terms = generator_terms(networks, judged, enhanced, losses, processes)
     _descend(state, state.generator_optimizer, total_loss(terms, losses.weights()), config)
     update_average(state.average, state.generator, _ema_decay(config.optimizer, state.step))
     if state.discriminator_optimizer is not None:
         networks.discriminators.requires_grad_(True)
         fake = enhanced.fake.detach()
-        own = discriminator_terms(networks, batch, fake, losses, processes)
+        own = discriminator_terms(networks, judged, fake, losses, processes)
         _descend(state, state.discriminator_optimizer, total_loss(own, {}), config)
         terms |= own
     state.scaler.update()
@@ -233,7 +236,7 @@ def _networks(
         name: processes.replicate(network) for name, network in state.discriminators.items()
     }
     return Networks(
-        processes.replicate(Enhancement(state.generator)),
+        processes.replicate(Enhancement(state.generator, config.losses.reduction)),
         state.discriminators,
         replicas,
         features,

@@ -65,9 +65,10 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainingState:
     Raises:
         ModelError: the weights to start from cannot be loaded.
     """
-    torch.manual_seed(config.seed)
-    generator = _new_generator(config)
-    discriminators = _new_discriminators(config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        generator = _new_generator(config)
+        discriminators = _new_discriminators(config)
     for network in (generator, discriminators):
         network.to(device)
         if config.run.channels_last:

@@ -86,6 +86,8 @@ class LossConfig:
         reversed_tones: weight of falling luma curves (`grid` only).
         local_patches: patches a picture. The paper: 5; the authors' code: 6.
         patch: height and width of a patch, pixels.
+        reduction: the losses look at pictures reduced by this (`grid` only): a grid is predicted
+            from the whole crop, and light and colour show as well on a quarter of the pixels.
         halved_global_terms: halve both discriminator and generator terms of the global
             discriminator. The paper: no; the authors' code: yes.
         halved_local_discriminator: halve the local discriminator's own loss. The paper: no; the
@@ -104,6 +106,7 @@ class LossConfig:
     reversed_tones: float = 0.0
     local_patches: int = 6
     patch: int = 32
+    reduction: int = 1
     halved_global_terms: bool = True
     halved_local_discriminator: bool = True
     vgg_mean_subtraction: bool = False
@@ -112,7 +115,7 @@ class LossConfig:
         for name, weight in self.weights().items():
             _require(weight >= 0, f"the weight of {name} must be 0 or more, not {weight}")
         _require(self.unpaired or self.pairs, "no loss has a weight; nothing would be learnt")
-        _require_positive(self, "local_patches", "patch")
+        _require_positive(self, "local_patches", "patch", "reduction")
 
     def weights(self) -> dict[str, float]:
         """Weight of every term, by name."""
@@ -128,6 +131,11 @@ class LossConfig:
     def features(self) -> bool:
         """Whether VGG-16 is needed."""
         return bool(self.global_features or self.local_features)
+
+    @property
+    def for_grid(self) -> bool:
+        """Whether anything is set that only the grid generator has."""
+        return bool(self.roughness or self.reversed_tones or self.reduction > 1)
 
     @property
     def pairs(self) -> bool:
@@ -249,12 +257,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         same = self.low.resolve() == self.normal.resolve()
         _require(not same, f"{self.low} is given as the low-light and as the well-lit folder")
-        patch, crop = self.losses.patch, self.data.crop
-        _require(patch <= crop, f"patch ({patch}) must be within crop ({crop})")
-        grid_terms = self.losses.roughness or self.losses.reversed_tones
+        patch, judged = self.losses.patch, self.data.crop // self.losses.reduction
+        _require(patch <= judged, f"patch ({patch}) must be within the crop ({judged})")
         _require(
-            self.generator == "grid" or not grid_terms,
-            "roughness and reversed_tones are losses of the grid generator alone",
+            self.generator == "grid" or not self.losses.for_grid,
+            "roughness, reversed_tones and reduction are for the grid generator alone",
         )
 
 
@@ -279,6 +286,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
                 "pair_contrast": 1.0,
                 "roughness": 0.05,
                 "reversed_tones": 2.0,
+                "reduction": 2,
             },
             "optimizer": {
                 "steps": 6500,
@@ -303,8 +311,10 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for layer in layers:
         for key, value in layer.items():
             before = merged.get(key)
-            nested = isinstance(before, Mapping) and isinstance(value, Mapping)
-            merged[key] = merge(before, value) if nested else value
+            if isinstance(before, Mapping) and isinstance(value, Mapping):
+                merged[key] = merge(before, value)
+            else:
+                merged[key] = value
     return merged
 
 

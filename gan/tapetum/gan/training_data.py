@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ Batch = dict[str, torch.Tensor]
 - `low`: low-light photos; `low_input`: the same, perhaps darkened, noisy, compressed;
 - `normal`: well-lit photos, of other scenes;
 - `dark`, `target`: darkened well-lit photos and what should be made of them, where they are used;
-- `corners`: (N, P, 2), top and left of the patches.
+- `corners`: (N, P, 2), top and left of the patches, in pictures as the losses look at them.
 """
 
 MAX_BROKEN_SHARE = 0.1
@@ -184,7 +185,7 @@ class UnpairedPhotos(Dataset[Batch]):
         return self._photos.low[self._order[1][place]]
 
     def _corners(self, rng: np.random.Generator) -> torch.Tensor:
-        furthest = self._data.crop - self._losses.patch
+        furthest = self._data.crop // self._losses.reduction - self._losses.patch
         drawn = rng.integers(furthest + 1, size=(self._losses.local_patches, 2))
         return torch.from_numpy(drawn)
 
@@ -201,18 +202,22 @@ def step_numbers(
 
 def batches(
     dataset: UnpairedPhotos, numbers: Sequence[list[int]], *, workers: int
-) -> Iterator[Batch]:
-    """Batches of the numbered pictures, read ahead by `workers` processes."""
-    loader = DataLoader(
+) -> Generator[Batch, None, None]:
+    """Batches of the numbered pictures, read ahead by `workers` processes.
+
+    Close it to end the processes.
+    """
+    yield from DataLoader(
         dataset,
         batch_sampler=numbers,
         num_workers=workers,
-        worker_init_fn=_start_worker if workers else None,
-        persistent_workers=False,
+        worker_init_fn=_start_worker,
+        # A fork would copy torch's threads' locks, but not the threads.
+        multiprocessing_context="spawn" if workers else None,
     )
-    yield from loader
 
 
 def _start_worker(_worker: int) -> None:
-    torch.set_num_threads(1)
+    # Ctrl-C reaches every process of a terminal; the training process alone decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)

@@ -53,9 +53,7 @@ class TrainingReport:
 
     def __enter__(self) -> Self:
         if self.enabled:
-            self._writer = SummaryWriter(  # type: ignore[no-untyped-call]  # torch's stubs
-                str(self._folder), purge_step=self._first_step
-            )
+            self._writer = SummaryWriter(str(self._folder), purge_step=self._first_step)
             self._show_bar()
         self._started = time.monotonic()
         return self
@@ -69,7 +67,7 @@ class TrainingReport:
         if self._bar is not None:
             self._bar.stop()
         if self._writer is not None:
-            self._writer.close()  # type: ignore[no-untyped-call]  # torch's stubs
+            self._writer.close()
 
     def _show_bar(self) -> None:
         console = Console(stderr=True)
@@ -110,13 +108,13 @@ class TrainingReport:
             self._write_means(self._writer, step, rate)
         if step % self._config.picture_steps == 0 or step == self._steps:
             pictures = before_and_after(batch, generator)
-            self._writer.add_image("before, after", pictures, step)  # type: ignore[no-untyped-call]
+            self._writer.add_image("before, after", pictures, step)
 
     def _write_means(self, writer: SummaryWriter, step: int, rate: float) -> None:
         means = {name: total / self._count for name, total in self._sums.items()}
         for name, mean in means.items():
-            writer.add_scalar(f"loss/{name}", mean, step)  # type: ignore[no-untyped-call]
-        writer.add_scalar("learning_rate", rate, step)  # type: ignore[no-untyped-call]
+            writer.add_scalar(f"loss/{name}", mean, step)
+        writer.add_scalar("learning_rate", rate, step)
         self._sums, self._count = {}, 0
         listed = " ".join(f"{name} {mean:.4f}" for name, mean in means.items())
         if self._bar is not None:
@@ -125,7 +123,12 @@ class TrainingReport:
         pace_s = (time.monotonic() - self._started) / (step - self._first_step)
         left_s = pace_s * (self._steps - step)
         _log.info(
-            "step %d of %d, %.2f s a step, %.0f s left: %s", step, self._steps, pace_s, left_s, listed
+            "step %d of %d, %.2f s a step, %.0f s left: %s",
+            step,
+            self._steps,
+            pace_s,
+            left_s,
+            listed,
         )
 
 

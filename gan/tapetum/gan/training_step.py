@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from tapetum.gan import supervision
@@ -30,18 +31,29 @@ Terms = dict[str, torch.Tensor]
 
 
 class Enhancement(nn.Module):
-    """The generator as training sees it: with the grid behind the picture, where there is one."""
+    """The generator as training sees it: with the grid behind the picture, where there is one.
 
-    def __init__(self, generator: Generator) -> None:
+    Attributes:
+        generator: what is trained.
+        reduction: grids are applied to the picture reduced by this.
+    """
+
+    def __init__(self, generator: Generator, reduction: int) -> None:
         super().__init__()
         self.generator = generator
+        self.reduction = reduction
 
     def forward(self, rgb: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Enhance RGB in [-1, 1]; returns the same shape, and the grid (N, 8, L, R, C) or None."""
+        """Enhance RGB in [-1, 1], (N, 3, H, W).
+
+        Returns:
+            (N, 3, H / reduction, W / reduction), and the grid (N, 8, L, R, C) or None.
+        """
         if not isinstance(self.generator, GridGenerator):
             return self.generator(rgb), None
         unit = (rgb + 1) / 2
         grid = self.generator.predict(thumbnail(unit))
+        unit = F.avg_pool2d(unit, self.reduction)
         # The matrix alternates: a grid is applied in whichever the video has.
         matrix = BT601 if step % 2 else BT709
         enhanced = yuv_to_rgb(*apply_grid(grid, *rgb_to_yuv(unit, matrix)), matrix)
@@ -124,6 +136,16 @@ def enhance_batch(networks: Networks, batch: Batch, losses: LossConfig, step: in
     output, grid = networks.enhance(torch.cat(inputs), step)
     count = len(batch["low_input"]) if losses.unpaired else 0
     return Enhanced(output[:count], output[count:], grid)
+
+
+def as_judged(batch: Batch, losses: LossConfig) -> Batch:
+    """The batch's pictures at the size at which the losses look at them."""
+    if losses.reduction == 1:
+        return batch
+    return {
+        name: F.avg_pool2d(value, losses.reduction) if value.is_floating_point() else value
+        for name, value in batch.items()
+    }
 
 
 def generator_terms(

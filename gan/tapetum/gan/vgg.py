@@ -7,6 +7,7 @@ mean colour is not subtracted: that is what makes the features blind to exposure
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from urllib.error import URLError
 
@@ -52,9 +53,7 @@ class VGGFeatures(nn.Module):
         super().__init__()
         self.mean_subtraction = mean_subtraction
         for block, channels in enumerate(_BLOCKS, 1):
-            for place, (before, width) in enumerate(
-                zip(channels, channels[1:], strict=False), 1
-            ):
+            for place, (before, width) in enumerate(pairwise(channels), 1):
                 convolution = nn.Conv2d(before, width, 3, padding=1)
                 self.add_module(f"block{block}_conv{place}", convolution)
         mean = torch.tensor(_MEAN_BGR).view(1, 3, 1, 1)

@@ -22,34 +22,34 @@ if TYPE_CHECKING:
         ModelError,
         TapetumError,
     )
-    from tapetum.realtime.file_sink import EncoderSettings, FileSink
-    from tapetum.realtime.file_source import FileSource
     from tapetum.realtime.frame import ColorInfo, Frame
-    from tapetum.realtime.images import read_image, write_image
+    from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
+    from tapetum.realtime.media.file_source import FileSource
+    from tapetum.realtime.media.images import read_image, write_image
+    from tapetum.realtime.media.video_info import VideoInfo
     from tapetum.realtime.memory_sink import MemorySink
     from tapetum.realtime.pipeline import run
     from tapetum.realtime.prefetch import Prefetch, WriteBehind
     from tapetum.realtime.progress import Progress
     from tapetum.realtime.protocols import FrameEnhancer, FrameSink, FrameSource
     from tapetum.realtime.synthetic_source import SyntheticSource
-    from tapetum.realtime.video_info import VideoInfo
 
 _MODULES = {
     "compare": ("Comparison",),
     "enhance_media": ("EnhanceResult", "Started", "enhance_file"),
     "enhancer": ("Enhancer", "make_enhancer"),
     "errors": ("DeviceError", "EngineError", "MediaError", "ModelError", "TapetumError"),
-    "file_sink": ("EncoderSettings", "FileSink"),
-    "file_source": ("FileSource",),
+    "media.file_sink": ("EncoderSettings", "FileSink"),
+    "media.file_source": ("FileSource",),
     "frame": ("ColorInfo", "Frame"),
-    "images": ("read_image", "write_image"),
+    "media.images": ("read_image", "write_image"),
     "memory_sink": ("MemorySink",),
     "pipeline": ("run",),
     "prefetch": ("Prefetch", "WriteBehind"),
     "progress": ("Progress",),
     "protocols": ("FrameEnhancer", "FrameSink", "FrameSource"),
     "synthetic_source": ("SyntheticSource",),
-    "video_info": ("VideoInfo",),
+    "media.video_info": ("VideoInfo",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

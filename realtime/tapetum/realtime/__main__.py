@@ -1,5 +1,5 @@
 """`python -m tapetum.realtime` is the `tapetum` command."""
 
-from tapetum.realtime.cli import main
+from tapetum.realtime.command.cli import main
 
 main()

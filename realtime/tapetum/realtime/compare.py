@@ -19,7 +19,7 @@ from tapetum.realtime.pixel_format import PixelFormat, pixel_format
 from tapetum.realtime.protocols import FrameEnhancer
 
 if TYPE_CHECKING:
-    from tapetum.realtime.video_info import VideoInfo
+    from tapetum.realtime.media.video_info import VideoInfo
 
 _WIPE_PERIOD_S = 8.0
 _WIPE_REACH = 0.35

@@ -142,7 +142,7 @@ class Job:
 
 
 def _first_use_notices() -> tuple[str, ...]:
-    from tapetum.realtime.compiled import is_cached
+    from tapetum.realtime.cpu.compiled import is_cached
 
     if is_cached():
         return ()

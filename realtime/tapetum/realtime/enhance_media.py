@@ -10,7 +10,7 @@ from tapetum.realtime.enhance_job import EnhanceOptions, EnhanceResult, Job, Sta
 from tapetum.realtime.enhance_photo import enhance_photo
 from tapetum.realtime.enhance_video import enhance_video
 from tapetum.realtime.enhancer import check_device, check_model
-from tapetum.realtime.images import is_image
+from tapetum.realtime.media.images import is_image
 from tapetum.realtime.progress import Progress
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]

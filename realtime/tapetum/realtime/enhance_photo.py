@@ -6,8 +6,8 @@ import numpy as np
 
 from tapetum.realtime.enhance_job import EnhanceResult, Job, Meter
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.images import Alpha, is_image, read_photo, write_image
-from tapetum.realtime.output_path import check_output
+from tapetum.realtime.media.images import Alpha, is_image, read_photo, write_image
+from tapetum.realtime.media.output_path import check_output
 
 
 def enhance_photo(job: Job) -> EnhanceResult:

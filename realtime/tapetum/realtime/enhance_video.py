@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from tapetum.realtime.compare import output_size
 from tapetum.realtime.enhance_job import EnhanceResult, Job, Meter
-from tapetum.realtime.file_sink import EncoderSettings, FileSink
-from tapetum.realtime.file_source import FileSource
+from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
+from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pipeline import run
-from tapetum.realtime.video_info import VideoInfo
 
 
 def enhance_video(job: Job) -> EnhanceResult:

@@ -12,9 +12,9 @@ from tapetum.realtime.choices import DEVICES, MODELS, Device
 from tapetum.realtime.errors import DeviceError, ModelError
 
 if TYPE_CHECKING:
+    from tapetum.realtime.cpu.rgb import Order, RgbImage
     from tapetum.realtime.frame import Frame
     from tapetum.realtime.protocols import FrameEnhancer
-    from tapetum.realtime.rgb import Order, RgbImage
 
 _CHECKPOINTS = (".safetensors", ".pth", ".pt")
 _MODEL_FILES = (".onnx", *_CHECKPOINTS)
@@ -82,7 +82,7 @@ class Enhancer:
         Raises:
             ValueError: `image` is not (H, W, 3) uint8.
         """
-        from tapetum.realtime.rgb import frame_from_rgb, rgb_from_frame
+        from tapetum.realtime.cpu.rgb import frame_from_rgb, rgb_from_frame
 
         frame = frame_from_rgb(image, order=order, time_s=time_s)
         return rgb_from_frame(self._enhancer(frame), order=order)
@@ -187,8 +187,8 @@ def _export(checkpoint: Path, target: Path) -> Path:
 
 
 def _grid(path: Path, strength: float) -> FrameEnhancer:
-    from tapetum.realtime.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
-    from tapetum.realtime.openvino_engine import OpenVINOModel
+    from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
+    from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 
     # One thread: the others decode and encode.
     model = OpenVINOModel(path, threads=1, precision="f32")
@@ -196,9 +196,9 @@ def _grid(path: Path, strength: float) -> FrameEnhancer:
 
 
 def _unet(path: Path, strength: float) -> FrameEnhancer:
-    from tapetum.realtime.openvino_engine import OpenVINOModel
-    from tapetum.realtime.tiling import STRIDE
-    from tapetum.realtime.unet_enhancer import UNetEnhancer
+    from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
+    from tapetum.realtime.cpu.tiling import STRIDE
+    from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 
     model = OpenVINOModel(path, threads=None, precision="auto")
     smallest = (1, 3, STRIDE, STRIDE)

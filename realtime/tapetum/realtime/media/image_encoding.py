@@ -12,9 +12,9 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from tapetum.realtime.av_frame import FULL_RANGE, plane_rows, to_av
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.frame_conversion import SCALER_THREADS, sws_matrix
+from tapetum.realtime.media.av_frame import FULL_RANGE, plane_rows, to_av
+from tapetum.realtime.media.frame_conversion import SCALER_THREADS, sws_matrix
 
 Alpha = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 

@@ -18,9 +18,9 @@ from typing import Annotated
 import typer
 
 from tapetum.gan.errors import TapetumError
-from tapetum.realtime.doctor_command import doctor
-from tapetum.realtime.enhance_command import enhance
-from tapetum.realtime.exit_status import FAILED, HELP, OK, USAGE
+from tapetum.realtime.command.doctor_command import doctor
+from tapetum.realtime.command.enhance_command import enhance
+from tapetum.realtime.command.exit_status import FAILED, HELP, OK, USAGE
 
 COMMANDS = "tapetum.commands"
 """The entry point group of sub-commands."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tapetum.realtime.command.requirements import Requirement, requirements
 from tapetum.realtime.errors import TapetumError
-from tapetum.realtime.requirements import Requirement, requirements
 
 State = Literal["ok", "absent", "problem"]
 """`absent`: not there, and the main job does without. `problem`: the main job suffers."""
@@ -158,7 +158,7 @@ def _compute() -> Iterable[Finding]:
 
 def _openvino() -> Finding:
     try:
-        from tapetum.realtime.openvino_runtime import ov
+        from tapetum.realtime.cpu.openvino_runtime import ov
 
         devices = ov.Core().available_devices
     except (ImportError, RuntimeError) as error:
@@ -206,7 +206,7 @@ def _model(name: str) -> Finding:
 
 
 def _compiled_kernels() -> Finding:
-    from tapetum.realtime.compiled import is_cached
+    from tapetum.realtime.cpu.compiled import is_cached
 
     if is_cached():
         return Finding("compiled kernels", "kept on disk")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import av
 from av.video.stream import VideoStream
 
-from tapetum.realtime.video_info import stream_time_base
+from tapetum.realtime.media.video_info import stream_time_base
 
 _JUMP_FRAMES = 4
 """A step back of more frames than this is a jump of the clock, not a slip."""

@@ -7,11 +7,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
+from tapetum.realtime.cpu.tiling import OVERLAP, Tiling, tiling
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import Engine
-from tapetum.realtime.rgb_kernels import planes_with_change, rgb_from_planes
-from tapetum.realtime.tiling import OVERLAP, Tiling, tiling
 
 Floats = npt.NDArray[np.float32]
 

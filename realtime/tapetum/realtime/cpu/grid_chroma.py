@@ -13,9 +13,8 @@ from llvmlite import ir  # type: ignore[import-untyped] # it has no types
 from numba import types
 from numba.extending import intrinsic
 
-from tapetum.realtime.compiled import kernel, part
-from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.grid_axis import (
+from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.grid_axis import (
     CELLS,
     LEVELS,
     WEIGHT_BITS,
@@ -24,7 +23,8 @@ from tapetum.realtime.grid_axis import (
     Ints,
     cell_axis,
 )
-from tapetum.realtime.sample_range import ChromaRows, SampleRange, chroma_rows, sample_rows
+from tapetum.realtime.cpu.sample_range import ChromaRows, SampleRange, chroma_rows, sample_rows
+from tapetum.realtime.frame import Frame, Plane
 
 _LANES = 8
 """Floats of a chroma transform, padded to a SIMD register."""

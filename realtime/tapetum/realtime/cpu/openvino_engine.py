@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import openvino as ov
 
+from tapetum.realtime.cpu.openvino_runtime import ov
 from tapetum.realtime.errors import EngineError, ModelError
 
 Precision = Literal["f32", "bf16", "auto"]

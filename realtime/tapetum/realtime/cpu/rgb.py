@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.compiled import kernel, part
+from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.frame import ColorInfo, Frame
 
 Order = Literal["rgb", "bgr"]

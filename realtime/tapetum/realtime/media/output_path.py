@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.media_errors import media_errors
+from tapetum.realtime.media.media_errors import media_errors
 
 
 def check_output(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:

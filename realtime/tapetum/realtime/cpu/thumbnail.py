@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.compiled import kernel
+from tapetum.realtime.cpu.compiled import kernel
+from tapetum.realtime.cpu.sample_range import chroma_rows, sample_range, sample_rows
 from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.sample_range import chroma_rows, sample_range, sample_rows
 
 THUMBNAIL = 256
 """Height and width of a thumbnail."""

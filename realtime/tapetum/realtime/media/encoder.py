@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import av
 from av.codec.codec import UnknownCodecError
 
-from tapetum.realtime.av_frame import storage_format
-from tapetum.realtime.containers import CONTAINERS, Container, stored_codecs
-from tapetum.realtime.encoder_format import encoder_pixel_format
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.hdr import HdrMetadata
+from tapetum.realtime.media.av_frame import storage_format
+from tapetum.realtime.media.containers import CONTAINERS, Container, stored_codecs
+from tapetum.realtime.media.encoder_format import encoder_pixel_format
+from tapetum.realtime.media.hdr import HdrMetadata
 from tapetum.realtime.pixel_format import PIXEL_FORMATS, PixelFormat
 
 ENCODER_NAMES = {

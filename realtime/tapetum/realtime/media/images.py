@@ -13,21 +13,21 @@ import numpy as np
 import numpy.typing as npt
 from av.error import FFmpegError
 
-from tapetum.realtime.av_frame import from_av, plane_rows
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.exif import exif_orientation
 from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.frame_conversion import (
+from tapetum.realtime.media.av_frame import from_av, plane_rows
+from tapetum.realtime.media.exif import exif_orientation
+from tapetum.realtime.media.frame_conversion import (
     SCALER_THREADS,
     PictureConverter,
     has_alpha,
     is_rgb,
     nearest_format,
 )
-from tapetum.realtime.image_encoding import IMAGE_ENCODERS, encode_image
-from tapetum.realtime.media_errors import media_errors
-from tapetum.realtime.media_input import check_file
-from tapetum.realtime.output_path import OutputFile
+from tapetum.realtime.media.image_encoding import IMAGE_ENCODERS, encode_image
+from tapetum.realtime.media.media_errors import media_errors
+from tapetum.realtime.media.media_input import check_file
+from tapetum.realtime.media.output_path import OutputFile
 
 Alpha = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 

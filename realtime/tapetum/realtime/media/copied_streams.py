@@ -15,7 +15,7 @@ from av.stream import Stream
 from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
 
-from tapetum.realtime.containers import Container, can_store, container_that_stores
+from tapetum.realtime.media.containers import Container, can_store, container_that_stores
 
 PacketRoute = Callable[["Packet[Stream]"], "Iterable[Packet[Stream]]"]
 """Turns a packet of an input stream into packets for the output."""

@@ -13,9 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.compiled import kernel, part
-from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.grid_axis import (
+from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.grid_axis import (
     CELLS,
     LEVELS,
     WEIGHT_BITS,
@@ -26,7 +25,8 @@ from tapetum.realtime.grid_axis import (
     cell_axis,
     level_axis,
 )
-from tapetum.realtime.sample_range import SampleRange, sample_rows
+from tapetum.realtime.cpu.sample_range import SampleRange, sample_rows
+from tapetum.realtime.frame import Frame, Plane
 
 Tables = npt.NDArray[np.int16]
 Levels = npt.NDArray[np.uint16]
@@ -129,7 +129,7 @@ def _range(levels: Levels) -> tuple[int, int]:
     lowest, highest = levels[0], levels[0]
     for x in range(levels.size):
         lowest, highest = min(lowest, levels[x]), max(highest, levels[x])
-    return np.int64(lowest), np.int64(highest)
+    return int(lowest), int(highest)
 
 
 @part

@@ -12,8 +12,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.media_errors import reason
-from tapetum.realtime.truncation import lacks_index
+from tapetum.realtime.media.media_errors import reason
+from tapetum.realtime.media.truncation import lacks_index
 
 
 def open_input(path: Path) -> InputContainer:

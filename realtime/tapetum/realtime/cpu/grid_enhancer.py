@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from tapetum.realtime.cpu.grid_axis import GRID_SHAPE, Floats
+from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
+from tapetum.realtime.cpu.thumbnail import THUMBNAIL, thumbnail
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.grid_axis import GRID_SHAPE, Floats
-from tapetum.realtime.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.protocols import Engine
 from tapetum.realtime.temporal import TIME_CONSTANT_S, TemporalFilter
-from tapetum.realtime.thumbnail import THUMBNAIL, thumbnail
 
 GRID_INPUT_SHAPE = (1, 3, THUMBNAIL, THUMBNAIL)
 """What the network of a grid model takes: RGB in [0, 1]."""

@@ -12,20 +12,20 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from tapetum.realtime.av_frame import FULL_RANGE, to_av
-from tapetum.realtime.containers import container_for
-from tapetum.realtime.copied_streams import kept_metadata
-from tapetum.realtime.decode_time import DecodeTimes
-from tapetum.realtime.encoder import EncoderSettings, choose_encoder
-from tapetum.realtime.encoder_log import quiet_encoder
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.frame_conversion import PictureConverter
-from tapetum.realtime.media_errors import media_errors
-from tapetum.realtime.output_path import OutputFile
+from tapetum.realtime.media.av_frame import FULL_RANGE, to_av
+from tapetum.realtime.media.containers import container_for
+from tapetum.realtime.media.copied_streams import kept_metadata
+from tapetum.realtime.media.decode_time import DecodeTimes
+from tapetum.realtime.media.encoder import EncoderSettings, choose_encoder
+from tapetum.realtime.media.encoder_log import quiet_encoder
+from tapetum.realtime.media.frame_conversion import PictureConverter
+from tapetum.realtime.media.media_errors import media_errors
+from tapetum.realtime.media.output_path import OutputFile
+from tapetum.realtime.media.stream_copy import StreamCopier
+from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pixel_format import pixel_format
-from tapetum.realtime.stream_copy import StreamCopier
-from tapetum.realtime.video_info import VideoInfo
 
 __all__ = ["EncoderSettings", "FileSink"]
 

@@ -11,10 +11,10 @@ from av.container import InputContainer
 from av.sidedata.sidedata import Type
 from av.video.stream import VideoStream
 
-from tapetum.realtime.av_frame import color_info
 from tapetum.realtime.frame import ColorInfo
-from tapetum.realtime.hdr import HdrMetadata, hdr_metadata, side_data_bytes
-from tapetum.realtime.time_range import TimeRange
+from tapetum.realtime.media.av_frame import color_info
+from tapetum.realtime.media.hdr import HdrMetadata, hdr_metadata, side_data_bytes
+from tapetum.realtime.media.time_range import TimeRange
 
 _UNTAGGED = ColorInfo()
 _ONE = 1 << 16

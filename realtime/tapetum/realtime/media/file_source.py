@@ -12,15 +12,15 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from tapetum.realtime.av_frame import from_av
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.frame_conversion import PictureConverter, has_alpha, nearest_format
-from tapetum.realtime.media_input import best_video_stream, open_input
-from tapetum.realtime.presentation_time import PresentationTimes
-from tapetum.realtime.time_range import time_range
-from tapetum.realtime.truncation import is_cut
-from tapetum.realtime.video_info import VideoInfo, stream_time_base, video_info
+from tapetum.realtime.media.av_frame import from_av
+from tapetum.realtime.media.frame_conversion import PictureConverter, has_alpha, nearest_format
+from tapetum.realtime.media.media_input import best_video_stream, open_input
+from tapetum.realtime.media.presentation_time import PresentationTimes
+from tapetum.realtime.media.time_range import time_range
+from tapetum.realtime.media.truncation import is_cut
+from tapetum.realtime.media.video_info import VideoInfo, stream_time_base, video_info
 
 _DEMUX_ATTEMPTS = 8
 """Read errors in a row after which the rest of a file is given up."""

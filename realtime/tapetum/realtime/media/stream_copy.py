@@ -17,12 +17,12 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Discard, Stream
 from av.video.stream import VideoStream
 
-from tapetum.realtime.containers import Container, can_store
-from tapetum.realtime.copied_streams import PacketRoute, codec_name, describe, route_stream
-from tapetum.realtime.file_description import chapters_in, file_metadata, uncommon_keys
-from tapetum.realtime.media_input import best_video_stream, is_attached_picture, open_input
-from tapetum.realtime.time_range import time_range
-from tapetum.realtime.video_info import stream_time_base
+from tapetum.realtime.media.containers import Container, can_store
+from tapetum.realtime.media.copied_streams import PacketRoute, codec_name, describe, route_stream
+from tapetum.realtime.media.file_description import chapters_in, file_metadata, uncommon_keys
+from tapetum.realtime.media.media_input import best_video_stream, is_attached_picture, open_input
+from tapetum.realtime.media.time_range import time_range
+from tapetum.realtime.media.video_info import stream_time_base
 
 _SEEK_MARGIN_S = 10
 """How long before the start a subtitle may begin and still be shown in full."""

@@ -1,4 +1,4 @@
-"""`tapetum doctor`: prints what `tapetum.realtime.doctor` finds."""
+"""`tapetum doctor`: prints what `tapetum.realtime.command.doctor` finds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tapetum.realtime.exit_status import FAILED
+from tapetum.realtime.command.exit_status import FAILED
 
 if TYPE_CHECKING:
-    from tapetum.realtime.doctor import Diagnosis, Finding
+    from tapetum.realtime.command.doctor import Diagnosis, Finding
 
 _MARKS = {"ok": "[green]ok[/]", "absent": "[yellow]--[/]", "problem": "[red]!![/]"}
 
@@ -26,7 +26,7 @@ def doctor(
     `ok` works, `--` is not there and `tapetum enhance` does without, `!!` must be mended. Exit
     status: 0 if `tapetum enhance` works on this machine, else 1.
     """
-    from tapetum.realtime.doctor import examine
+    from tapetum.realtime.command.doctor import examine
 
     diagnosis = examine()
     if as_json:

@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.compiled import kernel, part
-from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.sample_range import (
+from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.sample_range import (
     ChromaRows,
     chroma_rows,
     new_planes,
     sample_range,
     sample_rows,
 )
+from tapetum.realtime.frame import Frame, Plane
 
 Floats = npt.NDArray[np.float32]
 

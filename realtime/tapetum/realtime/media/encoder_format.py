@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import av
 
-from tapetum.realtime.av_frame import storage_format
 from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media.av_frame import storage_format
 from tapetum.realtime.pixel_format import PIXEL_FORMATS, PixelFormat
 
 

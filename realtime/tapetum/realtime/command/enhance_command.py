@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tapetum.realtime.choices import Device, Layout
+from tapetum.realtime.command.exit_status import DAMAGED_INPUT
+from tapetum.realtime.command.time_text import parse_time
 from tapetum.realtime.enhancer import check_model, checked_strength
 from tapetum.realtime.errors import ModelError
-from tapetum.realtime.exit_status import DAMAGED_INPUT
-from tapetum.realtime.time_text import parse_time
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -188,8 +188,8 @@ def enhance(
     """
     from rich.console import Console
 
+    from tapetum.realtime.command.progress_bar import ProgressBar
     from tapetum.realtime.enhance_media import enhance_file
-    from tapetum.realtime.progress_bar import ProgressBar
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     report = _Report(console, quiet=quiet)

@@ -1,0 +1,1 @@
+"""Enhances frames on the CPU: `grid_enhancer` and `unet_enhancer`, their kernels and engine."""

@@ -1,0 +1,1 @@
+"""Reads and writes video and photo files, with PyAV: `file_source`, `file_sink`, `images`."""
