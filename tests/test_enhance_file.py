@@ -196,6 +196,23 @@ def test_damaged_packets_are_counted_and_the_rest_is_kept(
     assert result.notices
 
 
+def test_a_frame_damaged_in_part_is_kept_and_counted(
+    sample_clip: Path, gain_model: Path, tmp_path: Path
+) -> None:
+    data = bytearray(sample_clip.read_bytes())
+    with av.open(sample_clip) as container:
+        key = next(packet for packet in container.demux(video=0) if packet.is_keyframe)
+        position, size = key.pos, key.size
+    assert position is not None
+    middle = position + size // 2
+    data[middle : middle + 40] = bytes(byte ^ 0x5A for byte in data[middle : middle + 40])
+    clip = tmp_path / "spotted.mp4"
+    clip.write_bytes(data)
+    result = enhance_file(clip, tmp_path / "bright.mp4", model=gain_model, duration_s=1)
+    assert result.damaged_frames > 0
+    assert not result.intact
+
+
 def test_a_truncated_file_is_enhanced_as_far_as_it_goes(gain_model: Path, tmp_path: Path) -> None:
     whole = tmp_path / "whole.mkv"
     write_clip(whole, frames=100)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,13 +102,16 @@ def _run(config: TrainConfig) -> None:
     from tapetum.gan.stop_request import TrainingStopped
     from tapetum.gan.trainer import train as run_training
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    first = os.environ.get("RANK", "0") == "0"
+    level = logging.INFO if first else logging.ERROR
+    logging.basicConfig(level=level, format="%(asctime)s %(message)s")
     try:
         run_training(config)
     except TrainingStopped as stopped:
         typer.echo(str(stopped), err=True)
         raise typer.Exit(stopped.exit_status) from stopped
-    typer.echo(f"trained: {config.output / config.generator}.safetensors")
+    if first:
+        typer.echo(f"trained: {config.output / config.generator}.safetensors")
 
 
 if __name__ == "__main__":

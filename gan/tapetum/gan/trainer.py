@@ -98,7 +98,7 @@ def _train(config: TrainConfig, device: torch.device, processes: Processes) -> G
         for read in read_batches:
             batch = _on_device(read, device, config.run)
             set_learning_rates(state, config.optimizer, steps)
-            with _memory_errors(config):
+            with full_memory_explained(config):
                 terms = train_step(state, networks, batch, config, processes)
             _require_numbers(terms, state.step, config)
             state.step += 1
@@ -273,7 +273,7 @@ def _require_numbers(terms: Terms, step: int, config: TrainConfig) -> None:
 
 
 @contextmanager
-def _memory_errors(config: TrainConfig) -> Iterator[None]:
+def full_memory_explained(config: TrainConfig) -> Iterator[None]:
     """Turn a full memory into an error that says what was tried."""
     try:
         yield

@@ -99,6 +99,8 @@ class TrainingReport:
         """
         if self._writer is None:
             return
+        if step == self._first_step + 1:
+            self._started = time.monotonic()  # the first step waits for workers and warms up
         self._count += 1
         for name, term in terms.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(term)
@@ -120,7 +122,7 @@ class TrainingReport:
         if self._bar is not None:
             self._bar.update(self._task, description=listed)
             return
-        pace_s = (time.monotonic() - self._started) / (step - self._first_step)
+        pace_s = (time.monotonic() - self._started) / max(1, step - self._first_step - 1)
         left_s = pace_s * (self._steps - step)
         _log.info(
             "step %d of %d, %.2f s a step, %.0f s left: %s",

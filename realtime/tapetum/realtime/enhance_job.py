@@ -75,6 +75,7 @@ class EnhanceResult:
         notices: what the user should know, like a stream that the container cannot hold.
         truncated: whether the input ended before its time; what there was is in the output.
         corrupt_packets: packets of the input that did not decode and were skipped.
+        damaged_frames: frames of the input of which parts did not decode.
     """
 
     input_path: Path
@@ -91,6 +92,7 @@ class EnhanceResult:
     notices: tuple[str, ...] = ()
     truncated: bool = False
     corrupt_packets: int = 0
+    damaged_frames: int = 0
 
     @property
     def fps(self) -> float:
@@ -105,7 +107,7 @@ class EnhanceResult:
     @property
     def intact(self) -> bool:
         """Whether the whole input could be read."""
-        return not self.truncated and self.corrupt_packets == 0
+        return not (self.truncated or self.corrupt_packets or self.damaged_frames)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ def enhance_video(job: Job) -> EnhanceResult:
         notices=(*source.notices, *sink.notices),
         truncated=source.truncated,
         corrupt_packets=source.corrupt_packets,
+        damaged_frames=source.damaged_frames,
     )
 
 

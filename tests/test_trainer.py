@@ -1,0 +1,301 @@
+"""Training runs, for real: tiny ones, on a few small photos."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from command_line import environment
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
+from training_photos import tiny_settings, write_both
+
+from tapetum.gan.checkpoint import build_generator, load_generator, save_generator
+from tapetum.gan.errors import DataError, ModelError, TrainingError
+from tapetum.gan.stop_request import StopRequest, TrainingStopped
+from tapetum.gan.trainer import full_memory_explained, learning_rate_factor, total_steps, train
+from tapetum.gan.training_checkpoint import initialise_normally, update_average
+from tapetum.gan.training_config import OptimizerConfig
+
+EVERYTHING: dict[str, Any] = {
+    "data": {"noise_share": 0.5, "jpeg_share": 0.5},
+    "losses": {"pair_pixel": 1.0, "pair_contrast": 1.0},
+    "optimizer": {"ema_decay": 0.9, "warmup_steps": 3, "max_gradient_norm": 1.0},
+}
+"""A run that uses every part of the state."""
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return write_both(tmp_path_factory.mktemp("photos"))
+
+
+def checkpoint(folder: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(folder / "checkpoint.pt", weights_only=True)
+    return state
+
+
+def differences(first: object, second: object, name: str = "") -> list[str]:
+    """Where two nested states are not the same, bit for bit."""
+    if isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor):
+        return [] if torch.equal(first, second) else [name]
+    if isinstance(first, dict) and isinstance(second, dict):
+        assert first.keys() == second.keys()
+        found = [differences(first[key], second[key], f"{name}/{key}") for key in first]
+        return [place for places in found for place in places]
+    if isinstance(first, list) and isinstance(second, list):
+        return differences(dict(enumerate(first)), dict(enumerate(second)), name)
+    return [] if first == second else [name]
+
+
+@pytest.mark.parametrize(("workers", "generator"), [(0, "unet"), (1, "grid")])
+def test_an_interrupted_run_ends_as_an_uninterrupted_one_bit_for_bit(
+    folders: dict[str, str], tmp_path: Path, workers: int, generator: str
+) -> None:
+    tables = EVERYTHING | {"generator": generator}
+    tables["data"] = EVERYTHING["data"] | {"workers": workers}
+
+    def run(name: str, steps: int) -> None:
+        tables["optimizer"] = EVERYTHING["optimizer"] | {"steps": steps}
+        train(tiny_settings(folders, tmp_path / name, **tables))
+
+    run("whole", 4)
+    run("parts", 2)
+    assert checkpoint(tmp_path / "parts")["step"] == 2
+    torch.manual_seed(99)  # no outer random state has a say
+    run("parts", 4)
+    whole, parts = (checkpoint(tmp_path / name) for name in ("whole", "parts"))
+    assert whole["step"] == parts["step"] == 4
+    assert differences(whole, parts) == []
+
+
+def test_two_processes_get_what_one_gets(folders: dict[str, str], tmp_path: Path) -> None:
+    tables = EVERYTHING | {"optimizer": {"batch": 4, "learning_rate": 1e-4}}
+    start = tmp_path / "start.safetensors"
+    torch.manual_seed(0)
+    save_generator(build_generator("unet"), start)
+    config = tiny_settings(folders, tmp_path / "one", init=str(start), **tables)
+    train(config)
+    flags = ["--output", str(tmp_path / "two"), "--config", str(tmp_path / "one" / "config.toml")]
+    launch = "torch.distributed.run --standalone --nproc-per-node 2 -m tapetum.gan.train_command"
+    process = subprocess.run(
+        [sys.executable, "-m", *launch.split(), *flags, "--threads", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=environment(),
+    )
+    assert process.returncode == 0, process.stderr
+    before, one, two = (
+        torch.cat([value.double().flatten() for _, value in sorted(load_file(path).items())])
+        for path in (start, tmp_path / "one/unet.safetensors", tmp_path / "two/unet.safetensors")
+    )
+    assert (one - before).norm() > 0.01
+    assert (two - one).norm() < 0.01 * (one - before).norm()
+
+
+def test_a_run_leaves_its_settings_its_figures_and_its_weights(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
+    generator = train(tiny_settings(folders, output, run={"report_steps": 1}))
+    assert not list(output.glob("*.part"))
+    assert not generator.training
+    weights = load_generator(output / "unet.safetensors").state_dict()
+    assert differences(dict(weights), dict(generator.state_dict())) == []
+    events = EventAccumulator(str(output / "tensorboard"))  # type: ignore[no-untyped-call]
+    events.Reload()  # type: ignore[no-untyped-call]
+    tags = events.Tags()  # type: ignore[no-untyped-call]
+    assert "loss/global_adversarial" in tags["scalars"]
+    assert "loss/local_discriminator" in tags["scalars"]
+    assert tags["images"] == ["before, after"]
+    assert (output / "config.toml").read_text().startswith("low = ")
+
+
+def test_pairs_alone_teach_the_grid_to_brighten(folders: dict[str, str], tmp_path: Path) -> None:
+    config = tiny_settings(
+        folders,
+        tmp_path / "run",
+        generator="grid",
+        losses={
+            "global_adversarial": 0.0,
+            "local_adversarial": 0.0,
+            "pair_pixel": 1.0,
+            "pair_illumination": 1.0,
+            "roughness": 0.05,
+            "reversed_tones": 2.0,
+            "reduction": 2,
+        },
+        data={"crop": 64, "window": "share"},
+        optimizer={"steps": 30, "learning_rate": 4e-3, "initialisation": "network"},
+    )
+    dark = torch.full((1, 3, 64, 64), -0.8)
+    with torch.no_grad():
+        assert train(config)(dark).mean() > dark.mean() + 0.02
+
+
+def test_mixed_precision_trains(folders: dict[str, str], tmp_path: Path) -> None:
+    run = {"precision": "bf16"}
+    generator = train(tiny_settings(folders, tmp_path / "run", run=run))
+    assert all(parameter.dtype == torch.float32 for parameter in generator.parameters())
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    broken = build_generator("unet")
+    nn.init.constant_(broken.get_parameter("conv10.bias"), math.inf)
+    path = tmp_path / "broken.safetensors"
+    save_generator(broken, path)
+    output = tmp_path / "run"
+    output.mkdir()
+    with pytest.raises(TrainingError, match=r"loss term global_adversarial is nan at step 0"):
+        train(tiny_settings(folders, output, init=str(path)))
+    assert not (output / "checkpoint.pt").exists()
+
+
+def test_weights_that_are_no_numbers_are_not_saved(folders: dict[str, str], tmp_path: Path) -> None:
+    config = tiny_settings(folders, tmp_path / "run", run={"checkpoint_steps": 1})
+    train(config)
+    kept = (tmp_path / "run" / "checkpoint.pt").read_bytes()
+    exploding = tiny_settings(
+        folders, tmp_path / "other", optimizer={"steps": 3, "learning_rate": 1e38}
+    )
+    with pytest.raises(TrainingError, match="no number|is nan|is inf"):
+        train(exploding)
+    assert not (tmp_path / "other" / "checkpoint.pt").exists()
+    assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"losses": {"pair_pixel": 2.0}}, r"trained with losses\.pair_pixel = 0\.0, not 2\.0"),
+        ({"generator": "grid"}, "trained with generator = unet, not grid"),
+        ({"seed": 7}, "trained with seed = 1, not 7"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(
+    folders: dict[str, str], tmp_path: Path, tables: dict[str, Any], message: str
+) -> None:
+    output = tmp_path / "run"
+    train(tiny_settings(folders, output, optimizer={"steps": 1}))
+    with pytest.raises(TrainingError, match=message):
+        train(tiny_settings(folders, output, **tables))
+
+
+@pytest.mark.parametrize("make", ["broken", "foreign"])
+def test_a_file_that_is_no_checkpoint_is_named(
+    folders: dict[str, str], tmp_path: Path, make: str
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    if make == "broken":
+        path.write_bytes(b"nothing")
+    else:
+        torch.save({"model": torch.zeros(1)}, path)
+    with pytest.raises(ModelError, match=r"checkpoint\.pt is not a"):
+        train(tiny_settings(folders, tmp_path))
+
+
+def test_weights_of_the_other_generator_are_no_start(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "grid.safetensors"
+    save_generator(build_generator("grid"), path)
+    with pytest.raises(ModelError, match="is a grid generator, not unet"):
+        train(tiny_settings(folders, tmp_path / "run", init=str(path)))
+
+
+def test_an_empty_folder_is_named(folders: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty holds no photo"):
+        train(tiny_settings(folders | {"low": str(tmp_path / "empty")}, tmp_path / "run"))
+
+
+def test_a_full_memory_says_what_was_tried(folders: dict[str, str], tmp_path: Path) -> None:
+    config = tiny_settings(folders, tmp_path)
+    with (
+        pytest.raises(TrainingError, match="batch of 2 crops of 32 pixels"),
+        full_memory_explained(config),
+    ):
+        torch.empty(2**56)
+
+
+def test_other_failures_stay_what_they_are(folders: dict[str, str], tmp_path: Path) -> None:
+    with (
+        pytest.raises(RuntimeError, match="size of tensor"),
+        full_memory_explained(tiny_settings(folders, tmp_path)),
+    ):
+        torch.zeros(2) + torch.zeros(3)
+
+
+def test_a_stopped_run_has_a_checkpoint_and_goes_on(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
+
+    def stop_after_a_checkpoint() -> None:
+        while not (output / "checkpoint.pt").exists():
+            ended.wait(0.05)
+        os.kill(os.getpid(), 2)
+
+    ended = threading.Event()
+    watcher = threading.Thread(target=stop_after_a_checkpoint)
+    watcher.start()
+    run = {"checkpoint_steps": 1}
+    with pytest.raises(TrainingStopped, match="start again to go on") as stopped:
+        train(tiny_settings(folders, output, run=run, optimizer={"steps": 500}))
+    watcher.join()
+    assert stopped.value.exit_status == 130
+    assert checkpoint(output)["step"] == stopped.value.step < 500
+
+
+def test_the_second_signal_is_not_held_back() -> None:
+    with StopRequest() as stop:
+        os.kill(os.getpid(), 2)
+        assert stop.requested
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), 2)
+
+
+def test_the_learning_rate_rises_stays_and_falls_to_zero() -> None:
+    config = OptimizerConfig(warmup_steps=4, decay_share=0.5)
+    factors = [learning_rate_factor(step, 100, config) for step in (0, 1, 3, 30, 50, 75, 99)]
+    assert factors == [0.25, 0.5, 1, 1, 1, 0.5, 0.02]
+    constant = OptimizerConfig(decay_share=0)
+    assert learning_rate_factor(99, 100, constant) == 1
+
+
+def test_epochs_are_passes_over_the_low_light_photos() -> None:
+    assert total_steps(OptimizerConfig(epochs=3, batch=4), 10) == 8
+    assert total_steps(OptimizerConfig(epochs=3, batch=4, steps=5), 10) == 5
+
+
+def test_initialisation_is_enlightengans() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(64, 64, 3), nn.BatchNorm2d(4096)).apply(initialise_normally)
+    convolution, norm = network.get_parameter("0.weight"), network.get_parameter("1.weight")
+    np.testing.assert_allclose(convolution.std().item(), 0.02, rtol=0.02)
+    np.testing.assert_allclose(norm.mean().item(), 1, rtol=0.01)
+    np.testing.assert_allclose(norm.std().item(), 0.02, rtol=0.05)
+    assert not network.get_parameter("0.bias").any()
+    assert not network.get_parameter("1.bias").any()
+
+
+def test_the_average_moves_by_what_the_decay_leaves() -> None:
+    average, current = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
+    nn.init.constant_(current.weight, 3.0)
+    current.num_batches_tracked.fill_(7)
+    update_average(average, current, 0.75)
+    assert average.weight.tolist() == [1.5, 1.5]
+    assert average.num_batches_tracked.item() == 7
