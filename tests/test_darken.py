@@ -1,4 +1,4 @@
-"""The darkness that the grid generator is pretrained on."""
+"""The artificial darkness that generators are trained on."""
 
 from __future__ import annotations
 

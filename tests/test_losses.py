@@ -26,7 +26,7 @@ def test_global_discriminator_by_hand() -> None:
 
 
 def test_global_generator_by_hand() -> None:
-    # (1 - 3 - 1)^2, (-1 - 3 - 1)^2; (2 - 0)^2, (4 - 0)^2.
+    # E C(x_r) = 3 and E C(x_f) = 0: (1 - 3 - 1)^2, (-1 - 3 - 1)^2; (2 - 0)^2, (4 - 0)^2.
     assert global_generator_loss(REAL, FAKE).item() == (9 + 25) / 2 + (4 + 16) / 2
 
 
@@ -50,7 +50,7 @@ def test_the_mean_over_the_batch_can_be_replaced() -> None:
 def test_local_losses_by_hand() -> None:
     # Real: (2 - 1)^2, (4 - 1)^2; fake: 1^2, (-1)^2.
     assert local_discriminator_loss(REAL, FAKE).item() == (1 + 9) / 2 + (1 + 1) / 2
-    # (1 - 1)^2, (-1 - 1)^2.
+    # Fake: (1 - 1)^2, (-1 - 1)^2.
     assert local_generator_loss(FAKE).item() == (0 + 4) / 2
 
 

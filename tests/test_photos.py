@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tapetum.gan.errors import DataError
-from tapetum.gan.photos import find_photos, load_photos, random_batches, random_crop, read_photo
+from tapetum.gan.photos import find_photos, random_crop, read_photo
 
 
 def _write(path: Path, height: int = 40, width: int = 60, level: int = 90) -> None:
@@ -38,33 +38,8 @@ def test_a_folder_without_photos_is_named(make: str, tmp_path: Path) -> None:
         find_photos(folder)
 
 
-def test_broken_photos_are_named_and_left_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    for place in range(10):
-        _write(tmp_path / f"{place}.png")
-    (tmp_path / "broken.jpg").write_bytes(b"no jpeg")
-    assert len(load_photos(tmp_path)) == 10
-    assert "broken.jpg" in caplog.text
-
-
-def test_too_many_broken_photos_are_an_error(tmp_path: Path) -> None:
-    _write(tmp_path / "a.png")
-    (tmp_path / "b.png").write_bytes(b"")
-    with pytest.raises(DataError, match="1 of 2"):
-        load_photos(tmp_path)
-
-
 @pytest.mark.parametrize("shape", [(3, 5), (40, 400), (1, 1)])
 def test_crops_of_any_photo_have_the_wanted_size(shape: tuple[int, int]) -> None:
     photo = np.random.default_rng(0).integers(0, 255, (*shape, 3)).astype(np.uint8)
     crop = random_crop(photo, 32, np.random.default_rng(1))
     assert crop.shape == (32, 32, 3)
-
-
-def test_batches_use_each_photo_once_an_epoch() -> None:
-    photos = [np.full((8, 8, 3), level, np.uint8) for level in range(6)]
-    batches = random_batches(photos, 2, 8, np.random.default_rng(0))
-    epoch = [next(batches) for _ in range(3)]
-    assert all(batch.shape == (2, 3, 8, 8) for batch in epoch)
-    assert sorted(int(photo[0, 0, 0]) for batch in epoch for photo in batch) == list(range(6))

@@ -10,20 +10,18 @@ import pytest
 from tapetum.gan.errors import TrainingError
 from tapetum.gan.toml_settings import assignment, from_tables, read_toml, to_toml
 from tapetum.gan.training_config import (
-    RECIPES,
     TERMS,
     DataConfig,
     LossConfig,
     OptimizerConfig,
     TrainConfig,
-    merge,
-    recipe,
 )
+from tapetum.gan.training_recipes import RECIPES, merge, recipe
 
 FOLDERS = {"low": "dark", "normal": "bright", "output": "run"}
 
 
-def settings(**tables: Any) -> TrainConfig:  # noqa: ANN401 - tables of settings
+def settings(**tables: Any) -> TrainConfig:
     return from_tables(TrainConfig, merge(FOLDERS, tables))
 
 

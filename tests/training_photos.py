@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from tapetum.gan.toml_settings import from_tables
-from tapetum.gan.training_config import TrainConfig, merge
+from tapetum.gan.training_config import TrainConfig
+from tapetum.gan.training_recipes import merge
 
 
 def write_photos(folder: Path, count: int, *, brightest: int, seed: int = 0) -> Path:
@@ -30,7 +31,7 @@ def write_both(folder: Path) -> dict[str, str]:
     return {"low": str(low), "normal": str(normal)}
 
 
-def tiny_settings(folders: dict[str, str], output: Path, **tables: Any) -> TrainConfig:  # noqa: ANN401
+def tiny_settings(folders: dict[str, str], output: Path, **tables: Any) -> TrainConfig:
     """A run of a few steps of seconds: no VGG-16, crops of 32 pixels, two photos a step."""
     tiny = {
         "output": str(output),

@@ -38,16 +38,16 @@ class Darkness:
         untouched_share: share of pictures that stay well lit, so that those are left alone.
     """
 
-    exposure: tuple[float, float] = (1 / 80, 1 / 1.5)
-    unevenness: float = 1.0
-    kept_unevenness: float = 0.4
+    exposure: tuple[float, float] = (1 / 80, 1 / 2)
+    unevenness: float = 1.2
+    kept_unevenness: float = 0.15
     cast: float = 0.06
     gamma: tuple[float, float] = (1.9, 2.5)
     shot_noise: float = 2e-4
     read_noise: float = 1e-3
     jpeg_quality: tuple[int, int] = (40, 95)
     jpeg_share: float = 0.6
-    untouched_share: float = 0.08
+    untouched_share: float = 0.04
 
 
 def _uniform(low: float, high: float, n: int, generator: torch.Generator) -> torch.Tensor:

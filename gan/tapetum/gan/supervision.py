@@ -1,4 +1,4 @@
-"""Losses of the grid generator against a known target.
+"""Losses against a known target, and of the grids themselves.
 
 Every function returns a scalar tensor; pictures are (N, 3, H, W) RGB in [0, 1].
 """

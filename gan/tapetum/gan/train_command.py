@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tapetum.gan.generator import Generator
     from tapetum.gan.training_config import TrainConfig
 
 
 def train(
-    low: Annotated[Path | None, typer.Argument(help="Folder of low-light photos.")] = None,
+    low: Annotated[
+        Path | None, typer.Argument(metavar="LOW", help="Folder of low-light photos.")
+    ] = None,
     normal: Annotated[
-        Path | None, typer.Argument(help="Folder of well-lit photos, of any other scenes.")
+        Path | None,
+        typer.Argument(metavar="NORMAL", help="Folder of well-lit photos, of any other scenes."),
     ] = None,
     *,
     output: Annotated[
@@ -45,11 +51,17 @@ def train(
 ) -> None:
     """Train a generator on dark and on well-lit photos, unpaired.
 
+    For example:
+
+      tapetum train dark/ bright/ --output run
+
+      tapetum train dark/ bright/ --output run --recipe grid --precision bf16
+
+      tapetum enhance dark.mp4 bright.mp4 --model run/grid.safetensors
+
     Flags go over the file's settings, and those over the recipe's. Started again, a run goes on
     from its last checkpoint. Several GPUs: torchrun --nproc-per-node N -m tapetum.realtime train.
     """
-    from tapetum.gan.errors import TapetumError
-
     flags: dict[str, Any] = {
         "low": low,
         "normal": normal,
@@ -61,14 +73,7 @@ def train(
         "data": {"crop": crop, "workers": workers},
         "run": {"device": device, "precision": precision, "threads": threads},
     }
-    try:
-        chosen = training_settings(recipe, config, flags, settings or [])
-    except ImportError as error:
-        raise TapetumError(
-            f"training needs packages that are not installed ({error}): "
-            "pip install 'tapetum[train]'"
-        ) from error
-    _run(chosen)
+    _run(training_settings(recipe, config, flags, settings or []))
 
 
 def training_settings(
@@ -80,8 +85,9 @@ def training_settings(
         TrainingError: a setting is unknown, missing or wrong.
     """
     from tapetum.gan.toml_settings import assignment, from_tables, read_toml
-    from tapetum.gan.training_config import TrainConfig, merge
-    from tapetum.gan.training_config import recipe as recipe_settings
+    from tapetum.gan.training_config import TrainConfig
+    from tapetum.gan.training_recipes import merge
+    from tapetum.gan.training_recipes import recipe as recipe_settings
 
     layers = [recipe_settings(recipe), read_toml(file) if file else {}, _given(flags)]
     layers += [assignment(text) for text in assignments]
@@ -98,10 +104,24 @@ def _given(flags: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value != {}}
 
 
+def _trainer() -> Callable[[TrainConfig], Generator]:
+    """The training function, whose packages only the extra `train` installs."""
+    from tapetum.gan.errors import TrainingError
+
+    try:
+        from tapetum.gan.trainer import train as run_training
+    except ImportError as error:
+        raise TrainingError(
+            f"training needs packages that are not installed ({error}): "
+            "pip install 'tapetum[train]'"
+        ) from error
+    return run_training
+
+
 def _run(config: TrainConfig) -> None:
     from tapetum.gan.stop_request import TrainingStopped
-    from tapetum.gan.trainer import train as run_training
 
+    run_training = _trainer()
     first = os.environ.get("RANK", "0") == "0"
     level = logging.INFO if first else logging.ERROR
     logging.basicConfig(level=level, format="%(asctime)s %(message)s")

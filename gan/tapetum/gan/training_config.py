@@ -7,11 +7,9 @@ code says so.
 from __future__ import annotations
 
 import dataclasses
-import types
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from tapetum.gan.errors import TrainingError
 
@@ -43,6 +41,8 @@ class DataConfig:
             50 to 100 % of each side and resamples it to crop x crop, as `grid` sees whole frames.
         max_reduction: with `pixels`, the window is up to this many times larger than the crop and
             is reduced to it, so that small crops show whole scenes too. EnlightenGAN: 1.
+        vertical_flips: with `pixels`, turn half of the windows upside down, as the authors' code
+            does besides mirroring half of them.
         darkened_share: share of inputs that are darkened once more; the self feature preserving
             loss still compares with the photo as it was. The paper: 0; the authors' code: 0.5.
         darkening: smallest and largest divisor of that darkening.
@@ -54,6 +54,7 @@ class DataConfig:
     crop: int = 320
     window: Literal["pixels", "share"] = "pixels"
     max_reduction: float = 1.0
+    vertical_flips: bool = True
     darkened_share: float = 0.5
     darkening: tuple[float, float] = (2.0, 4.0)
     noise_share: float = 0.0
@@ -263,67 +264,3 @@ class TrainConfig:
             self.generator == "grid" or not self.losses.for_grid,
             "roughness, reversed_tones and reduction are for the grid generator alone",
         )
-
-
-RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
-    {
-        "enlightengan": {"generator": "unet"},
-        "grid": {
-            "generator": "grid",
-            "data": {
-                "crop": 256,
-                "window": "share",
-                "noise_share": 0.5,
-                "jpeg_share": 0.5,
-            },
-            "losses": {
-                "global_adversarial": 0.02,
-                "local_adversarial": 0.0,
-                "global_features": 0.0,
-                "local_features": 0.0,
-                "pair_pixel": 1.0,
-                "pair_illumination": 1.0,
-                "pair_contrast": 1.0,
-                "roughness": 0.05,
-                "reversed_tones": 2.0,
-                "reduction": 2,
-            },
-            "optimizer": {
-                "steps": 6500,
-                "decay_share": 0.8,
-                "warmup_steps": 600,
-                "batch": 16,
-                "learning_rate": 2e-3,
-                "betas": (0.9, 0.999),
-                "initialisation": "network",
-                "max_gradient_norm": 1.0,
-                "ema_decay": 0.998,
-            },
-        },
-    }
-)
-"""Settings that differ from the defaults, by recipe: the paper's, and the real-time generator's."""
-
-
-def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of several layers, the later ones over the earlier, tables within tables."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for key, value in layer.items():
-            before = merged.get(key)
-            if isinstance(before, Mapping) and isinstance(value, Mapping):
-                merged[key] = merge(before, value)
-            else:
-                merged[key] = value
-    return merged
-
-
-def recipe(name: str) -> Mapping[str, Any]:
-    """The settings of a recipe.
-
-    Raises:
-        TrainingError: there is no such recipe.
-    """
-    if name not in RECIPES:
-        raise TrainingError(f"there is no recipe {name!r}; choose {' or '.join(RECIPES)}")
-    return RECIPES[name]

@@ -114,6 +114,8 @@ def random_window(photo: Photo, config: DataConfig, rng: np.random.Generator) ->
     window = photo[top : top + side, left : left + side]
     if rng.random() < 0.5:
         window = window[:, ::-1]
+    if config.vertical_flips and rng.random() < 0.5:
+        window = window[::-1]
     method = cv2.INTER_AREA if side > config.crop else cv2.INTER_CUBIC
     size = (config.crop, config.crop)
     resized = cv2.resize(np.ascontiguousarray(window), size, interpolation=method)
@@ -206,8 +208,11 @@ def batches(
     """Batches of the numbered pictures, read ahead by `workers` processes.
 
     Close it to end the processes.
+
+    Raises:
+        DataError: a photo was readable when the run started, and is no more.
     """
-    yield from DataLoader(
+    loader = DataLoader(
         dataset,
         batch_sampler=numbers,
         num_workers=workers,
@@ -215,6 +220,12 @@ def batches(
         # A fork would copy torch's threads' locks, but not the threads.
         multiprocessing_context="spawn" if workers else None,
     )
+    try:
+        yield from loader
+    except DataError as error:
+        # A worker's error comes with its traceback as text.
+        message = str(error).strip().rpartition("DataError: ")[2]
+        raise DataError(f"{message}, but was when the run started") from error
 
 
 def _start_worker(_worker: int) -> None:

@@ -191,7 +191,7 @@ def _grid(path: Path, strength: float) -> FrameEnhancer:
     from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 
     # One thread: the others decode and encode.
-    model = OpenVINOModel(path, threads=1, precision="f32")
+    model = OpenVINOModel(path, threads=1, precision="auto")
     return GridEnhancer(model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE), strength=strength)
 
 
