@@ -24,6 +24,7 @@ from tapetum.realtime.media.frame_conversion import PictureConverter
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.output_path import OutputFile
 from tapetum.realtime.media.stream_copy import StreamCopier
+from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pixel_format import pixel_format
 
@@ -161,7 +162,7 @@ class FileSink:
                 "w",
                 format=self._container.format_name,
                 container_options=self._muxer_options(),
-                metadata_errors="surrogateescape",
+                **TEXT_OPTIONS,
             )
         self._add_streams()
         self._write_header()

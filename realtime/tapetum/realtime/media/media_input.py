@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import reason
+from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.media.truncation import lacks_index
 
 
@@ -24,11 +25,12 @@ def open_input(path: Path) -> InputContainer:
     """
     check_file(path)
     try:
-        return av.open(f"file:{path}", metadata_errors="surrogateescape")
+        opened: InputContainer = av.open(f"file:{path}", **TEXT_OPTIONS)
     except InvalidDataError as error:
         raise MediaError(_not_media(path)) from error
     except (FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"cannot open {path}: {reason(error)}") from error
+    return opened
 
 
 def check_file(path: Path) -> None:
