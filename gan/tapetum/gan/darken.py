@@ -45,8 +45,8 @@ class Darkness:
     gamma: tuple[float, float] = (1.9, 2.5)
     shot_noise: float = 2e-4
     read_noise: float = 1e-3
-    jpeg_quality: tuple[int, int] = (40, 95)
-    jpeg_share: float = 0.6
+    jpeg_quality: tuple[int, int] = (25, 95)
+    jpeg_share: float = 0.7
     untouched_share: float = 0.04
 
 

@@ -101,11 +101,11 @@ def _coefficients(raw: torch.Tensor) -> torch.Tensor:
     gain, offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v = raw.unbind(1)
     gain = torch.exp(bound * torch.tanh(gain / bound))
     # Colour follows light: the chroma matrix is relative to the luma gain.
-    m_uu, m_vv = (gain * (1 + torch.tanh(m)) for m in (m_uu, m_vv))
-    m_uv, m_vu = (gain * 0.5 * torch.tanh(m) for m in (m_uv, m_vu))
+    m_uu, m_vv = (gain * (1 + 0.5 * torch.tanh(m)) for m in (m_uu, m_vv))
+    m_uv, m_vu = (gain * 0.2 * torch.tanh(m) for m in (m_uv, m_vu))
     # What is added grows with the level: neither grey nor a tint is put over black.
     level = (torch.arange(LEVELS, device=raw.device, dtype=raw.dtype) + 0.5) / LEVELS
-    offset, c_u, c_v = (
-        0.25 * level.view(-1, 1, 1) * torch.tanh(shift) for shift in (offset, c_u, c_v)
-    )
+    level = level.view(-1, 1, 1)
+    offset = 0.25 * level * torch.tanh(offset)
+    c_u, c_v = (0.1 * level * torch.tanh(shift) for shift in (c_u, c_v))
     return torch.stack((gain, offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v), 1)

@@ -28,12 +28,16 @@ def contrast_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 def roughness(grid: torch.Tensor) -> torch.Tensor:
-    """Mean squared step between neighbouring cells of a grid (N, 8, L, R, C).
+    """Mean squared step between neighbours in a grid (N, 8, L, R, C).
 
-    The gain's steps are taken of its logarithm, so that a step is a ratio of light.
+    The gain's steps are taken of its logarithm, so that a step is a ratio of light. Chroma, which
+    is taken relative to the gain, must be smooth between luma levels too: a tint that comes and
+    goes with the brightness is no colour of the scene.
     """
-    terms = torch.cat((grid[:, :1].log(), grid[:, 1:2], grid[:, 2:] / grid[:, :1].detach()), 1)
-    return terms.diff(dim=-1).square().mean() + terms.diff(dim=-2).square().mean()
+    chroma = grid[:, 2:] / grid[:, :1].detach()
+    terms = torch.cat((grid[:, :1].log(), grid[:, 1:2], chroma), 1)
+    between_cells = terms.diff(dim=-1).square().mean() + terms.diff(dim=-2).square().mean()
+    return between_cells + chroma.diff(dim=-3).square().mean()
 
 
 def reversed_tones(grid: torch.Tensor) -> torch.Tensor:

@@ -95,24 +95,30 @@ def _enhance_luma(  # noqa: PLR0917 - numba takes no keyword-only arguments
     enhanced: Plane,
 ) -> None:
     height, width = enhanced.shape
-    packed = np.empty(tables.shape[2], np.int32)
+    count, entries_of_all = tables.shape[2], tables.reshape(-1)
+    packed = np.empty(count, np.int32)
     levels, entries = np.empty(width, np.uint16), np.empty(width, np.int32)
     for row in range(height):
-        _read_levels(samples[row * pitch : row * pitch + width], layout.shift, packed.size, levels)
-        above = tables[rows.cell[row]]
-        below = tables[min(rows.cell[row] + 1, CELLS - 1)]
+        _read_levels(samples[row * pitch : row * pitch + width], layout.shift, count, levels)
+        cell, weight = rows.cell[row], np.int32(rows.weight[row])
+        below_cell = min(cell + 1, CELLS - 1)
         for column in range(CELLS):
-            # Slices spare the inner loops numba's tests for negative indices.
-            place = slice(columns.starts[column], columns.starts[column + 1])
-            if place.start < place.stop:
-                here, next_column = levels[place], min(column + 1, CELLS - 1)
-                lowest, highest = _range(here)
-                used = slice(lowest, highest + 1)
-                left = above[column, used], below[column, used]
-                right = above[next_column, used], below[next_column, used]
-                _pack_entries(left, right, rows.weight[row], packed[used])
-                _look_up(here, packed, entries[place])
+            start, stop = np.uint64(columns.starts[column]), np.uint64(columns.starts[column + 1])
+            if start < stop:
+                used = _range(levels, start, stop)
+                next_column = min(column + 1, CELLS - 1)
+                left = (cell * CELLS + column) * count, (below_cell * CELLS + column) * count
+                right = (
+                    (cell * CELLS + next_column) * count,
+                    (below_cell * CELLS + next_column) * count,
+                )
+                _pack_entries(entries_of_all, left, right, weight, used, packed)
+                _look_up(levels, packed, start, stop, entries)
         _blend_entries(levels, entries, columns.weight, layout, enhanced[row])
+
+
+# The parts below count in unsigned integers, which spares numba's tests for negative indices, and
+# take places in whole arrays: slices would be counted as references, row by row.
 
 
 @part
@@ -124,32 +130,44 @@ def _read_levels(line: Plane, shift: int, count: int, levels: Levels) -> None:
 
 
 @part
-def _range(levels: Levels) -> tuple[int, int]:
+def _range(levels: Levels, start: int, stop: int) -> tuple[int, int]:
     """The lowest and highest of some levels: few entries of a table are used in one place."""
-    lowest, highest = levels[0], levels[0]
-    for x in range(levels.size):
+    lowest, highest = levels[start], levels[start]
+    for x in range(start, stop):
         lowest, highest = min(lowest, levels[x]), max(highest, levels[x])
-    return int(lowest), int(highest)
+    return lowest, highest
 
 
 @part
-def _pack_entries(
-    left: tuple[Tables, Tables], right: tuple[Tables, Tables], weight: int, packed: Ints
+def _pack_entries(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    tables: Tables,
+    left: tuple[int, int],
+    right: tuple[int, int],
+    weight: int,
+    used: tuple[int, int],
+    packed: Ints,
 ) -> None:
-    """Pack entries between two rows of cells (high half) with the way to the next column's."""
-    factor, half = np.int32(weight), np.int32(1 << (WEIGHT_BITS - 1))
-    for value in range(packed.size):
-        here, there = np.int32(left[0][value]), np.int32(right[0][value])
-        here += ((np.int32(left[1][value]) - here) * factor + half) >> np.int32(WEIGHT_BITS)
-        there += ((np.int32(right[1][value]) - there) * factor + half) >> np.int32(WEIGHT_BITS)
-        packed[value] = (here << np.int32(16)) | ((there - here) & np.int32(0xFFFF))
+    """Pack entries between two rows of cells (high half) with the way to the next column's.
+
+    `left` and `right` are where the tables of this column and of the next begin, above and below.
+    """
+    half = np.int32(1 << (WEIGHT_BITS - 1))
+    here_above, here_below = np.uint64(left[0]), np.uint64(left[1])
+    there_above, there_below = np.uint64(right[0]), np.uint64(right[1])
+    for level in range(np.uint64(used[0]), np.uint64(used[1]) + np.uint64(1)):
+        here, there = np.int32(tables[here_above + level]), np.int32(tables[there_above + level])
+        way_here = np.int32(tables[here_below + level]) - here
+        way_there = np.int32(tables[there_below + level]) - there
+        here += (way_here * weight + half) >> np.int32(WEIGHT_BITS)
+        there += (way_there * weight + half) >> np.int32(WEIGHT_BITS)
+        packed[level] = (here << np.int32(16)) | ((there - here) & np.int32(0xFFFF))
 
 
 @part
-def _look_up(levels: Levels, packed: Ints, entries: Ints) -> None:
+def _look_up(levels: Levels, packed: Ints, start: int, stop: int, entries: Ints) -> None:
     """Fetch each pixel's entry: a loop of its own, being the part that is not SIMD."""
-    for x in range(entries.size):
-        entries[x] = packed[np.uint64(levels[x])]
+    for x in range(start, stop):
+        entries[x] = packed[levels[x]]
 
 
 @part
