@@ -8,7 +8,7 @@ two columns, which lie packed in one 32-bit word.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ from tapetum.realtime.frame import Frame, Plane
 
 Tables = npt.NDArray[np.int16]
 Levels = npt.NDArray[np.uint16]
+Index = int | np.unsignedinteger[Any]
 
 _REACH = 1 << 14
 """How far a table entry may be from mid-grey: the difference of two must fit 16 bits. Curves
@@ -130,7 +131,7 @@ def _read_levels(line: Plane, shift: int, count: int, levels: Levels) -> None:
 
 
 @part
-def _range(levels: Levels, start: int, stop: int) -> tuple[int, int]:
+def _range(levels: Levels, start: Index, stop: Index) -> tuple[Index, Index]:
     """The lowest and highest of some levels: few entries of a table are used in one place."""
     lowest, highest = levels[start], levels[start]
     for x in range(start, stop):
@@ -143,8 +144,8 @@ def _pack_entries(  # noqa: PLR0917 - numba takes no keyword-only arguments
     tables: Tables,
     left: tuple[int, int],
     right: tuple[int, int],
-    weight: int,
-    used: tuple[int, int],
+    weight: np.int32,
+    used: tuple[Index, Index],
     packed: Ints,
 ) -> None:
     """Pack entries between two rows of cells (high half) with the way to the next column's.
@@ -164,7 +165,7 @@ def _pack_entries(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 
 @part
-def _look_up(levels: Levels, packed: Ints, start: int, stop: int, entries: Ints) -> None:
+def _look_up(levels: Levels, packed: Ints, start: Index, stop: Index, entries: Ints) -> None:
     """Fetch each pixel's entry: a loop of its own, being the part that is not SIMD."""
     for x in range(start, stop):
         entries[x] = packed[levels[x]]
