@@ -97,19 +97,18 @@ def _enhance_chroma(  # noqa: PLR0917 - numba takes no keyword-only arguments
     entry, level_weight = np.empty(width, np.int32), np.empty(width, np.float32)
     column_weight = columns.weight * np.float32(1 / (1 << WEIGHT_BITS))
     table = np.empty(CELLS * LEVELS * _ENTRY, np.float32)
-    transforms = np.empty(width * _LANES, np.float32)
-    u, v = np.empty((2, width), np.float32), np.empty((2, width), np.float32)
+    old_u, old_v = np.empty(width, np.float32), np.empty(width, np.float32)
+    new = np.empty(2 * width, np.float32)
     for row in range(chroma.height):
         _sum_luma(luma, row << layout.chroma_y, layout, sums)
         _locate_levels(sums, layout, entry, level_weight)
         _interpolate_cells(cells, rows.cell[row], rows.weight[row], table)
-        _blend_transforms(table, columns, column_weight, entry, level_weight, transforms)
-        _load(chroma.u[row * chroma.u_pitch :], chroma.step, layout, u[0])
-        _load(chroma.v[row * chroma.v_pitch :], chroma.step, layout, v[0])
-        _transform(transforms, layout, u, v)
+        _load(chroma.u[row * chroma.u_pitch :], chroma.step, layout, old_u)
+        _load(chroma.v[row * chroma.v_pitch :], chroma.step, layout, old_v)
+        _transform(table, columns, column_weight, entry, level_weight, old_u, old_v, new)
         start = row * width * chroma.step
-        _store(u, chroma.step, layout, new_u[start:])
-        _store(v, chroma.step, layout, new_v[start:])
+        _store(old_u, new, chroma.step, layout, new_u[start:])
+        _store(old_v, new[1:], chroma.step, layout, new_v[start:])
 
 
 @part
@@ -161,63 +160,60 @@ def _interpolate_cells(cells: Floats, cell: int, weight: int, table: Floats) -> 
 
 
 @part
-def _blend_transforms(  # noqa: PLR0917 - numba takes no keyword-only arguments
+def _transform(  # noqa: PLR0917 - numba takes no keyword-only arguments
     table: Floats,
     columns: CellAxis,
     column_weight: Floats,
     entry: Ints,
     level_weight: Floats,
-    transforms: Floats,
+    u: Floats,
+    v: Floats,
+    new: Floats,
 ) -> None:
-    """The eight coefficients of every sample of a row, one after the other."""
+    """Transform every sample of a row, U and V as distances from grey, to pairs of new ones."""
     for column in range(CELLS):
         # Slices spare the inner loop numba's tests for negative indices.
         here = slice(columns.starts[column], columns.starts[column + 1])
-        across, up, places = column_weight[here], level_weight[here], entry[here]
+        across, up, places, from_u, from_v = (
+            column_weight[here],
+            level_weight[here],
+            entry[here],
+            u[here],
+            v[here],
+        )
         levels = table[column * LEVELS * _ENTRY : (column + 1) * LEVELS * _ENTRY]
-        out = transforms[columns.starts[column] * _LANES :]
+        out = new[2 * columns.starts[column] :]
         for x in range(places.size):
-            _blend(levels, np.int64(places[x]), across[x], up[x], out, np.int64(x * _LANES))
+            start, place = np.int64(places[x]), np.int64(2 * x)
+            _blend(levels, start, across[x], up[x], from_u[x], from_v[x], out, place)
 
 
 @part
 def _load(samples: Plane, step: int, layout: _Layout, values: Floats) -> None:
-    """Read a row of chroma samples as levels."""
+    """Read a row of chroma samples as distances from grey, in levels."""
     shift = np.int32(layout.shift)
     if step == 1:
         for x in range(values.size):
-            values[x] = np.float32(np.int32(samples[x]) >> shift)
+            values[x] = np.float32(np.int32(samples[x]) >> shift) - layout.grey
     else:
         for x in range(values.size):
-            values[x] = np.float32(np.int32(samples[2 * x]) >> shift)
+            values[x] = np.float32(np.int32(samples[2 * x]) >> shift) - layout.grey
 
 
 @part
-def _transform(transforms: Floats, layout: _Layout, u: Floats, v: Floats) -> None:
-    """Transform old values (first row) to new ones (second row)."""
-    old_u, new_u, old_v, new_v = u[0], u[1], v[0], v[1]
-    for x in range(old_u.size):
-        m = transforms[x * _LANES : x * _LANES + _LANES]
-        from_u, from_v = old_u[x] - layout.grey, old_v[x] - layout.grey
-        new_u[x] = m[0] * from_u + m[2] * from_v + m[4]
-        new_v[x] = m[1] * from_u + m[3] * from_v + m[5]
-
-
-@part
-def _store(values: Floats, step: int, layout: _Layout, out: Plane) -> None:
-    """Clip, round and store a row of chroma, old values and new ones."""
+def _store(old: Floats, new: Floats, step: int, layout: _Layout, out: Plane) -> None:
+    """Clip, round and store a row of chroma: every second value of `new`."""
     shift = np.int32(layout.shift)
-    old, new = values[0], values[1]
-    for x in range(new.size):
-        level = new[x] + layout.grey
-        level = max(min(level, max(old[x], layout.high)), min(old[x], layout.low))
-        new[x] = level + np.float32(0.5)
+    low, high = layout.low - layout.grey, layout.high - layout.grey
+    for x in range(old.size):
+        level = max(min(new[2 * x], max(old[x], high)), min(old[x], low))
+        old[x] = level + layout.grey + np.float32(0.5)
     if step == 1:
-        for x in range(new.size):
-            out[x] = np.int32(new[x]) << shift
+        for x in range(old.size):
+            out[x] = np.int32(old[x]) << shift
     else:
-        for x in range(new.size):
-            out[2 * x] = np.int32(new[x]) << shift
+        for x in range(old.size):
+            out[2 * x] = np.int32(old[x]) << shift
 
 
 def _blend_vectors(  # noqa: PLR0917 - numba takes no keyword-only arguments
@@ -226,46 +222,57 @@ def _blend_vectors(  # noqa: PLR0917 - numba takes no keyword-only arguments
     start: Any,  # noqa: ANN401
     column_weight: Any,  # noqa: ANN401
     level_weight: Any,  # noqa: ANN401
+    u: Any,  # noqa: ANN401
+    v: Any,  # noqa: ANN401
     out: Any,  # noqa: ANN401
     place: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401
-    """Blend the vectors at `start` between columns and levels, into out[place : place + 8].
+    """Blend the vectors at `start`, transform (u, v) by the result, into out[place : place + 2].
 
     As one SIMD register, which LLVM does not find by itself. At `start` lie a level's eight
     coefficients and the way to the next column's, then those of the next level.
     """
-    signature = types.void(table, start, column_weight, level_weight, out, place)
+    signature = types.void(table, start, column_weight, level_weight, u, v, out, place)
     return signature, _emit_blend
 
 
 def _emit_blend(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
-    table, start, column_weight, level_weight, out, place = args
+    table, start, column_weight, level_weight, u, v, out, place = args
     vector = ir.VectorType(ir.FloatType(), _LANES)
+    fast = {"flags": ("fast",)}
 
-    def pointer(position: int, array: Any, index: Any) -> Any:  # noqa: ANN401
+    def pointer(position: int, array: Any, index: Any, kind: Any) -> Any:  # noqa: ANN401
         struct = context.make_array(signature.args[position])(context, builder, array)
-        return builder.bitcast(builder.gep(struct.data, [index]), vector.as_pointer())
+        return builder.bitcast(builder.gep(struct.data, [index]), kind.as_pointer())
 
     def load(index: int) -> Any:  # noqa: ANN401
         loaded = builder.load(builder.gep(source, [ir.Constant(ir.IntType(64), index)]))
         loaded.align = 4
         return loaded
 
+    def shuffled(first: Any, second: Any, lanes: list[int]) -> Any:  # noqa: ANN401
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
+        return builder.shuffle_vector(first, second, mask)
+
     def spread(scalar: Any) -> Any:  # noqa: ANN401
         undefined = ir.Constant(vector, ir.Undefined)
         single = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), [0] * _LANES)
-        return builder.shuffle_vector(single, undefined, zeros)
+        return shuffled(single, undefined, [0] * _LANES)
 
     def step_from(origin: Any, way: Any, weight: Any) -> Any:  # noqa: ANN401
-        product = builder.fmul(way, weight, flags=("fast",))
-        return builder.fadd(origin, product, flags=("fast",))
+        return builder.fadd(origin, builder.fmul(way, weight, **fast), **fast)
 
-    source = pointer(0, table, start)
+    source = pointer(0, table, start, vector)
     across, up = spread(column_weight), spread(level_weight)
     lower, upper = step_from(load(0), load(1), across), step_from(load(2), load(3), across)
-    blended = step_from(lower, builder.fsub(upper, lower, flags=("fast",)), up)
-    builder.store(blended, pointer(4, out, place)).align = 4
+    blended = step_from(lower, builder.fsub(upper, lower, **fast), up)
+    # Lanes m_uu, m_vu, m_uv, m_vv, c_u, c_v times u, u, v, v, 1, 1; then the sum of the pairs.
+    ones = ir.Constant(vector, [1.0] * _LANES)
+    chroma = shuffled(spread(u), spread(v), [0, 1, 8, 9, 0, 1, 8, 9])
+    products = builder.fmul(blended, shuffled(chroma, ones, [0, 1, 2, 3, 8, 9, 10, 11]), **fast)
+    from_u, from_v, added = (shuffled(products, products, [n, n + 1]) for n in (0, 2, 4))
+    pair = builder.fadd(builder.fadd(from_u, from_v, **fast), added, **fast)
+    builder.store(pair, pointer(6, out, place, ir.VectorType(ir.FloatType(), 2))).align = 4
     return context.get_dummy_value()
 
 
