@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 def environment() -> dict[str, str]:
     """The environment of a child process that finds the packages where this one does."""
-    folders = [str(ROOT / name) for name in ("gan", "realtime", "trt_build", "benchmarks")]
+    folders = [str(ROOT / name) for name in ("gan", "realtime", "trt_build", "benchmarks", "tests")]
     plain = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
     return os.environ | {"PYTHONPATH": os.pathsep.join(folders)} | plain
 

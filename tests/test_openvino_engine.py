@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import python
 from tiny_networks import grid_network, pointwise_network
 
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, has_native_bf16
@@ -92,3 +93,19 @@ def test_a_batch_of_another_shape_or_type_is_an_error() -> None:
         engine(np.zeros((1, 3, 16, 32), np.float32))
     with pytest.raises(EngineError, match="float64"):
         engine(np.zeros((1, 3, 16, 16)).astype(np.float64))
+
+
+def test_signals_arrive_after_every_model_is_gone() -> None:
+    """The CPU plugin must not take the signal stack with it that it gave the thread."""
+    printed = python(
+        "import signal\n"
+        "from tapetum.realtime.cpu.openvino_engine import OpenVINOModel\n"
+        "from tiny_networks import pointwise_network\n"
+        "network = pointwise_network([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0, 0, 0])\n"
+        "engines = [OpenVINOModel(network).compile((1, 3, 16, 16)) for _ in range(2)]\n"
+        "while engines:\n"
+        "    del engines[0]\n"
+        "signal.signal(signal.SIGCHLD, lambda *_: print('a signal came'))\n"
+        "signal.raise_signal(signal.SIGCHLD)\n"
+    )
+    assert printed == "a signal came\n"

@@ -158,9 +158,9 @@ def _compute() -> Iterable[Finding]:
 
 def _openvino() -> Finding:
     try:
-        from tapetum.realtime.cpu.openvino_runtime import ov
+        from tapetum.realtime.cpu.openvino_runtime import core
 
-        devices = ov.Core().available_devices
+        devices = core().available_devices
     except (ImportError, RuntimeError) as error:
         remedy = "pip install --force-reinstall openvino"
         return Finding("openvino devices", str(error), "problem", remedy)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.openvino_runtime import ov
+from tapetum.realtime.cpu.openvino_runtime import core, ov
 from tapetum.realtime.errors import EngineError, ModelError
 
 Precision = Literal["f32", "bf16", "auto"]
@@ -40,10 +40,9 @@ class OpenVINOModel:
             EngineError: `bf16` is asked for on a CPU without it.
         """
         self.name = "the given model" if isinstance(model, bytes) else str(model)
-        self._core = ov.Core()
         self._threads = threads or len(os.sched_getaffinity(0))
-        self._precision = _checked_precision(precision, self._core)
-        self._network = _read(self._core, model, self.name)
+        self._precision = _checked_precision(precision)
+        self._network = _read(model, self.name)
 
     @property
     def description(self) -> str:
@@ -80,7 +79,7 @@ class OpenVINOModel:
             "ENABLE_CPU_PINNING": False,
         }
         try:
-            return self._core.compile_model(network, "CPU", properties)
+            return core().compile_model(network, "CPU", properties)
         except RuntimeError as error:
             raise ModelError(f"{self.name} cannot be compiled: {_first_line(error)}") from error
 
@@ -121,15 +120,11 @@ class OpenVINOEngine:
 
 def has_native_bf16() -> bool:
     """Whether this CPU computes bfloat16 faster than float32."""
-    return _native_bf16(ov.Core())
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _native_bf16(core: Any) -> bool:  # noqa: ANN401
-    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def _checked_precision(precision: Precision, core: Any) -> str:  # noqa: ANN401
-    native = _native_bf16(core)
+def _checked_precision(precision: Precision) -> str:
+    native = has_native_bf16()
     if precision == "bf16" and not native:
         raise EngineError("this CPU has no bf16 instructions; use precision f32 or auto")
     if precision == "auto":
@@ -137,12 +132,12 @@ def _checked_precision(precision: Precision, core: Any) -> str:  # noqa: ANN401
     return precision
 
 
-def _read(core: Any, model: Path | bytes, name: str) -> Any:  # noqa: ANN401
+def _read(model: Path | bytes, name: str) -> Any:  # noqa: ANN401
     if isinstance(model, Path) and not model.is_file():
         raise ModelError(f"model file {name} does not exist")
     try:
         data = model if isinstance(model, bytes) else model.read_bytes()
-        network = core.read_model(data)
+        network = core().read_model(data)
     except OSError as error:
         raise ModelError(f"model file {name} cannot be read: {error.strerror}") from error
     except RuntimeError as error:

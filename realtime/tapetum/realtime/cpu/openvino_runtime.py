@@ -3,13 +3,14 @@
 Importing OpenVINO imports `openvino_telemetry`, which writes a client ID into the user's home,
 starts a thread and reports to a web service unless the user has forbidden it. Where that package
 is not to be found OpenVINO takes its own silent stub, so it is hidden during the import. Import
-`ov` from here, and from nowhere else.
+`ov` from here, and from nowhere else, and take the runtime from `core`.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from functools import cache
 from typing import Any
 
 _TELEMETRY = "openvino_telemetry"
@@ -26,3 +27,14 @@ def _import_quietly() -> Any:  # noqa: ANN401 - OpenVINO has no types
 
 
 ov: Any = _import_quietly()
+
+
+@cache
+def core() -> Any:  # noqa: ANN401 - OpenVINO has no types
+    """The process's one runtime, which lives as long as the process does.
+
+    OpenVINO's CPU plugin gives the thread that loads it a signal stack, and unmaps that memory
+    when the last `Core` goes, though the kernel still knows it: the next signal (Ctrl-C, the end
+    of a child process) would then be a segmentation fault.
+    """
+    return ov.Core()
