@@ -163,10 +163,17 @@ def test_exported_grid_gives_the_same_coefficients(grid: GridGenerator, tmp_path
     )
 
 
-def test_exported_unet_gives_the_same_picture_at_any_multiple_of_16(tmp_path: Path) -> None:
+@pytest.mark.parametrize("half", [False, True])
+def test_exported_unet_gives_the_same_picture_at_any_multiple_of_16(
+    tmp_path: Path, half: bool
+) -> None:
     torch.manual_seed(6)
     generator = UNetGenerator().eval()
-    export_onnx(generator, tmp_path / "unet.onnx")
+    if half:
+        generator = generator.half().float()  # the weights that float16 can hold
+    export_onnx(generator, tmp_path / "unet.onnx", half=half)
+    megabytes = (tmp_path / "unet.onnx").stat().st_size / 1e6
+    assert megabytes < 18 if half else megabytes > 34
     for size in [(16, 16), (48, 80), (160, 32)]:
         rgb = _dark(1, 3, *size)
         with torch.no_grad():

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 from torch import nn
@@ -46,12 +47,14 @@ class _PaddedUNet(nn.Module):
         return self.generator.enhance_padded(rgb)
 
 
-def export_onnx(generator: Generator, path: Path) -> None:
+def export_onnx(generator: Generator, path: Path, *, half: bool = False) -> None:
     """Write a generator as an ONNX model.
 
     Args:
         generator: in evaluation mode.
         path: the file to write; it appears whole or not at all.
+        half: store the weights in float16, for half the size; the model still computes in
+            float32.
     """
     if isinstance(generator, GridGenerator):
         program = _export(
@@ -64,8 +67,9 @@ def export_onnx(generator: Generator, path: Path) -> None:
         program = _export(_PaddedUNet(generator), example, "rgb", "enhanced", sizes)
     else:
         raise TypeError(f"no export is known for {type(generator).__name__}")
+    model = _named(program, generator.kind)
     unfinished = path.with_name(f".{path.name}.part")
-    onnx.save(_named(program, generator.kind), unfinished)
+    onnx.save(_stored_in_half(model) if half else model, unfinished)
     unfinished.replace(path)
 
 
@@ -112,4 +116,21 @@ def _named(model: onnx.ModelProto, kind: str) -> onnx.ModelProto:
         del value.metadata_props[:]
     del model.graph.metadata_props[:]
     onnx.helper.set_model_props(model, {"tapetum.generator": kind})
+    return model
+
+
+def _stored_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Replace every float32 weight by a float16 one and its cast to float32."""
+    graph, casts = model.graph, []
+    for weight in graph.initializer:
+        if weight.data_type != onnx.TensorProto.FLOAT:
+            continue
+        name = weight.name
+        values = onnx.numpy_helper.to_array(weight).astype(np.float16)
+        weight.CopyFrom(onnx.numpy_helper.from_array(values, f"{name}.half"))
+        cast = {"to": onnx.TensorProto.FLOAT}
+        casts.append(onnx.helper.make_node("Cast", [weight.name], [name], **cast))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
     return model
