@@ -295,6 +295,14 @@ def test_bad_inputs_give_one_clear_line(tmp_path: Path) -> None:
         assert "\n" not in message
 
 
+def test_an_index_that_is_cut_is_missing_too(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "plain.mp4", Clip(frames=10))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"moov") + 200])
+    with pytest.raises(MediaError, match=r"its index \(moov\) is missing"):
+        FileSource(path)
+
+
 def test_a_file_without_video_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "sound.mp4"
     with av.open(str(path), "w") as output:

@@ -26,8 +26,9 @@ def open_input(path: Path) -> InputContainer:
     check_file(path)
     try:
         opened: InputContainer = av.open(f"file:{path}", **TEXT_OPTIONS)
-    except InvalidDataError as error:
-        raise MediaError(_not_media(path)) from error
+    except (InvalidDataError, EOFError) as error:
+        unknown = "it is no video or image file that FFmpeg knows, or is damaged"
+        raise MediaError(_unless_cut(path, f"cannot open {path}: {unknown}")) from error
     except (FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"cannot open {path}: {reason(error)}") from error
     return opened
@@ -54,10 +55,11 @@ def check_file(path: Path) -> None:
         raise MediaError(f"input {path} is empty")
 
 
-def _not_media(path: Path) -> str:
+def _unless_cut(path: Path, message: str) -> str:
+    """The message, or the better one that an MP4 or MOV whose index is missing deserves."""
     if lacks_index(path):
         return f"cannot open {path}: the file is incomplete: its index (moov) is missing"
-    return f"cannot open {path}: it is no video or image file that FFmpeg knows, or is damaged"
+    return message
 
 
 def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -68,7 +70,7 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
     """
     videos = [s for s in container.streams.video if not is_attached_picture(s)]
     if not videos:
-        raise MediaError(f"{path} has no video stream")
+        raise MediaError(_unless_cut(path, f"{path} has no video stream"))
     best = container.streams.best("video")
     stream = next((s for s in videos if best is not None and s.index == best.index), videos[0])
     if stream.codec_context is None:

@@ -29,10 +29,11 @@ def is_cut(path: Path) -> bool:
 
 def lacks_index(path: Path) -> bool:
     """Whether an MP4 or MOV file has lost its index (the moov box), so that it cannot be read."""
+    size = path.stat().st_size
     with path.open("rb") as file:
         if file.read(8)[4:] not in _BOX_TYPES:
             return False
-        return b"moov" not in {kind for kind, _ in _boxes(file, path.stat().st_size)}
+        return b"moov" not in {kind for kind, end in _boxes(file, size) if end <= size}
 
 
 def _boxes(file: BinaryIO, file_size: int) -> list[tuple[bytes, int]]:
