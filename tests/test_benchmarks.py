@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
+from training_photos import write_both
 
 from tapetum.benchmarks.enhancing_alone import frame_latency
 from tapetum.benchmarks.machine import machine
@@ -15,6 +16,7 @@ from tapetum.benchmarks.plain_transcode import transcode
 from tapetum.benchmarks.processes import run_process
 from tapetum.benchmarks.report import tables, write_tables
 from tapetum.benchmarks.timing import percentiles_ms
+from tapetum.benchmarks.training_speed import training_speed
 from tapetum.benchmarks.whole_command import repeat_clip
 
 
@@ -68,3 +70,16 @@ def test_tables_say_what_nobody_measured(tmp_path: Path) -> None:
     document.write_text("no marks")
     with pytest.raises(ValueError, match=r"performance\.md"):
         write_tables(figures, document)
+
+
+def test_training_speed_is_that_of_the_real_loop(tmp_path: Path) -> None:
+    folders = write_both(tmp_path)
+    settings = {
+        "data": {"crop": 64, "workers": 0},
+        "losses": {"patch": 16},
+        "optimizer": {"steps": 4, "batch": 2},
+        "run": {"threads": 2, "device": "cpu"},
+    }
+    figures = training_speed(Path(folders["low"]), Path(folders["normal"]), "grid", settings)
+    assert figures["steps"] == 1
+    assert figures["photos_per_s"] == pytest.approx(2 / figures["step_s"], rel=0.05)

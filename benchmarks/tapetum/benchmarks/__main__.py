@@ -69,6 +69,26 @@ def flicker(clips: list[Path], result: ResultOption = _RESULT) -> None:
 
 
 @app.command()
+def training(
+    low: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    normal: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    vgg_weights: Annotated[Path, typer.Option(exists=True, help="VGG-16's weights.")],
+    steps: int = 12,
+    result: ResultOption = _RESULT,
+) -> None:
+    """Training: photos a second of both recipes, with crops and batches that suit a CPU."""
+    from tapetum.benchmarks.training_speed import training_speed
+
+    ours = {"run": {"precision": "bf16"}, "optimizer": {"steps": steps, "batch": 8}}
+    unet_settings = ours | {"data": {"crop": 128}, "vgg_weights": str(vgg_weights)}
+    figures = [
+        training_speed(low, normal, "enlightengan", unet_settings),
+        training_speed(low, normal, "grid", ours),
+    ]
+    _record(result, "training", figures)
+
+
+@app.command()
 def report(result: ResultOption = _RESULT, document: Path = Path("docs/performance.md")) -> None:
     """Write the tables of a document from the figures."""
     write_tables(json.loads(result.read_text()), document)

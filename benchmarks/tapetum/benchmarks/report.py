@@ -55,6 +55,14 @@ def _flicker(part: list[Figures]) -> str:
     )
 
 
+def _training(part: list[Figures]) -> str:
+    return "; ".join(
+        f"{run['recipe']}: {run['photos_per_s']} photos/s, batch"
+        f" {run['settings']['optimizer']['batch']}"
+        for run in part
+    )
+
+
 _ROWS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("`grid`, one frame, 1280x720, one thread", "frame", _latency("720p")),
     ("`grid`, one frame, 1920x1080, one thread", "frame", _latency("1080p")),
@@ -86,4 +94,5 @@ _ROWS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
         lambda part: f"{part['whole_s']} s",
     ),
     ("flicker of the mean luma, 8-bit levels", "flicker", _flicker),
+    ("training on a CPU, bf16, all cores", "training", _training),
 )

@@ -128,8 +128,8 @@ def _stored_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
         name = weight.name
         values = onnx.numpy_helper.to_array(weight).astype(np.float16)
         weight.CopyFrom(onnx.numpy_helper.from_array(values, f"{name}.half"))
-        cast = {"to": onnx.TensorProto.FLOAT}
-        casts.append(onnx.helper.make_node("Cast", [weight.name], [name], **cast))
+        cast = onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT)
+        casts.append(cast)
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
