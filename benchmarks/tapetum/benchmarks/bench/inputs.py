@@ -1,0 +1,67 @@
+"""What is enhanced: synthetic frames of a size, or a clip."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tapetum.benchmarks.bench.choices import SIZES
+from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.frames import clip_frames, synthetic_frames
+from tapetum.realtime import Frame
+
+SYNTHETIC = "synthetic"
+
+_SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
+
+
+@dataclass(frozen=True)
+class Input:
+    """Frames to measure on.
+
+    Attributes:
+        clip: a file, or None for synthetic frames.
+        size: width and height; None is the clip's own.
+    """
+
+    clip: Path | None
+    size: tuple[int, int] | None
+
+    def __post_init__(self) -> None:
+        if self.clip is None and self.size is None:
+            raise ValueError("synthetic frames need a size")
+
+    @property
+    def name(self) -> str:
+        """As it stands in results."""
+        return SYNTHETIC if self.clip is None else self.clip.name
+
+    def frames(self, seed: int = 0) -> tuple[Frame, ...]:
+        """The frames themselves.
+
+        Raises:
+            MediaError: the clip cannot be read.
+            BenchmarkError: the clip is too short.
+        """
+        if self.clip is not None:
+            return clip_frames(self.clip, self.size)
+        assert self.size is not None
+        return synthetic_frames(*self.size, seed=seed)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read `720p`, `4K` or `1280x720`.
+
+    Raises:
+        BenchmarkError: it is none of these.
+    """
+    known = {name.lower(): size for name, size in SIZES.items()}
+    match = _SIZE.fullmatch(text.lower())
+    if text.lower() in known:
+        return known[text.lower()]
+    if match is None or min(size := (int(match[1]), int(match[2]))) < 16:
+        raise BenchmarkError(
+            f"{text} is no size: choose {', '.join(SIZES)} or WIDTHxHEIGHT from 16x16"
+        )
+    return size

@@ -1,0 +1,77 @@
+"""Single-stream: one frame after another, as soon as the last one is done.
+
+The name and the meaning are MLPerf Inference's (Reddi et al., 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+
+from tapetum.benchmarks.bench.checks import check_output
+from tapetum.benchmarks.bench.floors import floors
+from tapetum.benchmarks.bench.inputs import Input
+from tapetum.benchmarks.bench.resources import ResourceMeter
+from tapetum.benchmarks.bench.result import Key, Result
+from tapetum.benchmarks.bench.sampling import Effort, one_repeat, warm_up
+from tapetum.benchmarks.bench.subjects import Enhance, Staged, Subject
+from tapetum.realtime import Frame
+
+SCENARIO = "single-stream"
+
+
+def single_stream(
+    subjects: Sequence[Subject], given: Input, effort: Effort, *, seed: int = 0
+) -> Iterator[Result]:
+    """Measure the latency of each subject on the same frames, in turns.
+
+    Yields:
+        A result for each subject; stages and floors for Tapetum's own models.
+
+    Raises:
+        BenchmarkError: an output is wrong.
+    """
+    frames = given.frames(seed)
+    trials = [_Trial(subject, frames, effort) for subject in subjects]
+    for _ in range(effort.repeats):
+        for trial in trials:
+            trial.repeat()
+    for trial in trials:
+        yield trial.result(given)
+
+
+class _Trial:
+    """One subject, ready to be measured."""
+
+    def __init__(self, subject: Subject, frames: tuple[Frame, ...], effort: Effort) -> None:
+        self._subject, self._frames, self._effort = subject, frames, effort
+        self._enhance: Enhance = subject.make()
+        self._staged: Staged | None = subject.network.staged() if subject.network else None
+        self._checks = check_output(subject, self._staged, frames)
+        self._warm_up = warm_up(self._enhance, cycle(frames), effort.warm_up_s)
+        self._repeats_ms: list[list[float]] = []
+        self._meter = ResourceMeter()
+        if self._staged is not None:
+            self._staged.clock.durations_ms.clear()
+
+    def repeat(self) -> None:
+        """Take one repeat's samples, and half as many of the stages."""
+        with self._meter.running():
+            self._repeats_ms.append(one_repeat(self._enhance, self._frames, self._effort))
+        if self._staged is not None:
+            one_repeat(self._staged, self._frames, self._effort)
+
+    def result(self, given: Input) -> Result:
+        frame, subject = self._frames[0], self._subject
+        notes = [] if self._warm_up.stable else ["the warm-up did not become stable"]
+        return Result(
+            Key(SCENARIO, subject.name, given.name, f"{frame.width}x{frame.height}", "latency"),
+            subject.runs_on,
+            self._repeats_ms,
+            stages_ms=dict(self._staged.clock.durations_ms) if self._staged else {},
+            resources=self._meter.read(),
+            floors=floors(frame, subject.network) if subject.changes_pixels else (),
+            checks=self._checks,
+            figures={"warm_up_calls": self._warm_up.calls},
+            notes=notes,
+        )

@@ -1,0 +1,113 @@
+"""Runs what a plan says, result by result, and keeps what there is if it is stopped."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tapetum.benchmarks.bench.floors import bytes_per_s
+from tapetum.benchmarks.bench.inputs import Input
+from tapetum.benchmarks.bench.resources import load_average
+from tapetum.benchmarks.bench.result import SCHEMA_VERSION, Result
+from tapetum.benchmarks.bench.sampling import Effort
+from tapetum.benchmarks.bench.single_stream import single_stream
+from tapetum.benchmarks.bench.subjects import Subject
+from tapetum.benchmarks.machine import machine
+
+Run = dict[str, Any]
+"""A whole run as `schema.json` describes it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured.
+
+    Attributes:
+        scenarios: names, of `SCENARIOS`.
+        subjects: what enhances; all of them meet the same frames, in turns.
+        inputs: what is enhanced.
+        effort: how long.
+        seed: of the synthetic frames.
+        command: as it was typed, for the file.
+    """
+
+    scenarios: tuple[str, ...]
+    subjects: tuple[Subject, ...]
+    inputs: tuple[Input, ...]
+    effort: Effort = field(default_factory=Effort)
+    seed: int = 0
+    command: str = ""
+
+
+def _single_stream(plan: Plan) -> Iterator[Result]:
+    for given in plan.inputs:
+        yield from single_stream(plan.subjects, given, plan.effort, seed=plan.seed)
+
+
+SCENARIOS: dict[str, Callable[[Plan], Iterator[Result]]] = {
+    "single-stream": _single_stream,
+}
+"""Every scenario, in the order in which they run."""
+
+
+def run_suite(plan: Plan, *, keep: Callable[[Run], None] = lambda _: None) -> Run:
+    """Measure all of a plan.
+
+    Args:
+        plan: what to measure.
+        keep: given the run after each result, so that nothing is lost; `complete` says whether
+            it is all there.
+
+    Raises:
+        TapetumError: a measurement cannot be made. `keep` got what there was before.
+    """
+    run = _new_run(plan)
+    try:
+        for name in plan.scenarios:
+            for result in SCENARIOS[name](plan):
+                run["results"].append(result.as_json())
+                keep(run)
+        run["complete"] = True
+    except BaseException as error:
+        run["stopped_by"] = str(error) or type(error).__name__
+        raise
+    finally:
+        run["load_average"]["after"] = load_average()
+        keep(run)
+    return run
+
+
+def _new_run(plan: Plan) -> Run:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "complete": False,
+        "stopped_by": None,
+        "command": plan.command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "seed": plan.seed,
+        "machine": machine() | {"memory_bytes_per_s": round(bytes_per_s())},
+        "load_average": {"before": load_average(), "after": None},
+        "results": [],
+    }
+
+
+def _commit() -> str | None:
+    """The commit that this code was checked out from; None for an installed package."""
+    folder, name = Path(__file__).parent, Path(__file__).name
+    tracked = _git(folder, "ls-files", "--error-unmatch", name)
+    return None if tracked is None else _git(folder, "rev-parse", "HEAD")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
