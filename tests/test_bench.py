@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,18 @@ from test_import_direction import HEAVY, SLOW, loaded
 
 from tapetum.benchmarks.bench.checks import check_output
 from tapetum.benchmarks.bench.choices import SCENARIOS
+from tapetum.benchmarks.bench.cold_start import one_start
 from tapetum.benchmarks.bench.distribution import bootstrap_medians, distribution, noise_percent
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.floors import floors, network_flops
 from tapetum.benchmarks.bench.frames import clip_frames, synthetic_frames
-from tapetum.benchmarks.bench.inputs import parse_size
+from tapetum.benchmarks.bench.inputs import Input, parse_size
+from tapetum.benchmarks.bench.offline import offline
+from tapetum.benchmarks.bench.paced import camera, paced
 from tapetum.benchmarks.bench.reference import luma_rows
 from tapetum.benchmarks.bench.result import SCHEMA, read_run
-from tapetum.benchmarks.bench.sampling import timed_calls
+from tapetum.benchmarks.bench.sampling import Effort, timed_calls
+from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.subjects import EMPTY, Subject, subject
 from tapetum.benchmarks.bench.suite import SCENARIOS as RUNNERS
 from tapetum.gan.weights import weights_path
@@ -240,3 +245,55 @@ def test_the_suite_runs_what_the_command_offers() -> None:
 def test_the_help_of_bench_loads_nothing_slow() -> None:
     code = "from tapetum.realtime.command.cli import run_command\nrun_command(['bench', '--help'])"
     assert loaded(code, (*HEAVY, *SLOW, "matplotlib")) == set()
+
+
+def test_the_other_scenarios_say_what_they_measured(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    names = ("multi-stream", "paced", "offline", "cold-start")
+    scenarios = [word for name in names for word in ("--scenario", name)]
+    arguments = ("--streams", "3", "--rate", "200", "--quick", "--json", path)
+    assert bench(*SHORT, *scenarios, *arguments) == 0
+    written = read_run(path)
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(written)
+    multi, live, offline, cold = written["results"]
+    assert multi["scenario"] == "multi-stream x3"
+    assert multi["figures"]["frames_per_s"] > 0
+    assert live["measure"] == "age"
+    arrived = live["latency_ms"]["samples"]
+    assert live["figures"]["frames"] == arrived + live["figures"]["dropped"]
+    assert list(offline["stages"]["parts"]) == ["decode", "queue wait", "enhance", "encode"]
+    assert offline["stages"]["parts"]["encode"]["samples"] == 2 * offline["figures"]["frames"]
+    assert offline["figures"]["ratio_to_transcode"] > 0
+    parts = cold["stages"]["parts"]
+    assert list(parts) == ["interpreter", "imports", "model and engine", "first frame"]
+    assert cold["stages"]["difference_percent"] == pytest.approx(0, abs=0.1)
+
+
+def test_a_camera_does_not_wait_and_old_frames_are_dropped() -> None:
+    frames = list(camera([random_frame("yuv420p", 16, 16)], 500, 10))
+    times = [frame.capture_time_s or 0 for frame in frames]
+    assert np.allclose(np.diff(times), 1 / 500)
+    assert [frame.pts for frame in frames] == list(range(10))
+
+    slow = Subject("slow", lambda: _slowly, "nowhere")
+    settings = Settings(Effort(0.1, 10, 1, warm_up_s=0), rate_fps=500)
+    (result,) = paced([slow], Input(None, (32, 32)), settings)
+    assert result.figures["dropped"] > 0
+    assert result.figures["frames"] == 50
+
+
+def _slowly(frame: Frame) -> Frame:
+    time.sleep(0.02)
+    return frame
+
+
+def test_a_clip_is_enhanced_whole(short_clip: Path) -> None:
+    settings = Settings(Effort(repeats=1))
+    (result,) = offline([subject("grid")], Input(short_clip, None), settings)
+    assert result.figures["frames"] == 12
+    assert result.key.size == "96x64"
+
+
+def test_a_model_that_does_not_start_says_why() -> None:
+    with pytest.raises(BenchmarkError, match=r"gird failed: .*did you mean grid"):
+        one_start("gird", 32, 32)

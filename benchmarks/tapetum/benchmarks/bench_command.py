@@ -14,7 +14,7 @@ from tapetum.benchmarks.bench.choices import DEFAULT_SIZES, QUICK_SIZES, SCENARI
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.inputs import Input
-    from tapetum.benchmarks.bench.sampling import Effort
+    from tapetum.benchmarks.bench.settings import Settings
     from tapetum.benchmarks.bench.suite import Plan, Run
 
 bench = typer.Typer()
@@ -73,6 +73,10 @@ def measure(
     samples: Annotated[int, typer.Option(min=1, help="Least number of samples.")] = 100,
     repeats: Annotated[int, typer.Option(min=1, help="Times that it is begun anew.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Of the synthetic frames.")] = 0,
+    streams: Annotated[int, typer.Option(min=1, help="Streams at once in multi-stream.")] = 2,
+    rate_fps: Annotated[
+        float, typer.Option("--rate", min=1, help="Frames per second of the camera in paced.")
+    ] = 30.0,
     quick: Annotated[
         bool, typer.Option("--quick", help="Less of everything: under 40 s, and less certain.")
     ] = False,
@@ -97,12 +101,15 @@ def measure(
     """
     if context.invoked_subcommand is not None:
         return
+    from tapetum.benchmarks.bench.sampling import Effort
+    from tapetum.benchmarks.bench.settings import Settings
+
+    settings = Settings(Effort(seconds, samples, repeats), seed, streams, rate_fps)
     plan = _plan(
         scenarios or list(SCENARIOS),
         models or ["grid"],
         _inputs(sizes or _default_sizes(clip, quick=quick), clip),
-        _effort(seconds, samples, repeats, quick=quick),
-        seed,
+        settings.quick() if quick else settings,
     )
     run = _run_visibly(plan, json_file)
     _print(run)
@@ -126,16 +133,7 @@ def _inputs(sizes: list[str], clip: Path | None) -> list[Input]:
     return [Input(clip, parse_size(size)) for size in sizes]
 
 
-def _effort(seconds: float, samples: int, repeats: int, *, quick: bool) -> Effort:
-    from tapetum.benchmarks.bench.sampling import Effort
-
-    effort = Effort(seconds, samples, repeats)
-    return effort.quick() if quick else effort
-
-
-def _plan(
-    scenarios: list[str], models: list[str], inputs: list[Input], effort: Effort, seed: int
-) -> Plan:
+def _plan(scenarios: list[str], models: list[str], inputs: list[Input], settings: Settings) -> Plan:
     from tapetum.benchmarks.bench.subjects import different_names, subject
     from tapetum.benchmarks.bench.suite import Plan
 
@@ -143,8 +141,7 @@ def _plan(
         scenarios=tuple(name for name in SCENARIOS if name in scenarios),
         subjects=tuple(different_names([subject(name) for name in models])),
         inputs=tuple(inputs),
-        effort=effort,
-        seed=seed,
+        settings=settings,
         command=shlex.join(["tapetum", *sys.argv[1:]]),
     )
 

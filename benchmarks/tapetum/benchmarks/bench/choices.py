@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCENARIOS = ("single-stream",)
+SCENARIOS = ("single-stream", "multi-stream", "paced", "offline", "cold-start")
 """In the order in which they run; `suite` says what each is."""
 
 SIZES = {

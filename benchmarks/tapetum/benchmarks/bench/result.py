@@ -13,6 +13,7 @@ from tapetum.benchmarks.bench.distribution import Distribution, Samples, distrib
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.floors import Floor
 from tapetum.benchmarks.bench.resources import Resources
+from tapetum.benchmarks.bench.sampling import WarmUp
 
 SCHEMA_VERSION = 1
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -103,6 +104,12 @@ class Result:
             "end_to_end_mean_ms": whole_mean_ms,
             "difference_percent": round(100 * (sum_ms / whole_mean_ms - 1), 2),
         }
+
+
+def warm_up_notes(*warm_ups: WarmUp) -> list[str]:
+    """A line if any warm-up was given up."""
+    stable = all(warm_up.stable for warm_up in warm_ups)
+    return [] if stable else ["the warm-up did not become stable"]
 
 
 def _noise_notes(noise: float) -> list[str]:

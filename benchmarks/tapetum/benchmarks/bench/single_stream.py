@@ -12,8 +12,9 @@ from tapetum.benchmarks.bench.checks import check_output
 from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.resources import ResourceMeter
-from tapetum.benchmarks.bench.result import Key, Result
+from tapetum.benchmarks.bench.result import Key, Result, warm_up_notes
 from tapetum.benchmarks.bench.sampling import Effort, one_repeat, warm_up
+from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.subjects import Enhance, Staged, Subject
 from tapetum.realtime import Frame
 
@@ -21,7 +22,7 @@ SCENARIO = "single-stream"
 
 
 def single_stream(
-    subjects: Sequence[Subject], given: Input, effort: Effort, *, seed: int = 0
+    subjects: Sequence[Subject], given: Input, settings: Settings
 ) -> Iterator[Result]:
     """Measure the latency of each subject on the same frames, in turns.
 
@@ -31,9 +32,9 @@ def single_stream(
     Raises:
         BenchmarkError: an output is wrong.
     """
-    frames = given.frames(seed)
-    trials = [_Trial(subject, frames, effort) for subject in subjects]
-    for _ in range(effort.repeats):
+    frames = given.frames(settings.seed)
+    trials = [_Trial(subject, frames, settings.effort) for subject in subjects]
+    for _ in range(settings.effort.repeats):
         for trial in trials:
             trial.repeat()
     for trial in trials:
@@ -63,7 +64,6 @@ class _Trial:
 
     def result(self, given: Input) -> Result:
         frame, subject = self._frames[0], self._subject
-        notes = [] if self._warm_up.stable else ["the warm-up did not become stable"]
         return Result(
             Key(SCENARIO, subject.name, given.name, f"{frame.width}x{frame.height}", "latency"),
             subject.runs_on,
@@ -73,5 +73,5 @@ class _Trial:
             floors=floors(frame, subject.network) if subject.changes_pixels else (),
             checks=self._checks,
             figures={"warm_up_calls": self._warm_up.calls},
-            notes=notes,
+            notes=warm_up_notes(self._warm_up),
         )

@@ -64,12 +64,14 @@ class Subject:
         make: a fresh one, for one stream.
         runs_on: what runs where.
         network: of Tapetum's own models.
+        model: what `make_enhancer` takes for Tapetum's own models.
     """
 
     name: str
     make: Callable[[], Enhance]
     runs_on: str
     network: Network | None = None
+    model: str = ""
 
     @property
     def changes_pixels(self) -> bool:
@@ -94,6 +96,7 @@ def subject(name: str) -> Subject:
         make=lambda: make_enhancer(name),
         runs_on=enhancer.description,
         network=_network(name, enhancer),
+        model=name,
     )
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tapetum.benchmarks.bench.cold_start import cold_start
 from tapetum.benchmarks.bench.floors import bytes_per_s
 from tapetum.benchmarks.bench.inputs import Input
+from tapetum.benchmarks.bench.multi_stream import multi_stream
+from tapetum.benchmarks.bench.offline import offline
+from tapetum.benchmarks.bench.paced import paced
 from tapetum.benchmarks.bench.resources import load_average
 from tapetum.benchmarks.bench.result import SCHEMA_VERSION, Result
-from tapetum.benchmarks.bench.sampling import Effort
+from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.single_stream import single_stream
 from tapetum.benchmarks.bench.subjects import Subject
 from tapetum.benchmarks.machine import machine
@@ -30,26 +34,25 @@ class Plan:
         scenarios: names, of `SCENARIOS`.
         subjects: what enhances; all of them meet the same frames, in turns.
         inputs: what is enhanced.
-        effort: how long.
-        seed: of the synthetic frames.
+        settings: how.
         command: as it was typed, for the file.
     """
 
     scenarios: tuple[str, ...]
     subjects: tuple[Subject, ...]
     inputs: tuple[Input, ...]
-    effort: Effort = field(default_factory=Effort)
-    seed: int = 0
+    settings: Settings = field(default_factory=Settings)
     command: str = ""
 
 
-def _single_stream(plan: Plan) -> Iterator[Result]:
-    for given in plan.inputs:
-        yield from single_stream(plan.subjects, given, plan.effort, seed=plan.seed)
+Scenario = Callable[[Sequence[Subject], Input, Settings], Iterator[Result]]
 
-
-SCENARIOS: dict[str, Callable[[Plan], Iterator[Result]]] = {
-    "single-stream": _single_stream,
+SCENARIOS: dict[str, Scenario] = {
+    "single-stream": single_stream,
+    "multi-stream": multi_stream,
+    "paced": paced,
+    "offline": offline,
+    "cold-start": cold_start,
 }
 """Every scenario, in the order in which they run."""
 
@@ -67,10 +70,9 @@ def run_suite(plan: Plan, *, keep: Callable[[Run], None] = lambda _: None) -> Ru
     """
     run = _new_run(plan)
     try:
-        for name in plan.scenarios:
-            for result in SCENARIOS[name](plan):
-                run["results"].append(result.as_json())
-                keep(run)
+        for result in _results(plan):
+            run["results"].append(result.as_json())
+            keep(run)
         run["complete"] = True
     except BaseException as error:
         run["stopped_by"] = str(error) or type(error).__name__
@@ -81,6 +83,12 @@ def run_suite(plan: Plan, *, keep: Callable[[Run], None] = lambda _: None) -> Ru
     return run
 
 
+def _results(plan: Plan) -> Iterator[Result]:
+    for name in plan.scenarios:
+        for given in plan.inputs:
+            yield from SCENARIOS[name](plan.subjects, given, plan.settings)
+
+
 def _new_run(plan: Plan) -> Run:
     return {
         "schema_version": SCHEMA_VERSION,
@@ -89,7 +97,7 @@ def _new_run(plan: Plan) -> Run:
         "command": plan.command,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
-        "seed": plan.seed,
+        "seed": plan.settings.seed,
         "machine": machine() | {"memory_bytes_per_s": round(bytes_per_s())},
         "load_average": {"before": load_average(), "after": None},
         "results": [],
