@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tapetum.benchmarks.bench.choices import DEFAULT_SIZES, QUICK_SIZES, SCENARIOS
+from tapetum.benchmarks.bench.errors import BenchmarkError
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.inputs import Input
@@ -177,3 +178,56 @@ def _print(run: Run) -> None:
             console.print(table)
     for line in notes(run):
         console.print(line, markup=False)
+
+
+def _percent(text: str) -> float:
+    try:
+        percent = float(text.removesuffix("%"))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no percentage, like 5%") from None
+    if percent < 0:
+        raise typer.BadParameter(f"a limit is 0% or more; got {text}")
+    return percent
+
+
+@bench.command("compare")
+def compare_runs(
+    before_file: Annotated[Path, typer.Argument(metavar="BEFORE", help="A file of --json.")],
+    after_file: Annotated[Path, typer.Argument(metavar="AFTER", help="Another.")],
+    *,
+    fail_above: Annotated[
+        float | None,
+        typer.Option(
+            parser=_percent,
+            metavar="PERCENT",
+            help="Exit with status 1 if anything is significantly slower by more than this.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Say what got slower or faster between two runs on one machine.
+
+    A change counts where the 95 % confidence interval of the medians'
+    ratio leaves out 0: more than the noise between repeats explains.
+
+    For example:
+
+      tapetum bench compare before.json after.json --fail-above 5%
+    """
+    from rich.console import Console
+
+    from tapetum.benchmarks.bench.comparison import compare, only_in_one
+    from tapetum.benchmarks.bench.result import read_run
+    from tapetum.benchmarks.bench.result_table import change_table, comparison_notes
+
+    before, after = read_run(before_file), read_run(after_file)
+    changes = compare(before, after)
+    console = Console(highlight=False)
+    console.print(change_table(changes))
+    for line in comparison_notes(before, after, only_in_one(before, after)):
+        console.print(line, markup=False)
+    failed = [] if fail_above is None else [each for each in changes if each.fails(fail_above)]
+    if failed:
+        raise BenchmarkError(
+            f"slower by more than {fail_above:g} %: {'; '.join(str(each.key) for each in failed)}"
+        )

@@ -33,7 +33,7 @@ class Floor:
 
     Attributes:
         name: what bounds it.
-        amount: how many bytes or floating-point operations a frame takes at least.
+        amount: how many bytes, floating-point operations or other things a frame takes at least.
         rate: how many of them a second, measured.
         ms: amount over rate.
         ratio: measured median over `ms`; None where nothing was measured.

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import av
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.floors import Floor
 from tapetum.benchmarks.bench.frames import clip_frames
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.resources import ResourceMeter
@@ -111,9 +112,15 @@ def _measure(
             for name in rounds[0].stages_ms
         },
         resources=meter.read(),
+        floors=[_transcode_floor(rounds)],
         figures=_figures(rounds),
         notes=["decode, enhance and encode overlap in threads: their sum may exceed the whole"],
     )
+
+
+def _transcode_floor(rounds: Sequence[_Round]) -> Floor:
+    fps = statistics.median(done.frames / done.transcode_s for done in rounds)
+    return Floor("plain transcode of the output, a frame", 1, round(fps, 3), round(1000 / fps, 5))
 
 
 def _figures(rounds: Sequence[_Round]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from itertools import cycle
 
 import numpy as np
 
+from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result, warm_up_notes
@@ -63,6 +64,7 @@ def _measure(
         subject.runs_on,
         [session.ages_ms for session in sessions],
         resources=meter.read(),
+        floors=floors(frames[0], subject.network) if subject.changes_pixels else (),
         figures={
             "rate_fps": settings.rate_fps,
             "frames": ages_ms.size + dropped,

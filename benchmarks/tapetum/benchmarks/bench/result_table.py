@@ -10,7 +10,9 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
+from tapetum.benchmarks.bench.comparison import Change
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.result import Key
 
 _PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
 _KEY = ("scenario", "subject", "input", "size", "measure")
@@ -86,6 +88,42 @@ def notes(run: dict[str, Any]) -> list[str]:
     busy, cores = run["load_average"]["before"][0], run["machine"]["cores"]
     if busy > cores / 2:
         lines.append(f"note: the machine was busy before: load average {busy:g} on {cores} cores")
+    return lines
+
+
+def change_table(changes: Iterable[Change]) -> Table:
+    """What changed between two runs."""
+    table = Table("what", box=SIMPLE, padding=(0, 0, 0, 1))
+    for name in ("before ms", "after ms", "change", "95 % of it"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict")
+    for change in changes:
+        low, high = change.percent_ci95
+        table.add_row(
+            str(change.key),
+            f"{change.before_ms:.4g}",
+            f"{change.after_ms:.4g}",
+            f"{change.percent:+.1f} %",
+            f"{low:+.1f}..{high:+.1f}",
+            change.verdict,
+        )
+    return table
+
+
+def comparison_notes(
+    before: dict[str, Any], after: dict[str, Any], alone: Sequence[Key]
+) -> list[str]:
+    """Lines that a reader of a comparison must know."""
+    runs = {"before": before, "after": after}
+    lines = [f"note: {key} is in one run only" for key in alone]
+    lines += [
+        f"note: {name} was stopped early" for name, run in runs.items() if not run["complete"]
+    ]
+    lines += [
+        f"note: {name}: load average {run['load_average']['before'][0]:g}"
+        f" on {run['machine']['cores']} cores"
+        for name, run in runs.items()
+    ]
     return lines
 
 
