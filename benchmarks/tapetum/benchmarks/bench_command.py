@@ -16,6 +16,7 @@ from tapetum.benchmarks.bench.errors import BenchmarkError
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.inputs import Input
     from tapetum.benchmarks.bench.settings import Settings
+    from tapetum.benchmarks.bench.subjects import Subject
     from tapetum.benchmarks.bench.suite import Plan, Run
 
 bench = typer.Typer()
@@ -58,6 +59,25 @@ def measure(
             metavar="SIZE",
             help="360p, 540p, 720p, 1080p, 1440p, 4K or WxH; may be repeated."
             " By default 720p, 1080p and 4K; a clip's own.",
+            show_default=False,
+        ),
+    ] = None,
+    peers: Annotated[
+        str | None,
+        typer.Option(
+            "--vs",
+            metavar="NAMES",
+            help="Also measure these on the same frames, separated by commas: clahe, gamma,"
+            " ffmpeg:FILTER, torch-grid, torch-unet\\[:FILE], onnxruntime:FILE.",
+            show_default=False,
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth",
+            metavar="FILE",
+            help="Also measure quality on this well-lit clip: darkened, enhanced, compared.",
             show_default=False,
         ),
     ] = None,
@@ -105,10 +125,11 @@ def measure(
     from tapetum.benchmarks.bench.sampling import Effort
     from tapetum.benchmarks.bench.settings import Settings
 
-    settings = Settings(Effort(seconds, samples, repeats), seed, streams, rate_fps)
+    effort = Effort(seconds, samples, repeats)
+    settings = Settings(effort, seed, streams, rate_fps, truth=truth)
     plan = _plan(
         scenarios or list(SCENARIOS),
-        models or ["grid"],
+        _subjects(models or ["grid"], peers),
         _inputs(sizes or _default_sizes(clip, quick=quick), clip),
         settings.quick() if quick else settings,
     )
@@ -134,13 +155,22 @@ def _inputs(sizes: list[str], clip: Path | None) -> list[Input]:
     return [Input(clip, parse_size(size)) for size in sizes]
 
 
-def _plan(scenarios: list[str], models: list[str], inputs: list[Input], settings: Settings) -> Plan:
+def _subjects(models: list[str], peers: str | None) -> list[Subject]:
+    from tapetum.benchmarks.bench.peers import peer
     from tapetum.benchmarks.bench.subjects import different_names, subject
+
+    others = [peer(name) for name in (peers or "").split(",") if name]
+    return different_names([subject(name) for name in models] + others)
+
+
+def _plan(
+    scenarios: list[str], subjects: list[Subject], inputs: list[Input], settings: Settings
+) -> Plan:
     from tapetum.benchmarks.bench.suite import Plan
 
     return Plan(
         scenarios=tuple(name for name in SCENARIOS if name in scenarios),
-        subjects=tuple(different_names([subject(name) for name in models])),
+        subjects=tuple(subjects),
         inputs=tuple(inputs),
         settings=settings,
         command=shlex.join(["tapetum", *sys.argv[1:]]),
@@ -170,10 +200,16 @@ def _run_visibly(plan: Plan, json_file: Path | None) -> Run:
 def _print(run: Run) -> None:
     from rich.console import Console
 
-    from tapetum.benchmarks.bench.result_table import notes, result_tables, stage_table
+    from tapetum.benchmarks.bench.result_table import (
+        notes,
+        quality_table,
+        result_tables,
+        stage_table,
+    )
 
     console = Console(highlight=False)
-    for table in (*result_tables(run["results"]), stage_table(run["results"])):
+    results = run["results"]
+    for table in (*result_tables(results), stage_table(results), quality_table(results)):
         if table.row_count:
             console.print(table)
     for line in notes(run):

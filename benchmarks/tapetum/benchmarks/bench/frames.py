@@ -46,8 +46,8 @@ def synthetic_frames(
 
 
 def _scene(width: int, height: int, rng: np.random.Generator) -> Floats:
-    """Linear light (height, width) from 0 to 1, most of it under a tenth."""
-    light = 0.12 * _octaves(height, width, rng) ** 2
+    """Linear light (height, width) from 0 to 1, most of it under a twentieth."""
+    light = 0.06 * _octaves(height, width, rng) ** 2
     rows, columns = np.ogrid[:height, :width]
     for _ in range(4):
         row, column = rng.uniform(0, height), rng.uniform(0, width)

@@ -78,6 +78,20 @@ def _add_stages(table: Table, result: dict[str, Any]) -> None:
     table.add_section()
 
 
+def quality_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Quality next to speed, for the results that have it."""
+    table = Table("what", title="quality and speed", title_justify="left", box=SIMPLE)
+    for name in ("p50 ms", "PSNR dB", "NIQE", "flicker"):
+        table.add_column(name, justify="right")
+    for result in results:
+        figures = result["figures"]
+        if "psnr_db" in figures:
+            row = (figures[name] for name in ("psnr_db", "niqe", "flicker_levels"))
+            what = f"{result['subject']} {result['size']}"
+            table.add_row(what, f"{result['latency_ms']['p50']:.3g}", *map(str, row))
+    return table
+
+
 def notes(run: dict[str, Any]) -> list[str]:
     """Lines that a reader of the tables must know."""
     lines = [

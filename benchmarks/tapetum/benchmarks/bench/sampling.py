@@ -12,7 +12,7 @@ from tapetum.realtime import Frame
 
 Stage = Callable[[Frame], object]
 
-_MAX_SAMPLES = 20_000
+_MAX_SAMPLES = 5_000
 """Where a repeat ends although its time is not over, as with what takes next to no time."""
 _BATCH_S = 0.2
 _STABLE = 0.05

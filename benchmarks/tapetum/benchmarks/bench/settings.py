@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from tapetum.benchmarks.bench.sampling import Effort
 
@@ -18,6 +19,7 @@ class Settings:
         rate_fps: frames per second of the camera that `paced` plays.
         first_run: whether `cold-start` also measures the first run on a machine, kernels
             compiled anew, which takes some ten seconds.
+        truth: a well-lit clip by which `single-stream` also measures quality, or None.
     """
 
     effort: Effort = field(default_factory=Effort)
@@ -25,6 +27,7 @@ class Settings:
     streams: int = 2
     rate_fps: float = 30.0
     first_run: bool = True
+    truth: Path | None = None
 
     def quick(self) -> Settings:
         """Less of everything."""

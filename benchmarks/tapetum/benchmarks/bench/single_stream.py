@@ -6,11 +6,13 @@ The name and the meaning are MLPerf Inference's (Reddi et al., 2020).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import cycle
 
 from tapetum.benchmarks.bench.checks import check_output
 from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
+from tapetum.benchmarks.bench.quality import quality
 from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result, warm_up_notes
 from tapetum.benchmarks.bench.sampling import Effort, one_repeat, warm_up
@@ -38,14 +40,18 @@ def single_stream(
         for trial in trials:
             trial.repeat()
     for trial in trials:
-        yield trial.result(given)
+        result = trial.result(given)
+        if settings.truth is not None:
+            figures = dict(result.figures) | quality(trial.subject, settings.truth, settings.seed)
+            result = replace(result, figures=figures)
+        yield result
 
 
 class _Trial:
     """One subject, ready to be measured."""
 
     def __init__(self, subject: Subject, frames: tuple[Frame, ...], effort: Effort) -> None:
-        self._subject, self._frames, self._effort = subject, frames, effort
+        self.subject, self._frames, self._effort = subject, frames, effort
         self._enhance: Enhance = subject.make()
         self._staged: Staged | None = subject.network.staged() if subject.network else None
         self._checks = check_output(subject, self._staged, frames)
@@ -63,7 +69,7 @@ class _Trial:
             one_repeat(self._staged, self._frames, self._effort)
 
     def result(self, given: Input) -> Result:
-        frame, subject = self._frames[0], self._subject
+        frame, subject = self._frames[0], self.subject
         return Result(
             Key(SCENARIO, subject.name, given.name, f"{frame.width}x{frame.height}", "latency"),
             subject.runs_on,
