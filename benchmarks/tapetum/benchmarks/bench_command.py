@@ -267,3 +267,59 @@ def compare_runs(
         raise BenchmarkError(
             f"slower by more than {fail_above:g} %: {'; '.join(str(each.key) for each in failed)}"
         )
+
+
+@bench.command()
+def report(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Files of --json.")],
+    *,
+    html: Annotated[
+        Path, typer.Option(metavar="FILE", help="The report: one file, no network needed.")
+    ] = Path("bench.html"),
+    chart_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--charts", metavar="FOLDER", help="Also write each chart here, as SVG and PNG."
+        ),
+    ] = None,
+) -> None:
+    """Make a report with charts of one run or several.
+
+    For example:
+
+      tapetum bench report before.json after.json --html report.html
+    """
+    from tapetum.benchmarks.bench.result import read_run
+
+    runs = [(file.name, read_run(file)) for file in files]
+    try:
+        from tapetum.benchmarks.bench.charts import charts, write_charts
+        from tapetum.benchmarks.bench.html_report import html_report
+    except ImportError as error:
+        raise BenchmarkError(
+            f"tapetum bench report needs {error.name}: pip install 'tapetum[bench]'"
+        ) from error
+    try:
+        html.write_text(html_report(runs))
+        if chart_folder is not None:
+            for name, run in runs:
+                write_charts(charts(run["results"]).items(), chart_folder / Path(name).stem)
+    except OSError as error:
+        raise BenchmarkError(f"{error.filename} cannot be written: {error.strerror}") from error
+    typer.echo(f"{html}: {len(runs)} runs, {html.stat().st_size / 1e6:.2f} MB")
+
+
+@bench.command()
+def document(
+    *,
+    results: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Holds bench-*.json and cpu.json.")
+    ] = Path("benchmarks/results"),
+    target: Annotated[
+        Path, typer.Option("--document", metavar="FILE", help="Has the marks for the tables.")
+    ] = Path("docs/performance.md"),
+) -> None:
+    """Write the tables of docs/performance.md anew from benchmarks/results."""
+    from tapetum.benchmarks.performance_tables import write_tables
+
+    write_tables(results, target)
