@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from random_frames import random_frame
 from test_import_direction import HEAVY, SLOW, loaded
+from tiny_networks import pointwise_network
 
 from tapetum.benchmarks.bench.checks import check_output
 from tapetum.benchmarks.bench.choices import SCENARIOS
@@ -160,6 +161,7 @@ def test_what_cannot_be_measured_is_one_line(capsys: pytest.CaptureFixture[str])
         (["--model", "gird"], "did you mean grid?"),
         (["--model", "grid", "--model", "grid"], "named twice"),
         (["--input", "nowhere.mp4"], "nowhere.mp4"),
+        (["--device", "cuda"], "cuda needs an NVIDIA GPU"),
     ):
         assert bench(*arguments) in {1, 2}
         (line,) = capsys.readouterr().err.splitlines()
@@ -297,3 +299,27 @@ def test_a_clip_is_enhanced_whole(short_clip: Path) -> None:
 def test_a_model_that_does_not_start_says_why() -> None:
     with pytest.raises(BenchmarkError, match=r"gird failed: .*did you mean grid"):
         one_start("gird", 32, 32)
+
+
+def test_a_unet_file_has_its_own_stages(tmp_path: Path) -> None:
+    model, path = tmp_path / "twice.onnx", tmp_path / "run.json"
+    # Twice the light, in RGB from -1 to 1.
+    model.write_bytes(pointwise_network(2 * np.eye(3), np.ones(3)))
+    arguments = ("--scenario", "single-stream", "--model", model, "--json", path)
+    assert bench(*SHORT, *arguments) == 0
+    (result,) = read_run(path)["results"]
+    assert result["subject"] == "twice.onnx"
+    assert set(result["stages"]["parts"]) == {"engine", "convert"}
+    (arithmetic,) = (each for each in result["floors"] if "arithmetic" in each["name"])
+    assert arithmetic["amount"] == 2 * 96 * 64 * 9
+
+
+def test_the_base_install_measures_without_the_extras(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    arguments = ["bench", *SHORT, "--scenario", "single-stream", "--json", str(path)]
+    code = (
+        "from tapetum.realtime.command.cli import run_command\n"
+        f"assert run_command({arguments!r}) == 0"
+    )
+    assert loaded(code, (*HEAVY, "matplotlib", "onnxruntime")) == set()
+    assert read_run(path)["complete"]

@@ -12,6 +12,7 @@ import typer
 
 from tapetum.benchmarks.bench.choices import DEFAULT_SIZES, QUICK_SIZES, SCENARIOS
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.realtime.choices import Device
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.inputs import Input
@@ -52,6 +53,7 @@ def measure(
             show_default=False,
         ),
     ] = None,
+    device: Annotated[Device, typer.Option(help="Where the models run.")] = "auto",
     sizes: Annotated[
         list[str] | None,
         typer.Option(
@@ -129,7 +131,7 @@ def measure(
     settings = Settings(effort, seed, streams, rate_fps, truth=truth)
     plan = _plan(
         scenarios or list(SCENARIOS),
-        _subjects(models or ["grid"], peers),
+        _subjects(models or ["grid"], device, peers),
         _inputs(sizes or _default_sizes(clip, quick=quick), clip),
         settings.quick() if quick else settings,
     )
@@ -155,12 +157,12 @@ def _inputs(sizes: list[str], clip: Path | None) -> list[Input]:
     return [Input(clip, parse_size(size)) for size in sizes]
 
 
-def _subjects(models: list[str], peers: str | None) -> list[Subject]:
+def _subjects(models: list[str], device: Device, peers: str | None) -> list[Subject]:
     from tapetum.benchmarks.bench.peers import peer
     from tapetum.benchmarks.bench.subjects import different_names, subject
 
     others = [peer(name) for name in (peers or "").split(",") if name]
-    return different_names([subject(name) for name in models] + others)
+    return different_names([subject(name, device) for name in models] + others)
 
 
 def _plan(

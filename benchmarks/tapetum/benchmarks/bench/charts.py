@@ -20,6 +20,8 @@ _STYLE: Any = {
     "axes.spines.right": False,
     "font.size": 9,
 }
+_BESIDE: Any = {"fontsize": 7, "loc": "center left", "bbox_to_anchor": (1, 0.5)}
+"""Where a legend covers nothing."""
 
 
 def charts(results: Sequence[Result]) -> dict[str, Figure]:
@@ -40,7 +42,7 @@ def charts(results: Sequence[Result]) -> dict[str, Figure]:
 def distribution_chart(results: Sequence[Result]) -> Figure:
     """Share of samples at or under each time: one step line a result, on a logarithmic axis."""
     with rc_context(_STYLE):
-        figure = Figure(figsize=(7, 3.2), layout="constrained")
+        figure = Figure(figsize=(8, 3.2), layout="constrained")
         axes = figure.subplots()
         for result in results:
             values = np.sort(np.concatenate(result["samples_ms"]))
@@ -50,14 +52,14 @@ def distribution_chart(results: Sequence[Result]) -> Figure:
         axes.set_xlabel(f"{results[0]['measure']}, ms")
         axes.set_ylabel("samples, %")
         axes.set_title(results[0]["scenario"], loc="left")
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, **_BESIDE)
     return figure
 
 
 def stage_chart(results: Sequence[Result]) -> Figure:
     """Mean time of each stage, one after the other, above a mark for the whole."""
     with rc_context(_STYLE):
-        figure = Figure(figsize=(7, 0.8 + 0.7 * len(results)), layout="constrained")
+        figure = Figure(figsize=(8, 0.8 + 0.7 * len(results)), layout="constrained")
         all_axes = figure.subplots(len(results), 1, squeeze=False)
         for axes, result in zip(all_axes.ravel(), results, strict=True):
             _draw_stages(axes, result)
@@ -74,23 +76,21 @@ def _draw_stages(axes: Any, result: Result) -> None:  # noqa: ANN401 - an Axes, 
     axes.set_yticks([])
     title = f"{result['scenario']}, {result['subject']}, {result['size']}"
     axes.set_title(title, loc="left", fontsize=8)
-    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.legend(frameon=False, **_BESIDE)
 
 
 def quality_chart(results: Sequence[Result]) -> Figure:
     """PSNR against the median latency; up and left is better."""
     with rc_context(_STYLE):
-        figure = Figure(figsize=(7, 3.6), layout="constrained")
+        figure = Figure(figsize=(8, 3.2), layout="constrained")
         axes = figure.subplots()
         for result in results:
             place = result["latency_ms"]["p50"], result["figures"]["psnr_db"]
-            axes.plot(*place, "o")
-            label = f"{result['subject']} {result['size']}"
-            axes.annotate(label, place, xytext=(4, 4), textcoords="offset points", fontsize=7)
+            axes.plot(*place, "o", label=f"{result['subject']} {result['size']}")
+        axes.legend(frameon=False, **_BESIDE)
         axes.set_xscale("log")
         axes.set_xlabel("median latency, ms")
         axes.set_ylabel("PSNR, dB")
-        axes.margins(0.2)
     return figure
 
 

@@ -86,7 +86,7 @@ def _latency_row(result: dict[str, Any]) -> list[str]:
         str(latency["samples"]),
         f"{used['cpu_percent']:.0f} %" if used else "",
         f"{used['rss_mb']:.0f}" if used else "",
-        f"x{limits[-1]['ratio']}" if limits else "",
+        _ratio(limits[-1]) if limits else "",
     ]
 
 
@@ -106,7 +106,11 @@ def _floor_rows(results: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
     for result in results:
         what = f"{result['scenario']}, {result['subject']} {result['size']}"
         for floor in result["floors"]:
-            yield [f"{what}: {floor['name']}", f"{floor['ms']:.4g}", f"x{floor['ratio']}"]
+            yield [f"{what}: {floor['name']}", f"{floor['ms']:.4g}", _ratio(floor)]
+
+
+def _ratio(floor: dict[str, Any]) -> str:
+    return "" if floor["ratio"] is None else f"x{floor['ratio']}"
 
 
 def _checks(results: Iterable[dict[str, Any]]) -> Iterable[list[str]]:

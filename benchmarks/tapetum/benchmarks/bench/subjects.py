@@ -12,9 +12,10 @@ from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.stages import StageClock, StagedGrid, StagedUNet
 from tapetum.gan.weights import weights_path
 from tapetum.realtime import Frame, FrameEnhancer, make_enhancer
-from tapetum.realtime.choices import MODELS
+from tapetum.realtime.choices import MODELS, Device
 from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
+from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 
 EMPTY = "empty"
 """The subject that gives every frame back as it is."""
@@ -79,21 +80,23 @@ class Subject:
         return self.name != EMPTY
 
 
-def subject(name: str) -> Subject:
+def subject(name: str, device: Device = "auto") -> Subject:
     """The subject of a name.
 
     Args:
         name: `grid`, `unet`, a model file, or `empty`.
+        device: where a model runs.
 
     Raises:
         ModelError: there is no such model, or its file cannot be used.
+        DeviceError: the device is missing.
     """
     if name == EMPTY:
         return Subject(EMPTY, lambda: _untouched, "nothing: the harness alone")
-    enhancer = make_enhancer(name)
+    enhancer = make_enhancer(name, device=device)
     return Subject(
         name=name if name in MODELS else Path(name).name,
-        make=lambda: make_enhancer(name),
+        make=lambda: make_enhancer(name, device=device),
         runs_on=enhancer.description,
         network=_network(name, enhancer),
         model=name,
@@ -104,11 +107,14 @@ def _untouched(frame: Frame) -> Frame:
     return frame
 
 
-def _network(name: str, enhancer: FrameEnhancer) -> Network:
+def _network(name: str, enhancer: FrameEnhancer) -> Network | None:
+    """The network of an enhancer on the CPU; others are measured as a whole."""
     # As `make_enhancer` has it: one thread for grid, since the others decode and encode.
     if isinstance(enhancer, GridEnhancer):
         return Network(_onnx(name), threads=1, whole_frame=False)
-    return Network(_onnx(name), threads=None, whole_frame=True)
+    if isinstance(enhancer, UNetEnhancer):
+        return Network(_onnx(name), threads=None, whole_frame=True)
+    return None
 
 
 def _onnx(name: str) -> bytes:
