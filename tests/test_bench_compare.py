@@ -96,6 +96,14 @@ def test_the_exit_status_is_for_ci(
     assert run_command(["bench", "compare", before, after, "--fail-above", "lots"]) == 2
 
 
+def test_ci_is_not_passed_by_measuring_too_little(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files[1].write_text(json.dumps(made_run([20])))
+    assert run_command(["bench", "compare", *map(str, files), "--fail-above", "5%"]) == 1
+    assert "fewer than 3 repeats" in capsys.readouterr().err
+
+
 def test_files_that_are_no_runs_are_named(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

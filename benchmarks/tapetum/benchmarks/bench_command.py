@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tapetum.benchmarks.bench.choices import DEFAULT_SIZES, QUICK_SIZES, SCENARIOS
-from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench_file_commands import compare, document, report
 from tapetum.realtime.choices import Device
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tapetum.benchmarks.bench.suite import Plan, Run
 
 bench = typer.Typer()
+for command in (compare, report, document):
+    bench.command()(command)
 
 
 def _known_scenarios(names: list[str] | None) -> list[str] | None:
@@ -216,112 +218,3 @@ def _print(run: Run) -> None:
             console.print(table)
     for line in notes(run):
         console.print(line, markup=False)
-
-
-def _percent(text: str) -> float:
-    try:
-        percent = float(text.removesuffix("%"))
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no percentage, like 5%") from None
-    if percent < 0:
-        raise typer.BadParameter(f"a limit is 0% or more; got {text}")
-    return percent
-
-
-@bench.command("compare")
-def compare_runs(
-    before_file: Annotated[Path, typer.Argument(metavar="BEFORE", help="A file of --json.")],
-    after_file: Annotated[Path, typer.Argument(metavar="AFTER", help="Another.")],
-    *,
-    fail_above: Annotated[
-        float | None,
-        typer.Option(
-            parser=_percent,
-            metavar="PERCENT",
-            help="Exit with status 1 if anything is significantly slower by more than this.",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Say what got slower or faster between two runs on one machine.
-
-    A change counts where the 95 % confidence interval of the medians'
-    ratio leaves out 0: more than the noise between repeats explains.
-
-    For example:
-
-      tapetum bench compare before.json after.json --fail-above 5%
-    """
-    from rich.console import Console
-
-    from tapetum.benchmarks.bench.comparison import compare, only_in_one
-    from tapetum.benchmarks.bench.result import read_run
-    from tapetum.benchmarks.bench.result_table import change_table, comparison_notes
-
-    before, after = read_run(before_file), read_run(after_file)
-    changes = compare(before, after)
-    console = Console(highlight=False)
-    console.print(change_table(changes))
-    for line in comparison_notes(before, after, only_in_one(before, after)):
-        console.print(line, markup=False)
-    failed = [] if fail_above is None else [each for each in changes if each.fails(fail_above)]
-    if failed:
-        raise BenchmarkError(
-            f"slower by more than {fail_above:g} %: {'; '.join(str(each.key) for each in failed)}"
-        )
-
-
-@bench.command()
-def report(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Files of --json.")],
-    *,
-    html: Annotated[
-        Path, typer.Option(metavar="FILE", help="The report: one file, no network needed.")
-    ] = Path("bench.html"),
-    chart_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--charts", metavar="FOLDER", help="Also write each chart here, as SVG and PNG."
-        ),
-    ] = None,
-) -> None:
-    """Make a report with charts of one run or several.
-
-    For example:
-
-      tapetum bench report before.json after.json --html report.html
-    """
-    from tapetum.benchmarks.bench.result import read_run
-
-    runs = [(file.name, read_run(file)) for file in files]
-    try:
-        from tapetum.benchmarks.bench.charts import charts, write_charts
-        from tapetum.benchmarks.bench.html_report import html_report
-    except ImportError as error:
-        raise BenchmarkError(
-            f"tapetum bench report needs {error.name}: pip install 'tapetum[bench]'"
-        ) from error
-    try:
-        html.write_text(html_report(runs))
-        if chart_folder is not None:
-            for name, run in runs:
-                write_charts(charts(run["results"]).items(), chart_folder / Path(name).stem)
-    except OSError as error:
-        raise BenchmarkError(f"{error.filename} cannot be written: {error.strerror}") from error
-    typer.echo(f"{html}: {len(runs)} runs, {html.stat().st_size / 1e6:.2f} MB")
-
-
-@bench.command()
-def document(
-    *,
-    results: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Holds bench-*.json and cpu.json.")
-    ] = Path("benchmarks/results"),
-    target: Annotated[
-        Path, typer.Option("--document", metavar="FILE", help="Has the marks for the tables.")
-    ] = Path("docs/performance.md"),
-) -> None:
-    """Write the tables of docs/performance.md anew from benchmarks/results."""
-    from tapetum.benchmarks.performance_tables import write_tables
-
-    write_tables(results, target)

@@ -14,6 +14,7 @@ from typing import Any
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import read_run
+from tapetum.benchmarks.bench.subjects import EMPTY
 
 Figures = Mapping[str, Any]
 
@@ -72,6 +73,8 @@ TARGETS = (
     ),
     Target("camera of 30 fps", ("paced 30 fps", "grid", "1920x1080"), 12, "ms median age", _median),
     Target("camera of 30 fps", ("paced 30 fps", "grid", "1920x1080"), 25, "ms p99 age", _p99),
+    # 1 % of the 4 ms that enhancing a frame of this size may take.
+    Target("the harness alone", ("single-stream", EMPTY, "1280x720"), 0.04, "ms median", _median),
 )
 
 
@@ -122,8 +125,9 @@ def _target_row(target: Target, results: Sequence[Figures]) -> list[str]:
     label, limit = f"{target.label}: `{subject}`, {size}", f"{target.limit:g} {target.unit}"
     for result in results:
         # A unet file counts as unet: its speed does not depend on the weights.
-        same = result["scenario"] == scenario and result["size"] == size
-        if same and result["runs_on"].startswith(f"{subject} on CPU, OpenVINO"):
+        ours = result["runs_on"].startswith(f"{subject} on CPU, OpenVINO")
+        of_subject = ours or result["subject"] == subject
+        if of_subject and (result["scenario"], result["size"]) == (scenario, size):
             value = target.figure(result)
             share = f"{100 * value / target.limit:.0f} %" if target.limit else ""
             met = "yes" if value <= target.limit else "no"

@@ -17,3 +17,6 @@ SIZES = {
 
 DEFAULT_SIZES = ("720p", "1080p", "4K")
 QUICK_SIZES = ("720p",)
+
+LEAST_REPEATS = 3
+"""Repeats under which the noise is not known, and two runs cannot be told apart."""

@@ -7,13 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tapetum.benchmarks.bench.choices import LEAST_REPEATS
 from tapetum.benchmarks.bench.distribution import bootstrap_medians
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import Key
 
 Verdict = Literal["slower", "faster", "the same", "too few repeats"]
-
-_LEAST_REPEATS = 3
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Change:
     @property
     def verdict(self) -> Verdict:
         """Slower or faster only where the whole interval is; one repeat shows no noise."""
-        if self.repeats < _LEAST_REPEATS:
+        if self.repeats < LEAST_REPEATS:
             return "too few repeats"
         low, high = self.percent_ci95
         if low > 0:
