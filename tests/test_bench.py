@@ -184,14 +184,12 @@ def test_wrong_output_is_not_measured() -> None:
     frames = [random_frame("yuv420p", 64, 48)]
     idle = Subject("idle", lambda: lambda frame: frame, "nowhere")
     with pytest.raises(BenchmarkError, match="idle left 100 % of the pixels untouched"):
-        check_output(idle, None, frames)
+        check_output(idle, frames)
     with pytest.raises(BenchmarkError, match="not equal to a second run"):
-        check_output(replace(idle, make=lambda: _wrong), None, frames)
-    inverse = Subject("inverse", lambda: _inverted, "nowhere")
-    network = subject("grid").network
-    assert network is not None
+        check_output(replace(idle, make=lambda: _wrong), frames)
+    inverse = replace(subject("grid"), name="inverse", make=lambda: _inverted)
     with pytest.raises(BenchmarkError, match="not equal to its stages one by one"):
-        check_output(inverse, network.staged(), frames)
+        check_output(inverse, frames)
 
 
 def _inverted(frame: Frame) -> Frame:

@@ -127,7 +127,7 @@ def test_files_that_are_no_runs_are_named(
 def test_a_stopped_run_keeps_what_it_has(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     command = [sys.executable, "-m", "tapetum.realtime", "bench", "--scenario", "single-stream"]
-    sizes = ["--size", "64x48", "--size", "96x64", "--seconds", "0.1", "--samples", "3"]
+    sizes = ["--size", "96x64", "--seconds", "0.1", "--samples", "90"]
     long = ["--scenario", "paced", "--rate", "1", "--repeats", "3"]
     with subprocess.Popen(
         [*command, *sizes, *long, "--json", str(path)],
@@ -137,7 +137,7 @@ def test_a_stopped_run_keeps_what_it_has(tmp_path: Path) -> None:
     ) as process:
         deadline_s = time.monotonic() + 60
         while time.monotonic() < deadline_s and not (
-            path.exists() and len(read_run(path)["results"]) >= 2
+            path.exists() and len(read_run(path)["results"]) >= 1
         ):
             time.sleep(0.05)
         os.kill(process.pid, signal.SIGINT)
@@ -146,4 +146,4 @@ def test_a_stopped_run_keeps_what_it_has(tmp_path: Path) -> None:
     kept = read_run(path)
     assert kept["complete"] is False
     assert kept["stopped_by"] == "stopped by SIGINT"
-    assert [result["size"] for result in kept["results"]] == ["64x48", "96x64"]
+    assert [result["scenario"] for result in kept["results"]] == ["single-stream"]

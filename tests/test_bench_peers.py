@@ -33,7 +33,7 @@ NAMES = ("clahe", "gamma", "ffmpeg:curves=preset=lighter", "ffmpeg:lutyuv=y=val*
 def test_a_peer_brightens_frames_the_same_way_twice(name: str) -> None:
     frames = synthetic_frames(192, 128, count=2)
     found = peer(name)
-    assert check_output(found, None, frames)[0].changed_percent > 20  # type: ignore[operator]
+    assert check_output(found, frames)[0].changed_percent > 20  # type: ignore[operator]
     enhanced = found.make()(frames[0])
     assert enhanced.planes[0].mean() > frames[0].planes[0].mean()
     assert enhanced.pts == frames[0].pts
@@ -66,7 +66,7 @@ def test_onnx_runtime_runs_the_same_network() -> None:
 def test_torch_unet_runs_with_random_weights() -> None:
     threads = torch.get_num_threads()
     frame = synthetic_frames(64, 48, count=1)[0]
-    assert check_output(peer("torch-unet"), None, [frame])
+    assert check_output(peer("torch-unet"), [frame])
     assert torch.get_num_threads() == threads
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.reference import luma_rows
 from tapetum.benchmarks.bench.stages import StagedGrid
-from tapetum.benchmarks.bench.subjects import Staged, Subject
+from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.realtime import Frame
 
 _ROWS = 16
@@ -34,12 +34,13 @@ class Check:
     changed_percent: float | None = None
 
 
-def check_output(subject: Subject, staged: Staged | None, frames: Sequence[Frame]) -> list[Check]:
+def check_output(subject: Subject, frames: Sequence[Frame]) -> list[Check]:
     """Enhance the frames anew and hold the results to each other and to the reference.
 
     Raises:
         BenchmarkError: the output is not what it must be.
     """
+    staged = subject.network.staged() if subject.network else None
     enhanced = _enhanced(subject.make(), frames)
     checks = [_changed(subject, frames, enhanced)]
     # A network on several threads may add up in another order.
@@ -54,8 +55,7 @@ def check_output(subject: Subject, staged: Staged | None, frames: Sequence[Frame
     return checks
 
 
-def _enhanced(enhance: object, frames: Sequence[Frame]) -> list[Frame]:
-    assert callable(enhance)
+def _enhanced(enhance: Enhance, frames: Sequence[Frame]) -> list[Frame]:
     return [enhance(frame) for frame in frames]
 
 

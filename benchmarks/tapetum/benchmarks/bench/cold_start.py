@@ -28,14 +28,14 @@ def cold_start(subjects: Sequence[Subject], given: Input, settings: Settings) ->
 
     Only Tapetum's own models are started: the others have nothing to load.
     """
-    width, height = given.size or _size(given)
+    width, height = given.size or _size(given, settings)
     for subject in subjects:
         if subject.network is not None:
             yield _measure(subject, width, height, settings)
 
 
-def _size(given: Input) -> tuple[int, int]:
-    frame = given.frames()[0]
+def _size(given: Input, settings: Settings) -> tuple[int, int]:
+    frame = given.frames(settings.seed)[0]
     return frame.width, frame.height
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from tapetum.benchmarks.bench.choices import SIZES
@@ -44,10 +45,16 @@ class Input:
             MediaError: the clip cannot be read.
             BenchmarkError: the clip is too short.
         """
-        if self.clip is not None:
-            return clip_frames(self.clip, self.size)
-        assert self.size is not None
-        return synthetic_frames(*self.size, seed=seed)
+        return _frames(self.clip, self.size, seed)
+
+
+@lru_cache(maxsize=1)
+def _frames(clip: Path | None, size: tuple[int, int] | None, seed: int) -> tuple[Frame, ...]:
+    """One input's frames are kept: every scenario asks for them, and large ones take seconds."""
+    if clip is not None:
+        return clip_frames(clip, size)
+    assert size is not None
+    return synthetic_frames(*size, seed=seed)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle
 
-from tapetum.benchmarks.bench.checks import check_output
 from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.quality import quality
@@ -30,9 +29,6 @@ def single_stream(
 
     Yields:
         A result for each subject; stages and floors for Tapetum's own models.
-
-    Raises:
-        BenchmarkError: an output is wrong.
     """
     frames = given.frames(settings.seed)
     trials = [_Trial(subject, frames, settings.effort) for subject in subjects]
@@ -54,7 +50,6 @@ class _Trial:
         self.subject, self._frames, self._effort = subject, frames, effort
         self._enhance: Enhance = subject.make()
         self._staged: Staged | None = subject.network.staged() if subject.network else None
-        self._checks = check_output(subject, self._staged, frames)
         self._warm_up = warm_up(self._enhance, cycle(frames), effort.warm_up_s)
         self._repeats_ms: list[list[float]] = []
         self._meter = ResourceMeter()
@@ -77,7 +72,6 @@ class _Trial:
             stages_ms=dict(self._staged.clock.durations_ms) if self._staged else {},
             resources=self._meter.read(),
             floors=floors(frame, subject.network) if subject.changes_pixels else (),
-            checks=self._checks,
             figures={"warm_up_calls": self._warm_up.calls},
             notes=warm_up_notes(self._warm_up),
         )

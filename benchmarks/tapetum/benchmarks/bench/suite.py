@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tapetum.benchmarks.bench.checks import check_output
 from tapetum.benchmarks.bench.cold_start import cold_start
 from tapetum.benchmarks.bench.floors import bytes_per_s
 from tapetum.benchmarks.bench.inputs import Input
@@ -84,9 +85,12 @@ def run_suite(plan: Plan, *, keep: Callable[[Run], None] = lambda _: None) -> Ru
 
 
 def _results(plan: Plan) -> Iterator[Result]:
-    for name in plan.scenarios:
-        for given in plan.inputs:
-            yield from SCENARIOS[name](plan.subjects, given, plan.settings)
+    for given in plan.inputs:
+        frames = given.frames(plan.settings.seed)
+        checks = {each.name: check_output(each, frames) for each in plan.subjects}
+        for name in plan.scenarios:
+            for result in SCENARIOS[name](plan.subjects, given, plan.settings):
+                yield replace(result, checks=checks[result.key.subject])
 
 
 def _new_run(plan: Plan) -> Run:
