@@ -129,7 +129,7 @@ def _target_row(target: Target, results: Sequence[Figures]) -> list[str]:
         of_subject = ours or result["subject"] == subject
         if of_subject and (result["scenario"], result["size"]) == (scenario, size):
             value = target.figure(result)
-            share = f"{100 * value / target.limit:.0f} %" if target.limit else ""
+            share = f"{100 * value / target.limit:.3g} %" if target.limit else ""
             met = "yes" if value <= target.limit else "no"
             return [label, limit, f"{value:.4g}", share, met]
     return [label, limit, _MISSING, "", ""]
