@@ -137,12 +137,7 @@ def measure(
         _inputs(sizes or _default_sizes(clip, quick=quick), clip),
         settings.quick() if quick else settings,
     )
-    run = _run_visibly(plan, json_file)
-    _print(run)
-    if csv_file:
-        from tapetum.benchmarks.bench.result_table import write_csv
-
-        write_csv(run, csv_file)
+    _print(_run_visibly(plan, json_file, csv_file))
 
 
 def _default_sizes(clip: Path | None, *, quick: bool) -> list[str]:
@@ -181,11 +176,12 @@ def _plan(
     )
 
 
-def _run_visibly(plan: Plan, json_file: Path | None) -> Run:
+def _run_visibly(plan: Plan, json_file: Path | None, csv_file: Path | None) -> Run:
     """Run a plan; on a terminal, say what has been measured so far."""
     from rich.console import Console
 
     from tapetum.benchmarks.bench.result import write_run
+    from tapetum.benchmarks.bench.result_table import write_csv
     from tapetum.benchmarks.bench.suite import run_suite
 
     console = Console(stderr=True)
@@ -193,6 +189,8 @@ def _run_visibly(plan: Plan, json_file: Path | None) -> Run:
     def keep(run: Run) -> None:
         if json_file is not None:
             write_run(run, json_file)
+        if csv_file is not None:
+            write_csv(run, csv_file)
         if status and run["results"]:
             latest = run["results"][-1]
             status.update(f"measured {latest['scenario']}: {latest['subject']} {latest['size']}")

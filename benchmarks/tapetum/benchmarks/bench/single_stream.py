@@ -57,11 +57,12 @@ class _Trial:
             self._staged.clock.durations_ms.clear()
 
     def repeat(self) -> None:
-        """Take one repeat's samples, and half as many of the stages."""
+        """Take one repeat's samples, and then for half as long those of the stages."""
         with self._meter.running():
             self._repeats_ms.append(one_repeat(self._enhance, self._frames, self._effort))
         if self._staged is not None:
-            one_repeat(self._staged, self._frames, self._effort)
+            half = replace(self._effort, seconds=self._effort.seconds / 2)
+            one_repeat(self._staged, self._frames, half)
 
     def result(self, given: Input) -> Result:
         frame, subject = self._frames[0], self.subject

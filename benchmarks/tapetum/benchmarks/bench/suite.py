@@ -63,13 +63,14 @@ def run_suite(plan: Plan, *, keep: Callable[[Run], None] = lambda _: None) -> Ru
 
     Args:
         plan: what to measure.
-        keep: given the run after each result, so that nothing is lost; `complete` says whether
-            it is all there.
+        keep: given the run at the start and after each result, so that nothing is lost;
+            `complete` says whether it is all there.
 
     Raises:
         TapetumError: a measurement cannot be made. `keep` got what there was before.
     """
     run = _new_run(plan)
+    keep(run)  # what cannot be written is found now, and not when all is measured
     try:
         for result in _results(plan):
             run["results"].append(result.as_json())
