@@ -51,7 +51,8 @@ def measure(
         typer.Option(
             "--model",
             metavar="grid|unet|FILE",
-            help="What to measure; may be repeated. By default grid.",
+            help="What to measure; may be repeated. By default grid. The name empty measures"
+            " the harness alone.",
             show_default=False,
         ),
     ] = None,

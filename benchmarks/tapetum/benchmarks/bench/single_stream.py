@@ -54,6 +54,7 @@ class _Trial:
         self._repeats_ms: list[list[float]] = []
         self._meter = ResourceMeter()
         if self._staged is not None:
+            warm_up(self._staged, cycle(frames), effort.warm_up_s)
             self._staged.clock.durations_ms.clear()
 
     def repeat(self) -> None:
