@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import av
 import pytest
+from command_line import ROOT
 from training_photos import write_both
 
-from tapetum.benchmarks.enhancing_alone import frame_latency
+from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.machine import machine
+from tapetum.benchmarks.peak_memory import peak_memory, repeat_clip
+from tapetum.benchmarks.performance_tables import tables, write_tables
 from tapetum.benchmarks.plain_transcode import transcode
 from tapetum.benchmarks.processes import run_process
-from tapetum.benchmarks.report import tables, write_tables
-from tapetum.benchmarks.timing import percentiles_ms
 from tapetum.benchmarks.training_speed import training_speed
-from tapetum.benchmarks.whole_command import repeat_clip
 
 
 def _frame_count(clip: Path) -> int:
     with av.open(str(clip)) as container:
         return sum(1 for _ in container.decode(video=0))
-
-
-def test_percentiles_are_in_milliseconds() -> None:
-    figures = percentiles_ms([0.001] * 98 + [0.002, 0.003])
-    assert figures["min"] == figures["p50"] == 1.0
-    assert 2.0 < figures["p99"] < 3.0
 
 
 def test_the_plain_transcode_keeps_every_frame(sample_clip: Path, tmp_path: Path) -> None:
@@ -50,26 +46,38 @@ def test_a_process_is_accounted_for() -> None:
         run_process([sys.executable, "-c", "raise SystemExit(3)"])
 
 
-def test_frame_latency_names_what_was_measured(sample_clip: Path) -> None:
-    figures = frame_latency(sample_clip, (320, 180), rounds=3)
-    assert figures["size"] == "320x180"
-    assert "grid" in str(figures["runs_on"])
+def test_peak_memory_is_that_of_the_command(short_clip: Path) -> None:
+    figures = peak_memory(short_clip, repeats=2)
+    assert figures["repeats"] == 2
+    assert float(str(figures["peak_mb"])) > 50
 
 
 def test_tables_say_what_nobody_measured(tmp_path: Path) -> None:
-    figures = {"machine": machine(), "first_frame": {"whole_s": 1.25}}
-    assert "1.25 s" in tables(figures)
-    assert "not measured" in tables(figures)
+    memory = {"peak_mb": 7, "peak_of_repeated_mb": 8, "repeats": 4}
+    figures = {"machine": machine(), "peak_memory": memory}
+    (tmp_path / "cpu.json").write_text(json.dumps(figures))
+    assert "7 MB; 8 MB for a clip 4 times as long" in tables(tmp_path)
+    assert tables(tmp_path).count("not measured") > 10
+
+
+def test_what_lies_between_the_marks_is_replaced(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
     document.write_text("before <!-- figures: start -->old<!-- figures: end --> after")
-    write_tables(figures, document)
+    write_tables(tmp_path, document)
     text = document.read_text()
     assert "old" not in text
     assert text.startswith("before")
     assert text.endswith("after")
     document.write_text("no marks")
-    with pytest.raises(ValueError, match=r"performance\.md"):
-        write_tables(figures, document)
+    with pytest.raises(BenchmarkError, match=r"performance\.md"):
+        write_tables(tmp_path, document)
+
+
+def test_the_document_is_in_step_with_the_results(tmp_path: Path) -> None:
+    document = ROOT / "docs" / "performance.md"
+    copy = Path(shutil.copy(document, tmp_path))
+    write_tables(ROOT / "benchmarks" / "results", copy)
+    assert copy.read_text() == document.read_text(), "run tapetum bench document"
 
 
 def test_training_speed_is_that_of_the_real_loop(tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
-"""The command line of the benchmarks: `python -m tapetum.benchmarks --help`."""
+"""Records what `tapetum bench` does not measure: peak memory, flicker and training speed."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +10,8 @@ from typing import Annotated
 import typer
 
 from tapetum.benchmarks.clip_scores import score_clip
-from tapetum.benchmarks.enhancing_alone import SIZES, frame_latency
 from tapetum.benchmarks.machine import machine
-from tapetum.benchmarks.report import write_tables
-from tapetum.benchmarks.whole_command import first_frame, peak_memory, transcode_ratio
+from tapetum.benchmarks.peak_memory import peak_memory
 from tapetum.realtime import make_enhancer
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -33,33 +30,9 @@ def _record(result: Path, name: str, figures: object) -> None:
 
 
 @app.command()
-def command(clip: ClipArgument, rounds: int = 5, result: ResultOption = _RESULT) -> None:
-    """`tapetum enhance`: time against a plain transcode, peak memory, time to the first frame."""
-    parts: dict[str, Callable[[], object]] = {
-        "transcode_ratio": lambda: transcode_ratio(clip, rounds=rounds),
-        "peak_memory": lambda: peak_memory(clip),
-        "first_frame": lambda: first_frame(clip, rounds=rounds),
-    }
-    for name, part in parts.items():
-        _record(result, name, part())
-
-
-@app.command()
-def frame(clip: ClipArgument, rounds: int = 100, result: ResultOption = _RESULT) -> None:
-    """`grid`: time to enhance one frame at 720p, 1080p and 4K, on one thread."""
-    figures = {name: frame_latency(clip, size, rounds=rounds) for name, size in SIZES.items()}
-    _record(result, "frame", figures)
-
-
-@app.command()
-def unet(
-    clip: ClipArgument,
-    model: Annotated[str, typer.Option(help="A unet model file.")] = "unet",
-    rounds: int = 20,
-    result: ResultOption = _RESULT,
-) -> None:
-    """`unet`: time to enhance one frame at 640x360."""
-    _record(result, "unet", frame_latency(clip, (640, 360), model=model, rounds=rounds))
+def memory(clip: ClipArgument, result: ResultOption = _RESULT) -> None:
+    """`tapetum enhance`: peak memory for a clip, and for one four times as long."""
+    _record(result, "peak_memory", peak_memory(clip))
 
 
 @app.command()
@@ -86,12 +59,6 @@ def training(
         training_speed(low, normal, "grid", ours),
     ]
     _record(result, "training", figures)
-
-
-@app.command()
-def report(result: ResultOption = _RESULT, document: Path = Path("docs/performance.md")) -> None:
-    """Write the tables of a document from the figures."""
-    write_tables(json.loads(result.read_text()), document)
 
 
 if __name__ == "__main__":

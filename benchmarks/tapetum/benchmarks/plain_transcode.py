@@ -1,16 +1,11 @@
-"""Decodes a video and encodes it again, and nothing else: the limit that enhancing is held to.
-
-python -m tapetum.benchmarks.plain_transcode IN OUT --crf 20 --preset veryfast
-"""
+"""Decodes a video and encodes it again, and nothing else: the limit that enhancing is held to."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
 
 import av
-import typer
 
 
 def transcode(source: Path, target: Path, crf: int, preset: str) -> int:
@@ -30,17 +25,3 @@ def transcode(source: Path, target: Path, crf: int, preset: str) -> int:
             frames += 1
         writer.mux(output.encode())
     return frames
-
-
-def main(
-    source: Path,
-    target: Path,
-    crf: Annotated[int, typer.Option()] = 20,
-    preset: Annotated[str, typer.Option()] = "veryfast",
-) -> None:
-    """Transcode SOURCE to TARGET."""
-    transcode(source, target, crf, preset)
-
-
-if __name__ == "__main__":
-    typer.run(main)

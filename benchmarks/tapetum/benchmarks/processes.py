@@ -40,8 +40,3 @@ def run_process(command: list[str]) -> ProcessCost:
 def tapetum(*arguments: str | Path) -> list[str]:
     """The command that runs `tapetum` in this Python."""
     return [sys.executable, "-m", "tapetum.realtime", *map(str, arguments)]
-
-
-def plain_transcode(source: Path, target: Path) -> list[str]:
-    """The command that only transcodes."""
-    return [sys.executable, "-m", "tapetum.benchmarks.plain_transcode", str(source), str(target)]

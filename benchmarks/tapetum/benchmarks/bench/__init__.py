@@ -1,0 +1,1 @@
+"""What `tapetum bench` measures and how; `plan` says what, `suite` runs it, `result` keeps it."""

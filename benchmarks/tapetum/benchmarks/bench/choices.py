@@ -1,0 +1,22 @@
+"""The names that the options of `tapetum bench` take, in one place that is light to import."""
+
+from __future__ import annotations
+
+SCENARIOS = ("single-stream", "multi-stream", "paced", "offline", "cold-start")
+"""In the order in which they run; `suite` says what each is."""
+
+SIZES = {
+    "360p": (640, 360),
+    "540p": (960, 540),
+    "720p": (1280, 720),
+    "1080p": (1920, 1080),
+    "1440p": (2560, 1440),
+    "4K": (3840, 2160),
+}
+"""Width and height in pixels."""
+
+DEFAULT_SIZES = ("720p", "1080p", "4K")
+QUICK_SIZES = ("720p",)
+
+LEAST_REPEATS = 3
+"""Repeats under which the noise is not known, and two runs cannot be told apart."""

@@ -1,0 +1,113 @@
+"""What got slower or faster between two runs, and whether that is more than chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from tapetum.benchmarks.bench.choices import LEAST_REPEATS
+from tapetum.benchmarks.bench.distribution import bootstrap_medians
+from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.result import Key
+
+Verdict = Literal["slower", "faster", "the same", "too few repeats"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One measurement in both runs.
+
+    Attributes:
+        key: what was measured.
+        before_ms: median in the first run.
+        after_ms: median in the second.
+        percent: change of the median; positive is slower.
+        percent_ci95: its 95 % confidence interval, from medians resampled in both runs; see
+            `bootstrap_medians`.
+        repeats: of the run that has fewer.
+    """
+
+    key: Key
+    before_ms: float
+    after_ms: float
+    percent: float
+    percent_ci95: tuple[float, float]
+    repeats: int
+
+    @property
+    def verdict(self) -> Verdict:
+        """Slower or faster only where the whole interval is; one repeat shows no noise."""
+        if self.repeats < LEAST_REPEATS:
+            return "too few repeats"
+        low, high = self.percent_ci95
+        if low > 0:
+            return "slower"
+        return "faster" if high < 0 else "the same"
+
+    def fails(self, limit_percent: float) -> bool:
+        """Whether it is significantly slower, and by more than a limit."""
+        return self.verdict == "slower" and self.percent > limit_percent
+
+
+def compare(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    """Compare what two runs have in common.
+
+    Args:
+        before: a run, as `read_run` gives it.
+        after: another.
+
+    Raises:
+        BenchmarkError: they are of different machines, or measured nothing in common.
+    """
+    machines = [(run["machine"]["cpu"], run["machine"]["cores"]) for run in (before, after)]
+    if machines[0] != machines[1]:
+        raise BenchmarkError(
+            f"the runs are of different machines, {_text(machines[0])} and {_text(machines[1])};"
+            " compare runs of one machine"
+        )
+    old, new = _by_key(before), _by_key(after)
+    common = [key for key in old if key in new]
+    if not common:
+        raise BenchmarkError(
+            f"the runs have no measurement in common: one has {_list(old)}; the other {_list(new)}"
+        )
+    return [_change(key, old[key], new[key]) for key in common]
+
+
+def only_in_one(before: dict[str, Any], after: dict[str, Any]) -> list[Key]:
+    """Measurements that have no counterpart in the other run."""
+    old, new = _by_key(before), _by_key(after)
+    return [key for key in (*old, *new) if (key in old) != (key in new)]
+
+
+def _by_key(run: dict[str, Any]) -> dict[Key, dict[str, Any]]:
+    return {
+        Key(**{name: result[name] for name in Key.__dataclass_fields__}): result
+        for result in run["results"]
+    }
+
+
+def _change(key: Key, before: dict[str, Any], after: dict[str, Any]) -> Change:
+    # Different seeds: the two runs were drawn independently.
+    old = bootstrap_medians(before["samples_ms"], seed=1)
+    new = bootstrap_medians(after["samples_ms"], seed=2)
+    low, high = np.percentile(100 * (new / old - 1), (2.5, 97.5))
+    before_ms, after_ms = before["latency_ms"]["p50"], after["latency_ms"]["p50"]
+    return Change(
+        key,
+        before_ms,
+        after_ms,
+        round(100 * (after_ms / before_ms - 1), 2),
+        (round(float(low), 2), round(float(high), 2)),
+        min(len(before["samples_ms"]), len(after["samples_ms"])),
+    )
+
+
+def _list(results: dict[Key, Any]) -> str:
+    return "; ".join(map(str, results)) or "nothing"
+
+
+def _text(machine: tuple[str, int]) -> str:
+    return f"{machine[0]} with {machine[1]} cores"

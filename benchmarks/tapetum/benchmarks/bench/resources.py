@@ -1,0 +1,62 @@
+"""What a measurement takes of the machine, read from the operating system."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What this process used.
+
+    Attributes:
+        cpu_percent: CPU time over wall-clock time; 100 is one busy core.
+        rss_mb: resident memory at the end, the harness and its frames included.
+        threads: threads of the process at the end.
+    """
+
+    cpu_percent: float
+    rss_mb: float
+    threads: int
+
+
+class ResourceMeter:
+    """Adds up the CPU time and the wall-clock time of the parts that are `running`."""
+
+    def __init__(self) -> None:
+        self._cpu_s = self._wall_s = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count what happens inside."""
+        cpu_s, wall_s = time.process_time(), time.perf_counter()
+        try:
+            yield
+        finally:
+            self._cpu_s += time.process_time() - cpu_s
+            self._wall_s += time.perf_counter() - wall_s
+
+    def read(self) -> Resources:
+        """What was used so far."""
+        status = _process_status()
+        return Resources(
+            cpu_percent=round(100 * self._cpu_s / self._wall_s, 1),
+            rss_mb=round(int(status["VmRSS"].split()[0]) / 1024, 1),
+            threads=int(status["Threads"]),
+        )
+
+
+def load_average() -> tuple[float, float, float]:
+    """Processes that ran or waited for a core, over the last 1, 5 and 15 minutes."""
+    one, five, fifteen = os.getloadavg()
+    return round(one, 2), round(five, 2), round(fifteen, 2)
+
+
+def _process_status() -> dict[str, str]:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}

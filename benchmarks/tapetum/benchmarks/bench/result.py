@@ -1,0 +1,171 @@
+"""One measurement's result, and the file of a whole run: `schema.json` describes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tapetum.benchmarks.bench.checks import Check
+from tapetum.benchmarks.bench.distribution import Distribution, Samples, distribution, noise_percent
+from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.floors import Floor
+from tapetum.benchmarks.bench.resources import Resources
+from tapetum.benchmarks.bench.sampling import WarmUp
+
+SCHEMA_VERSION = 1
+SCHEMA = Path(__file__).with_name("schema.json")
+
+NOISY_PERCENT = 5.0
+"""Difference between the medians of repeats from which a result is called noisy."""
+
+_DIGITS = 5
+
+
+@dataclass(frozen=True)
+class Key:
+    """What was measured: results of equal keys can be compared.
+
+    Attributes:
+        scenario: `single-stream` and so on.
+        subject: `grid` and so on.
+        input: `synthetic`, or the name of a clip.
+        size: like "1280x720".
+        measure: what the milliseconds are, like "latency".
+    """
+
+    scenario: str
+    subject: str
+    input: str
+    size: str
+    measure: str
+
+    def __str__(self) -> str:
+        return f"{self.scenario}, {self.subject}, {self.input} {self.size}, {self.measure}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One subject in one scenario on one input.
+
+    Attributes:
+        key: what was measured.
+        runs_on: what ran where.
+        repeats_ms: every sample, repeat by repeat, in milliseconds; less is better.
+        stages_ms: samples of each stage, from calls of their own.
+        resources: CPU, memory and threads.
+        floors: limits beside the median.
+        checks: what held for the output.
+        figures: further numbers of the scenario, units in their names.
+        notes: what a reader must know, such as noise.
+    """
+
+    key: Key
+    runs_on: str
+    repeats_ms: Sequence[Samples]
+    stages_ms: dict[str, Samples] = field(default_factory=dict)
+    resources: Resources | None = None
+    floors: Sequence[Floor] = ()
+    checks: Sequence[Check] = ()
+    figures: dict[str, float] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    @property
+    def distribution(self) -> Distribution:
+        """All samples as percentiles."""
+        return distribution(self.repeats_ms)
+
+    def as_json(self) -> dict[str, Any]:
+        """As `schema.json` describes a result."""
+        whole, noise = self.distribution, noise_percent(self.repeats_ms)
+        return {
+            **asdict(self.key),
+            "runs_on": self.runs_on,
+            "latency_ms": asdict(whole),
+            "noise_percent": noise,
+            "stages": self._stages(whole.mean) if self.stages_ms else None,
+            "resources": asdict(self.resources) if self.resources else None,
+            "floors": [asdict(floor.against(whole.p50)) for floor in self.floors],
+            "checks": [asdict(check) for check in self.checks],
+            "figures": self.figures,
+            "notes": [*self.notes, *_noise_notes(noise)],
+            "samples_ms": [[round(ms, _DIGITS) for ms in repeat] for repeat in self.repeats_ms],
+        }
+
+    def _stages(self, whole_mean_ms: float) -> dict[str, Any]:
+        """Each stage, and their sum beside the whole: means, because only means add up."""
+        parts = {name: distribution([samples]) for name, samples in self.stages_ms.items()}
+        sum_ms = sum(part.mean for part in parts.values())
+        return {
+            "parts": {name: asdict(part) for name, part in parts.items()},
+            "sum_of_means_ms": round(sum_ms, _DIGITS),
+            "end_to_end_mean_ms": whole_mean_ms,
+            "difference_percent": round(100 * (sum_ms / whole_mean_ms - 1), 2),
+        }
+
+
+def warm_up_notes(*warm_ups: WarmUp) -> list[str]:
+    """A line if any warm-up was given up."""
+    stable = all(warm_up.stable for warm_up in warm_ups)
+    return [] if stable else ["the warm-up did not become stable"]
+
+
+def _noise_notes(noise: float) -> list[str]:
+    if noise < NOISY_PERCENT:
+        return []
+    return [f"noisy: the medians of the repeats differ by {noise:.1f} %"]
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Read the file of a run.
+
+    Raises:
+        BenchmarkError: it is missing, or none that this version can read.
+    """
+    try:
+        run = json.loads(path.read_text())
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BenchmarkError(f"{path} is not JSON; tapetum bench --json FILE writes it") from error
+    if not isinstance(run, dict) or "results" not in run or "schema_version" not in run:
+        raise BenchmarkError(f"{path} is no result of tapetum bench --json")
+    if run["schema_version"] != SCHEMA_VERSION:
+        raise BenchmarkError(
+            f"{path} has schema version {run['schema_version']}; this is {SCHEMA_VERSION}:"
+            " measure again"
+        )
+    return run
+
+
+def write_run(run: dict[str, Any], path: Path) -> None:
+    """Write the file of a run, whole or not at all.
+
+    Raises:
+        BenchmarkError: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_text(_compact(run))
+        beside.replace(path)
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _compact(run: dict[str, Any]) -> str:
+    """Indented JSON, but each repeat's samples on one line."""
+    lists: list[str] = []
+
+    def shortened(result: dict[str, Any]) -> dict[str, Any]:
+        marks = []
+        for repeat in result["samples_ms"]:
+            marks.append(f"@{len(lists)}@")
+            lists.append(json.dumps(repeat, separators=(",", ":")))
+        return result | {"samples_ms": marks}
+
+    text = json.dumps(run | {"results": [shortened(each) for each in run["results"]]}, indent=1)
+    for place, line in enumerate(lists):
+        text = text.replace(f'"@{place}@"', line, 1)
+    return text + "\n"

@@ -1,0 +1,157 @@
+"""The results of a run as a table for the terminal, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from tapetum.benchmarks.bench.comparison import Change
+from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.result import Key
+
+_PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
+_KEY = ("scenario", "subject", "input", "size", "measure")
+
+
+def result_tables(results: Sequence[dict[str, Any]]) -> list[Table]:
+    """A table for each scenario: percentiles in milliseconds, the median's interval, noise, limit.
+
+    "limit" is the median over the highest floor: 1 would be the best that the machine can do.
+    """
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        title = f"{result['scenario']}, {result['input']}: {result['measure']}, ms"
+        kinds.setdefault(title, []).append(result)
+    return [_scenario_table(title, kind) for title, kind in kinds.items()]
+
+
+def _scenario_table(title: str, results: Iterable[dict[str, Any]]) -> Table:
+    table = Table("what", title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
+    names = (*(name.replace("_", ".") for name in _PERCENTILES), "95 % of p50", "noise", "limit")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        table.add_row(*_row(result))
+    return table
+
+
+def _row(result: dict[str, Any]) -> list[str]:
+    latency = result["latency_ms"]
+    low, high = latency["median_ci95"]
+    return [
+        f"{result['subject']} {result['size']}",
+        *(f"{latency[name]:.3g}" for name in _PERCENTILES),
+        f"{low:.3g}..{high:.3g}",
+        f"{result['noise_percent']:.0f} %",
+        f"x{result['floors'][-1]['ratio']:.3g}" if result["floors"] else "",
+    ]
+
+
+def stage_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Where the time goes, for the results that have stages; their sum beside the whole."""
+    table = Table(title="stages, ms", title_justify="left", box=SIMPLE)
+    for name in ("subject", "size", "stage"):
+        table.add_column(name)
+    for name in ("mean", "p50", "p99", "share"):
+        table.add_column(name, justify="right")
+    for result in results:
+        if result["stages"]:
+            _add_stages(table, result)
+    return table
+
+
+def _add_stages(table: Table, result: dict[str, Any]) -> None:
+    stages = result["stages"]
+    whole = stages["end_to_end_mean_ms"]
+    for name, part in stages["parts"].items():
+        figures = (f"{part[key]:.4g}" for key in ("mean", "p50", "p99"))
+        share = f"{100 * part['mean'] / whole:.0f} %"
+        table.add_row(result["subject"], result["size"], name, *figures, share)
+    total = f"{stages['sum_of_means_ms']:.4g}"
+    difference = f"{stages['difference_percent']:+.1f} %"
+    table.add_row("", "", f"sum, against {whole:.4g} as a whole", total, "", "", difference)
+    table.add_section()
+
+
+def quality_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Quality next to speed, for the results that have it."""
+    table = Table("what", title="quality and speed", title_justify="left", box=SIMPLE)
+    for name in ("p50 ms", "PSNR dB", "NIQE", "flicker"):
+        table.add_column(name, justify="right")
+    for result in results:
+        figures = result["figures"]
+        if "psnr_db" in figures:
+            row = (figures[name] for name in ("psnr_db", "niqe", "flicker_levels"))
+            what = f"{result['subject']} {result['size']}"
+            table.add_row(what, f"{result['latency_ms']['p50']:.3g}", *map(str, row))
+    return table
+
+
+def notes(run: dict[str, Any]) -> list[str]:
+    """Lines that a reader of the tables must know."""
+    lines = [
+        f"note: {result['subject']}, {result['size']}, {result['scenario']}: {note}"
+        for result in run["results"]
+        for note in result["notes"]
+    ]
+    busy, cores = run["load_average"]["before"][0], run["machine"]["cores"]
+    if busy > cores / 2:
+        lines.append(f"note: the machine was busy before: load average {busy:g} on {cores} cores")
+    return lines
+
+
+def change_table(changes: Iterable[Change]) -> Table:
+    """What changed between two runs."""
+    table = Table("what", box=SIMPLE, padding=(0, 0, 0, 1))
+    for name in ("before ms", "after ms", "change", "95 % of it"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict")
+    for change in changes:
+        low, high = change.percent_ci95
+        table.add_row(
+            str(change.key),
+            f"{change.before_ms:.4g}",
+            f"{change.after_ms:.4g}",
+            f"{change.percent:+.1f} %",
+            f"{low:+.1f}..{high:+.1f}",
+            change.verdict,
+        )
+    return table
+
+
+def comparison_notes(
+    before: dict[str, Any], after: dict[str, Any], alone: Sequence[Key]
+) -> list[str]:
+    """Lines that a reader of a comparison must know."""
+    runs = {"before": before, "after": after}
+    lines = [f"note: {key} is in one run only" for key in alone]
+    lines += [
+        f"note: {name} was stopped early" for name, run in runs.items() if not run["complete"]
+    ]
+    lines += [
+        f"note: {name}: load average {run['load_average']['before'][0]:g}"
+        f" on {run['machine']['cores']} cores"
+        for name, run in runs.items()
+    ]
+    return lines
+
+
+def write_csv(run: dict[str, Any], path: Path) -> None:
+    """One line a result, without the samples.
+
+    Raises:
+        BenchmarkError: the file cannot be written.
+    """
+    columns = [*_KEY, "samples", "mean", "min", *_PERCENTILES, "max", "noise_percent", "runs_on"]
+    try:
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(result | result["latency_ms"] for result in run["results"])
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,86 @@
+"""Takes samples: warm-up until the time a call takes is stable, then repeats."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from statistics import median
+
+from tapetum.realtime import Frame
+
+Stage = Callable[[Frame], object]
+
+_MAX_SAMPLES = 5_000
+"""Where a repeat ends although its time is not over, as with what takes next to no time."""
+_BATCH_S = 0.2
+_STABLE = 0.05
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        seconds: least time, over all repeats.
+        samples: least number of samples, over all repeats.
+        repeats: how many times a measurement is begun anew; their variation is the noise.
+        warm_up_s: time after which a warm-up that does not become stable is given up.
+    """
+
+    seconds: float = 6.0
+    samples: int = 100
+    repeats: int = 3
+    warm_up_s: float = 5.0
+
+    def quick(self) -> Effort:
+        """A third of it."""
+        return Effort(self.seconds / 3, -(-self.samples // 3), self.repeats, self.warm_up_s / 3)
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """Calls that were made before measuring, and whether they had become equally fast."""
+
+    calls: int
+    stable: bool
+
+
+def warm_up(stage: Stage, frames: Iterator[Frame], limit_s: float) -> WarmUp:
+    """Call `stage` until the medians of two batches in a row differ by less than 5 %."""
+    began_s, calls, before = time.perf_counter(), 0, float("inf")
+    while time.perf_counter() - began_s < limit_s:
+        batch = timed_calls(stage, frames, seconds=_BATCH_S, samples=3)
+        calls, now = calls + len(batch), median(batch)
+        if abs(now - before) <= _STABLE * before:
+            return WarmUp(calls, stable=True)
+        before = now
+    return WarmUp(calls, stable=False)
+
+
+def timed_calls(
+    stage: Stage, frames: Iterator[Frame], *, seconds: float, samples: int
+) -> list[float]:
+    """Durations of calls in milliseconds: at least so many, for at least so long."""
+    durations_ns: list[int] = []
+    clock = time.perf_counter_ns
+    end_ns = clock() + int(seconds * 1e9)
+    for frame in frames:
+        started_ns = clock()
+        stage(frame)
+        ended_ns = clock()
+        durations_ns.append(ended_ns - started_ns)
+        if (ended_ns >= end_ns and len(durations_ns) >= samples) or (
+            len(durations_ns) >= _MAX_SAMPLES
+        ):
+            break
+    return [duration / 1e6 for duration in durations_ns]
+
+
+def one_repeat(stage: Stage, frames: Sequence[Frame], effort: Effort) -> list[float]:
+    """Durations in milliseconds of one repeat's share of the effort."""
+    seconds = effort.seconds / effort.repeats
+    return timed_calls(
+        stage, cycle(frames), seconds=seconds, samples=-(-effort.samples // effort.repeats)
+    )

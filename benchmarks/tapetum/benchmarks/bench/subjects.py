@@ -1,0 +1,144 @@
+"""What is measured: Tapetum's models, and nothing at all, which is the harness's own cost."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.stages import StageClock, StagedGrid, StagedUNet
+from tapetum.gan.weights import weights_path
+from tapetum.realtime import Frame, FrameEnhancer, make_enhancer
+from tapetum.realtime.choices import MODELS, Device
+from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
+from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
+from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
+
+EMPTY = "empty"
+"""The subject that gives every frame back as it is."""
+
+
+class Staged(Protocol):
+    """An enhancer in its parts."""
+
+    clock: StageClock
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Enhance one frame."""
+
+
+Enhance = Callable[[Frame], Frame]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network that a model runs, for its arithmetic to be counted and its stages timed."""
+
+    onnx: bytes
+    threads: int | None
+    whole_frame: bool
+
+    def input_shape(self, frame: Frame) -> tuple[int, ...]:
+        """What it sees of a frame; a large `unet` frame is counted as one tile."""
+        if not self.whole_frame:
+            return GRID_INPUT_SHAPE
+        height, width = (-(-side // 16) * 16 for side in (frame.height, frame.width))
+        return 1, 3, height, width
+
+    def staged(self) -> Staged:
+        """The enhancer around the network, in its parts."""
+        model = OpenVINOModel(self.onnx, threads=self.threads, precision="auto")
+        if self.whole_frame:
+            return StagedUNet(model)
+        return StagedGrid(model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something that enhances frames.
+
+    Attributes:
+        name: on the command line and in results.
+        make: a fresh one, for one stream.
+        runs_on: what runs where.
+        network: of Tapetum's own models.
+        model: what `make_enhancer` takes for Tapetum's own models.
+    """
+
+    name: str
+    make: Callable[[], Enhance]
+    runs_on: str
+    network: Network | None = None
+    model: str = ""
+
+    @property
+    def changes_pixels(self) -> bool:
+        """Whether an untouched frame is a fault."""
+        return self.name != EMPTY
+
+
+def subject(name: str, device: Device = "auto") -> Subject:
+    """The subject of a name.
+
+    Args:
+        name: `grid`, `unet`, a model file, or `empty`.
+        device: where a model runs.
+
+    Raises:
+        ModelError: there is no such model, or its file cannot be used.
+        DeviceError: the device is missing.
+    """
+    if name == EMPTY:
+        return Subject(EMPTY, lambda: _untouched, "nothing: the harness alone")
+    enhancer = make_enhancer(name, device=device)
+    return Subject(
+        name=name if name in MODELS else Path(name).name,
+        make=lambda: make_enhancer(name, device=device),
+        runs_on=enhancer.description,
+        network=_network(name, enhancer),
+        model=name,
+    )
+
+
+def _untouched(frame: Frame) -> Frame:
+    return frame
+
+
+def _network(name: str, enhancer: FrameEnhancer) -> Network | None:
+    """The network of an enhancer on the CPU; others are measured as a whole."""
+    # As `make_enhancer` has it: one thread for grid, since the others decode and encode.
+    if isinstance(enhancer, GridEnhancer):
+        return Network(_onnx(name), threads=1, whole_frame=False)
+    if isinstance(enhancer, UNetEnhancer):
+        return Network(_onnx(name), threads=None, whole_frame=True)
+    return None
+
+
+def _onnx(name: str) -> bytes:
+    if name in MODELS:
+        return weights_path(name, ".onnx").read_bytes()
+    path = Path(name)
+    if path.suffix == ".onnx":
+        return path.read_bytes()
+    from tapetum.gan.export import export_weights
+
+    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
+        target = Path(folder) / "model.onnx"
+        export_weights(path, target)
+        return target.read_bytes()
+
+
+def different_names(subjects: list[Subject]) -> list[Subject]:
+    """The subjects themselves, if no two have one name.
+
+    Raises:
+        BenchmarkError: two have.
+    """
+    names = [each.name for each in subjects]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BenchmarkError(f"{', '.join(twice)} is named twice; name each subject once")
+    return subjects

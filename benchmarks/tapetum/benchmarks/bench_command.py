@@ -1,0 +1,219 @@
+"""`tapetum bench`: how fast Tapetum is on this machine."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tapetum.benchmarks.bench.choices import DEFAULT_SIZES, QUICK_SIZES, SCENARIOS
+from tapetum.benchmarks.bench_file_commands import compare, document, report
+from tapetum.realtime.choices import Device
+
+if TYPE_CHECKING:
+    from tapetum.benchmarks.bench.inputs import Input
+    from tapetum.benchmarks.bench.settings import Settings
+    from tapetum.benchmarks.bench.subjects import Subject
+    from tapetum.benchmarks.bench.suite import Plan, Run
+
+bench = typer.Typer()
+for command in (compare, report, document):
+    bench.command()(command)
+
+
+def _known_scenarios(names: list[str] | None) -> list[str] | None:
+    unknown = [name for name in names or [] if name not in SCENARIOS]
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(SCENARIOS)}")
+    return names
+
+
+@bench.callback(invoke_without_command=True)
+def measure(
+    context: typer.Context,
+    *,
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scenario",
+            metavar="NAME",
+            callback=_known_scenarios,
+            help=f"One of {', '.join(SCENARIOS)}; may be repeated. By default all.",
+            show_default=False,
+        ),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="grid|unet|FILE",
+            help="What to measure; may be repeated. By default grid. The name empty measures"
+            " the harness alone.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where the models run.")] = "auto",
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--size",
+            metavar="SIZE",
+            help="360p, 540p, 720p, 1080p, 1440p, 4K or WxH; may be repeated."
+            " By default 720p, 1080p and 4K; a clip's own.",
+            show_default=False,
+        ),
+    ] = None,
+    peers: Annotated[
+        str | None,
+        typer.Option(
+            "--vs",
+            metavar="NAMES",
+            help="Also measure these on the same frames, separated by commas: clahe, gamma,"
+            " ffmpeg:FILTER, torch-grid, torch-unet\\[:FILE], onnxruntime:FILE.",
+            show_default=False,
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth",
+            metavar="FILE",
+            help="Also measure quality on this well-lit clip: darkened, enhanced, compared.",
+            show_default=False,
+        ),
+    ] = None,
+    clip: Annotated[
+        Path | None,
+        typer.Option(
+            "--input",
+            metavar="FILE",
+            help="Measure on this clip instead of on synthetic frames.",
+            show_default=False,
+        ),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Least time of a measurement.")] = 6.0,
+    samples: Annotated[int, typer.Option(min=1, help="Least number of samples.")] = 100,
+    repeats: Annotated[int, typer.Option(min=1, help="Times that it is begun anew.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Of the synthetic frames.")] = 0,
+    streams: Annotated[int, typer.Option(min=1, help="Streams at once in multi-stream.")] = 2,
+    rate_fps: Annotated[
+        float, typer.Option("--rate", min=1, help="Frames per second of the camera in paced.")
+    ] = 30.0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Less of everything: under 40 s, and less certain.")
+    ] = False,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write every sample, and the machine, here."),
+    ] = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write one line a result here.")
+    ] = None,
+) -> None:
+    """Measure how fast Tapetum is on this machine.
+
+    Output is checked against a reference, no sample is left out, and what
+    the machine could do at best stands beside each figure.
+
+    For example:
+
+      tapetum bench --quick --json before.json
+
+      tapetum bench --input dark.mp4 --scenario single-stream
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from tapetum.benchmarks.bench.sampling import Effort
+    from tapetum.benchmarks.bench.settings import Settings
+
+    effort = Effort(seconds, samples, repeats)
+    settings = Settings(effort, seed, streams, rate_fps, truth=truth)
+    plan = _plan(
+        scenarios or list(SCENARIOS),
+        _subjects(models or ["grid"], device, peers),
+        _inputs(sizes or _default_sizes(clip, quick=quick), clip),
+        settings.quick() if quick else settings,
+    )
+    _print(_run_visibly(plan, json_file, csv_file))
+
+
+def _default_sizes(clip: Path | None, *, quick: bool) -> list[str]:
+    if clip is not None:
+        return []
+    return list(QUICK_SIZES if quick else DEFAULT_SIZES)
+
+
+def _inputs(sizes: list[str], clip: Path | None) -> list[Input]:
+    from tapetum.benchmarks.bench.inputs import Input, parse_size
+
+    if not sizes:
+        return [Input(clip, None)]
+    return [Input(clip, parse_size(size)) for size in sizes]
+
+
+def _subjects(models: list[str], device: Device, peers: str | None) -> list[Subject]:
+    from tapetum.benchmarks.bench.peers import peer
+    from tapetum.benchmarks.bench.subjects import different_names, subject
+
+    others = [peer(name) for name in (peers or "").split(",") if name]
+    return different_names([subject(name, device) for name in models] + others)
+
+
+def _plan(
+    scenarios: list[str], subjects: list[Subject], inputs: list[Input], settings: Settings
+) -> Plan:
+    from tapetum.benchmarks.bench.suite import Plan
+
+    return Plan(
+        scenarios=tuple(name for name in SCENARIOS if name in scenarios),
+        subjects=tuple(subjects),
+        inputs=tuple(inputs),
+        settings=settings,
+        command=shlex.join(["tapetum", *sys.argv[1:]]),
+    )
+
+
+def _run_visibly(plan: Plan, json_file: Path | None, csv_file: Path | None) -> Run:
+    """Run a plan; on a terminal, say what has been measured so far."""
+    from rich.console import Console
+
+    from tapetum.benchmarks.bench.result import write_run
+    from tapetum.benchmarks.bench.result_table import write_csv
+    from tapetum.benchmarks.bench.suite import run_suite
+
+    console = Console(stderr=True)
+
+    def keep(run: Run) -> None:
+        if json_file is not None:
+            write_run(run, json_file)
+        if csv_file is not None:
+            write_csv(run, csv_file)
+        if status and run["results"]:
+            latest = run["results"][-1]
+            status.update(f"measured {latest['scenario']}: {latest['subject']} {latest['size']}")
+
+    with console.status("measuring") if console.is_terminal else nullcontext() as status:
+        return run_suite(plan, keep=keep)
+
+
+def _print(run: Run) -> None:
+    from rich.console import Console
+
+    from tapetum.benchmarks.bench.result_table import (
+        notes,
+        quality_table,
+        result_tables,
+        stage_table,
+    )
+
+    console = Console(highlight=False)
+    results = run["results"]
+    for table in (*result_tables(results), stage_table(results), quality_table(results)):
+        if table.row_count:
+            console.print(table)
+    for line in notes(run):
+        console.print(line, markup=False)

@@ -1,0 +1,239 @@
+"""Writes the tables of `docs/performance.md` from the files in `benchmarks/results`.
+
+`bench-*.json` are runs of `tapetum bench`; `cpu.json` is what `python -m tapetum.benchmarks`
+recorded. What no file has a figure for is "not measured".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.result import read_run
+from tapetum.benchmarks.bench.subjects import EMPTY
+
+Figures = Mapping[str, Any]
+
+_START, _END = "<!-- figures: start -->", "<!-- figures: end -->"
+_MISSING = "not measured"
+_SIZES = ("1280x720", "1920x1080", "3840x2160")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound that a figure of a run is held to.
+
+    Attributes:
+        label: what is bounded.
+        key: scenario, subject and size of the results that have the figure.
+        limit: the largest value that meets it.
+        unit: of the limit and the figure.
+        figure: takes it from a result.
+    """
+
+    label: str
+    key: tuple[str, str, str]
+    limit: float
+    unit: str
+    figure: Callable[[Figures], float]
+
+
+def _median(result: Figures) -> float:
+    return float(result["latency_ms"]["p50"])
+
+
+def _p99(result: Figures) -> float:
+    return float(result["latency_ms"]["p99"])
+
+
+TARGETS = (
+    Target("enhancing alone", ("single-stream", "grid", "1280x720"), 4, "ms median", _median),
+    Target("enhancing alone", ("single-stream", "grid", "1920x1080"), 8, "ms median", _median),
+    Target("enhancing alone", ("single-stream", "grid", "3840x2160"), 32, "ms median", _median),
+    Target("enhancing alone", ("single-stream", "unet", "640x360"), 200, "ms median", _median),
+    Target(
+        "a file, against a plain transcode",
+        ("offline", "grid", "1920x1080"),
+        1.25,
+        "times",
+        lambda result: float(result["figures"]["ratio_to_transcode"]),
+    ),
+    Target("camera of 30 fps", ("paced 30 fps", "grid", "1280x720"), 6, "ms median age", _median),
+    Target("camera of 30 fps", ("paced 30 fps", "grid", "1280x720"), 15, "ms p99 age", _p99),
+    Target(
+        "camera of 30 fps",
+        ("paced 30 fps", "grid", "1280x720"),
+        0,
+        "drops",
+        lambda result: float(result["figures"]["dropped"]),
+    ),
+    Target("camera of 30 fps", ("paced 30 fps", "grid", "1920x1080"), 12, "ms median age", _median),
+    Target("camera of 30 fps", ("paced 30 fps", "grid", "1920x1080"), 25, "ms p99 age", _p99),
+    # 1 % of the 4 ms that enhancing a frame of this size may take.
+    Target("the harness alone", ("single-stream", EMPTY, "1280x720"), 0.04, "ms median", _median),
+)
+
+
+def write_tables(results: Path, document: Path) -> None:
+    """Replace what lies between the two marks of a document.
+
+    Raises:
+        BenchmarkError: the document lacks the marks, or a file cannot be read.
+    """
+    try:
+        text = document.read_text()
+    except OSError as error:
+        raise BenchmarkError(f"{document} cannot be read: {error.strerror}") from error
+    if _START not in text or _END not in text:
+        raise BenchmarkError(f"{document} has no {_START} and {_END}")
+    before, after = text.split(_START)[0], text.split(_END)[1]
+    document.write_text(f"{before}{_START}\n{tables(results)}\n{_END}{after}")
+
+
+def tables(results: Path) -> str:
+    """All figures of a folder as Markdown."""
+    runs = {path.name: read_run(path) for path in sorted(results.glob("bench-*.json"))}
+    recorded = results / "cpu.json"
+    parts = [
+        "### Targets on two CPU cores",
+        _target_table([result for run in runs.values() for result in run["results"]]),
+        *(_run_table(name, run) for name, run in runs.items()),
+        "### What was recorded apart from `tapetum bench`",
+        recorded_table(json.loads(recorded.read_text())) if recorded.exists() else _MISSING,
+        "### On NVIDIA GPUs",
+        _table(("what", "figure"), [(f"`grid`, one frame, {size}", _MISSING) for size in _SIZES]),
+    ]
+    return "\n\n".join(parts)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _target_table(results: Sequence[Figures]) -> str:
+    head = ("target", "at most", "measured", "of the target", "met")
+    return _table(head, [_target_row(target, results) for target in TARGETS])
+
+
+def _target_row(target: Target, results: Sequence[Figures]) -> list[str]:
+    scenario, subject, size = target.key
+    label, limit = f"{target.label}: `{subject}`, {size}", f"{target.limit:g} {target.unit}"
+    for result in results:
+        # A unet file counts as unet: its speed does not depend on the weights.
+        ours = result["runs_on"].startswith(f"{subject} on CPU, OpenVINO")
+        of_subject = ours or result["subject"] == subject
+        if of_subject and (result["scenario"], result["size"]) == (scenario, size):
+            value = target.figure(result)
+            share = f"{100 * value / target.limit:.3g} %" if target.limit else ""
+            met = "yes" if value <= target.limit else "no"
+            return [label, limit, f"{value:.4g}", share, met]
+    return [label, limit, _MISSING, "", ""]
+
+
+def _run_table(name: str, run: Figures) -> str:
+    load, machine = run["load_average"], run["machine"]
+    stopped = "" if run["complete"] else " It was stopped early."
+    head = ("ms", "median", "95 % of it", "p99", "noise", "against the limit")
+    rows = [_run_row(result) for result in run["results"]]
+    return (
+        f"### `{name}`\n\n`{run['command']}`\n\n{_machine_line(machine)} Load average"
+        f" {load['before'][0]} before and {load['after'][0]} after.{stopped}\n\n"
+        f"{_table(head, rows)}"
+    )
+
+
+def _run_row(result: Figures) -> list[str]:
+    latency, limits = result["latency_ms"], result["floors"]
+    low, high = latency["median_ci95"]
+    what = f"{result['scenario']}, {result['input']}, `{result['subject']}`, {result['size']}"
+    return [
+        f"{what}: {result['measure']}",
+        f"{latency['p50']:.4g}",
+        f"{low:.4g} to {high:.4g}",
+        f"{latency['p99']:.4g}",
+        f"{result['noise_percent']:.0f} %",
+        f"{limits[-1]['ratio']:.3g}x" if limits else "",
+    ]
+
+
+_SUPERSEDED = ("frame", "unet", "transcode_ratio", "first_frame")
+"""Parts that `tapetum bench` measures now: shown only where an older file still has them."""
+
+
+def recorded_table(figures: Figures) -> str:
+    """What `cpu.json` holds, as Markdown."""
+    known = [row for row in _ROWS if row[1] in figures or row[1] not in _SUPERSEDED]
+    rows = [(label, _cell(figures, part, text)) for label, part, text in known]
+    return f"{_machine_line(figures['machine'])}\n\n{_table(('', ''), rows)}"
+
+
+def _cell(figures: Figures, part: str, text: Callable[[Any], str]) -> str:
+    return text(figures[part]) if part in figures else _MISSING
+
+
+def _machine_line(machine: Figures) -> str:
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    return (
+        f"Measured on {machine['date']}: {machine['cpu']}, {machine['cores']} cores,"
+        f" {machine['system']}, Python {machine['python']}, {packages}."
+    )
+
+
+def _latency(size: str) -> Callable[[Figures], str]:
+    return lambda part: (
+        f"{part[size]['latency_ms']['p50']} ms median, {part[size]['latency_ms']['p99']} ms p99"
+    )
+
+
+def _flicker(part: list[Figures]) -> str:
+    return "; ".join(
+        f"{clip['clip']}: {clip['flicker'][0]} before, {clip['flicker'][1]} after" for clip in part
+    )
+
+
+def _training(part: list[Figures]) -> str:
+    return "; ".join(
+        f"{run['recipe']}: {run['photos_per_s']} photos/s, batch"
+        f" {run['settings']['optimizer']['batch']}"
+        for run in part
+    )
+
+
+_ROWS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("`grid`, one frame, 1280x720, one thread", "frame", _latency("720p")),
+    ("`grid`, one frame, 1920x1080, one thread", "frame", _latency("1080p")),
+    ("`grid`, one frame, 3840x2160, one thread", "frame", _latency("4K")),
+    (
+        "`unet`, one frame, 640x360, all cores",
+        "unet",
+        lambda part: f"{part['latency_ms']['p50']} ms median ({part['runs_on']})",
+    ),
+    (
+        "`tapetum enhance` against a plain transcode of its output, 1080p",
+        "transcode_ratio",
+        lambda part: (
+            f"{part['ratio']['median']}x the time (from {part['ratio']['min']}"
+            f" to {part['ratio']['max']}, {part['rounds']} rounds)"
+        ),
+    ),
+    (
+        "peak memory, 1080p",
+        "peak_memory",
+        lambda part: (
+            f"{part['peak_mb']} MB; {part['peak_of_repeated_mb']} MB for a clip"
+            f" {part['repeats']} times as long"
+        ),
+    ),
+    (
+        "process start to a whole file of 0.1 s, caches warm",
+        "first_frame",
+        lambda part: f"{part['whole_s']} s",
+    ),
+    ("flicker of the mean luma, 8-bit levels", "flicker", _flicker),
+    ("training on a CPU, bf16, all cores", "training", _training),
+)

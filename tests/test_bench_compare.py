@@ -1,0 +1,149 @@
+"""`tapetum bench compare`, and runs that were stopped."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command_line import environment
+
+from tapetum.benchmarks.bench.comparison import compare, only_in_one
+from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.result import Key, Result, read_run
+from tapetum.realtime.command.cli import run_command
+
+
+def made_run(medians_ms: list[float], *, size: str = "96x64", cores: int = 2) -> dict[str, Any]:
+    """A run of one measurement whose repeats lie around these medians."""
+    rng = np.random.default_rng(0)
+    repeats = [list(rng.normal(median, 0.02 * median, 200)) for median in medians_ms]
+    result = Result(Key("single-stream", "grid", "synthetic", size, "latency"), "CPU", repeats)
+    return {
+        "schema_version": 1,
+        "complete": True,
+        "machine": {"cpu": "a CPU", "cores": cores},
+        "load_average": {"before": [0.1, 0.1, 0.1], "after": [0.1, 0.1, 0.1]},
+        "results": [result.as_json()],
+    }
+
+
+def test_a_real_change_is_significant_and_a_small_one_is_not() -> None:
+    quiet = made_run([10, 10.05, 9.95])
+    (slower,) = compare(quiet, made_run([11, 11.05, 10.95]))
+    assert slower.verdict == "slower"
+    assert slower.percent == pytest.approx(10, abs=1)
+    assert slower.percent_ci95[0] < slower.percent < slower.percent_ci95[1]
+    assert slower.fails(5)
+    assert not slower.fails(15)
+    (faster,) = compare(made_run([11, 11.05, 10.95]), quiet)
+    assert faster.verdict == "faster"
+    assert not faster.fails(0)
+    (same,) = compare(quiet, made_run([10.01, 9.98, 10.02]))
+    assert same.verdict == "the same"
+
+
+def test_noise_between_repeats_is_not_taken_for_a_change() -> None:
+    (change,) = compare(made_run([10, 13, 9]), made_run([11, 14, 10]))
+    assert change.percent > 5
+    assert change.verdict == "the same"
+
+
+def test_one_repeat_proves_nothing() -> None:
+    (change,) = compare(made_run([10]), made_run([20]))
+    assert change.verdict == "too few repeats"
+    assert not change.fails(5)
+
+
+def test_different_things_are_not_compared() -> None:
+    small, large = made_run([10] * 3), made_run([10] * 3, size="1280x720")
+    with pytest.raises(BenchmarkError, match=r"no measurement in common: .*96x64.*1280x720"):
+        compare(small, large)
+    with pytest.raises(BenchmarkError, match="2 cores and a CPU with 8 cores"):
+        compare(small, made_run([10] * 3, cores=8))
+    both = copy.deepcopy(small)
+    both["results"] += large["results"]
+    assert len(compare(small, both)) == 1
+    assert [key.size for key in only_in_one(small, both)] == ["1280x720"]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """A run, and one that is a fifth slower."""
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    before.write_text(json.dumps(made_run([10, 10.05, 9.95])))
+    after.write_text(json.dumps(made_run([12, 12.05, 11.95])))
+    return before, after
+
+
+def test_the_exit_status_is_for_ci(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = map(str, files)
+    assert run_command(["bench", "compare", before, after]) == 0
+    assert "slower" in capsys.readouterr().out
+    assert run_command(["bench", "compare", before, after, "--fail-above", "5%"]) == 1
+    assert "error: slower by more than 5 %: single-stream, grid" in capsys.readouterr().err
+    assert run_command(["bench", "compare", before, after, "--fail-above", "25"]) == 0
+    assert run_command(["bench", "compare", before, after, "--fail-above", "lots"]) == 2
+
+
+def test_ci_is_not_passed_by_measuring_too_little(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files[1].write_text(json.dumps(made_run([20])))
+    assert run_command(["bench", "compare", *map(str, files), "--fail-above", "5%"]) == 1
+    assert "fewer than 3 repeats" in capsys.readouterr().err
+
+
+def test_files_that_are_no_runs_are_named(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, other = tmp_path / "text.json", tmp_path / "other.json"
+    text.write_text("no")
+    other.write_text("{}")
+    newer = tmp_path / "newer.json"
+    newer.write_text(json.dumps({"schema_version": 99, "results": []}))
+    for file, said in (
+        (tmp_path / "nowhere.json", "No such file"),
+        (text, "is not JSON"),
+        (other, "is no result"),
+        (newer, "schema version 99"),
+    ):
+        assert run_command(["bench", "compare", str(files[0]), str(file)]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert str(file) in line
+        assert said in line
+
+
+def test_a_stopped_run_keeps_what_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    command = [sys.executable, "-m", "tapetum.realtime", "bench", "--scenario", "single-stream"]
+    sizes = ["--size", "96x64", "--seconds", "0.1", "--samples", "90"]
+    long = ["--scenario", "paced", "--rate", "1", "--repeats", "3"]
+    with subprocess.Popen(
+        [*command, *sizes, *long, "--json", str(path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    ) as process:
+        deadline_s = time.monotonic() + 60
+        while time.monotonic() < deadline_s and not (
+            path.exists() and len(read_run(path)["results"]) >= 1
+        ):
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGINT)
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, errors
+    kept = read_run(path)
+    assert kept["complete"] is False
+    assert kept["stopped_by"] == "stopped by SIGINT"
+    assert [result["scenario"] for result in kept["results"]] == ["single-stream"]

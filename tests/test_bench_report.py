@@ -1,0 +1,121 @@
+"""`tapetum bench report`: charts, and HTML that opens without a network."""
+
+from __future__ import annotations
+
+import base64
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from test_bench_compare import made_run
+
+from tapetum.benchmarks.bench.charts import charts, svg
+from tapetum.benchmarks.bench.html_report import html_report
+from tapetum.benchmarks.bench.result import read_run, write_run
+from tapetum.benchmarks.performance_tables import tables
+from tapetum.realtime.command.cli import run_command
+
+
+@pytest.fixture(scope="module")
+def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short run of two subjects."""
+    path = tmp_path_factory.mktemp("report") / "bench-run.json"
+    size = ["--size", "96x64", "--seconds", "0.1", "--samples", "4", "--repeats", "2"]
+    arguments = ["--scenario", "single-stream", "--vs", "gamma", "--json", str(path)]
+    assert run_command(["bench", *size, *arguments]) == 0
+    return path
+
+
+class _Sources(HTMLParser):
+    """Every address that a page would load or link to, and how its tags nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in {"src", "href"}]
+        if tag not in {"meta", "img", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_report_holds_all_that_it_shows(run_file: Path, tmp_path: Path) -> None:
+    html, folder = tmp_path / "report.html", tmp_path / "charts"
+    arguments = [str(run_file), "--html", str(html), "--charts", str(folder)]
+    assert run_command(["bench", "report", *arguments]) == 0
+    page = html.read_text()
+    found = _Sources()
+    found.feed(page)
+    assert not found.open
+    assert found.addresses
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in found.addresses)
+    for address in found.addresses:
+        ElementTree.fromstring(base64.b64decode(address.partition(",")[2]))
+    for word in ("gamma 96x64", "temporal filter", "float64 arithmetic", "Load average"):
+        assert word in page
+    median = read_run(run_file)["results"][0]["latency_ms"]["p50"]
+    assert f"<td>{median:.4g}</td>" in page
+    drawn = sorted(path.name for path in (folder / "bench-run").iterdir())
+    assert drawn == [
+        "distribution-single-stream.png",
+        "distribution-single-stream.svg",
+        "stages.png",
+        "stages.svg",
+    ]
+
+
+def test_names_cannot_break_the_page(run_file: Path) -> None:
+    run = read_run(run_file)
+    run["results"][0]["subject"] = "<script>alert(1)</script>"
+    page = html_report([("a & b", run)])
+    assert "<script>" not in page
+    assert "a &amp; b" in page
+
+
+def test_charts_are_the_same_every_time(run_file: Path) -> None:
+    results = read_run(run_file)["results"]
+    first, again = (svg(charts(results)["stages"]) for _ in range(2))
+    assert first == again
+    assert b"<text" not in first  # letters are outlines: no font is needed
+
+
+def test_quality_is_drawn_against_speed(run_file: Path) -> None:
+    results = read_run(run_file)["results"]
+    assert "quality" not in charts(results)
+    for place, result in enumerate(results):
+        result["figures"] |= {"psnr_db": 10.0 + place}
+    (axes,) = charts(results)["quality"].axes
+    points: list[Any] = [(line.get_xdata(), line.get_ydata()) for line in axes.get_lines()]
+    medians = [result["latency_ms"]["p50"] for result in results]
+    assert [float(x[0]) for x, _ in points] == medians
+    assert [float(y[0]) for _, y in points] == [10, 11]
+
+
+def test_without_matplotlib_it_says_what_to_install(
+    run_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "tapetum.benchmarks.bench.charts")
+    monkeypatch.delitem(sys.modules, "tapetum.benchmarks.bench.html_report", raising=False)
+    assert run_command(["bench", "report", str(run_file)]) == 1
+    assert "pip install 'tapetum[bench]'" in capsys.readouterr().err
+
+
+def test_targets_are_held_against_the_results(run_file: Path, tmp_path: Path) -> None:
+    run = read_run(run_file) | {"results": made_run([3, 3, 3], size="1280x720")["results"]}
+    run["results"][0]["runs_on"] = "grid on CPU, OpenVINO bf16"
+    write_run(run, tmp_path / "bench-made.json")
+    text = tables(tmp_path)
+    (row,) = re.findall(r"\| enhancing alone: `grid`, 1280x720 .*", text)
+    assert re.search(r"4 ms median \| (2\.9|3|3\.0)\d* \| 7\d %", row)
+    assert row.endswith("| yes |")
+    assert "### `bench-made.json`" in text
+    assert f"Load average {run['load_average']['before'][0]} before" in text
