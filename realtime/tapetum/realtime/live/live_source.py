@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +26,8 @@ from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_fo
 from tapetum.realtime.media.media_errors import reason
 
 TIME_BASE = Fraction(1, 90_000)
-"""Unit of the frames' `pts`, which count from the first frame's capture."""
+"""Unit of the frames' `pts`, which count from the first frame: by the time of capture, and in a
+file by its own times."""
 
 _OPEN_TIMEOUT_S = 10.0
 _READ_TIMEOUT_S = 2.0
@@ -48,6 +49,7 @@ class LiveSource:
     Attributes:
         description: what was really opened, like "/dev/video0 1280x720 mjpeg 30 fps".
         frames: how many were handed over so far.
+        size: width and height in pixels that it has.
         rate: frames per second that the device or stream says it has, None where unknown.
         ends: whether the source is something that has an end, like a file.
     """
@@ -79,12 +81,15 @@ class LiveSource:
         self._paced = paced
         self._on_notice = on_notice
         self._closing = threading.Event()
+        self._ownership = threading.Lock()
+        self._iterating = False
         self._converter: PictureConverter | None = None
-        self._first_capture_s: float | None = None
+        self._first_time_s: float | None = None
         self._last_pts = -1
         self._addresses = parse_source(source, size=size, rate=rate)
         self._address, self._container = _open_best(self._addresses, size)
         self._stream = _video_stream(self._container, self._address)
+        self.size = (self._stream.width, self._stream.height)
         self.rate = _rate(self._stream)
         self.ends = self._address.paced or self._container.duration is not None
         self.description = _describe(self._address, self._stream)
@@ -102,7 +107,10 @@ class LiveSource:
 
     def close(self) -> None:
         """End the iteration, which releases the device; calling it again does nothing."""
-        self._closing.set()
+        with self._ownership:
+            self._closing.set()
+            if not self._iterating:
+                self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield frames as they come.
@@ -110,15 +118,13 @@ class LiveSource:
         Raises:
             MediaError: its pictures cannot be converted, or a file cannot be read on.
         """
+        with self._ownership:  # from here on only this thread may close the container
+            if self._closing.is_set():
+                return
+            self._iterating = True
         try:
             while True:
-                why = "it ended"
-                try:
-                    yield from self._until_lost()
-                except (FFmpegError, OSError) as error:
-                    why = reason(error)
-                    if self.ends:
-                        raise MediaError(f"cannot read {self._address.name}: {why}") from error
+                why = yield from self._until_lost()
                 if self.ends or self._closing.is_set():
                     return
                 self._notice(f"{self._address.name} is lost ({why}); the last picture is held")
@@ -127,8 +133,18 @@ class LiveSource:
         finally:
             self._container.close()
 
-    def _until_lost(self) -> Iterator[Frame]:
-        """Frames of the opened container to its end."""
+    def _until_lost(self) -> Generator[Frame, None, str]:
+        """Yield the frames of the opened container to its end, and return why it ended."""
+        try:
+            yield from self._opened_frames()
+        except (FFmpegError, OSError) as error:
+            if self.ends:
+                name = self._address.name
+                raise MediaError(f"cannot read {name}: {reason(error)}") from error
+            return reason(error)
+        return "it ended"
+
+    def _opened_frames(self) -> Iterator[Frame]:
         pacer = Pacer(self._closing)
         arrivals: dict[int, float] = {}
         for packet in self._container.demux(self._stream):
@@ -156,9 +172,12 @@ class LiveSource:
         if self._converter is None:
             target = nearest_format(picture.format.name)
             self._converter = PictureConverter(target, picture.width, picture.height)
-        if self._first_capture_s is None:
-            self._first_capture_s = captured_s
-        since_first = round((captured_s - self._first_capture_s) / TIME_BASE)
+        time_s = captured_s
+        if self.ends and picture.pts is not None and picture.time_base:
+            time_s = float(picture.pts * picture.time_base)
+        if self._first_time_s is None:
+            self._first_time_s = time_s
+        since_first = round((time_s - self._first_time_s) / TIME_BASE)
         self._last_pts = max(self._last_pts + 1, since_first)
         frame = from_av(self._converter(picture), pts=self._last_pts, time_base=TIME_BASE)
         self.frames += 1
