@@ -10,6 +10,7 @@ import av
 import pytest
 
 from tapetum.benchmarks.enhancing_alone import frame_latency
+from tapetum.benchmarks.live_latency import live_latency
 from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.plain_transcode import transcode
 from tapetum.benchmarks.processes import run_process
@@ -52,6 +53,14 @@ def test_frame_latency_names_what_was_measured(sample_clip: Path) -> None:
     figures = frame_latency(sample_clip, (320, 180), rounds=3)
     assert figures["size"] == "320x180"
     assert "grid" in str(figures["runs_on"])
+
+
+def test_live_latency_names_what_was_measured_and_how_loaded_the_machine_was() -> None:
+    figures = live_latency("96x64", duration_s=1)
+    assert figures["source"] == "lavfi:testsrc2=s=96x64:r=30"
+    assert isinstance(figures["frames"], int)
+    assert 10 < figures["frames"] <= 31
+    assert {"latency_ms", "age_ms", "dropped", "modes", "load_average"} <= set(figures)
 
 
 def test_tables_say_what_nobody_measured(tmp_path: Path) -> None:

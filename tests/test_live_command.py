@@ -75,9 +75,10 @@ def test_a_recording_is_playable_however_it_ends(
     number: signal.Signals, status: int, suffix: str, gain_model: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / f"recording{suffix}"
-    arguments = ["--source", PATTERN, "--sink", str(output), "--model", str(gain_model), "--json"]
-    with live_process(*arguments) as process:
-        wait_until(lambda: output.exists() and output.stat().st_size > 30_000)
+    source = ["--source", "lavfi:testsrc2=s=320x240:r=30"]
+    sink = ["--sink", str(output), "--model", str(gain_model), "--json"]
+    with live_process(*source, *sink) as process:
+        wait_until(lambda: output.exists() and output.stat().st_size > 100_000)
         process.send_signal(number)
         said, errors = process.communicate(timeout=30)
     assert process.returncode == status

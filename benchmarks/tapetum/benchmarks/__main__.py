@@ -12,6 +12,8 @@ import typer
 
 from tapetum.benchmarks.clip_scores import score_clip
 from tapetum.benchmarks.enhancing_alone import SIZES, frame_latency
+from tapetum.benchmarks.live_latency import SIZES as LIVE_SIZES
+from tapetum.benchmarks.live_latency import TARGETS_MS, live_latency
 from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.report import write_tables
 from tapetum.benchmarks.whole_command import first_frame, peak_memory, transcode_ratio
@@ -22,6 +24,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True)
 ClipArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A dark clip.")]
 ResultOption = Annotated[Path, typer.Option("--result", help="JSON file to add the figures to.")]
 _RESULT = Path("benchmarks/results/cpu.json")
+_LIVE_RESULT = Path("benchmarks/results/live.json")
 
 
 def _record(result: Path, name: str, figures: object) -> None:
@@ -66,6 +69,14 @@ def unet(
 def flicker(clips: list[Path], result: ResultOption = _RESULT) -> None:
     """Flicker of clips before and after enhancing."""
     _record(result, "flicker", [asdict(score_clip(clip, make_enhancer("grid"))) for clip in clips])
+
+
+@app.command()
+def live(seconds: float = 20.0, result: ResultOption = _LIVE_RESULT) -> None:
+    """`tapetum live`: added latency, age and drops of 720p and 1080p test patterns at 30 fps."""
+    for name, size in LIVE_SIZES.items():
+        figures = live_latency(size, duration_s=seconds)
+        _record(result, name, {"target_ms": TARGETS_MS[name], **figures})
 
 
 @app.command()

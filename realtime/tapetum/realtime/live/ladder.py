@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from tapetum.realtime.enhancer import check_device, check_model, checked_strengt
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
 from tapetum.realtime.protocols import FrameEnhancer
+from tapetum.realtime.synthetic_source import SyntheticSource
 
 PASSTHROUGH = "passthrough"
 """The cheapest mode: frames as they come."""
@@ -22,6 +24,10 @@ _STALL_BUDGETS = 4
 _CLOSE_TIMEOUT_S = 2.0
 
 Loader = Callable[[], FrameEnhancer]
+
+_LOADING = threading.Lock()
+"""Models load one after the other. OpenVINO's Python module deadlocks when two threads are the
+first to run a network in a process: its one-time set-up gives Python's lock away and back."""
 
 
 class Ladder:
@@ -53,7 +59,8 @@ class Ladder:
         self.governor = Governor((*loaders, PASSTHROUGH), budget_ms=budget_ms)
         self.frames_by_mode: Counter[str] = Counter()
         self.mode = PASSTHROUGH
-        self._rungs = {name: _Rung(load) for name, load in loaders.items()}
+        # The cheapest first, which is the quickest to be there.
+        self._rungs = {name: _Rung(loaders[name]) for name in reversed(loaders)}
 
     @property
     def description(self) -> str:
@@ -150,13 +157,22 @@ class _Rung:
         self._background.close(_CLOSE_TIMEOUT_S)
 
     def _made(self) -> Callable[[tuple[Frame, float]], Frame]:
-        enhancer = self._enhancer = self._load()
+        with _LOADING:
+            enhancer = self._load()
+            _use_once(enhancer)
+        self._enhancer = enhancer
 
         def enhance(question: tuple[Frame, float]) -> Frame:
             frame, enhancer.strength = question
             return enhancer(frame)
 
         return enhance
+
+
+def _use_once(enhancer: FrameEnhancer) -> None:
+    (frame,) = SyntheticSource(64, 64, frames=1)
+    enhancer(frame)
+    enhancer.reset()
 
 
 def ladder_for(
