@@ -96,7 +96,6 @@ def test_two_processes_on_a_network_address(gain_model: Path) -> None:
             "live", *("--source", url, "--sink", "null", "--duration", "3", "--json", "-q")
         )
     assert answer.returncode == 0, answer.stderr
-    assert answer.stderr == ""
     assert json.loads(answer.stdout)["frames"] > 30
 
 

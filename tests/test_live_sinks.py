@@ -68,7 +68,10 @@ def test_y4m_refuses_another_size_and_a_pipe_that_nobody_reads() -> None:
     sink.write(small)
     with pytest.raises(MediaError, match="cannot change their size"):
         sink.write(large)
-    with Path("/dev/full").open("wb", 0) as full, pytest.raises(MediaError, match="cannot write y4m"):
+    with (
+        Path("/dev/full").open("wb", 0) as full,
+        pytest.raises(MediaError, match="cannot write y4m"),
+    ):
         Y4mSink(full).write(small)
 
 
@@ -154,7 +157,7 @@ def test_a_window_without_a_display_says_what_to_do(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_virtual_camera_that_cannot_be_says_what_to_do() -> None:
-    with pytest.raises(DeviceError, match="pip install|v4l2loopback"):
+    with pytest.raises(DeviceError, match=r"pip install|v4l2loopback"):
         sink_named("virtual").write(next(iter(SyntheticSource())))  # type: ignore[attr-defined]
 
 

@@ -41,7 +41,6 @@ def luma(picture: object) -> float:
     return float(picture.to_ndarray(format="gray").mean())
 
 
-
 def test_frames_come_out_brighter_and_the_end_comes_through(gain_model: Path) -> None:
     async def scenario() -> tuple[float, int]:
         track = EnhancedTrack(DarkTrack(60), model=gain_model, latency_budget_ms=1000)

@@ -13,7 +13,7 @@ from typing import Self
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import ExitError, FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -30,7 +30,7 @@ TIME_BASE = Fraction(1, 90_000)
 file by its own times."""
 
 _OPEN_TIMEOUT_S = 10.0
-_READ_TIMEOUT_S = 2.0
+_READ_TIMEOUT_S = 3.0
 """A stream that sends nothing for so long is lost."""
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
@@ -137,6 +137,8 @@ class LiveSource:
         """Yield the frames of the opened container to its end, and return why it ended."""
         try:
             yield from self._opened_frames()
+        except ExitError:  # PyAV's word for its time limit
+            return f"nothing came for {_READ_TIMEOUT_S:g} s"
         except (FFmpegError, OSError) as error:
             if self.ends:
                 name = self._address.name
