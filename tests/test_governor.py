@@ -127,7 +127,7 @@ def test_the_user_chooses_the_best_mode() -> None:
 
 @pytest.mark.parametrize(("modes", "budget_ms"), [((), 50), (MODES, 0), (MODES, float("nan"))])
 def test_nonsense_is_refused(modes: tuple[str, ...], budget_ms: float) -> None:
-    with pytest.raises(ValueError, match="mode|budget"):
+    with pytest.raises(ValueError, match=r"mode|budget"):
         Governor(modes, budget_ms=budget_ms)
 
 

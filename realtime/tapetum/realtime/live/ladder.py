@@ -60,7 +60,7 @@ class Ladder:
         self.frames_by_mode: Counter[str] = Counter()
         self.mode = PASSTHROUGH
         # The cheapest first, which is the quickest to be there.
-        self._rungs = {name: _Rung(loaders[name]) for name in reversed(loaders)}
+        self._rungs = {name: _Rung(loaders[name]) for name in reversed(list(loaders))}
 
     @property
     def description(self) -> str:
