@@ -27,7 +27,8 @@ def test_a_file_is_read_whole_and_brighter_than_opencv_reads_it(
         ok, after = bright.read()
         assert ok
         assert after is not None
-        assert (after.shape, after.dtype) == (before.shape, np.uint8)
+        assert after.shape == before.shape
+        assert after.dtype == np.uint8
         assert after.mean() > 2 * before.mean()
     assert bright.read() == (False, None)
     assert bright.error is None

@@ -52,7 +52,7 @@ def test_y4m_on_stdout_is_all_that_is_on_stdout(gain_model: Path) -> None:
         timeout=60,
         env=environment(),
     )
-    with av.open(io.BytesIO(answer.stdout), format="yuv4mpegpipe") as container:
+    with av.open(io.BytesIO(answer.stdout), "r", format="yuv4mpegpipe") as container:
         pictures = list(container.decode(video=0))
     assert 10 < len(pictures) <= 30
     assert (pictures[0].width, pictures[0].height) == (96, 64)

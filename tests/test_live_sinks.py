@@ -51,7 +51,7 @@ def test_y4m_is_read_back_bit_for_bit(
     for frame in frames:
         sink.write(frame)
     pipe.seek(0)
-    with av.open(pipe, format="yuv4mpegpipe") as container:
+    with av.open(pipe, "r", format="yuv4mpegpipe") as container:
         assert container.streams.video[0].average_rate == 30
         pictures = list(container.decode(video=0))
     assert [picture.format.name for picture in pictures] == [read_back] * 3

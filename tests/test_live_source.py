@@ -34,7 +34,7 @@ def test_a_pattern_comes_at_its_own_pace_with_times_on_every_frame() -> None:
 def test_a_file_keeps_its_times_paced_or_not(short_clip: Path) -> None:
     source = LiveSource(short_clip, paced=False)
     assert source.ends
-    assert (source.size, source.rate) == ((96, 64), 25)
+    assert (source.size, source.rate) == ((96, 64), Fraction(25))
     assert source.description == f"{short_clip} 96x64 h264 25 fps"
     times = [frame.time_s for frame in source]
     assert times == pytest.approx([index / 25 for index in range(12)], abs=1e-4)
