@@ -124,7 +124,7 @@ def live(
             parser=_parse_budget_ms,
             metavar="TIME",
             help="How long a frame may take from the source's hand-over. A cheaper mode is taken"
-            " before it takes longer: the model, then grid, then none.",
+            " before it takes longer: unet, unet on reduced frames, grid, none.",
             show_default="50ms",
         ),
     ] = None,

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tapetum.gan.weights import weights_path
 from tapetum.realtime.background import Background
 from tapetum.realtime.choices import Device
 from tapetum.realtime.enhancer import check_device, check_model, checked_strength, make_enhancer
@@ -182,7 +183,9 @@ def ladder_for(
     device: Device = "auto",
     budget_ms: float = 50.0,
 ) -> Ladder:
-    """The modes for a model: the model itself, then `grid` if it is another, then passthrough.
+    """The modes for a model: itself, itself on reduced frames, `grid`, passthrough.
+
+    `grid` has no reduced mode, nor has a checkpoint, which is no ONNX file.
 
     Args:
         model: `grid`, `unet`, or a model file.
@@ -197,11 +200,30 @@ def ladder_for(
     """
     check_model(model)
     check_device(device)
-    loaders: dict[str, Loader] = {
-        Path(name).stem: _loader(name, device) for name in dict.fromkeys((model, "grid"))
-    }
+    loaders: dict[str, Loader] = {Path(model).stem: _loader(model, device)}
+    network = _picture_network(model)
+    if network is not None:
+        loaders[f"{Path(model).stem}-reduced"] = lambda: _reduced(network)
+    loaders.setdefault("grid", _loader("grid", device))
     return Ladder(loaders, strength=strength, budget_ms=budget_ms)
 
 
 def _loader(model: str | Path, device: Device) -> Loader:
     return lambda: make_enhancer(model, device=device)
+
+
+def _picture_network(model: str | Path) -> Path | None:
+    """The ONNX file of a model that is a network from pictures to pictures, else None."""
+    if model == "unet":
+        return weights_path("unet", ".onnx")
+    if Path(model).suffix != ".onnx":
+        return None
+    from tapetum.realtime.cpu.reduced_unet import is_unet
+
+    return Path(model) if is_unet(Path(model)) else None
+
+
+def _reduced(network: Path) -> FrameEnhancer:
+    from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
+
+    return make_reduced_unet(network)
