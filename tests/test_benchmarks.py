@@ -14,6 +14,7 @@ from command_line import ROOT
 from training_photos import write_both
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.live_latency import live_latency
 from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.peak_memory import peak_memory, repeat_clip
 from tapetum.benchmarks.performance_tables import tables, write_tables
@@ -50,6 +51,14 @@ def test_peak_memory_is_that_of_the_command(short_clip: Path) -> None:
     figures = peak_memory(short_clip, repeats=2)
     assert figures["repeats"] == 2
     assert float(str(figures["peak_mb"])) > 50
+
+
+def test_live_latency_names_what_was_measured_and_how_loaded_the_machine_was() -> None:
+    figures = live_latency("96x64", duration_s=1)
+    assert figures["source"] == "lavfi:testsrc2=s=96x64:r=30"
+    assert isinstance(figures["frames"], int)
+    assert 10 < figures["frames"] <= 31
+    assert {"latency_ms", "age_ms", "dropped", "modes", "load_average"} <= set(figures)
 
 
 def test_tables_say_what_nobody_measured(tmp_path: Path) -> None:

@@ -21,7 +21,15 @@ WITHOUT_TORCH = {"tapetum.gan.errors", "tapetum.gan.weights"}
 
 HEAVY = ("torch", "tensorrt", "tensorrt_rtx", "torch_tensorrt", "cupy", "cv2", "onnx", "pynvml")
 
-COMMAND_LINE = ("cli", "enhance_command", "doctor_command", "enhancer", "choices", "__init__")
+COMMAND_LINE = (
+    "cli",
+    "enhance_command",
+    "live_command",
+    "doctor_command",
+    "enhancer",
+    "choices",
+    "__init__",
+)
 SLOW = ("numpy", "av", "openvino", "numba")
 
 
@@ -105,6 +113,11 @@ def test_the_help_loads_nothing_slow() -> None:
     code = (
         "from tapetum.realtime.command.cli import run_command\nrun_command(['enhance', '--help'])"
     )
+    assert loaded(code, HEAVY + SLOW) == set()
+
+
+def test_the_help_of_live_loads_nothing_slow() -> None:
+    code = "from tapetum.realtime.command.cli import run_command\nrun_command(['live', '--help'])"
     assert loaded(code, HEAVY + SLOW) == set()
 
 

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from tapetum.benchmarks.clip_scores import score_clip
+from tapetum.benchmarks.live_latency import SIZES as LIVE_SIZES
+from tapetum.benchmarks.live_latency import TARGETS_MS, live_latency
 from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.peak_memory import peak_memory
 from tapetum.realtime import make_enhancer
@@ -19,6 +21,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True)
 ClipArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A dark clip.")]
 ResultOption = Annotated[Path, typer.Option("--result", help="JSON file to add the figures to.")]
 _RESULT = Path("benchmarks/results/cpu.json")
+_LIVE_RESULT = Path("benchmarks/results/live.json")
 
 
 def _record(result: Path, name: str, figures: object) -> None:
@@ -59,6 +62,14 @@ def training(
         training_speed(low, normal, "grid", ours),
     ]
     _record(result, "training", figures)
+
+
+@app.command()
+def live(seconds: float = 20.0, result: ResultOption = _LIVE_RESULT) -> None:
+    """`tapetum live`: added latency, age and drops of 720p and 1080p test patterns at 30 fps."""
+    for name, size in LIVE_SIZES.items():
+        figures = live_latency(size, duration_s=seconds)
+        _record(result, name, {"target_ms": TARGETS_MS[name], **figures})
 
 
 if __name__ == "__main__":

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
         TapetumError,
     )
     from tapetum.realtime.frame import ColorInfo, Frame
+    from tapetum.realtime.live.capture import Capture
+    from tapetum.realtime.live.enhance_live import enhance_live
+    from tapetum.realtime.live.live_frames import live_frames
+    from tapetum.realtime.live.live_source import LiveSource
+    from tapetum.realtime.live.outputs import SinkPlace
+    from tapetum.realtime.live.summary import LiveStatus, LiveSummary
     from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
     from tapetum.realtime.media.file_source import FileSource
     from tapetum.realtime.media.images import read_image, write_image
@@ -42,6 +48,12 @@ _MODULES = {
     "media.file_sink": ("EncoderSettings", "FileSink"),
     "media.file_source": ("FileSource",),
     "frame": ("ColorInfo", "Frame"),
+    "live.capture": ("Capture",),
+    "live.enhance_live": ("enhance_live",),
+    "live.live_frames": ("live_frames",),
+    "live.live_source": ("LiveSource",),
+    "live.outputs": ("SinkPlace",),
+    "live.summary": ("LiveStatus", "LiveSummary"),
     "media.images": ("read_image", "write_image"),
     "memory_sink": ("MemorySink",),
     "pipeline": ("run",),
@@ -54,6 +66,7 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "Capture",
     "ColorInfo",
     "Comparison",
     "DeviceError",
@@ -67,17 +80,23 @@ __all__ = [
     "FrameEnhancer",
     "FrameSink",
     "FrameSource",
+    "LiveSource",
+    "LiveStatus",
+    "LiveSummary",
     "MediaError",
     "MemorySink",
     "ModelError",
     "Prefetch",
     "Progress",
+    "SinkPlace",
     "Started",
     "SyntheticSource",
     "TapetumError",
     "VideoInfo",
     "WriteBehind",
     "enhance_file",
+    "enhance_live",
+    "live_frames",
     "make_enhancer",
     "read_image",
     "run",

@@ -58,6 +58,7 @@ class Frame:
         color: matrix, range, primaries and transfer.
         duration: display time in `time_base` units; 0 where unknown.
         capture_time_s: `time.monotonic()` at capture, for live sources.
+        arrival_time_s: `time.monotonic()` when a live source handed the frame over.
     """
 
     planes: tuple[Plane, ...]
@@ -67,6 +68,7 @@ class Frame:
     color: ColorInfo = ColorInfo()
     duration: int = 0
     capture_time_s: float | None = None
+    arrival_time_s: float | None = None
 
     @property
     def format(self) -> PixelFormat:

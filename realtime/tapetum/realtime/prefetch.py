@@ -1,4 +1,4 @@
-"""The one place that makes threads: reading ahead of a stage, and writing behind one.
+"""Threads around stages: reading ahead of a stage, and writing behind one.
 
 `Prefetch` runs an iterable in a thread, so that decoding overlaps with what the caller does.
 `WriteBehind` runs a sink in a thread, so that encoding does. Both sit on a bounded `Channel`:
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Generic, Literal, Self, TypeVar
 
+from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import FrameSink
 
@@ -78,8 +79,18 @@ class Channel(Generic[T]):
         return self
 
     def __next__(self) -> T:
+        return self.take()
+
+    def take(self, timeout_s: float | None = None) -> T:
+        """The next item.
+
+        Raises:
+            TimeoutError: none came in `timeout_s`; None waits for ever.
+            StopIteration: the last one was taken.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._ended or bool(self._items))
+            if not self._changed.wait_for(self._is_settled, timeout_s):
+                raise TimeoutError(f"no item in {timeout_s} s")
             if self._items:
                 self._changed.notify_all()
                 return self._items.popleft()
@@ -87,6 +98,9 @@ class Channel(Generic[T]):
         if error is not None:
             raise error
         raise StopIteration
+
+    def _is_settled(self) -> bool:
+        return self._closed or self._ended or bool(self._items)
 
 
 class Prefetch(Generic[T]):
@@ -128,10 +142,24 @@ class Prefetch(Generic[T]):
     def __next__(self) -> T:
         return next(self._channel)
 
-    def close(self) -> None:
-        """Stop reading, and wait for the thread; calling it again does nothing."""
+    def take(self, timeout_s: float | None = None) -> T:
+        """The next item, like `next`.
+
+        Raises:
+            TimeoutError: none came in `timeout_s`.
+            StopIteration: there are no more.
+        """
+        return self._channel.take(timeout_s)
+
+    def close(self, timeout_s: float | None = None) -> None:
+        """Stop reading, and wait for the thread; calling it again does nothing.
+
+        Args:
+            timeout_s: after this the thread is left to end when the item that it waits for
+                comes, or with the process.
+        """
         self._channel.close()
-        self._thread.join()
+        self._thread.join(timeout_s)
 
     def __enter__(self) -> Self:
         return self
@@ -152,12 +180,17 @@ class WriteBehind:
     the sink's own in the caller's thread, when the worker has ended.
     """
 
-    def __init__(self, sink: FrameSink, *, depth: int = DEPTH) -> None:
+    def __init__(self, sink: FrameSink, *, depth: int = DEPTH, policy: Policy = "wait") -> None:
         self._sink = sink
-        self._channel: Channel[Frame] = Channel(depth)
+        self._channel: Channel[Frame] = Channel(depth, policy)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._write, name="tapetum-write", daemon=True)
         self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """Frames that the policy `drop_oldest` threw away so far."""
+        return self._channel.dropped
 
     def _write(self) -> None:
         try:
@@ -173,15 +206,25 @@ class WriteBehind:
             raise error
 
     def write(self, frame: Frame) -> None:
-        """Hand one frame to the thread; waits while `depth` frames are still unwritten."""
+        """Hand one frame to the thread; waits while `depth` frames are still unwritten.
+
+        With the policy `drop_oldest` it never waits.
+        """
         if not self._channel.put(frame):
             self._thread.join()
             self._raise_error()
 
-    def close(self) -> None:
-        """Write what waits, then close the sink."""
+    def close(self, timeout_s: float | None = None) -> None:
+        """Write what waits, then close the sink.
+
+        Raises:
+            MediaError: the sink took longer than `timeout_s` over it; the thread is left to it.
+        """
         self._channel.end()
-        self._thread.join()
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            self._channel.close()
+            raise MediaError(f"an output has taken nothing for {timeout_s:g} s; it was left")
         self._raise_error()
         self._sink.close()
 

@@ -21,6 +21,7 @@ from tapetum.gan.errors import TapetumError
 from tapetum.realtime.command.doctor_command import doctor
 from tapetum.realtime.command.enhance_command import enhance
 from tapetum.realtime.command.exit_status import FAILED, HELP, OK, USAGE
+from tapetum.realtime.command.live_command import live
 
 COMMANDS = "tapetum.commands"
 """The entry point group of sub-commands."""
@@ -96,6 +97,7 @@ def _app() -> typer.Typer:
     )
     app.callback()(_tapetum)
     app.command("enhance", epilog=HELP)(enhance)
+    app.command("live", epilog=HELP)(live)
     app.command("doctor")(doctor)
     for entry in sorted(entry_points(group=COMMANDS), key=lambda entry: entry.name):
         _add(app, entry)

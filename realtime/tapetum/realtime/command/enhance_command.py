@@ -11,9 +11,13 @@ import typer
 
 from tapetum.realtime.choices import Device, Layout
 from tapetum.realtime.command.exit_status import DAMAGED_INPUT
-from tapetum.realtime.command.time_text import parse_time
-from tapetum.realtime.enhancer import check_model, checked_strength
-from tapetum.realtime.errors import ModelError
+from tapetum.realtime.command.option_values import (
+    model_name,
+    number,
+    parse_duration_s,
+    parse_strength,
+    parse_time_s,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,47 +25,11 @@ if TYPE_CHECKING:
     from tapetum.realtime.enhance_media import EnhanceResult, Started
 
 
-def _model(name: str) -> str:
-    try:
-        check_model(name)
-    except ModelError as error:
-        raise typer.BadParameter(str(error)) from None
-    return name
-
-
-def _strength(text: str) -> float:
-    try:
-        return checked_strength(_number(text))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no number") from None
-
-
 def _crf(text: str) -> int:
-    number = _number(text)
-    if number not in range(64):
+    value = number(text)
+    if value not in range(64):
         raise typer.BadParameter(f"crf is a whole number from 0 to 63; got {text}")
-    return int(number)
-
-
-def _time(text: str) -> float:
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _duration(text: str) -> float:
-    seconds = _time(text)
-    if seconds <= 0:
-        raise typer.BadParameter(f"a duration is a time over 0 s; got {text}")
-    return seconds
+    return int(value)
 
 
 _ENCODER = "Output encoding"
@@ -85,7 +53,7 @@ def enhance(
         str,
         typer.Option(
             metavar="grid|unet|FILE",
-            callback=_model,
+            callback=model_name,
             help="[b]grid[/b] runs in real time on a CPU; [b]unet[/b] is EnlightenGAN's network;"
             " or a model FILE (.onnx, .safetensors, .pth, .pt).",
         ),
@@ -94,7 +62,7 @@ def enhance(
         float,
         typer.Option(
             metavar="0..1",
-            parser=_strength,
+            parser=parse_strength,
             help="0 leaves the picture as it is, 1 is the model's own output.",
         ),
     ] = 1.0,
@@ -110,7 +78,7 @@ def enhance(
         float | None,
         typer.Option(
             "--start",
-            parser=_time,
+            parser=parse_time_s,
             metavar="TIME",
             help="Begin here: seconds, or [HH:]MM:SS[.mmm].",
             show_default=False,
@@ -120,7 +88,7 @@ def enhance(
         float | None,
         typer.Option(
             "--duration",
-            parser=_duration,
+            parser=parse_duration_s,
             metavar="TIME",
             help="Enhance this much of the input.",
             show_default=False,

@@ -1,0 +1,94 @@
+"""A slow function in a thread, for a caller who will not wait for a late answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Background(Generic[A, R]):
+    """A function that is made, and runs, in a thread of its own: one call at a time.
+
+    A call that is not answered in time is finished all the same, and its answer thrown away;
+    until then the function is not `idle`.
+
+    Example:
+        slow = Background(lambda: make_enhancer("unet"))
+        bright = slow.ask(frame, timeout_s=0.2) if slow.idle else None
+    """
+
+    def __init__(self, make: Callable[[], Callable[[A], R]]) -> None:
+        """Start the thread.
+
+        Args:
+            make: returns the function; called in the thread, because that too may take long.
+        """
+        self._make = make
+        self._changed = threading.Condition()
+        self._question: A | None = None
+        self._answer: R | None = None
+        self._error: BaseException | None = None
+        self._idle = False
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="tapetum-background", daemon=True)
+        self._thread.start()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the function is made, and at work on nothing.
+
+        Raises:
+            BaseException: whatever `make` or the function raised.
+        """
+        with self._changed:
+            self._raise_error()
+            return self._idle
+
+    def ask(self, question: A, timeout_s: float) -> R | None:
+        """Call the function, which must be idle.
+
+        Returns:
+            Its answer, or None if there was none in time.
+
+        Raises:
+            BaseException: whatever the function raised.
+        """
+        with self._changed:
+            self._question, self._answer, self._idle = question, None, False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._idle or self._error is not None, timeout_s)
+            self._raise_error()
+            return self._answer if self._idle else None
+
+    def close(self, timeout_s: float | None = None) -> None:
+        """End the thread when its call has ended; wait `timeout_s` for it at most."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+
+    def _work(self) -> None:
+        try:
+            function = self._make()
+            while (question := self._next_question()) is not None:
+                self._answer = function(question)
+        except BaseException as error:  # noqa: BLE001 - raised again on the caller's side
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _next_question(self) -> A | None:
+        with self._changed:
+            self._idle = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._closed or self._question is not None)
+            question, self._question = self._question, None
+            return None if self._closed else question
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error

@@ -1,0 +1,227 @@
+"""`tapetum live`: the command line of `enhance_live`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tapetum.realtime.choices import Device
+from tapetum.realtime.command.option_values import (
+    model_name,
+    number,
+    parse_duration_s,
+    parse_strength,
+)
+
+if TYPE_CHECKING:
+    from tapetum.realtime.live.summary import LiveSummary
+
+_REPORT = "Output on the screen"
+_SIZE = re.compile(r"([1-9]\d*)[x:]([1-9]\d*)")
+_BUDGET = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s)?")
+_FIRST_CAMERA = "/dev/video0"
+_BUDGET_MS = 50.0
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no size; write WIDTHxHEIGHT, like 1280x720")
+    return int(match[1]), int(match[2])
+
+
+def _parse_rate(text: str) -> Fraction:
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise typer.BadParameter(f"{text!r} is no rate; write 30, 29.97 or 30000/1001") from None
+    if not 0 < rate <= 1000:
+        raise typer.BadParameter(f"a rate is over 0 and up to 1000 frames per second; got {text}")
+    return rate
+
+
+def _parse_budget_ms(text: str) -> float:
+    match = _BUDGET.fullmatch(text)
+    budget_ms = 0.0 if match is None else number(match[1]) * (1000 if match[2] == "s" else 1)
+    if budget_ms <= 0:
+        raise typer.BadParameter(f"{text!r} is no time over 0; write 50ms or 0.05s")
+    return budget_ms
+
+
+def live(
+    *,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="A URL (rtsp, http, udp), a file, [b]screen[/b], a test pattern as"
+            " lavfi:PATTERN, or a camera.",
+            show_default=False,
+        ),
+    ] = None,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DEVICE",
+            help=f"A camera's number or device. Without this and --source: {_FIRST_CAMERA}.",
+            show_default=False,
+        ),
+    ] = None,
+    sinks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sink",
+            metavar="SINK",
+            help="[b]window[/b] (default), [b]virtual[/b] camera, [b]null[/b], a FILE to record"
+            " to, a URL (udp, rtmp, rtsp), or - for y4m on stdout. May be given several times;"
+            " the first one is measured.",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WxH",
+            help="Picture size to ask the camera or screen for.",
+            show_default=False,
+        ),
+    ] = None,
+    rate: Annotated[
+        Fraction | None,
+        typer.Option(
+            parser=_parse_rate,
+            metavar="FPS",
+            help="Frames per second to ask the camera or screen for.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="grid|unet|FILE",
+            callback=model_name,
+            help="What enhances the frames, as long as it is quick enough.",
+        ),
+    ] = "grid",
+    strength: Annotated[
+        float,
+        typer.Option(
+            metavar="0..1",
+            parser=parse_strength,
+            help="0 leaves the picture as it is, 1 is the model's own output.",
+        ),
+    ] = 1.0,
+    device: Annotated[Device, typer.Option(help="Where the model runs.")] = "auto",
+    budget_ms: Annotated[
+        float | None,
+        typer.Option(
+            "--latency-budget",
+            parser=_parse_budget_ms,
+            metavar="TIME",
+            help="How long a frame may take from the source's hand-over. A cheaper mode is taken"
+            " before it takes longer: unet, unet on reduced frames, grid, none.",
+            show_default="50ms",
+        ),
+    ] = None,
+    duration_s: Annotated[
+        float | None,
+        typer.Option(
+            "--duration",
+            parser=parse_duration_s,
+            metavar="TIME",
+            help="Stop after this time: seconds, or [HH:]MM:SS.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace existing files.", show_default=False)
+    ] = False,
+    cameras: Annotated[
+        bool,
+        typer.Option("--list-cameras", help="List the cameras and exit.", show_default=False),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one JSON object on stdout at the end.",
+            rich_help_panel=_REPORT,
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=_REPORT
+        ),
+    ] = False,
+) -> None:
+    """Make a dark camera or stream bright while it runs.
+
+    The newest frame is always the one that is shown. Ctrl-C ends it; recordings
+    can be played however it ends. Keys in the window: q quit, space
+    before/after, w wipe that follows the mouse, + and - strength, m model,
+    r record, s snapshot.
+
+    For example:
+
+      tapetum live
+
+      tapetum live --camera 2 --size 1280x720 --rate 30 --sink window --sink virtual
+
+      tapetum live --source rtsp://camera.local/main --sink evening.mkv --duration 1:00:00
+
+      tapetum live --source lavfi:testsrc2=s=1280x720:r=30 --sink null --duration 10 --json
+    """
+    if cameras:
+        _list_cameras()
+        return
+    places = sinks or ["window"]
+    if source is not None and camera is not None:
+        raise typer.BadParameter("--source and --camera are two sources; give one of them")
+    if as_json and "-" in places:
+        raise typer.BadParameter("--json and --sink - both write to stdout; leave one of them out")
+
+    from rich.console import Console
+
+    from tapetum.realtime.command.live_report import LiveReport
+    from tapetum.realtime.live.enhance_live import enhance_live
+
+    def finish(summary: LiveSummary) -> None:
+        report.finish(summary)
+        if as_json:
+            typer.echo(json.dumps(dataclasses.asdict(summary)))
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with LiveReport(console, quiet=quiet) as report:
+        enhance_live(
+            source or camera or _FIRST_CAMERA,
+            places,
+            model=model,
+            strength=strength,
+            device=device,
+            size=None if size is None else _parse_size(size),
+            rate=rate,
+            latency_budget_ms=budget_ms or _BUDGET_MS,
+            duration_s=duration_s,
+            overwrite=overwrite,
+            on_start=report.start,
+            on_notice=report.notice,
+            on_status=report.status,
+            on_end=finish,
+        )
+
+
+def _list_cameras() -> None:
+    from tapetum.realtime.live.cameras import list_cameras
+
+    found = list_cameras()
+    for camera in found:
+        remedy = "" if camera.usable else "  (no permission: sudo usermod -aG video $USER)"
+        typer.echo(f"{camera.device}  {camera.name}{remedy}")
+    if not found:
+        typer.echo("no cameras: there is no /dev/video*", err=True)

@@ -1,0 +1,102 @@
+"""From what a user calls a source to how FFmpeg opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+from tapetum.realtime.errors import MediaError
+
+_CAMERA_FORMATS = ("mjpeg", "yuyv422", "nv12")
+"""What a camera is asked for. Large pictures fit through USB 2 only as MJPG; small ones are
+better uncompressed."""
+_LARGE_PIXELS = 640 * 480
+
+_LOW_DELAY = {"fflags": "nobuffer", "flags": "low_delay", "probesize": "500000"}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One way to open a source.
+
+    Attributes:
+        name: what the user called it, for messages.
+        url: what FFmpeg opens.
+        format_name: FFmpeg's name of the device or demuxer; None lets FFmpeg find out.
+        options: for FFmpeg.
+        paced: whether frames come faster than real time if nobody slows them down.
+        stamps_capture: whether packet times are the monotonic clock at capture.
+    """
+
+    name: str
+    url: str
+    format_name: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    paced: bool = False
+    stamps_capture: bool = False
+
+
+def parse_source(
+    source: str | int | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    rate: Fraction | None = None,
+) -> tuple[Address, ...]:
+    """Ways to open a source, the best first.
+
+    Args:
+        source: a camera's number or device (0, "/dev/video0"), a URL ("rtsp://..."), "screen" or
+            "screen::1" for the screen of an X display, a test pattern ("lavfi:testsrc2"), or a
+            file.
+        size: width and height in pixels to ask a camera or the screen for.
+        rate: frames per second to ask it for.
+
+    Raises:
+        MediaError: it is a file that does not exist.
+    """
+    name = str(source)
+    if name.isdecimal():
+        name = f"/dev/video{name}"
+    if name.startswith("/dev/video"):
+        return tuple(_camera(name, size, rate))
+    kind, _, rest = name.partition(":")
+    if kind == "screen":
+        return (Address(name, rest or _display(), "x11grab", _wanted(size, rate)),)
+    if kind == "lavfi":
+        return (Address(name, rest, "lavfi", paced=True),)
+    if rest.startswith("//"):
+        return (Address(name, name, options=_LOW_DELAY | _transport(kind)),)
+    if not Path(name).is_file():
+        raise MediaError(
+            f"source {name} does not exist; give a camera, a URL, a file, screen or lavfi:PATTERN"
+        )
+    return (Address(name, f"file:{name}", paced=True),)
+
+
+def _camera(device: str, size: tuple[int, int] | None, rate: Fraction | None) -> Iterator[Address]:
+    if not Path(device).exists():
+        raise MediaError(f"camera {device} does not exist; tapetum live --list-cameras lists them")
+    wanted = _wanted(size, rate)
+    plain = Address(device, device, "v4l2", wanted, stamps_capture=True)
+    large = size is not None and size[0] * size[1] > _LARGE_PIXELS
+    formats = _CAMERA_FORMATS if large else (*_CAMERA_FORMATS[1:], _CAMERA_FORMATS[0])
+    for name in formats:
+        yield replace(plain, options=wanted | {"input_format": name})
+    yield plain
+
+
+def _wanted(size: tuple[int, int] | None, rate: Fraction | None) -> dict[str, str]:
+    options = {} if size is None else {"video_size": f"{size[0]}x{size[1]}"}
+    return options if rate is None else options | {"framerate": str(rate)}
+
+
+def _display() -> str:
+    import os
+
+    return os.environ.get("DISPLAY", ":0")
+
+
+def _transport(scheme: str) -> dict[str, str]:
+    return {"rtsp_transport": "tcp"} if scheme == "rtsp" else {}

@@ -1,0 +1,33 @@
+"""Which cameras there are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A V4L2 device.
+
+    Attributes:
+        device: its path, like "/dev/video0".
+        name: what its driver calls it.
+        usable: whether this user may open it.
+    """
+
+    device: str
+    name: str
+    usable: bool
+
+
+def list_cameras() -> list[Camera]:
+    """All V4L2 devices; a camera often has a second one, for metadata, which gives no pictures."""
+    devices = sorted(Path("/dev").glob("video*"), key=lambda path: (len(path.name), path.name))
+    return [Camera(str(path), _name(path), os.access(path, os.R_OK | os.W_OK)) for path in devices]
+
+
+def _name(device: Path) -> str:
+    label = Path("/sys/class/video4linux") / device.name / "name"
+    return label.read_text().strip() if label.exists() else "unnamed"

@@ -1,0 +1,118 @@
+"""`enhance_live`: a camera or stream in, its brighter twin out, until it ends or is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+from tapetum.realtime.choices import Device
+from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.ladder import Ladder, ladder_for
+from tapetum.realtime.live.live_run import LiveRun
+from tapetum.realtime.live.live_source import LiveSource
+from tapetum.realtime.live.outputs import SinkPlace, open_sink
+from tapetum.realtime.live.recorder import Recorder
+from tapetum.realtime.live.summary import LiveStatus, LiveSummary
+
+_USUAL_RATE = Fraction(30)
+
+
+def enhance_live(
+    source: str | int | Path = 0,
+    sinks: Sequence[str | SinkPlace] = ("window",),
+    *,
+    model: str | Path = "grid",
+    strength: float = 1.0,
+    device: Device = "auto",
+    size: tuple[int, int] | None = None,
+    rate: Fraction | None = None,
+    latency_budget_ms: float = 50.0,
+    duration_s: float | None = None,
+    overwrite: bool = False,
+    controls: Controls | None = None,
+    on_start: Callable[[str], None] = lambda _line: None,
+    on_notice: Callable[[str], None] = lambda _line: None,
+    on_status: Callable[[LiveStatus], None] | None = None,
+    on_end: Callable[[LiveSummary], None] = lambda _summary: None,
+) -> LiveSummary:
+    """Enhance a live stream, always showing the newest frame.
+
+    Args:
+        source: a camera's number or device, a URL, "screen", "lavfi:PATTERN", or a file, which
+            plays at its own pace.
+        sinks: where frames go: "window", "virtual", "null", "-" (y4m on stdout), a URL, a file
+            to record to, or a sink of your own in a `SinkPlace`. The first one is measured.
+        model: `grid`, `unet`, or a model file; while it loads, frames pass through.
+        strength: from 0 (the picture as it is) to 1 (the model's own output).
+        device: `auto`, `cpu` or `cuda`.
+        size: width and height in pixels to ask a camera for.
+        rate: frames per second to ask a camera for.
+        latency_budget_ms: how long a frame may be with us; a cheaper mode is taken before it is
+            longer.
+        duration_s: when to stop; None goes on until the source ends.
+        overwrite: replace existing files.
+        controls: a viewer's wishes, to be changed while it runs; None makes its own.
+        on_start: called once with one line: what is read, what runs where, what is written.
+        on_notice: called with a line when the source is lost or back, or a file is saved; it may
+            be called in the reading thread.
+        on_status: called about twice a second.
+        on_end: called with the summary, also when an exception ends the run.
+
+    Returns:
+        What was done.
+
+    Raises:
+        MediaError: a source or sink cannot be opened, or fails.
+        ModelError: there is no such model, or its file cannot be used.
+        DeviceError: the device is missing.
+        ValueError: a number is out of its range, or there is no sink.
+    """
+    wishes = controls or Controls(strength=strength)
+    with ExitStack() as opened:
+        ladder = ladder_for(model, strength=strength, device=device, budget_ms=latency_budget_ms)
+        opened.callback(ladder.close)
+        camera = LiveSource(source, size=size, rate=rate, on_notice=on_notice)
+        opened.callback(camera.close)
+        caption = _Caption()
+        pace = camera.rate or rate or _USUAL_RATE
+        places = [_place(sink, wishes, caption, pace, overwrite=overwrite) for sink in sinks]
+        recorder = Recorder(Path(), rate=pace, on_notice=on_notice)
+        on_start(_description(camera, ladder, places))
+        run = LiveRun(
+            camera,
+            ladder,
+            places,
+            controls=wishes,
+            on_status=on_status,
+            on_frame=lambda frame: recorder.follow(wishes, run, frame),
+        )
+        caption.run = run
+        try:
+            return run.run(duration_s=duration_s)
+        finally:
+            on_end(run.summary)
+
+
+class _Caption:
+    """The line that a window shows; windows are made before the run that they tell about."""
+
+    run: LiveRun | None = None
+
+    def __call__(self) -> str:
+        return "" if self.run is None else str(self.run.status)
+
+
+def _place(
+    sink: str | SinkPlace, controls: Controls, caption: _Caption, rate: Fraction, *, overwrite: bool
+) -> SinkPlace:
+    if isinstance(sink, SinkPlace):
+        return sink
+    return open_sink(sink, controls=controls, caption=caption, rate=rate, overwrite=overwrite)
+
+
+def _description(source: LiveSource, ladder: Ladder, places: list[SinkPlace]) -> str:
+    names = ", ".join(place.name for place in places)
+    budget = f"{ladder.governor.budget_ms:g} ms budget"
+    return f"{source.description} -> {names} | {ladder.description} | {budget}"

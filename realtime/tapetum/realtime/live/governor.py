@@ -1,0 +1,131 @@
+"""Decides how much is done for each frame, so that enhancing never makes a live picture late.
+
+A state machine over modes from the best to the cheapest, with no thread and no clock of its own.
+It steps down before the 95th percentile of the time that frames take with us passes the budget,
+and up again after that time has been short for a while. A step up that did not last makes the
+next one wait twice as long, so that a machine at its limit does not flicker between two modes.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+DOWN_SHARE = 0.8
+"""Part of the budget that makes the governor step down: before it is late, not after."""
+UP_SHARE = 0.5
+"""Part of the budget under which a better mode may be tried."""
+WINDOW_S = 1.0
+"""Frames of this last time are judged."""
+_ENOUGH_FRAMES = 20
+_ENOUGH_S = 1.0
+"""A mode is judged after so many frames, of which one alone is no 95th percentile, or after this
+time if its frames are fewer."""
+FIRST_PATIENCE_S = 3.0
+LONGEST_PATIENCE_S = 60.0
+"""How long all must be well before a step up: at first, and after steps that did not last."""
+
+
+class Governor:
+    """The mode that a live stream runs in.
+
+    Attributes:
+        modes: names, from the best to the cheapest.
+        budget_ms: the time that a frame may take with us.
+        index: of the current mode in `modes`.
+    """
+
+    def __init__(
+        self,
+        modes: Sequence[str],
+        *,
+        budget_ms: float = 50.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start in the best mode.
+
+        Args:
+            modes: at least one name, from the best to the cheapest.
+            budget_ms: over 0.
+            clock: seconds that never run backward.
+
+        Raises:
+            ValueError: there is no mode, or no budget.
+        """
+        if not modes:
+            raise ValueError("a governor needs at least one mode")
+        if not budget_ms > 0:
+            raise ValueError(f"a latency budget is over 0 ms; got {budget_ms:g}")
+        self.modes = tuple(modes)
+        self.budget_ms = budget_ms
+        self.index = 0
+        self._best = 0
+        self._clock = clock
+        self._patience_s = FIRST_PATIENCE_S
+        self._rose_at_s: float | None = None
+        self._enter(0)
+
+    @property
+    def mode(self) -> str:
+        """The name of the current mode."""
+        return self.modes[self.index]
+
+    def record(self, latency_ms: float) -> None:
+        """Take note of one frame that was done in the current mode, and step if need be."""
+        now_s = self._clock()
+        self._latencies.append((now_s, latency_ms))
+        while self._latencies[0][0] < now_s - WINDOW_S:
+            self._latencies.popleft()
+        p95_ms = percentile_95(latency for _, latency in self._latencies)
+        if p95_ms > UP_SHARE * self.budget_ms:
+            self._well_since_s = now_s
+        if p95_ms > DOWN_SHARE * self.budget_ms:
+            if self._can_judge(now_s):
+                self._step_down(now_s)
+        elif now_s - self._well_since_s >= self._patience_s:
+            self._step_up(now_s)
+
+    def stall(self) -> None:
+        """Take note that the current mode gave no answer in a multiple of the budget."""
+        self._step_down(self._clock())
+
+    def choose(self, mode: str) -> None:
+        """Take `mode` as the best one from now on, at a user's wish, and start in it.
+
+        Raises:
+            ValueError: there is no such mode.
+        """
+        self._best = self.modes.index(mode)
+        self._patience_s = FIRST_PATIENCE_S
+        self._enter(self._best)
+
+    def _can_judge(self, now_s: float) -> bool:
+        return len(self._latencies) >= _ENOUGH_FRAMES or now_s - self._entered_s >= _ENOUGH_S
+
+    def _step_down(self, now_s: float) -> None:
+        if self.index == len(self.modes) - 1:
+            return
+        if self._rose_at_s is not None:
+            lasted = now_s - self._rose_at_s > LONGEST_PATIENCE_S
+            longer_s = min(2 * self._patience_s, LONGEST_PATIENCE_S)
+            self._patience_s = FIRST_PATIENCE_S if lasted else longer_s
+        self._rose_at_s = None
+        self._enter(self.index + 1)
+
+    def _step_up(self, now_s: float) -> None:
+        if self.index > self._best:
+            self._rose_at_s = now_s
+            self._enter(self.index - 1)
+
+    def _enter(self, index: int) -> None:
+        self.index = index
+        self._entered_s = self._well_since_s = self._clock()
+        self._latencies: deque[tuple[float, float]] = deque()
+
+
+def percentile_95(values: Iterable[float]) -> float:
+    """The nearest-rank 95th percentile of at least one value."""
+    ordered = sorted(values)
+    return ordered[math.ceil(0.95 * len(ordered)) - 1]

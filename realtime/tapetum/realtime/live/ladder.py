@@ -1,0 +1,229 @@
+"""The enhancer of a live stream: the best mode that is ready and in time, for each frame."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tapetum.gan.weights import weights_path
+from tapetum.realtime.background import Background
+from tapetum.realtime.choices import Device
+from tapetum.realtime.enhancer import check_device, check_model, checked_strength, make_enhancer
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.governor import Governor
+from tapetum.realtime.protocols import FrameEnhancer
+from tapetum.realtime.synthetic_source import SyntheticSource
+
+PASSTHROUGH = "passthrough"
+"""The cheapest mode: frames as they come."""
+
+_STALL_BUDGETS = 4
+"""A frame that takes this many budgets is not waited for."""
+_CLOSE_TIMEOUT_S = 2.0
+
+Loader = Callable[[], FrameEnhancer]
+
+_LOADING = threading.Lock()
+"""Models load one after the other. OpenVINO's Python module deadlocks when two threads are the
+first to run a network in a process: its one-time set-up gives Python's lock away and back."""
+
+
+class Ladder:
+    """A `FrameEnhancer` that never makes a stream wait: modes from the best to passthrough.
+
+    Each mode is loaded, and runs, in a thread of its own. Until it is loaded and has compiled
+    itself for the first frame, and while it is stuck, the next cheaper mode takes its place.
+
+    Attributes:
+        governor: what decides on the mode.
+        frames_by_mode: frames that each mode made.
+        mode: the mode that made the last frame.
+    """
+
+    def __init__(
+        self, loaders: Mapping[str, Loader], *, strength: float = 1.0, budget_ms: float = 50.0
+    ) -> None:
+        """Begin to load all modes.
+
+        Args:
+            loaders: from a mode's name to what loads it, the best first; passthrough is added.
+            strength: from 0 to 1.
+            budget_ms: how long a frame may be with us.
+
+        Raises:
+            ValueError: `strength` or `budget_ms` is out of its range.
+        """
+        self._strength = checked_strength(strength)
+        self.governor = Governor((*loaders, PASSTHROUGH), budget_ms=budget_ms)
+        self.frames_by_mode: Counter[str] = Counter()
+        self.mode = PASSTHROUGH
+        # The cheapest first, which is the quickest to be there.
+        self._rungs = {name: _Rung(loaders[name]) for name in reversed(list(loaders))}
+
+    @property
+    def description(self) -> str:
+        """All modes, like "grid, then passthrough"."""
+        return ", then ".join(self.governor.modes)
+
+    @property
+    def running(self) -> str:
+        """What of the current mode runs where, like "grid on CPU, OpenVINO f32"."""
+        rung = self._rungs.get(self.mode)
+        return self.mode if rung is None else rung.description
+
+    @property
+    def strength(self) -> float:
+        """From 0 (the picture as it is) to 1; may be set at any time, by any thread."""
+        return self._strength
+
+    @strength.setter
+    def strength(self, strength: float) -> None:
+        self._strength = checked_strength(strength)
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Enhance one frame in the current mode, or in a cheaper one.
+
+        Raises:
+            TapetumError: a model cannot be loaded or run.
+        """
+        since_s = time.monotonic() if frame.arrival_time_s is None else frame.arrival_time_s
+        enhanced = self._enhanced(frame)
+        if self.mode == self.governor.mode:
+            self.governor.record((time.monotonic() - since_s) * 1000)
+        self.frames_by_mode[self.mode] += 1
+        return enhanced
+
+    def reset(self) -> None:
+        """Forget the past: the next frame starts a new scene."""
+        for rung in self._rungs.values():
+            rung.reset()
+
+    def close(self) -> None:
+        """End the threads; one that is stuck is left."""
+        for rung in self._rungs.values():
+            rung.close()
+
+    def _enhanced(self, frame: Frame) -> Frame:
+        for name in self.governor.modes[self.governor.index : -1]:
+            rung = self._rungs[name]
+            if not rung.ready(frame):
+                continue
+            enhanced = rung.ask(frame, self._strength, self._timeout_s)
+            if enhanced is not None:
+                self.mode = name
+                return enhanced
+            self.governor.stall()
+        self.mode = PASSTHROUGH
+        return frame
+
+    @property
+    def _timeout_s(self) -> float:
+        return _STALL_BUDGETS * self.governor.budget_ms / 1000
+
+
+class _Rung:
+    """One mode: an enhancer that is loaded and runs in the background."""
+
+    def __init__(self, load: Loader) -> None:
+        self._load = load
+        self._enhancer: FrameEnhancer | None = None
+        self._warmed_up = False
+        self._background: Background[tuple[Frame, float], Frame] = Background(self._made)
+
+    @property
+    def description(self) -> str:
+        return "a model that loads" if self._enhancer is None else self._enhancer.description
+
+    def ready(self, frame: Frame) -> bool:
+        """Whether a frame may be asked for; the first one is only for the compilers."""
+        if not self._background.idle:
+            return False
+        if not self._warmed_up:
+            self._warmed_up = True
+            self._background.ask((frame, 1.0), 0)
+            return False
+        return True
+
+    def ask(self, frame: Frame, strength: float, timeout_s: float) -> Frame | None:
+        return self._background.ask((frame, strength), timeout_s)
+
+    def reset(self) -> None:
+        if self._enhancer is not None:
+            self._enhancer.reset()
+
+    def close(self) -> None:
+        self._background.close(_CLOSE_TIMEOUT_S)
+
+    def _made(self) -> Callable[[tuple[Frame, float]], Frame]:
+        with _LOADING:
+            enhancer = self._load()
+            _use_once(enhancer)
+        self._enhancer = enhancer
+
+        def enhance(question: tuple[Frame, float]) -> Frame:
+            frame, enhancer.strength = question
+            return enhancer(frame)
+
+        return enhance
+
+
+def _use_once(enhancer: FrameEnhancer) -> None:
+    (frame,) = SyntheticSource(64, 64, frames=1)
+    enhancer(frame)
+    enhancer.reset()
+
+
+def ladder_for(
+    model: str | Path = "grid",
+    *,
+    strength: float = 1.0,
+    device: Device = "auto",
+    budget_ms: float = 50.0,
+) -> Ladder:
+    """The modes for a model: itself, itself on reduced frames, `grid`, passthrough.
+
+    `grid` has no reduced mode, nor has a checkpoint, which is no ONNX file.
+
+    Args:
+        model: `grid`, `unet`, or a model file.
+        strength: from 0 to 1.
+        device: `auto`, `cpu` or `cuda`.
+        budget_ms: how long a frame may be with us.
+
+    Raises:
+        ModelError: there is no such model.
+        DeviceError: the device is missing.
+        ValueError: a number is out of its range.
+    """
+    check_model(model)
+    check_device(device)
+    loaders: dict[str, Loader] = {Path(model).stem: _loader(model, device)}
+    network = _picture_network(model)
+    if network is not None:
+        loaders[f"{Path(model).stem}-reduced"] = lambda: _reduced(network)
+    loaders.setdefault("grid", _loader("grid", device))
+    return Ladder(loaders, strength=strength, budget_ms=budget_ms)
+
+
+def _loader(model: str | Path, device: Device) -> Loader:
+    return lambda: make_enhancer(model, device=device)
+
+
+def _picture_network(model: str | Path) -> Path | None:
+    """The ONNX file of a model that is a network from pictures to pictures, else None."""
+    if model == "unet":
+        return weights_path("unet", ".onnx")
+    if Path(model).suffix != ".onnx":
+        return None
+    from tapetum.realtime.cpu.reduced_unet import is_unet
+
+    return Path(model) if is_unet(Path(model)) else None
+
+
+def _reduced(network: Path) -> FrameEnhancer:
+    from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
+
+    return make_reduced_unet(network)

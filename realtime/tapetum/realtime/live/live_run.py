@@ -1,0 +1,217 @@
+"""`LiveRun`: the loop of a live stream, in which the newest frame wins and nothing waits."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from tapetum.realtime.errors import TapetumError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.ladder import Ladder
+from tapetum.realtime.live.live_source import LiveSource
+from tapetum.realtime.live.outputs import Output, SinkPlace
+from tapetum.realtime.live.summary import LiveStatus, LiveSummary
+from tapetum.realtime.prefetch import Prefetch
+
+HOLD_S = 0.5
+"""A source that is silent for so long has its last picture shown again, and again."""
+_STATUS_S = 0.5
+_CLOSE_TIMEOUT_S = 3.0
+_RECENT_FRAMES = 60
+
+
+class LiveRun:
+    """Sends the newest frame of a source through a ladder of modes to every sink.
+
+    Example:
+        place = SinkPlace("null", NullSink())
+        summary = LiveRun(LiveSource(0), ladder_for("grid"), [place]).run(duration_s=10)
+    """
+
+    def __init__(
+        self,
+        source: LiveSource,
+        ladder: Ladder,
+        sinks: Sequence[SinkPlace],
+        *,
+        controls: Controls | None = None,
+        on_status: Callable[[LiveStatus], None] | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            source: where frames come from; it is closed at the end.
+            ladder: what enhances them; it is closed at the end.
+            sinks: where they go, at least one; they are closed at the end, however it comes.
+            controls: a viewer's wishes.
+            on_status: called about twice a second.
+            on_frame: called with each frame that goes out, in the loop's thread.
+
+        Raises:
+            ValueError: there is no sink.
+        """
+        if not sinks:
+            raise ValueError("a live run needs at least one sink")
+        self._source = source
+        self._ladder = ladder
+        self._controls = controls or Controls(strength=ladder.strength)
+        self._on_status = on_status
+        self._on_frame = on_frame
+        self._outputs = [Output(place) for place in sinks]
+        self._frames = Prefetch(source, depth=1, policy="drop_oldest")
+        self._begin_s = time.monotonic()
+        self._end_s: float | None = None
+        self._status_s = 0.0
+        self._taken: deque[float] = deque(maxlen=_RECENT_FRAMES)
+        self._last: Frame | None = None
+        self._held = 0
+        self._holding = False
+        self._models_chosen = 0
+
+    def add(self, place: SinkPlace) -> Output:
+        """Send the frames from now on to one more sink; call it in the loop's thread."""
+        output = Output(place)
+        self._outputs.append(output)
+        return output
+
+    def remove(self, output: Output) -> None:
+        """Finish a sink that was added.
+
+        Raises:
+            MediaError: it cannot be finished.
+        """
+        self._outputs.remove(output)
+        output.close()
+
+    def run(self, *, duration_s: float | None = None) -> LiveSummary:
+        """Run until the source ends, `duration_s` is over or the viewer quits.
+
+        Sinks are finished, never thrown away, however this ends.
+
+        Raises:
+            TapetumError: a source that has an end, the model or a sink failed.
+        """
+        try:
+            self._loop(duration_s)
+        except BaseException:
+            self._close(quietly=True)
+            raise
+        self._close(quietly=False)
+        return self.summary
+
+    @property
+    def status(self) -> LiveStatus:
+        """The state now."""
+        first = self._outputs[0].meter
+        return LiveStatus(
+            fps=self._recent_fps(),
+            age_p50_ms=first.ages.recent_ms(50),
+            age_p95_ms=first.ages.recent_ms(95),
+            dropped=self._dropped,
+            mode=self._ladder.mode,
+            runs_on=self._ladder.running,
+            held=self._holding,
+        )
+
+    @property
+    def summary(self) -> LiveSummary:
+        """What was done so far, or in all."""
+        first = self._outputs[0].meter
+        duration_s = (self._end_s or time.monotonic()) - self._begin_s
+        return LiveSummary(
+            frames=first.frames,
+            dropped=self._dropped,
+            fps=round(first.frames / duration_s, 2) if duration_s > 0 else 0.0,
+            duration_s=round(duration_s, 3),
+            latency_ms=first.latencies.summary(),
+            age_ms=first.ages.summary(),
+            modes=dict(self._ladder.frames_by_mode),
+            sinks={
+                output.name: {"frames": output.meter.frames, "dropped": output.dropped}
+                for output in self._outputs
+            },
+            held=self._held,
+        )
+
+    @property
+    def _dropped(self) -> int:
+        return self._frames.dropped + self._outputs[0].dropped
+
+    def _loop(self, duration_s: float | None) -> None:
+        while not self._controls.quit:
+            left_s = HOLD_S
+            if duration_s is not None:
+                left_s = min(HOLD_S, self._begin_s + duration_s - time.monotonic())
+                if left_s <= 0:
+                    return
+            try:
+                self._process(self._frames.take(left_s))
+            except TimeoutError:
+                self._hold(left_s)
+            except StopIteration:
+                return
+            self._tell_status()
+
+    def _process(self, frame: Frame) -> None:
+        self._follow_controls()
+        self._holding = False
+        self._taken.append(time.monotonic())
+        shown = self._controls.show(frame, self._ladder(frame))
+        self._send(shown)
+
+    def _follow_controls(self) -> None:
+        self._ladder.strength = self._controls.strength
+        governor = self._ladder.governor
+        while self._models_chosen < self._controls.next_model:
+            self._models_chosen += 1
+            governor.choose(governor.modes[(governor.index + 1) % len(governor.modes)])
+
+    def _hold(self, silent_s: float) -> None:
+        """Show the last picture again, so that a silent source does not look like an end."""
+        if self._last is None or silent_s < HOLD_S:
+            return
+        self._holding = True
+        self._held += 1
+        last = self._last
+        passed = round(silent_s / last.time_base)
+        self._send(replace(last, pts=(last.pts or 0) + passed, arrival_time_s=None))
+
+    def _send(self, frame: Frame) -> None:
+        for output in self._outputs:
+            output.write(frame)
+        if self._on_frame is not None:
+            self._on_frame(frame)
+        self._last = frame
+
+    def _recent_fps(self) -> float:
+        if len(self._taken) < 2 or self._holding:
+            return 0.0
+        return (len(self._taken) - 1) / max(self._taken[-1] - self._taken[0], 1e-6)
+
+    def _tell_status(self) -> None:
+        now_s = time.monotonic()
+        if self._on_status is not None and now_s - self._status_s >= _STATUS_S:
+            self._status_s = now_s
+            self._on_status(self.status)
+
+    def _close(self, *, quietly: bool) -> None:
+        """Close everything, the rest too when a part of it fails; the first error is raised."""
+        self._source.close()
+        self._frames.close(_CLOSE_TIMEOUT_S)
+        errors = [error for output in self._outputs if (error := _close_error(output))]
+        self._end_s = time.monotonic()
+        self._ladder.close()
+        if errors and not quietly:
+            raise errors[0]
+
+
+def _close_error(output: Output) -> TapetumError | None:
+    try:
+        output.close()
+    except TapetumError as error:
+        return error
+    return None

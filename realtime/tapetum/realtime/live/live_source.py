@@ -1,0 +1,264 @@
+"""`LiveSource`: a camera, stream, screen or test pattern as frames stamped with their time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.container import InputContainer
+from av.error import ExitError, FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.address import Address, parse_source
+from tapetum.realtime.live.pacing import Pacer
+from tapetum.realtime.media.av_frame import from_av
+from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_format
+from tapetum.realtime.media.media_errors import reason
+
+TIME_BASE = Fraction(1, 90_000)
+"""Unit of the frames' `pts`, which count from the first frame: by the time of capture, and in a
+file by its own times."""
+
+_OPEN_TIMEOUT_S = 10.0
+_READ_TIMEOUT_S = 3.0
+"""A stream that sends nothing for so long is lost."""
+_FIRST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 5.0
+_BELIEVABLE_AGE_S = 1.0
+"""A camera's own time of capture is believed if it lies in this last time."""
+
+
+class LiveSource:
+    """A `FrameSource` of the frames of a live stream; iterate over it once, in one thread.
+
+    Each frame carries `capture_time_s`, when a camera took it or its packet arrived, and
+    `arrival_time_s`, when it was handed over. Files and test patterns come at their own pace and
+    end; a camera or stream that is lost is reopened, with longer and longer pauses between the
+    attempts, until `close`. After it comes back its pictures are scaled to their first size.
+
+    Attributes:
+        description: what was really opened, like "/dev/video0 1280x720 mjpeg 30 fps".
+        frames: how many were handed over so far.
+        size: width and height in pixels that it has.
+        rate: frames per second that the device or stream says it has, None where unknown.
+        ends: whether the source is something that has an end, like a file.
+    """
+
+    def __init__(
+        self,
+        source: str | int | Path = 0,
+        *,
+        size: tuple[int, int] | None = None,
+        rate: Fraction | None = None,
+        paced: bool = True,
+        on_notice: Callable[[str], None] | None = None,
+    ) -> None:
+        """Open a source.
+
+        Args:
+            source: as for `parse_source`: a camera, URL, screen, test pattern or file.
+            size: width and height in pixels to ask a camera for.
+            rate: frames per second to ask a camera for.
+            paced: whether files and test patterns come at their own pace, or as fast as they are
+                read.
+            on_notice: called, in the reading thread, with a line for the user when the source is
+                lost and when it is back.
+
+        Raises:
+            MediaError: it cannot be opened.
+        """
+        self.frames = 0
+        self._paced = paced
+        self._on_notice = on_notice
+        self._closing = threading.Event()
+        self._ownership = threading.Lock()
+        self._iterating = False
+        self._converter: PictureConverter | None = None
+        self._first_time_s: float | None = None
+        self._last_pts = -1
+        self._addresses = parse_source(source, size=size, rate=rate)
+        self._address, self._container = _open_best(self._addresses, size)
+        self._stream = _video_stream(self._container, self._address)
+        self.size = (self._stream.width, self._stream.height)
+        self.rate = _rate(self._stream)
+        self.ends = self._address.paced or self._container.duration is not None
+        self.description = _describe(self._address, self._stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the iteration, which releases the device; calling it again does nothing."""
+        with self._ownership:
+            self._closing.set()
+            if not self._iterating:
+                self._container.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield frames as they come.
+
+        Raises:
+            MediaError: its pictures cannot be converted, or a file cannot be read on.
+        """
+        with self._ownership:  # from here on only this thread may close the container
+            if self._closing.is_set():
+                return
+            self._iterating = True
+        try:
+            while True:
+                why = yield from self._until_lost()
+                if self.ends or self._closing.is_set():
+                    return
+                self._notice(f"{self._address.name} is lost ({why}); the last picture is held")
+                if not self._reopen():
+                    return
+        finally:
+            self._container.close()
+
+    def _until_lost(self) -> Generator[Frame, None, str]:
+        """Yield the frames of the opened container to its end, and return why it ended."""
+        try:
+            yield from self._opened_frames()
+        except ExitError:  # PyAV's word for its time limit
+            return f"nothing came for {_READ_TIMEOUT_S:g} s"
+        except (FFmpegError, OSError) as error:
+            if self.ends:
+                name = self._address.name
+                raise MediaError(f"cannot read {name}: {reason(error)}") from error
+            return reason(error)
+        return "it ended"
+
+    def _opened_frames(self) -> Iterator[Frame]:
+        pacer = Pacer(self._closing)
+        arrivals: dict[int, float] = {}
+        for packet in self._container.demux(self._stream):
+            if self._paced and self.ends and packet.pts is not None:
+                pacer.wait(float(packet.pts * packet.time_base))
+            if self._closing.is_set():
+                return
+            if packet.pts is not None:
+                arrivals[packet.pts] = self._capture_time_s(packet)
+            for picture in _decoded(packet):
+                captured_s = arrivals.pop(picture.pts or 0, None) or time.monotonic()
+                yield self._frame(picture, captured_s)
+            if len(arrivals) > 100:  # times of packets that did not decode
+                arrivals.clear()
+
+    def _capture_time_s(self, packet: Packet[VideoStream]) -> float:
+        now_s = time.monotonic()
+        if self._address.stamps_capture and packet.pts is not None:
+            stamped_s = float(packet.pts * packet.time_base)
+            if 0 <= now_s - stamped_s <= _BELIEVABLE_AGE_S:
+                return stamped_s
+        return now_s
+
+    def _frame(self, picture: av.VideoFrame, captured_s: float) -> Frame:
+        if self._converter is None:
+            target = nearest_format(picture.format.name)
+            self._converter = PictureConverter(target, picture.width, picture.height)
+        time_s = captured_s
+        if self.ends and picture.pts is not None and picture.time_base:
+            time_s = float(picture.pts * picture.time_base)
+        if self._first_time_s is None:
+            self._first_time_s = time_s
+        since_first = round((time_s - self._first_time_s) / TIME_BASE)
+        self._last_pts = max(self._last_pts + 1, since_first)
+        frame = from_av(self._converter(picture), pts=self._last_pts, time_base=TIME_BASE)
+        self.frames += 1
+        return replace(frame, capture_time_s=captured_s, arrival_time_s=time.monotonic())
+
+    def _reopen(self) -> bool:
+        """Open the source again; False if it was closed meanwhile."""
+        self._container.close()
+        pause_s = _FIRST_PAUSE_S
+        while not self._closing.wait(pause_s):
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            try:
+                self._container = _open(self._address)
+                self._stream = _video_stream(self._container, self._address)
+            except MediaError:
+                continue  # still lost, which was said
+            self._notice(f"{self._address.name} is back")
+            return True
+        return False
+
+    def _notice(self, line: str) -> None:
+        if self._on_notice is not None:
+            self._on_notice(line)
+
+
+def _open_best(
+    addresses: tuple[Address, ...], size: tuple[int, int] | None
+) -> tuple[Address, InputContainer]:
+    """The first address that opens at the size that was asked for, else the first that opens."""
+    for address in addresses[:-1]:
+        try:
+            container = _open(address)
+        except MediaError:
+            continue  # the last address says why
+        stream = _video_stream(container, address)
+        if size is None or (stream.width, stream.height) == size:
+            return address, container
+        container.close()
+    return addresses[-1], _open(addresses[-1])
+
+
+def _open(address: Address) -> InputContainer:
+    try:
+        container: InputContainer = av.open(
+            address.url,
+            format=address.format_name,
+            options=dict(address.options),
+            timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S),
+        )
+    except (FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"cannot open source {address.name}: {reason(error)}") from error
+    return container
+
+
+def _video_stream(container: InputContainer, address: Address) -> VideoStream:
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream):
+        container.close()
+        raise MediaError(f"source {address.name} has no video")
+    stream.thread_type = "SLICE"  # threads over frames would hold frames back
+    return stream
+
+
+def _decoded(packet: Packet[VideoStream]) -> list[av.VideoFrame]:
+    """The pictures of a packet; none if it is damaged, as the first ones of a stream often are."""
+    try:
+        return packet.decode()
+    except FFmpegError:
+        return []
+
+
+def _rate(stream: VideoStream) -> Fraction | None:
+    rate = stream.average_rate or stream.guessed_rate
+    return Fraction(rate.numerator, rate.denominator) if rate else None
+
+
+def _describe(address: Address, stream: VideoStream) -> str:
+    rate = _rate(stream)
+    codec = "" if stream.codec_context.name == "wrapped_avframe" else stream.codec_context.name
+    pace = "" if rate is None else f"{float(rate):g} fps"
+    words = [address.name, f"{stream.width}x{stream.height}", codec, pace]
+    return " ".join(word for word in words if word)

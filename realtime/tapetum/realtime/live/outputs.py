@@ -1,0 +1,167 @@
+"""Opens the sinks that a user names, several at once."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.latency import Latencies
+from tapetum.realtime.prefetch import WriteBehind
+from tapetum.realtime.protocols import FrameSink
+
+RECORDING_DEPTH = 15
+"""Frames that wait for a recording: an encoder is late now and then, a file need not be."""
+
+CLOSE_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SinkPlace:
+    """A sink and how frames get to it.
+
+    Attributes:
+        name: for messages and the summary, like "window" or "out.mp4".
+        sink: the sink.
+        depth: frames that may wait for it; a frame more, and the oldest is dropped.
+        in_caller: whether it must be written from the thread that runs the pipeline, as windows.
+    """
+
+    name: str
+    sink: FrameSink
+    depth: int = 1
+    in_caller: bool = False
+
+
+class MeteredSink:
+    """A `FrameSink` before another that notes how old frames are when that one gets them.
+
+    Attributes:
+        frames: frames handed on, without repeated ones.
+        latencies: from the source's hand-over.
+        ages: from capture.
+    """
+
+    def __init__(self, sink: FrameSink) -> None:
+        self.frames = 0
+        self.latencies = Latencies()
+        self.ages = Latencies()
+        self._sink = sink
+
+    def write(self, frame: Frame) -> None:
+        """Note the time and hand the frame on."""
+        now_s = time.monotonic()
+        if frame.arrival_time_s is not None:  # a held picture has none, and no age
+            self.frames += 1
+            self.latencies.add(1000 * (now_s - frame.arrival_time_s))
+            self.ages.add(1000 * (now_s - (frame.capture_time_s or frame.arrival_time_s)))
+        self._sink.write(frame)
+
+    def close(self) -> None:
+        """Close the sink."""
+        self._sink.close()
+
+    def discard(self) -> None:
+        """Discard the sink."""
+        self._sink.discard()
+
+
+class Output:
+    """One sink of a running stream, in its own thread unless it must not be."""
+
+    def __init__(self, place: SinkPlace) -> None:
+        self.name = place.name
+        self.meter = MeteredSink(place.sink)
+        self._behind: WriteBehind | None = None
+        if not place.in_caller:
+            self._behind = WriteBehind(self.meter, depth=place.depth, policy="drop_oldest")
+
+    @property
+    def dropped(self) -> int:
+        """Frames that this sink was too slow for."""
+        return 0 if self._behind is None else self._behind.dropped
+
+    def write(self, frame: Frame) -> None:
+        """Hand a frame over without waiting; what the sink raised before is raised here."""
+        (self._behind or self.meter).write(frame)
+
+    def close(self) -> None:
+        """Finish the sink.
+
+        Raises:
+            MediaError: it cannot be finished, or is stuck.
+        """
+        if self._behind is None:
+            self.meter.close()
+        else:
+            self._behind.close(CLOSE_TIMEOUT_S)
+
+
+def open_sink(
+    name: str,
+    *,
+    controls: Controls,
+    caption: Callable[[], str],
+    rate: Fraction,
+    overwrite: bool = False,
+) -> SinkPlace:
+    """Open what a user calls a sink.
+
+    Args:
+        name: "window", "virtual", "null", "-" for y4m on stdout, a URL, or a file.
+        controls: what a window changes.
+        caption: what a window shows over the frames.
+        rate: frames per second to expect.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        MediaError: it cannot be opened.
+        DeviceError: there is no virtual camera.
+    """
+    if name == "window":
+        from tapetum.realtime.live.sinks.window_sink import WindowSink
+
+        return SinkPlace(name, WindowSink(controls, caption), in_caller=True)
+    if "://" in name:
+        from tapetum.realtime.live.sinks.stream_sink import StreamSink
+
+        return SinkPlace(name, StreamSink(name, rate=rate))
+    if name in _SIMPLE:
+        return SinkPlace(name, _SIMPLE[name](rate))
+    return recording(name, rate=rate, overwrite=overwrite)
+
+
+def recording(path: str, *, rate: Fraction, overwrite: bool = False) -> SinkPlace:
+    """Open a file to record to; see `RecordingSink`."""
+    from tapetum.realtime.live.sinks.recording_sink import RecordingSink
+
+    return SinkPlace(path, RecordingSink(path, rate=rate, overwrite=overwrite), RECORDING_DEPTH)
+
+
+def _null(_rate: Fraction) -> FrameSink:
+    from tapetum.realtime.live.sinks.null_sink import NullSink
+
+    return NullSink()
+
+
+def _virtual(rate: Fraction) -> FrameSink:
+    from tapetum.realtime.live.sinks.virtual_camera_sink import VirtualCameraSink
+
+    return VirtualCameraSink(rate=rate)
+
+
+def _stdout(rate: Fraction) -> FrameSink:
+    from tapetum.realtime.live.sinks.y4m_sink import Y4mSink
+
+    return Y4mSink(sys.stdout.buffer, rate=rate)
+
+
+_SIMPLE: dict[str, Callable[[Fraction], FrameSink]] = {
+    "null": _null,
+    "virtual": _virtual,
+    "-": _stdout,
+}

@@ -1,0 +1,89 @@
+"""A recording that can be played however it ends: the process stopped, killed, or the power gone.
+
+A file is written under its own name at once, in pieces that are whole by themselves: MP4 in
+fragments, Matroska in clusters, of half a second or one group of pictures each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.sinks.encoded_output import EncodedOutput
+from tapetum.realtime.media.containers import Container, container_for
+from tapetum.realtime.media.encoder import EncoderSettings
+from tapetum.realtime.media.output_path import check_output
+
+_FRAGMENTS = {
+    "movflags": "+empty_moov+default_base_moof+frag_keyframe",
+    "frag_duration": "500000",
+    "flush_packets": "1",
+}
+_CLUSTERS = {"cluster_time_limit": "500", "flush_packets": "1"}
+
+
+class RecordingSink:
+    """A `FrameSink` that records to a file; its suffix (.mp4, .mkv, .mov, .webm) says how."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        rate: Fraction | None = None,
+        encoder: EncoderSettings = EncoderSettings(),  # noqa: B008 - it is frozen
+        overwrite: bool = False,
+    ) -> None:
+        """Check the path; the file is opened by the first frame.
+
+        Args:
+            path: the file.
+            rate: frames per second to expect; each frame keeps its own time whatever this says.
+            encoder: codec, quality and speed.
+            overwrite: whether an existing file may be replaced.
+
+        Raises:
+            MediaError: the file cannot or must not be written.
+        """
+        self.path = Path(path)
+        self._rate = rate
+        self._settings = encoder
+        check_output(self.path, overwrite=overwrite)
+        self._container = _in_pieces(container_for(self.path))
+        self._output: EncodedOutput | None = None
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame.
+
+        Raises:
+            MediaError: the file cannot be written.
+        """
+        if self._output is None:
+            self._output = EncodedOutput(
+                f"file:{self.path}",
+                self._container,
+                frame,
+                name=str(self.path),
+                rate=self._rate,
+                settings=self._settings,
+            )
+        self._output.write(frame)
+
+    def close(self) -> None:
+        """Finish the file.
+
+        Raises:
+            MediaError: the rest cannot be written.
+        """
+        output, self._output = self._output, None
+        if output is not None:
+            output.close()
+
+    def discard(self) -> None:
+        """Finish the file: what was recorded is kept."""
+        self.close()
+
+
+def _in_pieces(container: Container) -> Container:
+    return replace(container, options=_FRAGMENTS if container.is_mov else _CLUSTERS)

@@ -1,0 +1,81 @@
+"""Frames to a network address, encoded and sent by a process of its own.
+
+FFmpeg's network protocols block, some of them while they hold Python's lock: in a process of
+their own they can make nothing late but themselves.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from fractions import Fraction
+
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.sinks.y4m_sink import Y4mSink
+
+_END_TIMEOUT_S = 3.0
+
+
+class StreamSink:
+    """A `FrameSink` that streams H.264 to udp://, rtmp://, rtsp:// or another address."""
+
+    def __init__(self, url: str, *, rate: Fraction = Fraction(30)) -> None:
+        """Start the process.
+
+        Args:
+            url: where to send.
+            rate: frames per second to expect.
+        """
+        self._url = url
+        command = [sys.executable, "-m", "tapetum.realtime.live.stream_process", url]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # a Ctrl-C is for us; the process ends when its input does
+        )
+        assert self._process.stdin is not None
+        self._frames = Y4mSink(self._process.stdin, rate=rate)
+
+    def write(self, frame: Frame) -> None:
+        """Send one frame.
+
+        Raises:
+            MediaError: the process has ended; the message is its own.
+        """
+        try:
+            self._frames.write(frame)
+        except MediaError as error:
+            raise MediaError(self._last_words()) from error
+
+    def close(self) -> None:
+        """Send what is left, and end the process.
+
+        Raises:
+            MediaError: it could not send.
+        """
+        if self._end() != 0:
+            raise MediaError(self._last_words())
+
+    def discard(self) -> None:
+        """End the process."""
+        self._end()
+
+    def _end(self) -> int:
+        assert self._process.stdin is not None
+        with suppress(OSError):  # it ended first; its status says so
+            self._process.stdin.close()
+        try:
+            return self._process.wait(_END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _last_words(self) -> str:
+        self._end()
+        assert self._process.stderr is not None
+        said = self._process.stderr.read().decode(errors="replace").strip()
+        why = said.splitlines()[-1] if said else "the sending process ended"
+        return why.removeprefix("error: ")

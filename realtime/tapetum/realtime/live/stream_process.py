@@ -1,0 +1,58 @@
+"""The process of a `StreamSink`: y4m frames on stdin, H.264 to the address in its argument."""
+
+from __future__ import annotations
+
+import sys
+import time
+from fractions import Fraction
+
+import av
+from av.error import FFmpegError
+
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.live.live_source import TIME_BASE
+from tapetum.realtime.live.sinks.encoded_output import EncodedOutput
+from tapetum.realtime.media.av_frame import from_av
+from tapetum.realtime.media.containers import Container
+from tapetum.realtime.media.media_errors import reason
+
+_MUXERS = {"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "srt": "mpegts", "udp": "mpegts"}
+
+
+def send(url: str) -> None:
+    """Encode and send the frames of stdin until it ends; each gets the time of its arrival.
+
+    Raises:
+        MediaError: the address cannot be opened or written.
+    """
+    muxer = _MUXERS.get(url.partition(":")[0], "mpegts")
+    output: EncodedOutput | None = None
+    first_s = time.monotonic()
+    last_pts = -1
+    with av.open("pipe:0", format="yuv4mpegpipe", options={"probesize": "32"}) as frames:
+        rate = frames.streams.video[0].average_rate
+        for picture in frames.decode(video=0):
+            last_pts = max(last_pts + 1, round((time.monotonic() - first_s) / TIME_BASE))
+            frame = from_av(picture, pts=last_pts, time_base=TIME_BASE)
+            if output is None:
+                container = Container("", muxer)
+                output = EncodedOutput(
+                    url, container, frame, name=url, rate=Fraction(rate) if rate else None
+                )
+            output.write(frame)
+    if output is not None:
+        output.close()
+
+
+def main() -> int:
+    """Run the process; what goes wrong is one line on stderr and status 1."""
+    try:
+        send(sys.argv[1])
+    except (MediaError, FFmpegError) as error:
+        sys.stderr.write(f"error: {error if isinstance(error, MediaError) else reason(error)}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""`EnhancedTrack`: a WebRTC video track that is another one, enhanced; needs aiortc."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+from tapetum.realtime.choices import Device
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.ladder import Ladder, ladder_for
+from tapetum.realtime.media.av_frame import from_av, to_av
+from tapetum.realtime.media.frame_conversion import nearest_format
+
+_TIME_BASE = Fraction(1, 90_000)
+"""RTP's unit of video times."""
+
+
+class EnhancedTrack(MediaStreamTrack):
+    """An aiortc video track of the newest enhanced frame of another track.
+
+    Frames of the other track that come while one is being enhanced are dropped but for the last.
+
+    Example:
+        peer.addTrack(EnhancedTrack(relay.subscribe(track)))
+
+    Attributes:
+        ladder: what enhances; set its `strength` at any time.
+        dropped: frames that were not enhanced, because newer ones had come.
+    """
+
+    kind = "video"
+
+    def __init__(
+        self,
+        track: MediaStreamTrack,
+        *,
+        model: str | Path = "grid",
+        strength: float = 1.0,
+        device: Device = "auto",
+        latency_budget_ms: float = 50.0,
+    ) -> None:
+        """Make a track; make it in a running event loop.
+
+        Args:
+            track: a video track whose frames nobody else takes.
+            model: `grid`, `unet`, or a model file; while it loads, frames pass through.
+            strength: from 0 (the picture as it is) to 1 (the model's own output).
+            device: `auto`, `cpu` or `cuda`.
+            latency_budget_ms: how long a frame may be with us.
+
+        Raises:
+            ModelError: there is no such model.
+            DeviceError: the device is missing.
+            ValueError: a number is out of its range.
+        """
+        super().__init__()
+        self.dropped = 0
+        self.ladder: Ladder = ladder_for(
+            model, strength=strength, device=device, budget_ms=latency_budget_ms
+        )
+        self._track = track
+        self._newest: asyncio.Queue[Frame | None] = asyncio.Queue(1)
+        self._reader = asyncio.ensure_future(self._read())
+
+    async def recv(self) -> av.VideoFrame:
+        """The newest frame, enhanced, when there is one.
+
+        Raises:
+            MediaStreamError: the track, or the one behind it, has ended.
+        """
+        frame = await self._newest.get() if self.readyState == "live" else None
+        if frame is None:
+            self.stop()
+            raise MediaStreamError
+        return to_av(await asyncio.to_thread(self.ladder, frame))
+
+    def stop(self) -> None:
+        """End the track, and release the model."""
+        super().stop()
+        self._reader.cancel()
+        self.ladder.close()
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                picture = await self._track.recv()
+                if isinstance(picture, av.VideoFrame):
+                    self._put(_frame(picture))
+        except MediaStreamError:
+            self._put(None)
+
+    def _put(self, frame: Frame | None) -> None:
+        if self._newest.full():
+            self._newest.get_nowait()
+            self.dropped += 1
+        self._newest.put_nowait(frame)
+
+
+def _frame(picture: av.VideoFrame) -> Frame:
+    target = nearest_format(picture.format.name)
+    if target != picture.format.name:
+        picture = picture.reformat(format=target)
+    arrival_s = time.monotonic()
+    frame = from_av(picture, pts=picture.pts, time_base=Fraction(picture.time_base or _TIME_BASE))
+    return replace(frame, capture_time_s=arrival_s, arrival_time_s=arrival_s)

@@ -1,0 +1,63 @@
+"""Live sources and sinks for tests: awkward ones, and streams that come from another process."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from command_line import environment
+
+from tapetum.realtime import MemorySink
+from tapetum.realtime.frame import Frame
+
+PATTERN = "lavfi:testsrc2=s=96x64:r=30"
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Wait for something that happens in another thread or process."""
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        if condition():
+            return
+        time.sleep(0.02)
+    pytest.fail(f"nothing happened in {seconds} s")
+
+
+def free_udp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def live_process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`tapetum live ARGUMENTS...`, running; it is killed at the end if it still runs."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tapetum.realtime", "live", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+class StallingSink(MemorySink):
+    """Takes one frame, then none until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.release = threading.Event()
+
+    def write(self, frame: Frame) -> None:
+        super().write(frame)
+        self.release.wait(30)

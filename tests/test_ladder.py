@@ -1,0 +1,151 @@
+"""The ladder of modes: loading, stalls, strength and errors, with enhancers that really enhance."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from live_parts import wait_until
+
+from tapetum.realtime import SyntheticSource, make_enhancer
+from tapetum.realtime.errors import EngineError, ModelError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.ladder import PASSTHROUGH, Ladder, ladder_for
+
+
+def dark() -> Frame:
+    (frame,) = SyntheticSource(96, 64, frames=1)
+    return frame
+
+
+class Brightener:
+    """Adds to luma, scaled by the strength; can be made to hang, and to fail."""
+
+    def __init__(self, amount: int) -> None:
+        self.strength = 1.0
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.broken = False
+        self._amount = amount
+
+    @property
+    def description(self) -> str:
+        return f"plus {self._amount}"
+
+    def __call__(self, frame: Frame) -> Frame:
+        self.go_on.wait(20)
+        if self.broken:
+            raise EngineError("out of order")
+        luma, *chroma = frame.planes
+        more = np.uint8(self.strength * self._amount)
+        return frame.with_planes((luma + more, *chroma))
+
+    def reset(self) -> None:
+        """Do nothing."""
+
+
+def brightening(ladder: Ladder) -> int:
+    """By how much the ladder brightens a frame."""
+    frame = dark()
+    return int(ladder(frame).planes[0][0, 0]) - int(frame.planes[0][0, 0])
+
+
+def warmed_up(ladder: Ladder, mode: str) -> Ladder:
+    def in_mode() -> bool:
+        ladder(dark())
+        return ladder.mode == mode
+
+    wait_until(in_mode)
+    return ladder
+
+
+def test_frames_pass_through_while_the_model_loads() -> None:
+    loaded = threading.Event()
+
+    def load() -> Brightener:
+        loaded.wait(20)
+        return Brightener(50)
+
+    ladder = Ladder({"slow": load})
+    assert brightening(ladder) == 0
+    assert (ladder.mode, ladder.running) == (PASSTHROUGH, PASSTHROUGH)
+    loaded.set()
+    assert brightening(warmed_up(ladder, "slow")) == 50
+    assert ladder.running == "plus 50"
+    assert ladder.frames_by_mode[PASSTHROUGH] >= 1
+    ladder.close()
+
+
+def test_a_cheaper_mode_stands_in_for_one_that_loads() -> None:
+    loaded = threading.Event()
+
+    def load() -> Brightener:
+        loaded.wait(20)
+        return Brightener(50)
+
+    ladder = Ladder({"slow": load, "quick": lambda: Brightener(20)}, budget_ms=5000)
+    assert brightening(warmed_up(ladder, "quick")) == 20
+    assert ladder.governor.mode == "slow"
+    loaded.set()
+    assert brightening(warmed_up(ladder, "slow")) == 50
+    ladder.close()
+
+
+def test_a_model_that_hangs_is_left_for_a_cheaper_one_and_comes_back() -> None:
+    hanging = Brightener(50)
+    ladder = Ladder({"slow": lambda: hanging, "quick": lambda: Brightener(20)}, budget_ms=200)
+    warmed_up(ladder, "slow")
+    wait_until(lambda: brightening(ladder) == 50)
+    hanging.go_on.clear()
+    assert brightening(ladder) in (0, 20)  # 0: the quick one is still being warmed up
+    assert ladder.governor.mode == "quick"
+    assert brightening(warmed_up(ladder, "quick")) == 20
+    hanging.go_on.set()
+    ladder.governor.choose("slow")
+    assert brightening(warmed_up(ladder, "slow")) == 50
+    ladder.close()
+
+
+def test_the_strength_changes_at_once() -> None:
+    ladder = warmed_up(Ladder({"one": lambda: Brightener(50)}, budget_ms=5000), "one")
+    ladder.strength = 0.5
+    assert brightening(ladder) == 25
+    with pytest.raises(ValueError, match="strength"):
+        ladder.strength = 1.5
+    ladder.close()
+
+
+def test_an_error_of_the_model_reaches_the_stream() -> None:
+    breaking = Brightener(50)
+    ladder = warmed_up(Ladder({"one": lambda: breaking}, budget_ms=5000), "one")
+    breaking.broken = True
+    with pytest.raises(EngineError, match="out of order"):
+        ladder(dark())
+    ladder.close()
+
+
+def test_a_frame_that_waited_too_long_before_us_counts_as_late() -> None:
+    ladder = warmed_up(Ladder({"one": lambda: Brightener(50)}, budget_ms=1000), "one")
+    for _ in range(25):
+        ladder(replace(dark(), arrival_time_s=0.0))
+    assert ladder.governor.mode == PASSTHROUGH
+    ladder.close()
+
+
+def test_a_model_file_makes_what_it_makes_of_a_file(gain_model: Path) -> None:
+    ladder = warmed_up(ladder_for(gain_model, budget_ms=5000), "gain")
+    assert ladder.governor.modes == ("gain", "grid", PASSTHROUGH)
+    frame = dark()
+    expected = make_enhancer(gain_model)(frame)
+    assert np.array_equal(ladder(frame).planes[0], expected.planes[0])
+    ladder.close()
+
+
+def test_an_unknown_model_is_refused_before_anything_is_loaded() -> None:
+    before = threading.active_count()
+    with pytest.raises(ModelError, match="unknown model gird"):
+        ladder_for("gird")
+    assert threading.active_count() == before

@@ -1,0 +1,192 @@
+"""The live loop: the newest frame wins, whatever stalls, and every sink is finished."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from live_parts import PATTERN, StallingSink, free_udp_port, live_process, wait_until
+
+from tapetum.realtime import LiveSource, MemorySink, SinkPlace, enhance_live, live_frames
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.ladder import ladder_for
+from tapetum.realtime.live.live_run import LiveRun
+from tapetum.realtime.live.summary import LiveStatus, LiveSummary
+from tapetum.realtime.prefetch import Channel, WriteBehind
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    # A thread that is opening a lost stream is left, and ends by itself after its time limit.
+    wait_until(lambda: set(threading.enumerate()) == before)
+
+
+def memory(sink: MemorySink) -> SinkPlace:
+    return SinkPlace("memory", sink)
+
+
+def test_a_pattern_goes_through_the_model_to_the_sink(gain_model: Path) -> None:
+    sink = MemorySink()
+    source = "lavfi:color=c=0x101010:s=96x64:r=30"
+    summary = enhance_live(source, [memory(sink)], model=gain_model, duration_s=2.5)
+    assert summary.frames == len(sink.frames)
+    assert 30 < summary.frames <= 76
+    assert summary.modes["gain"] > 0
+    assert sum(summary.modes.values()) >= summary.frames
+    assert sink.frames[-1].planes[0].mean() > 1.5 * sink.frames[0].planes[0].mean()
+    assert list(summary.latency_ms) == ["p50", "p90", "p95", "p99", "max"]
+    assert 0 < summary.latency_ms["p50"] <= summary.age_ms["p50"] <= summary.age_ms["max"]
+    times = [frame.pts for frame in sink.frames if frame.pts is not None]
+    assert times == sorted(set(times))
+
+
+def test_a_stalled_sink_stalls_neither_the_source_nor_the_other_sinks(gain_model: Path) -> None:
+    stalled, fluent = StallingSink(), MemorySink()
+    source = LiveSource(PATTERN)
+    places = [SinkPlace("stalled", stalled), SinkPlace("fluent", fluent)]
+    ladder = ladder_for(gain_model)
+
+    def release_at_the_end(_frame: Frame) -> None:
+        if source.frames >= 60:
+            stalled.release.set()
+            controls.quit = source.frames >= 75
+
+    controls = Controls()
+    run = LiveRun(source, ladder, places, controls=controls, on_frame=release_at_the_end)
+    summary = run.run(duration_s=30)
+    assert source.frames >= 75
+    assert len(fluent.frames) >= 0.5 * source.frames
+    assert summary.sinks["stalled"]["dropped"] >= 0.5 * 55
+    assert summary.dropped >= summary.sinks["stalled"]["dropped"]
+    assert summary.frames + summary.dropped <= source.frames
+    # After the stall the sink got the newest frame, not the 60 that had come meanwhile.
+    gap = (stalled.frames[1].pts or 0) - (stalled.frames[0].pts or 0)
+    assert gap / 90_000 > 1.0
+
+
+def test_a_source_that_falls_silent_has_its_last_picture_held() -> None:
+    url = f"udp://127.0.0.1:{free_udp_port()}"
+    sink, controls, notices = MemorySink(), Controls(), list[str]()
+
+    def quit_when_held(status: LiveStatus) -> None:
+        if len(sink.frames) > 20:
+            sender.kill()
+        controls.quit = status.held and len(notices) > 0
+
+    with live_process("--source", PATTERN, "--sink", url, "--quiet") as sender:
+        summary = enhance_live(
+            url,
+            [memory(sink)],
+            controls=controls,
+            on_status=quit_when_held,
+            on_notice=notices.append,
+            duration_s=60,
+        )
+    assert summary.held >= 2
+    assert summary.frames == len(sink.frames) - summary.held
+    assert "the last picture is held" in notices[0]
+    shown, held = sink.frames[-2:]
+    assert all(np.array_equal(a, b) for a, b in zip(shown.planes, held.planes, strict=True))
+    assert (held.pts or 0) > (shown.pts or 0)
+
+
+def test_the_viewer_quits_records_and_chooses_the_model(
+    gain_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    controls, notices = Controls(), list[str]()
+    states: list[LiveStatus] = []
+
+    def press(status: LiveStatus) -> None:
+        states.append(status)
+        keys = {1: "rs", 2: "m", 5: "r", 6: "q"}
+        for key in keys.get(len(states), ""):
+            controls.press(key)
+
+    enhance_live(
+        PATTERN,
+        ["null"],
+        model=gain_model,
+        controls=controls,
+        on_status=press,
+        on_notice=notices.append,
+        duration_s=30,
+    )
+    assert states[-1].mode in ("grid", "passthrough")  # next after the file is grid
+    (video,) = tmp_path.glob("tapetum-recording-*.mkv")
+    (picture,) = tmp_path.glob("tapetum-snapshot-*.png")
+    with av.open(str(video)) as container:
+        assert len(list(container.decode(video=0))) > 20
+    with av.open(str(picture)) as container:
+        assert container.streams.video[0].width == 96
+    assert [notice.split()[0] for notice in notices] == ["recording", "saved", "recorded"]
+
+
+class RefusingSink(MemorySink):
+    """Takes three frames."""
+
+    def write(self, frame: Frame) -> None:
+        super().write(frame)
+        if len(self.frames) == 3:
+            raise MediaError("the disk is full")
+
+
+def test_a_sink_that_fails_ends_the_run_and_the_others_are_finished(tmp_path: Path) -> None:
+    ends: list[LiveSummary] = []
+    path = tmp_path / "kept.mkv"
+    with pytest.raises(MediaError, match="disk is full"):
+        enhance_live(PATTERN, [memory(RefusingSink()), str(path)], on_end=ends.append)
+    assert len(ends) == 1
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) >= 3
+
+
+def test_a_run_needs_a_sink() -> None:
+    with pytest.raises(ValueError, match="at least one sink"):
+        enhance_live(PATTERN, [])
+
+
+def test_live_frames_yield_the_newest_to_a_slow_reader(gain_model: Path) -> None:
+    source = LiveSource(PATTERN)
+    frames = live_frames(source, model=gain_model)
+    next(frames)
+    time.sleep(1)
+    waiting, newest = next(frames), next(frames)
+    frames.close()
+    assert (waiting.time_s or 0) > 0.5
+    assert (newest.time_s or 0) > (waiting.time_s or 0)
+    assert np.isfinite(newest.planes[0].mean())
+
+
+def test_taking_from_a_channel_has_an_end() -> None:
+    channel: Channel[int] = Channel()
+    with pytest.raises(TimeoutError):
+        channel.take(0.01)
+    channel.put(1)
+    channel.end()
+    assert channel.take(0.01) == 1
+    with pytest.raises(StopIteration):
+        channel.take(0.01)
+
+
+def test_closing_behind_a_stuck_sink_is_an_error_and_no_wait() -> None:
+    sink = StallingSink()
+    behind = WriteBehind(sink, depth=1, policy="drop_oldest")
+    for frame in LiveSource("lavfi:testsrc2=s=96x64:r=30:d=0.3"):
+        behind.write(frame)
+    wait_until(lambda: len(sink.frames) == 1)
+    assert behind.dropped >= 6
+    with pytest.raises(MediaError, match="taken nothing"):
+        behind.close(0.05)
+    sink.release.set()
+    behind.discard()
+    assert sink.closed

@@ -1,0 +1,185 @@
+"""What live sinks write, read back by FFmpeg."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tapetum.realtime import SyntheticSource
+from tapetum.realtime.errors import DeviceError, MediaError
+from tapetum.realtime.frame import ColorInfo, Frame
+from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.outputs import open_sink
+from tapetum.realtime.live.sinks.bgr import BgrConverter
+from tapetum.realtime.live.sinks.recording_sink import RecordingSink
+from tapetum.realtime.live.sinks.y4m_sink import Y4mSink
+from tapetum.realtime.media.av_frame import frame_planes, to_av
+
+RATE = Fraction(30)
+
+
+def decoded(path: Path) -> list[av.VideoFrame]:
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))
+
+
+@pytest.mark.parametrize(
+    ("format_name", "read_back"),
+    [
+        ("yuv420p", "yuv420p"),
+        ("nv12", "yuv420p"),
+        ("yuv422p", "yuv422p"),
+        ("yuv444p", "yuv444p"),
+        ("yuv420p10le", "yuv420p10le"),
+        ("p010le", "yuv420p10le"),
+        ("yuvj420p", "yuv420p"),
+    ],
+)
+@pytest.mark.parametrize("size", [(96, 64), (35, 27)])
+def test_y4m_is_read_back_bit_for_bit(
+    format_name: str, read_back: str, size: tuple[int, int]
+) -> None:
+    frames = list(SyntheticSource(*size, frames=3, format_name=format_name))
+    pipe = io.BytesIO()
+    sink = Y4mSink(pipe, rate=RATE)
+    for frame in frames:
+        sink.write(frame)
+    pipe.seek(0)
+    with av.open(pipe, "r", format="yuv4mpegpipe") as container:
+        assert container.streams.video[0].average_rate == 30
+        pictures = list(container.decode(video=0))
+    assert [picture.format.name for picture in pictures] == [read_back] * 3
+    for frame, picture in zip(frames, pictures, strict=True):
+        expected = to_av(frame).reformat(format=read_back)
+        for got, wanted in zip(frame_planes(picture), frame_planes(expected), strict=True):
+            assert np.array_equal(got, wanted)
+        assert picture.color_range == (2 if frame.full_range else 1)
+
+
+def test_y4m_refuses_another_size_and_a_pipe_that_nobody_reads() -> None:
+    (small,), (large,) = SyntheticSource(32, 32, frames=1), SyntheticSource(64, 32, frames=1)
+    sink = Y4mSink(io.BytesIO())
+    sink.write(small)
+    with pytest.raises(MediaError, match="cannot change their size"):
+        sink.write(large)
+    with (
+        Path("/dev/full").open("wb", 0) as full,
+        pytest.raises(MediaError, match="cannot write y4m"),
+    ):
+        Y4mSink(full).write(small)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])
+def test_a_recording_keeps_every_frame_and_its_time(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"recording{suffix}"
+    times_s = [0.0, 0.04, 0.1, 0.5, 0.533]
+    sink = RecordingSink(path, rate=RATE)
+    for frame, time_s in zip(SyntheticSource(96, 64, frames=5), times_s, strict=True):
+        sink.write(replace(frame, pts=round(time_s * 90_000), time_base=Fraction(1, 90_000)))
+    sink.close()
+    sink.close()
+    pictures = decoded(path)
+    assert [picture.time for picture in pictures] == pytest.approx(times_s, abs=0.001)
+
+
+def test_a_recording_can_be_played_at_any_moment(tmp_path: Path) -> None:
+    """A copy of the unfinished file is what a killed process would leave."""
+    for suffix in (".mp4", ".mkv"):
+        path, copy = tmp_path / f"whole{suffix}", tmp_path / f"killed{suffix}"
+        sink = RecordingSink(path, rate=RATE)
+        for frame in SyntheticSource(96, 64, frames=150):
+            sink.write(frame)
+        copy.write_bytes(path.read_bytes())
+        sink.close()
+        assert len(decoded(copy)) >= 105  # all but the last second and a half
+        assert len(decoded(path)) == 150
+
+
+def test_frames_whose_times_do_not_rise_are_recorded_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "held.mkv"
+    sink = RecordingSink(path)
+    for frame in SyntheticSource(96, 64, frames=4):
+        sink.write(replace(frame, pts=min(frame.pts or 0, 1), time_base=Fraction(1, 90_000)))
+    sink.close()
+    assert len(decoded(path)) == 4
+
+
+def test_a_recording_replaces_nothing_unless_it_may(tmp_path: Path) -> None:
+    path = tmp_path / "there.mkv"
+    path.write_bytes(b"precious")
+    with pytest.raises(MediaError, match="exists; pass --overwrite"):
+        RecordingSink(path)
+    with pytest.raises(MediaError, match=r"\.avi"):
+        RecordingSink(tmp_path / "other.avi")
+    assert path.read_bytes() == b"precious"
+
+
+def flat(y: int, u: int, v: int, color: ColorInfo) -> Frame:
+    planes = tuple(
+        np.full(shape, value, np.uint8)
+        for shape, value in zip(((32, 48), (16, 24), (16, 24)), (y, u, v), strict=True)
+    )
+    return Frame(planes, "yuv420p", color=color)
+
+
+@pytest.mark.parametrize(
+    ("frame", "bgr"),
+    [
+        (flat(16, 128, 128, ColorInfo(range=1)), (0, 0, 0)),
+        (flat(235, 128, 128, ColorInfo(range=1)), (255, 255, 255)),
+        (flat(128, 128, 128, ColorInfo(range=2)), (128, 128, 128)),
+        (flat(81, 90, 240, ColorInfo(matrix=6, range=1)), (0, 0, 255)),  # BT.601 red
+        (flat(63, 102, 240, ColorInfo(matrix=1, range=1)), (0, 0, 255)),  # BT.709 red
+    ],
+)
+def test_bgr_images_follow_matrix_and_range(frame: Frame, bgr: tuple[int, int, int]) -> None:
+    image = BgrConverter()(frame)
+    assert image.shape == (32, 48, 3)
+    assert np.abs(image.astype(int) - bgr).max() <= 3
+
+
+def sink_named(name: str) -> object:
+    return open_sink(name, controls=Controls(), caption=str, rate=RATE).sink
+
+
+def test_a_window_without_a_display_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cv2")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(MediaError, match="neither DISPLAY nor WAYLAND_DISPLAY is set; choose"):
+        sink_named("window")
+
+
+def test_a_virtual_camera_that_cannot_be_says_what_to_do() -> None:
+    with pytest.raises(DeviceError, match=r"pip install|v4l2loopback"):
+        sink_named("virtual").write(next(iter(SyntheticSource())))  # type: ignore[attr-defined]
+
+
+def test_keys_change_the_view_the_strength_and_more() -> None:
+    controls = Controls()
+    for key in "  w++---mrsxq":
+        controls.press(key)
+    assert controls == Controls(
+        view="wipe", strength=0.7, next_model=1, recording=True, snapshots=1, quit=True
+    )
+    controls.press("w")
+    assert controls.view == "after"
+
+
+def test_views_show_the_original_the_enhanced_or_both() -> None:
+    original = flat(20, 128, 128, ColorInfo(range=1))
+    enhanced = flat(90, 128, 128, ColorInfo(range=1))
+    controls = Controls(divider=0.5)
+    assert controls.show(original, enhanced) is enhanced
+    controls.toggle("before")
+    assert controls.show(original, enhanced) is original
+    controls.toggle("wipe")
+    luma = controls.show(original, enhanced).planes[0]
+    assert (luma[:, 0] == 20).all()
+    assert (luma[:, -1] == 90).all()

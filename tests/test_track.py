@@ -1,0 +1,89 @@
+"""`EnhancedTrack` between two real WebRTC peers on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+aiortc = pytest.importorskip("aiortc")
+
+from aiortc import RTCPeerConnection, VideoStreamTrack  # noqa: E402
+from aiortc.mediastreams import MediaStreamError  # noqa: E402
+
+from tapetum.realtime.live.track import EnhancedTrack  # noqa: E402
+
+
+class DarkTrack(VideoStreamTrack):
+    """A dark gray picture at 30 fps, which ends after some frames."""
+
+    def __init__(self, frames: int) -> None:
+        super().__init__()
+        self._left = frames
+
+    async def recv(self) -> av.VideoFrame:
+        self._left -= 1
+        if self._left < 0:
+            raise MediaStreamError
+        pts, time_base = await self.next_timestamp()
+        picture = av.VideoFrame.from_ndarray(np.full((96, 96), 40, np.uint8), "gray")
+        picture = picture.reformat(format="yuv420p")
+        picture.pts, picture.time_base = pts, Fraction(time_base)
+        return picture
+
+
+def luma(picture: object) -> float:
+    assert isinstance(picture, av.VideoFrame)
+    return float(picture.to_ndarray(format="gray").mean())
+
+
+def test_frames_come_out_brighter_and_the_end_comes_through(gain_model: Path) -> None:
+    async def scenario() -> tuple[float, int]:
+        track = EnhancedTrack(DarkTrack(60), model=gain_model, latency_budget_ms=1000)
+        received = 0
+        level = 0.0
+        try:
+            while True:
+                level = max(level, luma(await track.recv()))
+                received += 1
+        except MediaStreamError:
+            return level, received + track.dropped
+
+    level, frames = asyncio.run(scenario())
+    assert level > 2 * 40
+    assert 50 <= frames <= 60
+
+
+def test_a_peer_gets_the_enhanced_picture(gain_model: Path) -> None:
+    async def scenario() -> float:
+        sender, receiver = RTCPeerConnection(), RTCPeerConnection()
+        arrived: asyncio.Future[VideoStreamTrack] = asyncio.get_running_loop().create_future()
+        receiver.on("track", arrived.set_result)
+        track = EnhancedTrack(DarkTrack(300), model=gain_model, latency_budget_ms=1000)
+        sender.addTrack(track)
+        await sender.setLocalDescription(await sender.createOffer())
+        await receiver.setRemoteDescription(sender.localDescription)
+        await receiver.setLocalDescription(await receiver.createAnswer())
+        await sender.setRemoteDescription(receiver.localDescription)
+        seen = await arrived
+        level = max([luma(await seen.recv()) for _ in range(60)])
+        track.stop()
+        await sender.close()
+        await receiver.close()
+        return level
+
+    assert asyncio.run(scenario()) > 2 * 40
+
+
+def test_a_stopped_track_gives_no_frames(gain_model: Path) -> None:
+    async def scenario() -> None:
+        track = EnhancedTrack(DarkTrack(10), model=gain_model)
+        track.stop()
+        with pytest.raises(MediaStreamError):
+            await track.recv()
+
+    asyncio.run(scenario())
