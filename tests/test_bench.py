@@ -322,3 +322,14 @@ def test_the_base_install_measures_without_the_extras(tmp_path: Path) -> None:
     )
     assert loaded(code, (*HEAVY, "matplotlib", "onnxruntime")) == set()
     assert read_run(path)["complete"]
+
+
+def test_a_result_does_not_say_where_files_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.json"
+    words = ["bench", *SHORT, "--scenario", "single-stream", "--model", EMPTY, "--json", str(path)]
+    monkeypatch.setattr("sys.argv", ["tapetum", *words])
+    assert run_command(words) == 0
+    assert str(tmp_path) not in path.read_text()
+    assert read_run(path)["command"].endswith("--model empty --json run.json")

@@ -173,8 +173,14 @@ def _plan(
         subjects=tuple(subjects),
         inputs=tuple(inputs),
         settings=settings,
-        command=shlex.join(["tapetum", *sys.argv[1:]]),
+        command=_command(sys.argv[1:]),
     )
+
+
+def _command(arguments: list[str]) -> str:
+    """The command as typed, but of absolute paths the name: results are shown to others."""
+    shown = (Path(word).name if Path(word).is_absolute() else word for word in arguments)
+    return shlex.join(["tapetum", *shown])
 
 
 def _run_visibly(plan: Plan, json_file: Path | None, csv_file: Path | None) -> Run:

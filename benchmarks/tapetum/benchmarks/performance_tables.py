@@ -143,8 +143,25 @@ def _run_table(name: str, run: Figures) -> str:
     return (
         f"### `{name}`\n\n`{run['command']}`\n\n{_machine_line(machine)} Load average"
         f" {load['before'][0]} before and {load['after'][0]} after.{stopped}\n\n"
-        f"{_table(head, rows)}"
+        f"{_table(head, rows)}{_quality(run['results'])}"
     )
+
+
+def _quality(results: Sequence[Figures]) -> str:
+    """A table of the results that have quality beside speed, or nothing."""
+    judged = [result for result in results if "psnr_db" in result["figures"]]
+    if not judged:
+        return ""
+    head = ("quality", "PSNR, dB", "NIQE", "NIQE of the truth", "flicker", "median ms")
+    rows = [_quality_row(result) for result in judged]
+    return f"\n\n{_table(head, rows)}"
+
+
+def _quality_row(result: Figures) -> list[str]:
+    names = ("psnr_db", "niqe", "truth_niqe", "flicker_levels")
+    figures = (f"{result['figures'][name]:.4g}" for name in names)
+    median = f"{result['latency_ms']['p50']:.4g}"
+    return [f"`{result['subject']}`, {result['size']}", *figures, median]
 
 
 def _run_row(result: Figures) -> list[str]:
