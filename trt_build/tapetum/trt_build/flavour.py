@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tapetum.gan.errors import EngineError
 
 FlavourName = Literal["tensorrt", "tensorrt-rtx"]
 
+FLAVOURS: tuple[FlavourName, ...] = get_args(FlavourName)
 _MODULES: dict[FlavourName, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
 _OLDEST = {"tensorrt": (10, 16), "tensorrt-rtx": (1, 7)}
 
@@ -39,7 +40,7 @@ def load_flavour(name: FlavourName | None = None) -> Flavour:
     Raises:
         EngineError: it is not installed, does not import or is too old.
     """
-    for candidate in (name,) if name else tuple(_MODULES):
+    for candidate in (name,) if name else FLAVOURS:
         try:
             trt = importlib.import_module(_MODULES[candidate])
         except ModuleNotFoundError:

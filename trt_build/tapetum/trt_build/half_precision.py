@@ -12,53 +12,12 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, numpy_helper
 
+from tapetum.trt_build.folding import replace_nodes
+
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 
 _FLOAT32_INPUTS = {"Resize": (1, 2)}
 """Inputs that ONNX defines as float32 whatever the picture's type: Resize's region and scales."""
-
-
-def fold_batch_norm(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Replace each BatchNormalization by one multiplication and one addition a channel.
-
-    Where BatchNorm follows a convolution, the ONNX exporter has merged the two already. In `unet`
-    it follows LeakyReLU and comes before a convolution that pads with zeros, so the exact fold is
-    this one: scale and shift worked out in float64, rounded once. TensorRT merges them into the
-    kernel that computes the activation.
-
-    Returns:
-        A new model; the given one is left as it is.
-    """
-    folded = onnx.ModelProto()
-    folded.CopyFrom(model)
-    constants = {tensor.name: tensor for tensor in folded.graph.initializer}
-    nodes: list[NodeProto] = []
-    for node in folded.graph.node:
-        if node.op_type == "BatchNormalization":
-            nodes += _scale_and_shift(folded.graph, node, constants)
-        else:
-            nodes.append(node)
-    _replace_nodes(folded.graph, nodes)
-    return folded
-
-
-def _scale_and_shift(
-    graph: onnx.GraphProto, node: NodeProto, constants: dict[str, TensorProto]
-) -> list[NodeProto]:
-    gamma, beta, mean, variance = (
-        numpy_helper.to_array(constants[name]).astype(np.float64) for name in node.input[1:5]
-    )
-    epsilon = next((item.f for item in node.attribute if item.name == "epsilon"), 1e-5)
-    scale = gamma / np.sqrt(variance + epsilon)
-    name = node.output[0]
-    for suffix, values in (("scale", scale), ("shift", beta - mean * scale)):
-        column = values.astype(np.float32).reshape(-1, 1, 1)
-        graph.initializer.append(numpy_helper.from_array(column, f"{name}.{suffix}"))
-    scaled = f"{name}.scaled"
-    return [
-        onnx.helper.make_node("Mul", [node.input[0], f"{name}.scale"], [scaled], name=scaled),
-        onnx.helper.make_node("Add", [scaled, f"{name}.shift"], [name], name=name),
-    ]
 
 
 def to_half(model: onnx.ModelProto, float32_layers: Collection[str] = ()) -> onnx.ModelProto:
@@ -97,7 +56,7 @@ class _Halving:
         for value in (*graph.input, *graph.output):
             if value.type.tensor_type.elem_type == FLOAT:
                 value.type.tensor_type.elem_type = HALF
-        _replace_nodes(graph, self._nodes)
+        replace_nodes(graph, self._nodes)
         del graph.initializer[:], graph.value_info[:]
         graph.initializer.extend(self._new_constants)
         onnx.checker.check_model(self._model)
@@ -167,9 +126,3 @@ def _halved(tensor: TensorProto, name: str) -> TensorProto:
 
 def _cast(name: str, new_name: str, elem_type: int) -> NodeProto:
     return onnx.helper.make_node("Cast", [name], [new_name], name=new_name, to=elem_type)
-
-
-def _replace_nodes(graph: onnx.GraphProto, nodes: list[NodeProto]) -> None:
-    kept = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept)

@@ -55,7 +55,7 @@ def compare_layers(
         model: a float32 network without subgraphs.
         inputs: a float32 array for each input.
     """
-    values = ReferenceEvaluator(model).run(None, dict(inputs), intermediate=True)
+    values = _run(ReferenceEvaluator(model), inputs)
     return tuple(_compare(model, values))
 
 
@@ -79,11 +79,19 @@ def _compare(model: onnx.ModelProto, values: Mapping[str, Array]) -> Iterator[La
             continue
         feeds = {name: _rounded(values[name]) for name in node.input if name}
         with np.errstate(all="ignore"):  # what overflows is what this looks for
-            result = ReferenceEvaluator(node, opsets=opsets).run(None, feeds)
-            tried = _rounded(result[0])
+            result = _run(ReferenceEvaluator(node, opsets=opsets), feeds)
+            tried = _rounded(result[node.output[0]])
         peak = float(np.abs(reference).max(initial=0))
         snr_db = signal_to_noise_db(reference, tried)
         yield LayerComparison(node.output[0], node.op_type, peak, snr_db)
+
+
+def _run(evaluator: ReferenceEvaluator, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+    """All values of a run by name, those in between too."""
+    values = evaluator.run(None, dict(inputs), intermediate=True)
+    if not isinstance(values, dict):
+        raise TypeError("onnx gave no intermediate values")
+    return values
 
 
 def _rounded(values: Array) -> Array:
