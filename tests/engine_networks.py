@@ -48,7 +48,10 @@ def overflowing_network() -> onnx.ModelProto:
         "overflowing",
         [helper.make_tensor_value_info("rgb", TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info("enhanced", TensorProto.FLOAT, shape)],
-        [numpy_helper.from_array(np.float32(value), name) for name, value in constants.items()],
+        [
+            numpy_helper.from_array(np.array(value, np.float32), name)
+            for name, value in constants.items()
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.checker.check_model(model)

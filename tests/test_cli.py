@@ -25,7 +25,7 @@ def words(help_text: str) -> list[str]:
     return "".join(" " if letter in "╭╮╰╯│─" else letter for letter in help_text).split()
 
 
-@pytest.mark.parametrize("command", ["tapetum", "enhance", "doctor", "evaluate", "train"])
+@pytest.mark.parametrize("command", ["tapetum", "build", "enhance", "doctor", "evaluate", "train"])
 def test_help_is_as_reviewed(command: str) -> None:
     arguments = ["--help"] if command == "tapetum" else [command, "--help"]
     golden = GOLDEN / f"help-{command}.txt"

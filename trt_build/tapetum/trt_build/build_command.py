@@ -53,7 +53,7 @@ def build(
 
       tapetum build unet.pth --size 1920x1080
 
-      tapetum build unet.pth --min-size 320x180 --size 1280x720 --max-size 1920x1080
+      tapetum build unet.pth --min-size 320x180 --max-size 1920x1080
 
       tapetum build grid --target sm_89 --output grid_sm89.engine
 

@@ -50,9 +50,8 @@ def half_network(network: onnx.ModelProto, profile: Profile) -> HalfNetwork:
     """
     folded = fold(network)
     name = folded.graph.input[0].name
-    layers = compare_layers(
-        folded, {name: dark_picture(network_kind(network), _trial_size(folded))}
-    )
+    trial = dark_picture(network_kind(network), _trial_size(folded))
+    layers = compare_layers(folded, {name: trial})
     _set_size(folded, profile)
     half = to_half(folded, [layer.layer for layer in layers if layer.needs_float32])
     return HalfNetwork(half.SerializeToString(deterministic=True), layers)
@@ -71,15 +70,13 @@ def dark_picture(kind: str, size: Size) -> npt.NDArray[Any]:
     height, width = size
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     ramp = 0.3 * (columns / width) * (rows / height)
-    lamp = np.exp(
-        -((rows - height / 4) ** 2 + (columns - width / 2) ** 2) / (0.01 * height * width)
-    )
+    squared_distance = (rows - height / 4) ** 2 + (columns - width / 2) ** 2
+    lamp = np.exp(-squared_distance / (0.01 * height * width))
     tint = np.array([1.0, 0.8, 0.6], np.float32).reshape(3, 1, 1)
     noise = np.random.default_rng(0).normal(0, 0.02, (3, height, width))
-    picture: npt.NDArray[Any] = np.clip((ramp + lamp) * tint + noise, 0, 1).astype(np.float32)[
-        np.newaxis
-    ]
-    return picture if kind == "grid" else np.float32(2) * picture - np.float32(1)
+    unit = np.clip((ramp + lamp) * tint + noise, 0, 1)[np.newaxis]
+    picture: npt.NDArray[Any] = unit if kind == "grid" else 2 * unit - 1
+    return picture.astype(np.float32)
 
 
 def _trial_size(network: onnx.ModelProto) -> Size:

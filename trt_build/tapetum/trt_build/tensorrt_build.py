@@ -117,14 +117,12 @@ class _Job:
         config = builder.create_builder_config()
         config.progress_monitor = progress_monitor(self._trt, self._on_phase, self._stop)
         self._set_target(config)
-        cache = config.create_timing_cache(timing_cache)
-        keeps_timings = bool(cache is not None and config.set_timing_cache(cache, True))
+        timings = self._timing_cache(config, timing_cache)
         self._add_profile(builder, parsed, config, profile)
         plan = builder.build_serialized_network(parsed, config)
         if plan is None:
             raise EngineError(f"{self._flavour.name} built no engine: {self._reason()}")
-        timings = bytes(config.get_timing_cache().serialize()) if keeps_timings else b""
-        return BuiltEngine(bytes(plan), timings)
+        return BuiltEngine(bytes(plan), b"" if timings is None else bytes(timings.serialize()))
 
     def _parse(self, builder: Any, network: bytes) -> Any:  # noqa: ANN401 - TensorRT's objects
         flags = 1 << int(self._trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
@@ -142,6 +140,19 @@ class _Job:
         if self._flavour.name == "tensorrt-rtx" and self._gpu.name is None:
             config.num_compute_capabilities = 1
             config.set_compute_capability(_capability(self._gpu, self._flavour), 0)
+
+    def _timing_cache(self, config: Any, serialized: bytes) -> Any:  # noqa: ANN401
+        """Give the build what an earlier one measured; None with TensorRT-RTX, which keeps none.
+
+        A cache of another GPU or version is refused by TensorRT, and the build starts a new one.
+        """
+        if self._flavour.name == "tensorrt-rtx":
+            return None
+        cache = config.create_timing_cache(serialized)
+        if not config.set_timing_cache(cache, False):
+            cache = config.create_timing_cache(b"")
+            config.set_timing_cache(cache, False)
+        return cache
 
     def _add_profile(
         self,

@@ -69,12 +69,12 @@ def _half_program(model: str, profile: Profile) -> tuple[Any, Any]:
     example = torch.zeros(1, 3, *profile.best, dtype=torch.float16, device="cuda")
     sizes = None
     if not profile.is_static:
-        sides = zip(("h16", "w16"), profile.smallest, profile.largest, strict=True)
-        dims = [
+        bounds = zip(("h16", "w16"), profile.smallest, profile.largest, strict=True)
+        height, width = (
             torch.export.Dim(name, min=low // STRIDE, max=high // STRIDE)
-            for name, low, high in sides
-        ]
-        sizes = ({2: STRIDE * dims[0], 3: STRIDE * dims[1]},)
+            for name, low, high in bounds
+        )
+        sizes = ({2: STRIDE * height, 3: STRIDE * width},)
     with torch.no_grad():
         return torch.export.export(network, (example,), dynamic_shapes=sizes), example
 
