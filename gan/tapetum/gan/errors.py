@@ -1,4 +1,4 @@
-"""The root of Tapetum's errors, and those of models and training data.
+"""The root of Tapetum's errors, and those of models, training, engines and devices.
 
 Every error that a user can cause derives from `TapetumError`; its message is one line that
 says what is wrong, with which file or device, and what to do. `tapetum.realtime.errors`
@@ -28,3 +28,11 @@ class DataError(TapetumError):
 
 class TrainingError(TapetumError):
     """Training cannot start or go on: a wrong setting, a loss that is no number, no memory left."""
+
+
+class EngineError(TapetumError):
+    """A network cannot be compiled or run."""
+
+
+class DeviceError(TapetumError):
+    """A device is missing, or a frame lies on another device than the one that it is used on."""

@@ -47,6 +47,18 @@ class _PaddedUNet(nn.Module):
         return self.generator.enhance_padded(rgb)
 
 
+def exported_network(generator: Generator) -> nn.Module:
+    """The part of a generator that an exported model or engine holds, in evaluation mode.
+
+    Its input and output are the ones that this module's first lines describe.
+    """
+    if isinstance(generator, GridGenerator):
+        return _Predictor(generator).eval()
+    if isinstance(generator, UNetGenerator):
+        return _PaddedUNet(generator).eval()
+    raise TypeError(f"no export is known for {type(generator).__name__}")
+
+
 def export_onnx(generator: Generator, path: Path, *, half: bool = False) -> None:
     """Write a generator as an ONNX model.
 
@@ -56,17 +68,15 @@ def export_onnx(generator: Generator, path: Path, *, half: bool = False) -> None
         half: store the weights in float16, for half the size; the model still computes in
             float32.
     """
+    network = exported_network(generator)
     if isinstance(generator, GridGenerator):
-        program = _export(
-            _Predictor(generator), torch.rand(1, 3, THUMBNAIL, THUMBNAIL), "thumbnail", "grid", None
-        )
-    elif isinstance(generator, UNetGenerator):
+        example = torch.rand(1, 3, THUMBNAIL, THUMBNAIL)
+        program = _export(network, example, "thumbnail", "grid", None)
+    else:
         height, width = (torch.export.Dim(name, min=1, max=1024) for name in ("h16", "w16"))
         sizes = {2: STRIDE * height, 3: STRIDE * width}
         example = torch.rand(1, 3, 4 * STRIDE, 6 * STRIDE)
-        program = _export(_PaddedUNet(generator), example, "rgb", "enhanced", sizes)
-    else:
-        raise TypeError(f"no export is known for {type(generator).__name__}")
+        program = _export(network, example, "rgb", "enhanced", sizes)
     model = _named(program, generator.kind)
     unfinished = path.with_name(f".{path.name}.part")
     onnx.save(_stored_in_half(model) if half else model, unfinished)
@@ -94,7 +104,7 @@ def _export(
         # The exporter warns of its own internals' deprecations.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            network.eval(),
+            network,
             (example,),
             input_names=[input_name],
             output_names=[output_name],

@@ -1,0 +1,168 @@
+"""`tapetum build`, as a person and a program use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from command_line import environment, tapetum
+from engine_networks import needs_tensorrt_rtx, trained_looking_unet
+
+from tapetum.gan import export_onnx, save_generator
+from tapetum.trt_build.profile import parse_size, size_text, unet_profile
+
+TARGET = ("--target", "sm_89")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> str:
+    return str(tmp_path / "engines")
+
+
+def has_driver() -> bool:
+    return Path("/proc/driver/nvidia/version").exists()
+
+
+@needs_tensorrt_rtx
+def test_building_says_what_is_built_where_and_what_came_out(cache: str) -> None:
+    first = tapetum("build", "grid", *TARGET, "--runtime", "tensorrt-rtx", TAPETUM_CACHE=cache)
+    assert first.returncode == 0, first.stderr
+    assert first.stderr.startswith("building grid 256x256 for sm_89 with tensorrt-rtx ")
+    assert first.stdout.endswith("MB, not verified yet\n")
+    again = tapetum("build", "grid", *TARGET, "--runtime", "tensorrt-rtx", TAPETUM_CACHE=cache)
+    assert again.stderr == ""
+    assert ".engine: built before, " in again.stdout
+    listed = tapetum("build", "--list", TAPETUM_CACHE=cache).stdout
+    assert "grid 256x256 fp16, any GPU of sm_89, tensorrt-rtx " in listed
+
+
+@needs_tensorrt_rtx
+def test_json_is_the_manifest(cache: str, tmp_path: Path) -> None:
+    output = tmp_path / "grid.engine"
+    answer = tapetum("build", "grid", *TARGET, "--json", "-o", output, TAPETUM_CACHE=cache)
+    assert json.loads(answer.stdout) == json.loads((tmp_path / "grid.engine.json").read_text())
+
+
+@needs_tensorrt_rtx
+def test_a_checkpoint_is_built_for_a_range_of_sizes(cache: str, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "unet.safetensors"
+    save_generator(trained_looking_unet(), checkpoint)
+    sizes = ("--min-size", "320x180", "--size", "640x360", "--max-size", "1280x720")
+    answer = tapetum("build", checkpoint, *sizes, *TARGET, "--json", TAPETUM_CACHE=cache)
+    manifest = json.loads(answer.stdout)
+    assert manifest["generator"] == "unet"
+    expected = {"smallest": [192, 320], "best": [368, 640], "largest": [720, 1280]}
+    assert manifest["identity"]["profile"] == expected
+
+
+@needs_tensorrt_rtx
+def test_pruning_says_what_it_removed(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.engine"
+    broken.touch()
+    listed = tapetum("build", "--list", TAPETUM_CACHE=str(tmp_path))
+    assert listed.stdout == f"{broken}: broken; it will be built anew\n"
+    pruned = tapetum("build", "--prune", TAPETUM_CACHE=str(tmp_path))
+    assert pruned.stderr == f"removed {broken}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_tensorrt_rtx
+def test_two_processes_build_once(cache: str) -> None:
+    command = [sys.executable, "-m", "tapetum.realtime", "build", "grid", *TARGET]
+    variables = environment() | {"TAPETUM_CACHE": cache}
+    both = [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables
+        )
+        for _ in range(2)
+    ]
+    answers = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("building grid" in errors for _, errors in answers) == 1
+    assert sum("built before" in output for output, _ in answers) == 1
+
+
+@needs_tensorrt_rtx
+def test_ctrl_c_leaves_nothing(cache: str, tmp_path: Path) -> None:
+    model = tmp_path / "unet.onnx"
+    export_onnx(trained_looking_unet(), model)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tapetum.realtime", "build", model, *TARGET],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment() | {"TAPETUM_CACHE": cache},
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("building ")
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "error: stopped by SIGINT"
+    assert [path.suffix for path in Path(cache).iterdir()] == [".lock"]
+
+
+@needs_tensorrt_rtx
+@pytest.mark.skipif(has_driver(), reason="tells what happens without an NVIDIA driver")
+def test_no_driver_is_one_line(cache: str) -> None:
+    answer = tapetum("build", "grid", TAPETUM_CACHE=cache)
+    assert answer.returncode == 1
+    assert answer.stderr == (
+        "error: no NVIDIA driver here: install it, or name the GPU to build for, "
+        "like --target sm_89\n"
+    )
+
+
+@pytest.mark.parametrize("runtime", ["tensorrt", "torch-tensorrt"])
+def test_a_runtime_that_is_not_installed_is_one_line(runtime: str, cache: str) -> None:
+    if find_spec(runtime.replace("-", "_")):
+        pytest.skip(f"{runtime} is installed here")
+    answer = tapetum("build", "grid", "--runtime", runtime, TAPETUM_CACHE=cache)
+    assert answer.returncode == 1
+    assert answer.stderr.startswith(f"error: {runtime} is not installed: pip install 'tapetum[")
+    assert answer.stderr.count("\n") == 1
+
+
+def test_no_tensorrt_at_all_is_one_line(cache: str, tmp_path: Path) -> None:
+    hidden = "import sys\nsys.modules['tensorrt'] = sys.modules['tensorrt_rtx'] = None\n"
+    (tmp_path / "sitecustomize.py").write_text(hidden)
+    paths = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
+    answer = tapetum("build", "grid", *TARGET, TAPETUM_CACHE=cache, PYTHONPATH=paths)
+    assert answer.returncode == 1
+    assert answer.stderr == (
+        "error: no TensorRT is installed: pip install 'tapetum[tensorrt]', or "
+        "'tapetum[tensorrt-rtx]' for GeForce and RTX cards\n"
+    )
+
+
+def test_nothing_to_do_is_wrong_usage(cache: str) -> None:
+    answer = tapetum("build", TAPETUM_CACHE=cache)
+    assert answer.returncode == 2
+    assert "name a MODEL to build" in answer.stderr
+
+
+@pytest.mark.parametrize("size", ["1920", "1920x", "axb", "1920 x 1080"])
+def test_a_size_is_width_by_height(size: str, cache: str) -> None:
+    answer = tapetum("build", "unet", "--size", size, *TARGET, TAPETUM_CACHE=cache)
+    assert answer.returncode == 1
+    assert "is not WIDTHxHEIGHT; write it like 1920x1080" in answer.stderr
+
+
+def test_sizes_are_padded_as_the_network_needs() -> None:
+    assert parse_size("1920x1080") == (1080, 1920)
+    assert size_text((1080, 1920)) == "1920x1080"
+    profile = unet_profile((1080, 1920), (17, 16))
+    assert (profile.smallest, profile.best, profile.largest) == (
+        (32, 16),
+        (1088, 1920),
+        (1088, 1920),
+    )
+    assert not profile.is_static
+    assert str(unet_profile((720, 1280))) == "1280x720"

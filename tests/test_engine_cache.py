@@ -1,0 +1,233 @@
+"""Engines that are kept: what makes two the same, and what is done about broken ones."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from engine_networks import needs_tensorrt_rtx
+
+from tapetum.gan.errors import DeviceError, EngineError, ModelError
+from tapetum.gan.weights import weights_path
+from tapetum.trt_build import EngineCache, EngineFile, EngineIdentity, EngineRequest, build_engine
+from tapetum.trt_build.engine_cache import default_folder, manifest_path, read_engine, write_whole
+from tapetum.trt_build.manifest import Manifest
+from tapetum.trt_build.profile import Profile
+
+SM89 = EngineRequest(target="sm_89", runtime="tensorrt-rtx")
+IDENTITY = EngineIdentity("0" * 64, "tensorrt", "11.0", None, "sm_89", Profile(*[(16, 16)] * 3))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> EngineCache:
+    return EngineCache(tmp_path / "engines")
+
+
+@pytest.fixture
+def engine(cache: EngineCache) -> EngineFile:
+    return build_engine("grid", SM89, cache=cache)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.suffix for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model_sha256": "1" * 64},
+        {"runtime": "tensorrt-rtx"},
+        {"runtime_version": "11.1"},
+        {"gpu": "NVIDIA L4"},
+        {"target": "sm_86"},
+        {"profile": Profile((16, 16), (16, 16), (32, 32))},
+        {"precision": "fp32"},
+        {"recipe": 0},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_decides_an_engine_changes_its_key(change: dict[str, object]) -> None:
+    assert replace(IDENTITY, **change).key != IDENTITY.key  # type: ignore[arg-type]
+    assert replace(IDENTITY).key == IDENTITY.key
+
+
+def test_a_manifest_survives_its_file() -> None:
+    manifest = Manifest(IDENTITY, "grid", "grid", ("exp",), "2" * 64, 7, "2026-01-01", 61.5, 45.0)
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"identity": {"profile": {}}}', "null"])
+def test_what_is_no_manifest_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Manifest.from_json(text)
+
+
+def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TAPETUM_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert default_folder() == Path("/x/tapetum/engines")
+    monkeypatch.setenv("TAPETUM_CACHE", "/y")
+    assert default_folder() == Path("/y")
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(EngineError, match=r"cannot write .*folder"):
+        write_whole(tmp_path / "folder", b"engine")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_cache_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EngineError, match=r"cannot make the engine cache .* TAPETUM_CACHE"):
+        EngineCache(tmp_path / "file" / "engines")
+
+
+def test_timings_are_kept_for_each_runtime_and_gpu(cache: EngineCache) -> None:
+    cache.keep_timings(IDENTITY, b"timings")
+    cache.keep_timings(replace(IDENTITY, target="sm_90"), b"")
+    other_model = replace(IDENTITY, model_sha256="1" * 64)
+    assert cache.timings(other_model) == b"timings"
+    assert cache.timings(replace(IDENTITY, gpu="NVIDIA L4")) == b""
+    assert cache.timings(replace(IDENTITY, target="sm_90")) == b""
+
+
+@needs_tensorrt_rtx
+def test_an_engine_says_what_it_is(engine: EngineFile, cache: EngineCache) -> None:
+    manifest = engine.manifest
+    assert not engine.reused
+    assert engine.path == cache.path(manifest.identity)
+    assert (manifest.model, manifest.generator, manifest.float32_layers) == ("grid", "grid", ())
+    assert (manifest.identity.gpu, manifest.identity.target) == (None, "sm_89")
+    assert manifest.size_bytes == engine.path.stat().st_size
+    assert manifest.psnr_db is None, "no one has run it"
+    assert names(cache.folder) == [".engine", ".json", ".lock"]
+
+
+@needs_tensorrt_rtx
+def test_a_second_build_finds_the_first(engine: EngineFile, cache: EngineCache) -> None:
+    started: list[EngineIdentity] = []
+    again = build_engine("grid", SM89, cache=cache, on_start=started.append)
+    assert again.reused
+    assert again.manifest == engine.manifest
+    assert started == []
+
+
+@needs_tensorrt_rtx
+def test_another_target_or_model_is_another_engine(
+    engine: EngineFile, cache: EngineCache, gain_model: Path
+) -> None:
+    for model, target in (("grid", "sm_86"), (str(gain_model), "sm_89")):
+        other = build_engine(model, replace(SM89, target=target), cache=cache)
+        assert not other.reused
+        assert other.path != engine.path
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def forget_manifest(path: Path) -> None:
+    manifest_path(path).unlink()
+
+
+def break_manifest(path: Path) -> None:
+    cut(manifest_path(path))
+    manifest_path(path).write_text(manifest_path(path).read_text()[:-9])
+
+
+def age_manifest(path: Path) -> None:
+    fields = json.loads(manifest_path(path).read_text())
+    fields["identity"]["recipe"] = 0
+    manifest_path(path).write_text(json.dumps(fields))
+
+
+@needs_tensorrt_rtx
+@pytest.mark.parametrize(
+    "damage", [flip_a_byte, cut, forget_manifest, break_manifest, age_manifest]
+)
+def test_a_broken_or_stale_engine_is_built_anew(
+    damage: object, engine: EngineFile, cache: EngineCache
+) -> None:
+    assert callable(damage)
+    damage(engine.path)
+    again = build_engine("grid", SM89, cache=cache)
+    assert not again.reused
+    found = read_engine(again.path)
+    assert found is not None
+    assert found.manifest == again.manifest
+    assert build_engine("grid", SM89, cache=cache).reused
+
+
+@needs_tensorrt_rtx
+def test_pruning_removes_what_nothing_here_can_use(engine: EngineFile, cache: EngineCache) -> None:
+    broken = cache.folder / "broken.engine"
+    broken.write_bytes(b"?")
+    assert [entry for _, entry in cache.engines()] == [read_engine(engine.path), None]
+    here = {("tensorrt-rtx", engine.manifest.identity.runtime_version)}
+    assert cache.prune(here) == [broken]
+    assert engine.path.exists()
+    assert cache.prune({("tensorrt-rtx", "9.9")}) == [engine.path]
+    assert cache.engines() == []
+    assert not manifest_path(engine.path).exists()
+
+
+@needs_tensorrt_rtx
+def test_an_output_is_the_engine_and_its_manifest(
+    engine: EngineFile, cache: EngineCache, tmp_path: Path
+) -> None:
+    output = tmp_path / "grid_sm89.engine"
+    written = build_engine("grid", SM89, cache=cache, output=output)
+    assert written.path == output
+    assert output.read_bytes() == engine.path.read_bytes()
+    found = read_engine(output)
+    assert found is not None
+    assert found.manifest == engine.manifest
+
+
+def test_an_output_in_no_folder_is_refused_before_the_build(cache: EngineCache) -> None:
+    with pytest.raises(EngineError, match=r"folder .*nowhere does not exist"):
+        build_engine("grid", SM89, cache=cache, output=cache.folder / "nowhere" / "x.engine")
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("nope", "there is no model named 'nope'; choose grid, unet"),
+        ("model.txt", "model.txt: not a model file"),
+        ("model.onnx", "model.onnx: cannot be read"),
+    ],
+)
+def test_a_model_that_is_not_there(model: str, message: str, cache: EngineCache) -> None:
+    with pytest.raises(ModelError, match=message):
+        build_engine(model, SM89, cache=cache)
+
+
+@needs_tensorrt_rtx
+def test_a_file_that_is_no_network(cache: EngineCache, tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(weights_path("grid").read_bytes()[:1000])
+    with pytest.raises(ModelError, match=r"broken\.onnx: not a readable ONNX model"):
+        build_engine(path, SM89, cache=cache)
+    assert cache.engines() == []
+
+
+@needs_tensorrt_rtx
+@pytest.mark.parametrize("target", ["ada", "sm_", "89"])
+def test_a_target_is_a_compute_capability(target: str, cache: EngineCache) -> None:
+    with pytest.raises(DeviceError, match="write it like sm_89"):
+        build_engine("grid", replace(SM89, target=target), cache=cache)
+
+
+@needs_tensorrt_rtx
+def test_a_grid_has_no_frame_size(cache: EngineCache) -> None:
+    with pytest.raises(ModelError, match="serves every video size"):
+        build_engine("grid", replace(SM89, size=(720, 1280)), cache=cache)

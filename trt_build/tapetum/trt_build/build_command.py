@@ -1,0 +1,154 @@
+"""`tapetum build`: compiles a model to a TensorRT engine, and looks after those built before."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tapetum.gan.errors import EngineError
+
+if TYPE_CHECKING:
+    from tapetum.trt_build.engine import EngineRequest
+    from tapetum.trt_build.engine_cache import EngineCache, EngineFile
+
+
+def build(
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="grid, unet or a model file.")
+    ] = None,
+    *,
+    size: Annotated[
+        str | None, typer.Option(help="Frame size of a unet engine. By default 1920x1080.")
+    ] = None,
+    smallest: Annotated[
+        str | None, typer.Option("--min-size", help="Smallest frames of a dynamic engine.")
+    ] = None,
+    largest: Annotated[
+        str | None, typer.Option("--max-size", help="Largest frames of a dynamic engine.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="GPU to build for, like sm_89. By default the one here.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the engine to this file too.")
+    ] = None,
+    runtime: Annotated[
+        Literal["tensorrt", "tensorrt-rtx", "torch-tensorrt"] | None,
+        typer.Option(help="By default tensorrt, or else tensorrt-rtx."),
+    ] = None,
+    list_engines: Annotated[bool, typer.Option("--list", help="List the engines kept.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove engines that are broken or of other versions.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+) -> None:
+    """Compile a model to a TensorRT engine in float16, once for each GPU and size.
+
+    For example:
+
+      tapetum build grid
+
+      tapetum build unet.pth --size 1920x1080
+
+      tapetum build unet.pth --min-size 320x180 --max-size 1920x1080
+
+      tapetum build grid --target sm_89 --output grid_sm89.engine
+
+    Engines are kept in ~/.cache/tapetum/engines, or where TAPETUM_CACHE says.
+    """
+    from tapetum.trt_build.engine_cache import EngineCache
+
+    if model is None and not (list_engines or prune):
+        raise typer.BadParameter("name a MODEL to build, or pass --list or --prune")
+    cache = EngineCache()
+    if prune:
+        _prune(cache)
+    if model is not None:
+        engine = _build_visibly(model, _request(size, smallest, largest, target, runtime), output)
+        _report(engine, as_json=as_json)
+    if list_engines:
+        _list(cache)
+
+
+def _request(
+    size: str | None,
+    smallest: str | None,
+    largest: str | None,
+    target: str | None,
+    runtime: Literal["tensorrt", "tensorrt-rtx", "torch-tensorrt"] | None,
+) -> EngineRequest:
+    from tapetum.trt_build.engine import EngineRequest
+    from tapetum.trt_build.profile import parse_size
+
+    return EngineRequest(
+        size=parse_size(size) if size else None,
+        smallest=parse_size(smallest) if smallest else None,
+        largest=parse_size(largest) if largest else None,
+        target=target,
+        runtime=runtime,
+    )
+
+
+def _build_visibly(model: str, request: EngineRequest, output: Path | None) -> EngineFile:
+    from rich.console import Console
+
+    from tapetum.trt_build.build_bar import BuildBar
+    from tapetum.trt_build.engine import build_engine
+    from tapetum.trt_build.manifest import EngineIdentity
+
+    def announce(identity: EngineIdentity) -> None:
+        where = f"{identity.gpu}, {identity.target}" if identity.gpu else identity.target
+        made_by = f"{identity.runtime} {identity.runtime_version} {identity.precision}"
+        typer.echo(f"building {model} {identity.profile} for {where} with {made_by}", err=True)
+
+    with BuildBar(Console(stderr=True)) as bar:
+        return build_engine(model, request, output=output, on_start=announce, on_phase=bar)
+
+
+def _report(engine: EngineFile, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(engine.manifest.to_json(), nl=False)
+        return
+    how = "built before" if engine.reused else "built"
+    size_mb = engine.manifest.size_bytes / 1e6
+    typer.echo(f"{engine.path}: {how}, {size_mb:.1f} MB, {_verification(engine)}")
+
+
+def _verification(engine: EngineFile) -> str:
+    psnr_db = engine.manifest.psnr_db
+    return "not verified yet" if psnr_db is None else f"PSNR {psnr_db:.1f} dB"
+
+
+def _list(cache: EngineCache) -> None:
+    for path, engine in cache.engines():
+        if engine is None:
+            typer.echo(f"{path}: broken; it will be built anew")
+            continue
+        manifest, identity = engine.manifest, engine.manifest.identity
+        what = f"{manifest.model} {identity.profile} {identity.precision}"
+        where = f"{identity.gpu or 'any GPU of'} {identity.target}"
+        made_by = f"{identity.runtime} {identity.runtime_version}"
+        typer.echo(f"{path}: {what}, {where}, {made_by}, {_verification(engine)}")
+
+
+def _prune(cache: EngineCache) -> None:
+    removed = cache.prune(_installed())
+    for path in removed:
+        typer.echo(f"removed {path}", err=True)
+
+
+def _installed() -> set[tuple[str, str]]:
+    """Name and version of each runtime that imports."""
+    from tapetum.trt_build.flavour import FLAVOURS, load_flavour
+    from tapetum.trt_build.torch_tensorrt_build import NAME, load_torch_tensorrt
+
+    found: set[tuple[str, str]] = set()
+    for name in FLAVOURS:
+        with suppress(EngineError):
+            found.add((name, load_flavour(name).version))
+    with suppress(EngineError):
+        found.add((NAME, load_torch_tensorrt()[1]))
+    return found

@@ -1,0 +1,207 @@
+"""`build_engine`: from a model to a verified engine in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from tapetum.gan.errors import DeviceError, ModelError
+from tapetum.trt_build.build_progress import OnPhase
+from tapetum.trt_build.engine_cache import EngineCache, EngineFile, check_writable, write_engine
+from tapetum.trt_build.flavour import Flavour, load_flavour
+from tapetum.trt_build.gpu import Gpu, named_target, present_gpu
+from tapetum.trt_build.manifest import EngineIdentity, Manifest
+from tapetum.trt_build.network_source import (
+    THUMBNAIL,
+    NetworkDescription,
+    NetworkSource,
+    describe_network,
+    find_network,
+    read_network,
+)
+from tapetum.trt_build.profile import Profile, Size, unet_profile
+from tapetum.trt_build.tensorrt_build import build_tensorrt, check_target
+from tapetum.trt_build.torch_tensorrt_build import build_torch_tensorrt, load_torch_tensorrt
+from tapetum.trt_build.verification import PSNR_FLOOR_DB, verify
+
+RuntimeName = Literal["tensorrt", "tensorrt-rtx", "torch-tensorrt"]
+RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
+
+DEFAULT_SIZE: Size = (1080, 1920)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """What to build; the keyword arguments of `build_engine`.
+
+    Attributes:
+        size: (height, width) of the frames that a `unet` engine is best at, by default 1080p.
+        smallest: the smallest frames, by default `size`.
+        largest: the largest frames, by default `size`.
+        target: a compute capability such as "sm_89", by default the present GPU's.
+        runtime: by default `tensorrt`, or else `tensorrt-rtx`.
+    """
+
+    size: Size | None = None
+    smallest: Size | None = None
+    largest: Size | None = None
+    target: str | None = None
+    runtime: RuntimeName | None = None
+
+
+def build_engine(
+    model: str | Path,
+    request: EngineRequest | None = None,
+    *,
+    output: Path | None = None,
+    cache: EngineCache | None = None,
+    on_start: Callable[[EngineIdentity], None] | None = None,
+    on_phase: OnPhase | None = None,
+) -> EngineFile:
+    """Build a model's engine, or find the one that was built before.
+
+    Args:
+        model: "grid", "unet" or a model file (.onnx, .safetensors, .pth, .pt).
+        request: sizes, target and runtime.
+        output: a file to write the engine to as well, its manifest beside it.
+        cache: where engines are kept, by default the user's cache.
+        on_start: called with what is about to be built, unless it was built before.
+        on_phase: called from TensorRT's threads with how far the build is; must not raise.
+
+    Raises:
+        ModelError: there is no such model, or it does not take these sizes.
+        DeviceError: there is no GPU, or the target cannot be built for.
+        EngineError: TensorRT is absent or fails, or the engine computes something else.
+    """
+    if output is not None:
+        check_writable(output.parent)
+    build = _Build(find_network(model), request or EngineRequest(), on_phase)
+    cache = cache or EngineCache()
+    identity = build.identity
+    with cache.lock(identity):
+        engine = cache.find(identity)
+        if engine is None:
+            if on_start is not None:
+                on_start(identity)
+            engine = build.into(cache)
+    if output is not None:
+        write_engine(output, engine.path.read_bytes(), engine.manifest)
+        return EngineFile(output, engine.manifest, engine.reused)
+    return engine
+
+
+class _Build:
+    """One engine's build, its model read and its request checked."""
+
+    def __init__(
+        self, source: NetworkSource, request: EngineRequest, on_phase: OnPhase | None
+    ) -> None:
+        self._source, self._on_phase = source, on_phase
+        self._toolkit = _toolkit(request.runtime)
+        self._gpu = _gpu(request, self._toolkit)
+        description = describe_network(source)
+        self._kind = description.kind
+        self._profile = _profile(description, request)
+        self.identity = EngineIdentity(
+            model_sha256=source.sha256,
+            runtime=self._toolkit.name,
+            runtime_version=self._toolkit.version,
+            gpu=self._gpu.name,
+            target=self._gpu.target,
+            profile=self._profile,
+        )
+
+    def into(self, cache: EngineCache) -> EngineFile:
+        plan, float32_layers = self._plan(cache)
+        psnr_db = self._verified(plan)
+        manifest = Manifest(
+            identity=self.identity,
+            model=self._source.model,
+            generator=self._kind,
+            float32_layers=float32_layers,
+            engine_sha256=hashlib.sha256(plan).hexdigest(),
+            size_bytes=len(plan),
+            built_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            psnr_db=psnr_db,
+            psnr_floor_db=PSNR_FLOOR_DB,
+        )
+        path = cache.path(self.identity)
+        write_engine(path, plan, manifest)
+        return EngineFile(path, manifest, reused=False)
+
+    def _plan(self, cache: EngineCache) -> tuple[bytes, tuple[str, ...] | None]:
+        if not isinstance(self._toolkit, Flavour):
+            module = self._toolkit.module
+            return build_torch_tensorrt(self._source, self._profile, module), None
+        from tapetum.trt_build.half_network import half_network
+
+        half = half_network(read_network(self._source), self._profile)
+        built = build_tensorrt(
+            half.serialized,
+            self._profile,
+            self._gpu,
+            self._toolkit,
+            timing_cache=cache.timings(self.identity),
+            on_phase=self._on_phase,
+        )
+        cache.keep_timings(self.identity, built.timing_cache)
+        return built.plan, half.float32_layers
+
+    def _verified(self, plan: bytes) -> float | None:
+        """PSNR of the engine; None where the engine cannot run."""
+        from tapetum.trt_build.half_network import dark_picture
+        from tapetum.trt_build.torch_reference import (
+            can_verify,
+            engine_network,
+            reference_network,
+        )
+
+        if self._gpu.name is None or not can_verify(self._source):
+            return None
+        flavour = self._toolkit if isinstance(self._toolkit, Flavour) else load_flavour("tensorrt")
+        picture = dark_picture(self._kind, self._profile.smallest)
+        return verify(engine_network(plan, flavour), reference_network(self._source), picture)
+
+
+@dataclass(frozen=True, slots=True)
+class _TorchTensorRT:
+    name: RuntimeName
+    version: str
+    module: Any
+
+
+def _toolkit(runtime: RuntimeName | None) -> Flavour | _TorchTensorRT:
+    if runtime == "torch-tensorrt":
+        module, version = load_torch_tensorrt()
+        return _TorchTensorRT(runtime, version, module)
+    return load_flavour(runtime)
+
+
+def _gpu(request: EngineRequest, toolkit: Flavour | _TorchTensorRT) -> Gpu:
+    gpu = named_target(request.target) if request.target else present_gpu()
+    if isinstance(toolkit, Flavour):
+        check_target(gpu, toolkit)
+    elif request.target:
+        raise DeviceError(
+            "torch-tensorrt builds only for the GPU in this machine; for another target use "
+            "--runtime tensorrt-rtx"
+        )
+    return gpu
+
+
+def _profile(network: NetworkDescription, request: EngineRequest) -> Profile:
+    sizes = (request.size, request.smallest, request.largest)
+    if network.kind == "grid":
+        if any(sizes):
+            raise ModelError(
+                "one grid engine serves every video size, for its network sees a thumbnail; "
+                "leave the sizes out"
+            )
+        return Profile(*[(THUMBNAIL, THUMBNAIL)] * 3)
+    best = request.size or request.largest or request.smallest
+    best = best or network.fixed_size or DEFAULT_SIZE
+    return unet_profile(best, request.smallest, request.largest)

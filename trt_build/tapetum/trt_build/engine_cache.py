@@ -1,0 +1,171 @@
+"""Keeps built engines: one file and one manifest each, whole or not there at all."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tapetum.gan.errors import EngineError
+from tapetum.trt_build.manifest import EngineIdentity, Manifest
+
+_KEY_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFile:
+    """A built engine.
+
+    Attributes:
+        path: the serialised engine.
+        manifest: what it is.
+        reused: whether an earlier build made it.
+    """
+
+    path: Path
+    manifest: Manifest
+    reused: bool
+
+
+def default_folder() -> Path:
+    """`$TAPETUM_CACHE`, or `tapetum/engines` in the user's cache folder."""
+    named = os.environ.get("TAPETUM_CACHE")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "tapetum" / "engines"
+
+
+def manifest_path(engine: Path) -> Path:
+    """Where the manifest of an engine lies: beside it, `.json` added."""
+    return engine.with_name(f"{engine.name}.json")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name and rename it.
+
+    Raises:
+        EngineError: it cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.part-{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except OSError as error:
+        raise EngineError(f"cannot write {path} ({error.strerror}); check folder, space") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder in which no engine can be written.
+
+    Raises:
+        EngineError: it is missing or read-only.
+    """
+    if not folder.is_dir():
+        raise EngineError(f"folder {folder} does not exist; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise EngineError(f"folder {folder} is read-only; choose another")
+
+
+def write_engine(path: Path, plan: bytes, manifest: Manifest) -> None:
+    """Write an engine and its manifest, which comes last and so vouches for the engine.
+
+    Raises:
+        EngineError: they cannot be written.
+    """
+    manifest_path(path).unlink(missing_ok=True)
+    write_whole(path, plan)
+    write_whole(manifest_path(path), manifest.to_json().encode())
+
+
+def read_engine(path: Path) -> EngineFile | None:
+    """Read what an engine is, if its manifest is whole and its bytes are those of the manifest."""
+    try:
+        manifest = Manifest.from_json(manifest_path(path).read_text())
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except (OSError, ValueError):
+        return None
+    return EngineFile(path, manifest, reused=True) if found == manifest.engine_sha256 else None
+
+
+class EngineCache:
+    """A folder of engines, used by several processes at once."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Open or make the folder.
+
+        Raises:
+            EngineError: it cannot be made.
+        """
+        self.folder = folder or default_folder()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EngineError(
+                f"cannot make the engine cache {self.folder} ({error.strerror}); "
+                "name another folder in TAPETUM_CACHE"
+            ) from error
+        check_writable(self.folder)
+
+    def path(self, identity: EngineIdentity) -> Path:
+        """Where the engine of an identity lies, built or not."""
+        return self.folder / f"{identity.key[:_KEY_DIGITS]}.engine"
+
+    def find(self, identity: EngineIdentity) -> EngineFile | None:
+        """The engine of an identity; None where it is absent, broken or another's."""
+        found = read_engine(self.path(identity))
+        return found if found and found.manifest.identity == identity else None
+
+    @contextmanager
+    def lock(self, identity: EngineIdentity) -> Iterator[None]:
+        """Let one process at a time build an engine; others wait here."""
+        with self.path(identity).with_suffix(".lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def timings(self, identity: EngineIdentity) -> bytes:
+        """The timing cache of a runtime and GPU; empty where there is none."""
+        with suppress(FileNotFoundError):
+            return self._timing_path(identity).read_bytes()
+        return b""
+
+    def keep_timings(self, identity: EngineIdentity, timings: bytes) -> None:
+        """Keep a timing cache for the next build."""
+        if timings:
+            write_whole(self._timing_path(identity), timings)
+
+    def engines(self) -> list[tuple[Path, EngineFile | None]]:
+        """All engine files, each with what it is, or None where it is broken."""
+        return [(path, read_engine(path)) for path in sorted(self.folder.glob("*.engine"))]
+
+    def prune(self, current: set[tuple[str, str]]) -> list[Path]:
+        """Remove engines that nothing here can use.
+
+        Args:
+            current: name and version of each runtime that is installed.
+
+        Returns:
+            The engine files removed: broken ones, and those of other versions.
+        """
+        removed = []
+        for path, engine in self.engines():
+            if engine is None or _runtime(engine) not in current:
+                for file in (manifest_path(path), path):
+                    file.unlink(missing_ok=True)
+                removed.append(path)
+        return removed
+
+    def _timing_path(self, identity: EngineIdentity) -> Path:
+        built_on = f"{identity.runtime}-{identity.runtime_version}-{identity.gpu}-{identity.target}"
+        digest = hashlib.sha256(built_on.encode()).hexdigest()[:_KEY_DIGITS]
+        return self.folder / f"{digest}.timings"
+
+
+def _runtime(engine: EngineFile) -> tuple[str, str]:
+    return engine.manifest.identity.runtime, engine.manifest.identity.runtime_version

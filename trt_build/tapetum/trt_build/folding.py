@@ -1,0 +1,66 @@
+"""Rewrites of an ONNX network that leave its numbers as they are and suit TensorRT better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import onnx
+from onnx import NodeProto, TensorProto, numpy_helper
+
+
+def fold(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Replace BatchNormalization and one-sided Clip by plainer operators.
+
+    BatchNormalization becomes one multiplication and one addition a channel. Where it follows a
+    convolution, the ONNX exporter has merged the two already. In `unet` it follows LeakyReLU and
+    comes before a convolution that pads with zeros, so the exact fold is this one: scale and
+    shift worked out in float64, rounded once. TensorRT fuses them with the layer before.
+
+    Clip without an upper bound becomes Max: TensorRT would add float32's greatest number as the
+    bound, which is no float16.
+
+    Returns:
+        A new model; the given one is left as it is.
+    """
+    folded = onnx.ModelProto()
+    folded.CopyFrom(model)
+    constants = {tensor.name: tensor for tensor in folded.graph.initializer}
+    nodes: list[NodeProto] = []
+    for node in folded.graph.node:
+        if node.op_type == "BatchNormalization":
+            nodes += _scale_and_shift(folded.graph, node, constants)
+        elif node.op_type == "Clip" and not any(node.input[2:]) and any(node.input[1:2]):
+            nodes.append(
+                onnx.helper.make_node("Max", node.input[:2], node.output, name=node.output[0])
+            )
+        else:
+            nodes.append(node)
+    replace_nodes(folded.graph, nodes)
+    return folded
+
+
+def replace_nodes(graph: onnx.GraphProto, nodes: Iterable[NodeProto]) -> None:
+    """Give a graph other nodes, which may be its own."""
+    copies = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
+def _scale_and_shift(
+    graph: onnx.GraphProto, node: NodeProto, constants: dict[str, TensorProto]
+) -> list[NodeProto]:
+    gamma, beta, mean, variance = (
+        numpy_helper.to_array(constants[name]).astype(np.float64) for name in node.input[1:5]
+    )
+    epsilon = next((item.f for item in node.attribute if item.name == "epsilon"), 1e-5)
+    scale = gamma / np.sqrt(variance + epsilon)
+    name = node.output[0]
+    for suffix, values in (("scale", scale), ("shift", beta - mean * scale)):
+        column = values.astype(np.float32).reshape(-1, 1, 1)
+        graph.initializer.append(numpy_helper.from_array(column, f"{name}.{suffix}"))
+    scaled = f"{name}.scaled"
+    return [
+        onnx.helper.make_node("Mul", [node.input[0], f"{name}.scale"], [scaled], name=scaled),
+        onnx.helper.make_node("Add", [scaled, f"{name}.shift"], [name], name=name),
+    ]

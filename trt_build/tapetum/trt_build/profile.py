@@ -1,0 +1,73 @@
+"""The picture sizes that an engine takes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tapetum.gan.errors import ModelError
+
+STRIDE = 16
+"""`unet` takes heights and widths that are multiples of this; `tapetum.gan.unet` says why."""
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Smallest, best and largest (height, width) of the input; all three equal: a static engine."""
+
+    smallest: Size
+    best: Size
+    largest: Size
+
+    def __post_init__(self) -> None:
+        for low, middle, high in zip(self.smallest, self.best, self.largest, strict=True):
+            if not 0 < low <= middle <= high:
+                raise ModelError(
+                    f"sizes must grow from smallest to largest; got {size_text(self.smallest)}, "
+                    f"{size_text(self.best)}, {size_text(self.largest)}"
+                )
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the engine takes one size only."""
+        return self.smallest == self.largest
+
+    def __str__(self) -> str:
+        if self.is_static:
+            return size_text(self.best)
+        return " .. ".join(map(size_text, (self.smallest, self.best, self.largest)))
+
+
+def unet_profile(best: Size, smallest: Size | None = None, largest: Size | None = None) -> Profile:
+    """The profile of a `unet` for frame sizes, each rounded up to multiples of `STRIDE`.
+
+    Raises:
+        ModelError: the sizes do not grow from smallest to largest.
+    """
+    sizes = (smallest or best, best, largest or best)
+    return Profile(*(_padded(size) for size in sizes))
+
+
+def parse_size(text: str) -> Size:
+    """Read "1920x1080" (width x height, as video people write it) as (height, width).
+
+    Raises:
+        ModelError: it is not of that form.
+    """
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if match is None:
+        raise ModelError(f"size {text!r} is not WIDTHxHEIGHT; write it like 1920x1080")
+    return int(match.group(2)), int(match.group(1))
+
+
+def size_text(size: Size) -> str:
+    """(1080, 1920) as "1920x1080"."""
+    return f"{size[1]}x{size[0]}"
+
+
+def _padded(size: Size) -> Size:
+    height, width = (length + -length % STRIDE for length in size)
+    return height, width
