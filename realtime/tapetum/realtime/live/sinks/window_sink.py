@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +9,7 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.sinks.bgr import BgrConverter
+from tapetum.realtime.live.sinks.x_display import check_display
 
 _TITLE = "Tapetum"
 
@@ -91,11 +90,5 @@ def _opencv() -> Any:  # noqa: ANN401 - an optional package
         raise MediaError(
             "a window needs OpenCV: pip install 'tapetum[live]', or choose another --sink"
         ) from None
-    if sys.platform == "linux" and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    ):
-        raise MediaError(
-            "a window needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set; choose"
-            " another --sink"
-        )
+    check_display()
     return cv2
