@@ -33,10 +33,10 @@ static void thumbnail_block(int block, int row, int threads, unsigned shared, co
     extern "C" void change_to_planes_##BITS(int grid_x, int grid_y, int threads, unsigned,       \
                                             const Picture *in, const Colors *colors,             \
                                             const Tensor *result, const float *strength,         \
-                                            const Picture *out) {                                \
+                                            const Picture *out, float *fault) {                  \
         for (int y = 0; y < grid_y; ++y)                                                         \
             for (int i = 0; i < grid_x * threads; ++i)                                           \
-                change_to_planes<T>(i, y, *in, *colors, *result, *strength, *out);               \
+                change_to_planes<T>(i, y, *in, *colors, *result, *strength, *out, fault);               \
     }                                                                                            \
     extern "C" void apply_grid_##BITS(int grid_x, int, int threads, unsigned, const Picture *in, \
                                       const Colors *colors, const float *grid,                   \
@@ -54,13 +54,19 @@ static void thumbnail_block(int block, int row, int threads, unsigned shared, co
 RUN(unsigned char, 8)
 RUN(unsigned short, 16)
 
+extern "C" void smooth_grid(int, int, int threads, unsigned, const float *thumbnail,
+                            const float *grid, const Smoothing *by, const Past *past,
+                            float *fault) {
+    Views views;
+    for (int i = 0; i < threads; ++i) view_pixel(i, thumbnail, views);
+    for (int i = 0; i < threads; ++i) sum_view_row(i, *past, views);
+    for (int i = 0; i < threads; ++i) average_view(i, views);
+    for (int i = 0; i < threads; ++i) smooth(i, grid, *by, *past, views, fault);
+}
+
 extern "C" int sums_needed(int width, int block) {
     const int chroma = chroma_size(width), last = block * BLOCK_BINS + BLOCK_BINS - 1;
     const int luma_end = (bin_end(last, width) - block_start(block, width, 1) + 3) & ~3;
     const int chroma_end = (2 * bin_end(last, chroma) - block_start(block, chroma, 2) + 3) & ~3;
     return luma_end > chroma_sums(width) ? -1 : chroma_sums(width) + chroma_end;
-}
-
-extern "C" void to_half(const float *values, Half *halves, int count) {
-    for (int i = 0; i < count; ++i) halves[i] = half_from_float(values[i]);
 }

@@ -6,13 +6,13 @@ import ctypes
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tapetum.realtime.cuda.device import cupy_for, load_pixel_kernels
+from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.frame import Frame
@@ -26,16 +26,6 @@ FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
 TRAPS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
 
 
-class KernelDevice(Protocol):
-    """Memory that kernels work on, and the kernels."""
-
-    kernels: PixelKernels
-
-    def put(self, array: Array) -> DeviceArray: ...
-
-    def get(self, array: DeviceArray) -> Array: ...
-
-
 class HostArray(np.ndarray[Any, np.dtype[Any]]):
     """Main memory that says of itself what memory of a GPU says."""
 
@@ -45,11 +35,20 @@ class HostArray(np.ndarray[Any, np.dtype[Any]]):
 
 
 class HostDevice:
-    """Kernels that were compiled for the host."""
+    """A `ComputeDevice` whose memory is main memory, and whose kernels are compiled by g++."""
+
+    name = "host"
 
     def __init__(self, library: ctypes.CDLL) -> None:
-        self.library = library
+        self._library = library
         self.kernels = PixelKernels(self._launch)
+
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
+        """Memory full of what would show if it were used: NaN, or all bits."""
+        poison = np.full(shape, -1, np.int8 if np.dtype(dtype).itemsize == 1 else np.int16)
+        if np.dtype(dtype).itemsize == 4:
+            poison = np.full(shape, -1, np.int32)
+        return self.put(poison.view(dtype))
 
     def put(self, array: Array) -> DeviceArray:
         return cast("DeviceArray", array.copy().view(HostArray))
@@ -70,21 +69,7 @@ class HostDevice:
             for argument in arguments
         ]
         places = [ctypes.c_void_p(argument.ctypes.data) for argument in kept]
-        self.library[name](*grid, threads, ctypes.c_uint(shared), *places)
-
-
-class CudaDevice:
-    """Kernels on the first GPU."""
-
-    def __init__(self) -> None:
-        self._cupy = cupy_for(0)
-        self.kernels = load_pixel_kernels(0)
-
-    def put(self, array: Array) -> DeviceArray:
-        return cast("DeviceArray", self._cupy.array(array))
-
-    def get(self, array: DeviceArray) -> Array:
-        return cast("Array", self._cupy.asnumpy(array))
+        self._library[name](*grid, threads, ctypes.c_uint(shared), *places)
 
 
 def host_library(folder: Path) -> ctypes.CDLL:
@@ -103,13 +88,13 @@ GAP = 77
 """What lies between the rows of pitched planes."""
 
 
-def on_device(device: KernelDevice, frame: Frame, gap: int = 0) -> Frame:
+def on_device(device: ComputeDevice, frame: Frame, gap: int = 0) -> Frame:
     """A frame whose planes the kernels can read, with `gap` samples between rows."""
     planes: Any = tuple(with_gaps(device, plane, gap)[0] for plane in frame.planes)
     return frame.with_planes(planes)
 
 
-def with_gaps(device: KernelDevice, plane: Array, gap: int) -> tuple[DeviceArray, DeviceArray]:
+def with_gaps(device: ComputeDevice, plane: Array, gap: int) -> tuple[DeviceArray, DeviceArray]:
     """A plane in the device's memory, and the wider one of which it is a part."""
     wide = np.full((plane.shape[0], plane.shape[1] + gap), GAP, plane.dtype)
     wide[:, : plane.shape[1]] = plane
@@ -117,6 +102,6 @@ def with_gaps(device: KernelDevice, plane: Array, gap: int) -> tuple[DeviceArray
     return memory[:, : plane.shape[1]], memory
 
 
-def poisoned_planes(device: KernelDevice, frame: Frame, poison: int) -> DevicePlanes:
+def poisoned_planes(device: ComputeDevice, frame: Frame, poison: int) -> DevicePlanes:
     """Planes for a frame's twin, full of one value."""
     return tuple(device.put(np.full(p.shape, poison, p.dtype)) for p in frame.planes)

@@ -7,12 +7,16 @@ import importlib.util
 import pytest
 from command_line import python
 
-from tapetum.realtime.cuda.device import cupy_for, device_index, load_pixel_kernels
+from tapetum.realtime.cuda.device import CudaDevice, cupy_for, device_index
 from tapetum.realtime.cuda.kernel_compiler import compile_kernels
 from tapetum.realtime.errors import DeviceError
 
 ARCHITECTURES = (75, 80, 86, 87, 89, 90, 100, 120)
-KERNELS = ("planes_to_rgb", "change_to_planes", "apply_grid", "thumbnail")
+KERNELS = (
+    *(f"{name}_{bits}" for name in ("planes_to_rgb", "change_to_planes") for bits in (8, 16)),
+    *(f"{name}_{bits}" for name in ("apply_grid", "thumbnail") for bits in (8, 16)),
+    "smooth_grid",
+)
 
 needs_cupy = pytest.mark.skipif(
     importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"
@@ -33,8 +37,7 @@ def test_the_kernels_compile_for_every_architecture(architecture: int) -> None:
     cubin = compile_kernels(architecture)
     assert cubin.startswith(b"\x7fELF")
     for kernel in KERNELS:
-        for bits in (8, 16):
-            assert f".text.{kernel}_{bits}".encode() in cubin
+        assert f".text.{kernel}\0".encode() in cubin
 
 
 @needs_cupy
@@ -50,7 +53,7 @@ def test_a_missing_driver_is_one_line() -> None:
         "cuda:1 cannot be used: no NVIDIA driver is installed; install one, or use --device cpu"
     )
     with pytest.raises(DeviceError) as caught:
-        load_pixel_kernels(1)
+        CudaDevice(1)
     assert str(caught.value) == expected
 
 
@@ -58,10 +61,10 @@ def test_a_missing_cupy_is_one_line() -> None:
     code = """
 import sys
 sys.modules["cupy"] = None  # what importing finds where it is not installed
-from tapetum.realtime.cuda.device import load_pixel_kernels
+from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.kernel_compiler import compile_kernels
 from tapetum.realtime.errors import DeviceError
-for attempt in (load_pixel_kernels, lambda: compile_kernels(80)):
+for attempt in (CudaDevice, lambda: compile_kernels(80)):
     try:
         attempt()
     except DeviceError as error:

@@ -12,9 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kernel_devices import (
     GAP,
-    CudaDevice,
-    HostDevice,
-    KernelDevice,
     host_library,
     on_device,
     poisoned_planes,
@@ -27,6 +24,7 @@ from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.cpu.tiling import reflected
+from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
 from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE, thumbnail_shared_bytes
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import ColorInfo, Frame, Plane
@@ -43,18 +41,6 @@ HALF_STEP = 2.0**-11
 """Half the distance of half-precision numbers between 1 and 2, and more than that below."""
 
 
-DEVICES = ["host", pytest.param("cuda", marks=pytest.mark.needs_cuda)]
-
-
-@pytest.fixture(scope="module", params=DEVICES)
-def device(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> KernelDevice:
-    if request.param == "cuda":
-        return CudaDevice()
-    return HostDevice(host_library(tmp_path_factory.mktemp("kernels")))
-
-
 def padded(frame: Frame, width: int, height: int) -> tuple[Array, Array, slice, slice]:
     """Rows and columns of the picture at each place of a larger tensor, and where it lies."""
     left, top = (width - frame.width) // 2, (height - frame.height) // 2
@@ -67,7 +53,7 @@ def tensor_size(frame: Frame) -> tuple[int, int]:
     return -(-frame.width // 16) * 16, -(-frame.height // 16) * 16
 
 
-def network_input(device: KernelDevice, frame: Frame, width: int, height: int) -> Array:
+def network_input(device: ComputeDevice, frame: Frame, width: int, height: int) -> Array:
     rgb = device.put(np.full((1, 3, height, width), np.nan, np.float16))
     device.kernels.planes_to_rgb(frame, rgb)
     return device.get(rgb)
@@ -89,7 +75,7 @@ def random_grid(seed: int = 0) -> Floats:
 
 
 def enhanced_by_grid(
-    device: KernelDevice, frame: Frame, grid: Floats, strength: float = 1.0, poison: int = 0
+    device: ComputeDevice, frame: Frame, grid: Floats, strength: float = 1.0, poison: int = 0
 ) -> tuple[Array, ...]:
     planes = poisoned_planes(device, frame, poison)
     device.kernels.apply_grid(frame, device.put(grid), planes, strength=strength)
@@ -97,10 +83,13 @@ def enhanced_by_grid(
 
 
 def enhanced_by_change(
-    device: KernelDevice, frame: Frame, result: Array, strength: float = 1.0, poison: int = 0
+    device: ComputeDevice, frame: Frame, result: Array, strength: float = 1.0, poison: int = 0
 ) -> tuple[Array, ...]:
-    planes = poisoned_planes(device, frame, poison)
-    device.kernels.change_to_planes(frame, device.put(result), planes, strength=strength)
+    planes, fault = poisoned_planes(device, frame, poison), Fault(device)
+    device.kernels.change_to_planes(
+        frame, device.put(result), planes, fault=fault.mark, strength=strength
+    )
+    assert not fault.wait()
     return tuple(device.get(plane) for plane in planes)
 
 
@@ -116,7 +105,7 @@ def changed_on_cpu(frame: Frame, result: Array, strength: float = 1.0) -> tuple[
 @pytest.mark.parametrize("color", COLORS, ids=str)
 @pytest.mark.parametrize("name", FORMATS)
 def test_planes_to_rgb_is_the_cpu_path_rounded_to_halves(
-    device: KernelDevice, name: str, color: ColorInfo
+    device: ComputeDevice, name: str, color: ColorInfo
 ) -> None:
     frame = random_frame(name, 37, 22, color=color)
     rgb = network_input(device, on_device(device, frame), 48, 32)
@@ -128,7 +117,7 @@ def test_planes_to_rgb_is_the_cpu_path_rounded_to_halves(
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_place_of_the_network_input_is_written(
-    device: KernelDevice, name: str, size: tuple[int, int]
+    device: ComputeDevice, name: str, size: tuple[int, int]
 ) -> None:
     frame = random_frame(name, *size)
     width, height = tensor_size(frame)
@@ -142,7 +131,7 @@ def test_every_place_of_the_network_input_is_written(
 @pytest.mark.parametrize("color", COLORS, ids=str)
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_change_reaches_the_planes_as_on_the_cpu(
-    device: KernelDevice, name: str, color: ColorInfo
+    device: ComputeDevice, name: str, color: ColorInfo
 ) -> None:
     frame = random_frame(name, 37, 22, color=color)
     result = random_result(frame)
@@ -154,7 +143,7 @@ def test_a_change_reaches_the_planes_as_on_the_cpu(
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_change_writes_every_sample(
-    device: KernelDevice, name: str, size: tuple[int, int]
+    device: ComputeDevice, name: str, size: tuple[int, int]
 ) -> None:
     frame = random_frame(name, *size)
     result, there = random_result(frame), on_device(device, frame)
@@ -167,7 +156,9 @@ def test_a_change_writes_every_sample(
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_network_that_changes_nothing_keeps_every_sample(device: KernelDevice, name: str) -> None:
+def test_a_network_that_changes_nothing_keeps_every_sample(
+    device: ComputeDevice, name: str
+) -> None:
     frame = random_frame(name, 35, 21, color=ColorInfo(range=1))
     there = on_device(device, frame)
     unchanged = network_input(device, there, *tensor_size(frame))
@@ -176,7 +167,9 @@ def test_a_network_that_changes_nothing_keeps_every_sample(device: KernelDevice,
 
 @pytest.mark.parametrize("color", COLORS, ids=str)
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_grid_is_applied_as_on_the_cpu(device: KernelDevice, name: str, color: ColorInfo) -> None:
+def test_a_grid_is_applied_as_on_the_cpu(
+    device: ComputeDevice, name: str, color: ColorInfo
+) -> None:
     frame, grid = random_frame(name, 94, 61, color=color), random_grid()
     actual = enhanced_by_grid(device, on_device(device, frame), grid)
     assert_planes_close(actual, apply_grid(frame, grid), CPU, shift=frame.format.shift)
@@ -184,7 +177,9 @@ def test_a_grid_is_applied_as_on_the_cpu(device: KernelDevice, name: str, color:
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_grid_writes_every_sample(device: KernelDevice, name: str, size: tuple[int, int]) -> None:
+def test_a_grid_writes_every_sample(
+    device: ComputeDevice, name: str, size: tuple[int, int]
+) -> None:
     frame, grid = random_frame(name, *size), random_grid()
     there = on_device(device, frame)
     first = enhanced_by_grid(device, there, grid, poison=0)
@@ -196,7 +191,7 @@ def test_a_grid_writes_every_sample(device: KernelDevice, name: str, size: tuple
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_strength_mixes_the_grid_with_the_identity(device: KernelDevice, name: str) -> None:
+def test_a_strength_mixes_the_grid_with_the_identity(device: ComputeDevice, name: str) -> None:
     frame, grid = random_frame(name, 66, 50), random_grid()
     there, shift = on_device(device, frame), frame.format.shift
     assert_planes_close(enhanced_by_grid(device, there, grid, strength=0), frame.planes, EXACT)
@@ -206,7 +201,7 @@ def test_a_strength_mixes_the_grid_with_the_identity(device: KernelDevice, name:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_grid_may_be_applied_in_place(device: KernelDevice, name: str) -> None:
+def test_a_grid_may_be_applied_in_place(device: ComputeDevice, name: str) -> None:
     frame, grid = random_frame(name, 35, 21), random_grid()
     expected = enhanced_by_grid(device, on_device(device, frame), grid)
     planes = tuple(device.put(plane) for plane in frame.planes)
@@ -217,19 +212,21 @@ def test_a_grid_may_be_applied_in_place(device: KernelDevice, name: str) -> None
 
 @pytest.mark.parametrize("color", COLORS, ids=str)
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_thumbnail_is_that_of_the_cpu(device: KernelDevice, name: str, color: ColorInfo) -> None:
+def test_a_thumbnail_is_that_of_the_cpu(device: ComputeDevice, name: str, color: ColorInfo) -> None:
     frame = random_frame(name, 301, 535, color=color)
     np.testing.assert_allclose(small_picture(device, frame), thumbnail(frame), atol=3e-6)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (255, 256), (257, 8), (1921, 17)], ids=str)
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_size_has_a_thumbnail(device: KernelDevice, name: str, size: tuple[int, int]) -> None:
+def test_every_size_has_a_thumbnail(
+    device: ComputeDevice, name: str, size: tuple[int, int]
+) -> None:
     frame = random_frame(name, *size)
     np.testing.assert_allclose(small_picture(device, frame), thumbnail(frame), atol=3e-6)
 
 
-def small_picture(device: KernelDevice, frame: Frame) -> Array:
+def small_picture(device: ComputeDevice, frame: Frame) -> Array:
     out = device.put(np.full(THUMBNAIL_SHAPE, np.nan, np.float32))
     device.kernels.thumbnail(on_device(device, frame), out)
     return device.get(out)
@@ -238,7 +235,7 @@ def small_picture(device: KernelDevice, frame: Frame) -> Array:
 @pytest.mark.parametrize("gap", [3, 4, 64])
 @pytest.mark.parametrize("name", FORMATS)
 def test_gaps_between_rows_do_not_matter_and_stay(
-    device: KernelDevice, name: str, gap: int
+    device: ComputeDevice, name: str, gap: int
 ) -> None:
     frame, grid = random_frame(name, 38, 21), random_grid()
     result = random_result(frame)
@@ -250,7 +247,8 @@ def test_gaps_between_rows_do_not_matter_and_stay(
     by_grid = [device.get(plane) for plane in planes]
     assert_planes_close(by_grid, enhanced_by_grid(device, close, grid), EXACT)
 
-    device.kernels.change_to_planes(apart, device.put(result), planes)
+    fault = Fault(device).mark
+    device.kernels.change_to_planes(apart, device.put(result), planes, fault=fault)
     by_change = [device.get(plane) for plane in planes]
     assert_planes_close(by_change, enhanced_by_change(device, close, result), EXACT)
 
@@ -267,7 +265,7 @@ def test_gaps_between_rows_do_not_matter_and_stay(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_every_size_is_enhanced_as_on_the_cpu(
-    device: KernelDevice, width: int, height: int, seed: int
+    device: ComputeDevice, width: int, height: int, seed: int
 ) -> None:
     frame, grid = random_frame("nv12", width, height, seed=seed), random_grid(seed)
     result, there = random_result(frame, seed), on_device(device, frame, gap=seed % 5)
@@ -279,7 +277,7 @@ def test_every_size_is_enhanced_as_on_the_cpu(
             assert np.abs(found.astype(int) - wanted).max() <= 1
 
 
-def test_legal_input_stays_legal_however_strong_the_grid(device: KernelDevice) -> None:
+def test_legal_input_stays_legal_however_strong_the_grid(device: ComputeDevice) -> None:
     frame = random_frame("nv12", 64, 48, color=ColorInfo(range=1))
     planes: Any = tuple(np.clip(plane, 16, 235).astype(np.uint8) for plane in frame.planes)
     grid = identity_grid()
@@ -290,7 +288,7 @@ def test_legal_input_stays_legal_however_strong_the_grid(device: KernelDevice) -
     assert 16 <= chroma.min() <= chroma.max() <= 240
 
 
-def test_a_frame_in_main_memory_is_an_error(device: KernelDevice) -> None:
+def test_a_frame_in_main_memory_is_an_error(device: ComputeDevice) -> None:
     out = device.put(np.zeros(THUMBNAIL_SHAPE, np.float32))
     with pytest.raises(DeviceError, match="takes frames in GPU memory; got a plane of ndarray"):
         device.kernels.thumbnail(random_frame("nv12", 16, 16), out)
@@ -298,7 +296,7 @@ def test_a_frame_in_main_memory_is_an_error(device: KernelDevice) -> None:
         device.kernels.thumbnail(on_another_device(random_frame("nv12", 16, 16)), out)
 
 
-def test_other_formats_and_arrays_are_errors(device: KernelDevice) -> None:
+def test_other_formats_and_arrays_are_errors(device: ComputeDevice) -> None:
     out = device.put(np.zeros(THUMBNAIL_SHAPE, np.float32))
     planar = on_device(device, random_frame("yuv420p", 16, 16))
     with pytest.raises(MediaError, match="nv12 and p010le frames; got yuv420p"):
@@ -314,7 +312,7 @@ def test_other_formats_and_arrays_are_errors(device: KernelDevice) -> None:
         device.kernels.apply_grid(frame, grid, small)
 
 
-def test_half_precision_is_rounded_as_numpy_rounds(device: KernelDevice) -> None:
+def test_half_precision_is_rounded_as_numpy_rounds(device: ComputeDevice) -> None:
     """All that the network can be given, as grey pictures of full-range 10-bit luma."""
     words = np.arange(0, 1 << 16, 1 << 6, dtype=np.uint16)
     planes: Any = (words.reshape(32, 32), np.full((16, 32), 1 << 15, np.uint16))

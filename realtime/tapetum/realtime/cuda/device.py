@@ -1,10 +1,13 @@
-"""Finds a CUDA device, and loads the pixel kernels on it."""
+"""A CUDA device by its name: its memory, its stream, and the pixel kernels loaded on it."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy.typing as npt
+
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray
 from tapetum.realtime.cuda.kernel_compiler import compile_kernels
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.errors import DeviceError
@@ -74,22 +77,70 @@ def _version(number: int) -> str:
     return f"{number // 1000}.{number % 1000 // 10}"
 
 
-def load_pixel_kernels(index: int = 0) -> PixelKernels:
-    """Compile and load the pixel kernels for a device.
+class CudaDevice:
+    """One GPU, with a stream of its own and the pixel kernels loaded.
 
-    They run on the stream that is current in CuPy, and the device must be the current one.
+    The stream is a blocking one: FFmpeg decodes on the null stream, and what is queued here
+    waits for what was queued there before.
 
-    Raises:
-        DeviceError: CuPy, the driver, the device or NVRTC is missing, or too old for the GPU.
+    Attributes:
+        index: the number that CUDA gives the device.
+        kernels: they queue their work on the stream.
     """
-    cuda: Any = cupy_for(index).cuda
-    with cuda.Device(index) as device:
-        module = cuda.Module()
-        module.load(compile_kernels(int(device.compute_capability)))
 
-    def launch(
-        name: str, grid: tuple[int, int], threads: int, arguments: tuple[Any, ...], shared: int
+    def __init__(self, index: int = 0) -> None:
+        """Compile and load the kernels.
+
+        Raises:
+            DeviceError: CuPy, the driver, the device or NVRTC is missing, or too old for the GPU.
+        """
+        self.index = index
+        self._cupy: Any = cupy_for(index)
+        cuda = self._cupy.cuda
+        with cuda.Device(index) as device:
+            self._stream = cuda.Stream()
+            self._module = cuda.Module()
+            self._module.load(compile_kernels(int(device.compute_capability)))
+        self._functions: dict[str, Any] = {}
+        self.kernels = PixelKernels(self._launch)
+
+    @property
+    def name(self) -> str:
+        """Such as "cuda:0"."""
+        return f"cuda:{self.index}"
+
+    @property
+    def stream_address(self) -> int:
+        """The stream, as engines and encoders take it."""
+        return int(self._stream.ptr)
+
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
+        """An array with nothing in it yet."""
+        with self._cupy.cuda.Device(self.index), self._stream:
+            array: DeviceArray = self._cupy.empty(shape, dtype)
+        return array
+
+    def put(self, array: npt.NDArray[Any]) -> DeviceArray:
+        """Copy an array from main memory."""
+        with self._cupy.cuda.Device(self.index), self._stream:
+            copy: DeviceArray = self._cupy.array(array)
+        return copy
+
+    def get(self, array: DeviceArray) -> npt.NDArray[Any]:
+        """Copy an array to main memory, after all queued work is done."""
+        with self._cupy.cuda.Device(self.index):
+            copy: npt.NDArray[Any] = self._cupy.asnumpy(array, stream=self._stream)
+        return copy
+
+    def _launch(
+        self,
+        name: str,
+        grid: tuple[int, int],
+        threads: int,
+        arguments: tuple[Any, ...],
+        shared: int,
     ) -> None:
-        module.get_function(name)(grid, (threads,), arguments, shared_mem=shared)
-
-    return PixelKernels(launch)
+        if name not in self._functions:
+            self._functions[name] = self._module.get_function(name)
+        with self._cupy.cuda.Device(self.index):
+            self._functions[name](grid, (threads,), arguments, shared, self._stream)

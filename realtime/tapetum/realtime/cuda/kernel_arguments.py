@@ -57,6 +57,21 @@ TENSOR = np.dtype(
 )
 """`Tensor` of `kernels.cu`: address, size, and where the picture lies in it."""
 
+SMOOTHING = np.dtype(
+    [
+        ("elapsed_s", np.float32),
+        ("time_constant_s", np.float32),
+        ("cut_change", np.float32),
+        ("cut_correlation", np.float32),
+        ("quick_change", np.float32),
+        ("restart", np.int32),
+    ]
+)
+"""`Smoothing` of `kernels.cu`: times and thresholds of the temporal filter."""
+
+PAST = np.dtype([("grid", np.uint64), ("scene", np.uint64), ("view", np.uint64)])
+"""`Past` of `kernels.cu`: addresses of what one frame leaves to the next."""
+
 
 @runtime_checkable
 class DeviceArray(Protocol):

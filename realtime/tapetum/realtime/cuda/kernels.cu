@@ -1,7 +1,7 @@
 // The pixel kernels of the GPU path, for NV12 (8 bits, suffix _8) and P010 (10 bits, suffix _16).
 //
-// Each does what its twin in tapetum/realtime/cpu does, in single precision: thumbnail.py,
-// rgb_kernels.py, grid_luma.py and grid_chroma.py. Launch geometry, argument layouts and sizes are
+// Each does what its twin on the CPU does, in single precision: thumbnail.py, rgb_kernels.py,
+// grid_luma.py and grid_chroma.py in tapetum/realtime/cpu, and tapetum/realtime/temporal.py. Launch geometry, argument layouts and sizes are
 // in pixel_kernels.py and kernel_arguments.py.
 //
 // The file includes no header when a CUDA compiler reads it, so that NVRTC needs no toolkit. All
@@ -10,6 +10,9 @@
 
 #ifdef __CUDACC__
 #define BOTH __host__ __device__ inline
+#ifndef INFINITY
+#define INFINITY __int_as_float(0x7f800000)
+#endif
 #else
 #include <cmath>
 #include <cstring>
@@ -194,15 +197,19 @@ BOTH void planes_to_rgb(int quad, int row, const Picture &in, const Colors &colo
 
 // The network's output back to planes, as a change ----------------------------------------------
 
+BOTH bool is_finite(float value) { return fabsf(value) < INFINITY; }
+
 // What a network changes in a pixel; `before` is what it was given, rounded as it was.
-BOTH float network_change(float before, Half after) {
-    return clamp(float_from_half(after), -1, 1) - float_from_half(network_half(before));
+BOTH float network_change(float before, Half after, float *fault) {
+    const float value = float_from_half(after);
+    if (!is_finite(value)) *fault = 1;
+    return clamp(value, -1, 1) - float_from_half(network_half(before));
 }
 
 // Add the change of up to four pixels to a row of luma, and to the sums of their two pairs.
 template <class T>
 BOTH void change_row(int x, int y, const Picture &in, const Colors &colors, const Tensor &result,
-                     float strength, const Picture &out, Rgb sums[2]) {
+                     float strength, const Picture &out, float *fault, Rgb sums[2]) {
     Four<T> luma, u, v;
     load_pixels(in, x, y, luma, u, v);
     const long long plane = static_cast<long long>(result.width) * result.height;
@@ -216,9 +223,9 @@ BOTH void change_row(int x, int y, const Picture &in, const Colors &colors, cons
         const float old = luma.at[i] >> colors.shift;
         const Rgb rgb = rgb_from_levels(old, u.at[i] >> colors.shift, v.at[i] >> colors.shift,
                                         colors);
-        const float dr = strength * network_change(rgb.red, red.at[i]);
-        const float dg = strength * network_change(rgb.green, green.at[i]);
-        const float db = strength * network_change(rgb.blue, blue.at[i]);
+        const float dr = strength * network_change(rgb.red, red.at[i], fault);
+        const float dg = strength * network_change(rgb.green, green.at[i], fault);
+        const float db = strength * network_change(rgb.blue, blue.at[i], fault);
         const float dy = colors.kr * dr + (1 - colors.kr - colors.kb) * dg + colors.kb * db;
         // RGB in [-1, 1] is twice as wide as Y in [0, 1].
         enhanced.at[i] = luma_word<T>(old + dy * (colors.luma_span / 2), old, colors);
@@ -231,16 +238,18 @@ BOTH void change_row(int x, int y, const Picture &in, const Colors &colors, cons
     store(row_of<T>(out.luma, out.luma_pitch, y), x, in.width, enhanced);
 }
 
-// One thread: 4x2 pixels and the two chroma samples that cover them.
+// One thread: 4x2 pixels and the two chroma samples that cover them. `fault` becomes 1 where the
+// network gave no finite number.
 template <class T>
 BOTH void change_to_planes(int quad, int chroma_row, const Picture &in, const Colors &colors,
-                           const Tensor &result, float strength, const Picture &out) {
+                           const Tensor &result, float strength, const Picture &out,
+                           float *fault) {
     const int x = 4 * quad, y = 2 * chroma_row, pairs = 2 * chroma_size(in.width);
     if (x >= in.width) return;
     Rgb sums[2] = {};
     const int rows = y + 1 < in.height ? 2 : 1;
     for (int i = 0; i < rows; ++i)
-        change_row<T>(x, y + i, in, colors, result, strength, out, sums);
+        change_row<T>(x, y + i, in, colors, result, strength, out, fault, sums);
     const Four<T> old = load(row_of<T>(in.chroma, in.chroma_pitch, chroma_row), x, pairs);
     Four<T> enhanced;
     for (int i = 0; i < 2; ++i) {
@@ -463,6 +472,100 @@ BOTH void write_thumbnail(int bin, int block, int bin_row, const Picture &in, co
     place[2 * THUMBNAIL * THUMBNAIL] = clamp(rgb.blue, 0, 1);
 }
 
+// Smoothing over time ---------------------------------------------------------------------------
+
+const int VIEW = 32, VIEW_SIZE = VIEW * VIEW, GRID_SIZE = 8 * LEVELS * CELLS * CELLS, SUMS = 7;
+
+// Thresholds and times of temporal.py; `restart` for a frame that has no past.
+struct Smoothing {
+    float elapsed_s, time_constant_s, cut_change, cut_correlation, quick_change;
+    int restart;
+};
+
+// What one frame leaves to the next: the smoothed grid and scene, and the last frame's view.
+struct Past {
+    float *grid, *scene, *view;
+};
+
+// What the threads of the one block share.
+struct Views {
+    float now[VIEW_SIZE];
+    float partial[SUMS][VIEW], mean[SUMS];
+};
+
+// The guide, square root of the mean of a square of the thumbnail and of its channels.
+BOTH void view_pixel(int thread, const float *thumbnail, Views &views) {
+    const int side = THUMBNAIL / VIEW;
+    const float *corner = thumbnail + (thread / VIEW * THUMBNAIL + thread % VIEW) * side;
+    float sum = 0;
+    for (int channel = 0; channel < 3; ++channel)
+        for (int i = 0; i < side * side; ++i)
+            sum += corner[(channel * THUMBNAIL + i / side) * THUMBNAIL + i % side];
+    views.now[thread] = sqrtf(fmaxf(sum / (3 * side * side), 0));
+}
+
+// What is averaged over a view: of the last one and this, means, squares, product, differences.
+BOTH float view_term(int term, float last, float now, float scene) {
+    switch (term) {
+        case 0: return last;
+        case 1: return now;
+        case 2: return last * last;
+        case 3: return now * now;
+        case 4: return last * now;
+        case 5: return fabsf(now - last);
+        default: return fabsf(now - scene);
+    }
+}
+
+BOTH void sum_view_row(int thread, const Past &past, Views &views) {
+    const int term = thread / VIEW, row = thread % VIEW;
+    if (term >= SUMS) return;
+    float sum = 0;
+    for (int i = row * VIEW; i < (row + 1) * VIEW; ++i)
+        sum += view_term(term, past.view[i], views.now[i], past.scene[i]);
+    views.partial[term][row] = sum;
+}
+
+BOTH void average_view(int thread, Views &views) {
+    if (thread >= SUMS) return;
+    float sum = 0;
+    for (int row = 0; row < VIEW; ++row) sum += views.partial[thread][row];
+    views.mean[thread] = sum / VIEW_SIZE;
+}
+
+BOTH bool is_cut(const float *mean, const Smoothing &by) {
+    const float variance_last = fmaxf(mean[2] - mean[0] * mean[0], 0);
+    const float variance_now = fmaxf(mean[3] - mean[1] * mean[1], 0);
+    const float covariance = mean[4] - mean[0] * mean[1];
+    // The small number makes flat pictures uncorrelated instead of undefined.
+    const float correlation = covariance / (sqrtf(variance_last * variance_now) + 1e-4f);
+    return mean[5] > by.cut_change && correlation < by.cut_correlation;
+}
+
+// How much of the new frame the smoothed grid takes up: 1 at the start and at cuts.
+BOTH float share_of_new(const float *mean, const Smoothing &by) {
+    if (by.restart || by.time_constant_s == 0 || is_cut(mean, by)) return 1;
+    const float change = mean[6] / by.quick_change;
+    return 1 - expf(-by.elapsed_s * (1 + change * change) / by.time_constant_s);
+}
+
+BOTH float toward(float old, float value, float share) {
+    return share == 1 ? value : old + share * (value - old);
+}
+
+// One of VIEW_SIZE threads: its share of what the next frame finds. `fault` becomes 1 where the
+// network gave no finite number.
+BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past &past,
+                 const Views &views, float *fault) {
+    const float share = share_of_new(views.mean, by);
+    for (int i = thread; i < GRID_SIZE; i += VIEW_SIZE) {
+        if (!is_finite(grid[i])) *fault = 1;
+        past.grid[i] = toward(past.grid[i], grid[i], share);
+    }
+    past.scene[thread] = toward(past.scene[thread], views.now[thread], share);
+    past.view[thread] = views.now[thread];
+}
+
 // Kernels ---------------------------------------------------------------------------------------
 
 #ifdef __CUDACC__
@@ -472,9 +575,10 @@ BOTH void write_thumbnail(int bin, int block, int bin_row, const Picture &in, co
         planes_to_rgb<T>(blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y, in, colors, out);      \
     }                                                                                              \
     extern "C" __global__ void change_to_planes_##BITS(Picture in, Colors colors, Tensor result,   \
-                                                       float strength, Picture out) {              \
+                                                       float strength, Picture out,                \
+                                                       float *fault) {                             \
         change_to_planes<T>(blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y, in, colors, result, \
-                            strength, out);                                                        \
+                            strength, out, fault);                                                 \
     }                                                                                              \
     extern "C" __global__ void apply_grid_##BITS(Picture in, Colors colors, const float *grid,     \
                                                  float strength, Picture out) {                    \
@@ -492,5 +596,17 @@ BOTH void write_thumbnail(int bin, int block, int bin_row, const Picture &in, co
 
 KERNELS(unsigned char, 8)
 KERNELS(unsigned short, 16)
+
+extern "C" __global__ void smooth_grid(const float *thumbnail, const float *grid, Smoothing by,
+                                       Past past, float *fault) {
+    __shared__ Views views;
+    view_pixel(threadIdx.x, thumbnail, views);
+    __syncthreads();
+    sum_view_row(threadIdx.x, past, views);
+    __syncthreads();
+    average_view(threadIdx.x, views);
+    __syncthreads();
+    smooth(threadIdx.x, grid, by, past, views, fault);
+}
 
 #endif

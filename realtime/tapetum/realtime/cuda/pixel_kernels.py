@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from tapetum.realtime.cpu.grid_axis import GRID_SHAPE
 from tapetum.realtime.cuda.kernel_arguments import (
+    PAST,
     DeviceArray,
     DevicePlanes,
+    Structure,
+    address,
     check_array,
     colors,
     device_planes,
@@ -17,6 +20,7 @@ from tapetum.realtime.cuda.kernel_arguments import (
     tensor,
 )
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.temporal import VIEW
 
 THUMBNAIL_SHAPE = (1, 3, 256, 256)
 """What the network of a grid model takes: RGB in [0, 1], float32."""
@@ -74,7 +78,13 @@ class PixelKernels:
         self._launch(_named("planes_to_rgb", frame), grid, _THREADS, arguments, 0)
 
     def change_to_planes(
-        self, frame: Frame, result: DeviceArray, planes: DevicePlanes, *, strength: float = 1.0
+        self,
+        frame: Frame,
+        result: DeviceArray,
+        planes: DevicePlanes,
+        *,
+        fault: DeviceArray,
+        strength: float = 1.0,
     ) -> None:
         """Add what a network changed to a frame's planes, like `planes_with_change`.
 
@@ -84,11 +94,13 @@ class PixelKernels:
             frame: the picture that the network was given.
             result: (1, 3, H, W) float16, the network's output, of the size of its input.
             planes: get the enhanced picture.
+            fault: (1,) float32; becomes 1 where `result` is no finite number.
             strength: share of the change.
         """
+        check_array(fault, (1,), np.float32)
         placed = tensor(frame, result)
         out = picture(frame, planes)
-        arguments = (*_source(frame), placed, np.float32(strength), out)
+        arguments = (*_source(frame), placed, np.float32(strength), out, fault)
         grid = _blocks(frame.width), planes[1].shape[0]
         self._launch(_named("change_to_planes", frame), grid, _THREADS, arguments, 0)
 
@@ -120,6 +132,51 @@ class PixelKernels:
         arguments = (*_source(frame), out)
         shared = thumbnail_shared_bytes(frame.width)
         self._launch(_named("thumbnail", frame), _THUMBNAIL_GRID, _THREADS, arguments, shared)
+
+    def smooth_grid(
+        self,
+        thumbnail: DeviceArray,
+        grid: DeviceArray,
+        by: Structure,
+        past: Past,
+        *,
+        fault: DeviceArray,
+    ) -> None:
+        """Smooth a grid over time, like `TemporalFilter`.
+
+        Args:
+            thumbnail: (1, 3, 256, 256) float32, of the frame.
+            grid: (8, 8, 16, 16) float32, what the network gave for it.
+            by: `SMOOTHING`, times and thresholds.
+            past: becomes that of the next frame; its grid is the smoothed one.
+            fault: (1,) float32; becomes 1 where `grid` is no finite number.
+        """
+        check_array(thumbnail, THUMBNAIL_SHAPE, np.float32)
+        check_array(grid, GRID_SHAPE, np.float32)
+        check_array(fault, (1,), np.float32)
+        arguments = (thumbnail, grid, by, past.structure(), fault)
+        self._launch("smooth_grid", (1, 1), VIEW * VIEW, arguments, 0)
+
+
+class Past(NamedTuple):
+    """What a frame leaves to the next, all float32.
+
+    Attributes:
+        grid: (8, 8, 16, 16), smoothed.
+        scene: (32, 32), the smoothed guide.
+        view: (32, 32), the guide of the last frame.
+    """
+
+    grid: DeviceArray
+    scene: DeviceArray
+    view: DeviceArray
+
+    def structure(self) -> Structure:
+        """The `Past` of `kernels.cu`."""
+        shapes = (GRID_SHAPE, (VIEW, VIEW), (VIEW, VIEW))
+        for array, shape in zip(self, shapes, strict=True):
+            check_array(array, shape, np.float32)
+        return np.array(tuple(address(array) for array in self), PAST)
 
 
 def thumbnail_shared_bytes(width: int) -> int:
