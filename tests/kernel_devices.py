@@ -51,10 +51,16 @@ class HostDevice:
         return self.put(poison.view(dtype))
 
     def put(self, array: Array) -> DeviceArray:
-        return cast("DeviceArray", array.copy().view(HostArray))
+        return cast("DeviceArray", np.array(array, order="C").view(HostArray))
 
     def get(self, array: DeviceArray) -> Array:
         return np.array(cast("Array", array), subok=False)
+
+    def upload(self, array: Array) -> DeviceArray:
+        return self.put(array)
+
+    def download(self, array: DeviceArray) -> Array:
+        return self.get(array)
 
     def _launch(
         self,

@@ -12,7 +12,10 @@ from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 
 
 class ComputeDevice(Protocol):
-    """One GPU and one stream on it: work is done in the order in which it is queued."""
+    """One GPU and one stream on it: work is done in the order in which it is queued.
+
+    `upload` and `download` go beside it, and may be called in other threads.
+    """
 
     @property
     def name(self) -> str:
@@ -30,6 +33,12 @@ class ComputeDevice(Protocol):
 
     def get(self, array: DeviceArray) -> npt.NDArray[Any]:
         """Copy an array to main memory, after all queued work is done."""
+
+    def upload(self, array: npt.NDArray[Any]) -> DeviceArray:
+        """Copy an array from main memory beside the queued work, and wait for the copy only."""
+
+    def download(self, array: DeviceArray) -> npt.NDArray[Any]:
+        """Copy an array that is done to main memory, beside the queued work."""
 
 
 class DeviceEngine(Protocol):

@@ -99,6 +99,7 @@ class CudaDevice:
         cuda = self._cupy.cuda
         with cuda.Device(index) as device:
             self._stream = cuda.Stream()
+            self._uploads, self._downloads = (cuda.Stream(non_blocking=True) for _ in range(2))
             self._module = cuda.Module()
             self._module.load(compile_kernels(int(device.compute_capability)))
         self._functions: dict[str, Any] = {}
@@ -130,6 +131,23 @@ class CudaDevice:
         """Copy an array to main memory, after all queued work is done."""
         with self._cupy.cuda.Device(self.index):
             copy: npt.NDArray[Any] = self._cupy.asnumpy(array, stream=self._stream)
+        return copy
+
+    def upload(self, array: npt.NDArray[Any]) -> DeviceArray:
+        """Copy an array from main memory beside the queued work, and wait for the copy only."""
+        with self._cupy.cuda.Device(self.index), self._uploads:
+            copy: DeviceArray = self._cupy.array(array, order="C")  # through pinned memory
+            self._uploads.synchronize()
+        return copy
+
+    def download(self, array: DeviceArray) -> npt.NDArray[Any]:
+        """Copy an array that is done to pinned main memory, beside the queued work."""
+        from cupyx import empty_pinned
+
+        with self._cupy.cuda.Device(self.index):
+            copy: npt.NDArray[Any] = empty_pinned(array.shape, array.dtype)
+            self._cupy.asnumpy(array, stream=self._downloads, out=copy)
+            self._downloads.synchronize()
         return copy
 
     def _launch(
