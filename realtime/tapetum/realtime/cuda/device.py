@@ -150,6 +150,12 @@ class CudaDevice:
             self._downloads.synchronize()
         return copy
 
+    def from_dlpack(self, capsule: object) -> DeviceArray:
+        """A view of memory that FFmpeg holds on this device, which stays alive with the view."""
+        with self._cupy.cuda.Device(self.index):
+            array: DeviceArray = self._cupy.from_dlpack(capsule)
+        return array
+
     def _launch(
         self,
         name: str,
