@@ -38,6 +38,7 @@ class HostDevice:
     """A `ComputeDevice` whose memory is main memory, and whose kernels are compiled by g++."""
 
     name = "host"
+    stream_address = None
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library

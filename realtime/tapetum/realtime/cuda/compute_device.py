@@ -22,6 +22,10 @@ class ComputeDevice(Protocol):
         """Such as "cuda:0"."""
 
     @property
+    def stream_address(self) -> int | None:
+        """The stream, as engines take it; None where the device is main memory."""
+
+    @property
     def kernels(self) -> PixelKernels:
         """The pixel kernels, which queue their work on the stream."""
 
