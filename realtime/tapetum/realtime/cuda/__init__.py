@@ -1,1 +1,1 @@
-"""Enhances frames on NVIDIA GPUs: pixel kernels in CUDA C, and what loads and launches them."""
+"""Enhances videos on NVIDIA GPUs; docs/gpu_path.md shows how the parts fit."""

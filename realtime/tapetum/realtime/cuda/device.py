@@ -129,7 +129,7 @@ class CudaDevice:
 
     def get(self, array: DeviceArray) -> npt.NDArray[Any]:
         """Copy an array to main memory, after all queued work is done."""
-        with self._cupy.cuda.Device(self.index):
+        with self._cupy.cuda.Device(self.index), self._stream:
             copy: npt.NDArray[Any] = self._cupy.asnumpy(array, stream=self._stream)
         return copy
 
@@ -144,7 +144,7 @@ class CudaDevice:
         """Copy an array that is done to pinned main memory, beside the queued work."""
         from cupyx import empty_pinned
 
-        with self._cupy.cuda.Device(self.index):
+        with self._cupy.cuda.Device(self.index), self._downloads:
             copy: npt.NDArray[Any] = empty_pinned(array.shape, array.dtype)
             self._cupy.asnumpy(array, stream=self._downloads, out=copy)
             self._downloads.synchronize()

@@ -29,8 +29,9 @@ from tapetum.realtime.media.video_info import VideoInfo, video_info
 from tapetum.realtime.protocols import FrameSource
 
 _FORMATS = ("nv12", "p010le")
-_FRAMES_AHEAD = 8
-"""Surfaces beyond the decoder's own: those that wait for the enhancer, and the one in its hands."""
+_FRAMES_HELD = 12
+"""Surfaces beyond the decoder's own: what the pipeline holds at most, before the enhancer and, at
+strength 0, behind it. More than 32 in all can fail."""
 
 
 class NvdecSource(FileSource):
@@ -58,7 +59,7 @@ class NvdecSource(FileSource):
 
     def _open_stream(self) -> VideoStream:
         stream = super()._open_stream()
-        stream.codec_context.options = {"extra_hw_frames": str(_FRAMES_AHEAD)}
+        stream.codec_context.options = {"extra_hw_frames": str(_FRAMES_HELD)}
         return stream
 
     def _describe(self, first: av.VideoFrame) -> VideoInfo:
