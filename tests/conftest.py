@@ -8,8 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kernel_devices import HostDevice, host_library
 from small_clips import write_clip
 from tiny_networks import grid_network
+
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.device import CudaDevice
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "samples" / "dark_room.mp4"
@@ -64,3 +68,15 @@ def gain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clip_copy(short_clip: Path, tmp_path: Path) -> Path:
     """The short clip under a name of its own, to be damaged."""
     return Path(shutil.copy(short_clip, tmp_path / "clip.mp4"))
+
+
+@pytest.fixture(
+    scope="session", params=["host", pytest.param("cuda", marks=pytest.mark.needs_cuda)]
+)
+def device(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> ComputeDevice:
+    """Where CUDA kernels run: compiled for the host, and on a GPU where there is one."""
+    if request.param == "cuda":
+        return CudaDevice()
+    return HostDevice(host_library(tmp_path_factory.mktemp("kernels")))

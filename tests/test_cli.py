@@ -121,13 +121,6 @@ def test_a_missing_input_is_one_line_and_status_1(gain_model: Path, tmp_path: Pa
     assert "no.mp4" in line
 
 
-def test_cuda_is_one_line_and_status_1(short_clip: Path, tmp_path: Path) -> None:
-    answer = tapetum("enhance", short_clip, tmp_path / "out.mp4", "--device", "cuda")
-    assert answer.returncode == 1
-    assert answer.stderr.startswith("error: cuda needs an NVIDIA GPU")
-    assert len(answer.stderr.splitlines()) == 1
-
-
 def test_a_damaged_input_has_a_status_of_its_own(gain_model: Path, tmp_path: Path) -> None:
     whole, cut, output = (tmp_path / name for name in ("whole.mkv", "cut.mkv", "out.mp4"))
     write_clip(whole, frames=100)

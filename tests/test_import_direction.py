@@ -52,13 +52,21 @@ def is_for_type_checking(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
+def run_at_import(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that importing a module runs: its own, and those of its classes' bodies."""
+    for statement in statements:
+        if isinstance(statement, ast.ClassDef):
+            yield from run_at_import(statement.body)
+        elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield statement
+
+
 def at_module_level(path: Path) -> set[str]:
     """Names that importing a module imports at once."""
     names: set[str] = set()
-    for node in ast.parse(path.read_text()).body:
-        definition = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        if not definition and not is_for_type_checking(node):
-            names.update(imported(node))
+    for statement in run_at_import(ast.parse(path.read_text()).body):
+        if not is_for_type_checking(statement):
+            names.update(imported(statement))
     return names
 
 

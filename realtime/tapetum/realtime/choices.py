@@ -8,7 +8,7 @@ ModelName = Literal["grid", "unet"]
 """`grid`: real time on a CPU. `unet`: EnlightenGAN's generator, slower and heavier."""
 
 Device = Literal["auto", "cpu", "cuda"]
-"""`auto` takes the fastest device that this version can use."""
+"""`auto` is the CPU, `cuda` the first NVIDIA GPU, for videos."""
 
 Layout = Literal["side-by-side", "wipe"]
 """`side-by-side`: twice the width, original on the left. `wipe`: a divider moves across."""

@@ -43,7 +43,7 @@ def enhance_file(
         output_path: its suffix chooses the container (.mp4, .mkv, .mov, .webm) or image format.
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
         strength: from 0 (the picture as it is) to 1 (the model's own output).
-        device: `auto`, `cpu` or `cuda`.
+        device: `auto` or `cpu`, or `cuda` for videos; see docs/gpu_path.md.
         start_s: where to begin in the input, in seconds.
         duration_s: how much to enhance, in seconds; None goes to the end.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.

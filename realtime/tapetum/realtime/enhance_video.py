@@ -10,6 +10,7 @@ from tapetum.realtime.enhance_job import EnhanceResult, Job, Meter
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.opened_video import OpenedVideo
 from tapetum.realtime.pipeline import run
 
 
@@ -17,17 +18,19 @@ def enhance_video(job: Job) -> EnhanceResult:
     """Enhance a video; see `enhance_file`."""
     options = job.options
     with ExitStack() as stack:
-        source = FileSource(job.input_path, start_s=options.start_s, duration_s=options.duration_s)
+        video = _open_video(job)
+        source, info = video.file, video.info
         stack.callback(source.close)
-        info = source.info
         width, height = output_size(info, options.compare)
         sink = _open_sink(job, replace(info, width=width, height=height))
         stack.callback(sink.discard)
         meter = Meter(info.frame_count, job.on_progress)
-        enhancer = job.load()
+        enhancer = video.load()
         runs = (enhancer.description, sink.description)
-        job.started(_format_text(info), info.frame_count, runs, [*source.notices, *sink.notices])
-        run(source, job.stage(enhancer, info.display_matrix), sink, on_frame=meter)
+        notices = [*video.notices, *source.notices, *sink.notices]
+        job.started(_format_text(info), info.frame_count, runs, notices)
+        stage = job.stage(enhancer, info.display_matrix)
+        run(video.frames, stage, video.sink_for(sink), on_frame=meter)
     return EnhanceResult(
         input_path=job.input_path,
         output_path=job.output_path,
@@ -40,11 +43,21 @@ def enhance_video(job: Job) -> EnhanceResult:
         media_s=meter.media_s,
         elapsed_s=meter.elapsed_s,
         size_bytes=job.output_path.stat().st_size,
-        notices=(*source.notices, *sink.notices),
+        notices=(*video.notices, *source.notices, *sink.notices),
         truncated=source.truncated,
         corrupt_packets=source.corrupt_packets,
         damaged_frames=source.damaged_frames,
     )
+
+
+def _open_video(job: Job) -> OpenedVideo:
+    if job.options.device == "cuda":
+        from tapetum.realtime.cuda.cuda_video import open_on_cuda
+
+        return open_on_cuda(job)
+    options = job.options
+    file = FileSource(job.input_path, start_s=options.start_s, duration_s=options.duration_s)
+    return OpenedVideo(file, file.info, file, job.load, lambda sink: sink)
 
 
 def _open_sink(job: Job, info: VideoInfo) -> FileSink:

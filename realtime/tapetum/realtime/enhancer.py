@@ -42,11 +42,11 @@ class Enhancer:
         Args:
             model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
             strength: from 0 (the picture as it is) to 1 (the model's own output).
-            device: `auto`, `cpu` or `cuda`.
+            device: `auto` or `cpu`; `cuda` is for videos.
 
         Raises:
             ModelError: there is no such model, or its file cannot be used.
-            DeviceError: the device is missing.
+            DeviceError: it is `cuda`.
             ValueError: `strength` is outside 0 to 1.
         """
         self._enhancer = make_enhancer(model, strength=strength, device=device)
@@ -99,10 +99,12 @@ class Enhancer:
 def make_enhancer(
     model: str | Path = "grid", *, strength: float = 1.0, device: Device = "auto"
 ) -> FrameEnhancer:
-    """Load a model as the enhancer of one stream of frames; arguments as for `Enhancer`."""
+    """Load a model as the enhancer of one stream of frames in main memory, as for `Enhancer`."""
     checked_strength(strength)
     check_model(model)
     check_device(device)
+    if device == "cuda":
+        raise DeviceError("single images are enhanced on the CPU; use --device cpu")
     if model == "grid":
         return _grid(weights_path("grid", ".onnx"), strength)
     if model == "unet":
@@ -131,19 +133,13 @@ def check_model(model: str | Path) -> None:
 
 
 def check_device(device: str) -> None:
-    """Check that this version can run on `device`.
+    """Check that there is a device of that name.
 
     Raises:
-        DeviceError: it cannot; the message says what to do.
-        ValueError: there is no device of that name.
+        ValueError: there is none.
     """
     if device not in DEVICES:
         raise ValueError(f"device is one of {', '.join(DEVICES)}; got {device!r}")
-    if device == "cuda":
-        raise DeviceError(
-            "cuda needs an NVIDIA GPU and a TensorRT engine, which this version cannot build yet;"
-            " use --device cpu"
-        )
 
 
 def checked_strength(strength: float) -> float:

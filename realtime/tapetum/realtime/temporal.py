@@ -16,19 +16,34 @@ Floats = npt.NDArray[np.float32]
 TIME_CONSTANT_S = 0.3
 """Time after which 63 % of a lasting change has arrived, while the light is steady."""
 
-_VIEW = 32
+VIEW = 32
 """Rows and columns of the small luma picture by which scenes are compared."""
-_CUT_CHANGE = 0.03
+CUT_CHANGE = 0.03
 """Mean change of the guide (square root of luma) under which no two frames are a cut: dark
 frames differ by their noise alone. Consecutive frames of night videos change by 0.01 at most,
 their cuts by 0.06 and more."""
-_CUT_CORRELATION = 0.55
+CUT_CORRELATION = 0.55
 """Correlation under which a changed picture is another scene. Across cuts of test videos it
 stays under 0.53, between consecutive frames of panning shots over 0.60."""
-_QUICK_CHANGE = 0.05
+QUICK_CHANGE = 0.05
 """Mean change of the guide, against the smoothed scene, that halves the time constant."""
 _USUAL_INTERVAL_S = 1 / 30
 """Time between frames where their times say nothing."""
+
+
+class FrameClock:
+    """Time from frame to frame, where their times say nothing the last that was known."""
+
+    def __init__(self) -> None:
+        self._last_time_s: float | None = None
+        self._interval_s = _USUAL_INTERVAL_S
+
+    def __call__(self, time_s: float | None) -> float:
+        """Seconds since the frame before; `time_s` is this frame's time, or None."""
+        last_s, self._last_time_s = self._last_time_s, time_s
+        if time_s is not None and last_s is not None and time_s > last_s:
+            self._interval_s = time_s - last_s
+        return self._interval_s
 
 
 class TemporalFilter:
@@ -59,8 +74,7 @@ class TemporalFilter:
         self._steady: Floats | None = None
         self._scene: Floats | None = None
         self._last_view: Floats | None = None
-        self._last_time_s: float | None = None
-        self._interval_s = _USUAL_INTERVAL_S
+        self._clock = FrameClock()
 
     def __call__(self, coefficients: Floats, *, thumbnail: Floats, time_s: float | None) -> Floats:
         """Smooth one frame's coefficients.
@@ -75,7 +89,7 @@ class TemporalFilter:
             Steady coefficients, a new array.
         """
         view = _guide_view(thumbnail)
-        elapsed_s = self._elapsed_s(time_s)
+        elapsed_s = self._clock(time_s)
         if self._steady is None or self._scene is None or self._is_cut(view):
             self._steady, self._scene = coefficients.copy(), view
         else:
@@ -88,23 +102,17 @@ class TemporalFilter:
     def _is_cut(self, view: Floats) -> bool:
         return self._last_view is not None and is_cut(self._last_view, view)
 
-    def _elapsed_s(self, time_s: float | None) -> float:
-        last_s, self._last_time_s = self._last_time_s, time_s
-        if time_s is not None and last_s is not None and time_s > last_s:
-            self._interval_s = time_s - last_s
-        return self._interval_s
-
     def _share_of_new(self, view: Floats, scene: Floats, elapsed_s: float) -> float:
         if self._time_constant_s == 0:
             return 1.0
-        change = float(np.abs(view - scene).mean()) / _QUICK_CHANGE
+        change = float(np.abs(view - scene).mean()) / QUICK_CHANGE
         return 1 - math.exp(-elapsed_s * (1 + change * change) / self._time_constant_s)
 
 
 def is_cut(before: Floats, after: Floats) -> bool:
     """Whether two guide views, arrays of square roots of luma, show different scenes."""
     change = float(np.abs(after - before).mean())
-    return change > _CUT_CHANGE and _correlation(before, after) < _CUT_CORRELATION
+    return change > CUT_CHANGE and _correlation(before, after) < CUT_CORRELATION
 
 
 def _correlation(before: Floats, after: Floats) -> float:
@@ -114,11 +122,11 @@ def _correlation(before: Floats, after: Floats) -> float:
 
 
 def _guide_view(thumbnail: Floats) -> Floats:
-    """The guide, from the mean of the channels, at _VIEW x _VIEW."""
+    """The guide, from the mean of the channels, at VIEW x VIEW."""
     grey = thumbnail.reshape(3, *thumbnail.shape[-2:]).sum(axis=0)
-    height, width = grey.shape[0] // _VIEW, grey.shape[1] // _VIEW
+    height, width = grey.shape[0] // VIEW, grey.shape[1] // VIEW
     # Rows before columns: several times quicker in NumPy than both at once.
-    bands = grey.reshape(_VIEW, height, -1).sum(axis=1)
-    means = bands.reshape(_VIEW, _VIEW, width).sum(axis=2) / np.float32(3 * height * width)
+    bands = grey.reshape(VIEW, height, -1).sum(axis=1)
+    means = bands.reshape(VIEW, VIEW, width).sum(axis=2) / np.float32(3 * height * width)
     view: Floats = np.sqrt(np.maximum(means, 0))
     return view

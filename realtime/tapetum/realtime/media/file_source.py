@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self, cast
 
 import av
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
@@ -69,17 +70,25 @@ class FileSource:
         self.corrupt_packets = 0
         self.damaged_frames = 0
         self._tail_damaged = False
-        self._container = open_input(self.path)
+        self._threads = threads or 0
+        self._container = self._open_container()
         try:
-            self._open(start_s, duration_s, threads)
+            self._open(start_s, duration_s)
         except BaseException:
             self._container.close()
             raise
 
-    def _open(self, start_s: float, duration_s: float | None, threads: int | None) -> None:
-        self._stream = best_video_stream(self._container, self.path)
-        self._stream.thread_type = "AUTO"
-        self._stream.codec_context.thread_count = threads or 0
+    def _open_container(self) -> InputContainer:
+        return open_input(self.path)
+
+    def _open_stream(self) -> VideoStream:
+        stream = best_video_stream(self._container, self.path)
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = self._threads
+        return stream
+
+    def _open(self, start_s: float, duration_s: float | None) -> None:
+        self._stream = self._open_stream()
         self._span = time_range(self._container, start_s, duration_s)
         self._time_base = stream_time_base(self._stream)
         self._times = PresentationTimes(self._stream)
@@ -88,15 +97,15 @@ class FileSource:
         if first is None:
             raise MediaError(self._nothing_decoded(start_s))
         self._first: av.VideoFrame | None = first
-        self._make_converter(first)
-        self.info: VideoInfo = video_info(
-            self._container,
-            self._stream,
-            picture=self._converter(first),
-            raw_picture=first,
-            span=self._span,
-        )
+        self.info: VideoInfo = self._describe(first)
         self._note_stream()
+
+    def _describe(self, first: av.VideoFrame) -> VideoInfo:
+        self._make_converter(first)
+        picture = self._converter(first)
+        return video_info(
+            self._container, self._stream, picture=picture, raw_picture=first, span=self._span
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +142,9 @@ class FileSource:
         pts = picture.pts
         if self._span.start_s is not None and pts is not None:
             pts -= self._span.shift(self._time_base)
+        return self._frame_at(picture, pts)
+
+    def _frame_at(self, picture: av.VideoFrame, pts: int | None) -> Frame:
         converted = self._converter(picture)
         if (picture.width, picture.height) != (self._converter.width, self._converter.height):
             self._note(f"the picture size changes; all is scaled to {self._size()}")
@@ -189,12 +201,9 @@ class FileSource:
 
     def _reopen(self) -> None:
         """Start over: some files can only be read from their beginning."""
-        threads = self._stream.codec_context.thread_count
         self._container.close()
-        self._container = open_input(self.path)
-        self._stream = best_video_stream(self._container, self.path)
-        self._stream.thread_type = "AUTO"
-        self._stream.codec_context.thread_count = threads
+        self._container = self._open_container()
+        self._stream = self._open_stream()
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         for packet in self._whole_packets():

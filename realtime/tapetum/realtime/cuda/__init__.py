@@ -1,0 +1,1 @@
+"""Enhances videos on NVIDIA GPUs; docs/gpu_path.md shows how the parts fit."""

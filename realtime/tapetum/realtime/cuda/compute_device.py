@@ -1,0 +1,77 @@
+"""What the enhancers of the GPU path need of a device and of the engine that runs on it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray
+from tapetum.realtime.cuda.pixel_kernels import PixelKernels
+
+
+class ComputeDevice(Protocol):
+    """One GPU and one stream on it: work is done in the order in which it is queued.
+
+    `upload` and `download` go beside it, and may be called in other threads.
+    """
+
+    @property
+    def name(self) -> str:
+        """Such as "cuda:0"."""
+
+    @property
+    def stream_address(self) -> int | None:
+        """The stream, as engines take it; None where the device is main memory."""
+
+    @property
+    def kernels(self) -> PixelKernels:
+        """The pixel kernels, which queue their work on the stream."""
+
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
+        """An array with nothing in it yet."""
+
+    def put(self, array: npt.NDArray[Any]) -> DeviceArray:
+        """Copy an array from main memory."""
+
+    def get(self, array: DeviceArray) -> npt.NDArray[Any]:
+        """Copy an array to main memory, after all queued work is done."""
+
+    def upload(self, array: npt.NDArray[Any]) -> DeviceArray:
+        """Copy an array from main memory beside the queued work, and wait for the copy only."""
+
+    def download(self, array: DeviceArray) -> npt.NDArray[Any]:
+        """Copy an array that is done to main memory, beside the queued work."""
+
+
+class DeviceEngine(Protocol):
+    """A network compiled for one shape, on a device and its stream."""
+
+    @property
+    def description(self) -> str:
+        """Device, runtime and precision, like "cuda:0, TensorRT f16"."""
+
+    def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
+        """Queue one run: read `batch`, fill `result`; both are without gaps."""
+
+
+class Fault:
+    """A mark that kernels leave where a network gives no finite numbers.
+
+    It is read at the end of a frame, together with the one wait that hands the frame on.
+    """
+
+    def __init__(self, device: ComputeDevice) -> None:
+        self._device = device
+        self._clear()
+
+    def _clear(self) -> None:
+        self.mark = self._device.put(np.zeros(1, np.float32))
+
+    def wait(self) -> bool:
+        """Wait for all queued work; whether the mark was set since the last call."""
+        found = bool(self._device.get(self.mark)[0])
+        if found:
+            self._clear()
+        return found

@@ -1,0 +1,93 @@
+"""The heavy enhancer on a GPU: EnlightenGAN's U-Net on the whole picture at once."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from tapetum.realtime.cpu.tiling import STRIDE
+from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, device_planes
+from tapetum.realtime.errors import EngineError
+from tapetum.realtime.frame import Frame
+
+
+class DeviceModel(Protocol):
+    """A network that can be compiled for any input shape."""
+
+    @property
+    def description(self) -> str:
+        """Device, runtime and precision of its engines, like "cuda:0, TensorRT f16"."""
+
+    def compile(self, shape: tuple[int, ...]) -> DeviceEngine:
+        """An engine whose input and output are (N, C, H, W) float16 of this shape."""
+
+
+class _Compiled(NamedTuple):
+    """An engine, its input and its output."""
+
+    engine: DeviceEngine
+    rgb: DeviceArray
+    result: DeviceArray
+
+
+class CudaUNetEnhancer:
+    """Enhances the NV12 or P010 frames of one stream, in GPU memory; `UNetEnhancer`'s twin.
+
+    Frames are padded by reflection to multiples of 16. The network is compiled when the first
+    frame arrives, and again only if the size of the frames changes. A call returns when the
+    frame is done.
+    """
+
+    def __init__(self, device: ComputeDevice, model: DeviceModel, *, strength: float = 1.0) -> None:
+        """Make an enhancer.
+
+        Args:
+            device: where the frames are.
+            model: maps RGB in [-1, 1], (1, 3, H, W) float16, to the same shape.
+            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
+        """
+        self.strength = strength
+        self._device = device
+        self._model = model
+        self._fault = Fault(device)
+        self._compiled: _Compiled | None = None
+
+    @property
+    def description(self) -> str:
+        """What runs where, like "unet on cuda:0, TensorRT f16"."""
+        return f"unet on {self._model.description}"
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Enhance one frame.
+
+        Raises:
+            DeviceError: the frame is not in GPU memory.
+            MediaError: it is neither NV12 nor P010.
+            EngineError: the network cannot be compiled, or gives no usable numbers.
+        """
+        old = device_planes(frame)
+        if self.strength == 0:
+            return frame
+        engine, rgb, result = self._compile_for(frame)
+        kernels, mark = self._device.kernels, self._fault.mark
+        planes: Any = tuple(self._device.empty(plane.shape, plane.dtype) for plane in old)
+        kernels.planes_to_rgb(frame, rgb)
+        engine(rgb, result)
+        kernels.change_to_planes(frame, result, planes, fault=mark, strength=self.strength)
+        if self._fault.wait():
+            raise EngineError("the network gave values that are not finite numbers")
+        return frame.with_planes(planes)
+
+    def reset(self) -> None:
+        """Do nothing: every frame is enhanced by itself."""
+
+    def _compile_for(self, frame: Frame) -> _Compiled:
+        height, width = (-(-size // STRIDE) * STRIDE for size in (frame.height, frame.width))
+        shape = (1, 3, height, width)
+        if self._compiled is None or self._compiled.rgb.shape != shape:
+            engine = self._model.compile(shape)
+            buffers = (self._device.empty(shape, np.float16) for _ in range(2))
+            self._compiled = _Compiled(engine, *buffers)
+        return self._compiled

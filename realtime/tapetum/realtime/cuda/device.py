@@ -1,0 +1,170 @@
+"""A CUDA device by its name: its memory, its stream, and the pixel kernels loaded on it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray
+from tapetum.realtime.cuda.kernel_compiler import compile_kernels
+from tapetum.realtime.cuda.pixel_kernels import PixelKernels
+from tapetum.realtime.errors import DeviceError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_NAME = re.compile(r"cuda(?::(\d+))?")
+
+
+def device_index(name: str) -> int:
+    """The index that a name such as `cuda` or `cuda:1` means.
+
+    Raises:
+        ValueError: `name` is no CUDA device's.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"a CUDA device is cuda or cuda:INDEX; got {name!r}")
+    return int(match.group(1) or 0)
+
+
+def cupy_for(index: int) -> ModuleType:
+    """CuPy, after checking that it can use a device.
+
+    Raises:
+        DeviceError: CuPy, the driver or the device is missing; the message says what to do.
+    """
+    try:
+        import cupy
+    except ImportError as error:
+        raise DeviceError(
+            f"cuda:{index} needs CuPy: pip install 'tapetum[cuda]', or use --device cpu"
+        ) from error
+    count = _device_count(cupy, index)
+    if index >= count:
+        raise DeviceError(
+            f"there is no cuda:{index}; this machine has {count} GPU{'' if count == 1 else 's'},"
+            " numbered from cuda:0"
+        )
+    module: ModuleType = cupy
+    return module
+
+
+def _device_count(cupy: Any, index: int) -> int:  # noqa: ANN401 - CuPy has no types
+    runtime = cupy.cuda.runtime
+    try:
+        return int(runtime.getDeviceCount())
+    except runtime.CUDARuntimeError as error:
+        reason = _reason(runtime.driverGetVersion(), runtime.runtimeGetVersion())
+        raise DeviceError(f"cuda:{index} cannot be used: {reason}, or use --device cpu") from error
+
+
+def _reason(driver: int, runtime: int) -> str:
+    """Why the runtime finds no GPU, by the versions of CUDA that driver and runtime are for."""
+    if driver == 0:
+        return "no NVIDIA driver is installed; install one"
+    if driver // 1000 < runtime // 1000:
+        return (
+            f"the NVIDIA driver is for CUDA {_version(driver)}; install one for CUDA"
+            f" {runtime // 1000} or newer"
+        )
+    return "the NVIDIA driver finds no GPU; check nvidia-smi and CUDA_VISIBLE_DEVICES"
+
+
+def _version(number: int) -> str:
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+class CudaDevice:
+    """One GPU, with a stream of its own and the pixel kernels loaded.
+
+    The stream is a blocking one: FFmpeg decodes on the null stream, and what is queued here
+    waits for what was queued there before.
+
+    Attributes:
+        index: the number that CUDA gives the device.
+        kernels: they queue their work on the stream.
+    """
+
+    def __init__(self, index: int = 0) -> None:
+        """Compile and load the kernels.
+
+        Raises:
+            DeviceError: CuPy, the driver, the device or NVRTC is missing, or too old for the GPU.
+        """
+        self.index = index
+        self._cupy: Any = cupy_for(index)
+        cuda = self._cupy.cuda
+        with cuda.Device(index) as device:
+            self._stream = cuda.Stream()
+            self._uploads, self._downloads = (cuda.Stream(non_blocking=True) for _ in range(2))
+            self._module = cuda.Module()
+            self._module.load(compile_kernels(int(device.compute_capability)))
+        self._functions: dict[str, Any] = {}
+        self.kernels = PixelKernels(self._launch)
+
+    @property
+    def name(self) -> str:
+        """Such as "cuda:0"."""
+        return f"cuda:{self.index}"
+
+    @property
+    def stream_address(self) -> int:
+        """The stream, as engines and encoders take it."""
+        return int(self._stream.ptr)
+
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
+        """An array with nothing in it yet."""
+        with self._cupy.cuda.Device(self.index), self._stream:
+            array: DeviceArray = self._cupy.empty(shape, dtype)
+        return array
+
+    def put(self, array: npt.NDArray[Any]) -> DeviceArray:
+        """Copy an array from main memory."""
+        with self._cupy.cuda.Device(self.index), self._stream:
+            copy: DeviceArray = self._cupy.array(array)
+        return copy
+
+    def get(self, array: DeviceArray) -> npt.NDArray[Any]:
+        """Copy an array to main memory, after all queued work is done."""
+        with self._cupy.cuda.Device(self.index), self._stream:
+            copy: npt.NDArray[Any] = self._cupy.asnumpy(array, stream=self._stream)
+        return copy
+
+    def upload(self, array: npt.NDArray[Any]) -> DeviceArray:
+        """Copy an array from main memory beside the queued work, and wait for the copy only."""
+        with self._cupy.cuda.Device(self.index), self._uploads:
+            copy: DeviceArray = self._cupy.array(array, order="C")  # through pinned memory
+            self._uploads.synchronize()
+        return copy
+
+    def download(self, array: DeviceArray) -> npt.NDArray[Any]:
+        """Copy an array that is done to pinned main memory, beside the queued work."""
+        from cupyx import empty_pinned
+
+        with self._cupy.cuda.Device(self.index), self._downloads:
+            copy: npt.NDArray[Any] = empty_pinned(array.shape, array.dtype)
+            self._cupy.asnumpy(array, stream=self._downloads, out=copy)
+            self._downloads.synchronize()
+        return copy
+
+    def from_dlpack(self, capsule: object) -> DeviceArray:
+        """A view of memory that FFmpeg holds on this device, which stays alive with the view."""
+        with self._cupy.cuda.Device(self.index):
+            array: DeviceArray = self._cupy.from_dlpack(capsule)
+        return array
+
+    def _launch(
+        self,
+        name: str,
+        grid: tuple[int, int],
+        threads: int,
+        arguments: tuple[Any, ...],
+        shared: int,
+    ) -> None:
+        if name not in self._functions:
+            self._functions[name] = self._module.get_function(name)
+        with self._cupy.cuda.Device(self.index):
+            self._functions[name](grid, (threads,), arguments, shared, self._stream)

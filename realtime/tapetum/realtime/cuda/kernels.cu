@@ -1,0 +1,612 @@
+// The pixel kernels of the GPU path, for NV12 (8 bits, suffix _8) and P010 (10 bits, suffix _16).
+//
+// Each does what its twin on the CPU does, in single precision: thumbnail.py, rgb_kernels.py,
+// grid_luma.py and grid_chroma.py in tapetum/realtime/cpu, and tapetum/realtime/temporal.py. Launch geometry, argument layouts and sizes are
+// in pixel_kernels.py and kernel_arguments.py.
+//
+// The file includes no header when a CUDA compiler reads it, so that NVRTC needs no toolkit. All
+// but the last part is plain C++ too: tests compile it for the host, and run what each thread
+// does, block by block, against the CPU path.
+
+#ifdef __CUDACC__
+#define BOTH __host__ __device__ inline
+#ifndef INFINITY
+#define INFINITY __int_as_float(0x7f800000)
+#endif
+#else
+#include <cmath>
+#include <cstring>
+#define BOTH inline
+#endif
+
+// Arguments -------------------------------------------------------------------------------------
+
+// Luma, then U and V interleaved; pitches in bytes, sizes in pixels.
+struct Picture {
+    unsigned char *luma, *chroma;
+    long long luma_pitch, chroma_pitch;
+    int width, height;
+};
+
+// How samples become numbers, in levels after the shift in their words; then the matrix.
+struct Colors {
+    int shift;
+    float black, luma_span, grey, chroma_span;
+    float luma_low, luma_high, chroma_low, chroma_high;
+    float kr, kb;
+};
+
+typedef unsigned short Half;
+
+// Three planes of RGB in [-1, 1], without gaps; the picture's first pixel is at (left, top).
+struct Tensor {
+    Half *samples;
+    int width, height, left, top;
+};
+
+// Memory ----------------------------------------------------------------------------------------
+
+template <class T>
+struct alignas(4 * sizeof(T)) Four {
+    T at[4];
+};
+
+template <class T>
+BOTH T *row_of(unsigned char *plane, long long pitch, int row) {
+    return reinterpret_cast<T *>(plane + row * pitch);
+}
+
+template <class T>
+BOTH bool is_aligned(const T *place) {
+    return reinterpret_cast<unsigned long long>(place) % sizeof(Four<T>) == 0;
+}
+
+// Four samples from row[x] on, in one access where they lie so; past the end the last repeats.
+template <class T>
+BOTH Four<T> load(const T *row, int x, int width) {
+    if (x + 4 <= width && is_aligned(row + x)) return *reinterpret_cast<const Four<T> *>(row + x);
+    Four<T> four;
+    for (int i = 0; i < 4; ++i) four.at[i] = row[x + i < width ? x + i : width - 1];
+    return four;
+}
+
+// Store those of the four that lie within the row.
+template <class T>
+BOTH void store(T *row, int x, int width, const Four<T> &four) {
+    if (x + 4 <= width && is_aligned(row + x)) {
+        *reinterpret_cast<Four<T> *>(row + x) = four;
+        return;
+    }
+    for (int i = 0; i < 4 && x + i < width; ++i) row[x + i] = four.at[i];
+}
+
+// Half precision without cuda_fp16.h, which NVRTC alone does not have.
+BOTH Half half_from_float(float value) {
+    Half bits;
+#ifdef __CUDA_ARCH__
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+#else
+    const _Float16 half = static_cast<_Float16>(value);
+    memcpy(&bits, &half, sizeof bits);
+#endif
+    return bits;
+}
+
+BOTH float float_from_half(Half bits) {
+#ifdef __CUDA_ARCH__
+    float value;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
+    return value;
+#else
+    _Float16 half;
+    memcpy(&half, &bits, sizeof half);
+    return static_cast<float>(half);
+#endif
+}
+
+// Colour ----------------------------------------------------------------------------------------
+
+struct Rgb {
+    float red, green, blue;
+};
+
+BOTH int chroma_size(int size) { return (size + 1) / 2; }
+
+BOTH float clamp(float value, float low, float high) { return fminf(fmaxf(value, low), high); }
+
+// RGB in [0, 1], unclipped, of luma and chroma levels.
+BOTH Rgb rgb_from_levels(float luma, float u, float v, const Colors &colors) {
+    const float kr = colors.kr, kb = colors.kb;
+    const float y = (luma - colors.black) / colors.luma_span;
+    const float red = y + 2 * (1 - kr) * ((v - colors.grey) / colors.chroma_span);
+    const float blue = y + 2 * (1 - kb) * ((u - colors.grey) / colors.chroma_span);
+    return {red, (y - kr * red - kb * blue) / (1 - kr - kb), blue};
+}
+
+BOTH Half network_half(float value) { return half_from_float(clamp(2 * value - 1, -1, 1)); }
+
+// The word of a new level, clipped to the legal range widened to the old level.
+BOTH int word_from_level(float level, float old, float low, float high, int shift) {
+    const float clipped = fmaxf(fminf(level, fmaxf(old, high)), fminf(old, low));
+    return static_cast<int>(clipped + 0.5f) << shift;
+}
+
+template <class T>
+BOTH T luma_word(float level, float old, const Colors &colors) {
+    return word_from_level(level, old, colors.luma_low, colors.luma_high, colors.shift);
+}
+
+template <class T>
+BOTH T chroma_word(float level, float old, const Colors &colors) {
+    return word_from_level(level, old, colors.chroma_low, colors.chroma_high, colors.shift);
+}
+
+// Planes to the network's input -----------------------------------------------------------------
+
+// The sample that pads a row of `size` samples at `place`, by reflection as often as needed.
+BOTH int reflected(int place, int size) {
+    if (size == 1) return 0;
+    const int period = 2 * size - 2;
+    const int phase = (place % period + period) % period;
+    return phase < period - phase ? phase : period - phase;
+}
+
+// Four luma samples of a row and the U and V that colour them; x may lie outside the picture.
+template <class T>
+BOTH void load_pixels(const Picture &in, int x, int y, Four<T> &luma, Four<T> &u, Four<T> &v) {
+    const T *luma_row = row_of<T>(in.luma, in.luma_pitch, y);
+    const T *chroma_row = row_of<T>(in.chroma, in.chroma_pitch, y / 2);
+    if (x >= 0 && x + 4 <= in.width && x % 2 == 0) {
+        luma = load(luma_row, x, in.width);
+        const Four<T> pairs = load(chroma_row, x, 2 * chroma_size(in.width));
+        u = {{pairs.at[0], pairs.at[0], pairs.at[2], pairs.at[2]}};
+        v = {{pairs.at[1], pairs.at[1], pairs.at[3], pairs.at[3]}};
+        return;
+    }
+    for (int i = 0; i < 4; ++i) {
+        const int column = reflected(x + i, in.width);
+        luma.at[i] = luma_row[column];
+        u.at[i] = chroma_row[column / 2 * 2];
+        v.at[i] = chroma_row[column / 2 * 2 + 1];
+    }
+}
+
+// One thread: four samples, from column 4 * quad on, of a row of the tensor, padding too.
+template <class T>
+BOTH void planes_to_rgb(int quad, int row, const Picture &in, const Colors &colors,
+                        const Tensor &out) {
+    const int x = 4 * quad;
+    if (x >= out.width) return;
+    Four<T> luma, u, v;
+    load_pixels(in, x - out.left, reflected(row - out.top, in.height), luma, u, v);
+    Four<Half> red, green, blue;
+    for (int i = 0; i < 4; ++i) {
+        const float level = luma.at[i] >> colors.shift;
+        const Rgb rgb = rgb_from_levels(level, u.at[i] >> colors.shift, v.at[i] >> colors.shift,
+                                        colors);
+        red.at[i] = network_half(rgb.red);
+        green.at[i] = network_half(rgb.green);
+        blue.at[i] = network_half(rgb.blue);
+    }
+    const long long plane = static_cast<long long>(out.width) * out.height;
+    Half *line = out.samples + static_cast<long long>(row) * out.width;
+    store(line, x, out.width, red);
+    store(line + plane, x, out.width, green);
+    store(line + 2 * plane, x, out.width, blue);
+}
+
+// The network's output back to planes, as a change ----------------------------------------------
+
+BOTH bool is_finite(float value) { return fabsf(value) < INFINITY; }
+
+// What a network changes in a pixel; `before` is what it was given, rounded as it was.
+BOTH float network_change(float before, Half after, float *fault) {
+    const float value = float_from_half(after);
+    if (!is_finite(value)) *fault = 1;
+    return clamp(value, -1, 1) - float_from_half(network_half(before));
+}
+
+// Add the change of up to four pixels to a row of luma, and to the sums of their two pairs.
+template <class T>
+BOTH void change_row(int x, int y, const Picture &in, const Colors &colors, const Tensor &result,
+                     float strength, const Picture &out, float *fault, Rgb sums[2]) {
+    Four<T> luma, u, v;
+    load_pixels(in, x, y, luma, u, v);
+    const long long plane = static_cast<long long>(result.width) * result.height;
+    const Half *line = result.samples + static_cast<long long>(y + result.top) * result.width;
+    const int place = x + result.left;
+    const Four<Half> red = load(line, place, result.width);
+    const Four<Half> green = load(line + plane, place, result.width);
+    const Four<Half> blue = load(line + 2 * plane, place, result.width);
+    Four<T> enhanced;
+    for (int i = 0; i < 4; ++i) {
+        const float old = luma.at[i] >> colors.shift;
+        const Rgb rgb = rgb_from_levels(old, u.at[i] >> colors.shift, v.at[i] >> colors.shift,
+                                        colors);
+        const float dr = strength * network_change(rgb.red, red.at[i], fault);
+        const float dg = strength * network_change(rgb.green, green.at[i], fault);
+        const float db = strength * network_change(rgb.blue, blue.at[i], fault);
+        const float dy = colors.kr * dr + (1 - colors.kr - colors.kb) * dg + colors.kb * db;
+        // RGB in [-1, 1] is twice as wide as Y in [0, 1].
+        enhanced.at[i] = luma_word<T>(old + dy * (colors.luma_span / 2), old, colors);
+        if (x + i < in.width) {
+            sums[i / 2].red += dr;
+            sums[i / 2].green += dg;
+            sums[i / 2].blue += db;
+        }
+    }
+    store(row_of<T>(out.luma, out.luma_pitch, y), x, in.width, enhanced);
+}
+
+// One thread: 4x2 pixels and the two chroma samples that cover them. `fault` becomes 1 where the
+// network gave no finite number.
+template <class T>
+BOTH void change_to_planes(int quad, int chroma_row, const Picture &in, const Colors &colors,
+                           const Tensor &result, float strength, const Picture &out,
+                           float *fault) {
+    const int x = 4 * quad, y = 2 * chroma_row, pairs = 2 * chroma_size(in.width);
+    if (x >= in.width) return;
+    Rgb sums[2] = {};
+    const int rows = y + 1 < in.height ? 2 : 1;
+    for (int i = 0; i < rows; ++i)
+        change_row<T>(x, y + i, in, colors, result, strength, out, fault, sums);
+    const Four<T> old = load(row_of<T>(in.chroma, in.chroma_pitch, chroma_row), x, pairs);
+    Four<T> enhanced;
+    for (int i = 0; i < 2; ++i) {
+        const int columns = x + 2 * i + 1 < in.width ? 2 : 1;
+        const Rgb sum = sums[i];
+        const float kr = colors.kr, kb = colors.kb;
+        const float y_sum = kr * sum.red + (1 - kr - kb) * sum.green + kb * sum.blue;
+        const float mean = colors.chroma_span / 2 / static_cast<float>(rows * columns);
+        const float old_u = old.at[2 * i] >> colors.shift;
+        const float old_v = old.at[2 * i + 1] >> colors.shift;
+        const float du = (sum.blue - y_sum) / (2 * (1 - kb)) * mean;
+        const float dv = (sum.red - y_sum) / (2 * (1 - kr)) * mean;
+        enhanced.at[2 * i] = chroma_word<T>(old_u + du, old_u, colors);
+        enhanced.at[2 * i + 1] = chroma_word<T>(old_v + dv, old_v, colors);
+    }
+    store(row_of<T>(out.chroma, out.chroma_pitch, chroma_row), x, pairs, enhanced);
+}
+
+// Bilateral grid --------------------------------------------------------------------------------
+
+const int CELLS = 16, LEVELS = 8;
+
+// The grid between two rows of its cells, for two rows of luma and one of chroma: at level and
+// column, gain and offset; and m_uu, m_uv, m_vu, m_vv, c_u, c_v, padded to 32 bytes.
+struct GridRow {
+    float luma[2][LEVELS * CELLS][2];
+    float chroma[LEVELS * CELLS][8];
+};
+
+// Between centre `cell` and the next, of which `weight` is the share.
+struct Place {
+    int cell;
+    float weight;
+};
+
+BOTH Place place_on(float position, int count) {
+    const float inside = clamp(position, 0, static_cast<float>(count - 1));
+    const int cell = static_cast<int>(inside) < count - 2 ? static_cast<int>(inside) : count - 2;
+    return {cell, inside - static_cast<float>(cell)};
+}
+
+BOTH Place cell_place(int sample, int size) {
+    return place_on((sample + 0.5f) / size * CELLS - 0.5f, CELLS);
+}
+
+// The guide is the square root of luma, which spreads the dark levels.
+BOTH Place level_place(float y) { return place_on(sqrtf(clamp(y, 0, 1)) * LEVELS - 0.5f, LEVELS); }
+
+BOTH float mix(float first, float second, float weight) {
+    return first + weight * (second - first);
+}
+
+// A coefficient between two rows of cells, `strength` of the way from the identity.
+BOTH float row_coefficient(const float *grid, int coefficient, int entry, Place row,
+                           float strength) {
+    const int level = entry / CELLS, column = entry % CELLS;
+    const float *place = grid + ((coefficient * LEVELS + level) * CELLS + row.cell) * CELLS + column;
+    const float identity = coefficient == 0 || coefficient == 2 || coefficient == 5 ? 1 : 0;
+    return mix(identity, mix(place[0], place[CELLS], row.weight), strength);
+}
+
+// One of `threads` threads: its share of the table for a row of chroma.
+BOTH void interpolate_rows(int thread, int threads, const float *grid, float strength,
+                           int chroma_row, const Picture &in, GridRow &table) {
+    const Place across = cell_place(chroma_row, chroma_size(in.height));
+    for (int entry = thread; entry < LEVELS * CELLS; entry += threads) {
+        for (int i = 0; i < 2; ++i) {
+            const Place row = cell_place(2 * chroma_row + i, in.height);
+            for (int c = 0; c < 2; ++c)
+                table.luma[i][entry][c] = row_coefficient(grid, c, entry, row, strength);
+        }
+        for (int c = 2; c < 8; ++c)
+            table.chroma[entry][c - 2] = row_coefficient(grid, c, entry, across, strength);
+    }
+}
+
+// The first `count` coefficients at a place of a table, between its levels and columns.
+template <int count, int stride>
+BOTH void slice(const float (*table)[stride], Place level, Place column, float *coefficients) {
+    const float(*below)[stride] = table + level.cell * CELLS + column.cell;
+    const float(*above)[stride] = below + CELLS;
+    for (int c = 0; c < count; ++c)
+        coefficients[c] = mix(mix(below[0][c], below[1][c], column.weight),
+                              mix(above[0][c], above[1][c], column.weight), level.weight);
+}
+
+template <class T>
+BOTH void enhance_luma(int x, int width, const Four<T> &old, const Colors &colors,
+                       const float (*table)[2], T *out) {
+    Four<T> enhanced;
+    for (int i = 0; i < 4; ++i) {
+        const float level = old.at[i] >> colors.shift;
+        const float y = (level - colors.black) / colors.luma_span;
+        float curve[2];
+        slice<2>(table, level_place(y), cell_place(x + i, width), curve);
+        const float level_out = (curve[0] * y + curve[1]) * colors.luma_span + colors.black;
+        enhanced.at[i] = luma_word<T>(level_out, level, colors);
+    }
+    store(out, x, width, enhanced);
+}
+
+// Transform one pair, U and V, that covers luma levels whose sum is `four_levels`.
+template <class T>
+BOTH void enhance_chroma(const T *old, float four_levels, Place column, const Colors &colors,
+                         const float (*table)[8], T *enhanced) {
+    const float y = (four_levels / 4 - colors.black) / colors.luma_span;
+    float m[6];
+    slice<6>(table, level_place(y), column, m);
+    const float u_level = old[0] >> colors.shift, v_level = old[1] >> colors.shift;
+    const float u = u_level - colors.grey, v = v_level - colors.grey, span = colors.chroma_span;
+    const float new_u = m[0] * u + m[1] * v + m[4] * span + colors.grey;
+    const float new_v = m[2] * u + m[3] * v + m[5] * span + colors.grey;
+    enhanced[0] = chroma_word<T>(new_u, u_level, colors);
+    enhanced[1] = chroma_word<T>(new_v, v_level, colors);
+}
+
+// Luma levels under the pair `i` of four columns; a lone last row or column counts twice.
+template <class T>
+BOTH float covered_levels(const Four<T> &above, const Four<T> &below, int i, int shift) {
+    const int left = 2 * i, right = left + 1;
+    return static_cast<float>((above.at[left] >> shift) + (above.at[right] >> shift) +
+                              (below.at[left] >> shift) + (below.at[right] >> shift));
+}
+
+// One of `threads` threads: blocks of 4x2 pixels of a row of chroma, and their chroma.
+template <class T>
+BOTH void apply_row(int thread, int threads, int chroma_row, const Picture &in,
+                    const Colors &colors, const GridRow &table, const Picture &out) {
+    const int width = in.width, y = 2 * chroma_row, pairs = 2 * chroma_size(width);
+    const int below_y = y + 1 < in.height ? y + 1 : y;
+    for (int x = 4 * thread; x < width; x += 4 * threads) {
+        const Four<T> above = load(row_of<T>(in.luma, in.luma_pitch, y), x, width);
+        const Four<T> below = load(row_of<T>(in.luma, in.luma_pitch, below_y), x, width);
+        const Four<T> old = load(row_of<T>(in.chroma, in.chroma_pitch, chroma_row), x, pairs);
+        enhance_luma(x, width, above, colors, table.luma[0], row_of<T>(out.luma, out.luma_pitch, y));
+        if (below_y > y)
+            enhance_luma(x, width, below, colors, table.luma[1],
+                         row_of<T>(out.luma, out.luma_pitch, below_y));
+        Four<T> enhanced;
+        for (int i = 0; i < 2; ++i) {
+            const float levels = covered_levels(above, below, i, colors.shift);
+            const Place column = cell_place(x / 2 + i, chroma_size(width));
+            enhance_chroma(old.at + 2 * i, levels, column, colors, table.chroma,
+                           enhanced.at + 2 * i);
+        }
+        store(row_of<T>(out.chroma, out.chroma_pitch, chroma_row), x, pairs, enhanced);
+    }
+}
+
+// Thumbnail -------------------------------------------------------------------------------------
+
+const int THUMBNAIL = 256, BLOCK_BINS = 32;
+
+// Bin i of n samples: floor(i * n / 256) up to ceil((i + 1) * n / 256).
+BOTH int bin_start(int bin, int size) { return static_cast<long long>(bin) * size / THUMBNAIL; }
+
+BOTH int bin_end(int bin, int size) {
+    return static_cast<int>((static_cast<long long>(bin + 1) * size + THUMBNAIL - 1) / THUMBNAIL);
+}
+
+// First sample, a multiple of four, that a block sums up of rows with `step` samples a column.
+BOTH int block_start(int block, int size, int step) {
+    return bin_start(block * BLOCK_BINS, size) * step & ~3;
+}
+
+// Where in a block's memory the sums of chroma begin.
+BOTH int chroma_sums(int width) { return (width / 8 + 12) & ~3; }
+
+// One of `threads` threads: sums over the rows of a bin, four columns at a time.
+template <class T>
+BOTH void sum_columns(int thread, int threads, unsigned char *plane, long long pitch, int block,
+                      int bin_row, int width, int height, int step, unsigned *sums) {
+    const int start = block_start(block, width, step);
+    const int end = bin_end(block * BLOCK_BINS + BLOCK_BINS - 1, width) * step;
+    const int first = bin_start(bin_row, height), past = bin_end(bin_row, height);
+    for (int x = start + 4 * thread; x < end; x += 4 * threads) {
+        unsigned columns[4] = {};
+        for (int row = first; row < past; ++row) {
+            const Four<T> four = load(row_of<T>(plane, pitch, row), x, width * step);
+            for (int i = 0; i < 4; ++i) columns[i] += four.at[i];
+        }
+        for (int i = 0; i < 4; ++i) sums[x - start + i] = columns[i];
+    }
+}
+
+// The mean level of a bin: of every `step`-th column sum, from `offset` on.
+BOTH float bin_mean(const unsigned *sums, int block, int bin, int bin_row, int width, int height,
+                    int step, int offset, int shift) {
+    const int column = block * BLOCK_BINS + bin, start = block_start(block, width, step);
+    const int left = bin_start(column, width), right = bin_end(column, width);
+    unsigned long long total = 0;
+    for (int x = left; x < right; ++x) total += sums[x * step + offset - start];
+    const int rows = bin_end(bin_row, height) - bin_start(bin_row, height);
+    return static_cast<float>(total) / static_cast<float>((right - left) * rows << shift);
+}
+
+template <class T>
+BOTH void sum_bins(int thread, int threads, int block, int bin_row, const Picture &in,
+                   unsigned *sums) {
+    sum_columns<T>(thread, threads, in.luma, in.luma_pitch, block, bin_row, in.width, in.height, 1,
+                   sums);
+    sum_columns<T>(thread, threads, in.chroma, in.chroma_pitch, block, bin_row,
+                   chroma_size(in.width), chroma_size(in.height), 2,
+                   sums + chroma_sums(in.width));
+}
+
+// One thread: one pixel of the thumbnail, (3, 256, 256) RGB in [0, 1].
+BOTH void write_thumbnail(int bin, int block, int bin_row, const Picture &in, const Colors &colors,
+                          const unsigned *sums, float *out) {
+    if (bin >= BLOCK_BINS) return;
+    const unsigned *chroma = sums + chroma_sums(in.width);
+    const int width = chroma_size(in.width), height = chroma_size(in.height), shift = colors.shift;
+    const float luma = bin_mean(sums, block, bin, bin_row, in.width, in.height, 1, 0, shift);
+    const float u = bin_mean(chroma, block, bin, bin_row, width, height, 2, 0, shift);
+    const float v = bin_mean(chroma, block, bin, bin_row, width, height, 2, 1, shift);
+    const Rgb rgb = rgb_from_levels(luma, u, v, colors);
+    float *place = out + bin_row * THUMBNAIL + block * BLOCK_BINS + bin;
+    place[0] = clamp(rgb.red, 0, 1);
+    place[THUMBNAIL * THUMBNAIL] = clamp(rgb.green, 0, 1);
+    place[2 * THUMBNAIL * THUMBNAIL] = clamp(rgb.blue, 0, 1);
+}
+
+// Smoothing over time ---------------------------------------------------------------------------
+
+const int VIEW = 32, VIEW_SIZE = VIEW * VIEW, GRID_SIZE = 8 * LEVELS * CELLS * CELLS, SUMS = 7;
+
+// Thresholds and times of temporal.py; `restart` for a frame that has no past.
+struct Smoothing {
+    float elapsed_s, time_constant_s, cut_change, cut_correlation, quick_change;
+    int restart;
+};
+
+// What one frame leaves to the next: the smoothed grid and scene, and the last frame's view.
+struct Past {
+    float *grid, *scene, *view;
+};
+
+// What the threads of the one block share.
+struct Views {
+    float now[VIEW_SIZE];
+    float partial[SUMS][VIEW], mean[SUMS];
+};
+
+// The guide, square root of the mean of a square of the thumbnail and of its channels.
+BOTH void view_pixel(int thread, const float *thumbnail, Views &views) {
+    const int side = THUMBNAIL / VIEW;
+    const float *corner = thumbnail + (thread / VIEW * THUMBNAIL + thread % VIEW) * side;
+    float sum = 0;
+    for (int channel = 0; channel < 3; ++channel)
+        for (int i = 0; i < side * side; ++i)
+            sum += corner[(channel * THUMBNAIL + i / side) * THUMBNAIL + i % side];
+    views.now[thread] = sqrtf(fmaxf(sum / (3 * side * side), 0));
+}
+
+// What is averaged over a view: of the last one and this, means, squares, product, differences.
+BOTH float view_term(int term, float last, float now, float scene) {
+    switch (term) {
+        case 0: return last;
+        case 1: return now;
+        case 2: return last * last;
+        case 3: return now * now;
+        case 4: return last * now;
+        case 5: return fabsf(now - last);
+        default: return fabsf(now - scene);
+    }
+}
+
+BOTH void sum_view_row(int thread, const Past &past, Views &views) {
+    const int term = thread / VIEW, row = thread % VIEW;
+    if (term >= SUMS) return;
+    float sum = 0;
+    for (int i = row * VIEW; i < (row + 1) * VIEW; ++i)
+        sum += view_term(term, past.view[i], views.now[i], past.scene[i]);
+    views.partial[term][row] = sum;
+}
+
+BOTH void average_view(int thread, Views &views) {
+    if (thread >= SUMS) return;
+    float sum = 0;
+    for (int row = 0; row < VIEW; ++row) sum += views.partial[thread][row];
+    views.mean[thread] = sum / VIEW_SIZE;
+}
+
+BOTH bool is_cut(const float *mean, const Smoothing &by) {
+    const float variance_last = fmaxf(mean[2] - mean[0] * mean[0], 0);
+    const float variance_now = fmaxf(mean[3] - mean[1] * mean[1], 0);
+    const float covariance = mean[4] - mean[0] * mean[1];
+    // The small number makes flat pictures uncorrelated instead of undefined.
+    const float correlation = covariance / (sqrtf(variance_last * variance_now) + 1e-4f);
+    return mean[5] > by.cut_change && correlation < by.cut_correlation;
+}
+
+// How much of the new frame the smoothed grid takes up: 1 at the start and at cuts.
+BOTH float share_of_new(const float *mean, const Smoothing &by) {
+    if (by.restart || by.time_constant_s == 0 || is_cut(mean, by)) return 1;
+    const float change = mean[6] / by.quick_change;
+    return 1 - expf(-by.elapsed_s * (1 + change * change) / by.time_constant_s);
+}
+
+BOTH float toward(float old, float value, float share) {
+    return share == 1 ? value : old + share * (value - old);
+}
+
+// One of VIEW_SIZE threads: its share of what the next frame finds. `fault` becomes 1 where the
+// network gave no finite number.
+BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past &past,
+                 const Views &views, float *fault) {
+    const float share = share_of_new(views.mean, by);
+    for (int i = thread; i < GRID_SIZE; i += VIEW_SIZE) {
+        if (!is_finite(grid[i])) *fault = 1;
+        past.grid[i] = toward(past.grid[i], grid[i], share);
+    }
+    past.scene[thread] = toward(past.scene[thread], views.now[thread], share);
+    past.view[thread] = views.now[thread];
+}
+
+// Kernels ---------------------------------------------------------------------------------------
+
+#ifdef __CUDACC__
+
+#define KERNELS(T, BITS)                                                                           \
+    extern "C" __global__ void planes_to_rgb_##BITS(Picture in, Colors colors, Tensor out) {       \
+        planes_to_rgb<T>(blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y, in, colors, out);      \
+    }                                                                                              \
+    extern "C" __global__ void change_to_planes_##BITS(Picture in, Colors colors, Tensor result,   \
+                                                       float strength, Picture out,                \
+                                                       float *fault) {                             \
+        change_to_planes<T>(blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y, in, colors, result, \
+                            strength, out, fault);                                                 \
+    }                                                                                              \
+    extern "C" __global__ void apply_grid_##BITS(Picture in, Colors colors, const float *grid,     \
+                                                 float strength, Picture out) {                    \
+        __shared__ GridRow table;                                                                  \
+        interpolate_rows(threadIdx.x, blockDim.x, grid, strength, blockIdx.x, in, table);          \
+        __syncthreads();                                                                           \
+        apply_row<T>(threadIdx.x, blockDim.x, blockIdx.x, in, colors, table, out);                 \
+    }                                                                                              \
+    extern "C" __global__ void thumbnail_##BITS(Picture in, Colors colors, float *out) {           \
+        extern __shared__ unsigned sums[];                                                         \
+        sum_bins<T>(threadIdx.x, blockDim.x, blockIdx.x, blockIdx.y, in, sums);                    \
+        __syncthreads();                                                                           \
+        write_thumbnail(threadIdx.x, blockIdx.x, blockIdx.y, in, colors, sums, out);               \
+    }
+
+KERNELS(unsigned char, 8)
+KERNELS(unsigned short, 16)
+
+extern "C" __global__ void smooth_grid(const float *thumbnail, const float *grid, Smoothing by,
+                                       Past past, float *fault) {
+    __shared__ Views views;
+    view_pixel(threadIdx.x, thumbnail, views);
+    __syncthreads();
+    sum_view_row(threadIdx.x, past, views);
+    __syncthreads();
+    average_view(threadIdx.x, views);
+    __syncthreads();
+    smooth(threadIdx.x, grid, by, past, views, fault);
+}
+
+#endif

@@ -1,0 +1,161 @@
+"""`NvdecSource`: a file's frames decoded on the GPU, without a copy to main memory.
+
+The surfaces of NVDEC are seen as CuPy arrays by DLPack. FFmpeg decodes on the null stream, for
+which the stream of `CudaDevice` waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+from av.codec.hwaccel import HWAccel
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+
+from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray
+from tapetum.realtime.cuda.transfer import UploadSource, device_format
+from tapetum.realtime.errors import DeviceError, MediaError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.media.av_frame import color_info
+from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.media_input import open_input
+from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
+from tapetum.realtime.media.video_info import VideoInfo, video_info
+from tapetum.realtime.protocols import FrameSource
+
+_FORMATS = ("nv12", "p010le")
+_FRAMES_HELD = 12
+"""Surfaces beyond the decoder's own: what the pipeline holds at most, before the enhancer and, at
+strength 0, behind it. More than 32 in all can fail."""
+
+
+class NvdecSource(FileSource):
+    """`FileSource` with NVDEC: the same frames and times, as NV12 or P010 in GPU memory.
+
+    Raises:
+        DeviceError: NVDEC is missing, or does not decode this file; `FileSource` may.
+        MediaError: the file is missing, unreadable, has no video, or nothing in it decodes.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        device: CudaDevice,
+        *,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
+    ) -> None:
+        self._device = device
+        # One thread: frame threads only hold more of the few surfaces.
+        super().__init__(path, start_s=start_s, duration_s=duration_s, threads=1)
+
+    def _open_container(self) -> InputContainer:
+        return open_with_nvdec(self.path, self._device.index)
+
+    def _open_stream(self) -> VideoStream:
+        stream = super()._open_stream()
+        stream.codec_context.options = {"extra_hw_frames": str(_FRAMES_HELD)}
+        return stream
+
+    def _describe(self, first: av.VideoFrame) -> VideoInfo:
+        info = video_info(
+            self._container, self._stream, picture=first, raw_picture=first, span=self._span
+        )
+        name = self._format_name(first)
+        self._size_text = f"{first.width}x{first.height}"
+        return replace(info, format_name=name, source_format_name=name)
+
+    def _frame_at(self, picture: av.VideoFrame, pts: int | None) -> Frame:
+        size = f"{picture.width}x{picture.height}"
+        if size != self._size_text:
+            raise DeviceError(
+                f"the picture size of {self.path} changes from {self._size_text} to {size}, which"
+                " cannot be scaled on the GPU; use --device cpu"
+            )
+        planes: Any = tuple(self._plane(picture, index) for index in range(2))
+        return Frame(
+            planes=planes,
+            format_name=self._format_name(picture),
+            pts=pts,
+            time_base=self._time_base,
+            color=color_info(picture),
+            duration=picture.duration,
+        )
+
+    def _plane(self, picture: av.VideoFrame, index: int) -> DeviceArray:
+        # A capsule, and not the plane: CuPy would ask that for a stream, which PyAV refuses.
+        plane: Any = self._device.from_dlpack(picture.planes[index].__dlpack__())
+        rows: DeviceArray = plane.reshape(plane.shape[0], -1)  # U and V come as pairs
+        return rows
+
+    def _format_name(self, picture: av.VideoFrame) -> str:
+        layout = picture.sw_format
+        name = "no device format" if layout is None else layout.name
+        if name not in _FORMATS or picture.width % 2 or picture.height % 2:
+            raise DeviceError(
+                f"NVDEC gives {name} of {picture.width}x{picture.height} for {self.path}; the GPU"
+                f" takes {' and '.join(_FORMATS)} of even sizes"
+            )
+        return name
+
+
+def open_with_nvdec(path: Path, index: int) -> InputContainer:
+    """Open a file for decoding on a GPU, with frames that stay there.
+
+    Raises:
+        DeviceError: the GPU, its driver or NVDEC is missing, or has no decoder for the file.
+        MediaError: the file cannot be opened at all.
+    """
+    open_input(path).close()  # what is wrong with the file itself is said as ever
+    accelerator = HWAccel("cuda", device=index, allow_software_fallback=False, is_hw_owned=True)
+    try:
+        opened: InputContainer = av.open(f"file:{path}", hwaccel=accelerator, **TEXT_OPTIONS)
+    except RuntimeError as error:  # PyAV's word for "no stream that this hardware decodes"
+        raise DeviceError(f"NVDEC on cuda:{index} has no decoder for {path}") from error
+    except FFmpegError as error:
+        raise DeviceError(
+            f"NVDEC on cuda:{index} cannot be opened: it needs the NVIDIA driver and its libnvcuvid"
+        ) from error
+    return opened
+
+
+class OpenedFile(NamedTuple):
+    """A file that is read onto a device.
+
+    Attributes:
+        file: knows the stream, and after reading what was wrong with it.
+        frames: yields its frames in GPU memory.
+        decoder: what decodes, for the line at the start: "NVDEC", or why it does not.
+    """
+
+    file: FileSource
+    frames: FrameSource
+    decoder: str
+
+
+def open_on_device(
+    path: str | Path, device: CudaDevice, *, start_s: float = 0.0, duration_s: float | None = None
+) -> OpenedFile:
+    """Open a file with NVDEC, or decode it on the CPU and upload it where NVDEC cannot.
+
+    Raises:
+        MediaError: the file cannot be read, or is neither 4:2:0 nor of 8 or 10 bits.
+    """
+    try:
+        nvdec = NvdecSource(path, device, start_s=start_s, duration_s=duration_s)
+    except (DeviceError, MediaError) as error:
+        why = str(error)
+    else:
+        return OpenedFile(nvdec, nvdec, "NVDEC")
+    file = FileSource(path, start_s=start_s, duration_s=duration_s)
+    try:
+        device_format(file.info.format_name)
+    except MediaError:
+        file.close()
+        raise
+    return OpenedFile(file, UploadSource(file, device), f"decoded on the CPU: {why}")

@@ -1,0 +1,197 @@
+"""Launches the kernels of `kernels.cu` on frames, with the right geometry and arguments."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from tapetum.realtime.cpu.grid_axis import GRID_SHAPE
+from tapetum.realtime.cuda.kernel_arguments import (
+    PAST,
+    DeviceArray,
+    DevicePlanes,
+    Structure,
+    address,
+    check_array,
+    colors,
+    device_planes,
+    picture,
+    tensor,
+)
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.temporal import VIEW
+
+THUMBNAIL_SHAPE = (1, 3, 256, 256)
+"""What the network of a grid model takes: RGB in [0, 1], float32."""
+
+_THREADS = 128
+_THREADS_OF_ROW = 256
+"""Threads that share one row of chroma when a grid is applied."""
+_THUMBNAIL_GRID = (8, 256)
+"""Blocks of 32 bins; see `BLOCK_BINS` in kernels.cu."""
+
+
+class Launch(Protocol):
+    """Queues one kernel on a stream, and does not wait for it."""
+
+    def __call__(
+        self,
+        name: str,
+        grid: tuple[int, int],
+        threads: int,
+        arguments: tuple[Any, ...],
+        shared: int,
+    ) -> None:
+        """Launch.
+
+        Args:
+            name: the kernel.
+            grid: blocks along x and y.
+            threads: threads of a block, along x.
+            arguments: arrays in GPU memory, and NumPy values that are copied.
+            shared: bytes of dynamic shared memory.
+        """
+
+
+class PixelKernels:
+    """The pixel kernels, for frames that are in GPU memory as NV12 or P010.
+
+    Every call queues its work and returns: arguments must stay alive and unchanged until the
+    stream has done it. All calls raise DeviceError for a frame that is not in GPU memory,
+    MediaError for one in another format, and ValueError for a tensor of another kind.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+
+    def planes_to_rgb(self, frame: Frame, rgb: DeviceArray) -> None:
+        """Convert a frame by its own matrix and range, like `rgb_from_planes`.
+
+        Args:
+            frame: the picture.
+            rgb: (1, 3, H, W) float16; gets RGB in [-1, 1], the picture in the middle, padded by
+                reflection.
+        """
+        arguments = (*_source(frame), tensor(frame, rgb))
+        grid = _blocks(rgb.shape[3]), rgb.shape[2]
+        self._launch(_named("planes_to_rgb", frame), grid, _THREADS, arguments, 0)
+
+    def change_to_planes(
+        self,
+        frame: Frame,
+        result: DeviceArray,
+        planes: DevicePlanes,
+        *,
+        fault: DeviceArray,
+        strength: float = 1.0,
+    ) -> None:
+        """Add what a network changed to a frame's planes, like `planes_with_change`.
+
+        The change is `result`, clipped, less what `planes_to_rgb` gave the network.
+
+        Args:
+            frame: the picture that the network was given.
+            result: (1, 3, H, W) float16, the network's output, of the size of its input.
+            planes: get the enhanced picture.
+            fault: (1,) float32; becomes 1 where `result` is no finite number.
+            strength: share of the change.
+        """
+        check_array(fault, (1,), np.float32)
+        placed = tensor(frame, result)
+        out = picture(frame, planes)
+        arguments = (*_source(frame), placed, np.float32(strength), out, fault)
+        grid = _blocks(frame.width), planes[1].shape[0]
+        self._launch(_named("change_to_planes", frame), grid, _THREADS, arguments, 0)
+
+    def apply_grid(
+        self, frame: Frame, grid: DeviceArray, planes: DevicePlanes, *, strength: float = 1.0
+    ) -> None:
+        """Apply a bilateral grid, like `tapetum.realtime.cpu.grid_kernels.apply_grid`.
+
+        Args:
+            frame: the picture.
+            grid: (8, 8, 16, 16) float32: coefficient, luma level, row, column.
+            planes: get the enhanced picture; they may be the frame's own.
+            strength: 0 applies the identity, 1 the grid itself.
+        """
+        check_array(grid, GRID_SHAPE, np.float32)
+        out = picture(frame, planes)
+        arguments = (*_source(frame), grid, np.float32(strength), out)
+        rows = planes[1].shape[0], 1
+        self._launch(_named("apply_grid", frame), rows, _THREADS_OF_ROW, arguments, 0)
+
+    def thumbnail(self, frame: Frame, out: DeviceArray) -> None:
+        """Reduce a frame to means of 256x256 bins, like `tapetum.realtime.cpu.thumbnail`.
+
+        Args:
+            frame: the picture.
+            out: (1, 3, 256, 256) float32; gets RGB in [0, 1].
+        """
+        check_array(out, THUMBNAIL_SHAPE, np.float32)
+        arguments = (*_source(frame), out)
+        shared = thumbnail_shared_bytes(frame.width)
+        self._launch(_named("thumbnail", frame), _THUMBNAIL_GRID, _THREADS, arguments, shared)
+
+    def smooth_grid(
+        self,
+        thumbnail: DeviceArray,
+        grid: DeviceArray,
+        by: Structure,
+        past: Past,
+        *,
+        fault: DeviceArray,
+    ) -> None:
+        """Smooth a grid over time, like `TemporalFilter`.
+
+        Args:
+            thumbnail: (1, 3, 256, 256) float32, of the frame.
+            grid: (8, 8, 16, 16) float32, what the network gave for it.
+            by: `SMOOTHING`, times and thresholds.
+            past: becomes that of the next frame; its grid is the smoothed one.
+            fault: (1,) float32; becomes 1 where `grid` is no finite number.
+        """
+        check_array(thumbnail, THUMBNAIL_SHAPE, np.float32)
+        check_array(grid, GRID_SHAPE, np.float32)
+        check_array(fault, (1,), np.float32)
+        arguments = (thumbnail, grid, by, past.structure(), fault)
+        self._launch("smooth_grid", (1, 1), VIEW * VIEW, arguments, 0)
+
+
+class Past(NamedTuple):
+    """What a frame leaves to the next, all float32.
+
+    Attributes:
+        grid: (8, 8, 16, 16), smoothed.
+        scene: (32, 32), the smoothed guide.
+        view: (32, 32), the guide of the last frame.
+    """
+
+    grid: DeviceArray
+    scene: DeviceArray
+    view: DeviceArray
+
+    def structure(self) -> Structure:
+        """The `Past` of `kernels.cu`."""
+        shapes = (GRID_SHAPE, (VIEW, VIEW), (VIEW, VIEW))
+        for array, shape in zip(self, shapes, strict=True):
+            check_array(array, shape, np.float32)
+        return np.array(tuple(address(array) for array in self), PAST)
+
+
+def thumbnail_shared_bytes(width: int) -> int:
+    """Shared memory for the column sums of a block: an eighth of a row of luma and of chroma."""
+    return 4 * (width // 4 + 48)
+
+
+def _source(frame: Frame) -> tuple[Any, Any]:
+    return picture(frame, device_planes(frame)), colors(frame)
+
+
+def _named(kernel: str, frame: Frame) -> str:
+    return f"{kernel}_{8 if frame.format.depth == 8 else 16}"
+
+
+def _blocks(width: int) -> int:
+    """Blocks of threads that do four columns each."""
+    return -(-width // (4 * _THREADS))

@@ -1,0 +1,60 @@
+"""The temporal filter of the GPU path: coefficients stay on the device, nothing waits for them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tapetum.realtime.cpu.grid_axis import GRID_SHAPE
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.kernel_arguments import SMOOTHING, DeviceArray
+from tapetum.realtime.cuda.pixel_kernels import Past
+from tapetum.realtime.temporal import CUT_CHANGE, CUT_CORRELATION, QUICK_CHANGE, VIEW, FrameClock
+
+
+class TemporalSmoothing:
+    """`TemporalFilter` on a device, for one stream."""
+
+    def __init__(self, device: ComputeDevice, *, time_constant_s: float) -> None:
+        """Start with no past.
+
+        Raises:
+            ValueError: `time_constant_s` is negative; 0 turns the smoothing off.
+        """
+        if not time_constant_s >= 0:
+            raise ValueError(f"time_constant_s must be 0 or more; got {time_constant_s}")
+        self._device = device
+        self._time_constant_s = time_constant_s
+        shapes = (GRID_SHAPE, (VIEW, VIEW), (VIEW, VIEW))
+        self._past = Past(*(device.empty(shape, np.float32) for shape in shapes))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past: the next grid is taken as it is."""
+        self._has_past = False
+        self._clock = FrameClock()
+
+    def __call__(
+        self,
+        grid: DeviceArray,
+        *,
+        thumbnail: DeviceArray,
+        time_s: float | None,
+        fault: DeviceArray,
+    ) -> DeviceArray:
+        """Queue the smoothing of one frame's grid.
+
+        Args:
+            grid: (8, 8, 16, 16) float32, what the network gave.
+            thumbnail: (1, 3, 256, 256) float32, of the frame.
+            time_s: the frame's time, or None.
+            fault: (1,) float32; becomes 1 where `grid` is no finite number.
+
+        Returns:
+            The steady grid, always the same array: the next call writes over it.
+        """
+        times = self._clock(time_s), self._time_constant_s
+        thresholds = CUT_CHANGE, CUT_CORRELATION, QUICK_CHANGE
+        by = np.array((*times, *thresholds, not self._has_past), SMOOTHING)
+        self._device.kernels.smooth_grid(thumbnail, grid, by, self._past, fault=fault)
+        self._has_past = True
+        return self._past.grid

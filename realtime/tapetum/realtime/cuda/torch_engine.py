@@ -1,0 +1,165 @@
+"""Runs a generator with PyTorch, as captured CUDA graphs: for a GPU without TensorRT.
+
+Arrays and tensors share memory by DLPack. PyTorch is imported when a model is made, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray
+from tapetum.realtime.errors import DeviceError, EngineError
+
+if TYPE_CHECKING:
+    import torch
+
+    from tapetum.gan.generator import Generator
+
+_WARM_UP_RUNS = 3
+"""Runs before a capture, in which cuDNN chooses its algorithms."""
+
+
+class TorchModel:
+    """A generator on a device: `unet` in half precision, `grid`, which is small, in single."""
+
+    def __init__(self, generator: Generator, device: ComputeDevice) -> None:
+        """Move a generator to a device.
+
+        Args:
+            generator: in evaluation mode; it is changed in place.
+            device: where it will run.
+
+        Raises:
+            DeviceError: this PyTorch cannot use the device.
+            EngineError: there is not enough memory.
+        """
+        import torch
+
+        from tapetum.gan.grid import GridGenerator
+        from tapetum.gan.unet import UNetGenerator
+
+        self._kind = generator.kind
+        self._device = device
+        self._network: Callable[[torch.Tensor], torch.Tensor]
+        if isinstance(generator, UNetGenerator):
+            self._dtype, self._network = torch.float16, generator.enhance_padded
+        elif isinstance(generator, GridGenerator):
+            self._dtype, self._network = torch.float32, generator.predict
+        else:
+            raise TypeError(f"no engine is known for {type(generator).__name__}")
+        place = _torch_device(device)
+        module: Any = generator  # the stubs of `to` know no memory format
+        with _enough_memory(f"the weights of {self._kind} on {device.name}"):
+            module.to(device=place, dtype=self._dtype, memory_format=torch.channels_last)
+
+    @property
+    def description(self) -> str:
+        """What runs where, like "cuda:0, PyTorch f16"."""
+        return f"{self._device.name}, PyTorch {'f16' if self._kind == 'unet' else 'f32'}"
+
+    def compile(self, shape: tuple[int, ...]) -> TorchEngine:
+        """An engine for inputs of one shape, in the model's precision.
+
+        Raises:
+            EngineError: there is not enough memory.
+        """
+        import torch
+
+        batch = torch.zeros(shape, dtype=self._dtype, device=_torch_device(self._device))
+        with _enough_memory(f"{self._kind} at {shape[3]}x{shape[2]} on {self._device.name}"):
+            return TorchEngine(self._network, batch, self._device, self.description)
+
+
+class TorchEngine:
+    """A network with its input and output, captured as one CUDA graph where there is a GPU."""
+
+    def __init__(
+        self,
+        network: Callable[[torch.Tensor], torch.Tensor],
+        batch: torch.Tensor,
+        device: ComputeDevice,
+        description: str,
+    ) -> None:
+        """Warm up and capture.
+
+        Args:
+            network: maps `batch` to a result.
+            batch: the input from now on; it is written over.
+            device: where `batch` is.
+            description: device, runtime and precision.
+        """
+        import torch
+
+        self.description = description
+        self._network = network
+        self._batch = batch
+        self._stream = _stream_context(device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        with torch.inference_mode(), self._stream():
+            for _ in range(_WARM_UP_RUNS if batch.is_cuda else 1):
+                self._result = network(batch)
+        if batch.is_cuda:
+            self._capture()
+
+    def _capture(self) -> None:
+        import torch
+
+        place = self._batch.device
+        torch.cuda.synchronize(place)
+        self._graph = torch.cuda.CUDAGraph()
+        # Other threads go on decoding and encoding on the device while this one captures.
+        stream = torch.cuda.Stream(place)  # type: ignore[no-untyped-call]
+        capture = torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local")
+        with torch.inference_mode(), capture:
+            self._result = self._network(self._batch)
+
+    def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
+        """Queue one run: read `batch`, fill `result`; both are without gaps."""
+        import torch
+        from torch.utils.dlpack import from_dlpack
+
+        given, wanted = (from_dlpack(array) for array in (batch, result))
+        with torch.inference_mode(), self._stream():
+            self._batch.copy_(given)
+            if self._graph is None:
+                self._result = self._network(self._batch)
+            else:
+                self._graph.replay()
+            wanted.copy_(self._result.reshape(wanted.shape))
+
+
+def _torch_device(device: ComputeDevice) -> torch.device:
+    import torch
+
+    if device.stream_address is None:
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise DeviceError(
+            f"this PyTorch ({torch.__version__}) cannot use {device.name}; install one with CUDA"
+        )
+    return torch.device(device.name)
+
+
+def _stream_context(device: ComputeDevice) -> Callable[[], AbstractContextManager[Any]]:
+    """What makes PyTorch queue its work on the device's stream."""
+    import torch
+
+    if device.stream_address is None:
+        return nullcontext
+    place = _torch_device(device)
+    stream = torch.cuda.ExternalStream(device.stream_address, place)  # type: ignore[no-untyped-call]
+    return lambda: torch.cuda.stream(stream)
+
+
+@contextmanager
+def _enough_memory(what: str) -> Iterator[None]:
+    """Turn PyTorch's out-of-memory error into one line."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise EngineError(f"not enough GPU memory for {what}; use --device cpu") from error

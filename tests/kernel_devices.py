@@ -1,0 +1,114 @@
+"""Where the CUDA kernels run in tests: on a GPU, or on the host, compiled by g++."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
+from tapetum.realtime.cuda.pixel_kernels import PixelKernels
+from tapetum.realtime.frame import Frame
+
+Array = npt.NDArray[Any]
+
+DRIVER = Path(__file__).with_name("host_kernels.cpp")
+SOURCE = Path(__file__).parents[1] / "realtime/tapetum/realtime/cuda/kernels.cu"
+# Undefined behaviour, such as a vector at an odd address, ends the process.
+FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
+TRAPS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
+
+
+class HostArray(np.ndarray[Any, np.dtype[Any]]):
+    """Main memory that says of itself what memory of a GPU says."""
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return self.__array_interface__
+
+
+class HostDevice:
+    """A `ComputeDevice` whose memory is main memory, and whose kernels are compiled by g++."""
+
+    name = "host"
+    stream_address = None
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+        self.kernels = PixelKernels(self._launch)
+
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
+        """Memory full of what would show if it were used: NaN, or all bits."""
+        poison = np.full(shape, -1, np.int8 if np.dtype(dtype).itemsize == 1 else np.int16)
+        if np.dtype(dtype).itemsize == 4:
+            poison = np.full(shape, -1, np.int32)
+        return self.put(poison.view(dtype))
+
+    def put(self, array: Array) -> DeviceArray:
+        return cast("DeviceArray", np.array(array, order="C").view(HostArray))
+
+    def get(self, array: DeviceArray) -> Array:
+        return np.array(cast("Array", array), subok=False)
+
+    def upload(self, array: Array) -> DeviceArray:
+        return self.put(array)
+
+    def download(self, array: DeviceArray) -> Array:
+        return self.get(array)
+
+    def _launch(
+        self,
+        name: str,
+        grid: tuple[int, int],
+        threads: int,
+        arguments: tuple[Any, ...],
+        shared: int,
+    ) -> None:
+        kept = [
+            argument if isinstance(argument, HostArray) else np.asarray(argument)
+            for argument in arguments
+        ]
+        places = [ctypes.c_void_p(argument.ctypes.data) for argument in kept]
+        self._library[name](*grid, threads, ctypes.c_uint(shared), *places)
+
+
+def host_library(folder: Path) -> ctypes.CDLL:
+    """Compile the kernels for the host; the test skips where there is no g++."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("needs g++ to compile the kernels for the host")
+    target = folder / "host_kernels.so"
+    include = f"-I{SOURCE.parent}"
+    command = [compiler, *FLAGS, *TRAPS, include, str(DRIVER), "-o", str(target)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    return ctypes.CDLL(str(target))
+
+
+GAP = 77
+"""What lies between the rows of pitched planes."""
+
+
+def on_device(device: ComputeDevice, frame: Frame, gap: int = 0) -> Frame:
+    """A frame whose planes the kernels can read, with `gap` samples between rows."""
+    planes: Any = tuple(with_gaps(device, plane, gap)[0] for plane in frame.planes)
+    return frame.with_planes(planes)
+
+
+def with_gaps(device: ComputeDevice, plane: Array, gap: int) -> tuple[DeviceArray, DeviceArray]:
+    """A plane in the device's memory, and the wider one of which it is a part."""
+    wide = np.full((plane.shape[0], plane.shape[1] + gap), GAP, plane.dtype)
+    wide[:, : plane.shape[1]] = plane
+    memory: Any = device.put(wide)
+    return memory[:, : plane.shape[1]], memory
+
+
+def poisoned_planes(device: ComputeDevice, frame: Frame, poison: int) -> DevicePlanes:
+    """Planes for a frame's twin, full of one value."""
+    return tuple(device.put(np.full(p.shape, poison, p.dtype)) for p in frame.planes)

@@ -1,0 +1,92 @@
+"""CUDA without a GPU: the kernels compile for every architecture, and what is missing is said."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+from command_line import python
+
+from tapetum.realtime.cuda.device import CudaDevice, cupy_for, device_index
+from tapetum.realtime.cuda.kernel_compiler import compile_kernels
+from tapetum.realtime.errors import DeviceError
+
+ARCHITECTURES = (75, 80, 86, 87, 89, 90, 100, 120)
+KERNELS = (
+    *(f"{name}_{bits}" for name in ("planes_to_rgb", "change_to_planes") for bits in (8, 16)),
+    *(f"{name}_{bits}" for name in ("apply_grid", "thumbnail") for bits in (8, 16)),
+    "smooth_grid",
+)
+
+needs_cupy = pytest.mark.skipif(
+    importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"
+)
+
+
+@pytest.fixture
+def _without_driver() -> None:
+    from cupy.cuda import runtime
+
+    if runtime.driverGetVersion() > 0:
+        pytest.skip("this machine has an NVIDIA driver")
+
+
+@needs_cupy
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_kernels_compile_for_every_architecture(architecture: int) -> None:
+    cubin = compile_kernels(architecture)
+    assert cubin.startswith(b"\x7fELF")
+    for kernel in KERNELS:
+        assert f".text.{kernel}\0".encode() in cubin
+
+
+@needs_cupy
+def test_an_unknown_architecture_is_one_line() -> None:
+    with pytest.raises(DeviceError, match="cannot be compiled for sm_12: nvrtc: error: invalid"):
+        compile_kernels(12)
+
+
+@needs_cupy
+@pytest.mark.usefixtures("_without_driver")
+def test_a_missing_driver_is_one_line() -> None:
+    expected = (
+        "cuda:1 cannot be used: no NVIDIA driver is installed; install one, or use --device cpu"
+    )
+    with pytest.raises(DeviceError) as caught:
+        CudaDevice(1)
+    assert str(caught.value) == expected
+
+
+def test_a_missing_cupy_is_one_line() -> None:
+    code = """
+import sys
+sys.modules["cupy"] = None  # what importing finds where it is not installed
+from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.kernel_compiler import compile_kernels
+from tapetum.realtime.errors import DeviceError
+for attempt in (CudaDevice, lambda: compile_kernels(80)):
+    try:
+        attempt()
+    except DeviceError as error:
+        print(error)
+"""
+    first, second = python(code).splitlines()
+    assert first == "cuda:0 needs CuPy: pip install 'tapetum[cuda]', or use --device cpu"
+    assert second.startswith("compiling the pixel kernels needs CuPy and NVRTC: pip install")
+
+
+@pytest.mark.parametrize(("name", "index"), [("cuda", 0), ("cuda:0", 0), ("cuda:13", 13)])
+def test_device_names_are_read(name: str, index: int) -> None:
+    assert device_index(name) == index
+
+
+@pytest.mark.parametrize("name", ["", "cpu", "cuda:", "cuda:-1", "cuda:x", "CUDA"])
+def test_other_device_names_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cuda or cuda:INDEX"):
+        device_index(name)
+
+
+@pytest.mark.needs_cuda
+def test_a_device_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(DeviceError, match="there is no cuda:99; this machine has"):
+        cupy_for(99)
