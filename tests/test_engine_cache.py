@@ -231,3 +231,11 @@ def test_a_target_is_a_compute_capability(target: str, cache: EngineCache) -> No
 def test_a_grid_has_no_frame_size(cache: EngineCache) -> None:
     with pytest.raises(ModelError, match="serves every video size"):
         build_engine("grid", replace(SM89, size=(720, 1280)), cache=cache)
+
+
+@pytest.mark.needs_cuda
+def test_an_engine_for_this_gpu_is_verified(cache: EngineCache) -> None:
+    manifest = build_engine("grid", cache=cache).manifest
+    assert manifest.identity.gpu is not None
+    assert manifest.psnr_db is not None
+    assert manifest.psnr_db >= manifest.psnr_floor_db

@@ -37,7 +37,10 @@ def build(
     ] = None,
     runtime: Annotated[
         Literal["tensorrt", "tensorrt-rtx", "torch-tensorrt"] | None,
-        typer.Option(help="By default tensorrt, or else tensorrt-rtx."),
+        typer.Option(
+            metavar="NAME",
+            help="tensorrt, or else tensorrt-rtx, by default; torch-tensorrt when named.",
+        ),
     ] = None,
     list_engines: Annotated[bool, typer.Option("--list", help="List the engines kept.")] = False,
     prune: Annotated[
