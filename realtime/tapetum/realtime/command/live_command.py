@@ -186,6 +186,12 @@ def live(
     if as_json and "-" in places:
         raise typer.BadParameter("--json and --sink - both write to stdout; leave one of them out")
 
+    wanted_size = None if size is None else _parse_size(size)
+    if "window" in places:
+        from tapetum.realtime.live.sinks.window_toolkit import window_toolkit
+
+        window_toolkit()  # before the imports below bring PyAV
+
     from rich.console import Console
 
     from tapetum.realtime.command.live_report import LiveReport
@@ -204,7 +210,7 @@ def live(
             model=model,
             strength=strength,
             device=device,
-            size=None if size is None else _parse_size(size),
+            size=wanted_size,
             rate=rate,
             latency_budget_ms=budget_ms or _BUDGET_MS,
             duration_s=duration_s,

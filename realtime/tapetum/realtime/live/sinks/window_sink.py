@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.sinks.bgr import BgrConverter
-from tapetum.realtime.live.sinks.x_display import check_display
+from tapetum.realtime.live.sinks.window_toolkit import window_toolkit
 
 _TITLE = "Tapetum"
 
@@ -28,9 +27,9 @@ class WindowSink:
             caption: the line that is drawn over each frame.
 
         Raises:
-            MediaError: OpenCV or a display is missing.
+            MediaError: there can be no window; see `window_toolkit`.
         """
-        self._cv2 = _opencv()
+        self._cv2 = window_toolkit()
         self._controls = controls
         self._caption = caption
         self._converter = BgrConverter()
@@ -81,14 +80,3 @@ class WindowSink:
 
     def _follow_mouse(self, _event: int, x: int, _y: int, _flags: int, _data: object) -> None:
         self._controls.divider = min(1.0, max(0.0, x / self._width)) if self._width else 0.5
-
-
-def _opencv() -> Any:  # noqa: ANN401 - an optional package
-    try:
-        import cv2
-    except ImportError:
-        raise MediaError(
-            "a window needs OpenCV: pip install 'tapetum[live]', or choose another --sink"
-        ) from None
-    check_display()
-    return cv2
