@@ -46,7 +46,7 @@ def enhance_live(
             to record to, or a sink of your own in a `SinkPlace`. The first one is measured.
         model: `grid`, `unet`, or a model file; while it loads, frames pass through.
         strength: from 0 (the picture as it is) to 1 (the model's own output).
-        device: `auto`, `cpu` or `cuda`.
+        device: `auto` or `cpu`; `cuda` is for files.
         size: width and height in pixels to ask a camera for.
         rate: frames per second to ask a camera for.
         latency_budget_ms: how long a frame may be with us; a cheaper mode is taken before it is

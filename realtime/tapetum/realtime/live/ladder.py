@@ -12,6 +12,7 @@ from tapetum.gan.weights import weights_path
 from tapetum.realtime.background import Background
 from tapetum.realtime.choices import Device
 from tapetum.realtime.enhancer import check_device, check_model, checked_strength, make_enhancer
+from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
 from tapetum.realtime.protocols import FrameEnhancer
@@ -190,7 +191,7 @@ def ladder_for(
     Args:
         model: `grid`, `unet`, or a model file.
         strength: from 0 to 1.
-        device: `auto`, `cpu` or `cuda`.
+        device: `auto` or `cpu`; `cuda` is for files.
         budget_ms: how long a frame may be with us.
 
     Raises:
@@ -200,6 +201,8 @@ def ladder_for(
     """
     check_model(model)
     check_device(device)
+    if device == "cuda":
+        raise DeviceError("live video is enhanced on the CPU; use --device cpu")
     loaders: dict[str, Loader] = {Path(model).stem: _loader(model, device)}
     network = _picture_network(model)
     if network is not None:
