@@ -163,7 +163,7 @@ def test_a_checkpoint_without_torch_says_what_to_install(tmp_path: Path) -> None
 
 
 def test_images_are_not_enhanced_on_cuda() -> None:
-    with pytest.raises(DeviceError, match="single images are enhanced on the CPU"):
+    with pytest.raises(DeviceError, match="use --device cpu"):
         make_enhancer(device="cuda")
 
 

@@ -157,7 +157,7 @@ def test_without_cameras_the_list_says_so() -> None:
         (
             ["--source", PATTERN, "--device", "cuda", "--sink", "null"],
             1,
-            "live video is enhanced on the CPU",
+            "use --device cpu",
         ),
     ],
 )

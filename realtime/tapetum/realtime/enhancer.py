@@ -102,9 +102,7 @@ def make_enhancer(
     """Load a model as the enhancer of one stream of frames in main memory, as for `Enhancer`."""
     checked_strength(strength)
     check_model(model)
-    check_device(device)
-    if device == "cuda":
-        raise DeviceError("single images are enhanced on the CPU; use --device cpu")
+    check_cpu_device(device)
     if model == "grid":
         return _grid(weights_path("grid", ".onnx"), strength)
     if model == "unet":
@@ -140,6 +138,18 @@ def check_device(device: str) -> None:
     """
     if device not in DEVICES:
         raise ValueError(f"device is one of {', '.join(DEVICES)}; got {device!r}")
+
+
+def check_cpu_device(device: str) -> None:
+    """Check that `device` is, or may be, the CPU.
+
+    Raises:
+        DeviceError: it is `cuda`, which only whole video files are enhanced on.
+        ValueError: there is no device of that name.
+    """
+    check_device(device)
+    if device == "cuda":
+        raise DeviceError("cuda is for `tapetum enhance` of videos alone; use --device cpu here")
 
 
 def checked_strength(strength: float) -> float:

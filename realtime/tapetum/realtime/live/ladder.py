@@ -11,8 +11,12 @@ from pathlib import Path
 from tapetum.gan.weights import weights_path
 from tapetum.realtime.background import Background
 from tapetum.realtime.choices import Device
-from tapetum.realtime.enhancer import check_device, check_model, checked_strength, make_enhancer
-from tapetum.realtime.errors import DeviceError
+from tapetum.realtime.enhancer import (
+    check_cpu_device,
+    check_model,
+    checked_strength,
+    make_enhancer,
+)
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
 from tapetum.realtime.protocols import FrameEnhancer
@@ -196,13 +200,11 @@ def ladder_for(
 
     Raises:
         ModelError: there is no such model.
-        DeviceError: the device is missing.
+        DeviceError: live video does not run on the device.
         ValueError: a number is out of its range.
     """
     check_model(model)
-    check_device(device)
-    if device == "cuda":
-        raise DeviceError("live video is enhanced on the CPU; use --device cpu")
+    check_cpu_device(device)
     loaders: dict[str, Loader] = {Path(model).stem: _loader(model, device)}
     network = _picture_network(model)
     if network is not None:
