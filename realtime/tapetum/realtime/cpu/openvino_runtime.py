@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from functools import cache
 from typing import Any
 
@@ -29,7 +30,9 @@ def _import_quietly() -> Any:  # noqa: ANN401 - OpenVINO has no types
 ov: Any = _import_quietly()
 
 
-@cache
+_loading = threading.Lock()
+
+
 def core() -> Any:  # noqa: ANN401 - OpenVINO has no types
     """The process's one runtime, which lives as long as the process does.
 
@@ -37,4 +40,10 @@ def core() -> Any:  # noqa: ANN401 - OpenVINO has no types
     when the last `Core` goes, though the kernel still knows it: the next signal (Ctrl-C, the end
     of a child process) would then be a segmentation fault.
     """
+    with _loading:  # two threads must not make one each, of which one would go
+        return _core()
+
+
+@cache
+def _core() -> Any:  # noqa: ANN401
     return ov.Core()
