@@ -27,10 +27,19 @@ def _generator(seed: int = 0) -> torch.Generator:
 
 def test_exposure_scales_linear_light_and_the_target_is_the_photo() -> None:
     photos = torch.rand(2, 3, 32, 32, generator=_generator(1))
-    dark, target = darken(photos, _generator(), PLAIN)
+    dark, _, target = darken(photos, _generator(), PLAIN)
     expected = photos * 0.1 ** (1 / 2.2)
     assert (dark - expected).abs().max() <= 0.5 / 255 + 1e-6
     torch.testing.assert_close(target, photos)
+
+
+def test_the_clean_twin_is_the_dark_one_before_the_sensor() -> None:
+    photos = torch.rand(2, 3, 32, 32, generator=_generator(1))
+    dark, clean, _ = darken(photos, _generator(), PLAIN)
+    assert (dark - clean).abs().max() <= 0.5 / 255 + 1e-6
+    noisy, same, _ = darken(photos, _generator(), replace(PLAIN, read_noise=0.05))
+    torch.testing.assert_close(same, clean)
+    assert (noisy - clean).abs().max() > 0.01
 
 
 def test_same_seed_gives_the_same_darkness() -> None:
@@ -43,7 +52,7 @@ def test_same_seed_gives_the_same_darkness() -> None:
 
 def test_untouched_photos_are_their_own_targets() -> None:
     photos = torch.rand(3, 3, 32, 32)
-    dark, target = darken(photos, _generator(), replace(PLAIN, untouched_share=1.0))
+    dark, _, target = darken(photos, _generator(), replace(PLAIN, untouched_share=1.0))
     assert torch.equal(target, photos)
     assert (dark - photos).abs().max() <= 0.5 / 255 + 1e-6
 
@@ -51,7 +60,7 @@ def test_untouched_photos_are_their_own_targets() -> None:
 def test_target_keeps_part_of_uneven_light() -> None:
     photos = torch.full((1, 3, 64, 64), 0.5)
     uneven = replace(PLAIN, unevenness=1.5, kept_unevenness=0.4)
-    dark, target = darken(photos, _generator(4), uneven)
+    dark, _, target = darken(photos, _generator(4), uneven)
     spread = (target.log().std() / dark.clamp(min=1 / 255).log().std()).item()
     assert spread == pytest.approx(0.4, abs=0.05)
 

@@ -10,6 +10,22 @@ from tapetum.gan import supervision
 from tapetum.gan.bilateral_grid import identity_grid
 
 
+def test_a_relit_photo_has_the_examples_light_and_its_own_detail() -> None:
+    checkered = 0.3 + 0.1 * (torch.arange(64) % 2 * 2 - 1).expand(1, 3, 64, 64)
+    example = torch.full((1, 3, 64, 64), 0.6)
+    relit = supervision.relit(checkered, example)
+    gain = (0.6 + 1 / 64) / (0.3 + 1 / 64)
+    torch.testing.assert_close(relit, checkered * gain)
+
+
+def test_relighting_is_bounded_and_leaves_black_black() -> None:
+    photos, white = torch.full((1, 3, 32, 32), 0.1), torch.ones(1, 3, 32, 32)
+    assert supervision.relit(photos, white).max().item() == pytest.approx(0.4)
+    black = torch.zeros(1, 3, 32, 32)
+    assert supervision.relit(black, white).max() == 0
+    assert supervision.relit(black, black).max() == 0
+
+
 def test_charbonnier_by_hand() -> None:
     output, target = torch.tensor([0.3, 0.5]), torch.tensor([0.0, 0.9])
     expected = (np.sqrt(0.09 + 1e-6) + np.sqrt(0.16 + 1e-6)) / 2

@@ -144,6 +144,14 @@ def test_pairs_alone_teach_the_grid_to_brighten(folders: dict[str, str], tmp_pat
         assert generator(dark).mean() > dark.mean() + 0.02
 
 
+def test_the_packages_own_grid_can_teach(folders: dict[str, str], tmp_path: Path) -> None:
+    alone, taught = (
+        train(tiny_settings(folders, tmp_path / name, losses={"pair_pixel": 1.0}, **teacher))
+        for name, teacher in (("alone", {}), ("taught", {"teacher": "grid"}))
+    )
+    assert differences(dict(alone.state_dict()), dict(taught.state_dict()))
+
+
 def test_mixed_precision_trains(folders: dict[str, str], tmp_path: Path) -> None:
     run = {"precision": "bf16"}
     generator = train(tiny_settings(folders, tmp_path / "run", run=run))

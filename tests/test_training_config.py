@@ -103,6 +103,7 @@ def test_missing_settings_are_named() -> None:
         lambda: OptimizerConfig(batch=0),
         lambda: OptimizerConfig(steps=0),
         lambda: OptimizerConfig(ema_decay=2.0),
+        lambda: TrainConfig(low=Path("a"), normal=Path("b"), output=Path("c"), teacher="grid"),
     ],
 )
 def test_impossible_settings_are_refused(make: Any) -> None:

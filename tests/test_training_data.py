@@ -47,7 +47,7 @@ def test_a_batch_has_every_picture_in_range(photos: TrainingPhotos) -> None:
     data = DataConfig(crop=32, noise_share=1.0, jpeg_share=1.0)
     (batch,) = read(UnpairedPhotos(photos, data, PAIRS, seed=1), range(1))
     assert batch.pop("corners").shape == (2, 6, 2)
-    assert batch.keys() == {"low", "low_input", "normal", "dark", "target"}
+    assert batch.keys() == {"low", "low_input", "normal", "dark", "clean", "target"}
     for picture in batch.values():
         assert picture.shape == (2, 3, 32, 32)
         assert picture.min() >= -1

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -48,6 +49,20 @@ class Darkness:
     jpeg_quality: tuple[int, int] = (25, 95)
     jpeg_share: float = 0.7
     untouched_share: float = 0.04
+
+
+class Darkened(NamedTuple):
+    """Dark twins of well-lit photos; each (N, 3, H, W), RGB in [0, 1].
+
+    Attributes:
+        dark: as the camera stores them, in steps of 1/255.
+        clean: the same without noise, quantisation and compression.
+        target: what should be made of them.
+    """
+
+    dark: torch.Tensor
+    clean: torch.Tensor
+    target: torch.Tensor
 
 
 def _uniform(low: float, high: float, n: int, generator: torch.Generator) -> torch.Tensor:
@@ -93,16 +108,13 @@ def _jpeg(picture: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.generi
 
 def darken(
     photos: torch.Tensor, generator: torch.Generator, darkness: Darkness = Darkness()
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> Darkened:
     """Make dark twins of well-lit photos, and what should be made of them.
 
     Args:
         photos: (N, 3, H, W) RGB in [0, 1].
         generator: source of all randomness.
         darkness: ranges to draw from.
-
-    Returns:
-        Dark photos and their targets, both (N, 3, H, W) in [0, 1]; the former in steps of 1/255.
     """
     n, _, height, width = photos.shape
     low, high = (math.log(bound) for bound in darkness.exposure)
@@ -114,11 +126,15 @@ def darken(
         _uniform(0, peak, n, generator) for peak in (darkness.shot_noise, darkness.read_noise)
     )
     linear = photos.pow(_DISPLAY_GAMMA)
-    noisy = sensor_noise(linear * exposure * light * cast, shot, read, generator).clamp(0, 1)
-    dark = noisy.pow(1 / _uniform(*darkness.gamma, n, generator))
+    scene = linear * exposure * light * cast
+    noisy = sensor_noise(scene, shot, read, generator).clamp(0, 1)
+    tone_curve = 1 / _uniform(*darkness.gamma, n, generator)
+    dark, clean = noisy.pow(tone_curve), scene.clamp(0, 1).pow(tone_curve)
     target = (linear * light.pow(darkness.kept_unevenness)).pow(1 / _DISPLAY_GAMMA)
     untouched = _uniform(0, 1, n, generator) < darkness.untouched_share
     quality = _uniform(*darkness.jpeg_quality, n, generator).flatten()
     quality[torch.rand(n, generator=generator) >= darkness.jpeg_share] = 101
     dark = compressed(torch.where(untouched, photos, dark), quality)
-    return dark, torch.where(untouched, photos, target)
+    return Darkened(
+        dark, torch.where(untouched, photos, clean), torch.where(untouched, photos, target)
+    )

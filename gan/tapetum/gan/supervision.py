@@ -5,10 +5,35 @@ Every function returns a scalar tensor; pictures are (N, 3, H, W) RGB in [0, 1].
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 
 from tapetum.gan.grid import CELLS
+
+_LIGHT_CELLS = 8
+_DARKEST = 1 / 64  # keeps the ratio of two blacks at 1
+_MAX_LOG_GAIN = math.log(4)
+
+
+def relit(photos: torch.Tensor, example: torch.Tensor) -> torch.Tensor:
+    """Photos as bright as an example of the same scenes is, and otherwise as they are.
+
+    How bright a dark picture's scene was, nobody can tell; a network that must guess it learns
+    the mean of all guesses, a grey veil over black. How bright a trained generator makes it is
+    no guess, but a function of the picture: a target that can be hit.
+
+    Both (N, 3, H, W) RGB in [0, 1]. The gain is smooth: that between the means over 8x8 cells,
+    at most 4 either way, so that the photos keep their own contrast, colour and sharpness.
+    """
+    means = [
+        F.adaptive_avg_pool2d(picture, _LIGHT_CELLS).mean(1, keepdim=True) + _DARKEST
+        for picture in (example, photos)
+    ]
+    gain = (means[0] / means[1]).log().clamp(-_MAX_LOG_GAIN, _MAX_LOG_GAIN)
+    smooth = F.interpolate(gain, photos.shape[-2:], mode="bicubic", align_corners=False)
+    return (photos * smooth.exp()).clamp(0, 1)
 
 
 def charbonnier(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager
 import torch
 from torch import nn
 
+from tapetum.gan.checkpoint import load_generator
 from tapetum.gan.errors import TrainingError
 from tapetum.gan.generator import Generator
 from tapetum.gan.processes import Processes, joined_processes, share_batch_statistics
@@ -240,6 +241,7 @@ def _networks(
         state.discriminators,
         replicas,
         features,
+        load_generator(config.teacher).to(device) if config.teacher else None,
         device,
         _PRECISIONS[config.run.precision],
     )

@@ -235,6 +235,8 @@ class TrainConfig:
         output: the run's folder: settings, checkpoints, weights, TensorBoard's figures.
         generator: `unet` or `grid`.
         init: weights to start the generator from, a name or a file; None starts from scratch.
+        teacher: weights of a generator, a name or a file, that says how bright the targets of the
+            pair losses are (`supervision.relit`); None: as bright as the photos were.
         vgg_weights: VGG-16 for the self feature preserving loss; None downloads it.
         seed: of all randomness.
         data: what becomes of the photos.
@@ -248,6 +250,7 @@ class TrainConfig:
     output: Path
     generator: Literal["unet", "grid"] = "unet"
     init: str | None = None
+    teacher: str | None = None
     vgg_weights: Path | None = None
     seed: int = 1
     data: DataConfig = field(default_factory=DataConfig)
@@ -260,6 +263,10 @@ class TrainConfig:
         _require(not same, f"{self.low} is given as the low-light and as the well-lit folder")
         patch, judged = self.losses.patch, self.data.crop // self.losses.reduction
         _require(patch <= judged, f"patch ({patch}) must be within the crop ({judged})")
+        _require(
+            self.teacher is None or self.losses.pairs,
+            "a teacher is for the pair losses, and none of those has a weight",
+        )
         _require(
             self.generator == "grid" or not self.losses.for_grid,
             "roughness, reversed_tones and reduction are for the grid generator alone",

@@ -30,7 +30,7 @@ Batch = dict[str, torch.Tensor]
 
 - `low`: low-light photos; `low_input`: the same, perhaps darkened, noisy, compressed;
 - `normal`: well-lit photos, of other scenes;
-- `dark`, `target`: darkened well-lit photos and what should be made of them, where they are used;
+- `dark`, `clean`, `target`: `Darkened` well-lit photos, where they are used;
 - `corners`: (N, P, 2), top and left of the patches, in pictures as the losses look at them.
 """
 
@@ -174,8 +174,8 @@ class UnpairedPhotos(Dataset[Batch]):
         low, normal = _unit(low_window), _unit(random_window(read_photo(chosen), self._data, rng))
         pictures = {"low": low, "low_input": spoiled(low, self._data, rng), "normal": normal}
         if self._losses.pairs:
-            dark, target = darken(normal[None], _torch_generator(rng))
-            pictures |= {"dark": dark[0], "target": target[0]}
+            darkened = darken(normal[None], _torch_generator(rng))
+            pictures |= {name: twins[0] for name, twins in darkened._asdict().items()}
         scaled = {name: 2 * picture - 1 for name, picture in pictures.items()}
         return scaled | {"corners": self._corners(rng)}
 

@@ -69,6 +69,7 @@ class Networks:
         discriminators: by the name of their loss term.
         replicas: the same over all processes, for their own loss.
         features: VGG-16, where its losses have a weight.
+        teacher: says how bright the targets of darkened photos are, where there is one.
         autocast: the mixed precision of all of them, or None.
     """
 
@@ -76,6 +77,7 @@ class Networks:
     discriminators: nn.ModuleDict
     replicas: dict[str, nn.Module]
     features: VGGFeatures | None
+    teacher: Generator | None
     device: torch.device
     autocast: torch.dtype | None
 
@@ -103,6 +105,15 @@ class Networks:
         with self._mixed(wanted=self.device.type == "cuda"):
             scores: torch.Tensor = self.replicas[name](torch.cat((real, fake)))
         return scores[: len(real)].float(), scores[len(real) :].float()
+
+    def target(self, batch: Batch) -> torch.Tensor:
+        """What should be made of the darkened photos, (N, 3, H, W) in [-1, 1]."""
+        target = batch["target"]
+        if self.teacher is None:
+            return target
+        with torch.no_grad():
+            example = self.teacher(batch["clean"])
+        return 2 * supervision.relit((target + 1) / 2, (example + 1) / 2) - 1
 
     def preserve(self, low: torch.Tensor, enhanced: torch.Tensor) -> torch.Tensor:
         """The self feature preserving loss between pictures."""
@@ -171,14 +182,14 @@ def generator_terms(
     if losses.local_features:
         low_patches = patches_at(low, corners, losses.patch)
         terms["local_features"] = networks.preserve(low_patches, fake_patches)
-    return terms | _pair_terms(batch, enhanced, losses) | _grid_terms(enhanced, losses)
+    if losses.pairs:
+        terms |= _pair_terms(enhanced.pair, networks.target(batch), losses)
+    return terms | _grid_terms(enhanced, losses)
 
 
-def _pair_terms(batch: Batch, enhanced: Enhanced, losses: LossConfig) -> Terms:
-    """How far darkened photos are from their originals, in [0, 1]."""
-    if not losses.pairs:
-        return {}
-    output, target = (enhanced.pair + 1) / 2, (batch["target"] + 1) / 2
+def _pair_terms(pair: torch.Tensor, target: torch.Tensor, losses: LossConfig) -> Terms:
+    """How far darkened photos, enhanced, are from what should be made of them, in [0, 1]."""
+    output, target = (pair + 1) / 2, (target + 1) / 2
     functions = {
         "pair_pixel": supervision.charbonnier,
         "pair_illumination": supervision.illumination_error,

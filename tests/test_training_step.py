@@ -1,0 +1,44 @@
+"""What the generator's outputs are compared with in a step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import default_collate
+from training_photos import write_both
+
+from tapetum.gan.checkpoint import load_generator
+from tapetum.gan.generator import Generator
+from tapetum.gan.training_config import DataConfig, LossConfig
+from tapetum.gan.training_data import Batch, TrainingPhotos, UnpairedPhotos, readable_photos
+from tapetum.gan.training_step import Networks
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Batch:
+    folders = write_both(tmp_path)
+    low, normal = (readable_photos(Path(folders[name])) for name in ("low", "normal"))
+    losses, data = LossConfig(pair_pixel=1.0), DataConfig(crop=64)
+    dataset = UnpairedPhotos(TrainingPhotos(low, normal), data, losses, seed=1)
+    return dict(default_collate([dataset[number] for number in range(4)]))
+
+
+def networks(teacher: Generator | None) -> Networks:
+    cpu = torch.device("cpu")
+    return Networks(nn.Identity(), nn.ModuleDict(), {}, None, teacher, cpu, None)
+
+
+def test_without_a_teacher_darkened_photos_become_what_they_were(batch: Batch) -> None:
+    assert networks(None).target(batch) is batch["target"]
+
+
+def test_the_teacher_says_how_bright_the_targets_are(batch: Batch) -> None:
+    teacher = load_generator("grid")
+    target = networks(teacher).target(batch).mean((1, 2, 3))
+    with torch.no_grad():
+        taught = teacher(batch["clean"]).mean((1, 2, 3))
+    untaught = batch["target"].mean((1, 2, 3))
+    assert (target - taught).abs().mean() < 0.2 * (untaught - taught).abs().mean()
