@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.compiled import kernel
+from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.sample_range import chroma_rows, sample_range, sample_rows
 from tapetum.realtime.frame import Frame, Plane
 
@@ -13,6 +13,7 @@ THUMBNAIL = 256
 """Height and width of a thumbnail."""
 
 Floats = npt.NDArray[np.float32]
+Words = npt.NDArray[np.uint32]
 
 
 def thumbnail(frame: Frame) -> Floats:
@@ -57,28 +58,42 @@ def _scales(frame: Frame) -> tuple[np.float32, ...]:
 def _mean_bins(  # noqa: PLR0917 - numba takes no keyword-only arguments
     samples: Plane, pitch: int, step: int, width: int, height: int, means: Floats
 ) -> None:
-    """Mean of each bin of a plane; sums are exact integers."""
-    used = (width - 1) * step + 1
-    left = np.empty(THUMBNAIL, np.int64)
-    right = np.empty(THUMBNAIL, np.int64)
+    """Mean of each bin of a plane; sums are exact integers, modulo 2^32 until subtracted."""
+    # Unsigned places spare a look at whether each counts from the end.
+    left = np.empty(THUMBNAIL, np.uint32)
+    right = np.empty(THUMBNAIL, np.uint32)
     for j in range(THUMBNAIL):
         left[j] = j * width // THUMBNAIL
         right[j] = ((j + 1) * width + THUMBNAIL - 1) // THUMBNAIL
-    column_sums = np.empty(used, np.uint32)
-    running = np.zeros(width + 1, np.uint64)
+    column_sums = np.empty((width - 1) * step + 1, np.uint32)
+    running = np.zeros(width + 1, np.uint32)
     for i in range(THUMBNAIL):
         first = i * height // THUMBNAIL
         end = ((i + 1) * height + THUMBNAIL - 1) // THUMBNAIL
-        column_sums[:] = 0
-        for row in range(first, end):
-            line = samples[row * pitch : row * pitch + used]
-            for x in range(used):
-                column_sums[x] += line[x]
-        for x in range(width):
-            running[x + 1] = running[x] + column_sums[x * step]
+        _sum_rows(samples, pitch, first, end, column_sums)
+        _running_sums(column_sums, step, running)
         for j in range(THUMBNAIL):
-            count = np.float32((right[j] - left[j]) * (end - first))
+            count = np.float32(right[j] - left[j]) * np.float32(end - first)
             means[i, j] = np.float32(running[right[j]] - running[left[j]]) / count
+
+
+@part
+def _sum_rows(samples: Plane, pitch: int, first: int, end: int, sums: Words) -> None:
+    """Sum rows `first` to `end` of a plane, column by column."""
+    sums[:] = 0
+    for row in range(first, end):
+        line = samples[row * pitch : row * pitch + len(sums)]
+        for x in range(len(sums)):
+            sums[x] += line[x]
+
+
+@part
+def _running_sums(values: Words, step: int, running: Words) -> None:
+    """Sums of the first 0, 1, 2... of every `step`-th value."""
+    total = np.uint32(0)
+    for x in range(len(running) - 1):
+        total += values[np.uint64(x * step)]
+        running[x + 1] = total
 
 
 @kernel
