@@ -18,6 +18,14 @@ def test_a_relit_photo_has_the_examples_light_and_its_own_detail() -> None:
     torch.testing.assert_close(relit, checkered * gain)
 
 
+def test_what_was_not_recorded_is_not_asked_back() -> None:
+    level = torch.tensor([0, 3, 30]).view(3, 1, 1, 1).expand(3, 3, 32, 32) / 255
+    share = supervision.recorded_share(level)
+    assert share.shape == (3, 1, 32, 32)
+    by_hand = torch.tensor([0, 9 / (9 + 9), 900 / (900 + 9)])
+    torch.testing.assert_close(share[:, 0, 16, 16], by_hand)
+
+
 def test_relighting_is_bounded_and_leaves_black_black() -> None:
     photos, white = torch.full((1, 3, 32, 32), 0.1), torch.ones(1, 3, 32, 32)
     assert supervision.relit(photos, white).max().item() == pytest.approx(0.4)

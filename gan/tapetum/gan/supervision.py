@@ -14,6 +14,7 @@ from tapetum.gan.grid import CELLS
 
 _LIGHT_CELLS = 8
 _DARKEST = 1 / 64  # keeps the ratio of two blacks at 1
+_UNRECORDED = 3 / 255
 _MAX_LOG_GAIN = math.log(4)
 
 
@@ -25,15 +26,32 @@ def relit(photos: torch.Tensor, example: torch.Tensor) -> torch.Tensor:
     no guess, but a function of the picture: a target that can be hit.
 
     Both (N, 3, H, W) RGB in [0, 1]. The gain is smooth: that between the means over 8x8 cells,
-    at most 4 either way, so that the photos keep their own contrast, colour and sharpness.
+    at most 4, so that the photos keep their own contrast, colour and sharpness.
     """
     means = [
         F.adaptive_avg_pool2d(picture, _LIGHT_CELLS).mean(1, keepdim=True) + _DARKEST
         for picture in (example, photos)
     ]
-    gain = (means[0] / means[1]).log().clamp(-_MAX_LOG_GAIN, _MAX_LOG_GAIN)
+    gain = (means[0] / means[1]).log().clamp(max=_MAX_LOG_GAIN)
     smooth = F.interpolate(gain, photos.shape[-2:], mode="bicubic", align_corners=False)
     return (photos * smooth.exp()).clamp(0, 1)
+
+
+def recorded_share(dark: torch.Tensor) -> torch.Tensor:
+    """Share of a scene's light that can be asked back from dark pictures without noise.
+
+    Where light was below a few of 255 levels, nothing was recorded, and nothing should be made
+    up: a night sky stays black. c^2 / (c^2 + t^2) of the mean c over 8x8 cells, with t = 3 / 255.
+
+    Args:
+        dark: (N, 3, H, W) RGB in [0, 1].
+
+    Returns:
+        (N, 1, H, W) in [0, 1].
+    """
+    square = F.adaptive_avg_pool2d(dark, _LIGHT_CELLS).mean(1, keepdim=True).square()
+    share = square / (square + _UNRECORDED**2)
+    return F.interpolate(share, dark.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def charbonnier(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -108,12 +108,13 @@ class Networks:
 
     def target(self, batch: Batch) -> torch.Tensor:
         """What should be made of the darkened photos, (N, 3, H, W) in [-1, 1]."""
-        target = batch["target"]
         if self.teacher is None:
-            return target
+            return batch["target"]
         with torch.no_grad():
             example = self.teacher(batch["clean"])
-        return 2 * supervision.relit((target + 1) / 2, (example + 1) / 2) - 1
+        clean, target, example = ((p + 1) / 2 for p in (batch["clean"], batch["target"], example))
+        relit = supervision.relit(target, example) * supervision.recorded_share(clean)
+        return 2 * relit - 1
 
     def preserve(self, low: torch.Tensor, enhanced: torch.Tensor) -> torch.Tensor:
         """The self feature preserving loss between pictures."""
