@@ -11,6 +11,7 @@ from tapetum.gan.darken import Darkness, compressed, darken, sensor_noise, uneve
 
 PLAIN = Darkness(
     exposure=(0.1, 0.1),
+    harsh_share=0.0,
     unevenness=0.0,
     cast=0.0,
     gamma=(2.2, 2.2),
@@ -31,6 +32,14 @@ def test_exposure_scales_linear_light_and_the_target_is_the_photo() -> None:
     expected = photos * 0.1 ** (1 / 2.2)
     assert (dark - expected).abs().max() <= 0.5 / 255 + 1e-6
     torch.testing.assert_close(target, photos)
+
+
+def test_harsh_light_takes_from_the_shadows_and_leaves_the_lights() -> None:
+    photos = torch.tensor([0.3, 1.0]).view(2, 1, 1, 1).expand(2, 3, 32, 32)
+    dark, _, _ = darken(photos, _generator(), replace(PLAIN, exposure=(1, 1), harsh_share=1.0))
+    shadows, lights = dark.mean((1, 2, 3)).tolist()
+    assert 0.3**2 <= shadows < 0.3
+    assert lights == pytest.approx(1)
 
 
 def test_the_clean_twin_is_the_dark_one_before_the_sensor() -> None:

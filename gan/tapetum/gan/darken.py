@@ -27,6 +27,9 @@ class Darkness:
 
     Attributes:
         exposure: darkest and lightest exposure factor in linear light, drawn log-uniformly.
+        harsh_share: share of pictures that lose light in the shadows more than in the lights, as
+            against a bright sky: linear light to a power of up to 2. The nearer the power is to
+            2, the nearer to 1 is the exposure.
         unevenness: largest standard deviation of the log illumination over the picture.
         kept_unevenness: exponent of the uneven illumination that the target keeps, so that a
             dark corner is asked to become lighter, but not as light as the rest.
@@ -39,7 +42,8 @@ class Darkness:
         untouched_share: share of pictures that stay well lit, so that those are left alone.
     """
 
-    exposure: tuple[float, float] = (1 / 80, 1 / 2)
+    exposure: tuple[float, float] = (1 / 80, 1.0)
+    harsh_share: float = 0.5
     unevenness: float = 1.2
     kept_unevenness: float = 0.15
     cast: float = 0.06
@@ -118,7 +122,9 @@ def darken(
     """
     n, _, height, width = photos.shape
     low, high = (math.log(bound) for bound in darkness.exposure)
-    exposure = _uniform(low, high, n, generator).exp()
+    share = darkness.harsh_share
+    harshness = 1 - (_uniform(0, 1, n, generator) / share).clamp(max=1) if share else 0.0
+    exposure = (_uniform(low, high, n, generator) * (1 - harshness)).exp()
     deviation = _uniform(0, darkness.unevenness, n, generator)
     light = uneven_light(n, height, width, deviation, generator)
     cast = (torch.randn(n, 3, 1, 1, generator=generator) * darkness.cast).exp()
@@ -126,7 +132,7 @@ def darken(
         _uniform(0, peak, n, generator) for peak in (darkness.shot_noise, darkness.read_noise)
     )
     linear = photos.pow(_DISPLAY_GAMMA)
-    scene = linear * exposure * light * cast
+    scene = linear.pow(1 + harshness) * exposure * light * cast
     noisy = sensor_noise(scene, shot, read, generator).clamp(0, 1)
     tone_curve = 1 / _uniform(*darkness.gamma, n, generator)
     dark, clean = noisy.pow(tone_curve), scene.clamp(0, 1).pow(tone_curve)
