@@ -17,6 +17,7 @@ PLAIN = Darkness(
     gamma=(2.2, 2.2),
     shot_noise=0.0,
     read_noise=0.0,
+    white_balance=1.0,
     jpeg_share=0.0,
     untouched_share=0.0,
 )
@@ -40,6 +41,12 @@ def test_harsh_light_takes_from_the_shadows_and_leaves_the_lights() -> None:
     shadows, lights = dark.mean((1, 2, 3)).tolist()
     assert 0.3**2 <= shadows < 0.3
     assert lights == pytest.approx(1)
+
+
+def test_white_balance_makes_the_noise_of_black_purple() -> None:
+    black, noisy = torch.zeros(1, 3, 64, 64), replace(PLAIN, read_noise=0.01, white_balance=2.0)
+    red, green, blue = darken(black, _generator(2), noisy).dark.mean((0, 2, 3)).tolist()
+    assert green < min(red, blue)
 
 
 def test_the_clean_twin_is_the_dark_one_before_the_sensor() -> None:
@@ -89,7 +96,8 @@ def test_noise_has_the_variance_of_poisson_and_gauss() -> None:
 
 
 def test_compression_follows_the_quality() -> None:
-    photos = torch.rand(3, 3, 8, 8).repeat_interleave(8, -1).repeat_interleave(8, -2)
+    grey = torch.rand(3, 1, 64, 64, generator=_generator(5))  # JPEG keeps less of colour anyway
+    photos = grey.expand(3, 3, 64, 64)
     losses = (compressed(photos, torch.tensor([20.0, 95.0, 101.0])) - photos).abs().mean((1, 2, 3))
     assert losses[0] > 2 * losses[1] > 0
     assert losses[2] <= 0.5 / 255

@@ -37,6 +37,8 @@ class Darkness:
         gamma: exponent of the camera's tone curve.
         shot_noise: largest variance per unit of linear signal.
         read_noise: largest standard deviation in linear light.
+        white_balance: largest gain of red and of blue over green. It multiplies their noise too:
+            clipped at black, it is what makes dark corners purple.
         jpeg_quality: worst and best quality of JPEG compression.
         jpeg_share: share of pictures that are compressed.
         untouched_share: share of pictures that stay well lit, so that those are left alone.
@@ -50,6 +52,7 @@ class Darkness:
     gamma: tuple[float, float] = (1.9, 2.5)
     shot_noise: float = 2e-4
     read_noise: float = 1e-3
+    white_balance: float = 2.2
     jpeg_quality: tuple[int, int] = (25, 95)
     jpeg_share: float = 0.7
     untouched_share: float = 0.04
@@ -83,6 +86,13 @@ def uneven_light(
     coarse = torch.randn(n, 1, 4, 4, generator=generator) * deviation
     smooth = F.interpolate(coarse, (height, width), mode="bicubic", align_corners=False)
     return torch.exp(smooth - smooth.amax((2, 3), keepdim=True))
+
+
+def white_balance(n: int, largest: float, generator: torch.Generator) -> torch.Tensor:
+    """Gains (n, 3, 1, 1) of red, green and blue, green's being 1, of the same scene's light."""
+    gains = torch.ones(n, 3, 1, 1)
+    gains[:, ::2] += (largest - 1) * torch.rand(n, 2, 1, 1, generator=generator)
+    return gains
 
 
 def sensor_noise(
@@ -128,8 +138,10 @@ def darken(
     deviation = _uniform(0, darkness.unevenness, n, generator)
     light = uneven_light(n, height, width, deviation, generator)
     cast = (torch.randn(n, 3, 1, 1, generator=generator) * darkness.cast).exp()
+    balance = white_balance(n, darkness.white_balance, generator)
     shot, read = (
-        _uniform(0, peak, n, generator) for peak in (darkness.shot_noise, darkness.read_noise)
+        balance * _uniform(0, peak, n, generator)
+        for peak in (darkness.shot_noise, darkness.read_noise)
     )
     linear = photos.pow(_DISPLAY_GAMMA)
     scene = linear.pow(1 + harshness) * exposure * light * cast
