@@ -91,7 +91,9 @@ def _train(config: TrainConfig, device: torch.device, processes: Processes) -> G
     state = _start(config, device, photos, processes)
     networks = _networks(state, config, device, processes)
     first_step = state.step
-    data = UnpairedPhotos(photos, config.data, config.losses, seed=config.seed)
+    data = UnpairedPhotos(
+        photos, config.data, config.losses, seed=config.seed, teacher=_teacher(config)
+    )
     numbers = _numbers(config, range(first_step, steps), processes)
     report = TrainingReport(config, first_step, steps, enabled=processes.first)
     reading = closing(batches(data, numbers, workers=config.data.workers))
@@ -229,6 +231,7 @@ def _networks(
             features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs
     if processes.count > 1:
         share_batch_statistics(state.generator)
+    teacher = _teacher(config)
     compiled = (state.generator, *state.discriminators.values(), features)
     for network in compiled if config.run.compile else ():
         if network is not None:
@@ -241,10 +244,14 @@ def _networks(
         state.discriminators,
         replicas,
         features,
-        load_generator(config.teacher).to(device) if config.teacher else None,
+        teacher.to(device) if teacher else None,
         device,
         _PRECISIONS[config.run.precision],
     )
+
+
+def _teacher(config: TrainConfig) -> Generator | None:
+    return load_generator(config.teacher) if config.teacher else None
 
 
 def _numbers(config: TrainConfig, steps: range, processes: Processes) -> list[list[int]]:

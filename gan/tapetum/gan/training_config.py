@@ -83,6 +83,9 @@ class LossConfig:
             has no such pairs; the terms anchor the exposure and remove noise.
         pair_illumination: weight of the error of their means over 16x16 cells.
         pair_contrast: weight of the error of their gradients.
+        low_illumination: weight of the error of the enhanced low-light photos' means over 16x16
+            cells, to what the teacher makes of the whole photos: a crop alone does not tell a
+            black sky from a wall in the dark.
         roughness: weight of the steps between cells (`grid` only).
         reversed_tones: weight of falling luma curves (`grid` only).
         local_patches: patches a picture. The paper: 5; the authors' code: 6.
@@ -103,6 +106,7 @@ class LossConfig:
     pair_pixel: float = 0.0
     pair_illumination: float = 0.0
     pair_contrast: float = 0.0
+    low_illumination: float = 0.0
     roughness: float = 0.0
     reversed_tones: float = 0.0
     local_patches: int = 6
@@ -126,7 +130,8 @@ class LossConfig:
     @property
     def unpaired(self) -> bool:
         """Whether anything is learnt from the low-light photos."""
-        return bool(self.global_adversarial or self.local_adversarial or self.features)
+        adversarial = self.global_adversarial or self.local_adversarial
+        return bool(adversarial or self.features or self.low_illumination)
 
     @property
     def features(self) -> bool:
@@ -152,6 +157,7 @@ TERMS = (
     "pair_pixel",
     "pair_illumination",
     "pair_contrast",
+    "low_illumination",
     "roughness",
     "reversed_tones",
 )
@@ -236,7 +242,8 @@ class TrainConfig:
         generator: `unet` or `grid`.
         init: weights to start the generator from, a name or a file; None starts from scratch.
         teacher: weights of a generator, a name or a file, that says how bright the targets of the
-            pair losses are (`supervision.relit`); None: as bright as the photos were.
+            pair losses are (`supervision.relit`), and how bright low-light photos should become
+            (`low_illumination`); None: pairs become as bright as the photos were.
         vgg_weights: VGG-16 for the self feature preserving loss; None downloads it.
         seed: of all randomness.
         data: what becomes of the photos.
@@ -264,8 +271,12 @@ class TrainConfig:
         patch, judged = self.losses.patch, self.data.crop // self.losses.reduction
         _require(patch <= judged, f"patch ({patch}) must be within the crop ({judged})")
         _require(
-            self.teacher is None or self.losses.pairs,
-            "a teacher is for the pair losses, and none of those has a weight",
+            self.teacher is None or self.losses.pairs or bool(self.losses.low_illumination),
+            "a teacher is for the pair losses and low_illumination, and none of these has a weight",
+        )
+        _require(
+            self.teacher is not None or not self.losses.low_illumination,
+            "low_illumination needs a teacher; name its weights, like teacher=grid",
         )
         _require(
             self.generator == "grid" or not self.losses.for_grid,

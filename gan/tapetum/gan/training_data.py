@@ -7,10 +7,12 @@ number of workers and of processes, and a run that is resumed goes on with the v
 
 from __future__ import annotations
 
+import collections.abc
+import copy
 import hashlib
 import logging
 import signal
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from tapetum.gan.darken import compressed, darken, sensor_noise
 from tapetum.gan.errors import DataError
+from tapetum.gan.generator import Generator
 from tapetum.gan.photos import Photo, find_photos, random_crop, read_photo
 from tapetum.gan.training_config import DataConfig, LossConfig, TrainConfig
 
@@ -29,6 +32,7 @@ Batch = dict[str, torch.Tensor]
 """Pictures (N, 3, crop, crop), RGB in [-1, 1], and where to cut patches:
 
 - `low`: low-light photos; `low_input`: the same, perhaps darkened, noisy, compressed;
+- `lit`: the same as the teacher enhances them, who sees the whole photos, where this is used;
 - `normal`: well-lit photos, of other scenes;
 - `dark`, `clean`, `target`: `Darkened` well-lit photos, where they are used;
 - `corners`: (N, P, 2), top and left of the patches, in pictures as the losses look at them.
@@ -149,6 +153,14 @@ def _noisy(unit: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return noisy.clamp(0, 1).pow(1 / _DISPLAY_GAMMA)
 
 
+def enhance_photo(generator: Generator, photo: Photo) -> Photo:
+    """A whole photo (H, W, 3) as a generator makes it, the same shape."""
+    with torch.no_grad():
+        enhanced = generator(2 * _unit(photo)[None] - 1)[0]
+    levels = ((enhanced + 1) * 127.5).round().clamp(0, 255)
+    return levels.to(torch.uint8).permute(1, 2, 0).numpy()
+
+
 def _torch_generator(rng: np.random.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(int(rng.integers(2**62)))
 
@@ -161,18 +173,29 @@ class UnpairedPhotos(Dataset[Batch]):
     """
 
     def __init__(
-        self, photos: TrainingPhotos, data: DataConfig, losses: LossConfig, *, seed: int
+        self,
+        photos: TrainingPhotos,
+        data: DataConfig,
+        losses: LossConfig,
+        *,
+        seed: int,
+        teacher: Generator | None = None,
     ) -> None:
         self._photos, self._data, self._losses, self._seed = photos, data, losses, seed
+        self._teacher = teacher
         self._order: tuple[int, list[int]] = (-1, [])
 
     def __getitem__(self, number: int) -> Batch:
         """The pictures of one place in a batch, without the batch dimension."""
         rng = np.random.default_rng((self._seed, 0, number))
-        low_window = random_window(read_photo(self._low_photo(number)), self._data, rng)
+        photo, same = read_photo(self._low_photo(number)), copy.deepcopy(rng)
+        low = _unit(random_window(photo, self._data, rng))
         chosen = self._photos.normal[rng.integers(len(self._photos.normal))]
-        low, normal = _unit(low_window), _unit(random_window(read_photo(chosen), self._data, rng))
+        normal = _unit(random_window(read_photo(chosen), self._data, rng))
         pictures = {"low": low, "low_input": spoiled(low, self._data, rng), "normal": normal}
+        if self._teacher is not None and self._losses.low_illumination:
+            lit = enhance_photo(self._teacher, photo)
+            pictures["lit"] = _unit(random_window(lit, self._data, same))
         if self._losses.pairs:
             darkened = darken(normal[None], _torch_generator(rng))
             pictures |= {name: twins[0] for name, twins in darkened._asdict().items()}
@@ -204,7 +227,7 @@ def step_numbers(
 
 def batches(
     dataset: UnpairedPhotos, numbers: Sequence[list[int]], *, workers: int
-) -> Generator[Batch, None, None]:
+) -> collections.abc.Generator[Batch, None, None]:
     """Batches of the numbered pictures, read ahead by `workers` processes.
 
     Close it to end the processes.

@@ -183,6 +183,9 @@ def generator_terms(
     if losses.local_features:
         low_patches = patches_at(low, corners, losses.patch)
         terms["local_features"] = networks.preserve(low_patches, fake_patches)
+    if losses.low_illumination:
+        fake_unit, lit = ((pictures + 1) / 2 for pictures in (fake, batch["lit"]))
+        terms["low_illumination"] = supervision.illumination_error(fake_unit, lit)
     if losses.pairs:
         terms |= _pair_terms(enhanced.pair, networks.target(batch), losses)
     return terms | _grid_terms(enhanced, losses)
