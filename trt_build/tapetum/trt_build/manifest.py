@@ -9,7 +9,7 @@ from typing import Any
 
 from tapetum.trt_build.profile import Profile
 
-RECIPE = 1
+RECIPE = 2
 """Raised whenever the way from a model to its engine changes, so that older engines are stale."""
 
 
@@ -24,7 +24,7 @@ class EngineIdentity:
         gpu: name of the GPU that it was built on, or None for a target that was named.
         target: compute capability, like "sm_89".
         profile: the picture sizes, (height, width).
-        precision: of inputs, outputs and most layers.
+        precision: of most layers; a `grid` engine takes and gives float32, a `unet` engine this.
         recipe: `RECIPE` at the time.
     """
 

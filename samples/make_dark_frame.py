@@ -1,0 +1,25 @@
+"""Saves the frame of the sample clip that engines are verified on.
+
+python samples/make_dark_frame.py trt_build/tapetum/trt_build/dark_frame.jpg
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from pathlib import Path
+
+from tapetum.realtime import FileSource, write_image
+
+CLIP = Path(__file__).with_name("dark_room.mp4")
+FRAME = 90
+
+
+def main(target: Path) -> None:
+    """Save the frame as it is, dark and noisy."""
+    with FileSource(CLIP) as source:
+        write_image(target, next(islice(source, FRAME, None)), overwrite=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
