@@ -7,9 +7,10 @@ import importlib.util
 import pytest
 from command_line import python
 
-from tapetum.realtime.cuda.device import CudaDevice, cupy_for, device_index
+from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.kernel_compiler import compile_kernels
 from tapetum.realtime.errors import DeviceError
+from tapetum.trt_build.gpu import device_index
 
 ARCHITECTURES = (75, 80, 86, 87, 89, 90, 100, 120)
 KERNELS = (
@@ -64,6 +65,7 @@ sys.modules["cupy"] = None  # what importing finds where it is not installed
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.kernel_compiler import compile_kernels
 from tapetum.realtime.errors import DeviceError
+from tapetum.trt_build.gpu import device_index
 for attempt in (CudaDevice, lambda: compile_kernels(80)):
     try:
         attempt()

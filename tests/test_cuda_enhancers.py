@@ -40,8 +40,12 @@ class OpenVINOOnDevice:
     def __init__(self, device: ComputeDevice, engine: Engine) -> None:
         self._device, self._engine = device, engine
         self.description = f"{device.name}, {engine.description}"
+        self.capturable = device.stream_address is None  # a copy to main memory is not
 
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
+        self._device.enqueue(lambda _: self._run(batch, result))
+
+    def _run(self, batch: DeviceArray, result: DeviceArray) -> None:
         given = self._engine(self._device.get(batch).astype(np.float32))
         target: Any = result
         target[...] = self._device.put(given.reshape(result.shape).astype(result.dtype))

@@ -32,6 +32,9 @@ def build(
     target: Annotated[
         str | None, typer.Option(help="GPU to build for, like sm_89. By default the one here.")
     ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="cuda[:INDEX]", help="GPU in this machine to build on.")
+    ] = "cuda",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the engine to this file too.")
     ] = None,
@@ -70,29 +73,31 @@ def build(
     if prune:
         _prune(cache)
     if model is not None:
-        engine = _build_visibly(model, _request(size, smallest, largest, target, runtime), output)
+        sizes = (size, smallest, largest)
+        request = _request(sizes, target=target, runtime=runtime, device=device)
+        engine = _build_visibly(model, request, output)
         _report(engine, as_json=as_json)
     if list_engines:
         _list(cache)
 
 
 def _request(
-    size: str | None,
-    smallest: str | None,
-    largest: str | None,
+    sizes: tuple[str | None, str | None, str | None],
+    *,
     target: str | None,
     runtime: Literal["tensorrt", "tensorrt-rtx", "torch-tensorrt"] | None,
+    device: str,
 ) -> EngineRequest:
     from tapetum.trt_build.engine import EngineRequest
+    from tapetum.trt_build.gpu import device_index
     from tapetum.trt_build.profile import parse_size
 
-    return EngineRequest(
-        size=parse_size(size) if size else None,
-        smallest=parse_size(smallest) if smallest else None,
-        largest=parse_size(largest) if largest else None,
-        target=target,
-        runtime=runtime,
-    )
+    try:
+        gpu_index = device_index(device)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    size, smallest, largest = (parse_size(text) if text else None for text in sizes)
+    return EngineRequest(size, smallest, largest, target, runtime, gpu_index)
 
 
 def _build_visibly(model: str, request: EngineRequest, output: Path | None) -> EngineFile:

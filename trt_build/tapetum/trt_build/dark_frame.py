@@ -26,7 +26,7 @@ def dark_frame(kind: str, size: Size) -> npt.NDArray[Any]:
     height, width = size
     with (
         resources.files(__package__).joinpath("dark_frame.jpg").open("rb") as file,
-        av.open(file) as container,
+        av.open(file, "r") as container,
     ):
         frame = next(container.decode(video=0))
     scaled = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()

@@ -12,7 +12,7 @@ from tapetum.trt_build.folding import fold
 from tapetum.trt_build.half_precision import to_half
 from tapetum.trt_build.layer_comparison import LayerComparison, compare_layers
 from tapetum.trt_build.network_source import input_shape, network_kind
-from tapetum.trt_build.profile import STRIDE, Profile, Size, size_text
+from tapetum.trt_build.profile import STRIDE, Profile, Size, size_text, takes_float32
 
 _TRIAL_SIZE = (4 * STRIDE, 6 * STRIDE)
 """Enough for every layer of `unet` to have more than its border."""
@@ -34,15 +34,6 @@ class HalfNetwork:
     def float32_layers(self) -> tuple[str, ...]:
         """Names of the layers that stayed float32."""
         return tuple(layer.layer for layer in self.layers if layer.needs_float32)
-
-
-def takes_float32(kind: str) -> bool:
-    """Whether inputs and outputs of a kind's engines are float32, as the pixel kernels have them.
-
-    A `grid` engine's are: they are small, and a grid is smoothed over time in float32. Those of
-    `unet` are whole pictures, and float16.
-    """
-    return kind == "grid"
 
 
 def half_network(network: onnx.ModelProto, profile: Profile) -> HalfNetwork:
