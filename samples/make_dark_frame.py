@@ -6,19 +6,17 @@ python samples/make_dark_frame.py trt_build/tapetum/trt_build/dark_frame.jpg
 from __future__ import annotations
 
 import sys
-from itertools import islice
 from pathlib import Path
 
 from tapetum.realtime import FileSource, write_image
 
 CLIP = Path(__file__).with_name("dark_room.mp4")
-FRAME = 90
 
 
 def main(target: Path) -> None:
-    """Save the frame as it is, dark and noisy."""
+    """Save the first frame as it is, dark and noisy."""
     with FileSource(CLIP) as source:
-        write_image(target, next(islice(source, FRAME, None)), overwrite=True)
+        write_image(target, next(iter(source)), overwrite=True)
 
 
 if __name__ == "__main__":

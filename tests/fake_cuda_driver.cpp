@@ -18,6 +18,11 @@ constexpr int INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_CONTEXT = 201;
 extern "C" {
 int cuInit(unsigned) { return number("FAKE_INIT", 0); }
 
+int cuDriverGetVersion(int* version) {
+    *version = number("FAKE_CUDA", 13000);
+    return 0;
+}
+
 int cuDeviceGetCount(int* count) {
     *count = number("FAKE_GPUS", 1);
     return 0;
@@ -84,6 +89,40 @@ int cuStreamSynchronize(void* stream) { return stream ? 0 : INVALID_VALUE; }
 
 int cuStreamDestroy_v2(void* stream) {
     std::free(stream);
+    return 0;
+}
+
+// A stream that captures, at whose end are as many nodes as a test says.
+int cuStreamGetCaptureInfo_v2(void* stream, int* status, std::uint64_t* id, void** graph,
+                              void*** nodes, std::size_t* count) {
+    static void* last[] = {reinterpret_cast<void*>(0x70), reinterpret_cast<void*>(0x71)};
+    *status = number("FAKE_CAPTURE", 1);
+    *nodes = last;
+    *count = number("FAKE_NODES", 1);
+    return stream && !id && !graph ? 0 : INVALID_VALUE;
+}
+
+// `CUDA_KERNEL_NODE_PARAMS_v1` of cuda.h.
+struct KernelNodeParams {
+    void* func;
+    unsigned gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes;
+    void** kernelParams;
+    void** extra;
+};
+
+// Says what it was given; the arguments of the kernel are an address, a float and three integers.
+int cuGraphExecKernelNodeSetParams(void* exec, void* node, const KernelNodeParams* given) {
+    struct Three {
+        std::int32_t values[3];
+    };
+    auto address = *static_cast<std::uint64_t*>(given->kernelParams[0]);
+    auto factor = *static_cast<float*>(given->kernelParams[1]);
+    auto three = *static_cast<Three*>(given->kernelParams[2]);
+    std::printf("%p %p %p | %u %u %u | %u %u %u | %u | %llx %g %d %d %d | %d\n", exec, node,
+                given->func, given->gridDimX, given->gridDimY, given->gridDimZ, given->blockDimX,
+                given->blockDimY, given->blockDimZ, given->sharedMemBytes,
+                static_cast<unsigned long long>(address), factor, three.values[0],
+                three.values[1], three.values[2], given->extra != nullptr);
     return 0;
 }
 

@@ -134,7 +134,7 @@ class HostDevice:
         ]
         places = [ctypes.c_void_p(argument.ctypes.data) for argument in kept]
 
-        def run() -> None:
+        def run(_keep: Any = kept) -> None:
             self._library[name](*grid, threads, ctypes.c_uint(shared), *places)
 
         self._take(Node(name, run))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
+import numpy as np
 import pytest
 from command_line import python
 
@@ -92,3 +93,16 @@ def test_other_device_names_are_refused(name: str) -> None:
 def test_a_device_that_is_not_there_is_one_line() -> None:
     with pytest.raises(DeviceError, match="there is no cuda:99; this machine has"):
         cupy_for(99)
+
+
+@pytest.mark.needs_cuda
+def test_a_device_knows_its_own_memory() -> None:
+    import cupy
+
+    device = CudaDevice()
+    mine = device.put(np.zeros((2, 2), np.float32))
+    assert device.holds(mine)
+    if cupy.cuda.runtime.getDeviceCount() > 1:
+        other = CudaDevice(1)
+        assert not device.holds(other.put(np.zeros((2, 2), np.float32)))
+        assert not other.holds(mine)

@@ -205,6 +205,26 @@ def test_numbers_that_are_not_finite_are_an_error(device: ComputeDevice, bad: fl
                 enhance(frame)
 
 
+class ElsewhereArray(np.ndarray[Any, np.dtype[Any]]):
+    """Memory of another GPU, as far as the device is concerned."""
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return self.__array_interface__
+
+
+def test_frames_on_another_gpu_are_errors(device: ComputeDevice) -> None:
+    if device.stream_address is not None:
+        pytest.skip("a machine with two GPUs shows this in test_cuda_device")
+    frame = random_frame("nv12", 16, 16)
+    planes: Any = tuple(plane.view(ElsewhereArray) for plane in frame.planes)
+    grid = cuda_grid(device, grid_engine(identity_grid()))
+    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))
+    for enhance in (grid, unet):
+        with pytest.raises(DeviceError, match="this enhancer is on host; got a frame that is not"):
+            enhance(frame.with_planes(planes))
+
+
 def test_frames_of_another_kind_are_errors(device: ComputeDevice) -> None:
     grid = cuda_grid(device, grid_engine(identity_grid()))
     unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))

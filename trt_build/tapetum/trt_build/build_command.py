@@ -45,6 +45,9 @@ def build(
             help="tensorrt, or else tensorrt-rtx, by default; torch-tensorrt when named.",
         ),
     ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Compare MODEL's layers in float16; build nothing.")
+    ] = False,
     list_engines: Annotated[bool, typer.Option("--list", help="List the engines kept.")] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove engines that are broken or of other versions.")
@@ -72,7 +75,9 @@ def build(
     cache = EngineCache()
     if prune:
         _prune(cache)
-    if model is not None:
+    if model is not None and layers:
+        _print_layers(model)
+    elif model is not None:
         sizes = (size, smallest, largest)
         request = _request(sizes, target=target, runtime=runtime, device=device)
         engine = _build_visibly(model, request, output)
@@ -128,6 +133,18 @@ def _report(engine: EngineFile, *, as_json: bool) -> None:
 def _verification(engine: EngineFile) -> str:
     psnr_db = engine.manifest.psnr_db
     return "not verified yet" if psnr_db is None else f"PSNR {psnr_db:.1f} dB"
+
+
+def _print_layers(model: str) -> None:
+    from tapetum.trt_build.folding import fold
+    from tapetum.trt_build.half_network import tried_layers
+    from tapetum.trt_build.network_source import find_network, read_network
+
+    typer.echo(f"{'layer':32} {'operator':18} {'peak':>10} {'float16 dB':>10}  runs in")
+    for layer in tried_layers(fold(read_network(find_network(model)))):
+        precision = "float32" if layer.needs_float32 else "float16"
+        numbers = f"{layer.peak:10.4g} {layer.snr_db:10.1f}"
+        typer.echo(f"{layer.layer:32} {layer.operator:18} {numbers}  {precision}")
 
 
 def _list(cache: EngineCache) -> None:

@@ -49,6 +49,12 @@ class CudaDriver:
             reason = explained([f"{self._error_name(status)} in {name}"])
             raise DeviceError(f"the NVIDIA driver fails: {reason}")
 
+    def cuda_version(self) -> tuple[int, int]:
+        """The newest CUDA that the driver serves, like (13, 0)."""
+        version = ctypes.c_int()
+        self.call("cuDriverGetVersion", ctypes.byref(version))
+        return version.value // 1000, version.value % 1000 // 10
+
     def device_count(self) -> int:
         """How many GPUs this process may use."""
         count = ctypes.c_int()

@@ -47,13 +47,17 @@ def half_network(network: onnx.ModelProto, profile: Profile) -> HalfNetwork:
         ModelError: the network is of a fixed size that the profile does not have.
     """
     folded = fold(network)
-    name = folded.graph.input[0].name
-    trial = dark_frame(network_kind(network), _trial_size(folded))
-    layers = compare_layers(folded, {name: trial})
+    layers = tried_layers(folded)
     _set_size(folded, profile)
     full = [layer.layer for layer in layers if layer.needs_float32]
     half = to_half(folded, full, float32_io=takes_float32(network_kind(network)))
     return HalfNetwork(half.SerializeToString(deterministic=True), layers)
+
+
+def tried_layers(folded: onnx.ModelProto) -> tuple[LayerComparison, ...]:
+    """Compare each layer of a folded network in float16 and float32, on a dark frame."""
+    name = folded.graph.input[0].name
+    return compare_layers(folded, {name: dark_frame(network_kind(folded), _trial_size(folded))})
 
 
 def _trial_size(network: onnx.ModelProto) -> Size:

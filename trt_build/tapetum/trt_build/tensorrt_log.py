@@ -14,7 +14,12 @@ _REMEDIES = (
         "close what else uses the GPU, or take a smaller --size",
     ),
     (
-        ("driver version is insufficient", "cudaerror 35", "no cuda-capable device", "cudainit"),
+        (
+            "driver version is insufficient",
+            "installed cuda driver",
+            "no cuda-capable device",
+            "cudainit",
+        ),
         "install or update the NVIDIA driver; nvidia-smi shows which CUDA it is for",
     ),
     (

@@ -23,9 +23,9 @@ class FrameGraph:
     """Queues what a frame needs: as a captured graph where the engine allows it, else directly.
 
     Use one for each size of frames. The first frame is done directly, which lets the engine load
-    what it loads late. Then the same work is captured, and tried with the frame upside down: the
-    network must give what the engine alone gives for it. From then on a frame costs the host the
-    setting of its kernels' arguments and one launch.
+    what it loads late. Then the same work is captured, and tried with another picture: the network
+    must give what the engine alone gives for it. From then on a frame costs the host the setting
+    of its kernels' arguments and one launch.
     """
 
     def __init__(
@@ -67,9 +67,10 @@ class FrameGraph:
             queue(frame)
 
     def _captured(self, frame: Frame, queue: Callable[[Frame], None]) -> CapturedWork | None:
+        self._device.get(self._result)  # the engine is done loading before its stream changes
         try:
             graph = self._device.capture(lambda: queue(frame))
-            graph(lambda: queue(self._upside_down(frame)))
+            graph(lambda: queue(self._other(frame)))
             self._check()
         except (DeviceError, EngineError) as error:
             _log.warning("%s works without a CUDA graph: %s", self._device.name, error)
@@ -93,9 +94,10 @@ class FrameGraph:
                 f" where the greatest is {peak:.3g}"
             )
 
-    def _upside_down(self, frame: Frame) -> Frame:
+    def _other(self, frame: Frame) -> Frame:
+        """The frame upside down and with half its levels."""
         device = self._device
         planes: Any = tuple(
-            device.put(np.flipud(device.get(plane))) for plane in device_planes(frame)
+            device.put(np.flipud(device.get(plane)) // 2) for plane in device_planes(frame)
         )
         return frame.with_planes(planes)
