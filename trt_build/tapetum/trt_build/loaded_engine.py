@@ -106,7 +106,8 @@ class LoadedEngine:
 
     def kernels_to_keep(self) -> bytes:
         """The kernels that TensorRT-RTX compiled while it ran, for the next process; or empty."""
-        return b"" if self._kernels is None else bytes(self._kernels.serialize())
+        serialized = None if self._kernels is None else self._kernels.serialize()
+        return b"" if serialized is None else bytes(serialized)
 
     def _binding(self, index: int) -> Binding:
         name = self._engine.get_tensor_name(index)
@@ -117,12 +118,13 @@ class LoadedEngine:
         if self._flavour.name == "tensorrt":
             context = self._engine.create_execution_context()
         else:
-            context = self._engine.create_execution_context(self._settings(kept_kernels, records))
+            self._settings = self._new_settings(kept_kernels, records=records)
+            context = self._engine.create_execution_context(self._settings)
         if context is None:
             raise self._failed("does not start the engine")
         return context
 
-    def _settings(self, kept_kernels: bytes, records: bool) -> Any:  # noqa: ANN401
+    def _new_settings(self, kept_kernels: bytes, *, records: bool) -> Any:  # noqa: ANN401
         """TensorRT-RTX compiles kernels when it runs, and can capture graphs itself."""
         settings = self._engine.create_runtime_config()
         self._kernels = settings.create_runtime_cache()

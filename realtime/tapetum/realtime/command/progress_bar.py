@@ -44,7 +44,8 @@ class ProgressBar:
     def build(self, building: Building) -> None:
         """Show how far an engine is that is built before the first frame."""
         if not building.phase and self._visible:
-            self._bar.console.print(f"building {building.description}", markup=False)
+            text = f"building {building.description}"
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         self._bar.update(
             self._task,
             completed=building.step,

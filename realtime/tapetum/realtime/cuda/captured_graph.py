@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 
 from tapetum.realtime.cuda.launch_queue import (
     ArgumentQueue,
@@ -46,18 +46,15 @@ class CapturedGraph:
         self._driver, self._stream, self._queueing = CudaDriver(), stream, queueing
         side = cupy.cuda.Stream(non_blocking=True)
         queue = CapturingQueue(side, self._driver)
-        error_kind = cupy.cuda.runtime.CUDARuntimeError
         side.begin_capture()
         try:
-            with queueing(queue):
-                work()
-            self._graph = side.end_capture()
-        except error_kind as error:
+            try:
+                with queueing(queue):
+                    work()
+            finally:  # a stream that goes on capturing could do nothing else
+                self._graph = side.end_capture()
+        except cupy.cuda.runtime.CUDARuntimeError as error:
             raise EngineError(f"it cannot be captured: {error}") from error
-        finally:
-            if side.is_capturing():  # the work failed
-                with suppress(error_kind):
-                    side.end_capture()
         self._nodes = queue.nodes
 
     def __call__(self, work: Callable[[], None]) -> None:

@@ -96,9 +96,8 @@ class CudaUNetEnhancer:
         padded = (-(-size // STRIDE) * STRIDE for size in (height, width))
         shape = (1, 3, *padded)
         if self._compiled is None or self._compiled.rgb.shape != shape:
-            self._compiled = None  # its memory goes first
+            self._graph = self._compiled = None  # their memory goes first
             self._compiled = _Compiled.of(self._model.compile(shape), self._device, shape)
-            self._graph = None
 
     def _prepare(self, frame: Frame) -> FrameGraph:
         """The graph for frames like this one."""
