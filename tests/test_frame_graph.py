@@ -140,6 +140,40 @@ def test_a_graph_that_computes_otherwise_is_not_used(
     assert warning.startswith(f"host works without a CUDA graph: {message}")
 
 
+class Dimmer:
+    """A `DeviceEngine` and its `DeviceModel`, by CuPy: every number becomes a quarter less."""
+
+    description = "cuda:0, CuPy"
+
+    def __init__(self, device: ComputeDevice, *, capturable: bool) -> None:
+        self._device, self.capturable = device, capturable
+
+    def compile(self, shape: tuple[int, ...]) -> Dimmer:
+        assert len(shape) == 4
+        return self
+
+    def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
+        import cupy
+
+        def queue(stream: int) -> None:
+            with cupy.cuda.ExternalStream(stream):
+                cupy.multiply(batch, 0.75, out=result)
+
+        self._device.enqueue(queue)
+
+
+@pytest.mark.needs_cuda
+def test_a_graph_on_a_gpu_gives_the_frames_of_the_parts(caplog: pytest.LogCaptureFixture) -> None:
+    device = CudaDevice()
+    by_graph, directly = (
+        CudaUNetEnhancer(device, Dimmer(device, capturable=capturable))
+        for capturable in (True, False)
+    )
+    frames = [random_frame("nv12", 130, 70, seed=seed) for seed in range(5)]
+    assert_same(enhanced(device, by_graph, frames), enhanced(device, directly, frames))
+    assert caplog.messages == [], "the graph was given up"
+
+
 @pytest.mark.needs_cuda
 @pytest.mark.parametrize("model", ["grid", "unet"])
 def test_tensorrt_gives_the_same_frames_with_and_without_a_graph(

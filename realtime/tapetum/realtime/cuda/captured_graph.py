@@ -15,7 +15,7 @@ from tapetum.realtime.errors import EngineError
 from tapetum.trt_build.cuda_driver import CudaDriver
 
 Queueing = Callable[[LaunchQueue], AbstractContextManager[None]]
-"""Makes a device send its kernels to a queue."""
+"""Makes a device the current one, and lets it send its kernels to a queue."""
 
 
 class CapturedGraph:
@@ -62,5 +62,5 @@ class CapturedGraph:
         arguments = ArgumentQueue(self._driver, int(self._graph.graphExec), self._nodes)
         with self._queueing(arguments):
             work()
-        arguments.finish()
-        self._graph.launch(stream=self._stream)
+            arguments.finish()
+            self._graph.launch(stream=self._stream)

@@ -187,6 +187,7 @@ class CudaDevice:
     def _queueing(self, queue: LaunchQueue) -> Iterator[None]:
         before, self._queue = self._queue, queue
         try:
-            yield
+            with self.current():
+                yield
         finally:
             self._queue = before

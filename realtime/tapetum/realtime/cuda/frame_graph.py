@@ -68,9 +68,10 @@ class FrameGraph:
 
     def _captured(self, frame: Frame, queue: Callable[[Frame], None]) -> CapturedWork | None:
         self._device.get(self._result)  # the engine is done loading before its stream changes
+        other = self._other(frame)
         try:
             graph = self._device.capture(lambda: queue(frame))
-            graph(lambda: queue(self._other(frame)))
+            graph(lambda: queue(other))
             self._check()
         except (DeviceError, EngineError) as error:
             _log.warning("%s works without a CUDA graph: %s", self._device.name, error)
