@@ -54,6 +54,17 @@ def test_what_is_called_exists_and_takes_what_it_is_given(owner: str, rtx: Flavo
     assert rtx.trt.nptype(rtx.trt.float16) is np.float16
 
 
+def test_signatures_are_read() -> None:
+    text = """run(*args, **kwargs)
+Overloaded function.
+
+1. run(self: a.B, name: str, shape: tuple[int, int] = <Kind.A: 0>) -> bool
+
+2. run(self: a.B, name: str, shape: list, more: dict[str, int], last: int) -> bool
+"""
+    assert [takes(text, count) for count in range(6)] == [False, True, True, False, True, False]
+
+
 @needs_tensorrt_rtx
 @pytest.mark.skipif(has_driver(), reason="tells what happens without an NVIDIA driver")
 def test_an_engine_does_not_load_without_a_driver(rtx: Flavour, tmp_path: Path) -> None:

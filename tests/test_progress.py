@@ -76,10 +76,10 @@ def test_a_formatted_time_is_read_back(seconds: int) -> None:
 def test_a_build_is_announced_once_and_shown_by_its_phases() -> None:
     screen = io.StringIO()
     with ProgressBar(Console(file=screen, force_terminal=True, width=120)) as bar:
-        bar.build(Building("grid for cuda:0 with tensorrt, 256x256"))
-        bar.build(Building("grid for cuda:0 with tensorrt", "Optimizing graph", 1, 4))
+        bar.build(Building("grid 256x256 for NVIDIA L4, sm_89 with tensorrt 11.0 fp16"))
+        bar.build(Building("grid", "Optimizing graph", 1, 4))
     shown = screen.getvalue()
-    assert shown.count("building grid for cuda:0 with tensorrt, 256x256") == 1
+    assert shown.count("building grid 256x256 for NVIDIA L4, sm_89 with tensorrt 11.0 fp16") == 1
     assert "building an engine: Optimizing graph" in shown
     assert "25%" in shown
 
@@ -87,5 +87,5 @@ def test_a_build_is_announced_once_and_shown_by_its_phases() -> None:
 def test_a_quiet_build_says_nothing() -> None:
     screen = io.StringIO()
     with ProgressBar(Console(file=screen, force_terminal=True), visible=False) as bar:
-        bar.build(Building("grid for cuda:0 with tensorrt, 256x256"))
+        bar.build(Building("grid 256x256 for NVIDIA L4, sm_89 with tensorrt 11.0 fp16"))
     assert screen.getvalue() == ""

@@ -10,6 +10,7 @@ import tapetum.realtime
 from tapetum.realtime import errors
 
 PROMISED = [
+    "Building",
     "Capture",
     "ColorInfo",
     "Comparison",

@@ -10,7 +10,7 @@ class Building:
     """The state of a build, as an `on_build` callback gets it.
 
     Attributes:
-        description: model, device and compiler, like "unet.pth for cuda:0 with tensorrt".
+        description: the model; at the start also sizes, GPU and compiler.
         phase: what the compiler does, in its own words; empty at the start.
         step: steps of the phase that are done.
         steps: its steps in all.

@@ -113,9 +113,7 @@ def _build_visibly(model: str, request: EngineRequest, output: Path | None) -> E
     from tapetum.trt_build.manifest import EngineIdentity
 
     def announce(identity: EngineIdentity) -> None:
-        where = f"{identity.gpu}, {identity.target}" if identity.gpu else identity.target
-        made_by = f"{identity.runtime} {identity.runtime_version} {identity.precision}"
-        typer.echo(f"building {model} {identity.profile} for {where} with {made_by}", err=True)
+        typer.echo(f"building {model} {identity.description}", err=True)
 
     with BuildBar(Console(stderr=True)) as bar:
         return build_engine(model, request, output=output, on_start=announce, on_phase=bar)

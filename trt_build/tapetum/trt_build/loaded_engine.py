@@ -52,7 +52,8 @@ class LoadedEngine:
         """
         self._flavour = flavour
         self._errors: list[str] = []
-        self._runtime = flavour.trt.Runtime(collecting_logger(flavour.trt, self._errors))
+        self._logger = collecting_logger(flavour.trt, self._errors)
+        self._runtime = flavour.trt.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise self._failed("does not load the engine")

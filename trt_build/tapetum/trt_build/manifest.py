@@ -38,6 +38,13 @@ class EngineIdentity:
     recipe: int = RECIPE
 
     @property
+    def description(self) -> str:
+        """Sizes, GPU and compiler, like "640x368 for NVIDIA L4, sm_89 with tensorrt 11.0 fp16"."""
+        gpu = f"{self.gpu}, {self.target}" if self.gpu else self.target
+        made_by = f"{self.runtime} {self.runtime_version} {self.precision}"
+        return f"{self.profile} for {gpu} with {made_by}"
+
+    @property
     def key(self) -> str:
         """SHA-256 over all of it."""
         canonical = json.dumps(asdict(self), sort_keys=True)

@@ -77,13 +77,12 @@ class TensorRTModel:
         request = EngineRequest(
             size=size, runtime=self._flavour.name, gpu_index=device_index(self._device.name)
         )
-        report = self._on_build or (lambda _: None)
-        what = f"{self._model} for {self._device.name} with {self._flavour.name}"
+        report, model = self._on_build or (lambda _: None), self._model
         return build_engine(
-            self._model,
+            model,
             request,
-            on_start=lambda identity: report(Building(f"{what}, {identity.profile}")),
-            on_phase=lambda phase: report(Building(what, phase.name, phase.step, phase.steps)),
+            on_start=lambda identity: report(Building(f"{model} {identity.description}")),
+            on_phase=lambda at: report(Building(str(model), at.name, at.step, at.steps)),
         )
 
 
