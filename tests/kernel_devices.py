@@ -75,7 +75,7 @@ class HostDevice:
     def holds(self, array: DeviceArray) -> bool:
         return isinstance(array, HostArray)
 
-    def current(self) -> AbstractContextManager[None]:
+    def context(self) -> AbstractContextManager[None]:
         return nullcontext()
 
     def enqueue(self, work: Callable[[int], None]) -> None:

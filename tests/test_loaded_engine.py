@@ -88,7 +88,10 @@ def test_what_is_no_engine_does_not_load(rtx: Flavour) -> None:
 @pytest.mark.parametrize(
     ("said", "remedy"),
     [
-        ("Cuda failure: out of memory", "close what else uses the GPU, or take a smaller --size"),
+        (
+            "Requested amount of GPU memory (9 bytes) could not be allocated.",
+            "close what else uses the GPU, or take a smaller --size",
+        ),
         (
             "cudaError 35: CUDA driver version is insufficient for CUDA runtime version",
             "install or update the NVIDIA driver; nvidia-smi shows which CUDA it is for",
@@ -110,6 +113,7 @@ def test_known_errors_come_with_their_remedy(said: str, remedy: str) -> None:
 
 def test_unknown_errors_come_as_they_are_in_one_line() -> None:
     assert explained(["first\nline", "second"]) == "first line second"
+    assert explained(["illegal memory access"]) == "illegal memory access"
     assert explained([]) == "it gave no reason"
 
 

@@ -10,24 +10,31 @@ _log = logging.getLogger(__name__)
 
 _REMEDIES = (
     (
-        ("memory",),
+        (
+            "out of memory",
+            "out_of_memory",
+            "outofmemory",
+            "could not be allocated",
+            "insufficient memory",
+            "memory allocation",
+        ),
         "close what else uses the GPU, or take a smaller --size",
     ),
     (
         (
             "driver version is insufficient",
             "installed cuda driver",
+            "cuda initialization failure",
             "no cuda-capable device",
-            "cudainit",
         ),
         "install or update the NVIDIA driver; nvidia-smi shows which CUDA it is for",
     ),
     (
-        ("no kernel image", "unsupported sm", "compute capability", "target gpu sm"),
+        ("no kernel image", "target gpu sm", "unsupported sm", "compute capability"),
         "this TensorRT does not support this GPU; tapetum doctor lists what does",
     ),
     (
-        ("version tag", "serialization assertion", "magic tag", "plan"),
+        ("version tag", "magic tag", "serialization assertion"),
         "build the engine anew with this TensorRT and GPU",
     ),
 )

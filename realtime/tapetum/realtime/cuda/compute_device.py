@@ -51,8 +51,8 @@ class ComputeDevice(Protocol):
     def holds(self, array: DeviceArray) -> bool:
         """Whether an array lies in this device's memory, and not in another GPU's."""
 
-    def current(self) -> AbstractContextManager[Any]:
-        """Let other libraries use the device in this thread."""
+    def context(self) -> AbstractContextManager[None]:
+        """Make the device's CUDA context that of the calling thread, for other libraries."""
 
     def enqueue(self, work: Callable[[int], None]) -> None:
         """Queue what is no pixel kernel, such as an engine.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -105,18 +105,21 @@ class CudaDevice:
 
     def holds(self, array: DeviceArray) -> bool:
         """Whether an array lies in this device's memory, and not in another GPU's."""
-        with self.current():
+        with self.context():
             attributes = self._cupy.cuda.runtime.pointerGetAttributes(address(array))
         return int(attributes.device) == self.index
 
-    def current(self) -> AbstractContextManager[Any]:
-        """Let other libraries use the device in this thread."""
-        device: AbstractContextManager[Any] = self._cupy.cuda.Device(self.index)
-        return device
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        """Make the device's CUDA context that of the calling thread, for other libraries."""
+        cuda = self._cupy.cuda
+        with cuda.Device(self.index):
+            cuda.runtime.setDevice(self.index)  # which binds the context; `Device` may not
+            yield
 
     def enqueue(self, work: Callable[[int], None]) -> None:
         """Queue what is no pixel kernel, such as an engine; see `ComputeDevice.enqueue`."""
-        with self.current():
+        with self.context():
             self._queue.enqueue(work)
 
     def capture(self, work: Callable[[], None]) -> CapturedGraph:
@@ -125,7 +128,7 @@ class CudaDevice:
         Raises:
             EngineError: something in it cannot be captured.
         """
-        with self.current():
+        with self.context():
             return CapturedGraph(self._cupy, self._stream, self._queueing, work)
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
@@ -179,7 +182,7 @@ class CudaDevice:
     ) -> None:
         if name not in self._functions:
             self._functions[name] = self._module.get_function(name)
-        with self.current():
+        with self._cupy.cuda.Device(self.index):
             kernel = Launched(self._functions[name], grid, threads, arguments, shared)
             self._queue.launch(kernel)
 
@@ -187,7 +190,7 @@ class CudaDevice:
     def _queueing(self, queue: LaunchQueue) -> Iterator[None]:
         before, self._queue = self._queue, queue
         try:
-            with self.current():
+            with self.context():
                 yield
         finally:
             self._queue = before

@@ -114,7 +114,7 @@ class TensorRTEngine:
 
         self.description = description
         self._device, self._built = device, built
-        with device.current():
+        with device.context():
             self._engine = LoadedEngine(
                 built.path.read_bytes(), flavour, kept_kernels=kept_kernels(built)
             )
