@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
+from tapetum.realtime.cuda.kernel_arguments import address, is_device_array
 from tapetum.realtime.errors import EngineError
 from tapetum.trt_build.cuda_driver import CudaDriver
 
@@ -89,6 +89,6 @@ def set_kernel(driver: CudaDriver, graph_exec: int, node: int, kernel: KernelNod
 
 
 def _value(argument: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - what a kernel takes
-    if isinstance(argument, DeviceArray):
+    if is_device_array(argument):
         return np.array(address(argument), np.uint64)
     return np.asarray(argument)
