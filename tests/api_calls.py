@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 
 class Call(NamedTuple):
-    """A call, or a use without one (`arguments` is None then), of an attribute of an object."""
+    """A use of an attribute of an object.
+
+    Attributes:
+        name: of the attribute.
+        arguments: how many it is called with; None where it is not called, or that is not known.
+        line: where.
+    """
 
     name: str
     arguments: int | None
@@ -28,6 +34,7 @@ def calls_on(path: Path, owner: str) -> list[Call]:
         id(node.func): len(node.args) + len(node.keywords)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
+        and not any(isinstance(argument, ast.Starred) for argument in node.args)
     }
     return [
         Call(node.attr, called.get(id(node)), node.lineno)
