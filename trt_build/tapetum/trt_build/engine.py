@@ -169,7 +169,7 @@ class _Build:
         from tapetum.trt_build.engine_run import run_engine
         from tapetum.trt_build.reference import reference_output
 
-        flavour = self._toolkit if isinstance(self._toolkit, Flavour) else load_flavour("tensorrt")
+        flavour = self._toolkit if isinstance(self._toolkit, Flavour) else self._toolkit.flavour
         picture = dark_frame(self._kind, self._profile.smallest)
         output = run_engine(plan, flavour, self._gpu.index, picture)
         return checked_psnr_db(output, reference_output(self._network, picture))
@@ -180,12 +180,14 @@ class _TorchTensorRT:
     name: RuntimeName
     version: str
     module: Any
+    flavour: Flavour
+    """What runs its engines."""
 
 
 def _toolkit(runtime: RuntimeName | None) -> Flavour | _TorchTensorRT:
     if runtime == "torch-tensorrt":
         module, version = load_torch_tensorrt()
-        return _TorchTensorRT(runtime, version, module)
+        return _TorchTensorRT(runtime, version, module, load_flavour("tensorrt"))
     return load_flavour(runtime)
 
 
