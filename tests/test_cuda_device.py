@@ -66,7 +66,6 @@ sys.modules["cupy"] = None  # what importing finds where it is not installed
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.kernel_compiler import compile_kernels
 from tapetum.realtime.errors import DeviceError
-from tapetum.trt_build.gpu import device_index
 for attempt in (CudaDevice, lambda: compile_kernels(80)):
     try:
         attempt()
