@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -62,6 +63,15 @@ class HostDevice:
 
     def download(self, array: DeviceArray) -> Array:
         return self.get(array)
+
+    def copy(self, source: DeviceArray, target: DeviceArray) -> None:
+        np.copyto(cast("Array", target), cast("Array", source))
+
+    def current(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def to_dlpack(self, array: DeviceArray) -> object:
+        return cast("Array", array).__dlpack__()
 
     def _launch(
         self,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy.typing as npt
 
@@ -149,6 +151,26 @@ class CudaDevice:
             self._cupy.asnumpy(array, stream=self._downloads, out=copy)
             self._downloads.synchronize()
         return copy
+
+    def copy(self, source: DeviceArray, target: DeviceArray) -> None:
+        """Copy an array that is done within the device, beside the queued work, and wait."""
+        with self._cupy.cuda.Device(self.index), self._downloads:
+            self._cupy.copyto(target, source)
+            self._downloads.synchronize()
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Make the device and its stream those of CuPy's array operations; waits at the end."""
+        with self._cupy.cuda.Device(self.index), self._stream:
+            yield
+            self._stream.synchronize()
+
+    def to_dlpack(self, array: DeviceArray) -> object:
+        """An array that is done, as FFmpeg takes it; it lives until FFmpeg lets go of it."""
+        ready = -1  # in the words of DLPack: wait for no stream
+        with self._cupy.cuda.Device(self.index):
+            capsule: object = cast("Any", array).__dlpack__(stream=ready)
+        return capsule
 
     def from_dlpack(self, capsule: object) -> DeviceArray:
         """A view of memory that FFmpeg holds on this device, which stays alive with the view."""
