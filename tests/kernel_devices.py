@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -64,10 +66,10 @@ class HostDevice:
     def download(self, array: DeviceArray) -> Array:
         return self.get(array)
 
-    def copy(self, source: DeviceArray, target: DeviceArray) -> None:
+    def copy_rows(self, source: DeviceArray, target: DeviceArray) -> None:
         np.copyto(cast("Array", target), cast("Array", source))
 
-    def current(self) -> AbstractContextManager[None]:
+    def array_work(self) -> AbstractContextManager[None]:
         return nullcontext()
 
     def to_dlpack(self, array: DeviceArray) -> object:
@@ -87,6 +89,25 @@ class HostDevice:
         ]
         places = [ctypes.c_void_p(argument.ctypes.data) for argument in kept]
         self._library[name](*grid, threads, ctypes.c_uint(shared), *places)
+
+
+class WallClock:
+    """What times work on the host: a call is done when it returns."""
+
+    def calls_ms(self, work: Callable[[int], object], calls: int) -> list[float]:
+        times_ms = []
+        for number in range(calls):
+            started_s = time.perf_counter()
+            work(number)
+            times_ms.append(1000 * (time.perf_counter() - started_s))
+        return times_ms
+
+    def rounds_ms(self, work: Callable[[int], object], inputs: int, rounds: int) -> list[float]:
+        def whole_round(_: int) -> None:
+            for number in range(inputs):
+                work(number)
+
+        return [time_ms / inputs for time_ms in self.calls_ms(whole_round, rounds)]
 
 
 def host_library(folder: Path) -> ctypes.CDLL:

@@ -90,7 +90,7 @@ def _queued(device: CudaDevice, stage: FrameStage) -> FrameStage:
     """A stage whose array operations are queued on the device's stream, and waited for."""
 
     def queued(frame: Frame) -> Frame:
-        with device.current():
+        with device.array_work():
             return stage(frame)
 
     return queued

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy.typing as npt
 
-from tapetum.realtime.cuda.kernel_arguments import DeviceArray
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
 from tapetum.realtime.cuda.kernel_compiler import compile_kernels
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.errors import DeviceError
@@ -152,15 +152,19 @@ class CudaDevice:
             self._downloads.synchronize()
         return copy
 
-    def copy(self, source: DeviceArray, target: DeviceArray) -> None:
-        """Copy an array that is done within the device, beside the queued work, and wait."""
-        with self._cupy.cuda.Device(self.index), self._downloads:
-            self._cupy.copyto(target, source)
-            self._downloads.synchronize()
+    def copy_rows(self, source: DeviceArray, target: DeviceArray) -> None:
+        """Copy rows that are done within the device, beside the queued work, and wait for them."""
+        cuda, (rows, columns) = self._cupy.cuda, source.shape
+        size = columns * source.dtype.itemsize, rows
+        places = address(target), target.strides[0], address(source), source.strides[0]
+        with cuda.Device(self.index), self._downloads as stream:
+            kind = cuda.runtime.memcpyDeviceToDevice
+            cuda.runtime.memcpy2DAsync(*places, *size, kind, stream.ptr)
+            stream.synchronize()
 
     @contextmanager
-    def current(self) -> Iterator[None]:
-        """Make the device and its stream those of CuPy's array operations; waits at the end."""
+    def array_work(self) -> Iterator[None]:
+        """Queue CuPy's array operations on the stream, and wait for them at the end."""
         with self._cupy.cuda.Device(self.index), self._stream:
             yield
             self._stream.synchronize()

@@ -35,8 +35,8 @@ class SurfaceDevice(Protocol):
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
         """An array with nothing in it yet."""
 
-    def copy(self, source: DeviceArray, target: DeviceArray) -> None:
-        """Copy an array that is done within the device, and wait for the copy only."""
+    def copy_rows(self, source: DeviceArray, target: DeviceArray) -> None:
+        """Copy rows that are done within the device, and wait for the copy only."""
 
     def to_dlpack(self, array: DeviceArray) -> Any:  # noqa: ANN401 - a capsule, or what makes one
         """An array that is done as FFmpeg takes it; it lives until FFmpeg lets go of it."""
@@ -76,7 +76,7 @@ class SurfacePictures:
         """
         surface = self._surface(frame)
         for source, target in zip(device_planes(frame), surface, strict=True):
-            self._device.copy(source, target)
+            self._device.copy_rows(source, target)
         picture = av.VideoFrame.from_dlpack(
             tuple(self._device.to_dlpack(plane) for plane in surface),
             format=frame.format_name,
@@ -121,8 +121,7 @@ def nvenc_name(codec: str | None, container: Container, depth: int) -> str | Non
         codec: what the user chose, as in `EncoderSettings`. A codec ("hevc") means its encoder
             on the GPU, an encoder ("libx265") means itself.
         container: the output container, which has a default codec.
-        depth: bits of a sample. Only the newest GPUs encode H.264 of 10 bits: by default such
-            video becomes HEVC.
+        depth: bits of a sample. Few GPUs encode H.264 of 10 bits: by default it becomes HEVC.
     """
     if codec is None:
         default = container.video_encoder if depth == 8 else container.deep_encoder
