@@ -72,6 +72,9 @@ class HostDevice:
     def array_work(self) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def context(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def to_dlpack(self, array: DeviceArray) -> object:
         return cast("Array", array).__dlpack__()
 

@@ -187,7 +187,8 @@ def test_nvenc_encodes_what_lies_in_gpu_memory(
     needs_nvenc()
     device = CudaDevice()
     path, encoder = tmp_path / "out.mp4", EncoderSettings(codec, crf=1)
-    encoded(path, sample_clip, encoder, nvenc_pictures(device), device)
+    with device.context():
+        encoded(path, sample_clip, encoder, nvenc_pictures(device), device)
     with FileSource(path) as written, FileSource(sample_clip) as original:
         for found, wanted in zip(written, original, strict=True):
             assert (found.time_s, found.color) == (wanted.time_s, wanted.color)

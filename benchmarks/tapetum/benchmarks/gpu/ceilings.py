@@ -9,7 +9,7 @@ import torch
 
 from tapetum.benchmarks.gpu.event_clock import Clock, steady_samples
 
-COPIED_BYTES = 2 << 30
+COPIED_BYTES = 1 << 30
 MATRIX = 8192
 _SAMPLES = 20
 _BATCH = 5

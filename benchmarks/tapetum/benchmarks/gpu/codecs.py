@@ -110,8 +110,10 @@ def _sink(
         color=frame.color,
         average_rate=Fraction(_RATE),
     )
-    pictures = None if device is None else nvenc_pictures(device)
-    return FileSink(path, info=info, encoder=settings, pictures=pictures)
+    if device is None:
+        return FileSink(path, info=info, encoder=settings)
+    with device.context():
+        return FileSink(path, info=info, encoder=settings, pictures=nvenc_pictures(device))
 
 
 def _encode_fps(make: Callable[[Path], FrameSink], frames: list[Frame], count: int) -> float:

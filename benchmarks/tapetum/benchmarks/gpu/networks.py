@@ -106,6 +106,8 @@ class _Bench(NamedTuple):
 
 def _row(bench: _Bench, network: Network, backend: str) -> dict[str, Any]:
     known = {"network": network.kind, "size": network.size, "backend": backend}
+    if torch_place(bench.device).type == "cuda":
+        torch.cuda.empty_cache()  # what the last backend held is no fault of this one
     try:
         run = BACKENDS[backend](network.weights, bench.device, network.shape)
         psnr_db = _psnr_db(bench.device, network, run)

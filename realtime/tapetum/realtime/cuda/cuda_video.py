@@ -58,7 +58,8 @@ def open_output(job: Job, device: CudaDevice, info: VideoInfo) -> OpenedOutput:
     codec = job.options.codec
     try:
         name = _nvenc_for(job, info)
-        file = job.open_sink(info, codec=name, pictures=nvenc_pictures(device))
+        with device.context():
+            file = job.open_sink(info, codec=name, pictures=nvenc_pictures(device))
     except EncoderError as error:
         if codec is not None and is_nvenc(codec):
             raise

@@ -169,6 +169,14 @@ class CudaDevice:
             yield
             self._stream.synchronize()
 
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        """Make the device's CUDA context that of the calling thread, for FFmpeg to take up."""
+        cuda = self._cupy.cuda
+        with cuda.Device(self.index):
+            cuda.runtime.setDevice(self.index)  # which binds the context; `Device` may not
+            yield
+
     def to_dlpack(self, array: DeviceArray) -> object:
         """An array that is done, as FFmpeg takes it; it lives until FFmpeg lets go of it."""
         ready = -1  # in the words of DLPack: wait for no stream

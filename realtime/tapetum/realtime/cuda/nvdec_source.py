@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
-from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.ffmpeg_device import hwaccel
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
 from tapetum.realtime.cuda.transfer import UploadSource, device_format
 from tapetum.realtime.errors import DeviceError, MediaError
@@ -55,7 +55,8 @@ class NvdecSource(FileSource):
         super().__init__(path, start_s=start_s, duration_s=duration_s, threads=1)
 
     def _open_container(self) -> InputContainer:
-        return open_with_nvdec(self.path, self._device.index)
+        with self._device.context():
+            return open_with_nvdec(self.path, self._device.index)
 
     def _open_stream(self) -> VideoStream:
         stream = super()._open_stream()
@@ -105,16 +106,15 @@ class NvdecSource(FileSource):
 
 
 def open_with_nvdec(path: Path, index: int) -> InputContainer:
-    """Open a file for decoding on a GPU, with frames that stay there.
+    """Open a file for decoding on a GPU, with frames that stay in the current CUDA context.
 
     Raises:
         DeviceError: the GPU, its driver or NVDEC is missing, or has no decoder for the file.
         MediaError: the file cannot be opened at all.
     """
     open_input(path).close()  # what is wrong with the file itself is said as ever
-    accelerator = HWAccel("cuda", device=index, allow_software_fallback=False, is_hw_owned=True)
     try:
-        opened: InputContainer = av.open(f"file:{path}", hwaccel=accelerator, **TEXT_OPTIONS)
+        opened: InputContainer = av.open(f"file:{path}", hwaccel=hwaccel(index), **TEXT_OPTIONS)
     except RuntimeError as error:  # PyAV's word for "no stream that this hardware decodes"
         raise DeviceError(f"NVDEC on cuda:{index} has no decoder for {path}") from error
     except FFmpegError as error:

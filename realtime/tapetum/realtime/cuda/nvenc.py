@@ -7,6 +7,7 @@ or enhanced do not lie so. They are copied once, within the GPU's memory, to a s
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import av
@@ -16,6 +17,7 @@ from av.codec.hwaccel import HWAccel
 from av.video.frame import CudaContext
 
 from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.ffmpeg_device import cuda_context, hwaccel
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, device_planes
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import tag_picture
@@ -38,7 +40,10 @@ class SurfaceDevice(Protocol):
     def copy_rows(self, source: DeviceArray, target: DeviceArray) -> None:
         """Copy rows that are done within the device, and wait for the copy only."""
 
-    def to_dlpack(self, array: DeviceArray) -> Any:  # noqa: ANN401 - a capsule, or what makes one
+    def context(self) -> AbstractContextManager[None]:
+        """Make the device's context that of the calling thread, for FFmpeg to take up."""
+
+    def to_dlpack(self, array: DeviceArray) -> object:
         """An array that is done as FFmpeg takes it; it lives until FFmpeg lets go of it."""
 
 
@@ -77,11 +82,11 @@ class SurfacePictures:
         surface = self._surface(frame)
         for source, target in zip(device_planes(frame), surface, strict=True):
             self._device.copy_rows(source, target)
-        picture = av.VideoFrame.from_dlpack(
-            tuple(self._device.to_dlpack(plane) for plane in surface),
-            format=frame.format_name,
-            cuda_context=self._cuda_context,
-        )
+        capsules = tuple(self._device.to_dlpack(plane) for plane in surface)
+        with self._device.context():
+            picture = av.VideoFrame.from_dlpack(
+                capsules, format=frame.format_name, cuda_context=self._cuda_context
+            )
         tag_picture(picture, frame)
         return picture
 
@@ -94,12 +99,9 @@ class SurfacePictures:
 
 
 def nvenc_pictures(device: CudaDevice) -> SurfacePictures:
-    """Pictures for NVENC on a device, in the CUDA context that CuPy uses there too."""
-    return SurfacePictures(
-        device,
-        hwaccel=HWAccel("cuda", device=device.index, is_hw_owned=True),
-        cuda_context=CudaContext(device.index, primary_ctx=True),
-    )
+    """Pictures for NVENC; open the encoder that reads them inside `CudaDevice.context`."""
+    index = device.index
+    return SurfacePictures(device, hwaccel=hwaccel(index), cuda_context=cuda_context(index))
 
 
 def surface_shape(width: int, height: int, itemsize: int) -> tuple[int, int]:
