@@ -15,11 +15,11 @@ from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import EncoderError, MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.av_frame import FULL_RANGE
 from tapetum.realtime.media.containers import container_for
 from tapetum.realtime.media.copied_streams import kept_metadata
 from tapetum.realtime.media.decode_time import DecodeTimes
 from tapetum.realtime.media.encoder import EncoderSettings, choose_encoder
+from tapetum.realtime.media.encoder_context import set_picture_format
 from tapetum.realtime.media.encoder_log import quiet_encoder
 from tapetum.realtime.media.encoder_pictures import MemoryPictures, Pictures
 from tapetum.realtime.media.encoder_table import HEVC_ENCODERS
@@ -28,7 +28,6 @@ from tapetum.realtime.media.output_path import OutputFile
 from tapetum.realtime.media.stream_copy import StreamCopier
 from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.media.video_info import VideoInfo
-from tapetum.realtime.pixel_format import pixel_format
 
 __all__ = ["EncoderSettings", "FileSink"]
 
@@ -169,20 +168,31 @@ class FileSink:
             )
         self._add_streams()
         self._open_encoder()
-        with media_errors("cannot write", self._file.path):
-            self._output.start_encoding()
+        self._write_header()
 
     def _open_encoder(self) -> None:
-        name, info = self._encoder.name, self._info
         try:
-            with quiet_encoder(name):
+            with quiet_encoder(self._encoder.name):
                 self._stream.codec_context.open()
         except (FFmpegError, ValueError) as error:
-            needs = "" if self._encoder.needs is None else f" (it needs {self._encoder.needs})"
-            raise EncoderError(
-                f"{name} refuses {info.width}x{info.height} {self._encoder.pixel_format} "
-                f"in {self._container.suffix}{needs}; choose another codec"
-            ) from error
+            raise self._refusal() from error
+
+    def _write_header(self) -> None:
+        try:
+            with media_errors("cannot write", self._file.path):
+                self._output.start_encoding()
+        except MediaError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            raise self._refusal() from error
+
+    def _refusal(self) -> EncoderError:
+        encoder, size = self._encoder, f"{self._info.width}x{self._info.height}"
+        needs = "" if encoder.needs is None else f" (it needs {encoder.needs})"
+        return EncoderError(
+            f"{encoder.name} refuses {size} {encoder.pixel_format} in {self._container.suffix}"
+            f"{needs}; choose another codec"
+        )
 
     def _aspect_ratio_notice(self) -> list[str]:
         """PyAV has no way to tell a Matroska muxer how wide a pixel is."""
@@ -225,23 +235,10 @@ class FileSink:
         if not isinstance(stream, VideoStream):
             raise MediaError(f"codec {self._encoder.name} encodes no video")
         self._stream = stream
-        self._set_picture_format()
-        self._set_description()
-
-    def _set_picture_format(self) -> None:
-        context, info = self._stream.codec_context, self._info
-        context.width, context.height = info.width, info.height
-        context.pix_fmt = self._encoder.pixel_format
-        context.time_base = info.time_base
-        context.thread_type = "AUTO"  # PyAV's default, slices, costs x264 quality and speed
-        context.sample_aspect_ratio = info.sample_aspect_ratio or Fraction(1)
-        context.colorspace = info.color.matrix
-        context.color_primaries = info.color.primaries
-        context.color_trc = info.color.transfer
-        full = info.color.range == 0 and pixel_format(info.format_name).full_range
-        context.color_range = FULL_RANGE if full else info.color.range
+        set_picture_format(stream.codec_context, self._info, self._encoder)
         if self._container.is_mov and self._encoder.name in HEVC_ENCODERS:
-            context.codec_tag = "hvc1"
+            stream.codec_context.codec_tag = "hvc1"
+        self._set_description()
 
     def _set_description(self) -> None:
         self._stream.time_base = self._info.time_base
