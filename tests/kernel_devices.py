@@ -41,6 +41,7 @@ class HostDevice:
     """A `ComputeDevice` whose memory is main memory, and whose kernels are compiled by g++."""
 
     name = "host"
+    index = 0
     stream_address = None
 
     def __init__(self, library: ctypes.CDLL) -> None:

@@ -19,6 +19,7 @@ from tapetum.benchmarks import gpu_commands
 from tapetum.benchmarks.gpu.backends import BACKENDS, KINDS
 from tapetum.benchmarks.gpu.ceilings import measure_ceilings
 from tapetum.benchmarks.gpu.clips import CODECS, make_clip
+from tapetum.benchmarks.gpu.codecs import measure_codecs
 from tapetum.benchmarks.gpu.event_clock import steady_samples
 from tapetum.benchmarks.gpu.gpu_floors import (
     floor_ms,
@@ -30,6 +31,7 @@ from tapetum.benchmarks.gpu.gpu_floors import (
 from tapetum.benchmarks.gpu.gpu_frames import device_frames, host_frames, rotation
 from tapetum.benchmarks.gpu.kernels import FORMATS, KERNELS, measure_kernels
 from tapetum.benchmarks.gpu.networks import measure_networks
+from tapetum.benchmarks.gpu.pipeline import measure_pipeline
 from tapetum.benchmarks.gpu.result_file import SCHEMA
 from tapetum.realtime.cuda.kernel_arguments import address, device_planes
 from tapetum.realtime.media.file_source import FileSource
@@ -97,12 +99,12 @@ def test_networks_are_checked_and_measured(host: Any) -> None:
     rows = measure_networks(
         host,
         WallClock(),
-        [(40, 24)],
+        [(24, 16)],
         backends=["pytorch-eager", "pytorch-cuda-graph"],
         ceilings=CEILINGS,
         samples=1,
     )
-    assert [(row["network"], row["size"]) for row in rows] == [("unet", "40x24")] * 2 + [
+    assert [(row["network"], row["size"]) for row in rows] == [("unet", "24x16")] * 2 + [
         ("grid", "any")
     ] * 2
     for row in rows:
@@ -126,6 +128,27 @@ def test_the_ceilings_are_measured() -> None:
     ceilings = measure_ceilings(place, WallClock(), copied_bytes=1 << 16, matrix=32)
     check_rows("ceilings", ceilings)
     assert (ceilings["copied_bytes"], ceilings["matrix"]) == (1 << 16, 32)
+
+
+@pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")
+def test_the_pipeline_is_measured_from_file_to_memory(host: Any) -> None:
+    free_mb = iter([900, 700, 900, 650])
+    rows = measure_pipeline(host, WallClock(), [(16, 16)], free_mb=lambda: next(free_mb), frames=12)
+    assert [(row["network"], row["memory_mb"]) for row in rows] == [("unet", 200), ("grid", 250)]
+    for row in rows:
+        check_rows("pipeline", row)
+        assert row["runs_on"].startswith(f"{row['network']} on host, PyTorch")
+        assert row["decoder"].startswith("decoded on the CPU: NVDEC on cuda:0")
+
+
+@pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")
+def test_codecs_are_measured_and_what_is_missing_is_said(host: Any) -> None:
+    rows = measure_codecs(host, [(64, 64)], frames=10)
+    assert len(rows) == 4 * len(CODECS)
+    for row in rows:
+        check_rows("codec", row)
+        assert ("fps" in row) == (row["unit"] == "CPU")
+        assert row["unit"] == "CPU" or "driver" in row["error"]
 
 
 @pytest.mark.parametrize("codec", CODECS)

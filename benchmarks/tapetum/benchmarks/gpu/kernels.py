@@ -72,7 +72,8 @@ def _row(
     work = kernel_work(device, case, inputs)
     for number in range(inputs):
         work(number)
-    measured = steady_samples(lambda: clock.rounds_ms(work, inputs, _ROUNDS), samples)
+    rounds = min(_ROUNDS, samples)
+    measured = steady_samples(lambda: clock.rounds_ms(work, inputs, rounds), samples)
     times = distribution([measured.times_ms])
     return {
         "kernel": case.kernel,

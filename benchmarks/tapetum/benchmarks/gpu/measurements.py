@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
@@ -13,7 +14,7 @@ from tapetum.benchmarks.gpu.codecs import measure_codecs
 from tapetum.benchmarks.gpu.event_clock import EventClock
 from tapetum.benchmarks.gpu.kernels import measure_kernels
 from tapetum.benchmarks.gpu.networks import measure_networks
-from tapetum.benchmarks.gpu.pipeline import measure_pipeline
+from tapetum.benchmarks.gpu.pipeline import free_memory_mb, measure_pipeline
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 
 
@@ -59,7 +60,7 @@ class Measurements:
             "ceilings": self._ceilings,
             "kernels": self._kernels,
             "networks": self._networks,
-            "pipeline": lambda: measure_pipeline(self._device, self._clock, self._choices.sizes),
+            "pipeline": self._pipeline,
             "codecs": lambda: measure_codecs(self._device, self._choices.sizes),
         }
         return parts[part]()
@@ -86,3 +87,7 @@ class Measurements:
             backends=self._choices.backends,
             ceilings=self.ceilings,
         )
+
+    def _pipeline(self) -> list[dict[str, Any]]:
+        free_mb = partial(free_memory_mb, self._device)
+        return measure_pipeline(self._device, self._clock, self._choices.sizes, free_mb=free_mb)

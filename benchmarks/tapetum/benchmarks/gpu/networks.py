@@ -139,8 +139,9 @@ def _times(bench: _Bench, network: Network, run: NetworkRun) -> Samples:
     device = bench.device
     batches = [device.put(_picture(network, i).astype(run.input_dtype)) for i in range(_INPUTS)]
     result = device.empty(network.result_shape, run.input_dtype)
+    calls = min(_BATCH, bench.samples)
     return steady_samples(
-        lambda: bench.clock.calls_ms(lambda i: run(batches[i % _INPUTS], result), _BATCH),
+        lambda: bench.clock.calls_ms(lambda i: run(batches[i % _INPUTS], result), calls),
         bench.samples,
     )
 

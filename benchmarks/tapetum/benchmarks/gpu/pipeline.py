@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -30,6 +30,7 @@ def measure_pipeline(
     clock: Clock,
     sizes: Sequence[tuple[int, int]],
     *,
+    free_mb: Callable[[], int],
     frames: int = _FRAMES,
 ) -> list[dict[str, Any]]:
     """Measure both generators at every size, as `tapetum enhance --device cuda` runs them.
@@ -38,6 +39,7 @@ def measure_pipeline(
         device: where.
         clock: times the device's stream.
         sizes: widths and heights.
+        free_mb: tells how much of the device's memory is free, like `free_memory_mb`.
         frames: length of the clips, H.264.
 
     Returns:
@@ -53,15 +55,17 @@ def measure_pipeline(
             clip = make_clip(Path(folder) / "clip.mkv", "h264", size, frames)
             for kind, model in (("unet", weights), ("grid", "grid")):
                 known = {"network": kind, "size": f"{size[0]}x{size[1]}"}
-                rows.append(known | _figures(device, clock, clip, model))
+                rows.append(known | _figures(device, clock, clip, model, free_mb))
         return rows
 
 
-def _figures(device: CudaDevice, clock: Clock, clip: Path, model: str | Path) -> dict[str, Any]:
-    before_mb = _free_mb(device)
+def _figures(
+    device: CudaDevice, clock: Clock, clip: Path, model: str | Path, free_mb: Callable[[], int]
+) -> dict[str, Any]:
+    before_mb = free_mb()
     enhance = make_cuda_enhancer(model, device)
     _warm_up(clip, device, enhance)
-    memory_mb = before_mb - _free_mb(device)
+    memory_mb = before_mb - free_mb()
     decoder, decode_ms = _decode_ms(clip, device)
     device_ms, frame_ms = _enhancer_ms(clip, device, clock, enhance)
     fps = _whole_fps(clip, device, enhance)
@@ -76,7 +80,7 @@ def _figures(device: CudaDevice, clock: Clock, clip: Path, model: str | Path) ->
     }
 
 
-def _free_mb(device: CudaDevice) -> int:
+def free_memory_mb(device: CudaDevice) -> int:
     """Memory of the GPU that is free, after what no one uses has been given back."""
     import torch
 
