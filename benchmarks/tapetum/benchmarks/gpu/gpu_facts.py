@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.realtime.cuda.device import cupy_for
 
 _LIBRARIES = (
     "tapetum",
@@ -23,10 +24,11 @@ _LIBRARIES = (
 
 @contextmanager
 def opened_gpu(index: int = 0) -> Iterator[Any]:
-    """NVML's handle of a GPU.
+    """NVML's handle of a GPU, which NVML numbers in its own way.
 
     Raises:
-        BenchmarkError: there is no such GPU, or no NVML to ask.
+        BenchmarkError: there is no GPU, or no NVML to ask.
+        DeviceError: there is none of that number, or no CuPy.
     """
     try:
         import pynvml
@@ -41,7 +43,8 @@ def opened_gpu(index: int = 0) -> Iterator[Any]:
             f"GPU benchmarks need an NVIDIA GPU and its driver, and find none here ({error})"
         ) from error
     try:
-        yield pynvml.nvmlDeviceGetHandleByIndex(index)
+        bus_id = cupy_for(index).cuda.runtime.deviceGetPCIBusId(index)
+        yield pynvml.nvmlDeviceGetHandleByPciBusId(bus_id)
     except pynvml.NVMLError as error:
         raise BenchmarkError(f"NVML gives no answer about GPU {index}: {error}") from error
     finally:
