@@ -118,12 +118,13 @@ def test_planes_to_rgb_is_the_cpu_path_rounded_to_halves(
     np.testing.assert_allclose(rgb[0], expected, atol=HALF_STEP, rtol=0)
 
 
+@pytest.mark.parametrize("location", [LEFT, CENTER, TOP_LEFT, TOP])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_place_of_the_network_input_is_written(
-    device: ComputeDevice, name: str, size: tuple[int, int]
+    device: ComputeDevice, name: str, size: tuple[int, int], location: int
 ) -> None:
-    frame = random_frame(name, *size)
+    frame = random_frame(name, *size, color=ColorInfo(chroma_location=location))
     width, height = tensor_size(frame)
     for extra in (0, 3):  # a width that is no multiple of the vector too
         rgb = network_input(device, on_device(device, frame), width + extra, height + extra)

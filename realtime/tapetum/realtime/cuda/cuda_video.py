@@ -10,7 +10,7 @@ from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.nvdec_source import open_on_device
 from tapetum.realtime.cuda.nvenc import nvenc_name, nvenc_pictures
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format
-from tapetum.realtime.enhance_job import Job
+from tapetum.realtime.enhance_job import EnhanceOptions, Job
 from tapetum.realtime.errors import EncoderError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.containers import container_for
@@ -40,7 +40,7 @@ def open_on_cuda(job: Job) -> OpenedVideo:
         frames=opened.frames,
         load=lambda: make_cuda_enhancer(options.model, device, strength=options.strength),
         open_output=partial(open_output, job, device),
-        stage_on=partial(_queued, device) if options.compare else lambda stage: stage,
+        stage_on=partial(_finished, device) if needs_finishing(options) else lambda stage: stage,
         notices=(f"decoding on {device.name}: {opened.decoder}",),
     )
 
@@ -87,11 +87,20 @@ def _nvenc_for(job: Job, info: VideoInfo) -> str:
     return name
 
 
-def _queued(device: CudaDevice, stage: FrameStage) -> FrameStage:
-    """A stage whose array operations are queued on the device's stream, and waited for."""
+def needs_finishing(options: EnhanceOptions) -> bool:
+    """Whether frames may leave the stage before they are done.
 
-    def queued(frame: Frame) -> Frame:
+    An enhancer gives back frames that are; a comparison's array operations are only queued, and at
+    strength 0 a frame is as NVDEC left it.
+    """
+    return options.compare is not None or options.strength == 0
+
+
+def _finished(device: CudaDevice, stage: FrameStage) -> FrameStage:
+    """A stage whose frames are done when it returns, and its array operations on the device."""
+
+    def finished(frame: Frame) -> Frame:
         with device.array_work():
             return stage(frame)
 
-    return queued
+    return finished
