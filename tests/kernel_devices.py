@@ -6,10 +6,10 @@ import ctypes
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,31 @@ class HostArray(np.ndarray[Any, np.dtype[Any]]):
         return self.__array_interface__
 
 
+class Node(NamedTuple):
+    """A kernel with its arguments, or an engine with its addresses."""
+
+    name: str
+    run: Callable[[], None]
+
+    def __call__(self) -> None:
+        self.run()
+
+
+class HostGraph:
+    """What a captured CUDA graph does: engines stay as they were, kernels get new arguments."""
+
+    nodes: list[Node]
+
+    def __init__(self, nodes_of: Callable[[Callable[[], None]], list[Node]]) -> None:
+        self._nodes_of = nodes_of
+
+    def __call__(self, work: Callable[[], None]) -> None:
+        now = self._nodes_of(work)
+        assert [node.name for node in now] == [node.name for node in self.nodes]
+        for captured, current in zip(self.nodes, now, strict=True):
+            (captured if captured.name == "engine" else current)()
+
+
 class HostDevice:
     """A `ComputeDevice` whose memory is main memory, and whose kernels are compiled by g++."""
 
@@ -47,6 +72,36 @@ class HostDevice:
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
         self.kernels = PixelKernels(self._launch)
+        self._take: Callable[[Node], None] = lambda node: node()
+
+    def holds(self, array: DeviceArray) -> bool:
+        return isinstance(array, HostArray)
+
+    def context(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def enqueue(self, work: Callable[[int], None]) -> None:
+        self._take(Node("engine", lambda: work(0)))
+
+    def capture(self, work: Callable[[], None]) -> HostGraph:
+        graph = HostGraph(self._nodes_of)
+        graph.nodes = self._nodes_of(work)
+        return graph
+
+    def _nodes_of(self, work: Callable[[], None]) -> list[Node]:
+        """What `work` queues, which is not run."""
+        nodes: list[Node] = []
+        with self._taking(nodes.append):
+            work()
+        return nodes
+
+    @contextmanager
+    def _taking(self, take: Callable[[Node], None]) -> Iterator[None]:
+        before, self._take = self._take, take
+        try:
+            yield
+        finally:
+            self._take = before
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
         """Memory full of what would show if it were used: NaN, or all bits."""
@@ -73,9 +128,6 @@ class HostDevice:
     def array_work(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def context(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
     def to_dlpack(self, array: DeviceArray) -> object:
         return cast("Array", array).__dlpack__()
 
@@ -88,11 +140,15 @@ class HostDevice:
         shared: int,
     ) -> None:
         kept = [
-            argument if isinstance(argument, HostArray) else np.asarray(argument)
+            argument if isinstance(argument, HostArray) else np.array(argument)
             for argument in arguments
         ]
         places = [ctypes.c_void_p(argument.ctypes.data) for argument in kept]
-        self._library[name](*grid, threads, ctypes.c_uint(shared), *places)
+
+        def run(_keep: Any = kept) -> None:
+            self._library[name](*grid, threads, ctypes.c_uint(shared), *places)
+
+        self._take(Node(name, run))
 
 
 class WallClock:

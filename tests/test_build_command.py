@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_line import environment, tapetum
-from engine_networks import needs_tensorrt_rtx, trained_looking_unet
+from engine_networks import needs_tensorrt_rtx, overflowing_network, trained_looking_unet
 
 from tapetum.gan import export_onnx, save_generator
 from tapetum.trt_build.profile import parse_size, size_text, unet_profile
@@ -60,6 +60,18 @@ def test_a_checkpoint_is_built_for_a_range_of_sizes(cache: str, tmp_path: Path) 
     assert manifest["generator"] == "unet"
     expected = {"smallest": [192, 320], "best": [368, 640], "largest": [720, 1280]}
     assert manifest["identity"]["profile"] == expected
+
+
+def test_layers_are_compared_one_a_line(cache: str, tmp_path: Path) -> None:
+    overflowing = tmp_path / "overflowing.onnx"
+    overflowing.write_bytes(overflowing_network().SerializeToString())
+    shown = tapetum("build", overflowing, "--layers", TAPETUM_CACHE=cache).stdout.splitlines()
+    names, operators, *_, precisions = zip(*(line.split() for line in shown[1:]), strict=True)
+    assert names == ("bright", "halved", "dim", "enhanced")
+    assert operators == ("Mul", "Mul", "Mul", "Add")
+    assert precisions == ("float32", "float32", "float32", "float16")
+    assert "-inf" in shown[1]
+    assert list(Path(cache).iterdir()) == []
 
 
 @needs_tensorrt_rtx

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import re
 
+import numpy as np
 import pytest
 from command_line import python
 
-from tapetum.realtime.cuda.device import CudaDevice, cupy_for, device_index
+from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.kernel_compiler import OPTIONS, compile_kernels, kernel_source
 from tapetum.realtime.errors import DeviceError
+from tapetum.trt_build.gpu import device_index
 
 ARCHITECTURES = (75, 80, 86, 87, 89, 90, 100, 120)
 KERNELS = (
@@ -105,3 +107,16 @@ def test_other_device_names_are_refused(name: str) -> None:
 def test_a_device_that_is_not_there_is_one_line() -> None:
     with pytest.raises(DeviceError, match="there is no cuda:99; this machine has"):
         cupy_for(99)
+
+
+@pytest.mark.needs_cuda
+def test_a_device_knows_its_own_memory() -> None:
+    import cupy
+
+    device = CudaDevice()
+    mine = device.put(np.zeros((2, 2), np.float32))
+    assert device.holds(mine)
+    if cupy.cuda.runtime.getDeviceCount() > 1:
+        other = CudaDevice(1)
+        assert not device.holds(other.put(np.zeros((2, 2), np.float32)))
+        assert not other.holds(mine)

@@ -40,8 +40,12 @@ class OpenVINOOnDevice:
     def __init__(self, device: ComputeDevice, engine: Engine) -> None:
         self._device, self._engine = device, engine
         self.description = f"{device.name}, {engine.description}"
+        self.capturable = device.stream_address is None  # a copy to main memory is not
 
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
+        self._device.enqueue(lambda _: self._run(batch, result))
+
+    def _run(self, batch: DeviceArray, result: DeviceArray) -> None:
         given = self._engine(self._device.get(batch).astype(np.float32))
         target: Any = result
         target[...] = self._device.put(given.reshape(result.shape).astype(result.dtype))
@@ -199,6 +203,26 @@ def test_numbers_that_are_not_finite_are_an_error(device: ComputeDevice, bad: fl
         for _ in range(2):
             with pytest.raises(EngineError, match="not finite"):
                 enhance(frame)
+
+
+class ElsewhereArray(np.ndarray[Any, np.dtype[Any]]):
+    """Memory of another GPU, as far as the device is concerned."""
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return self.__array_interface__
+
+
+def test_frames_on_another_gpu_are_errors(device: ComputeDevice) -> None:
+    if device.stream_address is not None:
+        pytest.skip("a machine with two GPUs shows this in test_cuda_device")
+    frame = random_frame("nv12", 16, 16)
+    planes: Any = tuple(plane.view(ElsewhereArray) for plane in frame.planes)
+    grid = cuda_grid(device, grid_engine(identity_grid()))
+    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))
+    for enhance in (grid, unet):
+        with pytest.raises(DeviceError, match="this enhancer is on host; got a frame that is not"):
+            enhance(frame.with_planes(planes))
 
 
 def test_frames_of_another_kind_are_errors(device: ComputeDevice) -> None:

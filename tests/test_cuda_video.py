@@ -33,12 +33,15 @@ needs_cupy = pytest.mark.skipif(
 
 @needs_cupy
 @pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")
-def test_a_missing_driver_is_one_line_and_status_1(short_clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("device", "index"), [("cuda", 0), ("cuda:1", 1)])
+def test_a_missing_driver_is_one_line_and_status_1(
+    device: str, index: int, short_clip: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "bright.mp4"
-    answer = tapetum("enhance", short_clip, output, "--device", "cuda")
+    answer = tapetum("enhance", short_clip, output, "--device", device)
     assert answer.returncode == 1
     assert answer.stderr == (
-        "error: cuda:0 cannot be used: no NVIDIA driver is installed; install one,"
+        f"error: cuda:{index} cannot be used: no NVIDIA driver is installed; install one,"
         " or use --device cpu\n"
     )
     assert not output.exists()
@@ -77,12 +80,19 @@ def test_a_clip_is_enhanced_as_on_the_cpu(sample_clip: Path, tmp_path: Path) -> 
     result = enhance_file(sample_clip, there, device="cuda", codec="ffv1")
     enhance_file(sample_clip, here, device="cpu", codec="ffv1")
     assert result.frames == 192
-    assert result.enhancer == "grid on cuda:0, PyTorch f32"
+    assert result.enhancer.startswith("grid on cuda:0, ")
     assert any(notice.startswith("decoding on cuda:0: ") for notice in result.notices)
     with FileSource(there) as by_gpu, FileSource(here) as by_cpu:
         for found, wanted in zip(by_gpu, by_cpu, strict=True):
             assert (found.time_s, found.color) == (wanted.time_s, wanted.color)
             assert_planes_close(found.planes, wanted.planes, GPU)
+
+
+@pytest.mark.needs_cuda
+def test_a_gpu_that_is_not_there_is_one_line(short_clip: Path, tmp_path: Path) -> None:
+    answer = tapetum("enhance", short_clip, tmp_path / "bright.mp4", "--device", "cuda:99")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("error: there is no cuda:99; this machine has ")
 
 
 @pytest.mark.needs_cuda

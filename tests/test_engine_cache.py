@@ -169,7 +169,7 @@ def test_a_broken_or_stale_engine_is_built_anew(
 
 @needs_tensorrt_rtx
 def test_pruning_removes_what_nothing_here_can_use(engine: EngineFile, cache: EngineCache) -> None:
-    broken = cache.folder / "broken.engine"
+    broken = cache.folder / "without-manifest.engine"
     broken.write_bytes(b"?")
     assert [entry for _, entry in cache.engines()] == [read_engine(engine.path), None]
     here = {("tensorrt-rtx", engine.manifest.identity.runtime_version)}

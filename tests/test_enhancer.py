@@ -169,4 +169,4 @@ def test_images_are_not_enhanced_on_cuda() -> None:
 
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(ValueError, match="'tpu'"):
-        make_enhancer(device="tpu")  # type: ignore[arg-type] # a user's mistake
+        make_enhancer(device="tpu")

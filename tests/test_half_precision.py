@@ -14,8 +14,9 @@ from onnx.reference import ReferenceEvaluator
 from tapetum.gan import export_onnx
 from tapetum.gan.errors import ModelError
 from tapetum.gan.weights import weights_path
+from tapetum.trt_build.dark_frame import dark_frame
 from tapetum.trt_build.folding import fold
-from tapetum.trt_build.half_network import dark_picture, half_network
+from tapetum.trt_build.half_network import half_network
 from tapetum.trt_build.half_precision import to_half
 from tapetum.trt_build.layer_comparison import (
     LayerComparison,
@@ -58,7 +59,7 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def test_folding_leaves_the_numbers_of_a_unet(unet: onnx.ModelProto) -> None:
-    picture = dark_picture("unet", (32, 48))
+    picture = dark_frame("unet", (32, 48))
     folded = fold(unet)
     assert "BatchNormalization" in operators(unet)
     assert "BatchNormalization" not in operators(folded)
@@ -66,7 +67,7 @@ def test_folding_leaves_the_numbers_of_a_unet(unet: onnx.ModelProto) -> None:
 
 
 def test_folding_leaves_the_numbers_of_a_grid(grid: onnx.ModelProto) -> None:
-    picture = dark_picture("grid", (256, 256))
+    picture = dark_frame("grid", (256, 256))
     folded = fold(grid)
     assert "Clip" in operators(grid)
     assert not operators(folded) & {"Clip", "BatchNormalization"}
@@ -74,20 +75,26 @@ def test_folding_leaves_the_numbers_of_a_grid(grid: onnx.ModelProto) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "profile"),
-    [("grid", Profile(*[(256, 256)] * 3)), ("unet", unet_profile((32, 48)))],
+    ("kind", "profile", "io_type"),
+    [
+        ("grid", Profile(*[(256, 256)] * 3), TensorProto.FLOAT),
+        ("unet", unet_profile((32, 48)), TensorProto.FLOAT16),
+    ],
 )
 def test_a_half_network_computes_the_same_picture(
-    kind: str, profile: Profile, request: pytest.FixtureRequest
+    kind: str, profile: Profile, io_type: int, request: pytest.FixtureRequest
 ) -> None:
     network = request.getfixturevalue(kind)
     half = half_network(network, profile)
     converted = onnx.load_from_string(half.serialized)
-    picture = dark_picture(kind, profile.best)
+    picture = dark_frame(kind, profile.best)
     assert half.float32_layers == ()
-    assert set(element_types(converted).values()) <= {TensorProto.FLOAT16, TensorProto.INT64}
-    output = run(converted, picture.astype(np.float16))
-    assert output.dtype == np.float16
+    types = element_types(converted)
+    ends = {value.name for value in (*converted.graph.input, *converted.graph.output)}
+    assert {types.pop(name) for name in ends} == {io_type}
+    assert set(types.values()) <= {TensorProto.FLOAT16, TensorProto.INT64}
+    output = run(converted, picture.astype(onnx.helper.tensor_dtype_to_np_dtype(io_type)))
+    assert output.dtype == onnx.helper.tensor_dtype_to_np_dtype(io_type)
     assert psnr_db(output, run(network, picture)) > 50
 
 
@@ -118,7 +125,7 @@ def test_layers_that_overflow_stay_float32_and_values_go_between_them_unrounded(
     types = element_types(converted)
     assert types["bright"] == types["halved"] == TensorProto.FLOAT
     assert types["rgb"] == types["enhanced"] == TensorProto.FLOAT16
-    picture = dark_picture("grid", (16, 16))
+    picture = dark_frame("grid", (16, 16))
     output, reference = run(converted, picture.astype(np.float16)), run(network, picture)
     np.testing.assert_allclose(output, reference, rtol=2e-3)
 
@@ -131,9 +138,21 @@ def test_an_output_may_come_from_a_float32_layer(grid: onnx.ModelProto) -> None:
     assert element_types(converted)[f"{last}.float32"] == TensorProto.FLOAT
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["half", "full"])
+def test_the_ends_of_a_network_may_stay_float32(grid: onnx.ModelProto, full: bool) -> None:
+    last = grid.graph.node[-1].output[0]
+    converted = to_half(grid, [last] if full else [], float32_io=True)
+    types = element_types(converted)
+    assert types["thumbnail"] == types[last] == TensorProto.FLOAT
+    assert types["thumbnail.float16"] == TensorProto.FLOAT16
+    assert (f"{last}.float16" in types) is not full
+    picture = dark_frame("grid", (256, 256))
+    assert psnr_db(run(converted, picture), run(grid, picture)) > 50
+
+
 def test_every_layer_is_compared(grid: onnx.ModelProto) -> None:
     network = fold(grid)
-    layers = compare_layers(network, {"thumbnail": dark_picture("grid", (256, 256))})
+    layers = compare_layers(network, {"thumbnail": dark_frame("grid", (256, 256))})
     assert [layer.operator for layer in layers] == [node.op_type for node in network.graph.node]
     assert all(layer.snr_db > 50 for layer in layers)
 

@@ -16,7 +16,13 @@ MAY_IMPORT = {
     "realtime": {"realtime", "gan", "trt_build"},
     "benchmarks": set(PARTS),
 }
-WITHOUT_TORCH = {"tapetum.gan.errors", "tapetum.gan.weights"}
+WITHOUT_TORCH = {
+    "tapetum.gan.errors",
+    "tapetum.gan.openvino_runtime",
+    "tapetum.gan.weights",
+    "tapetum.trt_build.cuda_driver",
+    "tapetum.trt_build.gpu",
+}
 """What `realtime` may import from its siblings at module level."""
 
 HEAVY = ("torch", "tensorrt", "tensorrt_rtx", "torch_tensorrt", "cupy", "cv2", "onnx", "pynvml")

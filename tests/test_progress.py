@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from tapetum.realtime import Progress
+from tapetum.realtime.building import Building
 from tapetum.realtime.command.progress_bar import ProgressBar
 from tapetum.realtime.command.time_text import format_time, parse_time
 
@@ -70,3 +71,21 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 @given(st.integers(0, 10**6))
 def test_a_formatted_time_is_read_back(seconds: int) -> None:
     assert parse_time(format_time(seconds)) == seconds
+
+
+def test_a_build_is_announced_once_and_shown_by_its_phases() -> None:
+    screen = io.StringIO()
+    with ProgressBar(Console(file=screen, force_terminal=True, width=120)) as bar:
+        bar.build(Building("grid 256x256 for NVIDIA L4, sm_89 with tensorrt 11.0 fp16"))
+        bar.build(Building("grid", "Optimizing graph", 1, 4))
+    shown = screen.getvalue()
+    assert shown.count("building grid 256x256 for NVIDIA L4, sm_89 with tensorrt 11.0 fp16") == 1
+    assert "building an engine: Optimizing graph" in shown
+    assert "25%" in shown
+
+
+def test_a_quiet_build_says_nothing() -> None:
+    screen = io.StringIO()
+    with ProgressBar(Console(file=screen, force_terminal=True), visible=False) as bar:
+        bar.build(Building("grid 256x256 for NVIDIA L4, sm_89 with tensorrt 11.0 fp16"))
+    assert screen.getvalue() == ""

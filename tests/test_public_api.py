@@ -10,6 +10,7 @@ import tapetum.realtime
 from tapetum.realtime import errors
 
 PROMISED = [
+    "Building",
     "Capture",
     "ColorInfo",
     "Comparison",
@@ -92,6 +93,7 @@ def test_the_main_calls_keep_their_arguments() -> None:
         "overwrite",
         "on_start",
         "on_progress",
+        "on_build",
     ]
     made = inspect.signature(tapetum.realtime.Enhancer)
     assert list(made.parameters) == ["model", "strength", "device"]

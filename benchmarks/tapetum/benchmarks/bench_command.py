@@ -12,7 +12,7 @@ import typer
 
 from tapetum.benchmarks.bench.choices import DEFAULT_SIZES, QUICK_SIZES, SCENARIOS
 from tapetum.benchmarks.bench_file_commands import compare, document, report
-from tapetum.realtime.choices import Device
+from tapetum.realtime.command.option_values import device_name
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.inputs import Input
@@ -56,7 +56,12 @@ def measure(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[Device, typer.Option(help="Where the models run.")] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|cpu|cuda[:N]", callback=device_name, help="Where the models run."
+        ),
+    ] = "auto",
     sizes: Annotated[
         list[str] | None,
         typer.Option(
@@ -155,7 +160,7 @@ def _inputs(sizes: list[str], clip: Path | None) -> list[Input]:
     return [Input(clip, parse_size(size)) for size in sizes]
 
 
-def _subjects(models: list[str], device: Device, peers: str | None) -> list[Subject]:
+def _subjects(models: list[str], device: str, peers: str | None) -> list[Subject]:
     from tapetum.benchmarks.bench.peers import peer
     from tapetum.benchmarks.bench.subjects import different_names, subject
 

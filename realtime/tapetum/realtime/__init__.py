@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tapetum.realtime.building import Building
     from tapetum.realtime.compare import Comparison
     from tapetum.realtime.enhance_media import EnhanceResult, Started, enhance_file
     from tapetum.realtime.enhancer import Enhancer, make_enhancer
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from tapetum.realtime.synthetic_source import SyntheticSource
 
 _MODULES = {
+    "building": ("Building",),
     "compare": ("Comparison",),
     "enhance_media": ("EnhanceResult", "Started", "enhance_file"),
     "enhancer": ("Enhancer", "make_enhancer"),
@@ -66,6 +68,7 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "Building",
     "Capture",
     "ColorInfo",
     "Comparison",

@@ -7,12 +7,12 @@ from typing import Literal, get_args
 ModelName = Literal["grid", "unet"]
 """`grid`: real time on a CPU. `unet`: EnlightenGAN's generator, slower and heavier."""
 
-Device = Literal["auto", "cpu", "cuda"]
-"""`auto` is the CPU, `cuda` the first NVIDIA GPU, for videos."""
+Device = str
+"""`auto` is the CPU, `cuda` the first NVIDIA GPU and `cuda:1` the second, for videos."""
 
 Layout = Literal["side-by-side", "wipe"]
 """`side-by-side`: twice the width, original on the left. `wipe`: a divider moves across."""
 
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
-DEVICES: tuple[Device, ...] = get_args(Device)
+DEVICES = "auto, cpu, cuda or cuda:INDEX"
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)

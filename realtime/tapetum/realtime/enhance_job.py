@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tapetum.realtime.building import Building
 from tapetum.realtime.choices import LAYOUTS, Device, Layout
 from tapetum.realtime.compare import Comparison
 from tapetum.realtime.enhancer import checked_strength, make_enhancer
@@ -122,6 +123,7 @@ class Job:
     options: EnhanceOptions
     on_start: Callable[[Started], None] | None
     on_progress: Callable[[Progress], None] | None
+    on_build: Callable[[Building], None] | None = None
 
     def started(
         self, format_text: str, total: int | None, runs: tuple[str, ...], notices: list[str]

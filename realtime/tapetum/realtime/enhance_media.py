@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tapetum.realtime.building import Building
 from tapetum.realtime.choices import Device, Layout
 from tapetum.realtime.enhance_job import EnhanceOptions, EnhanceResult, Job, Started
 from tapetum.realtime.enhance_photo import enhance_photo
@@ -32,6 +33,7 @@ def enhance_file(
     overwrite: bool = False,
     on_start: Callable[[Started], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_build: Callable[[Building], None] | None = None,
 ) -> EnhanceResult:
     """Enhance a video or a photo.
 
@@ -43,7 +45,7 @@ def enhance_file(
         output_path: its suffix chooses the container (.mp4, .mkv, .mov, .webm) or image format.
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
         strength: from 0 (the picture as it is) to 1 (the model's own output).
-        device: `auto` or `cpu`, or `cuda` for videos; see docs/gpu_path.md.
+        device: `auto` or `cpu`, or `cuda` or `cuda:1` for videos; see docs/gpu_path.md.
         start_s: where to begin in the input, in seconds.
         duration_s: how much to enhance, in seconds; None goes to the end.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.
@@ -53,6 +55,7 @@ def enhance_file(
         overwrite: replace an existing output.
         on_start: called once, when everything is loaded and before the first frame.
         on_progress: called after each frame.
+        on_build: called while an engine is built for a GPU, from other threads; must not raise.
 
     Returns:
         What was done. A damaged input is no error: see `EnhanceResult.intact`.
@@ -68,5 +71,5 @@ def enhance_file(
     )
     check_model(model)
     check_device(device)
-    job = Job(Path(input_path), Path(output_path), options, on_start, on_progress)
+    job = Job(Path(input_path), Path(output_path), options, on_start, on_progress, on_build)
     return enhance_photo(job) if is_image(job.input_path) else enhance_video(job)

@@ -8,6 +8,7 @@ from functools import partial
 
 from tapetum.realtime.compare import output_size
 from tapetum.realtime.enhance_job import EnhanceResult, Job, Meter
+from tapetum.realtime.enhancer import is_cuda
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import OpenedOutput, OpenedVideo
@@ -53,7 +54,7 @@ def enhance_video(job: Job) -> EnhanceResult:
 
 
 def _open_video(job: Job) -> OpenedVideo:
-    if job.options.device == "cuda":
+    if is_cuda(job.options.device):
         from tapetum.realtime.cuda.cuda_video import open_on_cuda
 
         return open_on_cuda(job)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tapetum.gan.weights import weights_path
 from tapetum.realtime.choices import DEVICES, MODELS, Device
 from tapetum.realtime.errors import DeviceError, ModelError
+from tapetum.trt_build.gpu import device_index
 
 if TYPE_CHECKING:
     from tapetum.realtime.cpu.rgb import Order, RgbImage
@@ -136,20 +137,31 @@ def check_device(device: str) -> None:
     Raises:
         ValueError: there is none.
     """
-    if device not in DEVICES:
-        raise ValueError(f"device is one of {', '.join(DEVICES)}; got {device!r}")
+    if device in {"auto", "cpu"}:
+        return
+    try:
+        device_index(device)
+    except ValueError:
+        raise ValueError(f"device is {DEVICES}; got {device!r}") from None
+
+
+def is_cuda(device: str) -> bool:
+    """Whether a checked device is a GPU."""
+    return device.startswith("cuda")
 
 
 def check_cpu_device(device: str) -> None:
     """Check that `device` is, or may be, the CPU.
 
     Raises:
-        DeviceError: it is `cuda`, which only whole video files are enhanced on.
+        DeviceError: it is a GPU, on which only whole video files are enhanced.
         ValueError: there is no device of that name.
     """
     check_device(device)
-    if device == "cuda":
-        raise DeviceError("cuda is for `tapetum enhance` of videos alone; use --device cpu here")
+    if is_cuda(device):
+        raise DeviceError(
+            f"{device} is for `tapetum enhance` of videos alone; use --device cpu here"
+        )
 
 
 def checked_strength(strength: float) -> float:

@@ -32,6 +32,9 @@ def build(
     target: Annotated[
         str | None, typer.Option(help="GPU to build for, like sm_89. By default the one here.")
     ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="cuda[:INDEX]", help="GPU in this machine to build on.")
+    ] = "cuda",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the engine to this file too.")
     ] = None,
@@ -42,6 +45,9 @@ def build(
             help="tensorrt, or else tensorrt-rtx, by default; torch-tensorrt when named.",
         ),
     ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Compare MODEL's layers in float16; build nothing.")
+    ] = False,
     list_engines: Annotated[bool, typer.Option("--list", help="List the engines kept.")] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove engines that are broken or of other versions.")
@@ -69,30 +75,34 @@ def build(
     cache = EngineCache()
     if prune:
         _prune(cache)
-    if model is not None:
-        engine = _build_visibly(model, _request(size, smallest, largest, target, runtime), output)
+    if model is not None and layers:
+        _print_layers(model)
+    elif model is not None:
+        sizes = (size, smallest, largest)
+        request = _request(sizes, target=target, runtime=runtime, device=device)
+        engine = _build_visibly(model, request, output)
         _report(engine, as_json=as_json)
     if list_engines:
         _list(cache)
 
 
 def _request(
-    size: str | None,
-    smallest: str | None,
-    largest: str | None,
+    sizes: tuple[str | None, str | None, str | None],
+    *,
     target: str | None,
     runtime: Literal["tensorrt", "tensorrt-rtx", "torch-tensorrt"] | None,
+    device: str,
 ) -> EngineRequest:
     from tapetum.trt_build.engine import EngineRequest
+    from tapetum.trt_build.gpu import device_index
     from tapetum.trt_build.profile import parse_size
 
-    return EngineRequest(
-        size=parse_size(size) if size else None,
-        smallest=parse_size(smallest) if smallest else None,
-        largest=parse_size(largest) if largest else None,
-        target=target,
-        runtime=runtime,
-    )
+    try:
+        gpu_index = device_index(device)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    size, smallest, largest = (parse_size(text) if text else None for text in sizes)
+    return EngineRequest(size, smallest, largest, target, runtime, gpu_index)
 
 
 def _build_visibly(model: str, request: EngineRequest, output: Path | None) -> EngineFile:
@@ -103,9 +113,7 @@ def _build_visibly(model: str, request: EngineRequest, output: Path | None) -> E
     from tapetum.trt_build.manifest import EngineIdentity
 
     def announce(identity: EngineIdentity) -> None:
-        where = f"{identity.gpu}, {identity.target}" if identity.gpu else identity.target
-        made_by = f"{identity.runtime} {identity.runtime_version} {identity.precision}"
-        typer.echo(f"building {model} {identity.profile} for {where} with {made_by}", err=True)
+        typer.echo(f"building {model} {identity.description}", err=True)
 
     with BuildBar(Console(stderr=True)) as bar:
         return build_engine(model, request, output=output, on_start=announce, on_phase=bar)
@@ -123,6 +131,18 @@ def _report(engine: EngineFile, *, as_json: bool) -> None:
 def _verification(engine: EngineFile) -> str:
     psnr_db = engine.manifest.psnr_db
     return "not verified yet" if psnr_db is None else f"PSNR {psnr_db:.1f} dB"
+
+
+def _print_layers(model: str) -> None:
+    from tapetum.trt_build.folding import fold
+    from tapetum.trt_build.half_network import tried_layers
+    from tapetum.trt_build.network_source import find_network, read_network
+
+    typer.echo(f"{'layer':32} {'operator':18} {'peak':>10} {'float16 dB':>10}  runs in")
+    for layer in tried_layers(fold(read_network(find_network(model)))):
+        precision = "float32" if layer.needs_float32 else "float16"
+        numbers = f"{layer.peak:10.4g} {layer.snr_db:10.1f}"
+        typer.echo(f"{layer.layer:32} {layer.operator:18} {numbers}  {precision}")
 
 
 def _list(cache: EngineCache) -> None:

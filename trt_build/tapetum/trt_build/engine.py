@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tapetum.gan.errors import DeviceError, ModelError
 from tapetum.trt_build.build_progress import OnPhase
@@ -26,7 +27,10 @@ from tapetum.trt_build.network_source import (
 from tapetum.trt_build.profile import Profile, Size, unet_profile
 from tapetum.trt_build.tensorrt_build import build_tensorrt, check_target
 from tapetum.trt_build.torch_tensorrt_build import build_torch_tensorrt, load_torch_tensorrt
-from tapetum.trt_build.verification import PSNR_FLOOR_DB, verify
+from tapetum.trt_build.verification import PSNR_FLOOR_DB, checked_psnr_db
+
+if TYPE_CHECKING:
+    import onnx
 
 RuntimeName = Literal["tensorrt", "tensorrt-rtx", "torch-tensorrt"]
 RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
@@ -44,6 +48,7 @@ class EngineRequest:
         largest: the largest frames, by default `size`.
         target: a compute capability such as "sm_89", by default the present GPU's.
         runtime: by default `tensorrt`, or else `tensorrt-rtx`.
+        gpu_index: the GPU in this machine to build on and for, where no target is named.
     """
 
     size: Size | None = None
@@ -51,6 +56,7 @@ class EngineRequest:
     largest: Size | None = None
     target: str | None = None
     runtime: RuntimeName | None = None
+    gpu_index: int = 0
 
 
 def build_engine(
@@ -136,10 +142,10 @@ class _Build:
     def _plan(self, cache: EngineCache) -> tuple[bytes, tuple[str, ...] | None]:
         if not isinstance(self._toolkit, Flavour):
             module = self._toolkit.module
-            return build_torch_tensorrt(self._source, self._profile, module), None
+            return build_torch_tensorrt(self._source, self._profile, self._gpu, module), None
         from tapetum.trt_build.half_network import half_network
 
-        half = half_network(read_network(self._source), self._profile)
+        half = half_network(self._network, self._profile)
         built = build_tensorrt(
             half.serialized,
             self._profile,
@@ -151,20 +157,22 @@ class _Build:
         cache.keep_timings(self.identity, built.timing_cache)
         return built.plan, half.float32_layers
 
-    def _verified(self, plan: bytes) -> float | None:
-        """PSNR of the engine; None where the engine cannot run."""
-        from tapetum.trt_build.half_network import dark_picture
-        from tapetum.trt_build.torch_reference import (
-            can_verify,
-            engine_network,
-            reference_network,
-        )
+    @cached_property
+    def _network(self) -> onnx.ModelProto:
+        return read_network(self._source)
 
-        if self._gpu.name is None or not can_verify(self._source):
+    def _verified(self, plan: bytes) -> float | None:
+        """PSNR of the engine; None where the GPU that it is for is not here."""
+        if self._gpu.index is None:
             return None
-        flavour = self._toolkit if isinstance(self._toolkit, Flavour) else load_flavour("tensorrt")
-        picture = dark_picture(self._kind, self._profile.smallest)
-        return verify(engine_network(plan, flavour), reference_network(self._source), picture)
+        from tapetum.trt_build.dark_frame import dark_frame
+        from tapetum.trt_build.engine_run import run_engine
+        from tapetum.trt_build.reference import reference_output
+
+        flavour = self._toolkit if isinstance(self._toolkit, Flavour) else self._toolkit.flavour
+        picture = dark_frame(self._kind, self._profile.smallest)
+        output = run_engine(plan, flavour, self._gpu.index, picture)
+        return checked_psnr_db(output, reference_output(self._network, picture))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +180,19 @@ class _TorchTensorRT:
     name: RuntimeName
     version: str
     module: Any
+    flavour: Flavour
+    """What runs its engines."""
 
 
 def _toolkit(runtime: RuntimeName | None) -> Flavour | _TorchTensorRT:
     if runtime == "torch-tensorrt":
         module, version = load_torch_tensorrt()
-        return _TorchTensorRT(runtime, version, module)
+        return _TorchTensorRT(runtime, version, module, load_flavour("tensorrt"))
     return load_flavour(runtime)
 
 
 def _gpu(request: EngineRequest, toolkit: Flavour | _TorchTensorRT) -> Gpu:
-    gpu = named_target(request.target) if request.target else present_gpu()
+    gpu = named_target(request.target) if request.target else present_gpu(request.gpu_index)
     if isinstance(toolkit, Flavour):
         check_target(gpu, toolkit)
     elif request.target:

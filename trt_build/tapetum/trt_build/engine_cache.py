@@ -45,6 +45,27 @@ def manifest_path(engine: Path) -> Path:
     return engine.with_name(f"{engine.name}.json")
 
 
+def kept_kernels(engine: EngineFile) -> bytes:
+    """What `keep_kernels` has kept for an engine; empty where that is nothing."""
+    with suppress(FileNotFoundError):
+        return _kernels_path(engine.path).read_bytes()
+    return b""
+
+
+def keep_kernels(engine: EngineFile, kernels: bytes) -> None:
+    """Keep what TensorRT-RTX compiled when it ran an engine, beside the engine.
+
+    Raises:
+        EngineError: it cannot be written.
+    """
+    if kernels and kernels != kept_kernels(engine):
+        write_whole(_kernels_path(engine.path), kernels)
+
+
+def _kernels_path(engine: Path) -> Path:
+    return engine.with_name(f"{engine.name}.kernels")
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and rename it.
 
@@ -156,7 +177,7 @@ class EngineCache:
         removed = []
         for path, engine in self.engines():
             if engine is None or _runtime(engine) not in current:
-                for file in (manifest_path(path), path):
+                for file in (manifest_path(path), _kernels_path(path), path):
                     file.unlink(missing_ok=True)
                 removed.append(path)
         return removed

@@ -1,11 +1,7 @@
-"""The GPU that an engine is built for: the one in this machine, or a named target.
-
-The present one is asked through the driver's own library, so that no CUDA package is needed.
-"""
+"""The GPU that an engine is built for: one in this machine, or a named target."""
 
 from __future__ import annotations
 
-import ctypes
 import re
 from dataclasses import dataclass
 
@@ -13,6 +9,8 @@ from tapetum.gan.errors import DeviceError
 
 _MAJOR, _MINOR = 75, 76
 """CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of the CUDA driver API."""
+
+_DEVICE = re.compile(r"cuda(?::(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +20,30 @@ class Gpu:
     Attributes:
         name: like "NVIDIA GeForce RTX 4090", or None for a target that need not be here.
         compute_capability: major and minor version, like (8, 9).
+        index: the number that CUDA gives it, or None for a target that need not be here.
     """
 
     name: str | None
     compute_capability: tuple[int, int]
+    index: int | None = None
 
     @property
     def target(self) -> str:
         """The compute capability as compilers write it, like "sm_89"."""
         major, minor = self.compute_capability
         return f"sm_{major}{minor}"
+
+
+def device_index(name: str) -> int:
+    """The index that a name such as `cuda` or `cuda:1` means.
+
+    Raises:
+        ValueError: `name` is no CUDA device's.
+    """
+    match = _DEVICE.fullmatch(name)
+    if match is None:
+        raise ValueError(f"a CUDA device is cuda or cuda:INDEX; got {name!r}")
+    return int(match.group(1) or 0)
 
 
 def named_target(text: str) -> Gpu:
@@ -46,40 +58,23 @@ def named_target(text: str) -> Gpu:
     return Gpu(None, (int(match.group(1)), int(match.group(2))))
 
 
-def present_gpu() -> Gpu:
-    """Ask the driver for the first GPU of this process.
+def present_gpu(index: int = 0) -> Gpu:
+    """Ask the driver for a GPU of this machine.
 
     Raises:
-        DeviceError: there is no NVIDIA driver, or no GPU that it serves.
+        DeviceError: there is no NVIDIA driver, or no such GPU.
     """
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError as error:
-        raise DeviceError(
-            "no NVIDIA driver here: install it, or name the GPU to build for, like --target sm_89"
-        ) from error
-    device = ctypes.c_int()
-    if driver.cuInit(0) or driver.cuDeviceGet(ctypes.byref(device), 0):
-        raise DeviceError(
-            "the NVIDIA driver finds no GPU: see nvidia-smi and CUDA_VISIBLE_DEVICES, "
-            "or name the GPU to build for, like --target sm_89"
-        )
-    major, minor = (_attribute(driver, device, number) for number in (_MAJOR, _MINOR))
-    return Gpu(_name(driver, device), (major, minor))
+    from tapetum.trt_build.cuda_driver import CudaDriver
+
+    driver = CudaDriver()
+    count = driver.device_count()
+    if index >= count:
+        raise DeviceError(no_such_gpu(index, count))
+    major, minor = (driver.device_attribute(index, number) for number in (_MAJOR, _MINOR))
+    return Gpu(driver.device_name(index), (major, minor), index)
 
 
-def _name(driver: ctypes.CDLL, device: ctypes.c_int) -> str:
-    buffer = ctypes.create_string_buffer(256)
-    _check(driver.cuDeviceGetName(buffer, len(buffer), device))
-    return buffer.value.decode()
-
-
-def _attribute(driver: ctypes.CDLL, device: ctypes.c_int, number: int) -> int:
-    value = ctypes.c_int()
-    _check(driver.cuDeviceGetAttribute(ctypes.byref(value), number, device))
-    return value.value
-
-
-def _check(status: int) -> None:
-    if status:
-        raise DeviceError(f"the NVIDIA driver answers with CUDA error {status}: see nvidia-smi")
+def no_such_gpu(index: int, count: int) -> str:
+    """What to say of a GPU that is not there."""
+    plural = "" if count == 1 else "s"
+    return f"there is no cuda:{index}; this machine has {count} GPU{plural}, numbered from cuda:0"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 
 from tapetum.gan.errors import ModelError
+from tapetum.trt_build.dark_frame import dark_frame
 from tapetum.trt_build.folding import fold
 from tapetum.trt_build.half_precision import to_half
 from tapetum.trt_build.layer_comparison import LayerComparison, compare_layers
 from tapetum.trt_build.network_source import input_shape, network_kind
-from tapetum.trt_build.profile import STRIDE, Profile, Size, size_text
+from tapetum.trt_build.profile import STRIDE, Profile, Size, size_text, takes_float32
 
 _TRIAL_SIZE = (4 * STRIDE, 6 * STRIDE)
 """Enough for every layer of `unet` to have more than its border."""
@@ -49,34 +47,17 @@ def half_network(network: onnx.ModelProto, profile: Profile) -> HalfNetwork:
         ModelError: the network is of a fixed size that the profile does not have.
     """
     folded = fold(network)
-    name = folded.graph.input[0].name
-    trial = dark_picture(network_kind(network), _trial_size(folded))
-    layers = compare_layers(folded, {name: trial})
+    layers = tried_layers(folded)
     _set_size(folded, profile)
-    half = to_half(folded, [layer.layer for layer in layers if layer.needs_float32])
+    full = [layer.layer for layer in layers if layer.needs_float32]
+    half = to_half(folded, full, float32_io=takes_float32(network_kind(network)))
     return HalfNetwork(half.SerializeToString(deterministic=True), layers)
 
 
-def dark_picture(kind: str, size: Size) -> npt.NDArray[Any]:
-    """A dark scene with black, a lamp and sensor noise, the same each time.
-
-    Args:
-        kind: "grid" for RGB in [0, 1], "unet" for RGB in [-1, 1].
-        size: height and width.
-
-    Returns:
-        (1, 3, H, W) float32.
-    """
-    height, width = size
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    ramp = 0.3 * (columns / width) * (rows / height)
-    squared_distance = (rows - height / 4) ** 2 + (columns - width / 2) ** 2
-    lamp = np.exp(-squared_distance / (0.01 * height * width))
-    tint = np.array([1.0, 0.8, 0.6], np.float32).reshape(3, 1, 1)
-    noise = np.random.default_rng(0).normal(0, 0.02, (3, height, width))
-    unit = np.clip((ramp + lamp) * tint + noise, 0, 1)[np.newaxis]
-    picture: npt.NDArray[Any] = unit if kind == "grid" else 2 * unit - 1
-    return picture.astype(np.float32)
+def tried_layers(folded: onnx.ModelProto) -> tuple[LayerComparison, ...]:
+    """Compare each layer of a folded network in float16 and float32, on a dark frame."""
+    name = folded.graph.input[0].name
+    return compare_layers(folded, {name: dark_frame(network_kind(folded), _trial_size(folded))})
 
 
 def _trial_size(network: onnx.ModelProto) -> Size:

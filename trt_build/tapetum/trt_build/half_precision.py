@@ -20,30 +20,38 @@ _FLOAT32_INPUTS = {"Resize": (1, 2)}
 """Inputs that ONNX defines as float32 whatever the picture's type: Resize's region and scales."""
 
 
-def to_half(model: onnx.ModelProto, float32_layers: Collection[str] = ()) -> onnx.ModelProto:
-    """Convert a float32 network to float16, its inputs and outputs too.
+def to_half(
+    model: onnx.ModelProto, float32_layers: Collection[str] = (), *, float32_io: bool = False
+) -> onnx.ModelProto:
+    """Convert a float32 network to float16.
 
     Args:
         model: a network without subgraphs.
         float32_layers: layers that stay float32, by the name of their first output. Values go
             from one to another in float32; casts stand where precisions meet.
+        float32_io: whether inputs and outputs stay float32, between casts, too.
 
     Returns:
         A new model, checked; names of inputs and outputs are kept.
     """
-    return _Halving(model, frozenset(float32_layers)).result()
+    return _Halving(model, frozenset(float32_layers), FLOAT if float32_io else HALF).result()
 
 
 class _Halving:
     """Builds the float16 graph node by node, knowing the type that each value has in it."""
 
-    def __init__(self, model: onnx.ModelProto, float32_layers: frozenset[str]) -> None:
+    def __init__(
+        self, model: onnx.ModelProto, float32_layers: frozenset[str], io_type: int
+    ) -> None:
         self._model = onnx.ModelProto()
         self._model.CopyFrom(model)
         self._float32_layers = float32_layers
         self._float_values = _float_values(model)
         self._constants = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._io_type = io_type
         self._full: set[str] = set()
+        if io_type == FLOAT:
+            self._full.update(value.name for value in model.graph.input)
         self._made: set[str] = set()
         self._nodes: list[NodeProto] = []
         self._new_constants: list[TensorProto] = []
@@ -55,7 +63,7 @@ class _Halving:
         self._cast_outputs(graph.output)
         for value in (*graph.input, *graph.output):
             if value.type.tensor_type.elem_type == FLOAT:
-                value.type.tensor_type.elem_type = HALF
+                value.type.tensor_type.elem_type = self._io_type
         replace_nodes(graph, self._nodes)
         del graph.initializer[:], graph.value_info[:]
         graph.initializer.extend(self._new_constants)
@@ -97,12 +105,16 @@ class _Halving:
         return new_name
 
     def _cast_outputs(self, outputs: Iterable[onnx.ValueInfoProto]) -> None:
-        for name in (value.name for value in outputs if value.name in self._full):
-            full_name = f"{name}.float32"
+        """Where a layer gives an output in another type than it must have, cast it."""
+        for name in (value.name for value in outputs if value.name in self._float_values):
+            made_as = FLOAT if name in self._full else HALF
+            if made_as == self._io_type:
+                continue
+            inner = f"{name}.float32" if made_as == FLOAT else f"{name}.float16"
             for node in self._nodes:
                 for names in (node.input, node.output):
-                    names[:] = [full_name if each == name else each for each in names]
-            self._nodes.append(_cast(full_name, name, HALF))
+                    names[:] = [inner if each == name else each for each in names]
+            self._nodes.append(_cast(inner, name, self._io_type))
 
 
 def _float_values(model: onnx.ModelProto) -> set[str]:

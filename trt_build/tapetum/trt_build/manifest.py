@@ -9,7 +9,7 @@ from typing import Any
 
 from tapetum.trt_build.profile import Profile
 
-RECIPE = 1
+RECIPE = 2
 """Raised whenever the way from a model to its engine changes, so that older engines are stale."""
 
 
@@ -24,7 +24,7 @@ class EngineIdentity:
         gpu: name of the GPU that it was built on, or None for a target that was named.
         target: compute capability, like "sm_89".
         profile: the picture sizes, (height, width).
-        precision: of inputs, outputs and most layers.
+        precision: of most layers; a `grid` engine takes and gives float32, a `unet` engine this.
         recipe: `RECIPE` at the time.
     """
 
@@ -36,6 +36,13 @@ class EngineIdentity:
     profile: Profile
     precision: str = "fp16"
     recipe: int = RECIPE
+
+    @property
+    def description(self) -> str:
+        """Sizes, GPU and compiler, like "640x368 for NVIDIA L4, sm_89 with tensorrt 11.0 fp16"."""
+        gpu = f"{self.gpu}, {self.target}" if self.gpu else self.target
+        made_by = f"{self.runtime} {self.runtime_version} {self.precision}"
+        return f"{self.profile} for {gpu} with {made_by}"
 
     @property
     def key(self) -> str:

@@ -1,4 +1,4 @@
-"""The picture sizes that an engine takes."""
+"""The picture sizes, and the type of picture, that an engine takes."""
 
 from __future__ import annotations
 
@@ -49,6 +49,15 @@ def unet_profile(best: Size, smallest: Size | None = None, largest: Size | None 
     """
     sizes = (smallest or best, best, largest or best)
     return Profile(*(_padded(size) for size in sizes))
+
+
+def takes_float32(kind: str) -> bool:
+    """Whether inputs and outputs of a kind's engines are float32, as the pixel kernels have them.
+
+    A `grid` engine's are: they are small, and a grid is smoothed over time in float32. Those of
+    `unet` are whole pictures, and float16.
+    """
+    return kind == "grid"
 
 
 def parse_size(text: str) -> Size:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,7 @@ from tapetum.trt_build.build_progress import BuildPhase, OnPhase, progress_monit
 from tapetum.trt_build.flavour import Flavour
 from tapetum.trt_build.gpu import Gpu
 from tapetum.trt_build.profile import Profile
-
-_log = logging.getLogger(__name__)
+from tapetum.trt_build.tensorrt_log import collecting_logger, explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,15 @@ def _ignore(_phase: BuildPhase) -> None:
     """Report nothing."""
 
 
+def _on(gpu: Gpu) -> AbstractContextManager[None]:
+    """Let this thread work on the GPU to build for, where that is here."""
+    if gpu.index is None:
+        return nullcontext()
+    from tapetum.trt_build.cuda_driver import CudaDriver
+
+    return CudaDriver().on_device(gpu.index)
+
+
 class _Job:
     """One build and what it needs of TensorRT."""
 
@@ -109,9 +117,13 @@ class _Job:
         self._flavour, self._gpu, self._on_phase, self._stop = flavour, gpu, on_phase, stop
         self._trt = flavour.trt
         self._errors: list[str] = []
-        self._logger = _logger(self._trt, self._errors)
+        self._logger = collecting_logger(self._trt, self._errors)
 
     def build(self, network: bytes, profile: Profile, timing_cache: bytes) -> BuiltEngine:
+        with _on(self._gpu):
+            return self._build(network, profile, timing_cache)
+
+    def _build(self, network: bytes, profile: Profile, timing_cache: bytes) -> BuiltEngine:
         builder = self._trt.Builder(self._logger)
         parsed = self._parse(builder, network)
         config = builder.create_builder_config()
@@ -172,26 +184,4 @@ class _Job:
     def _reason(self) -> str:
         if self._stop.is_set():
             return "the build was stopped"
-        said = " ".join(self._errors) or "it gave no reason"
-        if "memory" in said.lower():
-            return f"{said} (close what else uses the GPU, or build for a smaller --size)"
-        return said
-
-
-def _logger(trt: Any, errors: list[str]) -> Any:  # noqa: ANN401
-    """A TensorRT logger that writes to `logging` and collects the errors."""
-    levels = {
-        trt.ILogger.Severity.INTERNAL_ERROR: logging.ERROR,
-        trt.ILogger.Severity.ERROR: logging.ERROR,
-        trt.ILogger.Severity.WARNING: logging.INFO,
-    }
-
-    class Logger(trt.ILogger):  # type: ignore[misc] # a class that is known only now
-        def log(self, severity: Any, message: str) -> None:  # noqa: ANN401
-            level = levels.get(severity, logging.DEBUG)
-            if level == logging.ERROR:
-                errors.append(message)
-                level = logging.INFO  # the error is raised; it need not be said twice
-            _log.log(level, "%s", message)
-
-    return Logger()
+        return explained(self._errors)

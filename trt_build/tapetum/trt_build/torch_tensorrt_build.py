@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tapetum.gan.errors import EngineError, ModelError
+from tapetum.trt_build.gpu import Gpu
 from tapetum.trt_build.network_source import NetworkSource
-from tapetum.trt_build.profile import STRIDE, Profile
+from tapetum.trt_build.profile import STRIDE, Profile, takes_float32
+from tapetum.trt_build.tensorrt_log import explained
+
+if TYPE_CHECKING:
+    import torch
 
 NAME = "torch-tensorrt"
 
@@ -34,12 +39,18 @@ def load_torch_tensorrt() -> tuple[Any, str]:
     return module, importlib.metadata.version(NAME)
 
 
-def build_torch_tensorrt(source: NetworkSource, profile: Profile, torch_tensorrt: Any) -> bytes:  # noqa: ANN401
-    """Build an engine in float16 throughout; TensorRT's own runtime loads it.
+def build_torch_tensorrt(
+    source: NetworkSource,
+    profile: Profile,
+    gpu: Gpu,
+    torch_tensorrt: Any,  # noqa: ANN401
+) -> bytes:
+    """Build an engine in float16; TensorRT's own runtime loads it.
 
     Args:
         source: a named generator or a checkpoint.
         profile: the picture sizes.
+        gpu: the GPU in this machine to build on.
         torch_tensorrt: the imported module.
 
     Raises:
@@ -50,23 +61,39 @@ def build_torch_tensorrt(source: NetworkSource, profile: Profile, torch_tensorrt
         raise ModelError(f"{source.path}: {NAME} builds from weights; name .safetensors or .pth")
     import torch
 
-    program, example = _half_program(source.model, profile)
     convert = torch_tensorrt.dynamo.convert_exported_program_to_serialized_trt_engine
     try:
-        return bytes(convert(program, arg_inputs=_inputs(profile, torch_tensorrt, example)))
-    except (RuntimeError, torch.cuda.OutOfMemoryError) as error:
+        with torch.cuda.device(gpu.index):
+            program, example = half_program(source.model, profile, f"cuda:{gpu.index}")
+            return bytes(convert(program, arg_inputs=_inputs(profile, torch_tensorrt, example)))
+    except RuntimeError as error:  # out of memory is one too
         first_line = str(error).partition("\n")[0]
-        raise EngineError(f"{NAME} built no engine: {first_line}") from error
+        raise EngineError(f"{NAME} built no engine: {explained([first_line])}") from error
 
 
-def _half_program(model: str, profile: Profile) -> tuple[Any, Any]:
+def half_program(model: str, profile: Profile, device: str) -> tuple[Any, Any]:
+    """Export a generator for float16, with the inputs and outputs that its engines have.
+
+    Args:
+        model: a named generator or a checkpoint.
+        profile: the picture sizes.
+        device: PyTorch's name of where the weights go.
+
+    Returns:
+        The `torch.export.ExportedProgram`, and an input for it.
+    """
     import torch
 
     from tapetum.gan.checkpoint import load_generator
     from tapetum.gan.export import exported_network
 
-    network = exported_network(load_generator(model)).half().cuda()
-    example = torch.zeros(1, 3, *profile.best, dtype=torch.float16, device="cuda")
+    generator = load_generator(model)
+    network: torch.nn.Module = exported_network(generator).half().to(device)
+    full = takes_float32(generator.kind)
+    if full:
+        network = _with_float32_ends(network)
+    dtype = torch.float32 if full else torch.float16
+    example = torch.zeros(1, 3, *profile.best, dtype=dtype, device=device)
     sizes = None
     if not profile.is_static:
         bounds = zip(("h16", "w16"), profile.smallest, profile.largest, strict=True)
@@ -77,6 +104,21 @@ def _half_program(model: str, profile: Profile) -> tuple[Any, Any]:
         sizes = ({2: STRIDE * height, 3: STRIDE * width},)
     with torch.no_grad():
         return torch.export.export(network, (example,), dynamic_shapes=sizes), example
+
+
+def _with_float32_ends(network: torch.nn.Module) -> torch.nn.Module:
+    import torch
+
+    class Float32Ends(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, batch: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.network(batch.half()).float()
+            return result
+
+    return Float32Ends()
 
 
 def _inputs(profile: Profile, torch_tensorrt: Any, example: Any) -> tuple[Any, ...]:  # noqa: ANN401

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ PSNR_FLOOR_DB = 45.0
 """Float16's rounding leaves 60 dB or so; a wrong kernel, or a frozen branch, some 20."""
 
 Array = npt.NDArray[Any]
-Network = Callable[[Array], Array]
 
 
 def psnr_db(output: Array, reference: Array) -> float:
@@ -43,24 +41,18 @@ def psnr_db(output: Array, reference: Array) -> float:
     return math.inf if error == 0 else 10 * math.log10(span**2 / error)
 
 
-def verify(
-    engine: Network, reference: Network, picture: Array, floor_db: float = PSNR_FLOOR_DB
-) -> float:
-    """Run both networks on a picture and compare.
+def checked_psnr_db(output: Array, reference: Array, floor_db: float = PSNR_FLOOR_DB) -> float:
+    """PSNR of an engine's output, where it is good enough to use the engine.
 
     Args:
-        engine: the engine's network, (1, 3, H, W) to anything.
-        reference: the float32 network.
-        picture: what both are given.
+        output: what the engine made of a picture.
+        reference: what the float32 network makes of it.
         floor_db: the least PSNR to accept.
 
-    Returns:
-        PSNR in dB.
-
     Raises:
-        EngineError: the PSNR is below the floor.
+        EngineError: the PSNR is below the floor, or the shapes differ.
     """
-    found_db = psnr_db(engine(picture), reference(picture))
+    found_db = psnr_db(output, reference)
     if not found_db >= floor_db:
         raise EngineError(
             f"the engine differs from its reference (PSNR {found_db:.1f} dB, at least "

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -64,6 +62,7 @@ def examine() -> Diagnosis:
         ("Software", _software),
         ("Machine", _machine),
         ("Compute", _compute),
+        ("GPU", _gpu),
         ("Models", _models),
         ("Video", _video),
         ("Cameras", _cameras),
@@ -153,7 +152,6 @@ def _memory() -> Finding:
 
 def _compute() -> Iterable[Finding]:
     yield _openvino()
-    yield _gpu()
 
 
 def _openvino() -> Finding:
@@ -168,16 +166,10 @@ def _openvino() -> Finding:
     return Finding("openvino devices", ", ".join(devices), state)
 
 
-def _gpu() -> Finding:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return Finding("nvidia gpu", "no driver found; the CPU is used", "absent")
-    query = [program, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-    answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
-    if answer.returncode != 0:
-        remedy = "install or reload the NVIDIA driver"
-        return Finding("nvidia gpu", answer.stdout.strip().split("\n")[0], "absent", remedy)
-    return Finding("nvidia gpu", "; ".join(answer.stdout.strip().splitlines()))
+def _gpu() -> Iterable[Finding]:
+    from tapetum.realtime.command.doctor_gpu import gpu_findings
+
+    return gpu_findings()
 
 
 def _models() -> Iterable[Finding]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tapetum.realtime.choices import Device, Layout
+from tapetum.realtime.choices import Layout
 from tapetum.realtime.command.exit_status import DAMAGED_INPUT
 from tapetum.realtime.command.option_values import (
+    device_name,
     model_name,
     number,
     parse_duration_s,
@@ -66,7 +67,12 @@ def enhance(
             help="0 leaves the picture as it is, 1 is the model's own output.",
         ),
     ] = 1.0,
-    device: Annotated[Device, typer.Option(help="Where the model runs.")] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|cpu|cuda[:N]", callback=device_name, help="Where the model runs."
+        ),
+    ] = "auto",
     compare: Annotated[
         Layout | None,
         typer.Option(
@@ -177,6 +183,7 @@ def enhance(
             overwrite=overwrite,
             on_start=report.start,
             on_progress=bar,
+            on_build=bar.build,
         )
     report.finish(result)
     if as_json:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tapetum.realtime.choices import Device
 from tapetum.realtime.command.option_values import (
+    device_name,
     model_name,
     number,
     parse_duration_s,
@@ -116,7 +116,12 @@ def live(
             help="0 leaves the picture as it is, 1 is the model's own output.",
         ),
     ] = 1.0,
-    device: Annotated[Device, typer.Option(help="Where the model runs.")] = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|cpu|cuda[:N]", callback=device_name, help="Where the model runs."
+        ),
+    ] = "auto",
     budget_ms: Annotated[
         float | None,
         typer.Option(

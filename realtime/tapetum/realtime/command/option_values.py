@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from tapetum.realtime.command.time_text import parse_time
-from tapetum.realtime.enhancer import check_model, checked_strength
+from tapetum.realtime.enhancer import check_device, check_model, checked_strength
 from tapetum.realtime.errors import ModelError
 
 
@@ -14,6 +14,15 @@ def model_name(name: str) -> str:
     try:
         check_model(name)
     except ModelError as error:
+        raise typer.BadParameter(str(error)) from None
+    return name
+
+
+def device_name(name: str) -> str:
+    """auto, cpu, cuda or cuda:INDEX."""
+    try:
+        check_device(name)
+    except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     return name
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
+from tapetum.realtime.building import Building
 from tapetum.realtime.command.time_text import format_time
 from tapetum.realtime.progress import Progress
 
@@ -17,6 +18,7 @@ class ProgressBar:
     """Draws `Progress` on a terminal, and nothing where `console` is none; use it in a `with`."""
 
     def __init__(self, console: Console, *, visible: bool = True) -> None:
+        self._visible = visible
         self._bar = RichProgress(
             TextColumn("{task.fields[frames]}"),
             BarColumn(),
@@ -37,6 +39,18 @@ class ProgressBar:
             total=progress.total_frames,
             frames=_frames(progress),
             pace=_pace(progress),
+        )
+
+    def build(self, building: Building) -> None:
+        """Show how far an engine is that is built before the first frame."""
+        if not building.phase and self._visible:
+            text = f"building {building.description}"
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._bar.update(
+            self._task,
+            completed=building.step,
+            total=building.steps or None,
+            frames=f"building an engine: {building.phase}",
         )
 
     def __enter__(self) -> Self:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cuda.kernel_arguments import DeviceArray
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, device_planes
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
+from tapetum.realtime.errors import DeviceError
+from tapetum.realtime.frame import Frame
+
+
+class CapturedWork(Protocol):
+    """Kernels and engines as one graph, to be queued whole."""
+
+    def __call__(self, work: Callable[[], None]) -> None:
+        """Queue the graph.
+
+        Args:
+            work: the work that was captured; it queues nothing now, but its kernels' arguments
+                are taken. Engines keep their addresses.
+
+        Raises:
+            EngineError: it has more or fewer kernels than were captured.
+        """
 
 
 class ComputeDevice(Protocol):
@@ -28,6 +47,27 @@ class ComputeDevice(Protocol):
     @property
     def kernels(self) -> PixelKernels:
         """The pixel kernels, which queue their work on the stream."""
+
+    def holds(self, array: DeviceArray) -> bool:
+        """Whether an array lies in this device's memory, and not in another GPU's."""
+
+    def context(self) -> AbstractContextManager[None]:
+        """Make the device's CUDA context that of the calling thread, for other libraries."""
+
+    def enqueue(self, work: Callable[[int], None]) -> None:
+        """Queue what is no pixel kernel, such as an engine.
+
+        Args:
+            work: called with the address of the stream to queue on; not called where a captured
+                graph has it already.
+        """
+
+    def capture(self, work: Callable[[], None]) -> CapturedWork:
+        """Capture the kernels and engines that `work` queues; nothing runs yet.
+
+        Raises:
+            EngineError: something in it cannot be captured.
+        """
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
         """An array with nothing in it yet."""
@@ -52,8 +92,25 @@ class DeviceEngine(Protocol):
     def description(self) -> str:
         """Device, runtime and precision, like "cuda:0, TensorRT f16"."""
 
+    @property
+    def capturable(self) -> bool:
+        """Whether its runs may be a part of `ComputeDevice.capture`."""
+
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
         """Queue one run: read `batch`, fill `result`; both are without gaps."""
+
+
+def planes_on(device: ComputeDevice, frame: Frame) -> DevicePlanes:
+    """The planes of a frame that lies on a device.
+
+    Raises:
+        DeviceError: it lies in main memory or on another GPU.
+        MediaError: it is neither NV12 nor P010.
+    """
+    planes = device_planes(frame)
+    if not all(device.holds(plane) for plane in planes):
+        raise DeviceError(f"this enhancer is on {device.name}; got a frame that is not")
+    return planes
 
 
 class Fault:

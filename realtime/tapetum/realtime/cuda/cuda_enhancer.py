@@ -1,46 +1,76 @@
-"""From a model's name or weights file to an enhancer on a GPU."""
+"""From a model's name or file to an enhancer on a GPU."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tapetum.realtime.building import Building
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
+from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
 from tapetum.realtime.cuda.torch_engine import TorchModel
 from tapetum.realtime.errors import ModelError
 
+if TYPE_CHECKING:
+    from tapetum.trt_build.flavour import Flavour
+
+Size = tuple[int, int]
+
 
 def make_cuda_enhancer(
-    model: str | Path, device: ComputeDevice, *, strength: float = 1.0
+    model: str | Path,
+    device: ComputeDevice,
+    *,
+    strength: float = 1.0,
+    flavour: Flavour | None = None,
+    size: Size | None = None,
+    on_build: Callable[[Building], None] | None = None,
 ) -> CudaGridEnhancer | CudaUNetEnhancer:
-    """Load a model as the enhancer of one stream of frames in GPU memory, run by PyTorch.
+    """Load a model as the enhancer of one stream of frames in GPU memory.
 
     Args:
-        model: `grid`, `unet`, or a weights file (.safetensors, .pth, .pt).
+        model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
         device: where the frames are.
         strength: 0 leaves the picture as it is, 1 is the model's own output.
+        flavour: the TensorRT that runs it, see `choose_engine`; PyTorch by default.
+        size: height and width of the frames to come, to compile `unet` now and not when the
+            first one arrives.
+        on_build: called while a TensorRT engine is built, from TensorRT's threads.
 
     Raises:
-        ModelError: there is no such model, its file cannot be used, or PyTorch is missing.
+        ModelError: there is no such model, its file cannot be used, or what it needs is missing.
         DeviceError: PyTorch cannot use the device.
-        EngineError: there is not enough memory.
+        EngineError: an engine cannot be built, or there is not enough memory.
     """
+    compiler: TorchModel | TensorRTModel
+    if flavour is None:
+        compiler = _torch_model(model, device)
+    else:
+        compiler = TensorRTModel(model, device, flavour, on_build=on_build)
+    if compiler.kind == "grid":
+        return CudaGridEnhancer(device, compiler.compile(THUMBNAIL_SHAPE), strength=strength)
+    enhancer = CudaUNetEnhancer(device, compiler, strength=strength)
+    if size is not None and strength > 0:
+        enhancer.compile_for(*size)
+    return enhancer
+
+
+def _torch_model(model: str | Path, device: ComputeDevice) -> TorchModel:
     try:
         from tapetum.gan.checkpoint import load_generator
-        from tapetum.gan.unet import UNetGenerator
     except ImportError as error:
         raise ModelError(
-            f"{device.name} runs models with PyTorch, and {error.name} is missing:"
-            " pip install 'tapetum[train]', or use --device cpu"
+            f"{device.name} runs models with TensorRT (pip install 'tapetum[tensorrt]', or"
+            " 'tapetum[tensorrt-rtx]') or with PyTorch (pip install 'tapetum[train]');"
+            f" {error.name} is missing: install one of them, or use --device cpu"
         ) from error
     if Path(model).suffix == ".onnx":
         raise ModelError(
-            f"{device.name} runs .safetensors, .pth and .pt weights; for {model} use --device cpu"
+            f"{device.name} runs {model} with TensorRT alone (pip install 'tapetum[tensorrt]', or"
+            " 'tapetum[tensorrt-rtx]'); install it, or use --device cpu"
         )
-    generator = load_generator(model)
-    if isinstance(generator, UNetGenerator):
-        return CudaUNetEnhancer(device, TorchModel(generator, device), strength=strength)
-    engine = TorchModel(generator, device).compile(THUMBNAIL_SHAPE)
-    return CudaGridEnhancer(device, engine, strength=strength)
+    return TorchModel(load_generator(model), device)

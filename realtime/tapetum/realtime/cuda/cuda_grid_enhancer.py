@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from tapetum.realtime.cpu.grid_axis import GRID_SHAPE
-from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault
+from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
+from tapetum.realtime.cuda.frame_graph import FrameGraph
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, Structure
 from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.temporal_smoothing import TemporalSmoothing
 from tapetum.realtime.errors import EngineError
@@ -45,6 +47,8 @@ class CudaGridEnhancer:
         self._small = device.empty(THUMBNAIL_SHAPE, np.float32)
         self._grid = device.empty(GRID_SHAPE, np.float32)
         self._fault = Fault(device)
+        self._graph: FrameGraph | None = None
+        self._layout: tuple[str, int, int] | None = None
 
     @property
     def description(self) -> str:
@@ -59,17 +63,15 @@ class CudaGridEnhancer:
             MediaError: it is neither NV12 nor P010.
             EngineError: the network gives no usable numbers.
         """
-        kernels, fault = self._device.kernels, self._fault
-        kernels.thumbnail(frame, self._small)
-        self._engine(self._small, self._grid)
-        grid = self._smooth(
-            self._grid, thumbnail=self._small, time_s=frame.time_s, fault=fault.mark
-        )
-        planes: Any = frame.planes
-        if self.strength != 0:
+        planes: Any = planes_on(self._device, frame)
+        graph = self._graph_for(frame)
+        times = self._smooth.step(frame.time_s)
+        if self.strength == 0:
+            self._queue_grid(frame, times)
+        else:
             planes = tuple(self._device.empty(plane.shape, plane.dtype) for plane in planes)
-            kernels.apply_grid(frame, grid, planes, strength=self.strength)
-        if fault.wait():
+            graph(frame, lambda given: self._queue(given, planes, times))
+        if self._fault.wait():
             self.reset()
             raise EngineError("the network gave coefficients that are not finite numbers")
         return frame.with_planes(planes)
@@ -77,3 +79,22 @@ class CudaGridEnhancer:
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._smooth.reset()
+
+    def _graph_for(self, frame: Frame) -> FrameGraph:
+        """The graph for frames like this one."""
+        layout = frame.format_name, frame.width, frame.height
+        if self._graph is None or layout != self._layout:
+            self._layout = layout
+            self._graph = FrameGraph(self._device, self._engine, self._small, self._grid)
+        if self._graph.repeats_first and self.strength != 0:
+            self.reset()  # the grid of a scene's first frame is the same each time
+        return self._graph
+
+    def _queue(self, frame: Frame, planes: DevicePlanes, times: Structure) -> None:
+        grid = self._queue_grid(frame, times)
+        self._device.kernels.apply_grid(frame, grid, planes, strength=self.strength)
+
+    def _queue_grid(self, frame: Frame, times: Structure) -> DeviceArray:
+        self._device.kernels.thumbnail(frame, self._small)
+        self._engine(self._small, self._grid)
+        return self._smooth.queue(self._grid, times, self._small, fault=self._fault.mark)

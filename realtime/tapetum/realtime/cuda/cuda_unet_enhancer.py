@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
 from tapetum.realtime.cpu.tiling import STRIDE
-from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault
-from tapetum.realtime.cuda.kernel_arguments import DeviceArray, device_planes
+from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
+from tapetum.realtime.cuda.frame_graph import FrameGraph
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
 
@@ -30,6 +31,11 @@ class _Compiled(NamedTuple):
     engine: DeviceEngine
     rgb: DeviceArray
     result: DeviceArray
+
+    @classmethod
+    def of(cls, engine: DeviceEngine, device: ComputeDevice, shape: tuple[int, ...]) -> _Compiled:
+        """Allocate input and output."""
+        return cls(engine, *(device.empty(shape, np.float16) for _ in range(2)))
 
 
 class CudaUNetEnhancer:
@@ -53,6 +59,8 @@ class CudaUNetEnhancer:
         self._model = model
         self._fault = Fault(device)
         self._compiled: _Compiled | None = None
+        self._graph: FrameGraph | None = None
+        self._layout: tuple[str, int, int] | None = None
 
     @property
     def description(self) -> str:
@@ -67,15 +75,11 @@ class CudaUNetEnhancer:
             MediaError: it is neither NV12 nor P010.
             EngineError: the network cannot be compiled, or gives no usable numbers.
         """
-        old = device_planes(frame)
+        old = planes_on(self._device, frame)
         if self.strength == 0:
             return frame
-        engine, rgb, result = self._compile_for(frame)
-        kernels, mark = self._device.kernels, self._fault.mark
         planes: Any = tuple(self._device.empty(plane.shape, plane.dtype) for plane in old)
-        kernels.planes_to_rgb(frame, rgb)
-        engine(rgb, result)
-        kernels.change_to_planes(frame, result, planes, fault=mark, strength=self.strength)
+        self._prepare(frame)(frame, lambda given: self._queue(given, planes))
         if self._fault.wait():
             raise EngineError("the network gave values that are not finite numbers")
         return frame.with_planes(planes)
@@ -83,11 +87,30 @@ class CudaUNetEnhancer:
     def reset(self) -> None:
         """Do nothing: every frame is enhanced by itself."""
 
-    def _compile_for(self, frame: Frame) -> _Compiled:
-        height, width = (-(-size // STRIDE) * STRIDE for size in (frame.height, frame.width))
-        shape = (1, 3, height, width)
+    def compile_for(self, height: int, width: int) -> None:
+        """Compile the network for frames of a size, unless it is compiled for it.
+
+        Raises:
+            EngineError: it cannot be compiled.
+        """
+        padded = (-(-size // STRIDE) * STRIDE for size in (height, width))
+        shape = (1, 3, *padded)
         if self._compiled is None or self._compiled.rgb.shape != shape:
-            engine = self._model.compile(shape)
-            buffers = (self._device.empty(shape, np.float16) for _ in range(2))
-            self._compiled = _Compiled(engine, *buffers)
-        return self._compiled
+            self._graph = self._compiled = None  # their memory goes first
+            self._compiled = _Compiled.of(self._model.compile(shape), self._device, shape)
+
+    def _prepare(self, frame: Frame) -> FrameGraph:
+        """The graph for frames like this one."""
+        self.compile_for(frame.height, frame.width)
+        layout = frame.format_name, frame.width, frame.height
+        if self._graph is None or layout != self._layout:
+            self._layout = layout
+            self._graph = FrameGraph(self._device, *cast("_Compiled", self._compiled))
+        return self._graph
+
+    def _queue(self, frame: Frame, planes: DevicePlanes) -> None:
+        kernels, mark = self._device.kernels, self._fault.mark
+        engine, rgb, result = cast("_Compiled", self._compiled)
+        kernels.planes_to_rgb(frame, rgb)
+        engine(rgb, result)
+        kernels.change_to_planes(frame, result, planes, fault=mark, strength=self.strength)

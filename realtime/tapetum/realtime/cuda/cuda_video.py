@@ -7,6 +7,7 @@ from functools import partial
 
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.engine_choice import choose_engine
 from tapetum.realtime.cuda.nvdec_source import open_on_device
 from tapetum.realtime.cuda.nvenc import nvenc_name, nvenc_pictures
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format
@@ -19,17 +20,19 @@ from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import OpenedOutput, OpenedVideo
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.pixel_format import pixel_format
+from tapetum.trt_build.gpu import device_index
 
 
 def open_on_cuda(job: Job) -> OpenedVideo:
-    """Open a job's video on the first GPU; CUDA_VISIBLE_DEVICES chooses another.
+    """Open a job's video on the GPU that its options name.
 
     Raises:
         DeviceError: the GPU or what it needs is missing.
         MediaError: the file cannot be read, or is neither 4:2:0 nor of 8 or 10 bits.
     """
     options = job.options
-    device = CudaDevice()
+    device = CudaDevice(device_index(options.device))
+    choice = choose_engine(device.index)
     opened = open_on_device(
         job.input_path, device, start_s=options.start_s, duration_s=options.duration_s
     )
@@ -38,10 +41,17 @@ def open_on_cuda(job: Job) -> OpenedVideo:
         file=opened.file,
         info=replace(info, format_name=device_format(info.format_name)),
         frames=opened.frames,
-        load=lambda: make_cuda_enhancer(options.model, device, strength=options.strength),
+        load=lambda: make_cuda_enhancer(
+            options.model,
+            device,
+            strength=options.strength,
+            flavour=choice.flavour,
+            size=(info.height, info.width),
+            on_build=job.on_build,
+        ),
         open_output=partial(open_output, job, device),
         stage_on=partial(_finished, device) if needs_finishing(options) else lambda stage: stage,
-        notices=(f"decoding on {device.name}: {opened.decoder}",),
+        notices=(f"decoding on {device.name}: {opened.decoder}", *choice.notices),
     )
 
 

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy.typing as npt
 
+from tapetum.realtime.cuda.captured_graph import CapturedGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
 from tapetum.realtime.cuda.kernel_compiler import compile_kernels
+from tapetum.realtime.cuda.launch_queue import Launched, LaunchQueue, StreamQueue
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.errors import DeviceError
+from tapetum.trt_build.gpu import no_such_gpu
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-_NAME = re.compile(r"cuda(?::(\d+))?")
-
-
-def device_index(name: str) -> int:
-    """The index that a name such as `cuda` or `cuda:1` means.
-
-    Raises:
-        ValueError: `name` is no CUDA device's.
-    """
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise ValueError(f"a CUDA device is cuda or cuda:INDEX; got {name!r}")
-    return int(match.group(1) or 0)
 
 
 def cupy_for(index: int) -> ModuleType:
@@ -46,10 +34,7 @@ def cupy_for(index: int) -> ModuleType:
         ) from error
     count = _device_count(cupy, index)
     if index >= count:
-        raise DeviceError(
-            f"there is no cuda:{index}; this machine has {count} GPU{'' if count == 1 else 's'},"
-            " numbered from cuda:0"
-        )
+        raise DeviceError(no_such_gpu(index, count))
     module: ModuleType = cupy
     return module
 
@@ -105,6 +90,7 @@ class CudaDevice:
             self._module = cuda.Module()
             self._module.load(compile_kernels(int(device.compute_capability)))
         self._functions: dict[str, Any] = {}
+        self._queue: LaunchQueue = StreamQueue(self._stream)
         self.kernels = PixelKernels(self._launch)
 
     @property
@@ -116,6 +102,34 @@ class CudaDevice:
     def stream_address(self) -> int:
         """The stream, as engines and encoders take it."""
         return int(self._stream.ptr)
+
+    def holds(self, array: DeviceArray) -> bool:
+        """Whether an array lies in this device's memory, and not in another GPU's."""
+        with self.context():
+            attributes = self._cupy.cuda.runtime.pointerGetAttributes(address(array))
+        return int(attributes.device) == self.index
+
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        """Make the device's CUDA context that of the calling thread, for other libraries."""
+        cuda = self._cupy.cuda
+        with cuda.Device(self.index):
+            cuda.runtime.setDevice(self.index)  # which binds the context; `Device` may not
+            yield
+
+    def enqueue(self, work: Callable[[int], None]) -> None:
+        """Queue what is no pixel kernel, such as an engine; see `ComputeDevice.enqueue`."""
+        with self.context():
+            self._queue.enqueue(work)
+
+    def capture(self, work: Callable[[], None]) -> CapturedGraph:
+        """Capture the kernels and engines that `work` queues; nothing runs yet.
+
+        Raises:
+            EngineError: something in it cannot be captured.
+        """
+        with self.context():
+            return CapturedGraph(self._cupy, self._stream, self._queueing, work)
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
         """An array with nothing in it yet."""
@@ -169,14 +183,6 @@ class CudaDevice:
             yield
             self._stream.synchronize()
 
-    @contextmanager
-    def context(self) -> Iterator[None]:
-        """Make the device's CUDA context that of the calling thread, for FFmpeg to take up."""
-        cuda = self._cupy.cuda
-        with cuda.Device(self.index):
-            cuda.runtime.setDevice(self.index)  # which binds the context; `Device` may not
-            yield
-
     def to_dlpack(self, array: DeviceArray) -> object:
         """An array that is done, as FFmpeg takes it; it lives until FFmpeg lets go of it."""
         ready = -1  # in the words of DLPack: wait for no stream
@@ -201,4 +207,14 @@ class CudaDevice:
         if name not in self._functions:
             self._functions[name] = self._module.get_function(name)
         with self._cupy.cuda.Device(self.index):
-            self._functions[name](grid, (threads,), arguments, shared, self._stream)
+            kernel = Launched(self._functions[name], grid, threads, arguments, shared)
+            self._queue.launch(kernel)
+
+    @contextmanager
+    def _queueing(self, queue: LaunchQueue) -> Iterator[None]:
+        before, self._queue = self._queue, queue
+        try:
+            with self.context():
+                yield
+        finally:
+            self._queue = before

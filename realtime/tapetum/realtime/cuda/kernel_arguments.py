@@ -6,7 +6,7 @@ needs a GPU: an array in GPU memory is whatever has the CUDA array interface.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +75,6 @@ PAST = np.dtype([("grid", np.uint64), ("scene", np.uint64), ("view", np.uint64)]
 """`Past` of `kernels.cu`: addresses of what one frame leaves to the next."""
 
 
-@runtime_checkable
 class DeviceArray(Protocol):
     """An array in GPU memory, such as CuPy's."""
 
@@ -100,6 +99,14 @@ DevicePlanes = tuple[DeviceArray, ...]
 """Luma (H, W), and U and V interleaved (ceil(H / 2), 2 * ceil(W / 2)), uint8 or uint16."""
 
 
+def is_device_array(array: object) -> bool:
+    """Whether an object is an array in GPU memory, by its type.
+
+    It is asked for each kernel of each frame, for which `isinstance` with a protocol is too slow.
+    """
+    return hasattr(type(array), "__cuda_array_interface__")
+
+
 def device_planes(frame: Frame) -> DevicePlanes:
     """The planes of a frame in GPU memory.
 
@@ -108,7 +115,7 @@ def device_planes(frame: Frame) -> DevicePlanes:
         MediaError: the frame is neither NV12 nor P010.
     """
     for plane in frame.planes:
-        if not isinstance(plane, DeviceArray):
+        if not is_device_array(plane):
             kind = type(plane).__name__
             raise DeviceError(f"this enhancer takes frames in GPU memory; got a plane of {kind}")
     if frame.format_name not in {"nv12", "p010le"}:

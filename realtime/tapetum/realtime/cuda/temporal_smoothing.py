@@ -6,7 +6,7 @@ import numpy as np
 
 from tapetum.realtime.cpu.grid_axis import GRID_SHAPE
 from tapetum.realtime.cuda.compute_device import ComputeDevice
-from tapetum.realtime.cuda.kernel_arguments import SMOOTHING, DeviceArray
+from tapetum.realtime.cuda.kernel_arguments import SMOOTHING, DeviceArray, Structure
 from tapetum.realtime.cuda.pixel_kernels import Past
 from tapetum.realtime.temporal import CUT_CHANGE, CUT_CORRELATION, QUICK_CHANGE, VIEW, FrameClock
 
@@ -41,20 +41,37 @@ class TemporalSmoothing:
         time_s: float | None,
         fault: DeviceArray,
     ) -> DeviceArray:
+        """Take a step in time, and queue the smoothing of that frame's grid; see both."""
+        return self.queue(grid, self.step(time_s), thumbnail, fault=fault)
+
+    def step(self, time_s: float | None) -> Structure:
+        """Go on to a frame.
+
+        Args:
+            time_s: the frame's time, or None.
+
+        Returns:
+            What the smoothing of its grid goes by.
+        """
+        times = self._clock(time_s), self._time_constant_s
+        thresholds = CUT_CHANGE, CUT_CORRELATION, QUICK_CHANGE
+        by = np.array((*times, *thresholds, not self._has_past), SMOOTHING)
+        self._has_past = True
+        return by
+
+    def queue(
+        self, grid: DeviceArray, by: Structure, thumbnail: DeviceArray, *, fault: DeviceArray
+    ) -> DeviceArray:
         """Queue the smoothing of one frame's grid.
 
         Args:
             grid: (8, 8, 16, 16) float32, what the network gave.
+            by: of `step`.
             thumbnail: (1, 3, 256, 256) float32, of the frame.
-            time_s: the frame's time, or None.
             fault: (1,) float32; becomes 1 where `grid` is no finite number.
 
         Returns:
             The steady grid, always the same array: the next call writes over it.
         """
-        times = self._clock(time_s), self._time_constant_s
-        thresholds = CUT_CHANGE, CUT_CORRELATION, QUICK_CHANGE
-        by = np.array((*times, *thresholds, not self._has_past), SMOOTHING)
         self._device.kernels.smooth_grid(thumbnail, grid, by, self._past, fault=fault)
-        self._has_past = True
         return self._past.grid

@@ -41,7 +41,7 @@ class TorchModel:
         from tapetum.gan.grid import GridGenerator
         from tapetum.gan.unet import UNetGenerator
 
-        self._kind = generator.kind
+        self.kind = generator.kind
         self._device = device
         self._network: Callable[[torch.Tensor], torch.Tensor]
         if isinstance(generator, UNetGenerator):
@@ -52,13 +52,13 @@ class TorchModel:
             raise TypeError(f"no engine is known for {type(generator).__name__}")
         place = _torch_device(device)
         module: Any = generator  # the stubs of `to` know no memory format
-        with _enough_memory(f"the weights of {self._kind} on {device.name}"):
+        with _enough_memory(f"the weights of {self.kind} on {device.name}"):
             module.to(device=place, dtype=self._dtype, memory_format=torch.channels_last)
 
     @property
     def description(self) -> str:
         """What runs where, like "cuda:0, PyTorch f16"."""
-        return f"{self._device.name}, PyTorch {'f16' if self._kind == 'unet' else 'f32'}"
+        return f"{self._device.name}, PyTorch {'f16' if self.kind == 'unet' else 'f32'}"
 
     def compile(self, shape: tuple[int, ...]) -> TorchEngine:
         """An engine for inputs of one shape, in the model's precision.
@@ -69,12 +69,15 @@ class TorchModel:
         import torch
 
         batch = torch.zeros(shape, dtype=self._dtype, device=_torch_device(self._device))
-        with _enough_memory(f"{self._kind} at {shape[3]}x{shape[2]} on {self._device.name}"):
+        with _enough_memory(f"{self.kind} at {shape[3]}x{shape[2]} on {self._device.name}"):
             return TorchEngine(self._network, batch, self._device, self.description)
 
 
 class TorchEngine:
     """A network with its input and output, captured as one CUDA graph where there is a GPU."""
+
+    capturable = False
+    """It is a graph already, and PyTorch's own."""
 
     def __init__(
         self,

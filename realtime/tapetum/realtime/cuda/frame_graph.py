@@ -1,0 +1,104 @@
+"""The work of one frame as one CUDA graph: pixel kernels and network, captured once a size."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tapetum.realtime.cuda.compute_device import CapturedWork, ComputeDevice, DeviceEngine
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, device_planes
+from tapetum.realtime.errors import DeviceError, EngineError
+from tapetum.realtime.frame import Frame
+
+_log = logging.getLogger(__name__)
+
+_TOLERANCE = 0.01
+"""Of the greatest number that the network gives: a branch that a graph has frozen is far off."""
+
+
+class FrameGraph:
+    """Queues what a frame needs: as a captured graph where the engine allows it, else directly.
+
+    Use one for each size of frames. The first frame is done directly, which lets the engine load
+    what it loads late. Then the same work is captured, and tried with another picture: the network
+    must give what the engine alone gives for it. From then on a frame costs the host the setting
+    of its kernels' arguments and one launch.
+    """
+
+    def __init__(
+        self, device: ComputeDevice, engine: DeviceEngine, batch: DeviceArray, result: DeviceArray
+    ) -> None:
+        """Make one that has captured nothing yet.
+
+        Args:
+            device: where the work is queued.
+            engine: the network in the work.
+            batch: what the engine reads in the work.
+            result: what the engine fills in the work.
+        """
+        self._device, self._engine = device, engine
+        self._batch, self._result = batch, result
+        self._graph: CapturedWork | None = None
+        self._direct = not engine.capturable
+
+    @property
+    def repeats_first(self) -> bool:
+        """Whether the next frame is the first, whose work is done several times."""
+        return self._graph is None and not self._direct
+
+    def __call__(self, frame: Frame, queue: Callable[[Frame], None]) -> None:
+        """Queue one frame's work.
+
+        Args:
+            frame: on the device.
+            queue: queues all work of a frame of this size: the same kernels and the engine, in
+                the same order, whatever the frame. For the first it is called several times, and
+                must give the same each time; see `repeats_first`.
+        """
+        if self._graph is not None:
+            self._graph(lambda: queue(frame))
+            return
+        queue(frame)
+        if self.repeats_first:
+            self._graph = self._captured(frame, queue)
+            queue(frame)
+
+    def _captured(self, frame: Frame, queue: Callable[[Frame], None]) -> CapturedWork | None:
+        self._device.get(self._result)  # the engine is done loading before its stream changes
+        other = self._other(frame)
+        try:
+            graph = self._device.capture(lambda: queue(frame))
+            graph(lambda: queue(other))
+            self._check()
+        except (DeviceError, EngineError) as error:
+            _log.warning("%s works without a CUDA graph: %s", self._device.name, error)
+            self._direct = True
+            return None
+        return graph
+
+    def _check(self) -> None:
+        """Compare what the graph made with what the engine makes of the same input."""
+        alone = self._device.empty(self._result.shape, self._result.dtype)
+        self._engine(self._batch, alone)
+        found, wanted = (
+            self._device.get(array).astype(np.float32) for array in (self._result, alone)
+        )
+        finite = np.isfinite(wanted)
+        peak = np.abs(wanted[finite]).max(initial=0)
+        worst = np.abs(found[finite] - wanted[finite]).max(initial=0)
+        if not worst <= _TOLERANCE * peak:  # not a number is worse than any
+            raise EngineError(
+                f"the captured graph gives other numbers than the engine, by up to {worst:.3g}"
+                f" where the greatest is {peak:.3g}"
+            )
+
+    def _other(self, frame: Frame) -> Frame:
+        """The frame upside down and with half its levels."""
+        device = self._device
+        planes: Any = tuple(
+            device.put(np.flipud(device.get(plane)) // 2) for plane in device_planes(frame)
+        )
+        return frame.with_planes(planes)

@@ -1,0 +1,148 @@
+"""Runs a model with TensorRT or TensorRT-RTX, on the device's own stream and memory.
+
+Engines come from `tapetum.trt_build`'s cache; one that is not there is built, and verified,
+first. Neither TensorRT nor `onnx` is imported before a model is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tapetum.realtime.building import Building
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address, check_array
+from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
+
+if TYPE_CHECKING:
+    from tapetum.trt_build import EngineFile
+    from tapetum.trt_build.flavour import Flavour
+
+_PRODUCTS = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
+
+
+class TensorRTModel:
+    """A model whose engines are built for one GPU: `DeviceModel`."""
+
+    def __init__(
+        self,
+        model: str | Path,
+        device: ComputeDevice,
+        flavour: Flavour,
+        *,
+        on_build: Callable[[Building], None] | None = None,
+    ) -> None:
+        """Find the model's file.
+
+        Args:
+            model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
+            device: where its engines will run; TensorRT supports that GPU.
+            flavour: the TensorRT.
+            on_build: called while an engine is built, from TensorRT's threads; must not raise.
+
+        Raises:
+            ModelError: there is no such model, or its file cannot be used.
+        """
+        from tapetum.trt_build.network_source import describe_network, find_network
+
+        self._model, self._device, self._flavour = model, device, flavour
+        self._on_build = on_build
+        self.kind = describe_network(find_network(model)).kind
+
+    @property
+    def description(self) -> str:
+        """What runs where, like "cuda:0, TensorRT 11.0.0 f16"."""
+        flavour = self._flavour
+        return f"{self._device.name}, {_PRODUCTS[flavour.name]} {flavour.version} f16"
+
+    def compile(self, shape: tuple[int, ...]) -> TensorRTEngine:
+        """Load the engine for inputs of one shape; build it first if there is none.
+
+        Raises:
+            ModelError: the model does not take this shape.
+            EngineError: the build fails, the engine computes something else than the network, or
+                there is not enough memory.
+        """
+        built = self._built(shape)
+        return TensorRTEngine(built, self._flavour, self._device, shape, self.description)
+
+    def _built(self, shape: tuple[int, ...]) -> EngineFile:
+        from tapetum.trt_build import EngineRequest, build_engine
+        from tapetum.trt_build.gpu import device_index
+
+        size = None if shape == THUMBNAIL_SHAPE and self.kind == "grid" else (shape[2], shape[3])
+        request = EngineRequest(
+            size=size, runtime=self._flavour.name, gpu_index=device_index(self._device.name)
+        )
+        report, model = self._on_build or (lambda _: None), self._model
+        return build_engine(
+            model,
+            request,
+            on_start=lambda identity: report(Building(f"{model} {identity.description}")),
+            on_phase=lambda at: report(Building(str(model), at.name, at.step, at.steps)),
+        )
+
+
+class TensorRTEngine:
+    """A loaded engine: `DeviceEngine`."""
+
+    def __init__(
+        self,
+        built: EngineFile,
+        flavour: Flavour,
+        device: ComputeDevice,
+        shape: tuple[int, ...],
+        description: str,
+    ) -> None:
+        """Load an engine onto a device.
+
+        Args:
+            built: the engine.
+            flavour: the TensorRT that built it.
+            device: where it will run.
+            shape: of its input.
+            description: device, runtime and precision.
+
+        Raises:
+            EngineError: it does not load, or takes another shape.
+        """
+        from tapetum.trt_build.engine_cache import kept_kernels
+        from tapetum.trt_build.loaded_engine import LoadedEngine
+
+        self.description = description
+        self._device, self._built = device, built
+        with device.context():
+            self._engine = LoadedEngine(
+                built.path.read_bytes(), flavour, kept_kernels=kept_kernels(built)
+            )
+            output_shape = self._engine.set_input_shape(shape)
+            self.capturable = self._engine.can_be_captured(device.stream_address or 0)
+        self._input = shape, self._engine.input.dtype
+        self._output_size = int(np.prod(output_shape))
+        self._has_run = False
+
+    def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
+        """Queue one run: read `batch`, fill `result`; both are without gaps.
+
+        Raises:
+            EngineError: TensorRT refuses to run.
+            ValueError: the arrays are not of the engine's shapes and types.
+        """
+        check_array(batch, *self._input)
+        check_array(result, result.shape, self._engine.output.dtype)
+        if int(np.prod(result.shape)) != self._output_size:
+            raise ValueError(f"the engine gives {self._output_size} numbers, not {result.shape}")
+        source, target = address(batch), address(result)
+        self._device.enqueue(lambda stream: self._engine.run(stream, source, target))
+        if not self._has_run:
+            self._has_run = True
+            self._keep_kernels()
+
+    def _keep_kernels(self) -> None:
+        """Spare the next process what TensorRT-RTX has compiled in the first run."""
+        from tapetum.trt_build.engine_cache import keep_kernels
+
+        keep_kernels(self._built, self._engine.kernels_to_keep())

@@ -1,0 +1,128 @@
+"""The GPU that the driver names, and its memory: with a stand-in for NVIDIA's own library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import tapetum
+from engine_networks import needs_tensorrt_rtx
+from fake_driver import fake_driver, python_with
+from test_nvdec_source import has_driver
+
+from tapetum.trt_build.cuda_driver import CudaDriver
+from tapetum.trt_build.gpu import present_gpu
+
+RTX = ("--runtime", "tensorrt-rtx")
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return fake_driver(tmp_path_factory.mktemp("driver"))
+
+
+def test_a_gpu_is_asked_for_its_name_and_capability(driver: dict[str, str]) -> None:
+    code = "from tapetum.trt_build.gpu import present_gpu; print(present_gpu(1))"
+    found = python_with(driver, code, FAKE_GPUS="2", FAKE_CAPABILITY="121")
+    assert found == "Gpu(name='Fake GPU 1', compute_capability=(12, 1), index=1)\n"
+
+
+def test_an_array_survives_gpu_memory(driver: dict[str, str]) -> None:
+    code = """
+import numpy as np
+from tapetum.trt_build.cuda_driver import CudaDriver
+driver, array = CudaDriver(), np.arange(12, dtype=np.float16).reshape(3, 4)
+with driver.on_device(0), driver.memory(array.nbytes) as address, driver.stream() as stream:
+    driver.put(address, array)
+    print(stream != 0, np.array_equal(driver.get(address, (3, 4), np.float16), array))
+"""
+    assert python_with(driver, code) == "True True\n"
+
+
+def test_errors_of_the_driver_have_their_names_and_remedies(driver: dict[str, str]) -> None:
+    code = """
+from tapetum.gan.errors import DeviceError
+from tapetum.trt_build.cuda_driver import CudaDriver
+driver = CudaDriver()
+def attempt(size):
+    try:
+        with driver.memory(size):
+            pass
+    except DeviceError as error:
+        print(error)
+attempt(1)
+with driver.on_device(0):
+    attempt(1 << 50)
+"""
+    context, memory = python_with(driver, code).splitlines()
+    assert context == "the NVIDIA driver fails: CUDA_ERROR_INVALID_CONTEXT in cuMemAlloc_v2"
+    assert memory == (
+        "the NVIDIA driver fails: CUDA_ERROR_OUT_OF_MEMORY in cuMemAlloc_v2"
+        " (close what else uses the GPU, or take a smaller --size)"
+    )
+
+
+@needs_tensorrt_rtx
+@pytest.mark.parametrize(
+    ("options", "variables", "message"),
+    [
+        (
+            ("--device", "cuda:2"),
+            {"FAKE_GPUS": "2"},
+            "there is no cuda:2; this machine has 2 GPUs, numbered from cuda:0",
+        ),
+        (
+            (),
+            {"FAKE_INIT": "100"},
+            "the NVIDIA driver finds no GPU: see nvidia-smi and CUDA_VISIBLE_DEVICES, or name the"
+            " GPU to build for, like --target sm_89",
+        ),
+        ((), {"FAKE_CAPABILITY": "90"}, "tensorrt-rtx 1.7.1.116 does not build for sm_90"),
+    ],
+    ids=["no such GPU", "no GPU", "unsupported GPU"],
+)
+def test_what_a_build_lacks_is_one_line(
+    options: tuple[str, ...],
+    variables: dict[str, str],
+    message: str,
+    driver: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    cache = {"TAPETUM_CACHE": str(tmp_path)}
+    answer = tapetum("build", "grid", *RTX, *options, **driver, **variables, **cache)
+    assert answer.returncode == 1
+    assert answer.stderr.startswith(f"error: {message}")
+    assert answer.stderr.count("\n") == 1
+
+
+@needs_tensorrt_rtx
+def test_an_engine_that_does_not_load_here_is_refused(
+    driver: dict[str, str], tmp_path: Path
+) -> None:
+    """The stand-in is no driver that TensorRT can use, so it plays one that is too old."""
+    answer = tapetum("build", "grid", *RTX, **driver, TAPETUM_CACHE=str(tmp_path))
+    said, error = answer.stderr.splitlines()
+    assert said.startswith("building grid 256x256 for Fake GPU 0, sm_89 with tensorrt-rtx ")
+    assert error.startswith("error: tensorrt-rtx ")
+    assert "does not load the engine: " in error
+    assert error.endswith(
+        "(install or update the NVIDIA driver; nvidia-smi shows which CUDA it is for)"
+    )
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_device_to_build_on_is_cuda_and_an_index(tmp_path: Path) -> None:
+    answer = tapetum("build", "grid", "--device", "gpu1", TAPETUM_CACHE=str(tmp_path))
+    assert answer.returncode == 2
+    assert "a CUDA device is cuda or cuda:INDEX; got 'gpu1'" in answer.stderr
+
+
+@pytest.mark.needs_cuda
+def test_an_array_survives_the_memory_of_this_gpu() -> None:
+    driver, array = CudaDriver(), np.arange(12, dtype=np.float16).reshape(3, 4)
+    assert present_gpu().compute_capability >= (7, 5)
+    with driver.on_device(0), driver.memory(array.nbytes) as address:
+        driver.put(address, array)
+        np.testing.assert_array_equal(driver.get(address, (3, 4), np.float16), array)
+    assert has_driver()

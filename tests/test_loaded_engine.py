@@ -1,0 +1,164 @@
+"""Loading engines: as far as a machine without a driver goes, against the library's signatures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from api_calls import calls_on, takes
+from engine_networks import needs_tensorrt_rtx
+from onnx.reference import ReferenceEvaluator
+from test_nvdec_source import has_driver
+
+from tapetum.gan.errors import EngineError, ModelError
+from tapetum.gan.weights import weights_path
+from tapetum.trt_build import EngineCache, EngineRequest, build_engine, loaded_engine
+from tapetum.trt_build.dark_frame import dark_frame
+from tapetum.trt_build.engine_cache import keep_kernels, kept_kernels
+from tapetum.trt_build.engine_run import run_engine
+from tapetum.trt_build.flavour import Flavour, load_flavour
+from tapetum.trt_build.loaded_engine import LoadedEngine
+from tapetum.trt_build.reference import reference_output
+from tapetum.trt_build.tensorrt_log import explained
+
+SM89 = EngineRequest(target="sm_89", runtime="tensorrt-rtx")
+OWNERS = {
+    "self._runtime": "Runtime",
+    "self._engine": "ICudaEngine",
+    "self._context": "IExecutionContext",
+    "settings": "IRuntimeConfig",
+    "self._kernels": "IRuntimeCache",
+}
+"""Which class of TensorRT each object of `loaded_engine` is."""
+
+
+@pytest.fixture(scope="module")
+def rtx() -> Flavour:
+    return load_flavour("tensorrt-rtx")
+
+
+@needs_tensorrt_rtx
+@pytest.mark.parametrize("owner", OWNERS)
+def test_what_is_called_exists_and_takes_what_it_is_given(owner: str, rtx: Flavour) -> None:
+    kind = getattr(rtx.trt, OWNERS[owner])
+    calls = calls_on(Path(loaded_engine.__file__), owner)
+    assert calls
+    for name, arguments, line in calls:
+        attribute = getattr(kind, name, None)
+        assert attribute is not None, f"line {line}: {OWNERS[owner]} has no {name}"
+        if arguments is not None:
+            assert takes(attribute.__doc__, arguments), f"line {line}: {attribute.__doc__}"
+    assert rtx.trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+    assert rtx.trt.nptype(rtx.trt.float16) is np.float16
+
+
+def test_signatures_are_read() -> None:
+    text = """run(*args, **kwargs)
+Overloaded function.
+
+1. run(self: a.B, name: str, shape: tuple[int, int] = <Kind.A: 0>) -> bool
+
+2. run(self: a.B, name: str, shape: list, more: dict[str, int], last: int) -> bool
+"""
+    assert [takes(text, count) for count in range(6)] == [False, True, True, False, True, False]
+
+
+@needs_tensorrt_rtx
+@pytest.mark.skipif(has_driver(), reason="tells what happens without an NVIDIA driver")
+def test_an_engine_does_not_load_without_a_driver(rtx: Flavour, tmp_path: Path) -> None:
+    plan = build_engine("grid", SM89, cache=EngineCache(tmp_path)).path.read_bytes()
+    with pytest.raises(EngineError) as caught:
+        LoadedEngine(plan, rtx)
+    said = str(caught.value)
+    assert said.startswith(f"tensorrt-rtx {rtx.version} does not load the engine: ")
+    assert said.endswith(
+        "(install or update the NVIDIA driver; nvidia-smi shows which CUDA it is for)"
+    )
+    assert "\n" not in said
+
+
+@needs_tensorrt_rtx
+def test_what_is_no_engine_does_not_load(rtx: Flavour) -> None:
+    with pytest.raises(EngineError, match="does not load the engine: "):
+        LoadedEngine(b"no engine", rtx)
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        (
+            "Requested amount of GPU memory (9 bytes) could not be allocated.",
+            "close what else uses the GPU, or take a smaller --size",
+        ),
+        (
+            "cudaError 35: CUDA driver version is insufficient for CUDA runtime version",
+            "install or update the NVIDIA driver; nvidia-smi shows which CUDA it is for",
+        ),
+        (
+            "Target GPU SM 61 is not supported by this TensorRT release.",
+            "this TensorRT does not support this GPU; tapetum doctor lists what does",
+        ),
+        (
+            "Serialization assertion stdVersionRead == kSERIALIZATION_VERSION failed. Version tag"
+            " does not match.",
+            "build the engine anew with this TensorRT and GPU",
+        ),
+    ],
+)
+def test_known_errors_come_with_their_remedy(said: str, remedy: str) -> None:
+    assert explained([said]) == f"{said} ({remedy})"
+
+
+def test_unknown_errors_come_as_they_are_in_one_line() -> None:
+    assert explained(["first\nline", "second"]) == "first line second"
+    assert explained(["illegal memory access"]) == "illegal memory access"
+    assert explained([]) == "it gave no reason"
+
+
+@needs_tensorrt_rtx
+def test_compiled_kernels_are_kept_beside_their_engine(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path)
+    engine = build_engine("grid", SM89, cache=cache)
+    assert kept_kernels(engine) == b""
+    keep_kernels(engine, b"")
+    keep_kernels(engine, b"kernels")
+    assert kept_kernels(engine) == b"kernels"
+    assert cache.engines() == [(engine.path, build_engine("grid", SM89, cache=cache))]
+    cache.prune(set())
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_the_reference_is_the_float32_network() -> None:
+    network = onnx.load(weights_path("grid"))
+    picture = dark_frame("grid", (256, 256))
+    wanted = ReferenceEvaluator(network).run(None, {"thumbnail": picture})
+    assert isinstance(wanted, list)
+    np.testing.assert_allclose(reference_output(network, picture), wanted[0], atol=1e-4)
+
+
+def test_a_reference_of_another_size_is_one_line() -> None:
+    with pytest.raises(ModelError, match=r"cannot be run to verify its engine: ."):
+        reference_output(onnx.load(weights_path("grid")), dark_frame("grid", (32, 32)))
+
+
+@pytest.mark.parametrize(("kind", "low", "high"), [("grid", 0, 1), ("unet", -1, 1)])
+def test_the_frame_for_trials_is_dark_and_real(kind: str, low: float, high: float) -> None:
+    picture = dark_frame(kind, (360, 640))
+    assert picture.shape == (1, 3, 360, 640)
+    assert (picture.min(), picture.max()) == (low, high)
+    unit = (picture - low) / (high - low)
+    assert unit.mean() < 0.2
+    assert len(np.unique(picture)) > 60
+    assert 0.001 < np.mean(unit == 1) < 0.01, "a lamp"
+
+
+@pytest.mark.needs_cuda
+def test_an_engine_computes_what_its_network_means(tmp_path: Path) -> None:
+    engine = build_engine("grid", cache=EngineCache(tmp_path))
+    flavour = load_flavour()
+    picture = dark_frame("grid", (256, 256))
+    output = run_engine(engine.path.read_bytes(), flavour, 0, picture)
+    wanted = reference_output(onnx.load(weights_path("grid")), picture)
+    np.testing.assert_allclose(output, wanted, atol=0.05)

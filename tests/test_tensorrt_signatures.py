@@ -1,0 +1,59 @@
+"""Every call of TensorRT exists there, not only in TensorRT-RTX, which the tests build with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from api_calls import calls_on, takes
+from tensorrt_signatures import Signatures, tensorrt_signatures
+
+from tapetum.trt_build import build_progress, loaded_engine, tensorrt_build, tensorrt_log
+
+OF_RTX_ALONE = {
+    "ComputeCapability",
+    "CudaGraphStrategy",
+    "is_stream_capturable",
+    "num_compute_capabilities",
+    "set_compute_capability",
+}
+"""What is used only where the flavour is TensorRT-RTX."""
+
+
+@pytest.fixture(scope="module")
+def signatures(tmp_path_factory: pytest.TempPathFactory) -> Signatures:
+    return tensorrt_signatures(tmp_path_factory.mktemp("libraries"))
+
+
+@pytest.mark.parametrize(
+    ("module", "owner", "kind"),
+    [
+        (loaded_engine, "self._runtime", "Runtime"),
+        (loaded_engine, "self._engine", "ICudaEngine"),
+        (loaded_engine, "self._context", "IExecutionContext"),
+        (loaded_engine, "self._flavour.trt", ""),
+        (loaded_engine, "flavour.trt", ""),
+        (tensorrt_build, "self._trt", ""),
+        (tensorrt_build, "builder", "Builder"),
+        (tensorrt_build, "config", "IBuilderConfig"),
+        (tensorrt_build, "definition", "INetworkDefinition"),
+        (tensorrt_build, "parser", "OnnxParser"),
+        (tensorrt_build, "sizes", "IOptimizationProfile"),
+        (tensorrt_build, "timings", "ITimingCache"),
+        (tensorrt_log, "trt", ""),
+        (tensorrt_log, "trt.ILogger", "ILogger"),
+        (build_progress, "trt", ""),
+    ],
+)
+def test_what_is_called_exists_and_takes_what_it_is_given(
+    module: ModuleType, owner: str, kind: str, signatures: Signatures
+) -> None:
+    calls = calls_on(Path(str(module.__file__)), owner)
+    assert calls
+    for name, arguments, line in calls:
+        if name in OF_RTX_ALONE:
+            continue
+        assert name in signatures[kind], f"{module.__name__}:{line}: there is no {kind}.{name}"
+        if kind and arguments is not None:
+            assert takes(signatures[kind][name], arguments), signatures[kind][name]

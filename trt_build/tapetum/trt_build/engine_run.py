@@ -1,0 +1,46 @@
+"""Runs an engine on one picture, with no more than the driver: for verification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.trt_build.cuda_driver import CudaDriver
+from tapetum.trt_build.flavour import Flavour
+from tapetum.trt_build.loaded_engine import LoadedEngine
+
+
+def run_engine(
+    plan: bytes, flavour: Flavour, gpu_index: int, picture: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Load an engine, run it once, and unload it.
+
+    Args:
+        plan: the serialised engine.
+        flavour: the TensorRT that built it.
+        gpu_index: the GPU to run it on.
+        picture: its input, converted to the type that it takes.
+
+    Returns:
+        Its output as float32.
+
+    Raises:
+        DeviceError: the GPU or its driver fails, or has not enough memory.
+        EngineError: the engine does not load or run.
+    """
+    driver = CudaDriver()
+    with driver.on_device(gpu_index):
+        return _run(driver, LoadedEngine(plan, flavour), picture)
+
+
+def _run(driver: CudaDriver, engine: LoadedEngine, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    given = np.ascontiguousarray(picture, engine.input.dtype)
+    shape = engine.set_input_shape(given.shape)
+    size_bytes = int(np.prod(shape)) * engine.output.dtype.itemsize
+    with driver.memory(given.nbytes) as source, driver.memory(size_bytes) as target:
+        driver.put(source, given)
+        with driver.stream() as stream:
+            engine.run(stream, source, target)
+        return driver.get(target, shape, engine.output.dtype).astype(np.float32)
