@@ -16,6 +16,7 @@ from tapetum.benchmarks.gpu.kernels import measure_kernels
 from tapetum.benchmarks.gpu.networks import measure_networks
 from tapetum.benchmarks.gpu.pipeline import free_memory_mb, measure_pipeline
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
+from tapetum.realtime.cuda.engine_choice import choose_engine
 
 
 @dataclass(frozen=True)
