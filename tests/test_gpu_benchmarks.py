@@ -33,6 +33,7 @@ from tapetum.benchmarks.gpu.kernels import FORMATS, KERNELS, measure_kernels
 from tapetum.benchmarks.gpu.networks import measure_networks
 from tapetum.benchmarks.gpu.pipeline import measure_pipeline
 from tapetum.benchmarks.gpu.result_file import SCHEMA
+from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.kernel_arguments import address, device_planes
 from tapetum.realtime.media.file_source import FileSource
 
@@ -133,7 +134,14 @@ def test_the_ceilings_are_measured() -> None:
 @pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")
 def test_the_pipeline_is_measured_from_file_to_memory(host: Any) -> None:
     free_mb = iter([900, 700, 900, 650])
-    rows = measure_pipeline(host, WallClock(), [(16, 16)], free_mb=lambda: next(free_mb), frames=12)
+    rows = measure_pipeline(
+        host,
+        WallClock(),
+        [(16, 16)],
+        load=lambda model: make_cuda_enhancer(model, host),
+        free_mb=lambda: next(free_mb),
+        frames=12,
+    )
     assert [(row["network"], row["memory_mb"]) for row in rows] == [("unet", 200), ("grid", 250)]
     for row in rows:
         check_rows("pipeline", row)

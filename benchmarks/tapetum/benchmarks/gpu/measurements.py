@@ -15,6 +15,7 @@ from tapetum.benchmarks.gpu.event_clock import EventClock
 from tapetum.benchmarks.gpu.kernels import measure_kernels
 from tapetum.benchmarks.gpu.networks import measure_networks
 from tapetum.benchmarks.gpu.pipeline import free_memory_mb, measure_pipeline
+from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.engine_choice import choose_engine
 
@@ -90,5 +91,10 @@ class Measurements:
         )
 
     def _pipeline(self) -> list[dict[str, Any]]:
-        free_mb = partial(free_memory_mb, self._device)
-        return measure_pipeline(self._device, self._clock, self._choices.sizes, free_mb=free_mb)
+        return measure_pipeline(
+            self._device,
+            self._clock,
+            self._choices.sizes,
+            load=lambda model: make_cuda_enhancer(model, self._device),
+            free_mb=partial(free_memory_mb, self._device),
+        )

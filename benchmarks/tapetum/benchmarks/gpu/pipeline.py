@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -14,7 +15,6 @@ from tapetum.benchmarks.gpu.backends import weights_file
 from tapetum.benchmarks.gpu.clips import make_clip
 from tapetum.benchmarks.gpu.event_clock import Clock
 from tapetum.realtime import Frame, FrameEnhancer
-from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.nvdec_source import open_on_device
 from tapetum.realtime.live.sinks.null_sink import NullSink
@@ -30,6 +30,7 @@ def measure_pipeline(
     clock: Clock,
     sizes: Sequence[tuple[int, int]],
     *,
+    load: Callable[[str | Path], FrameEnhancer],
     free_mb: Callable[[], int],
     frames: int = _FRAMES,
 ) -> list[dict[str, Any]]:
@@ -39,6 +40,7 @@ def measure_pipeline(
         device: where.
         clock: times the device's stream.
         sizes: widths and heights.
+        load: makes an enhancer on the device of a model's name or weights file.
         free_mb: tells how much of the device's memory is free, like `free_memory_mb`.
         frames: length of the clips, H.264.
 
@@ -55,15 +57,19 @@ def measure_pipeline(
             clip = make_clip(Path(folder) / "clip.mkv", "h264", size, frames)
             for kind, model in (("unet", weights), ("grid", "grid")):
                 known = {"network": kind, "size": f"{size[0]}x{size[1]}"}
-                rows.append(known | _figures(device, clock, clip, model, free_mb))
+                rows.append(known | _figures(device, clock, clip, partial(load, model), free_mb))
         return rows
 
 
 def _figures(
-    device: CudaDevice, clock: Clock, clip: Path, model: str | Path, free_mb: Callable[[], int]
+    device: CudaDevice,
+    clock: Clock,
+    clip: Path,
+    load: Callable[[], FrameEnhancer],
+    free_mb: Callable[[], int],
 ) -> dict[str, Any]:
     before_mb = free_mb()
-    enhance = make_cuda_enhancer(model, device)
+    enhance = load()
     _warm_up(clip, device, enhance)
     memory_mb = before_mb - free_mb()
     decoder, decode_ms = _decode_ms(clip, device)
