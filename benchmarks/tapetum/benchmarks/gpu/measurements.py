@@ -91,10 +91,11 @@ class Measurements:
         )
 
     def _pipeline(self) -> list[dict[str, Any]]:
+        flavour = choose_engine(self._device.index).flavour
         return measure_pipeline(
             self._device,
             self._clock,
             self._choices.sizes,
-            load=lambda model: make_cuda_enhancer(model, self._device),
+            load=lambda model: make_cuda_enhancer(model, self._device, flavour=flavour),
             free_mb=partial(free_memory_mb, self._device),
         )
