@@ -70,13 +70,18 @@ def clip_copy(short_clip: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(short_clip, tmp_path / "clip.mp4"))
 
 
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> HostDevice:
+    """Main memory in the place of a GPU's, with the kernels compiled by g++."""
+    return HostDevice(host_library(tmp_path_factory.mktemp("kernels")))
+
+
 @pytest.fixture(
     scope="session", params=["host", pytest.param("cuda", marks=pytest.mark.needs_cuda)]
 )
-def device(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> ComputeDevice:
+def device(request: pytest.FixtureRequest) -> ComputeDevice:
     """Where CUDA kernels run: compiled for the host, and on a GPU where there is one."""
     if request.param == "cuda":
         return CudaDevice()
-    return HostDevice(host_library(tmp_path_factory.mktemp("kernels")))
+    there: ComputeDevice = request.getfixturevalue("host")
+    return there

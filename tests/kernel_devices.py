@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -65,6 +66,7 @@ class HostDevice:
     """A `ComputeDevice` whose memory is main memory, and whose kernels are compiled by g++."""
 
     name = "host"
+    index = 0
     stream_address = None
 
     def __init__(self, library: ctypes.CDLL) -> None:
@@ -120,6 +122,15 @@ class HostDevice:
     def download(self, array: DeviceArray) -> Array:
         return self.get(array)
 
+    def copy_rows(self, source: DeviceArray, target: DeviceArray) -> None:
+        np.copyto(cast("Array", target), cast("Array", source))
+
+    def array_work(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def to_dlpack(self, array: DeviceArray) -> object:
+        return cast("Array", array).__dlpack__()
+
     def _launch(
         self,
         name: str,
@@ -138,6 +149,25 @@ class HostDevice:
             self._library[name](*grid, threads, ctypes.c_uint(shared), *places)
 
         self._take(Node(name, run))
+
+
+class WallClock:
+    """What times work on the host: a call is done when it returns."""
+
+    def calls_ms(self, work: Callable[[int], object], calls: int) -> list[float]:
+        times_ms = []
+        for number in range(calls):
+            started_s = time.perf_counter()
+            work(number)
+            times_ms.append(1000 * (time.perf_counter() - started_s))
+        return times_ms
+
+    def rounds_ms(self, work: Callable[[int], object], inputs: int, rounds: int) -> list[float]:
+        def whole_round(_: int) -> None:
+            for number in range(inputs):
+                work(number)
+
+        return [time_ms / inputs for time_ms in self.calls_ms(whole_round, rounds)]
 
 
 def host_library(folder: Path) -> ctypes.CDLL:

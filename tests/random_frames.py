@@ -77,6 +77,35 @@ def scales(frame: Frame) -> tuple[float, float, float, float]:
     return 16 * step, 219 * step, 128 * step, 224 * step
 
 
+def chroma_to_pixels(size: int, subsampling: int, cosited: bool) -> Array:
+    """(pixels, samples) shares of the chroma samples in the pixels along an axis."""
+    samples = -(-size >> subsampling)
+    place = np.arange(size) / (1 << subsampling)
+    if not cosited:
+        place = np.floor(place)
+    distance = np.abs(np.minimum(place, samples - 1)[:, np.newaxis] - np.arange(samples))
+    shares: Array = np.maximum(1 - distance, 0)
+    return shares
+
+
+def colored_mean(values: Array, frame: Frame) -> Array:
+    """Mean of full-resolution values over the pixels that each chroma sample colours."""
+    layout, (across, down) = frame.format, frame.cosited
+    rows = _tent(frame.height, layout.chroma_y, down)
+    columns = _tent(frame.width, layout.chroma_x, across)
+    mean: Array = rows @ values @ columns.T
+    return mean
+
+
+def _tent(size: int, subsampling: int, cosited: bool) -> Array:
+    """(samples, pixels) weights: a pixel between two samples counts half for each."""
+    samples = np.arange(-(-size >> subsampling)) << subsampling
+    distance = np.arange(size) - samples[:, np.newaxis]
+    halves = np.maximum(1 - np.abs(distance) / 2, 0) if cosited else (distance >> subsampling == 0)
+    weights: Array = halves / halves.sum(axis=1, keepdims=True)
+    return weights
+
+
 def covered_mean(values: Array, frame: Frame) -> Array:
     """Mean of full-resolution values over the pixels that each chroma sample covers."""
     rows = np.arange(0, values.shape[0], 1 << frame.format.chroma_y)

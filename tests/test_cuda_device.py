@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 
 import numpy as np
 import pytest
 from command_line import python
 
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
-from tapetum.realtime.cuda.kernel_compiler import compile_kernels
+from tapetum.realtime.cuda.kernel_compiler import OPTIONS, compile_kernels, kernel_source
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import device_index
 
@@ -43,6 +44,20 @@ def test_the_kernels_compile_for_every_architecture(architecture: int) -> None:
 
 
 @needs_cupy
+@pytest.mark.parametrize("architecture", [75, 90])
+def test_no_kernel_runs_out_of_registers(architecture: int) -> None:
+    """What is spilt goes through memory, which is what the kernels have too little of."""
+    from cupy.cuda import nvrtc
+
+    program = nvrtc.createProgram(kernel_source(), "kernels.cu", (), ())
+    options = (f"--gpu-architecture=sm_{architecture}", *OPTIONS, "--ptxas-options=-v")
+    nvrtc.compileProgram(program, options)
+    log = nvrtc.getProgramLog(program)
+    nvrtc.destroyProgram(program)
+    assert re.findall(r"(\d+) bytes spill stores", log) == ["0"] * len(KERNELS)
+
+
+@needs_cupy
 def test_an_unknown_architecture_is_one_line() -> None:
     with pytest.raises(DeviceError, match="cannot be compiled for sm_12: nvrtc: error: invalid"):
         compile_kernels(12)
@@ -64,7 +79,7 @@ def test_a_missing_cupy_is_one_line() -> None:
 import sys
 sys.modules["cupy"] = None  # what importing finds where it is not installed
 from tapetum.realtime.cuda.device import CudaDevice
-from tapetum.realtime.cuda.kernel_compiler import compile_kernels
+from tapetum.realtime.cuda.kernel_compiler import OPTIONS, compile_kernels, kernel_source
 from tapetum.realtime.errors import DeviceError
 for attempt in (CudaDevice, lambda: compile_kernels(80)):
     try:

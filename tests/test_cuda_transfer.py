@@ -55,6 +55,7 @@ def test_every_sample_arrives_and_returns(device: ComputeDevice, name: str) -> N
     DownloadSink(sink, device).write(uploaded)
     (returned,) = sink.frames
     assert (returned.pts, returned.full_range) == (5, frame.full_range)
+    assert returned.cosited == frame.cosited
     np.testing.assert_array_equal(luma_levels(returned), luma_levels(frame))
     np.testing.assert_array_equal(chroma_levels(returned), chroma_levels(frame))
     assert_planes_close(planes_of(device, uploaded), semi_planar(frame).planes, EXACT)

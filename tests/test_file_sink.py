@@ -217,7 +217,7 @@ def test_hdr10_metadata_is_kept_by_hevc_and_h264(tmp_path: Path) -> None:
             assert after.info.hdr == before.info.hdr
     sink = transcode(source, tmp_path / "out.webm")
     assert sink.notices == [
-        "HDR mastering metadata is not stored by libsvtav1; --codec hevc keeps it"
+        "HDR mastering metadata is not stored by libsvtav1; --codec libx265 keeps it"
     ]
 
 

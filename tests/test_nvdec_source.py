@@ -8,11 +8,17 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from media import Clip, make_clip
 from tolerance import EXACT, assert_planes_close
 
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.kernel_arguments import device_planes
-from tapetum.realtime.cuda.nvdec_source import NvdecSource, open_on_device, open_with_nvdec
+from tapetum.realtime.cuda.nvdec_source import (
+    NvdecSource,
+    native_decoder,
+    open_on_device,
+    open_with_nvdec,
+)
 from tapetum.realtime.cuda.transfer import semi_planar
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.media.file_source import FileSource
@@ -37,12 +43,39 @@ def ffv1_clip(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def av1_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten frames in the codec that PyAV decodes on the CPU unless it is told otherwise."""
+    return make_clip(
+        tmp_path_factory.mktemp("av1") / "clip.mkv", Clip(codec="libsvtav1", frames=10)
+    )
+
+
+NO_DRIVER = "NVDEC on cuda:1 cannot be opened: it needs the NVIDIA driver and its libnvcuvid"
+
+
 @pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")
 def test_a_missing_driver_is_one_line(short_clip: Path) -> None:
     with pytest.raises(DeviceError) as caught:
         open_with_nvdec(short_clip, 1)
-    expected = "NVDEC on cuda:1 cannot be opened: it needs the NVIDIA driver and its libnvcuvid"
-    assert str(caught.value) == expected
+    assert str(caught.value) == NO_DRIVER
+
+
+@pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")
+def test_av1_is_meant_for_nvdec_too(av1_clip: Path) -> None:
+    with open_with_nvdec(av1_clip, 1) as container, pytest.raises(DeviceError) as caught:
+        native_decoder(container.streams.video[0], 1)
+    assert str(caught.value) == NO_DRIVER
+
+
+@pytest.mark.needs_cuda
+@pytest.mark.parametrize("start_s", [0.0, 0.2])
+def test_av1_is_that_of_the_cpu_or_decoded_there(av1_clip: Path, start_s: float) -> None:
+    opened = open_on_device(av1_clip, CudaDevice(), start_s=start_s)
+    with FileSource(av1_clip, start_s=start_s) as here:
+        times = [frame.time_s for frame in here]
+    assert [frame.time_s for frame in opened.frames] == times
+    opened.file.close()
 
 
 def test_what_nvdec_never_decodes_is_one_line(ffv1_clip: Path) -> None:

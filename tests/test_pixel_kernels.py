@@ -27,13 +27,17 @@ from tapetum.realtime.cpu.tiling import reflected
 from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
 from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE, thumbnail_shared_bytes
 from tapetum.realtime.errors import DeviceError, MediaError
-from tapetum.realtime.frame import ColorInfo, Frame, Plane
+from tapetum.realtime.frame import CENTER, LEFT, TOP, TOP_LEFT, ColorInfo, Frame, Plane
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 FORMATS = ["nv12", "p010le"]
-COLORS = [ColorInfo(matrix, range_) for matrix in (1, 6, 9) for range_ in (1, 2)]
+COLORS = [
+    ColorInfo(matrix, range_, chroma_location=location)
+    for matrix, location in ((1, LEFT), (6, CENTER), (9, TOP_LEFT))
+    for range_ in (1, 2)
+]
 SIZES = [(1, 1), (2, 2), (3, 5), (4, 2), (7, 4), (37, 22), (64, 33), (130, 71)]
 """Narrower than a vector, odd both ways, and multiples of the vector."""
 
@@ -114,12 +118,13 @@ def test_planes_to_rgb_is_the_cpu_path_rounded_to_halves(
     np.testing.assert_allclose(rgb[0], expected, atol=HALF_STEP, rtol=0)
 
 
+@pytest.mark.parametrize("location", [LEFT, CENTER, TOP_LEFT, TOP])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_place_of_the_network_input_is_written(
-    device: ComputeDevice, name: str, size: tuple[int, int]
+    device: ComputeDevice, name: str, size: tuple[int, int], location: int
 ) -> None:
-    frame = random_frame(name, *size)
+    frame = random_frame(name, *size, color=ColorInfo(chroma_location=location))
     width, height = tensor_size(frame)
     for extra in (0, 3):  # a width that is no multiple of the vector too
         rgb = network_input(device, on_device(device, frame), width + extra, height + extra)
@@ -260,14 +265,20 @@ def test_gaps_between_rows_do_not_matter_and_stay(
         assert (device.get(whole)[:, plane.shape[1] :] == GAP).all()
 
 
-@given(width=st.integers(1, 70), height=st.integers(1, 40), seed=st.integers(0, 99))
+@given(
+    width=st.integers(1, 70),
+    height=st.integers(1, 40),
+    seed=st.integers(0, 99),
+    location=st.sampled_from([LEFT, CENTER, TOP_LEFT, TOP]),
+)
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_every_size_is_enhanced_as_on_the_cpu(
-    device: ComputeDevice, width: int, height: int, seed: int
+    device: ComputeDevice, width: int, height: int, seed: int, location: int
 ) -> None:
-    frame, grid = random_frame("nv12", width, height, seed=seed), random_grid(seed)
+    color = ColorInfo(chroma_location=location)
+    frame, grid = random_frame("nv12", width, height, seed=seed, color=color), random_grid(seed)
     result, there = random_result(frame, seed), on_device(device, frame, gap=seed % 5)
     for actual, expected in (
         (enhanced_by_grid(device, there, grid), apply_grid(frame, grid)),

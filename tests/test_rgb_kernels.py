@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_frames import (
     chroma_levels,
-    covered_mean,
+    chroma_to_pixels,
+    colored_mean,
     luma_levels,
     pitched,
     planes_from_levels,
@@ -21,7 +22,7 @@ from random_frames import (
 from tolerance import CPU, EXACT, assert_planes_close
 
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
-from tapetum.realtime.frame import ColorInfo, Frame, Plane
+from tapetum.realtime.frame import CENTER, LEFT, TOP, TOP_LEFT, ColorInfo, Frame, Plane
 from tapetum.realtime.pixel_format import PIXEL_FORMATS
 
 Array = npt.NDArray[Any]
@@ -31,9 +32,10 @@ def rgb_exactly(frame: Frame) -> Array:
     black, luma_span, grey, chroma_span = scales(frame)
     kr, kb = frame.luma_weights
     y = (luma_levels(frame) - black) / luma_span
-    rows = np.arange(frame.height)[:, np.newaxis] >> frame.format.chroma_y
-    columns = np.arange(frame.width) >> frame.format.chroma_x
-    u, v = ((levels[rows, columns] - grey) / chroma_span for levels in chroma_levels(frame))
+    layout, (across, down) = frame.format, frame.cosited
+    rows = chroma_to_pixels(frame.height, layout.chroma_y, down)
+    columns = chroma_to_pixels(frame.width, layout.chroma_x, across)
+    u, v = ((rows @ levels @ columns.T - grey) / chroma_span for levels in chroma_levels(frame))
     red, blue = y + 2 * (1 - kr) * v, y + 2 * (1 - kb) * u
     green = (y - kr * red - kb * blue) / (1 - kr - kb)
     rgb: Array = np.clip(2 * np.stack((red, green, blue)) - 1, -1, 1)
@@ -50,8 +52,8 @@ def change_exactly(frame: Frame, change: Array) -> tuple[Plane, ...]:
     return planes_from_levels(
         frame,
         luma_levels(frame) + dy * luma_span,
-        u + covered_mean(du, frame) * chroma_span,
-        v + covered_mean(dv, frame) * chroma_span,
+        u + colored_mean(du, frame) * chroma_span,
+        v + colored_mean(dv, frame) * chroma_span,
     )
 
 
@@ -70,13 +72,44 @@ def test_every_format_converts_as_float64_does(name: str, color: ColorInfo) -> N
     assert_planes_close(actual, expected, CPU, shift=shift)
 
 
-@given(width=st.integers(1, 40), height=st.integers(1, 40))
-@settings(max_examples=30, deadline=None)
-def test_every_size_converts_as_float64_does(width: int, height: int) -> None:
-    frame = random_frame("yuv420p", width, height)
+@given(
+    width=st.integers(1, 40),
+    height=st.integers(1, 40),
+    location=st.sampled_from([LEFT, CENTER, TOP_LEFT, TOP]),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_size_and_place_of_chroma_converts_as_float64_does(
+    width: int, height: int, location: int
+) -> None:
+    frame = random_frame("yuv420p", width, height, color=ColorInfo(chroma_location=location))
     np.testing.assert_allclose(rgb_from_planes(frame), rgb_exactly(frame), atol=5e-6)
     change = random_change(frame)
     assert_planes_close(planes_with_change(frame, change), change_exactly(frame, change), CPU)
+
+
+def test_chroma_on_a_pixel_colours_it_alone() -> None:
+    """One bluish sample among grey ones, worked by hand: full on its pixel, half beside it."""
+    planes: Any = [np.full((4, 8), 100, np.uint8), *np.full((2, 2, 4), 128, np.uint8)]
+    planes[1][1, 2] += 20
+    beside, covering = [0, 0, 0, 0.5, 1, 0.5, 0, 0], [0, 0, 0, 0, 1, 1, 0, 0]
+    for location, row, above in ((LEFT, beside, 0), (CENTER, covering, 0), (TOP_LEFT, beside, 0.5)):
+        color = ColorInfo(1, 2, chroma_location=location)
+        red, _, blue = rgb_from_planes(Frame(tuple(planes), "yuv420p", color=color))
+        share = (blue - red) / (2 * 2 * (1 - 0.0722) * 20 / 255)
+        expected = np.outer([0, above, 1, 1], row)
+        np.testing.assert_allclose(share, expected, atol=1e-6)
+
+
+def test_the_usual_place_of_chroma_is_that_of_the_standards() -> None:
+    def cosited(name: str, **color: int) -> tuple[bool, bool]:
+        return random_frame(name, 8, 8, color=ColorInfo(**color)).cosited
+
+    assert cosited("yuv420p") == cosited("nv12", matrix=1, range=2) == (True, False)
+    assert cosited("p010le", matrix=9) == (True, True)
+    assert cosited("yuvj420p") == (False, False)
+    assert cosited("yuvj420p", chroma_location=LEFT) == (True, False)
+    assert cosited("yuv422p", chroma_location=TOP_LEFT) == (True, False)
+    assert cosited("yuv444p") == (False, False)
 
 
 @pytest.mark.parametrize("name", sorted(PIXEL_FORMATS))

@@ -1,8 +1,9 @@
-"""Records what `tapetum bench` does not measure: peak memory, flicker and training speed."""
+"""Records what `tapetum bench` does not measure: memory, flicker, training speed, GPUs."""
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +11,16 @@ from typing import Annotated
 import typer
 
 from tapetum.benchmarks.clip_scores import score_clip
+from tapetum.benchmarks.gpu_commands import gpu
 from tapetum.benchmarks.live_latency import SIZES as LIVE_SIZES
 from tapetum.benchmarks.live_latency import TARGETS_MS, live_latency
 from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.peak_memory import peak_memory
+from tapetum.gan.errors import TapetumError
 from tapetum.realtime import make_enhancer
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
+app.add_typer(gpu, name="gpu")
 
 ClipArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A dark clip.")]
 ResultOption = Annotated[Path, typer.Option("--result", help="JSON file to add the figures to.")]
@@ -72,5 +76,14 @@ def live(seconds: float = 20.0, result: ResultOption = _LIVE_RESULT) -> None:
         _record(result, name, {"target_ms": TARGETS_MS[name], **figures})
 
 
+def main() -> None:
+    """Run the command line; what cannot be measured is one line on stderr, and status 1."""
+    try:
+        app()
+    except TapetumError as error:
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        sys.exit(1)
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -170,7 +170,7 @@ def _per_plane(
 
 def _beside(left: Plane, right: Plane, width: int) -> Plane:
     """Both planes in one, each repeating its last column up to `width`."""
-    both = np.empty((left.shape[0], 2 * width), left.dtype)
+    both = np.empty_like(left, shape=(left.shape[0], 2 * width))  # on the device of `left`
     for panel, plane in zip((both[:, :width], both[:, width:]), (left, right), strict=True):
         panel[:, : plane.shape[1]] = plane
         panel[:, plane.shape[1] :] = plane[:, -1:]

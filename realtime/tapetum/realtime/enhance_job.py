@@ -12,6 +12,9 @@ from tapetum.realtime.choices import LAYOUTS, Device, Layout
 from tapetum.realtime.compare import Comparison
 from tapetum.realtime.enhancer import checked_strength, make_enhancer
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.media.encoder_pictures import Pictures
+from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
+from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.progress import Progress
 from tapetum.realtime.protocols import FrameEnhancer
@@ -135,6 +138,22 @@ class Job:
         """Load the model."""
         options = self.options
         return make_enhancer(options.model, strength=options.strength, device=options.device)
+
+    def open_sink(
+        self, info: VideoInfo, *, codec: str | None, pictures: Pictures | None = None
+    ) -> FileSink:
+        """Open the output for frames as `info` says, with an encoder that may not be the user's."""
+        options = self.options
+        return FileSink(
+            self.output_path,
+            info=info,
+            encoder=EncoderSettings(codec, options.crf, options.preset),
+            copy_from=self.input_path,
+            start_s=options.start_s,
+            duration_s=options.duration_s,
+            overwrite=options.overwrite,
+            pictures=pictures,
+        )
 
     def stage(
         self, enhancer: FrameEnhancer, display_matrix: tuple[int, ...] | None = None

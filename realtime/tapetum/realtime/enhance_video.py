@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from tapetum.realtime.compare import output_size
 from tapetum.realtime.enhance_job import EnhanceResult, Job, Meter
 from tapetum.realtime.enhancer import is_cuda
-from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.video_info import VideoInfo
-from tapetum.realtime.opened_video import OpenedVideo
+from tapetum.realtime.opened_video import OpenedOutput, OpenedVideo
 from tapetum.realtime.pipeline import run
 
 
@@ -23,15 +23,17 @@ def enhance_video(job: Job) -> EnhanceResult:
         source, info = video.file, video.info
         stack.callback(source.close)
         width, height = output_size(info, options.compare)
-        sink = _open_sink(job, replace(info, width=width, height=height))
+        sink, frames_sink, encoding = video.open_output(replace(info, width=width, height=height))
         stack.callback(sink.discard)
         meter = Meter(info.frame_count, job.on_progress)
         enhancer = video.load()
         runs = (enhancer.description, sink.description)
-        notices = [*video.notices, *source.notices, *sink.notices]
-        job.started(_format_text(info), info.frame_count, runs, notices)
-        stage = job.stage(enhancer, info.display_matrix)
-        run(video.frames, stage, video.sink_for(sink), on_frame=meter)
+        where = (*video.notices, *encoding)
+        job.started(
+            _format_text(info), info.frame_count, runs, [*where, *source.notices, *sink.notices]
+        )
+        stage = video.stage_on(job.stage(enhancer, info.display_matrix))
+        run(video.frames, stage, frames_sink, on_frame=meter)
     return EnhanceResult(
         input_path=job.input_path,
         output_path=job.output_path,
@@ -44,7 +46,7 @@ def enhance_video(job: Job) -> EnhanceResult:
         media_s=meter.media_s,
         elapsed_s=meter.elapsed_s,
         size_bytes=job.output_path.stat().st_size,
-        notices=(*video.notices, *source.notices, *sink.notices),
+        notices=(*where, *source.notices, *sink.notices),
         truncated=source.truncated,
         corrupt_packets=source.corrupt_packets,
         damaged_frames=source.damaged_frames,
@@ -58,20 +60,19 @@ def _open_video(job: Job) -> OpenedVideo:
         return open_on_cuda(job)
     options = job.options
     file = FileSource(job.input_path, start_s=options.start_s, duration_s=options.duration_s)
-    return OpenedVideo(file, file.info, file, job.load, lambda sink: sink)
-
-
-def _open_sink(job: Job, info: VideoInfo) -> FileSink:
-    options = job.options
-    return FileSink(
-        job.output_path,
-        info=info,
-        encoder=EncoderSettings(options.codec, options.crf, options.preset),
-        copy_from=job.input_path,
-        start_s=options.start_s,
-        duration_s=options.duration_s,
-        overwrite=options.overwrite,
+    return OpenedVideo(
+        file=file,
+        info=file.info,
+        frames=file,
+        load=job.load,
+        open_output=partial(_open_output, job),
+        stage_on=lambda stage: stage,
     )
+
+
+def _open_output(job: Job, info: VideoInfo) -> OpenedOutput:
+    sink = job.open_sink(info, codec=job.options.codec)
+    return OpenedOutput(sink, sink)
 
 
 def _format_text(info: VideoInfo) -> str:

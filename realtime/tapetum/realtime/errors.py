@@ -5,6 +5,7 @@ from tapetum.gan.errors import DataError, DeviceError, EngineError, ModelError, 
 __all__ = [
     "DataError",
     "DeviceError",
+    "EncoderError",
     "EngineError",
     "MediaError",
     "ModelError",
@@ -14,3 +15,7 @@ __all__ = [
 
 class MediaError(TapetumError):
     """An input or output file, device or stream cannot be read or written."""
+
+
+class EncoderError(MediaError):
+    """An encoder cannot be opened: the hardware is missing, or it refuses such frames."""

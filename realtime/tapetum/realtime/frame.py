@@ -16,6 +16,10 @@ Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 UNSPECIFIED = 2
 """The code point of ITU-T H.273 for "unspecified" matrix, primaries and transfer."""
 
+LEFT, CENTER, TOP_LEFT, TOP, BOTTOM_LEFT = 1, 2, 3, 4, 5
+"""Where chroma lies among the pixels that it covers, in FFmpeg's numbers."""
+
+_BT2020 = (9, 10)
 _LUMA_WEIGHTS = {
     1: (0.2126, 0.0722),  # BT.709
     4: (0.30, 0.11),  # FCC
@@ -36,12 +40,15 @@ class ColorInfo:
         range: 1 limited ("tv"), 2 full ("pc"), 0 unspecified.
         primaries: colour primaries (2 unspecified).
         transfer: transfer characteristics (2 unspecified).
+        chroma_location: where subsampled chroma lies, of FFmpeg's AVChromaLocation: 1 left,
+            2 centre, 3 top left (0 unspecified). PyAV does not read it from files.
     """
 
     matrix: int = UNSPECIFIED
     range: int = 0
     primaries: int = UNSPECIFIED
     transfer: int = UNSPECIFIED
+    chroma_location: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +107,23 @@ class Frame:
         """Kr and Kb of the matrix; an untagged frame is BT.709 from 720p up, else BT.601."""
         guess = 1 if self.width >= 1280 or self.height > 576 else 6
         return _LUMA_WEIGHTS.get(self.color.matrix, _LUMA_WEIGHTS[guess])
+
+    @property
+    def cosited(self) -> tuple[bool, bool]:
+        """Whether chroma lies on a pixel, across and down; else between those that it covers.
+
+        What no tag says is as the standards have it: in the middle for JPEG, on the top left
+        pixel for BT.2020, else on the left and between two rows (ITU-T H.264, E.2.1).
+        """
+        place = self.color.chroma_location or self._usual_chroma_location
+        across = bool(self.format.chroma_x) and place in {LEFT, TOP_LEFT, BOTTOM_LEFT}
+        return across, bool(self.format.chroma_y) and place in {TOP_LEFT, TOP}
+
+    @property
+    def _usual_chroma_location(self) -> int:
+        if self.format.full_range:  # FFmpeg's yuvj, which JPEG decodes to
+            return CENTER
+        return TOP_LEFT if self.color.matrix in _BT2020 else LEFT
 
     def with_planes(self, planes: tuple[Plane, ...]) -> Frame:
         """The same frame (time, colour, format) with other pixels.

@@ -2,6 +2,10 @@
 
 The result goes back as a difference, so that noise of the conversions, detail beyond the
 network's precision and the frame's bit depth stay untouched.
+
+Along an axis on which chroma is subsampled it lies between two pixels, and colours both alike; or
+on every second pixel (`Frame.cosited`), and those between get the mean of their neighbours. Each
+change goes back with the weights with which the chroma sample colours the pixels.
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ class _Colors(NamedTuple):
     shift: int
     chroma_x: int
     chroma_y: int
+    cosited_x: bool
+    cosited_y: bool
     black: np.float32
     luma_span: np.float32
     grey: np.float32
@@ -46,7 +52,7 @@ class _Limits(NamedTuple):
 
 
 def rgb_from_planes(frame: Frame) -> Floats:
-    """Convert a frame by its own matrix and range; a chroma sample colours all that it covers.
+    """Convert a frame by its own matrix, range and place of chroma.
 
     Returns:
         (3, H, W) RGB in [-1, 1]; what lies outside is clipped.
@@ -68,7 +74,7 @@ def planes_with_change(frame: Frame, change: Floats) -> tuple[Plane, ...]:
 
     Returns:
         New planes, clipped to the legal range widened to a sample's own old value. Chroma
-        changes by the mean over the pixels that a sample covers.
+        changes by the weighted mean over the pixels that a sample colours.
 
     Raises:
         DeviceError: the frame is not in main memory.
@@ -89,7 +95,7 @@ def _colors(frame: Frame) -> _Colors:
     levels, layout = sample_range(frame), frame.format
     numbers = (levels.black, levels.luma_span, levels.grey, levels.chroma_span)
     floats = (np.float32(number) for number in (*numbers, *frame.luma_weights))
-    return _Colors(layout.shift, layout.chroma_x, layout.chroma_y, *floats)
+    return _Colors(layout.shift, layout.chroma_x, layout.chroma_y, *frame.cosited, *floats)
 
 
 @kernel
@@ -97,10 +103,10 @@ def _to_rgb(luma: Plane, pitch: int, chroma: ChromaRows, colors: _Colors, rgb: F
     height, width = rgb.shape[1], rgb.shape[2]
     one, two = np.float32(1), np.float32(2)
     u, v = np.empty(width, np.float32), np.empty(width, np.float32)
+    below = np.empty(width, np.float32)
     for row in range(height):
-        chroma_row = row >> colors.chroma_y
-        _spread_chroma(chroma.u[chroma_row * chroma.u_pitch :], chroma.step, colors, u)
-        _spread_chroma(chroma.v[chroma_row * chroma.v_pitch :], chroma.step, colors, v)
+        _color_row(chroma.u, chroma.u_pitch, row, chroma, colors, u, below)
+        _color_row(chroma.v, chroma.v_pitch, row, chroma, colors, v, below)
         line = luma[row * pitch : row * pitch + width]
         for x in range(width):
             level = np.float32(line[x] >> colors.shift)
@@ -114,11 +120,35 @@ def _to_rgb(luma: Plane, pitch: int, chroma: ChromaRows, colors: _Colors, rgb: F
 
 
 @part
-def _spread_chroma(samples: Plane, step: int, colors: _Colors, values: Floats) -> None:
+def _color_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    samples: Plane,
+    pitch: int,
+    row: int,
+    chroma: ChromaRows,
+    colors: _Colors,
+    values: Floats,
+    below: Floats,
+) -> None:
+    """Chroma in [-0.5, 0.5] for each pixel of a row; `below` is room for another row."""
+    first = row >> colors.chroma_y
+    _spread_chroma(samples[first * pitch :], chroma, colors, values)
+    second = min(first + 1, chroma.height - 1)
+    if colors.cosited_y and row & 1 and second > first:
+        _spread_chroma(samples[second * pitch :], chroma, colors, below)
+        for x in range(values.size):
+            values[x] = (values[x] + below[x]) * np.float32(0.5)
+
+
+@part
+def _spread_chroma(samples: Plane, chroma: ChromaRows, colors: _Colors, values: Floats) -> None:
     """A row of chroma in [-0.5, 0.5], one value for each pixel."""
     for x in range(values.size):
-        level = np.float32(samples[(x >> colors.chroma_x) * step] >> colors.shift)
-        values[x] = (level - colors.grey) / colors.chroma_span
+        left = x >> colors.chroma_x
+        right = min(left + 1, chroma.width - 1) if colors.cosited_x and x & 1 else left
+        levels = (samples[left * chroma.step] >> colors.shift) + (
+            samples[right * chroma.step] >> colors.shift
+        )
+        values[x] = (np.float32(levels) * np.float32(0.5) - colors.grey) / colors.chroma_span
 
 
 @kernel
@@ -149,21 +179,24 @@ def _add_to_chroma(  # noqa: PLR0917 - numba takes no keyword-only arguments
     new_v: Plane,
 ) -> None:
     height, width = change.shape[1], change.shape[2]
-    rows, columns = 1 << colors.chroma_y, 1 << colors.chroma_x
     one, two = np.float32(1), np.float32(2)
     scale = colors.chroma_span * np.float32(0.5)
     for row in range(chroma.height):
-        top, bottom = row * rows, min(row * rows + rows, height)
+        top, bottom = _colored(row, colors.chroma_y, colors.cosited_y, height)
         for column in range(chroma.width):
-            left, right = column * columns, min(column * columns + columns, width)
+            left, right = _colored(column, colors.chroma_x, colors.cosited_x, width)
             red, green, blue = np.float32(0), np.float32(0), np.float32(0)
+            total = np.float32(0)
             for i in range(top, bottom):
+                down = _weight(i, colors.cosited_y)
                 for j in range(left, right):
-                    red += change[0, i, j]
-                    green += change[1, i, j]
-                    blue += change[2, i, j]
+                    weight = down * _weight(j, colors.cosited_x)
+                    red += weight * change[0, i, j]
+                    green += weight * change[1, i, j]
+                    blue += weight * change[2, i, j]
+                    total += weight
             y = colors.kr * red + (one - colors.kr - colors.kb) * green + colors.kb * blue
-            mean = scale / np.float32((bottom - top) * (right - left))
+            mean = scale / total
             from_u = row * chroma.u_pitch + column * chroma.step
             from_v = row * chroma.v_pitch + column * chroma.step
             place = (row * chroma.width + column) * chroma.step
@@ -171,6 +204,19 @@ def _add_to_chroma(  # noqa: PLR0917 - numba takes no keyword-only arguments
             dv = (red - y) / (two * (one - colors.kr)) * mean
             new_u[place] = _added(chroma.u[from_u], du, colors.shift, limits)
             new_v[place] = _added(chroma.v[from_v], dv, colors.shift, limits)
+
+
+@part
+def _colored(sample: int, subsampling: int, cosited: bool, size: int) -> tuple[int, int]:
+    """First pixel that a chroma sample colours along an axis, and the one after the last."""
+    first = sample << subsampling
+    return max(first - 1, 0) if cosited else first, min(first + (1 << subsampling), size)
+
+
+@part
+def _weight(pixel: int, cosited: bool) -> np.float32:
+    """How much of a pixel's colour comes from one sample that colours it."""
+    return np.float32(0.5) if cosited and pixel & 1 else np.float32(1)
 
 
 @part

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy.typing as npt
 
@@ -165,6 +165,30 @@ class CudaDevice:
             self._cupy.asnumpy(array, stream=self._downloads, out=copy)
             self._downloads.synchronize()
         return copy
+
+    def copy_rows(self, source: DeviceArray, target: DeviceArray) -> None:
+        """Copy rows that are done within the device, beside the queued work, and wait for them."""
+        cuda, (rows, columns) = self._cupy.cuda, source.shape
+        size = columns * source.dtype.itemsize, rows
+        places = address(target), target.strides[0], address(source), source.strides[0]
+        with cuda.Device(self.index), self._downloads as stream:
+            kind = cuda.runtime.memcpyDeviceToDevice
+            cuda.runtime.memcpy2DAsync(*places, *size, kind, stream.ptr)
+            stream.synchronize()
+
+    @contextmanager
+    def array_work(self) -> Iterator[None]:
+        """Queue CuPy's array operations on the stream, and wait for them at the end."""
+        with self._cupy.cuda.Device(self.index), self._stream:
+            yield
+            self._stream.synchronize()
+
+    def to_dlpack(self, array: DeviceArray) -> object:
+        """An array that is done, as FFmpeg takes it; it lives until FFmpeg lets go of it."""
+        ready = -1  # in the words of DLPack: wait for no stream
+        with self._cupy.cuda.Device(self.index):
+            capsule: object = cast("Any", array).__dlpack__(stream=ready)
+        return capsule
 
     def from_dlpack(self, capsule: object) -> DeviceArray:
         """A view of memory that FFmpeg holds on this device, which stays alive with the view."""

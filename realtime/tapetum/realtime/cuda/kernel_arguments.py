@@ -32,6 +32,8 @@ PICTURE = np.dtype(
 COLORS = np.dtype(
     [
         ("shift", np.int32),
+        ("cosited_x", np.int32),
+        ("cosited_y", np.int32),
         ("black", np.float32),
         ("luma_span", np.float32),
         ("grey", np.float32),
@@ -44,7 +46,7 @@ COLORS = np.dtype(
         ("kb", np.float32),
     ]
 )
-"""`Colors` of `kernels.cu`: shift, levels, legal limits, matrix."""
+"""`Colors` of `kernels.cu`: shift, place of chroma, levels, legal limits, matrix."""
 
 TENSOR = np.dtype(
     [
@@ -143,11 +145,11 @@ def picture(frame: Frame, planes: DevicePlanes) -> Structure:
 
 
 def colors(frame: Frame) -> Structure:
-    """The `Colors` of a frame's depth, range and matrix."""
+    """The `Colors` of a frame's depth, range, place of chroma and matrix."""
     levels, shift = sample_range(frame), frame.format.shift
     spans = (levels.black, levels.luma_span, levels.grey, levels.chroma_span)
     limits = (*levels.luma_limits, *levels.chroma_limits)
-    return np.array((shift, *spans, *limits, *frame.luma_weights), COLORS)
+    return np.array((shift, *frame.cosited, *spans, *limits, *frame.luma_weights), COLORS)
 
 
 def tensor(frame: Frame, rgb: DeviceArray) -> Structure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 
 from tapetum.realtime.errors import DeviceError
@@ -15,8 +16,9 @@ def kernel_source() -> str:
     return resources.files("tapetum.realtime.cuda").joinpath("kernels.cu").read_text("utf-8")
 
 
+@cache
 def compile_kernels(architecture: int) -> bytes:
-    """Compile the pixel kernels to machine code, a cubin; takes some 2 s.
+    """Compile the pixel kernels to machine code, a cubin; takes some 2 s, once a process.
 
     Args:
         architecture: a compute capability, such as 89 for 8.9.

@@ -1,8 +1,8 @@
 // The pixel kernels of the GPU path, for NV12 (8 bits, suffix _8) and P010 (10 bits, suffix _16).
 //
 // Each does what its twin on the CPU does, in single precision: thumbnail.py, rgb_kernels.py,
-// grid_luma.py and grid_chroma.py in tapetum/realtime/cpu, and tapetum/realtime/temporal.py. Launch geometry, argument layouts and sizes are
-// in pixel_kernels.py and kernel_arguments.py.
+// grid_luma.py and grid_chroma.py in tapetum/realtime/cpu, and tapetum/realtime/temporal.py.
+// Launch geometry, argument layouts and sizes are in pixel_kernels.py and kernel_arguments.py.
 //
 // The file includes no header when a CUDA compiler reads it, so that NVRTC needs no toolkit. All
 // but the last part is plain C++ too: tests compile it for the host, and run what each thread
@@ -28,9 +28,11 @@ struct Picture {
     int width, height;
 };
 
-// How samples become numbers, in levels after the shift in their words; then the matrix.
+// How samples become numbers, in levels after the shift in their words; whether chroma lies on
+// every second pixel, and not between two, across and down; then the matrix.
 struct Colors {
     int shift;
+    int cosited_x, cosited_y;
     float black, luma_span, grey, chroma_span;
     float luma_low, luma_high, chroma_low, chroma_high;
     float kr, kb;
@@ -43,6 +45,10 @@ struct Tensor {
     Half *samples;
     int width, height, left, top;
 };
+
+BOTH long long plane_size(const Tensor &tensor) {
+    return static_cast<long long>(tensor.width) * tensor.height;
+}
 
 // Memory ----------------------------------------------------------------------------------------
 
@@ -151,24 +157,104 @@ BOTH int reflected(int place, int size) {
     return phase < period - phase ? phase : period - phase;
 }
 
-// Four luma samples of a row and the U and V that colour them; x may lie outside the picture.
+// Four pixels of a row: luma samples, and the levels of U and V that colour them.
 template <class T>
-BOTH void load_pixels(const Picture &in, int x, int y, Four<T> &luma, Four<T> &u, Four<T> &v) {
-    const T *luma_row = row_of<T>(in.luma, in.luma_pitch, y);
-    const T *chroma_row = row_of<T>(in.chroma, in.chroma_pitch, y / 2);
+struct Pixels {
+    Four<T> luma;
+    float u[4], v[4];
+};
+
+BOTH float half_of(int sum) { return 0.5f * static_cast<float>(sum); }
+
+// Chroma of one pixel, in levels. `row` has `pairs` pairs of U and V.
+template <class T>
+BOTH void color_pixel(const T *row, int column, int pairs, const Colors &colors, float &u,
+                      float &v) {
+    const int left = column / 2;
+    const bool between = colors.cosited_x && column % 2 && left + 1 < pairs;
+    const T *one = row + 2 * left, *two = between ? one + 2 : one;
+    u = half_of((one[0] >> colors.shift) + (two[0] >> colors.shift));
+    v = half_of((one[1] >> colors.shift) + (two[1] >> colors.shift));
+}
+
+// Chroma of the four pixels of a row from the even column x on, which lies in the picture.
+template <class T>
+BOTH void color_four(const T *row, int x, int pairs, const Colors &colors, Pixels<T> &four) {
+    const Four<T> two = load(row, x, 2 * pairs);
+    const int last = x / 2 + 2 < pairs ? x / 2 + 2 : pairs - 1;
+    const int u[3] = {two.at[0] >> colors.shift, two.at[2] >> colors.shift,
+                      row[2 * last] >> colors.shift};
+    const int v[3] = {two.at[1] >> colors.shift, two.at[3] >> colors.shift,
+                      row[2 * last + 1] >> colors.shift};
+    for (int i = 0; i < 4; ++i) {
+        const int one = i / 2, other = one + (colors.cosited_x && i % 2);
+        four.u[i] = half_of(u[one] + u[other]);
+        four.v[i] = half_of(v[one] + v[other]);
+    }
+}
+
+// As above; x may also be odd or outside the picture, which is continued by reflection.
+template <class T>
+BOTH void color_pixels(const T *row, int x, const Picture &in, const Colors &colors,
+                       Pixels<T> &four) {
+    const int pairs = chroma_size(in.width);
     if (x >= 0 && x + 4 <= in.width && x % 2 == 0) {
-        luma = load(luma_row, x, in.width);
-        const Four<T> pairs = load(chroma_row, x, 2 * chroma_size(in.width));
-        u = {{pairs.at[0], pairs.at[0], pairs.at[2], pairs.at[2]}};
-        v = {{pairs.at[1], pairs.at[1], pairs.at[3], pairs.at[3]}};
+        color_four(row, x, pairs, colors, four);
         return;
     }
+    for (int i = 0; i < 4; ++i)
+        color_pixel(row, reflected(x + i, in.width), pairs, colors, four.u[i], four.v[i]);
+}
+
+// The chroma rows that colour the pixels of row y, each by half; mostly one row twice.
+template <class T>
+struct ChromaRows {
+    const T *first, *second;
+};
+
+template <class T>
+BOTH ChromaRows<T> chroma_rows(const Picture &in, int y, const Colors &colors) {
+    const bool between = colors.cosited_y && y % 2 && y / 2 + 1 < chroma_size(in.height);
+    return {row_of<T>(in.chroma, in.chroma_pitch, y / 2),
+            row_of<T>(in.chroma, in.chroma_pitch, y / 2 + between)};
+}
+
+// The pixels of row y from column x on; x may lie outside the picture.
+template <class T>
+BOTH Pixels<T> load_pixels(const Picture &in, int x, int y, const Colors &colors) {
+    Pixels<T> four, below;
+    const T *luma = row_of<T>(in.luma, in.luma_pitch, y);
+    if (x >= 0 && x + 4 <= in.width)
+        four.luma = load(luma, x, in.width);
+    else
+        for (int i = 0; i < 4; ++i) four.luma.at[i] = luma[reflected(x + i, in.width)];
+    const ChromaRows<T> rows = chroma_rows<T>(in, y, colors);
+    color_pixels(rows.first, x, in, colors, four);
+    if (rows.second == rows.first) return four;
+    color_pixels(rows.second, x, in, colors, below);
     for (int i = 0; i < 4; ++i) {
-        const int column = reflected(x + i, in.width);
-        luma.at[i] = luma_row[column];
-        u.at[i] = chroma_row[column / 2 * 2];
-        v.at[i] = chroma_row[column / 2 * 2 + 1];
+        four.u[i] = 0.5f * (four.u[i] + below.u[i]);
+        four.v[i] = 0.5f * (four.v[i] + below.v[i]);
     }
+    return four;
+}
+
+// RGB of pixel i of four.
+template <class T>
+BOTH Rgb rgb_of(const Pixels<T> &four, int i, const Colors &colors) {
+    return rgb_from_levels(four.luma.at[i] >> colors.shift, four.u[i], four.v[i], colors);
+}
+
+// RGB of the pixel at (x, y), which lies in the picture.
+template <class T>
+BOTH Rgb rgb_at(const Picture &in, int x, int y, const Colors &colors) {
+    const ChromaRows<T> rows = chroma_rows<T>(in, y, colors);
+    float u[2], v[2];
+    color_pixel(rows.first, x, chroma_size(in.width), colors, u[0], v[0]);
+    color_pixel(rows.second, x, chroma_size(in.width), colors, u[1], v[1]);
+    const T luma = row_of<T>(in.luma, in.luma_pitch, y)[x];
+    return rgb_from_levels(luma >> colors.shift, 0.5f * (u[0] + u[1]), 0.5f * (v[0] + v[1]),
+                           colors);
 }
 
 // One thread: four samples, from column 4 * quad on, of a row of the tensor, padding too.
@@ -177,18 +263,16 @@ BOTH void planes_to_rgb(int quad, int row, const Picture &in, const Colors &colo
                         const Tensor &out) {
     const int x = 4 * quad;
     if (x >= out.width) return;
-    Four<T> luma, u, v;
-    load_pixels(in, x - out.left, reflected(row - out.top, in.height), luma, u, v);
+    const Pixels<T> four =
+        load_pixels<T>(in, x - out.left, reflected(row - out.top, in.height), colors);
     Four<Half> red, green, blue;
     for (int i = 0; i < 4; ++i) {
-        const float level = luma.at[i] >> colors.shift;
-        const Rgb rgb = rgb_from_levels(level, u.at[i] >> colors.shift, v.at[i] >> colors.shift,
-                                        colors);
+        const Rgb rgb = rgb_of(four, i, colors);
         red.at[i] = network_half(rgb.red);
         green.at[i] = network_half(rgb.green);
         blue.at[i] = network_half(rgb.blue);
     }
-    const long long plane = static_cast<long long>(out.width) * out.height;
+    const long long plane = plane_size(out);
     Half *line = out.samples + static_cast<long long>(row) * out.width;
     store(line, x, out.width, red);
     store(line + plane, x, out.width, green);
@@ -199,73 +283,142 @@ BOTH void planes_to_rgb(int quad, int row, const Picture &in, const Colors &colo
 
 BOTH bool is_finite(float value) { return fabsf(value) < INFINITY; }
 
-// What a network changes in a pixel; `before` is what it was given, rounded as it was.
+// What a network changes in a channel; `before` is what it was given, rounded as it was.
 BOTH float network_change(float before, Half after, float *fault) {
     const float value = float_from_half(after);
     if (!is_finite(value)) *fault = 1;
     return clamp(value, -1, 1) - float_from_half(network_half(before));
 }
 
-// Add the change of up to four pixels to a row of luma, and to the sums of their two pairs.
+// A share of what a network changes in a pixel.
+BOTH Rgb pixel_change(const Rgb &before, Half red, Half green, Half blue, float strength,
+                      float *fault) {
+    return {strength * network_change(before.red, red, fault),
+            strength * network_change(before.green, green, fault),
+            strength * network_change(before.blue, blue, fault)};
+}
+
+// Changes of pixels, weighted by how much of their colour comes from one chroma sample.
+struct WeightedSum {
+    Rgb change;
+    float weight;
+};
+
+BOTH void add(WeightedSum &sum, const Rgb &change, float weight) {
+    sum.change.red += weight * change.red;
+    sum.change.green += weight * change.green;
+    sum.change.blue += weight * change.blue;
+    sum.weight += weight;
+}
+
+// The network's output and the share of it that counts.
+struct Output {
+    Tensor result;
+    float strength;
+    float *fault;
+};
+
+// Red of the picture's row y; green and blue are one and two planes further.
+BOTH const Half *line_of(const Tensor &result, int y) {
+    return result.samples + static_cast<long long>(y + result.top) * result.width + result.left;
+}
+
+// The changes of the pixels of row y from column x on.
 template <class T>
-BOTH void change_row(int x, int y, const Picture &in, const Colors &colors, const Tensor &result,
-                     float strength, const Picture &out, float *fault, Rgb sums[2]) {
-    Four<T> luma, u, v;
-    load_pixels(in, x, y, luma, u, v);
-    const long long plane = static_cast<long long>(result.width) * result.height;
-    const Half *line = result.samples + static_cast<long long>(y + result.top) * result.width;
-    const int place = x + result.left;
-    const Four<Half> red = load(line, place, result.width);
-    const Four<Half> green = load(line + plane, place, result.width);
-    const Four<Half> blue = load(line + 2 * plane, place, result.width);
+BOTH void changes_of_four(const Pixels<T> &four, int x, int y, const Colors &colors,
+                          const Output &output, Rgb changes[4]) {
+    const Half *line = line_of(output.result, y);
+    const long long plane = plane_size(output.result);
+    const int width = output.result.width - output.result.left;
+    const Four<Half> red = load(line, x, width);
+    const Four<Half> green = load(line + plane, x, width);
+    const Four<Half> blue = load(line + 2 * plane, x, width);
+    for (int i = 0; i < 4; ++i)
+        changes[i] = pixel_change(rgb_of(four, i, colors), red.at[i], green.at[i], blue.at[i],
+                                  output.strength, output.fault);
+}
+
+// The change of the pixel at (x, y).
+template <class T>
+BOTH Rgb change_at(const Picture &in, int x, int y, const Colors &colors, const Output &output) {
+    const Half *place = line_of(output.result, y) + x;
+    const long long plane = plane_size(output.result);
+    return pixel_change(rgb_at<T>(in, x, y, colors), place[0], place[plane], place[2 * plane],
+                        output.strength, output.fault);
+}
+
+BOTH float luma_of(const Rgb &rgb, const Colors &colors) {
+    return colors.kr * rgb.red + (1 - colors.kr - colors.kb) * rgb.green + colors.kb * rgb.blue;
+}
+
+// Store a row of luma with the changes of up to four of its pixels.
+template <class T>
+BOTH void store_luma(const Four<T> &luma, int x, int y, const Colors &colors,
+                     const Rgb changes[4], const Picture &out) {
     Four<T> enhanced;
     for (int i = 0; i < 4; ++i) {
         const float old = luma.at[i] >> colors.shift;
-        const Rgb rgb = rgb_from_levels(old, u.at[i] >> colors.shift, v.at[i] >> colors.shift,
-                                        colors);
-        const float dr = strength * network_change(rgb.red, red.at[i], fault);
-        const float dg = strength * network_change(rgb.green, green.at[i], fault);
-        const float db = strength * network_change(rgb.blue, blue.at[i], fault);
-        const float dy = colors.kr * dr + (1 - colors.kr - colors.kb) * dg + colors.kb * db;
         // RGB in [-1, 1] is twice as wide as Y in [0, 1].
-        enhanced.at[i] = luma_word<T>(old + dy * (colors.luma_span / 2), old, colors);
-        if (x + i < in.width) {
-            sums[i / 2].red += dr;
-            sums[i / 2].green += dg;
-            sums[i / 2].blue += db;
-        }
+        const float change = luma_of(changes[i], colors) * (colors.luma_span / 2);
+        enhanced.at[i] = luma_word<T>(old + change, old, colors);
     }
-    store(row_of<T>(out.luma, out.luma_pitch, y), x, in.width, enhanced);
+    store(row_of<T>(out.luma, out.luma_pitch, y), x, out.width, enhanced);
 }
 
-// One thread: 4x2 pixels and the two chroma samples that cover them. `fault` becomes 1 where the
+// Add the changes of the pixels of a row, those from column x on and, where chroma lies on
+// pixels, the one before, to the sums of the two chroma samples that they cover.
+template <class T>
+BOTH void sum_changes(const Rgb changes[4], int x, int y, const Picture &in, const Colors &colors,
+                      const Output &output, float row_weight, WeightedSum sums[2]) {
+    const float beside = colors.cosited_x ? 0.5f * row_weight : row_weight;
+    for (int i = 0; i < 4 && x + i < in.width; ++i)
+        add(sums[i / 2], changes[i], i % 2 ? beside : row_weight);
+    if (!colors.cosited_x) return;
+    if (x > 0) add(sums[0], change_at<T>(in, x - 1, y, colors, output), beside);
+    if (x + 1 < in.width) add(sums[1], changes[1], beside);
+}
+
+template <class T>
+BOTH void store_chroma(int x, int chroma_row, const Picture &in, const Colors &colors,
+                       const WeightedSum sums[2], const Picture &out) {
+    const int pairs = 2 * chroma_size(in.width);
+    const Four<T> old = load(row_of<T>(in.chroma, in.chroma_pitch, chroma_row), x, pairs);
+    Four<T> enhanced = old;
+    for (int i = 0; i < 2 && x + 2 * i < in.width; ++i) {
+        const Rgb &sum = sums[i].change;
+        const float y_sum = luma_of(sum, colors);
+        const float mean = colors.chroma_span / 2 / sums[i].weight;
+        const float old_u = old.at[2 * i] >> colors.shift;
+        const float old_v = old.at[2 * i + 1] >> colors.shift;
+        const float du = (sum.blue - y_sum) / (2 * (1 - colors.kb)) * mean;
+        const float dv = (sum.red - y_sum) / (2 * (1 - colors.kr)) * mean;
+        enhanced.at[2 * i] = chroma_word<T>(old_u + du, old_u, colors);
+        enhanced.at[2 * i + 1] = chroma_word<T>(old_v + dv, old_v, colors);
+    }
+    store(row_of<T>(out.chroma, out.chroma_pitch, chroma_row), x, pairs, enhanced);
+}
+
+// One thread: 4x2 pixels and the two chroma samples that they cover, which where chroma lies on
+// pixels get the changes of the row above and the column before too. `fault` becomes 1 where the
 // network gave no finite number.
 template <class T>
 BOTH void change_to_planes(int quad, int chroma_row, const Picture &in, const Colors &colors,
                            const Tensor &result, float strength, const Picture &out,
                            float *fault) {
-    const int x = 4 * quad, y = 2 * chroma_row, pairs = 2 * chroma_size(in.width);
+    const int x = 4 * quad, top = 2 * chroma_row;
     if (x >= in.width) return;
-    Rgb sums[2] = {};
-    const int rows = y + 1 < in.height ? 2 : 1;
-    for (int i = 0; i < rows; ++i)
-        change_row<T>(x, y + i, in, colors, result, strength, out, fault, sums);
-    const Four<T> old = load(row_of<T>(in.chroma, in.chroma_pitch, chroma_row), x, pairs);
-    Four<T> enhanced;
-    for (int i = 0; i < 2; ++i) {
-        const int columns = x + 2 * i + 1 < in.width ? 2 : 1;
-        const Rgb sum = sums[i];
-        const float kr = colors.kr, kb = colors.kb;
-        const float y_sum = kr * sum.red + (1 - kr - kb) * sum.green + kb * sum.blue;
-        const float mean = colors.chroma_span / 2 / static_cast<float>(rows * columns);
-        const float old_u = old.at[2 * i] >> colors.shift;
-        const float old_v = old.at[2 * i + 1] >> colors.shift;
-        const float du = (sum.blue - y_sum) / (2 * (1 - kb)) * mean;
-        const float dv = (sum.red - y_sum) / (2 * (1 - kr)) * mean;
-        enhanced.at[2 * i] = chroma_word<T>(old_u + du, old_u, colors);
-        enhanced.at[2 * i + 1] = chroma_word<T>(old_v + dv, old_v, colors);
+    const Output output = {result, strength, fault};
+    WeightedSum sums[2] = {};
+    const int first = colors.cosited_y && top > 0 ? top - 1 : top;
+    for (int y = first; y < top + 2 && y < in.height; ++y) {
+        const Pixels<T> four = load_pixels<T>(in, x, y, colors);
+        Rgb changes[4];
+        changes_of_four(four, x, y, colors, output, changes);
+        const float row_weight = colors.cosited_y && y != top ? 0.5f : 1;
+        sum_changes<T>(changes, x, y, in, colors, output, row_weight, sums);
+        if (y >= top) store_luma(four.luma, x, y, colors, changes, out);
     }
-    store(row_of<T>(out.chroma, out.chroma_pitch, chroma_row), x, pairs, enhanced);
+    store_chroma<T>(x, chroma_row, in, colors, sums, out);
 }
 
 // Bilateral grid --------------------------------------------------------------------------------
@@ -306,7 +459,8 @@ BOTH float mix(float first, float second, float weight) {
 BOTH float row_coefficient(const float *grid, int coefficient, int entry, Place row,
                            float strength) {
     const int level = entry / CELLS, column = entry % CELLS;
-    const float *place = grid + ((coefficient * LEVELS + level) * CELLS + row.cell) * CELLS + column;
+    const float *cells = grid + (coefficient * LEVELS + level) * CELLS * CELLS;
+    const float *place = cells + row.cell * CELLS + column;
     const float identity = coefficient == 0 || coefficient == 2 || coefficient == 5 ? 1 : 0;
     return mix(identity, mix(place[0], place[CELLS], row.weight), strength);
 }
@@ -384,7 +538,8 @@ BOTH void apply_row(int thread, int threads, int chroma_row, const Picture &in,
         const Four<T> above = load(row_of<T>(in.luma, in.luma_pitch, y), x, width);
         const Four<T> below = load(row_of<T>(in.luma, in.luma_pitch, below_y), x, width);
         const Four<T> old = load(row_of<T>(in.chroma, in.chroma_pitch, chroma_row), x, pairs);
-        enhance_luma(x, width, above, colors, table.luma[0], row_of<T>(out.luma, out.luma_pitch, y));
+        enhance_luma(x, width, above, colors, table.luma[0],
+                     row_of<T>(out.luma, out.luma_pitch, y));
         if (below_y > y)
             enhance_luma(x, width, below, colors, table.luma[1],
                          row_of<T>(out.luma, out.luma_pitch, below_y));

@@ -11,24 +11,27 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
-from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.ffmpeg_device import hwaccel
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
 from tapetum.realtime.cuda.transfer import UploadSource, device_format
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import color_info
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.media_input import open_input
+from tapetum.realtime.media.media_input import best_video_stream, open_input
 from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.media.video_info import VideoInfo, video_info
 from tapetum.realtime.protocols import FrameSource
 
 _FORMATS = ("nv12", "p010le")
+_NATIVE_DECODERS = {"libdav1d": "av1"}
+"""Decoders on the CPU that PyAV takes first, and FFmpeg's own, which has NVDEC behind it."""
 _FRAMES_HELD = 12
 """Surfaces beyond the decoder's own: what the pipeline holds at most, before the enhancer and, at
 strength 0, behind it. More than 32 in all can fail."""
@@ -55,12 +58,20 @@ class NvdecSource(FileSource):
         super().__init__(path, start_s=start_s, duration_s=duration_s, threads=1)
 
     def _open_container(self) -> InputContainer:
-        return open_with_nvdec(self.path, self._device.index)
+        with self._device.context():
+            return open_with_nvdec(self.path, self._device.index)
 
     def _open_stream(self) -> VideoStream:
         stream = super()._open_stream()
-        stream.codec_context.options = {"extra_hw_frames": str(_FRAMES_HELD)}
+        if stream.codec_context.name in _NATIVE_DECODERS:
+            with self._device.context():
+                self._decoder = native_decoder(stream, self._device.index)
+        self._decoder.options = {"extra_hw_frames": str(_FRAMES_HELD)}
         return stream
+
+    def _seek(self, target: int) -> bool:
+        self._decoder.flush_buffers()  # PyAV flushes the stream's own alone
+        return super()._seek(target)
 
     def _describe(self, first: av.VideoFrame) -> VideoInfo:
         info = video_info(
@@ -105,23 +116,49 @@ class NvdecSource(FileSource):
 
 
 def open_with_nvdec(path: Path, index: int) -> InputContainer:
-    """Open a file for decoding on a GPU, with frames that stay there.
+    """Open a file for decoding on a GPU, with frames that stay in the current CUDA context.
+
+    A file for `native_decoder` is opened as for the CPU.
 
     Raises:
         DeviceError: the GPU, its driver or NVDEC is missing, or has no decoder for the file.
         MediaError: the file cannot be opened at all.
     """
-    open_input(path).close()  # what is wrong with the file itself is said as ever
-    accelerator = HWAccel("cuda", device=index, allow_software_fallback=False, is_hw_owned=True)
+    with open_input(path) as container:  # what is wrong with the file itself is said as ever
+        codec = best_video_stream(container, path).codec_context.name
+    if codec in _NATIVE_DECODERS:
+        return open_input(path)
     try:
-        opened: InputContainer = av.open(f"file:{path}", hwaccel=accelerator, **TEXT_OPTIONS)
+        opened: InputContainer = av.open(f"file:{path}", hwaccel=hwaccel(index), **TEXT_OPTIONS)
     except RuntimeError as error:  # PyAV's word for "no stream that this hardware decodes"
         raise DeviceError(f"NVDEC on cuda:{index} has no decoder for {path}") from error
     except FFmpegError as error:
-        raise DeviceError(
-            f"NVDEC on cuda:{index} cannot be opened: it needs the NVIDIA driver and its libnvcuvid"
-        ) from error
+        raise _not_opened(index) from error
     return opened
+
+
+def native_decoder(stream: VideoStream, index: int) -> VideoCodecContext:
+    """FFmpeg's own decoder of a stream, on a GPU, in place of the one that PyAV chose.
+
+    Raises:
+        DeviceError: the GPU, its driver or NVDEC is missing.
+    """
+    name = _NATIVE_DECODERS[stream.codec_context.name]
+    try:
+        decoder = av.CodecContext.create(name, "r", hwaccel=hwaccel(index))
+    except FFmpegError as error:
+        raise _not_opened(index) from error
+    if not isinstance(decoder, VideoCodecContext) or not decoder.is_hwaccel:
+        raise DeviceError(f"FFmpeg's {name} decoder knows no NVDEC")
+    decoder.extradata = stream.codec_context.extradata
+    decoder.thread_count = 1
+    return decoder
+
+
+def _not_opened(index: int) -> DeviceError:
+    return DeviceError(
+        f"NVDEC on cuda:{index} cannot be opened: it needs the NVIDIA driver and its libnvcuvid"
+    )
 
 
 class OpenedFile(NamedTuple):

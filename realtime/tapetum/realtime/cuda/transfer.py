@@ -15,7 +15,7 @@ import numpy as np
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import device_planes
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.frame import CENTER, ColorInfo, Frame, Plane
 from tapetum.realtime.pixel_format import pixel_format
 from tapetum.realtime.protocols import FrameSink, FrameSource
 
@@ -104,6 +104,12 @@ def semi_planar(frame: Frame) -> Frame:
     planes: tuple[Plane, ...] = luma, chroma
     if name == "p010le":
         planes = tuple(np.left_shift(plane, _P010_SHIFT, dtype=np.uint16) for plane in planes)
-    # yuvj420p says its range by its name, which is lost.
-    color = replace(frame.color, range=_FULL_RANGE) if frame.full_range else frame.color
-    return replace(frame, planes=planes, format_name=name, color=color)
+    return replace(frame, planes=planes, format_name=name, color=_said_by_name(frame))
+
+
+def _said_by_name(frame: Frame) -> ColorInfo:
+    """A frame's colour with what yuvj420p says by its name, which is lost."""
+    if not frame.format.full_range:
+        return frame.color
+    location = frame.color.chroma_location or CENTER
+    return replace(frame.color, range=_FULL_RANGE, chroma_location=location)

@@ -100,11 +100,16 @@ def to_av(frame: Frame, *, into: av.VideoFrame | None = None) -> av.VideoFrame:
     picture.make_writable()
     for target, plane in zip(frame_planes(picture), frame.planes, strict=True):
         np.copyto(target, plane)
+    tag_picture(picture, frame)
+    return picture
+
+
+def tag_picture(picture: av.VideoFrame, frame: Frame) -> None:
+    """Give a picture the time and the colour tags of a frame."""
     picture.pts = frame.pts
     picture.time_base = frame.time_base
     picture.duration = frame.duration
     set_color(picture, frame.color, full_range=frame.full_range)
-    return picture
 
 
 def set_color(picture: av.VideoFrame, color: ColorInfo, *, full_range: bool) -> None:

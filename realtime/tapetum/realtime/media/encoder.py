@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import av
 from av.codec.codec import UnknownCodecError
@@ -11,34 +11,9 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.av_frame import storage_format
 from tapetum.realtime.media.containers import CONTAINERS, Container, stored_codecs
 from tapetum.realtime.media.encoder_format import encoder_pixel_format
+from tapetum.realtime.media.encoder_table import ENCODER_NAMES, PLAIN, QUALITIES, Quality
 from tapetum.realtime.media.hdr import HdrMetadata
 from tapetum.realtime.pixel_format import PIXEL_FORMATS, PixelFormat
-
-ENCODER_NAMES = {
-    "h264": "libx264",
-    "avc": "libx264",
-    "hevc": "libx265",
-    "h265": "libx265",
-    "av1": "libsvtav1",
-    "vp9": "libvpx-vp9",
-    "prores": "prores_ks",
-    "ffv1": "ffv1",
-    "dnxhd": "dnxhd",
-}
-"""Friendly names of codecs and the encoder that each stands for."""
-
-_X26X_PRESETS = (
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
-    "placebo",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,64 +32,6 @@ class EncoderSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Quality:
-    """How an encoder takes quality and speed."""
-
-    crf: int | None = None
-    crf_max: int = 51
-    preset: str | None = None
-    presets: tuple[str, ...] = ()
-    preset_option: str = "preset"
-    options: dict[str, str] = field(default_factory=dict)
-    even_size: bool = False
-    min_size: int = 1
-    reads_at_once: bool = False
-    stores_aspect_ratio: bool = False
-
-
-_PLAIN = _Quality()
-_ENCODERS = {
-    "libx264": _Quality(
-        crf=20,
-        preset="veryfast",
-        presets=_X26X_PRESETS,
-        even_size=True,
-        stores_aspect_ratio=True,
-        reads_at_once=True,
-    ),
-    "libx265": _Quality(
-        crf=22,
-        preset="veryfast",
-        presets=_X26X_PRESETS,
-        even_size=True,
-        stores_aspect_ratio=True,
-        min_size=16,
-        options={"x265-params": "log-level=none"},
-        reads_at_once=True,
-    ),
-    "libsvtav1": _Quality(
-        crf=32,
-        crf_max=63,
-        preset="10",
-        presets=tuple(str(number) for number in range(14)),
-        min_size=4,
-        reads_at_once=True,
-    ),
-    "libvpx-vp9": _Quality(
-        crf=31,
-        crf_max=63,
-        preset="6",
-        presets=tuple(str(number) for number in range(9)),
-        preset_option="cpu-used",
-        options={"b": "0", "deadline": "good", "row-mt": "1", "tile-columns": "2"},
-        reads_at_once=True,
-    ),
-    "prores_ks": _Quality(options={"vendor": "apl0"}),
-    "ffv1": _Quality(options={"level": "3"}),
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Encoder:
     """An encoder with everything decided.
 
@@ -125,6 +42,7 @@ class Encoder:
         description: the line shown to the user, like "libx264 crf 20 veryfast".
         reads_at_once: whether a picture may be written over when `encode` has returned.
         stores_aspect_ratio: whether its stream itself says how wide a pixel is.
+        needs: hardware without which it cannot be opened, or None.
         notices: lines for the user about what could not be kept.
     """
 
@@ -134,6 +52,7 @@ class Encoder:
     description: str
     reads_at_once: bool
     stores_aspect_ratio: bool
+    needs: str | None = None
     notices: tuple[str, ...] = ()
 
 
@@ -162,7 +81,7 @@ def choose_encoder(
     """
     layout = PIXEL_FORMATS[storage_format(format_name)]
     name = _encoder_name(settings.codec, container, layout)
-    quality = _ENCODERS.get(name, _PLAIN)
+    quality = QUALITIES.get(name, PLAIN)
     _check_size(name, quality, width, height)
     options, words = _options(name, quality, settings)
     pixel_format, notices = encoder_pixel_format(
@@ -176,6 +95,7 @@ def choose_encoder(
         description=" ".join([name, *words]),
         reads_at_once=quality.reads_at_once,
         stores_aspect_ratio=quality.stores_aspect_ratio,
+        needs=quality.needs,
         notices=(*notices, *hdr_notices),
     )
 
@@ -201,7 +121,7 @@ def _homes(encoder: str) -> str:
     return f"use {', '.join(suffixes)}" if suffixes else "no container here stores it"
 
 
-def _check_size(name: str, quality: _Quality, width: int, height: int) -> None:
+def _check_size(name: str, quality: Quality, width: int, height: int) -> None:
     if min(width, height) < quality.min_size:
         raise MediaError(
             f"{name} cannot encode {width}x{height}, its least is {quality.min_size}; use h264"
@@ -209,13 +129,13 @@ def _check_size(name: str, quality: _Quality, width: int, height: int) -> None:
 
 
 def _options(
-    name: str, quality: _Quality, settings: EncoderSettings
+    name: str, quality: Quality, settings: EncoderSettings
 ) -> tuple[dict[str, str], list[str]]:
     options, words = dict(quality.options), []
     crf = _crf(name, quality, settings.crf)
     if crf is not None:
-        options["crf"] = str(crf)
-        words += ["crf", str(crf)]
+        options[quality.crf_option] = str(crf)
+        words += [quality.crf_option, str(crf)]
     preset = _preset(name, quality, settings.preset)
     if preset is not None:
         options[quality.preset_option] = preset
@@ -223,17 +143,18 @@ def _options(
     return options, words
 
 
-def _crf(name: str, quality: _Quality, crf: int | None) -> int | None:
+def _crf(name: str, quality: Quality, crf: int | None) -> int | None:
     if crf is None:
         return quality.crf
     if quality.crf is None:
         raise MediaError(f"{name} takes no crf; leave --crf out")
-    if not 0 <= crf <= quality.crf_max:
-        raise MediaError(f"crf of {name} must be 0 to {quality.crf_max}, got {crf}")
+    low, high = quality.crf_range
+    if not low <= crf <= high:
+        raise MediaError(f"crf of {name} must be {low} to {high}, got {crf}")
     return crf
 
 
-def _preset(name: str, quality: _Quality, preset: str | None) -> str | None:
+def _preset(name: str, quality: Quality, preset: str | None) -> str | None:
     if preset is None:
         return quality.preset
     if not quality.presets:
@@ -263,7 +184,7 @@ def _hdr(name: str, hdr: HdrMetadata | None) -> tuple[dict[str, str], list[str]]
         "libx265": ("x265-params", "master-display", "max-cll"),
     }.get(name)
     if keys is None:
-        return {}, [f"HDR mastering metadata is not stored by {name}; --codec hevc keeps it"]
+        return {}, [f"HDR mastering metadata is not stored by {name}; --codec libx265 keeps it"]
     option, display_key, light_key = keys
     pairs = [f"{display_key}={display}"] * bool(display) + [f"{light_key}={level}"] * bool(level)
     return {option: ":".join(pairs)}, []

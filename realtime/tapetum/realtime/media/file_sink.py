@@ -8,25 +8,26 @@ from types import TracebackType
 from typing import Self
 
 import av
+from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from tapetum.realtime.errors import MediaError
+from tapetum.realtime.errors import EncoderError, MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.av_frame import FULL_RANGE, to_av
 from tapetum.realtime.media.containers import container_for
 from tapetum.realtime.media.copied_streams import kept_metadata
 from tapetum.realtime.media.decode_time import DecodeTimes
 from tapetum.realtime.media.encoder import EncoderSettings, choose_encoder
+from tapetum.realtime.media.encoder_context import set_picture_format
 from tapetum.realtime.media.encoder_log import quiet_encoder
-from tapetum.realtime.media.frame_conversion import PictureConverter
+from tapetum.realtime.media.encoder_pictures import MemoryPictures, Pictures
+from tapetum.realtime.media.encoder_table import HEVC_ENCODERS
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.output_path import OutputFile
 from tapetum.realtime.media.stream_copy import StreamCopier
 from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.media.video_info import VideoInfo
-from tapetum.realtime.pixel_format import pixel_format
 
 __all__ = ["EncoderSettings", "FileSink"]
 
@@ -47,12 +48,15 @@ class FileSink:
         start_s: the source's start, for the copied streams.
         duration_s: the source's duration, for the copied streams.
         overwrite: whether an existing file may be replaced.
+        pictures: makes pictures of frames that are not in main memory, for an encoder that
+            reads them where they are.
 
     Attributes:
         description: encoder, quality and speed, like "libx264 crf 20 veryfast".
         notices: lines for the user about what is changed or cannot be kept.
 
     Raises:
+        EncoderError: the encoder cannot be opened for such frames.
         MediaError: the output cannot or must not be written, or the settings do not fit it.
     """
 
@@ -66,6 +70,7 @@ class FileSink:
         start_s: float = 0.0,
         duration_s: float | None = None,
         overwrite: bool = False,
+        pictures: Pictures | None = None,
     ) -> None:
         inputs = [] if copy_from is None else [Path(copy_from)]
         self._file = OutputFile(path, overwrite=overwrite, inputs=inputs)
@@ -84,8 +89,7 @@ class FileSink:
         self._finished = False
         self._durations: dict[int, int] = {}
         self._decode_times = DecodeTimes(info.time_base)
-        self._picture: av.VideoFrame | None = None
-        self._converter = PictureConverter(self._encoder.pixel_format, info.width, info.height)
+        self._pictures = pictures or MemoryPictures(self._encoder, info.width, info.height)
         self._copier: StreamCopier | None = None
         self._open_safely(inputs, start_s, duration_s)
 
@@ -110,12 +114,10 @@ class FileSink:
             MediaError: the frame is not as `info` says, has no time, or the disk is full.
         """
         self._check(frame)
-        picture = to_av(frame, into=self._picture)
-        if self._encoder.reads_at_once:
-            self._picture = picture
-        self._durations[picture.pts or 0] = frame.duration
+        picture = self._pictures(frame)
+        self._durations[frame.pts or 0] = frame.duration
         with media_errors("cannot write", self._file.path):
-            self._mux(self._stream.encode(self._converter(picture)))
+            self._mux(self._stream.encode(picture))
 
     def close(self) -> None:
         """Finish the file and give it its name; calling it again does nothing.
@@ -165,20 +167,32 @@ class FileSink:
                 **TEXT_OPTIONS,
             )
         self._add_streams()
+        self._open_encoder()
         self._write_header()
 
-    def _write_header(self) -> None:
-        name, info = self._encoder.name, self._info
+    def _open_encoder(self) -> None:
         try:
-            with media_errors("cannot write", self._file.path), quiet_encoder(name):
+            with quiet_encoder(self._encoder.name):
+                self._stream.codec_context.open()
+        except (FFmpegError, ValueError) as error:
+            raise self._refusal() from error
+
+    def _write_header(self) -> None:
+        try:
+            with media_errors("cannot write", self._file.path):
                 self._output.start_encoding()
         except MediaError as error:
             if isinstance(error.__cause__, OSError):
                 raise
-            raise MediaError(
-                f"{name} refuses {info.width}x{info.height} {self._encoder.pixel_format} "
-                f"in {self._container.suffix}; choose another codec"
-            ) from error
+            raise self._refusal() from error
+
+    def _refusal(self) -> EncoderError:
+        encoder, size = self._encoder, f"{self._info.width}x{self._info.height}"
+        needs = "" if encoder.needs is None else f" (it needs {encoder.needs})"
+        return EncoderError(
+            f"{encoder.name} refuses {size} {encoder.pixel_format} in {self._container.suffix}"
+            f"{needs}; choose another codec"
+        )
 
     def _aspect_ratio_notice(self) -> list[str]:
         """PyAV has no way to tell a Matroska muxer how wide a pixel is."""
@@ -206,30 +220,25 @@ class FileSink:
 
     def _add_video(self) -> None:
         rate = self._info.average_rate or _DEFAULT_RATE
-        with media_errors("cannot write", self._file.path):
+        try:
             stream = self._output.add_stream(
-                self._encoder.name, rate=rate, options=self._encoder.options
+                self._encoder.name,
+                rate=rate,
+                options=self._encoder.options,
+                hwaccel=self._pictures.hwaccel,
             )
+        except FFmpegError as error:  # the device of `hwaccel` cannot be opened
+            needs = self._encoder.needs or "its device"
+            raise EncoderError(
+                f"{self._encoder.name} cannot be opened: it needs {needs}"
+            ) from error
         if not isinstance(stream, VideoStream):
             raise MediaError(f"codec {self._encoder.name} encodes no video")
         self._stream = stream
-        self._set_picture_format()
+        set_picture_format(stream.codec_context, self._info, self._encoder)
+        if self._container.is_mov and self._encoder.name in HEVC_ENCODERS:
+            stream.codec_context.codec_tag = "hvc1"
         self._set_description()
-
-    def _set_picture_format(self) -> None:
-        context, info = self._stream.codec_context, self._info
-        context.width, context.height = info.width, info.height
-        context.pix_fmt = self._encoder.pixel_format
-        context.time_base = info.time_base
-        context.thread_type = "AUTO"  # PyAV's default, slices, costs x264 quality and speed
-        context.sample_aspect_ratio = info.sample_aspect_ratio or Fraction(1)
-        context.colorspace = info.color.matrix
-        context.color_primaries = info.color.primaries
-        context.color_trc = info.color.transfer
-        full = info.color.range == 0 and pixel_format(info.format_name).full_range
-        context.color_range = FULL_RANGE if full else info.color.range
-        if self._container.is_mov and self._encoder.name == "libx265":
-            context.codec_tag = "hvc1"
 
     def _set_description(self) -> None:
         self._stream.time_base = self._info.time_base

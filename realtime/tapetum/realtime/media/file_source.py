@@ -85,6 +85,7 @@ class FileSource:
         stream = best_video_stream(self._container, self.path)
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = self._threads
+        self._decoder = stream.codec_context
         return stream
 
     def _open(self, start_s: float, duration_s: float | None) -> None:
@@ -208,7 +209,7 @@ class FileSource:
     def _decode(self) -> Iterator[av.VideoFrame]:
         for packet in self._whole_packets():
             try:
-                pictures = self._stream.decode(packet)
+                pictures = self._decoder.decode(packet)
             except FFmpegError:
                 self.corrupt_packets += 1
                 self._tail_damaged = True

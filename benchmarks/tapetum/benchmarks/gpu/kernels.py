@@ -1,0 +1,135 @@
+"""The pixel kernels against the copy: bytes that they must move, over the time that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+
+from tapetum.benchmarks.bench.distribution import distribution
+from tapetum.benchmarks.gpu.event_clock import Clock, Work, steady_samples
+from tapetum.benchmarks.gpu.gpu_floors import KernelName, kernel_bytes, padded_size
+from tapetum.benchmarks.gpu.gpu_frames import FormatName, device_frames, host_frames, rotation
+from tapetum.realtime import Frame
+from tapetum.realtime.cpu.grid_kernels import identity_grid
+from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
+from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
+
+KERNELS: tuple[KernelName, ...] = get_args(KernelName)
+FORMATS: tuple[FormatName, ...] = get_args(FormatName)
+_ROUNDS = 10
+_SAMPLES = 100
+
+
+class Case(NamedTuple):
+    """One row of the table."""
+
+    kernel: KernelName
+    format_name: FormatName
+    width: int
+    height: int
+
+    @property
+    def moved_bytes(self) -> int:
+        """What the kernel reads and writes at least."""
+        itemsize = 1 if self.format_name == "nv12" else 2
+        return kernel_bytes(self.kernel, self.width, self.height, itemsize)
+
+
+def measure_kernels(
+    device: ComputeDevice,
+    clock: Clock,
+    sizes: Sequence[tuple[int, int]],
+    *,
+    cache_bytes: int,
+    samples: int = _SAMPLES,
+) -> list[dict[str, Any]]:
+    """Measure every kernel on NV12 and P010 frames.
+
+    Args:
+        device: where.
+        clock: times the device's stream.
+        sizes: widths and heights.
+        cache_bytes: of the device's last cache.
+        samples: least number of rounds through the inputs.
+
+    Returns:
+        A row each: kernel, format, size, bytes, percentiles, bytes a second.
+    """
+    return [
+        _row(device, clock, Case(kernel, format_name, *size), cache_bytes, samples)
+        for size in sizes
+        for format_name in FORMATS
+        for kernel in KERNELS
+    ]
+
+
+def _row(
+    device: ComputeDevice, clock: Clock, case: Case, cache_bytes: int, samples: int
+) -> dict[str, Any]:
+    inputs = rotation(case.moved_bytes, cache_bytes)
+    work = kernel_work(device, case, inputs)
+    for number in range(inputs):
+        work(number)
+    rounds = min(_ROUNDS, samples)
+    measured = steady_samples(lambda: clock.rounds_ms(work, inputs, rounds), samples)
+    times = distribution([measured.times_ms])
+    return {
+        "kernel": case.kernel,
+        "format": case.format_name,
+        "size": f"{case.width}x{case.height}",
+        "moved_bytes": case.moved_bytes,
+        "inputs": inputs,
+        "steady": measured.steady,
+        "p50_ms": times.p50,
+        "p99_ms": times.p99,
+        "bytes_per_s": round(case.moved_bytes / (times.p50 / 1000)),
+    }
+
+
+def kernel_work(device: ComputeDevice, case: Case, inputs: int) -> Work:
+    """What launches a kernel on the frame of a number, each with an output of its own."""
+    host = host_frames(case.format_name, case.width, case.height)
+    frames = device_frames(device, host, inputs)
+    makers = {
+        "planes_to_rgb": _planes_to_rgb,
+        "change_to_planes": _change_to_planes,
+        "thumbnail": _thumbnail,
+        "apply_grid": _apply_grid,
+    }
+    return makers[case.kernel](device, frames)
+
+
+def _planes_to_rgb(device: ComputeDevice, frames: list[Frame]) -> Work:
+    width, height = padded_size(frames[0].width, frames[0].height)
+    outputs = [device.empty((1, 3, height, width), np.float16) for _ in frames]
+    return lambda i: device.kernels.planes_to_rgb(frames[i], outputs[i])
+
+
+def _change_to_planes(device: ComputeDevice, frames: list[Frame]) -> Work:
+    width, height = padded_size(frames[0].width, frames[0].height)
+    noise = np.random.default_rng(0).uniform(-1, 1, (1, 3, height, width)).astype(np.float16)
+    results = [device.put(np.roll(noise, i, axis=3)) for i in range(len(frames))]
+    outputs, fault = _planes_like(device, frames), Fault(device)
+    return lambda i: device.kernels.change_to_planes(
+        frames[i], results[i], outputs[i], fault=fault.mark
+    )
+
+
+def _thumbnail(device: ComputeDevice, frames: list[Frame]) -> Work:
+    outputs = [device.empty(THUMBNAIL_SHAPE, np.float32) for _ in frames]
+    return lambda i: device.kernels.thumbnail(frames[i], outputs[i])
+
+
+def _apply_grid(device: ComputeDevice, frames: list[Frame]) -> Work:
+    rough = identity_grid() + np.random.default_rng(0).uniform(-0.3, 0.3, identity_grid().shape)
+    grid = device.put(rough.astype(np.float32))
+    outputs = _planes_like(device, frames)
+    return lambda i: device.kernels.apply_grid(frames[i], grid, outputs[i])
+
+
+def _planes_like(device: ComputeDevice, frames: list[Frame]) -> list[Any]:
+    return [
+        tuple(device.empty(plane.shape, plane.dtype) for plane in frame.planes) for frame in frames
+    ]

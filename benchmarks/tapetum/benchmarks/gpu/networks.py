@@ -1,0 +1,172 @@
+"""The networks on every backend, against what the card could do at best.
+
+Each backend's output is held against PyTorch's in single precision before it is timed: a figure
+of a network that computes something else is worth nothing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tapetum.benchmarks.bench.distribution import distribution
+from tapetum.benchmarks.gpu.backends import (
+    BACKENDS,
+    KINDS,
+    NetworkRun,
+    network_of,
+    torch_place,
+    weights_file,
+)
+from tapetum.benchmarks.gpu.event_clock import Clock, Samples, steady_samples
+from tapetum.benchmarks.gpu.gpu_floors import (
+    NetworkKind,
+    floor_ms,
+    network_bytes,
+    network_flops,
+    network_shape,
+)
+from tapetum.gan.checkpoint import load_generator
+from tapetum.gan.errors import TapetumError
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+
+_INPUTS = 4
+_BATCH = 10
+_SAMPLES = 100
+PSNR_FLOOR_DB = 45.0
+"""As for the engines of `tapetum build`: below it, a network computes something else."""
+
+
+class Network(NamedTuple):
+    """A network at the size of a frame, with its weights."""
+
+    kind: NetworkKind
+    width: int
+    height: int
+    weights: Path
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of the input."""
+        return network_shape(self.kind, self.width, self.height)
+
+    @property
+    def result_shape(self) -> tuple[int, ...]:
+        """Of the output."""
+        return self.shape if self.kind == "unet" else (8, 8, 16, 16)
+
+    @property
+    def size(self) -> str:
+        """Of the frame; `grid` looks at a thumbnail, whatever that is."""
+        return f"{self.width}x{self.height}" if self.kind == "unet" else "any"
+
+
+def measure_networks(
+    device: ComputeDevice,
+    clock: Clock,
+    sizes: Sequence[tuple[int, int]],
+    *,
+    backends: Sequence[str],
+    ceilings: dict[str, float],
+    samples: int = _SAMPLES,
+) -> list[dict[str, Any]]:
+    """Measure `unet` at every size and `grid` once, on every backend.
+
+    Args:
+        device: where.
+        clock: times the device's stream.
+        sizes: widths and heights of frames.
+        backends: of `BACKENDS`.
+        ceilings: what `measure_ceilings` gave on the same card.
+        samples: least number of runs.
+
+    Returns:
+        A row each: percentiles and floor, or `error`, why the backend has no figure.
+    """
+    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
+        weights = {kind: weights_file(kind, Path(folder)) for kind in KINDS}
+        networks = [Network("unet", *size, weights["unet"]) for size in sizes]
+        networks.append(Network("grid", *sizes[0], weights["grid"]))
+        bench = _Bench(device, clock, ceilings, samples)
+        return [_row(bench, network, backend) for network in networks for backend in backends]
+
+
+class _Bench(NamedTuple):
+    device: ComputeDevice
+    clock: Clock
+    ceilings: dict[str, float]
+    samples: int
+
+
+def _row(bench: _Bench, network: Network, backend: str) -> dict[str, Any]:
+    known = {"network": network.kind, "size": network.size, "backend": backend}
+    if torch_place(bench.device).type == "cuda":
+        torch.cuda.empty_cache()  # what the last backend held is no fault of this one
+    try:
+        run = BACKENDS[backend](network.weights, bench.device, network.shape)
+        psnr_db = _psnr_db(bench.device, network, run)
+        if psnr_db < PSNR_FLOOR_DB:
+            return known | {"error": f"its output is off: {psnr_db:.1f} dB"}
+        measured = _times(bench, network, run)
+    # Whatever a compiler or a library does wrong is a result about it, and must not end the rest.
+    except (TapetumError, RuntimeError, ImportError) as error:
+        return known | {"error": " ".join(str(error).split())[:200] or type(error).__name__}
+    times = distribution([measured.times_ms])
+    return known | {
+        "runs_on": run.description,
+        "psnr_db": round(psnr_db, 1),
+        "steady": measured.steady,
+        "p50_ms": times.p50,
+        "p99_ms": times.p99,
+        "floor_ms": round(_floor_ms(network, bench.ceilings), 5),
+    }
+
+
+def _floor_ms(network: Network, ceilings: dict[str, float]) -> float:
+    kind, width, height = network.kind, network.width, network.height
+    parameters = sum(tensor.numel() for tensor in load_generator(network.weights).parameters())
+    moved = network_bytes(kind, width, height, parameters)
+    return floor_ms(network_flops(kind, width, height), moved, ceilings)
+
+
+def _times(bench: _Bench, network: Network, run: NetworkRun) -> Samples:
+    device = bench.device
+    batches = [device.put(_picture(network, i).astype(run.input_dtype)) for i in range(_INPUTS)]
+    result = device.empty(network.result_shape, run.input_dtype)
+    calls = min(_BATCH, bench.samples)
+    return steady_samples(
+        lambda: bench.clock.calls_ms(lambda i: run(batches[i % _INPUTS], result), calls),
+        bench.samples,
+    )
+
+
+def _picture(network: Network, seed: int) -> npt.NDArray[np.float32]:
+    """A dark picture with noise: [-1, 1] for `unet`, [0, 1] for `grid`."""
+    light = np.random.default_rng(seed).beta(1.2, 12, network.shape)
+    return (2 * light - 1 if network.kind == "unet" else light).astype(np.float32)
+
+
+def _psnr_db(device: ComputeDevice, network: Network, run: NetworkRun) -> float:
+    """Peak signal to noise ratio against single precision, on another input than the last."""
+    result = device.put(np.full(network.result_shape, np.nan, run.input_dtype))
+    for seed in range(2):  # a graph that had frozen its first input would be found out
+        run(device.put(_picture(network, seed).astype(run.input_dtype)), result)
+    found = device.get(result).astype(np.float64)
+    expected = _in_single_precision(network, torch_place(device)).reshape(found.shape)
+    error = float(np.mean((found - expected) ** 2))
+    span = float(expected.max() - expected.min())
+    return 10 * np.log10(span**2 / error) if error else float("inf")
+
+
+def _in_single_precision(network: Network, place: torch.device) -> npt.NDArray[np.float64]:
+    generator = load_generator(network.weights).to(place)
+    picture = torch.from_numpy(_picture(network, 1)).to(place)
+    with torch.inference_mode():
+        output = network_of(generator)(picture)
+    return output.double().cpu().numpy()

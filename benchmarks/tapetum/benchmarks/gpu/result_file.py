@@ -1,0 +1,85 @@
+"""The file of a card's figures: one part for each thing that was measured, with what it ran on.
+
+`gpu_schema.json` describes it. A part that is measured again replaces the older one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.gpu.gpu_facts import gpu_facts, gpu_reading, library_versions
+from tapetum.benchmarks.machine import machine
+
+SCHEMA_VERSION = 1
+SCHEMA = Path(__file__).with_name("gpu_schema.json")
+
+
+def file_name(gpu_name: str) -> str:
+    """The file of a card in the folder of results, like "gpu-nvidia-h200.json"."""
+    return f"gpu-{re.sub(r'[^a-z0-9]+', '-', gpu_name.lower()).strip('-')}.json"
+
+
+def new_result(gpu: dict[str, Any]) -> dict[str, Any]:
+    """A file of a card of which nothing is known yet."""
+    return {"schema_version": SCHEMA_VERSION, "gpu": gpu, "parts": {}}
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Read a card's file.
+
+    Raises:
+        BenchmarkError: it is missing, or none that this version can read.
+    """
+    try:
+        result = json.loads(path.read_text())
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BenchmarkError(f"{path} is not JSON: measure again") from error
+    if not isinstance(result, dict) or result.get("schema_version") != SCHEMA_VERSION:
+        raise BenchmarkError(f"{path} is no result of version {SCHEMA_VERSION}: measure again")
+    return result
+
+
+def write_result(result: dict[str, Any], path: Path) -> None:
+    """Write a card's file, whole or not at all.
+
+    Raises:
+        BenchmarkError: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(result, indent=1) + "\n")
+        beside.replace(path)
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def measured_part(command: str, measure: Callable[[], Any]) -> dict[str, Any]:
+    """Figures with what they were measured on, and how the card fared before and after.
+
+    Args:
+        command: as it was typed.
+        measure: gives the figures.
+
+    Raises:
+        BenchmarkError: there is no GPU.
+    """
+    before = gpu_reading()
+    figures = measure()
+    return {
+        "command": command,
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "gpu": gpu_facts(),
+        "machine": machine(),
+        "libraries": library_versions(),
+        "reading": {"before": before, "after": gpu_reading()},
+        "figures": figures,
+    }

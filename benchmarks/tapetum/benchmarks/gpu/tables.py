@@ -1,0 +1,213 @@
+"""Writes the tables of docs/gpu.md from the files gpu-*.json: a column for each card.
+
+Rows are what is to be known, whether or not anyone has measured it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.gpu.card_figures import Card, figures, row
+from tapetum.benchmarks.gpu.gpu_targets import TARGETS, beyond_engine_percent
+from tapetum.benchmarks.gpu.result_file import read_result
+
+Cell = Callable[[Card], str | None]
+"""A card's text in a row; None where it was not measured."""
+
+MISSING = "not measured"
+_START, _END = "<!-- figures: start -->", "<!-- figures: end -->"
+_SIZES = ("640x360", "1280x720", "1920x1080", "3840x2160")
+_LARGE = _SIZES[2:]
+_BACKENDS = ("pytorch-eager", "torch-compile", "pytorch-cuda-graph", "tensorrt", "tensorrt-rtx")
+
+
+class Row(NamedTuple):
+    """What is known of every card."""
+
+    label: str
+    cell: Cell
+
+
+def write_tables(results: Path, document: Path) -> None:
+    """Replace what lies between the two marks of a document.
+
+    Raises:
+        BenchmarkError: the document lacks the marks, or a file cannot be read.
+    """
+    try:
+        text = document.read_text()
+    except OSError as error:
+        raise BenchmarkError(f"{document} cannot be read: {error.strerror}") from error
+    if _START not in text or _END not in text:
+        raise BenchmarkError(f"{document} has no {_START} and {_END}")
+    before, after = text.split(_START)[0], text.split(_END)[1]
+    document.write_text(f"{before}{_START}\n{tables(results)}\n{_END}{after}")
+
+
+def tables(results: Path) -> str:
+    """All figures of a folder as Markdown."""
+    cards = [read_result(path) for path in sorted(results.glob("gpu-*.json"))]
+    subjects: tuple[tuple[str, Iterable[Row]], ...] = (
+        ("Cards", _card_rows()),
+        ("Targets", [Row(f"{target.label}: {target.goal}", target.cell) for target in TARGETS]),
+        ("What the cards can do at best", _ceiling_rows()),
+        ("Kernels: time, and share of the copy's bandwidth", _kernel_rows()),
+        ("Networks: median, p99, and times the floor", _network_rows()),
+        ("The pipeline, file to GPU memory", _pipeline_rows()),
+        ("Codecs: frames a second", _codec_rows()),
+        ("Training", [Row("`unet`, batch 32, crops of 320, bf16, compiled", _training)]),
+    )
+    return "\n\n".join(f"### {title}\n\n{_table(rows, cards)}" for title, rows in subjects)
+
+
+def _table(rows: Iterable[Row], cards: Sequence[Card]) -> str:
+    names = [card["gpu"]["name"] for card in cards] or ["figure"]
+    lines = [["what", *names], ["---"] * (1 + len(names))]
+    for label, cell in rows:
+        cells = [cell(card) or MISSING for card in cards] or [MISSING]
+        lines.append([label, *cells])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+# Cards and ceilings ---------------------------------------------------------------------------
+
+
+def _card_rows() -> list[Row]:
+    return [
+        Row("compute capability", lambda card: str(card["gpu"]["compute_capability"])),
+        Row("memory", lambda card: f"{card['gpu']['memory_mb'] / 1024:.0f} GiB"),
+        Row("driver, and the newest CUDA that it serves", _driver),
+        Row("measured", _days),
+        Row("libraries", _libraries),
+    ]
+
+
+def _driver(card: Card) -> str:
+    return f"{card['gpu']['driver']}, {card['gpu']['driver_cuda']}"
+
+
+def _days(card: Card) -> str | None:
+    return ", ".join(sorted({part["measured"][:10] for part in card["parts"].values()})) or None
+
+
+def _libraries(card: Card) -> str | None:
+    used = {
+        f"{name} {version}"
+        for part in card["parts"].values()
+        for name, version in part["libraries"].items()
+    }
+    return ", ".join(sorted(used)) or None
+
+
+def _ceiling_rows() -> list[Row]:
+    return [
+        Row("a copy within its memory, read plus written", _copy),
+        Row("an 8192x8192 fp16 matrix product", _product),
+    ]
+
+
+def _copy(card: Card) -> str | None:
+    ceilings = figures(card, "ceilings")
+    return ceilings and f"{ceilings['copy_bytes_per_s'] / 1e12:.3g} TB/s"
+
+
+def _product(card: Card) -> str | None:
+    ceilings = figures(card, "ceilings")
+    return ceilings and f"{ceilings['fp16_flops_per_s'] / 1e12:.3g} TFLOP/s"
+
+
+# Kernels and networks -------------------------------------------------------------------------
+
+
+def _kernel_rows() -> list[Row]:
+    kernels = ("planes_to_rgb", "change_to_planes", "thumbnail", "apply_grid")
+    return [
+        Row(f"`{kernel}`, {name}, {size}", _kernel(kernel, name, size))
+        for kernel, name, size in product(kernels, ("nv12", "p010le"), _LARGE)
+    ]
+
+
+def _kernel(kernel: str, format_name: str, size: str) -> Cell:
+    def cell(card: Card) -> str | None:
+        found = row(card, "kernels", kernel=kernel, format=format_name, size=size)
+        if found is None:
+            return None
+        ceilings = figures(card, "ceilings")
+        share = ceilings and f", {100 * found['bytes_per_s'] / ceilings['copy_bytes_per_s']:.0f} %"
+        return f"{1000 * found['p50_ms']:.3g} us{share or ''}"
+
+    return cell
+
+
+def _network_rows() -> list[Row]:
+    of_unet = [
+        Row(f"`unet`, {size}, {backend}", _network("unet", size, backend))
+        for size, backend in product(_SIZES, _BACKENDS)
+    ]
+    of_grid = [Row(f"`grid`, {backend}", _network("grid", "any", backend)) for backend in _BACKENDS]
+    return [*of_unet, *of_grid]
+
+
+def _network(network: str, size: str, backend: str) -> Cell:
+    def cell(card: Card) -> str | None:
+        found = row(card, "networks", network=network, size=size, backend=backend)
+        if found is None:
+            return None
+        if "error" in found:
+            return f"no figure: {found['error']}"
+        times = found["p50_ms"] / found["floor_ms"]
+        return f"{found['p50_ms']:.4g} ms, {found['p99_ms']:.4g} ms, {times:.3g}x"
+
+    return cell
+
+
+# Pipeline, codecs, training -------------------------------------------------------------------
+
+
+def _pipeline_rows() -> list[Row]:
+    return [
+        Row(f"`{network}`, {size}", _pipeline(network, size))
+        for network, size in product(("grid", "unet"), _SIZES)
+    ]
+
+
+def _pipeline(network: str, size: str) -> Cell:
+    def cell(card: Card) -> str | None:
+        found = row(card, "pipeline", network=network, size=size)
+        if found is None:
+            return None
+        beyond = beyond_engine_percent(card, found)
+        more = "" if beyond is None else f", {beyond:.0f} % of it beyond the engine"
+        return (
+            f"{found['fps']:.4g} fps; decoding {found['decode_ms']:.3g} ms, enhancing"
+            f" {found['device_ms']:.3g} ms{more}"
+        )
+
+    return cell
+
+
+def _codec_rows() -> list[Row]:
+    units = (("decode", "NVDEC"), ("decode", "CPU"), ("encode", "NVENC"), ("encode", "CPU"))
+    return [
+        Row(f"{direction} {codec}, {size}, {unit}", _codec(direction, codec, size, unit))
+        for (direction, unit), codec, size in product(units, ("h264", "hevc", "av1"), _LARGE)
+    ]
+
+
+def _codec(direction: str, codec: str, size: str, unit: str) -> Cell:
+    def cell(card: Card) -> str | None:
+        found = row(card, "codecs", direction=direction, codec=codec, size=size, unit=unit)
+        if found is None:
+            return None
+        return f"no figure: {found['error']}" if "error" in found else f"{found['fps']:.4g}"
+
+    return cell
+
+
+def _training(card: Card) -> str | None:
+    trained = figures(card, "training")
+    return trained and f"{trained['photos_per_s']:.4g} photos/s, {trained['step_s']:.3g} s a step"

@@ -1,0 +1,150 @@
+"""`python -m tapetum.benchmarks gpu`: what the GPU path makes of a card."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tapetum.benchmarks.bench.inputs import parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+gpu = typer.Typer(help=__doc__, no_args_is_help=True)
+
+PARTS = ("ceilings", "kernels", "networks", "pipeline", "codecs")
+BACKENDS = ("pytorch-eager", "torch-compile", "pytorch-cuda-graph", "tensorrt", "tensorrt-rtx")
+_RESULTS = Path("benchmarks/results")
+
+
+def _one_of(known: tuple[str, ...]) -> Callable[[list[str] | None], list[str]]:
+    def checked(names: list[str] | None) -> list[str]:
+        unknown = [name for name in names or [] if name not in known]
+        if unknown:
+            raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(known)}")
+        return [name for name in known if not names or name in names]
+
+    return checked
+
+
+ResultsOption = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="Holds a file gpu-*.json for each card.")
+]
+
+
+@gpu.command()
+def measure(
+    parts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PART...",
+            callback=_one_of(PARTS),
+            help=f"Of {', '.join(PARTS)}; by default all.",
+        ),
+    ] = None,
+    *,
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--size",
+            metavar="SIZE",
+            help="360p, 720p, 1080p, 4K or WxH; may be repeated. By default these four.",
+        ),
+    ] = None,
+    backends: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--backend",
+            metavar="NAME",
+            callback=_one_of(BACKENDS),
+            help=f"Of {', '.join(BACKENDS)}; may be repeated. By default all.",
+        ),
+    ] = None,
+    results: ResultsOption = _RESULTS,
+) -> None:
+    """Measure the first GPU, and add what was found to its file.
+
+    Clocks, power limits and all other settings of the card stay as they are.
+    """
+    from tapetum.benchmarks.gpu.gpu_facts import gpu_facts
+    from tapetum.benchmarks.gpu.result_file import measured_part
+
+    path, result = _file_of(results, gpu_facts())
+    from tapetum.benchmarks.gpu.measurements import Choices, Measurements
+
+    known = result["parts"].get("ceilings", {}).get("figures")
+    wanted = [parse_size(size) for size in sizes or ("360p", "720p", "1080p", "4K")]
+    measurements = Measurements(Choices(wanted, backends or BACKENDS), known)
+    for part in parts or PARTS:
+        measured = measured_part(_command(), partial(measurements.measure, part))
+        _keep(result, part, measured, path)
+
+
+@gpu.command()
+def training(
+    low: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    normal: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    vgg_weights: Annotated[Path, typer.Option(exists=True, help="VGG-16's weights.")],
+    *,
+    steps: Annotated[int, typer.Option(min=3, help="The first two are not counted.")] = 40,
+    batch: Annotated[int, typer.Option(min=1)] = 32,
+    results: ResultsOption = _RESULTS,
+) -> None:
+    """Photos a second of the paper's recipe: crops of 320, bf16, channels last, compiled."""
+    from tapetum.benchmarks.gpu.gpu_facts import gpu_facts
+    from tapetum.benchmarks.gpu.result_file import measured_part
+
+    path, result = _file_of(results, gpu_facts())
+    from tapetum.benchmarks.training_speed import training_speed
+
+    settings = training_settings(steps, batch) | {"vgg_weights": str(vgg_weights)}
+    measured = measured_part(
+        _command(), lambda: training_speed(low, normal, "enlightengan", settings)
+    )
+    _keep(result, "training", measured, path)
+
+
+@gpu.command()
+def document(
+    *,
+    results: ResultsOption = _RESULTS,
+    target: Annotated[
+        Path, typer.Option("--document", metavar="FILE", help="Has the marks for the tables.")
+    ] = Path("docs/gpu.md"),
+) -> None:
+    """Write the tables of docs/gpu.md anew from benchmarks/results."""
+    from tapetum.benchmarks.gpu.tables import write_tables
+
+    write_tables(results, target)
+
+
+def training_settings(steps: int, batch: int) -> dict[str, Any]:
+    """What is set over the recipe."""
+    run = {"device": "cuda", "precision": "bf16", "channels_last": True, "compile": True}
+    return {"run": run, "optimizer": {"steps": steps, "batch": batch}}
+
+
+def _file_of(results: Path, facts: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
+    from tapetum.benchmarks.gpu.result_file import file_name, new_result, read_result
+
+    path = results / file_name(facts["name"])
+    return path, read_result(path) if path.exists() else new_result(facts)
+
+
+def _keep(result: dict[str, Any], part: str, measured: dict[str, Any], path: Path) -> None:
+    from tapetum.benchmarks.gpu.result_file import write_result
+
+    result["parts"][part] = measured
+    write_result(result, path)
+    typer.echo(f"{path}: {part}")
+
+
+def _command() -> str:
+    """The command as typed, but of absolute paths the name: results are shown to others."""
+    shown = (Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])
+    return shlex.join(["python", "-m", "tapetum.benchmarks", *shown])

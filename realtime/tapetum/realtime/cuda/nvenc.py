@@ -1,0 +1,133 @@
+"""Encoding on a GPU: frames go from its memory to NVENC, and never through main memory.
+
+NVENC is given one address and one pitch for a picture: it takes the chroma to begin where the
+rows of luma end (`nvenc_register_frame` in FFmpeg's libavcodec/nvenc.c). Planes that were decoded
+or enhanced do not lie so. They are copied once, within the GPU's memory, to a surface that does.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.codec.hwaccel import HWAccel
+from av.video.frame import CudaContext
+
+from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.ffmpeg_device import cuda_context, hwaccel
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, device_planes
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.media.av_frame import tag_picture
+from tapetum.realtime.media.containers import Container
+from tapetum.realtime.media.encoder_table import ENCODER_NAMES, is_nvenc
+
+_ALIGNMENT = 256
+"""Bytes of which a row of a surface is a multiple, as in FFmpeg's own surfaces."""
+
+_TWINS = {"libx264": "h264_nvenc", "libx265": "hevc_nvenc", "libsvtav1": "av1_nvenc"}
+"""Encoders that have a twin on the GPU."""
+
+
+class SurfaceDevice(Protocol):
+    """What surfaces need of a device."""
+
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
+        """An array with nothing in it yet."""
+
+    def copy_rows(self, source: DeviceArray, target: DeviceArray) -> None:
+        """Copy rows that are done within the device, and wait for the copy only."""
+
+    def context(self) -> AbstractContextManager[None]:
+        """Make the device's context that of the calling thread, for FFmpeg to take up."""
+
+    def to_dlpack(self, array: DeviceArray) -> object:
+        """An array that is done as FFmpeg takes it; it lives until FFmpeg lets go of it."""
+
+
+class SurfacePictures:
+    """Copies frames in GPU memory to surfaces of the same GPU that its encoder reads.
+
+    A surface goes back to the device's memory pool when the encoder lets go of it, so that a few
+    are used in turn.
+    """
+
+    def __init__(
+        self,
+        device: SurfaceDevice,
+        *,
+        hwaccel: HWAccel | None = None,
+        cuda_context: CudaContext | None = None,
+    ) -> None:
+        """Make pictures of frames on `device`.
+
+        Args:
+            device: where the frames are.
+            hwaccel: the device as FFmpeg's encoders take it.
+            cuda_context: its context, in which surfaces are seen; one for all of them.
+        """
+        self.hwaccel = hwaccel
+        self._device = device
+        self._cuda_context = cuda_context
+
+    def __call__(self, frame: Frame) -> av.VideoFrame:
+        """Copy one frame, which must be done.
+
+        Raises:
+            DeviceError: the frame is not in GPU memory.
+            MediaError: it is neither NV12 nor P010.
+        """
+        surface = self._surface(frame)
+        for source, target in zip(device_planes(frame), surface, strict=True):
+            self._device.copy_rows(source, target)
+        capsules = tuple(self._device.to_dlpack(plane) for plane in surface)
+        with self._device.context():
+            picture = av.VideoFrame.from_dlpack(
+                capsules, format=frame.format_name, cuda_context=self._cuda_context
+            )
+        tag_picture(picture, frame)
+        return picture
+
+    def _surface(self, frame: Frame) -> DevicePlanes:
+        dtype = np.dtype(np.uint8 if frame.format.depth == 8 else np.uint16)
+        shape = surface_shape(frame.width, frame.height, dtype.itemsize)
+        block: Any = self._device.empty(shape, dtype)
+        rows = block[:, : frame.width]
+        return rows[: frame.height], rows[frame.height :]
+
+
+def nvenc_pictures(device: CudaDevice) -> SurfacePictures:
+    """Pictures for NVENC; open the encoder that reads them inside `CudaDevice.context`."""
+    index = device.index
+    return SurfacePictures(device, hwaccel=hwaccel(index), cuda_context=cuda_context(index))
+
+
+def surface_shape(width: int, height: int, itemsize: int) -> tuple[int, int]:
+    """Rows and samples a row of a surface: those of luma, and half as many of chroma below.
+
+    Args:
+        width: of the picture in pixels, even.
+        height: of the picture in pixels, even.
+        itemsize: bytes of a sample.
+    """
+    pitch = -(-width * itemsize // _ALIGNMENT) * _ALIGNMENT
+    return height + height // 2, pitch // itemsize
+
+
+def nvenc_name(codec: str | None, container: Container, depth: int) -> str | None:
+    """The NVENC encoder that does what was asked for; None where software is to encode.
+
+    Args:
+        codec: what the user chose, as in `EncoderSettings`. A codec ("hevc") means its encoder
+            on the GPU, an encoder ("libx265") means itself.
+        container: the output container, which has a default codec.
+        depth: bits of a sample. Few GPUs encode H.264 of 10 bits: by default it becomes HEVC.
+    """
+    if codec is None:
+        default = container.video_encoder if depth == 8 else container.deep_encoder
+        return _TWINS.get("libx265" if (default, depth) == ("libx264", 10) else default)
+    if codec.lower() in ENCODER_NAMES:
+        return _TWINS.get(ENCODER_NAMES[codec.lower()])
+    return codec if is_nvenc(codec) else None
