@@ -144,6 +144,32 @@ def test_pairs_alone_teach_the_grid_to_brighten(folders: dict[str, str], tmp_pat
         assert generator(dark).mean() > dark.mean() + 0.02
 
 
+def test_frozen_statistics_stay_as_they_were(folders: dict[str, str], tmp_path: Path) -> None:
+    start = build_generator("unet")
+    save_generator(start, tmp_path / "start.safetensors")
+    optimizer = {"frozen_statistics": True}
+    init = str(tmp_path / "start.safetensors")
+    config = tiny_settings(folders, tmp_path / "run", init=init, optimizer=optimizer)
+    before, after = start.state_dict(), train(config).state_dict()
+    assert torch.equal(before["bn1_1.running_var"], after["bn1_1.running_var"])
+    assert not torch.equal(before["bn1_1.weight"], after["bn1_1.weight"])
+
+
+def test_low_light_photos_become_as_bright_as_the_teacher_makes_them(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    losses = {"global_adversarial": 0.0, "local_adversarial": 0.0, "low_illumination": 1.0}
+    optimizer = {"steps": 40, "learning_rate": 2e-3, "initialisation": "network"}
+    config = tiny_settings(
+        folders, tmp_path, losses=losses, optimizer=optimizer, teacher="grid", data={"workers": 1}
+    )
+    trained, teacher = train(config), load_generator("grid")
+    dark = torch.full((1, 3, 32, 32), -0.85)
+    with torch.no_grad():
+        enhanced, wanted = trained(dark).mean(), teacher(dark).mean()
+    assert (enhanced - wanted).abs() < 0.5 * (dark.mean() - wanted).abs()
+
+
 def test_the_packages_own_grid_can_teach(folders: dict[str, str], tmp_path: Path) -> None:
     alone, taught = (
         train(tiny_settings(folders, tmp_path / name, losses={"pair_pixel": 1.0}, **teacher))

@@ -104,6 +104,12 @@ def test_missing_settings_are_named() -> None:
         lambda: OptimizerConfig(steps=0),
         lambda: OptimizerConfig(ema_decay=2.0),
         lambda: TrainConfig(low=Path("a"), normal=Path("b"), output=Path("c"), teacher="grid"),
+        lambda: TrainConfig(
+            low=Path("a"),
+            normal=Path("b"),
+            output=Path("c"),
+            losses=LossConfig(low_illumination=1.0),
+        ),
     ],
 )
 def test_impossible_settings_are_refused(make: Any) -> None:

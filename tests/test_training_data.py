@@ -12,6 +12,7 @@ import torch
 from training_photos import tiny_settings, write_both, write_photos
 
 from tapetum.gan.errors import DataError
+from tapetum.gan.generator import Generator
 from tapetum.gan.training_config import DataConfig, LossConfig
 from tapetum.gan.training_data import (
     Batch,
@@ -54,6 +55,22 @@ def test_a_batch_has_every_picture_in_range(photos: TrainingPhotos) -> None:
         assert picture.max() <= 1
     assert batch["low"].mean() < batch["normal"].mean()
     assert batch["dark"].mean() < batch["target"].mean()
+
+
+def test_the_teacher_sees_the_whole_photo_and_its_picture_is_cut_alike(
+    photos: TrainingPhotos,
+) -> None:
+    class Inverse(Generator):
+        kind = "inverse"
+
+        def forward(self, rgb: torch.Tensor) -> torch.Tensor:
+            return -rgb
+
+    losses = LossConfig(low_illumination=1.0)
+    dataset = UnpairedPhotos(photos, DataConfig(crop=32), losses, seed=1, teacher=Inverse())
+    for number in range(4):
+        picture = dataset[number]
+        torch.testing.assert_close(picture["lit"], -picture["low"], atol=1e-6, rtol=0)
 
 
 def test_there_are_no_pairs_unless_a_loss_looks_at_them(photos: TrainingPhotos) -> None:

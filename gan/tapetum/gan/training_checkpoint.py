@@ -75,8 +75,11 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainingState:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     average = copy.deepcopy(generator).requires_grad_(False)
     settings = config.optimizer
+    generator.train()
+    if settings.frozen_statistics:
+        freeze_statistics(generator)
     return TrainingState(
-        generator.train(),
+        generator,
         average.eval(),
         discriminators,
         _adam(generator, settings.learning_rate, settings),
@@ -125,6 +128,13 @@ def initialise_normally(layer: nn.Module) -> None:
 
 
 @torch.no_grad()
+def freeze_statistics(network: nn.Module) -> None:
+    """Let every BatchNorm2d of a network use and keep its means and variances."""
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eval()
+
+
 def update_average(average: nn.Module, current: nn.Module, decay: float) -> None:
     """Move every parameter and buffer of `average` towards `current`'s; keep a share of `decay`."""
     states = average.state_dict().values(), current.state_dict().values()

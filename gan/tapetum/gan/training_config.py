@@ -180,6 +180,10 @@ class OptimizerConfig:
         initialisation: `normal` draws convolutions from N(0, 0.02) and BatchNorm's weights from
             N(1, 0.02), as EnlightenGAN; `network` keeps what the network chose for itself.
         max_gradient_norm: the generator's gradient is cut to this norm. EnlightenGAN: none.
+        frozen_statistics: BatchNorm of the generator keeps the means and variances that it starts
+            with, and trains as it will enhance. Batches of few pictures differ too much from
+            the average batch: a network trained on their own statistics greys what is nearly
+            black. For the last part of a run, from weights (`init`). EnlightenGAN: no.
         ema_decay: share of the averaged generator that a step keeps. EnlightenGAN: 0, no average.
     """
 
@@ -193,6 +197,7 @@ class OptimizerConfig:
     betas: tuple[float, float] = (0.5, 0.999)
     initialisation: Literal["normal", "network"] = "normal"
     max_gradient_norm: float | None = None
+    frozen_statistics: bool = False
     ema_decay: float = 0.0
 
     def __post_init__(self) -> None:
