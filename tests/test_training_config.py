@@ -125,5 +125,5 @@ def test_files_that_are_no_toml_are_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_recipe_is_named() -> None:
-    with pytest.raises(TrainingError, match="'enlighten'; choose enlightengan or grid"):
+    with pytest.raises(TrainingError, match="'enlighten'; choose enlightengan, unet, grid"):
         recipe("enlighten")

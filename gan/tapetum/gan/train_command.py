@@ -28,7 +28,7 @@ def train(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for checkpoints and weights.")
     ] = None,
-    recipe: Annotated[str, typer.Option(help="enlightengan or grid.")] = "enlightengan",
+    recipe: Annotated[str, typer.Option(help="enlightengan, unet or grid.")] = "enlightengan",
     config: Annotated[
         Path | None, typer.Option(help="TOML file of settings, over the recipe's.")
     ] = None,
