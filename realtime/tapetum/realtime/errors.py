@@ -8,9 +8,14 @@ __all__ = [
     "EngineError",
     "MediaError",
     "ModelError",
+    "ServeError",
     "TapetumError",
 ]
 
 
 class MediaError(TapetumError):
     """An input or output file, device or stream cannot be read or written."""
+
+
+class ServeError(TapetumError):
+    """The server cannot be started, or a viewer asked for what it does not do."""
