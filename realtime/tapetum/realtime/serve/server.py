@@ -18,6 +18,7 @@ from tapetum.realtime.errors import ServeError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.server_camera import ServerCamera
+from tapetum.realtime.serve.live_tracks import set_bitrates
 from tapetum.realtime.serve.session import Offered, Session
 
 DEFAULT_PORT = 8765
@@ -83,6 +84,7 @@ class Server:
             camera = ServerCamera(
                 settings.source, size=settings.size, rate=settings.rate, on_notice=self._notify
             )
+        set_bitrates()
         self._offered = Offered(
             models,
             checked_strength(settings.strength),

@@ -49,6 +49,7 @@ class StreamStatus:
         fps: frames per second that were enhanced, since the status before.
         dropped: frames that were not enhanced because newer ones came, so far.
         mode: what enhances the frames now.
+        wanted: the mode that the governor has chosen; another one than `mode` while it loads.
         runs_on: what of it runs where, like "grid on CPU, OpenVINO f32".
         added_p50_ms: median of the time that the server's enhancement adds, of recent frames.
         added_p95_ms: the 95th percentile of the same.
@@ -59,6 +60,7 @@ class StreamStatus:
     fps: float
     dropped: int
     mode: str
+    wanted: str
     runs_on: str
     added_p50_ms: float
     added_p95_ms: float
@@ -141,6 +143,7 @@ class Stream:
             fps=round((count - frames) / max(now_s - then_s, 1e-3), 1),
             dropped=enhanced.dropped,
             mode=enhanced.ladder.mode,
+            wanted=enhanced.ladder.governor.mode,
             runs_on=enhanced.ladder.running,
             added_p50_ms=round(enhanced.latencies.recent_ms(50), 1),
             added_p95_ms=round(enhanced.latencies.recent_ms(95), 1),

@@ -24,12 +24,22 @@ export class Readout {
     this.#show("dropped", String(status.dropped));
     this.#show("runs-on", status.runs_on);
     document.getElementById("readout").dataset.mode = status.mode;
+    this.#explain(modeNote(status));
   }
 
   clear() {
     this.#frames = [];
     for (const figure of document.querySelectorAll("#readout dd")) figure.textContent = "–";
     delete document.getElementById("readout").dataset.mode;
+    this.#explain("");
+  }
+
+  /** Says over the picture why it is not what the user chose. */
+  #explain(text) {
+    const note = document.getElementById("mode-note");
+    if (note.textContent === text) return; // screen readers read each change
+    note.textContent = text;
+    note.hidden = text === "";
   }
 
   #refresh() {
@@ -41,6 +51,14 @@ export class Readout {
     const spanMs = this.#frames.at(-1).shownMs - this.#frames[0].shownMs;
     this.#show("fps", `${((1000 * (this.#frames.length - 1)) / spanMs).toFixed(0)} fps`);
   }
+}
+
+const PASSTHROUGH = "passthrough";
+
+function modeNote({ mode, wanted }) {
+  if (mode !== PASSTHROUGH) return "";
+  if (wanted !== PASSTHROUGH) return "The model is loading; this is the camera as it is";
+  return "This machine is too busy to enhance; this is the camera as it is";
 }
 
 /** The nearest-rank percentile of sorted numbers. */
