@@ -131,6 +131,11 @@ class Page:
             "DOM.setFileInputFiles", nodeId=node["nodeId"], files=[str(path) for path in paths]
         )
 
+    async def save_downloads_in(self, folder: Path) -> None:
+        await self.command(
+            "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder)
+        )
+
     async def _read(self) -> None:
         async for received in self._socket:
             message = json.loads(received.data)
@@ -144,7 +149,7 @@ class Page:
 
 
 @asynccontextmanager
-async def chromium(*flags: str, downloads: Path | None = None) -> AsyncIterator[Page]:
+async def chromium(*flags: str) -> AsyncIterator[Page]:
     """A browser with one empty tab; the test skips where there is no Chromium."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
@@ -169,12 +174,6 @@ async def chromium(*flags: str, downloads: Path | None = None) -> AsyncIterator[
                     page = Page(socket)
                     for domain in ("Page", "Runtime", "Log"):
                         await page.command(f"{domain}.enable")
-                    if downloads is not None:
-                        await page.command(
-                            "Browser.setDownloadBehavior",
-                            behavior="allow",
-                            downloadPath=str(downloads),
-                        )
                     yield page
         finally:
             process.terminate()
