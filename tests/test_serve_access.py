@@ -140,9 +140,18 @@ async def talking(folder: Path) -> AsyncIterator[PlainPage]:
         ('{"type": "open the door"}', "unknown type"),
         ('{"type": "strength", "value": 2}', "strength is from 0 to 1"),
         ('{"type": "strength", "value": NaN}', "is no number"),
-        ('{"type": "watch", "camera": "server", "sdp": "", "model": "grid", "strength": 1}', "camera"),
-        ('{"type": "watch", "camera": "browser", "sdp": "v=0", "model": "/etc/x.onnx", "strength": 1}', "no model"),
-        ('{"type": "watch", "camera": "browser", "sdp": "nonsense", "model": "grid", "strength": 1}', "offer"),
+        (
+            '{"type": "watch", "camera": "server", "sdp": "", "model": "grid", "strength": 1}',
+            "camera",
+        ),
+        (
+            '{"type": "watch", "camera": "browser", "sdp": "v=0", "model": "/etc/x.onnx", "strength": 1}',
+            "no model",
+        ),
+        (
+            '{"type": "watch", "camera": "browser", "sdp": "nonsense", "model": "grid", "strength": 1}',
+            "offer",
+        ),
     ],
 )
 def test_nonsense_is_answered_and_the_session_goes_on(

@@ -208,7 +208,9 @@ def test_snapshots_and_recordings_are_saved(
             (picture,) = pictures(await downloaded(tmp_path, "tapetum-snapshot-*.png"))
             assert picture.mean() > 1.5 * DARK
             await page.click("#record")
-            await page.wait_for("document.querySelector('#record-text').textContent > 'Stop at 0:01'")
+            await page.wait_for(
+                "document.querySelector('#record-text').textContent > 'Stop at 0:01'"
+            )
             await page.click("#record")
             recorded = pictures(await downloaded(tmp_path, "tapetum-recording-*.webm"))
             assert len(recorded) >= 3

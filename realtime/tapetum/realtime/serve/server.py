@@ -176,10 +176,8 @@ class Server:
             result = self._session(request).files.result(request.match_info["file"])
         except ServeError as error:
             raise web.HTTPNotFound(text=str(error)) from None
-        headers = {
-            "Content-Type": result.media_type,
-            "Content-Disposition": f'attachment; filename="enhanced{result.path.suffix}"',
-        }
+        # Without a name: the page knows the one that the user gave.
+        headers = {"Content-Type": result.media_type, "Content-Disposition": "attachment"}
         return web.FileResponse(result.path, headers=headers)
 
     def _session(self, request: web.Request) -> Session:
