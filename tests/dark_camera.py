@@ -1,4 +1,4 @@
-"""A dark y4m clip for Chromium's fake camera, each of whose pictures can be told from the others."""
+"""A dark y4m clip for Chromium's fake camera, whose pictures can be told from each other."""
 
 from __future__ import annotations
 

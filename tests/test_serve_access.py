@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,7 +24,8 @@ PUBLIC = ServerSettings(port=0, host="0.0.0.0")
 
 async def status_of(url: str, **headers: str) -> int:
     async with aiohttp.ClientSession() as client, client.get(url, headers=headers) as answer:
-        return int(answer.status)
+        status: int = answer.status
+        return status
 
 
 async def socket_status(url: str, **headers: str) -> int:
@@ -33,7 +35,8 @@ async def socket_status(url: str, **headers: str) -> int:
             async with client.ws_connect(url, headers=headers):
                 return 101
         except aiohttp.WSServerHandshakeError as error:
-            return error.status
+            status: int = error.status
+            return status
 
 
 def test_the_page_and_all_its_parts_come_with_their_types_and_a_strict_policy(
@@ -132,6 +135,12 @@ async def talking(folder: Path) -> AsyncIterator[PlainPage]:
         yield page
 
 
+def watch(**changes: object) -> str:
+    """A wish to watch, with something in it that cannot be."""
+    wish = {"type": "watch", "camera": "browser", "sdp": "v=0", "model": "grid", "strength": 1}
+    return json.dumps(wish | changes)
+
+
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
@@ -140,18 +149,11 @@ async def talking(folder: Path) -> AsyncIterator[PlainPage]:
         ('{"type": "open the door"}', "unknown type"),
         ('{"type": "strength", "value": 2}', "strength is from 0 to 1"),
         ('{"type": "strength", "value": NaN}', "is no number"),
-        (
-            '{"type": "watch", "camera": "server", "sdp": "", "model": "grid", "strength": 1}',
-            "camera",
-        ),
-        (
-            '{"type": "watch", "camera": "browser", "sdp": "v=0", "model": "/etc/x.onnx", "strength": 1}',
-            "no model",
-        ),
-        (
-            '{"type": "watch", "camera": "browser", "sdp": "nonsense", "model": "grid", "strength": 1}',
-            "offer",
-        ),
+        (watch(camera="server"), "this server has no camera"),
+        (watch(camera="neighbour"), "unknown camera"),
+        (watch(model="/etc/x.onnx"), "this server has no model /etc/x.onnx; it has grid"),
+        (watch(sdp="nonsense"), "offer cannot be answered"),
+        (watch(sdp=5), "5 is no text"),
     ],
 )
 def test_nonsense_is_answered_and_the_session_goes_on(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,13 +14,13 @@ import pytest
 pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
 
-from serve_client import PlainPage, plain_page, server  # noqa: E402
-from small_clips import write_clip  # noqa: E402
+from serve_client import PlainPage, plain_page, server
+from small_clips import write_clip
 
-from tapetum.realtime import write_image  # noqa: E402
-from tapetum.realtime.cpu.rgb import frame_from_rgb  # noqa: E402
-from tapetum.realtime.serve.limits import Limits  # noqa: E402
-from tapetum.realtime.serve.server import ServerSettings  # noqa: E402
+from tapetum.realtime import write_image
+from tapetum.realtime.cpu.rgb import frame_from_rgb
+from tapetum.realtime.serve.limits import Limits
+from tapetum.realtime.serve.server import ServerSettings
 
 
 def settings(model: Path, **limits: int) -> ServerSettings:
@@ -29,7 +28,7 @@ def settings(model: Path, **limits: int) -> ServerSettings:
 
 
 def lumas(data: bytes) -> list[float]:
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         return [float(one.to_ndarray(format="gray").mean()) for one in container.decode(video=0)]
 
 
@@ -189,7 +188,7 @@ def test_a_file_that_is_in_work_can_be_given_up(gain_model: Path, tmp_path: Path
                     await asyncio.sleep(0.05)
 
     asyncio.run(scenario())
-    assert os.listdir(folder) == []
+    assert list(folder.iterdir()) == []
 
 
 def test_a_model_of_the_client_s_choice_is_refused(

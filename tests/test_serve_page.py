@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -15,9 +16,9 @@ import pytest
 pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
 
-from chromium import FAKE_CAMERA, Page, chromium, fake_camera  # noqa: E402
-from dark_camera import DARK, PIXEL_AGE_MS, write_dark_clip  # noqa: E402
-from serve_process import serving  # noqa: E402
+from chromium import FAKE_CAMERA, Page, chromium, fake_camera
+from dark_camera import DARK, PIXEL_AGE_MS, write_dark_clip
+from serve_process import serving
 
 PATIENT = ("--latency-budget", "5s")
 """So that a busy machine enhances too."""
@@ -40,12 +41,12 @@ async def begin(page: Page, url: str) -> None:
 @asynccontextmanager
 async def live_page(clip: Path, model: Path, *options: str) -> AsyncIterator[Page]:
     """A page that shows an enhanced picture."""
-    async with serving("--model", model, *PATIENT, *options) as (_, url):
-        async with chromium(*fake_camera(clip)) as page:
-            await begin(page, url)
-            await page.wait_for(f"{LIVE} && {ENHANCED}")
-            yield page
-            assert page.console == []
+    server = serving("--model", model, *PATIENT, *options)
+    async with server as (_, url), chromium(*fake_camera(clip)) as page:
+        await begin(page, url)
+        await page.wait_for(f"{LIVE} && {ENHANCED}")
+        yield page
+        assert page.console == []
 
 
 async def levels(page: Page) -> tuple[float, float]:
@@ -131,20 +132,20 @@ def test_the_ages_that_are_shown_are_those_that_pixels_tell(
     assert p50 == pytest.approx(told, abs=50)  # half the time between two pictures
 
 
-def test_the_server_s_camera_is_shown_with_its_original(gain_model: Path, tmp_path: Path) -> None:
+def test_the_server_s_camera_is_shown_with_its_original(gain_model: Path) -> None:
     source = "lavfi:color=c=0x1c1c1c:s=320x180:r=10"
 
     async def scenario() -> None:
-        async with serving("--source", source, "--model", gain_model, *PATIENT) as (_, url):
-            async with chromium() as page:
-                await page.open(url)
-                await page.wait_for("!document.querySelector('#start').disabled")
-                choose = "const c = document.querySelector('#camera'); c.value = 'server'; c.value"
-                assert await page.evaluate(choose) == "server"
-                await page.click("#start")
-                await page.wait_for(f"{LIVE} && {ENHANCED}")
-                await levels_become(page, "dark", "bright")
-                await page.wait_for("document.querySelector('#age-p95').textContent.endsWith('ms')")
+        server = serving("--source", source, "--model", gain_model, *PATIENT)
+        async with server as (_, url), chromium() as page:
+            await page.open(url)
+            await page.wait_for("!document.querySelector('#start').disabled")
+            choose = "const c = document.querySelector('#camera'); c.value = 'server'; c.value"
+            assert await page.evaluate(choose) == "server"
+            await page.click("#start")
+            await page.wait_for(f"{LIVE} && {ENHANCED}")
+            await levels_become(page, "dark", "bright")
+            await page.wait_for("document.querySelector('#age-p95').textContent.endsWith('ms')")
 
     asyncio.run(scenario())
 
@@ -208,9 +209,8 @@ def test_snapshots_and_recordings_are_saved(
             (picture,) = pictures(await downloaded(tmp_path, "tapetum-snapshot-*.png"))
             assert picture.mean() > 1.5 * DARK
             await page.click("#record")
-            await page.wait_for(
-                "document.querySelector('#record-text').textContent > 'Stop at 0:01'"
-            )
+            text = "document.querySelector('#record-text').textContent"
+            await page.wait_for(f"{text} > 'Stop at 0:01'")
             await page.click("#record")
             recorded = pictures(await downloaded(tmp_path, "tapetum-recording-*.webm"))
             assert len(recorded) >= 3
@@ -219,8 +219,8 @@ def test_snapshots_and_recordings_are_saved(
     asyncio.run(scenario())
 
 
-def pictures(data: bytes) -> list[object]:
-    with av.open(io.BytesIO(data)) as container:
+def pictures(data: bytes) -> list[Any]:
+    with av.open(io.BytesIO(data), "r") as container:
         return [one.to_ndarray(format="gray") for one in container.decode(video=0)]
 
 

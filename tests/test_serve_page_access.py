@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
 
-from chromium import Page, chromium  # noqa: E402
-from serve_process import serving  # noqa: E402
+from chromium import Page, chromium
+from serve_process import serving
 
 CONTROLS = {"button", "checkbox", "combobox", "link", "slider", "switch"}
 REACHED = {

@@ -13,9 +13,9 @@ import pytest
 pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
 
-from chromium import Page, chromium  # noqa: E402
-from serve_process import serving  # noqa: E402
-from small_clips import write_clip  # noqa: E402
+from chromium import Page, chromium
+from serve_process import serving
+from small_clips import write_clip
 
 STATE = "document.querySelector('.file')?.dataset.state"
 
@@ -34,7 +34,7 @@ async def drop(page: Page, path: Path) -> None:
 
 
 def mean_luma(data: bytes) -> tuple[int, float]:
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         lumas = [one.to_ndarray(format="gray").mean() for one in container.decode(video=0)]
     return len(lumas), float(np.mean(lumas))
 

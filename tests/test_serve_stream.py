@@ -116,19 +116,22 @@ def test_the_server_s_camera_comes_enhanced_and_as_it_is_to_two_viewers(
 
     async def scenario() -> None:
         wanted = settings(gain_model, source=source)
-        async with server(tmp_path, wanted) as url:
-            async with plain_page(url) as one, plain_page(url) as two:
-                assert one.welcome["camera"] == f"{source} 96x64 15 fps"
-                viewers = [Viewer(page, sends=None) for page in (one, two)]
-                for viewer in viewers:
-                    await viewer.watch()
-                    await viewer.level_reaches(70, 255, 0)
-                    await viewer.level_reaches(25, 60, 1)
-                status = await one.hear("status")
-                for clock in (status["enhanced_clock"], status["original_clock"]):
-                    assert clock["time_ms"] == pytest.approx(1000 * time.time(), abs=20_000)
-                for viewer in viewers:
-                    await viewer.peer.close()
+        async with (
+            server(tmp_path, wanted) as url,
+            plain_page(url) as one,
+            plain_page(url) as two,
+        ):
+            assert one.welcome["camera"] == f"{source} 96x64 15 fps"
+            viewers = [Viewer(page, sends=None) for page in (one, two)]
+            for viewer in viewers:
+                await viewer.watch()
+                await viewer.level_reaches(70, 255, 0)
+                await viewer.level_reaches(25, 60, 1)
+            status = await one.hear("status")
+            for clock in (status["enhanced_clock"], status["original_clock"]):
+                assert clock["time_ms"] == pytest.approx(1000 * time.time(), abs=20_000)
+            for viewer in viewers:
+                await viewer.peer.close()
 
     asyncio.run(scenario())
 
@@ -234,7 +237,7 @@ class Sender:
 
 def test_only_frames_that_were_really_sent_move_the_departure_clock() -> None:
     sender = Sender()
-    clock = DepartureClock(lambda pts: float(pts))
+    clock = DepartureClock(float)
     clock.sender = sender
     clock.sent(1)
     assert clock.reading is None

@@ -17,8 +17,8 @@ from tapetum.realtime.enhancer import check_model, checked_strength
 from tapetum.realtime.errors import ServeError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
 from tapetum.realtime.serve.limits import Limits
-from tapetum.realtime.serve.server_camera import ServerCamera
 from tapetum.realtime.serve.live_tracks import set_bitrates
+from tapetum.realtime.serve.server_camera import ServerCamera
 from tapetum.realtime.serve.session import Offered, Session
 
 DEFAULT_PORT = 8765
