@@ -97,7 +97,7 @@ def test_beyond_this_machine_a_new_token_is_asked_for(tmp_path: Path) -> None:
         for folder in ("first", "second"):
             (tmp_path / folder).mkdir()
             async with server(tmp_path / folder, PUBLIC) as url:
-                address, _, token = url.replace("0.0.0.0", "127.0.0.1").partition("?token=")
+                address, _, token = url.partition("?token=")
                 assert len(token) >= 24
                 assert await status_of(f"{address}?token={token}") == 200
                 assert await status_of(address) == 403
@@ -152,7 +152,8 @@ def watch(**changes: object) -> str:
         (watch(camera="server"), "this server has no camera"),
         (watch(camera="neighbour"), "unknown camera"),
         (watch(model="/etc/x.onnx"), "this server has no model /etc/x.onnx; it has grid"),
-        (watch(sdp="nonsense"), "offer cannot be answered"),
+        (watch(sdp="nonsense"), "has exactly one video"),
+        (watch(sdp="v=0\r\nm=video"), "offer cannot be answered"),
         (watch(sdp=5), "5 is no text"),
     ],
 )

@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -69,7 +70,7 @@ class Files:
         self,
         folder: Path,
         limits: Limits,
-        turn: asyncio.Lock,
+        worker: Executor,
         on_status: Callable[[FileStatus], None],
     ) -> None:
         """Make the folder.
@@ -77,24 +78,23 @@ class Files:
         Args:
             folder: does not exist yet; it is removed at the end.
             limits: for sizes and numbers.
-            turn: held while a file is enhanced; sessions share it, so that one file is in work
-                at a time.
+            worker: enhances one file after the other; sessions share it.
             on_status: called in the event loop when something about a file is new.
         """
         folder.mkdir(mode=0o700)
         self._folder = folder
         self._limits = limits
-        self._turn = turn
+        self._worker = worker
         self._on_status = on_status
         self._closed = False
+        self._works: dict[str, _Work | None] = {}  # None while a file is received
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._cancelled: dict[str, threading.Event] = {}
         self._results: dict[str, Result] = {}
 
     async def receive(
         self, chunks: AsyncIterator[bytes], enhancement: Enhancement, announced_bytes: int | None
     ) -> str:
-        """Store a file as its bytes come, and begin to enhance it.
+        """Store a file as its bytes come, and have it enhanced.
 
         Args:
             chunks: the file.
@@ -109,20 +109,18 @@ class Files:
         """
         if self._closed:
             raise ServeError("this session has ended")
-        if len(self._cancelled) >= self._limits.files:
+        if len(self._works) >= self._limits.files:
             raise ServeError(f"{self._limits.files} files are the most; remove one first")
         self._limits.check_upload(announced_bytes or 0)
         name = secrets.token_urlsafe(12)
-        self._cancelled[name] = threading.Event()
-        upload = self._folder / name / "input"
+        self._works[name] = None
         try:
-            upload.parent.mkdir()
-            await self._store(chunks, upload)
+            upload = await self._store(chunks, self._folder / name)
             kind = await asyncio.to_thread(uploaded_kind, upload, self._limits)
+            work = self._works[name] = _Work(upload, kind, enhancement, self._teller(name))
         except BaseException:
             self._forget(name)
             raise
-        work = _Work(upload, kind, enhancement, self._cancelled[name], self._teller(name))
         self._tasks[name] = asyncio.create_task(self._enhance(name, work))
         return name
 
@@ -138,48 +136,59 @@ class Files:
 
     async def remove(self, name: str) -> None:
         """Give a file up, or throw it away; one that is not there any more is no error."""
-        if name in self._cancelled:
-            self._cancelled[name].set()
-            task = self._tasks.get(name)
-            if task is not None:
-                await asyncio.wait([task])
+        work, task = self._works.get(name), self._tasks.get(name)
+        if work is not None and task is not None:
+            work.cancel()
+            await asyncio.wait([task])
             self._forget(name)
 
-    async def close(self) -> None:
-        """Give everything up and remove the folder."""
+    def give_up(self) -> None:
+        """Stop all work, without waiting, and take no more."""
         self._closed = True
-        for event in self._cancelled.values():
-            event.set()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        for work in filter(None, self._works.values()):
+            work.cancel()
+
+    async def close(self) -> None:
+        """Give everything up, wait for its end, and remove the folder."""
+        self.give_up()
+        for name in list(self._tasks):
+            await self.remove(name)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     def _forget(self, name: str) -> None:
-        self._cancelled.pop(name, None)
+        self._works.pop(name, None)
         self._tasks.pop(name, None)
         self._results.pop(name, None)
         shutil.rmtree(self._folder / name, ignore_errors=True)
 
-    async def _store(self, chunks: AsyncIterator[bytes], path: Path) -> None:
+    async def _store(self, chunks: AsyncIterator[bytes], folder: Path) -> Path:
+        path = folder / "input"
         size_bytes = 0
-        with path.open("xb") as target:
-            async for chunk in chunks:
-                size_bytes += len(chunk)
-                self._limits.check_upload(size_bytes)
-                await asyncio.to_thread(target.write, chunk)
+        try:
+            folder.mkdir()
+            with path.open("xb") as target:
+                async for chunk in chunks:
+                    size_bytes += len(chunk)
+                    self._limits.check_upload(size_bytes)
+                    await asyncio.to_thread(target.write, chunk)
+        except ConnectionError:
+            raise
+        except OSError as error:
+            raise ServeError(f"the server cannot store the file: {error.strerror}") from error
+        return path
 
     async def _enhance(self, name: str, work: _Work) -> None:
         self._on_status(FileStatus(name, "waiting"))
         try:
-            async with self._turn:
-                message = await asyncio.to_thread(work)
-        except _CancelledError:
+            message = await asyncio.wrap_future(work.begin(self._worker))
+        except (asyncio.CancelledError, _CancelledError):
             return
         except TapetumError as error:
             self._on_status(FileStatus(name, "failed", message=work.without_paths(str(error))))
             return
         self._results[name] = Result(work.output, work.kind.media_type)
-        self._on_status(FileStatus(name, "done", message=message, suffix=work.output.suffix))
+        done = FileStatus(name, "done", message=message, suffix=work.output.suffix)
+        self._on_status(done)
 
     def _teller(self, name: str) -> Callable[[Progress], None]:
         """What tells the page of progress that is made in another thread."""
@@ -193,27 +202,42 @@ class Files:
 
 
 class _Work:
-    """Enhances one file, in a thread; call it once."""
+    """Enhances one file, in the worker's thread."""
 
     def __init__(
         self,
         upload: Path,
         kind: UploadedKind,
         enhancement: Enhancement,
-        cancelled: threading.Event,
         tell: Callable[[Progress], None],
     ) -> None:
         self.kind = kind
         self.output = upload.with_name(f"output{kind.result_suffix}")
         self._input = upload.rename(upload.with_name(f"input{kind.suffix}"))
         self._enhancement = enhancement
-        self._cancelled = cancelled
         self._tell = tell
         self._told_s = 0.0
+        self._cancelled = threading.Event()
+        self._future: Future[str] | None = None
 
-    def __call__(self) -> str:
-        """Enhance, and return what should be known about the result; the input is removed."""
-        self._check()
+    def begin(self, worker: Executor) -> Future[str]:
+        """Have it done; what comes of it is what should be known about the result."""
+        self._future = worker.submit(self._enhance)
+        return self._future
+
+    def cancel(self) -> None:
+        """Stop before the next frame, or do not even begin."""
+        self._cancelled.set()
+        if self._future is not None:
+            self._future.cancel()
+
+    def without_paths(self, text: str) -> str:
+        """A message without the names that files have here, which nobody else knows."""
+        for path in (self._input, self.output):
+            text = text.replace(str(path), "the file").replace(path.name, "the file")
+        return text
+
+    def _enhance(self) -> str:
         try:
             result = enhance_file(
                 self._input,
@@ -227,19 +251,10 @@ class _Work:
         damage = () if result.intact else ("the file is damaged; what it holds was enhanced",)
         return self.without_paths("; ".join((*damage, *result.notices)))
 
-    def without_paths(self, text: str) -> str:
-        """A message without the names that files have here, which nobody else knows."""
-        for path in (self._input, self.output):
-            text = text.replace(str(path), "the file").replace(path.name, "the file")
-        return text
-
     def _progress(self, progress: Progress) -> None:
-        self._check()
+        if self._cancelled.is_set():
+            raise _CancelledError("nobody wants this file any more")
         now_s = time.monotonic()
         if now_s - self._told_s >= _TELL_EVERY_S:
             self._told_s = now_s
             self._tell(progress)
-
-    def _check(self) -> None:
-        if self._cancelled.is_set():
-            raise _CancelledError("nobody wants this file any more")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from aiohttp import WSCloseCode, web
 
+from tapetum.realtime.background import patient_worker
 from tapetum.realtime.enhancer import check_model, checked_strength
 from tapetum.realtime.errors import ServeError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
@@ -76,7 +78,7 @@ class Server:
         self._token = None if is_loopback(settings.host) else new_token()
         self._sessions: dict[str, tuple[Session, web.WebSocketResponse]] = {}
         self._numbers = count()
-        self._turn = asyncio.Lock()
+        self._worker = patient_worker()
         self._loop = asyncio.get_running_loop()
         models = _models(settings.models)
         camera = None
@@ -122,6 +124,7 @@ class Server:
             await runner.cleanup()
             if self._offered.camera is not None:
                 await self._offered.camera.close()
+            self._worker.shutdown(cancel_futures=True)
 
     def _app(self) -> web.Application:
         access = Access(self._settings.host, self._token)
@@ -136,7 +139,7 @@ class Server:
         return app
 
     def _url(self, port: int) -> str:
-        host = self._settings.host
+        host = _address_of_this_machine(self._settings.host)
         shown = f"[{host}]" if ":" in host else host
         return f"http://{shown}:{port}/" + (f"?token={self._token}" if self._token else "")
 
@@ -151,7 +154,7 @@ class Server:
             await socket.send_json({"type": "full", "message": message})
             await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
             return socket
-        session = Session(self._folder / str(next(self._numbers)), self._offered, self._turn)
+        session = Session(self._folder / str(next(self._numbers)), self._offered, self._worker)
         self._sessions[session.secret] = (session, socket)
         try:
             await session.run(socket)
@@ -209,6 +212,17 @@ def _models(models: Sequence[str | Path]) -> dict[str, str | Path]:
     for model in models:
         check_model(model)
     return {Path(model).name: model for model in models}
+
+
+def _address_of_this_machine(host: str) -> str:
+    """`host`, or where it means all addresses, the one that others in the network can use."""
+    if host not in ("0.0.0.0", "::"):
+        return host
+    family = socket.AF_INET6 if host == "::" else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("2001:db8::1" if host == "::" else "192.0.2.1", 9))  # sends nothing
+        return str(probe.getsockname()[0])
+    return "::1" if host == "::" else "127.0.0.1"
 
 
 def _strength(request: web.Request) -> float:

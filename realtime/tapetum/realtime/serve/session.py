@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -78,16 +79,16 @@ class Session:
         files: the files that it sent.
     """
 
-    def __init__(self, folder: Path, offered: Offered, turn: asyncio.Lock) -> None:
+    def __init__(self, folder: Path, offered: Offered, worker: Executor) -> None:
         """Make a session; make it in a running event loop.
 
         Args:
             folder: does not exist yet; holds the session's files while it lasts.
             offered: what there is.
-            turn: held by the session whose file is in work.
+            worker: enhances the files of all sessions.
         """
         self.secret = secrets.token_urlsafe(16)
-        self.files = Files(folder, offered.limits, turn, self._tell_file)
+        self.files = Files(folder, offered.limits, worker, self._tell_file)
         self._offered = offered
         self._stream: Stream | None = None
         self._to_say: asyncio.Queue[dict[str, object]] = asyncio.Queue(_QUEUED)
@@ -104,6 +105,7 @@ class Session:
                 if received.type is WSMsgType.TEXT:
                     await self._heed(received.data)
         finally:
+            self.files.give_up()  # first: what follows may be cut short when the server stops
             for task in talking:
                 task.cancel()
             await asyncio.gather(*talking, return_exceptions=True)

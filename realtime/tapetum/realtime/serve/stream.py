@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.exceptions import InvalidAccessError, InvalidStateError
 from aiortc.mediastreams import MediaStreamTrack
 
 from tapetum.realtime.errors import ServeError, TapetumError
@@ -105,15 +105,14 @@ class Stream:
             ServeError: the offer is none, or offers other things.
         """
         offer = RTCSessionDescription(sdp=offer_sdp, type="offer")
-        try:
+        with _offer_errors():
             await self._peer.setRemoteDescription(offer)
-            if camera is None:
-                self._send_back()
-            else:
-                self._send_camera(camera)
+        if camera is None:
+            self._send_back()
+        else:
+            self._send_camera(camera)
+        with _offer_errors():
             await self._peer.setLocalDescription(await self._peer.createAnswer())
-        except (ValueError, InvalidAccessError, InvalidStateError) as error:
-            raise ServeError(f"this browser's offer cannot be answered: {error}") from error
         return str(self._peer.localDescription.sdp)
 
     def set_strength(self, strength: float) -> None:
@@ -206,6 +205,16 @@ class Stream:
         if on_end is not None:
             tracks = [*self._incoming, *filter(None, [self._enhanced])]
             on_end(next((track.error for track in tracks if track.error is not None), None))
+
+
+@contextmanager
+def _offer_errors() -> Iterator[None]:
+    """Turn what aiortc raises for an offer that is none, which is nearly anything, into one."""
+    try:
+        yield
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ServeError(f"this browser's offer cannot be answered ({what})") from error
 
 
 def _captured_here_ms(pts: int) -> float:

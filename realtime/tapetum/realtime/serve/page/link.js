@@ -19,6 +19,7 @@ export class Link extends EventTarget {
   #socket = null;
   #attempts = 0;
   #pings = [];
+  #question = null; // { answer, resolve, reject } while an answer is waited for
 
   /** Whether the server is there. */
   open = false;
@@ -38,15 +39,11 @@ export class Link extends EventTarget {
     }
   }
 
-  /** Says something and waits for the next message of type `answer`, or for a refusal. */
+  /** Says something and waits for the message of type `answer`, or for a refusal. */
   ask(type, fields, answer) {
+    this.#settle("reject", new Error("Something else was asked for."));
     return new Promise((resolve, reject) => {
-      const done = new AbortController();
-      const settle = (how) => (event) => { done.abort(); how(event); };
-      const options = { signal: done.signal };
-      this.addEventListener(answer, settle((event) => resolve(event.detail)), options);
-      this.addEventListener("problem", settle((event) => reject(new Error(event.detail.message))), options);
-      this.addEventListener("gone", settle(() => reject(new Error("The server is gone."))), options);
+      this.#question = { answer, resolve, reject };
       this.say(type, fields);
     });
   }
@@ -60,7 +57,14 @@ export class Link extends EventTarget {
   #hear(message) {
     if (message.type === "welcome") this.#welcomed();
     if (message.type === "pong") this.#ponged(message);
+    else if (message.type === this.#question?.answer) this.#settle("resolve", message);
+    else if (message.type === "problem" && this.#question) this.#settle("reject", new Error(message.message));
     else this.dispatchEvent(new CustomEvent(message.type, { detail: message }));
+  }
+
+  #settle(how, value) {
+    this.#question?.[how](value);
+    this.#question = null;
   }
 
   #welcomed() {
@@ -85,6 +89,7 @@ export class Link extends EventTarget {
 
   #lost() {
     this.open = false;
+    this.#settle("reject", new Error("The server is gone."));
     this.dispatchEvent(new CustomEvent("gone"));
     const pauseMs = PAUSES_MS[Math.min(this.#attempts, PAUSES_MS.length - 1)];
     this.#attempts += 1;

@@ -74,7 +74,7 @@ export class Live extends EventTarget {
       if (this.#run !== run) return stopTracks(camera);
       run.camera = camera;
       camera.getVideoTracks()[0].onended = () =>
-        this.#run === run && this.#fail(new Problem("The camera is gone", "Plug it in again, then start."));
+        this.#run?.camera === camera && this.#fail(new Problem("The camera is gone", "Plug it in again, then start."));
     }
     this.#tell("busy", { title: "Connecting", text: "The first picture comes in a moment." });
     const onLost = () => this.#run === run && this.start();

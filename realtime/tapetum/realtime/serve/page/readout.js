@@ -1,11 +1,14 @@
 // The figures under the picture.
 
+import { nowMs } from "./link.js";
+
 const KEPT_MS = 3000;
 const SHOW_EVERY_MS = 500;
 
 /** Collects what happens to pictures and shows it twice a second, over the last three seconds. */
 export class Readout {
   #frames = []; // { shownMs, ageMs }, oldest first
+  #running = false;
   #show = (id, text) => { document.getElementById(id).textContent = text; };
 
   constructor() {
@@ -15,7 +18,7 @@ export class Readout {
   /** Takes a picture that was shown. */
   addFrame({ shownMs, ageMs }) {
     this.#frames.push({ shownMs, ageMs });
-    while (this.#frames[0].shownMs < shownMs - KEPT_MS) this.#frames.shift();
+    this.#running = true;
   }
 
   /** Takes what the server says about itself. */
@@ -29,6 +32,7 @@ export class Readout {
 
   clear() {
     this.#frames = [];
+    this.#running = false;
     for (const figure of document.querySelectorAll("#readout dd")) figure.textContent = "–";
     delete document.getElementById("readout").dataset.mode;
     this.#explain("");
@@ -43,13 +47,14 @@ export class Readout {
   }
 
   #refresh() {
-    if (this.#frames.length < 2) return;
+    if (!this.#running) return;
+    const oldestMs = nowMs() - KEPT_MS;
+    this.#frames = this.#frames.filter((frame) => frame.shownMs > oldestMs);
     const ages = this.#frames.map((frame) => frame.ageMs).filter((age) => age !== null);
     ages.sort((a, b) => a - b);
     this.#show("age-p50", milliseconds(ages, 0.5));
     this.#show("age-p95", milliseconds(ages, 0.95));
-    const spanMs = this.#frames.at(-1).shownMs - this.#frames[0].shownMs;
-    this.#show("fps", `${((1000 * (this.#frames.length - 1)) / spanMs).toFixed(0)} fps`);
+    this.#show("fps", `${framesPerSecond(this.#frames).toFixed(0)} fps`);
   }
 }
 
@@ -59,6 +64,11 @@ function modeNote({ mode, wanted }) {
   if (mode !== PASSTHROUGH) return "";
   if (wanted !== PASSTHROUGH) return "The model is loading; this is the camera as it is";
   return "This machine is too busy to enhance; this is the camera as it is";
+}
+
+function framesPerSecond(frames) {
+  if (frames.length < 2) return 0;
+  return (1000 * (frames.length - 1)) / (frames.at(-1).shownMs - frames[0].shownMs);
 }
 
 /** The nearest-rank percentile of sorted numbers. */
