@@ -1,188 +1,33 @@
-"""A real headless Chromium, driven over its DevTools protocol."""
+"""A real headless Chromium for tests, which skip where there is none."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import json
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from itertools import count
-from pathlib import Path
-from typing import Any
+from contextlib import asynccontextmanager
 
-import aiohttp
 import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--autoplay-policy=no-user-gesture-required",
-    "--remote-debugging-port=0",
-    "--window-size=1280,900",
-)
-FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+from tapetum.benchmarks.chromium import FAKE_CAMERA, Page, fake_camera, find_chromium
+from tapetum.benchmarks.chromium import chromium as started_chromium
 
-
-def fake_camera(clip: Path) -> tuple[str, ...]:
-    """Flags for a camera that everyone may use and that shows a y4m clip over and over."""
-    return (*FAKE_CAMERA, f"--use-file-for-fake-video-capture={clip}")
-
-
-class Page:
-    """One tab."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
-        self._numbers = count(1)
-        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._reading = asyncio.create_task(self._read())
-        self.console: list[str] = []
-
-    async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
-        number = next(self._numbers)
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        await self._socket.send_json({"id": number, "method": method, "params": parameters})
-        return await asyncio.wait_for(answer, 60)
-
-    async def open(self, url: str) -> None:
-        await self.command("Page.navigate", url=url)
-        await self.wait_for("document.readyState === 'complete'")
-
-    async def evaluate(self, code: str) -> Any:
-        """What a JavaScript expression gives; promises are awaited."""
-        answer = await self.command(
-            "Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True
-        )
-        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
-        return answer["result"].get("value")
-
-    async def wait_for(self, code: str, *, seconds: float = 45) -> Any:
-        """Wait until an expression is true, and return what it gives."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not (value := await self.evaluate(code)):
-                    await asyncio.sleep(0.1)
-                return value
-        state = await self.evaluate("document.body.innerText")
-        pytest.fail(f"{code} was not so in {seconds} s; the page says: {state} {self.console}")
-
-    async def text(self, selector: str) -> str:
-        return str(await self.evaluate(f"document.querySelector({selector!r}).textContent"))
-
-    async def click(self, selector: str) -> None:
-        x, y = await self.middle(selector)
-        for kind in ("mousePressed", "mouseReleased"):
-            await self.mouse(kind, x, y)
-
-    async def mouse(self, kind: str, x: float, y: float) -> None:
-        await self.command(
-            "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1, buttons=1
-        )
-
-    async def press(self, key: str, code: int) -> None:
-        for kind in ("rawKeyDown", "keyUp"):
-            await self.command(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code
-            )
-
-    async def box(self, selector: str) -> dict[str, float]:
-        """Where an element is in the window, scrolled to if need be."""
-        element = f"document.querySelector({selector!r})"
-        box: dict[str, float] = await self.evaluate(
-            f"({element}.scrollIntoViewIfNeeded(), {element}.getBoundingClientRect().toJSON())"
-        )
-        return box
-
-    async def middle(self, selector: str) -> tuple[float, float]:
-        box = await self.box(selector)
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-    async def screenshot(self, selector: str | None = None) -> bytes:
-        """A PNG of the window, or of an element in it."""
-        clip = {}
-        if selector is not None:
-            clip = {"clip": await self.box(selector) | {"scale": 1}}
-        answer = await self.command("Page.captureScreenshot", format="png", **clip)
-        return base64.b64decode(answer["data"])
-
-    async def pixels(self, selector: str) -> npt.NDArray[np.float64]:
-        """The luma of an element as it is displayed, (H, W) from 0 to 255."""
-        decoder = av.CodecContext.create("png", "r")
-        (picture,) = decoder.decode(av.Packet(await self.screenshot(selector)))
-        assert isinstance(picture, av.VideoFrame)
-        return picture.to_ndarray(format="gray").astype(np.float64)
-
-    async def choose_files(self, selector: str, *paths: Path) -> None:
-        """Give files to an input, as the file dialog does."""
-        root = await self.command("DOM.getDocument")
-        node = await self.command(
-            "DOM.querySelector", nodeId=root["root"]["nodeId"], selector=selector
-        )
-        await self.command(
-            "DOM.setFileInputFiles", nodeId=node["nodeId"], files=[str(path) for path in paths]
-        )
-
-    async def save_downloads_in(self, folder: Path) -> None:
-        await self.command(
-            "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder)
-        )
-
-    async def _read(self) -> None:
-        async for received in self._socket:
-            message = json.loads(received.data)
-            answer = self._answers.pop(message.get("id"), None)
-            if answer is not None and "error" in message:
-                answer.set_exception(AssertionError(message["error"]))
-            elif answer is not None:
-                answer.set_result(message["result"])
-            elif message["method"] in ("Runtime.exceptionThrown", "Log.entryAdded"):
-                self.console.append(json.dumps(message["params"]))
+__all__ = ["FAKE_CAMERA", "Page", "chromium", "displayed_luma", "fake_camera"]
 
 
 @asynccontextmanager
 async def chromium(*flags: str) -> AsyncIterator[Page]:
-    """A browser with one empty tab; the test skips where there is no Chromium."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
+    """A browser with one empty tab."""
+    if find_chromium() is None:
         pytest.skip("needs Chromium: apt-get install chromium")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *_FLAGS,
-            *flags,
-            f"--user-data-dir={profile}",
-            "about:blank",
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            port = await _port(Path(profile) / "DevToolsActivePort")
-            async with aiohttp.ClientSession() as client:
-                async with client.get(f"http://127.0.0.1:{port}/json/list") as listing:
-                    tabs = await listing.json()
-                url = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-                async with client.ws_connect(url, max_msg_size=0) as socket:
-                    page = Page(socket)
-                    for domain in ("Page", "Runtime", "Log"):
-                        await page.command(f"{domain}.enable")
-                    yield page
-        finally:
-            process.terminate()
-            await process.wait()
+    async with started_chromium(*flags) as page:
+        yield page
 
 
-async def _port(path: Path) -> int:
-    for _ in range(600):
-        if path.exists() and (lines := path.read_text().splitlines()):
-            return int(lines[0])
-        await asyncio.sleep(0.05)
-    pytest.fail("Chromium did not start in 30 s")
+async def displayed_luma(page: Page, selector: str) -> npt.NDArray[np.float64]:
+    """The luma of an element as it is displayed, (H, W) from 0 to 255."""
+    decoder = av.CodecContext.create("png", "r")
+    (picture,) = decoder.decode(av.Packet(await page.screenshot(selector)))
+    assert isinstance(picture, av.VideoFrame)
+    return picture.to_ndarray(format="gray").astype(np.float64)
