@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ aiortc = pytest.importorskip("aiortc")
 
 from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack  # noqa: E402
 from serve_client import PlainPage, plain_page, server  # noqa: E402
+from tiny_networks import grid_network  # noqa: E402
 
 from tapetum.realtime.errors import MediaError, ModelError  # noqa: E402
 from tapetum.realtime.serve.limits import Limits  # noqa: E402
@@ -132,6 +134,32 @@ def test_the_server_s_camera_comes_enhanced_and_as_it_is_to_two_viewers(
                 assert clock["time_ms"] == pytest.approx(1000 * time.time(), abs=20_000)
             for viewer in viewers:
                 await viewer.peer.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_model_can_be_changed_to_another_that_is_offered(
+    gain_model: Path, tmp_path: Path
+) -> None:
+    grid = np.zeros((8, 8, 16, 16), np.float32)
+    grid[[0, 2, 5]] = 0.5
+    darker = tmp_path / "darker.onnx"
+    darker.write_bytes(grid_network(grid))
+    folder = tmp_path / "server"
+    folder.mkdir()
+
+    async def scenario() -> None:
+        wanted = replace(settings(gain_model), models=[gain_model, darker])
+        async with server(folder, wanted) as url, plain_page(url) as page:
+            assert page.welcome["models"] == ["gain.onnx", "darker.onnx"]
+            viewer = Viewer(page, sends=DarkTrack())
+            await viewer.watch()
+            await viewer.level_reaches(2 * DARK, 255)
+            await page.say("model", name="darker.onnx")
+            await viewer.level_reaches(0, 0.8 * DARK)
+            await page.say("model", name=str(darker))
+            assert "has no model" in (await page.hear("problem"))["message"]
+            await viewer.peer.close()
 
     asyncio.run(scenario())
 

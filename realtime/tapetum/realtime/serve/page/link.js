@@ -13,7 +13,7 @@ export function withToken(path) {
 
 /**
  * Gives an event for each type of message, whose `detail` is the message; also "gone" when the
- * connection is lost.
+ * connection is lost, and "refused" when the server is there but does not let this page in.
  */
 export class Link extends EventTarget {
   #socket = null;
@@ -94,6 +94,14 @@ export class Link extends EventTarget {
     const pauseMs = PAUSES_MS[Math.min(this.#attempts, PAUSES_MS.length - 1)];
     this.#attempts += 1;
     setTimeout(() => this.connect(), pauseMs);
+    this.#askWhy();
+  }
+
+  /** A WebSocket does not tell why it was refused; a plain request does. */
+  async #askWhy() {
+    const answer = await fetch(withToken("/"), { cache: "no-store" }).catch(() => null);
+    if (answer?.status !== 403) return;
+    this.dispatchEvent(new CustomEvent("refused", { detail: { message: await answer.text() } }));
   }
 }
 

@@ -64,9 +64,9 @@ link.addEventListener("gone", () => {
   if (live.running) live.pause();
 });
 
-link.addEventListener("full", ({ detail }) => showNotice(detail.message));
-link.addEventListener("notice", ({ detail }) => showNotice(detail.message));
-link.addEventListener("problem", ({ detail }) => showNotice(detail.message));
+for (const type of ["full", "refused", "notice", "problem"]) {
+  link.addEventListener(type, ({ detail }) => showNotice(detail.message));
+}
 
 function showNotice(text) {
   part("notice").hidden = text === "";
