@@ -203,6 +203,23 @@ def test_the_picture_comes_back_when_the_server_does(dark_clip: Path, gain_model
     asyncio.run(scenario())
 
 
+def test_a_page_with_the_token_of_an_earlier_start_is_told_what_to_open(gain_model: Path) -> None:
+    public = ("--model", gain_model, "--host", "0.0.0.0")
+
+    async def scenario() -> str:
+        async with chromium() as page:
+            async with serving(*public) as (process, url):
+                port = int(url.partition("/?")[0].rpartition(":")[2])
+                await page.open(url)
+                await page.wait_for("document.querySelector('#link').dataset.state === 'open'")
+                process.kill()
+            async with serving(*public, port=port):
+                await page.wait_for("!document.querySelector('#notice').hidden")
+                return await page.text("#notice")
+
+    assert asyncio.run(scenario()).startswith("open the address that tapetum serve printed")
+
+
 def test_snapshots_and_recordings_are_saved(
     dark_clip: Path, gain_model: Path, tmp_path: Path
 ) -> None:

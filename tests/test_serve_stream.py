@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,16 +19,10 @@ aiortc = pytest.importorskip("aiortc")
 
 from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack  # noqa: E402
 from serve_client import PlainPage, plain_page, server  # noqa: E402
-from tiny_networks import grid_network  # noqa: E402
+from tiny_networks import blur_network, grid_network  # noqa: E402
 
 from tapetum.realtime.errors import MediaError, ModelError  # noqa: E402
 from tapetum.realtime.serve.limits import Limits  # noqa: E402
-from tapetum.realtime.serve.rtp_clock import (  # noqa: E402
-    CaptureClock,
-    ClockReading,
-    DepartureClock,
-    unix_ms,
-)
 from tapetum.realtime.serve.server import Server, ServerSettings  # noqa: E402
 
 DARK = 40
@@ -109,6 +104,47 @@ def test_a_dark_camera_comes_back_brighter_and_follows_the_strength(
             await viewer.peer.close()
 
     asyncio.run(scenario())
+
+
+def test_a_slow_model_does_not_hold_up_the_server(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.onnx"
+    slow.write_bytes(blur_network(radius=25))
+    folder = tmp_path / "server"
+    folder.mkdir()
+
+    async def scenario() -> tuple[int, int]:
+        ticks: list[None] = []
+        async with server(folder, settings(slow)) as url, plain_page(url) as page:
+            viewer = Viewer(page, sends=DarkTrack(320, 240))
+            await viewer.watch()
+            while (await page.hear("status"))["mode"] != "slow":
+                pass
+            await pictures_in(viewer, seconds=1)  # those that had been waiting
+            ticking = asyncio.create_task(count_ticks(ticks))
+            frames = await pictures_in(viewer, seconds=4)
+            ticking.cancel()
+            await viewer.peer.close()
+        return len(ticks), frames
+
+    counted, frames = asyncio.run(scenario())
+    assert frames > 0
+    assert counted > 5 * frames  # one or two a frame, if frames were enhanced in the event loop
+
+
+async def count_ticks(ticks: list[None]) -> None:
+    while True:
+        await asyncio.sleep(0.002)
+        ticks.append(None)
+
+
+async def pictures_in(viewer: Viewer, *, seconds: float) -> int:
+    count = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                await viewer.level()
+                count += 1
+    return count
 
 
 def test_the_server_s_camera_comes_enhanced_and_as_it_is_to_two_viewers(
@@ -220,56 +256,3 @@ def test_what_is_not_there_is_refused_at_the_start(tmp_path: Path) -> None:
         asyncio.run(start(source=str(tmp_path / "no.mp4")))
     with pytest.raises(ModelError, match="did you mean grid"):
         asyncio.run(start(models=["gird"]))
-
-
-class Mapper:
-    """The part of aiortc's receiver that knows the first RTP time stamp."""
-
-    _origin = (1 << 32) - 1000
-
-
-class Receiver:
-    """As much of aiortc's receiver as the clock looks at, in numbers that can be checked."""
-
-    def __init__(self) -> None:
-        self.passed_on: list[object] = []
-        self._RTCRtpReceiver__timestamp_mapper = Mapper()
-
-    async def _handle_rtcp_packet(self, packet: object) -> None:
-        self.passed_on.append(packet)
-
-
-def report(*, rtp: int, ntp_s: float) -> Any:
-    from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket
-
-    info = RtcpSenderInfo(round(ntp_s * 2**32), rtp, packet_count=1, octet_count=1)
-    return RtcpSrPacket(ssrc=1, sender_info=info)
-
-
-def test_a_sender_report_tells_when_a_frame_was_captured_also_over_the_wrap_of_32_bits() -> None:
-    receiver = Receiver()
-    clock = CaptureClock(receiver)
-    assert clock.captured_ms(0) is None
-    packet = report(rtp=8000, ntp_s=2_208_988_800 + 100.5)  # 9000 ticks after the origin: 0.1 s
-    asyncio.run(receiver._handle_rtcp_packet(packet))
-    assert receiver.passed_on == [packet]
-    assert clock.captured_ms(9000) == pytest.approx(100_500)
-    assert clock.captured_ms(0) == pytest.approx(100_400)
-    assert clock.captured_ms(9000 + 90_000) == pytest.approx(101_500)
-    assert unix_ms(2_208_988_800 << 32) == 0
-
-
-class Sender:
-    _RTCRtpSender__rtp_timestamp = 0
-
-
-def test_only_frames_that_were_really_sent_move_the_departure_clock() -> None:
-    sender = Sender()
-    clock = DepartureClock(float)
-    clock.sender = sender
-    clock.sent(1)
-    assert clock.reading is None
-    sender._RTCRtpSender__rtp_timestamp = 5000
-    clock.sent(2)
-    clock.sent(3)  # the encoder left this one out
-    assert clock.reading == ClockReading(5000, 2.0)
