@@ -10,7 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from tapetum.realtime.serve.server import Server, ServerSettings
+from tapetum.realtime.serve.server import Server
+from tapetum.realtime.serve.settings import ServerSettings
 
 
 @asynccontextmanager

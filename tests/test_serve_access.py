@@ -16,7 +16,7 @@ pytest.importorskip("aiortc")
 from serve_client import PlainPage, plain_page, server  # noqa: E402
 
 from tapetum.realtime.serve.limits import Limits  # noqa: E402
-from tapetum.realtime.serve.server import ServerSettings  # noqa: E402
+from tapetum.realtime.serve.settings import ServerSettings  # noqa: E402
 
 LOCAL = ServerSettings(port=0)
 PUBLIC = ServerSettings(port=0, host="0.0.0.0")

@@ -20,7 +20,7 @@ from small_clips import write_clip
 from tapetum.realtime import write_image
 from tapetum.realtime.cpu.rgb import frame_from_rgb
 from tapetum.realtime.serve.limits import Limits
-from tapetum.realtime.serve.server import ServerSettings
+from tapetum.realtime.serve.settings import ServerSettings
 
 
 def settings(model: Path, **limits: int) -> ServerSettings:

@@ -23,7 +23,8 @@ from tiny_networks import blur_network, grid_network  # noqa: E402
 
 from tapetum.realtime.errors import MediaError, ModelError  # noqa: E402
 from tapetum.realtime.serve.limits import Limits  # noqa: E402
-from tapetum.realtime.serve.server import Server, ServerSettings  # noqa: E402
+from tapetum.realtime.serve.server import Server  # noqa: E402
+from tapetum.realtime.serve.settings import ServerSettings  # noqa: E402
 
 DARK = 40
 

@@ -17,16 +17,15 @@ from tapetum.realtime.command.option_values import (
 )
 from tapetum.realtime.enhancer import check_model
 from tapetum.realtime.errors import ModelError, ServeError
+from tapetum.realtime.serve.limits import MB, Limits
+from tapetum.realtime.serve.settings import ServerSettings
 
 if TYPE_CHECKING:
     from tapetum.realtime.serve.server import Server
 
 _ACCESS = "Who may come in"
 _LIMITS = "Limits"
-_LOCAL = "127.0.0.1"
-_PORT = 8765
-_BUDGET_MS = 50.0
-_MB = 1_000_000
+_DEFAULTS = ServerSettings()
 
 
 def serve(
@@ -82,7 +81,7 @@ def serve(
             parser=parse_strength,
             help="Where the page's slider begins: 0 leaves pictures as they are.",
         ),
-    ] = 1.0,
+    ] = _DEFAULTS.strength,
     budget_ms: Annotated[
         float | None,
         typer.Option(
@@ -90,7 +89,7 @@ def serve(
             parser=parse_budget_ms,
             metavar="TIME",
             help="How long a live frame may be in work here before a cheaper mode is taken.",
-            show_default="50ms",
+            show_default=f"{_DEFAULTS.latency_budget_ms:g}ms",
         ),
     ] = None,
     open_browser: Annotated[
@@ -101,23 +100,23 @@ def serve(
         str,
         typer.Option(
             metavar="ADDRESS",
-            help=f"Address to listen on. With another one than {_LOCAL} others can reach the"
-            " page, if they have its whole URL with the token in it.",
+            help=f"Address to listen on. With another one than {_DEFAULTS.host} others can reach"
+            " the page, if they have its whole URL with the token in it.",
             rich_help_panel=_ACCESS,
         ),
-    ] = _LOCAL,
+    ] = _DEFAULTS.host,
     port: Annotated[
         int,
         typer.Option(
             min=0, max=65535, help="TCP port; 0 takes any that is free.", rich_help_panel=_ACCESS
         ),
-    ] = _PORT,
+    ] = _DEFAULTS.port,
     max_pages: Annotated[
         int, typer.Option(min=1, help="Pages open at a time.", rich_help_panel=_LIMITS)
-    ] = 4,
+    ] = _DEFAULTS.limits.sessions,
     max_upload_mb: Annotated[
         int, typer.Option(min=1, help="Size of a file to enhance.", rich_help_panel=_LIMITS)
-    ] = 500,
+    ] = _DEFAULTS.limits.upload_bytes // MB,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print the URL, errors and warnings only.")
     ] = False,
@@ -143,9 +142,7 @@ def serve(
         model_name(name)
     _check_packages()
 
-    from tapetum.realtime.serve.limits import Limits
     from tapetum.realtime.serve.serve import serve as run
-    from tapetum.realtime.serve.server import ServerSettings
 
     settings = ServerSettings(
         host=host,
@@ -155,8 +152,8 @@ def serve(
         rate=rate,
         models=models or _models_that_ship(),
         strength=strength,
-        latency_budget_ms=budget_ms or _BUDGET_MS,
-        limits=Limits(sessions=max_pages, upload_bytes=max_upload_mb * _MB),
+        latency_budget_ms=budget_ms or _DEFAULTS.latency_budget_ms,
+        limits=Limits(sessions=max_pages, upload_bytes=max_upload_mb * MB),
     )
 
     def start(url: str, server: Server) -> None:

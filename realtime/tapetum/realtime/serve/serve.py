@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tapetum.realtime.serve.server import Server, ServerSettings
+from tapetum.realtime.serve.server import Server
+from tapetum.realtime.serve.settings import ServerSettings
 
 
 def serve(settings: ServerSettings, on_start: Callable[[str, Server], None]) -> None:

@@ -7,8 +7,6 @@ import errno
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from fractions import Fraction
 from itertools import count
 from pathlib import Path
 
@@ -18,44 +16,16 @@ from tapetum.realtime.background import patient_worker
 from tapetum.realtime.enhancer import check_model, checked_strength
 from tapetum.realtime.errors import ServeError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
-from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.live_tracks import set_bitrates
 from tapetum.realtime.serve.server_camera import ServerCamera
 from tapetum.realtime.serve.session import Offered, Session
+from tapetum.realtime.serve.settings import ServerSettings
 
-DEFAULT_PORT = 8765
 _PAGE = Path(__file__).parent / "page"
 _HEARTBEAT_S = 10.0
 """A page that answers no ping for about so long is gone."""
 _GRACE_S = 3.0
 """How long requests may go on when the server stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSettings:
-    """How to serve.
-
-    Attributes:
-        host: address to listen on; beyond this machine a token is asked for.
-        port: TCP port, 0 for any that is free.
-        source: a camera, stream or file of this machine to offer, or None.
-        size: width and height in pixels to ask that camera for.
-        rate: frames per second to ask it for.
-        models: names and files of the models to offer, the default first; at least one.
-        strength: that pages start with, from 0 to 1.
-        latency_budget_ms: how long a live frame may be with us.
-        limits: how much a page may ask for.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = DEFAULT_PORT
-    source: str | None = None
-    size: tuple[int, int] | None = None
-    rate: Fraction | None = None
-    models: Sequence[str | Path] = ("grid",)
-    strength: float = 1.0
-    latency_budget_ms: float = 50.0
-    limits: Limits = field(default_factory=Limits)
 
 
 class Server:
