@@ -72,9 +72,11 @@ def test_only_this_machine_s_own_names_and_origin_come_in(tmp_path: Path) -> Non
             assert await status_of(url) == 200
             assert await status_of(url, Host=f"localhost:{port}") == 200
             assert await status_of(url, Host=f"evil.example:{port}") == 403
+            assert await status_of(url, Host="[::1") == 403
             assert await socket_status(socket, Origin=own) == 101
             assert await socket_status(socket, Origin="http://evil.example") == 403
             assert await socket_status(socket, Origin="null") == 403
+            assert await socket_status(socket, Origin="http://[::1") == 403
             assert await socket_status(socket) == 403
 
     asyncio.run(scenario())

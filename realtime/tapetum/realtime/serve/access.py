@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
@@ -74,7 +74,7 @@ class Access:
 
 
 def _hostname(host: str) -> str:
-    return urlsplit(f"//{host}").hostname or ""
+    return _parts(f"//{host}").hostname or ""
 
 
 def _needs_origin(request: web.Request) -> bool:
@@ -83,7 +83,14 @@ def _needs_origin(request: web.Request) -> bool:
 
 
 def _same_origin(request: web.Request) -> bool:
-    return urlsplit(request.headers.get("Origin", "")).netloc == request.host
+    return _parts(request.headers.get("Origin", "")).netloc == request.host
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # such as a bracket that is not closed
+        return urlsplit("")
 
 
 async def set_security_headers(request: web.Request, response: web.StreamResponse) -> None:

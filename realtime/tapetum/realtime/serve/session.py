@@ -96,19 +96,17 @@ class Session:
     async def run(self, socket: web.WebSocketResponse) -> None:
         """Talk with the page until it goes, then end and remove all that it made."""
         self._greet()
-        talking = [
-            asyncio.create_task(self._speak(socket)),
-            asyncio.create_task(self._tell_status()),
-        ]
         try:
-            async for received in socket:
-                if received.type is WSMsgType.TEXT:
-                    await self._heed(received.data)
+            async with asyncio.TaskGroup() as group:
+                talk = (self._speak(socket), self._tell_status())
+                talking = [group.create_task(one) for one in talk]
+                async for received in socket:
+                    if received.type is WSMsgType.TEXT:
+                        await self._heed(received.data)
+                for task in talking:
+                    task.cancel()
         finally:
             self.files.give_up()  # first: what follows may be cut short when the server stops
-            for task in talking:
-                task.cancel()
-            await asyncio.gather(*talking, return_exceptions=True)
             await self._end_stream()
             await self.files.close()
 
