@@ -14,7 +14,7 @@ from command_line import environment
 
 @asynccontextmanager
 async def serving(*arguments: str | Path, port: int = 0) -> AsyncIterator[tuple[Process, str]]:
-    """The process and the URL that it printed; it is killed at the end if it still runs."""
+    """The process and the URL that it printed; it is stopped at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tapetum.realtime", "serve", "--port", str(port)),
         *map(str, arguments),
@@ -31,5 +31,5 @@ async def serving(*arguments: str | Path, port: int = 0) -> AsyncIterator[tuple[
         yield process, url
     finally:
         if process.returncode is None:
-            process.kill()
+            process.terminate()
             await process.wait()

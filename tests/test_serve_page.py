@@ -184,7 +184,11 @@ def test_without_a_camera_it_says_so(gain_model: Path) -> None:
     assert asyncio.run(scenario()) == "There is no camera"
 
 
-def test_the_picture_comes_back_when_the_server_does(dark_clip: Path, gain_model: Path) -> None:
+def test_the_picture_comes_back_when_the_server_does(
+    dark_clip: Path, gain_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a killed server leaves its folder
+
     async def scenario() -> None:
         options = ("--model", gain_model, *PATIENT)
         async with chromium(*fake_camera(dark_clip)) as page:
@@ -212,7 +216,8 @@ def test_a_page_with_the_token_of_an_earlier_start_is_told_what_to_open(gain_mod
                 port = int(url.partition("/?")[0].rpartition(":")[2])
                 await page.open(url)
                 await page.wait_for("document.querySelector('#link').dataset.state === 'open'")
-                process.kill()
+                process.terminate()
+                await process.wait()
             async with serving(*public, port=port):
                 await page.wait_for("!document.querySelector('#notice').hidden")
                 return await page.text("#notice")

@@ -83,7 +83,7 @@ def test_progress_is_shown_and_a_lost_server_is_told(gain_model: Path, tmp_path:
                 assert 0 < part < 1
                 assert " % of" not in await page.text(".file-state")
                 assert (await page.text(".file-state")).startswith("Enhancing: ")
-                process.kill()
+                process.terminate()
                 await page.wait_for(f"{STATE} === 'failed'")
             assert "Send it again" in await page.text(".file-state")
 
