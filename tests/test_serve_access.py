@@ -13,9 +13,11 @@ import pytest
 aiohttp = pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
 
+from live_parts import PATTERN, free_udp_port, live_process  # noqa: E402
 from serve_client import PlainPage, plain_page, server  # noqa: E402
 
 from tapetum.realtime.serve.limits import Limits  # noqa: E402
+from tapetum.realtime.serve.server_camera import ServerCamera  # noqa: E402
 from tapetum.realtime.serve.settings import ServerSettings  # noqa: E402
 
 LOCAL = ServerSettings(port=0)
@@ -123,7 +125,7 @@ def test_one_page_too_many_is_told_so_and_the_next_one_fits_again(tmp_path: Path
                 assert first.welcome["type"] == "welcome"
                 async with plain_page(url) as second:
                     assert second.welcome["type"] == "full"
-                    assert "1 pages are open" in second.welcome["message"]
+                    assert "no more than 1 pages may be open" in second.welcome["message"]
             await asyncio.sleep(0.2)
             async with plain_page(url) as third:
                 assert third.welcome["type"] == "welcome"
@@ -180,3 +182,26 @@ def test_a_message_that_is_too_long_ends_the_session(tmp_path: Path) -> None:
             assert closed.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
 
     asyncio.run(scenario())
+
+
+def test_viewers_do_not_see_the_whole_address_of_a_camera(gain_model: Path) -> None:
+    """It may have a password in it. The camera is a stream of another process, which ends."""
+    stream = f"udp://127.0.0.1:{free_udp_port()}"
+    address = f"{stream}?fifo_size=5000"
+    sending = ("--source", PATTERN, "--sink", stream)
+
+    async def scenario() -> tuple[str, str]:
+        with live_process(*sending, "--model", str(gain_model), "-q"):
+            camera = await asyncio.to_thread(ServerCamera, address, on_notice=notices.append)
+            track = camera.subscribe()
+            await track.recv()
+        async with asyncio.timeout(30):
+            while not notices:
+                await asyncio.sleep(0.1)
+        await camera.close()
+        return camera.label, notices[0]
+
+    notices: list[str] = []
+    label, notice = asyncio.run(scenario())
+    assert label.startswith("udp://127.0.0.1 96x64")
+    assert notice.startswith("udp://127.0.0.1 is lost")

@@ -207,6 +207,7 @@ def test_a_short_file_is_shown_over_and_over(
     async def scenario() -> int:
         wanted = settings(gain_model, source=str(short_clip))
         async with server(tmp_path, wanted) as url, plain_page(url) as page:
+            assert page.welcome["camera"] == "short.mp4 96x64 h264 25 fps"
             viewer = Viewer(page, sends=None)
             await viewer.watch()
             for _ in range(40):

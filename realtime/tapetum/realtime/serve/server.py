@@ -120,7 +120,7 @@ class Server:
         )
         await socket.prepare(request)
         if len(self._sessions) >= limits.sessions:
-            message = f"{limits.sessions} pages are open, which is the most; close one"
+            message = f"no more than {limits.sessions} pages may be open; close another one"
             await socket.send_json({"type": "full", "message": message})
             await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
             return socket

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
@@ -23,6 +25,7 @@ class ServerCamera:
     Attributes:
         name: what the user called it.
         description: what was really opened, like "/dev/video0 1280x720 mjpeg 30 fps".
+        label: the same for viewers, without a file's folder or an address's password.
     """
 
     def __init__(
@@ -47,11 +50,12 @@ class ServerCamera:
         self.name = source
         self._size = size
         self._rate = rate
-        self._on_notice = on_notice
+        self._on_notice = lambda line: on_notice(self._for_viewers(line))
         self._tracks: list[CameraTrack] = []
         self._playing: asyncio.Task[None] | None = None
         source_now = self._open()
         self.description = source_now.description
+        self.label = self._for_viewers(self.description)
         source_now.close()
 
     def subscribe(self) -> CameraTrack:
@@ -78,7 +82,11 @@ class ServerCamera:
                 await self._play()
         except MediaError as error:
             for track in list(self._tracks):
-                track.fail(error)
+                track.fail(MediaError(self._for_viewers(str(error))))
+
+    def _for_viewers(self, line: str) -> str:
+        public = _public_name(self.name)
+        return line if public == self.name else line.replace(self.name, public)
 
     async def _play(self) -> None:
         """Hand out frames to the end of the source, or until nobody watches.
@@ -101,6 +109,13 @@ class ServerCamera:
         finally:
             source.close()
             await asyncio.to_thread(frames.close, _CLOSE_TIMEOUT_S)
+
+
+def _public_name(source: str) -> str:
+    if "://" in source:
+        address = urlsplit(source)
+        return f"{address.scheme}://{address.hostname or ''}{address.path}"
+    return Path(source).name if Path(source).is_file() else source
 
 
 def _take(frames: Prefetch[Frame]) -> Frame | None:

@@ -121,7 +121,7 @@ class Session:
             session=self.secret,
             models=list(offered.models),
             strength=offered.strength,
-            camera=None if offered.camera is None else offered.camera.description,
+            camera=None if offered.camera is None else offered.camera.label,
             upload_bytes=offered.limits.upload_bytes,
             latency_budget_ms=offered.latency_budget_ms,
         )

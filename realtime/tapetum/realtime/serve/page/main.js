@@ -39,6 +39,7 @@ const files = new Files({
 let serverCamera = null;
 let waiting = null; // for the first word of the server
 let known = false;
+let trouble = "Server gone";
 
 function showLink(state, text) {
   part("link").dataset.state = state;
@@ -47,6 +48,7 @@ function showLink(state, text) {
 
 link.addEventListener("welcome", async ({ detail }) => {
   clearTimeout(waiting);
+  trouble = "Server gone";
   showLink("open", "Connected");
   showNotice("");
   serverCamera = detail.camera;
@@ -59,11 +61,12 @@ link.addEventListener("welcome", async ({ detail }) => {
 });
 
 link.addEventListener("gone", () => {
-  showLink("gone", "Server gone, trying again");
+  showLink("gone", `${trouble}, trying again`);
   part("start").disabled = true;
   if (live.running) live.pause();
 });
 
+link.addEventListener("full", () => { trouble = "Server full"; });
 for (const type of ["full", "refused", "notice", "problem"]) {
   link.addEventListener(type, ({ detail }) => showNotice(detail.message));
 }
