@@ -25,10 +25,9 @@ _BUDGETS_MS = {"plain": 0.001, "enhanced": 1000.0}
 model run on a loaded machine too."""
 _MODES = {"plain": "passthrough", "enhanced": "grid"}
 _SETTLE_S = 5.0
-_ROUNDS = 2
 
 
-def webrtc_round_trip(seconds: float) -> dict[str, object]:
+def webrtc_round_trip(seconds: float, *, rounds: int = 2) -> dict[str, object]:
     """Ages of the pictures on the screen, without and with enhancing, in turns.
 
     Ages are from the camera's capture to the display, told by numbers in the pixels of the
@@ -36,12 +35,13 @@ def webrtc_round_trip(seconds: float) -> dict[str, object]:
 
     Args:
         seconds: how long each kind is measured in all.
+        rounds: how often the two take turns.
 
     Raises:
         BenchmarkError: there is no Chromium, or the picture is not as it should be.
     """
     load_before = os.getloadavg()[0]
-    measured = asyncio.run(_measure(1000 * seconds / _ROUNDS))
+    measured = asyncio.run(_measure(1000 * seconds / rounds, rounds))
     added_ms = _p95(measured["enhanced"]) - _p95(measured["plain"])
     return {
         "size": f"{_CLIP.width}x{_CLIP.height}",
@@ -53,11 +53,11 @@ def webrtc_round_trip(seconds: float) -> dict[str, object]:
     }
 
 
-async def _measure(window_ms: float) -> dict[str, list[float]]:
+async def _measure(window_ms: float, rounds: int) -> dict[str, list[float]]:
     ages: dict[str, list[float]] = {kind: [] for kind in _BUDGETS_MS}
     with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
         clip = _CLIP.write(Path(folder) / "camera.y4m")
-        for _ in range(_ROUNDS):
+        for _ in range(rounds):
             for kind, budget_ms in _BUDGETS_MS.items():
                 ages[kind] += await _ages(clip, budget_ms, _MODES[kind], window_ms)
     return ages
