@@ -63,6 +63,7 @@ export class Live extends EventTarget {
   /** The server is gone: keep the camera, and wait for it. */
   pause() {
     this.#release({ keepCamera: true });
+    this.#run = { camera: this.#run.camera, close: [] }; // what had begun is no more of interest
     this.#tell("busy", { title: "The server is gone", text: "Waiting for it to come back…" });
   }
 
