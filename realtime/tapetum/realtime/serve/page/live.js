@@ -141,8 +141,8 @@ function stopTracks(stream) {
 
 function firstPicture(video) {
   return new Promise((resolve, reject) => {
-    const late = new Problem("No picture came", "The network between this browser and the server "
-      + "lets no video through. Try again, or open the page on the server's machine.");
+    const late = new Problem("No picture came", "Browser and server must reach each other by UDP in "
+      + "one network. Open the page on the server's machine; that too must be in some network.");
     setTimeout(() => reject(late), FIRST_PICTURE_MS);
     if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) resolve();
     video.onloadeddata = resolve;
