@@ -20,7 +20,6 @@ _PHOTOS = {
     "webp": ".webp",
     "tiff_pipe": ".tif",
     "bmp_pipe": ".bmp",
-    "image2": ".jpg",
 }
 """FFmpeg's demuxers of photos, and the suffix that each kind gets here."""
 _VIDEOS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "yuv4mpegpipe", "h264")
