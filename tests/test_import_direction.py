@@ -31,6 +31,7 @@ COMMAND_LINE = (
     "cli",
     "enhance_command",
     "live_command",
+    "serve_command",
     "doctor_command",
     "enhancer",
     "choices",

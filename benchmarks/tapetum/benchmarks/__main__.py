@@ -26,6 +26,7 @@ ClipArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=
 ResultOption = Annotated[Path, typer.Option("--result", help="JSON file to add the figures to.")]
 _RESULT = Path("benchmarks/results/cpu.json")
 _LIVE_RESULT = Path("benchmarks/results/live.json")
+_WEBRTC_RESULT = Path("benchmarks/results/webrtc.json")
 
 
 def _record(result: Path, name: str, figures: object) -> None:
@@ -74,6 +75,14 @@ def live(seconds: float = 20.0, result: ResultOption = _LIVE_RESULT) -> None:
     for name, size in LIVE_SIZES.items():
         figures = live_latency(size, duration_s=seconds)
         _record(result, name, {"target_ms": TARGETS_MS[name], **figures})
+
+
+@app.command()
+def webrtc(seconds: float = 30.0, result: ResultOption = _WEBRTC_RESULT) -> None:
+    """`tapetum serve`: what enhancing adds to a round trip through Chromium, at 640x360."""
+    from tapetum.benchmarks.webrtc_round_trip import webrtc_round_trip
+
+    _record(result, "round_trip", webrtc_round_trip(seconds))
 
 
 def main() -> None:

@@ -1,13 +1,29 @@
-"""A slow function in a thread, for a caller who will not wait for a late answer."""
+"""Slow functions in threads, for callers who will not wait for a late answer."""
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 A = TypeVar("A")
 R = TypeVar("R")
+
+_NICE = 10
+"""How far a patient worker gives way, from 0 to 19."""
+
+
+def patient_worker() -> ThreadPoolExecutor:
+    """One thread that works calls off in order, and lets other threads go first (on Linux)."""
+    return ThreadPoolExecutor(1, "tapetum-patient", initializer=_give_way)
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":  # where threads, which inherit it, have priorities of their own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 class Background(Generic[A, R]):

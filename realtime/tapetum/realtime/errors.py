@@ -9,6 +9,7 @@ __all__ = [
     "EngineError",
     "MediaError",
     "ModelError",
+    "ServeError",
     "TapetumError",
 ]
 
@@ -19,3 +20,7 @@ class MediaError(TapetumError):
 
 class EncoderError(MediaError):
     """An encoder cannot be opened: the hardware is missing, or it refuses such frames."""
+
+
+class ServeError(TapetumError):
+    """The server cannot be started, or a viewer asked for what it does not do."""

@@ -22,6 +22,7 @@ from tapetum.realtime.command.doctor_command import doctor
 from tapetum.realtime.command.enhance_command import enhance
 from tapetum.realtime.command.exit_status import FAILED, HELP, OK, USAGE
 from tapetum.realtime.command.live_command import live
+from tapetum.realtime.command.serve_command import serve
 
 COMMANDS = "tapetum.commands"
 """The entry point group of sub-commands."""
@@ -98,6 +99,7 @@ def _app() -> typer.Typer:
     app.callback()(_tapetum)
     app.command("enhance", epilog=HELP)(enhance)
     app.command("live", epilog=HELP)(live)
+    app.command("serve", epilog=HELP)(serve)
     app.command("doctor")(doctor)
     for entry in sorted(entry_points(group=COMMANDS), key=lambda entry: entry.name):
         _add(app, entry)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +12,10 @@ import typer
 from tapetum.realtime.command.option_values import (
     device_name,
     model_name,
-    number,
+    parse_budget_ms,
     parse_duration_s,
+    parse_rate,
+    parse_size,
     parse_strength,
 )
 
@@ -22,35 +23,8 @@ if TYPE_CHECKING:
     from tapetum.realtime.live.summary import LiveSummary
 
 _REPORT = "Output on the screen"
-_SIZE = re.compile(r"([1-9]\d*)[x:]([1-9]\d*)")
-_BUDGET = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s)?")
 _FIRST_CAMERA = "/dev/video0"
 _BUDGET_MS = 50.0
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    match = _SIZE.fullmatch(text)
-    if match is None:
-        raise typer.BadParameter(f"{text!r} is no size; write WIDTHxHEIGHT, like 1280x720")
-    return int(match[1]), int(match[2])
-
-
-def _parse_rate(text: str) -> Fraction:
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise typer.BadParameter(f"{text!r} is no rate; write 30, 29.97 or 30000/1001") from None
-    if not 0 < rate <= 1000:
-        raise typer.BadParameter(f"a rate is over 0 and up to 1000 frames per second; got {text}")
-    return rate
-
-
-def _parse_budget_ms(text: str) -> float:
-    match = _BUDGET.fullmatch(text)
-    budget_ms = 0.0 if match is None else number(match[1]) * (1000 if match[2] == "s" else 1)
-    if budget_ms <= 0:
-        raise typer.BadParameter(f"{text!r} is no time over 0; write 50ms or 0.05s")
-    return budget_ms
 
 
 def live(
@@ -94,7 +68,7 @@ def live(
     rate: Annotated[
         Fraction | None,
         typer.Option(
-            parser=_parse_rate,
+            parser=parse_rate,
             metavar="FPS",
             help="Frames per second to ask the camera or screen for.",
             show_default=False,
@@ -126,7 +100,7 @@ def live(
         float | None,
         typer.Option(
             "--latency-budget",
-            parser=_parse_budget_ms,
+            parser=parse_budget_ms,
             metavar="TIME",
             help="How long a frame may take from the source's hand-over. A cheaper mode is taken"
             " before it takes longer: unet, unet on reduced frames, grid, none.",
@@ -191,7 +165,7 @@ def live(
     if as_json and "-" in places:
         raise typer.BadParameter("--json and --sink - both write to stdout; leave one of them out")
 
-    wanted_size = None if size is None else _parse_size(size)
+    wanted_size = None if size is None else parse_size(size)
     if "window" in places:
         from tapetum.realtime.live.sinks.window_toolkit import window_toolkit
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
+
 import typer
 
 from tapetum.realtime.command.time_text import parse_time
 from tapetum.realtime.enhancer import check_device, check_model, checked_strength
 from tapetum.realtime.errors import ModelError
+
+_SIZE = re.compile(r"([1-9]\d*)[x:]([1-9]\d*)")
+_BUDGET = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s)?")
 
 
 def model_name(name: str) -> str:
@@ -57,3 +63,31 @@ def parse_duration_s(text: str) -> float:
     if seconds <= 0:
         raise typer.BadParameter(f"a duration is a time over 0 s; got {text}")
     return seconds
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height in pixels."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no size; write WIDTHxHEIGHT, like 1280x720")
+    return int(match[1]), int(match[2])
+
+
+def parse_rate(text: str) -> Fraction:
+    """Frames per second."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise typer.BadParameter(f"{text!r} is no rate; write 30, 29.97 or 30000/1001") from None
+    if not 0 < rate <= 1000:
+        raise typer.BadParameter(f"a rate is over 0 and up to 1000 frames per second; got {text}")
+    return rate
+
+
+def parse_budget_ms(text: str) -> float:
+    """A time over 0, like 50ms, in ms."""
+    match = _BUDGET.fullmatch(text)
+    budget_ms = 0.0 if match is None else number(match[1]) * (1000 if match[2] == "s" else 1)
+    if budget_ms <= 0:
+        raise typer.BadParameter(f"{text!r} is no time over 0; write 50ms or 0.05s")
+    return budget_ms

@@ -12,8 +12,10 @@ import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from tapetum.realtime.choices import Device
+from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import Ladder, ladder_for
+from tapetum.realtime.live.latency import Latencies
 from tapetum.realtime.media.av_frame import from_av, to_av
 from tapetum.realtime.media.frame_conversion import nearest_format
 
@@ -32,6 +34,8 @@ class EnhancedTrack(MediaStreamTrack):
     Attributes:
         ladder: what enhances; set its `strength` at any time.
         dropped: frames that were not enhanced, because newer ones had come.
+        latencies: how long frames were with us, from their arrival until they were enhanced.
+        error: what ended the track, where that is a model that cannot be used.
     """
 
     kind = "video"
@@ -61,10 +65,13 @@ class EnhancedTrack(MediaStreamTrack):
         """
         super().__init__()
         self.dropped = 0
-        self.ladder: Ladder = ladder_for(
-            model, strength=strength, device=device, budget_ms=latency_budget_ms
-        )
+        self.latencies = Latencies()
+        self.error: TapetumError | None = None
+        self._device: Device = device
+        self._budget_ms = latency_budget_ms
+        self.ladder = self._ladder_for(model, strength)
         self._track = track
+        self._event_loop = asyncio.get_running_loop()
         self._newest: asyncio.Queue[Frame | None] = asyncio.Queue(1)
         self._reader = asyncio.ensure_future(self._read())
 
@@ -72,19 +79,45 @@ class EnhancedTrack(MediaStreamTrack):
         """The newest frame, enhanced, when there is one.
 
         Raises:
-            MediaStreamError: the track, or the one behind it, has ended.
+            MediaStreamError: the track, or the one behind it, has ended, or see `error`.
         """
         frame = await self._newest.get() if self.readyState == "live" else None
         if frame is None:
             self.stop()
             raise MediaStreamError
-        return to_av(await asyncio.to_thread(self.ladder, frame))
+        try:
+            enhanced = await asyncio.to_thread(self.ladder, frame)
+        except TapetumError as error:
+            self.error = error
+            self.stop()
+            raise MediaStreamError from error
+        self.latencies.add(1000 * (time.monotonic() - (frame.arrival_time_s or 0.0)))
+        return to_av(enhanced)
+
+    def change_model(self, model: str | Path) -> None:
+        """Enhance with another model from the next frame on; while it loads, frames pass through.
+
+        Raises:
+            ModelError: there is no such model.
+        """
+        before, self.ladder = self.ladder, self._ladder_for(model, self.ladder.strength)
+        self._release(before)
 
     def stop(self) -> None:
         """End the track, and release the model."""
+        if self.readyState == "ended":
+            return
         super().stop()
         self._reader.cancel()
-        self.ladder.close()
+        self._put(None)  # who waits for a frame waits no more
+        self._release(self.ladder)
+
+    def _ladder_for(self, model: str | Path, strength: float) -> Ladder:
+        return ladder_for(model, strength=strength, device=self._device, budget_ms=self._budget_ms)
+
+    def _release(self, ladder: Ladder) -> None:
+        """Close a ladder in a thread: a model that is stuck, or still loads, is waited for."""
+        self._event_loop.run_in_executor(None, ladder.close)
 
     async def _read(self) -> None:
         try:

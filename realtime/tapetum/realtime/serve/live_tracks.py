@@ -1,0 +1,176 @@
+"""Video tracks between a peer connection and the enhancer: in, checked; out, fit for VP8."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from fractions import Fraction
+
+import av
+from aiortc.codecs import vpx
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+from tapetum.realtime.errors import MediaError, ServeError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.live_source import TIME_BASE
+from tapetum.realtime.media.av_frame import FULL_RANGE, to_av
+from tapetum.realtime.media.frame_conversion import SCALER_THREADS
+from tapetum.realtime.serve.limits import Limits
+from tapetum.realtime.serve.rtp_clock import RTP_RATE_HZ, DepartureClock
+
+_LIMITED_RANGE = 1
+_FIRST_BITRATE = 2_500_000
+_HIGHEST_BITRATE = 8_000_000
+"""Bits per second. aiortc's own (0.5 to 1.5 million) are for calls across the internet, and blur
+what enhancing brings out; here the network is a local one. Browsers still ask for less if it is
+slow."""
+
+
+def set_bitrates() -> None:
+    """Give the encoders of this process the bit rates of a local network."""
+    vpx.DEFAULT_BITRATE = _FIRST_BITRATE
+    vpx.MAX_BITRATE = _HIGHEST_BITRATE
+
+
+class CheckedTrack(MediaStreamTrack):
+    """A browser's track, which ends when its pictures are larger than the limits allow.
+
+    Attributes:
+        error: why it ended, if that was the reason.
+    """
+
+    kind = "video"
+
+    def __init__(self, track: MediaStreamTrack, limits: Limits) -> None:
+        super().__init__()
+        self.error: ServeError | None = None
+        self._track = track
+        self._limits = limits
+
+    async def recv(self) -> av.VideoFrame:
+        """The next picture.
+
+        Raises:
+            MediaStreamError: the browser's track has ended, or see `error`.
+        """
+        picture = await _next_picture(self._track)
+        try:
+            self._limits.check_frame(picture.width, picture.height)
+        except ServeError as error:
+            self.error = error
+            self.stop()
+            raise MediaStreamError from error
+        return picture
+
+
+class CameraTrack(MediaStreamTrack):
+    """The newest frame of a camera of this machine; `pts` is the monotonic clock at capture.
+
+    Attributes:
+        dropped: frames that nobody took before the next one came.
+        error: why it ended, if something went wrong.
+    """
+
+    kind = "video"
+
+    def __init__(self, on_stop: Callable[[CameraTrack], None]) -> None:
+        """Make a track; make it in a running event loop.
+
+        Args:
+            on_stop: called once, when nobody wants frames any more.
+        """
+        super().__init__()
+        self.dropped = 0
+        self.error: MediaError | None = None
+        self._on_stop = on_stop
+        self._newest: asyncio.Queue[Frame | None] = asyncio.Queue(1)
+        self._last_pts = -1
+
+    def put(self, frame: Frame | None) -> None:
+        """Offer a frame, or None for the end."""
+        if self._newest.full():
+            self._newest.get_nowait()
+            self.dropped += 1
+        self._newest.put_nowait(frame)
+
+    def fail(self, error: MediaError) -> None:
+        """End the track because of `error`."""
+        self.error = error
+        self.put(None)
+
+    async def recv(self) -> av.VideoFrame:
+        """The newest picture, when there is one.
+
+        Raises:
+            MediaStreamError: the track has ended.
+        """
+        frame = await self._newest.get() if self.readyState == "live" else None
+        if frame is None:
+            self.stop()
+            raise MediaStreamError
+        picture = to_av(frame)
+        captured_s = frame.capture_time_s or 0.0
+        self._last_pts = max(self._last_pts + 1, round(captured_s * RTP_RATE_HZ))
+        picture.pts, picture.time_base = self._last_pts, TIME_BASE
+        return picture
+
+    def stop(self) -> None:
+        """End the track."""
+        if self.readyState == "live":
+            super().stop()
+            self.put(None)
+            self._on_stop(self)
+
+
+class OutgoingTrack(MediaStreamTrack):
+    """What is sent to a browser: another track in VP8's pixel format, with its frames' ages known.
+
+    VP8 has no colour tags: browsers take all of it for limited range.
+    """
+
+    kind = "video"
+
+    def __init__(self, track: MediaStreamTrack, clock: DepartureClock) -> None:
+        super().__init__()
+        self._track = track
+        self._clock = clock
+        self._last_pts: int | None = None
+
+    async def recv(self) -> av.VideoFrame:
+        """The next picture.
+
+        Raises:
+            MediaStreamError: the track behind this one has ended.
+        """
+        if self._last_pts is not None:
+            self._clock.sent(self._last_pts)
+        picture = await _next_picture(self._track)
+        self._last_pts = _in_rtp_units(picture)
+        if picture.format.name == "yuv420p" and picture.color_range != FULL_RANGE:
+            return picture
+        return await asyncio.to_thread(_for_vp8, picture)
+
+    def stop(self) -> None:
+        """End the track and the one behind it."""
+        super().stop()
+        self._track.stop()
+
+
+async def _next_picture(track: MediaStreamTrack) -> av.VideoFrame:
+    picture = await track.recv()
+    if not isinstance(picture, av.VideoFrame):
+        raise MediaStreamError(f"a video track gave a {type(picture).__name__}")
+    return picture
+
+
+def _in_rtp_units(picture: av.VideoFrame) -> int:
+    time_base = Fraction(picture.time_base or TIME_BASE)
+    return round((picture.pts or 0) * time_base * RTP_RATE_HZ)
+
+
+def _for_vp8(picture: av.VideoFrame) -> av.VideoFrame:
+    converted = picture.reformat(
+        format="yuv420p", dst_color_range=_LIMITED_RANGE, threads=SCALER_THREADS
+    )
+    converted.pts, converted.time_base = picture.pts, picture.time_base
+    return converted

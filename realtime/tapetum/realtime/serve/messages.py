@@ -1,0 +1,120 @@
+"""What a page says to its session over the WebSocket, checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from tapetum.realtime.errors import ServeError
+
+Camera = Literal["browser", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Start a live picture: whose camera, and the browser's WebRTC offer."""
+
+    camera: Camera
+    sdp: str
+    model: str
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """Change the strength, from 0 to 1."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Change the model, to one of those that the server offers."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the live picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Asks for the server's time; `sent_ms` is the page's own, and comes back."""
+
+    sent_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Give a file up, or throw it away."""
+
+    file: str
+
+
+Message = Watch | Strength | Model | Stop | Ping | Cancel
+
+
+def parse_message(text: str) -> Message:
+    """Read one message.
+
+    Raises:
+        ServeError: it is none.
+    """
+    try:
+        fields = json.loads(text)
+        return _message(fields.pop("type"), fields)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ServeError(f"a message that this server does not understand: {error}") from error
+
+
+def _message(kind: str, fields: dict[str, object]) -> Message:
+    match kind:
+        case "watch":
+            return Watch(
+                _camera(fields["camera"]),
+                _text(fields["sdp"]),
+                _text(fields["model"]),
+                _strength(fields["strength"]),
+            )
+        case "strength":
+            return Strength(_strength(fields["value"]))
+        case "model":
+            return Model(_text(fields["name"]))
+        case "stop":
+            return Stop()
+        case "ping":
+            return Ping(_number(fields["sent_ms"]))
+        case "cancel":
+            return Cancel(_text(fields["file"]))
+    raise ValueError(f"unknown type {kind!r}")
+
+
+def _camera(value: object) -> Camera:
+    if value == "browser":
+        return "browser"
+    if value == "server":
+        return "server"
+    raise ValueError(f"unknown camera {value!r}")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
+def _strength(value: object) -> float:
+    strength = _number(value)
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength is from 0 to 1; got {strength:g}")
+    return strength

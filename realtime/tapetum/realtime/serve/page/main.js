@@ -1,0 +1,173 @@
+// Puts the parts of the page together.
+
+import { fillCameras } from "./camera.js";
+import { Files } from "./files.js";
+import { Recording, saveSnapshot } from "./keep.js";
+import { Link } from "./link.js";
+import { Live } from "./live.js";
+import { Readout } from "./readout.js";
+import { makeWipe } from "./wipe.js";
+
+const part = (id) => document.getElementById(id);
+const view = part("view");
+const link = new Link();
+
+const strength = () => Number(part("strength").value) / 100;
+const announce = (text) => { part("announcer").textContent = text; };
+
+const live = new Live({
+  link,
+  readout: new Readout(),
+  wishes: () => ({
+    camera: part("camera").value,
+    size: part("size").value,
+    model: part("model").value,
+    strength: strength(),
+  }),
+});
+
+const files = new Files({
+  link,
+  list: part("files"),
+  template: part("file-template"),
+  wishes: () => ({ model: part("model").value, strength: strength() }),
+  announce,
+});
+
+// The server
+
+let serverCamera = null;
+let waiting = null; // for the first word of the server
+let known = false;
+let trouble = "Server gone";
+
+function showLink(state, text) {
+  part("link").dataset.state = state;
+  part("link").textContent = text;
+}
+
+link.addEventListener("welcome", async ({ detail }) => {
+  clearTimeout(waiting);
+  trouble = "Server gone";
+  showLink("open", "Connected");
+  showNotice("");
+  serverCamera = detail.camera;
+  fillModels(detail.models);
+  if (!known) setStrength(detail.strength);
+  known = true;
+  await fillCameras(part("camera"), serverCamera);
+  part("start").disabled = false;
+  if (live.running) live.start();
+});
+
+link.addEventListener("gone", () => {
+  showLink("gone", `${trouble}, trying again`);
+  part("start").disabled = true;
+  if (live.running) live.pause();
+});
+
+link.addEventListener("full", () => { trouble = "Server full"; });
+for (const type of ["full", "refused", "notice", "problem"]) {
+  link.addEventListener(type, ({ detail }) => showNotice(detail.message));
+}
+
+function showNotice(text) {
+  part("notice").hidden = text === "";
+  part("notice").textContent = text;
+}
+
+function fillModels(models) {
+  const chosen = part("model").value;
+  part("model").replaceChildren(...models.map((name) => new Option(name, name)));
+  if (models.includes(chosen)) part("model").value = chosen;
+}
+
+// The picture
+
+const COVERS = { idle: ["See in the dark", "Start a camera, and see it as if the light were on."] };
+
+function cover(state, title, text) {
+  view.dataset.state = state;
+  part("cover-title").textContent = title;
+  part("cover-text").textContent = text;
+  part("start").textContent = state === "problem" ? "Try again" : "Start the camera";
+  for (const id of ["snapshot", "record"]) part(id).disabled = state !== "live";
+  part("stop").disabled = !live.running;
+  if (state !== "live") recording?.stop();
+  announce(state === "live" ? "The picture is live" : `${title}. ${text}`);
+}
+
+let recording = null;
+
+live.addEventListener("idle", () => cover("idle", ...COVERS.idle));
+live.addEventListener("busy", ({ detail }) => cover("busy", detail.title, detail.text));
+live.addEventListener("problem", ({ detail }) => cover("problem", detail.title, detail.text));
+live.addEventListener("live", () => {
+  cover("live", "", "");
+  fillCameras(part("camera"), serverCamera); // now the browser tells their names
+});
+
+makeWipe(view, part("wipe"));
+view.toggleAttribute("data-compare", part("compare").checked);
+part("compare").addEventListener("change", () => view.toggleAttribute("data-compare", part("compare").checked));
+part("start").addEventListener("click", () => { live.start(); view.focus({ preventScroll: true }); });
+part("stop").addEventListener("click", () => live.stop());
+navigator.mediaDevices?.addEventListener("devicechange", () => fillCameras(part("camera"), serverCamera));
+
+// The wishes
+
+for (const id of ["camera", "size"]) {
+  part(id).addEventListener("change", () => {
+    if (!live.running) return;
+    live.stop();
+    live.start();
+  });
+}
+part("model").addEventListener("change", () => link.say("model", { name: part("model").value }));
+part("strength").addEventListener("input", () => {
+  showStrength();
+  link.say("strength", { value: strength() });
+});
+part("controls").addEventListener("submit", (event) => event.preventDefault());
+
+function setStrength(value) {
+  part("strength").value = String(Math.round(100 * value));
+  showStrength();
+}
+
+function showStrength() {
+  part("strength-shown").textContent = `${part("strength").value} %`;
+  part("strength").setAttribute("aria-valuetext", `${part("strength").value} percent`);
+}
+
+// What is kept
+
+part("snapshot").addEventListener("click", () => saveSnapshot(part("enhanced")));
+part("record").addEventListener("click", () => {
+  if (recording) recording.stop();
+  else recording = new Recording(live.stream, showRecording);
+});
+
+function showRecording(seconds) {
+  if (seconds === null) recording = null;
+  part("record").setAttribute("aria-pressed", String(seconds !== null));
+  const clock = (all) => `${Math.floor(all / 60)}:${String(all % 60).padStart(2, "0")}`;
+  part("record-text").textContent = seconds === null ? "Record" : `Stop at ${clock(seconds)}`;
+}
+
+// Files: chosen, or dropped anywhere on the page
+
+part("choose").addEventListener("change", () => {
+  files.add(part("choose").files);
+  part("choose").value = "";
+});
+for (const [type, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
+  document.addEventListener(type, (event) => {
+    event.preventDefault();
+    part("drop").toggleAttribute("data-over", over);
+    if (type === "drop") files.add(event.dataTransfer.files);
+  });
+}
+
+waiting = setTimeout(() => showLink("gone", "No answer from the server"), 5000);
+link.connect();

@@ -1,0 +1,78 @@
+// The figures under the picture.
+
+import { nowMs } from "./link.js";
+
+const KEPT_MS = 3000;
+const SHOW_EVERY_MS = 500;
+
+/** Collects what happens to pictures and shows it twice a second, over the last three seconds. */
+export class Readout {
+  #frames = []; // { shownMs, ageMs }, oldest first
+  #running = false;
+  #show = (id, text) => { document.getElementById(id).textContent = text; };
+
+  constructor() {
+    setInterval(() => this.#refresh(), SHOW_EVERY_MS);
+  }
+
+  /** Takes a picture that was shown. */
+  addFrame({ shownMs, ageMs }) {
+    this.#frames.push({ shownMs, ageMs });
+    this.#running = true;
+  }
+
+  /** Takes what the server says about itself. */
+  setStatus(status) {
+    this.#show("added", `${status.added_p50_ms.toFixed(0)} / ${status.added_p95_ms.toFixed(0)} ms`);
+    this.#show("dropped", String(status.dropped));
+    this.#show("runs-on", status.runs_on);
+    document.getElementById("readout").dataset.mode = status.mode;
+    this.#explain(modeNote(status));
+  }
+
+  clear() {
+    this.#frames = [];
+    this.#running = false;
+    for (const figure of document.querySelectorAll("#readout dd")) figure.textContent = "–";
+    delete document.getElementById("readout").dataset.mode;
+    this.#explain("");
+  }
+
+  /** Says over the picture why it is not what the user chose. */
+  #explain(text) {
+    const note = document.getElementById("mode-note");
+    if (note.textContent === text) return; // screen readers read each change
+    note.textContent = text;
+    note.hidden = text === "";
+  }
+
+  #refresh() {
+    if (!this.#running) return;
+    const oldestMs = nowMs() - KEPT_MS;
+    this.#frames = this.#frames.filter((frame) => frame.shownMs > oldestMs);
+    const ages = this.#frames.map((frame) => frame.ageMs).filter((age) => age !== null);
+    ages.sort((a, b) => a - b);
+    this.#show("age-p50", milliseconds(ages, 0.5));
+    this.#show("age-p95", milliseconds(ages, 0.95));
+    this.#show("fps", `${framesPerSecond(this.#frames).toFixed(0)} fps`);
+  }
+}
+
+const PASSTHROUGH = "passthrough";
+
+function modeNote({ mode, wanted }) {
+  if (mode !== PASSTHROUGH) return "";
+  if (wanted !== PASSTHROUGH) return "The model is loading; this is the camera as it is";
+  return "This machine is too busy to enhance; this is the camera as it is";
+}
+
+function framesPerSecond(frames) {
+  if (frames.length < 2) return 0;
+  return (1000 * (frames.length - 1)) / (frames.at(-1).shownMs - frames[0].shownMs);
+}
+
+/** The nearest-rank percentile of sorted numbers. */
+function milliseconds(sorted, part) {
+  if (sorted.length === 0) return "–";
+  return `${sorted[Math.ceil(part * sorted.length) - 1].toFixed(0)} ms`;
+}

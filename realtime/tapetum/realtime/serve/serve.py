@@ -1,0 +1,63 @@
+"""`serve`: runs the page's server until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tapetum.realtime.serve.server import Server
+from tapetum.realtime.serve.settings import ServerSettings
+
+
+def serve(settings: ServerSettings, on_start: Callable[[str, Server], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM, remove all files, and then pass that signal on.
+
+    Args:
+        settings: how to serve.
+        on_start: called once with the URL to open and the server that runs.
+
+    Raises:
+        ServeError: the address or port cannot be used.
+        ModelError: there is no such model.
+        MediaError: the source cannot be opened.
+        ValueError: the strength is outside 0 to 1.
+    """
+    signal.raise_signal(asyncio.run(_serve(settings, on_start)))
+
+
+async def _serve(settings: ServerSettings, on_start: Callable[[str, Server], None]) -> int:
+    with _stop_signal() as stopped, _folder() as folder:
+        server = Server(settings, Path(folder))
+        async with server.running() as url:
+            on_start(url, server)
+            return await stopped
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Holds everybody's files; a file that is still in work when it goes is no error."""
+    return tempfile.TemporaryDirectory(prefix="tapetum-serve-", ignore_cleanup_errors=True)
+
+
+@contextmanager
+def _stop_signal() -> Iterator[asyncio.Future[int]]:
+    """A future of the first stop signal; inside the block they do nothing else."""
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[int] = loop.create_future()
+
+    def stop(number: int) -> None:
+        if not stopped.done():
+            stopped.set_result(number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)

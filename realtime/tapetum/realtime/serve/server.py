@@ -1,0 +1,215 @@
+"""The page's server: its addresses, its sessions, and the camera that they share."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from pathlib import Path
+
+from aiohttp import WSCloseCode, web
+
+from tapetum.realtime.background import patient_worker
+from tapetum.realtime.enhancer import check_model, checked_strength
+from tapetum.realtime.errors import ServeError
+from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
+from tapetum.realtime.serve.live_tracks import set_bitrates
+from tapetum.realtime.serve.server_camera import ServerCamera
+from tapetum.realtime.serve.session import Offered, Session
+from tapetum.realtime.serve.settings import ServerSettings
+
+_PAGE = Path(__file__).parent / "page"
+_HEARTBEAT_S = 10.0
+"""A page that answers no ping for about so long is gone."""
+_GRACE_S = 3.0
+"""How long requests may go on when the server stops."""
+
+
+class Server:
+    """Pages, their sessions, and the camera that they share; use `running`."""
+
+    def __init__(self, settings: ServerSettings, folder: Path) -> None:
+        """Check the settings and open the camera once.
+
+        Args:
+            settings: how to serve.
+            folder: an empty one, for files of sessions.
+
+        Raises:
+            ModelError: there is no such model.
+            MediaError: the source cannot be opened.
+            ValueError: `strength` is outside 0 to 1.
+        """
+        self._settings = settings
+        self._folder = folder
+        self._token = None if is_loopback(settings.host) else new_token()
+        self._sessions: dict[str, tuple[Session, web.WebSocketResponse]] = {}
+        self._numbers = count()
+        self._worker = patient_worker()
+        self._loop = asyncio.get_running_loop()
+        models = _models(settings.models)
+        camera = None
+        if settings.source is not None:
+            camera = ServerCamera(
+                settings.source, size=settings.size, rate=settings.rate, on_notice=self._notify
+            )
+        set_bitrates()
+        self._offered = Offered(
+            models,
+            checked_strength(settings.strength),
+            camera,
+            settings.latency_budget_ms,
+            settings.limits,
+        )
+
+    @property
+    def description(self) -> str:
+        """One line: the camera, the models, and where the limits are."""
+        camera = self._offered.camera
+        words = [
+            "no camera of this machine" if camera is None else camera.description,
+            f"models: {', '.join(self._offered.models)}",
+            f"{self._offered.latency_budget_ms:g} ms budget",
+            f"up to {self._offered.limits.sessions} pages",
+        ]
+        return " | ".join(words)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        """Serve inside the `async with` block, which gets the URL to open.
+
+        Raises:
+            ServeError: the address or port cannot be used.
+        """
+        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=_GRACE_S)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, self._settings.host, self._settings.port)
+            await _start(site, self._settings)
+            yield self._url(runner.addresses[0][1])
+        finally:
+            await runner.cleanup()
+            if self._offered.camera is not None:
+                await self._offered.camera.close()
+            self._worker.shutdown(cancel_futures=True)
+
+    def _app(self) -> web.Application:
+        access = Access(self._settings.host, self._token)
+        app = web.Application(middlewares=[access.middleware])
+        app.on_response_prepare.append(set_security_headers)
+        app.on_shutdown.append(self._close_sessions)
+        app.router.add_get("/", _page)
+        app.router.add_static("/page/", _PAGE)
+        app.router.add_get("/session", self._serve_session)
+        app.router.add_post("/session/{session}/files", self._receive_file)
+        app.router.add_get("/session/{session}/files/{file}", self._send_file)
+        return app
+
+    def _url(self, port: int) -> str:
+        host = _address_of_this_machine(self._settings.host)
+        shown = f"[{host}]" if ":" in host else host
+        return f"http://{shown}:{port}/" + (f"?token={self._token}" if self._token else "")
+
+    async def _serve_session(self, request: web.Request) -> web.WebSocketResponse:
+        limits = self._offered.limits
+        socket = web.WebSocketResponse(
+            heartbeat=_HEARTBEAT_S, max_msg_size=limits.message_bytes, compress=False
+        )
+        await socket.prepare(request)
+        if len(self._sessions) >= limits.sessions:
+            message = f"no more than {limits.sessions} pages may be open; close another one"
+            await socket.send_json({"type": "full", "message": message})
+            await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
+            return socket
+        session = Session(self._folder / str(next(self._numbers)), self._offered, self._worker)
+        self._sessions[session.secret] = (session, socket)
+        try:
+            await session.run(socket)
+        finally:
+            del self._sessions[session.secret]
+        return socket
+
+    async def _receive_file(self, request: web.Request) -> web.Response:
+        session = self._session(request)
+        try:
+            enhancement = self._offered.enhancement(
+                request.query.get("model", ""), _strength(request)
+            )
+            chunks = request.content.iter_chunked(1 << 18)
+            name = await session.files.receive(chunks, enhancement, request.content_length)
+        except ServeError as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
+        return web.json_response({"file": name})
+
+    async def _send_file(self, request: web.Request) -> web.FileResponse:
+        try:
+            result = self._session(request).files.result(request.match_info["file"])
+        except ServeError as error:
+            raise web.HTTPNotFound(text=str(error)) from None
+        # Without a name: the page knows the one that the user gave.
+        headers = {"Content-Type": result.media_type, "Content-Disposition": "attachment"}
+        return web.FileResponse(result.path, headers=headers)
+
+    def _session(self, request: web.Request) -> Session:
+        known = self._sessions.get(request.match_info["session"])
+        if known is None:
+            raise web.HTTPNotFound(text="this session has ended; reload the page")
+        return known[0]
+
+    def _notify(self, line: str) -> None:
+        """Tell all pages; called in the camera's thread."""
+        self._loop.call_soon_threadsafe(self._tell_sessions, line)
+
+    def _tell_sessions(self, line: str) -> None:
+        for session, _ in self._sessions.values():
+            session.notify(line)
+
+    async def _close_sessions(self, _app: web.Application) -> None:
+        sockets = [socket for _, socket in self._sessions.values()]
+        closing = [socket.close(code=WSCloseCode.GOING_AWAY) for socket in sockets]
+        await asyncio.gather(*closing, return_exceptions=True)
+
+
+async def _page(_request: web.Request) -> web.FileResponse:
+    return web.FileResponse(_PAGE / "index.html")
+
+
+def _models(models: Sequence[str | Path]) -> dict[str, str | Path]:
+    """From the names that pages show to the models, which must exist."""
+    for model in models:
+        check_model(model)
+    return {Path(model).name: model for model in models}
+
+
+def _address_of_this_machine(host: str) -> str:
+    """`host`, or where it means all addresses, the one that others in the network can use."""
+    if host not in ("0.0.0.0", "::"):
+        return host
+    family = socket.AF_INET6 if host == "::" else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("2001:db8::1" if host == "::" else "192.0.2.1", 9))  # sends nothing
+        return str(probe.getsockname()[0])
+    return "::1" if host == "::" else "127.0.0.1"
+
+
+def _strength(request: web.Request) -> float:
+    try:
+        return checked_strength(float(request.query.get("strength", "1")))
+    except ValueError as error:
+        raise ServeError(str(error)) from None
+
+
+async def _start(site: web.TCPSite, settings: ServerSettings) -> None:
+    host, port = settings.host, settings.port
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ServeError(
+                f"port {port} of {host} is in use; stop what uses it, or give another --port"
+                " (0 takes any that is free)"
+            ) from error
+        raise ServeError(f"cannot listen on {host} port {port}: {error.strerror}") from error

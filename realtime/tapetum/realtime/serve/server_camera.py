@@ -1,0 +1,130 @@
+"""A camera, stream or file of the server's machine, shared by all who watch it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.live_source import LiveSource
+from tapetum.realtime.prefetch import Prefetch
+from tapetum.realtime.serve.live_tracks import CameraTrack
+
+_TAKE_S = 0.5
+"""How long a frame is waited for before it is asked whether anyone still watches."""
+_CLOSE_TIMEOUT_S = 3.0
+
+
+class ServerCamera:
+    """Opens a source for the first who watches and closes it after the last; a file starts anew.
+
+    Attributes:
+        name: what the user called it.
+        description: what was really opened, like "/dev/video0 1280x720 mjpeg 30 fps".
+        label: the same for viewers, without a file's folder or an address's password.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        size: tuple[int, int] | None = None,
+        rate: Fraction | None = None,
+        on_notice: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        """Open the source once, to see that it works.
+
+        Args:
+            source: as for `parse_source`: a camera, URL, screen, test pattern or file.
+            size: width and height in pixels to ask a camera for.
+            rate: frames per second to ask a camera for.
+            on_notice: called with a line when the source is lost or back, in any thread.
+
+        Raises:
+            MediaError: it cannot be opened.
+        """
+        self.name = source
+        self._size = size
+        self._rate = rate
+        self._on_notice = lambda line: on_notice(self._for_viewers(line))
+        self._tracks: list[CameraTrack] = []
+        self._playing: asyncio.Task[None] | None = None
+        source_now = self._open()
+        self.description = source_now.description
+        self.label = self._for_viewers(self.description)
+        source_now.close()
+
+    def subscribe(self) -> CameraTrack:
+        """A track of the newest frames, until it is stopped; call it in the event loop."""
+        track = CameraTrack(self._tracks.remove)
+        self._tracks.append(track)
+        if self._playing is None or self._playing.done():
+            self._playing = asyncio.create_task(self._play_while_watched())
+        return track
+
+    async def close(self) -> None:
+        """End all tracks, and release the device."""
+        for track in list(self._tracks):
+            track.stop()
+        if self._playing is not None:
+            await self._playing
+
+    def _open(self) -> LiveSource:
+        return LiveSource(self.name, size=self._size, rate=self._rate, on_notice=self._on_notice)
+
+    async def _play_while_watched(self) -> None:
+        try:
+            while self._tracks:
+                await self._play()
+        except MediaError as error:
+            for track in list(self._tracks):
+                track.fail(MediaError(self._for_viewers(str(error))))
+
+    def _for_viewers(self, line: str) -> str:
+        public = _public_name(self.name)
+        return line if public == self.name else line.replace(self.name, public)
+
+    async def _play(self) -> None:
+        """Hand out frames to the end of the source, or until nobody watches.
+
+        Raises:
+            MediaError: the source cannot be opened or read.
+        """
+        source = await asyncio.to_thread(self._open)
+        frames = Prefetch(source, depth=1, policy="drop_oldest")
+        try:
+            while self._tracks:
+                try:
+                    frame = await asyncio.to_thread(_take, frames)
+                except TimeoutError:
+                    continue
+                if frame is None:
+                    return
+                for track in self._tracks:
+                    track.put(frame)
+        finally:
+            source.close()
+            await asyncio.to_thread(frames.close, _CLOSE_TIMEOUT_S)
+
+
+def _public_name(source: str) -> str:
+    if "://" in source:
+        address = urlsplit(source)
+        return f"{address.scheme}://{address.hostname or ''}{address.path}"
+    return Path(source).name if Path(source).is_file() else source
+
+
+def _take(frames: Prefetch[Frame]) -> Frame | None:
+    """The next frame, or None at the end: a future cannot raise `StopIteration`.
+
+    Raises:
+        TimeoutError: none came in time.
+    """
+    try:
+        return frames.take(_TAKE_S)
+    except StopIteration:
+        return None

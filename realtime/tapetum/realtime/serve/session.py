@@ -1,0 +1,195 @@
+"""One open page: what it wants, what it gets told, and the end of all that it made."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from aiohttp import WSMsgType, web
+
+from tapetum.realtime.errors import ServeError, TapetumError
+from tapetum.realtime.serve.files import Files, FileStatus
+from tapetum.realtime.serve.limits import Limits
+from tapetum.realtime.serve.messages import (
+    Cancel,
+    Message,
+    Model,
+    Ping,
+    Stop,
+    Strength,
+    Watch,
+    parse_message,
+)
+from tapetum.realtime.serve.server_camera import ServerCamera
+from tapetum.realtime.serve.stream import Enhancement, Stream
+
+_STATUS_S = 0.5
+_QUEUED = 1000
+"""Messages that wait for a page; a page that is so far behind has gone, or will never catch up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What the server offers to every page.
+
+    Attributes:
+        models: from the names that pages show to models' names or files; the first is default.
+        strength: that pages start with.
+        camera: the server's, or None.
+        latency_budget_ms: how long a live frame may be with us.
+        limits: how much may be asked for.
+    """
+
+    models: Mapping[str, str | Path]
+    strength: float
+    camera: ServerCamera | None
+    latency_budget_ms: float
+    limits: Limits
+
+    def enhancement(self, model: str, strength: float) -> Enhancement:
+        """How to enhance with one of the models.
+
+        Raises:
+            ServeError: it is none of them.
+        """
+        return Enhancement(self.model(model), strength, self.latency_budget_ms)
+
+    def model(self, name: str) -> str | Path:
+        """The model of that name.
+
+        Raises:
+            ServeError: there is none; a page cannot name files of the server.
+        """
+        if name not in self.models:
+            raise ServeError(f"this server has no model {name}; it has {', '.join(self.models)}")
+        return self.models[name]
+
+
+class Session:
+    """Serves one page over its WebSocket until that closes.
+
+    Attributes:
+        secret: what the page's uploads and downloads name, so that no other page can.
+        files: the files that it sent.
+    """
+
+    def __init__(self, folder: Path, offered: Offered, worker: Executor) -> None:
+        """Make a session; make it in a running event loop.
+
+        Args:
+            folder: does not exist yet; holds the session's files while it lasts.
+            offered: what there is.
+            worker: enhances the files of all sessions.
+        """
+        self.secret = secrets.token_urlsafe(16)
+        self.files = Files(folder, offered.limits, worker, self._tell_file)
+        self._offered = offered
+        self._stream: Stream | None = None
+        self._to_say: asyncio.Queue[dict[str, object]] = asyncio.Queue(_QUEUED)
+
+    async def run(self, socket: web.WebSocketResponse) -> None:
+        """Talk with the page until it goes, then end and remove all that it made."""
+        self._greet()
+        try:
+            async with asyncio.TaskGroup() as group:
+                talk = (self._speak(socket), self._tell_status())
+                talking = [group.create_task(one) for one in talk]
+                async for received in socket:
+                    if received.type is WSMsgType.TEXT:
+                        await self._heed(received.data)
+                for task in talking:
+                    task.cancel()
+        finally:
+            self.files.give_up()  # first: what follows may be cut short when the server stops
+            await self._end_stream()
+            await self.files.close()
+
+    def notify(self, line: str) -> None:
+        """Show a line to the viewer."""
+        self._say("notice", message=line)
+
+    def _greet(self) -> None:
+        offered = self._offered
+        self._say(
+            "welcome",
+            session=self.secret,
+            models=list(offered.models),
+            strength=offered.strength,
+            camera=None if offered.camera is None else offered.camera.label,
+            upload_bytes=offered.limits.upload_bytes,
+            latency_budget_ms=offered.latency_budget_ms,
+        )
+
+    async def _heed(self, text: str) -> None:
+        try:
+            await self._do(parse_message(text))
+        except TapetumError as error:
+            self._say("problem", message=str(error))
+
+    async def _do(self, message: Message) -> None:
+        match message:
+            case Watch():
+                await self._watch(message)
+            case Strength() | Model() if self._stream is not None:
+                self._change(self._stream, message)
+            case Stop():
+                await self._end_stream()
+            case Ping(sent_ms):
+                self._say("pong", sent_ms=sent_ms, server_ms=1000 * time.time())
+            case Cancel(file):
+                await self.files.remove(file)
+
+    def _change(self, stream: Stream, wish: Strength | Model) -> None:
+        if isinstance(wish, Strength):
+            stream.set_strength(wish.value)
+        else:
+            stream.change_model(self._offered.model(wish.name))
+
+    async def _watch(self, wanted: Watch) -> None:
+        camera = self._offered.camera if wanted.camera == "server" else None
+        if wanted.camera == "server" and camera is None:
+            raise ServeError("this server has no camera; start it with --camera or --source")
+        enhancement = self._offered.enhancement(wanted.model, wanted.strength)
+        await self._end_stream()
+        stream = self._stream = Stream(enhancement, self._offered.limits, self._tell_end)
+        try:
+            sdp = await stream.answer(wanted.sdp, camera)
+        except TapetumError:
+            await self._end_stream()
+            raise
+        self._say("answer", sdp=sdp)
+
+    async def _end_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await stream.close()
+
+    async def _speak(self, socket: web.WebSocketResponse) -> None:
+        """Send what is to say, in order; a page that does not listen delays nobody else."""
+        with suppress(ConnectionError):
+            while True:
+                await socket.send_json(await self._to_say.get())
+
+    async def _tell_status(self) -> None:
+        while True:
+            await asyncio.sleep(_STATUS_S)
+            status = None if self._stream is None else self._stream.status
+            if status is not None:
+                self._say("status", **asdict(status))
+
+    def _tell_end(self, error: TapetumError | None) -> None:
+        self._say("ended", message="" if error is None else str(error))
+
+    def _tell_file(self, status: FileStatus) -> None:
+        self._say("file", **asdict(status))
+
+    def _say(self, kind: str, **fields: object) -> None:
+        if self._to_say.full():
+            self._to_say.get_nowait()  # the page has not listened for a long time
+        self._to_say.put_nowait({"type": kind, **fields})

@@ -1,0 +1,37 @@
+"""How the page is served, with the defaults of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from tapetum.realtime.serve.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How to serve.
+
+    Attributes:
+        host: address to listen on; beyond this machine a token is asked for.
+        port: TCP port, 0 for any that is free.
+        source: a camera, stream or file of this machine to offer, or None.
+        size: width and height in pixels to ask that camera for.
+        rate: frames per second to ask it for.
+        models: names and files of the models to offer, the default first; at least one.
+        strength: that pages start with, from 0 to 1.
+        latency_budget_ms: how long a live frame may be with us.
+        limits: how much a page may ask for.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    source: str | None = None
+    size: tuple[int, int] | None = None
+    rate: Fraction | None = None
+    models: Sequence[str | Path] = ("grid",)
+    strength: float = 1.0
+    latency_budget_ms: float = 50.0
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,223 @@
+"""One viewer's live picture: a WebRTC peer, and the enhanced track that it gets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamTrack
+
+from tapetum.realtime.errors import ServeError, TapetumError
+from tapetum.realtime.live.track import EnhancedTrack
+from tapetum.realtime.serve.limits import Limits
+from tapetum.realtime.serve.live_tracks import CameraTrack, CheckedTrack, OutgoingTrack
+from tapetum.realtime.serve.rtp_clock import (
+    RTP_RATE_HZ,
+    CaptureClock,
+    ClockReading,
+    DepartureClock,
+)
+from tapetum.realtime.serve.server_camera import ServerCamera
+
+OnEnd = Callable[[TapetumError | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Enhancement:
+    """How a stream is to be enhanced.
+
+    Attributes:
+        model: a model's name or file.
+        strength: from 0 to 1.
+        latency_budget_ms: how long a frame may be with us.
+    """
+
+    model: str | Path
+    strength: float
+    latency_budget_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """What a stream is doing.
+
+    Attributes:
+        fps: frames per second that were enhanced, since the status before.
+        dropped: frames that were not enhanced because newer ones came, so far.
+        mode: what enhances the frames now.
+        wanted: the mode that the governor has chosen; another one than `mode` while it loads.
+        runs_on: what of it runs where, like "grid on CPU, OpenVINO f32".
+        added_p50_ms: median of the time that the server's enhancement adds, of recent frames.
+        added_p95_ms: the 95th percentile of the same.
+        enhanced_clock: which RTP time stamp of the enhanced track was captured when, if known.
+        original_clock: the same for the original's track, where there is one.
+    """
+
+    fps: float
+    dropped: int
+    mode: str
+    wanted: str
+    runs_on: str
+    added_p50_ms: float
+    added_p95_ms: float
+    enhanced_clock: ClockReading | None
+    original_clock: ClockReading | None
+
+
+class Stream:
+    """A peer connection that sends one track enhanced: the browser's own, or the camera's here.
+
+    Make one for each offer, call `answer` once, and `close`.
+    """
+
+    def __init__(self, enhancement: Enhancement, limits: Limits, on_end: OnEnd) -> None:
+        """Make a stream; make it in a running event loop.
+
+        Args:
+            enhancement: what is done to the frames.
+            limits: for the size of frames.
+            on_end: called once when the picture ends by itself, with what went wrong, if it did.
+        """
+        self._enhancement = enhancement
+        self._limits = limits
+        self._on_end: OnEnd | None = on_end
+        # No STUN server: viewers are on this machine or in its network, and nobody else is asked.
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._peer.on("connectionstatechange", self._follow_connection)
+        self._enhanced: EnhancedTrack | None = None
+        self._incoming: list[CheckedTrack | CameraTrack] = []
+        self._clocks: list[DepartureClock] = []
+        self._counted = (time.monotonic(), 0)
+
+    async def answer(self, offer_sdp: str, camera: ServerCamera | None) -> str:
+        """Take an offer, and return the answer's SDP.
+
+        Args:
+            offer_sdp: for the browser's camera, one video that it sends and receives; for the
+                server's, two that it receives: the enhanced and the original.
+            camera: the server's camera, or None for the browser's.
+
+        Raises:
+            ServeError: the offer is none, or offers other things.
+        """
+        offer = RTCSessionDescription(sdp=offer_sdp, type="offer")
+        with _offer_errors():
+            await self._peer.setRemoteDescription(offer)
+        if camera is None:
+            self._send_back()
+        else:
+            self._send_camera(camera)
+        with _offer_errors():
+            await self._peer.setLocalDescription(await self._peer.createAnswer())
+        return str(self._peer.localDescription.sdp)
+
+    def set_strength(self, strength: float) -> None:
+        """Change the strength, from 0 to 1, from the next frame on."""
+        if self._enhanced is not None:
+            self._enhanced.ladder.strength = strength
+
+    def change_model(self, model: str | Path) -> None:
+        """Enhance with another model from the next frame on.
+
+        Raises:
+            ModelError: there is no such model.
+        """
+        if self._enhanced is not None:
+            self._enhanced.change_model(model)
+
+    @property
+    def status(self) -> StreamStatus | None:
+        """The state now, or None before there is a picture."""
+        enhanced = self._enhanced
+        if enhanced is None or enhanced.latencies.count == 0:
+            return None
+        then_s, frames = self._counted
+        self._counted = now_s, count = time.monotonic(), enhanced.latencies.count
+        readings = [clock.reading for clock in self._clocks]
+        return StreamStatus(
+            fps=round((count - frames) / max(now_s - then_s, 1e-3), 1),
+            dropped=enhanced.dropped,
+            mode=enhanced.ladder.mode,
+            wanted=enhanced.ladder.governor.mode,
+            runs_on=enhanced.ladder.running,
+            added_p50_ms=round(enhanced.latencies.recent_ms(50), 1),
+            added_p95_ms=round(enhanced.latencies.recent_ms(95), 1),
+            enhanced_clock=readings[0],
+            original_clock=readings[1] if len(readings) > 1 else None,
+        )
+
+    async def close(self) -> None:
+        """End the connection, and release the model and the camera."""
+        self._on_end = None
+        if self._enhanced is not None:
+            self._enhanced.stop()
+        for track in self._incoming:
+            track.stop()
+        await self._peer.close()
+
+    def _send_back(self) -> None:
+        """Send the browser's own video back, enhanced."""
+        videos = [one for one in self._peer.getTransceivers() if one.kind == "video"]
+        if len(videos) != 1 or videos[0].receiver.track is None:
+            raise ServeError("an offer of the browser's camera has exactly one video")
+        receiver = videos[0].receiver
+        incoming = CheckedTrack(receiver.track, self._limits)
+        self._send_enhanced(incoming, CaptureClock(receiver).captured_ms)
+
+    def _send_camera(self, camera: ServerCamera) -> None:
+        """Send the server's camera twice: enhanced, and as it is."""
+        if len(self._peer.getTransceivers()) != 2:
+            raise ServeError("an offer to watch the server's camera has exactly two videos")
+        self._send_enhanced(camera.subscribe(), _captured_here_ms)
+        original = camera.subscribe()
+        self._incoming.append(original)
+        self._send(original, _captured_here_ms)
+
+    def _send_enhanced(
+        self, incoming: CheckedTrack | CameraTrack, captured_ms: Callable[[int], float | None]
+    ) -> None:
+        self._incoming.append(incoming)
+        wanted = self._enhancement
+        self._enhanced = EnhancedTrack(
+            incoming,
+            model=wanted.model,
+            strength=wanted.strength,
+            latency_budget_ms=wanted.latency_budget_ms,
+        )
+        self._enhanced.on("ended", self._end)
+        self._send(self._enhanced, captured_ms)
+
+    def _send(self, track: MediaStreamTrack, captured_ms: Callable[[int], float | None]) -> None:
+        clock = DepartureClock(captured_ms)
+        clock.sender = self._peer.addTrack(OutgoingTrack(track, clock))
+        self._clocks.append(clock)
+
+    def _follow_connection(self) -> None:
+        if self._peer.connectionState in ("failed", "closed"):
+            self._end()
+
+    def _end(self) -> None:
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            tracks = [*self._incoming, *filter(None, [self._enhanced])]
+            on_end(next((track.error for track in tracks if track.error is not None), None))
+
+
+@contextmanager
+def _offer_errors() -> Iterator[None]:
+    """Turn what aiortc raises for an offer that is none, which is nearly anything, into one."""
+    try:
+        yield
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ServeError(f"this browser's offer cannot be answered ({what})") from error
+
+
+def _captured_here_ms(pts: int) -> float:
+    """When a frame of this machine's camera was captured: its `pts` is the monotonic clock."""
+    age_s = time.monotonic() - pts / RTP_RATE_HZ
+    return 1000 * (time.time() - age_s)
