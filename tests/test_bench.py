@@ -23,7 +23,7 @@ from tapetum.benchmarks.bench.distribution import bootstrap_medians, distributio
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.floors import floors, network_flops
 from tapetum.benchmarks.bench.frames import clip_frames, synthetic_frames
-from tapetum.benchmarks.bench.inputs import Input, parse_size
+from tapetum.benchmarks.bench.inputs import Input, clip_path, parse_size
 from tapetum.benchmarks.bench.offline import offline
 from tapetum.benchmarks.bench.paced import camera, paced
 from tapetum.benchmarks.bench.reference import luma_rows
@@ -144,6 +144,11 @@ def test_a_clip_keeps_its_size_or_is_scaled(sample_clip: Path) -> None:
     assert clip_frames(sample_clip, (96, 64))[7].planes[0].shape == (64, 96)
 
 
+def test_the_built_in_clip_is_the_sample(sample_clip: Path) -> None:
+    assert clip_path("built-in") == sample_clip
+    assert clip_path("./built-in") == Path("built-in")
+
+
 def test_a_clip_that_is_too_short_says_the_minimum(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -262,7 +267,6 @@ def test_the_other_scenarios_say_what_they_measured(tmp_path: Path) -> None:
     assert live["measure"] == "age"
     arrived = live["latency_ms"]["samples"]
     assert live["figures"]["frames"] == arrived + live["figures"]["dropped"]
-    assert list(offline["stages"]["parts"]) == ["decode", "queue wait", "enhance", "encode"]
     assert offline["stages"]["parts"]["encode"]["samples"] == 2 * offline["figures"]["frames"]
     assert offline["figures"]["ratio_to_transcode"] > 0
     parts = cold["stages"]["parts"]

@@ -15,6 +15,7 @@ from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.inputs import SYNTHETIC, Input
 from tapetum.benchmarks.bench.result import Key, Result
 from tapetum.benchmarks.bench.settings import Settings
+from tapetum.benchmarks.bench.stage_clock import StageSamples
 from tapetum.benchmarks.bench.subjects import Subject
 
 SCENARIO = "cold-start"
@@ -49,7 +50,7 @@ def _measure(subject: Subject, width: int, height: int, settings: Settings) -> R
         Key(SCENARIO, subject.name, SYNTHETIC, f"{width}x{height}", "start to first frame"),
         subject.runs_on,
         [[sum(parts.values())] for parts in starts],
-        stages_ms={name: [parts[name] for parts in starts] for name in starts[0]},
+        stages={name: StageSamples([parts[name] for parts in starts]) for name in starts[0]},
         figures=figures,
     )
 

@@ -52,30 +52,35 @@ def _row(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def stage_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Where the time goes, for the results that have stages; their sum beside the whole."""
-    table = Table(title="stages, ms", title_justify="left", box=SIMPLE)
-    for name in ("subject", "size", "stage"):
-        table.add_column(name)
-    for name in ("mean", "p50", "p99", "share"):
-        table.add_column(name, justify="right")
-    for result in results:
-        if result["stages"]:
-            _add_stages(table, result)
+def stage_tables(results: Iterable[dict[str, Any]]) -> list[Table]:
+    """Where the time goes, for each result that has stages; their sum beside the whole."""
+    return [_stage_table(result) for result in results if result["stages"]]
+
+
+def _stage_table(result: dict[str, Any]) -> Table:
+    stages = result["stages"]
+    whole_ms = stages["end_to_end_mean_ms"]
+    title = f"stages of {result['subject']} {result['size']}, {result['scenario']}: ms a frame"
+    table = Table("stage", title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
+    for name in ("mean", "p50", "p99", "share", "CPU ms", "MB moved"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, part in stages["parts"].items():
+        figures = (f"{part[key]:.4g}" for key in ("mean", "p50", "p99"))
+        beside = "beside" if part.get("overlaps") else f"{100 * part['mean'] / whole_ms:.0f} %"
+        table.add_row(name, *figures, beside, *stage_cost(part))
+    total = f"{stages['sum_of_means_ms']:.4g}"
+    difference = f"{stages['difference_percent']:+.1f} %"
+    table.add_row(f"sum, against {whole_ms:.4g} as a whole", total, "", "", difference)
     return table
 
 
-def _add_stages(table: Table, result: dict[str, Any]) -> None:
-    stages = result["stages"]
-    whole = stages["end_to_end_mean_ms"]
-    for name, part in stages["parts"].items():
-        figures = (f"{part[key]:.4g}" for key in ("mean", "p50", "p99"))
-        share = f"{100 * part['mean'] / whole:.0f} %"
-        table.add_row(result["subject"], result["size"], name, *figures, share)
-    total = f"{stages['sum_of_means_ms']:.4g}"
-    difference = f"{stages['difference_percent']:+.1f} %"
-    table.add_row("", "", f"sum, against {whole:.4g} as a whole", total, "", "", difference)
-    table.add_section()
+def stage_cost(part: dict[str, Any]) -> tuple[str, str]:
+    """CPU milliseconds and megabytes of a stage; empty where they are not known."""
+    cpu_ms, moved = part.get("cpu_ms"), part.get("bytes")
+    return (
+        "" if cpu_ms is None else f"{cpu_ms:.3g}",
+        "" if moved is None else f"{moved / 1e6:.3g}",
+    )
 
 
 def quality_table(results: Iterable[dict[str, Any]]) -> Table:
