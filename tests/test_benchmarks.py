@@ -9,15 +9,17 @@ import sys
 from pathlib import Path
 
 import av
+import matplotlib as mpl
 import pytest
 from command_line import ROOT
 from training_photos import write_both
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.document_charts import charted, fingerprint
 from tapetum.benchmarks.live_latency import live_latency
 from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.peak_memory import peak_memory, repeat_clip
-from tapetum.benchmarks.performance_tables import tables, write_tables
+from tapetum.benchmarks.performance_tables import runs_in, tables, write_document
 from tapetum.benchmarks.plain_transcode import transcode
 from tapetum.benchmarks.processes import run_process
 from tapetum.benchmarks.training_speed import training_speed
@@ -72,21 +74,38 @@ def test_tables_say_what_nobody_measured(tmp_path: Path) -> None:
 def test_what_lies_between_the_marks_is_replaced(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
     document.write_text("before <!-- figures: start -->old<!-- figures: end --> after")
-    write_tables(tmp_path, document)
+    write_document(tmp_path, document)
     text = document.read_text()
     assert "old" not in text
     assert text.startswith("before")
     assert text.endswith("after")
     document.write_text("no marks")
     with pytest.raises(BenchmarkError, match=r"performance\.md"):
-        write_tables(tmp_path, document)
+        write_document(tmp_path, document)
 
 
 def test_the_document_is_in_step_with_the_results(tmp_path: Path) -> None:
-    document = ROOT / "docs" / "performance.md"
+    document, results = ROOT / "docs" / "performance.md", ROOT / "benchmarks" / "results"
     copy = Path(shutil.copy(document, tmp_path))
-    write_tables(ROOT / "benchmarks" / "results", copy)
+    write_document(results, copy)
     assert copy.read_text() == document.read_text(), "run tapetum bench document"
+    drawn = {path.name: path.read_text() for path in (tmp_path / "charts").iterdir()}
+    shown = {path.name: path.read_text() for path in (document.parent / "charts").iterdir()}
+    assert set(drawn) == set(shown)
+    for name, results_shown in charted(runs_in(results).values()).items():
+        chart = shown[f"{name}.svg"]
+        assert fingerprint(results_shown) in chart, "run tapetum bench document"
+        if f"Matplotlib v{mpl.__version__}," in chart:
+            assert chart == drawn[f"{name}.svg"], "run tapetum bench document"
+
+
+def test_a_chart_is_drawn_where_there_are_figures_for_it() -> None:
+    run = json.loads((ROOT / "benchmarks" / "results" / "bench-cpu.json").read_text())
+    harness = json.loads((ROOT / "benchmarks" / "results" / "bench-harness.json").read_text())
+    assert charted([harness]) == {}
+    assert list(charted([run, harness])) == ["latency", "stages"]
+    run["results"][0]["figures"]["psnr_db"] = 17.0
+    assert charted([run])["quality"] == run["results"][:1]
 
 
 def test_training_speed_is_that_of_the_real_loop(tmp_path: Path) -> None:

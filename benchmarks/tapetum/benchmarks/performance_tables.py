@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tapetum.benchmarks.bench.choices import PRECISIONS
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import read_run
 from tapetum.benchmarks.bench.subjects import EMPTY
+from tapetum.benchmarks.document_charts import TITLES, charted, write_document_charts
 
 Figures = Mapping[str, Any]
 
 _START, _END = "<!-- figures: start -->", "<!-- figures: end -->"
 _MISSING = "not measured"
+_CHARTS = "charts"
+"""The folder of the pictures, beside the document."""
 _SIZES = ("1280x720", "1920x1080", "3840x2160")
 
 
@@ -78,11 +82,12 @@ TARGETS = (
 )
 
 
-def write_tables(results: Path, document: Path) -> None:
-    """Replace what lies between the two marks of a document.
+def write_document(results: Path, document: Path) -> None:
+    """Replace what lies between the two marks of a document, and the charts beside it.
 
     Raises:
-        BenchmarkError: the document lacks the marks, or a file cannot be read.
+        BenchmarkError: the document lacks the marks, a file cannot be read or written, or
+            matplotlib is missing.
     """
     try:
         text = document.read_text()
@@ -90,17 +95,28 @@ def write_tables(results: Path, document: Path) -> None:
         raise BenchmarkError(f"{document} cannot be read: {error.strerror}") from error
     if _START not in text or _END not in text:
         raise BenchmarkError(f"{document} has no {_START} and {_END}")
+    write_document_charts(list(runs_in(results).values()), document.parent / _CHARTS)
     before, after = text.split(_START)[0], text.split(_END)[1]
     document.write_text(f"{before}{_START}\n{tables(results)}\n{_END}{after}")
 
 
+def runs_in(results: Path) -> dict[str, Figures]:
+    """The runs of a folder by the names of their files.
+
+    Raises:
+        BenchmarkError: a file cannot be read.
+    """
+    return {path.name: read_run(path) for path in sorted(results.glob("bench-*.json"))}
+
+
 def tables(results: Path) -> str:
     """All figures of a folder as Markdown."""
-    runs = {path.name: read_run(path) for path in sorted(results.glob("bench-*.json"))}
+    runs = runs_in(results)
     recorded = results / "cpu.json"
     parts = [
         "### Targets on two CPU cores",
         _target_table([result for run in runs.values() for result in run["results"]]),
+        *(f"![{TITLES[name]}]({_CHARTS}/{name}.svg)" for name in charted(runs.values())),
         *(_run_table(name, run) for name, run in runs.items()),
         "### What was recorded apart from `tapetum bench`",
         recorded_table(json.loads(recorded.read_text())) if recorded.exists() else _MISSING,
@@ -126,7 +142,8 @@ def _target_row(target: Target, results: Sequence[Figures]) -> list[str]:
     for result in results:
         # A unet file counts as unet: its speed does not depend on the weights.
         ours = result["runs_on"].startswith(f"{subject} on CPU, OpenVINO")
-        of_subject = ours or result["subject"] == subject
+        usual = result["subject"].split(" ")[-1] not in PRECISIONS
+        of_subject = result["subject"] == subject or (ours and usual)
         if of_subject and (result["scenario"], result["size"]) == (scenario, size):
             value = target.figure(result)
             share = f"{100 * value / target.limit:.3g} %" if target.limit else ""
