@@ -18,13 +18,14 @@ from tapetum.benchmarks.bench.choices import (
     SCENARIOS,
 )
 from tapetum.benchmarks.bench_file_commands import compare, document, report
-from tapetum.realtime.choices import Device
+from tapetum.realtime.command.shared_options import DeviceOption
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.inputs import Input
     from tapetum.benchmarks.bench.settings import Settings
     from tapetum.benchmarks.bench.subjects import Subject
     from tapetum.benchmarks.bench.suite import Plan, Run
+    from tapetum.realtime.choices import Device
     from tapetum.realtime.cpu.openvino_engine import Precision
 
 bench = typer.Typer()
@@ -82,7 +83,7 @@ def measure(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[Device, typer.Option(help="Where the models run.")] = "auto",
+    device: DeviceOption = "auto",
     sizes: Annotated[
         list[str] | None,
         typer.Option(

@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tapetum.realtime.choices import Device
 from tapetum.realtime.command.option_values import (
-    model_name,
     number,
     parse_duration_s,
-    parse_strength,
+)
+from tapetum.realtime.command.shared_options import (
+    REPORT,
+    DeviceOption,
+    ModelOption,
+    QuietOption,
+    StrengthOption,
 )
 
 if TYPE_CHECKING:
     from tapetum.realtime.live.summary import LiveSummary
 
-_REPORT = "Output on the screen"
 _SIZE = re.compile(r"([1-9]\d*)[x:]([1-9]\d*)")
 _BUDGET = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s)?")
 _FIRST_CAMERA = "/dev/video0"
@@ -100,23 +103,9 @@ def live(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="grid|unet|FILE",
-            callback=model_name,
-            help="What enhances the frames, as long as it is quick enough.",
-        ),
-    ] = "grid",
-    strength: Annotated[
-        float,
-        typer.Option(
-            metavar="0..1",
-            parser=parse_strength,
-            help="0 leaves the picture as it is, 1 is the model's own output.",
-        ),
-    ] = 1.0,
-    device: Annotated[Device, typer.Option(help="Where the model runs.")] = "auto",
+    model: ModelOption = "grid",
+    strength: StrengthOption = 1.0,
+    device: DeviceOption = "auto",
     budget_ms: Annotated[
         float | None,
         typer.Option(
@@ -150,15 +139,10 @@ def live(
         typer.Option(
             "--json",
             help="Print one JSON object on stdout at the end.",
-            rich_help_panel=_REPORT,
+            rich_help_panel=REPORT,
         ),
     ] = False,
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=_REPORT
-        ),
-    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Make a dark camera or stream bright while it runs.
 
