@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,14 @@ import numpy as np
 import pytest
 from live_parts import PATTERN, StallingSink, free_udp_port, live_process, wait_until
 
-from tapetum.realtime import LiveSource, MemorySink, SinkPlace, enhance_live, live_frames
+from tapetum.realtime import (
+    LiveSource,
+    MemorySink,
+    SinkPlace,
+    SyntheticSource,
+    enhance_live,
+    live_frames,
+)
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
@@ -140,14 +148,69 @@ class RefusingSink(MemorySink):
             raise MediaError("the disk is full")
 
 
-def test_a_sink_that_fails_ends_the_run_and_the_others_are_finished(tmp_path: Path) -> None:
-    ends: list[LiveSummary] = []
+def test_a_sink_that_fails_is_closed_and_the_others_go_on(tmp_path: Path) -> None:
+    failing, notices = RefusingSink(), list[str]()
     path = tmp_path / "kept.mkv"
-    with pytest.raises(MediaError, match="disk is full"):
-        enhance_live(PATTERN, [memory(RefusingSink()), str(path)], on_end=ends.append)
-    assert len(ends) == 1
+    summary = enhance_live(
+        PATTERN, [memory(failing), str(path)], on_notice=notices.append, duration_s=2
+    )
+    assert failing.closed
+    assert summary.failed == {"memory": "the disk is full"}
+    assert notices == ["memory is closed, the other outputs go on: the disk is full"]
+    assert len(failing.frames) == summary.frames == 3
     with av.open(str(path)) as container:
-        assert len(list(container.decode(video=0))) >= 3
+        assert len(list(container.decode(video=0))) == summary.sinks[str(path)]["frames"] > 10
+
+
+def test_the_last_sink_that_fails_ends_the_run() -> None:
+    ends: list[LiveSummary] = []
+    with pytest.raises(MediaError, match="disk is full"):
+        enhance_live(PATTERN, [memory(RefusingSink())], on_end=ends.append)
+    assert len(ends) == 1
+
+
+def test_what_cannot_be_recorded_is_said_and_the_stream_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    controls, notices = Controls(recording=True, snapshots=1), list[str]()
+    sink = MemorySink()
+    summary = enhance_live(
+        PATTERN, [memory(sink)], controls=controls, on_notice=notices.append, duration_s=1.5
+    )
+    assert len(sink.frames) > 10
+    assert not controls.recording
+    said = sorted(notices)
+    assert said[0].startswith("no snapshot was saved: ")
+    assert re.match(r"recording to tapetum-recording-.*\.mkv", said[1])
+    assert re.match(r"tapetum-recording-.* is closed, .* go on: cannot write", said[2])
+    assert list(summary.failed) == [said[1].removeprefix("recording to ")]
+
+
+class HangingSource:
+    """Gives one frame, then hangs in a read that nothing ends."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield from SyntheticSource(96, 64, frames=1)
+        self.released.wait(60)
+
+    def close(self) -> None:
+        """Change nothing: the read goes on."""
+
+
+def test_a_source_that_hangs_in_a_read_does_not_delay_the_end() -> None:
+    source, sink = HangingSource(), MemorySink()
+    summary = LiveRun(source, ladder_for(), [memory(sink)]).run(duration_s=0.3)
+    assert len(sink.frames) == 1
+    assert sink.closed
+    assert summary.duration_s < 30  # and not the minute that the read would take
+    source.released.set()
 
 
 def test_a_run_needs_a_sink() -> None:

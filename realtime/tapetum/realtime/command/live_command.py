@@ -21,6 +21,7 @@ from tapetum.realtime.command.shared_options import (
     QuietOption,
     StrengthOption,
 )
+from tapetum.realtime.errors import MediaError
 
 if TYPE_CHECKING:
     from tapetum.realtime.live.summary import LiveSummary
@@ -188,7 +189,7 @@ def live(
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with LiveReport(console, quiet=quiet) as report:
-        enhance_live(
+        summary = enhance_live(
             source or camera or _FIRST_CAMERA,
             places,
             model=model,
@@ -204,6 +205,8 @@ def live(
             on_status=report.status,
             on_end=finish,
         )
+    if summary.failed:
+        raise MediaError("; ".join(summary.failed.values()))
 
 
 def _list_cameras() -> None:
