@@ -16,6 +16,7 @@ from training_photos import write_both
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.document_charts import charted, fingerprint
+from tapetum.benchmarks.governor_settling import Shown, governor_settling, held_after_s
 from tapetum.benchmarks.live_latency import live_latency
 from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.peak_memory import peak_memory, repeat_clip
@@ -61,6 +62,29 @@ def test_live_latency_names_what_was_measured_and_how_loaded_the_machine_was() -
     assert isinstance(figures["frames"], int)
     assert 10 < figures["frames"] <= 31
     assert {"latency_ms", "age_ms", "dropped", "modes", "load_average"} <= set(figures)
+
+
+def test_a_rate_is_held_from_where_no_frame_is_late_any_more() -> None:
+    quick = [Shown(index / 30, 10, "grid") for index in range(150)]
+    assert held_after_s(quick, 0, 50) == 0
+    assert held_after_s(quick, 1, 50) == 0
+    one_late = [*quick[:30], Shown(1, 90, "grid"), *quick[31:]]
+    assert held_after_s(one_late, 0, 50) == pytest.approx(31 / 30, abs=0.001)
+    with_gap = quick[:30] + quick[36:]
+    assert held_after_s(with_gap, 0, 50) == pytest.approx(37 / 30, abs=0.001)
+    loading = [Shown(frame.time_s, 0, "passthrough") for frame in quick[:60]] + quick[60:]
+    assert held_after_s(loading, 0, 50) == 0
+    assert held_after_s(loading, 0, 50, enhanced=True) == 2
+    assert held_after_s(quick[:45], 0, 50) is None
+
+
+def test_settling_is_that_of_a_live_run(gain_model: Path) -> None:
+    figures = governor_settling(gain_model, size="96x64", duration_s=2)
+    assert figures["source"] == "lavfi:testsrc2=s=96x64:r=30"
+    assert figures["model"] == "gain.onnx"
+    assert {"from_start", "from_choice", "late_percent", "load_average"} <= set(figures)
+    assert isinstance(figures["frames"], int)
+    assert 20 < figures["frames"] <= 61
 
 
 def test_tables_say_what_nobody_measured(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,8 +25,9 @@ def dark() -> Frame:
 class Brightener:
     """Adds to luma, scaled by the strength; can be made to hang, and to fail."""
 
-    def __init__(self, amount: int) -> None:
+    def __init__(self, amount: int, *, takes_s: float = 0.0) -> None:
         self.strength = 1.0
+        self._takes_s = takes_s
         self.go_on = threading.Event()
         self.go_on.set()
         self.broken = False
@@ -37,6 +39,7 @@ class Brightener:
 
     def __call__(self, frame: Frame) -> Frame:
         self.go_on.wait(20)
+        time.sleep(self._takes_s)
         if self.broken:
             raise EngineError("out of order")
         luma, *chroma = frame.planes
@@ -106,6 +109,28 @@ def test_a_model_that_hangs_is_left_for_a_cheaper_one_and_comes_back() -> None:
     hanging.go_on.set()
     ladder.governor.choose("slow")
     assert brightening(warmed_up(ladder, "slow")) == 50
+    ladder.close()
+
+
+def test_no_frame_waits_for_a_mode_that_is_too_slow() -> None:
+    """It shows that it is on frames that a cheaper mode makes."""
+    modes = {
+        "slow": lambda: Brightener(50, takes_s=0.3),
+        "slower": lambda: Brightener(40, takes_s=0.4),
+        "quick": lambda: Brightener(20),
+    }
+    ladder = Ladder(modes, budget_ms=200)
+
+    def settled() -> bool:
+        ladder(dark())
+        return ladder.governor.mode == ladder.mode == "quick"
+
+    wait_until(settled)
+    assert ladder.frames_by_mode["slow"] == ladder.frames_by_mode["slower"] == 0
+    ladder.governor.choose("slow")
+    assert brightening(ladder) == 20
+    wait_until(settled)
+    assert ladder.frames_by_mode["slow"] == 0
     ladder.close()
 
 

@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 
 from tapetum.benchmarks.clip_scores import score_clip
+from tapetum.benchmarks.governor_settling import governor_settling
 from tapetum.benchmarks.live_latency import SIZES as LIVE_SIZES
 from tapetum.benchmarks.live_latency import TARGETS_MS, live_latency
 from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.peak_memory import peak_memory
 from tapetum.realtime import make_enhancer
+from tapetum.realtime.background import exit_process
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -22,6 +24,8 @@ ClipArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=
 ResultOption = Annotated[Path, typer.Option("--result", help="JSON file to add the figures to.")]
 _RESULT = Path("benchmarks/results/cpu.json")
 _LIVE_RESULT = Path("benchmarks/results/live.json")
+_GOVERNOR_RESULT = Path("benchmarks/results/governor.json")
+_SOAK_RESULT = Path("benchmarks/results/soak.json")
 
 
 def _record(result: Path, name: str, figures: object) -> None:
@@ -70,6 +74,21 @@ def live(seconds: float = 20.0, result: ResultOption = _LIVE_RESULT) -> None:
     for name, size in LIVE_SIZES.items():
         figures = live_latency(size, duration_s=seconds)
         _record(result, name, {"target_ms": TARGETS_MS[name], **figures})
+
+
+@app.command()
+def governor(
+    model: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A unet file; without it random weights."),
+    ] = None,
+    seconds: float = 20.0,
+    size: str = "1280x720",
+    result: ResultOption = _GOVERNOR_RESULT,
+) -> None:
+    """`tapetum live --model unet` on a CPU that cannot hold it: time until 30 fps are held."""
+    _record(result, "governor", governor_settling(model, size=size, duration_s=seconds))
+    exit_process(0)  # the model may still be at work on a frame
 
 
 if __name__ == "__main__":

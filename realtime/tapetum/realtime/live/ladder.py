@@ -39,8 +39,9 @@ first to run a network in a process: its one-time set-up gives Python's lock awa
 class Ladder:
     """A `FrameEnhancer` that never makes a stream wait: modes from the best to passthrough.
 
-    Each mode is loaded, and runs, in a thread of its own. Until it is loaded and has compiled
-    itself for the first frame, and while it is stuck, the next cheaper mode takes its place.
+    Each mode is loaded, and runs, in a thread of its own. It gets frames only when it has shown on
+    one that nobody waits for that it is quick enough. Until then, and while it is stuck, a cheaper
+    mode takes its place.
 
     Attributes:
         governor: what decides on the mode.
@@ -96,8 +97,11 @@ class Ladder:
         """
         since_s = time.monotonic() if frame.arrival_time_s is None else frame.arrival_time_s
         enhanced = self._enhanced(frame)
+        latency_ms = (time.monotonic() - since_s) * 1000
         if self.mode == self.governor.mode:
-            self.governor.record((time.monotonic() - since_s) * 1000)
+            self.governor.record(latency_ms)
+        elif self.mode != PASSTHROUGH:
+            self.governor.record(latency_ms, made_by=self.mode)
         self.frames_by_mode[self.mode] += 1
         return enhanced
 
@@ -112,17 +116,42 @@ class Ladder:
             rung.close()
 
     def _enhanced(self, frame: Frame) -> Frame:
-        for name in self.governor.modes[self.governor.index : -1]:
+        modes, index = self.governor.modes, self.governor.index
+        for name in modes[:index]:  # left for a cheaper one: it has to show itself again
+            self._rungs[name].proven = False
+        for name in modes[index:-1]:
             rung = self._rungs[name]
-            if not rung.ready(frame):
+            if not rung.idle or not self._proven(name, rung, frame):
                 continue
             enhanced = rung.ask(frame, self._strength, self._timeout_s)
             if enhanced is not None:
                 self.mode = name
                 return enhanced
-            self.governor.stall()
+            self._reject(name, rung)
         self.mode = PASSTHROUGH
         return frame
+
+    def _proven(self, name: str, rung: _Rung, frame: Frame) -> bool:
+        """Whether a mode may have the frame; the wanted one may have it to show its speed."""
+        if rung.proven:
+            return True
+        if rung.took_ms is None:
+            if name in (self.governor.mode, self.governor.modes[-2]):
+                rung.try_out(frame)
+            return False
+        took_ms, rung.took_ms = rung.took_ms, None
+        if took_ms > self.governor.budget_ms:
+            self._reject(name, rung)
+            return False
+        rung.proven = True
+        if name == self.governor.mode:
+            self.governor.begin()
+        return True
+
+    def _reject(self, name: str, rung: _Rung) -> None:
+        rung.proven = False
+        if name == self.governor.mode:
+            self.governor.stall()
 
     @property
     def _timeout_s(self) -> float:
@@ -130,27 +159,32 @@ class Ladder:
 
 
 class _Rung:
-    """One mode: an enhancer that is loaded and runs in the background."""
+    """One mode: an enhancer that is loaded and runs in the background.
+
+    Attributes:
+        proven: whether it has shown that it is quick enough.
+        took_ms: how long its last frame took; None before there was one that counts.
+    """
 
     def __init__(self, load: Loader) -> None:
+        self.proven = False
+        self.took_ms: float | None = None
         self._load = load
         self._enhancer: FrameEnhancer | None = None
-        self._warmed_up = False
+        self._compiled = False
         self._background: Background[tuple[Frame, float], Frame] = Background(self._made)
 
     @property
     def description(self) -> str:
         return "a model that loads" if self._enhancer is None else self._enhancer.description
 
-    def ready(self, frame: Frame) -> bool:
-        """Whether a frame may be asked for; the first one is only for the compilers."""
-        if not self._background.idle:
-            return False
-        if not self._warmed_up:
-            self._warmed_up = True
-            self._background.ask((frame, 1.0), 0)
-            return False
-        return True
+    @property
+    def idle(self) -> bool:
+        return self._background.idle
+
+    def try_out(self, frame: Frame) -> None:
+        """Give it a frame whose answer nobody waits for."""
+        self._background.ask((frame, 1.0), 0)
 
     def ask(self, frame: Frame, strength: float, timeout_s: float) -> Frame | None:
         return self._background.ask((frame, strength), timeout_s)
@@ -170,7 +204,12 @@ class _Rung:
 
         def enhance(question: tuple[Frame, float]) -> Frame:
             frame, enhancer.strength = question
-            return enhancer(frame)
+            began_s = time.monotonic()
+            enhanced = enhancer(frame)
+            if self._compiled:
+                self.took_ms = (time.monotonic() - began_s) * 1000
+            self._compiled = True  # for frames of this size, by the first one
+            return enhanced
 
         return enhance
 
