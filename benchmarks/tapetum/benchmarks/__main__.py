@@ -1,4 +1,4 @@
-"""Records what `tapetum bench` does not measure: peak memory, flicker and training speed."""
+"""Records what `tapetum bench` does not measure: memory, flicker, training speed, live video."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Annotated
 
 import typer
 
+from tapetum.benchmarks.bench.inputs import parse_size
 from tapetum.benchmarks.clip_scores import score_clip
 from tapetum.benchmarks.governor_settling import governor_settling
 from tapetum.benchmarks.live_latency import SIZES as LIVE_SIZES
 from tapetum.benchmarks.live_latency import TARGETS_MS, live_latency
 from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.peak_memory import peak_memory
+from tapetum.benchmarks.soak import soak as run_soak
 from tapetum.realtime import make_enhancer
 from tapetum.realtime.background import exit_process
 
@@ -33,7 +35,10 @@ def _record(result: Path, name: str, figures: object) -> None:
     known |= {"machine": machine(), name: figures}
     result.parent.mkdir(parents=True, exist_ok=True)
     result.write_text(json.dumps(known, indent=1) + "\n")
-    typer.echo(json.dumps({name: figures}))
+    shown = figures
+    if isinstance(figures, dict):
+        shown = {key: value for key, value in figures.items() if key != "points"}
+    typer.echo(json.dumps({name: shown}))
 
 
 @app.command()
@@ -89,6 +94,16 @@ def governor(
     """`tapetum live --model unet` on a CPU that cannot hold it: time until 30 fps are held."""
     _record(result, "governor", governor_settling(model, size=size, duration_s=seconds))
     exit_process(0)  # the model may still be at work on a frame
+
+
+@app.command()
+def soak(
+    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 600.0,
+    size: Annotated[str, typer.Option(metavar="SIZE", help="Of the frames.")] = "720p",
+    result: ResultOption = _SOAK_RESULT,
+) -> None:
+    """A long live run with a camera that is too fast, and random stalls: does anything grow?"""
+    _record(result, "soak", run_soak(duration_s=duration, size=parse_size(size)))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class ResourceMeter:
 
     def read(self) -> Resources:
         """What was used so far."""
-        status = _process_status()
+        status = process_status()
         return Resources(
             cpu_percent=round(100 * self._cpu_s / self._wall_s, 1),
             rss_mb=round(int(status["VmRSS"].split()[0]) / 1024, 1),
@@ -66,6 +66,7 @@ def load_average() -> tuple[float, float, float]:
     return round(one, 2), round(five, 2), round(fifteen, 2)
 
 
-def _process_status() -> dict[str, str]:
+def process_status() -> dict[str, str]:
+    """What Linux says of this process in /proc/self/status, like `VmRSS` and `Threads`."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
