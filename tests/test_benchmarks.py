@@ -97,10 +97,10 @@ def test_tables_say_what_nobody_measured(tmp_path: Path) -> None:
 
 def test_what_lies_between_the_marks_is_replaced(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
-    document.write_text("before <!-- figures: start -->old<!-- figures: end --> after")
+    document.write_text("before <!-- figures: start -->former<!-- figures: end --> after")
     write_document(tmp_path, document)
     text = document.read_text()
-    assert "old" not in text
+    assert "former" not in text
     assert text.startswith("before")
     assert text.endswith("after")
     document.write_text("no marks")

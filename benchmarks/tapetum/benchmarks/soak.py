@@ -19,6 +19,11 @@ from tapetum.realtime import Frame, SinkPlace, make_enhancer
 from tapetum.realtime.live.ladder import Ladder
 from tapetum.realtime.live.live_run import LiveRun
 
+FLAT_MB = 5.0
+"""Memory that grew by less is taken for flat."""
+AGE_LIMIT_MS = 55.0
+"""The usual budget and one frame of 720p, for where nothing was measured."""
+
 _POINTS = 60
 _SHORTEST_INTERVAL_S = 1.0
 _CALLS = 30
