@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from random_frames import random_frame
 
 from tapetum.benchmarks.bench.coded import Coded, coded
+from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.frames import synthetic_frames
 from tapetum.benchmarks.bench.nvml import GpuReading, mean_reading, read_gpu
 from tapetum.benchmarks.bench.result import SCHEMA, Key, Result, read_run
@@ -84,6 +85,11 @@ def test_a_packet_becomes_a_frame_and_a_packet_again_at_once() -> None:
     for frame, decoded in zip((*frames, *frames), seen, strict=True):
         difference = frame.planes[0].astype(int) - decoded.planes[0]
         assert abs(difference).mean() < 4
+
+
+def test_what_cannot_be_encoded_is_one_clear_line() -> None:
+    with pytest.raises(BenchmarkError, match="libx264 does not encode 97x64 yuv420p frames"):
+        coded([random_frame("yuv420p", 97, 64)])
 
 
 def test_codecs_are_stages_of_single_stream(tmp_path: Path) -> None:

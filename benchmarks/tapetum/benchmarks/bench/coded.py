@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from av.codec.context import Flags
+from av.error import FFmpegError
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
@@ -99,7 +100,13 @@ def _encoder(frame: Frame) -> VideoCodecContext:
     context.pix_fmt = frame.format_name
     context.time_base, context.framerate = _TIME_BASE, 1 / _TIME_BASE
     context.options = dict(_OPTIONS)
-    context.open()
+    try:
+        context.open()
+    except (FFmpegError, ValueError) as error:
+        picture = f"{frame.width}x{frame.height} {frame.format_name}"
+        raise BenchmarkError(
+            f"libx264 does not encode {picture} frames; leave out --with-codec, or choose a --size"
+        ) from error
     return context
 
 

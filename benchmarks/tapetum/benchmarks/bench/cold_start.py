@@ -27,11 +27,12 @@ Parts = dict[str, float]
 def cold_start(subjects: Sequence[Subject], given: Input, settings: Settings) -> Iterator[Result]:
     """Start a process for each repeat; the files it reads are warm after one that does not count.
 
-    Only Tapetum's own models are started: the others have nothing to load.
+    Only Tapetum's own models are started, as a user starts them: the others have nothing to load,
+    and a precision is chosen here alone.
     """
     width, height = given.size or _size(given, settings)
     for subject in subjects:
-        if subject.network is not None:
+        if subject.network is not None and subject.network.precision == "auto":
             yield _measure(subject, width, height, settings)
 
 

@@ -45,11 +45,16 @@ def _row(result: dict[str, Any]) -> list[str]:
     low, high = latency["median_ci95"]
     return [
         f"{result['subject']} {result['size']}",
-        *(f"{latency[name]:.3g}" for name in _PERCENTILES),
-        f"{low:.3g}..{high:.3g}",
+        *(_ms(latency[name]) for name in _PERCENTILES),
+        f"{_ms(low)}..{_ms(high)}",
         f"{result['noise_percent']:.0f} %",
         f"x{result['floors'][-1]['ratio']:.3g}" if result["floors"] else "",
     ]
+
+
+def _ms(value: float) -> str:
+    """Three digits, without an exponent for seconds."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def stage_tables(results: Iterable[dict[str, Any]]) -> list[Table]:
@@ -60,7 +65,7 @@ def stage_tables(results: Iterable[dict[str, Any]]) -> list[Table]:
 def _stage_table(result: dict[str, Any]) -> Table:
     stages = result["stages"]
     whole_ms = stages["end_to_end_mean_ms"]
-    title = f"stages of {result['subject']} {result['size']}, {result['scenario']}: ms a frame"
+    title = f"stages of {result['subject']} {result['size']}, {result['scenario']}: ms"
     table = Table("stage", title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
     for name in ("mean", "p50", "p99", "share", "CPU ms", "MB moved"):
         table.add_column(name, justify="right", no_wrap=True)

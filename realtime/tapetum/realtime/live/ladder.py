@@ -117,8 +117,8 @@ class Ladder:
 
     def _enhanced(self, frame: Frame) -> Frame:
         modes, index = self.governor.modes, self.governor.index
-        for name in modes[:index]:  # left for a cheaper one: it has to show itself again
-            self._rungs[name].proven = False
+        for name in modes[:index]:
+            self._rungs[name].forget()  # left for a cheaper one: it has to show itself again
         for name in modes[index:-1]:
             rung = self._rungs[name]
             if not rung.idle or not self._proven(name, rung, frame):
@@ -181,6 +181,10 @@ class _Rung:
     @property
     def idle(self) -> bool:
         return self._background.idle
+
+    def forget(self) -> None:
+        """Take what is known of its speed for outdated."""
+        self.proven, self.took_ms = False, None
 
     def try_out(self, frame: Frame) -> None:
         """Give it a frame whose answer nobody waits for."""
