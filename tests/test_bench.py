@@ -95,7 +95,11 @@ def test_csv_has_a_line_for_each_result(run_file: Path, run: dict[str, Any]) -> 
     with run_file.with_suffix(".csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["subject"] for row in rows] == ["grid", EMPTY]
-    assert float(rows[0]["p50"]) == run["results"][0]["latency_ms"]["p50"]
+    grid = run["results"][0]
+    assert float(rows[0]["p50"]) == grid["latency_ms"]["p50"]
+    assert float(rows[0]["cpu_percent"]) == grid["resources"]["cpu_percent"]
+    assert float(rows[0]["limit_ratio"]) == grid["floors"][-1]["ratio"]
+    assert rows[1]["limit_ratio"] == rows[1]["psnr_db"] == ""
 
 
 def test_percentiles_by_hand() -> None:

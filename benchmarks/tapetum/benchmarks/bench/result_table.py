@@ -17,6 +17,9 @@ from tapetum.benchmarks.bench.result import Key
 _PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
 _KEY = ("scenario", "subject", "input", "size", "measure")
 
+_COST = ("cpu_percent", "rss_mb", "threads")
+_QUALITY = ("psnr_db", "niqe", "flicker_levels")
+
 
 def result_tables(results: Sequence[dict[str, Any]]) -> list[Table]:
     """A table for each scenario: percentiles in milliseconds, the median's interval, noise, limit.
@@ -96,7 +99,7 @@ def quality_table(results: Iterable[dict[str, Any]]) -> Table:
     for result in results:
         figures = result["figures"]
         if "psnr_db" in figures:
-            row = (figures[name] for name in ("psnr_db", "niqe", "flicker_levels"))
+            row = (figures[name] for name in _QUALITY)
             what = f"{result['subject']} {result['size']}"
             table.add_row(what, f"{result['latency_ms']['p50']:.3g}", *map(str, row))
     return table
@@ -151,17 +154,25 @@ def comparison_notes(
     return lines
 
 
+def _flat(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without anything inside anything."""
+    ratio = result["floors"][-1]["ratio"] if result["floors"] else None
+    inner = result["latency_ms"] | (result["resources"] or {}) | result["figures"]
+    return result | inner | {"limit_ratio": ratio}
+
+
 def write_csv(run: dict[str, Any], path: Path) -> None:
     """One line a result, without the samples.
 
     Raises:
         BenchmarkError: the file cannot be written.
     """
-    columns = [*_KEY, "samples", "mean", "min", *_PERCENTILES, "max", "noise_percent", "runs_on"]
+    figures = ["samples", "mean", "min", *_PERCENTILES, "max", "noise_percent", "limit_ratio"]
+    columns = [*_KEY, "runs_on", *figures, *_COST, *_QUALITY]
     try:
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, columns, extrasaction="ignore")
             writer.writeheader()
-            writer.writerows(result | result["latency_ms"] for result in run["results"])
+            writer.writerows(map(_flat, run["results"]))
     except OSError as error:
         raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error

@@ -27,7 +27,7 @@ PASSTHROUGH = "passthrough"
 
 _STALL_BUDGETS = 4
 """A frame that takes this many budgets is not waited for."""
-_CLOSE_TIMEOUT_S = 2.0
+_CLOSE_TIMEOUT_S = 1.0
 
 Loader = Callable[[], FrameEnhancer]
 
@@ -66,6 +66,7 @@ class Ladder:
         self.governor = Governor((*loaders, PASSTHROUGH), budget_ms=budget_ms)
         self.frames_by_mode: Counter[str] = Counter()
         self.mode = PASSTHROUGH
+        self._closed = False
         # The cheapest first, which is the quickest to be there.
         self._rungs = {name: _Rung(loaders[name]) for name in reversed(list(loaders))}
 
@@ -111,9 +112,18 @@ class Ladder:
             rung.reset()
 
     def close(self) -> None:
-        """End the threads; one that is stuck is left."""
+        """End the threads; what is still at work after a second is left to end by itself.
+
+        Calling it again does nothing.
+        """
+        if self._closed:
+            return
+        self._closed = True
         for rung in self._rungs.values():
-            rung.close()
+            rung.close(0)
+        end_s = time.monotonic() + _CLOSE_TIMEOUT_S
+        for rung in self._rungs.values():
+            rung.close(max(0.0, end_s - time.monotonic()))
 
     def _enhanced(self, frame: Frame) -> Frame:
         modes, index = self.governor.modes, self.governor.index
@@ -197,8 +207,8 @@ class _Rung:
         if self._enhancer is not None:
             self._enhancer.reset()
 
-    def close(self) -> None:
-        self._background.close(_CLOSE_TIMEOUT_S)
+    def close(self, timeout_s: float) -> None:
+        self._background.close(timeout_s)
 
     def _made(self) -> Callable[[tuple[Frame, float]], Frame]:
         with _LOADING:
