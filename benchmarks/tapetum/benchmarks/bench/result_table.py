@@ -158,7 +158,8 @@ def _flat(result: dict[str, Any]) -> dict[str, Any]:
     """A result without anything inside anything."""
     ratio = result["floors"][-1]["ratio"] if result["floors"] else None
     inner = result["latency_ms"] | (result["resources"] or {}) | result["figures"]
-    return result | inner | {"limit_ratio": ratio}
+    flat: dict[str, Any] = result | inner | {"limit_ratio": ratio}
+    return flat
 
 
 def write_csv(run: dict[str, Any], path: Path) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from tapetum.gan.weights import weights_path
-from tapetum.realtime.background import Background
 from tapetum.realtime.choices import Device
 from tapetum.realtime.enhancer import (
     check_cpu_device,
@@ -19,8 +17,8 @@ from tapetum.realtime.enhancer import (
 )
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
+from tapetum.realtime.live.rung import Loader, Rung
 from tapetum.realtime.protocols import FrameEnhancer
-from tapetum.realtime.synthetic_source import SyntheticSource
 
 PASSTHROUGH = "passthrough"
 """The cheapest mode: frames as they come."""
@@ -28,12 +26,6 @@ PASSTHROUGH = "passthrough"
 _STALL_BUDGETS = 4
 """A frame that takes this many budgets is not waited for."""
 _CLOSE_TIMEOUT_S = 1.0
-
-Loader = Callable[[], FrameEnhancer]
-
-_LOADING = threading.Lock()
-"""Models load one after the other. OpenVINO's Python module deadlocks when two threads are the
-first to run a network in a process: its one-time set-up gives Python's lock away and back."""
 
 
 class Ladder:
@@ -68,7 +60,7 @@ class Ladder:
         self.mode = PASSTHROUGH
         self._closed = False
         # The cheapest first, which is the quickest to be there.
-        self._rungs = {name: _Rung(loaders[name]) for name in reversed(list(loaders))}
+        self._rungs = {name: Rung(loaders[name]) for name in reversed(list(loaders))}
 
     @property
     def description(self) -> str:
@@ -141,7 +133,7 @@ class Ladder:
         self.mode = PASSTHROUGH
         return frame
 
-    def _proven(self, name: str, rung: _Rung, frame: Frame) -> bool:
+    def _proven(self, name: str, rung: Rung, frame: Frame) -> bool:
         """Whether a mode may have the frame; the wanted one may have it to show its speed."""
         if rung.proven:
             return True
@@ -158,7 +150,7 @@ class Ladder:
             self.governor.begin()
         return True
 
-    def _reject(self, name: str, rung: _Rung) -> None:
+    def _reject(self, name: str, rung: Rung) -> None:
         rung.proven = False
         if name == self.governor.mode:
             self.governor.stall()
@@ -166,72 +158,6 @@ class Ladder:
     @property
     def _timeout_s(self) -> float:
         return _STALL_BUDGETS * self.governor.budget_ms / 1000
-
-
-class _Rung:
-    """One mode: an enhancer that is loaded and runs in the background.
-
-    Attributes:
-        proven: whether it has shown that it is quick enough.
-        took_ms: how long its last frame took; None before there was one that counts.
-    """
-
-    def __init__(self, load: Loader) -> None:
-        self.proven = False
-        self.took_ms: float | None = None
-        self._load = load
-        self._enhancer: FrameEnhancer | None = None
-        self._compiled = False
-        self._background: Background[tuple[Frame, float], Frame] = Background(self._made)
-
-    @property
-    def description(self) -> str:
-        return "a model that loads" if self._enhancer is None else self._enhancer.description
-
-    @property
-    def idle(self) -> bool:
-        return self._background.idle
-
-    def forget(self) -> None:
-        """Take what is known of its speed for outdated."""
-        self.proven, self.took_ms = False, None
-
-    def try_out(self, frame: Frame) -> None:
-        """Give it a frame whose answer nobody waits for."""
-        self._background.ask((frame, 1.0), 0)
-
-    def ask(self, frame: Frame, strength: float, timeout_s: float) -> Frame | None:
-        return self._background.ask((frame, strength), timeout_s)
-
-    def reset(self) -> None:
-        if self._enhancer is not None:
-            self._enhancer.reset()
-
-    def close(self, timeout_s: float) -> None:
-        self._background.close(timeout_s)
-
-    def _made(self) -> Callable[[tuple[Frame, float]], Frame]:
-        with _LOADING:
-            enhancer = self._load()
-            _use_once(enhancer)
-        self._enhancer = enhancer
-
-        def enhance(question: tuple[Frame, float]) -> Frame:
-            frame, enhancer.strength = question
-            began_s = time.monotonic()
-            enhanced = enhancer(frame)
-            if self._compiled:
-                self.took_ms = (time.monotonic() - began_s) * 1000
-            self._compiled = True  # for frames of this size, by the first one
-            return enhanced
-
-        return enhance
-
-
-def _use_once(enhancer: FrameEnhancer) -> None:
-    (frame,) = SyntheticSource(64, 64, frames=1)
-    enhancer(frame)
-    enhancer.reset()
 
 
 def ladder_for(
