@@ -15,6 +15,7 @@ from tapetum.realtime import SyntheticSource, make_enhancer
 from tapetum.realtime.errors import EngineError, ModelError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import PASSTHROUGH, Ladder, ladder_for
+from tapetum.realtime.live.rung import Rung
 
 
 def dark() -> Frame:
@@ -174,3 +175,22 @@ def test_an_unknown_model_is_refused_before_anything_is_loaded() -> None:
     with pytest.raises(ModelError, match="unknown model gird"):
         ladder_for("gird")
     assert threading.active_count() == before
+
+
+def test_one_slow_trial_is_no_verdict() -> None:
+    rung = Rung(lambda: Brightener(1))
+    verdicts = []
+    for took_ms in (60.0, 70.0, 20.0):
+        rung.took_ms = took_ms
+        verdicts.append(rung.judge(50, hopeless_ms=200))
+    assert verdicts == ["unclear", "unclear", "quick"]
+    proven = [rung.proven]
+    rung.forget()
+    assert [*proven, rung.proven] == [True, False]
+    rung.took_ms = 300.0
+    assert rung.judge(50, hopeless_ms=200) == "too slow"
+    rung.forget()
+    for expected in ("unclear", "unclear", "too slow"):
+        rung.took_ms = 60.0
+        assert rung.judge(50, hopeless_ms=200) == expected
+    rung.close(20)

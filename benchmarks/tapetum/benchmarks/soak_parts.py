@@ -40,10 +40,11 @@ class Stalls:
 
 STALLS = {
     "camera": Stalls(4000, 0.1, 1.5),
-    "model": Stalls(1000, 0.05, 0.5),
+    "model": Stalls(20_000, 0.05, 0.5),
     "sink": Stalls(500, 0.1, 1.0),
 }
-"""Some each minute. A model that stalls for four budgets is left for a cheaper one."""
+"""Camera and sink stall several times a minute. The model does so every two minutes or so, because
+one that stalls for four budgets is left for a cheaper mode, and for longer each time."""
 
 
 @dataclass(frozen=True)

@@ -141,17 +141,15 @@ class Ladder:
             if name in (self.governor.mode, self.governor.modes[-2]):
                 rung.try_out(frame)
             return False
-        took_ms, rung.took_ms = rung.took_ms, None
-        if took_ms > self.governor.budget_ms:
+        verdict = rung.judge(self.governor.budget_ms, hopeless_ms=self._timeout_s * 1000)
+        if verdict == "too slow":
             self._reject(name, rung)
-            return False
-        rung.proven = True
-        if name == self.governor.mode:
+        elif verdict == "quick" and name == self.governor.mode:
             self.governor.begin()
-        return True
+        return verdict == "quick"
 
     def _reject(self, name: str, rung: Rung) -> None:
-        rung.proven = False
+        rung.forget()
         if name == self.governor.mode:
             self.governor.stall()
 

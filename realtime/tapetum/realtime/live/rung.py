@@ -5,11 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from tapetum.realtime.background import Background
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.realtime.synthetic_source import SyntheticSource
+
+Verdict = Literal["quick", "too slow", "unclear"]
+
+_TRIALS = 3
 
 Loader = Callable[[], FrameEnhancer]
 
@@ -37,6 +42,7 @@ class Rung:
         self._load = load
         self._enhancer: FrameEnhancer | None = None
         self._compiled = False
+        self._slow_trials = 0
         self._background: Background[tuple[Frame, float], Frame] = Background(self._made)
 
     @property
@@ -53,9 +59,22 @@ class Rung:
         """
         return self._background.idle
 
+    def judge(self, budget_ms: float, *, hopeless_ms: float) -> Verdict:
+        """Judge the frame that it was tried out with; a quick one makes it `proven`.
+
+        On a busy machine one frame may be slow by chance: there are several trials, unless one
+        took longer than `hopeless_ms`.
+        """
+        took_ms, self.took_ms = self.took_ms or 0.0, None
+        self.proven = took_ms <= budget_ms
+        if self.proven:
+            return "quick"
+        self._slow_trials += 1
+        return "too slow" if took_ms > hopeless_ms or self._slow_trials >= _TRIALS else "unclear"
+
     def forget(self) -> None:
         """Take what is known of its speed for outdated."""
-        self.proven, self.took_ms = False, None
+        self.proven, self.took_ms, self._slow_trials = False, None, 0
 
     def try_out(self, frame: Frame) -> None:
         """Give it a frame whose answer nobody waits for."""
