@@ -26,7 +26,7 @@ def test_figures_stand_beside_their_targets(tmp_path: Path) -> None:
     write(tmp_path, "live", **{"720p30": live})
     soak = {"duration_s": 600, "age_limit_ms": 60, "age_ms": {"p99": 45.0}, **LOAD}
     write(tmp_path, "soak", soak=soak | {"rss_growth_mb": 0.1, "threads": [6, 7]})
-    held, never = {"held_s": 0.5}, {"held_s": None}
+    held, never = {"held_enhanced_s": 0.5}, {"held_enhanced_s": None}
     write(tmp_path, "governor", governor={"from_start": held, "from_choice": never, **LOAD})
     text = live_table(tmp_path)
     for row in (
@@ -36,8 +36,8 @@ def test_figures_stand_beside_their_targets(tmp_path: Path) -> None:
         "| `grid`, 1920x1080 at 30 fps | 0 drops | not measured |  |  |",
         "random stalls, 10 minutes | 60 ms age, p99 | 45 | 75 % | yes |",
         "random stalls, 10 minutes | 0 threads more | 1 |  | no |",
-        "30 fps held, from the start | 2 s | 0.5 | 25 % | yes |",
-        "30 fps held, when it is chosen | 2 s | never |  | no |",
+        "30 enhanced frames a second held, from the start | 2 s | 0.5 | 25 % | yes |",
+        "30 enhanced frames a second held, when it is chosen | 2 s | never |  | no |",
     ):
         assert row in text
     assert "Load average 0.25 before 720p30, 0.25 before soak, 0.25 before governor." in text

@@ -61,8 +61,8 @@ def _soak_rows(soak: Figures) -> Iterator[list[str]]:
 
 
 def _governor_rows(governor: Figures) -> Iterator[list[str]]:
-    label = "`unet` on a CPU that cannot hold it: 30 fps held"
+    label = "`unet` on a CPU that cannot hold it: 30 enhanced frames a second held"
     for moment, words in (("from_start", "from the start"), ("from_choice", "when it is chosen")):
-        seconds = governor[moment]["held_s"] if governor else None
+        seconds = governor[moment]["held_enhanced_s"] if governor else None
         value = math.inf if governor and seconds is None else seconds
         yield target_row(f"{label}, {words}", TARGET_S, "s", value)
