@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from command_line import environment
 from live_parts import wait_until
+from tiny_networks import blur_network
 
 from tapetum.realtime.background import Background
 from tapetum.realtime.errors import ModelError
@@ -72,3 +77,32 @@ def test_closing_does_not_wait_for_a_call_that_is_stuck() -> None:
     assert time.monotonic() - begin_s < 10  # the call takes 20 s
     stuck.set()
     slow.close()
+
+
+def test_a_process_ends_with_its_status_while_a_network_is_at_work(tmp_path: Path) -> None:
+    """Without `exit_process` it would be aborted: Python ends the thread in OpenVINO's C++ code."""
+    model = tmp_path / "blur.onnx"
+    model.write_bytes(blur_network(radius=30))
+    code = f"""
+import sys, time
+import numpy as np
+from pathlib import Path
+from tapetum.realtime.background import Background, exit_process
+from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
+shape = (1, 3, 512, 512)
+engine = OpenVINOModel(Path({str(model)!r})).compile(shape, shape)
+slow = Background(lambda: engine)
+while not slow.idle:
+    pass
+assert slow.ask(np.zeros(shape, np.float32), 0.05) is None
+class SlowEnd:
+    def __del__(self, sleep=time.sleep):
+        sleep(5)
+sys.modules["slow_end"] = SlowEnd()  # Python takes its time to end, as with large packages
+print("said")
+exit_process(7)
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode, answer.stdout, answer.stderr) == (7, "said\n", "")

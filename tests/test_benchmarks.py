@@ -9,15 +9,18 @@ import sys
 from pathlib import Path
 
 import av
+import matplotlib as mpl
 import pytest
 from command_line import ROOT
 from training_photos import write_both
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.document_charts import charted, fingerprint
+from tapetum.benchmarks.governor_settling import Shown, governor_settling, held_after_s
 from tapetum.benchmarks.live_latency import live_latency
 from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.peak_memory import peak_memory, repeat_clip
-from tapetum.benchmarks.performance_tables import tables, write_tables
+from tapetum.benchmarks.performance_tables import runs_in, tables, write_document
 from tapetum.benchmarks.plain_transcode import transcode
 from tapetum.benchmarks.processes import run_process
 from tapetum.benchmarks.training_speed import training_speed
@@ -61,6 +64,29 @@ def test_live_latency_names_what_was_measured_and_how_loaded_the_machine_was() -
     assert {"latency_ms", "age_ms", "dropped", "modes", "load_average"} <= set(figures)
 
 
+def test_a_rate_is_held_from_where_no_frame_is_late_any_more() -> None:
+    quick = [Shown(index / 30, 10, "grid") for index in range(150)]
+    assert held_after_s(quick, 0, 50) == 0
+    assert held_after_s(quick, 1, 50) == 0
+    one_late = [*quick[:30], Shown(1, 90, "grid"), *quick[31:]]
+    assert held_after_s(one_late, 0, 50) == pytest.approx(31 / 30, abs=0.001)
+    with_gap = quick[:30] + quick[36:]
+    assert held_after_s(with_gap, 0, 50) == pytest.approx(37 / 30, abs=0.001)
+    loading = [Shown(frame.time_s, 0, "passthrough") for frame in quick[:60]] + quick[60:]
+    assert held_after_s(loading, 0, 50) == 0
+    assert held_after_s(loading, 0, 50, enhanced=True) == 2
+    assert held_after_s(quick[:45], 0, 50) is None
+
+
+def test_settling_is_that_of_a_live_run(gain_model: Path) -> None:
+    figures = governor_settling(gain_model, size="96x64", duration_s=2)
+    assert figures["source"] == "lavfi:testsrc2=s=96x64:r=30"
+    assert figures["model"] == "gain.onnx"
+    assert {"from_start", "from_choice", "late_percent", "load_average"} <= set(figures)
+    assert isinstance(figures["frames"], int)
+    assert 20 < figures["frames"] <= 61
+
+
 def test_tables_say_what_nobody_measured(tmp_path: Path) -> None:
     memory = {"peak_mb": 7, "peak_of_repeated_mb": 8, "repeats": 4}
     figures = {"machine": machine(), "peak_memory": memory}
@@ -71,22 +97,39 @@ def test_tables_say_what_nobody_measured(tmp_path: Path) -> None:
 
 def test_what_lies_between_the_marks_is_replaced(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
-    document.write_text("before <!-- figures: start -->old<!-- figures: end --> after")
-    write_tables(tmp_path, document)
+    document.write_text("before <!-- figures: start -->former<!-- figures: end --> after")
+    write_document(tmp_path, document)
     text = document.read_text()
-    assert "old" not in text
+    assert "former" not in text
     assert text.startswith("before")
     assert text.endswith("after")
     document.write_text("no marks")
     with pytest.raises(BenchmarkError, match=r"performance\.md"):
-        write_tables(tmp_path, document)
+        write_document(tmp_path, document)
 
 
 def test_the_document_is_in_step_with_the_results(tmp_path: Path) -> None:
-    document = ROOT / "docs" / "performance.md"
+    document, results = ROOT / "docs" / "performance.md", ROOT / "benchmarks" / "results"
     copy = Path(shutil.copy(document, tmp_path))
-    write_tables(ROOT / "benchmarks" / "results", copy)
+    write_document(results, copy)
     assert copy.read_text() == document.read_text(), "run tapetum bench document"
+    drawn = {path.name: path.read_text() for path in (tmp_path / "charts").iterdir()}
+    shown = {path.name: path.read_text() for path in (document.parent / "charts").iterdir()}
+    assert set(drawn) == set(shown)
+    for name, results_shown in charted(runs_in(results).values()).items():
+        chart = shown[f"{name}.svg"]
+        assert fingerprint(results_shown) in chart, "run tapetum bench document"
+        if f"Matplotlib v{mpl.__version__}," in chart:
+            assert chart == drawn[f"{name}.svg"], "run tapetum bench document"
+
+
+def test_a_chart_is_drawn_where_there_are_figures_for_it() -> None:
+    run = json.loads((ROOT / "benchmarks" / "results" / "bench-cpu.json").read_text())
+    harness = json.loads((ROOT / "benchmarks" / "results" / "bench-harness.json").read_text())
+    assert charted([harness]) == {}
+    assert list(charted([run, harness])) == ["latency", "stages"]
+    run["results"][0]["figures"]["psnr_db"] = 17.0
+    assert charted([run])["quality"] == run["results"][:1]
 
 
 def test_training_speed_is_that_of_the_real_loop(tmp_path: Path) -> None:

@@ -73,6 +73,27 @@ def test_a_stall_steps_down_at_once() -> None:
     assert governor.mode == "grid"
 
 
+def test_a_late_stand_in_becomes_the_mode_and_a_quick_one_changes_nothing() -> None:
+    """`unet` is being prepared, which makes `grid` late, or does not."""
+    clock = Clock()
+    governor = Governor(("unet", "reduced", "grid", "passthrough"), budget_ms=50, clock=clock)
+    for _ in range(60):
+        clock.now_s += FRAME_S
+        governor.record(10, made_by="grid")
+    assert governor.mode == "unet"
+    governor.stall()
+    for _ in range(300):
+        clock.now_s += FRAME_S
+        governor.record(10, made_by="grid")
+    assert governor.mode == "reduced"  # not up: nobody has seen how quick it is itself
+    for _ in range(20):
+        clock.now_s += FRAME_S
+        governor.record(60, made_by="grid")
+    assert governor.mode == "grid"
+    with pytest.raises(ValueError, match="not in tuple"):
+        governor.record(10, made_by="other")
+
+
 def test_it_does_not_step_below_the_last_mode() -> None:
     clock = Clock()
     governor = governed(clock)

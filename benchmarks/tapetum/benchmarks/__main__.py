@@ -1,4 +1,4 @@
-"""Records what `tapetum bench` does not measure: memory, flicker, training speed, GPUs."""
+"""Records what `tapetum bench` does not measure: memory, training, live video, GPUs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from typing import Annotated
 
 import typer
 
+from tapetum.benchmarks.bench.inputs import parse_size
 from tapetum.benchmarks.clip_scores import score_clip
+from tapetum.benchmarks.governor_settling import governor_settling
 from tapetum.benchmarks.gpu_commands import gpu
 from tapetum.benchmarks.live_latency import SIZES as LIVE_SIZES
 from tapetum.benchmarks.live_latency import TARGETS_MS, live_latency
 from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.peak_memory import peak_memory
+from tapetum.benchmarks.soak import soak as run_soak
 from tapetum.gan.errors import TapetumError
 from tapetum.realtime import make_enhancer
+from tapetum.realtime.background import exit_process
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 app.add_typer(gpu, name="gpu")
@@ -27,6 +31,8 @@ ResultOption = Annotated[Path, typer.Option("--result", help="JSON file to add t
 _RESULT = Path("benchmarks/results/cpu.json")
 _LIVE_RESULT = Path("benchmarks/results/live.json")
 _WEBRTC_RESULT = Path("benchmarks/results/webrtc.json")
+_GOVERNOR_RESULT = Path("benchmarks/results/governor.json")
+_SOAK_RESULT = Path("benchmarks/results/soak.json")
 
 
 def _record(result: Path, name: str, figures: object) -> None:
@@ -34,7 +40,10 @@ def _record(result: Path, name: str, figures: object) -> None:
     known |= {"machine": machine(), name: figures}
     result.parent.mkdir(parents=True, exist_ok=True)
     result.write_text(json.dumps(known, indent=1) + "\n")
-    typer.echo(json.dumps({name: figures}))
+    shown = figures
+    if isinstance(figures, dict):
+        shown = {key: value for key, value in figures.items() if key != "points"}
+    typer.echo(json.dumps({name: shown}))
 
 
 @app.command()
@@ -83,6 +92,30 @@ def webrtc(seconds: float = 30.0, result: ResultOption = _WEBRTC_RESULT) -> None
     from tapetum.benchmarks.webrtc_round_trip import webrtc_round_trip
 
     _record(result, "round_trip", webrtc_round_trip(seconds))
+
+
+def governor(
+    model: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A unet file; without it random weights."),
+    ] = None,
+    seconds: float = 20.0,
+    size: str = "1280x720",
+    result: ResultOption = _GOVERNOR_RESULT,
+) -> None:
+    """`tapetum live --model unet` on a CPU that cannot hold it: time until 30 fps are held."""
+    _record(result, "governor", governor_settling(model, size=size, duration_s=seconds))
+    exit_process(0)  # the model may still be at work on a frame
+
+
+@app.command()
+def soak(
+    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 600.0,
+    size: Annotated[str, typer.Option(metavar="SIZE", help="Of the frames.")] = "720p",
+    result: ResultOption = _SOAK_RESULT,
+) -> None:
+    """A long live run with a camera that is too fast, and random stalls: does anything grow?"""
+    _record(result, "soak", run_soak(duration_s=duration, size=parse_size(size)))
 
 
 def main() -> None:

@@ -6,19 +6,26 @@ import shlex
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from tapetum.benchmarks.bench.choices import DEFAULT_SIZES, QUICK_SIZES, SCENARIOS
+from tapetum.benchmarks.bench.choices import (
+    BUILT_IN,
+    DEFAULT_SIZES,
+    PRECISIONS,
+    QUICK_SIZES,
+    SCENARIOS,
+)
 from tapetum.benchmarks.bench_file_commands import compare, document, report
-from tapetum.realtime.command.option_values import device_name
+from tapetum.realtime.command.shared_options import DeviceOption
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.inputs import Input
     from tapetum.benchmarks.bench.settings import Settings
     from tapetum.benchmarks.bench.subjects import Subject
     from tapetum.benchmarks.bench.suite import Plan, Run
+    from tapetum.realtime.cpu.openvino_engine import Precision
 
 bench = typer.Typer()
 for command in (compare, report, document):
@@ -26,10 +33,18 @@ for command in (compare, report, document):
 
 
 def _known_scenarios(names: list[str] | None) -> list[str] | None:
-    unknown = [name for name in names or [] if name not in SCENARIOS]
+    return _all_known(names, SCENARIOS)
+
+
+def _all_known(names: list[str] | None, known: tuple[str, ...]) -> list[str] | None:
+    unknown = [name for name in names or [] if name not in known]
     if unknown:
-        raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(SCENARIOS)}")
+        raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(known)}")
     return names
+
+
+def _known_precisions(names: list[str] | None) -> list[str] | None:
+    return _all_known(names, PRECISIONS)
 
 
 @bench.callback(invoke_without_command=True)
@@ -56,12 +71,18 @@ def measure(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[
-        str,
+    precisions: Annotated[
+        list[str] | None,
         typer.Option(
-            metavar="auto|cpu|cuda[:N]", callback=device_name, help="Where the models run."
+            "--precision",
+            metavar="|".join(PRECISIONS),
+            callback=_known_precisions,
+            help="What the models' networks are computed in; may be repeated. By default auto:"
+            " bf16 where the CPU has it, else f32.",
+            show_default=False,
         ),
-    ] = "auto",
+    ] = None,
+    device: DeviceOption = "auto",
     sizes: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,7 +99,8 @@ def measure(
             "--vs",
             metavar="NAMES",
             help="Also measure these on the same frames, separated by commas: clahe, gamma,"
-            " ffmpeg:FILTER, torch-grid, torch-unet\\[:FILE], onnxruntime:FILE.",
+            " ffmpeg:FILTER, torch-grid, torch-unet\\[:FILE], onnxruntime:FILE. docs/bench.md"
+            " has their options, such as torch-unet:mode=compile.",
             show_default=False,
         ),
     ] = None,
@@ -92,14 +114,22 @@ def measure(
         ),
     ] = None,
     clip: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--input",
-            metavar="FILE",
-            help="Measure on this clip instead of on synthetic frames.",
+            metavar=f"FILE|{BUILT_IN}",
+            help="Measure on this clip, or on the one that ships, instead of on synthetic frames.",
             show_default=False,
         ),
     ] = None,
+    with_codec: Annotated[
+        bool,
+        typer.Option(
+            "--with-codec",
+            help="In single-stream, also decode and encode each frame.",
+            show_default=False,
+        ),
+    ] = False,
     seconds: Annotated[float, typer.Option(min=0.1, help="Least time of a measurement.")] = 6.0,
     samples: Annotated[int, typer.Option(min=1, help="Least number of samples.")] = 100,
     repeats: Annotated[int, typer.Option(min=1, help="Times that it is begun anew.")] = 3,
@@ -136,36 +166,44 @@ def measure(
     from tapetum.benchmarks.bench.settings import Settings
 
     effort = Effort(seconds, samples, repeats)
-    settings = Settings(effort, seed, streams, rate_fps, truth=truth)
+    settings = Settings(effort, seed, streams, rate_fps, with_codec=with_codec, truth=truth)
     plan = _plan(
         scenarios or list(SCENARIOS),
-        _subjects(models or ["grid"], device, peers),
+        _subjects(models or ["grid"], precisions or ["auto"], device, peers),
         _inputs(sizes or _default_sizes(clip, quick=quick), clip),
         settings.quick() if quick else settings,
     )
     _print(_run_visibly(plan, json_file, csv_file))
 
 
-def _default_sizes(clip: Path | None, *, quick: bool) -> list[str]:
+def _default_sizes(clip: str | None, *, quick: bool) -> list[str]:
     if clip is not None:
         return []
     return list(QUICK_SIZES if quick else DEFAULT_SIZES)
 
 
-def _inputs(sizes: list[str], clip: Path | None) -> list[Input]:
-    from tapetum.benchmarks.bench.inputs import Input, parse_size
+def _inputs(sizes: list[str], clip: str | None) -> list[Input]:
+    from tapetum.benchmarks.bench.inputs import Input, clip_path, parse_size
 
+    file = None if clip is None else clip_path(clip)
     if not sizes:
-        return [Input(clip, None)]
-    return [Input(clip, parse_size(size)) for size in sizes]
+        return [Input(file, None)]
+    return [Input(file, parse_size(size)) for size in sizes]
 
 
-def _subjects(models: list[str], device: str, peers: str | None) -> list[Subject]:
+def _subjects(
+    models: list[str], precisions: list[str], device: str, peers: str | None
+) -> list[Subject]:
     from tapetum.benchmarks.bench.peers import peer
-    from tapetum.benchmarks.bench.subjects import different_names, subject
+    from tapetum.benchmarks.bench.subjects import EMPTY, different_names, subject
 
     others = [peer(name) for name in (peers or "").split(",") if name]
-    return different_names([subject(name, device) for name in models] + others)
+    ours = [
+        subject(model, device, cast("Precision", precision))
+        for model in models
+        for precision in (["auto"] if model == EMPTY else precisions)
+    ]
+    return different_names(ours + others)
 
 
 def _plan(
@@ -218,12 +256,12 @@ def _print(run: Run) -> None:
         notes,
         quality_table,
         result_tables,
-        stage_table,
+        stage_tables,
     )
 
     console = Console(highlight=False)
     results = run["results"]
-    for table in (*result_tables(results), stage_table(results), quality_table(results)):
+    for table in (*result_tables(results), *stage_tables(results), quality_table(results)):
         if table.row_count:
             console.print(table)
     for line in notes(run):

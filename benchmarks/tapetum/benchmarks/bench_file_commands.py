@@ -122,7 +122,7 @@ def document(
         Path, typer.Option("--document", metavar="FILE", help="Has the marks for the tables.")
     ] = Path("docs/performance.md"),
 ) -> None:
-    """Write the tables of docs/performance.md anew from benchmarks/results."""
-    from tapetum.benchmarks.performance_tables import write_tables
+    """Write the tables and charts of docs/performance.md anew from benchmarks/results."""
+    from tapetum.benchmarks.performance_tables import write_document
 
-    write_tables(results, target)
+    write_document(results, target)

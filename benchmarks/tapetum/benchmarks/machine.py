@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 _PACKAGES = ("tapetum", "av", "numba", "numpy", "openvino")
 
@@ -21,6 +23,15 @@ def machine() -> dict[str, object]:
         "packages": {name: version(name) for name in _PACKAGES},
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def machine_line(machine: Mapping[str, Any]) -> str:
+    """A sentence for documents."""
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    return (
+        f"Measured on {machine['date']}: {machine['cpu']}, {machine['cores']} cores,"
+        f" {machine['system']}, Python {machine['python']}, {packages}."
+    )
 
 
 def _cpu_model() -> str:

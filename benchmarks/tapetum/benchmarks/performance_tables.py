@@ -1,25 +1,31 @@
 """Writes the tables of `docs/performance.md` from the files in `benchmarks/results`.
 
-`bench-*.json` are runs of `tapetum bench`; `cpu.json` is what `python -m tapetum.benchmarks`
-recorded. What no file has a figure for is "not measured".
+`bench-*.json` are runs of `tapetum bench`; `cpu.json`, `live.json`, `soak.json` and `governor.json`
+are what `python -m tapetum.benchmarks` recorded. What no file has a figure for is "not measured".
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tapetum.benchmarks.bench.choices import PRECISIONS
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import read_run
 from tapetum.benchmarks.bench.subjects import EMPTY
+from tapetum.benchmarks.document_charts import TITLES, charted, write_document_charts
+from tapetum.benchmarks.live_tables import live_table
+from tapetum.benchmarks.machine import machine_line
+from tapetum.benchmarks.markdown_table import MISSING, TARGET_HEAD, table, target_row
 
 Figures = Mapping[str, Any]
 
 _START, _END = "<!-- figures: start -->", "<!-- figures: end -->"
-_MISSING = "not measured"
+_CHARTS = "charts"
+"""The folder of the pictures, beside the document."""
 _SIZES = ("1280x720", "1920x1080", "3840x2160")
 
 
@@ -78,11 +84,12 @@ TARGETS = (
 )
 
 
-def write_tables(results: Path, document: Path) -> None:
-    """Replace what lies between the two marks of a document.
+def write_document(results: Path, document: Path) -> None:
+    """Replace what lies between the two marks of a document, and the charts beside it.
 
     Raises:
-        BenchmarkError: the document lacks the marks, or a file cannot be read.
+        BenchmarkError: the document lacks the marks, a file cannot be read or written, or
+            matplotlib is missing.
     """
     try:
         text = document.read_text()
@@ -90,49 +97,54 @@ def write_tables(results: Path, document: Path) -> None:
         raise BenchmarkError(f"{document} cannot be read: {error.strerror}") from error
     if _START not in text or _END not in text:
         raise BenchmarkError(f"{document} has no {_START} and {_END}")
+    write_document_charts(list(runs_in(results).values()), document.parent / _CHARTS)
     before, after = text.split(_START)[0], text.split(_END)[1]
     document.write_text(f"{before}{_START}\n{tables(results)}\n{_END}{after}")
 
 
+def runs_in(results: Path) -> dict[str, Figures]:
+    """The runs of a folder by the names of their files.
+
+    Raises:
+        BenchmarkError: a file cannot be read.
+    """
+    return {path.name: read_run(path) for path in sorted(results.glob("bench-*.json"))}
+
+
 def tables(results: Path) -> str:
     """All figures of a folder as Markdown."""
-    runs = {path.name: read_run(path) for path in sorted(results.glob("bench-*.json"))}
+    runs = runs_in(results)
     recorded = results / "cpu.json"
     parts = [
         "### Targets on two CPU cores",
         _target_table([result for run in runs.values() for result in run["results"]]),
+        "### Live video on two CPU cores",
+        live_table(results),
+        *(f"![{TITLES[name]}]({_CHARTS}/{name}.svg)" for name in charted(runs.values())),
         *(_run_table(name, run) for name, run in runs.items()),
         "### What was recorded apart from `tapetum bench`",
-        recorded_table(json.loads(recorded.read_text())) if recorded.exists() else _MISSING,
+        recorded_table(json.loads(recorded.read_text())) if recorded.exists() else MISSING,
         "### On NVIDIA GPUs",
-        _table(("what", "figure"), [(f"`grid`, one frame, {size}", _MISSING) for size in _SIZES]),
+        table(("what", "figure"), [(f"`grid`, one frame, {size}", MISSING) for size in _SIZES]),
     ]
     return "\n\n".join(parts)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _target_table(results: Sequence[Figures]) -> str:
-    head = ("target", "at most", "measured", "of the target", "met")
-    return _table(head, [_target_row(target, results) for target in TARGETS])
+    return table(TARGET_HEAD, [_target_row(target, results) for target in TARGETS])
 
 
 def _target_row(target: Target, results: Sequence[Figures]) -> list[str]:
     scenario, subject, size = target.key
-    label, limit = f"{target.label}: `{subject}`, {size}", f"{target.limit:g} {target.unit}"
+    label = f"{target.label}: `{subject}`, {size}"
     for result in results:
         # A unet file counts as unet: its speed does not depend on the weights.
         ours = result["runs_on"].startswith(f"{subject} on CPU, OpenVINO")
-        of_subject = ours or result["subject"] == subject
+        usual = result["subject"].split(" ")[-1] not in PRECISIONS
+        of_subject = result["subject"] == subject or (ours and usual)
         if of_subject and (result["scenario"], result["size"]) == (scenario, size):
-            value = target.figure(result)
-            share = f"{100 * value / target.limit:.3g} %" if target.limit else ""
-            met = "yes" if value <= target.limit else "no"
-            return [label, limit, f"{value:.4g}", share, met]
-    return [label, limit, _MISSING, "", ""]
+            return target_row(label, target.limit, target.unit, target.figure(result))
+    return target_row(label, target.limit, target.unit, None)
 
 
 def _run_table(name: str, run: Figures) -> str:
@@ -141,9 +153,9 @@ def _run_table(name: str, run: Figures) -> str:
     head = ("ms", "median", "95 % of it", "p99", "noise", "against the limit")
     rows = [_run_row(result) for result in run["results"]]
     return (
-        f"### `{name}`\n\n`{run['command']}`\n\n{_machine_line(machine)} Load average"
+        f"### `{name}`\n\n`{run['command']}`\n\n{machine_line(machine)} Load average"
         f" {load['before'][0]} before and {load['after'][0]} after.{stopped}\n\n"
-        f"{_table(head, rows)}{_quality(run['results'])}"
+        f"{table(head, rows)}{_quality(run['results'])}"
     )
 
 
@@ -154,7 +166,7 @@ def _quality(results: Sequence[Figures]) -> str:
         return ""
     head = ("quality", "PSNR, dB", "NIQE", "NIQE of the truth", "flicker", "median ms")
     rows = [_quality_row(result) for result in judged]
-    return f"\n\n{_table(head, rows)}"
+    return f"\n\n{table(head, rows)}"
 
 
 def _quality_row(result: Figures) -> list[str]:
@@ -186,19 +198,11 @@ def recorded_table(figures: Figures) -> str:
     """What `cpu.json` holds, as Markdown."""
     known = [row for row in _ROWS if row[1] in figures or row[1] not in _SUPERSEDED]
     rows = [(label, _cell(figures, part, text)) for label, part, text in known]
-    return f"{_machine_line(figures['machine'])}\n\n{_table(('', ''), rows)}"
+    return f"{machine_line(figures['machine'])}\n\n{table(('', ''), rows)}"
 
 
 def _cell(figures: Figures, part: str, text: Callable[[Any], str]) -> str:
-    return text(figures[part]) if part in figures else _MISSING
-
-
-def _machine_line(machine: Figures) -> str:
-    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
-    return (
-        f"Measured on {machine['date']}: {machine['cpu']}, {machine['cores']} cores,"
-        f" {machine['system']}, Python {machine['python']}, {packages}."
-    )
+    return text(figures[part]) if part in figures else MISSING
 
 
 def _latency(size: str) -> Callable[[Figures], str]:

@@ -7,7 +7,8 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from contextlib import suppress
+from typing import Generic, NoReturn, TypeVar
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -24,6 +25,23 @@ def patient_worker() -> ThreadPoolExecutor:
 def _give_way() -> None:
     if sys.platform == "linux":  # where threads, which inherit it, have priorities of their own
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
+_THREAD_NAME = "tapetum-background"
+
+
+def exit_process(status: int) -> NoReturn:
+    """End this process with an exit status, whatever is still at work in the background.
+
+    When Python ends, it stops the threads that are left as they come back to it; one that comes
+    back from a network's C++ code takes the process with it, and its exit status.
+    """
+    if any(thread.name == _THREAD_NAME for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # nobody reads it any more
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 class Background(Generic[A, R]):
@@ -50,7 +68,7 @@ class Background(Generic[A, R]):
         self._error: BaseException | None = None
         self._idle = False
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name="tapetum-background", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=_THREAD_NAME, daemon=True)
         self._thread.start()
 
     @property

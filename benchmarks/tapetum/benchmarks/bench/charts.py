@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 Result = dict[str, Any]
 """One result as `schema.json` describes it."""
+
+Floats = npt.NDArray[np.float64]
 
 _STYLE: Any = {
     "svg.hashsalt": "tapetum",
@@ -20,8 +23,11 @@ _STYLE: Any = {
     "axes.spines.right": False,
     "font.size": 9,
 }
-_BESIDE: Any = {"fontsize": 7, "loc": "center left", "bbox_to_anchor": (1, 0.5)}
+_LEGEND: Any = {"fontsize": 7, "loc": "center left", "bbox_to_anchor": (1, 0.5)}
 """Where a legend covers nothing."""
+_COLOR, _BESIDE_COLOR = "#3b75af", "#c3d5e8"
+_STEPS = 120
+"""Steps of a distribution's line: as many as can be seen."""
 
 
 def charts(results: Sequence[Result]) -> dict[str, Figure]:
@@ -45,38 +51,53 @@ def distribution_chart(results: Sequence[Result]) -> Figure:
         figure = Figure(figsize=(8, 3.2), layout="constrained")
         axes = figure.subplots()
         for result in results:
-            values = np.sort(np.concatenate(result["samples_ms"]))
-            share = np.arange(1, values.size + 1) / values.size * 100
+            values, share = _distribution_steps(result)
             axes.step(values, share, where="post", label=f"{result['subject']} {result['size']}")
         axes.set_xscale("log")
         axes.set_xlabel(f"{results[0]['measure']}, ms")
         axes.set_ylabel("samples, %")
         axes.set_title(results[0]["scenario"], loc="left")
-        axes.legend(frameon=False, **_BESIDE)
+        axes.legend(frameon=False, **_LEGEND)
     return figure
 
 
+def _distribution_steps(result: Result) -> tuple[Floats, Floats]:
+    """Samples in order and the share of them up to each; of many, evenly spread ones."""
+    values = np.sort(np.concatenate(result["samples_ms"]))
+    places = np.unique(np.linspace(0, values.size - 1, _STEPS).round().astype(np.int64))
+    return values[places], (places + 1) / values.size * 100
+
+
 def stage_chart(results: Sequence[Result]) -> Figure:
-    """Mean time of each stage, one after the other, above a mark for the whole."""
+    """A waterfall for each result: each stage's mean time begins where the last one ended."""
+    rows = [len(result["stages"]["parts"]) for result in results]
     with rc_context(_STYLE):
-        figure = Figure(figsize=(8, 0.8 + 0.7 * len(results)), layout="constrained")
-        all_axes = figure.subplots(len(results), 1, squeeze=False)
+        figure = Figure(
+            figsize=(8, 0.5 + 0.35 * len(rows) + 0.22 * sum(rows)), layout="constrained"
+        )
+        all_axes = figure.subplots(len(rows), 1, squeeze=False, height_ratios=rows)
         for axes, result in zip(all_axes.ravel(), results, strict=True):
             _draw_stages(axes, result)
-        all_axes[-1, 0].set_xlabel("ms; the line marks the whole")
+        all_axes[-1, 0].set_xlabel(
+            "ms, means; the line marks the whole, pale stages run beside the others"
+        )
     return figure
 
 
 def _draw_stages(axes: Any, result: Result) -> None:  # noqa: ANN401 - an Axes, loosely typed
-    left = 0.0
-    for name, part in result["stages"]["parts"].items():
-        axes.barh(0, part["mean"], left=left, label=name)
-        left += part["mean"]
+    parts, left = result["stages"]["parts"], 0.0
+    for row, part in enumerate(parts.values()):
+        beside = part.get("overlaps", False)
+        begin = 0.0 if beside else left
+        axes.barh(row, part["mean"], left=begin, color=_BESIDE_COLOR if beside else _COLOR)
+        axes.text(begin + part["mean"], row, f" {part['mean']:.3g}", va="center", fontsize=7)
+        left += 0.0 if beside else part["mean"]
     axes.axvline(result["stages"]["end_to_end_mean_ms"], color="black", linewidth=1)
-    axes.set_yticks([])
+    axes.set_yticks(range(len(parts)), list(parts), fontsize=7)
+    axes.invert_yaxis()
+    axes.margins(x=0.08)
     title = f"{result['scenario']}, {result['subject']}, {result['size']}"
     axes.set_title(title, loc="left", fontsize=8)
-    axes.legend(frameon=False, **_BESIDE)
 
 
 def quality_chart(results: Sequence[Result]) -> Figure:
@@ -87,18 +108,24 @@ def quality_chart(results: Sequence[Result]) -> Figure:
         for result in results:
             place = result["latency_ms"]["p50"], result["figures"]["psnr_db"]
             axes.plot(*place, "o", label=f"{result['subject']} {result['size']}")
-        axes.legend(frameon=False, **_BESIDE)
+        axes.legend(frameon=False, **_LEGEND)
         axes.set_xscale("log")
         axes.set_xlabel("median latency, ms")
         axes.set_ylabel("PSNR, dB")
     return figure
 
 
-def svg(figure: Figure) -> bytes:
-    """A figure as SVG, the same bytes every time."""
+def svg(figure: Figure, *, description: str | None = None) -> bytes:
+    """A figure as SVG, the same bytes every time from one version of matplotlib.
+
+    Args:
+        figure: what to draw.
+        description: kept in the file, unseen.
+    """
     with rc_context(_STYLE):
         stream = io.BytesIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None})
+        metadata = {"Date": None, "Description": description}
+        figure.savefig(stream, format="svg", metadata=metadata)
     return stream.getvalue()
 
 

@@ -18,5 +18,11 @@ SIZES = {
 DEFAULT_SIZES = ("720p", "1080p", "4K")
 QUICK_SIZES = ("720p",)
 
+BUILT_IN = "built-in"
+"""The clip that ships with Tapetum, as `--input`."""
+
+PRECISIONS = ("auto", "f32", "bf16")
+"""What a network can be computed in; `auto` is bf16 where the CPU has it, else f32."""
+
 LEAST_REPEATS = 3
 """Repeats under which the noise is not known, and two runs cannot be told apart."""

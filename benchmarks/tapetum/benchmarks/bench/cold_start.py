@@ -15,6 +15,7 @@ from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.inputs import SYNTHETIC, Input
 from tapetum.benchmarks.bench.result import Key, Result
 from tapetum.benchmarks.bench.settings import Settings
+from tapetum.benchmarks.bench.stage_clock import StageSamples
 from tapetum.benchmarks.bench.subjects import Subject
 
 SCENARIO = "cold-start"
@@ -26,11 +27,12 @@ Parts = dict[str, float]
 def cold_start(subjects: Sequence[Subject], given: Input, settings: Settings) -> Iterator[Result]:
     """Start a process for each repeat; the files it reads are warm after one that does not count.
 
-    Only Tapetum's own models are started: the others have nothing to load.
+    Only Tapetum's own models are started, as a user starts them: the others have nothing to load,
+    and a precision is chosen here alone.
     """
     width, height = given.size or _size(given, settings)
     for subject in subjects:
-        if subject.network is not None:
+        if subject.network is not None and subject.network.precision == "auto":
             yield _measure(subject, width, height, settings)
 
 
@@ -49,7 +51,7 @@ def _measure(subject: Subject, width: int, height: int, settings: Settings) -> R
         Key(SCENARIO, subject.name, SYNTHETIC, f"{width}x{height}", "start to first frame"),
         subject.runs_on,
         [[sum(parts.values())] for parts in starts],
-        stages_ms={name: [parts[name] for parts in starts] for name in starts[0]},
+        stages={name: StageSamples([parts[name] for parts in starts]) for name in starts[0]},
         figures=figures,
     )
 

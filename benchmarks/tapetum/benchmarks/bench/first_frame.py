@@ -16,7 +16,9 @@ def main(model: str, width: int, height: int, started_ns: int) -> dict[str, floa
     import numpy as np
 
     from tapetum.realtime import Frame, make_enhancer
+    from tapetum.realtime.cpu import grid_enhancer, openvino_engine, unet_enhancer
 
+    del grid_enhancer, openvino_engine, unet_enhancer  # imported now, so as not to be counted below
     import_ns = time.monotonic_ns()
     enhancer = make_enhancer(model)
     model_ns = time.monotonic_ns()

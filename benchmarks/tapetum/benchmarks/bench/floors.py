@@ -18,7 +18,7 @@ import numpy as np
 
 from tapetum.benchmarks.bench.subjects import Network
 from tapetum.realtime import Frame
-from tapetum.realtime.cpu.openvino_engine import has_native_bf16
+from tapetum.realtime.cpu.openvino_engine import Precision, has_native_bf16
 from tapetum.realtime.cpu.openvino_runtime import core, ov
 
 _COPIED_BYTES = 64 << 20
@@ -60,7 +60,7 @@ def floors(frame: Frame, network: Network | None) -> list[Floor]:
     found = [_floor("memory: read and write every sample once", moved, bytes_per_s())]
     if network is not None:
         count = network_flops(network.onnx, network.input_shape(frame))
-        found.append(_floor("arithmetic of the network", count, flops_per_s(network.threads)))
+        found.append(_floor("arithmetic of the network", count, _flops_per_s(network)))
         total_ms = sum(floor.ms for floor in found)
         found.append(Floor("both, one after the other", 1, 1e3 / total_ms, total_ms))
     return found
@@ -78,10 +78,16 @@ def bytes_per_s() -> float:
     return 2 * _COPIED_BYTES / _shortest_s(lambda: np.copyto(target, source))
 
 
+def _flops_per_s(network: Network) -> float:
+    precision = network.precision
+    if precision == "auto":
+        precision = "bf16" if has_native_bf16() else "f32"
+    return flops_per_s(network.threads, precision)
+
+
 @cache
-def flops_per_s(threads: int | None) -> float:
-    """Rate of OpenVINO's own product of 1024x1024 matrices in its fastest precision."""
-    precision = "bf16" if has_native_bf16() else "f32"
+def flops_per_s(threads: int | None, precision: Precision) -> float:
+    """Rate of OpenVINO's own product of 1024x1024 matrices in a precision."""
     properties: dict[str, object] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": precision,

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from tapetum.benchmarks.bench.charts import charts, svg
-from tapetum.benchmarks.bench.result_table import notes
+from tapetum.benchmarks.bench.result_table import notes, stage_cost
 
 Run = dict[str, Any]
 
@@ -41,7 +41,9 @@ def _section(name: str, run: Run) -> str:
         _table(_LATENCY_HEAD, (_latency_row(result) for result in run["results"])),
         *(_image(title, svg(figure)) for title, figure in charts(run["results"]).items()),
         "<h3>Stages</h3>",
-        _table(("stage", "mean ms", "p50", "p99"), _stage_rows(run["results"])),
+        _table(
+            ("stage", "mean ms", "p50", "p99", "CPU ms", "MB moved"), _stage_rows(run["results"])
+        ),
         "<h3>Limits</h3>",
         _table(("limit", "ms", "median over it"), _floor_rows(run["results"])),
         "<h3>Checks</h3>",
@@ -71,6 +73,7 @@ _LATENCY_HEAD = (
     "samples",
     "CPU",
     "RSS MB",
+    "GPU",
     "limit",
 )
 
@@ -86,8 +89,18 @@ def _latency_row(result: dict[str, Any]) -> list[str]:
         str(latency["samples"]),
         f"{used['cpu_percent']:.0f} %" if used else "",
         f"{used['rss_mb']:.0f}" if used else "",
+        _gpu_text(used.get("gpu")) if used else "",
         _ratio(limits[-1]) if limits else "",
     ]
+
+
+def _gpu_text(gpu: dict[str, Any] | None) -> str:
+    """What NVML said, without what it did not."""
+    if gpu is None:
+        return "not measured"
+    units = {"utilisation_percent": "%", "memory_mb": "MB", "power_w": "W", "clock_mhz": "MHz"}
+    known = (f"{gpu[name]:g} {unit}" for name, unit in units.items() if gpu[name] is not None)
+    return ", ".join(known)
 
 
 def _stage_rows(results: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
@@ -95,11 +108,12 @@ def _stage_rows(results: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
         stages = result["stages"] or {"parts": {}}
         what = f"{result['scenario']}, {result['subject']} {result['size']}"
         for name, part in stages["parts"].items():
-            yield [f"{what}: {name}", *(f"{part[key]:.4g}" for key in ("mean", "p50", "p99"))]
+            figures = (f"{part[key]:.4g}" for key in ("mean", "p50", "p99"))
+            yield [f"{what}: {name}", *figures, *stage_cost(part)]
         if stages["parts"]:
             whole, difference = stages["end_to_end_mean_ms"], stages["difference_percent"]
             total = f"{stages['sum_of_means_ms']:.4g} ({difference:+} % of {whole:.4g})"
-            yield [f"{what}: sum, and how far it is from the whole", total, "", ""]
+            yield [f"{what}: sum, and how far it is from the whole", total, *[""] * 4]
 
 
 def _floor_rows(results: Iterable[dict[str, Any]]) -> Iterable[list[str]]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from tapetum.benchmarks.bench.choices import SIZES
+from tapetum.benchmarks.bench.choices import BUILT_IN, SIZES
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.frames import clip_frames, synthetic_frames
 from tapetum.realtime import Frame
 
 SYNTHETIC = "synthetic"
+
+_CLIP = "dark_room.mp4"
 
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 
@@ -55,6 +57,22 @@ def _frames(clip: Path | None, size: tuple[int, int] | None, seed: int) -> tuple
         return clip_frames(clip, size)
     assert size is not None
     return synthetic_frames(*size, seed=seed)
+
+
+def clip_path(text: str) -> Path:
+    """A clip's file, or that of the clip that ships, 640x360, where `text` is `built-in`.
+
+    Raises:
+        BenchmarkError: this installation has no such clip.
+    """
+    if text != BUILT_IN:
+        return Path(text)
+    packaged = Path(__file__).parents[1] / _CLIP
+    in_checkout = Path(__file__).parents[4] / "samples" / _CLIP
+    for path in (packaged, in_checkout):
+        if path.is_file():
+            return path
+    raise BenchmarkError("this installation has no built-in clip; give a file as --input")
 
 
 def parse_size(text: str) -> tuple[int, int]:

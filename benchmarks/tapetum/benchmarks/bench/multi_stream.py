@@ -9,7 +9,7 @@ from itertools import cycle
 
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.resources import ResourceMeter
-from tapetum.benchmarks.bench.result import Key, Result, warm_up_notes
+from tapetum.benchmarks.bench.result import Key, Result, size_text, warm_up_notes
 from tapetum.benchmarks.bench.sampling import one_repeat, warm_up
 from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.subjects import Subject
@@ -34,12 +34,14 @@ def _measure(
     began_s = time.perf_counter()
     with ThreadPoolExecutor(len(streams)) as pool, meter.running():
         for _ in range(settings.effort.repeats):
-            started = [pool.submit(one_repeat, each, frames, settings.effort) for each in streams]
+            started = [
+                pool.submit(one_repeat, each, cycle(frames), settings.effort) for each in streams
+            ]
             repeats_ms.append([ms for future in started for ms in future.result()])
     count = sum(len(repeat) for repeat in repeats_ms)
-    size = f"{frames[0].width}x{frames[0].height}"
+    scenario, size = f"{SCENARIO} x{settings.streams}", size_text(frames[0])
     return Result(
-        Key(f"{SCENARIO} x{settings.streams}", subject.name, given.name, size, "latency"),
+        Key(scenario, subject.name, given.name, size, "latency"),
         subject.runs_on,
         repeats_ms,
         resources=meter.read(),

@@ -24,6 +24,7 @@ from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result
 from tapetum.benchmarks.bench.settings import Settings
+from tapetum.benchmarks.bench.stage_clock import StageClock, Stages, joined, nbytes
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.benchmarks.plain_transcode import transcode
 from tapetum.realtime import EncoderSettings, FileSink, FileSource, Frame, FrameSink, run
@@ -77,14 +78,12 @@ def write_clip(frames: Sequence[Frame], target: Path, *, rate: int = 30) -> None
 
 @dataclass
 class _Round:
-    """One file: its frames, the time they took, and the time of each stage for each frame."""
+    """One file: its frames, the time they took, and what each stage took of each frame."""
 
     frames: int = 0
     wall_s: float = 0.0
     transcode_s: float = 0.0
-    stages_ms: dict[str, list[float]] = field(
-        default_factory=lambda: {"decode": [], "queue wait": [], "enhance": [], "encode": []}
-    )
+    stages: Stages = field(default_factory=dict)
 
 
 def _measure(
@@ -107,14 +106,13 @@ def _measure(
         Key(SCENARIO, subject.name, given.name, size, "time per frame"),
         subject.runs_on,
         [[1000 * done.wall_s / done.frames] for done in rounds],
-        stages_ms={
-            name: [ms for done in rounds for ms in done.stages_ms[name]]
-            for name in rounds[0].stages_ms
-        },
+        stages=joined([done.stages for done in rounds]),
         resources=meter.read(),
         floors=[_transcode_floor(rounds)],
         figures=_figures(rounds),
-        notes=["decode, enhance and encode overlap in threads: their sum may exceed the whole"],
+        notes=[
+            "decode and encode run beside enhancing: the CPU time is of each stage's own thread"
+        ],
     )
 
 
@@ -137,67 +135,75 @@ def _figures(rounds: Sequence[_Round]) -> dict[str, float]:
 
 def _enhance_file(subject: Subject, clip: Path, target: Path, meter: ResourceMeter) -> _Round:
     """Run the pipeline that `enhance_file` runs, with a clock around each stage."""
-    done, enhance = _Round(), subject.make()
-    source = FileSource(clip, duration_s=_LONGEST_S)
+    done, source = _Round(), FileSource(clip, duration_s=_LONGEST_S)
     encoder = EncoderSettings("libx264", _CRF, _PRESET)
     sink = FileSink(target, info=source.info, encoder=encoder, overwrite=True)
+    decoding, stage, encoding = (
+        _ClockedSource(source),
+        _ClockedStage(subject.make()),
+        _ClockedSink(sink),
+    )
     began_s = time.perf_counter()
     with meter.running():
-        done.frames = run(
-            _ClockedSource(source, done.stages_ms["decode"]),
-            _ClockedStage(enhance, done.stages_ms["enhance"], done.stages_ms["queue wait"]),
-            _ClockedSink(sink, done.stages_ms["encode"]),
-        )
+        done.frames = run(decoding, stage, encoding, on_frame=stage.handed_on)
     done.wall_s = time.perf_counter() - began_s
+    done.stages = decoding.clock.stages | stage.clock.stages | encoding.clock.stages
     return done
 
 
-class _ClockedSource:
-    """A source that notes how long each frame took to come out."""
+def _own_clock(*, overlaps: bool) -> StageClock:
+    """Each stage has a thread of its own here: what the others do must not count."""
+    return StageClock(time.thread_time_ns, overlaps=overlaps)
 
-    def __init__(self, source: FileSource, durations_ms: list[float]) -> None:
+
+class _ClockedSource:
+    """A source that notes what each frame took to come out."""
+
+    def __init__(self, source: FileSource) -> None:
+        self.clock = _own_clock(overlaps=True)
         self._source = source
-        self._durations_ms = durations_ms
 
     def __iter__(self) -> Iterator[Frame]:
-        began_s = time.perf_counter()
+        self.clock.start()
         for frame in self._source:
-            self._durations_ms.append((time.perf_counter() - began_s) * 1000)
+            self.clock.end("decode", nbytes(*frame.planes))
             yield frame
-            began_s = time.perf_counter()
+            self.clock.start()
 
     def close(self) -> None:
         self._source.close()
 
 
 class _ClockedStage:
-    """A stage that notes how long each call took, and how long the pipeline was away between."""
+    """A stage that notes what each call took, and how long it waited for its neighbours."""
 
-    def __init__(self, enhance: Enhance, durations_ms: list[float], waits_ms: list[float]) -> None:
+    def __init__(self, enhance: Enhance) -> None:
+        self.clock = _own_clock(overlaps=False)
         self._enhance = enhance
-        self._durations_ms, self._waits_ms = durations_ms, waits_ms
-        self._last_s = time.perf_counter()
+        self.clock.start()
 
     def __call__(self, frame: Frame) -> Frame:
-        began_s = time.perf_counter()
-        self._waits_ms.append((began_s - self._last_s) * 1000)
+        self.clock.wait_ended("wait for the decoder")
         enhanced = self._enhance(frame)
-        self._last_s = time.perf_counter()
-        self._durations_ms.append((self._last_s - began_s) * 1000)
+        self.clock.end("enhance", nbytes(*frame.planes, *enhanced.planes))
         return enhanced
+
+    def handed_on(self, _frame: Frame) -> None:
+        """The frame is in the queue of the encoder."""
+        self.clock.wait_ended("wait for the encoder")
 
 
 class _ClockedSink:
-    """A sink that notes how long each frame took to go in."""
+    """A sink that notes what each frame took to go in."""
 
-    def __init__(self, sink: FrameSink, durations_ms: list[float]) -> None:
+    def __init__(self, sink: FrameSink) -> None:
+        self.clock = _own_clock(overlaps=True)
         self._sink = sink
-        self._durations_ms = durations_ms
 
     def write(self, frame: Frame) -> None:
-        began_s = time.perf_counter()
+        self.clock.start()
         self._sink.write(frame)
-        self._durations_ms.append((time.perf_counter() - began_s) * 1000)
+        self.clock.end("encode", nbytes(*frame.planes))
 
     def close(self) -> None:
         self._sink.close()

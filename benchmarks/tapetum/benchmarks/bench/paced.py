@@ -12,9 +12,10 @@ import numpy as np
 from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.resources import ResourceMeter
-from tapetum.benchmarks.bench.result import Key, Result, warm_up_notes
+from tapetum.benchmarks.bench.result import Key, Result, size_text, warm_up_notes
 from tapetum.benchmarks.bench.sampling import warm_up
 from tapetum.benchmarks.bench.settings import Settings
+from tapetum.benchmarks.bench.stage_clock import Stages, StageSamples, joined
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.realtime import Frame, Prefetch
 
@@ -23,10 +24,11 @@ SCENARIO = "paced"
 
 @dataclass
 class _Session:
-    """Ages of the frames that arrived, and the number of those that did not."""
+    """Ages of the frames that arrived, the number of those that did not, and their stages."""
 
     ages_ms: list[float]
     dropped: int
+    stages: Stages
 
 
 def paced(subjects: Sequence[Subject], given: Input, settings: Settings) -> Iterator[Result]:
@@ -58,11 +60,12 @@ def _measure(
             f"{SCENARIO} {settings.rate_fps:g} fps",
             subject.name,
             given.name,
-            f"{frames[0].width}x{frames[0].height}",
+            size_text(frames[0]),
             "age",
         ),
         subject.runs_on,
         [session.ages_ms for session in sessions],
+        stages=joined([session.stages for session in sessions]),
         resources=meter.read(),
         floors=floors(frames[0], subject.network) if subject.changes_pixels else (),
         figures={
@@ -89,10 +92,15 @@ def camera(frames: Sequence[Frame], rate_fps: float, count: int) -> Iterator[Fra
 
 
 def _session(enhance: Enhance, frames: Iterator[Frame]) -> _Session:
-    ages_ms = []
+    ages_ms, stages = [], {"queue wait": StageSamples(), "enhance": StageSamples()}
     with Prefetch(frames, depth=1, policy="drop_oldest") as newest:
         for frame in newest:
-            enhance(frame)
             assert frame.capture_time_s is not None
-            ages_ms.append((time.monotonic() - frame.capture_time_s) * 1000)
-        return _Session(ages_ms, newest.dropped)
+            began_s, began_cpu_s = time.monotonic(), time.process_time()
+            enhance(frame)
+            ended_s, ended_cpu_s = time.monotonic(), time.process_time()
+            ages_ms.append((ended_s - frame.capture_time_s) * 1000)
+            stages["queue wait"].durations_ms.append((began_s - frame.capture_time_s) * 1000)
+            stages["enhance"].durations_ms.append((ended_s - began_s) * 1000)
+            stages["enhance"].cpu_ms.append((ended_cpu_s - began_cpu_s) * 1000)
+        return _Session(ages_ms, newest.dropped, stages)

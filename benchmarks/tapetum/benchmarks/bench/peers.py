@@ -1,7 +1,8 @@
 """What a user might take instead, for `--vs`: filters, and other runtimes for the networks.
 
 Each takes and gives the same frames as Tapetum's own enhancers. The other runtimes replace the
-engine alone: colour conversion, tiles and grid are Tapetum's.
+engine alone: colour conversion, tiles and grid are Tapetum's. Anybody's network can be measured
+too, if `picture_network` can say what it takes and gives.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.peer_options import chosen, split_options
+from tapetum.benchmarks.bench.picture_network import OPTIONS as PICTURE_OPTIONS
+from tapetum.benchmarks.bench.picture_network import picture_format
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.realtime import Frame
 from tapetum.realtime.cpu.sample_range import sample_range
@@ -25,7 +29,8 @@ def peer(text: str) -> Subject:
 
     Args:
         text: `clahe`, `gamma`, `ffmpeg:FILTER`, `torch-grid`, `torch-unet`, `torch-unet:FILE` or
-            `onnxruntime:FILE`.
+            `onnxruntime:FILE`, the last three with options after them, like
+            `torch-unet:mode=compile`.
 
     Raises:
         BenchmarkError: there is no such peer, or what it needs is not installed.
@@ -98,24 +103,39 @@ def _ffmpeg(description: str) -> Subject:
 
 
 def _torch(kind: str) -> Callable[[str], Subject]:
-    """Tapetum's own networks in plain eager PyTorch."""
+    """Tapetum's own networks in plain PyTorch, eager or compiled."""
 
-    def make_subject(weights: str) -> Subject:
-        from tapetum.benchmarks.bench.torch_engine import torch_enhancer, torch_version
+    def make_subject(argument: str) -> Subject:
+        from tapetum.benchmarks.bench.torch_engine import MODES, OPTIONS, PRECISIONS, torch_subject
 
-        make = torch_enhancer(kind, weights or None)
-        name = f"torch-{kind}" + (f":{Path(weights).name}" if weights else "")
-        return Subject(name, make, f"{kind} on CPU, {torch_version()}")
+        peer = f"torch-{kind}"
+        weights, options = split_options(peer, argument, OPTIONS)
+        mode = chosen(peer, options, "mode", MODES)
+        precision = chosen(peer, options, "precision", PRECISIONS)
+        make, runs_on = torch_subject(kind, weights or None, mode=mode, precision=precision)
+        return Subject(_shown(peer, weights, options), make, runs_on)
 
     return make_subject
 
 
-def _onnxruntime(file: str) -> Subject:
-    """A model file run by ONNX Runtime."""
+def _onnxruntime(argument: str) -> Subject:
+    """A model file run by ONNX Runtime: one of Tapetum's, or with options anybody's."""
     from tapetum.benchmarks.bench.onnxruntime_engine import onnxruntime_enhancer
+    from tapetum.benchmarks.bench.onnxruntime_picture import picture_enhancer
 
-    make = onnxruntime_enhancer(Path(file))
-    return Subject(f"onnxruntime:{Path(file).name}", make, getattr(make(), "description", ""))
+    peer = "onnxruntime"
+    file, options = split_options(peer, argument, PICTURE_OPTIONS)
+    if options:
+        make = picture_enhancer(Path(file), picture_format(peer, options))
+    else:
+        make = onnxruntime_enhancer(Path(file))
+    return Subject(_shown(peer, file, options), make, getattr(make(), "description", ""))
+
+
+def _shown(peer: str, file: str, options: dict[str, str]) -> str:
+    """As it stands in results: the file's name without its folder, and the options."""
+    words = [peer, *([Path(file).name] if file else [])]
+    return ":".join([*words, *(f"{name}={value}" for name, value in options.items())])
 
 
 _PEERS: dict[str, Callable[[str], Subject]] = {

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tapetum.benchmarks.bench.nvml import GpuReading, mean_reading, read_gpu
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -18,11 +20,13 @@ class Resources:
         cpu_percent: CPU time over wall-clock time; 100 is one busy core.
         rss_mb: resident memory at the end, the harness and its frames included.
         threads: threads of the process at the end.
+        gpu: the first NVIDIA GPU while it was measured, means; None where NVML does not answer.
     """
 
     cpu_percent: float
     rss_mb: float
     threads: int
+    gpu: GpuReading | None = None
 
 
 class ResourceMeter:
@@ -30,6 +34,7 @@ class ResourceMeter:
 
     def __init__(self) -> None:
         self._cpu_s = self._wall_s = 0.0
+        self._gpu: list[GpuReading] = []
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -40,14 +45,18 @@ class ResourceMeter:
         finally:
             self._cpu_s += time.process_time() - cpu_s
             self._wall_s += time.perf_counter() - wall_s
+            reading = read_gpu()  # before it rests again
+            if reading is not None:
+                self._gpu.append(reading)
 
     def read(self) -> Resources:
         """What was used so far."""
-        status = _process_status()
+        status = process_status()
         return Resources(
             cpu_percent=round(100 * self._cpu_s / self._wall_s, 1),
             rss_mb=round(int(status["VmRSS"].split()[0]) / 1024, 1),
             threads=int(status["Threads"]),
+            gpu=mean_reading(self._gpu),
         )
 
 
@@ -57,6 +66,7 @@ def load_average() -> tuple[float, float, float]:
     return round(one, 2), round(five, 2), round(fifteen, 2)
 
 
-def _process_status() -> dict[str, str]:
+def process_status() -> dict[str, str]:
+    """What Linux says of this process in /proc/self/status, like `VmRSS` and `Threads`."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}

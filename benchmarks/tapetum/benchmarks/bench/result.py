@@ -14,6 +14,8 @@ from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.floors import Floor
 from tapetum.benchmarks.bench.resources import Resources
 from tapetum.benchmarks.bench.sampling import WarmUp
+from tapetum.benchmarks.bench.stage_clock import Stages
+from tapetum.realtime import Frame
 
 SCHEMA_VERSION = 1
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -54,7 +56,7 @@ class Result:
         key: what was measured.
         runs_on: what ran where.
         repeats_ms: every sample, repeat by repeat, in milliseconds; less is better.
-        stages_ms: samples of each stage, from calls of their own.
+        stages: samples of each stage.
         resources: CPU, memory and threads.
         floors: limits beside the median.
         checks: what held for the output.
@@ -65,7 +67,7 @@ class Result:
     key: Key
     runs_on: str
     repeats_ms: Sequence[Samples]
-    stages_ms: dict[str, Samples] = field(default_factory=dict)
+    stages: Stages = field(default_factory=dict)
     resources: Resources | None = None
     floors: Sequence[Floor] = ()
     checks: Sequence[Check] = ()
@@ -85,7 +87,7 @@ class Result:
             "runs_on": self.runs_on,
             "latency_ms": asdict(whole),
             "noise_percent": noise,
-            "stages": self._stages(whole.mean) if self.stages_ms else None,
+            "stages": self._stages(whole.mean) if self.stages else None,
             "resources": asdict(self.resources) if self.resources else None,
             "floors": [asdict(floor.against(whole.p50)) for floor in self.floors],
             "checks": [asdict(check) for check in self.checks],
@@ -96,14 +98,19 @@ class Result:
 
     def _stages(self, whole_mean_ms: float) -> dict[str, Any]:
         """Each stage, and their sum beside the whole: means, because only means add up."""
-        parts = {name: distribution([samples]) for name, samples in self.stages_ms.items()}
-        sum_ms = sum(part.mean for part in parts.values())
+        parts = {name: samples.as_json() for name, samples in self.stages.items()}
+        sum_ms = sum(part["mean"] for part in parts.values() if not part["overlaps"])
         return {
-            "parts": {name: asdict(part) for name, part in parts.items()},
+            "parts": parts,
             "sum_of_means_ms": round(sum_ms, _DIGITS),
             "end_to_end_mean_ms": whole_mean_ms,
             "difference_percent": round(100 * (sum_ms / whole_mean_ms - 1), 2),
         }
+
+
+def size_text(frame: Frame) -> str:
+    """A frame's size as keys have it."""
+    return f"{frame.width}x{frame.height}"
 
 
 def warm_up_notes(*warm_ups: WarmUp) -> list[str]:

@@ -17,6 +17,9 @@ from tapetum.benchmarks.bench.result import Key
 _PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
 _KEY = ("scenario", "subject", "input", "size", "measure")
 
+_COST = ("cpu_percent", "rss_mb", "threads")
+_QUALITY = ("psnr_db", "niqe", "flicker_levels")
+
 
 def result_tables(results: Sequence[dict[str, Any]]) -> list[Table]:
     """A table for each scenario: percentiles in milliseconds, the median's interval, noise, limit.
@@ -45,37 +48,47 @@ def _row(result: dict[str, Any]) -> list[str]:
     low, high = latency["median_ci95"]
     return [
         f"{result['subject']} {result['size']}",
-        *(f"{latency[name]:.3g}" for name in _PERCENTILES),
-        f"{low:.3g}..{high:.3g}",
+        *(_ms(latency[name]) for name in _PERCENTILES),
+        f"{_ms(low)}..{_ms(high)}",
         f"{result['noise_percent']:.0f} %",
         f"x{result['floors'][-1]['ratio']:.3g}" if result["floors"] else "",
     ]
 
 
-def stage_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Where the time goes, for the results that have stages; their sum beside the whole."""
-    table = Table(title="stages, ms", title_justify="left", box=SIMPLE)
-    for name in ("subject", "size", "stage"):
-        table.add_column(name)
-    for name in ("mean", "p50", "p99", "share"):
-        table.add_column(name, justify="right")
-    for result in results:
-        if result["stages"]:
-            _add_stages(table, result)
+def _ms(value: float) -> str:
+    """Three digits, without an exponent for seconds."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def stage_tables(results: Iterable[dict[str, Any]]) -> list[Table]:
+    """Where the time goes, for each result that has stages; their sum beside the whole."""
+    return [_stage_table(result) for result in results if result["stages"]]
+
+
+def _stage_table(result: dict[str, Any]) -> Table:
+    stages = result["stages"]
+    whole_ms = stages["end_to_end_mean_ms"]
+    title = f"stages of {result['subject']} {result['size']}, {result['scenario']}: ms"
+    table = Table("stage", title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
+    for name in ("mean", "p50", "p99", "share", "CPU ms", "MB moved"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, part in stages["parts"].items():
+        figures = (f"{part[key]:.4g}" for key in ("mean", "p50", "p99"))
+        beside = "beside" if part.get("overlaps") else f"{100 * part['mean'] / whole_ms:.0f} %"
+        table.add_row(name, *figures, beside, *stage_cost(part))
+    total = f"{stages['sum_of_means_ms']:.4g}"
+    difference = f"{stages['difference_percent']:+.1f} %"
+    table.add_row(f"sum, against {whole_ms:.4g} as a whole", total, "", "", difference)
     return table
 
 
-def _add_stages(table: Table, result: dict[str, Any]) -> None:
-    stages = result["stages"]
-    whole = stages["end_to_end_mean_ms"]
-    for name, part in stages["parts"].items():
-        figures = (f"{part[key]:.4g}" for key in ("mean", "p50", "p99"))
-        share = f"{100 * part['mean'] / whole:.0f} %"
-        table.add_row(result["subject"], result["size"], name, *figures, share)
-    total = f"{stages['sum_of_means_ms']:.4g}"
-    difference = f"{stages['difference_percent']:+.1f} %"
-    table.add_row("", "", f"sum, against {whole:.4g} as a whole", total, "", "", difference)
-    table.add_section()
+def stage_cost(part: dict[str, Any]) -> tuple[str, str]:
+    """CPU milliseconds and megabytes of a stage; empty where they are not known."""
+    cpu_ms, moved = part.get("cpu_ms"), part.get("bytes")
+    return (
+        "" if cpu_ms is None else f"{cpu_ms:.3g}",
+        "" if moved is None else f"{moved / 1e6:.3g}",
+    )
 
 
 def quality_table(results: Iterable[dict[str, Any]]) -> Table:
@@ -86,7 +99,7 @@ def quality_table(results: Iterable[dict[str, Any]]) -> Table:
     for result in results:
         figures = result["figures"]
         if "psnr_db" in figures:
-            row = (figures[name] for name in ("psnr_db", "niqe", "flicker_levels"))
+            row = (figures[name] for name in _QUALITY)
             what = f"{result['subject']} {result['size']}"
             table.add_row(what, f"{result['latency_ms']['p50']:.3g}", *map(str, row))
     return table
@@ -141,17 +154,26 @@ def comparison_notes(
     return lines
 
 
+def _flat(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without anything inside anything."""
+    ratio = result["floors"][-1]["ratio"] if result["floors"] else None
+    inner = result["latency_ms"] | (result["resources"] or {}) | result["figures"]
+    flat: dict[str, Any] = result | inner | {"limit_ratio": ratio}
+    return flat
+
+
 def write_csv(run: dict[str, Any], path: Path) -> None:
     """One line a result, without the samples.
 
     Raises:
         BenchmarkError: the file cannot be written.
     """
-    columns = [*_KEY, "samples", "mean", "min", *_PERCENTILES, "max", "noise_percent", "runs_on"]
+    figures = ["samples", "mean", "min", *_PERCENTILES, "max", "noise_percent", "limit_ratio"]
+    columns = [*_KEY, "runs_on", *figures, *_COST, *_QUALITY]
     try:
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, columns, extrasaction="ignore")
             writer.writeheader()
-            writer.writerows(result | result["latency_ms"] for result in run["results"])
+            writer.writerows(map(_flat, run["results"]))
     except OSError as error:
         raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import cycle
 from statistics import median
+from typing import TypeVar
 
-from tapetum.realtime import Frame
-
-Stage = Callable[[Frame], object]
+T = TypeVar("T")
+"""What is measured takes: a frame, or a packet."""
 
 _MAX_SAMPLES = 5_000
 """Where a repeat ends although its time is not over, as with what takes next to no time."""
@@ -47,11 +46,11 @@ class WarmUp:
     stable: bool
 
 
-def warm_up(stage: Stage, frames: Iterator[Frame], limit_s: float) -> WarmUp:
+def warm_up(stage: Callable[[T], object], items: Iterator[T], limit_s: float) -> WarmUp:
     """Call `stage` until the medians of two batches in a row differ by less than 5 %."""
     began_s, calls, before = time.perf_counter(), 0, float("inf")
     while time.perf_counter() - began_s < limit_s:
-        batch = timed_calls(stage, frames, seconds=_BATCH_S, samples=3)
+        batch = timed_calls(stage, items, seconds=_BATCH_S, samples=3)
         calls, now = calls + len(batch), median(batch)
         if abs(now - before) <= _STABLE * before:
             return WarmUp(calls, stable=True)
@@ -60,15 +59,15 @@ def warm_up(stage: Stage, frames: Iterator[Frame], limit_s: float) -> WarmUp:
 
 
 def timed_calls(
-    stage: Stage, frames: Iterator[Frame], *, seconds: float, samples: int
+    stage: Callable[[T], object], items: Iterator[T], *, seconds: float, samples: int
 ) -> list[float]:
     """Durations of calls in milliseconds: at least so many, for at least so long."""
     durations_ns: list[int] = []
     clock = time.perf_counter_ns
     end_ns = clock() + int(seconds * 1e9)
-    for frame in frames:
+    for item in items:
         started_ns = clock()
-        stage(frame)
+        stage(item)
         ended_ns = clock()
         durations_ns.append(ended_ns - started_ns)
         if (ended_ns >= end_ns and len(durations_ns) >= samples) or (
@@ -78,9 +77,7 @@ def timed_calls(
     return [duration / 1e6 for duration in durations_ns]
 
 
-def one_repeat(stage: Stage, frames: Sequence[Frame], effort: Effort) -> list[float]:
+def one_repeat(stage: Callable[[T], object], items: Iterator[T], effort: Effort) -> list[float]:
     """Durations in milliseconds of one repeat's share of the effort."""
     seconds = effort.seconds / effort.repeats
-    return timed_calls(
-        stage, cycle(frames), seconds=seconds, samples=-(-effort.samples // effort.repeats)
-    )
+    return timed_calls(stage, items, seconds=seconds, samples=-(-effort.samples // effort.repeats))

@@ -19,6 +19,7 @@ class Settings:
         rate_fps: frames per second of the camera that `paced` plays.
         first_run: whether `cold-start` also measures the first run on a machine, kernels
             compiled anew, which takes some ten seconds.
+        with_codec: whether `single-stream` also decodes and encodes each frame.
         truth: a well-lit clip by which `single-stream` also measures quality, or None.
     """
 
@@ -27,6 +28,7 @@ class Settings:
     streams: int = 2
     rate_fps: float = 30.0
     first_run: bool = True
+    with_codec: bool = False
     truth: Path | None = None
 
     def quick(self) -> Settings:

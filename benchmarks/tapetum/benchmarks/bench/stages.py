@@ -7,11 +7,13 @@ that, so that the times of the stages are those of the real thing.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.benchmarks.bench.stage_clock import StageClock, nbytes
 from tapetum.realtime import Frame
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.thumbnail import thumbnail
@@ -22,29 +24,43 @@ from tapetum.realtime.temporal import TemporalFilter
 Floats = npt.NDArray[np.float32]
 
 
-class StageClock:
-    """Durations of stages in milliseconds, by name."""
+class Staged(Protocol):
+    """An enhancer in its parts.
 
-    def __init__(self) -> None:
-        self.durations_ms: dict[str, list[float]] = defaultdict(list)
-        self._last_ns = 0
+    Attributes:
+        clock: what its stages took.
+    """
 
-    def start(self) -> None:
-        """The first stage of a frame begins now."""
-        self._last_ns = time.perf_counter_ns()
+    clock: StageClock
 
-    def end(self, stage: str) -> None:
-        """A stage ends now, and the next one begins."""
-        now_ns = time.perf_counter_ns()
-        self.durations_ms[stage].append((now_ns - self._last_ns) / 1e6)
-        self._last_ns = now_ns
+    def __call__(self, frame: Frame) -> Frame:
+        """Enhance one frame."""
+
+
+class StagedWhole:
+    """An enhancer that nobody takes apart: one stage.
+
+    Attributes:
+        clock: what it took.
+    """
+
+    def __init__(self, enhance: Callable[[Frame], Frame]) -> None:
+        self.clock = StageClock()
+        self._enhance = enhance
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Enhance one frame."""
+        self.clock.start()
+        enhanced = self._enhance(frame)
+        self.clock.end("enhance", nbytes(*frame.planes, *enhanced.planes))
+        return enhanced
 
 
 class StagedGrid:
     """`GridEnhancer` at strength 1 in its parts.
 
     Attributes:
-        clock: durations of the stages.
+        clock: what the stages took.
         grid: the coefficients (8, 8, 16, 16) that the last frame was enhanced by.
     """
 
@@ -58,13 +74,13 @@ class StagedGrid:
         """Enhance one frame."""
         self.clock.start()
         small = thumbnail(frame)
-        self.clock.end("thumbnail")
+        self.clock.end("thumbnail", nbytes(*frame.planes, small))
         predicted = self._engine(small)[0]
-        self.clock.end("engine")
+        self.clock.end("engine", nbytes(small, predicted))
         self.grid = self._filter(predicted, thumbnail=small, time_s=frame.time_s)
-        self.clock.end("temporal filter")
+        self.clock.end("temporal filter", nbytes(small, predicted, self.grid))
         enhanced = frame.with_planes(apply_grid(frame, self.grid))
-        self.clock.end("apply")
+        self.clock.end("apply", nbytes(*frame.planes, self.grid, *enhanced.planes))
         return enhanced
 
 
@@ -72,7 +88,7 @@ class StagedUNet:
     """`UNetEnhancer` at strength 1, with a clock around its engine.
 
     Attributes:
-        clock: durations of the stages. With several tiles, cutting and blending count as
+        clock: what the stages took. With several tiles, cutting and blending count as
             conversion.
     """
 
@@ -83,21 +99,22 @@ class StagedUNet:
 
     def __call__(self, frame: Frame) -> Frame:
         """Enhance one frame."""
-        began_ns = time.perf_counter_ns()
-        self._model.spent_ns = 0
+        model = self._model
+        model.spent_ns = model.spent_cpu_ns = model.moved_bytes = 0
+        began_ns, began_cpu_ns = time.perf_counter_ns(), time.process_time_ns()
         enhanced = self._enhancer(frame)
-        whole_ms = (time.perf_counter_ns() - began_ns) / 1e6
-        engine_ms = self._model.spent_ns / 1e6
-        self.clock.durations_ms["engine"].append(engine_ms)
-        self.clock.durations_ms["convert"].append(whole_ms - engine_ms)
+        cpu_ns = time.process_time_ns() - began_cpu_ns - model.spent_cpu_ns
+        wall_ns = time.perf_counter_ns() - began_ns - model.spent_ns
+        self.clock.add("engine", model.spent_ns, model.spent_cpu_ns, model.moved_bytes)
+        self.clock.add("convert", wall_ns, cpu_ns, nbytes(*frame.planes, *enhanced.planes))
         return enhanced
 
 
 class _ClockedModel:
-    """A network model whose engines add up the time that they take."""
+    """A network model whose engines add up what they take."""
 
     def __init__(self, model: NetworkModel) -> None:
-        self.spent_ns = 0
+        self.spent_ns = self.spent_cpu_ns = self.moved_bytes = 0
         self._model = model
 
     @property
@@ -120,7 +137,9 @@ class _ClockedEngine:
         return self._engine.description
 
     def __call__(self, batch: Floats) -> Floats:
-        began_ns = time.perf_counter_ns()
+        began_ns, began_cpu_ns = time.perf_counter_ns(), time.process_time_ns()
         result = self._engine(batch)
         self._total.spent_ns += time.perf_counter_ns() - began_ns
+        self._total.spent_cpu_ns += time.process_time_ns() - began_cpu_ns
+        self._total.moved_bytes += nbytes(batch, result)
         return result

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.stages import StageClock, StagedGrid, StagedUNet
+from tapetum.benchmarks.bench.stages import Staged, StagedGrid, StagedUNet
 from tapetum.gan.weights import weights_path
 from tapetum.realtime import Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.choices import MODELS, Device
 from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
-from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
+from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, Precision
 from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
+from tapetum.realtime.protocols import Engine
 
 EMPTY = "empty"
 """The subject that gives every frame back as it is."""
-
-
-class Staged(Protocol):
-    """An enhancer in its parts."""
-
-    clock: StageClock
-
-    def __call__(self, frame: Frame) -> Frame:
-        """Enhance one frame."""
 
 
 Enhance = Callable[[Frame], Frame]
@@ -35,11 +26,19 @@ Enhance = Callable[[Frame], Frame]
 
 @dataclass(frozen=True)
 class Network:
-    """The network that a model runs, for its arithmetic to be counted and its stages timed."""
+    """The network that a model runs, for its arithmetic to be counted and its stages timed.
+
+    Attributes:
+        onnx: the network itself.
+        threads: CPU threads for a run; None takes all.
+        whole_frame: whether it sees the whole frame, as `unet` does, or a thumbnail.
+        precision: what it is computed in.
+    """
 
     onnx: bytes
     threads: int | None
     whole_frame: bool
+    precision: Precision = "auto"
 
     def input_shape(self, frame: Frame) -> tuple[int, ...]:
         """What it sees of a frame; a large `unet` frame is counted as one tile."""
@@ -50,10 +49,20 @@ class Network:
 
     def staged(self) -> Staged:
         """The enhancer around the network, in its parts."""
-        model = OpenVINOModel(self.onnx, threads=self.threads, precision="auto")
-        if self.whole_frame:
-            return StagedUNet(model)
-        return StagedGrid(model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE))
+        model = self._model()
+        return StagedUNet(model) if self.whole_frame else StagedGrid(_grid_engine(model))
+
+    def enhancer(self) -> FrameEnhancer:
+        """The enhancer around the network, in the network's precision."""
+        model = self._model()
+        return UNetEnhancer(model) if self.whole_frame else GridEnhancer(_grid_engine(model))
+
+    def _model(self) -> OpenVINOModel:
+        return OpenVINOModel(self.onnx, threads=self.threads, precision=self.precision)
+
+
+def _grid_engine(model: OpenVINOModel) -> Engine:
+    return model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE)
 
 
 @dataclass(frozen=True)
@@ -80,19 +89,27 @@ class Subject:
         return self.name != EMPTY
 
 
-def subject(name: str, device: Device = "auto") -> Subject:
+def subject(name: str, device: Device = "auto", precision: Precision = "auto") -> Subject:
     """The subject of a name.
 
     Args:
         name: `grid`, `unet`, a model file, or `empty`.
         device: where a model runs.
+        precision: what its network is computed in; but for `auto`, it is part of the subject's
+            name.
 
     Raises:
         ModelError: there is no such model, or its file cannot be used.
         DeviceError: the device is missing.
+        EngineError: the device does not compute in this precision.
     """
     if name == EMPTY:
         return Subject(EMPTY, lambda: _untouched, "nothing: the harness alone")
+    usual = _usual(name, device)
+    return usual if precision == "auto" else _in_precision(usual, precision)
+
+
+def _usual(name: str, device: Device) -> Subject:
     enhancer = make_enhancer(name, device=device)
     return Subject(
         name=name if name in MODELS else Path(name).name,
@@ -100,6 +117,19 @@ def subject(name: str, device: Device = "auto") -> Subject:
         runs_on=enhancer.description,
         network=_network(name, enhancer),
         model=name,
+    )
+
+
+def _in_precision(usual: Subject, precision: Precision) -> Subject:
+    if usual.network is None:
+        raise BenchmarkError(f"{usual.name} has no precision to choose: {usual.runs_on}")
+    network = replace(usual.network, precision=precision)
+    return replace(
+        usual,
+        name=f"{usual.name} {precision}",
+        make=network.enhancer,
+        runs_on=network.enhancer().description,
+        network=network,
     )
 
 

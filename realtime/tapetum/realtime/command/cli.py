@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from tapetum.gan.errors import TapetumError
+from tapetum.realtime.background import exit_process
 from tapetum.realtime.command.doctor_command import doctor
 from tapetum.realtime.command.enhance_command import enhance
 from tapetum.realtime.command.exit_status import FAILED, HELP, OK, USAGE
@@ -38,7 +39,7 @@ class Stopped(BaseException):
 
 def main() -> None:
     """Run the command line of this process and exit."""
-    sys.exit(run_command(sys.argv[1:]))
+    exit_process(run_command(sys.argv[1:]))
 
 
 def run_command(arguments: Sequence[str]) -> int:

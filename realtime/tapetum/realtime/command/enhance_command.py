@@ -12,12 +12,16 @@ import typer
 from tapetum.realtime.choices import Layout
 from tapetum.realtime.command.exit_status import DAMAGED_INPUT
 from tapetum.realtime.command.option_values import (
-    device_name,
-    model_name,
     number,
     parse_duration_s,
-    parse_strength,
     parse_time_s,
+)
+from tapetum.realtime.command.shared_options import (
+    REPORT,
+    DeviceOption,
+    ModelOption,
+    QuietOption,
+    StrengthOption,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +38,6 @@ def _crf(text: str) -> int:
 
 
 _ENCODER = "Output encoding"
-_REPORT = "Output on the screen"
 
 
 def enhance(
@@ -50,29 +53,9 @@ def enhance(
         ),
     ],
     *,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="grid|unet|FILE",
-            callback=model_name,
-            help="[b]grid[/b] runs in real time on a CPU; [b]unet[/b] is EnlightenGAN's network;"
-            " or a model FILE (.onnx, .safetensors, .pth, .pt).",
-        ),
-    ] = "grid",
-    strength: Annotated[
-        float,
-        typer.Option(
-            metavar="0..1",
-            parser=parse_strength,
-            help="0 leaves the picture as it is, 1 is the model's own output.",
-        ),
-    ] = 1.0,
-    device: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|cpu|cuda[:N]", callback=device_name, help="Where the model runs."
-        ),
-    ] = "auto",
+    model: ModelOption = "grid",
+    strength: StrengthOption = 1.0,
+    device: DeviceOption = "auto",
     compare: Annotated[
         Layout | None,
         typer.Option(
@@ -135,15 +118,10 @@ def enhance(
         typer.Option(
             "--json",
             help="Print one JSON object about the result on stdout.",
-            rich_help_panel=_REPORT,
+            rich_help_panel=REPORT,
         ),
     ] = False,
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=_REPORT
-        ),
-    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Make a dark video or photo bright.
 

@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tapetum.realtime.command.option_values import (
-    device_name,
-    model_name,
     parse_budget_ms,
     parse_duration_s,
     parse_rate,
     parse_size,
-    parse_strength,
 )
+from tapetum.realtime.command.shared_options import (
+    REPORT,
+    DeviceOption,
+    ModelOption,
+    QuietOption,
+    StrengthOption,
+)
+from tapetum.realtime.errors import MediaError
 
 if TYPE_CHECKING:
     from tapetum.realtime.live.summary import LiveSummary
 
-_REPORT = "Output on the screen"
 _FIRST_CAMERA = "/dev/video0"
 _BUDGET_MS = 50.0
 
@@ -74,28 +78,9 @@ def live(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="grid|unet|FILE",
-            callback=model_name,
-            help="What enhances the frames, as long as it is quick enough.",
-        ),
-    ] = "grid",
-    strength: Annotated[
-        float,
-        typer.Option(
-            metavar="0..1",
-            parser=parse_strength,
-            help="0 leaves the picture as it is, 1 is the model's own output.",
-        ),
-    ] = 1.0,
-    device: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|cpu|cuda[:N]", callback=device_name, help="Where the model runs."
-        ),
-    ] = "auto",
+    model: ModelOption = "grid",
+    strength: StrengthOption = 1.0,
+    device: DeviceOption = "auto",
     budget_ms: Annotated[
         float | None,
         typer.Option(
@@ -129,15 +114,10 @@ def live(
         typer.Option(
             "--json",
             help="Print one JSON object on stdout at the end.",
-            rich_help_panel=_REPORT,
+            rich_help_panel=REPORT,
         ),
     ] = False,
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=_REPORT
-        ),
-    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Make a dark camera or stream bright while it runs.
 
@@ -183,7 +163,7 @@ def live(
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with LiveReport(console, quiet=quiet) as report:
-        enhance_live(
+        summary = enhance_live(
             source or camera or _FIRST_CAMERA,
             places,
             model=model,
@@ -199,6 +179,8 @@ def live(
             on_status=report.status,
             on_end=finish,
         )
+    if summary.failed:
+        raise MediaError("; ".join(summary.failed.values()))
 
 
 def _list_cameras() -> None:

@@ -55,8 +55,8 @@ def enhance_live(
         overwrite: replace existing files.
         controls: a viewer's wishes, to be changed while it runs; None makes its own.
         on_start: called once with one line: what is read, what runs where, what is written.
-        on_notice: called with a line when the source is lost or back, or a file is saved; it may
-            be called in the reading thread.
+        on_notice: called with a line when the source is lost or back, a sink failed, or a file is
+            saved; it may be called in the reading thread.
         on_status: called about twice a second.
         on_end: called with the summary, also when an exception ends the run.
 
@@ -64,7 +64,8 @@ def enhance_live(
         What was done.
 
     Raises:
-        MediaError: a source or sink cannot be opened, or fails.
+        MediaError: a source or sink cannot be opened, or a file that is played or the last sink
+            fails; the summary says which sinks failed while others went on.
         ModelError: there is no such model, or its file cannot be used.
         DeviceError: the device is missing.
         ValueError: a number is out of its range, or there is no sink.
@@ -85,6 +86,7 @@ def enhance_live(
             ladder,
             places,
             controls=wishes,
+            on_notice=on_notice,
             on_status=on_status,
             on_frame=lambda frame: recorder.follow(wishes, run, frame),
         )

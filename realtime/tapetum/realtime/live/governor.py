@@ -72,8 +72,18 @@ class Governor:
         """The name of the current mode."""
         return self.modes[self.index]
 
-    def record(self, latency_ms: float) -> None:
-        """Take note of one frame that was done in the current mode, and step if need be."""
+    def record(self, latency_ms: float, *, made_by: str | None = None) -> None:
+        """Take note of one frame, and step if need be.
+
+        Args:
+            latency_ms: how long it was with us.
+            made_by: a cheaper mode that stands in for the current one. Where that one is late,
+                preparing the better one takes too much, and the current mode becomes the cheaper.
+
+        Raises:
+            ValueError: there is no such mode.
+        """
+        stand_in = self.index if made_by is None else self.modes.index(made_by)
         now_s = self._clock()
         self._latencies.append((now_s, latency_ms))
         while self._latencies[0][0] < now_s - WINDOW_S:
@@ -83,13 +93,17 @@ class Governor:
             self._well_since_s = now_s
         if p95_ms > DOWN_SHARE * self.budget_ms:
             if self._can_judge(now_s):
-                self._step_down(now_s)
-        elif now_s - self._well_since_s >= self._patience_s:
+                self._step_down(now_s, max(self.index + 1, stand_in))
+        elif stand_in == self.index and now_s - self._well_since_s >= self._patience_s:
             self._step_up(now_s)
 
+    def begin(self) -> None:
+        """Take note that the current mode makes the frames from now on, after a preparation."""
+        self._enter(self.index)
+
     def stall(self) -> None:
-        """Take note that the current mode gave no answer in a multiple of the budget."""
-        self._step_down(self._clock())
+        """Take note that the current mode is too slow, without waiting for more frames of it."""
+        self._step_down(self._clock(), self.index + 1)
 
     def choose(self, mode: str) -> None:
         """Take `mode` as the best one from now on, at a user's wish, and start in it.
@@ -104,7 +118,7 @@ class Governor:
     def _can_judge(self, now_s: float) -> bool:
         return len(self._latencies) >= _ENOUGH_FRAMES or now_s - self._entered_s >= _ENOUGH_S
 
-    def _step_down(self, now_s: float) -> None:
+    def _step_down(self, now_s: float, index: int) -> None:
         if self.index == len(self.modes) - 1:
             return
         if self._rose_at_s is not None:
@@ -112,7 +126,7 @@ class Governor:
             longer_s = min(2 * self._patience_s, LONGEST_PATIENCE_S)
             self._patience_s = FIRST_PATIENCE_S if lasted else longer_s
         self._rose_at_s = None
-        self._enter(self.index + 1)
+        self._enter(index)
 
     def _step_up(self, now_s: float) -> None:
         if self.index > self._best:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from tapetum.gan.weights import weights_path
-from tapetum.realtime.background import Background
 from tapetum.realtime.choices import Device
 from tapetum.realtime.enhancer import (
     check_cpu_device,
@@ -19,28 +17,23 @@ from tapetum.realtime.enhancer import (
 )
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
+from tapetum.realtime.live.rung import Loader, Rung
 from tapetum.realtime.protocols import FrameEnhancer
-from tapetum.realtime.synthetic_source import SyntheticSource
 
 PASSTHROUGH = "passthrough"
 """The cheapest mode: frames as they come."""
 
 _STALL_BUDGETS = 4
 """A frame that takes this many budgets is not waited for."""
-_CLOSE_TIMEOUT_S = 2.0
-
-Loader = Callable[[], FrameEnhancer]
-
-_LOADING = threading.Lock()
-"""Models load one after the other. OpenVINO's Python module deadlocks when two threads are the
-first to run a network in a process: its one-time set-up gives Python's lock away and back."""
+_CLOSE_TIMEOUT_S = 1.0
 
 
 class Ladder:
     """A `FrameEnhancer` that never makes a stream wait: modes from the best to passthrough.
 
-    Each mode is loaded, and runs, in a thread of its own. Until it is loaded and has compiled
-    itself for the first frame, and while it is stuck, the next cheaper mode takes its place.
+    Each mode is loaded, and runs, in a thread of its own. It gets frames only when it has shown on
+    one that nobody waits for that it is quick enough. Until then, and while it is stuck, a cheaper
+    mode takes its place.
 
     Attributes:
         governor: what decides on the mode.
@@ -65,8 +58,9 @@ class Ladder:
         self.governor = Governor((*loaders, PASSTHROUGH), budget_ms=budget_ms)
         self.frames_by_mode: Counter[str] = Counter()
         self.mode = PASSTHROUGH
+        self._closed = False
         # The cheapest first, which is the quickest to be there.
-        self._rungs = {name: _Rung(loaders[name]) for name in reversed(list(loaders))}
+        self._rungs = {name: Rung(loaders[name]) for name in reversed(list(loaders))}
 
     @property
     def description(self) -> str:
@@ -96,8 +90,11 @@ class Ladder:
         """
         since_s = time.monotonic() if frame.arrival_time_s is None else frame.arrival_time_s
         enhanced = self._enhanced(frame)
+        latency_ms = (time.monotonic() - since_s) * 1000
         if self.mode == self.governor.mode:
-            self.governor.record((time.monotonic() - since_s) * 1000)
+            self.governor.record(latency_ms)
+        elif self.mode != PASSTHROUGH:
+            self.governor.record(latency_ms, made_by=self.mode)
         self.frames_by_mode[self.mode] += 1
         return enhanced
 
@@ -107,78 +104,58 @@ class Ladder:
             rung.reset()
 
     def close(self) -> None:
-        """End the threads; one that is stuck is left."""
+        """End the threads; what is still at work after a second is left to end by itself.
+
+        Calling it again does nothing.
+        """
+        if self._closed:
+            return
+        self._closed = True
         for rung in self._rungs.values():
-            rung.close()
+            rung.close(0)
+        end_s = time.monotonic() + _CLOSE_TIMEOUT_S
+        for rung in self._rungs.values():
+            rung.close(max(0.0, end_s - time.monotonic()))
 
     def _enhanced(self, frame: Frame) -> Frame:
-        for name in self.governor.modes[self.governor.index : -1]:
+        modes, index = self.governor.modes, self.governor.index
+        for name in modes[:index]:
+            self._rungs[name].forget()  # left for a cheaper one: it has to show itself again
+        for name in modes[index:-1]:
             rung = self._rungs[name]
-            if not rung.ready(frame):
+            if not rung.idle or not self._proven(name, rung, frame):
                 continue
             enhanced = rung.ask(frame, self._strength, self._timeout_s)
             if enhanced is not None:
                 self.mode = name
                 return enhanced
-            self.governor.stall()
+            self._reject(name, rung)
         self.mode = PASSTHROUGH
         return frame
+
+    def _proven(self, name: str, rung: Rung, frame: Frame) -> bool:
+        """Whether a mode may have the frame; the wanted one may have it to show its speed."""
+        if rung.proven:
+            return True
+        if rung.took_ms is None:
+            if name in (self.governor.mode, self.governor.modes[-2]):
+                rung.try_out(frame)
+            return False
+        verdict = rung.judge(self.governor.budget_ms, hopeless_ms=self._timeout_s * 1000)
+        if verdict == "too slow":
+            self._reject(name, rung)
+        elif verdict == "quick" and name == self.governor.mode:
+            self.governor.begin()
+        return verdict == "quick"
+
+    def _reject(self, name: str, rung: Rung) -> None:
+        rung.forget()
+        if name == self.governor.mode:
+            self.governor.stall()
 
     @property
     def _timeout_s(self) -> float:
         return _STALL_BUDGETS * self.governor.budget_ms / 1000
-
-
-class _Rung:
-    """One mode: an enhancer that is loaded and runs in the background."""
-
-    def __init__(self, load: Loader) -> None:
-        self._load = load
-        self._enhancer: FrameEnhancer | None = None
-        self._warmed_up = False
-        self._background: Background[tuple[Frame, float], Frame] = Background(self._made)
-
-    @property
-    def description(self) -> str:
-        return "a model that loads" if self._enhancer is None else self._enhancer.description
-
-    def ready(self, frame: Frame) -> bool:
-        """Whether a frame may be asked for; the first one is only for the compilers."""
-        if not self._background.idle:
-            return False
-        if not self._warmed_up:
-            self._warmed_up = True
-            self._background.ask((frame, 1.0), 0)
-            return False
-        return True
-
-    def ask(self, frame: Frame, strength: float, timeout_s: float) -> Frame | None:
-        return self._background.ask((frame, strength), timeout_s)
-
-    def reset(self) -> None:
-        if self._enhancer is not None:
-            self._enhancer.reset()
-
-    def close(self) -> None:
-        self._background.close(_CLOSE_TIMEOUT_S)
-
-    def _made(self) -> Callable[[tuple[Frame, float]], Frame]:
-        with _LOADING:
-            enhancer = self._load()
-            _use_once(enhancer)
-        self._enhancer = enhancer
-
-        def enhance(question: tuple[Frame, float]) -> Frame:
-            frame, enhancer.strength = question
-            return enhancer(frame)
-
-        return enhance
-
-
-def _use_once(enhancer: FrameEnhancer) -> None:
-    (frame,) = SyntheticSource(64, 64, frames=1)
-    enhancer(frame)
-    enhancer.reset()
 
 
 def ladder_for(

@@ -13,6 +13,9 @@ from tapetum.realtime.live.ladder import ladder_for
 from tapetum.realtime.live.live_source import LiveSource
 from tapetum.realtime.prefetch import Prefetch
 
+_CLOSE_TIMEOUT_S = 0.5
+"""A source that hangs in a read is left to end by itself."""
+
 
 def live_frames(
     source: LiveSource | str | int | Path = 0,
@@ -43,7 +46,8 @@ def live_frames(
         ladder = ladder_for(model, strength=strength, device=device, budget_ms=latency_budget_ms)
         opened.callback(ladder.close)
         camera = source if isinstance(source, LiveSource) else LiveSource(source)
-        frames = opened.enter_context(Prefetch(camera, depth=1, policy="drop_oldest"))
+        frames = Prefetch(camera, depth=1, policy="drop_oldest")
+        opened.callback(frames.close, _CLOSE_TIMEOUT_S)
         opened.callback(camera.close)
         for frame in frames:
             yield ladder(frame)

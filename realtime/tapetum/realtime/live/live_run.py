@@ -11,15 +11,17 @@ from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.ladder import Ladder
-from tapetum.realtime.live.live_source import LiveSource
 from tapetum.realtime.live.outputs import Output, SinkPlace
 from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 from tapetum.realtime.prefetch import Prefetch
+from tapetum.realtime.protocols import FrameSource
 
 HOLD_S = 0.5
 """A source that is silent for so long has its last picture shown again, and again."""
 _STATUS_S = 0.5
-_CLOSE_TIMEOUT_S = 3.0
+_CLOSE_TIMEOUT_S = 0.5
+"""A source that hangs in a read is left to end by itself, as `LiveSource` does after its own time
+limit: nobody who stops shall wait for what does not come."""
 _RECENT_FRAMES = 60
 
 
@@ -33,21 +35,24 @@ class LiveRun:
 
     def __init__(
         self,
-        source: LiveSource,
+        source: FrameSource,
         ladder: Ladder,
         sinks: Sequence[SinkPlace],
         *,
         controls: Controls | None = None,
+        on_notice: Callable[[str], None] = lambda _line: None,
         on_status: Callable[[LiveStatus], None] | None = None,
         on_frame: Callable[[Frame], None] | None = None,
     ) -> None:
         """Join the parts.
 
         Args:
-            source: where frames come from; it is closed at the end.
+            source: where frames come from, each with its times, as `LiveSource` stamps them; it
+                is closed at the end.
             ladder: what enhances them; it is closed at the end.
             sinks: where they go, at least one; they are closed at the end, however it comes.
             controls: a viewer's wishes.
+            on_notice: called with a line when a sink fails.
             on_status: called about twice a second.
             on_frame: called with each frame that goes out, in the loop's thread.
 
@@ -59,9 +64,12 @@ class LiveRun:
         self._source = source
         self._ladder = ladder
         self._controls = controls or Controls(strength=ladder.strength)
+        self._on_notice = on_notice
         self._on_status = on_status
         self._on_frame = on_frame
         self._outputs = [Output(place) for place in sinks]
+        self._all_outputs = [*self._outputs]
+        self._failed: dict[str, str] = {}
         self._frames = Prefetch(source, depth=1, policy="drop_oldest")
         self._begin_s = time.monotonic()
         self._end_s: float | None = None
@@ -76,7 +84,12 @@ class LiveRun:
         """Send the frames from now on to one more sink; call it in the loop's thread."""
         output = Output(place)
         self._outputs.append(output)
+        self._all_outputs.append(output)
         return output
+
+    def sends_to(self, output: Output) -> bool:
+        """Whether a sink still gets frames: it was neither removed, nor has it failed."""
+        return output in self._outputs
 
     def remove(self, output: Output) -> None:
         """Finish a sink that was added.
@@ -90,10 +103,12 @@ class LiveRun:
     def run(self, *, duration_s: float | None = None) -> LiveSummary:
         """Run until the source ends, `duration_s` is over or the viewer quits.
 
-        Sinks are finished, never thrown away, however this ends.
+        Sinks are finished, never thrown away, however this ends. One that fails is closed, and the
+        others go on; the summary says why.
 
         Raises:
-            TapetumError: a source that has an end, the model or a sink failed.
+            TapetumError: a source that has an end, the model, or the last sink failed; or a sink
+                cannot be finished.
         """
         try:
             self._loop(duration_s)
@@ -106,7 +121,7 @@ class LiveRun:
     @property
     def status(self) -> LiveStatus:
         """The state now."""
-        first = self._outputs[0].meter
+        first = self._all_outputs[0].meter
         return LiveStatus(
             fps=self._recent_fps(),
             age_p50_ms=first.ages.recent_ms(50),
@@ -120,7 +135,7 @@ class LiveRun:
     @property
     def summary(self) -> LiveSummary:
         """What was done so far, or in all."""
-        first = self._outputs[0].meter
+        first = self._all_outputs[0].meter
         duration_s = (self._end_s or time.monotonic()) - self._begin_s
         return LiveSummary(
             frames=first.frames,
@@ -132,14 +147,15 @@ class LiveRun:
             modes=dict(self._ladder.frames_by_mode),
             sinks={
                 output.name: {"frames": output.meter.frames, "dropped": output.dropped}
-                for output in self._outputs
+                for output in self._all_outputs
             },
             held=self._held,
+            failed=dict(self._failed),
         )
 
     @property
     def _dropped(self) -> int:
-        return self._frames.dropped + self._outputs[0].dropped
+        return self._frames.dropped + self._all_outputs[0].dropped
 
     def _loop(self, duration_s: float | None) -> None:
         while not self._controls.quit:
@@ -181,11 +197,23 @@ class LiveRun:
         self._send(replace(last, pts=(last.pts or 0) + passed, arrival_time_s=None))
 
     def _send(self, frame: Frame) -> None:
-        for output in self._outputs:
-            output.write(frame)
+        for output in [*self._outputs]:
+            try:
+                output.write(frame)
+            except TapetumError as error:
+                self._lose(output, error)
         if self._on_frame is not None:
             self._on_frame(frame)
         self._last = frame
+
+    def _lose(self, output: Output, error: TapetumError) -> None:
+        """Go on without a sink that failed; the last one's failure is the run's."""
+        self._outputs.remove(output)
+        self._failed[output.name] = str(error)
+        _close_error(output)  # what is left of it; why it failed is known
+        if not self._outputs:
+            raise error
+        self._on_notice(f"{output.name} is closed, the other outputs go on: {error}")
 
     def _recent_fps(self) -> float:
         if len(self._taken) < 2 or self._holding:
@@ -201,9 +229,9 @@ class LiveRun:
     def _close(self, *, quietly: bool) -> None:
         """Close everything, the rest too when a part of it fails; the first error is raised."""
         self._source.close()
-        self._frames.close(_CLOSE_TIMEOUT_S)
         errors = [error for output in self._outputs if (error := _close_error(output))]
         self._end_s = time.monotonic()
+        self._frames.close(_CLOSE_TIMEOUT_S)
         self._ladder.close()
         if errors and not quietly:
             raise errors[0]

@@ -7,6 +7,7 @@ from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
+from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.live_run import LiveRun
@@ -34,21 +35,39 @@ class Recorder:
     def follow(self, controls: Controls, run: LiveRun, frame: Frame) -> None:
         """Begin or end a recording, or save `frame`; call it for each frame that goes out.
 
-        Raises:
-            MediaError: a file cannot be written.
+        What cannot be written is said, and the stream goes on.
         """
-        if controls.recording and self._output is None:
-            path = self._path("recording", ".mkv")
-            self._output = run.add(recording(str(path), rate=self._rate))
-            self._on_notice(f"recording to {path}")
-        elif not controls.recording and self._output is not None:
-            run.remove(self._output)
-            self._on_notice(f"recorded {self._output.name}")
-            self._output = None
+        if self._output is not None and not run.sends_to(self._output):  # it failed
+            self._output, controls.recording = None, False
+        try:
+            if controls.recording and self._output is None:
+                self._begin(run)
+            elif not controls.recording and self._output is not None:
+                self._end(run, self._output)
+        except TapetumError as error:
+            controls.recording = False
+            self._on_notice(f"the recording failed: {error}")
         if self._snapshots < controls.snapshots:
             self._snapshots = controls.snapshots
-            path = self._path("snapshot", ".png")
+            self._save(frame)
+
+    def _begin(self, run: LiveRun) -> None:
+        path = self._path("recording", ".mkv")
+        self._output = run.add(recording(str(path), rate=self._rate))
+        self._on_notice(f"recording to {path}")
+
+    def _end(self, run: LiveRun, output: Output) -> None:
+        self._output = None
+        run.remove(output)
+        self._on_notice(f"recorded {output.name}")
+
+    def _save(self, frame: Frame) -> None:
+        path = self._path("snapshot", ".png")
+        try:
             write_image(path, frame)
+        except TapetumError as error:
+            self._on_notice(f"no snapshot was saved: {error}")
+        else:
             self._on_notice(f"saved {path}")
 
     def _path(self, kind: str, suffix: str) -> Path:

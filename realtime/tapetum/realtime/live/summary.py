@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class LiveSummary:
         modes: frames that each mode made.
         sinks: frames and dropped frames of each sink.
         held: pictures that were repeated while the source was silent.
+        failed: sinks that failed while others went on, and why.
     """
 
     frames: int
@@ -59,3 +60,4 @@ class LiveSummary:
     modes: dict[str, int]
     sinks: dict[str, dict[str, int]]
     held: int
+    failed: dict[str, str] = field(default_factory=dict)

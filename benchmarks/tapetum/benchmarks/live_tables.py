@@ -1,0 +1,68 @@
+"""The targets of live video beside what `python -m tapetum.benchmarks` recorded of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tapetum.benchmarks.governor_settling import TARGET_S
+from tapetum.benchmarks.live_latency import SIZES, TARGETS_MS
+from tapetum.benchmarks.machine import machine_line
+from tapetum.benchmarks.markdown_table import TARGET_HEAD, table, target_row
+from tapetum.benchmarks.soak import AGE_LIMIT_MS, FLAT_MB
+
+Figures = Mapping[str, Any]
+
+
+def live_table(results: Path) -> str:
+    """Every target of live video, from live.json, soak.json and governor.json in a folder."""
+    found = {name: _read(results / f"{name}.json") for name in ("live", "soak", "governor")}
+    soak, governor = found["soak"].get("soak", {}), found["governor"].get("governor", {})
+    rows = [*_latency_rows(found["live"]), *_soak_rows(soak), *_governor_rows(governor)]
+    recorded = {**found["live"], "soak": soak, "governor": governor}
+    loads = [
+        f"{figures['load_average']['before']} before {name}"
+        for name, figures in recorded.items()
+        if "load_average" in figures
+    ]
+    machines = {machine_line(each["machine"]) for each in found.values() if each}
+    notes = [*sorted(machines), *([f"Load average {', '.join(loads)}."] if loads else [])]
+    return "\n\n".join([table(TARGET_HEAD, rows), *([" ".join(notes)] if notes else [])])
+
+
+def _read(path: Path) -> Figures:
+    figures: Figures = json.loads(path.read_text()) if path.exists() else {}
+    return figures
+
+
+def _latency_rows(live: Figures) -> Iterator[list[str]]:
+    for name, size in SIZES.items():
+        figures = live.get(name, {})
+        for percentile, limit_ms in TARGETS_MS[name].items():
+            value = figures.get("latency_ms", {}).get(percentile)
+            yield target_row(
+                f"`grid`, {size} at 30 fps", limit_ms, f"ms added, {percentile}", value
+            )
+        yield target_row(f"`grid`, {size} at 30 fps", 0, "drops", figures.get("dropped"))
+
+
+def _soak_rows(soak: Figures) -> Iterator[list[str]]:
+    minutes = f"{soak['duration_s'] / 60:.3g} minutes" if soak else "10 minutes"
+    label = f"a camera twice too fast and random stalls, {minutes}"
+    limit_ms = soak.get("age_limit_ms", AGE_LIMIT_MS)
+    yield target_row(label, limit_ms, "ms age, p99", soak.get("age_ms", {}).get("p99"))
+    yield target_row(label, FLAT_MB, "MB grown", soak.get("rss_growth_mb"))
+    least, most = soak.get("threads") or (None, None)
+    more = None if least is None else most - least
+    yield target_row(label, 0, "threads more", more)
+
+
+def _governor_rows(governor: Figures) -> Iterator[list[str]]:
+    label = "`unet` on a CPU that cannot hold it: 30 enhanced frames a second held"
+    for moment, words in (("from_start", "from the start"), ("from_choice", "when it is chosen")):
+        seconds = governor[moment]["held_enhanced_s"] if governor else None
+        value = math.inf if governor and seconds is None else seconds
+        yield target_row(f"{label}, {words}", TARGET_S, "s", value)

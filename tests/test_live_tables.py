@@ -1,0 +1,44 @@
+"""The targets of live video in docs/performance.md: from recorded files, or not measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tapetum.benchmarks.live_tables import live_table
+from tapetum.benchmarks.machine import machine
+
+LOAD = {"load_average": {"before": 0.25, "after": 0.5}}
+
+
+def write(folder: Path, name: str, **figures: object) -> None:
+    (folder / f"{name}.json").write_text(json.dumps({"machine": machine(), **figures}))
+
+
+def test_without_files_nothing_was_measured(tmp_path: Path) -> None:
+    rows = live_table(tmp_path).splitlines()[2:]
+    assert len(rows) == 11
+    assert all(row.endswith("| not measured |  |  |") for row in rows)
+
+
+def test_figures_stand_beside_their_targets(tmp_path: Path) -> None:
+    live = {"latency_ms": {"p50": 3.0, "p99": 30.0}, "dropped": 0, **LOAD}
+    write(tmp_path, "live", **{"720p30": live})
+    soak = {"duration_s": 600, "age_limit_ms": 60, "age_ms": {"p99": 45.0}, **LOAD}
+    write(tmp_path, "soak", soak=soak | {"rss_growth_mb": 0.1, "threads": [6, 7]})
+    held, never = {"held_enhanced_s": 0.5}, {"held_enhanced_s": None}
+    write(tmp_path, "governor", governor={"from_start": held, "from_choice": never, **LOAD})
+    text = live_table(tmp_path)
+    for row in (
+        "| `grid`, 1280x720 at 30 fps | 6 ms added, p50 | 3 | 50 % | yes |",
+        "| `grid`, 1280x720 at 30 fps | 15 ms added, p99 | 30 | 200 % | no |",
+        "| `grid`, 1280x720 at 30 fps | 0 drops | 0 |  | yes |",
+        "| `grid`, 1920x1080 at 30 fps | 0 drops | not measured |  |  |",
+        "random stalls, 10 minutes | 60 ms age, p99 | 45 | 75 % | yes |",
+        "random stalls, 10 minutes | 0 threads more | 1 |  | no |",
+        "30 enhanced frames a second held, from the start | 2 s | 0.5 | 25 % | yes |",
+        "30 enhanced frames a second held, when it is chosen | 2 s | never |  | no |",
+    ):
+        assert row in text
+    assert "Load average 0.25 before 720p30, 0.25 before soak, 0.25 before governor." in text
+    assert text.count("Measured on") == 1
