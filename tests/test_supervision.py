@@ -19,10 +19,10 @@ def test_a_relit_photo_has_the_examples_light_and_its_own_detail() -> None:
 
 
 def test_what_was_not_recorded_is_not_asked_back() -> None:
-    level = torch.tensor([0, 3, 30]).view(3, 1, 1, 1).expand(3, 3, 32, 32) / 255
+    level = torch.tensor([0, 6, 30]).view(3, 1, 1, 1).expand(3, 3, 32, 32) / 255
     share = supervision.recorded_share(level)
     assert share.shape == (3, 1, 32, 32)
-    by_hand = torch.tensor([0, 9 / (9 + 9), 900 / (900 + 9)])
+    by_hand = torch.tensor([0, 36 / (36 + 36), 900 / (900 + 36)])
     torch.testing.assert_close(share[:, 0, 16, 16], by_hand)
 
 

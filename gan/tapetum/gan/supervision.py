@@ -14,7 +14,7 @@ from tapetum.gan.grid import CELLS
 
 _LIGHT_CELLS = 8
 _DARKEST = 1 / 64  # keeps the ratio of two blacks at 1
-_UNRECORDED = 3 / 255
+_UNRECORDED = 6 / 255
 _MAX_LOG_GAIN = math.log(4)
 
 
@@ -41,7 +41,7 @@ def recorded_share(dark: torch.Tensor) -> torch.Tensor:
     """Share of a scene's light that can be asked back from dark pictures without noise.
 
     Where light was below a few of 255 levels, nothing was recorded, and nothing should be made
-    up: a night sky stays black. c^2 / (c^2 + t^2) of the mean c over 8x8 cells, with t = 3 / 255.
+    up: a night sky stays black. c^2 / (c^2 + t^2) of the mean c over 8x8 cells, with t = 6 / 255.
 
     Args:
         dark: (N, 3, H, W) RGB in [0, 1].
