@@ -187,3 +187,11 @@ def test_default_grid_brightens_a_dark_picture() -> None:
     rgb = _dark(1, 3, 96, 128)
     with torch.no_grad():
         assert load_generator("grid")(rgb).mean() > rgb.mean() + 0.2
+
+
+def test_weights_beyond_float16_are_not_stored_as_infinity(tmp_path: Path) -> None:
+    generator = build_generator("unet").eval()
+    generator.state_dict()["bn6_1.running_var"].fill_(1e6)
+    with pytest.raises(ModelError, match=r"running_var has numbers that float16 cannot hold"):
+        export_onnx(generator, tmp_path / "big.onnx", half=True)
+    assert not list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,6 +19,7 @@ import torch
 from torch import nn
 
 from tapetum.gan.checkpoint import load_generator
+from tapetum.gan.errors import ModelError
 from tapetum.gan.generator import Generator
 from tapetum.gan.grid import THUMBNAIL, GridGenerator
 from tapetum.gan.unet import STRIDE, UNetGenerator
@@ -129,6 +131,12 @@ def _named(model: onnx.ModelProto, kind: str) -> onnx.ModelProto:
     return model
 
 
+def _half(values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
+    if not np.abs(values).max(initial=0) <= np.finfo(np.float16).max:
+        raise ModelError(f"{name} has numbers that float16 cannot hold; export it in float32")
+    return values.astype(np.float16)
+
+
 def _stored_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """Replace every float32 weight by a float16 one and its cast to float32."""
     graph, casts = model.graph, []
@@ -136,7 +144,7 @@ def _stored_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
         if weight.data_type != onnx.TensorProto.FLOAT:
             continue
         name = weight.name
-        values = onnx.numpy_helper.to_array(weight).astype(np.float16)
+        values = _half(onnx.numpy_helper.to_array(weight), name)
         weight.CopyFrom(onnx.numpy_helper.from_array(values, f"{name}.half"))
         cast = onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT)
         casts.append(cast)
