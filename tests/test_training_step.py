@@ -12,6 +12,7 @@ from training_photos import write_both
 
 from tapetum.gan.checkpoint import load_generator
 from tapetum.gan.generator import Generator
+from tapetum.gan.supervision import recorded_share
 from tapetum.gan.training_config import DataConfig, LossConfig
 from tapetum.gan.training_data import Batch, TrainingPhotos, UnpairedPhotos, readable_photos
 from tapetum.gan.training_step import Networks
@@ -37,8 +38,9 @@ def test_without_a_teacher_darkened_photos_become_what_they_were(batch: Batch) -
 
 def test_the_teacher_says_how_bright_the_targets_are(batch: Batch) -> None:
     teacher = load_generator("grid")
-    target = networks(teacher).target(batch).mean((1, 2, 3))
+    recorded = recorded_share((batch["clean"] + 1) / 2)
     with torch.no_grad():
-        taught = teacher(batch["clean"]).mean((1, 2, 3))
-    untaught = batch["target"].mean((1, 2, 3))
+        taught = ((teacher(batch["clean"]) + 1) / 2 * recorded).mean((1, 2, 3))
+    target = ((networks(teacher).target(batch) + 1) / 2).mean((1, 2, 3))
+    untaught = ((batch["target"] + 1) / 2 * recorded).mean((1, 2, 3))
     assert (target - taught).abs().mean() < 0.2 * (untaught - taught).abs().mean()
