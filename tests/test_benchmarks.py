@@ -14,6 +14,7 @@ import pytest
 from command_line import ROOT
 from training_photos import write_both
 
+from tapetum.benchmarks.__main__ import app
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.document_charts import charted, fingerprint
 from tapetum.benchmarks.governor_settling import Shown, governor_settling, held_after_s
@@ -143,3 +144,9 @@ def test_training_speed_is_that_of_the_real_loop(tmp_path: Path) -> None:
     figures = training_speed(Path(folders["low"]), Path(folders["normal"]), "grid", settings)
     assert figures["steps"] == 1
     assert figures["photos_per_s"] == pytest.approx(2 / figures["step_s"], rel=0.05)
+
+
+def test_everything_that_the_documents_name_is_a_command() -> None:
+    names = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert names == {"memory", "flicker", "training", "live", "webrtc", "governor", "soak"}
+    assert [group.name for group in app.registered_groups] == ["gpu"]

@@ -94,6 +94,7 @@ def webrtc(seconds: float = 30.0, result: ResultOption = _WEBRTC_RESULT) -> None
     _record(result, "round_trip", webrtc_round_trip(seconds))
 
 
+@app.command()
 def governor(
     model: Annotated[
         Path | None,
