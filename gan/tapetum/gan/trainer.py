@@ -9,6 +9,7 @@ the processes share each step's batch and get what one process would have got.
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import os
@@ -89,11 +90,10 @@ def _train(config: TrainConfig, device: torch.device, processes: Processes) -> G
     photos = find_training_photos(config)
     steps = total_steps(config.optimizer, len(photos.low))
     state = _start(config, device, photos, processes)
-    networks = _networks(state, config, device, processes)
+    teacher = load_generator(config.teacher) if config.teacher else None
+    networks = _networks(state, config, device, processes, teacher)
     first_step = state.step
-    data = UnpairedPhotos(
-        photos, config.data, config.losses, seed=config.seed, teacher=_teacher(config)
-    )
+    data = UnpairedPhotos(photos, config.data, config.losses, seed=config.seed, teacher=teacher)
     numbers = _numbers(config, range(first_step, steps), processes)
     report = TrainingReport(config, first_step, steps, enabled=processes.first)
     reading = closing(batches(data, numbers, workers=config.data.workers))
@@ -220,7 +220,11 @@ def _start(
 
 
 def _networks(
-    state: TrainingState, config: TrainConfig, device: torch.device, processes: Processes
+    state: TrainingState,
+    config: TrainConfig,
+    device: torch.device,
+    processes: Processes,
+    teacher: Generator | None,
 ) -> Networks:
     """What a step runs, compiled and replicated over the processes as is wanted."""
     features = None
@@ -231,7 +235,6 @@ def _networks(
             features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs
     if processes.count > 1:
         share_batch_statistics(state.generator)
-    teacher = _teacher(config)
     compiled = (state.generator, *state.discriminators.values(), features)
     for network in compiled if config.run.compile else ():
         if network is not None:
@@ -244,14 +247,11 @@ def _networks(
         state.discriminators,
         replicas,
         features,
-        teacher.to(device) if teacher else None,
+        # A copy: the workers that read photos keep theirs on the CPU.
+        copy.deepcopy(teacher).to(device) if teacher else None,
         device,
         _PRECISIONS[config.run.precision],
     )
-
-
-def _teacher(config: TrainConfig) -> Generator | None:
-    return load_generator(config.teacher) if config.teacher else None
 
 
 def _numbers(config: TrainConfig, steps: range, processes: Processes) -> list[list[int]]:

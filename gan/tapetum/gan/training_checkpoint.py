@@ -127,7 +127,6 @@ def initialise_normally(layer: nn.Module) -> None:
         nn.init.zeros_(layer.bias)
 
 
-@torch.no_grad()
 def freeze_statistics(network: nn.Module) -> None:
     """Let every BatchNorm2d of a network use and keep its means and variances."""
     for layer in network.modules():
@@ -135,6 +134,7 @@ def freeze_statistics(network: nn.Module) -> None:
             layer.eval()
 
 
+@torch.no_grad()
 def update_average(average: nn.Module, current: nn.Module, decay: float) -> None:
     """Move every parameter and buffer of `average` towards `current`'s; keep a share of `decay`."""
     states = average.state_dict().values(), current.state_dict().values()
