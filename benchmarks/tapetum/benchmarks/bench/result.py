@@ -15,6 +15,7 @@ from tapetum.benchmarks.bench.floors import Floor
 from tapetum.benchmarks.bench.resources import Resources
 from tapetum.benchmarks.bench.sampling import WarmUp
 from tapetum.benchmarks.bench.stage_clock import Stages
+from tapetum.benchmarks.json_file import read_json
 from tapetum.realtime import Frame
 
 SCHEMA_VERSION = 1
@@ -131,12 +132,7 @@ def read_run(path: Path) -> dict[str, Any]:
     Raises:
         BenchmarkError: it is missing, or none that this version can read.
     """
-    try:
-        run = json.loads(path.read_text())
-    except OSError as error:
-        raise BenchmarkError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise BenchmarkError(f"{path} is not JSON; tapetum bench --json FILE writes it") from error
+    run = read_json(path, remedy="; tapetum bench --json FILE writes it")
     if not isinstance(run, dict) or "results" not in run or "schema_version" not in run:
         raise BenchmarkError(f"{path} is no result of tapetum bench --json")
     if run["schema_version"] != SCHEMA_VERSION:

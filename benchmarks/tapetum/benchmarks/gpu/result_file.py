@@ -14,6 +14,7 @@ from typing import Any
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.gpu.gpu_facts import gpu_facts, gpu_reading, library_versions
+from tapetum.benchmarks.json_file import read_json
 from tapetum.benchmarks.machine import machine
 
 SCHEMA_VERSION = 1
@@ -36,12 +37,7 @@ def read_result(path: Path) -> dict[str, Any]:
     Raises:
         BenchmarkError: it is missing, or none that this version can read.
     """
-    try:
-        result = json.loads(path.read_text())
-    except OSError as error:
-        raise BenchmarkError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise BenchmarkError(f"{path} is not JSON: measure again") from error
+    result = read_json(path, remedy=": measure again")
     if not isinstance(result, dict) or result.get("schema_version") != SCHEMA_VERSION:
         raise BenchmarkError(f"{path} is no result of version {SCHEMA_VERSION}: measure again")
     return result
