@@ -53,6 +53,27 @@ def test_contrast_error_ignores_brightness() -> None:
     assert supervision.contrast_error(2 * ramp, ramp).item() == pytest.approx(0.01, rel=1e-4)
 
 
+def test_detail_error_ignores_light_and_sees_lost_detail() -> None:
+    stripes = 1 + 0.5 * (torch.arange(36) % 2 * 2 - 1).expand(1, 3, 36, 36)
+    dark, floor = 0.2 * stripes, 8 / 255
+    gain = 3.0
+    brighter = gain * (dark + floor) - floor
+    assert supervision.detail_error(brighter, dark).item() == pytest.approx(0, abs=1e-6)
+    # Of nine stripes around one, five are as it is; its mean lies 4/9 of the step away.
+    step = np.log((0.3 + floor) / (0.1 + floor))
+    blurred = torch.full_like(dark, 0.2)
+    error = supervision.detail_error(blurred, dark)[()].item()
+    assert error == pytest.approx(step * 4 / 9, rel=0.05)
+
+
+def test_noise_of_what_is_nearly_black_is_hardly_detail() -> None:
+    stripes = (torch.arange(36) % 2 * 2 - 1).expand(1, 3, 36, 36) / 255
+    black, grey = 1 / 255 + stripes, 100 / 255 + 100 * stripes
+    flat = torch.full_like(black, 0.4)
+    noise = supervision.detail_error(flat, black)
+    assert noise < 0.2 * supervision.detail_error(flat, grey)
+
+
 def test_a_constant_grid_is_smooth_and_a_gain_step_is_a_ratio() -> None:
     grid = identity_grid()
     assert supervision.roughness(grid).item() == 0

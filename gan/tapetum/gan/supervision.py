@@ -10,12 +10,15 @@ import math
 import torch
 import torch.nn.functional as F
 
+from tapetum.gan.color import rgb_to_yuv
 from tapetum.gan.grid import CELLS
 
 _LIGHT_CELLS = 8
 _DARKEST = 1 / 64  # keeps the ratio of two blacks at 1
 _UNRECORDED = 6 / 255
 _MAX_LOG_GAIN = math.log(4)
+_NOISE_FLOOR = 8 / 255
+_DETAIL_WINDOW = 9
 
 
 def relit(photos: torch.Tensor, example: torch.Tensor) -> torch.Tensor:
@@ -68,6 +71,25 @@ def contrast_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """L1 between the pictures' differences of neighbouring pixels."""
     rows = F.l1_loss(output.diff(dim=-2), target.diff(dim=-2))
     return rows + F.l1_loss(output.diff(dim=-1), target.diff(dim=-1))
+
+
+def detail_error(output: torch.Tensor, dark: torch.Tensor) -> torch.Tensor:
+    """L1 between the relative detail of dark pictures and of what was made of them.
+
+    A picture is light times reflectance, and only the light was too little: a stone that reflects
+    twice as much as its neighbour should do so afterwards (Retinex; Land and McCann, Lightness
+    and Retinex Theory, 1971). Relative detail is log(Y + n) less its mean over 9x9 pixels; the
+    noise floor n, 8 of 255 levels, keeps the noise of what is nearly black from counting as
+    detail.
+    """
+    return F.l1_loss(_relative_detail(output), _relative_detail(dark))
+
+
+def _relative_detail(rgb: torch.Tensor) -> torch.Tensor:
+    light = (rgb_to_yuv(rgb)[0].clamp(min=0) + _NOISE_FLOOR).log()
+    margin = _DETAIL_WINDOW // 2
+    around = F.avg_pool2d(light, _DETAIL_WINDOW, 1, margin, count_include_pad=False)
+    return light - around
 
 
 def roughness(grid: torch.Tensor) -> torch.Tensor:

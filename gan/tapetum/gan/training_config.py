@@ -86,6 +86,8 @@ class LossConfig:
         low_illumination: weight of the error of the enhanced low-light photos' means over 16x16
             cells, to what the teacher makes of the whole photos: a crop alone does not tell a
             black sky from a wall in the dark.
+        low_detail: weight of the error of the enhanced low-light photos' relative detail, to that
+            of the photos.
         roughness: weight of the steps between cells (`grid` only).
         reversed_tones: weight of falling luma curves (`grid` only).
         local_patches: patches a picture. The paper: 5; the authors' code: 6.
@@ -107,6 +109,7 @@ class LossConfig:
     pair_illumination: float = 0.0
     pair_contrast: float = 0.0
     low_illumination: float = 0.0
+    low_detail: float = 0.0
     roughness: float = 0.0
     reversed_tones: float = 0.0
     local_patches: int = 6
@@ -131,7 +134,8 @@ class LossConfig:
     def unpaired(self) -> bool:
         """Whether anything is learnt from the low-light photos."""
         adversarial = self.global_adversarial or self.local_adversarial
-        return bool(adversarial or self.features or self.low_illumination)
+        low = self.low_illumination or self.low_detail
+        return bool(adversarial or self.features or low)
 
     @property
     def features(self) -> bool:
@@ -158,6 +162,7 @@ TERMS = (
     "pair_illumination",
     "pair_contrast",
     "low_illumination",
+    "low_detail",
     "roughness",
     "reversed_tones",
 )

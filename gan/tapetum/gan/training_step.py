@@ -183,12 +183,22 @@ def generator_terms(
     if losses.local_features:
         low_patches = patches_at(low, corners, losses.patch)
         terms["local_features"] = networks.preserve(low_patches, fake_patches)
-    if losses.low_illumination:
-        fake_unit, lit = ((pictures + 1) / 2 for pictures in (fake, batch["lit"]))
-        terms["low_illumination"] = supervision.illumination_error(fake_unit, lit)
+    terms |= _low_terms(fake, batch, losses)
     if losses.pairs:
         terms |= _pair_terms(enhanced.pair, networks.target(batch), losses)
     return terms | _grid_terms(enhanced, losses)
+
+
+def _low_terms(fake: torch.Tensor, batch: Batch, losses: LossConfig) -> Terms:
+    """How far low-light photos, enhanced, are from their teacher's light and their own detail."""
+    terms: Terms = {}
+    if losses.low_illumination:
+        lit = (batch["lit"] + 1) / 2
+        terms["low_illumination"] = supervision.illumination_error((fake + 1) / 2, lit)
+    if losses.low_detail:
+        low = (batch["low"] + 1) / 2
+        terms["low_detail"] = supervision.detail_error((fake + 1) / 2, low)
+    return terms
 
 
 def _pair_terms(pair: torch.Tensor, target: torch.Tensor, losses: LossConfig) -> Terms:
