@@ -17,7 +17,7 @@ _LIGHT_CELLS = 8
 _DARKEST = 1 / 64  # keeps the ratio of two blacks at 1
 _UNRECORDED = 6 / 255
 _MAX_LOG_GAIN = math.log(4)
-_NOISE_FLOOR = 8 / 255
+_NOISE_FLOOR = 5 / 255
 _DETAIL_WINDOW = 9
 
 
@@ -79,7 +79,7 @@ def detail_error(output: torch.Tensor, dark: torch.Tensor) -> torch.Tensor:
     A picture is light times reflectance, and only the light was too little: a stone that reflects
     twice as much as its neighbour should do so afterwards (Retinex; Land and McCann, Lightness
     and Retinex Theory, 1971). Relative detail is log(Y + n) less its mean over 9x9 pixels; the
-    noise floor n, 8 of 255 levels, keeps the noise of what is nearly black from counting as
+    noise floor n, 5 of 255 levels, keeps the noise of what is nearly black from counting as
     detail.
     """
     return F.l1_loss(_relative_detail(output), _relative_detail(dark))
