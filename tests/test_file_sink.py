@@ -1,11 +1,7 @@
-"""Writing videos: exact times, formats, colour, encoder choice, and safe output."""
+"""What a file keeps of the video that it is made from."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,38 +9,13 @@ import av
 import numpy as np
 import pytest
 from media import VFR_TIMES, Clip, first_picture, make_clip
+from transcoding import frame_times, transcode, video_duration_s
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
+from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.video_info import VideoInfo
 
 HDR_COLOR = (9, 1, 9, 16)
-
-
-def transcode(source: Path, target: Path, encoder: EncoderSettings | None = None) -> FileSink:
-    with FileSource(source) as frames:
-        sink = FileSink(
-            target, info=frames.info, encoder=encoder or EncoderSettings(), copy_from=source
-        )
-        with sink:
-            for frame in frames:
-                sink.write(frame)
-    return sink
-
-
-def frame_times(path: Path) -> list[Fraction]:
-    with av.open(str(path), "r") as container:
-        stream = container.streams.video[0]
-        base = Fraction(stream.time_base or 0)
-        return [(frame.pts or 0) * base for frame in container.decode(stream)]
-
-
-def video_duration_s(path: Path) -> Fraction:
-    with av.open(str(path), "r") as container:
-        stream = container.streams.video[0]
-        return (stream.duration or 0) * Fraction(stream.time_base or 0)
 
 
 def display_matrix(path: Path) -> tuple[int, ...] | None:
@@ -249,183 +220,3 @@ def test_a_sample_aspect_ratio_that_is_lost_is_told(tmp_path: Path) -> None:
     clip = Clip(frames=2, width=96, sample_aspect_ratio=Fraction(4, 3))
     sink = transcode(make_clip(tmp_path / "in.mp4", clip), tmp_path / "out.webm")
     assert "pixel aspect ratio 4/3 cannot be stored in .webm" in sink.notices[0]
-
-
-# Encoder settings --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def clip_path(tmp_path: Path) -> Path:
-    return make_clip(tmp_path / "in.mp4", Clip(frames=3))
-
-
-@pytest.mark.parametrize(
-    ("settings", "suffix", "description"),
-    [
-        (EncoderSettings(), ".mp4", "libx264 crf 20 veryfast"),
-        (EncoderSettings(crf=30, preset="ultrafast"), ".mkv", "libx264 crf 30 ultrafast"),
-        (EncoderSettings(codec="h265"), ".mp4", "libx265 crf 22 veryfast"),
-        (EncoderSettings(codec="libx265", preset="fast"), ".mkv", "libx265 crf 22 fast"),
-        (EncoderSettings(), ".webm", "libvpx-vp9 crf 31 cpu-used 6"),
-        (EncoderSettings(codec="av1", preset="12"), ".mp4", "libsvtav1 crf 32 preset 12"),
-        (EncoderSettings(codec="ffv1"), ".mkv", "ffv1"),
-    ],
-)
-def test_encoders_are_chosen_and_described(
-    tmp_path: Path, clip_path: Path, settings: EncoderSettings, suffix: str, description: str
-) -> None:
-    sink = transcode(clip_path, tmp_path / f"out{suffix}", settings)
-    assert sink.description == description
-    assert len(frame_times(tmp_path / f"out{suffix}")) == 3
-
-
-def test_encoders_say_nothing_on_the_terminal(
-    tmp_path: Path, clip_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    for codec in ("h264", "hevc", "av1", "vp9"):
-        transcode(clip_path, tmp_path / f"{codec}.mp4", EncoderSettings(codec=codec))
-    assert capfd.readouterr() == ("", "")
-
-
-def test_hevc_in_mp4_is_tagged_for_apple(tmp_path: Path, clip_path: Path) -> None:
-    transcode(clip_path, tmp_path / "out.mp4", EncoderSettings(codec="hevc"))
-    with av.open(str(tmp_path / "out.mp4"), "r") as container:
-        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
-
-
-def test_mp4_has_its_index_first(tmp_path: Path, clip_path: Path) -> None:
-    transcode(clip_path, tmp_path / "out.mp4")
-    data = (tmp_path / "out.mp4").read_bytes()
-    assert data.index(b"moov") < data.index(b"mdat")
-
-
-@pytest.mark.parametrize(
-    ("settings", "name", "words"),
-    [
-        (EncoderSettings(codec="nonsense"), "o.mp4", "codec nonsense is unknown; use h264"),
-        (EncoderSettings(codec="aac"), "o.mp4", "encodes audio, not video"),
-        (EncoderSettings(codec="h264"), "o.webm", "h264 cannot be stored in .webm; use .mp4"),
-        (EncoderSettings(codec="prores"), "o.mp4", "cannot be stored in .mp4; use .mov, .mkv"),
-        (EncoderSettings(crf=99), "o.mp4", "crf of libx264 must be 0 to 51, got 99"),
-        (EncoderSettings(crf=20, codec="ffv1"), "o.mkv", "ffv1 takes no crf"),
-        (EncoderSettings(preset="warp"), "o.mp4", "must be one of ultrafast, .* got warp"),
-        (EncoderSettings(codec="dnxhd"), "o.mov", "dnxhd refuses 64x48"),
-        (EncoderSettings(), "o.txt", r"has .txt; use one of .mp4, .m4v, .mov, .mkv, .webm"),
-        (EncoderSettings(), "o", "has no suffix; use one of"),
-    ],
-)
-def test_impossible_settings_are_one_clear_line(
-    tmp_path: Path, clip_path: Path, settings: EncoderSettings, name: str, words: str
-) -> None:
-    with pytest.raises(MediaError, match=words) as caught:
-        transcode(clip_path, tmp_path / name, settings)
-    assert "\n" not in str(caught.value)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4"]
-
-
-# Safe output -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def info(clip_path: Path) -> VideoInfo:
-    with FileSource(clip_path) as source:
-        return source.info
-
-
-@pytest.fixture
-def frames(clip_path: Path) -> Iterator[list[Frame]]:
-    with FileSource(clip_path) as source:
-        yield list(source)
-
-
-def test_nothing_lies_under_the_final_name_before_close(
-    tmp_path: Path, info: VideoInfo, frames: list[Frame]
-) -> None:
-    target = tmp_path / "out.mp4"
-    sink = FileSink(target, info=info)
-    for frame in frames:
-        sink.write(frame)
-    assert not target.exists()
-    assert (tmp_path / f".out.part-{os.getpid()}.mp4").exists()
-    sink.close()
-    sink.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
-
-
-def test_discard_leaves_nothing(tmp_path: Path, info: VideoInfo, frames: list[Frame]) -> None:
-    sink = FileSink(tmp_path / "out.mp4", info=info)
-    sink.write(frames[0])
-    sink.discard()
-    sink.discard()
-    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
-    with pytest.raises(MediaError, match="is closed"):
-        sink.write(frames[1])
-
-
-def test_an_error_inside_with_discards(tmp_path: Path, info: VideoInfo) -> None:
-    with pytest.raises(KeyboardInterrupt), FileSink(tmp_path / "out.mp4", info=info):
-        raise KeyboardInterrupt
-    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
-
-
-def test_an_existing_output_is_only_replaced_when_asked(
-    tmp_path: Path, info: VideoInfo, frames: list[Frame]
-) -> None:
-    target = tmp_path / "out.mp4"
-    target.write_text("precious")
-    with pytest.raises(MediaError, match="exists; pass --overwrite"):
-        FileSink(target, info=info)
-    with FileSink(target, info=info, overwrite=True) as sink:
-        assert target.read_text() == "precious"
-        sink.write(frames[0])
-    assert len(frame_times(target)) == 1
-
-
-@pytest.mark.parametrize("link", ["itself", "symlink", "hardlink"])
-def test_the_input_is_never_replaced(
-    tmp_path: Path, clip_path: Path, info: VideoInfo, link: str
-) -> None:
-    target = clip_path if link == "itself" else tmp_path / "other.mp4"
-    if link == "symlink":
-        target.symlink_to(clip_path)
-    elif link == "hardlink":
-        target.hardlink_to(clip_path)
-    with pytest.raises(MediaError, match="is the input itself"):
-        FileSink(target, info=info, copy_from=clip_path, overwrite=True)
-    assert len(frame_times(clip_path)) == 3
-
-
-def test_folders_that_cannot_be_written_are_errors(tmp_path: Path, info: VideoInfo) -> None:
-    with pytest.raises(MediaError, match="does not exist; make it first"):
-        FileSink(tmp_path / "missing" / "out.mp4", info=info)
-    (tmp_path / "folder.mp4").mkdir()
-    with pytest.raises(MediaError, match="is a folder"):
-        FileSink(tmp_path / "folder.mp4", info=info)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_an_error(tmp_path: Path, info: VideoInfo) -> None:
-    folder = tmp_path / "locked"
-    folder.mkdir(mode=0o555)
-    with pytest.raises(MediaError, match="is read-only"):
-        FileSink(folder / "out.mp4", info=info)
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_full_disk_is_one_clear_line(tmp_path: Path, clip_path: Path, suffix: str) -> None:
-    (tmp_path / f".out.part-{os.getpid()}{suffix}").symlink_to("/dev/full")
-    with pytest.raises(MediaError, match=f"cannot write .*out{suffix}: the disk is full"):
-        transcode(clip_path, tmp_path / f"out{suffix}")
-    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
-    assert shutil.disk_usage(tmp_path).free > 0
-
-
-def test_frames_that_are_not_as_announced_are_errors(
-    tmp_path: Path, info: VideoInfo, frames: list[Frame]
-) -> None:
-    with FileSink(tmp_path / "out.mp4", info=replace(info, width=66)) as sink:
-        with pytest.raises(MediaError, match="is 64x48 yuv420p, not 66x48 yuv420p"):
-            sink.write(frames[0])
-        with pytest.raises(MediaError, match="has no time"):
-            sink.write(replace(frames[0], pts=None))

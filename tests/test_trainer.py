@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from command_line import environment
@@ -22,9 +21,7 @@ from training_photos import tiny_settings, write_both
 from tapetum.gan.checkpoint import build_generator, load_generator, save_generator
 from tapetum.gan.errors import DataError, ModelError, TrainingError
 from tapetum.gan.stop_request import StopRequest, TrainingStopped
-from tapetum.gan.trainer import full_memory_explained, learning_rate_factor, total_steps, train
-from tapetum.gan.training_checkpoint import initialise_normally, update_average
-from tapetum.gan.training_config import OptimizerConfig
+from tapetum.gan.trainer import full_memory_explained, train
 
 EVERYTHING: dict[str, Any] = {
     "data": {"noise_share": 0.5, "jpeg_share": 0.5},
@@ -300,36 +297,3 @@ def test_the_second_signal_is_not_held_back() -> None:
         assert stop.requested
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), 2)
-
-
-def test_the_learning_rate_rises_stays_and_falls_to_zero() -> None:
-    config = OptimizerConfig(warmup_steps=4, decay_share=0.5)
-    factors = [learning_rate_factor(step, 100, config) for step in (0, 1, 3, 30, 50, 75, 99)]
-    assert factors == [0.25, 0.5, 1, 1, 1, 0.5, 0.02]
-    constant = OptimizerConfig(decay_share=0)
-    assert learning_rate_factor(99, 100, constant) == 1
-
-
-def test_epochs_are_passes_over_the_low_light_photos() -> None:
-    assert total_steps(OptimizerConfig(epochs=3, batch=4), 10) == 8
-    assert total_steps(OptimizerConfig(epochs=3, batch=4, steps=5), 10) == 5
-
-
-def test_initialisation_is_enlightengans() -> None:
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(64, 64, 3), nn.BatchNorm2d(4096)).apply(initialise_normally)
-    convolution, norm = network.get_parameter("0.weight"), network.get_parameter("1.weight")
-    np.testing.assert_allclose(convolution.std().item(), 0.02, rtol=0.02)
-    np.testing.assert_allclose(norm.mean().item(), 1, rtol=0.01)
-    np.testing.assert_allclose(norm.std().item(), 0.02, rtol=0.05)
-    assert not network.get_parameter("0.bias").any()
-    assert not network.get_parameter("1.bias").any()
-
-
-def test_the_average_moves_by_what_the_decay_leaves() -> None:
-    average, current = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
-    nn.init.constant_(current.weight, 3.0)
-    current.get_buffer("num_batches_tracked").fill_(7)
-    update_average(average, current, 0.75)
-    assert average.weight.tolist() == [1.5, 1.5]
-    assert average.get_buffer("num_batches_tracked").item() == 7

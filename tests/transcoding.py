@@ -1,0 +1,35 @@
+"""Clips sent through the file sink as they are, and what came out."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
+from tapetum.realtime.media.file_source import FileSource
+
+
+def transcode(source: Path, target: Path, encoder: EncoderSettings | None = None) -> FileSink:
+    with FileSource(source) as frames:
+        sink = FileSink(
+            target, info=frames.info, encoder=encoder or EncoderSettings(), copy_from=source
+        )
+        with sink:
+            for frame in frames:
+                sink.write(frame)
+    return sink
+
+
+def frame_times(path: Path) -> list[Fraction]:
+    with av.open(str(path), "r") as container:
+        stream = container.streams.video[0]
+        base = Fraction(stream.time_base or 0)
+        return [(frame.pts or 0) * base for frame in container.decode(stream)]
+
+
+def video_duration_s(path: Path) -> Fraction:
+    with av.open(str(path), "r") as container:
+        stream = container.streams.video[0]
+        return (stream.duration or 0) * Fraction(stream.time_base or 0)
