@@ -12,10 +12,11 @@ from training_photos import write_both
 
 from tapetum.gan.checkpoint import load_generator
 from tapetum.gan.generator import Generator
+from tapetum.gan.processes import Processes
 from tapetum.gan.supervision import recorded_share
 from tapetum.gan.training_config import DataConfig, LossConfig
 from tapetum.gan.training_data import Batch, TrainingPhotos, UnpairedPhotos, readable_photos
-from tapetum.gan.training_step import Networks
+from tapetum.gan.training_step import Enhanced, Networks, generator_terms
 
 
 @pytest.fixture
@@ -44,3 +45,19 @@ def test_the_teacher_says_how_bright_the_targets_are(batch: Batch) -> None:
     target = ((networks(teacher).target(batch) + 1) / 2).mean((1, 2, 3))
     untaught = ((batch["target"] + 1) / 2 * recorded).mean((1, 2, 3))
     assert (target - taught).abs().mean() < 0.2 * (untaught - taught).abs().mean()
+
+
+def test_enhanced_low_light_photos_are_asked_for_the_photos_own_detail(batch: Batch) -> None:
+    losses = LossConfig(
+        global_adversarial=0, local_adversarial=0, global_features=0, local_features=0, low_detail=1
+    )
+    untouched, grey = batch["low"], torch.zeros_like(batch["low"])
+    errors = [
+        generator_terms(
+            networks(None), batch, Enhanced(fake, batch["low"][:0], None), losses, Processes()
+        )
+        for fake in (untouched, grey)
+    ]
+    assert [list(terms) for terms in errors] == [["low_detail"], ["low_detail"]]
+    assert errors[0]["low_detail"] == 0
+    assert errors[1]["low_detail"] > 0.01
