@@ -59,11 +59,12 @@ def test_detail_error_ignores_light_and_sees_lost_detail() -> None:
     gain = 3.0
     brighter = gain * (dark + floor) - floor
     assert supervision.detail_error(brighter, dark).item() == pytest.approx(0, abs=1e-6)
-    # Of nine stripes around one, five are as it is; its mean lies 4/9 of the step away.
+    # Of nine stripes around one, five are as it is; its mean lies 4/9 of the step away. Of three,
+    # one is, and it lies 2/3 away.
     step = np.log((0.3 + floor) / (0.1 + floor))
     blurred = torch.full_like(dark, 0.2)
     error = supervision.detail_error(blurred, dark).item()
-    assert error == pytest.approx(step * 4 / 9, rel=0.05)
+    assert error == pytest.approx(step * (4 / 9 + 2 / 3), rel=0.05)
 
 
 def test_noise_of_what_is_nearly_black_is_hardly_detail() -> None:

@@ -17,20 +17,21 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
             "data": {
                 "crop": 128,
                 "max_reduction": 2.5,
-                "darkened_share": 0.25,
-                "noise_share": 0.3,
-                "jpeg_share": 0.3,
+                "darkened_share": 0.0,
+                "noise_share": 0.1,
+                "jpeg_share": 0.1,
             },
             "losses": {
-                "global_adversarial": 0.05,
-                "local_adversarial": 0.05,
+                "global_adversarial": 0.08,
+                "local_adversarial": 0.08,
                 "global_features": 0.0,
                 "local_features": 0.0,
                 "local_patches": 4,
                 "pair_pixel": 1.0,
                 "pair_illumination": 0.25,
                 "pair_contrast": 1.5,
-                "low_illumination": 1.5,
+                "low_illumination": 2.0,
+                "low_detail": 4.0,
             },
             "optimizer": {
                 "steps": 4000,
@@ -80,7 +81,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
 """Settings that differ from the defaults, by recipe.
 
 `enlightengan` is the paper's. `unet` keeps its adversarial losses, small, and anchors exposure
-and detail with darkened photos and a teacher. `grid` is the real-time generator's.
+with darkened photos and a teacher, and detail with the dark photos' own. `grid` is the real-time generator's.
 """
 
 
