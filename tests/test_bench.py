@@ -6,6 +6,7 @@ import csv
 import json
 import time
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from tapetum.benchmarks.bench.offline import offline
 from tapetum.benchmarks.bench.paced import camera, paced
 from tapetum.benchmarks.bench.reference import luma_rows
 from tapetum.benchmarks.bench.result import SCHEMA, read_run
-from tapetum.benchmarks.bench.sampling import Effort, timed_calls
+from tapetum.benchmarks.bench.sampling import Effort, WarmUp, timed_calls, warm_up
 from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.subjects import EMPTY, Subject, subject
 from tapetum.benchmarks.bench.suite import SCENARIOS as RUNNERS
@@ -130,6 +131,12 @@ def test_a_measurement_takes_at_least_its_samples_and_its_time() -> None:
     assert all(duration >= 0 for duration in few)
     all_of_them = timed_calls(lambda _: None, iter([frame] * 10), seconds=60, samples=1)
     assert len(all_of_them) == 10
+
+
+def test_one_batch_of_a_warm_up_is_not_stable_by_itself() -> None:
+    slow = [0.2, 0.2, 0.2]
+    assert warm_up(time.sleep, iter(slow), limit_s=0.1) == WarmUp(3, stable=False)
+    assert warm_up(time.sleep, cycle([0.1]), limit_s=60).calls >= 6
 
 
 def test_synthetic_frames_are_dark_and_each_is_different() -> None:
