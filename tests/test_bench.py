@@ -281,7 +281,7 @@ def test_the_other_scenarios_say_what_they_measured(tmp_path: Path) -> None:
     assert offline["stages"]["parts"]["encode"]["samples"] == 2 * offline["figures"]["frames"]
     assert offline["figures"]["ratio_to_transcode"] > 0
     parts = cold["stages"]["parts"]
-    assert list(parts) == ["interpreter", "imports", "model and engine", "first frame"]
+    assert list(parts) == ["process start", "imports", "model load", "engine build", "first frame"]
     assert cold["stages"]["difference_percent"] == pytest.approx(0, abs=0.1)
 
 
@@ -313,6 +313,14 @@ def test_a_clip_is_enhanced_whole(short_clip: Path) -> None:
 def test_a_model_that_does_not_start_says_why() -> None:
     with pytest.raises(BenchmarkError, match=r"gird failed: .*did you mean grid"):
         one_start("gird", 32, 32)
+
+
+def test_a_cold_start_tells_loading_from_building(tmp_path: Path) -> None:
+    """The engine of grid is built when it is loaded, that of unet again at the first frame."""
+    network = tmp_path / "wide.onnx"
+    network.write_bytes(pointwise_network(np.eye(3), np.zeros(3)))
+    for model in ("grid", str(network)):
+        assert all(part > 0 for part in one_start(model, 96, 64).values())
 
 
 def test_a_unet_file_has_its_own_stages(tmp_path: Path) -> None:

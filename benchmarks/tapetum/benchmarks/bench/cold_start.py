@@ -28,7 +28,7 @@ def cold_start(subjects: Sequence[Subject], given: Input, settings: Settings) ->
     """Start a process for each repeat; the files it reads are warm after one that does not count.
 
     Only Tapetum's own models are started, as a user starts them: the others have nothing to load,
-    and a precision is chosen here alone.
+    and a precision is chosen here alone. Opening compiled kernels counts as the first frame.
     """
     width, height = given.size or _size(given, settings)
     for subject in subjects:
