@@ -44,15 +44,19 @@ def _size(given: Input, settings: Settings) -> tuple[int, int]:
 def _measure(subject: Subject, width: int, height: int, settings: Settings) -> Result:
     one_start(subject.model, width, height)
     starts = [one_start(subject.model, width, height) for _ in range(settings.effort.repeats)]
-    figures = {}
+    figures: dict[str, float] = {}
+    notes = []
     if settings.first_run:
-        figures["first_run_on_a_machine_ms"] = _first_run_ms(subject.model, width, height)
+        first_ms = _first_run_ms(subject.model, width, height)
+        figures["first_run_on_a_machine_ms"] = first_ms
+        notes.append(f"the first start on a machine compiles kernels: {first_ms / 1000:.1f} s")
     return Result(
         Key(SCENARIO, subject.name, SYNTHETIC, f"{width}x{height}", "start to first frame"),
         subject.runs_on,
         [[sum(parts.values())] for parts in starts],
         stages={name: StageSamples([parts[name] for parts in starts]) for name in starts[0]},
         figures=figures,
+        notes=notes,
     )
 
 

@@ -27,6 +27,7 @@ class Change:
         percent_ci95: its 95 % confidence interval, from medians resampled in both runs; see
             `bootstrap_medians`.
         repeats: of the run that has fewer.
+        runs_on: what ran where, before and after.
     """
 
     key: Key
@@ -35,6 +36,7 @@ class Change:
     percent: float
     percent_ci95: tuple[float, float]
     repeats: int
+    runs_on: tuple[str, str]
 
     @property
     def verdict(self) -> Verdict:
@@ -102,6 +104,7 @@ def _change(key: Key, before: dict[str, Any], after: dict[str, Any]) -> Change:
         round(100 * (after_ms / before_ms - 1), 2),
         (round(float(low), 2), round(float(high), 2)),
         min(len(before["samples_ms"]), len(after["samples_ms"])),
+        (before["runs_on"], after["runs_on"]),
     )
 
 

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def main(model: str, width: int, height: int, started_ns: int) -> dict[str, float]:

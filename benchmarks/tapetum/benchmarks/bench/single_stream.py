@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Generic
 
+from tapetum.benchmarks.bench.choices import SINGLE_STREAM
 from tapetum.benchmarks.bench.coded import Coded, CodedPacket, coded
 from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
@@ -23,8 +24,7 @@ from tapetum.benchmarks.bench.stages import Staged, StagedWhole
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.realtime import Frame
 
-SCENARIO = "single-stream"
-WITH_CODEC = "single-stream with codec"
+WITH_CODEC = f"{SINGLE_STREAM} with codec"
 
 
 def single_stream(
@@ -69,7 +69,7 @@ class _Trial:
 
     def __init__(self, subject: Subject, frames: tuple[Frame, ...], settings: Settings) -> None:
         self.subject, self._frames, self._effort = subject, frames, settings.effort
-        self._scenario = WITH_CODEC if settings.with_codec else SCENARIO
+        self._scenario = WITH_CODEC if settings.with_codec else SINGLE_STREAM
         self._staged = _staged(subject, with_codec=settings.with_codec)
         self._whole = _calls(subject.make(), frames, settings)
         self._parts: _AnyCalls | None = None
