@@ -69,6 +69,14 @@ def test_different_things_are_not_compared() -> None:
     small, large = made_run([10] * 3), made_run([10] * 3, size="1280x720")
     with pytest.raises(BenchmarkError, match=r"no measurement in common: .*96x64.*1280x720"):
         compare(small, large)
+    many = copy.deepcopy(large)
+    many["results"] = [large["results"][0] | {"subject": f"model {i}"} for i in range(5)]
+    with pytest.raises(BenchmarkError, match=r"model 2, \S+ 1280x720, latency; and 2 more$"):
+        compare(small, many)
+    other = copy.deepcopy(small)
+    other["results"][0]["scenario"] = "multi-stream x2"
+    with pytest.raises(BenchmarkError, match=r"one has single-stream, .*the other multi-stream x2"):
+        compare(small, other)
     with pytest.raises(BenchmarkError, match="2 cores and a CPU with 8 cores"):
         compare(small, made_run([10] * 3, cores=8))
     both = copy.deepcopy(small)

@@ -18,6 +18,7 @@ from tapetum.benchmarks.bench.charts import charts, distribution_chart, quality_
 from tapetum.benchmarks.bench.html_report import html_report
 from tapetum.benchmarks.bench.result import read_run
 from tapetum.benchmarks.bench.result_table import ms_text
+from tapetum.benchmarks.harness_targets import harness_rows
 from tapetum.benchmarks.json_file import write_json
 from tapetum.benchmarks.performance_tables import tables
 from tapetum.realtime.command.cli import run_command
@@ -151,6 +152,21 @@ def test_targets_are_held_against_the_results(run_file: Path, tmp_path: Path) ->
     assert "### `bench-made.json`" in text
     assert f"Load average {run['load_average']['before'][0]} before" in text
     assert "PSNR" not in text
+
+
+def test_the_harness_is_held_to_its_own_targets(run_file: Path) -> None:
+    run = read_run(run_file) | made_run([10, 10, 10]) | {"wall_s": 250.0}
+    run["command"] = "tapetum bench --csv run.csv --json 'a run.json'"
+    again = made_run([10.3, 10.3, 10.3]) | {"wall_s": 301.5, "command": "tapetum bench"}
+    quick = again | {"command": "tapetum bench --quick --json quick.json", "wall_s": 39.0}
+    stopped = again | {"complete": False, "wall_s": 900.0}
+    default_row, quick_row, apart = harness_rows([run, again, quick, stopped])
+    assert default_row == ["`tapetum bench`", "300 s", "301.5", "100 %", "no"]
+    assert quick_row[2:] == ["39", "97.5 %", "yes"]
+    assert float(apart[2]) == pytest.approx(3, abs=0.1)
+    missing = "not measured"
+    older = {name: value for name, value in run.items() if name != "wall_s"}
+    assert [row[2] for row in harness_rows([older])] == [missing, missing, missing]
 
 
 def test_quality_has_a_table_beside_speed(run_file: Path, tmp_path: Path) -> None:

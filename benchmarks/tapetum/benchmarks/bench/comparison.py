@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +12,9 @@ from tapetum.benchmarks.bench.choices import LEAST_REPEATS
 from tapetum.benchmarks.bench.distribution import bootstrap_medians
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import Key
+
+_NAMED = 3
+"""Results of a run that an error names."""
 
 Verdict = Literal["slower", "faster", "the same", "too few repeats"]
 
@@ -69,7 +73,7 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
             f"the runs are of different machines, {_text(machines[0])} and {_text(machines[1])};"
             " compare runs of one machine"
         )
-    old, new = _by_key(before), _by_key(after)
+    old, new = by_key(before), by_key(after)
     common = [key for key in old if key in new]
     if not common:
         raise BenchmarkError(
@@ -80,11 +84,12 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
 
 def only_in_one(before: dict[str, Any], after: dict[str, Any]) -> list[Key]:
     """Measurements that have no counterpart in the other run."""
-    old, new = _by_key(before), _by_key(after)
+    old, new = by_key(before), by_key(after)
     return [key for key in (*old, *new) if (key in old) != (key in new)]
 
 
-def _by_key(run: dict[str, Any]) -> dict[Key, dict[str, Any]]:
+def by_key(run: Mapping[str, Any]) -> dict[Key, dict[str, Any]]:
+    """The results of a run by what they measured."""
     return {
         Key(**{name: result[name] for name in Key.__dataclass_fields__}): result
         for result in run["results"]
@@ -109,7 +114,9 @@ def _change(key: Key, before: dict[str, Any], after: dict[str, Any]) -> Change:
 
 
 def _list(results: dict[Key, Any]) -> str:
-    return "; ".join(map(str, results)) or "nothing"
+    """The first results, and how many more there are: an error is one line."""
+    more = f"; and {len(results) - _NAMED} more" if len(results) > _NAMED else ""
+    return "; ".join(map(str, list(results)[:_NAMED])) + more or "nothing"
 
 
 def _text(machine: tuple[str, int]) -> str:

@@ -14,7 +14,7 @@ from tapetum.benchmarks.bench.choices import SINGLE_STREAM
 from tapetum.benchmarks.bench.coded import Coded, CodedPacket, coded
 from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
-from tapetum.benchmarks.bench.quality import quality
+from tapetum.benchmarks.bench.quality import quality, well_lit
 from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result, size_text, warm_up_notes
 from tapetum.benchmarks.bench.sampling import Effort, T, WarmUp, one_repeat, warm_up
@@ -37,6 +37,8 @@ def single_stream(
     Yields:
         A result for each subject; stages for Tapetum's own models, and where codecs are measured.
     """
+    if settings.truth is not None:
+        well_lit(settings.truth)  # refused before anything is measured
     frames = given.frames(settings.seed)
     trials = [_Trial(subject, frames, settings) for subject in subjects]
     for _ in range(settings.effort.repeats):
