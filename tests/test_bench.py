@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import time
 from dataclasses import replace
 from itertools import cycle
@@ -233,6 +234,12 @@ def test_floors_count_bytes_and_arithmetic() -> None:
     # The first convolution alone: 128x128x16 outputs of 4x3x3 products.
     assert arithmetic.amount > 2 * 128 * 128 * 16 * 4 * 9
     assert both.ms == pytest.approx(memory.ms + arithmetic.ms)
+    cores = len(os.sched_getaffinity(0))
+    shared = floors(frame, network, streams=4 * cores)
+    assert [floor.ms / 4 for floor in shared] == pytest.approx(
+        [memory.ms, arithmetic.ms, both.ms], abs=1e-5
+    )
+    assert floors(frame, network, streams=cores) == [memory, arithmetic, both]
     assert memory.against(10 * memory.ms).ratio == pytest.approx(10)
 
 

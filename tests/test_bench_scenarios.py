@@ -38,6 +38,7 @@ def test_the_other_scenarios_say_what_they_measured(tmp_path: Path) -> None:
     multi, live, offline, cold = written["results"]
     assert multi["scenario"] == "multi-stream x3"
     assert multi["figures"]["frames_per_s"] > 0
+    assert all(len(result["floors"]) >= 1 for result in written["results"])
     assert live["measure"] == "age"
     arrived = live["latency_ms"]["samples"]
     assert live["figures"]["frames"] == arrived + live["figures"]["dropped"]
@@ -45,6 +46,7 @@ def test_the_other_scenarios_say_what_they_measured(tmp_path: Path) -> None:
     assert offline["figures"]["ratio_to_transcode"] > 0
     parts = cold["stages"]["parts"]
     assert list(parts) == ["process start", "imports", "model load", "engine build", "first frame"]
+    assert cold["floors"][0]["ms"] == pytest.approx(parts["process start"]["p50"], abs=1e-4)
     assert cold["stages"]["difference_percent"] == pytest.approx(0, abs=0.1)
 
 

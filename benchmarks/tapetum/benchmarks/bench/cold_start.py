@@ -9,9 +9,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.floors import Floor
 from tapetum.benchmarks.bench.inputs import SYNTHETIC, Input
 from tapetum.benchmarks.bench.result import Key, Result
 from tapetum.benchmarks.bench.settings import Settings
@@ -55,9 +57,15 @@ def _measure(subject: Subject, width: int, height: int, settings: Settings) -> R
         subject.runs_on,
         [[sum(parts.values())] for parts in starts],
         stages={name: StageSamples([parts[name] for parts in starts]) for name in starts[0]},
+        floors=[_process_alone([parts["process start"] for parts in starts])],
         figures=figures,
         notes=notes,
     )
+
+
+def _process_alone(starts_ms: Sequence[float]) -> Floor:
+    ms = median(starts_ms)
+    return Floor("starting Python alone", 1, round(1000 / ms, 3), round(ms, 5))
 
 
 def _first_run_ms(model: str, width: int, height: int) -> float:

@@ -89,7 +89,7 @@ def _latency_row(result: dict[str, Any]) -> list[str]:
     latency, limits = result["latency_ms"], result["floors"]
     low, high = latency["median_ci95"]
     return [
-        f"{result['scenario']}, {result['subject']} {result['size']}: {result['measure']}",
+        ", ".join(result[name] for name in ("scenario", "subject", "input", "size", "measure")),
         *(ms_text(latency[name]) for name in _PERCENTILES),
         f"{ms_text(low)}..{ms_text(high)}",
         f"{result['noise_percent']:.0f} %",
