@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import time
 from dataclasses import replace
 from itertools import cycle
@@ -22,7 +21,6 @@ from tapetum.benchmarks.bench.checks import check_output
 from tapetum.benchmarks.bench.choices import SCENARIOS
 from tapetum.benchmarks.bench.distribution import bootstrap_medians, distribution, noise_percent
 from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.floors import floors, network_flops
 from tapetum.benchmarks.bench.frames import clip_frames, synthetic_frames
 from tapetum.benchmarks.bench.inputs import clip_path, parse_size
 from tapetum.benchmarks.bench.reference import luma_rows
@@ -30,7 +28,6 @@ from tapetum.benchmarks.bench.result import SCHEMA, read_run
 from tapetum.benchmarks.bench.sampling import WarmUp, timed_calls, warm_up
 from tapetum.benchmarks.bench.subjects import EMPTY, Subject, subject
 from tapetum.benchmarks.bench.suite import SCENARIOS as RUNNERS
-from tapetum.gan.weights import weights_path
 from tapetum.realtime import Frame
 from tapetum.realtime.command.cli import run_command
 from tapetum.realtime.cpu.grid_kernels import identity_grid
@@ -223,44 +220,6 @@ def test_the_reference_knows_the_identity_and_a_gain() -> None:
     old = frame.planes[0][rows].astype(float)
     legal = (old >= 16) & (16 + 1.5 * (old - 16) <= 235)
     assert np.allclose(luma_rows(frame, grid, rows)[legal], (16 + 1.5 * (old - 16))[legal])
-
-
-def test_floors_count_bytes_and_arithmetic() -> None:
-    frame = random_frame("yuv420p", 64, 48)
-    network = subject("grid").network
-    assert network is not None
-    memory, arithmetic, both = floors(frame, network)
-    assert memory.amount == 2 * 64 * 48 * 1.5
-    # The first convolution alone: 128x128x16 outputs of 4x3x3 products.
-    assert arithmetic.amount > 2 * 128 * 128 * 16 * 4 * 9
-    assert both.ms == pytest.approx(memory.ms + arithmetic.ms)
-    cores = len(os.sched_getaffinity(0))
-    shared = floors(frame, network, streams=4 * cores)
-    assert [floor.ms / 4 for floor in shared] == pytest.approx(
-        [memory.ms, arithmetic.ms, both.ms], abs=1e-5
-    )
-    assert floors(frame, network, streams=cores) == [memory, arithmetic, both]
-    assert memory.against(10 * memory.ms).ratio == pytest.approx(10)
-
-
-def test_the_arithmetic_of_grid_by_hand() -> None:
-    """Every layer of `tapetum.gan.grid.GridGenerator`: outputs times products times two."""
-    layers = [
-        (128, 16, 4, 3),
-        (64, 24, 16, 3),
-        (32, 40, 24, 3),
-        (16, 64, 40, 3),
-        (16, 64, 64, 3),
-        (16, 64, 64, 3),
-        (8, 64, 64, 3),
-        (4, 64, 64, 3),
-        (1, 64, 64, 1),
-        (1, 64, 64, 1),
-        (16, 64, 64, 1),
-    ]
-    expected = sum(2 * side**2 * out * into * kernel**2 for side, out, into, kernel in layers)
-    counted = network_flops(weights_path("grid", ".onnx").read_bytes(), (1, 3, 256, 256))
-    assert counted == expected
 
 
 def test_the_suite_runs_what_the_command_offers() -> None:

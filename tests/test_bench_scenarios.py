@@ -14,6 +14,7 @@ from tiny_networks import pointwise_network
 
 from tapetum.benchmarks.bench.cold_start import one_start
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.first_frame import PARTS, PartClock
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.offline import offline
 from tapetum.benchmarks.bench.paced import camera, paced
@@ -45,7 +46,9 @@ def test_the_other_scenarios_say_what_they_measured(tmp_path: Path) -> None:
     assert offline["stages"]["parts"]["encode"]["samples"] == 2 * offline["figures"]["frames"]
     assert offline["figures"]["ratio_to_transcode"] > 0
     parts = cold["stages"]["parts"]
-    assert list(parts) == ["process start", "imports", "model load", "engine build", "first frame"]
+    assert tuple(parts) == PARTS
+    assert all(part["cpu_ms"] > 0 for part in parts.values())
+    assert cold["resources"]["threads"] >= 1
     assert cold["floors"][0]["ms"] == pytest.approx(parts["process start"]["p50"], abs=1e-4)
     assert cold["stages"]["difference_percent"] == pytest.approx(0, abs=0.1)
 
@@ -85,4 +88,18 @@ def test_a_cold_start_tells_loading_from_building(tmp_path: Path) -> None:
     network = tmp_path / "wide.onnx"
     network.write_bytes(pointwise_network(np.eye(3), np.zeros(3)))
     for model in ("grid", str(network)):
-        assert all(part > 0 for part in one_start(model, 96, 64).values())
+        start = one_start(model, 96, 64)
+        assert tuple(start.parts) == PARTS
+        assert all(wall_ms > 0 and cpu_ms > 0 for wall_ms, cpu_ms in start.parts.values())
+        assert start.rss_mb > 20
+        assert start.threads >= 1
+
+
+def test_a_part_inside_another_stops_its_clock() -> None:
+    clock = PartClock("start", time.monotonic_ns())
+    inner = clock.during("inner", lambda: time.sleep(0.1))
+    clock.during("outer", lambda: (inner(), inner()))()
+    inner()
+    assert list(clock.spent_ms) == ["start", "outer", "inner"]
+    assert clock.spent_ms["inner"][0] >= 300
+    assert clock.spent_ms["outer"][0] < clock.spent_ms["inner"][0]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from tempfile import TemporaryDirectory
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.floors import Floor
 from tapetum.benchmarks.bench.inputs import SYNTHETIC, Input
+from tapetum.benchmarks.bench.resources import Resources
 from tapetum.benchmarks.bench.result import Key, Result
 from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.stage_clock import StageSamples
@@ -22,8 +24,30 @@ from tapetum.benchmarks.bench.subjects import Subject
 
 SCENARIO = "cold-start"
 
-Parts = dict[str, float]
-"""Milliseconds of each part of a start."""
+
+@dataclass(frozen=True)
+class Start:
+    """One start of a process.
+
+    Attributes:
+        parts: wall-clock time and CPU time of each part, in milliseconds.
+        rss_mb: resident memory after the first frame.
+        threads: of the process then.
+    """
+
+    parts: dict[str, tuple[float, float]]
+    rss_mb: float
+    threads: int
+
+    @property
+    def wall_ms(self) -> float:
+        """From the start to the first frame."""
+        return sum(wall_ms for wall_ms, _ in self.parts.values())
+
+    @property
+    def cpu_ms(self) -> float:
+        """CPU time that went into it."""
+        return sum(cpu_ms for _, cpu_ms in self.parts.values())
 
 
 def cold_start(subjects: Sequence[Subject], given: Input, settings: Settings) -> Iterator[Result]:
@@ -55,12 +79,23 @@ def _measure(subject: Subject, width: int, height: int, settings: Settings) -> R
     return Result(
         Key(SCENARIO, subject.name, SYNTHETIC, f"{width}x{height}", "start to first frame"),
         subject.runs_on,
-        [[sum(parts.values())] for parts in starts],
-        stages={name: StageSamples([parts[name] for parts in starts]) for name in starts[0]},
-        floors=[_process_alone([parts["process start"] for parts in starts])],
+        [[start.wall_ms] for start in starts],
+        stages={name: _stage(name, starts) for name in starts[0].parts},
+        resources=_resources(starts),
+        floors=[_process_alone([start.parts["process start"][0] for start in starts])],
         figures=figures,
         notes=notes,
     )
+
+
+def _stage(name: str, starts: Sequence[Start]) -> StageSamples:
+    walls_ms, cpus_ms = zip(*(start.parts[name] for start in starts), strict=True)
+    return StageSamples(list(walls_ms), list(cpus_ms))
+
+
+def _resources(starts: Sequence[Start]) -> Resources:
+    cpu_ms, wall_ms = sum(each.cpu_ms for each in starts), sum(each.wall_ms for each in starts)
+    return Resources(round(100 * cpu_ms / wall_ms, 1), starts[-1].rss_mb, starts[-1].threads)
 
 
 def _process_alone(starts_ms: Sequence[float]) -> Floor:
@@ -71,10 +106,10 @@ def _process_alone(starts_ms: Sequence[float]) -> Floor:
 def _first_run_ms(model: str, width: int, height: int) -> float:
     """The same with an empty cache of compiled kernels."""
     with TemporaryDirectory(prefix="tapetum-bench-") as folder:
-        return round(sum(one_start(model, width, height, NUMBA_CACHE_DIR=folder).values()), 1)
+        return round(one_start(model, width, height, NUMBA_CACHE_DIR=folder).wall_ms, 1)
 
 
-def one_start(model: str, width: int, height: int, **variables: str) -> Parts:
+def one_start(model: str, width: int, height: int, **variables: str) -> Start:
     """Start one process, with environment variables, and ask it what took how long.
 
     Raises:
@@ -93,5 +128,4 @@ def one_start(model: str, width: int, height: int, **variables: str) -> Parts:
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()[-1:]
         raise BenchmarkError(f"a process that starts {model} failed: {' '.join(reason)}")
-    parts: Parts = json.loads(answer.stdout)
-    return parts
+    return Start(**json.loads(answer.stdout))
