@@ -153,11 +153,12 @@ def _target_row(target: Target, results: Sequence[Figures]) -> list[str]:
 def _run_table(name: str, run: Figures) -> str:
     load, machine = run["load_average"], run["machine"]
     stopped = "" if run["complete"] else " It was stopped early."
+    took = f" It took {run['wall_s']:g} s." if run.get("wall_s") else ""
     head = ("ms", "median", "95 % of it", "p99", "noise", "against the limit")
     rows = [_run_row(result) for result in run["results"]]
     return (
         f"### `{name}`\n\n`{run['command']}`\n\n{machine_line(machine)} Load average"
-        f" {load['before'][0]} before and {load['after'][0]} after.{stopped}\n\n"
+        f" {load['before'][0]} before and {load['after'][0]} after.{took}{stopped}\n\n"
         f"{table(head, rows)}{_quality(run['results'])}"
     )
 

@@ -64,14 +64,15 @@ def _section(name: str, run: Run) -> str:
 
 
 def _facts(run: Run) -> str:
-    machine, load = run["machine"], run["load_average"]
+    machine, load, wall_s = run["machine"], run["load_average"], run.get("wall_s")
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     return (
         f"<p><code>{escape(run['command'])}</code><br>{escape(run['started'])},"
         f" commit {escape(str(run['commit']))}, seed {run['seed']}.<br>"
         f"{escape(machine['cpu'])}, {machine['cores']} cores, {escape(machine['system'])},"
         f" Python {escape(machine['python'])}, {escape(packages)}.<br>"
-        f"Load average before {load['before']}, after {load['after']}.</p>"
+        f"Load average before {load['before']}, after {load['after']}."
+        f"{'' if wall_s is None else f' It took {wall_s:g} s.'}</p>"
     )
 
 
