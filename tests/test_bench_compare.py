@@ -57,6 +57,8 @@ def test_noise_between_repeats_is_not_taken_for_a_change() -> None:
     (change,) = compare(made_run([10, 13, 9]), made_run([11, 14, 10]))
     assert change.percent > 5
     assert change.verdict == "the same"
+    assert change.hides(5)
+    assert not change.hides(100)
 
 
 def test_one_repeat_proves_nothing() -> None:
@@ -118,6 +120,18 @@ def test_a_change_of_what_ran_and_an_early_end_are_told(
     said = " ".join(capsys.readouterr().out.split())
     assert "latency ran as CPU before and as CPU, but f32 after" in said
     assert "note: after was stopped early" in said
+
+
+def test_ci_is_told_of_what_is_too_noisy_to_say(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = files
+    assert run_command(["bench", "compare", str(before), str(before), "--fail-above", "5%"]) == 0
+    assert "too noisy" not in capsys.readouterr().out
+    after.write_text(json.dumps(made_run([9, 10, 14])))
+    assert run_command(["bench", "compare", *map(str, files), "--fail-above", "5%"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "note: single-stream, grid, synthetic 96x64, latency: too noisy, it may be +" in said
 
 
 def test_ci_is_not_passed_by_measuring_too_little(

@@ -61,6 +61,10 @@ def compare(
     for line in comparison_notes(before, after, changes, alone):
         console.print(line, markup=False)
     if fail_above is not None:
+        for change in changes:
+            if change.hides(fail_above):
+                most = f"{change.percent_ci95[1]:+.1f} %"
+                console.print(f"note: {change.key}: too noisy, it may be {most}", markup=False)
         _fail_above(fail_above, changes)
 
 

@@ -56,6 +56,10 @@ class Change:
         """Whether it is significantly slower, and by more than a limit."""
         return self.verdict == "slower" and self.percent > limit_percent
 
+    def hides(self, limit_percent: float) -> bool:
+        """Whether noise leaves open that it is slower by more than a limit."""
+        return self.verdict == "the same" and self.percent_ci95[1] > limit_percent
+
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
     """Compare what two runs have in common.
