@@ -6,6 +6,7 @@ import csv
 import json
 import time
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,15 @@ from tiny_networks import pointwise_network
 
 from tapetum.benchmarks.bench.checks import check_output
 from tapetum.benchmarks.bench.choices import SCENARIOS
-from tapetum.benchmarks.bench.cold_start import one_start
 from tapetum.benchmarks.bench.distribution import bootstrap_medians, distribution, noise_percent
 from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.floors import floors, network_flops
 from tapetum.benchmarks.bench.frames import clip_frames, synthetic_frames
-from tapetum.benchmarks.bench.inputs import Input, clip_path, parse_size
-from tapetum.benchmarks.bench.offline import offline
-from tapetum.benchmarks.bench.paced import camera, paced
+from tapetum.benchmarks.bench.inputs import clip_path, parse_size
 from tapetum.benchmarks.bench.reference import luma_rows
 from tapetum.benchmarks.bench.result import SCHEMA, read_run
-from tapetum.benchmarks.bench.sampling import Effort, timed_calls
-from tapetum.benchmarks.bench.settings import Settings
+from tapetum.benchmarks.bench.sampling import WarmUp, timed_calls, warm_up
 from tapetum.benchmarks.bench.subjects import EMPTY, Subject, subject
 from tapetum.benchmarks.bench.suite import SCENARIOS as RUNNERS
-from tapetum.gan.weights import weights_path
 from tapetum.realtime import Frame
 from tapetum.realtime.command.cli import run_command
 from tapetum.realtime.cpu.grid_kernels import identity_grid
@@ -99,6 +94,9 @@ def test_csv_has_a_line_for_each_result(run_file: Path, run: dict[str, Any]) -> 
     assert float(rows[0]["p50"]) == grid["latency_ms"]["p50"]
     assert float(rows[0]["cpu_percent"]) == grid["resources"]["cpu_percent"]
     assert float(rows[0]["limit_ratio"]) == grid["floors"][-1]["ratio"]
+    low, high = grid["latency_ms"]["median_ci95"]
+    assert (float(rows[0]["median_low"]), float(rows[0]["median_high"])) == (low, high)
+    assert rows[0]["run_complete"] == "True"
     assert rows[1]["limit_ratio"] == rows[1]["psnr_db"] == ""
 
 
@@ -130,6 +128,12 @@ def test_a_measurement_takes_at_least_its_samples_and_its_time() -> None:
     assert all(duration >= 0 for duration in few)
     all_of_them = timed_calls(lambda _: None, iter([frame] * 10), seconds=60, samples=1)
     assert len(all_of_them) == 10
+
+
+def test_one_batch_of_a_warm_up_is_not_stable_by_itself() -> None:
+    slow = [0.2, 0.2, 0.2]
+    assert warm_up(time.sleep, iter(slow), limit_s=0.1) == WarmUp(3, stable=False)
+    assert warm_up(time.sleep, cycle([0.1]), limit_s=60).calls >= 6
 
 
 def test_synthetic_frames_are_dark_and_each_is_different() -> None:
@@ -171,6 +175,8 @@ def test_what_cannot_be_measured_is_one_line(capsys: pytest.CaptureFixture[str])
         (["--model", "grid", "--model", "grid"], "named twice"),
         (["--input", "nowhere.mp4"], "nowhere.mp4"),
         (["--device", "cuda"], "use --device cpu"),
+        (["--scenario", "paced", "--with-codec"], "--with-codec is for single-stream"),
+        (["--scenario", "offline", "--truth", "day.mp4"], "add --scenario single-stream"),
         (["--json", "nowhere/run.json"], "nowhere/run.json cannot be written: No such file"),
     ):
         assert bench(*arguments) in {1, 2}
@@ -216,38 +222,6 @@ def test_the_reference_knows_the_identity_and_a_gain() -> None:
     assert np.allclose(luma_rows(frame, grid, rows)[legal], (16 + 1.5 * (old - 16))[legal])
 
 
-def test_floors_count_bytes_and_arithmetic() -> None:
-    frame = random_frame("yuv420p", 64, 48)
-    network = subject("grid").network
-    assert network is not None
-    memory, arithmetic, both = floors(frame, network)
-    assert memory.amount == 2 * 64 * 48 * 1.5
-    # The first convolution alone: 128x128x16 outputs of 4x3x3 products.
-    assert arithmetic.amount > 2 * 128 * 128 * 16 * 4 * 9
-    assert both.ms == pytest.approx(memory.ms + arithmetic.ms)
-    assert memory.against(10 * memory.ms).ratio == pytest.approx(10)
-
-
-def test_the_arithmetic_of_grid_by_hand() -> None:
-    """Every layer of `tapetum.gan.grid.GridGenerator`: outputs times products times two."""
-    layers = [
-        (128, 16, 4, 3),
-        (64, 24, 16, 3),
-        (32, 40, 24, 3),
-        (16, 64, 40, 3),
-        (16, 64, 64, 3),
-        (16, 64, 64, 3),
-        (8, 64, 64, 3),
-        (4, 64, 64, 3),
-        (1, 64, 64, 1),
-        (1, 64, 64, 1),
-        (16, 64, 64, 1),
-    ]
-    expected = sum(2 * side**2 * out * into * kernel**2 for side, out, into, kernel in layers)
-    counted = network_flops(weights_path("grid", ".onnx").read_bytes(), (1, 3, 256, 256))
-    assert counted == expected
-
-
 def test_the_suite_runs_what_the_command_offers() -> None:
     assert tuple(RUNNERS) == SCENARIOS
 
@@ -255,57 +229,6 @@ def test_the_suite_runs_what_the_command_offers() -> None:
 def test_the_help_of_bench_loads_nothing_slow() -> None:
     code = "from tapetum.realtime.command.cli import run_command\nrun_command(['bench', '--help'])"
     assert loaded(code, (*HEAVY, *SLOW, "matplotlib")) == set()
-
-
-def test_the_other_scenarios_say_what_they_measured(tmp_path: Path) -> None:
-    path = tmp_path / "run.json"
-    names = ("multi-stream", "paced", "offline", "cold-start")
-    scenarios = [word for name in names for word in ("--scenario", name)]
-    arguments = ("--streams", "3", "--rate", "200", "--quick", "--json", path)
-    assert bench(*SHORT, *scenarios, *arguments) == 0
-    written = read_run(path)
-    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(written)
-    multi, live, offline, cold = written["results"]
-    assert multi["scenario"] == "multi-stream x3"
-    assert multi["figures"]["frames_per_s"] > 0
-    assert live["measure"] == "age"
-    arrived = live["latency_ms"]["samples"]
-    assert live["figures"]["frames"] == arrived + live["figures"]["dropped"]
-    assert offline["stages"]["parts"]["encode"]["samples"] == 2 * offline["figures"]["frames"]
-    assert offline["figures"]["ratio_to_transcode"] > 0
-    parts = cold["stages"]["parts"]
-    assert list(parts) == ["interpreter", "imports", "model and engine", "first frame"]
-    assert cold["stages"]["difference_percent"] == pytest.approx(0, abs=0.1)
-
-
-def test_a_camera_does_not_wait_and_old_frames_are_dropped() -> None:
-    frames = list(camera([random_frame("yuv420p", 16, 16)], 500, 10))
-    times = [frame.capture_time_s or 0 for frame in frames]
-    assert np.allclose(np.diff(times), 1 / 500)
-    assert [frame.pts for frame in frames] == list(range(10))
-
-    slow = Subject("slow", lambda: _slowly, "nowhere")
-    settings = Settings(Effort(0.1, 10, 1, warm_up_s=0), rate_fps=500)
-    (result,) = paced([slow], Input(None, (32, 32)), settings)
-    assert result.figures["dropped"] > 0
-    assert result.figures["frames"] == 50
-
-
-def _slowly(frame: Frame) -> Frame:
-    time.sleep(0.02)
-    return frame
-
-
-def test_a_clip_is_enhanced_whole(short_clip: Path) -> None:
-    settings = Settings(Effort(repeats=1))
-    (result,) = offline([subject("grid")], Input(short_clip, None), settings)
-    assert result.figures["frames"] == 12
-    assert result.key.size == "96x64"
-
-
-def test_a_model_that_does_not_start_says_why() -> None:
-    with pytest.raises(BenchmarkError, match=r"gird failed: .*did you mean grid"):
-        one_start("gird", 32, 32)
 
 
 def test_a_unet_file_has_its_own_stages(tmp_path: Path) -> None:

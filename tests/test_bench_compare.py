@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import json
 import os
 import signal
@@ -15,10 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import environment
+from jsonschema import Draft202012Validator
 
 from tapetum.benchmarks.bench.comparison import compare, only_in_one
 from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.result import Key, Result, read_run
+from tapetum.benchmarks.bench.result import SCHEMA, Key, Result, read_run
 from tapetum.realtime.command.cli import run_command
 
 
@@ -55,6 +57,8 @@ def test_noise_between_repeats_is_not_taken_for_a_change() -> None:
     (change,) = compare(made_run([10, 13, 9]), made_run([11, 14, 10]))
     assert change.percent > 5
     assert change.verdict == "the same"
+    assert change.hides(5)
+    assert not change.hides(100)
 
 
 def test_one_repeat_proves_nothing() -> None:
@@ -67,6 +71,14 @@ def test_different_things_are_not_compared() -> None:
     small, large = made_run([10] * 3), made_run([10] * 3, size="1280x720")
     with pytest.raises(BenchmarkError, match=r"no measurement in common: .*96x64.*1280x720"):
         compare(small, large)
+    many = copy.deepcopy(large)
+    many["results"] = [large["results"][0] | {"subject": f"model {i}"} for i in range(5)]
+    with pytest.raises(BenchmarkError, match=r"model 2, \S+ 1280x720, latency; and 2 more$"):
+        compare(small, many)
+    other = copy.deepcopy(small)
+    other["results"][0]["scenario"] = "multi-stream x2"
+    with pytest.raises(BenchmarkError, match=r"one has single-stream, .*the other multi-stream x2"):
+        compare(small, other)
     with pytest.raises(BenchmarkError, match="2 cores and a CPU with 8 cores"):
         compare(small, made_run([10] * 3, cores=8))
     both = copy.deepcopy(small)
@@ -89,11 +101,37 @@ def test_the_exit_status_is_for_ci(
 ) -> None:
     before, after = map(str, files)
     assert run_command(["bench", "compare", before, after]) == 0
-    assert "slower" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "slower" in said
+    assert "ran as" not in said
     assert run_command(["bench", "compare", before, after, "--fail-above", "5%"]) == 1
     assert "error: slower by more than 5 %: single-stream, grid" in capsys.readouterr().err
     assert run_command(["bench", "compare", before, after, "--fail-above", "25"]) == 0
     assert run_command(["bench", "compare", before, after, "--fail-above", "lots"]) == 2
+
+
+def test_a_change_of_what_ran_and_an_early_end_are_told(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = json.loads(files[1].read_text()) | {"complete": False}
+    run["results"][0]["runs_on"] = "CPU, but f32"
+    files[1].write_text(json.dumps(run))
+    assert run_command(["bench", "compare", *map(str, files)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "latency ran as CPU before and as CPU, but f32 after" in said
+    assert "note: after was stopped early" in said
+
+
+def test_ci_is_told_of_what_is_too_noisy_to_say(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = files
+    assert run_command(["bench", "compare", str(before), str(before), "--fail-above", "5%"]) == 0
+    assert "too noisy" not in capsys.readouterr().out
+    after.write_text(json.dumps(made_run([9, 10, 14])))
+    assert run_command(["bench", "compare", *map(str, files), "--fail-above", "5%"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "note: single-stream, grid, synthetic 96x64, latency: too noisy, it may be +" in said
 
 
 def test_ci_is_not_passed_by_measuring_too_little(
@@ -125,12 +163,13 @@ def test_files_that_are_no_runs_are_named(
 
 
 def test_a_stopped_run_keeps_what_it_has(tmp_path: Path) -> None:
-    path = tmp_path / "run.json"
+    path, table = tmp_path / "run.json", tmp_path / "run.csv"
     command = [sys.executable, "-m", "tapetum.realtime", "bench", "--scenario", "single-stream"]
     sizes = ["--size", "96x64", "--seconds", "0.1", "--samples", "90"]
     long = ["--scenario", "paced", "--rate", "1", "--repeats", "3"]
     with subprocess.Popen(
-        [*command, *sizes, *long, "--json", str(path)],
+        [*command, *sizes, *long, "--json", str(path), "--csv", str(table)],
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
@@ -141,9 +180,15 @@ def test_a_stopped_run_keeps_what_it_has(tmp_path: Path) -> None:
         ):
             time.sleep(0.05)
         os.kill(process.pid, signal.SIGINT)
-        errors = process.communicate(timeout=60)[1]
+        shown, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     kept = read_run(path)
     assert kept["complete"] is False
     assert kept["stopped_by"] == "stopped by SIGINT"
     assert [result["scenario"] for result in kept["results"]] == ["single-stream"]
+    assert kept["wall_s"] > 0
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(kept)
+    with table.open() as file:
+        assert [row["run_complete"] for row in csv.DictReader(file)] == ["False"]
+    assert "single-stream, synthetic: latency, ms" in shown
+    assert "note: this is not all, the run ended early: stopped by SIGINT" in shown

@@ -16,10 +16,13 @@ from tolerance import Tolerance, assert_planes_close
 from tapetum.benchmarks.bench.checks import check_output
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.frames import clip_frames, synthetic_frames
+from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.peers import gamma_table, peer
 from tapetum.benchmarks.bench.quality import darkened, psnr_db, quality
 from tapetum.benchmarks.bench.result import read_run
-from tapetum.benchmarks.bench.subjects import EMPTY, subject
+from tapetum.benchmarks.bench.settings import Settings
+from tapetum.benchmarks.bench.single_stream import single_stream
+from tapetum.benchmarks.bench.subjects import EMPTY, Subject, subject
 from tapetum.gan.weights import weights_path
 from tapetum.realtime.command.cli import run_command
 
@@ -112,6 +115,14 @@ def test_an_enhancer_comes_nearer_to_the_truth_than_nothing(lit_clip: Path) -> N
     nothing, gamma = (quality(each, lit_clip) for each in (subject(EMPTY), peer("gamma")))
     assert gamma["psnr_db"] > nothing["psnr_db"]
     assert nothing["truth_niqe"] == gamma["truth_niqe"]
+
+
+def test_a_truth_that_is_too_short_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    write_clip(tmp_path / "brief.mp4", frames=9)
+    idle = Subject("idle", pytest.fail, "nowhere")
+    settings = Settings(truth=tmp_path / "brief.mp4")
+    with pytest.raises(BenchmarkError, match="9 frames, too few to measure: it takes at least 24"):
+        list(single_stream([idle], Input(None, (96, 64)), settings))
 
 
 def test_peers_and_quality_are_in_the_results(lit_clip: Path, tmp_path: Path) -> None:

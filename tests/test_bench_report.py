@@ -6,6 +6,7 @@ import base64
 import re
 import sys
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,9 +14,12 @@ from xml.etree import ElementTree
 import pytest
 from test_bench_compare import made_run
 
-from tapetum.benchmarks.bench.charts import charts, svg
+from tapetum.benchmarks.bench.charts import charts, distribution_chart, quality_chart, svg
 from tapetum.benchmarks.bench.html_report import html_report
-from tapetum.benchmarks.bench.result import read_run, write_run
+from tapetum.benchmarks.bench.result import read_run
+from tapetum.benchmarks.bench.result_table import ms_text
+from tapetum.benchmarks.harness_targets import harness_rows
+from tapetum.benchmarks.json_file import write_json
 from tapetum.benchmarks.performance_tables import tables
 from tapetum.realtime.command.cli import run_command
 
@@ -62,7 +66,7 @@ def test_the_report_holds_all_that_it_shows(run_file: Path, tmp_path: Path) -> N
     for word in ("gamma 96x64", "temporal filter", "float64 arithmetic", "Load average"):
         assert word in page
     median = read_run(run_file)["results"][0]["latency_ms"]["p50"]
-    assert f"<td>{median:.4g}</td>" in page
+    assert f"<td>{ms_text(median)}</td>" in page
     drawn = sorted(path.name for path in (folder / "bench-run").iterdir())
     assert drawn == [
         "distribution-single-stream.png",
@@ -99,6 +103,33 @@ def test_quality_is_drawn_against_speed(run_file: Path) -> None:
     assert [float(y[0]) for _, y in points] == [10, 11]
 
 
+@pytest.mark.parametrize("slowest_ms", [0.101, 0.13, 0.6, 7, 90, 4000, 1e6])
+def test_the_numbers_of_an_axis_are_few_and_do_not_overlap(slowest_ms: float) -> None:
+    result = made_run([1.0])["results"][0]
+    results = [result | {"samples_ms": [[0.1, ms]]} for ms in (0.1, slowest_ms)]
+    figure = distribution_chart(results)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    low, high = axes.get_xlim()
+    labels = [label for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]
+    assert len(labels) >= 2
+    texts = [float(label.get_text()) for label in labels]
+    assert texts == pytest.approx([label.get_position()[0] for label in labels], rel=1e-5)
+    boxes = [label.get_window_extent() for label in labels]
+    for left, right in pairwise(sorted(boxes, key=lambda box: float(box.x0))):
+        assert left.x1 < right.x0
+
+
+def test_lines_are_told_apart_by_more_than_colour() -> None:
+    result = made_run([1.0])["results"][0]
+    (axes,) = distribution_chart([result] * 9).axes
+    looks = {(line.get_color(), line.get_linestyle()) for line in axes.get_lines()}
+    assert len(looks) == 9
+    judged = [result | {"figures": {"psnr_db": 1.0}}] * 5
+    (axes,) = quality_chart(judged).axes
+    assert len({line.get_marker() for line in axes.get_lines()}) == 5
+
+
 def test_without_matplotlib_it_says_what_to_install(
     run_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,7 +143,7 @@ def test_without_matplotlib_it_says_what_to_install(
 def test_targets_are_held_against_the_results(run_file: Path, tmp_path: Path) -> None:
     run = read_run(run_file) | {"results": made_run([3, 3, 3], size="1280x720")["results"]}
     run["results"][0]["runs_on"] = "grid on CPU, OpenVINO bf16"
-    write_run(run, tmp_path / "bench-made.json")
+    write_json(run, tmp_path / "bench-made.json")
     text = tables(tmp_path)
     (row,) = re.findall(r"\| enhancing alone: `grid`, 1280x720 .*", text)
     median = run["results"][0]["latency_ms"]["p50"]
@@ -123,11 +154,26 @@ def test_targets_are_held_against_the_results(run_file: Path, tmp_path: Path) ->
     assert "PSNR" not in text
 
 
+def test_the_harness_is_held_to_its_own_targets(run_file: Path) -> None:
+    run = read_run(run_file) | made_run([10, 10, 10]) | {"wall_s": 250.0}
+    run["command"] = "tapetum bench --csv run.csv --json 'a run.json'"
+    again = made_run([10.3, 10.3, 10.3]) | {"wall_s": 301.5, "command": "tapetum bench"}
+    quick = again | {"command": "tapetum bench --quick --json quick.json", "wall_s": 39.0}
+    stopped = again | {"complete": False, "wall_s": 900.0}
+    default_row, quick_row, apart = harness_rows([run, again, quick, stopped])
+    assert default_row == ["`tapetum bench`", "300 s", "301.5", "100 %", "no"]
+    assert quick_row[2:] == ["39", "97.5 %", "yes"]
+    assert float(apart[2]) == pytest.approx(3, abs=0.1)
+    missing = "not measured"
+    older = {name: value for name, value in run.items() if name != "wall_s"}
+    assert [row[2] for row in harness_rows([older])] == [missing, missing, missing]
+
+
 def test_quality_has_a_table_beside_speed(run_file: Path, tmp_path: Path) -> None:
     run = read_run(run_file)
     quality = {"psnr_db": 17.25, "niqe": 4.5, "truth_niqe": 4.25, "flicker_levels": 0.125}
     run["results"][1]["figures"] |= quality
-    write_run(run, tmp_path / "bench-peers.json")
+    write_json(run, tmp_path / "bench-peers.json")
     median = run["results"][1]["latency_ms"]["p50"]
     row = f"| `gamma`, 96x64 | 17.25 | 4.5 | 4.25 | 0.125 | {median:.4g} |"
     assert row in tables(tmp_path).splitlines()

@@ -12,10 +12,12 @@ import av
 import matplotlib as mpl
 import pytest
 from command_line import ROOT
+from jsonschema import Draft202012Validator
 from training_photos import write_both
 
 from tapetum.benchmarks.__main__ import app
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.result import SCHEMA, read_run
 from tapetum.benchmarks.document_charts import charted, fingerprint
 from tapetum.benchmarks.governor_settling import Shown, governor_settling, held_after_s
 from tapetum.benchmarks.live_latency import live_latency
@@ -124,11 +126,20 @@ def test_the_document_is_in_step_with_the_results(tmp_path: Path) -> None:
             assert chart == drawn[f"{name}.svg"], "run tapetum bench document"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks" / "results").glob("bench-*.json")))
+def test_recorded_runs_are_whole_and_fit_the_schema(path: Path) -> None:
+    run = read_run(path)
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(run)
+    assert run["complete"]
+
+
 def test_a_chart_is_drawn_where_there_are_figures_for_it() -> None:
     run = json.loads((ROOT / "benchmarks" / "results" / "bench-cpu.json").read_text())
     harness = json.loads((ROOT / "benchmarks" / "results" / "bench-harness.json").read_text())
     assert charted([harness]) == {}
     assert list(charted([run, harness])) == ["latency", "stages"]
+    single = [result for result in run["results"] if result["scenario"] == "single-stream"]
+    assert charted([run, run])["latency"] == single
     run["results"][0]["figures"]["psnr_db"] = 17.0
     assert charted([run])["quality"] == run["results"][:1]
 

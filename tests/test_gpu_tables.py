@@ -14,14 +14,9 @@ from jsonschema import Draft202012Validator
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.gpu.gpu_targets import TARGETS, beyond_engine_percent
-from tapetum.benchmarks.gpu.result_file import (
-    SCHEMA,
-    file_name,
-    new_result,
-    read_result,
-    write_result,
-)
+from tapetum.benchmarks.gpu.result_file import SCHEMA, file_name, new_result, read_result
 from tapetum.benchmarks.gpu.tables import tables, write_tables
+from tapetum.benchmarks.json_file import write_json
 from tapetum.benchmarks.machine import machine
 
 GPU = {
@@ -140,9 +135,9 @@ def card() -> dict[str, Any]:
 
 
 def test_a_file_is_as_the_schema_says(card: dict[str, Any], tmp_path: Path) -> None:
-    path = tmp_path / "results" / file_name(GPU["name"])  # type: ignore[arg-type]
+    path = tmp_path / file_name(GPU["name"])  # type: ignore[arg-type]
     assert path.name == "gpu-made-up-gpu.json"
-    write_result(card, path)
+    write_json(card, path)
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(read_result(path))
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
@@ -189,10 +184,10 @@ def test_time_beyond_the_engine_needs_the_same_engine(card: dict[str, Any]) -> N
 
 
 def test_tables_have_a_column_for_each_card(card: dict[str, Any], tmp_path: Path) -> None:
-    write_result(card, tmp_path / "gpu-a.json")
+    write_json(card, tmp_path / "gpu-a.json")
     card["gpu"] = GPU | {"name": "Another"}
     card["parts"] = {}
-    write_result(card, tmp_path / "gpu-b.json")
+    write_json(card, tmp_path / "gpu-b.json")
     lines = tables(tmp_path).splitlines()
     for line in (
         "| what | Made-up GPU | Another |",

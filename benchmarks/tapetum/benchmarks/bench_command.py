@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -16,6 +15,7 @@ from tapetum.benchmarks.bench.choices import (
     PRECISIONS,
     QUICK_SIZES,
     SCENARIOS,
+    SINGLE_STREAM,
 )
 from tapetum.benchmarks.bench_file_commands import compare, document, report
 from tapetum.realtime.command.shared_options import DeviceOption
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tapetum.benchmarks.bench.inputs import Input
     from tapetum.benchmarks.bench.settings import Settings
     from tapetum.benchmarks.bench.subjects import Subject
-    from tapetum.benchmarks.bench.suite import Plan, Run
+    from tapetum.benchmarks.bench.suite import Plan
     from tapetum.realtime.cpu.openvino_engine import Precision
 
 bench = typer.Typer()
@@ -162,8 +162,10 @@ def measure(
     """
     if context.invoked_subcommand is not None:
         return
+    _check_single_stream(scenarios, with_codec=with_codec, truth=truth)
     from tapetum.benchmarks.bench.sampling import Effort
     from tapetum.benchmarks.bench.settings import Settings
+    from tapetum.benchmarks.bench.shown_run import run_and_show
 
     effort = Effort(seconds, samples, repeats)
     settings = Settings(effort, seed, streams, rate_fps, with_codec=with_codec, truth=truth)
@@ -173,7 +175,18 @@ def measure(
         _inputs(sizes or _default_sizes(clip, quick=quick), clip),
         settings.quick() if quick else settings,
     )
-    _print(_run_visibly(plan, json_file, csv_file))
+    run_and_show(plan, json_file=json_file, csv_file=csv_file)
+
+
+def _check_single_stream(
+    scenarios: list[str] | None, *, with_codec: bool, truth: Path | None
+) -> None:
+    """Refuse options of single-stream where it is not measured, instead of passing them over."""
+    if not scenarios or SINGLE_STREAM in scenarios:
+        return
+    for option, given in (("--with-codec", with_codec), ("--truth", truth is not None)):
+        if given:
+            raise typer.BadParameter(f"{option} is for single-stream; add --scenario single-stream")
 
 
 def _default_sizes(clip: str | None, *, quick: bool) -> list[str]:
@@ -224,45 +237,3 @@ def _command(arguments: list[str]) -> str:
     """The command as typed, but of absolute paths the name: results are shown to others."""
     shown = (Path(word).name if Path(word).is_absolute() else word for word in arguments)
     return shlex.join(["tapetum", *shown])
-
-
-def _run_visibly(plan: Plan, json_file: Path | None, csv_file: Path | None) -> Run:
-    """Run a plan; on a terminal, say what has been measured so far."""
-    from rich.console import Console
-
-    from tapetum.benchmarks.bench.result import write_run
-    from tapetum.benchmarks.bench.result_table import write_csv
-    from tapetum.benchmarks.bench.suite import run_suite
-
-    console = Console(stderr=True)
-
-    def keep(run: Run) -> None:
-        if json_file is not None:
-            write_run(run, json_file)
-        if csv_file is not None:
-            write_csv(run, csv_file)
-        if status and run["results"]:
-            latest = run["results"][-1]
-            status.update(f"measured {latest['scenario']}: {latest['subject']} {latest['size']}")
-
-    with console.status("measuring") if console.is_terminal else nullcontext() as status:
-        return run_suite(plan, keep=keep)
-
-
-def _print(run: Run) -> None:
-    from rich.console import Console
-
-    from tapetum.benchmarks.bench.result_table import (
-        notes,
-        quality_table,
-        result_tables,
-        stage_tables,
-    )
-
-    console = Console(highlight=False)
-    results = run["results"]
-    for table in (*result_tables(results), *stage_tables(results), quality_table(results)):
-        if table.row_count:
-            console.print(table)
-    for line in notes(run):
-        console.print(line, markup=False)

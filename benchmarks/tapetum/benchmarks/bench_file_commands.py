@@ -57,9 +57,14 @@ def compare(
     changes = comparison.compare(before, after)
     console = Console(highlight=False)
     console.print(change_table(changes))
-    for line in comparison_notes(before, after, comparison.only_in_one(before, after)):
+    alone = comparison.only_in_one(before, after)
+    for line in comparison_notes(before, after, changes, alone):
         console.print(line, markup=False)
     if fail_above is not None:
+        for change in changes:
+            if change.hides(fail_above):
+                most = f"{change.percent_ci95[1]:+.1f} %"
+                console.print(f"note: {change.key}: too noisy, it may be {most}", markup=False)
         _fail_above(fail_above, changes)
 
 
@@ -110,7 +115,7 @@ def report(
                 write_charts(charts(run["results"]).items(), chart_folder / Path(name).stem)
     except OSError as error:
         raise BenchmarkError(f"{error.filename} cannot be written: {error.strerror}") from error
-    typer.echo(f"{html}: {len(runs)} runs, {html.stat().st_size / 1e6:.2f} MB")
+    typer.echo(f"{html}: {html.stat().st_size / 1e6:.2f} MB")
 
 
 def document(

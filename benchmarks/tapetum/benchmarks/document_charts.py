@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.result import Key
 from tapetum.benchmarks.bench.subjects import EMPTY
 
 Figures = Mapping[str, Any]
@@ -22,15 +23,26 @@ TITLES = {
 
 
 def charted(runs: Iterable[Figures]) -> dict[str, list[Figures]]:
-    """The results that each chart shows; a chart without any is left out."""
+    """The results that each chart shows; a chart without any is left out.
+
+    What several runs measured, as `grid` beside its peers, has its place in the charts of time
+    once: the first run's.
+    """
     results = [result for run in runs for result in run["results"] if result["subject"] != EMPTY]
-    single = [result for result in results if result["scenario"].startswith("single-stream")]
+    first: dict[tuple[str, ...], Figures] = {}
+    for result in results:
+        first.setdefault(_key(result), result)
+    single = [each for each in first.values() if each["scenario"].startswith("single-stream")]
     found = {
         "latency": [result for result in single if not result["scenario"].endswith("codec")],
         "stages": [result for result in single if result["stages"]],
         "quality": [result for result in results if "psnr_db" in result["figures"]],
     }
     return {name: shown for name, shown in found.items() if shown}
+
+
+def _key(result: Figures) -> tuple[str, ...]:
+    return tuple(result[name] for name in Key.__dataclass_fields__)
 
 
 def write_document_charts(runs: Sequence[Figures], folder: Path) -> None:

@@ -137,10 +137,11 @@ def _file_of(results: Path, facts: dict[str, Any]) -> tuple[Path, dict[str, Any]
 
 
 def _keep(result: dict[str, Any], part: str, measured: dict[str, Any], path: Path) -> None:
-    from tapetum.benchmarks.gpu.result_file import write_result
+    from tapetum.benchmarks.json_file import write_json
 
     result["parts"][part] = measured
-    write_result(result, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(result, path)
     typer.echo(f"{path}: {part}")
 
 

@@ -1,8 +1,9 @@
-"""Reads the JSON files that measurements were written to."""
+"""Reads and writes the JSON files that measurements are kept in."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,3 +26,25 @@ def read_json(path: Path, *, remedy: str) -> Any:  # noqa: ANN401 - whatever the
         raise BenchmarkError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise BenchmarkError(f"{path} is not JSON{remedy}") from error
+
+
+def write_json(value: Any, path: Path) -> None:  # noqa: ANN401 - whatever was measured
+    """Write a JSON file, whole or not at all; numbers that follow each other share a line.
+
+    Raises:
+        BenchmarkError: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_text(_LIST_OF_NUMBERS.sub(_on_one_line, json.dumps(value, indent=1)) + "\n")
+        beside.replace(path)
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
+
+
+_LIST_OF_NUMBERS = re.compile(r"\[\n[-+.\deE,\s]+\]")
+"""A line break in JSON is never part of a string."""
+
+
+def _on_one_line(match: re.Match[str]) -> str:
+    return re.sub(r"\s+", "", match[0])

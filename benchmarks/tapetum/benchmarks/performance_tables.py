@@ -17,6 +17,7 @@ from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import read_run
 from tapetum.benchmarks.bench.subjects import EMPTY
 from tapetum.benchmarks.document_charts import TITLES, charted, write_document_charts
+from tapetum.benchmarks.harness_targets import harness_rows
 from tapetum.benchmarks.live_tables import live_table
 from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import MISSING, TARGET_HEAD, table, target_row
@@ -118,6 +119,8 @@ def tables(results: Path) -> str:
     parts = [
         "### Targets on two CPU cores",
         _target_table([result for run in runs.values() for result in run["results"]]),
+        "### Targets of the harness on two CPU cores",
+        table(TARGET_HEAD, harness_rows(list(runs.values()))),
         "### Live video on two CPU cores",
         live_table(results),
         *(f"![{TITLES[name]}]({_CHARTS}/{name}.svg)" for name in charted(runs.values())),
@@ -150,11 +153,12 @@ def _target_row(target: Target, results: Sequence[Figures]) -> list[str]:
 def _run_table(name: str, run: Figures) -> str:
     load, machine = run["load_average"], run["machine"]
     stopped = "" if run["complete"] else " It was stopped early."
+    took = f" It took {run['wall_s']:g} s." if run.get("wall_s") else ""
     head = ("ms", "median", "95 % of it", "p99", "noise", "against the limit")
     rows = [_run_row(result) for result in run["results"]]
     return (
         f"### `{name}`\n\n`{run['command']}`\n\n{machine_line(machine)} Load average"
-        f" {load['before'][0]} before and {load['after'][0]} after.{stopped}\n\n"
+        f" {load['before'][0]} before and {load['after'][0]} after.{took}{stopped}\n\n"
         f"{table(head, rows)}{_quality(run['results'])}"
     )
 

@@ -9,23 +9,37 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from cycler import cycler
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
+
+from tapetum.benchmarks.bench.result_table import ms_text
 
 Result = dict[str, Any]
 """One result as `schema.json` describes it."""
 
 Floats = npt.NDArray[np.float64]
 
+_BLUE, _PALE_BLUE = "#0072b2", "#b3d4e8"
+_COLORS = (_BLUE, "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")
+"""Told apart by colour-blind people: Okabe, Ito, "Color universal design" (2008), without the
+yellow, which is too pale on white."""
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _STYLE: Any = {
     "svg.hashsalt": "tapetum",
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.prop_cycle": cycler(linestyle=["-", "--", ":"]) * cycler(color=_COLORS),
+    "axes.facecolor": "white",  # also on a dark page
+    "figure.facecolor": "white",
     "font.size": 9,
 }
 _LEGEND: Any = {"fontsize": 7, "loc": "center left", "bbox_to_anchor": (1, 0.5)}
 """Where a legend covers nothing."""
-_COLOR, _BESIDE_COLOR = "#3b75af", "#c3d5e8"
+_WHITE_BOX: Any = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+_BESIDE_BAR: Any = {"va": "center", "fontsize": 7, "bbox": _WHITE_BOX, "zorder": 6}
+"""The number is read although the line of the whole goes through its place."""
 _STEPS = 120
 """Steps of a distribution's line: as many as can be seen."""
 
@@ -53,12 +67,29 @@ def distribution_chart(results: Sequence[Result]) -> Figure:
         for result in results:
             values, share = _distribution_steps(result)
             axes.step(values, share, where="post", label=f"{result['subject']} {result['size']}")
-        axes.set_xscale("log")
+        _set_log_scale(axes)
+        axes.set_ylim(0, 103)
         axes.set_xlabel(f"{results[0]['measure']}, ms")
-        axes.set_ylabel("samples, %")
+        axes.set_ylabel("samples at or under it, %")
         axes.set_title(results[0]["scenario"], loc="left")
         axes.legend(frameon=False, **_LEGEND)
     return figure
+
+
+def _set_log_scale(axes: Any) -> None:  # noqa: ANN401 - an Axes, loosely typed
+    """A logarithmic axis for what was drawn: plain numbers, so few that they do not overlap."""
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(_ticks(high / low))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _ticks(ratio: float) -> Locator:
+    """Fit for an axis whose end is this many times its beginning."""
+    if ratio < 5:
+        return MaxNLocator(6, steps=[1, 2, 5, 10])
+    return LogLocator(subs=(1.0, 2.0, 5.0) if ratio < 1000 else (1.0,))
 
 
 def _distribution_steps(result: Result) -> tuple[Floats, Floats]:
@@ -79,7 +110,7 @@ def stage_chart(results: Sequence[Result]) -> Figure:
         for axes, result in zip(all_axes.ravel(), results, strict=True):
             _draw_stages(axes, result)
         all_axes[-1, 0].set_xlabel(
-            "ms, means; the line marks the whole, pale stages run beside the others"
+            "ms, means; the line is the whole, measured apart; pale stages run beside the others"
         )
     return figure
 
@@ -89,14 +120,16 @@ def _draw_stages(axes: Any, result: Result) -> None:  # noqa: ANN401 - an Axes, 
     for row, part in enumerate(parts.values()):
         beside = part.get("overlaps", False)
         begin = 0.0 if beside else left
-        axes.barh(row, part["mean"], left=begin, color=_BESIDE_COLOR if beside else _COLOR)
-        axes.text(begin + part["mean"], row, f" {part['mean']:.3g}", va="center", fontsize=7)
+        color = _PALE_BLUE if beside else _BLUE
+        axes.barh(row, part["mean"], left=begin, color=color, zorder=7)
+        axes.text(begin + part["mean"], row, f" {ms_text(part['mean'])}", **_BESIDE_BAR)
         left += 0.0 if beside else part["mean"]
-    axes.axvline(result["stages"]["end_to_end_mean_ms"], color="black", linewidth=1)
+    whole_ms = result["stages"]["end_to_end_mean_ms"]
+    axes.axvline(whole_ms, color="black", linewidth=1, zorder=5)
     axes.set_yticks(range(len(parts)), list(parts), fontsize=7)
     axes.invert_yaxis()
     axes.margins(x=0.08)
-    title = f"{result['scenario']}, {result['subject']}, {result['size']}"
+    title = f"{result['scenario']}, {result['subject']}, {result['size']}: {ms_text(whole_ms)} ms"
     axes.set_title(title, loc="left", fontsize=8)
 
 
@@ -105,11 +138,14 @@ def quality_chart(results: Sequence[Result]) -> Figure:
     with rc_context(_STYLE):
         figure = Figure(figsize=(8, 3.2), layout="constrained")
         axes = figure.subplots()
+        axes.set_prop_cycle(cycler(marker=_MARKERS) + cycler(color=_COLORS))
         for result in results:
             place = result["latency_ms"]["p50"], result["figures"]["psnr_db"]
-            axes.plot(*place, "o", label=f"{result['subject']} {result['size']}")
+            label = f"{result['subject']} {result['size']}"
+            axes.plot(*place, linestyle="none", label=label)
         axes.legend(frameon=False, **_LEGEND)
-        axes.set_xscale("log")
+        _set_log_scale(axes)
+        axes.set_title("up and left is better", loc="left", fontsize=8)
         axes.set_xlabel("median latency, ms")
         axes.set_ylabel("PSNR, dB")
     return figure

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-SCENARIOS = ("single-stream", "multi-stream", "paced", "offline", "cold-start")
+SINGLE_STREAM = "single-stream"
+SCENARIOS = (SINGLE_STREAM, "multi-stream", "paced", "offline", "cold-start")
 """In the order in which they run; `suite` says what each is."""
 
 SIZES = {

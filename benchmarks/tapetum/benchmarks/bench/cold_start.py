@@ -8,11 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.floors import Floor
 from tapetum.benchmarks.bench.inputs import SYNTHETIC, Input
+from tapetum.benchmarks.bench.resources import Resources
 from tapetum.benchmarks.bench.result import Key, Result
 from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.stage_clock import StageSamples
@@ -20,15 +24,37 @@ from tapetum.benchmarks.bench.subjects import Subject
 
 SCENARIO = "cold-start"
 
-Parts = dict[str, float]
-"""Milliseconds of each part of a start."""
+
+@dataclass(frozen=True)
+class Start:
+    """One start of a process.
+
+    Attributes:
+        parts: wall-clock time and CPU time of each part, in milliseconds.
+        rss_mb: resident memory after the first frame.
+        threads: of the process then.
+    """
+
+    parts: dict[str, tuple[float, float]]
+    rss_mb: float
+    threads: int
+
+    @property
+    def wall_ms(self) -> float:
+        """From the start to the first frame."""
+        return sum(wall_ms for wall_ms, _ in self.parts.values())
+
+    @property
+    def cpu_ms(self) -> float:
+        """CPU time that went into it."""
+        return sum(cpu_ms for _, cpu_ms in self.parts.values())
 
 
 def cold_start(subjects: Sequence[Subject], given: Input, settings: Settings) -> Iterator[Result]:
     """Start a process for each repeat; the files it reads are warm after one that does not count.
 
     Only Tapetum's own models are started, as a user starts them: the others have nothing to load,
-    and a precision is chosen here alone.
+    and a precision is chosen here alone. Opening compiled kernels counts as the first frame.
     """
     width, height = given.size or _size(given, settings)
     for subject in subjects:
@@ -44,25 +70,46 @@ def _size(given: Input, settings: Settings) -> tuple[int, int]:
 def _measure(subject: Subject, width: int, height: int, settings: Settings) -> Result:
     one_start(subject.model, width, height)
     starts = [one_start(subject.model, width, height) for _ in range(settings.effort.repeats)]
-    figures = {}
+    figures: dict[str, float] = {}
+    notes = []
     if settings.first_run:
-        figures["first_run_on_a_machine_ms"] = _first_run_ms(subject.model, width, height)
+        first_ms = _first_run_ms(subject.model, width, height)
+        figures["first_run_on_a_machine_ms"] = first_ms
+        notes.append(f"the first start on a machine compiles kernels: {first_ms / 1000:.1f} s")
     return Result(
         Key(SCENARIO, subject.name, SYNTHETIC, f"{width}x{height}", "start to first frame"),
         subject.runs_on,
-        [[sum(parts.values())] for parts in starts],
-        stages={name: StageSamples([parts[name] for parts in starts]) for name in starts[0]},
+        [[start.wall_ms] for start in starts],
+        stages={name: _stage(name, starts) for name in starts[0].parts},
+        resources=_resources(starts),
+        floors=[_process_alone([start.parts["process start"][0] for start in starts])],
         figures=figures,
+        notes=notes,
     )
+
+
+def _stage(name: str, starts: Sequence[Start]) -> StageSamples:
+    walls_ms, cpus_ms = zip(*(start.parts[name] for start in starts), strict=True)
+    return StageSamples(list(walls_ms), list(cpus_ms))
+
+
+def _resources(starts: Sequence[Start]) -> Resources:
+    cpu_ms, wall_ms = sum(each.cpu_ms for each in starts), sum(each.wall_ms for each in starts)
+    return Resources(round(100 * cpu_ms / wall_ms, 1), starts[-1].rss_mb, starts[-1].threads)
+
+
+def _process_alone(starts_ms: Sequence[float]) -> Floor:
+    ms = median(starts_ms)
+    return Floor("starting Python alone", 1, round(1000 / ms, 3), round(ms, 5))
 
 
 def _first_run_ms(model: str, width: int, height: int) -> float:
     """The same with an empty cache of compiled kernels."""
     with TemporaryDirectory(prefix="tapetum-bench-") as folder:
-        return round(sum(one_start(model, width, height, NUMBA_CACHE_DIR=folder).values()), 1)
+        return round(one_start(model, width, height, NUMBA_CACHE_DIR=folder).wall_ms, 1)
 
 
-def one_start(model: str, width: int, height: int, **variables: str) -> Parts:
+def one_start(model: str, width: int, height: int, **variables: str) -> Start:
     """Start one process, with environment variables, and ask it what took how long.
 
     Raises:
@@ -81,5 +128,4 @@ def one_start(model: str, width: int, height: int, **variables: str) -> Parts:
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()[-1:]
         raise BenchmarkError(f"a process that starts {model} failed: {' '.join(reason)}")
-    parts: Parts = json.loads(answer.stdout)
-    return parts
+    return Start(**json.loads(answer.stdout))

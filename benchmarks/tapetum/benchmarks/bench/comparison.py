@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +12,9 @@ from tapetum.benchmarks.bench.choices import LEAST_REPEATS
 from tapetum.benchmarks.bench.distribution import bootstrap_medians
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import Key
+
+_NAMED = 3
+"""Results of a run that an error names."""
 
 Verdict = Literal["slower", "faster", "the same", "too few repeats"]
 
@@ -27,6 +31,7 @@ class Change:
         percent_ci95: its 95 % confidence interval, from medians resampled in both runs; see
             `bootstrap_medians`.
         repeats: of the run that has fewer.
+        runs_on: what ran where, before and after.
     """
 
     key: Key
@@ -35,6 +40,7 @@ class Change:
     percent: float
     percent_ci95: tuple[float, float]
     repeats: int
+    runs_on: tuple[str, str]
 
     @property
     def verdict(self) -> Verdict:
@@ -49,6 +55,10 @@ class Change:
     def fails(self, limit_percent: float) -> bool:
         """Whether it is significantly slower, and by more than a limit."""
         return self.verdict == "slower" and self.percent > limit_percent
+
+    def hides(self, limit_percent: float) -> bool:
+        """Whether noise leaves open that it is slower by more than a limit."""
+        return self.verdict == "the same" and self.percent_ci95[1] > limit_percent
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
@@ -67,7 +77,7 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
             f"the runs are of different machines, {_text(machines[0])} and {_text(machines[1])};"
             " compare runs of one machine"
         )
-    old, new = _by_key(before), _by_key(after)
+    old, new = by_key(before), by_key(after)
     common = [key for key in old if key in new]
     if not common:
         raise BenchmarkError(
@@ -78,11 +88,12 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
 
 def only_in_one(before: dict[str, Any], after: dict[str, Any]) -> list[Key]:
     """Measurements that have no counterpart in the other run."""
-    old, new = _by_key(before), _by_key(after)
+    old, new = by_key(before), by_key(after)
     return [key for key in (*old, *new) if (key in old) != (key in new)]
 
 
-def _by_key(run: dict[str, Any]) -> dict[Key, dict[str, Any]]:
+def by_key(run: Mapping[str, Any]) -> dict[Key, dict[str, Any]]:
+    """The results of a run by what they measured."""
     return {
         Key(**{name: result[name] for name in Key.__dataclass_fields__}): result
         for result in run["results"]
@@ -102,11 +113,14 @@ def _change(key: Key, before: dict[str, Any], after: dict[str, Any]) -> Change:
         round(100 * (after_ms / before_ms - 1), 2),
         (round(float(low), 2), round(float(high), 2)),
         min(len(before["samples_ms"]), len(after["samples_ms"])),
+        (before["runs_on"], after["runs_on"]),
     )
 
 
 def _list(results: dict[Key, Any]) -> str:
-    return "; ".join(map(str, results)) or "nothing"
+    """The first results, and how many more there are: an error is one line."""
+    more = f"; and {len(results) - _NAMED} more" if len(results) > _NAMED else ""
+    return "; ".join(map(str, list(results)[:_NAMED])) + more or "nothing"
 
 
 def _text(machine: tuple[str, int]) -> str:

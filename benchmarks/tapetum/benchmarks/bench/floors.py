@@ -7,6 +7,7 @@ data sheet.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,19 +52,33 @@ class Floor:
         return Floor(self.name, self.amount, self.rate, self.ms, ratio)
 
 
-def floors(frame: Frame, network: Network | None) -> list[Floor]:
+def floors(frame: Frame, network: Network | None, *, streams: int = 1) -> list[Floor]:
     """What bounds the enhancing of one frame: its samples read once and written once; its network.
 
     The last floor is the sum of the others, because one stage follows the other.
+
+    Args:
+        frame: what is enhanced.
+        network: what enhances it, where that is a network.
+        streams: how many frames are enhanced at once; where they want more cores than there are,
+            each has its share.
     """
     moved = 2 * sum(plane.size * plane.itemsize for plane in frame.planes)
-    found = [_floor("memory: read and write every sample once", moved, bytes_per_s())]
+    bandwidth = bytes_per_s() * _share_of_cores(streams, 1)
+    found = [_floor("memory: read and write every sample once", moved, bandwidth)]
     if network is not None:
         count = network_flops(network.onnx, network.input_shape(frame))
-        found.append(_floor("arithmetic of the network", count, _flops_per_s(network)))
+        rate = _flops_per_s(network) * _share_of_cores(streams, network.threads)
+        found.append(_floor("arithmetic of the network", count, rate))
         total_ms = sum(floor.ms for floor in found)
         found.append(Floor("both, one after the other", 1, 1e3 / total_ms, total_ms))
     return found
+
+
+def _share_of_cores(streams: int, threads: int | None) -> float:
+    """What each stream has of the rate that so many threads (None: all cores) would have alone."""
+    cores = len(os.sched_getaffinity(0))
+    return min(1.0, cores / (streams * (threads or cores)))
 
 
 def _floor(name: str, amount: float, rate: float) -> Floor:

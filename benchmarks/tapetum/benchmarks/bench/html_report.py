@@ -8,15 +8,23 @@ from html import escape
 from typing import Any
 
 from tapetum.benchmarks.bench.charts import charts, svg
-from tapetum.benchmarks.bench.result_table import notes, stage_cost
+from tapetum.benchmarks.bench.result_table import (
+    USAGE_HEAD,
+    ms_text,
+    notes,
+    stage_cost,
+    usage_rows,
+)
 
 Run = dict[str, Any]
 
 _STYLE = """
+:root { color-scheme: light dark }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13px }
-th, td { padding: .2rem .6rem; border-bottom: 1px solid #ddd; text-align: right }
-th:first-child, td:first-child { text-align: left }
+th, td { padding: .2rem .6rem; border-bottom: 1px solid #8886; text-align: right }
+th, td { white-space: nowrap }
+th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 12rem }
 .table { overflow-x: auto } img { max-width: 100% } code { font-size: 13px }
 """
 _PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
@@ -39,6 +47,9 @@ def _section(name: str, run: Run) -> str:
         _facts(run),
         _list(notes(run)),
         _table(_LATENCY_HEAD, (_latency_row(result) for result in run["results"])),
+        "<h3>Throughput and resources</h3>",
+        _table(USAGE_HEAD, usage_rows(run["results"])),
+        "<h3>Charts</h3>",
         *(_image(title, svg(figure)) for title, figure in charts(run["results"]).items()),
         "<h3>Stages</h3>",
         _table(
@@ -53,15 +64,15 @@ def _section(name: str, run: Run) -> str:
 
 
 def _facts(run: Run) -> str:
-    machine, load = run["machine"], run["load_average"]
+    machine, load, wall_s = run["machine"], run["load_average"], run.get("wall_s")
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
-    stopped = "" if run["complete"] else f" <b>Stopped early: {escape(str(run['stopped_by']))}.</b>"
     return (
         f"<p><code>{escape(run['command'])}</code><br>{escape(run['started'])},"
-        f" commit {escape(str(run['commit']))}, seed {run['seed']}.{stopped}<br>"
+        f" commit {escape(str(run['commit']))}, seed {run['seed']}.<br>"
         f"{escape(machine['cpu'])}, {machine['cores']} cores, {escape(machine['system'])},"
         f" Python {escape(machine['python'])}, {escape(packages)}.<br>"
-        f"Load average before {load['before']}, after {load['after']}.</p>"
+        f"Load average before {load['before']}, after {load['after']}."
+        f"{'' if wall_s is None else f' It took {wall_s:g} s.'}</p>"
     )
 
 
@@ -71,36 +82,21 @@ _LATENCY_HEAD = (
     "95 % of p50",
     "noise",
     "samples",
-    "CPU",
-    "RSS MB",
-    "GPU",
     "limit",
 )
 
 
 def _latency_row(result: dict[str, Any]) -> list[str]:
-    latency, used, limits = result["latency_ms"], result["resources"], result["floors"]
+    latency, limits = result["latency_ms"], result["floors"]
     low, high = latency["median_ci95"]
     return [
-        f"{result['scenario']}, {result['subject']} {result['size']}: {result['measure']}",
-        *(f"{latency[name]:.4g}" for name in _PERCENTILES),
-        f"{low:.4g}..{high:.4g}",
-        f"{result['noise_percent']} %",
+        ", ".join(result[name] for name in ("scenario", "subject", "input", "size", "measure")),
+        *(ms_text(latency[name]) for name in _PERCENTILES),
+        f"{ms_text(low)}..{ms_text(high)}",
+        f"{result['noise_percent']:.0f} %",
         str(latency["samples"]),
-        f"{used['cpu_percent']:.0f} %" if used else "",
-        f"{used['rss_mb']:.0f}" if used else "",
-        _gpu_text(used.get("gpu")) if used else "",
         _ratio(limits[-1]) if limits else "",
     ]
-
-
-def _gpu_text(gpu: dict[str, Any] | None) -> str:
-    """What NVML said, without what it did not."""
-    if gpu is None:
-        return "not measured"
-    units = {"utilisation_percent": "%", "memory_mb": "MB", "power_w": "W", "clock_mhz": "MHz"}
-    known = (f"{gpu[name]:g} {unit}" for name, unit in units.items() if gpu[name] is not None)
-    return ", ".join(known)
 
 
 def _stage_rows(results: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
@@ -108,11 +104,13 @@ def _stage_rows(results: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
         stages = result["stages"] or {"parts": {}}
         what = f"{result['scenario']}, {result['subject']} {result['size']}"
         for name, part in stages["parts"].items():
-            figures = (f"{part[key]:.4g}" for key in ("mean", "p50", "p99"))
+            figures = (ms_text(part[key]) for key in ("mean", "p50", "p99"))
             yield [f"{what}: {name}", *figures, *stage_cost(part)]
         if stages["parts"]:
             whole, difference = stages["end_to_end_mean_ms"], stages["difference_percent"]
-            total = f"{stages['sum_of_means_ms']:.4g} ({difference:+} % of {whole:.4g})"
+            total = (
+                f"{ms_text(stages['sum_of_means_ms'])} ({difference:+.1f} % of {ms_text(whole)})"
+            )
             yield [f"{what}: sum, and how far it is from the whole", total, *[""] * 4]
 
 
@@ -120,7 +118,7 @@ def _floor_rows(results: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
     for result in results:
         what = f"{result['scenario']}, {result['subject']} {result['size']}"
         for floor in result["floors"]:
-            yield [f"{what}: {floor['name']}", f"{floor['ms']:.4g}", _ratio(floor)]
+            yield [f"{what}: {floor['name']}", ms_text(floor["ms"]), _ratio(floor)]
 
 
 def _ratio(floor: dict[str, Any]) -> str:
@@ -128,8 +126,10 @@ def _ratio(floor: dict[str, Any]) -> str:
 
 
 def _checks(results: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
+    """Of each subject once at each size, whatever the scenarios."""
     keys = ("largest_difference", "tolerance", "changed_percent")
-    for result in results:
+    once = {(each["subject"], each["input"], each["size"]): each for each in results}
+    for result in once.values():
         for check in result["checks"]:
             values = ("" if check[key] is None else str(check[key]) for key in keys)
             yield [f"{result['subject']} {result['size']}: {check['name']}", *values]

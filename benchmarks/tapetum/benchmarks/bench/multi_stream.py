@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 
+from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result, size_text, warm_up_notes
@@ -45,6 +46,9 @@ def _measure(
         subject.runs_on,
         repeats_ms,
         resources=meter.read(),
+        floors=floors(frames[0], subject.network, streams=settings.streams)
+        if subject.changes_pixels
+        else (),
         figures={
             "streams": settings.streams,
             "frames_per_s": round(count / (time.perf_counter() - began_s), 2),

@@ -110,9 +110,6 @@ def _measure(
         resources=meter.read(),
         floors=[_transcode_floor(rounds)],
         figures=_figures(rounds),
-        notes=[
-            "decode and encode run beside enhancing: the CPU time is of each stage's own thread"
-        ],
     )
 
 

@@ -15,7 +15,7 @@ from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result, size_text, warm_up_notes
 from tapetum.benchmarks.bench.sampling import warm_up
 from tapetum.benchmarks.bench.settings import Settings
-from tapetum.benchmarks.bench.stage_clock import Stages, StageSamples, joined
+from tapetum.benchmarks.bench.stage_clock import Stages, StageSamples, joined, nbytes
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.realtime import Frame, Prefetch
 
@@ -97,10 +97,11 @@ def _session(enhance: Enhance, frames: Iterator[Frame]) -> _Session:
         for frame in newest:
             assert frame.capture_time_s is not None
             began_s, began_cpu_s = time.monotonic(), time.process_time()
-            enhance(frame)
+            enhanced = enhance(frame)
             ended_s, ended_cpu_s = time.monotonic(), time.process_time()
             ages_ms.append((ended_s - frame.capture_time_s) * 1000)
             stages["queue wait"].durations_ms.append((began_s - frame.capture_time_s) * 1000)
             stages["enhance"].durations_ms.append((ended_s - began_s) * 1000)
             stages["enhance"].cpu_ms.append((ended_cpu_s - began_cpu_s) * 1000)
+            stages["enhance"].moved_bytes.append(nbytes(*frame.planes, *enhanced.planes))
         return _Session(ages_ms, newest.dropped, stages)

@@ -44,7 +44,7 @@ def quality(subject: Subject, truth: Path, seed: int = 0) -> dict[str, float]:
         from tapetum.gan.niqe import luma_of, niqe
     except ImportError as error:
         raise BenchmarkError(f"--truth needs {error.name}: pip install 'tapetum[bench]'") from error
-    lit = clip_frames(truth, count=FRAMES)
+    lit = well_lit(truth)
     enhance = subject.make()
     enhanced = [enhance(frame) for frame in darkened(lit, seed=seed)]
     pictures = [(_rgb(bright), _rgb(wanted)) for bright, wanted in zip(enhanced, lit, strict=True)]
@@ -55,6 +55,17 @@ def quality(subject: Subject, truth: Path, seed: int = 0) -> dict[str, float]:
         "flicker_levels": round(flicker(_means(enhanced)), 3),
         "truth_flicker_levels": round(flicker(_means(lit)), 3),
     }
+
+
+@cache
+def well_lit(truth: Path) -> tuple[Frame, ...]:
+    """The frames of a clip that subjects are measured against.
+
+    Raises:
+        BenchmarkError: the clip is too short.
+        MediaError: it cannot be read.
+    """
+    return clip_frames(truth, count=FRAMES)
 
 
 def darkened(frames: Sequence[Frame], *, seed: int = 0) -> list[Frame]:

@@ -51,11 +51,10 @@ class ResourceMeter:
 
     def read(self) -> Resources:
         """What was used so far."""
-        status = process_status()
         return Resources(
             cpu_percent=round(100 * self._cpu_s / self._wall_s, 1),
-            rss_mb=round(int(status["VmRSS"].split()[0]) / 1024, 1),
-            threads=int(status["Threads"]),
+            rss_mb=resident_mb(),
+            threads=thread_count(),
             gpu=mean_reading(self._gpu),
         )
 
@@ -64,6 +63,16 @@ def load_average() -> tuple[float, float, float]:
     """Processes that ran or waited for a core, over the last 1, 5 and 15 minutes."""
     one, five, fifteen = os.getloadavg()
     return round(one, 2), round(five, 2), round(fifteen, 2)
+
+
+def resident_mb() -> float:
+    """Resident memory of this process now."""
+    return round(int(process_status()["VmRSS"].split()[0]) / 1024, 1)
+
+
+def thread_count() -> int:
+    """Threads of this process now."""
+    return int(process_status()["Threads"])
 
 
 def process_status() -> dict[str, str]:

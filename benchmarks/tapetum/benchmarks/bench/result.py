@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -141,34 +140,3 @@ def read_run(path: Path) -> dict[str, Any]:
             " measure again"
         )
     return run
-
-
-def write_run(run: dict[str, Any], path: Path) -> None:
-    """Write the file of a run, whole or not at all.
-
-    Raises:
-        BenchmarkError: it cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_text(_compact(run))
-        beside.replace(path)
-    except OSError as error:
-        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _compact(run: dict[str, Any]) -> str:
-    """Indented JSON, but each repeat's samples on one line."""
-    lists: list[str] = []
-
-    def shortened(result: dict[str, Any]) -> dict[str, Any]:
-        marks = []
-        for repeat in result["samples_ms"]:
-            marks.append(f"@{len(lists)}@")
-            lists.append(json.dumps(repeat, separators=(",", ":")))
-        return result | {"samples_ms": marks}
-
-    text = json.dumps(run | {"results": [shortened(each) for each in run["results"]]}, indent=1)
-    for place, line in enumerate(lists):
-        text = text.replace(f'"@{place}@"', line, 1)
-    return text + "\n"

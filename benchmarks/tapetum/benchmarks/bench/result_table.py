@@ -1,23 +1,17 @@
-"""The results of a run as a table for the terminal, and as CSV."""
+"""The results of a run as tables for the terminal."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.table import Table
 
 from tapetum.benchmarks.bench.comparison import Change
-from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import Key
 
 _PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
-_KEY = ("scenario", "subject", "input", "size", "measure")
-
-_COST = ("cpu_percent", "rss_mb", "threads")
 _QUALITY = ("psnr_db", "niqe", "flicker_levels")
 
 
@@ -48,14 +42,14 @@ def _row(result: dict[str, Any]) -> list[str]:
     low, high = latency["median_ci95"]
     return [
         f"{result['subject']} {result['size']}",
-        *(_ms(latency[name]) for name in _PERCENTILES),
-        f"{_ms(low)}..{_ms(high)}",
+        *(ms_text(latency[name]) for name in _PERCENTILES),
+        f"{ms_text(low)}..{ms_text(high)}",
         f"{result['noise_percent']:.0f} %",
         f"x{result['floors'][-1]['ratio']:.3g}" if result["floors"] else "",
     ]
 
 
-def _ms(value: float) -> str:
+def ms_text(value: float) -> str:
     """Three digits, without an exponent for seconds."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
@@ -91,6 +85,49 @@ def stage_cost(part: dict[str, Any]) -> tuple[str, str]:
     )
 
 
+NO_GPU = "not measured"
+USAGE_HEAD = ("what", "frames/s", "dropped", "CPU", "RSS MB", "threads", "GPU")
+
+
+def usage_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Frames a second, dropped frames, and what the process took of the machine meanwhile."""
+    title = "throughput and resources"
+    table = Table("what", title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
+    rows = list(usage_rows(results))
+    # What no GPU answered is no column here, where there is little room.
+    columns = len(USAGE_HEAD) - all(row[-1] == NO_GPU for row in rows)
+    for name in USAGE_HEAD[1:columns]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row[:columns])
+    return table
+
+
+def usage_rows(results: Iterable[dict[str, Any]]) -> Iterator[list[str]]:
+    """The cells under `USAGE_HEAD` of each result whose resources were measured."""
+    for result in results:
+        used, figures = result["resources"], result["figures"]
+        if used is not None:
+            yield [
+                f"{result['scenario']}, {result['subject']} {result['size']}",
+                f"{figures['frames_per_s']:.4g}" if "frames_per_s" in figures else "",
+                f"{figures['dropped']} of {figures['frames']}" if "dropped" in figures else "",
+                f"{used['cpu_percent']:.0f} %",
+                f"{used['rss_mb']:.0f}",
+                str(used["threads"]),
+                _gpu_text(used.get("gpu")),
+            ]
+
+
+def _gpu_text(gpu: dict[str, Any] | None) -> str:
+    """What NVML said, without what it did not."""
+    if gpu is None:
+        return NO_GPU
+    units = {"utilisation_percent": "%", "memory_mb": "MB", "power_w": "W", "clock_mhz": "MHz"}
+    known = (f"{gpu[name]:g} {unit}" for name, unit in units.items() if gpu[name] is not None)
+    return ", ".join(known)
+
+
 def quality_table(results: Iterable[dict[str, Any]]) -> Table:
     """Quality next to speed, for the results that have it."""
     table = Table("what", title="quality and speed", title_justify="left", box=SIMPLE)
@@ -115,6 +152,8 @@ def notes(run: dict[str, Any]) -> list[str]:
     busy, cores = run["load_average"]["before"][0], run["machine"]["cores"]
     if busy > cores / 2:
         lines.append(f"note: the machine was busy before: load average {busy:g} on {cores} cores")
+    if not run["complete"]:
+        lines.append(f"note: this is not all, the run ended early: {run['stopped_by']}")
     return lines
 
 
@@ -138,11 +177,16 @@ def change_table(changes: Iterable[Change]) -> Table:
 
 
 def comparison_notes(
-    before: dict[str, Any], after: dict[str, Any], alone: Sequence[Key]
+    before: dict[str, Any], after: dict[str, Any], changes: Iterable[Change], alone: Sequence[Key]
 ) -> list[str]:
     """Lines that a reader of a comparison must know."""
     runs = {"before": before, "after": after}
     lines = [f"note: {key} is in one run only" for key in alone]
+    lines += [
+        f"note: {change.key} ran as {' before and as '.join(change.runs_on)} after"
+        for change in changes
+        if change.runs_on[0] != change.runs_on[1]
+    ]
     lines += [
         f"note: {name} was stopped early" for name, run in runs.items() if not run["complete"]
     ]
@@ -152,28 +196,3 @@ def comparison_notes(
         for name, run in runs.items()
     ]
     return lines
-
-
-def _flat(result: dict[str, Any]) -> dict[str, Any]:
-    """A result without anything inside anything."""
-    ratio = result["floors"][-1]["ratio"] if result["floors"] else None
-    inner = result["latency_ms"] | (result["resources"] or {}) | result["figures"]
-    flat: dict[str, Any] = result | inner | {"limit_ratio": ratio}
-    return flat
-
-
-def write_csv(run: dict[str, Any], path: Path) -> None:
-    """One line a result, without the samples.
-
-    Raises:
-        BenchmarkError: the file cannot be written.
-    """
-    figures = ["samples", "mean", "min", *_PERCENTILES, "max", "noise_percent", "limit_ratio"]
-    columns = [*_KEY, "runs_on", *figures, *_COST, *_QUALITY]
-    try:
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(map(_flat, run["results"]))
-    except OSError as error:
-        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error

@@ -48,7 +48,8 @@ class WarmUp:
 
 def warm_up(stage: Callable[[T], object], items: Iterator[T], limit_s: float) -> WarmUp:
     """Call `stage` until the medians of two batches in a row differ by less than 5 %."""
-    began_s, calls, before = time.perf_counter(), 0, float("inf")
+    # Nothing is close to nan: the first batch has nothing to be as fast as.
+    began_s, calls, before = time.perf_counter(), 0, float("nan")
     while time.perf_counter() - began_s < limit_s:
         batch = timed_calls(stage, items, seconds=_BATCH_S, samples=3)
         calls, now = calls + len(batch), median(batch)

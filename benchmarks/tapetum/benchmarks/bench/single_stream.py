@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Generic
 
+from tapetum.benchmarks.bench.choices import SINGLE_STREAM
 from tapetum.benchmarks.bench.coded import Coded, CodedPacket, coded
 from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
-from tapetum.benchmarks.bench.quality import quality
+from tapetum.benchmarks.bench.quality import quality, well_lit
 from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result, size_text, warm_up_notes
 from tapetum.benchmarks.bench.sampling import Effort, T, WarmUp, one_repeat, warm_up
@@ -23,8 +24,7 @@ from tapetum.benchmarks.bench.stages import Staged, StagedWhole
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.realtime import Frame
 
-SCENARIO = "single-stream"
-WITH_CODEC = "single-stream with codec"
+WITH_CODEC = f"{SINGLE_STREAM} with codec"
 
 
 def single_stream(
@@ -37,6 +37,8 @@ def single_stream(
     Yields:
         A result for each subject; stages for Tapetum's own models, and where codecs are measured.
     """
+    if settings.truth is not None:
+        well_lit(settings.truth)  # refused before anything is measured
     frames = given.frames(settings.seed)
     trials = [_Trial(subject, frames, settings) for subject in subjects]
     for _ in range(settings.effort.repeats):
@@ -69,7 +71,7 @@ class _Trial:
 
     def __init__(self, subject: Subject, frames: tuple[Frame, ...], settings: Settings) -> None:
         self.subject, self._frames, self._effort = subject, frames, settings.effort
-        self._scenario = WITH_CODEC if settings.with_codec else SCENARIO
+        self._scenario = WITH_CODEC if settings.with_codec else SINGLE_STREAM
         self._staged = _staged(subject, with_codec=settings.with_codec)
         self._whole = _calls(subject.make(), frames, settings)
         self._parts: _AnyCalls | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -69,7 +70,7 @@ def run_suite(plan: Plan, *, keep: Callable[[Run], None] = lambda _: None) -> Ru
     Raises:
         TapetumError: a measurement cannot be made. `keep` got what there was before.
     """
-    run = _new_run(plan)
+    run, began_s = _new_run(plan), time.perf_counter()
     keep(run)  # what cannot be written is found now, and not when all is measured
     try:
         for result in _results(plan):
@@ -80,6 +81,7 @@ def run_suite(plan: Plan, *, keep: Callable[[Run], None] = lambda _: None) -> Ru
         run["stopped_by"] = str(error) or type(error).__name__
         raise
     finally:
+        run["wall_s"] = round(time.perf_counter() - began_s, 1)
         run["load_average"]["after"] = load_average()
         keep(run)
     return run
@@ -101,6 +103,7 @@ def _new_run(plan: Plan) -> Run:
         "stopped_by": None,
         "command": plan.command,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wall_s": None,
         "commit": _commit(),
         "seed": plan.settings.seed,
         "machine": machine() | {"memory_bytes_per_s": round(bytes_per_s())},

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -41,21 +40,6 @@ def read_result(path: Path) -> dict[str, Any]:
     if not isinstance(result, dict) or result.get("schema_version") != SCHEMA_VERSION:
         raise BenchmarkError(f"{path} is no result of version {SCHEMA_VERSION}: measure again")
     return result
-
-
-def write_result(result: dict[str, Any], path: Path) -> None:
-    """Write a card's file, whole or not at all.
-
-    Raises:
-        BenchmarkError: it cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(result, indent=1) + "\n")
-        beside.replace(path)
-    except OSError as error:
-        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def measured_part(command: str, measure: Callable[[], Any]) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""Runs a plan for somebody at a terminal, and for the files that were asked for."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+
+from rich.console import Console
+
+from tapetum.benchmarks.bench.result_csv import write_csv
+from tapetum.benchmarks.bench.result_table import (
+    notes,
+    quality_table,
+    result_tables,
+    stage_tables,
+    usage_table,
+)
+from tapetum.benchmarks.bench.suite import Plan, Run, run_suite
+from tapetum.benchmarks.json_file import write_json
+
+
+def run_and_show(plan: Plan, *, json_file: Path | None, csv_file: Path | None) -> None:
+    """Measure all of a plan, write the files after each result, and print the tables.
+
+    What was measured before an error, or before the user stopped it, is written and printed too.
+
+    Raises:
+        TapetumError: a measurement cannot be made, or a file cannot be written.
+    """
+    latest: list[Run] = []
+    errors = Console(stderr=True)
+
+    def keep(run: Run) -> None:
+        latest[:] = [run]
+        _write(run, json_file, csv_file)
+        if status and run["results"]:
+            last = run["results"][-1]
+            status.update(f"measured {last['scenario']}: {last['subject']} {last['size']}")
+
+    try:
+        with errors.status("measuring") if errors.is_terminal else nullcontext() as status:
+            run_suite(plan, keep=keep)
+    finally:
+        for run in latest:
+            _print(run)
+
+
+def _write(run: Run, json_file: Path | None, csv_file: Path | None) -> None:
+    if json_file is not None:
+        write_json(run, json_file)
+    if csv_file is not None:
+        write_csv(run, csv_file)
+
+
+def _print(run: Run) -> None:
+    results = run["results"]
+    if not results:
+        return
+    console = Console(highlight=False)
+    tables = (*result_tables(results), usage_table(results), *stage_tables(results))
+    for table in (*tables, quality_table(results)):
+        if table.row_count:
+            console.print(table)
+    for line in notes(run):
+        console.print(line, markup=False)
