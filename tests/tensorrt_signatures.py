@@ -47,6 +47,19 @@ def tensorrt_signatures(folder: Path) -> Signatures:
     Args:
         folder: an empty one, for the empty libraries.
     """
+    found: Signatures = json.loads(python_with_bindings(_REPORT, folder))
+    return found
+
+
+def python_with_bindings(code: str, folder: Path) -> str:
+    """What a fresh Python prints that can import `tensorrt_bindings`, without what they call.
+
+    TensorRT's functions give null pointers, as they do where no driver serves them.
+
+    Args:
+        code: to run.
+        folder: an empty one, for the empty libraries.
+    """
     compiler = shutil.which("gcc")
     if importlib.util.find_spec("tensorrt_bindings") is None or compiler is None:
         pytest.skip("needs gcc and pip install tensorrt-cu13-bindings")
@@ -56,12 +69,10 @@ def tensorrt_signatures(folder: Path) -> Signatures:
         for version in (10, 11):
             target = folder / f"{library}.so.{version}"
             subprocess.run([compiler, "-shared", "-fPIC", source, "-o", target], check=True)
-    answer = subprocess.run(
-        [sys.executable, "-c", _REPORT],
+    return subprocess.run(
+        [sys.executable, "-c", code],
         env=environment() | {"LD_LIBRARY_PATH": os.fspath(folder)},
         capture_output=True,
         check=True,
         text=True,
-    )
-    found: Signatures = json.loads(answer.stdout)
-    return found
+    ).stdout

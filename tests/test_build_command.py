@@ -79,7 +79,8 @@ def test_pruning_says_what_it_removed(tmp_path: Path) -> None:
     broken = tmp_path / "broken.engine"
     broken.touch()
     listed = tapetum("build", "--list", TAPETUM_CACHE=str(tmp_path))
-    assert listed.stdout == f"{broken}: broken; it will be built anew\n"
+    missing = f"{broken}.json cannot be read (No such file or directory)"
+    assert listed.stdout == f"{broken}: will be built anew: {missing}\n"
     pruned = tapetum("build", "--prune", TAPETUM_CACHE=str(tmp_path))
     assert pruned.stderr == f"removed {broken}\n"
     assert list(tmp_path.iterdir()) == []

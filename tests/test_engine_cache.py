@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,14 @@ from engine_networks import needs_tensorrt_rtx
 from tapetum.gan.errors import DeviceError, EngineError, ModelError
 from tapetum.gan.weights import weights_path
 from tapetum.trt_build import EngineCache, EngineFile, EngineIdentity, EngineRequest, build_engine
-from tapetum.trt_build.engine_cache import default_folder, manifest_path, read_engine, write_whole
+from tapetum.trt_build.engine import BuildStart
+from tapetum.trt_build.engine_cache import (
+    default_folder,
+    manifest_path,
+    read_engine,
+    write_engine,
+    write_whole,
+)
 from tapetum.trt_build.manifest import Manifest
 from tapetum.trt_build.profile import Profile
 
@@ -108,7 +117,7 @@ def test_an_engine_says_what_it_is(engine: EngineFile, cache: EngineCache) -> No
 
 @needs_tensorrt_rtx
 def test_a_second_build_finds_the_first(engine: EngineFile, cache: EngineCache) -> None:
-    started: list[EngineIdentity] = []
+    started: list[BuildStart] = []
     again = build_engine("grid", SM89, cache=cache, on_start=started.append)
     assert again.reused
     assert again.manifest == engine.manifest
@@ -135,12 +144,15 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
+def lose(path: Path) -> None:
+    path.unlink()
+
+
 def forget_manifest(path: Path) -> None:
     manifest_path(path).unlink()
 
 
 def break_manifest(path: Path) -> None:
-    cut(manifest_path(path))
     manifest_path(path).write_text(manifest_path(path).read_text()[:-9])
 
 
@@ -152,26 +164,64 @@ def age_manifest(path: Path) -> None:
 
 @needs_tensorrt_rtx
 @pytest.mark.parametrize(
-    "damage", [flip_a_byte, cut, forget_manifest, break_manifest, age_manifest]
+    ("damage", "reason"),
+    [
+        (flip_a_byte, "{engine} was cut or changed after it was built"),
+        (cut, "{engine} was cut or changed after it was built"),
+        (lose, "{engine} cannot be read (No such file or directory)"),
+        (forget_manifest, "{engine}.json cannot be read (No such file or directory)"),
+        (break_manifest, "{engine}.json is not a whole manifest"),
+        (age_manifest, "{engine}.json is of another engine"),
+    ],
 )
-def test_a_broken_or_stale_engine_is_built_anew(
-    damage: object, engine: EngineFile, cache: EngineCache
+def test_a_broken_or_stale_engine_is_built_anew_and_the_reason_said(
+    damage: Callable[[Path], None], reason: str, engine: EngineFile, cache: EngineCache
 ) -> None:
-    assert callable(damage)
     damage(engine.path)
-    again = build_engine("grid", SM89, cache=cache)
+    started: list[BuildStart] = []
+    again = build_engine("grid", SM89, cache=cache, on_start=started.append)
     assert not again.reused
-    found = read_engine(again.path)
-    assert found is not None
-    assert found.manifest == again.manifest
+    assert [start.reason for start in started] == [reason.format(engine=engine.path)]
+    assert read_engine(again.path).manifest == again.manifest
     assert build_engine("grid", SM89, cache=cache).reused
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason"),
+    [
+        ({"runtime_version": "10.16"}, "the one kept is of tensorrt 10.16"),
+        ({"runtime": "tensorrt-rtx"}, "the one kept is of tensorrt-rtx 11.0"),
+        ({"gpu": "NVIDIA L4"}, "the one kept is for NVIDIA L4, sm_89"),
+        ({"recipe": 0}, "the one kept was made in another way"),
+        ({"model_sha256": "1" * 64}, None),
+        ({"profile": Profile((16, 16), (16, 16), (32, 32))}, None),
+    ],
+    ids=str,
+)
+def test_an_engine_of_another_version_or_gpu_is_the_reason_for_a_build(
+    kept: dict[str, object], reason: str | None, cache: EngineCache
+) -> None:
+    other = replace(IDENTITY, **kept)  # type: ignore[arg-type]
+    plan = b"engine"
+    digest = hashlib.sha256(plan).hexdigest()
+    manifest = Manifest(other, "unet", "unet", (), digest, 6, "2026-01-01", None, 45.0)
+    write_engine(cache.path(other), plan, manifest)
+    assert cache.find(IDENTITY) is None
+    assert cache.difference(IDENTITY) == reason
+
+
+def test_the_reason_is_a_part_of_the_line() -> None:
+    line = str(BuildStart("unet", IDENTITY, "it was cut"))
+    assert line == "unet 16x16 for sm_89 with tensorrt 11.0 fp16, anew: it was cut"
 
 
 @needs_tensorrt_rtx
 def test_pruning_removes_what_nothing_here_can_use(engine: EngineFile, cache: EngineCache) -> None:
     broken = cache.folder / "without-manifest.engine"
     broken.write_bytes(b"?")
-    assert [entry for _, entry in cache.engines()] == [read_engine(engine.path), None]
+    (_, whole), (_, wrong) = cache.engines()
+    assert whole == read_engine(engine.path)
+    assert str(wrong).startswith(f"{broken}.json cannot be read")
     here = {("tensorrt-rtx", engine.manifest.identity.runtime_version)}
     assert cache.prune(here) == [broken]
     assert engine.path.exists()
@@ -188,9 +238,7 @@ def test_an_output_is_the_engine_and_its_manifest(
     written = build_engine("grid", SM89, cache=cache, output=output)
     assert written.path == output
     assert output.read_bytes() == engine.path.read_bytes()
-    found = read_engine(output)
-    assert found is not None
-    assert found.manifest == engine.manifest
+    assert read_engine(output).manifest == engine.manifest
 
 
 def test_an_output_in_no_folder_is_refused_before_the_build(cache: EngineCache) -> None:
@@ -239,3 +287,17 @@ def test_an_engine_for_this_gpu_is_verified(cache: EngineCache) -> None:
     assert manifest.identity.gpu is not None
     assert manifest.psnr_db is not None
     assert manifest.psnr_db >= manifest.psnr_floor_db
+
+
+@pytest.mark.needs_cuda
+def test_an_engine_that_does_not_load_is_built_anew(cache: EngineCache) -> None:
+    """What its manifest says of it is right, but TensorRT refuses it."""
+    engine = build_engine("grid", cache=cache)
+    plan = engine.path.read_bytes()[:-1000]
+    digest = hashlib.sha256(plan).hexdigest()
+    write_engine(engine.path, plan, replace(engine.manifest, engine_sha256=digest))
+    started: list[BuildStart] = []
+    again = build_engine("grid", cache=cache, on_start=started.append)
+    assert not again.reused
+    assert "does not load the engine: " in str(started[0].reason)
+    assert build_engine("grid", cache=cache).reused

@@ -16,16 +16,16 @@ from tapetum.gan.errors import EngineError, ModelError
 from tapetum.gan.weights import weights_path
 from tapetum.trt_build import EngineCache, EngineRequest, build_engine, loaded_engine
 from tapetum.trt_build.dark_frame import dark_frame
-from tapetum.trt_build.engine_cache import keep_kernels, kept_kernels
+from tapetum.trt_build.engine_cache import StaleEngineError, keep_kernels, kept_kernels
 from tapetum.trt_build.engine_run import run_engine
 from tapetum.trt_build.flavour import Flavour, load_flavour
-from tapetum.trt_build.loaded_engine import LoadedEngine
+from tapetum.trt_build.loaded_engine import LoadedEngine, check_loads
 from tapetum.trt_build.reference import reference_output
-from tapetum.trt_build.tensorrt_log import explained
+from tapetum.trt_build.tensorrt_log import calls_for_rebuild, explained
 
 SM89 = EngineRequest(target="sm_89", runtime="tensorrt-rtx")
 OWNERS = {
-    "self._runtime": "Runtime",
+    "runtime": "Runtime",
     "self._engine": "ICudaEngine",
     "self._context": "IExecutionContext",
     "settings": "IRuntimeConfig",
@@ -71,6 +71,7 @@ def test_an_engine_does_not_load_without_a_driver(rtx: Flavour, tmp_path: Path) 
     plan = build_engine("grid", SM89, cache=EngineCache(tmp_path)).path.read_bytes()
     with pytest.raises(EngineError) as caught:
         LoadedEngine(plan, rtx)
+    assert not isinstance(caught.value, StaleEngineError), "another engine would not load either"
     said = str(caught.value)
     assert said.startswith(f"tensorrt-rtx {rtx.version} does not load the engine: ")
     assert said.endswith(
@@ -80,9 +81,17 @@ def test_an_engine_does_not_load_without_a_driver(rtx: Flavour, tmp_path: Path) 
 
 
 @needs_tensorrt_rtx
-def test_what_is_no_engine_does_not_load(rtx: Flavour) -> None:
-    with pytest.raises(EngineError, match="does not load the engine: "):
-        LoadedEngine(b"no engine", rtx)
+@pytest.mark.parametrize("plan", [b"", b"no engine at all"])
+def test_what_is_no_engine_is_to_be_built_anew(plan: bytes, rtx: Flavour) -> None:
+    with pytest.raises(StaleEngineError, match=r"does not load the engine: .*engine anew"):
+        check_loads(plan, rtx)
+
+
+@needs_tensorrt_rtx
+def test_an_engine_that_was_cut_is_to_be_built_anew(rtx: Flavour, tmp_path: Path) -> None:
+    plan = build_engine("grid", SM89, cache=EngineCache(tmp_path)).path.read_bytes()
+    with pytest.raises(StaleEngineError, match=r"does not load the engine: .*engine anew"):
+        check_loads(plan[: len(plan) // 2], rtx)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,11 @@ def test_what_is_no_engine_does_not_load(rtx: Flavour) -> None:
             "this TensorRT does not support this GPU; tapetum doctor lists what does",
         ),
         (
+            "The engine plan file is generated on an incompatible device, expecting compute 8.6"
+            " got compute 8.9, please rebuild.",
+            "build the engine anew with this TensorRT and GPU",
+        ),
+        (
             "Serialization assertion stdVersionRead == kSERIALIZATION_VERSION failed. Version tag"
             " does not match.",
             "build the engine anew with this TensorRT and GPU",
@@ -109,6 +123,17 @@ def test_what_is_no_engine_does_not_load(rtx: Flavour) -> None:
 )
 def test_known_errors_come_with_their_remedy(said: str, remedy: str) -> None:
     assert explained([said]) == f"{said} ({remedy})"
+
+
+def test_the_first_error_with_a_remedy_is_the_cause() -> None:
+    cause, consequence = "Serialization assertion failed", "CUDA driver version is insufficient"
+    assert explained(["something", cause, consequence]) == (
+        f"{cause} (build the engine anew with this TensorRT and GPU)"
+    )
+    assert calls_for_rebuild([cause, consequence])
+    assert calls_for_rebuild(["what no one has seen yet"])
+    assert not calls_for_rebuild([consequence, cause])
+    assert not calls_for_rebuild(["cudaErrorMemoryAllocation: out of memory"])
 
 
 def test_unknown_errors_come_as_they_are_in_one_line() -> None:

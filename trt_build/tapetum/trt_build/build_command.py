@@ -109,11 +109,10 @@ def _build_visibly(model: str, request: EngineRequest, output: Path | None) -> E
     from rich.console import Console
 
     from tapetum.trt_build.build_bar import BuildBar
-    from tapetum.trt_build.engine import build_engine
-    from tapetum.trt_build.manifest import EngineIdentity
+    from tapetum.trt_build.engine import BuildStart, build_engine
 
-    def announce(identity: EngineIdentity) -> None:
-        typer.echo(f"building {model} {identity.description}", err=True)
+    def announce(start: BuildStart) -> None:
+        typer.echo(f"building {start}", err=True)
 
     with BuildBar(Console(stderr=True)) as bar:
         return build_engine(model, request, output=output, on_start=announce, on_phase=bar)
@@ -147,8 +146,8 @@ def _print_layers(model: str) -> None:
 
 def _list(cache: EngineCache) -> None:
     for path, engine in cache.engines():
-        if engine is None:
-            typer.echo(f"{path}: broken; it will be built anew")
+        if isinstance(engine, EngineError):
+            typer.echo(f"{path}: will be built anew: {engine}")
             continue
         manifest, identity = engine.manifest, engine.manifest.identity
         what = f"{manifest.model} {identity.profile} {identity.precision}"
