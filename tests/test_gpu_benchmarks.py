@@ -114,7 +114,10 @@ def test_networks_are_checked_and_measured(host: Any) -> None:
 
 
 @pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")
-def test_a_backend_that_cannot_run_is_a_row_that_says_so(host: Any) -> None:
+def test_a_backend_that_cannot_run_is_a_row_that_says_so(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "name", "cuda:0")
     backends = ["tensorrt", "tensorrt-rtx"]
     rows = measure_networks(
         host, WallClock(), [(32, 32)], backends=backends, ceilings=CEILINGS, samples=1

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tapetum.gan.generator import Generator
 
+    Network = Callable[[torch.Tensor], torch.Tensor]
+
 _WARM_UP_RUNS = 3
 """Runs before a capture, in which cuDNN chooses its algorithms."""
 
@@ -38,19 +40,10 @@ class TorchModel:
         """
         import torch
 
-        from tapetum.gan.grid import GridGenerator
-        from tapetum.gan.unet import UNetGenerator
-
         self.kind = generator.kind
         self._device = device
-        self._network: Callable[[torch.Tensor], torch.Tensor]
-        if isinstance(generator, UNetGenerator):
-            self._dtype, self._network = torch.float16, generator.enhance_padded
-        elif isinstance(generator, GridGenerator):
-            self._dtype, self._network = torch.float32, generator.predict
-        else:
-            raise TypeError(f"no engine is known for {type(generator).__name__}")
-        place = _torch_device(device)
+        self._network, self._dtype = network_of(generator)
+        place = torch_device(device)
         module: Any = generator  # the stubs of `to` know no memory format
         with _enough_memory(f"the weights of {self.kind} on {device.name}"):
             module.to(device=place, dtype=self._dtype, memory_format=torch.channels_last)
@@ -68,7 +61,7 @@ class TorchModel:
         """
         import torch
 
-        batch = torch.zeros(shape, dtype=self._dtype, device=_torch_device(self._device))
+        batch = torch.zeros(shape, dtype=self._dtype, device=torch_device(self._device))
         with _enough_memory(f"{self.kind} at {shape[3]}x{shape[2]} on {self._device.name}"):
             return TorchEngine(self._network, batch, self._device, self.description)
 
@@ -81,7 +74,7 @@ class TorchEngine:
 
     def __init__(
         self,
-        network: Callable[[torch.Tensor], torch.Tensor],
+        network: Network,
         batch: torch.Tensor,
         device: ComputeDevice,
         description: str,
@@ -99,7 +92,7 @@ class TorchEngine:
         self.description = description
         self._network = network
         self._batch = batch
-        self._stream = _stream_context(device)
+        self._stream = torch_stream(device)
         self._graph: torch.cuda.CUDAGraph | None = None
         with torch.inference_mode(), self._stream():
             for _ in range(_WARM_UP_RUNS if batch.is_cuda else 1):
@@ -134,7 +127,30 @@ class TorchEngine:
             wanted.copy_(self._result.reshape(wanted.shape))
 
 
-def _torch_device(device: ComputeDevice) -> torch.device:
+def network_of(generator: Generator) -> tuple[Network, torch.dtype]:
+    """What the enhancers run of a generator, and in which precision.
+
+    Raises:
+        TypeError: it is none that they know.
+    """
+    import torch
+
+    from tapetum.gan.grid import GridGenerator
+    from tapetum.gan.unet import UNetGenerator
+
+    if isinstance(generator, UNetGenerator):
+        return generator.enhance_padded, torch.float16
+    if isinstance(generator, GridGenerator):
+        return generator.predict, torch.float32
+    raise TypeError(f"no engine is known for {type(generator).__name__}")
+
+
+def torch_device(device: ComputeDevice) -> torch.device:
+    """A device in PyTorch's words; main memory for one that has no stream.
+
+    Raises:
+        DeviceError: this PyTorch cannot use it.
+    """
     import torch
 
     if device.stream_address is None:
@@ -146,13 +162,13 @@ def _torch_device(device: ComputeDevice) -> torch.device:
     return torch.device(device.name)
 
 
-def _stream_context(device: ComputeDevice) -> Callable[[], AbstractContextManager[Any]]:
-    """What makes PyTorch queue its work on the device's stream."""
+def torch_stream(device: ComputeDevice) -> Callable[[], AbstractContextManager[Any]]:
+    """Makes contexts in which PyTorch queues its work on the device's stream."""
     import torch
 
     if device.stream_address is None:
         return nullcontext
-    place = _torch_device(device)
+    place = torch_device(device)
     stream = torch.cuda.ExternalStream(device.stream_address, place)  # type: ignore[no-untyped-call]
     return lambda: torch.cuda.stream(stream)
 
