@@ -155,11 +155,23 @@ def torch_device(device: ComputeDevice) -> torch.device:
 
     if device.stream_address is None:
         return torch.device("cpu")
+    torch_version(device.name)
+    return torch.device(device.name)
+
+
+def torch_version(name: str) -> str:
+    """The version of PyTorch, which can use a GPU such as "cuda:0".
+
+    Raises:
+        DeviceError: it cannot.
+    """
+    import torch
+
     if not torch.cuda.is_available():
         raise DeviceError(
-            f"this PyTorch ({torch.__version__}) cannot use {device.name}; install one with CUDA"
+            f"this PyTorch ({torch.__version__}) cannot use {name}; install one with CUDA"
         )
-    return torch.device(device.name)
+    return torch.__version__
 
 
 def torch_stream(device: ComputeDevice) -> Callable[[], AbstractContextManager[Any]]:
