@@ -36,7 +36,9 @@ _REPORT = """
 import inspect, json, tensorrt_bindings as trt
 found = {"": {name: str(getattr(trt, name).__doc__) for name in dir(trt)}}
 for name, kind in inspect.getmembers(trt, inspect.isclass):
-    found[name] = {each: str(getattr(kind, each).__doc__) for each in dir(kind)}
+    inner = inspect.getmembers(kind, inspect.isclass)
+    for whole, each in ((name, kind), *((f"{name}.{part}", part_of) for part, part_of in inner)):
+        found[whole] = {one: str(getattr(each, one, None).__doc__) for one in dir(each)}
 print(json.dumps(found))
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from api_calls import calls_on, takes
+from api_calls import Arguments, calls_on, takes
 from engine_networks import needs_tensorrt_rtx
 from onnx.reference import ReferenceEvaluator
 from test_nvdec_source import has_driver
@@ -62,7 +62,15 @@ Overloaded function.
 
 2. run(self: a.B, name: str, shape: list, more: dict[str, int], last: int) -> bool
 """
-    assert [takes(text, count) for count in range(6)] == [False, True, True, False, True, False]
+    found = [takes(text, Arguments(count)) for count in range(6)]
+    assert found == [False, True, True, False, True, False]
+    assert takes(text, Arguments(1, ("shape",)))
+    assert not takes(text, Arguments(1, ("size",)))
+    cython = "Graph.launch(self, intptr_t graph, stream=None, *, tuple more=None)"
+    given = [Arguments(1), Arguments(2), Arguments(1, ("more",)), Arguments(0, ("graph",))]
+    assert all(takes(cython, arguments) for arguments in given)
+    wrong = [Arguments(0), Arguments(3), Arguments(1, ("graph",)), Arguments(1, ("none",))]
+    assert not any(takes(cython, arguments) for arguments in wrong)
 
 
 @needs_tensorrt_rtx
