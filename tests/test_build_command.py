@@ -44,6 +44,16 @@ def test_building_says_what_is_built_where_and_what_came_out(cache: str) -> None
 
 
 @needs_tensorrt_rtx
+@pytest.mark.parametrize("sizes", [("--size", "320x180"), ("--min-size", "320x180")], ids=str)
+def test_the_unet_that_ships_is_built(cache: str, sizes: tuple[str, str]) -> None:
+    answer = tapetum("build", "unet", *sizes, *TARGET, "--json", TAPETUM_CACHE=cache)
+    assert answer.returncode == 0, answer.stderr
+    manifest = json.loads(answer.stdout)
+    assert (manifest["model"], manifest["generator"]) == ("unet", "unet")
+    assert manifest["float32_layers"] == []
+
+
+@needs_tensorrt_rtx
 def test_json_is_the_manifest(cache: str, tmp_path: Path) -> None:
     output = tmp_path / "grid.engine"
     answer = tapetum("build", "grid", *TARGET, "--json", "-o", output, TAPETUM_CACHE=cache)
@@ -60,6 +70,13 @@ def test_a_checkpoint_is_built_for_a_range_of_sizes(cache: str, tmp_path: Path) 
     assert manifest["generator"] == "unet"
     expected = {"smallest": [192, 320], "best": [368, 640], "largest": [720, 1280]}
     assert manifest["identity"]["profile"] == expected
+
+
+@pytest.mark.parametrize("model", ["grid", "unet"])
+def test_the_layers_of_what_ships_are_compared(model: str, cache: str) -> None:
+    shown = tapetum("build", model, "--layers", TAPETUM_CACHE=cache)
+    assert shown.returncode == 0, shown.stderr
+    assert {line.split()[-1] for line in shown.stdout.splitlines()[1:]} == {"float16"}
 
 
 def test_layers_are_compared_one_a_line(cache: str, tmp_path: Path) -> None:

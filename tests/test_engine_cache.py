@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +16,6 @@ from tapetum.trt_build.engine_cache import (
     default_folder,
     manifest_path,
     read_engine,
-    write_engine,
     write_whole,
 )
 from tapetum.trt_build.manifest import Manifest
@@ -134,87 +130,6 @@ def test_another_target_or_model_is_another_engine(
         assert other.path != engine.path
 
 
-def flip_a_byte(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def lose(path: Path) -> None:
-    path.unlink()
-
-
-def forget_manifest(path: Path) -> None:
-    manifest_path(path).unlink()
-
-
-def break_manifest(path: Path) -> None:
-    manifest_path(path).write_text(manifest_path(path).read_text()[:-9])
-
-
-def age_manifest(path: Path) -> None:
-    fields = json.loads(manifest_path(path).read_text())
-    fields["identity"]["recipe"] = 0
-    manifest_path(path).write_text(json.dumps(fields))
-
-
-@needs_tensorrt_rtx
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (flip_a_byte, "{engine} was cut or changed after it was built"),
-        (cut, "{engine} was cut or changed after it was built"),
-        (lose, "{engine} cannot be read (No such file or directory)"),
-        (forget_manifest, "{engine}.json cannot be read (No such file or directory)"),
-        (break_manifest, "{engine}.json is not a whole manifest"),
-        (age_manifest, "{engine}.json is of another engine"),
-    ],
-)
-def test_a_broken_or_stale_engine_is_built_anew_and_the_reason_said(
-    damage: Callable[[Path], None], reason: str, engine: EngineFile, cache: EngineCache
-) -> None:
-    damage(engine.path)
-    started: list[BuildStart] = []
-    again = build_engine("grid", SM89, cache=cache, on_start=started.append)
-    assert not again.reused
-    assert [start.reason for start in started] == [reason.format(engine=engine.path)]
-    assert read_engine(again.path).manifest == again.manifest
-    assert build_engine("grid", SM89, cache=cache).reused
-
-
-@pytest.mark.parametrize(
-    ("kept", "reason"),
-    [
-        ({"runtime_version": "10.16"}, "the one kept is of tensorrt 10.16"),
-        ({"runtime": "tensorrt-rtx"}, "the one kept is of tensorrt-rtx 11.0"),
-        ({"gpu": "NVIDIA L4"}, "the one kept is for NVIDIA L4, sm_89"),
-        ({"recipe": 0}, "the one kept was made in another way"),
-        ({"model_sha256": "1" * 64}, None),
-        ({"profile": Profile((16, 16), (16, 16), (32, 32))}, None),
-    ],
-    ids=str,
-)
-def test_an_engine_of_another_version_or_gpu_is_the_reason_for_a_build(
-    kept: dict[str, object], reason: str | None, cache: EngineCache
-) -> None:
-    other = replace(IDENTITY, **kept)  # type: ignore[arg-type]
-    plan = b"engine"
-    digest = hashlib.sha256(plan).hexdigest()
-    manifest = Manifest(other, "unet", "unet", (), digest, 6, "2026-01-01", None, 45.0)
-    write_engine(cache.path(other), plan, manifest)
-    assert cache.find(IDENTITY) is None
-    assert cache.difference(IDENTITY) == reason
-
-
-def test_the_reason_is_a_part_of_the_line() -> None:
-    line = str(BuildStart("unet", IDENTITY, "it was cut"))
-    assert line == "unet 16x16 for sm_89 with tensorrt 11.0 fp16, anew: it was cut"
-
-
 @needs_tensorrt_rtx
 def test_pruning_removes_what_nothing_here_can_use(engine: EngineFile, cache: EngineCache) -> None:
     broken = cache.folder / "without-manifest.engine"
@@ -287,17 +202,3 @@ def test_an_engine_for_this_gpu_is_verified(cache: EngineCache) -> None:
     assert manifest.identity.gpu is not None
     assert manifest.psnr_db is not None
     assert manifest.psnr_db >= manifest.psnr_floor_db
-
-
-@pytest.mark.needs_cuda
-def test_an_engine_that_does_not_load_is_built_anew(cache: EngineCache) -> None:
-    """What its manifest says of it is right, but TensorRT refuses it."""
-    engine = build_engine("grid", cache=cache)
-    plan = engine.path.read_bytes()[:-1000]
-    digest = hashlib.sha256(plan).hexdigest()
-    write_engine(engine.path, plan, replace(engine.manifest, engine_sha256=digest))
-    started: list[BuildStart] = []
-    again = build_engine("grid", cache=cache, on_start=started.append)
-    assert not again.reused
-    assert "does not load the engine: " in str(started[0].reason)
-    assert build_engine("grid", cache=cache).reused

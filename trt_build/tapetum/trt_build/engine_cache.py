@@ -170,7 +170,7 @@ class EngineCache:
         return found
 
     def difference(self, identity: EngineIdentity) -> str | None:
-        """Why an engine of the same model and sizes is not that of an identity; None: no such."""
+        """Why the last engine for the same purpose is not that of an identity; None: no such."""
         kept = [engine.manifest for _, engine in self.engines() if isinstance(engine, EngineFile)]
         last_first = sorted(kept, key=lambda manifest: manifest.built_at, reverse=True)
         reasons = (identity.difference(manifest.identity) for manifest in last_first)

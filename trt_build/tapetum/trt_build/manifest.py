@@ -43,14 +43,22 @@ class EngineIdentity:
         return f"{self.profile} for {self._where} with {self._maker} {self.precision}"
 
     def difference(self, kept: EngineIdentity) -> str | None:
-        """Why an engine of the same model and sizes is not this one; None where those differ."""
-        if (self.model_sha256, self.profile) != (kept.model_sha256, kept.profile):
+        """Why an engine that was made for the same purpose is not this one; None: it was not.
+
+        An engine for a target that was named, or of another runtime, is for other purposes.
+        """
+        if self._purpose != kept._purpose:
             return None
         if self._maker != kept._maker:
             return f"the one kept is of {kept._maker}"
         if self._where != kept._where:
             return f"the one kept is for {kept._where}"
         return "the one kept was made in another way"
+
+    @property
+    def _purpose(self) -> tuple[object, ...]:
+        here = "here" if self.gpu else self.target
+        return self.model_sha256, self.profile, self.runtime, here
 
     @property
     def _where(self) -> str:
