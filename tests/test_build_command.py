@@ -44,12 +44,16 @@ def test_building_says_what_is_built_where_and_what_came_out(cache: str) -> None
 
 
 @needs_tensorrt_rtx
-@pytest.mark.parametrize("sizes", [("--size", "320x180"), ("--min-size", "320x180")], ids=str)
-def test_the_unet_that_ships_is_built(cache: str, sizes: tuple[str, str]) -> None:
-    answer = tapetum("build", "unet", *sizes, *TARGET, "--json", TAPETUM_CACHE=cache)
+@pytest.mark.parametrize(
+    ("option", "profile"),
+    [("--max-size", [[192, 320]] * 3), ("--min-size", [[192, 320], [1088, 1920], [1088, 1920]])],
+)
+def test_the_unet_that_ships_is_built(cache: str, option: str, profile: list[list[int]]) -> None:
+    answer = tapetum("build", "unet", option, "320x180", *TARGET, "--json", TAPETUM_CACHE=cache)
     assert answer.returncode == 0, answer.stderr
     manifest = json.loads(answer.stdout)
     assert (manifest["model"], manifest["generator"]) == ("unet", "unet")
+    assert list(manifest["identity"]["profile"].values()) == profile
     assert manifest["float32_layers"] == []
 
 
@@ -160,10 +164,27 @@ def test_a_runtime_that_is_not_installed_is_one_line(runtime: str, cache: str) -
     assert answer.stderr.count("\n") == 1
 
 
+def without(folder: Path, *modules: str) -> str:
+    """The PYTHONPATH of a process that does not find some modules."""
+    lines = (f"sys.modules[{name!r}] = None" for name in modules)
+    (folder / "sitecustomize.py").write_text("\n".join(["import sys", *lines]))
+    return os.pathsep.join([str(folder), environment()["PYTHONPATH"]])
+
+
+@needs_tensorrt_rtx
+@pytest.mark.parametrize("options", [TARGET, ("--layers",)], ids=str)
+def test_no_onnx_is_one_line(options: tuple[str, ...], cache: str, tmp_path: Path) -> None:
+    paths = without(tmp_path, "onnx")
+    answer = tapetum("build", "grid", *options, TAPETUM_CACHE=cache, PYTHONPATH=paths)
+    assert answer.returncode == 1
+    last = answer.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert last.endswith("grid.onnx: building it needs onnx: pip install onnx")
+    assert "Traceback" not in answer.stderr
+
+
 def test_no_tensorrt_at_all_is_one_line(cache: str, tmp_path: Path) -> None:
-    hidden = "import sys\nsys.modules['tensorrt'] = sys.modules['tensorrt_rtx'] = None\n"
-    (tmp_path / "sitecustomize.py").write_text(hidden)
-    paths = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
+    paths = without(tmp_path, "tensorrt", "tensorrt_rtx")
     answer = tapetum("build", "grid", *TARGET, TAPETUM_CACHE=cache, PYTHONPATH=paths)
     assert answer.returncode == 1
     assert answer.stderr == (
@@ -178,7 +199,7 @@ def test_nothing_to_do_is_wrong_usage(cache: str) -> None:
     assert "name a MODEL to build" in answer.stderr
 
 
-@pytest.mark.parametrize("size", ["1920", "1920x", "axb", "1920 x 1080"])
+@pytest.mark.parametrize("size", ["1920", "1920x", "axb", "1920 x 1080", "0x0"])
 def test_a_size_is_width_by_height(size: str, cache: str) -> None:
     answer = tapetum("build", "unet", "--size", size, *TARGET, TAPETUM_CACHE=cache)
     assert answer.returncode == 1

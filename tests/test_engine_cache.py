@@ -156,9 +156,11 @@ def test_an_output_is_the_engine_and_its_manifest(
     assert read_engine(output).manifest == engine.manifest
 
 
-def test_an_output_in_no_folder_is_refused_before_the_build(cache: EngineCache) -> None:
+def test_an_output_that_cannot_be_is_refused_before_the_build(cache: EngineCache) -> None:
     with pytest.raises(EngineError, match=r"folder .*nowhere does not exist"):
         build_engine("grid", SM89, cache=cache, output=cache.folder / "nowhere" / "x.engine")
+    with pytest.raises(EngineError, match=r"engines is a folder; name a file in it"):
+        build_engine("grid", SM89, cache=cache, output=cache.folder)
 
 
 @pytest.mark.parametrize(

@@ -133,12 +133,14 @@ def _verification(engine: EngineFile) -> str:
 
 
 def _print_layers(model: str) -> None:
-    from tapetum.trt_build.folding import fold
-    from tapetum.trt_build.half_network import tried_layers
     from tapetum.trt_build.network_source import find_network, read_network
 
+    network = read_network(find_network(model))  # says so where onnx is missing
+    from tapetum.trt_build.folding import fold
+    from tapetum.trt_build.half_network import tried_layers
+
     typer.echo(f"{'layer':32} {'operator':18} {'peak':>10} {'float16 dB':>10}  runs in")
-    for layer in tried_layers(fold(read_network(find_network(model)))):
+    for layer in tried_layers(fold(network)):
         precision = "float32" if layer.needs_float32 else "float16"
         numbers = f"{layer.peak:10.4g} {layer.snr_db:10.1f}"
         typer.echo(f"{layer.layer:32} {layer.operator:18} {numbers}  {precision}")

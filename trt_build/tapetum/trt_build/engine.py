@@ -16,7 +16,7 @@ from tapetum.trt_build.engine_cache import (
     EngineCache,
     EngineFile,
     StaleEngineError,
-    check_writable,
+    check_output,
     write_engine,
 )
 from tapetum.trt_build.engine_run import check_loads_on, run_engine
@@ -50,7 +50,8 @@ class EngineRequest:
     """What to build; the keyword arguments of `build_engine`.
 
     Attributes:
-        size: (height, width) of the frames that a `unet` engine is best at, by default 1080p.
+        size: (height, width) of the frames that a `unet` engine is best at, by default `largest`,
+            or else what an ONNX file is made for, or else 1080p.
         smallest: the smallest frames, by default `size`.
         largest: the largest frames, by default `size`.
         target: a compute capability such as "sm_89", by default the present GPU's.
@@ -110,7 +111,7 @@ def build_engine(
         EngineError: TensorRT is absent or fails, or the engine computes something else.
     """
     if output is not None:
-        check_writable(output.parent)
+        check_output(output)
     build = _Build(find_network(model), request or EngineRequest(), on_phase)
     cache = cache or EngineCache()
     identity = build.identity
@@ -182,9 +183,10 @@ class _Build:
         if not isinstance(self._toolkit, Flavour):
             module = self._toolkit.module
             return build_torch_tensorrt(self._source, self._profile, self._gpu, module), None
+        network = self._network  # says so where onnx is missing, which the next line needs
         from tapetum.trt_build.half_network import half_network
 
-        half = half_network(self._network, self._profile)
+        half = half_network(network, self._profile)
         built = build_tensorrt(
             half.serialized,
             self._profile,
@@ -254,6 +256,5 @@ def _profile(network: NetworkDescription, request: EngineRequest) -> Profile:
                 "leave the sizes out"
             )
         return Profile(*[(THUMBNAIL, THUMBNAIL)] * 3)
-    best = request.size or request.largest or request.smallest
-    best = best or network.fixed_size or DEFAULT_SIZE
+    best = request.size or request.largest or network.fixed_size or DEFAULT_SIZE
     return unet_profile(best, request.smallest, request.largest)

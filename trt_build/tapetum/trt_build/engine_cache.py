@@ -103,6 +103,17 @@ def check_writable(folder: Path) -> None:
         raise EngineError(f"folder {folder} is read-only; choose another")
 
 
+def check_output(path: Path) -> None:
+    """Refuse a place in which no engine can be written.
+
+    Raises:
+        EngineError: it is a folder, or its folder is missing or read-only.
+    """
+    if path.is_dir():
+        raise EngineError(f"{path} is a folder; name a file in it")
+    check_writable(path.parent)
+
+
 def write_engine(path: Path, plan: bytes, manifest: Manifest) -> None:
     """Write an engine and its manifest, which comes last and so vouches for the engine.
 
