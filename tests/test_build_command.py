@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from command_line import environment, tapetum
 from engine_networks import needs_tensorrt_rtx, overflowing_network, trained_looking_unet
+from this_gpu import has_driver
 
 from tapetum.gan import export_onnx, save_generator
 from tapetum.trt_build.profile import parse_size, size_text, unet_profile
@@ -24,10 +25,6 @@ TARGET = ("--target", "sm_89")
 @pytest.fixture
 def cache(tmp_path: Path) -> str:
     return str(tmp_path / "engines")
-
-
-def has_driver() -> bool:
-    return Path("/proc/driver/nvidia/version").exists()
 
 
 @needs_tensorrt_rtx

@@ -9,7 +9,7 @@ import pytest
 from command_line import tapetum
 from engine_networks import needs_tensorrt_rtx
 from fake_driver import fake_driver, python_with
-from test_nvdec_source import has_driver
+from this_gpu import has_driver
 
 from tapetum.trt_build.cuda_driver import CudaDriver
 from tapetum.trt_build.gpu import present_gpu

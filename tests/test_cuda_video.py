@@ -12,7 +12,7 @@ from command_line import tapetum
 from kernel_devices import on_device
 from random_frames import random_frame
 from test_cuda_enhancers import planes_of
-from test_nvdec_source import has_driver
+from this_gpu import has_driver
 from tolerance import EXACT, GPU, assert_planes_close
 
 from tapetum.realtime.choices import LAYOUTS, Device, Layout

@@ -10,7 +10,7 @@ import torch
 from command_line import ROOT, tapetum
 from engine_networks import needs_tensorrt_rtx
 from fake_driver import fake_driver
-from test_nvdec_source import has_driver
+from this_gpu import has_driver
 
 Findings = dict[str, dict[str, str]]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from engine_networks import needs_tensorrt_rtx
+from this_gpu import tensorrt_here
 
 from tapetum.gan.errors import DeviceError, EngineError, ModelError
 from tapetum.gan.weights import weights_path
@@ -200,7 +203,24 @@ def test_a_grid_has_no_frame_size(cache: EngineCache) -> None:
 
 @pytest.mark.needs_cuda
 def test_an_engine_for_this_gpu_is_verified(cache: EngineCache) -> None:
-    manifest = build_engine("grid", cache=cache).manifest
+    request = EngineRequest(runtime=tensorrt_here().name)
+    manifest = build_engine("grid", request, cache=cache).manifest
     assert manifest.identity.gpu is not None
     assert manifest.psnr_db is not None
     assert manifest.psnr_db >= manifest.psnr_floor_db
+
+
+def test_who_waits_for_another_build_says_so(
+    cache: EngineCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wait() -> None:
+        with cache.lock(IDENTITY):
+            pass
+
+    second = threading.Thread(target=wait)
+    with cache.lock(IDENTITY):
+        second.start()
+        while not caplog.messages and second.is_alive():
+            time.sleep(0.01)
+    second.join()
+    assert caplog.messages == ["another process builds this engine; waiting for it"]

@@ -10,7 +10,7 @@ import pytest
 from api_calls import Arguments, calls_on, takes
 from engine_networks import needs_tensorrt_rtx
 from onnx.reference import ReferenceEvaluator
-from test_nvdec_source import has_driver
+from this_gpu import has_driver, tensorrt_here
 
 from tapetum.gan.errors import EngineError, ModelError
 from tapetum.gan.weights import weights_path
@@ -189,8 +189,9 @@ def test_the_frame_for_trials_is_dark_and_real(kind: str, low: float, high: floa
 
 @pytest.mark.needs_cuda
 def test_an_engine_computes_what_its_network_means(tmp_path: Path) -> None:
-    engine = build_engine("grid", cache=EngineCache(tmp_path))
-    flavour = load_flavour()
+    flavour = tensorrt_here()
+    request = EngineRequest(runtime=flavour.name)
+    engine = build_engine("grid", request, cache=EngineCache(tmp_path))
     picture = dark_frame("grid", (256, 256))
     output = run_engine(engine.path.read_bytes(), flavour, 0, picture)
     wanted = reference_output(onnx.load(weights_path("grid")), picture)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from engine_networks import needs_tensorrt_rtx
+from this_gpu import tensorrt_here
 
 from tapetum.trt_build import EngineCache, EngineFile, EngineIdentity, EngineRequest, build_engine
 from tapetum.trt_build.engine import BuildStart
@@ -124,12 +125,13 @@ def test_the_reason_is_a_part_of_the_line() -> None:
 @pytest.mark.needs_cuda
 def test_an_engine_that_does_not_load_is_built_anew(cache: EngineCache) -> None:
     """What its manifest says of it is right, but TensorRT refuses it."""
-    engine = build_engine("grid", cache=cache)
+    request = EngineRequest(runtime=tensorrt_here().name)
+    engine = build_engine("grid", request, cache=cache)
     plan = engine.path.read_bytes()[:-1000]
     digest = hashlib.sha256(plan).hexdigest()
     write_engine(engine.path, plan, replace(engine.manifest, engine_sha256=digest))
     started: list[BuildStart] = []
-    again = build_engine("grid", cache=cache, on_start=started.append)
+    again = build_engine("grid", request, cache=cache, on_start=started.append)
     assert not again.reused
     assert "does not load the engine: " in str(started[0].reason)
-    assert build_engine("grid", cache=cache).reused
+    assert build_engine("grid", request, cache=cache).reused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from tapetum.gan.errors import EngineError
 from tapetum.trt_build.manifest import EngineIdentity, Manifest
+
+_log = logging.getLogger(__name__)
 
 _KEY_DIGITS = 16
 
@@ -200,7 +203,11 @@ class EngineCache:
         except OSError as error:
             raise EngineError(f"{path} cannot be opened ({error.strerror}); remove it") from error
         with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _log.warning("another process builds this engine; waiting for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def timings(self, identity: EngineIdentity) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from tapetum.realtime.cuda.captured_graph import CAPTURES
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
 from tapetum.realtime.errors import DeviceError, EngineError
@@ -104,13 +105,14 @@ class TorchEngine:
         import torch
 
         place = self._batch.device
-        torch.cuda.synchronize(place)
         self._graph = torch.cuda.CUDAGraph()
         # Other threads go on decoding and encoding on the device while this one captures.
         stream = torch.cuda.Stream(place)  # type: ignore[no-untyped-call]
         capture = torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local")
-        with torch.inference_mode(), capture:
-            self._result = self._network(self._batch)
+        with CAPTURES:
+            torch.cuda.synchronize(place)
+            with torch.inference_mode(), capture:
+                self._result = self._network(self._batch)
 
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
         """Queue one run: read `batch`, fill `result`; both are without gaps."""
