@@ -34,8 +34,9 @@ def tensorrt_here() -> Flavour:
 
 def needs_nvdec(clip: Path) -> None:
     """Skip where the machine hides NVDEC, as some containers do."""
+    device = CudaDevice()
     try:
-        NvdecSource(clip, CudaDevice()).close()
+        NvdecSource(clip, device).close()
     except (DeviceError, MediaError) as error:
         pytest.skip(f"no NVDEC here: {error}")
 
