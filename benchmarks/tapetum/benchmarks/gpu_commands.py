@@ -137,9 +137,9 @@ def _file_of(results: Path, facts: dict[str, Any]) -> tuple[Path, dict[str, Any]
 
 
 def _keep(result: dict[str, Any], part: str, measured: dict[str, Any], path: Path) -> None:
-    from tapetum.benchmarks.gpu.result_file import write_result
+    from tapetum.benchmarks.gpu.result_file import add_part, write_result
 
-    result["parts"][part] = measured
+    add_part(result, part, measured)
     write_result(result, path)
     typer.echo(f"{path}: {part}")
 
