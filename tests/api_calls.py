@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from pathlib import Path
 from typing import NamedTuple
+
+
+class Arguments(NamedTuple):
+    """What a call gives.
+
+    Attributes:
+        positional: how many arguments by place.
+        keywords: the names of the others.
+    """
+
+    positional: int
+    keywords: tuple[str, ...] = ()
 
 
 class Call(NamedTuple):
@@ -13,12 +26,12 @@ class Call(NamedTuple):
 
     Attributes:
         name: of the attribute.
-        arguments: how many it is called with; None where it is not called, or that is not known.
+        arguments: what it is called with; None where it is not called, or that is not known.
         line: where.
     """
 
     name: str
-    arguments: int | None
+    arguments: Arguments | None
     line: int
 
 
@@ -29,28 +42,65 @@ def calls_on(path: Path, owner: str) -> list[Call]:
         path: the module.
         owner: the expression that names the object, such as "self._context".
     """
+    return [call for place, call in all_calls(path) if place == owner]
+
+
+def all_calls(path: Path) -> list[tuple[str, Call]]:
+    """Every use of an attribute in a module, with the expression that names its object."""
     tree = ast.parse(path.read_text())
-    called = {
-        id(node.func): len(node.args) + len(node.keywords)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and not any(isinstance(argument, ast.Starred) for argument in node.args)
-    }
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    called = {id(node.func): _arguments(node) for node in nodes}
     return [
-        Call(node.attr, called.get(id(node)), node.lineno)
+        (ast.unparse(node.value), Call(node.attr, called.get(id(node)), node.lineno))
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == owner
+        if isinstance(node, ast.Attribute)
     ]
 
 
-def takes(documentation: str, arguments: int) -> bool:
-    """Whether one of the signatures in a pybind11 docstring takes that many arguments."""
-    signatures = re.findall(r"^(?:\d+\. )?\w+\((.*)\) -> ", documentation, re.MULTILINE)
-    return any(_fits(signature, arguments) for signature in signatures)
+def takes(documentation: str, arguments: Arguments) -> bool:
+    """Whether one of the signatures in a docstring of pybind11 or Cython takes these arguments."""
+    found = re.findall(r"^(?:\d+\. )?[\w.]+\((.*)\)(?: -> .*)?$", documentation, re.MULTILINE)
+    return any(_fits(signature, arguments) for signature in found)
 
 
-def _fits(signature: str, arguments: int) -> bool:
+def accepts(function: object, arguments: Arguments) -> bool:
+    """Whether a function or a class takes these arguments, by its signature or docstring."""
+    assert callable(function)
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # compiled: what it takes stands in its docstring, if anywhere
+        documentation = str(function.__doc__)
+        return "(" not in documentation.partition("\n")[0] or takes(documentation, arguments)
+    try:
+        signature.bind(*range(arguments.positional), **dict.fromkeys(arguments.keywords))
+    except TypeError:
+        return False
+    return True
+
+
+def _arguments(node: ast.Call) -> Arguments | None:
+    """What a call gives; None where it gives what it unpacks."""
+    names = [keyword.arg for keyword in node.keywords]
+    if None in names or any(isinstance(argument, ast.Starred) for argument in node.args):
+        return None
+    return Arguments(len(node.args), tuple(map(str, names)))
+
+
+def _fits(signature: str, arguments: Arguments) -> bool:
     flat = re.sub(r"\[[^]]*\]|<[^>]*>", "", signature)
-    parameters = [text for text in flat.split(", ") if not text.startswith("self:")]
-    needed = sum("=" not in parameter for parameter in parameters)
-    return needed <= arguments <= len(parameters)
+    parameters = [text for text in flat.split(", ") if text and not text.startswith("self")]
+    star = parameters.index("*") if "*" in parameters else len(parameters)
+    by_place, by_name = parameters[:star], parameters[star + 1 :]
+    names = [_name(parameter) for parameter in parameters]
+    given = {*names[: arguments.positional], *arguments.keywords}
+    needed = {_name(each) for each in (*by_place, *by_name) if "=" not in each}
+    return (
+        arguments.positional <= len(by_place)
+        and set(arguments.keywords) <= set(names[arguments.positional :])
+        and needed <= given
+    )
+
+
+def _name(parameter: str) -> str:
+    """Of "dtype: type = float" and of Cython's "size_t shared_mem=0"."""
+    return parameter.partition(":")[0].partition("=")[0].split()[-1]

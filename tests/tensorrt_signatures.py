@@ -36,7 +36,9 @@ _REPORT = """
 import inspect, json, tensorrt_bindings as trt
 found = {"": {name: str(getattr(trt, name).__doc__) for name in dir(trt)}}
 for name, kind in inspect.getmembers(trt, inspect.isclass):
-    found[name] = {each: str(getattr(kind, each).__doc__) for each in dir(kind)}
+    inner = inspect.getmembers(kind, inspect.isclass)
+    for whole, each in ((name, kind), *((f"{name}.{part}", part_of) for part, part_of in inner)):
+        found[whole] = {one: str(getattr(each, one, None).__doc__) for one in dir(each)}
 print(json.dumps(found))
 """
 
@@ -45,6 +47,19 @@ def tensorrt_signatures(folder: Path) -> Signatures:
     """Read them; the test skips where there are no bindings, or no compiler.
 
     Args:
+        folder: an empty one, for the empty libraries.
+    """
+    found: Signatures = json.loads(python_with_bindings(_REPORT, folder))
+    return found
+
+
+def python_with_bindings(code: str, folder: Path) -> str:
+    """What a fresh Python prints that can import `tensorrt_bindings`, without what they call.
+
+    TensorRT's functions give null pointers, as they do where no driver serves them.
+
+    Args:
+        code: to run.
         folder: an empty one, for the empty libraries.
     """
     compiler = shutil.which("gcc")
@@ -56,12 +71,10 @@ def tensorrt_signatures(folder: Path) -> Signatures:
         for version in (10, 11):
             target = folder / f"{library}.so.{version}"
             subprocess.run([compiler, "-shared", "-fPIC", source, "-o", target], check=True)
-    answer = subprocess.run(
-        [sys.executable, "-c", _REPORT],
+    return subprocess.run(
+        [sys.executable, "-c", code],
         env=environment() | {"LD_LIBRARY_PATH": os.fspath(folder)},
         capture_output=True,
         check=True,
         text=True,
-    )
-    found: Signatures = json.loads(answer.stdout)
-    return found
+    ).stdout

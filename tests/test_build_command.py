@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from command_line import environment, tapetum
 from engine_networks import needs_tensorrt_rtx, overflowing_network, trained_looking_unet
+from this_gpu import has_driver
 
 from tapetum.gan import export_onnx, save_generator
 from tapetum.trt_build.profile import parse_size, size_text, unet_profile
@@ -24,10 +25,6 @@ TARGET = ("--target", "sm_89")
 @pytest.fixture
 def cache(tmp_path: Path) -> str:
     return str(tmp_path / "engines")
-
-
-def has_driver() -> bool:
-    return Path("/proc/driver/nvidia/version").exists()
 
 
 @needs_tensorrt_rtx
@@ -41,6 +38,20 @@ def test_building_says_what_is_built_where_and_what_came_out(cache: str) -> None
     assert ".engine: built before, " in again.stdout
     listed = tapetum("build", "--list", TAPETUM_CACHE=cache).stdout
     assert "grid 256x256 fp16, any GPU of sm_89, tensorrt-rtx " in listed
+
+
+@needs_tensorrt_rtx
+@pytest.mark.parametrize(
+    ("option", "profile"),
+    [("--max-size", [[192, 320]] * 3), ("--min-size", [[192, 320], [1088, 1920], [1088, 1920]])],
+)
+def test_the_unet_that_ships_is_built(cache: str, option: str, profile: list[list[int]]) -> None:
+    answer = tapetum("build", "unet", option, "320x180", *TARGET, "--json", TAPETUM_CACHE=cache)
+    assert answer.returncode == 0, answer.stderr
+    manifest = json.loads(answer.stdout)
+    assert (manifest["model"], manifest["generator"]) == ("unet", "unet")
+    assert list(manifest["identity"]["profile"].values()) == profile
+    assert manifest["float32_layers"] == []
 
 
 @needs_tensorrt_rtx
@@ -62,6 +73,13 @@ def test_a_checkpoint_is_built_for_a_range_of_sizes(cache: str, tmp_path: Path) 
     assert manifest["identity"]["profile"] == expected
 
 
+@pytest.mark.parametrize("model", ["grid", "unet"])
+def test_the_layers_of_what_ships_are_compared(model: str, cache: str) -> None:
+    shown = tapetum("build", model, "--layers", TAPETUM_CACHE=cache)
+    assert shown.returncode == 0, shown.stderr
+    assert {line.split()[-1] for line in shown.stdout.splitlines()[1:]} == {"float16"}
+
+
 def test_layers_are_compared_one_a_line(cache: str, tmp_path: Path) -> None:
     overflowing = tmp_path / "overflowing.onnx"
     overflowing.write_bytes(overflowing_network().SerializeToString())
@@ -79,7 +97,8 @@ def test_pruning_says_what_it_removed(tmp_path: Path) -> None:
     broken = tmp_path / "broken.engine"
     broken.touch()
     listed = tapetum("build", "--list", TAPETUM_CACHE=str(tmp_path))
-    assert listed.stdout == f"{broken}: broken; it will be built anew\n"
+    missing = f"{broken}.json cannot be read (No such file or directory)"
+    assert listed.stdout == f"{broken}: will be built anew: {missing}\n"
     pruned = tapetum("build", "--prune", TAPETUM_CACHE=str(tmp_path))
     assert pruned.stderr == f"removed {broken}\n"
     assert list(tmp_path.iterdir()) == []
@@ -142,10 +161,27 @@ def test_a_runtime_that_is_not_installed_is_one_line(runtime: str, cache: str) -
     assert answer.stderr.count("\n") == 1
 
 
+def without(folder: Path, *modules: str) -> str:
+    """The PYTHONPATH of a process that does not find some modules."""
+    lines = (f"sys.modules[{name!r}] = None" for name in modules)
+    (folder / "sitecustomize.py").write_text("\n".join(["import sys", *lines]))
+    return os.pathsep.join([str(folder), environment()["PYTHONPATH"]])
+
+
+@needs_tensorrt_rtx
+@pytest.mark.parametrize("options", [TARGET, ("--layers",)], ids=str)
+def test_no_onnx_is_one_line(options: tuple[str, ...], cache: str, tmp_path: Path) -> None:
+    paths = without(tmp_path, "onnx")
+    answer = tapetum("build", "grid", *options, TAPETUM_CACHE=cache, PYTHONPATH=paths)
+    assert answer.returncode == 1
+    last = answer.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert last.endswith("grid.onnx: building it needs onnx: pip install onnx")
+    assert "Traceback" not in answer.stderr
+
+
 def test_no_tensorrt_at_all_is_one_line(cache: str, tmp_path: Path) -> None:
-    hidden = "import sys\nsys.modules['tensorrt'] = sys.modules['tensorrt_rtx'] = None\n"
-    (tmp_path / "sitecustomize.py").write_text(hidden)
-    paths = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
+    paths = without(tmp_path, "tensorrt", "tensorrt_rtx")
     answer = tapetum("build", "grid", *TARGET, TAPETUM_CACHE=cache, PYTHONPATH=paths)
     assert answer.returncode == 1
     assert answer.stderr == (
@@ -160,7 +196,7 @@ def test_nothing_to_do_is_wrong_usage(cache: str) -> None:
     assert "name a MODEL to build" in answer.stderr
 
 
-@pytest.mark.parametrize("size", ["1920", "1920x", "axb", "1920 x 1080"])
+@pytest.mark.parametrize("size", ["1920", "1920x", "axb", "1920 x 1080", "0x0"])
 def test_a_size_is_width_by_height(size: str, cache: str) -> None:
     answer = tapetum("build", "unet", "--size", size, *TARGET, TAPETUM_CACHE=cache)
     assert answer.returncode == 1

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-from typing import Any
-
 import pytest
-from api_calls import calls_on
 from fake_driver import fake_driver, python_with
-
-from tapetum.realtime.cuda import captured_graph, device, launch_queue
 
 PREPARE = """
 import numpy as np
@@ -102,34 +94,3 @@ for nodes in ([], [1, 2]):
     said = python_with(driver, PREPARE + code).splitlines()
     assert said[0] == "a frame has more kernels than the captured graph"
     assert said[-1] == "a frame has fewer kernels than the captured graph"
-
-
-@pytest.mark.skipif(importlib.util.find_spec("cupy") is None, reason="needs CuPy")
-@pytest.mark.parametrize(
-    ("module", "owner", "kind"),
-    [
-        (captured_graph, "side", "cuda.Stream.null"),
-        (captured_graph, "self._graph", "cuda.Graph"),
-        (captured_graph, "cupy.cuda", "cuda"),
-        (captured_graph, "cupy.cuda.runtime", "cuda.runtime"),
-        (launch_queue, "self._stream", "cuda.Stream.null"),
-        (device, "self._stream", "cuda.Stream.null"),
-        (device, "self._uploads", "cuda.Stream.null"),
-        (device, "self._module", "cuda.Module"),
-        (device, "self._cupy", ""),
-        (device, "self._cupy.cuda", "cuda"),
-        (device, "self._cupy.cuda.runtime", "cuda.runtime"),
-        (device, "runtime", "cuda.runtime"),
-        (device, "attributes", "cuda.runtime.PointerAttributes"),
-    ],
-)
-def test_what_is_called_of_cupy_exists(module: ModuleType, owner: str, kind: str) -> None:
-    import cupy
-
-    owned: Any = cupy
-    for name in kind.split(".") if kind else ():
-        owned = getattr(owned, name)
-    calls = calls_on(Path(str(module.__file__)), owner)
-    assert calls
-    for name, _, line in calls:
-        assert hasattr(owned, name), f"{owner}.{name} in line {line}"

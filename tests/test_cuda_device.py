@@ -58,6 +58,22 @@ def test_no_kernel_runs_out_of_registers(architecture: int) -> None:
 
 
 @needs_cupy
+@pytest.mark.skipif(
+    importlib.util.find_spec("cuda") is None, reason="needs what CuPy finds headers by"
+)
+def test_cupy_finds_the_headers_of_its_own_kernels() -> None:
+    """Array operations, as those of `--compare`, are compiled when they are first used."""
+    from cuda.pathfinder import find_nvidia_header_directory
+    from cupy.cuda import nvrtc
+
+    headers = find_nvidia_header_directory("cudart")
+    assert headers is not None, "pip install nvidia-cuda-runtime"
+    program = nvrtc.createProgram("#include <cuda_fp16.h>\n", "half.cu", (), ())
+    nvrtc.compileProgram(program, ("--gpu-architecture=sm_75", f"-I{headers}"))
+    nvrtc.destroyProgram(program)
+
+
+@needs_cupy
 def test_an_unknown_architecture_is_one_line() -> None:
     with pytest.raises(DeviceError, match="cannot be compiled for sm_12: nvrtc: error: invalid"):
         compile_kernels(12)

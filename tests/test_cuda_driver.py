@@ -9,7 +9,7 @@ import pytest
 from command_line import tapetum
 from engine_networks import needs_tensorrt_rtx
 from fake_driver import fake_driver, python_with
-from test_nvdec_source import has_driver
+from this_gpu import has_driver
 
 from tapetum.trt_build.cuda_driver import CudaDriver
 from tapetum.trt_build.gpu import present_gpu
@@ -110,6 +110,40 @@ def test_an_engine_that_does_not_load_here_is_refused(
         "(install or update the NVIDIA driver; nvidia-smi shows which CUDA it is for)"
     )
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
+@needs_tensorrt_rtx
+def test_a_kept_engine_that_does_not_load_is_built_anew(
+    driver: dict[str, str], tmp_path: Path
+) -> None:
+    """A cut engine whose manifest is right; the build starts, and ends at the stand-in."""
+    code = """
+import hashlib, os, sys
+from pathlib import Path
+from tapetum.trt_build import *
+from tapetum.trt_build.engine_cache import write_engine
+from tapetum.trt_build.flavour import load_flavour
+from tapetum.trt_build.gpu import present_gpu
+from tapetum.trt_build.network_source import find_network
+from tapetum.trt_build.profile import Profile
+version, gpu, plan = load_flavour("tensorrt-rtx").version, present_gpu(), b"vtrt" * 99
+sizes = Profile(*[(256, 256)] * 3)
+sha = find_network("grid").sha256
+identity = EngineIdentity(sha, "tensorrt-rtx", version, gpu.name, gpu.target, sizes)
+digest = hashlib.sha256(plan).hexdigest()
+manifest = Manifest(identity, "grid", "grid", (), digest, 1, "2026-01-01", 60.0, 45.0)
+write_engine(EngineCache().path(identity), plan, manifest)
+"""
+    python_with(driver, code, TAPETUM_CACHE=str(tmp_path))
+    answer = tapetum("build", "grid", *RTX, **driver, TAPETUM_CACHE=str(tmp_path))
+    said, error = answer.stderr.splitlines()
+    assert said.startswith("building grid 256x256 for Fake GPU 0, sm_89 with tensorrt-rtx ")
+    assert " fp16, anew: tensorrt-rtx 1.7.1.116 does not load the engine: " in said
+    assert "Serialization assertion" in said
+    assert error.endswith(
+        "(install or update the NVIDIA driver; nvidia-smi shows which CUDA it is for)"
+    )
+    assert answer.returncode == 1
 
 
 def test_a_device_to_build_on_is_cuda_and_an_index(tmp_path: Path) -> None:

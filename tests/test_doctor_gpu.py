@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
-from command_line import tapetum
+import torch
+from command_line import ROOT, tapetum
 from engine_networks import needs_tensorrt_rtx
 from fake_driver import fake_driver
-from test_nvdec_source import has_driver
+from this_gpu import has_driver
 
 Findings = dict[str, dict[str, str]]
 
@@ -35,6 +37,7 @@ def test_without_a_driver_nothing_of_it_is_a_problem() -> None:
         "tensorrt",
         "tensorrt-rtx",
         "torch-tensorrt",
+        "pytorch",
         "nvdec",
         "nvenc",
     ]
@@ -56,6 +59,8 @@ def test_gpus_and_what_supports_them_are_listed(driver: dict[str, str]) -> None:
     assert found["tensorrt-rtx"]["state"] == "ok"
     assert found["tensorrt-rtx"]["value"].endswith("; cuda:0, cuda:1")
     assert found["nvdec"]["remedy"].startswith("install the driver's video libraries")
+    if not torch.cuda.is_available():
+        assert found["pytorch"]["value"].endswith("cannot use cuda:0; install one with CUDA")
 
 
 @needs_tensorrt_rtx
@@ -77,3 +82,11 @@ def test_this_gpu_is_listed() -> None:
     assert found["nvidia driver"]["state"] == "ok"
     assert found["cuda:0"]["value"].partition(", ")[2].startswith("sm_")
     assert found["cupy"]["state"] == "ok"
+    assert found["pytorch"]["state"] == "ok"
+
+
+def test_the_guide_explains_every_line(driver: dict[str, str]) -> None:
+    guide = (ROOT / "docs" / "gpu.md").read_text()
+    _, _, after = guide.partition("## How to read `tapetum doctor`")
+    explained = re.findall(r"`([^`]+)`", "".join(re.findall(r"^\| (.*?) \|", after, re.MULTILINE)))
+    assert set(gpu_section(**driver)) <= set(explained)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from engine_networks import needs_tensorrt_rtx
+from this_gpu import tensorrt_here
 
 from tapetum.gan.errors import DeviceError, EngineError, ModelError
 from tapetum.gan.weights import weights_path
 from tapetum.trt_build import EngineCache, EngineFile, EngineIdentity, EngineRequest, build_engine
-from tapetum.trt_build.engine_cache import default_folder, manifest_path, read_engine, write_whole
+from tapetum.trt_build.engine import BuildStart
+from tapetum.trt_build.engine_cache import (
+    default_folder,
+    manifest_path,
+    read_engine,
+    write_whole,
+)
 from tapetum.trt_build.manifest import Manifest
 from tapetum.trt_build.profile import Profile
 
@@ -108,7 +116,7 @@ def test_an_engine_says_what_it_is(engine: EngineFile, cache: EngineCache) -> No
 
 @needs_tensorrt_rtx
 def test_a_second_build_finds_the_first(engine: EngineFile, cache: EngineCache) -> None:
-    started: list[EngineIdentity] = []
+    started: list[BuildStart] = []
     again = build_engine("grid", SM89, cache=cache, on_start=started.append)
     assert again.reused
     assert again.manifest == engine.manifest
@@ -125,53 +133,13 @@ def test_another_target_or_model_is_another_engine(
         assert other.path != engine.path
 
 
-def flip_a_byte(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def forget_manifest(path: Path) -> None:
-    manifest_path(path).unlink()
-
-
-def break_manifest(path: Path) -> None:
-    cut(manifest_path(path))
-    manifest_path(path).write_text(manifest_path(path).read_text()[:-9])
-
-
-def age_manifest(path: Path) -> None:
-    fields = json.loads(manifest_path(path).read_text())
-    fields["identity"]["recipe"] = 0
-    manifest_path(path).write_text(json.dumps(fields))
-
-
-@needs_tensorrt_rtx
-@pytest.mark.parametrize(
-    "damage", [flip_a_byte, cut, forget_manifest, break_manifest, age_manifest]
-)
-def test_a_broken_or_stale_engine_is_built_anew(
-    damage: object, engine: EngineFile, cache: EngineCache
-) -> None:
-    assert callable(damage)
-    damage(engine.path)
-    again = build_engine("grid", SM89, cache=cache)
-    assert not again.reused
-    found = read_engine(again.path)
-    assert found is not None
-    assert found.manifest == again.manifest
-    assert build_engine("grid", SM89, cache=cache).reused
-
-
 @needs_tensorrt_rtx
 def test_pruning_removes_what_nothing_here_can_use(engine: EngineFile, cache: EngineCache) -> None:
     broken = cache.folder / "without-manifest.engine"
     broken.write_bytes(b"?")
-    assert [entry for _, entry in cache.engines()] == [read_engine(engine.path), None]
+    (_, whole), (_, wrong) = cache.engines()
+    assert whole == read_engine(engine.path)
+    assert str(wrong).startswith(f"{broken}.json cannot be read")
     here = {("tensorrt-rtx", engine.manifest.identity.runtime_version)}
     assert cache.prune(here) == [broken]
     assert engine.path.exists()
@@ -188,14 +156,14 @@ def test_an_output_is_the_engine_and_its_manifest(
     written = build_engine("grid", SM89, cache=cache, output=output)
     assert written.path == output
     assert output.read_bytes() == engine.path.read_bytes()
-    found = read_engine(output)
-    assert found is not None
-    assert found.manifest == engine.manifest
+    assert read_engine(output).manifest == engine.manifest
 
 
-def test_an_output_in_no_folder_is_refused_before_the_build(cache: EngineCache) -> None:
+def test_an_output_that_cannot_be_is_refused_before_the_build(cache: EngineCache) -> None:
     with pytest.raises(EngineError, match=r"folder .*nowhere does not exist"):
         build_engine("grid", SM89, cache=cache, output=cache.folder / "nowhere" / "x.engine")
+    with pytest.raises(EngineError, match=r"engines is a folder; name a file in it"):
+        build_engine("grid", SM89, cache=cache, output=cache.folder)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +203,24 @@ def test_a_grid_has_no_frame_size(cache: EngineCache) -> None:
 
 @pytest.mark.needs_cuda
 def test_an_engine_for_this_gpu_is_verified(cache: EngineCache) -> None:
-    manifest = build_engine("grid", cache=cache).manifest
+    request = EngineRequest(runtime=tensorrt_here().name)
+    manifest = build_engine("grid", request, cache=cache).manifest
     assert manifest.identity.gpu is not None
     assert manifest.psnr_db is not None
     assert manifest.psnr_db >= manifest.psnr_floor_db
+
+
+def test_who_waits_for_another_build_says_so(
+    cache: EngineCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wait() -> None:
+        with cache.lock(IDENTITY):
+            pass
+
+    second = threading.Thread(target=wait)
+    with cache.lock(IDENTITY):
+        second.start()
+        while not caplog.messages and second.is_alive():
+            time.sleep(0.01)
+    second.join()
+    assert caplog.messages == ["another process builds this engine; waiting for it"]

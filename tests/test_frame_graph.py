@@ -23,6 +23,7 @@ from test_cuda_enhancers import (
     planes_of,
     two_scenes,
 )
+from this_gpu import tensorrt_here
 from tolerance import EXACT, assert_planes_close
 
 from tapetum.realtime.cuda.compute_device import ComputeDevice
@@ -30,7 +31,6 @@ from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.device import CudaDevice
-from tapetum.realtime.cuda.engine_choice import choose_engine
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
@@ -140,6 +140,16 @@ def test_a_graph_that_computes_otherwise_is_not_used(
     assert warning.startswith(f"host works without a CUDA graph: {message}")
 
 
+class StreamAt:
+    """A stream's address in the words of the CUDA stream protocol."""
+
+    def __init__(self, address: int) -> None:
+        self._address = address
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self._address
+
+
 class Dimmer:
     """A `DeviceEngine` and its `DeviceModel`, by CuPy: every number becomes a quarter less."""
 
@@ -156,7 +166,7 @@ class Dimmer:
         import cupy
 
         def queue(stream: int) -> None:
-            with cupy.cuda.ExternalStream(stream):
+            with cupy.cuda.Stream.from_external(StreamAt(stream)):
                 cupy.multiply(batch, 0.75, out=result)
 
         self._device.enqueue(queue)
@@ -180,8 +190,7 @@ def test_tensorrt_gives_the_same_frames_with_and_without_a_graph(
     model: str, tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
 ) -> None:
     device = CudaDevice()
-    flavour = choose_engine(0).flavour
-    assert flavour is not None, "no TensorRT for this GPU"
+    flavour = tensorrt_here()
     name = model if model == "grid" else str(unet_file(tmp_path_factory.mktemp("models")))
     frames = [random_frame("nv12", 128, 96, seed=seed) for seed in range(5)]
     by_graph, directly = (make_cuda_enhancer(name, device, flavour=flavour) for _ in range(2))

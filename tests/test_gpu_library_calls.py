@@ -1,4 +1,7 @@
-"""What is called of CuPy and NVML exists: they have no types, and most calls need a GPU."""
+"""What is called of CuPy and NVML exists and takes what it is given.
+
+They have no types, and most calls need a GPU.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,22 @@ import importlib.util
 import inspect
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from api_calls import Call, accepts, all_calls, calls_on
 from command_line import ROOT
+
+from tapetum.benchmarks.gpu import event_clock
+from tapetum.realtime.cuda import captured_graph, device, launch_queue
 
 FOLDERS = (
     ROOT / "realtime" / "tapetum" / "realtime" / "cuda",
     ROOT / "benchmarks" / "tapetum" / "benchmarks" / "gpu",
 )
-_CALL = re.compile(r"(?<![\w.])(?:self\._(?=cupy))?(cupy|cuda|runtime|nvrtc|pynvml)((?:\.\w+)+)")
+_PLACE = re.compile(r"(?:self\._(?=cupy))?(cupy|cuda|runtime|nvrtc|pynvml)((?:\.\w+)*)")
 _ASKED = re.compile(r'asked\("(\w+)"')
 """How NVML is asked by name in gpu_facts.py."""
 
@@ -25,12 +34,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def calls() -> Iterator[tuple[str, str, str]]:
-    """File, root and attributes of everything that is taken of a library in the GPU code."""
+def calls() -> Iterator[tuple[str, str, str, Call]]:
+    """File, root, attributes on the way and use of all that the GPU code takes of a library."""
     for path in (path for folder in FOLDERS for path in sorted(folder.glob("*.py"))):
-        text = path.read_text()
-        yield from ((path.name, root, chain) for root, chain in _CALL.findall(text))
-        yield from ((path.name, "pynvml", f".{name}") for name in _ASKED.findall(text))
+        for place, call in all_calls(path):
+            if match := _PLACE.fullmatch(place):
+                yield path.name, match[1], match[2], call
+        for name in _ASKED.findall(path.read_text()):
+            yield path.name, "pynvml", "", Call(name, None, 0)
 
 
 def root_of(name: str) -> Any:
@@ -46,16 +57,87 @@ def root_of(name: str) -> Any:
     }[name]
 
 
-def test_every_name_exists() -> None:
+def found_at(root: str, chain: str) -> Any:
+    """What stands there; None for an attribute of what only a GPU gives."""
+    place = root_of(root)
+    for name in chain.split(".")[1:]:
+        if not inspect.ismodule(place) and not inspect.isclass(place):
+            return None
+        place = getattr(place, name)
+    return place
+
+
+def check(owner: Any, call: Call, where: str) -> None:
+    """Hold a use of an attribute against its owner."""
+    assert hasattr(owner, call.name), f"{where}:{call.line}: there is no {call.name}"
+    used = getattr(owner, call.name)
+    if call.arguments is None or not callable(used):
+        return
+    itself = inspect.isclass(owner) and inspect.isfunction(used)  # a method that has no object
+    given = call.arguments._replace(positional=call.arguments.positional + itself)
+    assert accepts(used, given), f"{where}:{call.line}: {call.name} does not take {given}"
+
+
+def test_every_call_exists_and_takes_what_it_is_given() -> None:
     found = list(calls())
-    assert len(found) > 40
-    for file, root, chain in found:
-        place = root_of(root)
-        for name in chain.split(".")[1:]:
-            assert hasattr(place, name), f"{file}: {root}{chain} does not exist"
-            place = getattr(place, name)
-            if not inspect.ismodule(place) and not inspect.isclass(place):
-                break  # what a call gives back is known on a GPU alone
+    assert len(found) > 60
+    for file, root, chain, call in found:
+        owner = found_at(root, chain)
+        if owner is not None:
+            check(owner, call, file)
+
+
+@pytest.mark.parametrize(
+    ("module", "owner", "kind"),
+    [
+        (captured_graph, "side", "cuda.Stream.null"),
+        (captured_graph, "self._graph", "cuda.Graph"),
+        (launch_queue, "self._stream", "cuda.Stream.null"),
+        (launch_queue, "function", "cuda.Function"),
+        (device, "self._stream", "cuda.Stream.null"),
+        (device, "self._uploads", "cuda.Stream.null"),
+        (device, "self._downloads", "cuda.Stream.null"),
+        (device, "stream", "cuda.Stream.null"),
+        (device, "device", "cuda.Device"),
+        (device, "self._module", "cuda.Module"),
+        (device, "attributes", "cuda.runtime.PointerAttributes"),
+        (event_clock, "self._stream", "cuda.Stream.null"),
+        (event_clock, "begin", "cuda.Event"),
+        (event_clock, "end", "cuda.Event"),
+        (event_clock, "graph", "cuda.Graph"),
+    ],
+)
+def test_what_is_asked_of_objects_exists(module: ModuleType, owner: str, kind: str) -> None:
+    import cupy
+
+    owned: Any = cupy
+    for name in kind.split("."):
+        owned = getattr(owned, name)
+    path = Path(str(module.__file__))
+    asked = calls_on(path, owner)
+    assert asked
+    for call in asked:
+        check(owned, call, path.name)
+
+
+def test_a_call_that_does_not_exist_is_caught(tmp_path: Path) -> None:
+    import cupy
+
+    code = tmp_path / "wrong.py"
+    wrong = (
+        "cupy.emptied((2, 2))",
+        "cupy.asnumpy(1, strm=2)",
+        "cupy.asnumpy(1, 2, 3, 4, 5)",
+        "cupy.from_dlpack(1, 2)",
+    )
+    code.write_text("\n".join((*wrong, "cupy.asnumpy(1, stream=2, out=3)", "cupy.empty((2, 2))")))
+    caught = []
+    for call in calls_on(code, "cupy"):
+        try:
+            check(cupy, call, code.name)
+        except AssertionError:
+            caught.append(call.line)
+    assert caught == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,13 @@ from jsonschema import Draft202012Validator
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.gpu.gpu_targets import TARGETS, beyond_engine_percent
-from tapetum.benchmarks.gpu.result_file import SCHEMA, file_name, new_result, read_result
+from tapetum.benchmarks.gpu.result_file import (
+    SCHEMA,
+    add_part,
+    file_name,
+    new_result,
+    read_result,
+)
 from tapetum.benchmarks.gpu.tables import tables, write_tables
 from tapetum.benchmarks.json_file import write_json
 from tapetum.benchmarks.machine import machine
@@ -150,6 +156,29 @@ def test_what_is_no_file_of_this_version_is_one_line(text: str, tmp_path: Path) 
         read_result(path)
     with pytest.raises(BenchmarkError, match="cannot be read"):
         read_result(tmp_path / "none.json")
+
+
+def test_a_part_may_be_measured_in_several_commands(card: dict[str, Any]) -> None:
+    before = deepcopy(card["parts"]["networks"])
+    first, *others = before["figures"]
+    again = before | {"command": "measure networks", "figures": [first | {"p50_ms": 1.0}]}
+    add_part(card, "networks", again)
+    part = card["parts"]["networks"]
+    assert part["figures"] == [*others, first | {"p50_ms": 1.0}]
+    assert part["command"] == f"{before['command']} && measure networks"
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(card)
+
+
+def test_rows_of_another_driver_or_library_are_dropped(card: dict[str, Any]) -> None:
+    before = deepcopy(card["parts"]["networks"])
+    row = before["figures"][0]
+    again = before | {"libraries": {"torch": "9.9"}, "figures": [row]}
+    add_part(card, "networks", again)
+    assert card["parts"]["networks"] == again
+    assert len(before["figures"]) > 1
+    newer = card["parts"]["ceilings"] | {"measured": "2030-01-01T00:00:00+00:00"}
+    add_part(card, "ceilings", newer)
+    assert card["parts"]["ceilings"] == newer
 
 
 def test_targets_are_held_against_the_figures(card: dict[str, Any]) -> None:

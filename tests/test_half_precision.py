@@ -66,6 +66,15 @@ def test_folding_leaves_the_numbers_of_a_unet(unet: onnx.ModelProto) -> None:
     np.testing.assert_allclose(run(folded, picture), run(unet, picture), atol=2e-5)
 
 
+def test_folding_takes_weights_that_are_stored_in_float16() -> None:
+    shipped = onnx.load(weights_path("unet"))
+    picture = dark_frame("unet", (32, 48))
+    folded = fold(shipped)
+    assert {"Cast", "BatchNormalization"} <= operators(shipped)
+    assert not operators(folded) & {"Cast", "BatchNormalization"}
+    np.testing.assert_allclose(run(folded, picture), run(shipped, picture), atol=2e-5)
+
+
 def test_folding_leaves_the_numbers_of_a_grid(grid: onnx.ModelProto) -> None:
     picture = dark_frame("grid", (256, 256))
     folded = fold(grid)

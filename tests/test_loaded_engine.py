@@ -7,25 +7,25 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from api_calls import calls_on, takes
+from api_calls import Arguments, calls_on, takes
 from engine_networks import needs_tensorrt_rtx
 from onnx.reference import ReferenceEvaluator
-from test_nvdec_source import has_driver
+from this_gpu import has_driver, tensorrt_here
 
 from tapetum.gan.errors import EngineError, ModelError
 from tapetum.gan.weights import weights_path
 from tapetum.trt_build import EngineCache, EngineRequest, build_engine, loaded_engine
 from tapetum.trt_build.dark_frame import dark_frame
-from tapetum.trt_build.engine_cache import keep_kernels, kept_kernels
+from tapetum.trt_build.engine_cache import StaleEngineError, keep_kernels, kept_kernels
 from tapetum.trt_build.engine_run import run_engine
 from tapetum.trt_build.flavour import Flavour, load_flavour
-from tapetum.trt_build.loaded_engine import LoadedEngine
+from tapetum.trt_build.loaded_engine import LoadedEngine, check_loads
 from tapetum.trt_build.reference import reference_output
-from tapetum.trt_build.tensorrt_log import explained
+from tapetum.trt_build.tensorrt_log import calls_for_rebuild, explained
 
 SM89 = EngineRequest(target="sm_89", runtime="tensorrt-rtx")
 OWNERS = {
-    "self._runtime": "Runtime",
+    "runtime": "Runtime",
     "self._engine": "ICudaEngine",
     "self._context": "IExecutionContext",
     "settings": "IRuntimeConfig",
@@ -62,7 +62,15 @@ Overloaded function.
 
 2. run(self: a.B, name: str, shape: list, more: dict[str, int], last: int) -> bool
 """
-    assert [takes(text, count) for count in range(6)] == [False, True, True, False, True, False]
+    found = [takes(text, Arguments(count)) for count in range(6)]
+    assert found == [False, True, True, False, True, False]
+    assert takes(text, Arguments(1, ("shape",)))
+    assert not takes(text, Arguments(1, ("size",)))
+    cython = "Graph.launch(self, intptr_t graph, stream=None, *, tuple more=None)"
+    given = [Arguments(1), Arguments(2), Arguments(1, ("more",)), Arguments(0, ("graph",))]
+    assert all(takes(cython, arguments) for arguments in given)
+    wrong = [Arguments(0), Arguments(3), Arguments(1, ("graph",)), Arguments(1, ("none",))]
+    assert not any(takes(cython, arguments) for arguments in wrong)
 
 
 @needs_tensorrt_rtx
@@ -71,6 +79,7 @@ def test_an_engine_does_not_load_without_a_driver(rtx: Flavour, tmp_path: Path) 
     plan = build_engine("grid", SM89, cache=EngineCache(tmp_path)).path.read_bytes()
     with pytest.raises(EngineError) as caught:
         LoadedEngine(plan, rtx)
+    assert not isinstance(caught.value, StaleEngineError), "another engine would not load either"
     said = str(caught.value)
     assert said.startswith(f"tensorrt-rtx {rtx.version} does not load the engine: ")
     assert said.endswith(
@@ -80,9 +89,17 @@ def test_an_engine_does_not_load_without_a_driver(rtx: Flavour, tmp_path: Path) 
 
 
 @needs_tensorrt_rtx
-def test_what_is_no_engine_does_not_load(rtx: Flavour) -> None:
-    with pytest.raises(EngineError, match="does not load the engine: "):
-        LoadedEngine(b"no engine", rtx)
+@pytest.mark.parametrize("plan", [b"", b"no engine at all"])
+def test_what_is_no_engine_is_to_be_built_anew(plan: bytes, rtx: Flavour) -> None:
+    with pytest.raises(StaleEngineError, match=r"does not load the engine: .*engine anew"):
+        check_loads(plan, rtx)
+
+
+@needs_tensorrt_rtx
+def test_an_engine_that_was_cut_is_to_be_built_anew(rtx: Flavour, tmp_path: Path) -> None:
+    plan = build_engine("grid", SM89, cache=EngineCache(tmp_path)).path.read_bytes()
+    with pytest.raises(StaleEngineError, match=r"does not load the engine: .*engine anew"):
+        check_loads(plan[: len(plan) // 2], rtx)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +118,11 @@ def test_what_is_no_engine_does_not_load(rtx: Flavour) -> None:
             "this TensorRT does not support this GPU; tapetum doctor lists what does",
         ),
         (
+            "The engine plan file is generated on an incompatible device, expecting compute 8.6"
+            " got compute 8.9, please rebuild.",
+            "build the engine anew with this TensorRT and GPU",
+        ),
+        (
             "Serialization assertion stdVersionRead == kSERIALIZATION_VERSION failed. Version tag"
             " does not match.",
             "build the engine anew with this TensorRT and GPU",
@@ -109,6 +131,17 @@ def test_what_is_no_engine_does_not_load(rtx: Flavour) -> None:
 )
 def test_known_errors_come_with_their_remedy(said: str, remedy: str) -> None:
     assert explained([said]) == f"{said} ({remedy})"
+
+
+def test_the_first_error_with_a_remedy_is_the_cause() -> None:
+    cause, consequence = "Serialization assertion failed", "CUDA driver version is insufficient"
+    assert explained(["something", cause, consequence]) == (
+        f"{cause} (build the engine anew with this TensorRT and GPU)"
+    )
+    assert calls_for_rebuild([cause, consequence])
+    assert calls_for_rebuild(["what no one has seen yet"])
+    assert not calls_for_rebuild([consequence, cause])
+    assert not calls_for_rebuild(["cudaErrorMemoryAllocation: out of memory"])
 
 
 def test_unknown_errors_come_as_they_are_in_one_line() -> None:
@@ -156,8 +189,9 @@ def test_the_frame_for_trials_is_dark_and_real(kind: str, low: float, high: floa
 
 @pytest.mark.needs_cuda
 def test_an_engine_computes_what_its_network_means(tmp_path: Path) -> None:
-    engine = build_engine("grid", cache=EngineCache(tmp_path))
-    flavour = load_flavour()
+    flavour = tensorrt_here()
+    request = EngineRequest(runtime=flavour.name)
+    engine = build_engine("grid", request, cache=EngineCache(tmp_path))
     picture = dark_frame("grid", (256, 256))
     output = run_engine(engine.path.read_bytes(), flavour, 0, picture)
     wanted = reference_output(onnx.load(weights_path("grid")), picture)

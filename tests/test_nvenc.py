@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from command_line import tapetum
 from kernel_devices import on_device
 from random_frames import on_another_device, random_frame
-from test_nvdec_source import has_driver
+from this_gpu import has_driver, needs_nvenc
 from tolerance import EXACT, Tolerance, assert_planes_close
 
 from tapetum.realtime.cuda.device import CudaDevice
@@ -166,17 +165,6 @@ def test_a_device_that_cannot_be_opened_leaves_nothing(short_clip: Path, tmp_pat
 
 
 # On a GPU ------------------------------------------------------------------------------------
-
-
-def needs_nvenc() -> None:
-    """Skip on the GPUs that decode only, such as NVIDIA's A100 and H100."""
-    try:
-        ctypes.CDLL("libnvidia-encode.so.1")
-        context = av.CodecContext.create("h264_nvenc", "w")
-        context.width, context.height, context.pix_fmt = 640, 360, "nv12"
-        context.open()
-    except (OSError, av.error.FFmpegError):
-        pytest.skip("this GPU has no NVENC")
 
 
 @pytest.mark.needs_cuda

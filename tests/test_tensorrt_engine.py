@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from command_line import tapetum
 from engine_networks import needs_tensorrt_rtx
 from fake_driver import fake_driver, python_with
 from kernel_devices import HostDevice, host_library
-from test_nvdec_source import has_driver
+from this_gpu import has_driver, tensorrt_here
 from tiny_networks import blur_network
 
 from tapetum.realtime.building import Building
@@ -156,8 +156,7 @@ def test_an_engine_is_built_on_first_use_and_found_again(
     monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path / "engines"))
     (tmp_path / "blur.onnx").write_bytes(blur_network())
     name = model if model == "grid" else str(tmp_path / model)
-    device, flavour = CudaDevice(), cast("Flavour", choose_engine(0).flavour)
-    assert flavour is not None, "no TensorRT for this GPU"
+    device, flavour = CudaDevice(), tensorrt_here()
     for builds in (True, False):
         seen: list[Building] = []
         enhancer = make_cuda_enhancer(

@@ -19,6 +19,7 @@ from tapetum.gan.training_data import (
     TrainingPhotos,
     UnpairedPhotos,
     batches,
+    darkening,
     find_training_photos,
     random_window,
     readable_photos,
@@ -70,7 +71,8 @@ def test_the_teacher_sees_the_whole_photo_and_its_picture_is_cut_alike(
     dataset = UnpairedPhotos(photos, DataConfig(crop=32), losses, seed=1, teacher=Inverse())
     for number in range(4):
         picture = dataset[number]
-        torch.testing.assert_close(picture["lit"], -picture["low"], atol=1e-6, rtol=0)
+        # Darkened as the input is, in whole levels of [-1, 1].
+        torch.testing.assert_close(picture["lit"], -picture["low_input"], atol=1.01 / 255, rtol=0)
 
 
 def test_there_are_no_pairs_unless_a_loss_looks_at_them(photos: TrainingPhotos) -> None:
@@ -127,11 +129,12 @@ def test_windows_are_the_photos_own_pixels_or_their_mirror() -> None:
 
 
 def test_darkening_divides_by_two_to_four() -> None:
-    unit = torch.full((3, 8, 8), 0.8)
-    config = DataConfig(darkened_share=1.0)
-    levels = [spoiled(unit, config, np.random.default_rng(seed)).max().item() for seed in range(40)]
-    assert 0.2 <= min(levels) < 0.22
-    assert 0.36 < max(levels) <= 0.4
+    config = DataConfig(darkened_share=0.5)
+    divisors = [darkening(config, np.random.default_rng(seed)) for seed in range(80)]
+    darkened = [divisor for divisor in divisors if divisor != 1]
+    assert 20 < len(darkened) < 60
+    assert 2 <= min(darkened) < 2.2
+    assert 3.6 < max(darkened) <= 4
 
 
 def test_noise_and_jpeg_change_the_input_alone_and_little() -> None:

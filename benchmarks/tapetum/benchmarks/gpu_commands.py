@@ -137,9 +137,10 @@ def _file_of(results: Path, facts: dict[str, Any]) -> tuple[Path, dict[str, Any]
 
 
 def _keep(result: dict[str, Any], part: str, measured: dict[str, Any], path: Path) -> None:
+    from tapetum.benchmarks.gpu.result_file import add_part
     from tapetum.benchmarks.json_file import write_json
 
-    result["parts"][part] = measured
+    add_part(result, part, measured)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(result, path)
     typer.echo(f"{path}: {part}")

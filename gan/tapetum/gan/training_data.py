@@ -131,13 +131,16 @@ def _unit(photo: Photo) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(photo.transpose(2, 0, 1))).float() / 255
 
 
+def darkening(config: DataConfig, rng: np.random.Generator) -> float:
+    """What a low-light photo is divided by before it is the generator's input; mostly 1."""
+    return rng.uniform(*config.darkening) if rng.random() < config.darkened_share else 1.0
+
+
 def spoiled(unit: torch.Tensor, config: DataConfig, rng: np.random.Generator) -> torch.Tensor:
-    """A low-light picture (3, H, W) in [0, 1] as the generator's input: darker, noisy, compressed.
+    """A low-light picture (3, H, W) in [0, 1] as the generator's input: noisy, compressed.
 
     Each happens with the share that `config` says.
     """
-    if rng.random() < config.darkened_share:
-        unit = unit / rng.uniform(*config.darkening)
     if rng.random() < config.noise_share:
         unit = _noisy(unit, rng)
     if rng.random() < config.jpeg_share:
@@ -192,9 +195,12 @@ class UnpairedPhotos(Dataset[Batch]):
         low = _unit(random_window(photo, self._data, rng))
         chosen = self._photos.normal[rng.integers(len(self._photos.normal))]
         normal = _unit(random_window(read_photo(chosen), self._data, rng))
-        pictures = {"low": low, "low_input": spoiled(low, self._data, rng), "normal": normal}
+        divisor = darkening(self._data, rng)
+        low_input = spoiled(low / divisor, self._data, rng)
+        pictures = {"low": low, "low_input": low_input, "normal": normal}
         if self._teacher is not None and self._losses.low_illumination:
-            lit = enhance_photo(self._teacher, photo)
+            # Of the photo as dark as the input: what it should become must be seen in it.
+            lit = enhance_photo(self._teacher, np.rint(photo / divisor).astype(np.uint8))
             pictures["lit"] = _unit(random_window(lit, self._data, same))
         if self._losses.pairs:
             darkened = darken(normal[None], _torch_generator(rng))

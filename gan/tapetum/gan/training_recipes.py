@@ -17,7 +17,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
             "data": {
                 "crop": 128,
                 "max_reduction": 2.5,
-                "darkened_share": 0.0,
+                "darkened_share": 0.35,
                 "noise_share": 0.1,
                 "jpeg_share": 0.1,
             },
@@ -30,7 +30,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
                 "pair_pixel": 1.0,
                 "pair_illumination": 0.25,
                 "pair_contrast": 1.5,
-                "low_illumination": 2.0,
+                "low_illumination": 3.0,
                 "low_detail": 4.0,
             },
             "optimizer": {
@@ -81,7 +81,8 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
 """Settings that differ from the defaults, by recipe.
 
 `enlightengan` is the paper's. `unet` keeps its adversarial losses, small, and anchors exposure
-with darkened photos and a teacher, and detail with the dark photos' own. `grid` is the real-time generator's.
+with darkened photos and a teacher, and detail with the dark photos' own. `grid` is the real-time
+generator's.
 """
 
 

@@ -109,11 +109,10 @@ def _build_visibly(model: str, request: EngineRequest, output: Path | None) -> E
     from rich.console import Console
 
     from tapetum.trt_build.build_bar import BuildBar
-    from tapetum.trt_build.engine import build_engine
-    from tapetum.trt_build.manifest import EngineIdentity
+    from tapetum.trt_build.engine import BuildStart, build_engine
 
-    def announce(identity: EngineIdentity) -> None:
-        typer.echo(f"building {model} {identity.description}", err=True)
+    def announce(start: BuildStart) -> None:
+        typer.echo(f"building {start}", err=True)
 
     with BuildBar(Console(stderr=True)) as bar:
         return build_engine(model, request, output=output, on_start=announce, on_phase=bar)
@@ -134,12 +133,14 @@ def _verification(engine: EngineFile) -> str:
 
 
 def _print_layers(model: str) -> None:
-    from tapetum.trt_build.folding import fold
-    from tapetum.trt_build.half_network import tried_layers
     from tapetum.trt_build.network_source import find_network, read_network
 
+    network = read_network(find_network(model))  # says so where onnx is missing
+    from tapetum.trt_build.folding import fold
+    from tapetum.trt_build.half_network import tried_layers
+
     typer.echo(f"{'layer':32} {'operator':18} {'peak':>10} {'float16 dB':>10}  runs in")
-    for layer in tried_layers(fold(read_network(find_network(model)))):
+    for layer in tried_layers(fold(network)):
         precision = "float32" if layer.needs_float32 else "float16"
         numbers = f"{layer.peak:10.4g} {layer.snr_db:10.1f}"
         typer.echo(f"{layer.layer:32} {layer.operator:18} {numbers}  {precision}")
@@ -147,8 +148,8 @@ def _print_layers(model: str) -> None:
 
 def _list(cache: EngineCache) -> None:
     for path, engine in cache.engines():
-        if engine is None:
-            typer.echo(f"{path}: broken; it will be built anew")
+        if isinstance(engine, EngineError):
+            typer.echo(f"{path}: will be built anew: {engine}")
             continue
         manifest, identity = engine.manifest, engine.manifest.identity
         what = f"{manifest.model} {identity.profile} {identity.precision}"

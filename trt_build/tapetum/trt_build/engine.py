@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tapetum.gan.errors import DeviceError, ModelError
 from tapetum.trt_build.build_progress import OnPhase
-from tapetum.trt_build.engine_cache import EngineCache, EngineFile, check_writable, write_engine
+from tapetum.trt_build.engine_cache import (
+    EngineCache,
+    EngineFile,
+    StaleEngineError,
+    check_output,
+    write_engine,
+)
+from tapetum.trt_build.engine_run import check_loads_on, run_engine
 from tapetum.trt_build.flavour import Flavour, load_flavour
 from tapetum.trt_build.gpu import Gpu, named_target, present_gpu
 from tapetum.trt_build.manifest import EngineIdentity, Manifest
@@ -43,7 +50,8 @@ class EngineRequest:
     """What to build; the keyword arguments of `build_engine`.
 
     Attributes:
-        size: (height, width) of the frames that a `unet` engine is best at, by default 1080p.
+        size: (height, width) of the frames that a `unet` engine is best at, by default `largest`,
+            or else what an ONNX file is made for, or else 1080p.
         smallest: the smallest frames, by default `size`.
         largest: the largest frames, by default `size`.
         target: a compute capability such as "sm_89", by default the present GPU's.
@@ -59,16 +67,35 @@ class EngineRequest:
     gpu_index: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class BuildStart:
+    """What is about to be built; as text, a line for the user.
+
+    Attributes:
+        model: its name or file.
+        identity: sizes, GPU and compiler.
+        reason: why an engine that was kept is not used; None where none was.
+    """
+
+    model: str
+    identity: EngineIdentity
+    reason: str | None
+
+    def __str__(self) -> str:
+        again = "" if self.reason is None else f", anew: {self.reason}"
+        return f"{self.model} {self.identity.description}{again}"
+
+
 def build_engine(
     model: str | Path,
     request: EngineRequest | None = None,
     *,
     output: Path | None = None,
     cache: EngineCache | None = None,
-    on_start: Callable[[EngineIdentity], None] | None = None,
+    on_start: Callable[[BuildStart], None] | None = None,
     on_phase: OnPhase | None = None,
 ) -> EngineFile:
-    """Build a model's engine, or find the one that was built before.
+    """Build a model's engine, or find the one that was built before and still loads.
 
     Args:
         model: "grid", "unet" or a model file (.onnx, .safetensors, .pth, .pt).
@@ -84,15 +111,15 @@ def build_engine(
         EngineError: TensorRT is absent or fails, or the engine computes something else.
     """
     if output is not None:
-        check_writable(output.parent)
+        check_output(output)
     build = _Build(find_network(model), request or EngineRequest(), on_phase)
     cache = cache or EngineCache()
     identity = build.identity
     with cache.lock(identity):
-        engine = cache.find(identity)
+        engine, reason = build.kept(cache)
         if engine is None:
             if on_start is not None:
-                on_start(identity)
+                on_start(BuildStart(str(model), identity, reason))
             engine = build.into(cache)
     if output is not None:
         write_engine(output, engine.path.read_bytes(), engine.manifest)
@@ -121,7 +148,20 @@ class _Build:
             profile=self._profile,
         )
 
+    def kept(self, cache: EngineCache) -> tuple[EngineFile | None, str | None]:
+        """The engine that was built before; where it is of no use, None and the reason."""
+        try:
+            engine = cache.find(self.identity)
+            if engine is None:
+                return None, cache.difference(self.identity)
+            if self._gpu.index is not None:
+                check_loads_on(engine.path.read_bytes(), self._flavour, self._gpu.index)
+        except StaleEngineError as error:
+            return None, str(error)
+        return engine, None
+
     def into(self, cache: EngineCache) -> EngineFile:
+        """Build, verify and keep the engine."""
         plan, float32_layers = self._plan(cache)
         psnr_db = self._verified(plan)
         manifest = Manifest(
@@ -143,9 +183,10 @@ class _Build:
         if not isinstance(self._toolkit, Flavour):
             module = self._toolkit.module
             return build_torch_tensorrt(self._source, self._profile, self._gpu, module), None
+        network = self._network  # says so where onnx is missing, which the next line needs
         from tapetum.trt_build.half_network import half_network
 
-        half = half_network(self._network, self._profile)
+        half = half_network(network, self._profile)
         built = build_tensorrt(
             half.serialized,
             self._profile,
@@ -157,6 +198,11 @@ class _Build:
         cache.keep_timings(self.identity, built.timing_cache)
         return built.plan, half.float32_layers
 
+    @property
+    def _flavour(self) -> Flavour:
+        """What runs the engine."""
+        return self._toolkit if isinstance(self._toolkit, Flavour) else self._toolkit.flavour
+
     @cached_property
     def _network(self) -> onnx.ModelProto:
         return read_network(self._source)
@@ -166,12 +212,10 @@ class _Build:
         if self._gpu.index is None:
             return None
         from tapetum.trt_build.dark_frame import dark_frame
-        from tapetum.trt_build.engine_run import run_engine
         from tapetum.trt_build.reference import reference_output
 
-        flavour = self._toolkit if isinstance(self._toolkit, Flavour) else self._toolkit.flavour
         picture = dark_frame(self._kind, self._profile.smallest)
-        output = run_engine(plan, flavour, self._gpu.index, picture)
+        output = run_engine(plan, self._flavour, self._gpu.index, picture)
         return checked_psnr_db(output, reference_output(self._network, picture))
 
 
@@ -212,6 +256,5 @@ def _profile(network: NetworkDescription, request: EngineRequest) -> Profile:
                 "leave the sizes out"
             )
         return Profile(*[(THUMBNAIL, THUMBNAIL)] * 3)
-    best = request.size or request.largest or request.smallest
-    best = best or network.fixed_size or DEFAULT_SIZE
+    best = request.size or request.largest or network.fixed_size or DEFAULT_SIZE
     return unet_profile(best, request.smallest, request.largest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,13 @@ from pathlib import Path
 from tapetum.gan.errors import EngineError
 from tapetum.trt_build.manifest import EngineIdentity, Manifest
 
+_log = logging.getLogger(__name__)
+
 _KEY_DIGITS = 16
+
+
+class StaleEngineError(EngineError):
+    """A kept engine that cannot be used here: it has to be built anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +54,7 @@ def manifest_path(engine: Path) -> Path:
 
 def kept_kernels(engine: EngineFile) -> bytes:
     """What `keep_kernels` has kept for an engine; empty where that is nothing."""
-    with suppress(FileNotFoundError):
-        return _kernels_path(engine.path).read_bytes()
-    return b""
+    return _content(_kernels_path(engine.path))
 
 
 def keep_kernels(engine: EngineFile, kernels: bytes) -> None:
@@ -60,6 +65,13 @@ def keep_kernels(engine: EngineFile, kernels: bytes) -> None:
     """
     if kernels and kernels != kept_kernels(engine):
         write_whole(_kernels_path(engine.path), kernels)
+
+
+def _content(path: Path) -> bytes:
+    """A file that only saves time, and so may be missing or unreadable."""
+    with suppress(OSError):
+        return path.read_bytes()
+    return b""
 
 
 def _kernels_path(engine: Path) -> Path:
@@ -94,6 +106,17 @@ def check_writable(folder: Path) -> None:
         raise EngineError(f"folder {folder} is read-only; choose another")
 
 
+def check_output(path: Path) -> None:
+    """Refuse a place in which no engine can be written.
+
+    Raises:
+        EngineError: it is a folder, or its folder is missing or read-only.
+    """
+    if path.is_dir():
+        raise EngineError(f"{path} is a folder; name a file in it")
+    check_writable(path.parent)
+
+
 def write_engine(path: Path, plan: bytes, manifest: Manifest) -> None:
     """Write an engine and its manifest, which comes last and so vouches for the engine.
 
@@ -105,14 +128,22 @@ def write_engine(path: Path, plan: bytes, manifest: Manifest) -> None:
     write_whole(manifest_path(path), manifest.to_json().encode())
 
 
-def read_engine(path: Path) -> EngineFile | None:
-    """Read what an engine is, if its manifest is whole and its bytes are those of the manifest."""
+def read_engine(path: Path) -> EngineFile:
+    """Read what an engine is.
+
+    Raises:
+        StaleEngineError: engine or manifest is missing, unreadable or changed.
+    """
     try:
         manifest = Manifest.from_json(manifest_path(path).read_text())
         found = hashlib.sha256(path.read_bytes()).hexdigest()
-    except (OSError, ValueError):
-        return None
-    return EngineFile(path, manifest, reused=True) if found == manifest.engine_sha256 else None
+    except OSError as error:
+        raise StaleEngineError(f"{error.filename} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise StaleEngineError(f"{manifest_path(path)} is not a whole manifest") from error
+    if found != manifest.engine_sha256:
+        raise StaleEngineError(f"{path} was cut or changed after it was built")
+    return EngineFile(path, manifest, reused=True)
 
 
 class EngineCache:
@@ -139,31 +170,58 @@ class EngineCache:
         return self.folder / f"{identity.key[:_KEY_DIGITS]}.engine"
 
     def find(self, identity: EngineIdentity) -> EngineFile | None:
-        """The engine of an identity; None where it is absent, broken or another's."""
-        found = read_engine(self.path(identity))
-        return found if found and found.manifest.identity == identity else None
+        """The engine of an identity; None where there is none.
+
+        Raises:
+            StaleEngineError: it is broken, or its manifest is another's.
+        """
+        path = self.path(identity)
+        if not path.exists() and not manifest_path(path).exists():
+            return None
+        found = read_engine(path)
+        if found.manifest.identity != identity:
+            raise StaleEngineError(f"{manifest_path(path)} is of another engine")
+        return found
+
+    def difference(self, identity: EngineIdentity) -> str | None:
+        """Why the last engine for the same purpose is not that of an identity; None: no such."""
+        kept = [engine.manifest for _, engine in self.engines() if isinstance(engine, EngineFile)]
+        last_first = sorted(kept, key=lambda manifest: manifest.built_at, reverse=True)
+        reasons = (identity.difference(manifest.identity) for manifest in last_first)
+        return next(filter(None, reasons), None)
 
     @contextmanager
     def lock(self, identity: EngineIdentity) -> Iterator[None]:
-        """Let one process at a time build an engine; others wait here."""
-        with self.path(identity).with_suffix(".lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        """Let one process at a time build an engine; others wait here.
+
+        Raises:
+            EngineError: the lock's file cannot be opened.
+        """
+        path = self.path(identity).with_suffix(".lock")
+        try:
+            file = path.open("a")
+        except OSError as error:
+            raise EngineError(f"{path} cannot be opened ({error.strerror}); remove it") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _log.warning("another process builds this engine; waiting for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def timings(self, identity: EngineIdentity) -> bytes:
         """The timing cache of a runtime and GPU; empty where there is none."""
-        with suppress(FileNotFoundError):
-            return self._timing_path(identity).read_bytes()
-        return b""
+        return _content(self._timing_path(identity))
 
     def keep_timings(self, identity: EngineIdentity, timings: bytes) -> None:
         """Keep a timing cache for the next build."""
         if timings:
             write_whole(self._timing_path(identity), timings)
 
-    def engines(self) -> list[tuple[Path, EngineFile | None]]:
-        """All engine files, each with what it is, or None where it is broken."""
-        return [(path, read_engine(path)) for path in sorted(self.folder.glob("*.engine"))]
+    def engines(self) -> list[tuple[Path, EngineFile | StaleEngineError]]:
+        """All engine files, each with what it is, or what is wrong with it."""
+        return [(path, _read_or_error(path)) for path in sorted(self.folder.glob("*.engine"))]
 
     def prune(self, current: set[tuple[str, str]]) -> list[Path]:
         """Remove engines that nothing here can use.
@@ -176,7 +234,7 @@ class EngineCache:
         """
         removed = []
         for path, engine in self.engines():
-            if engine is None or _runtime(engine) not in current:
+            if isinstance(engine, StaleEngineError) or _runtime(engine) not in current:
                 for file in (manifest_path(path), _kernels_path(path), path):
                     file.unlink(missing_ok=True)
                 removed.append(path)
@@ -186,6 +244,13 @@ class EngineCache:
         built_on = f"{identity.runtime}-{identity.runtime_version}-{identity.gpu}-{identity.target}"
         digest = hashlib.sha256(built_on.encode()).hexdigest()[:_KEY_DIGITS]
         return self.folder / f"{digest}.timings"
+
+
+def _read_or_error(path: Path) -> EngineFile | StaleEngineError:
+    try:
+        return read_engine(path)
+    except StaleEngineError as error:
+        return error
 
 
 def _runtime(engine: EngineFile) -> tuple[str, str]:

@@ -9,7 +9,19 @@ import numpy.typing as npt
 
 from tapetum.trt_build.cuda_driver import CudaDriver
 from tapetum.trt_build.flavour import Flavour
-from tapetum.trt_build.loaded_engine import LoadedEngine
+from tapetum.trt_build.loaded_engine import LoadedEngine, check_loads
+
+
+def check_loads_on(plan: bytes, flavour: Flavour, gpu_index: int) -> None:
+    """Load an engine and unload it, as `check_loads` does, on a GPU of this machine.
+
+    Raises:
+        StaleEngineError: the engine is broken, or of another version or GPU.
+        EngineError: there is no driver that serves this TensorRT, or not enough memory.
+        DeviceError: the GPU or its driver fails.
+    """
+    with CudaDriver().on_device(gpu_index):
+        check_loads(plan, flavour)
 
 
 def run_engine(

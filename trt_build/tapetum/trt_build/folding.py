@@ -10,7 +10,9 @@ from onnx import NodeProto, TensorProto, numpy_helper
 
 
 def fold(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Replace BatchNormalization and one-sided Clip by plainer operators.
+    """Do the casts of weights, and replace BatchNormalization and one-sided Clip.
+
+    Weights that are stored in float16 become float32 constants, with the same numbers.
 
     BatchNormalization becomes one multiplication and one addition a channel. Where it follows a
     convolution, the ONNX exporter has merged the two already. In `unet` it follows LeakyReLU and
@@ -28,7 +30,10 @@ def fold(model: onnx.ModelProto) -> onnx.ModelProto:
     constants = {tensor.name: tensor for tensor in folded.graph.initializer}
     nodes: list[NodeProto] = []
     for node in folded.graph.node:
-        if node.op_type == "BatchNormalization":
+        if node.op_type == "Cast" and node.input[0] in constants:
+            constants[node.output[0]] = _cast(constants[node.input[0]], node)
+            folded.graph.initializer.append(constants[node.output[0]])
+        elif node.op_type == "BatchNormalization":
             nodes += _scale_and_shift(folded.graph, node, constants)
         elif node.op_type == "Clip" and not any(node.input[2:]) and any(node.input[1:2]):
             nodes.append(
@@ -45,6 +50,12 @@ def replace_nodes(graph: onnx.GraphProto, nodes: Iterable[NodeProto]) -> None:
     copies = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(copies)
+
+
+def _cast(constant: TensorProto, node: NodeProto) -> TensorProto:
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(node.attribute[0].i)
+    values = numpy_helper.to_array(constant).astype(dtype)
+    return numpy_helper.from_array(values, node.output[0])
 
 
 def _scale_and_shift(

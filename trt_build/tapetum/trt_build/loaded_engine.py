@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 
 from tapetum.gan.errors import EngineError
+from tapetum.trt_build.engine_cache import StaleEngineError
 from tapetum.trt_build.flavour import Flavour
-from tapetum.trt_build.tensorrt_log import collecting_logger, explained
+from tapetum.trt_build.tensorrt_log import (
+    calls_for_rebuild,
+    collecting_logger,
+    explained,
+    started,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +53,13 @@ class LoadedEngine:
             kept_kernels: what `kernels_to_keep` gave in an earlier process, or empty.
 
         Raises:
-            EngineError: the engine is of another version or GPU, there is no driver that serves
-                this TensorRT, or not enough memory.
+            StaleEngineError: the engine is broken, or of another version or GPU.
+            EngineError: there is no driver that serves this TensorRT, or not enough memory.
         """
         self._flavour = flavour
         self._errors: list[str] = []
         self._logger = collecting_logger(flavour.trt, self._errors)
-        self._runtime = flavour.trt.Runtime(self._logger)
-        self._engine = self._runtime.deserialize_cuda_engine(plan)
-        if self._engine is None:
-            raise self._failed("does not load the engine")
+        self._runtime, self._engine = _deserialized(plan, flavour, self._logger, self._errors)
         self.input, self.output = self._binding(0), self._binding(1)
         self._kernels: Any = None
         self._context = self._new_context(kept_kernels, records=False)
@@ -140,3 +143,30 @@ class LoadedEngine:
         reason = explained(self._errors)
         self._errors.clear()
         return EngineError(f"{self._flavour.name} {self._flavour.version} {what}: {reason}")
+
+
+def check_loads(plan: bytes, flavour: Flavour) -> None:
+    """Load an engine on the current GPU and unload it.
+
+    Raises:
+        StaleEngineError: the engine is broken, or of another version or GPU.
+        EngineError: there is no driver that serves this TensorRT, or not enough memory.
+    """
+    errors: list[str] = []
+    _deserialized(plan, flavour, collecting_logger(flavour.trt, errors), errors)
+
+
+def _deserialized(
+    plan: bytes,
+    flavour: Flavour,
+    logger: Any,  # noqa: ANN401 - TensorRT's objects
+    errors: list[str],
+) -> tuple[Any, Any]:
+    """The runtime, which must outlive the engine, and the engine."""
+    runtime = started(flavour.trt.Runtime, logger, errors)
+    engine = runtime.deserialize_cuda_engine(plan)
+    if engine is None:
+        kind = StaleEngineError if calls_for_rebuild(errors) else EngineError
+        reason = explained(errors)
+        raise kind(f"{flavour.name} {flavour.version} does not load the engine: {reason}")
+    return runtime, engine

@@ -40,9 +40,33 @@ class EngineIdentity:
     @property
     def description(self) -> str:
         """Sizes, GPU and compiler, like "640x368 for NVIDIA L4, sm_89 with tensorrt 11.0 fp16"."""
-        gpu = f"{self.gpu}, {self.target}" if self.gpu else self.target
-        made_by = f"{self.runtime} {self.runtime_version} {self.precision}"
-        return f"{self.profile} for {gpu} with {made_by}"
+        return f"{self.profile} for {self._where} with {self._maker} {self.precision}"
+
+    def difference(self, kept: EngineIdentity) -> str | None:
+        """Why an engine that was made for the same purpose is not this one; None: it was not.
+
+        An engine for a target that was named, or of another runtime, is for other purposes.
+        """
+        if self._purpose != kept._purpose:
+            return None
+        if self._maker != kept._maker:
+            return f"the one kept is of {kept._maker}"
+        if self._where != kept._where:
+            return f"the one kept is for {kept._where}"
+        return "the one kept was made in another way"
+
+    @property
+    def _purpose(self) -> tuple[object, ...]:
+        here = "here" if self.gpu else self.target
+        return self.model_sha256, self.profile, self.runtime, here
+
+    @property
+    def _where(self) -> str:
+        return f"{self.gpu}, {self.target}" if self.gpu else self.target
+
+    @property
+    def _maker(self) -> str:
+        return f"{self.runtime} {self.runtime_version}"
 
     @property
     def key(self) -> str:

@@ -131,9 +131,8 @@ def input_shape(network: onnx.ModelProto) -> tuple[int, ...]:
 
 
 def _missing(source: NetworkSource, error: ImportError) -> ModelError:
-    return ModelError(
-        f"{source.path}: building it needs {error.name}: pip install 'tapetum[train]'"
-    )
+    package = "onnx" if error.name == "onnx" else "'tapetum[train]'"
+    return ModelError(f"{source.path}: building it needs {error.name}: pip install {package}")
 
 
 def _parsed(serialized: bytes, path: Path) -> onnx.ModelProto:

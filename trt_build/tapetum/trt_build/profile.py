@@ -66,7 +66,7 @@ def parse_size(text: str) -> Size:
     Raises:
         ModelError: it is not of that form.
     """
-    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if match is None:
         raise ModelError(f"size {text!r} is not WIDTHxHEIGHT; write it like 1920x1080")
     return int(match.group(2)), int(match.group(1))

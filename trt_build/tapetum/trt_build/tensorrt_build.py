@@ -13,7 +13,7 @@ from tapetum.trt_build.build_progress import BuildPhase, OnPhase, progress_monit
 from tapetum.trt_build.flavour import Flavour
 from tapetum.trt_build.gpu import Gpu
 from tapetum.trt_build.profile import Profile
-from tapetum.trt_build.tensorrt_log import collecting_logger, explained
+from tapetum.trt_build.tensorrt_log import collecting_logger, explained, started
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class _Job:
             return self._build(network, profile, timing_cache)
 
     def _build(self, network: bytes, profile: Profile, timing_cache: bytes) -> BuiltEngine:
-        builder = self._trt.Builder(self._logger)
+        builder = started(self._trt.Builder, self._logger, self._errors)
         parsed = self._parse(builder, network)
         config = builder.create_builder_config()
         config.progress_monitor = progress_monitor(self._trt, self._on_phase, self._stop)

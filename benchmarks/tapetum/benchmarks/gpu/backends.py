@@ -1,28 +1,26 @@
 """What runs a network on a GPU: PyTorch in three ways, TensorRT and TensorRT-RTX.
 
-All run the same weights. PyTorch's run `unet` in half precision and `grid`, which is small, in
-single, as Tapetum's own engine does; TensorRT's say themselves what they take.
+All run the same weights in the precision of Tapetum's own engines: `unet` in half, `grid`, which
+is small, in single; TensorRT's `grid` is half between its ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.dlpack import from_dlpack
 
 from tapetum.benchmarks.gpu.gpu_floors import NetworkKind
 from tapetum.gan.checkpoint import build_generator, load_generator, save_generator
-from tapetum.gan.generator import Generator
-from tapetum.gan.grid import GridGenerator
-from tapetum.gan.unet import UNetGenerator
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
-from tapetum.realtime.cuda.torch_engine import TorchModel
+from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
+from tapetum.realtime.cuda.torch_engine import TorchModel, network_of, torch_device, torch_stream
+from tapetum.trt_build.flavour import FlavourName, load_flavour
 
 KINDS: tuple[NetworkKind, ...] = get_args(NetworkKind)
 
@@ -30,15 +28,11 @@ Shape = tuple[int, ...]
 
 
 class NetworkRun(Protocol):
-    """A network that is ready to run for one shape."""
+    """A network that is ready to run for one shape; every `DeviceEngine` is one."""
 
     @property
     def description(self) -> str:
         """Device, runtime and precision, like "cuda:0, PyTorch f16"."""
-
-    @property
-    def input_dtype(self) -> np.dtype[Any]:
-        """Type of the input and the output."""
 
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
         """Queue one run on the device's stream."""
@@ -56,107 +50,45 @@ def weights_file(kind: NetworkKind, folder: Path) -> Path:
     return path
 
 
-def network_of(generator: Generator) -> Callable[[torch.Tensor], torch.Tensor]:
-    """What the enhancers run of a generator."""
-    if isinstance(generator, UNetGenerator):
-        return generator.enhance_padded
-    if isinstance(generator, GridGenerator):
-        return generator.predict
-    raise TypeError(f"no network is known of {type(generator).__name__}")
-
-
 class _TorchRun:
-    """A function of tensors, on arrays that share memory with them."""
+    """A generator without a CUDA graph, as it is or compiled."""
 
     def __init__(
-        self,
-        run: Callable[[torch.Tensor], torch.Tensor],
-        description: str,
-        dtype: npt.DTypeLike,
-        stream: Callable[[], Any],
+        self, weights: Path, device: ComputeDevice, _shape: Shape, *, compiled: bool
     ) -> None:
-        self.description = description
-        self.input_dtype = np.dtype(dtype)
-        self._run = run
-        self._stream = stream
+        generator = load_generator(weights)
+        network, dtype = network_of(generator)
+        module: Any = generator
+        module.to(device=torch_device(device), dtype=dtype, memory_format=torch.channels_last)
+        self._network, self._stream = network, torch_stream(device)
+        if compiled:
+            self._network = torch.compile(network, mode="max-autotune-no-cudagraphs", dynamic=False)
+        mode = "torch.compile" if compiled else "PyTorch eager"
+        self.description = f"{device.name}, {mode} {'f16' if dtype is torch.float16 else 'f32'}"
 
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
         """Queue one run."""
         with torch.inference_mode(), self._stream():
-            output = self._run(from_dlpack(batch))
+            output = self._network(from_dlpack(batch))
             from_dlpack(result).copy_(output.reshape(result.shape))
 
 
-def _torch_run(weights: Path, device: ComputeDevice, *, compiled: bool) -> NetworkRun:
-    generator = load_generator(weights)
-    place, stream = torch_place(device), torch_stream(device)
-    dtype = torch.float16 if generator.kind == "unet" else torch.float32
-    module: Any = generator
-    module.to(device=place, dtype=dtype, memory_format=torch.channels_last)
-    run = network_of(generator)
-    name = "f16" if dtype is torch.float16 else "f32"
-    if compiled:
-        run = torch.compile(run, mode="max-autotune-no-cudagraphs", dynamic=False)
-    mode = "torch.compile" if compiled else "PyTorch eager"
-    numpy_dtype = np.float16 if dtype is torch.float16 else np.float32
-    return _TorchRun(run, f"{device.name}, {mode} {name}", numpy_dtype, stream)
-
-
-def _eager(weights: Path, device: ComputeDevice, _shape: Shape) -> NetworkRun:
-    return _torch_run(weights, device, compiled=False)
-
-
-def _compiled(weights: Path, device: ComputeDevice, _shape: Shape) -> NetworkRun:
-    return _torch_run(weights, device, compiled=True)
-
-
-class _GraphRun:
+def _cuda_graph(weights: Path, device: ComputeDevice, shape: Shape) -> NetworkRun:
     """Tapetum's own PyTorch engine: a captured CUDA graph."""
-
-    def __init__(self, weights: Path, device: ComputeDevice, shape: Shape) -> None:
-        generator = load_generator(weights)
-        self.input_dtype = np.dtype(np.float16 if generator.kind == "unet" else np.float32)
-        self._engine = TorchModel(generator, device).compile(shape)
-        self.description = self._engine.description
-
-    def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
-        """Queue one run."""
-        self._engine(batch, result)
+    return TorchModel(load_generator(weights), device).compile(shape)
 
 
-def _tensorrt(weights: Path, device: ComputeDevice, shape: Shape) -> NetworkRun:
-    from tapetum.benchmarks.gpu.tensorrt_run import TensorRTRun
-
-    return TensorRTRun(weights, device, shape, "tensorrt")
-
-
-def _tensorrt_rtx(weights: Path, device: ComputeDevice, shape: Shape) -> NetworkRun:
-    from tapetum.benchmarks.gpu.tensorrt_run import TensorRTRun
-
-    return TensorRTRun(weights, device, shape, "tensorrt-rtx")
+def _tensorrt(
+    weights: Path, device: ComputeDevice, shape: Shape, *, name: FlavourName
+) -> NetworkRun:
+    return TensorRTModel(weights, device, load_flavour(name)).compile(shape)
 
 
 BACKENDS: dict[str, Backend] = {
-    "pytorch-eager": _eager,
-    "torch-compile": _compiled,
-    "pytorch-cuda-graph": _GraphRun,
-    "tensorrt": _tensorrt,
-    "tensorrt-rtx": _tensorrt_rtx,
+    "pytorch-eager": partial(_TorchRun, compiled=False),
+    "torch-compile": partial(_TorchRun, compiled=True),
+    "pytorch-cuda-graph": _cuda_graph,
+    "tensorrt": partial(_tensorrt, name="tensorrt"),
+    "tensorrt-rtx": partial(_tensorrt, name="tensorrt-rtx"),
 }
 """By the names of the command line."""
-
-
-def torch_place(device: ComputeDevice) -> torch.device:
-    """A device in PyTorch's words; main memory for one that has no stream."""
-    return torch.device("cpu" if device.stream_address is None else device.name)
-
-
-def torch_stream(device: ComputeDevice) -> Callable[[], Any]:
-    """Makes contexts in which PyTorch queues its work on the device's stream."""
-    from contextlib import nullcontext
-
-    if device.stream_address is None:
-        return nullcontext
-    place = torch_place(device)
-    stream = torch.cuda.ExternalStream(device.stream_address, place)  # type: ignore[no-untyped-call]
-    return lambda: torch.cuda.stream(stream)

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.gpu.backends import torch_place, torch_stream
 from tapetum.benchmarks.gpu.ceilings import measure_ceilings
 from tapetum.benchmarks.gpu.codecs import measure_codecs
 from tapetum.benchmarks.gpu.event_clock import EventClock
@@ -18,6 +17,7 @@ from tapetum.benchmarks.gpu.pipeline import free_memory_mb, measure_pipeline
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.engine_choice import choose_engine
+from tapetum.realtime.cuda.torch_engine import torch_device, torch_stream
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Measurements:
 
     def _ceilings(self) -> dict[str, Any]:
         with torch_stream(self._device)():
-            self.ceilings = measure_ceilings(torch_place(self._device), self._clock)
+            self.ceilings = measure_ceilings(torch_device(self._device), self._clock)
         return self.ceilings
 
     def _kernels(self) -> list[dict[str, Any]]:

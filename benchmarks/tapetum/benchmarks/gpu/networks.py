@@ -16,14 +16,7 @@ import numpy.typing as npt
 import torch
 
 from tapetum.benchmarks.bench.distribution import distribution
-from tapetum.benchmarks.gpu.backends import (
-    BACKENDS,
-    KINDS,
-    NetworkRun,
-    network_of,
-    torch_place,
-    weights_file,
-)
+from tapetum.benchmarks.gpu.backends import BACKENDS, KINDS, NetworkRun, weights_file
 from tapetum.benchmarks.gpu.event_clock import Clock, Samples, steady_samples
 from tapetum.benchmarks.gpu.gpu_floors import (
     NetworkKind,
@@ -35,6 +28,7 @@ from tapetum.benchmarks.gpu.gpu_floors import (
 from tapetum.gan.checkpoint import load_generator
 from tapetum.gan.errors import TapetumError
 from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.torch_engine import network_of, torch_device
 
 _INPUTS = 4
 _BATCH = 10
@@ -60,6 +54,11 @@ class Network(NamedTuple):
     def result_shape(self) -> tuple[int, ...]:
         """Of the output."""
         return self.shape if self.kind == "unet" else (8, 8, 16, 16)
+
+    @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """Of input and output, as in the enhancers."""
+        return np.float16 if self.kind == "unet" else np.float32
 
     @property
     def size(self) -> str:
@@ -106,7 +105,7 @@ class _Bench(NamedTuple):
 
 def _row(bench: _Bench, network: Network, backend: str) -> dict[str, Any]:
     known = {"network": network.kind, "size": network.size, "backend": backend}
-    if torch_place(bench.device).type == "cuda":
+    if torch_device(bench.device).type == "cuda":
         torch.cuda.empty_cache()  # what the last backend held is no fault of this one
     try:
         run = BACKENDS[backend](network.weights, bench.device, network.shape)
@@ -137,8 +136,8 @@ def _floor_ms(network: Network, ceilings: dict[str, float]) -> float:
 
 def _times(bench: _Bench, network: Network, run: NetworkRun) -> Samples:
     device = bench.device
-    batches = [device.put(_picture(network, i).astype(run.input_dtype)) for i in range(_INPUTS)]
-    result = device.empty(network.result_shape, run.input_dtype)
+    batches = [device.put(_picture(network, i).astype(network.dtype)) for i in range(_INPUTS)]
+    result = device.empty(network.result_shape, network.dtype)
     calls = min(_BATCH, bench.samples)
     return steady_samples(
         lambda: bench.clock.calls_ms(lambda i: run(batches[i % _INPUTS], result), calls),
@@ -154,11 +153,11 @@ def _picture(network: Network, seed: int) -> npt.NDArray[np.float32]:
 
 def _psnr_db(device: ComputeDevice, network: Network, run: NetworkRun) -> float:
     """Peak signal to noise ratio against single precision, on another input than the last."""
-    result = device.put(np.full(network.result_shape, np.nan, run.input_dtype))
+    result = device.put(np.full(network.result_shape, np.nan, network.dtype))
     for seed in range(2):  # a graph that had frozen its first input would be found out
-        run(device.put(_picture(network, seed).astype(run.input_dtype)), result)
+        run(device.put(_picture(network, seed).astype(network.dtype)), result)
     found = device.get(result).astype(np.float64)
-    expected = _in_single_precision(network, torch_place(device)).reshape(found.shape)
+    expected = _in_single_precision(network, torch_device(device)).reshape(found.shape)
     error = float(np.mean((found - expected) ** 2))
     span = float(expected.max() - expected.min())
     return 10 * np.log10(span**2 / error) if error else float("inf")
@@ -168,5 +167,5 @@ def _in_single_precision(network: Network, place: torch.device) -> npt.NDArray[n
     generator = load_generator(network.weights).to(place)
     picture = torch.from_numpy(_picture(network, 1)).to(place)
     with torch.inference_mode():
-        output = network_of(generator)(picture)
+        output = network_of(generator)[0](picture)
     return output.double().cpu().numpy()

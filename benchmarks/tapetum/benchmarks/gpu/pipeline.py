@@ -51,7 +51,7 @@ def measure_pipeline(
         `memory_mb` is what model and buffers of the stream take of the GPU's memory.
     """
     with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
-        weights = weights_file("unet", Path(folder))  # `unet` ships none
+        weights = weights_file("unet", Path(folder))  # those whose engines `networks` has built
         rows = []
         for size in sizes:
             clip = make_clip(Path(folder) / "clip.mkv", "h264", size, frames)

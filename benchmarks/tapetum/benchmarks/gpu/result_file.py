@@ -1,6 +1,7 @@
 """The file of a card's figures: one part for each thing that was measured, with what it ran on.
 
-`gpu_schema.json` describes it. A part that is measured again replaces the older one.
+`gpu_schema.json` describes it. A part that is measured again replaces the older one, but for rows
+of the same GPU, driver and libraries that were not measured again: it may take several commands.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from tapetum.benchmarks.json_file import read_json
 from tapetum.benchmarks.machine import machine
 
 SCHEMA_VERSION = 1
+_NAMES = ("kernel", "network", "direction", "codec", "format", "size", "backend", "unit")
+"""What tells the rows of a part apart; all else in them was measured."""
 SCHEMA = Path(__file__).with_name("gpu_schema.json")
 
 
@@ -28,6 +31,29 @@ def file_name(gpu_name: str) -> str:
 def new_result(gpu: dict[str, Any]) -> dict[str, Any]:
     """A file of a card of which nothing is known yet."""
     return {"schema_version": SCHEMA_VERSION, "gpu": gpu, "parts": {}}
+
+
+def add_part(result: dict[str, Any], part: str, measured: dict[str, Any]) -> None:
+    """Put a part into a card's file, with the older rows that stay."""
+    older = result["parts"].get(part)
+    result["parts"][part] = measured if older is None else _joined(older, measured)
+
+
+def _joined(older: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
+    rows = measured["figures"]
+    same = all(older[name] == measured[name] for name in ("gpu", "libraries"))
+    if not (same and isinstance(rows, list)):
+        return measured
+    again = {_identity(row) for row in rows}
+    kept = [row for row in older["figures"] if _identity(row) not in again]
+    if not kept:
+        return measured
+    command = f"{older['command']} && {measured['command']}"
+    return measured | {"command": command, "figures": kept + rows}
+
+
+def _identity(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in _NAMES)
 
 
 def read_result(path: Path) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def gpu_findings() -> Iterable[Finding]:
     yield _cupy(bool(gpus))
     yield from (_tensorrt(name, gpus) for name in ("tensorrt", "tensorrt-rtx"))
     yield _torch_tensorrt(bool(gpus))
+    yield _pytorch(bool(gpus))
     yield _decoder(bool(gpus))
     yield _encoders(bool(gpus))
 
@@ -88,6 +89,20 @@ def _torch_tensorrt(has_gpu: bool) -> Finding:
         return Finding(NAME, load_torch_tensorrt()[1])
     except EngineError as error:
         return _lacking(NAME, error)
+
+
+def _pytorch(has_gpu: bool) -> Finding:
+    """What runs the models where no TensorRT does; its import takes seconds."""
+    if importlib.util.find_spec("torch") is None:
+        return Finding("pytorch", "not installed", "absent", "pip install 'tapetum[train]'")
+    if not has_gpu:
+        return Finding("pytorch", "installed; there is no GPU for it", "absent")
+    from tapetum.realtime.cuda.torch_engine import torch_version
+
+    try:
+        return Finding("pytorch", torch_version("cuda:0"))
+    except DeviceError as error:
+        return _lacking("pytorch", error)
 
 
 def _decoder(has_gpu: bool) -> Finding:

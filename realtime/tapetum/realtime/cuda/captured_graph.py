@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -13,6 +14,10 @@ from tapetum.realtime.cuda.launch_queue import (
 )
 from tapetum.realtime.errors import EngineError
 from tapetum.trt_build.cuda_driver import CudaDriver
+
+CAPTURES = threading.Lock()
+"""Held while a stream is captured: no other thread may wait for the whole device meanwhile, as
+PyTorch does before it captures. Streams of other videos go on."""
 
 Queueing = Callable[[LaunchQueue], AbstractContextManager[None]]
 """Makes a device the current one, and lets it send its kernels to a queue."""
@@ -46,13 +51,14 @@ class CapturedGraph:
         self._driver, self._stream, self._queueing = CudaDriver(), stream, queueing
         side = cupy.cuda.Stream(non_blocking=True)
         queue = CapturingQueue(side, self._driver)
-        side.begin_capture()
         try:
-            try:
-                with queueing(queue):
-                    work()
-            finally:  # a stream that goes on capturing could do nothing else
-                self._graph = side.end_capture()
+            with CAPTURES:
+                side.begin_capture()
+                try:
+                    with queueing(queue):
+                        work()
+                finally:  # a stream that goes on capturing could do nothing else
+                    self._graph = side.end_capture()
         except cupy.cuda.runtime.CUDARuntimeError as error:
             raise EngineError(f"it cannot be captured: {error}") from error
         self._nodes = queue.nodes

@@ -47,8 +47,7 @@ class CudaGridEnhancer:
         self._small = device.empty(THUMBNAIL_SHAPE, np.float32)
         self._grid = device.empty(GRID_SHAPE, np.float32)
         self._fault = Fault(device)
-        self._graph: FrameGraph | None = None
-        self._layout: tuple[str, int, int] | None = None
+        self._graph = FrameGraph(device, engine, self._small, self._grid)
 
     @property
     def description(self) -> str:
@@ -64,13 +63,14 @@ class CudaGridEnhancer:
             EngineError: the network gives no usable numbers.
         """
         planes: Any = planes_on(self._device, frame)
-        graph = self._graph_for(frame)
+        if self._graph.repeats(frame) and self.strength != 0:
+            self.reset()  # the grid of a scene's first frame is the same each time
         times = self._smooth.step(frame.time_s)
         if self.strength == 0:
             self._queue_grid(frame, times)
         else:
             planes = tuple(self._device.empty(plane.shape, plane.dtype) for plane in planes)
-            graph(frame, lambda given: self._queue(given, planes, times))
+            self._graph(frame, lambda given: self._queue(given, planes, times))
         if self._fault.wait():
             self.reset()
             raise EngineError("the network gave coefficients that are not finite numbers")
@@ -79,16 +79,6 @@ class CudaGridEnhancer:
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._smooth.reset()
-
-    def _graph_for(self, frame: Frame) -> FrameGraph:
-        """The graph for frames like this one."""
-        layout = frame.format_name, frame.width, frame.height
-        if self._graph is None or layout != self._layout:
-            self._layout = layout
-            self._graph = FrameGraph(self._device, self._engine, self._small, self._grid)
-        if self._graph.repeats_first and self.strength != 0:
-            self.reset()  # the grid of a scene's first frame is the same each time
-        return self._graph
 
     def _queue(self, frame: Frame, planes: DevicePlanes, times: Structure) -> None:
         grid = self._queue_grid(frame, times)

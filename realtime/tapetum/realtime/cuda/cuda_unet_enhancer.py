@@ -26,16 +26,18 @@ class DeviceModel(Protocol):
 
 
 class _Compiled(NamedTuple):
-    """An engine, its input and its output."""
+    """An engine, its input and its output, and the graphs in which it runs."""
 
     engine: DeviceEngine
     rgb: DeviceArray
     result: DeviceArray
+    graph: FrameGraph
 
     @classmethod
     def of(cls, engine: DeviceEngine, device: ComputeDevice, shape: tuple[int, ...]) -> _Compiled:
         """Allocate input and output."""
-        return cls(engine, *(device.empty(shape, np.float16) for _ in range(2)))
+        rgb, result = (device.empty(shape, np.float16) for _ in range(2))
+        return cls(engine, rgb, result, FrameGraph(device, engine, rgb, result))
 
 
 class CudaUNetEnhancer:
@@ -59,8 +61,6 @@ class CudaUNetEnhancer:
         self._model = model
         self._fault = Fault(device)
         self._compiled: _Compiled | None = None
-        self._graph: FrameGraph | None = None
-        self._layout: tuple[str, int, int] | None = None
 
     @property
     def description(self) -> str:
@@ -79,7 +79,9 @@ class CudaUNetEnhancer:
         if self.strength == 0:
             return frame
         planes: Any = tuple(self._device.empty(plane.shape, plane.dtype) for plane in old)
-        self._prepare(frame)(frame, lambda given: self._queue(given, planes))
+        self.compile_for(frame.height, frame.width)
+        graph = cast("_Compiled", self._compiled).graph
+        graph(frame, lambda given: self._queue(given, planes))
         if self._fault.wait():
             raise EngineError("the network gave values that are not finite numbers")
         return frame.with_planes(planes)
@@ -96,21 +98,12 @@ class CudaUNetEnhancer:
         padded = (-(-size // STRIDE) * STRIDE for size in (height, width))
         shape = (1, 3, *padded)
         if self._compiled is None or self._compiled.rgb.shape != shape:
-            self._graph = self._compiled = None  # their memory goes first
+            self._compiled = None  # its memory goes first
             self._compiled = _Compiled.of(self._model.compile(shape), self._device, shape)
-
-    def _prepare(self, frame: Frame) -> FrameGraph:
-        """The graph for frames like this one."""
-        self.compile_for(frame.height, frame.width)
-        layout = frame.format_name, frame.width, frame.height
-        if self._graph is None or layout != self._layout:
-            self._layout = layout
-            self._graph = FrameGraph(self._device, *cast("_Compiled", self._compiled))
-        return self._graph
 
     def _queue(self, frame: Frame, planes: DevicePlanes) -> None:
         kernels, mark = self._device.kernels, self._fault.mark
-        engine, rgb, result = cast("_Compiled", self._compiled)
+        engine, rgb, result, _ = cast("_Compiled", self._compiled)
         kernels.planes_to_rgb(frame, rgb)
         engine(rgb, result)
         kernels.change_to_planes(frame, result, planes, fault=mark, strength=self.strength)

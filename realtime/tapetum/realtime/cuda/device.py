@@ -178,10 +178,15 @@ class CudaDevice:
 
     @contextmanager
     def array_work(self) -> Iterator[None]:
-        """Queue CuPy's array operations on the stream, and wait for them at the end."""
+        """Queue CuPy's array operations on the stream; wait for them, and for decoding, at the end.
+
+        The stream waits for the null stream, on which FFmpeg decodes, only where something is
+        queued on it: a frame that is passed on as it came would not be waited for.
+        """
         with self._cupy.cuda.Device(self.index), self._stream:
             yield
             self._stream.synchronize()
+            self._cupy.cuda.Stream.null.synchronize()
 
     def to_dlpack(self, array: DeviceArray) -> object:
         """An array that is done, as FFmpeg takes it; it lives until FFmpeg lets go of it."""

@@ -1,4 +1,7 @@
-"""The work of one frame as one CUDA graph: pixel kernels and network, captured once a size."""
+"""The work of one frame as one CUDA graph: pixel kernels and network, captured once a size.
+
+Both enhancers keep their graphs here.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,16 @@ _TOLERANCE = 0.01
 """Of the greatest number that the network gives: a branch that a graph has frozen is far off."""
 
 
+Layout = tuple[str, int, int]
+
+
 class FrameGraph:
     """Queues what a frame needs: as a captured graph where the engine allows it, else directly.
 
-    Use one for each size of frames. The first frame is done directly, which lets the engine load
-    what it loads late. Then the same work is captured, and tried with another picture: the network
-    must give what the engine alone gives for it. From then on a frame costs the host the setting
-    of its kernels' arguments and one launch.
+    The first frame of a size and format is done directly, which lets the engine load what it loads
+    late. Then the same work is captured, and tried with another picture: the network must give what
+    the engine alone gives for it. From then on a frame costs the host the setting of its kernels'
+    arguments and one launch.
     """
 
     def __init__(
@@ -41,29 +47,29 @@ class FrameGraph:
         """
         self._device, self._engine = device, engine
         self._batch, self._result = batch, result
+        self._layout: Layout | None = None
         self._graph: CapturedWork | None = None
-        self._direct = not engine.capturable
 
-    @property
-    def repeats_first(self) -> bool:
-        """Whether the next frame is the first, whose work is done several times."""
-        return self._graph is None and not self._direct
+    def repeats(self, frame: Frame) -> bool:
+        """Whether a frame's work is done several times: the first of its size, to capture it."""
+        return self._engine.capturable and _layout(frame) != self._layout
 
     def __call__(self, frame: Frame, queue: Callable[[Frame], None]) -> None:
         """Queue one frame's work.
 
         Args:
             frame: on the device.
-            queue: queues all work of a frame of this size: the same kernels and the engine, in
-                the same order, whatever the frame. For the first it is called several times, and
-                must give the same each time; see `repeats_first`.
+            queue: queues all work of a frame: the same kernels and the engine, in the same order,
+                whatever the frame. It may be called several times, and must give the same each
+                time; see `repeats`.
         """
-        if self._graph is not None:
+        if self._graph is not None and _layout(frame) == self._layout:
             self._graph(lambda: queue(frame))
             return
         queue(frame)
-        if self.repeats_first:
+        if self.repeats(frame):
             self._graph = self._captured(frame, queue)
+            self._layout = _layout(frame)
             queue(frame)
 
     def _captured(self, frame: Frame, queue: Callable[[Frame], None]) -> CapturedWork | None:
@@ -75,7 +81,6 @@ class FrameGraph:
             self._check()
         except (DeviceError, EngineError) as error:
             _log.warning("%s works without a CUDA graph: %s", self._device.name, error)
-            self._direct = True
             return None
         return graph
 
@@ -102,3 +107,8 @@ class FrameGraph:
             device.put(np.flipud(device.get(plane)) // 2) for plane in device_planes(frame)
         )
         return frame.with_planes(planes)
+
+
+def _layout(frame: Frame) -> Layout:
+    """What the work of two frames must have in common to be one graph."""
+    return frame.format_name, frame.width, frame.height

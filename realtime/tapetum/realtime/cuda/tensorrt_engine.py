@@ -81,7 +81,7 @@ class TensorRTModel:
         return build_engine(
             model,
             request,
-            on_start=lambda identity: report(Building(f"{model} {identity.description}")),
+            on_start=lambda start: report(Building(str(start))),
             on_phase=lambda at: report(Building(str(model), at.name, at.step, at.steps)),
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from tapetum.realtime.cuda.captured_graph import CAPTURES
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
 from tapetum.realtime.errors import DeviceError, EngineError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import torch
 
     from tapetum.gan.generator import Generator
+
+    Network = Callable[[torch.Tensor], torch.Tensor]
 
 _WARM_UP_RUNS = 3
 """Runs before a capture, in which cuDNN chooses its algorithms."""
@@ -38,19 +41,10 @@ class TorchModel:
         """
         import torch
 
-        from tapetum.gan.grid import GridGenerator
-        from tapetum.gan.unet import UNetGenerator
-
         self.kind = generator.kind
         self._device = device
-        self._network: Callable[[torch.Tensor], torch.Tensor]
-        if isinstance(generator, UNetGenerator):
-            self._dtype, self._network = torch.float16, generator.enhance_padded
-        elif isinstance(generator, GridGenerator):
-            self._dtype, self._network = torch.float32, generator.predict
-        else:
-            raise TypeError(f"no engine is known for {type(generator).__name__}")
-        place = _torch_device(device)
+        self._network, self._dtype = network_of(generator)
+        place = torch_device(device)
         module: Any = generator  # the stubs of `to` know no memory format
         with _enough_memory(f"the weights of {self.kind} on {device.name}"):
             module.to(device=place, dtype=self._dtype, memory_format=torch.channels_last)
@@ -68,7 +62,7 @@ class TorchModel:
         """
         import torch
 
-        batch = torch.zeros(shape, dtype=self._dtype, device=_torch_device(self._device))
+        batch = torch.zeros(shape, dtype=self._dtype, device=torch_device(self._device))
         with _enough_memory(f"{self.kind} at {shape[3]}x{shape[2]} on {self._device.name}"):
             return TorchEngine(self._network, batch, self._device, self.description)
 
@@ -81,7 +75,7 @@ class TorchEngine:
 
     def __init__(
         self,
-        network: Callable[[torch.Tensor], torch.Tensor],
+        network: Network,
         batch: torch.Tensor,
         device: ComputeDevice,
         description: str,
@@ -99,7 +93,7 @@ class TorchEngine:
         self.description = description
         self._network = network
         self._batch = batch
-        self._stream = _stream_context(device)
+        self._stream = torch_stream(device)
         self._graph: torch.cuda.CUDAGraph | None = None
         with torch.inference_mode(), self._stream():
             for _ in range(_WARM_UP_RUNS if batch.is_cuda else 1):
@@ -111,13 +105,14 @@ class TorchEngine:
         import torch
 
         place = self._batch.device
-        torch.cuda.synchronize(place)
         self._graph = torch.cuda.CUDAGraph()
         # Other threads go on decoding and encoding on the device while this one captures.
         stream = torch.cuda.Stream(place)  # type: ignore[no-untyped-call]
         capture = torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local")
-        with torch.inference_mode(), capture:
-            self._result = self._network(self._batch)
+        with CAPTURES:
+            torch.cuda.synchronize(place)
+            with torch.inference_mode(), capture:
+                self._result = self._network(self._batch)
 
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
         """Queue one run: read `batch`, fill `result`; both are without gaps."""
@@ -134,25 +129,60 @@ class TorchEngine:
             wanted.copy_(self._result.reshape(wanted.shape))
 
 
-def _torch_device(device: ComputeDevice) -> torch.device:
+def network_of(generator: Generator) -> tuple[Network, torch.dtype]:
+    """What the enhancers run of a generator, and in which precision.
+
+    Raises:
+        TypeError: it is none that they know.
+    """
+    import torch
+
+    from tapetum.gan.grid import GridGenerator
+    from tapetum.gan.unet import UNetGenerator
+
+    if isinstance(generator, UNetGenerator):
+        return generator.enhance_padded, torch.float16
+    if isinstance(generator, GridGenerator):
+        return generator.predict, torch.float32
+    raise TypeError(f"no engine is known for {type(generator).__name__}")
+
+
+def torch_device(device: ComputeDevice) -> torch.device:
+    """A device in PyTorch's words; main memory for one that has no stream.
+
+    Raises:
+        DeviceError: this PyTorch cannot use it.
+    """
     import torch
 
     if device.stream_address is None:
         return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise DeviceError(
-            f"this PyTorch ({torch.__version__}) cannot use {device.name}; install one with CUDA"
-        )
+    torch_version(device.name)
     return torch.device(device.name)
 
 
-def _stream_context(device: ComputeDevice) -> Callable[[], AbstractContextManager[Any]]:
-    """What makes PyTorch queue its work on the device's stream."""
+def torch_version(name: str) -> str:
+    """The version of PyTorch, which can use a GPU such as "cuda:0".
+
+    Raises:
+        DeviceError: it cannot.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        raise DeviceError(
+            f"this PyTorch ({torch.__version__}) cannot use {name}; install one with CUDA"
+        )
+    return torch.__version__
+
+
+def torch_stream(device: ComputeDevice) -> Callable[[], AbstractContextManager[Any]]:
+    """Makes contexts in which PyTorch queues its work on the device's stream."""
     import torch
 
     if device.stream_address is None:
         return nullcontext
-    place = _torch_device(device)
+    place = torch_device(device)
     stream = torch.cuda.ExternalStream(device.stream_address, place)  # type: ignore[no-untyped-call]
     return lambda: torch.cuda.stream(stream)
 
