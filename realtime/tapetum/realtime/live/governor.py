@@ -23,6 +23,9 @@ _ENOUGH_FRAMES = 20
 _ENOUGH_S = 1.0
 """A mode is judged after so many frames, of which one alone is no 95th percentile, or after this
 time if its frames are fewer."""
+_SURELY_LATE_FRAMES = 2
+"""So many late frames put the 95th percentile of the first 20 over the limit whatever the others
+take: there is nothing to wait for."""
 FIRST_PATIENCE_S = 3.0
 LONGEST_PATIENCE_S = 60.0
 """How long all must be well before a step up: at first, and after steps that did not last."""
@@ -72,13 +75,22 @@ class Governor:
         """The name of the current mode."""
         return self.modes[self.index]
 
-    def record(self, latency_ms: float, *, made_by: str | None = None) -> None:
+    @property
+    def limit_ms(self) -> float:
+        """A mode whose frames take longer than this is left."""
+        return DOWN_SHARE * self.budget_ms
+
+    def record(
+        self, latency_ms: float, *, made_by: str | None = None, disturbed: bool = False
+    ) -> None:
         """Take note of one frame, and step if need be.
 
         Args:
             latency_ms: how long it was with us.
             made_by: a cheaper mode that stands in for the current one. Where that one is late,
                 preparing the better one takes too much, and the current mode becomes the cheaper.
+            disturbed: whether a better mode was at work beside it. That may have made it late and
+                passes, so the mode is not left before there are enough frames.
 
         Raises:
             ValueError: there is no such mode.
@@ -91,8 +103,8 @@ class Governor:
         p95_ms = percentile_95(latency for _, latency in self._latencies)
         if p95_ms > UP_SHARE * self.budget_ms:
             self._well_since_s = now_s
-        if p95_ms > DOWN_SHARE * self.budget_ms:
-            if self._can_judge(now_s):
+        if p95_ms > self.limit_ms:
+            if self._enough(now_s) or not (disturbed or self._maybe_chance()):
                 self._step_down(now_s, max(self.index + 1, stand_in))
         elif stand_in == self.index and now_s - self._well_since_s >= self._patience_s:
             self._step_up(now_s)
@@ -115,8 +127,13 @@ class Governor:
         self._patience_s = FIRST_PATIENCE_S
         self._enter(self._best)
 
-    def _can_judge(self, now_s: float) -> bool:
+    def _enough(self, now_s: float) -> bool:
         return len(self._latencies) >= _ENOUGH_FRAMES or now_s - self._entered_s >= _ENOUGH_S
+
+    def _maybe_chance(self) -> bool:
+        """Whether the frames to come could still show that the mode is quick enough."""
+        late = sum(latency_ms > self.limit_ms for _, latency_ms in self._latencies)
+        return late < _SURELY_LATE_FRAMES
 
     def _step_down(self, now_s: float, index: int) -> None:
         if self.index == len(self.modes) - 1:

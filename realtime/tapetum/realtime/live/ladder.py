@@ -91,10 +91,8 @@ class Ladder:
         since_s = time.monotonic() if frame.arrival_time_s is None else frame.arrival_time_s
         enhanced = self._enhanced(frame)
         latency_ms = (time.monotonic() - since_s) * 1000
-        if self.mode == self.governor.mode:
-            self.governor.record(latency_ms)
-        elif self.mode != PASSTHROUGH:
-            self.governor.record(latency_ms, made_by=self.mode)
+        if self.mode in (self.governor.mode, *self._rungs):
+            self.governor.record(latency_ms, made_by=self.mode, disturbed=self._disturbed)
         self.frames_by_mode[self.mode] += 1
         return enhanced
 
@@ -137,11 +135,14 @@ class Ladder:
         """Whether a mode may have the frame; the wanted one may have it to show its speed."""
         if rung.proven:
             return True
+        if rung.is_hopeless(frame, self._timeout_s * 1000):
+            self._reject(name, rung)
+            return False
         if rung.took_ms is None:
             if name in (self.governor.mode, self.governor.modes[-2]):
                 rung.try_out(frame)
             return False
-        verdict = rung.judge(self.governor.budget_ms, hopeless_ms=self._timeout_s * 1000)
+        verdict = rung.judge(self.governor.limit_ms)
         if verdict == "too slow":
             self._reject(name, rung)
         elif verdict == "quick" and name == self.governor.mode:
@@ -152,6 +153,12 @@ class Ladder:
         rung.forget()
         if name == self.governor.mode:
             self.governor.stall()
+
+    @property
+    def _disturbed(self) -> bool:
+        """Whether a better mode than the one that made the frame is at work beside it."""
+        better = self.governor.modes[: self.governor.modes.index(self.mode)]
+        return any(self._rungs[name].busy for name in better)
 
     @property
     def _timeout_s(self) -> float:
