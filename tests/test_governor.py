@@ -68,7 +68,7 @@ def test_a_mode_too_slow_to_give_many_frames_is_left_all_the_same() -> None:
 
 def test_two_late_frames_are_a_verdict_at_once_unless_something_disturbed_them() -> None:
     """Of 20 frames, two late ones are over the 95th percentile whatever the others take."""
-    modes = {}
+    modes = dict[bool, list[str]]()
     for disturbed in (False, True):
         clock = Clock()
         governor = governed(clock)

@@ -135,6 +135,29 @@ def test_no_frame_waits_for_a_mode_that_is_too_slow() -> None:
     ladder.close()
 
 
+def test_a_mode_that_two_ladders_share_goes_on_while_the_next_model_loads() -> None:
+    loaded, made = threading.Event(), list[Brightener]()
+
+    def quick() -> Brightener:
+        made.append(Brightener(20))
+        return made[-1]
+
+    def slow() -> Brightener:
+        loaded.wait(20)
+        return Brightener(50)
+
+    former = Ladder({"one": lambda: Brightener(30), "quick": quick}, budget_ms=5000)
+    former.governor.choose("quick")
+    warmed_up(former, "quick")
+    ladder = Ladder({"slow": slow, "quick": quick}, budget_ms=5000, former=former)
+    former.close()
+    assert brightening(ladder) == 20
+    loaded.set()
+    assert brightening(warmed_up(ladder, "slow")) == 50
+    assert len(made) == 1
+    ladder.close()
+
+
 def test_the_strength_changes_at_once() -> None:
     ladder = warmed_up(Ladder({"one": lambda: Brightener(50)}, budget_ms=5000), "one")
     ladder.strength = 0.5

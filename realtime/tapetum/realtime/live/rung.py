@@ -32,6 +32,7 @@ class Rung:
     """One mode: an enhancer that is loaded and runs in the background.
 
     Attributes:
+        load: makes the enhancer.
         proven: whether it has shown that it is quick enough.
         took_ms: how long its last frame took; None before there was one that counts.
     """
@@ -44,7 +45,7 @@ class Rung:
         """
         self.proven = False
         self.took_ms: float | None = None
-        self._load = load
+        self.load = load
         self._enhancer: FrameEnhancer | None = None
         self._compiled_for: Size | None = None
         self._cost: _Cost | None = None
@@ -122,7 +123,7 @@ class Rung:
 
     def _made(self) -> Callable[[tuple[Frame, float]], Frame]:
         with _LOADING:
-            enhancer = self._load()
+            enhancer = self.load()
             _use_once(enhancer)
         self._enhancer = enhancer
 
