@@ -66,6 +66,24 @@ def test_a_mode_too_slow_to_give_many_frames_is_left_all_the_same() -> None:
     assert governor.mode == "grid"
 
 
+def test_a_frame_that_slept_with_the_machine_changes_nothing() -> None:
+    clock = Clock()
+    governor = governed(clock)
+    run(governor, clock, 10, 5)
+    clock.now_s += 3600
+    governor.record(3_600_000)
+    assert set(run(governor, clock, 10, 5)) == {"unet"}
+
+
+def test_frames_that_take_longer_than_the_window_are_late_all_the_same() -> None:
+    clock = Clock()
+    governor = governed(clock, budget_ms=500)
+    for _ in range(2):
+        clock.now_s += 1.8
+        governor.record(1800)
+    assert governor.mode == "grid"
+
+
 def test_two_late_frames_are_a_verdict_at_once_unless_something_disturbed_them() -> None:
     """Of 20 frames, two late ones are over the 95th percentile whatever the others take."""
     modes = dict[bool, list[str]]()

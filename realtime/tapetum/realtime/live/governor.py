@@ -18,14 +18,13 @@ DOWN_SHARE = 0.8
 UP_SHARE = 0.5
 """Part of the budget under which a better mode may be tried."""
 WINDOW_S = 1.0
-"""Frames of this last time are judged."""
+"""Frames of this last time are judged, and the last two however slowly they come."""
+_SURELY_LATE = 2
+"""So many late frames put the 95th percentile of 20 over the limit whatever the others take: there
+is nothing to wait for. One alone is chance, or the moment in which the machine slept."""
 _ENOUGH_FRAMES = 20
 _ENOUGH_S = 1.0
-"""A mode is judged after so many frames, of which one alone is no 95th percentile, or after this
-time if its frames are fewer."""
-_SURELY_LATE_FRAMES = 2
-"""So many late frames put the 95th percentile of the first 20 over the limit whatever the others
-take: there is nothing to wait for."""
+"""A mode that something disturbs is judged after so many frames, or after this time."""
 FIRST_PATIENCE_S = 3.0
 LONGEST_PATIENCE_S = 60.0
 """How long all must be well before a step up: at first, and after steps that did not last."""
@@ -98,13 +97,13 @@ class Governor:
         stand_in = self.index if made_by is None else self.modes.index(made_by)
         now_s = self._clock()
         self._latencies.append((now_s, latency_ms))
-        while self._latencies[0][0] < now_s - WINDOW_S:
+        while len(self._latencies) > _SURELY_LATE and self._latencies[0][0] < now_s - WINDOW_S:
             self._latencies.popleft()
         p95_ms = percentile_95(latency for _, latency in self._latencies)
         if p95_ms > UP_SHARE * self.budget_ms:
             self._well_since_s = now_s
         if p95_ms > self.limit_ms:
-            if self._enough(now_s) or not (disturbed or self._maybe_chance()):
+            if not self._maybe_chance() and (self._enough(now_s) or not disturbed):
                 self._step_down(now_s, max(self.index + 1, stand_in))
         elif stand_in == self.index and now_s - self._well_since_s >= self._patience_s:
             self._step_up(now_s)
@@ -131,9 +130,9 @@ class Governor:
         return len(self._latencies) >= _ENOUGH_FRAMES or now_s - self._entered_s >= _ENOUGH_S
 
     def _maybe_chance(self) -> bool:
-        """Whether the frames to come could still show that the mode is quick enough."""
+        """Whether the frames to come may still show that the mode is quick enough."""
         late = sum(latency_ms > self.limit_ms for _, latency_ms in self._latencies)
-        return late < _SURELY_LATE_FRAMES
+        return late < _SURELY_LATE
 
     def _step_down(self, now_s: float, index: int) -> None:
         if self.index == len(self.modes) - 1:

@@ -219,5 +219,4 @@ def _offer_errors() -> Iterator[None]:
 
 def _captured_here_ms(pts: int) -> float:
     """When a frame of this machine's camera was captured: its `pts` is the monotonic clock."""
-    age_s = time.monotonic() - pts / RTP_RATE_HZ
-    return 1000 * (time.time() - age_s)
+    return 1000 * pts / RTP_RATE_HZ
