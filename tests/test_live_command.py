@@ -128,11 +128,12 @@ def test_several_sinks_get_the_same_frames(gain_model: Path, tmp_path: Path) -> 
     assert frame_count(second) == sinks[str(second)]["frames"]
 
 
-def test_an_address_that_cannot_be_reached_is_one_line() -> None:
-    answer = tapetum("live", "--source", PATTERN, "--sink", "rtmp://127.0.0.1:9/x", "-q")
+@pytest.mark.parametrize("address", ["rtmp://127.0.0.1:9/x", "nosuch://127.0.0.1/x"])
+def test_an_address_that_cannot_be_reached_is_one_line(address: str) -> None:
+    answer = tapetum("live", "--source", PATTERN, "--sink", address, "-q")
     assert answer.returncode == 1
     (line,) = answer.stderr.splitlines()
-    assert line.startswith("error: cannot write rtmp://127.0.0.1:9/x: ")
+    assert line.startswith(f"error: cannot write {address}: ")
 
 
 def test_without_cameras_the_list_says_so() -> None:
@@ -148,6 +149,9 @@ def test_without_cameras_the_list_says_so() -> None:
         (["--camera", "/dev/video77", "--sink", "null"], 1, "camera /dev/video77 does not exist"),
         (["--source", "x.mp4", "--camera", "1"], 2, "give one of them"),
         (["--sink", "-", "--json"], 2, "both write to stdout"),
+        (["--sink", "null", "--sink", "null"], 2, "--sink null is given twice"),
+        (["--source", PATTERN, "--sink", ""], 1, "a sink without a name"),
+        (["--source", PATTERN, "--sink", "udp://127.0.0.1:99999"], 1, "Port out of range"),
         (["--size", "720p"], 2, "'720p' is no size; write WIDTHxHEIGHT"),
         (["--rate", "fast"], 2, "'fast' is no rate"),
         (["--rate", "0"], 2, "a rate is over 0"),

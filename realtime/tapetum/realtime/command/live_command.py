@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tapetum.realtime.command.option_values import (
+    camera_name,
+    one_source,
     parse_budget_ms,
     parse_duration_s,
-    parse_rate,
     parse_size,
 )
 from tapetum.realtime.command.shared_options import (
@@ -20,6 +20,8 @@ from tapetum.realtime.command.shared_options import (
     DeviceOption,
     ModelOption,
     QuietOption,
+    RateOption,
+    SizeOption,
     StrengthOption,
 )
 from tapetum.realtime.errors import MediaError
@@ -46,6 +48,7 @@ def live(
         str | None,
         typer.Option(
             metavar="DEVICE",
+            callback=camera_name,
             help=f"A camera's number or device. Without this and --source: {_FIRST_CAMERA}.",
             show_default=False,
         ),
@@ -61,23 +64,8 @@ def live(
             show_default=False,
         ),
     ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WxH",
-            help="Picture size to ask the camera or screen for.",
-            show_default=False,
-        ),
-    ] = None,
-    rate: Annotated[
-        Fraction | None,
-        typer.Option(
-            parser=parse_rate,
-            metavar="FPS",
-            help="Frames per second to ask the camera or screen for.",
-            show_default=False,
-        ),
-    ] = None,
+    size: SizeOption = None,
+    rate: RateOption = None,
     model: ModelOption = "grid",
     strength: StrengthOption = 1.0,
     device: DeviceOption = "auto",
@@ -140,8 +128,10 @@ def live(
         _list_cameras()
         return
     places = sinks or ["window"]
-    if source is not None and camera is not None:
-        raise typer.BadParameter("--source and --camera are two sources; give one of them")
+    wanted_source = one_source(source, camera)
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice is not None:
+        raise typer.BadParameter(f"--sink {twice} is given twice")
     if as_json and "-" in places:
         raise typer.BadParameter("--json and --sink - both write to stdout; leave one of them out")
 
@@ -164,7 +154,7 @@ def live(
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with LiveReport(console, quiet=quiet) as report:
         summary = enhance_live(
-            source or camera or _FIRST_CAMERA,
+            _FIRST_CAMERA if wanted_source is None else wanted_source,
             places,
             model=model,
             strength=strength,
