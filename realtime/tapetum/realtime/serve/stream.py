@@ -15,6 +15,7 @@ from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.live.track import EnhancedTrack
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.live_tracks import CameraTrack, CheckedTrack, OutgoingTrack
+from tapetum.realtime.serve.playout import show_at_once
 from tapetum.realtime.serve.rtp_clock import (
     RTP_RATE_HZ,
     CaptureClock,
@@ -194,6 +195,7 @@ class Stream:
     def _send(self, track: MediaStreamTrack, captured_ms: Callable[[int], float | None]) -> None:
         clock = DepartureClock(captured_ms)
         clock.sender = self._peer.addTrack(OutgoingTrack(track, clock))
+        show_at_once(clock.sender)
         self._clocks.append(clock)
 
     def _follow_connection(self) -> None:
