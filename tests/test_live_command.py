@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -42,22 +41,6 @@ def test_json_is_the_summary(gain_model: Path) -> None:
     assert first.startswith(f"{PATTERN} 96x64 30 fps -> null | gain, then grid, then passthrough")
     assert last.startswith(f"{summary['frames']} frames, {summary['dropped']} dropped, ")
     assert "mode: passthrough" in answer.stderr
-
-
-def test_the_window_shows_frames_on_a_real_display(gain_model: Path) -> None:
-    """Its own process: PyAV must not have been imported before the window."""
-    xvfb = shutil.which("Xvfb")
-    if xvfb is None:
-        pytest.skip("needs Xvfb: apt-get install xvfb")
-    options = ["-displayfd", "1", "-screen", "0", "640x480x24"]
-    with subprocess.Popen([xvfb, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as x:
-        assert x.stdout is not None
-        display = f":{int(x.stdout.readline())}"
-        command = ("--source", PATTERN, "--model", gain_model, "--duration", "2", "--json")
-        answer = tapetum("live", *command, "--sink", "window", DISPLAY=display)
-        x.terminate()
-    assert answer.returncode == 0, answer.stderr
-    assert json.loads(answer.stdout)["sinks"]["window"]["frames"] > 0
 
 
 def test_y4m_on_stdout_is_all_that_is_on_stdout(gain_model: Path) -> None:

@@ -129,12 +129,7 @@ def live(
         return
     places = sinks or ["window"]
     wanted_source = one_source(source, camera)
-    twice = next((place for place in places if places.count(place) > 1), None)
-    if twice is not None:
-        raise typer.BadParameter(f"--sink {twice} is given twice")
-    if as_json and "-" in places:
-        raise typer.BadParameter("--json and --sink - both write to stdout; leave one of them out")
-
+    _check_sinks(places, as_json=as_json)
     wanted_size = None if size is None else parse_size(size)
     if "window" in places:
         from tapetum.realtime.live.sinks.window_toolkit import window_toolkit
@@ -144,6 +139,7 @@ def live(
     from rich.console import Console
 
     from tapetum.realtime.command.live_report import LiveReport
+    from tapetum.realtime.live.controls import KEYS_HELP
     from tapetum.realtime.live.enhance_live import enhance_live
 
     def finish(summary: LiveSummary) -> None:
@@ -152,7 +148,8 @@ def live(
             typer.echo(json.dumps(dataclasses.asdict(summary)))
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with LiveReport(console, quiet=quiet) as report:
+    keys = KEYS_HELP if "window" in places else ""
+    with LiveReport(console, quiet=quiet, keys=keys) as report:
         summary = enhance_live(
             _FIRST_CAMERA if wanted_source is None else wanted_source,
             places,
@@ -171,6 +168,14 @@ def live(
         )
     if summary.failed:
         raise MediaError("; ".join(summary.failed.values()))
+
+
+def _check_sinks(places: list[str], *, as_json: bool) -> None:
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice is not None:
+        raise typer.BadParameter(f"--sink {twice} is given twice")
+    if as_json and "-" in places:
+        raise typer.BadParameter("--json and --sink - both write to stdout; leave one of them out")
 
 
 def _list_cameras() -> None:
