@@ -167,6 +167,19 @@ def test_attempts_that_do_not_last_become_rare() -> None:
     assert pauses[-1] > 55
 
 
+def test_a_mode_that_never_lasts_does_not_keep_a_cheaper_one_away() -> None:
+    """`unet` was tried many times in vain; then `grid` is late for a moment."""
+    clock = Clock()
+    governor = governed(clock)
+    while clock.now_s < 100 + 600:
+        clock.now_s += FRAME_S
+        governor.record(100 if governor.mode == "unet" else 5)
+    run(governor, clock, 5, 2)
+    assert governor.mode == "grid"
+    assert run(governor, clock, 100, 0.1)[-1] == "passthrough"
+    assert run(governor, clock, 5, FIRST_PATIENCE_S + 1)[-1] == "grid"
+
+
 def test_the_user_chooses_the_best_mode() -> None:
     clock = Clock()
     governor = governed(clock)

@@ -1,4 +1,4 @@
-"""The preview window on a real X display, with real keys."""
+"""A real X display: the preview window with real keys, and the screen as a source."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 from live_parts import live_process, wait_until
 from x_keyboard import Keyboard
+
+from tapetum.realtime import LiveSource
 
 PATTERN = "lavfi:color=c=0x101010:s=320x240:r=15"
 
@@ -26,6 +29,14 @@ def display() -> Iterator[str]:
         assert x.stdout is not None
         yield f":{int(x.stdout.readline())}"
         x.terminate()
+
+
+def test_a_screen_is_a_source(display: str) -> None:
+    with LiveSource(f"screen:{display}", size=(320, 240), rate=Fraction(10)) as source:
+        assert source.description == f"screen:{display} 320x240 bgr0 10 fps"
+        frame = next(iter(source))
+    assert (frame.width, frame.height) == (320, 240)
+    assert frame.planes[0].mean() < 32  # an empty screen is black
 
 
 def luma_of(path: Path) -> float:

@@ -3,7 +3,8 @@
 A state machine over modes from the best to the cheapest, with no thread and no clock of its own.
 It steps down before the 95th percentile of the time that frames take with us passes the budget,
 and up again after that time has been short for a while. A step up that did not last makes the
-next one wait twice as long, so that a machine at its limit does not flicker between two modes.
+next one to that mode wait twice as long, so that a machine at its limit does not flicker between
+two modes.
 """
 
 from __future__ import annotations
@@ -65,8 +66,7 @@ class Governor:
         self.index = 0
         self._best = 0
         self._clock = clock
-        self._patience_s = FIRST_PATIENCE_S
-        self._rose_at_s: float | None = None
+        self._forget_attempts()
         self._enter(0)
 
     @property
@@ -105,8 +105,11 @@ class Governor:
         if p95_ms > self.limit_ms:
             if not self._maybe_chance() and (self._enough(now_s) or not disturbed):
                 self._step_down(now_s, max(self.index + 1, stand_in))
-        elif stand_in == self.index and now_s - self._well_since_s >= self._patience_s:
-            self._step_up(now_s)
+        elif stand_in == self.index > self._best:
+            better = self.index - 1
+            if now_s - self._well_since_s >= self._patience_s[better]:
+                self._rose_at_s[better] = now_s
+                self._enter(better)
 
     def begin(self) -> None:
         """Take note that the current mode makes the frames from now on, after a preparation."""
@@ -123,8 +126,13 @@ class Governor:
             ValueError: there is no such mode.
         """
         self._best = self.modes.index(mode)
-        self._patience_s = FIRST_PATIENCE_S
+        self._forget_attempts()
         self._enter(self._best)
+
+    def _forget_attempts(self) -> None:
+        """For each mode: how long all must be well before it is tried, and when it last was."""
+        self._patience_s = [FIRST_PATIENCE_S for _ in self.modes]
+        self._rose_at_s: list[float | None] = [None for _ in self.modes]
 
     def _enough(self, now_s: float) -> bool:
         return len(self._latencies) >= _ENOUGH_FRAMES or now_s - self._entered_s >= _ENOUGH_S
@@ -137,17 +145,12 @@ class Governor:
     def _step_down(self, now_s: float, index: int) -> None:
         if self.index == len(self.modes) - 1:
             return
-        if self._rose_at_s is not None:
-            lasted = now_s - self._rose_at_s > LONGEST_PATIENCE_S
-            longer_s = min(2 * self._patience_s, LONGEST_PATIENCE_S)
-            self._patience_s = FIRST_PATIENCE_S if lasted else longer_s
-        self._rose_at_s = None
+        rose_at_s, self._rose_at_s[self.index] = self._rose_at_s[self.index], None
+        if rose_at_s is not None:
+            lasted = now_s - rose_at_s > LONGEST_PATIENCE_S
+            longer_s = min(2 * self._patience_s[self.index], LONGEST_PATIENCE_S)
+            self._patience_s[self.index] = FIRST_PATIENCE_S if lasted else longer_s
         self._enter(index)
-
-    def _step_up(self, now_s: float) -> None:
-        if self.index > self._best:
-            self._rose_at_s = now_s
-            self._enter(self.index - 1)
 
     def _enter(self, index: int) -> None:
         self.index = index
