@@ -136,6 +136,7 @@ def test_without_cameras_the_list_says_so() -> None:
         (["--source", PATTERN, "--sink", ""], 1, "a sink without a name"),
         (["--source", PATTERN, "--sink", "udp://127.0.0.1:99999"], 1, "Port out of range"),
         (["--size", "720p"], 2, "'720p' is no size; write WIDTHxHEIGHT"),
+        (["--nosuch"], 2, r"\(tapetum live --help tells more\)"),
         (["--rate", "fast"], 2, "'fast' is no rate"),
         (["--rate", "0"], 2, "a rate is over 0"),
         (["--latency-budget", "0"], 2, "'0' is no time over 0; write 50ms"),
