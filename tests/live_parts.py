@@ -13,7 +13,8 @@ from contextlib import contextmanager
 import pytest
 from command_line import environment
 
-from tapetum.realtime import MemorySink
+from tapetum.realtime import LiveSource, MemorySink
+from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 
 PATTERN = "lavfi:testsrc2=s=96x64:r=30"
@@ -35,15 +36,36 @@ def free_udp_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_tcp_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def opened(url: str, notices: list[str]) -> LiveSource:
+    """The source of a sender that has just been started."""
+    found: list[LiveSource] = []
+
+    def opens() -> bool:
+        try:
+            found.append(LiveSource(url, on_notice=notices.append))
+        except MediaError:
+            return False
+        return True
+
+    wait_until(opens)
+    return found[0]
+
+
 @contextmanager
-def live_process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def live_process(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """`tapetum live ARGUMENTS...`, running; it is killed at the end if it still runs."""
     with subprocess.Popen(
         [sys.executable, "-m", "tapetum.realtime", "live", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env=environment() | variables,
     ) as process:
         try:
             yield process

@@ -1,7 +1,8 @@
-"""The other end of a network stream, in a process of its own: `network_peer.py send|receive URL`.
+"""The other end of a network stream, in a process: `network_peer.py send|jump|receive URL`.
 
-`send` is an HTTP server that broadcasts a dark picture until it is stopped. `receive` waits for a
-sender, takes 30 frames and prints their size and how bright the last one is, as JSON.
+`send` is an HTTP or RTSP server that broadcasts a dark picture until it is stopped; with
+`jump` its times jump ahead by an hour after a second, and start anew after another. `receive` waits
+for a sender, takes 30 frames and prints their size and how bright the last one is, as JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from urllib.parse import urlsplit
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from command_line import environment
+from rtsp_server import serve_rtsp
 
 RATE = 30
 
@@ -31,24 +34,49 @@ class Broadcast(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "video/mp2t")
         self.end_headers()
-        with (
-            av.open("color=c=0x101010:s=96x64:r=30", format="lavfi") as pattern,
-            av.open(self.wfile, "w", format="mpegts") as output,
-        ):
-            stream = output.add_stream(
-                "libx264", RATE, options={"preset": "ultrafast", "tune": "zerolatency", "g": "15"}
-            )
-            stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-            for count, picture in enumerate(pattern.decode(video=0)):
-                frame = picture.reformat(format="yuv420p")
-                frame.pts, frame.time_base = count, Fraction(1, RATE)
-                output.mux(stream.encode(frame))
-                time.sleep(1 / RATE)
+        self.stream()
+
+    def stream(self) -> None:
+        with av.open(self.wfile, "w", format="mpegts") as output:
+            play(output)
+
+
+class JumpingBroadcast(Broadcast):
+    """The same, as of an encoder that is started again and again."""
+
+    def stream(self) -> None:
+        while True:
+            with av.open(self.wfile, "w", format="mpegts") as output:
+                play(output, jump_s=3600, seconds=2)
+
+
+def play(output: OutputContainer, *, jump_s: int = 0, seconds: int | None = None) -> None:
+    """Write a dark picture, again and again, at its own pace; after a second its times may jump."""
+    stream = output.add_stream(
+        "libx264", RATE, options={"preset": "ultrafast", "tune": "zerolatency", "g": "15"}
+    )
+    stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+    with av.open("color=c=0x101010:s=96x64:r=30", format="lavfi") as pattern:
+        for count, picture in enumerate(pattern.decode(video=0)):
+            frame = picture.reformat(format="yuv420p")
+            if seconds is not None and count == seconds * RATE:
+                return
+            late_s = jump_s if count >= RATE else 0
+            frame.pts, frame.time_base = count + late_s * RATE, Fraction(1, RATE)
+            output.mux(stream.encode(frame))
+            time.sleep(1 / RATE)
 
 
 def send(url: str) -> None:
     address = urlsplit(url)
+    if address.scheme == "rtsp":
+        serve_rtsp(url, play)
     HTTPServer((address.hostname or "", address.port or 0), Broadcast).serve_forever()
+
+
+def jump(url: str) -> None:
+    address = urlsplit(url)
+    HTTPServer((address.hostname or "", address.port or 0), JumpingBroadcast).serve_forever()
 
 
 def receive(url: str) -> None:
@@ -80,4 +108,4 @@ def peer(action: str, url: str) -> Iterator[subprocess.Popen[str]]:
 
 
 if __name__ == "__main__":
-    {"send": send, "receive": receive}[sys.argv[1]](sys.argv[2])
+    {"send": send, "jump": jump, "receive": receive}[sys.argv[1]](sys.argv[2])

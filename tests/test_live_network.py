@@ -1,45 +1,28 @@
-"""Live streams between two processes: HTTP in, RTSP and RTMP out. UDP is in other tests."""
+"""Live streams between two processes: HTTP and RTSP in, RTSP and RTMP out, lost and back.
+
+UDP is in other tests.
+"""
 
 from __future__ import annotations
 
 import json
-import socket
+import signal
+import subprocess
 from pathlib import Path
 
+import av
 import pytest
-from live_parts import live_process, wait_until
+from live_parts import free_tcp_port, live_process, opened, wait_until
 from network_peer import peer
 
-from tapetum.realtime import LiveSource
-from tapetum.realtime.errors import MediaError
 from tapetum.realtime.prefetch import Prefetch
 
 DARK = "lavfi:color=c=0x101010:s=96x64:r=30"
 
 
-def free_tcp_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def opened(url: str, notices: list[str]) -> LiveSource:
-    """The source of a sender that has just been started."""
-    found: list[LiveSource] = []
-
-    def opens() -> bool:
-        try:
-            found.append(LiveSource(url, on_notice=notices.append))
-        except MediaError:
-            return False
-        return True
-
-    wait_until(opens)
-    return found[0]
-
-
-def test_an_http_stream_that_breaks_off_is_opened_again() -> None:
-    url, notices = f"http://127.0.0.1:{free_tcp_port()}/live.ts", list[str]()
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{}/live.ts", "rtsp://127.0.0.1:{}/live"])
+def test_a_stream_that_breaks_off_is_opened_again(address: str) -> None:
+    url, notices = address.format(free_tcp_port()), list[str]()
     with peer("send", url):
         source = opened(url, notices)
         assert source.description == f"{url} 96x64 h264 30 fps"
@@ -56,6 +39,46 @@ def test_an_http_stream_that_breaks_off_is_opened_again() -> None:
     assert (again.pts or 0) > (first.pts or 0)
     source.close()
     frames.close()
+
+
+def told(live: subprocess.Popen[str], words: str) -> str:
+    """The next line with `words` that a process writes to stderr."""
+    assert live.stderr is not None
+    for line in live.stderr:
+        if words in line:
+            return line.strip()
+    pytest.fail(f"the process ended and never said {words!r}")
+
+
+def test_a_server_that_hangs_and_goes_on_is_lost_and_back_in_one_recording(tmp_path: Path) -> None:
+    """Its last picture is recorded meanwhile, and the new ones after it."""
+    url, output = f"rtsp://127.0.0.1:{free_tcp_port()}/live", tmp_path / "kept.mkv"
+    with peer("send", url) as server:
+        opened(url, []).close()
+        sinks = ["--sink", str(output), "--sink", "null", "--json"]
+        with live_process("--source", url, *sinks) as live:
+            told(live, "mode: ")
+            server.send_signal(signal.SIGSTOP)
+            why = told(live, "is lost")
+            server.send_signal(signal.SIGCONT)
+            assert told(live, "is back") == f"note: {url} is back"
+            wait_for_more(output)
+            live.send_signal(signal.SIGINT)
+            summary = json.loads(live.communicate(timeout=30)[0])
+    assert why == f"note: {url} is lost (nothing came for 3 s); the last picture is held"
+    assert summary["held"] >= 2
+    assert not summary["failed"]
+    with av.open(str(output)) as recording:
+        pictures = list(recording.decode(video=0))
+    frames = summary["sinks"][str(output)]["frames"]
+    assert frames < len(pictures) <= frames + summary["held"]
+    times = [picture.pts for picture in pictures if picture.pts is not None]
+    assert times == sorted(set(times))
+
+
+def wait_for_more(output: Path) -> None:
+    size = output.stat().st_size
+    wait_until(lambda: output.stat().st_size > size + 2000)
 
 
 @pytest.mark.parametrize("address", ["rtsp://127.0.0.1:{}/live", "rtmp://127.0.0.1:{}/live/one"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 pytest.importorskip("aiohttp")
@@ -19,6 +20,7 @@ pytest.importorskip("aiortc")
 
 from chromium import FAKE_CAMERA, Page, chromium, displayed_luma, fake_camera
 from serve_process import serving
+from tiny_networks import grid_network
 
 from tapetum.benchmarks.numbered_clip import PIXEL_AGES_MS, NumberedClip
 
@@ -111,6 +113,29 @@ def test_the_strength_changes_pixels(dark_clip: Path, gain_model: Path) -> None:
             await levels_become(page, "dark", "dark")
             await page.press("End", 35)
             await levels_become(page, "dark", "bright")
+
+    asyncio.run(scenario())
+
+
+def test_the_model_that_is_chosen_makes_the_picture(
+    dark_clip: Path, gain_model: Path, tmp_path: Path
+) -> None:
+    grid = np.zeros((8, 8, 16, 16), np.float32)
+    grid[[0, 2, 5]] = 0.5
+    darker = tmp_path / "darker.onnx"
+    darker.write_bytes(grid_network(grid))
+    choose = """const model = document.querySelector('#model');
+        model.value = 'darker.onnx';
+        model.dispatchEvent(new Event('change'));"""
+
+    async def scenario() -> None:
+        async with live_page(dark_clip, gain_model, "--model", str(darker)) as page:
+            await levels_become(page, "dark", "bright")
+            await page.evaluate(f"(() => {{ {choose} }})()")
+            await page.wait_for("document.querySelector('#readout').dataset.mode === 'darker'")
+            await levels_become(page, "dark", "dark")
+            before, after = await levels(page)
+            assert after < 0.8 * before
 
     asyncio.run(scenario())
 

@@ -15,6 +15,7 @@ aiortc = pytest.importorskip("aiortc")
 from aiortc import RTCPeerConnection, VideoStreamTrack  # noqa: E402
 from aiortc.mediastreams import MediaStreamError  # noqa: E402
 
+from tapetum.realtime.live.ladder import PASSTHROUGH  # noqa: E402
 from tapetum.realtime.live.track import EnhancedTrack  # noqa: E402
 
 
@@ -77,6 +78,24 @@ def test_a_peer_gets_the_enhanced_picture(gain_model: Path) -> None:
         return level
 
     assert asyncio.run(scenario()) > 2 * 40
+
+
+def test_no_frame_is_dark_while_another_model_loads(gain_model: Path) -> None:
+    async def scenario() -> list[float]:
+        track = EnhancedTrack(DarkTrack(3000), model="grid", latency_budget_ms=5000)
+        while track.ladder.mode != "grid":
+            await track.recv()
+        before = track.ladder
+        track.change_model(gain_model)
+        assert track.ladder is not before
+        levels = [luma(await track.recv())]
+        while track.ladder.mode != "gain":
+            levels.append(luma(await track.recv()))
+        assert track.ladder.frames_by_mode[PASSTHROUGH] == 0
+        track.stop()
+        return levels
+
+    assert min(asyncio.run(scenario())) > 1.2 * 40
 
 
 def test_a_stopped_track_gives_no_frames(gain_model: Path) -> None:

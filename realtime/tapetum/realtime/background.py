@@ -82,6 +82,12 @@ class Background(Generic[A, R]):
             self._raise_error()
             return self._idle
 
+    @property
+    def busy(self) -> bool:
+        """Whether the function is being made, or at work."""
+        with self._changed:
+            return not self._idle and self._thread.is_alive()
+
     def ask(self, question: A, timeout_s: float) -> R | None:
         """Call the function, which must be idle.
 

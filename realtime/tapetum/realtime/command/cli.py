@@ -62,7 +62,9 @@ def _usage(error: typer.TyperException) -> int:
     message = error.format_message()
     if not message:  # `tapetum` alone: the help was shown
         return USAGE
-    return _fail(f"{message} (tapetum --help tells more)", USAGE)
+    context = getattr(error, "ctx", None)
+    command = "tapetum" if context is None else context.command_path
+    return _fail(f"{message} ({command} --help tells more)", USAGE)
 
 
 def _fail(message: str, status: int) -> int:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tapetum.realtime.command.option_values import (
+    camera_name,
+    one_source,
     parse_budget_ms,
     parse_duration_s,
-    parse_rate,
     parse_size,
 )
 from tapetum.realtime.command.shared_options import (
@@ -20,6 +20,8 @@ from tapetum.realtime.command.shared_options import (
     DeviceOption,
     ModelOption,
     QuietOption,
+    RateOption,
+    SizeOption,
     StrengthOption,
 )
 from tapetum.realtime.errors import MediaError
@@ -46,6 +48,7 @@ def live(
         str | None,
         typer.Option(
             metavar="DEVICE",
+            callback=camera_name,
             help=f"A camera's number or device. Without this and --source: {_FIRST_CAMERA}.",
             show_default=False,
         ),
@@ -61,23 +64,8 @@ def live(
             show_default=False,
         ),
     ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WxH",
-            help="Picture size to ask the camera or screen for.",
-            show_default=False,
-        ),
-    ] = None,
-    rate: Annotated[
-        Fraction | None,
-        typer.Option(
-            parser=parse_rate,
-            metavar="FPS",
-            help="Frames per second to ask the camera or screen for.",
-            show_default=False,
-        ),
-    ] = None,
+    size: SizeOption = None,
+    rate: RateOption = None,
     model: ModelOption = "grid",
     strength: StrengthOption = 1.0,
     device: DeviceOption = "auto",
@@ -140,11 +128,8 @@ def live(
         _list_cameras()
         return
     places = sinks or ["window"]
-    if source is not None and camera is not None:
-        raise typer.BadParameter("--source and --camera are two sources; give one of them")
-    if as_json and "-" in places:
-        raise typer.BadParameter("--json and --sink - both write to stdout; leave one of them out")
-
+    wanted_source = one_source(source, camera)
+    _check_sinks(places, as_json=as_json)
     wanted_size = None if size is None else parse_size(size)
     if "window" in places:
         from tapetum.realtime.live.sinks.window_toolkit import window_toolkit
@@ -154,6 +139,7 @@ def live(
     from rich.console import Console
 
     from tapetum.realtime.command.live_report import LiveReport
+    from tapetum.realtime.live.controls import KEYS_HELP
     from tapetum.realtime.live.enhance_live import enhance_live
 
     def finish(summary: LiveSummary) -> None:
@@ -162,9 +148,10 @@ def live(
             typer.echo(json.dumps(dataclasses.asdict(summary)))
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with LiveReport(console, quiet=quiet) as report:
+    keys = KEYS_HELP if "window" in places else ""
+    with LiveReport(console, quiet=quiet, keys=keys) as report:
         summary = enhance_live(
-            source or camera or _FIRST_CAMERA,
+            _FIRST_CAMERA if wanted_source is None else wanted_source,
             places,
             model=model,
             strength=strength,
@@ -181,6 +168,14 @@ def live(
         )
     if summary.failed:
         raise MediaError("; ".join(summary.failed.values()))
+
+
+def _check_sinks(places: list[str], *, as_json: bool) -> None:
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice is not None:
+        raise typer.BadParameter(f"--sink {twice} is given twice")
+    if as_json and "-" in places:
+        raise typer.BadParameter("--json and --sink - both write to stdout; leave one of them out")
 
 
 def _list_cameras() -> None:

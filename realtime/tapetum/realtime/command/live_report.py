@@ -13,8 +13,16 @@ from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 class LiveReport:
     """Writes to a console, with a status line where it is a terminal; use it in a `with`."""
 
-    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+    def __init__(self, console: Console, *, quiet: bool = False, keys: str = "") -> None:
+        """Make a report.
+
+        Args:
+            console: where it is written.
+            quiet: say only what the user should know.
+            keys: what the keys of a window do.
+        """
         self._console = console
+        self._keys = keys
         self._quiet = quiet
         self._line = console.status("starting") if console.is_terminal and not quiet else None
         self._mode: str | None = None
@@ -23,6 +31,8 @@ class LiveReport:
         """Say what is about to run."""
         if not self._quiet:
             self._say(description)
+        if self._keys and not self._quiet:
+            self._say(f"keys: {self._keys}")
 
     def notice(self, line: str) -> None:
         """Say what the user should know, also when quiet."""

@@ -65,6 +65,22 @@ def parse_duration_s(text: str) -> float:
     return seconds
 
 
+def camera_name(text: str | None) -> str | None:
+    """A camera's number or device; which exist is seen when it is opened."""
+    if text is None or text.isdecimal() or text.startswith("/dev/"):
+        return text
+    raise typer.BadParameter(
+        f"{text!r} is no camera; give its number or device, like 0 or /dev/video0"
+    )
+
+
+def one_source(source: str | None, camera: str | None) -> str | None:
+    """What --source or --camera names; None without both of them."""
+    if source is not None and camera is not None:
+        raise typer.BadParameter("--source and --camera are two sources; give one of them")
+    return source if camera is None else camera
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """Width and height in pixels."""
     match = _SIZE.fullmatch(text)

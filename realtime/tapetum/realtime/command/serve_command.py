@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tapetum.realtime.choices import MODELS
 from tapetum.realtime.command.option_values import (
+    camera_name,
     model_name,
+    one_source,
     parse_budget_ms,
-    parse_rate,
     parse_size,
     parse_strength,
 )
+from tapetum.realtime.command.shared_options import RateOption, SizeOption
 from tapetum.realtime.enhancer import check_model
 from tapetum.realtime.errors import ModelError, ServeError
 from tapetum.realtime.serve.limits import MB, Limits
@@ -43,27 +44,13 @@ def serve(
         str | None,
         typer.Option(
             metavar="DEVICE",
+            callback=camera_name,
             help="Offer a camera of this machine too: its number or device.",
             show_default=False,
         ),
     ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WxH",
-            help="Picture size to ask that camera or screen for.",
-            show_default=False,
-        ),
-    ] = None,
-    rate: Annotated[
-        Fraction | None,
-        typer.Option(
-            parser=parse_rate,
-            metavar="FPS",
-            help="Frames per second to ask it for.",
-            show_default=False,
-        ),
-    ] = None,
+    size: SizeOption = None,
+    rate: RateOption = None,
     models: Annotated[
         list[str] | None,
         typer.Option(
@@ -135,8 +122,7 @@ def serve(
 
       tapetum serve --host 0.0.0.0 --source rtsp://camera.local/main
     """
-    if source is not None and camera is not None:
-        raise typer.BadParameter("--source and --camera are two sources; give one of them")
+    wanted_source = one_source(source, camera)
     wanted_size = None if size is None else parse_size(size)
     for name in models or ():
         model_name(name)
@@ -147,7 +133,7 @@ def serve(
     settings = ServerSettings(
         host=host,
         port=port,
-        source=source or camera,
+        source=wanted_source,
         size=wanted_size,
         rate=rate,
         models=models or _models_that_ship(),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated
 
 import typer
 
-from tapetum.realtime.command.option_values import device_name, model_name, parse_strength
+from tapetum.realtime.command.option_values import (
+    device_name,
+    model_name,
+    parse_rate,
+    parse_strength,
+)
 
 REPORT = "Output on the screen"
 """The panel of the help for options that change what is printed."""
@@ -33,6 +39,25 @@ StrengthOption = Annotated[
 DeviceOption = Annotated[
     str,
     typer.Option(metavar="auto|cpu|cuda[:N]", callback=device_name, help="Where the model runs."),
+]
+
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WxH",
+        help="Picture size to ask the camera or screen for.",
+        show_default=False,
+    ),
+]
+
+RateOption = Annotated[
+    Fraction | None,
+    typer.Option(
+        parser=parse_rate,
+        metavar="FPS",
+        help="Frames per second to ask the camera or screen for.",
+        show_default=False,
+    ),
 ]
 
 QuietOption = Annotated[

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tapetum.realtime.errors import MediaError
+from tapetum.realtime.live.cameras import is_camera
 
 _CAMERA_FORMATS = ("mjpeg", "yuyv422", "nv12")
 """What a camera is asked for. Large pictures fit through USB 2 only as MJPG; small ones are
 better uncompressed."""
 _LARGE_PIXELS = 640 * 480
+_LIST = "tapetum live --list-cameras lists them"
 
 _LOW_DELAY = {"fflags": "nobuffer", "flags": "low_delay", "probesize": "500000"}
 
@@ -37,6 +40,11 @@ class Address:
     paced: bool = False
     stamps_capture: bool = False
 
+    @property
+    def is_url(self) -> bool:
+        """Whether it is in the network."""
+        return self.format_name is None and "://" in self.url
+
 
 def parse_source(
     source: str | int | Path,
@@ -47,26 +55,29 @@ def parse_source(
     """Ways to open a source, the best first.
 
     Args:
-        source: a camera's number or device (0, "/dev/video0"), a URL ("rtsp://..."), "screen" or
-            "screen::1" for the screen of an X display, a test pattern ("lavfi:testsrc2"), or a
-            file.
+        source: a camera's number or device (0, "/dev/video0", "/dev/v4l/by-id/..."), a URL
+            ("rtsp://..."), "screen" or "screen::1" for the screen of an X display, a test pattern
+            ("lavfi:testsrc2"), or a file.
         size: width and height in pixels to ask a camera or the screen for.
         rate: frames per second to ask it for.
 
     Raises:
-        MediaError: it is a file that does not exist.
+        MediaError: it is a file or camera that does not exist, or an address that cannot.
     """
     name = str(source)
     if name.isdecimal():
         name = f"/dev/video{name}"
-    if name.startswith("/dev/video"):
+    if name.startswith(("/dev/video", "/dev/v4l/")) or Path(name).is_char_device():
         return tuple(_camera(name, size, rate))
     kind, _, rest = name.partition(":")
     if kind == "screen":
         return (Address(name, rest or _display(), "x11grab", _wanted(size, rate)),)
     if kind == "lavfi":
+        if not rest:
+            raise MediaError("lavfi: has no pattern; write lavfi:PATTERN, like lavfi:testsrc2")
         return (Address(name, rest, "lavfi", paced=True),)
     if rest.startswith("//"):
+        check_url(name)
         return (Address(name, name, options=_LOW_DELAY | _transport(kind)),)
     if not Path(name).is_file():
         raise MediaError(
@@ -75,9 +86,23 @@ def parse_source(
     return (Address(name, f"file:{name}", paced=True),)
 
 
+def check_url(url: str) -> None:
+    """Check the parts of a URL that FFmpeg takes without a word.
+
+    Raises:
+        MediaError: its port is none.
+    """
+    try:
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise MediaError(f"{url} is no address: {error}") from None
+
+
 def _camera(device: str, size: tuple[int, int] | None, rate: Fraction | None) -> Iterator[Address]:
     if not Path(device).exists():
-        raise MediaError(f"camera {device} does not exist; tapetum live --list-cameras lists them")
+        raise MediaError(f"camera {device} does not exist; {_LIST}")
+    if not is_camera(Path(device)):
+        raise MediaError(f"{device} is no camera; {_LIST}")
     wanted = _wanted(size, rate)
     plain = Address(device, device, "v4l2", wanted, stamps_capture=True)
     large = size is not None and size[0] * size[1] > _LARGE_PIXELS

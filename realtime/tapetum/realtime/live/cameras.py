@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+_V4L2_MAJOR = 81
+"""In Linux's list of devices, admin-guide/devices.txt."""
+
 
 @dataclass(frozen=True, slots=True)
 class Camera:
@@ -26,6 +29,11 @@ def list_cameras() -> list[Camera]:
     """All V4L2 devices; a camera often has a second one, for metadata, which gives no pictures."""
     devices = sorted(Path("/dev").glob("video*"), key=lambda path: (len(path.name), path.name))
     return [Camera(str(path), _name(path), os.access(path, os.R_OK | os.W_OK)) for path in devices]
+
+
+def is_camera(device: Path) -> bool:
+    """Whether a device is one of V4L2's: Linux gives them a major number of their own."""
+    return device.is_char_device() and os.major(device.stat().st_rdev) == _V4L2_MAJOR
 
 
 def _name(device: Path) -> str:

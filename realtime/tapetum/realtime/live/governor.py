@@ -3,7 +3,8 @@
 A state machine over modes from the best to the cheapest, with no thread and no clock of its own.
 It steps down before the 95th percentile of the time that frames take with us passes the budget,
 and up again after that time has been short for a while. A step up that did not last makes the
-next one wait twice as long, so that a machine at its limit does not flicker between two modes.
+next one to that mode wait twice as long, so that a machine at its limit does not flicker between
+two modes.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ DOWN_SHARE = 0.8
 UP_SHARE = 0.5
 """Part of the budget under which a better mode may be tried."""
 WINDOW_S = 1.0
-"""Frames of this last time are judged."""
+"""Frames of this last time are judged, and the last two however slowly they come."""
+_SURELY_LATE = 2
+"""So many late frames put the 95th percentile of 20 over the limit whatever the others take: there
+is nothing to wait for. One alone is chance, or the moment in which the machine slept."""
 _ENOUGH_FRAMES = 20
 _ENOUGH_S = 1.0
-"""A mode is judged after so many frames, of which one alone is no 95th percentile, or after this
-time if its frames are fewer."""
+"""A mode that something disturbs is judged after so many frames, or after this time."""
 FIRST_PATIENCE_S = 3.0
 LONGEST_PATIENCE_S = 60.0
 """How long all must be well before a step up: at first, and after steps that did not last."""
@@ -63,8 +66,7 @@ class Governor:
         self.index = 0
         self._best = 0
         self._clock = clock
-        self._patience_s = FIRST_PATIENCE_S
-        self._rose_at_s: float | None = None
+        self._forget_attempts()
         self._enter(0)
 
     @property
@@ -72,13 +74,22 @@ class Governor:
         """The name of the current mode."""
         return self.modes[self.index]
 
-    def record(self, latency_ms: float, *, made_by: str | None = None) -> None:
+    @property
+    def limit_ms(self) -> float:
+        """A mode whose frames take longer than this is left."""
+        return DOWN_SHARE * self.budget_ms
+
+    def record(
+        self, latency_ms: float, *, made_by: str | None = None, disturbed: bool = False
+    ) -> None:
         """Take note of one frame, and step if need be.
 
         Args:
             latency_ms: how long it was with us.
             made_by: a cheaper mode that stands in for the current one. Where that one is late,
                 preparing the better one takes too much, and the current mode becomes the cheaper.
+            disturbed: whether a better mode was at work beside it. That may have made it late and
+                passes, so the mode is not left before there are enough frames.
 
         Raises:
             ValueError: there is no such mode.
@@ -86,16 +97,19 @@ class Governor:
         stand_in = self.index if made_by is None else self.modes.index(made_by)
         now_s = self._clock()
         self._latencies.append((now_s, latency_ms))
-        while self._latencies[0][0] < now_s - WINDOW_S:
+        while len(self._latencies) > _SURELY_LATE and self._latencies[0][0] < now_s - WINDOW_S:
             self._latencies.popleft()
         p95_ms = percentile_95(latency for _, latency in self._latencies)
         if p95_ms > UP_SHARE * self.budget_ms:
             self._well_since_s = now_s
-        if p95_ms > DOWN_SHARE * self.budget_ms:
-            if self._can_judge(now_s):
+        if p95_ms > self.limit_ms:
+            if not self._maybe_chance() and (self._enough(now_s) or not disturbed):
                 self._step_down(now_s, max(self.index + 1, stand_in))
-        elif stand_in == self.index and now_s - self._well_since_s >= self._patience_s:
-            self._step_up(now_s)
+        elif stand_in == self.index > self._best:
+            better = self.index - 1
+            if now_s - self._well_since_s >= self._patience_s[better]:
+                self._rose_at_s[better] = now_s
+                self._enter(better)
 
     def begin(self) -> None:
         """Take note that the current mode makes the frames from now on, after a preparation."""
@@ -112,26 +126,31 @@ class Governor:
             ValueError: there is no such mode.
         """
         self._best = self.modes.index(mode)
-        self._patience_s = FIRST_PATIENCE_S
+        self._forget_attempts()
         self._enter(self._best)
 
-    def _can_judge(self, now_s: float) -> bool:
+    def _forget_attempts(self) -> None:
+        """For each mode: how long all must be well before it is tried, and when it last was."""
+        self._patience_s = [FIRST_PATIENCE_S for _ in self.modes]
+        self._rose_at_s: list[float | None] = [None for _ in self.modes]
+
+    def _enough(self, now_s: float) -> bool:
         return len(self._latencies) >= _ENOUGH_FRAMES or now_s - self._entered_s >= _ENOUGH_S
+
+    def _maybe_chance(self) -> bool:
+        """Whether the frames to come may still show that the mode is quick enough."""
+        late = sum(latency_ms > self.limit_ms for _, latency_ms in self._latencies)
+        return late < _SURELY_LATE
 
     def _step_down(self, now_s: float, index: int) -> None:
         if self.index == len(self.modes) - 1:
             return
-        if self._rose_at_s is not None:
-            lasted = now_s - self._rose_at_s > LONGEST_PATIENCE_S
-            longer_s = min(2 * self._patience_s, LONGEST_PATIENCE_S)
-            self._patience_s = FIRST_PATIENCE_S if lasted else longer_s
-        self._rose_at_s = None
+        rose_at_s, self._rose_at_s[self.index] = self._rose_at_s[self.index], None
+        if rose_at_s is not None:
+            lasted = now_s - rose_at_s > LONGEST_PATIENCE_S
+            longer_s = min(2 * self._patience_s[self.index], LONGEST_PATIENCE_S)
+            self._patience_s[self.index] = FIRST_PATIENCE_S if lasted else longer_s
         self._enter(index)
-
-    def _step_up(self, now_s: float) -> None:
-        if self.index > self._best:
-            self._rose_at_s = now_s
-            self._enter(self.index - 1)
 
     def _enter(self, index: int) -> None:
         self.index = index

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tapetum.gan.weights import weights_path
@@ -42,7 +43,12 @@ class Ladder:
     """
 
     def __init__(
-        self, loaders: Mapping[str, Loader], *, strength: float = 1.0, budget_ms: float = 50.0
+        self,
+        loaders: Mapping[str, Loader],
+        *,
+        strength: float = 1.0,
+        budget_ms: float = 50.0,
+        former: Ladder | None = None,
     ) -> None:
         """Begin to load all modes.
 
@@ -50,6 +56,8 @@ class Ladder:
             loaders: from a mode's name to what loads it, the best first; passthrough is added.
             strength: from 0 to 1.
             budget_ms: how long a frame may be with us.
+            former: the stream's ladder before, which gets no more frames. Modes that have the
+                same loader in both go on as they are: they stand in while the others load.
 
         Raises:
             ValueError: `strength` or `budget_ms` is out of its range.
@@ -59,8 +67,11 @@ class Ladder:
         self.frames_by_mode: Counter[str] = Counter()
         self.mode = PASSTHROUGH
         self._closed = False
+        self._handed_over: set[str] = set()
+        shared = {} if former is None else former._hand_over(loaders)
         # The cheapest first, which is the quickest to be there.
-        self._rungs = {name: Rung(loaders[name]) for name in reversed(list(loaders))}
+        cheapest_first = reversed(list(loaders))
+        self._rungs = {name: shared.get(name) or Rung(loaders[name]) for name in cheapest_first}
 
     @property
     def description(self) -> str:
@@ -91,10 +102,8 @@ class Ladder:
         since_s = time.monotonic() if frame.arrival_time_s is None else frame.arrival_time_s
         enhanced = self._enhanced(frame)
         latency_ms = (time.monotonic() - since_s) * 1000
-        if self.mode == self.governor.mode:
-            self.governor.record(latency_ms)
-        elif self.mode != PASSTHROUGH:
-            self.governor.record(latency_ms, made_by=self.mode)
+        if self.mode in (self.governor.mode, *self._rungs):
+            self.governor.record(latency_ms, made_by=self.mode, disturbed=self._disturbed)
         self.frames_by_mode[self.mode] += 1
         return enhanced
 
@@ -106,16 +115,23 @@ class Ladder:
     def close(self) -> None:
         """End the threads; what is still at work after a second is left to end by itself.
 
-        Calling it again does nothing.
+        Modes that another ladder took over go on. Calling it again does nothing.
         """
         if self._closed:
             return
         self._closed = True
-        for rung in self._rungs.values():
+        own = [rung for name, rung in self._rungs.items() if name not in self._handed_over]
+        for rung in own:
             rung.close(0)
         end_s = time.monotonic() + _CLOSE_TIMEOUT_S
-        for rung in self._rungs.values():
+        for rung in own:
             rung.close(max(0.0, end_s - time.monotonic()))
+
+    def _hand_over(self, loaders: Mapping[str, Loader]) -> dict[str, Rung]:
+        rungs = self._rungs.items()
+        shared = {name: rung for name, rung in rungs if rung.load == loaders.get(name)}
+        self._handed_over |= set(shared)
+        return shared
 
     def _enhanced(self, frame: Frame) -> Frame:
         modes, index = self.governor.modes, self.governor.index
@@ -137,11 +153,14 @@ class Ladder:
         """Whether a mode may have the frame; the wanted one may have it to show its speed."""
         if rung.proven:
             return True
+        if rung.is_hopeless(frame, self._timeout_s * 1000):
+            self._reject(name, rung)
+            return False
         if rung.took_ms is None:
             if name in (self.governor.mode, self.governor.modes[-2]):
                 rung.try_out(frame)
             return False
-        verdict = rung.judge(self.governor.budget_ms, hopeless_ms=self._timeout_s * 1000)
+        verdict = rung.judge(self.governor.limit_ms)
         if verdict == "too slow":
             self._reject(name, rung)
         elif verdict == "quick" and name == self.governor.mode:
@@ -154,6 +173,12 @@ class Ladder:
             self.governor.stall()
 
     @property
+    def _disturbed(self) -> bool:
+        """Whether a better mode than the one that made the frame is at work beside it."""
+        better = self.governor.modes[: self.governor.modes.index(self.mode)]
+        return any(self._rungs[name].busy for name in better)
+
+    @property
     def _timeout_s(self) -> float:
         return _STALL_BUDGETS * self.governor.budget_ms / 1000
 
@@ -164,6 +189,7 @@ def ladder_for(
     strength: float = 1.0,
     device: Device = "auto",
     budget_ms: float = 50.0,
+    former: Ladder | None = None,
 ) -> Ladder:
     """The modes for a model: itself, itself on reduced frames, `grid`, passthrough.
 
@@ -174,6 +200,7 @@ def ladder_for(
         strength: from 0 to 1.
         device: `auto` or `cpu`; `cuda` is for files.
         budget_ms: how long a frame may be with us.
+        former: the stream's ladder before, of which `grid` goes on, see `Ladder`.
 
     Raises:
         ModelError: there is no such model.
@@ -182,16 +209,23 @@ def ladder_for(
     """
     check_model(model)
     check_cpu_device(device)
-    loaders: dict[str, Loader] = {Path(model).stem: _loader(model, device)}
+    loaders: dict[str, Loader] = {Path(model).stem: _ModelLoader(model, device)}
     network = _picture_network(model)
     if network is not None:
         loaders[f"{Path(model).stem}-reduced"] = lambda: _reduced(network)
-    loaders.setdefault("grid", _loader("grid", device))
-    return Ladder(loaders, strength=strength, budget_ms=budget_ms)
+    loaders.setdefault("grid", _ModelLoader("grid", device))
+    return Ladder(loaders, strength=strength, budget_ms=budget_ms, former=former)
 
 
-def _loader(model: str | Path, device: Device) -> Loader:
-    return lambda: make_enhancer(model, device=device)
+@dataclass(frozen=True, slots=True)
+class _ModelLoader:
+    """Loads a model; two of the same model are equal."""
+
+    model: str | Path
+    device: Device
+
+    def __call__(self) -> FrameEnhancer:
+        return make_enhancer(self.model, device=self.device)
 
 
 def _picture_network(model: str | Path) -> Path | None:

@@ -12,14 +12,21 @@ from types import TracebackType
 from typing import Self
 
 import av
-from av.container import InputContainer
 from av.error import ExitError, FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.address import Address, parse_source
+from tapetum.realtime.live.address import parse_source
+from tapetum.realtime.live.open_address import (
+    READ_TIMEOUT_S,
+    describe,
+    open_address,
+    open_best,
+    stream_rate,
+    video_stream,
+)
 from tapetum.realtime.live.pacing import Pacer
 from tapetum.realtime.media.av_frame import from_av
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_format
@@ -29,9 +36,6 @@ TIME_BASE = Fraction(1, 90_000)
 """Unit of the frames' `pts`, which count from the first frame: by the time of capture, and in a
 file by its own times."""
 
-_OPEN_TIMEOUT_S = 10.0
-_READ_TIMEOUT_S = 3.0
-"""A stream that sends nothing for so long is lost."""
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 _BELIEVABLE_AGE_S = 1.0
@@ -71,8 +75,8 @@ class LiveSource:
             rate: frames per second to ask a camera for.
             paced: whether files and test patterns come at their own pace, or as fast as they are
                 read.
-            on_notice: called, in the reading thread, with a line for the user when the source is
-                lost and when it is back.
+            on_notice: called with a line for the user when the source is not as it was asked to
+                be, and, in the reading thread, when it is lost and when it is back.
 
         Raises:
             MediaError: it cannot be opened.
@@ -87,12 +91,13 @@ class LiveSource:
         self._first_time_s: float | None = None
         self._last_pts = -1
         self._addresses = parse_source(source, size=size, rate=rate)
-        self._address, self._container = _open_best(self._addresses, size)
-        self._stream = _video_stream(self._container, self._address)
+        self._address, self._container = open_best(self._addresses, size)
+        self._stream = video_stream(self._container, self._address)
         self.size = (self._stream.width, self._stream.height)
-        self.rate = _rate(self._stream)
+        self.rate = stream_rate(self._stream)
         self.ends = self._address.paced or self._container.duration is not None
-        self.description = _describe(self._address, self._stream)
+        self.description = describe(self._address, self._stream)
+        self._say_what_is_not_as_asked(size, rate)
 
     def __enter__(self) -> Self:
         return self
@@ -138,7 +143,7 @@ class LiveSource:
         try:
             yield from self._opened_frames()
         except ExitError:  # PyAV's word for its time limit
-            return f"nothing came for {_READ_TIMEOUT_S:g} s"
+            return f"nothing came for {READ_TIMEOUT_S:g} s"
         except (FFmpegError, OSError) as error:
             if self.ends:
                 name = self._address.name
@@ -192,55 +197,29 @@ class LiveSource:
         while not self._closing.wait(pause_s):
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
-                self._container = _open(self._address)
-                self._stream = _video_stream(self._container, self._address)
+                self._container = open_address(self._address)
+                self._stream = video_stream(self._container, self._address)
             except MediaError:
                 continue  # still lost, which was said
             self._notice(f"{self._address.name} is back")
             return True
         return False
 
+    def _say_what_is_not_as_asked(
+        self, size: tuple[int, int] | None, rate: Fraction | None
+    ) -> None:
+        instead = list[str]()
+        if size is not None and size != self.size:
+            instead.append(f"{_size_text(self.size)} instead of {_size_text(size)}")
+        if rate is not None and self.rate is not None and rate != self.rate:
+            fps, wanted = float(self.rate), float(rate)
+            instead.append(f"{fps:g} instead of {wanted:g} frames per second")
+        if instead:
+            self._notice(f"{self._address.name} gives {', '.join(instead)}")
+
     def _notice(self, line: str) -> None:
         if self._on_notice is not None:
             self._on_notice(line)
-
-
-def _open_best(
-    addresses: tuple[Address, ...], size: tuple[int, int] | None
-) -> tuple[Address, InputContainer]:
-    """The first address that opens at the size that was asked for, else the first that opens."""
-    for address in addresses[:-1]:
-        try:
-            container = _open(address)
-        except MediaError:
-            continue  # the last address says why
-        stream = _video_stream(container, address)
-        if size is None or (stream.width, stream.height) == size:
-            return address, container
-        container.close()
-    return addresses[-1], _open(addresses[-1])
-
-
-def _open(address: Address) -> InputContainer:
-    try:
-        container: InputContainer = av.open(
-            address.url,
-            format=address.format_name,
-            options=dict(address.options),
-            timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S),
-        )
-    except (FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"cannot open source {address.name}: {reason(error)}") from error
-    return container
-
-
-def _video_stream(container: InputContainer, address: Address) -> VideoStream:
-    stream = container.streams.best("video")
-    if not isinstance(stream, VideoStream):
-        container.close()
-        raise MediaError(f"source {address.name} has no video")
-    stream.thread_type = "SLICE"  # threads over frames would hold frames back
-    return stream
 
 
 def _decoded(packet: Packet[VideoStream]) -> list[av.VideoFrame]:
@@ -251,14 +230,5 @@ def _decoded(packet: Packet[VideoStream]) -> list[av.VideoFrame]:
         return []
 
 
-def _rate(stream: VideoStream) -> Fraction | None:
-    rate = stream.average_rate or stream.guessed_rate
-    return Fraction(rate.numerator, rate.denominator) if rate else None
-
-
-def _describe(address: Address, stream: VideoStream) -> str:
-    rate = _rate(stream)
-    codec = "" if stream.codec_context.name == "wrapped_avframe" else stream.codec_context.name
-    pace = "" if rate is None else f"{float(rate):g} fps"
-    words = [address.name, f"{stream.width}x{stream.height}", codec, pace]
-    return " ".join(word for word in words if word)
+def _size_text(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

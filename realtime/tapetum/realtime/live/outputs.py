@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.address import check_url
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.latency import Latencies
 from tapetum.realtime.prefetch import WriteBehind
@@ -126,7 +128,10 @@ def open_sink(
         from tapetum.realtime.live.sinks.window_sink import WindowSink
 
         return SinkPlace(name, WindowSink(controls, caption), in_caller=True)
+    if not name:
+        raise MediaError("a sink without a name; give window, virtual, null, a file, a URL or -")
     if "://" in name:
+        check_url(name)
         from tapetum.realtime.live.sinks.stream_sink import StreamSink
 
         return SinkPlace(name, StreamSink(name, rate=rate))

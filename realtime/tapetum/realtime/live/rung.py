@@ -5,17 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from tapetum.realtime.background import Background
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.governor import LONGEST_PATIENCE_S
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.realtime.synthetic_source import SyntheticSource
 
 Verdict = Literal["quick", "too slow", "unclear"]
 
 _TRIALS = 3
+_BELIEVED_S = LONGEST_PATIENCE_S
+"""How long what a mode cost is taken for what it costs."""
 
+Size = tuple[int, int]
 Loader = Callable[[], FrameEnhancer]
 
 _LOADING = threading.Lock()
@@ -27,6 +32,7 @@ class Rung:
     """One mode: an enhancer that is loaded and runs in the background.
 
     Attributes:
+        load: makes the enhancer.
         proven: whether it has shown that it is quick enough.
         took_ms: how long its last frame took; None before there was one that counts.
     """
@@ -39,9 +45,10 @@ class Rung:
         """
         self.proven = False
         self.took_ms: float | None = None
-        self._load = load
+        self.load = load
         self._enhancer: FrameEnhancer | None = None
-        self._compiled = False
+        self._compiled_for: Size | None = None
+        self._cost: _Cost | None = None
         self._slow_trials = 0
         self._background: Background[tuple[Frame, float], Frame] = Background(self._made)
 
@@ -59,21 +66,38 @@ class Rung:
         """
         return self._background.idle
 
-    def judge(self, budget_ms: float, *, hopeless_ms: float) -> Verdict:
+    @property
+    def busy(self) -> bool:
+        """Whether it loads, or is at work on a frame."""
+        return self._background.busy
+
+    def judge(self, limit_ms: float) -> Verdict:
         """Judge the frame that it was tried out with; a quick one makes it `proven`.
 
-        On a busy machine one frame may be slow by chance: there are several trials, unless one
-        took longer than `hopeless_ms`.
+        On a busy machine one frame may be slow by chance: there are several trials.
         """
         took_ms, self.took_ms = self.took_ms or 0.0, None
-        self.proven = took_ms <= budget_ms
+        self.proven = took_ms <= limit_ms
         if self.proven:
             return "quick"
         self._slow_trials += 1
-        return "too slow" if took_ms > hopeless_ms or self._slow_trials >= _TRIALS else "unclear"
+        return "too slow" if self._slow_trials >= _TRIALS else "unclear"
+
+    def is_hopeless(self, frame: Frame, hopeless_ms: float) -> bool:
+        """Whether a frame of this size cost more than `hopeless_ms` not long ago.
+
+        This outlives `forget`: trying again would make other modes late to learn the same.
+        """
+        cost = self._cost
+        return (
+            cost is not None
+            and cost.size == (frame.width, frame.height)
+            and cost.work_ms > hopeless_ms
+            and time.monotonic() - cost.measured_s < _BELIEVED_S
+        )
 
     def forget(self) -> None:
-        """Take what is known of its speed for outdated."""
+        """Take how long its frames take for outdated: it has to show itself again."""
         self.proven, self.took_ms, self._slow_trials = False, None, 0
 
     def try_out(self, frame: Frame) -> None:
@@ -99,20 +123,41 @@ class Rung:
 
     def _made(self) -> Callable[[tuple[Frame, float]], Frame]:
         with _LOADING:
-            enhancer = self._load()
+            enhancer = self.load()
             _use_once(enhancer)
         self._enhancer = enhancer
 
         def enhance(question: tuple[Frame, float]) -> Frame:
             frame, enhancer.strength = question
-            began_s = time.monotonic()
+            began_s, work_began_s = time.monotonic(), time.process_time()
             enhanced = enhancer(frame)
-            if self._compiled:
-                self.took_ms = (time.monotonic() - began_s) * 1000
-            self._compiled = True  # for frames of this size, by the first one
+            size = (frame.width, frame.height)
+            if size == self._compiled_for:  # by the first frame of this size
+                self._note(size, time.monotonic() - began_s, time.process_time() - work_began_s)
+            self._compiled_for = size
             return enhanced
 
         return enhance
+
+    def _note(self, size: Size, took_s: float, processor_s: float) -> None:
+        self._cost = _Cost(size, 1000 * min(took_s, processor_s), time.monotonic())
+        self.took_ms = 1000 * took_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What one frame cost.
+
+    Attributes:
+        size: width and height of the frame.
+        work_ms: how long it took, or the processor time of the process meanwhile if that is less:
+            a process that was suspended, or kept waiting by others, says nothing of the mode.
+        measured_s: when, on a clock that never runs backward.
+    """
+
+    size: Size
+    work_ms: float
+    measured_s: float
 
 
 def _use_once(enhancer: FrameEnhancer) -> None:

@@ -95,13 +95,16 @@ class EnhancedTrack(MediaStreamTrack):
         return to_av(enhanced)
 
     def change_model(self, model: str | Path) -> None:
-        """Enhance with another model from the next frame on; while it loads, frames pass through.
+        """Enhance with another model as soon as it is there; `grid` stands in while it loads.
 
         Raises:
             ModelError: there is no such model.
         """
-        before, self.ladder = self.ladder, self._ladder_for(model, self.ladder.strength)
-        self._release(before)
+        if self.readyState == "ended":
+            return
+        former = self.ladder
+        self.ladder = self._ladder_for(model, former.strength, former)
+        self._release(former)
 
     def stop(self) -> None:
         """End the track, and release the model."""
@@ -112,8 +115,16 @@ class EnhancedTrack(MediaStreamTrack):
         self._put(None)  # who waits for a frame waits no more
         self._release(self.ladder)
 
-    def _ladder_for(self, model: str | Path, strength: float) -> Ladder:
-        return ladder_for(model, strength=strength, device=self._device, budget_ms=self._budget_ms)
+    def _ladder_for(
+        self, model: str | Path, strength: float, former: Ladder | None = None
+    ) -> Ladder:
+        return ladder_for(
+            model,
+            strength=strength,
+            device=self._device,
+            budget_ms=self._budget_ms,
+            former=former,
+        )
 
     def _release(self, ladder: Ladder) -> None:
         """Close a ladder in a thread: a model that is stuck, or still loads, is waited for."""

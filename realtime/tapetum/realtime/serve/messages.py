@@ -43,7 +43,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Asks for the server's time; `sent_ms` is the page's own, and comes back."""
+    """Asks for the time of the server's clock; `sent_ms` is the page's own, and comes back."""
 
     sent_ms: float
 

@@ -25,7 +25,8 @@ class ClockReading:
 
     Attributes:
         pts: presentation time of a frame in 1/90000 s, or its RTP time stamp.
-        time_ms: when that frame was captured: since 1970, by the clock of who captured it.
+        time_ms: when that frame was captured, by the clock of who captured it: a browser's since
+            1970, this machine's `time.monotonic`, which no setting of the wall clock moves.
     """
 
     pts: int

@@ -17,6 +17,7 @@ from tapetum.realtime.enhancer import check_model, checked_strength
 from tapetum.realtime.errors import ServeError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
 from tapetum.realtime.serve.live_tracks import set_bitrates
+from tapetum.realtime.serve.playout import offer_playout_delay
 from tapetum.realtime.serve.server_camera import ServerCamera
 from tapetum.realtime.serve.session import Offered, Session
 from tapetum.realtime.serve.settings import ServerSettings
@@ -57,6 +58,7 @@ class Server:
                 settings.source, size=settings.size, rate=settings.rate, on_notice=self._notify
             )
         set_bitrates()
+        offer_playout_delay()
         self._offered = Offered(
             models,
             checked_strength(settings.strength),

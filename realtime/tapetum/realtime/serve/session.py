@@ -141,7 +141,7 @@ class Session:
             case Stop():
                 await self._end_stream()
             case Ping(sent_ms):
-                self._say("pong", sent_ms=sent_ms, server_ms=1000 * time.time())
+                self._say("pong", sent_ms=sent_ms, server_ms=1000 * time.monotonic())
             case Cancel(file):
                 await self.files.remove(file)
 

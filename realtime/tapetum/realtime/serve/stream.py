@@ -15,6 +15,7 @@ from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.live.track import EnhancedTrack
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.live_tracks import CameraTrack, CheckedTrack, OutgoingTrack
+from tapetum.realtime.serve.playout import show_at_once
 from tapetum.realtime.serve.rtp_clock import (
     RTP_RATE_HZ,
     CaptureClock,
@@ -194,6 +195,7 @@ class Stream:
     def _send(self, track: MediaStreamTrack, captured_ms: Callable[[int], float | None]) -> None:
         clock = DepartureClock(captured_ms)
         clock.sender = self._peer.addTrack(OutgoingTrack(track, clock))
+        show_at_once(clock.sender)
         self._clocks.append(clock)
 
     def _follow_connection(self) -> None:
@@ -219,5 +221,4 @@ def _offer_errors() -> Iterator[None]:
 
 def _captured_here_ms(pts: int) -> float:
     """When a frame of this machine's camera was captured: its `pts` is the monotonic clock."""
-    age_s = time.monotonic() - pts / RTP_RATE_HZ
-    return 1000 * (time.time() - age_s)
+    return 1000 * pts / RTP_RATE_HZ

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
+from av.error import FFmpegError, ProtocolNotFoundError
 from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import MediaError
@@ -64,7 +65,10 @@ class EncodedOutput:
             self._stream = self._add_stream(first, rate or Fraction(30))
             with quiet_encoder(self._encoder.name):
                 self._output.start_encoding()
-        except (OSError, ValueError) as error:
+        except ProtocolNotFoundError as error:
+            why = "FFmpeg cannot write to this kind of address; udp, rtmp and rtsp are usual ones"
+            raise MediaError(f"cannot write {name}: {why}") from error
+        except (FFmpegError, OSError, ValueError) as error:
             raise MediaError(f"cannot write {name}: {reason(error)}") from error
 
     def write(self, frame: Frame) -> None:
@@ -80,7 +84,7 @@ class EncodedOutput:
         self._last_pts = picture.pts = max(picture.pts or 0, self._last_pts + 1)
         try:
             self._output.mux(self._stream.encode(picture))
-        except (OSError, ValueError) as error:
+        except (FFmpegError, OSError, ValueError) as error:
             raise MediaError(f"cannot write {self._name}: {reason(error)}") from error
 
     def close(self) -> None:
@@ -92,7 +96,7 @@ class EncodedOutput:
         try:
             self._output.mux(self._stream.encode(None))
             self._output.close()
-        except (OSError, ValueError) as error:
+        except (FFmpegError, OSError, ValueError) as error:
             raise MediaError(f"cannot finish {self._name}: {reason(error)}") from error
 
     def _add_stream(self, first: Frame, rate: Fraction) -> VideoStream:

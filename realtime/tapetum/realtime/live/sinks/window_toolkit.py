@@ -6,6 +6,7 @@ for the display for ever; where a window has been open before, both work.
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
 from typing import Any
@@ -14,6 +15,8 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.live.sinks.x_display import check_display
 
 _FIRST = "Tapetum starts"
+_QUIET = "default.warning=false"
+"""OpenCV's Qt has no fonts, and says so eight times; the text in our window is OpenCV's own."""
 
 
 @cache
@@ -35,6 +38,7 @@ def window_toolkit() -> Any:  # noqa: ANN401 - an optional package
             "a window cannot be opened after PyAV was imported: call "
             "tapetum.realtime.live.sinks.window_toolkit.window_toolkit() before everything else"
         )
+    os.environ.setdefault("QT_LOGGING_RULES", _QUIET)
     cv2.namedWindow(_FIRST)
     cv2.destroyWindow(_FIRST)
     return cv2
