@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tapetum.benchmarks.bench.inputs import parse_size
-from tapetum.benchmarks.clip_scores import score_clip
 from tapetum.benchmarks.governor_settling import governor_settling
 from tapetum.benchmarks.gpu_commands import gpu
 from tapetum.benchmarks.live_latency import SIZES as LIVE_SIZES
@@ -20,7 +18,6 @@ from tapetum.benchmarks.machine import machine
 from tapetum.benchmarks.peak_memory import peak_memory
 from tapetum.benchmarks.soak import soak as run_soak
 from tapetum.gan.errors import TapetumError
-from tapetum.realtime import make_enhancer
 from tapetum.realtime.background import exit_process
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -50,12 +47,6 @@ def _record(result: Path, name: str, figures: object) -> None:
 def memory(clip: ClipArgument, result: ResultOption = _RESULT) -> None:
     """`tapetum enhance`: peak memory for a clip, and for one four times as long."""
     _record(result, "peak_memory", peak_memory(clip))
-
-
-@app.command()
-def flicker(clips: list[Path], result: ResultOption = _RESULT) -> None:
-    """Flicker of clips before and after enhancing."""
-    _record(result, "flicker", [asdict(score_clip(clip, make_enhancer("grid"))) for clip in clips])
 
 
 @app.command()

@@ -1,12 +1,12 @@
 """Writes the tables of `docs/performance.md` from the files in `benchmarks/results`.
 
-`bench-*.json` are runs of `tapetum bench`; `cpu.json`, `live.json`, `soak.json` and `governor.json`
-are what `python -m tapetum.benchmarks` recorded. What no file has a figure for is "not measured".
+`bench-*.json` are runs of `tapetum bench`, `quality-*.json` of `tapetum evaluate`; `cpu.json`,
+`live.json`, `soak.json` and `governor.json` are what `python -m tapetum.benchmarks` recorded. What
+no file has a figure for is "not measured".
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from tapetum.benchmarks.harness_targets import harness_rows
 from tapetum.benchmarks.live_tables import live_table
 from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import MISSING, TARGET_HEAD, table, target_row
+from tapetum.benchmarks.recorded_tables import flicker_table, recorded_table
 
 Figures = Mapping[str, Any]
 
@@ -115,7 +116,6 @@ def runs_in(results: Path) -> dict[str, Figures]:
 def tables(results: Path) -> str:
     """All figures of a folder as Markdown."""
     runs = runs_in(results)
-    recorded = results / "cpu.json"
     parts = [
         "### Targets on two CPU cores",
         _target_table([result for run in runs.values() for result in run["results"]]),
@@ -125,8 +125,10 @@ def tables(results: Path) -> str:
         live_table(results),
         *(f"![{TITLES[name]}]({_CHARTS}/{name}.svg)" for name in charted(runs.values())),
         *(_run_table(name, run) for name, run in runs.items()),
-        "### What was recorded apart from `tapetum bench`",
-        recorded_table(json.loads(recorded.read_text())) if recorded.exists() else MISSING,
+        "### Flicker",
+        flicker_table(results),
+        "### Memory and training",
+        recorded_table(results),
         "### On NVIDIA GPUs",
         table(("what", "figure"), [(f"`grid`, one frame, {size}", MISSING) for size in _SIZES]),
     ]
@@ -192,73 +194,3 @@ def _run_row(result: Figures) -> list[str]:
         f"{result['noise_percent']:.0f} %",
         f"{limits[-1]['ratio']:.3g}x" if limits else "",
     ]
-
-
-_SUPERSEDED = ("frame", "unet", "transcode_ratio", "first_frame")
-"""Parts that `tapetum bench` measures now: shown only where an older file still has them."""
-
-
-def recorded_table(figures: Figures) -> str:
-    """What `cpu.json` holds, as Markdown."""
-    known = [row for row in _ROWS if row[1] in figures or row[1] not in _SUPERSEDED]
-    rows = [(label, _cell(figures, part, text)) for label, part, text in known]
-    return f"{machine_line(figures['machine'])}\n\n{table(('', ''), rows)}"
-
-
-def _cell(figures: Figures, part: str, text: Callable[[Any], str]) -> str:
-    return text(figures[part]) if part in figures else MISSING
-
-
-def _latency(size: str) -> Callable[[Figures], str]:
-    return lambda part: (
-        f"{part[size]['latency_ms']['p50']} ms median, {part[size]['latency_ms']['p99']} ms p99"
-    )
-
-
-def _flicker(part: list[Figures]) -> str:
-    return "; ".join(
-        f"{clip['clip']}: {clip['flicker'][0]} before, {clip['flicker'][1]} after" for clip in part
-    )
-
-
-def _training(part: list[Figures]) -> str:
-    return "; ".join(
-        f"{run['recipe']}: {run['photos_per_s']} photos/s, batch"
-        f" {run['settings']['optimizer']['batch']}"
-        for run in part
-    )
-
-
-_ROWS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
-    ("`grid`, one frame, 1280x720, one thread", "frame", _latency("720p")),
-    ("`grid`, one frame, 1920x1080, one thread", "frame", _latency("1080p")),
-    ("`grid`, one frame, 3840x2160, one thread", "frame", _latency("4K")),
-    (
-        "`unet`, one frame, 640x360, all cores",
-        "unet",
-        lambda part: f"{part['latency_ms']['p50']} ms median ({part['runs_on']})",
-    ),
-    (
-        "`tapetum enhance` against a plain transcode of its output, 1080p",
-        "transcode_ratio",
-        lambda part: (
-            f"{part['ratio']['median']}x the time (from {part['ratio']['min']}"
-            f" to {part['ratio']['max']}, {part['rounds']} rounds)"
-        ),
-    ),
-    (
-        "peak memory, 1080p",
-        "peak_memory",
-        lambda part: (
-            f"{part['peak_mb']} MB; {part['peak_of_repeated_mb']} MB for a clip"
-            f" {part['repeats']} times as long"
-        ),
-    ),
-    (
-        "process start to a whole file of 0.1 s, caches warm",
-        "first_frame",
-        lambda part: f"{part['whole_s']} s",
-    ),
-    ("flicker of the mean luma, 8-bit levels", "flicker", _flicker),
-    ("training on a CPU, bf16, all cores", "training", _training),
-)
