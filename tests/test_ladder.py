@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ladder_parts import Brightener, brightening, dark, warmed_up
 from live_parts import wait_until
 
 from tapetum.realtime import SyntheticSource, make_enhancer
@@ -16,54 +17,6 @@ from tapetum.realtime.errors import EngineError, ModelError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import PASSTHROUGH, Ladder, ladder_for
 from tapetum.realtime.live.rung import Rung
-
-
-def dark() -> Frame:
-    (frame,) = SyntheticSource(96, 64, frames=1)
-    return frame
-
-
-class Brightener:
-    """Adds to luma, scaled by the strength; can be made to hang, and to fail."""
-
-    def __init__(self, amount: int, *, takes_s: float = 0.0) -> None:
-        self.strength = 1.0
-        self._takes_s = takes_s
-        self.go_on = threading.Event()
-        self.go_on.set()
-        self.broken = False
-        self._amount = amount
-
-    @property
-    def description(self) -> str:
-        return f"plus {self._amount}"
-
-    def __call__(self, frame: Frame) -> Frame:
-        self.go_on.wait(20)
-        time.sleep(self._takes_s)
-        if self.broken:
-            raise EngineError("out of order")
-        luma, *chroma = frame.planes
-        more = np.uint8(self.strength * self._amount)
-        return frame.with_planes((luma + more, *chroma))
-
-    def reset(self) -> None:
-        """Do nothing."""
-
-
-def brightening(ladder: Ladder) -> int:
-    """By how much the ladder brightens a frame."""
-    frame = dark()
-    return int(ladder(frame).planes[0][0, 0]) - int(frame.planes[0][0, 0])
-
-
-def warmed_up(ladder: Ladder, mode: str) -> Ladder:
-    def in_mode() -> bool:
-        ladder(dark())
-        return ladder.mode == mode
-
-    wait_until(in_mode)
-    return ladder
 
 
 def test_frames_pass_through_while_the_model_loads() -> None:

@@ -135,6 +135,7 @@ def test_without_cameras_the_list_says_so() -> None:
         (["--sink", "null", "--sink", "null"], 2, "--sink null is given twice"),
         (["--source", PATTERN, "--sink", ""], 1, "a sink without a name"),
         (["--source", PATTERN, "--sink", "udp://127.0.0.1:99999"], 1, "Port out of range"),
+        (["--sink", "null", "--pipe-format", "rawvideo"], 2, "is for --sink -, which is missing"),
         (["--size", "720p"], 2, "'720p' is no size; write WIDTHxHEIGHT"),
         (["--nosuch"], 2, r"\(tapetum live --help tells more\)"),
         (["--rate", "fast"], 2, "'fast' is no rate"),

@@ -17,6 +17,7 @@ from tapetum.realtime.frame import ColorInfo, Frame
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.outputs import open_sink
 from tapetum.realtime.live.sinks.bgr import BgrConverter
+from tapetum.realtime.live.sinks.raw_video_sink import RawVideoSink
 from tapetum.realtime.live.sinks.recording_sink import RecordingSink
 from tapetum.realtime.live.sinks.y4m_sink import Y4mSink
 from tapetum.realtime.media.av_frame import frame_planes, to_av
@@ -70,9 +71,28 @@ def test_y4m_refuses_another_size_and_a_pipe_that_nobody_reads() -> None:
         sink.write(large)
     with (
         Path("/dev/full").open("wb", 0) as full,
-        pytest.raises(MediaError, match="cannot write y4m"),
+        pytest.raises(MediaError, match="cannot write frames"),
     ):
         Y4mSink(full).write(small)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "written"),
+    [("yuv422p", "yuv422p"), ("nv12", "yuv420p"), ("p010le", "yuv420p10le")],
+)
+def test_raw_video_is_the_planes_alone(format_name: str, written: str) -> None:
+    frames = list(SyntheticSource(35, 27, frames=2, format_name=format_name))
+    pipe, said = io.BytesIO(), list[str]()
+    sink = RawVideoSink(pipe, rate=Fraction(30000, 1001), on_start=said.append)
+    for frame in frames:
+        sink.write(frame)
+    pictures = [to_av(frame).reformat(format=written) for frame in frames]
+    planes = [plane for picture in pictures for plane in frame_planes(picture)]
+    assert pipe.getvalue() == b"".join(np.ascontiguousarray(plane).tobytes() for plane in planes)
+    (line,) = said
+    assert f"-pixel_format {written} -video_size 35x27 -framerate 30000/1001 " in line
+    with pytest.raises(MediaError, match="cannot change their size"):
+        sink.write(next(iter(SyntheticSource(64, 32, frames=1, format_name=format_name))))
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])

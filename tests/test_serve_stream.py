@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +20,7 @@ aiortc = pytest.importorskip("aiortc")
 
 from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack  # noqa: E402
 from serve_client import PlainPage, plain_page, server  # noqa: E402
+from serve_process import serving  # noqa: E402
 from tiny_networks import blur_network, grid_network  # noqa: E402
 
 from tapetum.realtime.errors import MediaError, ModelError  # noqa: E402
@@ -216,6 +218,29 @@ def test_a_short_file_is_shown_over_and_over(
         return 40
 
     assert asyncio.run(scenario()) > 12
+
+
+def test_what_the_camera_gives_instead_is_said_on_the_terminal_once(
+    short_clip: Path, gain_model: Path
+) -> None:
+    """Also when quiet, and not again for each viewer and each time that the file begins anew."""
+
+    async def scenario() -> str:
+        options = ("--source", short_clip, "--size", "1280x720", "--model", gain_model, "-q")
+        async with serving(*options) as (process, url):
+            async with plain_page(url) as page:
+                viewer = Viewer(page, sends=None)
+                await viewer.watch()
+                for _ in range(40):  # of a file of 12 frames
+                    await viewer.level()
+                await viewer.peer.close()
+            process.terminate()
+            _, errors = await process.communicate()
+        return errors.decode()
+
+    note, *rest = asyncio.run(scenario()).splitlines()
+    assert re.fullmatch(r"note: .*short\.mp4 gives 96x64 instead of 1280x720", note)
+    assert rest == ["error: stopped by SIGTERM"]
 
 
 def test_pictures_that_are_too_large_end_the_stream_with_a_reason(

@@ -13,6 +13,10 @@ Device = str
 Layout = Literal["side-by-side", "wipe"]
 """`side-by-side`: twice the width, original on the left. `wipe`: a divider moves across."""
 
+PipeFormat = Literal["y4m", "rawvideo"]
+"""`y4m`: size, pixel format and rate are in the stream. `rawvideo`: nothing but pixels."""
+
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
 DEVICES = "auto, cpu, cuda or cuda:INDEX"
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+PIPE_FORMATS: tuple[PipeFormat, ...] = get_args(PipeFormat)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tapetum.realtime.choices import PipeFormat
 from tapetum.realtime.command.option_values import (
     camera_name,
     one_source,
@@ -59,11 +60,18 @@ def live(
             "--sink",
             metavar="SINK",
             help="[b]window[/b] (default), [b]virtual[/b] camera, [b]null[/b], a FILE to record"
-            " to, a URL (udp, rtmp, rtsp), or - for y4m on stdout. May be given several times;"
-            " the first one is measured.",
+            " to, a URL (udp, rtmp, rtsp), or - for stdout. May be given several times; the first"
+            " one is measured.",
             show_default=False,
         ),
     ] = None,
+    pipe_format: Annotated[
+        PipeFormat,
+        typer.Option(
+            help="What --sink - writes: y4m, which says what it is, or rawvideo, nothing but"
+            " pixels; a line on stderr says how to read it.",
+        ),
+    ] = "y4m",
     size: SizeOption = None,
     rate: RateOption = None,
     model: ModelOption = "grid",
@@ -122,6 +130,8 @@ def live(
 
       tapetum live --source rtsp://camera.local/main --sink evening.mkv --duration 1:00:00
 
+      tapetum live --sink - --pipe-format rawvideo | your-program
+
       tapetum live --source lavfi:testsrc2=s=1280x720:r=30 --sink null --duration 10 --json
     """
     if cameras:
@@ -129,7 +139,7 @@ def live(
         return
     places = sinks or ["window"]
     wanted_source = one_source(source, camera)
-    _check_sinks(places, as_json=as_json)
+    _check_sinks(places, pipe_format, as_json=as_json)
     wanted_size = None if size is None else parse_size(size)
     if "window" in places:
         from tapetum.realtime.live.sinks.window_toolkit import window_toolkit
@@ -161,6 +171,7 @@ def live(
             latency_budget_ms=budget_ms or _BUDGET_MS,
             duration_s=duration_s,
             overwrite=overwrite,
+            pipe_format=pipe_format,
             on_start=report.start,
             on_notice=report.notice,
             on_status=report.status,
@@ -170,12 +181,14 @@ def live(
         raise MediaError("; ".join(summary.failed.values()))
 
 
-def _check_sinks(places: list[str], *, as_json: bool) -> None:
+def _check_sinks(places: list[str], pipe_format: PipeFormat, *, as_json: bool) -> None:
     twice = next((place for place in places if places.count(place) > 1), None)
     if twice is not None:
         raise typer.BadParameter(f"--sink {twice} is given twice")
     if as_json and "-" in places:
         raise typer.BadParameter("--json and --sink - both write to stdout; leave one of them out")
+    if pipe_format != "y4m" and "-" not in places:
+        raise typer.BadParameter(f"--pipe-format {pipe_format} is for --sink -, which is missing")
 
 
 def _list_cameras() -> None:

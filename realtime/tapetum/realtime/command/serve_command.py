@@ -149,7 +149,10 @@ def serve(
         if open_browser:
             _open(url)
 
-    run(settings, start)
+    def notice(line: str) -> None:
+        typer.echo(f"note: {line}", err=True)
+
+    run(settings, start, on_notice=notice)
 
 
 def _models_that_ship() -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
-from tapetum.realtime.choices import Device
+from tapetum.realtime.choices import PIPE_FORMATS, Device, PipeFormat
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.ladder import Ladder, ladder_for
 from tapetum.realtime.live.live_run import LiveRun
@@ -31,6 +32,7 @@ def enhance_live(
     latency_budget_ms: float = 50.0,
     duration_s: float | None = None,
     overwrite: bool = False,
+    pipe_format: PipeFormat = "y4m",
     controls: Controls | None = None,
     on_start: Callable[[str], None] = lambda _line: None,
     on_notice: Callable[[str], None] = lambda _line: None,
@@ -42,8 +44,8 @@ def enhance_live(
     Args:
         source: a camera's number or device, a URL, "screen", "lavfi:PATTERN", or a file, which
             plays at its own pace.
-        sinks: where frames go: "window", "virtual", "null", "-" (y4m on stdout), a URL, a file
-            to record to, or a sink of your own in a `SinkPlace`. The first one is measured.
+        sinks: where frames go: "window", "virtual", "null", "-" (stdout), a URL, a file to
+            record to, or a sink of your own in a `SinkPlace`. The first one is measured.
         model: `grid`, `unet`, or a model file; while it loads, frames pass through.
         strength: from 0 (the picture as it is) to 1 (the model's own output).
         device: `auto` or `cpu`; `cuda` is for files.
@@ -53,10 +55,11 @@ def enhance_live(
             longer.
         duration_s: when to stop; None goes on until the source ends.
         overwrite: replace existing files.
+        pipe_format: what "-" writes: `y4m`, or `rawvideo`, of which a notice says how to read it.
         controls: a viewer's wishes, to be changed while it runs; None makes its own.
         on_start: called once with one line: what is read, what runs where, what is written.
         on_notice: called with a line when the source is lost or back, a sink failed, or a file is
-            saved; it may be called in the reading thread.
+            saved; it may be called in a reading or writing thread.
         on_status: called about twice a second.
         on_end: called with the summary, also when an exception ends the run.
 
@@ -68,8 +71,10 @@ def enhance_live(
             fails; the summary says which sinks failed while others went on.
         ModelError: there is no such model, or its file cannot be used.
         DeviceError: the device is missing.
-        ValueError: a number is out of its range, or there is no sink.
+        ValueError: a number is out of its range, there is no sink, or no such pipe format.
     """
+    if pipe_format not in PIPE_FORMATS:
+        raise ValueError(f"pipe_format is {' or '.join(PIPE_FORMATS)}; got {pipe_format!r}")
     wishes = controls or Controls(strength=strength)
     with ExitStack() as opened:
         ladder = ladder_for(model, strength=strength, device=device, budget_ms=latency_budget_ms)
@@ -78,7 +83,16 @@ def enhance_live(
         opened.callback(camera.close)
         caption = _Caption()
         pace = camera.rate or rate or _USUAL_RATE
-        places = [_place(sink, wishes, caption, pace, overwrite=overwrite) for sink in sinks]
+        opening = partial(
+            open_sink,
+            controls=wishes,
+            caption=caption,
+            rate=pace,
+            overwrite=overwrite,
+            pipe_format=pipe_format,
+            on_notice=on_notice,
+        )
+        places = [sink if isinstance(sink, SinkPlace) else opening(sink) for sink in sinks]
         recorder = Recorder(Path(), rate=pace, on_notice=on_notice)
         on_start(_description(camera, ladder, places))
         run = LiveRun(
@@ -104,14 +118,6 @@ class _Caption:
 
     def __call__(self) -> str:
         return "" if self.run is None else str(self.run.status)
-
-
-def _place(
-    sink: str | SinkPlace, controls: Controls, caption: _Caption, rate: Fraction, *, overwrite: bool
-) -> SinkPlace:
-    if isinstance(sink, SinkPlace):
-        return sink
-    return open_sink(sink, controls=controls, caption=caption, rate=rate, overwrite=overwrite)
 
 
 def _description(source: LiveSource, ladder: Ladder, places: list[SinkPlace]) -> str:

@@ -33,8 +33,8 @@ class Ladder:
     """A `FrameEnhancer` that never makes a stream wait: modes from the best to passthrough.
 
     Each mode is loaded, and runs, in a thread of its own. It gets frames only when it has shown on
-    one that nobody waits for that it is quick enough. Until then, and while it is stuck, a cheaper
-    mode takes its place.
+    one that nobody waits for that it is quick enough, and again when the picture changes its size.
+    Until then, and while it is stuck, a cheaper mode takes its place.
 
     Attributes:
         governor: what decides on the mode.
@@ -139,15 +139,36 @@ class Ladder:
             self._rungs[name].forget()  # left for a cheaper one: it has to show itself again
         for name in modes[index:-1]:
             rung = self._rungs[name]
-            if not rung.idle or not self._proven(name, rung, frame):
-                continue
-            enhanced = rung.ask(frame, self._strength, self._timeout_s)
+            enhanced = self._made_by(name, rung, frame) if rung.idle else None
             if enhanced is not None:
                 self.mode = name
                 return enhanced
-            self._reject(name, rung)
         self.mode = PASSTHROUGH
         return frame
+
+    def _made_by(self, name: str, rung: Rung, frame: Frame) -> Frame | None:
+        """What a mode makes of the frame; None if it may not have it, or does not answer."""
+        if rung.is_outdated(frame):
+            return self._made_anew(name, rung, frame)
+        if not self._proven(name, rung, frame):
+            return None
+        enhanced = rung.ask(frame, self._strength, self._timeout_s)
+        if enhanced is None:
+            self._reject(name, rung)
+        return enhanced
+
+    def _made_anew(self, name: str, rung: Rung, frame: Frame) -> Frame | None:
+        """The same where the picture has changed its size, so that the mode has to prove itself.
+
+        The cheapest one may do so on a frame that is waited for, because without it the picture is
+        dark; but no longer than makes a frame late. The others do so beside it.
+        """
+        enhanced = None
+        if rung.proven and name == self._cheapest:
+            enhanced = rung.ask(frame, self._strength, self.governor.limit_ms / 1000)
+        if enhanced is None:
+            rung.forget()
+        return enhanced
 
     def _proven(self, name: str, rung: Rung, frame: Frame) -> bool:
         """Whether a mode may have the frame; the wanted one may have it to show its speed."""
@@ -157,7 +178,7 @@ class Ladder:
             self._reject(name, rung)
             return False
         if rung.took_ms is None:
-            if name in (self.governor.mode, self.governor.modes[-2]):
+            if name in (self.governor.mode, self._cheapest):
                 rung.try_out(frame)
             return False
         verdict = rung.judge(self.governor.limit_ms)
@@ -177,6 +198,11 @@ class Ladder:
         """Whether a better mode than the one that made the frame is at work beside it."""
         better = self.governor.modes[: self.governor.modes.index(self.mode)]
         return any(self._rungs[name].busy for name in better)
+
+    @property
+    def _cheapest(self) -> str:
+        """The cheapest mode that enhances."""
+        return self.governor.modes[-2]
 
     @property
     def _timeout_s(self) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from tapetum.realtime.choices import PipeFormat
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.address import check_url
@@ -110,15 +111,19 @@ def open_sink(
     caption: Callable[[], str],
     rate: Fraction,
     overwrite: bool = False,
+    pipe_format: PipeFormat = "y4m",
+    on_notice: Callable[[str], None] = lambda _line: None,
 ) -> SinkPlace:
     """Open what a user calls a sink.
 
     Args:
-        name: "window", "virtual", "null", "-" for y4m on stdout, a URL, or a file.
+        name: "window", "virtual", "null", "-" for stdout, a URL, or a file.
         controls: what a window changes.
         caption: what a window shows over the frames.
         rate: frames per second to expect.
         overwrite: whether an existing file may be replaced.
+        pipe_format: what is written to stdout.
+        on_notice: called with a line that says how to read raw video, in the sink's thread.
 
     Raises:
         MediaError: it cannot be opened.
@@ -135,6 +140,8 @@ def open_sink(
         from tapetum.realtime.live.sinks.stream_sink import StreamSink
 
         return SinkPlace(name, StreamSink(name, rate=rate))
+    if name == "-":
+        return SinkPlace(name, _stdout(pipe_format, rate, on_notice))
     if name in _SIMPLE:
         return SinkPlace(name, _SIMPLE[name](rate))
     return recording(name, rate=rate, overwrite=overwrite)
@@ -159,7 +166,11 @@ def _virtual(rate: Fraction) -> FrameSink:
     return VirtualCameraSink(rate=rate)
 
 
-def _stdout(rate: Fraction) -> FrameSink:
+def _stdout(pipe_format: PipeFormat, rate: Fraction, on_notice: Callable[[str], None]) -> FrameSink:
+    if pipe_format == "rawvideo":
+        from tapetum.realtime.live.sinks.raw_video_sink import RawVideoSink
+
+        return RawVideoSink(sys.stdout.buffer, rate=rate, on_start=on_notice)
     from tapetum.realtime.live.sinks.y4m_sink import Y4mSink
 
     return Y4mSink(sys.stdout.buffer, rate=rate)
@@ -168,5 +179,4 @@ def _stdout(rate: Fraction) -> FrameSink:
 _SIMPLE: dict[str, Callable[[Fraction], FrameSink]] = {
     "null": _null,
     "virtual": _virtual,
-    "-": _stdout,
 }

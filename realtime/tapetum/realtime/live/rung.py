@@ -91,10 +91,15 @@ class Rung:
         cost = self._cost
         return (
             cost is not None
-            and cost.size == (frame.width, frame.height)
+            and cost.size == _size(frame)
             and cost.work_ms > hopeless_ms
             and time.monotonic() - cost.measured_s < _BELIEVED_S
         )
+
+    def is_outdated(self, frame: Frame) -> bool:
+        """Whether what it has shown, if anything, was on frames of another size than this."""
+        shown = self.proven or self.took_ms is not None
+        return shown and self._cost is not None and self._cost.size != _size(frame)
 
     def forget(self) -> None:
         """Take how long its frames take for outdated: it has to show itself again."""
@@ -131,7 +136,7 @@ class Rung:
             frame, enhancer.strength = question
             began_s, work_began_s = time.monotonic(), time.process_time()
             enhanced = enhancer(frame)
-            size = (frame.width, frame.height)
+            size = _size(frame)
             if size == self._compiled_for:  # by the first frame of this size
                 self._note(size, time.monotonic() - began_s, time.process_time() - work_began_s)
             self._compiled_for = size
@@ -158,6 +163,10 @@ class _Cost:
     size: Size
     work_ms: float
     measured_s: float
+
+
+def _size(frame: Frame) -> Size:
+    return frame.width, frame.height
 
 
 def _use_once(enhancer: FrameEnhancer) -> None:

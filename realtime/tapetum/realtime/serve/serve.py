@@ -13,12 +13,18 @@ from tapetum.realtime.serve.server import Server
 from tapetum.realtime.serve.settings import ServerSettings
 
 
-def serve(settings: ServerSettings, on_start: Callable[[str, Server], None]) -> None:
+def serve(
+    settings: ServerSettings,
+    on_start: Callable[[str, Server], None],
+    *,
+    on_notice: Callable[[str], None] = lambda _line: None,
+) -> None:
     """Serve until Ctrl-C or SIGTERM, remove all files, and then pass that signal on.
 
     Args:
         settings: how to serve.
         on_start: called once with the URL to open and the server that runs.
+        on_notice: as for `Server`.
 
     Raises:
         ServeError: the address or port cannot be used.
@@ -26,12 +32,16 @@ def serve(settings: ServerSettings, on_start: Callable[[str, Server], None]) -> 
         MediaError: the source cannot be opened.
         ValueError: the strength is outside 0 to 1.
     """
-    signal.raise_signal(asyncio.run(_serve(settings, on_start)))
+    signal.raise_signal(asyncio.run(_serve(settings, on_start, on_notice)))
 
 
-async def _serve(settings: ServerSettings, on_start: Callable[[str, Server], None]) -> int:
+async def _serve(
+    settings: ServerSettings,
+    on_start: Callable[[str, Server], None],
+    on_notice: Callable[[str], None],
+) -> int:
     with _stop_signal() as stopped, _folder() as folder:
-        server = Server(settings, Path(folder))
+        server = Server(settings, Path(folder), on_notice=on_notice)
         async with server.running() as url:
             on_start(url, server)
             return await stopped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -32,12 +32,20 @@ _GRACE_S = 3.0
 class Server:
     """Pages, their sessions, and the camera that they share; use `running`."""
 
-    def __init__(self, settings: ServerSettings, folder: Path) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        folder: Path,
+        *,
+        on_notice: Callable[[str], None] = lambda _line: None,
+    ) -> None:
         """Check the settings and open the camera once.
 
         Args:
             settings: how to serve.
             folder: an empty one, for files of sessions.
+            on_notice: called with a line, which pages get too, when the camera gives something
+                else than what was asked for, is lost or is back; in any thread.
 
         Raises:
             ModelError: there is no such model.
@@ -46,6 +54,8 @@ class Server:
         """
         self._settings = settings
         self._folder = folder
+        self._on_notice = on_notice
+        self._last_notice = ""
         self._token = None if is_loopback(settings.host) else new_token()
         self._sessions: dict[str, tuple[Session, web.WebSocketResponse]] = {}
         self._numbers = count()
@@ -162,7 +172,10 @@ class Server:
         return known[0]
 
     def _notify(self, line: str) -> None:
-        """Tell all pages; called in the camera's thread."""
+        """Tell our owner and all pages; called in the camera's thread."""
+        if line != self._last_notice:  # a camera says anew what it gives each time it is opened
+            self._last_notice = line
+            self._on_notice(line)
         self._loop.call_soon_threadsafe(self._tell_sessions, line)
 
     def _tell_sessions(self, line: str) -> None:

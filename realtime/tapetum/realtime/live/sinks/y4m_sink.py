@@ -9,10 +9,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import IO
 
-import numpy as np
-
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.sinks.planar import write_planes
 from tapetum.realtime.pixel_format import PixelFormat
 
 _CHROMA = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}
@@ -44,16 +43,9 @@ class Y4mSink:
         header = _header(frame, self._rate)
         if self._header not in (None, header):
             raise MediaError("frames of a y4m stream cannot change their size or format")
-        try:
-            if self._header is None:
-                self._output.write(header)
-                self._header = header
-            self._output.write(b"FRAME\n")
-            for plane in _planar(frame):
-                self._output.write(np.ascontiguousarray(plane).data)
-            self._output.flush()
-        except OSError as error:
-            raise MediaError(f"cannot write y4m frames: {error.strerror}") from error
+        begin = header if self._header is None else b""
+        self._header = header
+        write_planes(self._output, frame, header=begin + b"FRAME\n")
 
     def close(self) -> None:
         """Do nothing: the output is the caller's."""
@@ -74,13 +66,3 @@ def _colour(fmt: PixelFormat) -> str:
     if fmt.depth > 8:
         return f"{chroma}p{fmt.depth}"
     return "420mpeg2" if chroma == "420" else chroma
-
-
-def _planar(frame: Frame) -> tuple[Plane, ...]:
-    planes = frame.planes
-    if frame.format.shift:
-        planes = tuple(np.right_shift(plane, np.uint16(frame.format.shift)) for plane in planes)
-    if not frame.format.semi_planar:
-        return planes
-    luma, chroma = planes
-    return luma, chroma[:, 0::2], chroma[:, 1::2]
