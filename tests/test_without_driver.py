@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import tapetum
 from engine_networks import needs_tensorrt_rtx
 from this_gpu import has_driver
 
+from tapetum.benchmarks.bench.subjects import subject
 from tapetum.benchmarks.gpu.event_clock import EventClock
 from tapetum.benchmarks.gpu.measurements import Choices, Measurements
 from tapetum.benchmarks.gpu.pipeline import free_memory_mb
@@ -61,8 +63,9 @@ GPU: Any = Numbered()
         lambda: EventClock(GPU),
         lambda: free_memory_mb(GPU),
         lambda: Measurements(Choices([], []), None),
+        lambda: subject("grid", "cuda"),
     ],
-    ids=["CudaDevice", "cupy_for", "EventClock", "free_memory_mb", "Measurements"],
+    ids=["CudaDevice", "cupy_for", "EventClock", "free_memory_mb", "Measurements", "subject"],
 )
 def test_what_takes_cupy(use: Callable[[], object]) -> None:
     with pytest.raises(DeviceError) as caught:
@@ -76,6 +79,15 @@ def test_a_job(short_clip: Path, tmp_path: Path) -> None:
     with pytest.raises(DeviceError) as caught:
         open_on_cuda(job)
     assert str(caught.value) == FOR_CUPY
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:3"])
+def test_bench(name: str, tmp_path: Path) -> None:
+    written = tmp_path / "run.json"
+    answer = tapetum("bench", "--device", name, "--quick", "--json", written)
+    said = FOR_CUPY.replace("cuda:0", name if ":" in name else "cuda:0")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", f"error: {said}\n")
+    assert not written.exists()
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,11 @@ def _results(plan: Plan) -> Iterator[Result]:
     for given in plan.inputs:
         frames = given.frames(plan.settings.seed)
         checks = {each.name: check_output(each, frames) for each in plan.subjects}
+        notes = {each.name: each.notes for each in plan.subjects}
         for name in plan.scenarios:
             for result in SCENARIOS[name](plan.subjects, given, plan.settings):
-                yield replace(result, checks=checks[result.key.subject])
+                of = result.key.subject
+                yield replace(result, checks=checks[of], notes=(*notes[of], *result.notes))
 
 
 def _new_run(plan: Plan) -> Run:
