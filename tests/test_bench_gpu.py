@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from jsonschema import Draft202012Validator
 from kernel_devices import WallClock
 from random_frames import random_frame
 
+from tapetum.benchmarks.bench import first_frame
 from tapetum.benchmarks.bench.checks import check_output
+from tapetum.benchmarks.bench.choices import SCENARIOS
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.frames import synthetic_frames
 from tapetum.benchmarks.bench.gpu_subject import GpuPath, OpenedGpu, subject_on
@@ -25,8 +29,15 @@ from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.subjects import Subject, network_on_cpu, subject
 from tapetum.benchmarks.bench.suite import Plan, run_suite
 from tapetum.realtime.command.cli import run_command
+from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_video import open_output
 from tapetum.realtime.cuda.engine_choice import EngineChoice
-from tapetum.realtime.cuda.transfer import semi_planar
+from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
+from tapetum.realtime.cuda.torch_engine import TorchModel
+from tapetum.realtime.cuda.transfer import UploadSource, device_format, semi_planar
+from tapetum.realtime.enhance_job import EnhanceOptions, Job
+from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.opened_video import OpenedVideo
 
 NOTICE = "cuda:0 runs models with PyTorch: tensorrt is missing"
 ON_DEVICE = ["upload", "kernels and engine", "download"]
@@ -34,10 +45,30 @@ SHORT = ["--seconds", "0.1", "--samples", "4", "--repeats", "2", "--size", "96x6
 
 
 @pytest.fixture
-def grid(host: Any) -> Subject:
-    """`grid` with the kernels compiled by g++ and PyTorch on the CPU."""
-    path = GpuPath("g++", lambda: OpenedGpu(host, WallClock()), EngineChoice(None, (NOTICE,)))
+def path(host: Any) -> GpuPath:
+    """The kernels compiled by g++, and networks by PyTorch on the CPU."""
+    return GpuPath("g++", lambda: OpenedGpu(host, WallClock()), EngineChoice(None, (NOTICE,)))
+
+
+@pytest.fixture
+def grid(path: GpuPath) -> Subject:
+    """`grid` on that path."""
     return subject_on(path, "grid", "cuda")
+
+
+def host_video(device: Any, clip: Path, target: Path, duration_s: float) -> OpenedVideo:
+    """What `open_on_cuda` opens where a GPU neither decodes nor encodes."""
+    job = Job(clip, target, EnhanceOptions(codec="libx264", overwrite=True), None, None)
+    file = FileSource(clip, duration_s=duration_s)
+    return OpenedVideo(
+        file=file,
+        info=replace(file.info, format_name=device_format(file.info.format_name)),
+        frames=UploadSource(file, device),
+        load=lambda: make_cuda_enhancer("grid", device),
+        open_output=partial(open_output, job, device),
+        stage_on=lambda stage: stage,
+        notices=("decoding on the CPU", NOTICE),
+    )
 
 
 def check_schema(run: dict[str, Any]) -> None:
@@ -99,6 +130,33 @@ def test_streams_are_measured_with_stages_and_told_where(grid: Subject, with_cod
     assert caption.splitlines() == [f"grid: {grid.runs_on}", f"empty: {empty['runs_on']}"]
 
 
+def test_a_file_goes_through_the_pipeline_of_the_gpu(
+    grid: Subject, host: Any, short_clip: Path
+) -> None:
+    here = replace(grid, open_video=partial(host_video, host))
+    plan = Plan(("offline",), (here,), (Input(short_clip, None),), Settings(Effort(repeats=2)))
+    run = run_suite(plan)
+    check_schema(run)
+    (result,) = run["results"]
+    assert result["figures"].keys() == {"frames", "frames_per_s"}
+    assert result["figures"]["frames"] == 12
+    assert result["floors"] == []  # a transcode by the CPU limits no GPU
+    assert result["notes"][:2] == [NOTICE, "decoding on the CPU"]
+    assert result["notes"][2].startswith("encoding on the CPU: libx264")
+    assert result["stages"]["parts"]["encode"]["bytes"] == 96 * 64 * 3 // 2
+
+
+def test_a_cold_start_tells_loading_from_building(
+    path: GpuPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tapetum.benchmarks.bench.gpu_subject.gpu_path", lambda _: path)
+    for model in (TorchModel, TensorRTModel):
+        monkeypatch.setattr(model, "compile", model.compile)  # puts it back afterwards
+    told: Any = first_frame.main("grid", "cuda", 96, 64, time.monotonic_ns())
+    assert tuple(told["parts"]) == first_frame.PARTS
+    assert all(wall_ms > 0 for wall_ms, _ in told["parts"].values())
+
+
 def test_a_gpu_has_no_precision_to_choose(grid: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tapetum.benchmarks.bench.gpu_subject.gpu_subject", lambda *_: grid)
     with pytest.raises(BenchmarkError, match="grid has no precision to choose: grid on host"):
@@ -109,13 +167,15 @@ def test_a_gpu_has_no_precision_to_choose(grid: Subject, monkeypatch: pytest.Mon
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("model", ["grid", "unet"])
 def test_a_gpu_is_measured_beside_a_peer_on_the_cpu(model: str, tmp_path: Path) -> None:
-    names = ("single-stream", "multi-stream", "paced")
-    scenarios = [word for name in names for word in ("--scenario", name)]
     more = ["--device", "cuda", "--model", model, "--vs", "gamma", "--json"]
     path = tmp_path / "run.json"
-    assert run_command(["bench", *SHORT, *scenarios, *more, str(path)]) == 0
+    assert run_command(["bench", *SHORT, *more, str(path)]) == 0
     run = read_run(path)
     check_schema(run)
+    ours = [result for result in run["results"] if result["subject"] == model]
+    assert [result["scenario"].split()[0] for result in ours] == list(SCENARIOS)
+    offline = ours[SCENARIOS.index("offline")]
+    assert any(note.startswith("decoding on cuda:0: ") for note in offline["notes"])
     single, gamma = run["results"][:2]
     check_stages(single, 96 * 64 * 3 // 2)
     assert single["runs_on"].startswith(f"{model} on cuda:0, ")

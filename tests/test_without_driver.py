@@ -14,6 +14,8 @@ from command_line import tapetum
 from engine_networks import needs_tensorrt_rtx
 from this_gpu import has_driver
 
+from tapetum.benchmarks.bench.cold_start import one_start
+from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.subjects import subject
 from tapetum.benchmarks.gpu.event_clock import EventClock
 from tapetum.benchmarks.gpu.measurements import Choices, Measurements
@@ -88,6 +90,11 @@ def test_bench(name: str, tmp_path: Path) -> None:
     said = FOR_CUPY.replace("cuda:0", name if ":" in name else "cuda:0")
     assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", f"error: {said}\n")
     assert not written.exists()
+
+
+def test_a_cold_start() -> None:
+    with pytest.raises(BenchmarkError, match=f"a process that starts grid failed: .*{FOR_CUPY}"):
+        one_start("grid", 32, 32, "cuda")
 
 
 @pytest.mark.parametrize(

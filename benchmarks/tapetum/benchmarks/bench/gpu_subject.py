@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from tapetum.benchmarks.bench.round_trip import RoundTrip, StagedRoundTrip
@@ -14,9 +16,12 @@ from tapetum.realtime.choices import Device
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
+from tapetum.realtime.cuda.cuda_video import open_on_cuda
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.engine_choice import EngineChoice, choose_engine
+from tapetum.realtime.enhance_job import EnhanceOptions, Job
 from tapetum.realtime.enhancer import check_model
+from tapetum.realtime.opened_video import OpenedVideo
 from tapetum.trt_build.gpu import device_index, present_gpu
 
 
@@ -95,7 +100,15 @@ def subject_on(path: GpuPath, model: str, device: Device) -> Subject:
         runs_on=f"{enhancer.description}, {path.name}",
         staged=lambda: path.staged(model),
         cpu_twin=network_on_cpu(model, whole_frame=whole_frame, precision="f32"),
+        open_video=partial(_open_video, model, device),
         model=model,
         device=device,
         notes=path.choice.notices,
     )
+
+
+def _open_video(
+    model: str, device: Device, clip: Path, target: Path, duration_s: float
+) -> OpenedVideo:
+    options = EnhanceOptions(model=model, device=device, duration_s=duration_s, overwrite=True)
+    return open_on_cuda(Job(clip, target, options, None, None))

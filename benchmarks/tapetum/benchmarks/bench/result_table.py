@@ -37,7 +37,7 @@ def _scenario_table(title: str, results: Sequence[dict[str, Any]]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         table.add_row(*_row(result))
-    table.caption = Text("\n".join(where(results)))
+    table.caption = Text("".join(f"{line}\n" for line in where(results)))
     return table
 
 

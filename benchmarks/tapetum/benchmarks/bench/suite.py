@@ -95,7 +95,8 @@ def _results(plan: Plan) -> Iterator[Result]:
         for name in plan.scenarios:
             for result in SCENARIOS[name](plan.subjects, given, plan.settings):
                 of = result.key.subject
-                yield replace(result, checks=checks[of], notes=(*notes[of], *result.notes))
+                told = tuple(dict.fromkeys((*notes[of], *result.notes)))  # each once
+                yield replace(result, checks=checks[of], notes=told)
 
 
 def _new_run(plan: Plan) -> Run:
