@@ -41,7 +41,7 @@ from tapetum.realtime.opened_video import OpenedVideo
 
 NOTICE = "cuda:0 runs models with PyTorch: tensorrt is missing"
 ON_DEVICE = ["upload", "kernels and engine", "download"]
-SHORT = ["--seconds", "0.1", "--samples", "4", "--repeats", "2", "--size", "96x64"]
+SHORT = ["--seconds", "0.1", "--samples", "4", "--repeats", "2"]
 
 
 @pytest.fixture
@@ -165,11 +165,16 @@ def test_a_gpu_has_no_precision_to_choose(grid: Subject, monkeypatch: pytest.Mon
 
 @pytest.mark.needs_cuda
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("model", ["grid", "unet"])
-def test_a_gpu_is_measured_beside_a_peer_on_the_cpu(model: str, tmp_path: Path) -> None:
-    more = ["--device", "cuda", "--model", model, "--vs", "gamma", "--json"]
+@pytest.mark.parametrize(
+    ("model", "width", "height", "effort"),
+    [("grid", 96, 64, []), ("unet", 1184, 912, ["--quick"])],  # which the CPU cuts into tiles
+)
+def test_a_gpu_is_measured_beside_a_peer_on_the_cpu(
+    model: str, width: int, height: int, effort: list[str], tmp_path: Path
+) -> None:
     path = tmp_path / "run.json"
-    assert run_command(["bench", *SHORT, *more, str(path)]) == 0
+    plan = ["--model", model, "--size", f"{width}x{height}", "--vs", "gamma", *effort]
+    assert run_command(["bench", *SHORT, "--device", "cuda", *plan, "--json", str(path)]) == 0
     run = read_run(path)
     check_schema(run)
     ours = [result for result in run["results"] if result["subject"] == model]
@@ -177,7 +182,7 @@ def test_a_gpu_is_measured_beside_a_peer_on_the_cpu(model: str, tmp_path: Path) 
     offline = ours[SCENARIOS.index("offline")]
     assert any(note.startswith("decoding on cuda:0: ") for note in offline["notes"])
     single, gamma = run["results"][:2]
-    check_stages(single, 96 * 64 * 3 // 2)
+    check_stages(single, width * height * 3 // 2)
     assert single["runs_on"].startswith(f"{model} on cuda:0, ")
     assert single["resources"]["gpu"]["name"] in single["runs_on"]
     assert single["resources"]["gpu"]["memory_mb"] > 0

@@ -14,7 +14,7 @@ from tapetum.realtime import Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.choices import MODELS, Device
 from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, Precision
-from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
+from tapetum.realtime.cpu.unet_enhancer import MAX_PIXELS, UNetEnhancer
 from tapetum.realtime.enhancer import is_cuda
 from tapetum.realtime.opened_video import OpenedVideo
 from tapetum.realtime.protocols import Engine
@@ -54,10 +54,12 @@ class Network:
         model = self._model()
         return StagedUNet(model) if self.whole_frame else StagedGrid(_grid_engine(model))
 
-    def enhancer(self) -> FrameEnhancer:
-        """The enhancer around the network, in the network's precision."""
+    def enhancer(self, *, max_pixels: int = MAX_PIXELS) -> FrameEnhancer:
+        """The enhancer around the network, in its precision; larger `unet` frames are tiled."""
         model = self._model()
-        return UNetEnhancer(model) if self.whole_frame else GridEnhancer(_grid_engine(model))
+        if self.whole_frame:
+            return UNetEnhancer(model, max_pixels=max_pixels)
+        return GridEnhancer(_grid_engine(model))
 
     def _model(self) -> OpenVINOModel:
         return OpenVINOModel(self.onnx, threads=self.threads, precision=self.precision)
