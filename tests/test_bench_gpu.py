@@ -20,6 +20,7 @@ from tapetum.benchmarks.bench.choices import SCENARIOS
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.frames import synthetic_frames
 from tapetum.benchmarks.bench.gpu_subject import GpuPath, OpenedGpu, subject_on
+from tapetum.benchmarks.bench.html_report import html_report
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.result import SCHEMA, read_run
 from tapetum.benchmarks.bench.result_table import notes, result_tables
@@ -128,6 +129,7 @@ def test_streams_are_measured_with_stages_and_told_where(grid: Subject, with_cod
     assert any(line.endswith(NOTICE) for line in notes(run))
     caption = str(result_tables(run["results"])[0].caption)
     assert caption.splitlines() == [f"grid: {grid.runs_on}", f"empty: {empty['runs_on']}"]
+    assert f"<li>grid: {grid.runs_on}</li>" in html_report([("run", run)])
 
 
 def test_a_file_goes_through_the_pipeline_of_the_gpu(

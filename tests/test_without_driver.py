@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from command_line import tapetum
 from engine_networks import needs_tensorrt_rtx
+from fake_driver import fake_driver
 from this_gpu import has_driver
 
 from tapetum.benchmarks.bench.cold_start import one_start
@@ -90,6 +91,15 @@ def test_bench(name: str, tmp_path: Path) -> None:
     said = FOR_CUPY.replace("cuda:0", name if ":" in name else "cuda:0")
     assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", f"error: {said}\n")
     assert not written.exists()
+
+
+def test_bench_with_a_driver_that_serves_no_gpu(tmp_path: Path) -> None:
+    answer = tapetum("bench", "--device", "cuda", "--quick", **fake_driver(tmp_path))
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr == (
+        "error: cuda:0 cannot be used: the NVIDIA driver finds no GPU; check nvidia-smi and"
+        " CUDA_VISIBLE_DEVICES, or use --device cpu\n"
+    )
 
 
 def test_a_cold_start() -> None:

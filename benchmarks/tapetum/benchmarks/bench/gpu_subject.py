@@ -17,7 +17,7 @@ from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.cuda_video import open_on_cuda
-from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.engine_choice import EngineChoice, choose_engine
 from tapetum.realtime.enhance_job import EnhanceOptions, Job
 from tapetum.realtime.enhancer import check_model
@@ -80,7 +80,7 @@ def gpu_path(device: Device) -> GpuPath:
         DeviceError: the GPU, its driver or CuPy is missing.
     """
     index = device_index(device)
-    _opened(index)  # says what to do, where something is missing
+    cupy_for(index)  # says what to do, where something is missing
     name = present_gpu(index).name or device
     return GpuPath(name, lambda: _opened(index), choose_engine(index))
 
