@@ -79,7 +79,7 @@ def test_a_packet_becomes_a_frame_and_a_packet_again_at_once() -> None:
         seen.append(frame)
         return frame
 
-    chain = Coded(enhance, frames)
+    chain = Coded(enhance)
     packets = coded(frames)
     assert all(chain(packet) > 0 for packet in (*packets, *packets))
     for frame, decoded in zip((*frames, *frames), seen, strict=True):

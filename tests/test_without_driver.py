@@ -10,9 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import tapetum
 from engine_networks import needs_tensorrt_rtx
+from fake_driver import fake_driver
 from this_gpu import has_driver
 
+from tapetum.benchmarks.bench.cold_start import one_start
+from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.subjects import subject
 from tapetum.benchmarks.gpu.event_clock import EventClock
 from tapetum.benchmarks.gpu.measurements import Choices, Measurements
 from tapetum.benchmarks.gpu.pipeline import free_memory_mb
@@ -61,8 +66,9 @@ GPU: Any = Numbered()
         lambda: EventClock(GPU),
         lambda: free_memory_mb(GPU),
         lambda: Measurements(Choices([], []), None),
+        lambda: subject("grid", "cuda"),
     ],
-    ids=["CudaDevice", "cupy_for", "EventClock", "free_memory_mb", "Measurements"],
+    ids=["CudaDevice", "cupy_for", "EventClock", "free_memory_mb", "Measurements", "subject"],
 )
 def test_what_takes_cupy(use: Callable[[], object]) -> None:
     with pytest.raises(DeviceError) as caught:
@@ -76,6 +82,29 @@ def test_a_job(short_clip: Path, tmp_path: Path) -> None:
     with pytest.raises(DeviceError) as caught:
         open_on_cuda(job)
     assert str(caught.value) == FOR_CUPY
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:3"])
+def test_bench(name: str, tmp_path: Path) -> None:
+    written = tmp_path / "run.json"
+    answer = tapetum("bench", "--device", name, "--quick", "--json", written)
+    said = FOR_CUPY.replace("cuda:0", name if ":" in name else "cuda:0")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (1, "", f"error: {said}\n")
+    assert not written.exists()
+
+
+def test_bench_with_a_driver_that_serves_no_gpu(tmp_path: Path) -> None:
+    answer = tapetum("bench", "--device", "cuda", "--quick", **fake_driver(tmp_path))
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr == (
+        "error: cuda:0 cannot be used: the NVIDIA driver finds no GPU; check nvidia-smi and"
+        " CUDA_VISIBLE_DEVICES, or use --device cpu\n"
+    )
+
+
+def test_a_cold_start() -> None:
+    with pytest.raises(BenchmarkError, match=f"a process that starts grid failed: .*{FOR_CUPY}"):
+        one_start("grid", 32, 32, "cuda")
 
 
 @pytest.mark.parametrize(

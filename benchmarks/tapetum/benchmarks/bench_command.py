@@ -18,7 +18,7 @@ from tapetum.benchmarks.bench.choices import (
     SINGLE_STREAM,
 )
 from tapetum.benchmarks.bench_file_commands import compare, document, report
-from tapetum.realtime.command.shared_options import DeviceOption
+from tapetum.realtime.command.option_values import device_name
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.inputs import Input
@@ -82,7 +82,15 @@ def measure(
             show_default=False,
         ),
     ] = None,
-    device: DeviceOption = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|cpu|cuda[:N]",
+            callback=device_name,
+            help="Where Tapetum's models run. On a GPU, uploading and downloading each frame is"
+            " measured too. What --vs names runs on the CPU.",
+        ),
+    ] = "auto",
     sizes: Annotated[
         list[str] | None,
         typer.Option(

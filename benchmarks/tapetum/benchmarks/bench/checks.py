@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.reference import luma_rows
 from tapetum.benchmarks.bench.stages import StagedGrid
-from tapetum.benchmarks.bench.subjects import Enhance, Subject
+from tapetum.benchmarks.bench.subjects import Enhance, Network, Subject
 from tapetum.realtime import Frame
+from tapetum.realtime.cuda.transfer import semi_planar
+
+Levels = npt.NDArray[np.int32]
 
 _ROWS = 16
 """Rows of a frame that are computed again in float64: all would take seconds."""
+_GPU_LARGEST, _GPU_MEAN = 2.0, 0.5
+"""Levels by which a GPU's half precision may differ from the CPU, as in the tests of that path."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +47,10 @@ def check_output(subject: Subject, frames: Sequence[Frame]) -> list[Check]:
     Raises:
         BenchmarkError: the output is not what it must be.
     """
-    staged = subject.network.staged() if subject.network else None
+    staged = subject.staged() if subject.staged else None
     enhanced = _enhanced(subject.make(), frames)
     checks = [_changed(subject, frames, enhanced)]
-    # A network on several threads may add up in another order.
-    tolerance = 1.0 if subject.network and subject.network.threads != 1 else 0.0
+    tolerance = _repeated(subject)
     again = _enhanced(subject.make(), frames)
     checks.append(_same(subject, "a second run", enhanced, again, tolerance))
     if staged is not None:
@@ -52,7 +58,17 @@ def check_output(subject: Subject, frames: Sequence[Frame]) -> list[Check]:
         checks.append(_same(subject, "its stages one by one", enhanced, parts, tolerance))
     if isinstance(staged, StagedGrid):
         checks.append(_reference(subject, frames[-1], enhanced[-1], staged))
+    if subject.cpu_twin is not None:
+        checks += _like_the_cpu(subject, subject.cpu_twin, frames, enhanced)
     return checks
+
+
+def _repeated(subject: Subject) -> float:
+    """How many levels two runs of a subject may lie apart."""
+    if subject.cpu_twin is not None:
+        return _GPU_LARGEST  # each engine of a GPU chooses its own algorithms
+    # A network on several threads may add up in another order.
+    return 1.0 if subject.network and subject.network.threads != 1 else 0.0
 
 
 def _enhanced(enhance: Enhance, frames: Sequence[Frame]) -> list[Frame]:
@@ -61,7 +77,7 @@ def _enhanced(enhance: Enhance, frames: Sequence[Frame]) -> list[Frame]:
 
 def _changed(subject: Subject, before: Sequence[Frame], after: Sequence[Frame]) -> Check:
     shares = [
-        float(np.mean(a.planes[0] != b.planes[0])) for a, b in zip(before, after, strict=True)
+        float(np.mean(_levels(a)[0] != _levels(b)[0])) for a, b in zip(before, after, strict=True)
     ]
     percent = round(100 * min(shares), 2)
     if subject.changes_pixels and percent < 1:
@@ -74,13 +90,37 @@ def _changed(subject: Subject, before: Sequence[Frame], after: Sequence[Frame]) 
 def _same(
     subject: Subject, name: str, one: Sequence[Frame], other: Sequence[Frame], tolerance: float
 ) -> Check:
-    pairs = [
-        (a, b)
-        for first, second in zip(one, other, strict=True)
-        for a, b in zip(first.planes, second.planes, strict=True)
+    largest = max(float(plane.max()) for plane in _differences(one, other))
+    return _within(subject, f"equal to {name}", largest, tolerance)
+
+
+def _like_the_cpu(
+    subject: Subject, twin: Network, frames: Sequence[Frame], enhanced: Sequence[Frame]
+) -> list[Check]:
+    """Hold a GPU's output to the CPU path's: of `unet` the first frame, each is by itself."""
+    enhancer = twin.enhancer(max_pixels=sys.maxsize)  # no GPU cuts a picture into tiles
+    some = frames[:1] if twin.whole_frame else frames
+    wanted = [enhancer(semi_planar(frame)) for frame in some]
+    planes = list(_differences(enhanced[: len(some)], wanted))
+    largest = max(float(plane.max()) for plane in planes)
+    mean = max(round(float(plane.mean()), 3) for plane in planes)
+    name = f"equal to {enhancer.description}"
+    return [
+        _within(subject, name, largest, _GPU_LARGEST),
+        _within(subject, f"{name} in the mean of each plane", mean, _GPU_MEAN),
     ]
-    largest = max(int(np.abs(a.astype(np.int32) - b.astype(np.int32)).max()) for a, b in pairs)
-    return _within(subject, f"equal to {name}", float(largest), tolerance)
+
+
+def _differences(one: Sequence[Frame], other: Sequence[Frame]) -> Iterator[Levels]:
+    """How far the samples lie apart, in integer levels, plane by plane."""
+    for first, second in zip(one, other, strict=True):
+        for a, b in zip(_levels(first), _levels(second), strict=True):
+            yield np.abs(a - b)
+
+
+def _levels(frame: Frame) -> list[Levels]:
+    """The planes as integer levels, which P010 keeps in the upper bits."""
+    return [(plane >> frame.format.shift).astype(np.int32) for plane in frame.planes]
 
 
 def _reference(subject: Subject, frame: Frame, enhanced: Frame, staged: StagedGrid) -> Check:

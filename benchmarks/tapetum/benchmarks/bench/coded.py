@@ -36,20 +36,18 @@ class Coded:
     def __init__(
         self,
         enhance: Callable[[Frame], Frame],
-        frames: Sequence[Frame],
         clock: StageClock | None = None,
     ) -> None:
-        """Open both codecs.
+        """Open the decoder; the encoder is opened for the first frame that is enhanced.
 
         Args:
             enhance: what happens between them.
-            frames: what the packets will show; their size and format.
             clock: the clock of a staged enhancer, to which the codecs' stages are added.
         """
         self._enhance = enhance
         self._clock = clock or StageClock()
         self._decoder = _decoder()
-        self._encoder = _encoder(frames[0])
+        self._encoder: VideoCodecContext | None = None
         self._count = 0
 
     def __call__(self, packet: CodedPacket) -> int:
@@ -75,6 +73,8 @@ class Coded:
         return from_av(pictures[0], pts=self._count, time_base=_TIME_BASE, duration=1)
 
     def _encoded(self, frame: Frame) -> int:
+        if self._encoder is None:
+            self._encoder = _encoder(frame)
         picture = to_av(frame)
         picture.pts, picture.time_base = self._count, _TIME_BASE
         size = sum(packet.size for packet in self._encoder.encode(picture))

@@ -9,35 +9,54 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 PARTS = ("process start", "imports", "model load", "engine build", "first frame")
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Load = Callable[[str], Callable[[Any], object]]
+"""Makes what enhances frames of a model's name."""
 
 
-def main(model: str, width: int, height: int, started_ns: int) -> dict[str, object]:
+def main(model: str, device: str, width: int, height: int, started_ns: int) -> dict[str, object]:
     """What each part of the start took, in milliseconds and in those of CPU time; the process."""
     clock = PartClock(PARTS[0], started_ns)
     clock.switch("imports")
     import numpy as np
 
-    from tapetum.realtime import Frame, make_enhancer
-    from tapetum.realtime.cpu import grid_enhancer, openvino_engine, unet_enhancer
+    from tapetum.realtime import Frame
 
-    del grid_enhancer, unet_enhancer  # imported now, so as not to be counted below
+    load, compilers = _on_gpu(device) if device.startswith("cuda") else _on_cpu(device)
     clock.switch("the frame itself")
     noise = np.random.default_rng(0).integers(20, 60, (2, height, width), np.uint8)
     half = noise[1, : (height + 1) // 2, : (width + 1) // 2]
     frame = Frame((noise[0], half, half), "yuv420p", 0)
     # Engines are built inside what a user calls: with the model for grid, and for unet at the
     # first frame, whose size it is built for.
-    network = openvino_engine.OpenVINOModel
-    network.compile = clock.during("engine build", network.compile)  # type: ignore[method-assign]
-    enhancer = clock.during("model load", make_enhancer)(model)
+    for network in compilers:
+        network.compile = clock.during("engine build", network.compile)
+    enhancer = clock.during("model load", load)(model)
     clock.during("first frame", enhancer)(frame)
     return {"parts": {name: clock.spent_ms[name] for name in PARTS}, **_process()}
+
+
+def _on_cpu(device: str) -> tuple[Load, list[Any]]:
+    """What loads a model, and the classes that build its engines."""
+    from tapetum.realtime import make_enhancer
+    from tapetum.realtime.cpu import grid_enhancer, openvino_engine, unet_enhancer
+
+    del grid_enhancer, unet_enhancer  # imported now, so as not to be counted below
+    return lambda model: make_enhancer(model, device=device), [openvino_engine.OpenVINOModel]
+
+
+def _on_gpu(device: str) -> tuple[Load, list[Any]]:
+    """The same; finding the GPU and compiling its kernels are parts of loading."""
+    from tapetum.benchmarks.bench.gpu_subject import gpu_path
+    from tapetum.realtime.cuda import tensorrt_engine, torch_engine
+
+    models = [tensorrt_engine.TensorRTModel, torch_engine.TorchModel]
+    return lambda model: gpu_path(device).round_trip(model), models
 
 
 class PartClock:
@@ -82,5 +101,5 @@ def _process() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    name, *numbers = sys.argv[1:]
-    sys.stdout.write(json.dumps(main(name, *map(int, numbers))))
+    name, where, *numbers = sys.argv[1:]
+    sys.stdout.write(json.dumps(main(name, where, *map(int, numbers))))

@@ -14,6 +14,7 @@ from tapetum.benchmarks.bench.result_table import (
     notes,
     stage_cost,
     usage_rows,
+    where,
 )
 
 Run = dict[str, Any]
@@ -45,7 +46,7 @@ def _section(name: str, run: Run) -> str:
     parts = [
         f"<h2>{escape(name)}</h2>",
         _facts(run),
-        _list(notes(run)),
+        _list([*where(run["results"]), *notes(run)]),
         _table(_LATENCY_HEAD, (_latency_row(result) for result in run["results"])),
         "<h3>Throughput and resources</h3>",
         _table(USAGE_HEAD, usage_rows(run["results"])),

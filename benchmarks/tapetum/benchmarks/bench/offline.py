@@ -1,7 +1,8 @@
 """Offline: a whole file through decoder, enhancer and encoder, against a plain transcode.
 
 The transcode is of the enhanced file, by the same encoder with the same settings: what a file
-job would take if enhancing were free.
+job would take if enhancing were free. On a GPU, decoder and encoder are those that
+`tapetum enhance` chooses there, to which no transcode on the CPU is a limit.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tempfile import TemporaryDirectory
 import av
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.file_job import CRF, PRESET, open_file_job
 from tapetum.benchmarks.bench.floors import Floor
 from tapetum.benchmarks.bench.frames import clip_frames
 from tapetum.benchmarks.bench.inputs import Input
@@ -27,16 +29,14 @@ from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.stage_clock import StageClock, Stages, joined, nbytes
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.benchmarks.plain_transcode import transcode
-from tapetum.realtime import EncoderSettings, FileSink, FileSource, Frame, FrameSink, run
+from tapetum.realtime import FileSource, Frame, FrameSink, run
 from tapetum.realtime.media.av_frame import to_av
+from tapetum.realtime.protocols import FrameSource
 
 SCENARIO = "offline"
 
-_CRF, _PRESET = 20, "veryfast"
 _PIXELS = 5e7
 """Synthetic clips have so many pixels in all, within bounds: a few seconds of work each."""
-_LONGEST_S = 10.0
-"""Of a longer clip, the beginning."""
 
 
 def offline(subjects: Sequence[Subject], given: Input, settings: Settings) -> Iterator[Result]:
@@ -66,7 +66,7 @@ def _clip(given: Input, settings: Settings, folder: Path) -> Path:
 def write_clip(frames: Sequence[Frame], target: Path, *, rate: int = 30) -> None:
     """Encode frames as H.264 of high quality."""
     with av.open(str(target), "w") as writer:
-        video = writer.add_stream("libx264", rate, options={"crf": "16", "preset": _PRESET})
+        video = writer.add_stream("libx264", rate, options={"crf": "16", "preset": PRESET})
         video.width, video.height = frames[0].width, frames[0].height
         video.pix_fmt = frames[0].format_name
         for index, frame in enumerate(frames):
@@ -84,6 +84,7 @@ class _Round:
     wall_s: float = 0.0
     transcode_s: float = 0.0
     stages: Stages = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 def _measure(
@@ -95,21 +96,23 @@ def _measure(
         enhanced = folder / "enhanced.mp4"
         done = _enhance_file(subject, clip, enhanced, meter)
         began_s = time.perf_counter()
-        again = transcode(enhanced, folder / "again.mp4", _CRF, _PRESET)
+        again = transcode(enhanced, folder / "again.mp4", CRF, PRESET)
         done.transcode_s = time.perf_counter() - began_s
         if again != done.frames:
             raise BenchmarkError(f"{subject.name} wrote {done.frames} frames; {again} are there")
         rounds.append(done)
     with FileSource(clip) as source:
         size = f"{source.info.width}x{source.info.height}"
+    on_cpu = subject.open_video is None
     return Result(
         Key(SCENARIO, subject.name, given.name, size, "time per frame"),
         subject.runs_on,
         [[1000 * done.wall_s / done.frames] for done in rounds],
         stages=joined([done.stages for done in rounds]),
         resources=meter.read(),
-        floors=[_transcode_floor(rounds)],
-        figures=_figures(rounds),
+        floors=[_transcode_floor(rounds)] if on_cpu else (),
+        figures=_figures(rounds) | (_ratios(rounds) if on_cpu else {}),
+        notes=rounds[-1].notices,
     )
 
 
@@ -119,11 +122,13 @@ def _transcode_floor(rounds: Sequence[_Round]) -> Floor:
 
 
 def _figures(rounds: Sequence[_Round]) -> dict[str, float]:
-    ratios = [done.wall_s / done.transcode_s for done in rounds]
     fps = [done.frames / done.wall_s for done in rounds]
+    return {"frames": rounds[0].frames, "frames_per_s": round(statistics.median(fps), 2)}
+
+
+def _ratios(rounds: Sequence[_Round]) -> dict[str, float]:
+    ratios = [done.wall_s / done.transcode_s for done in rounds]
     return {
-        "frames": rounds[0].frames,
-        "frames_per_s": round(statistics.median(fps), 2),
         "ratio_to_transcode": round(statistics.median(ratios), 3),
         "ratio_to_transcode_min": round(min(ratios), 3),
         "ratio_to_transcode_max": round(max(ratios), 3),
@@ -132,14 +137,10 @@ def _figures(rounds: Sequence[_Round]) -> dict[str, float]:
 
 def _enhance_file(subject: Subject, clip: Path, target: Path, meter: ResourceMeter) -> _Round:
     """Run the pipeline that `enhance_file` runs, with a clock around each stage."""
-    done, source = _Round(), FileSource(clip, duration_s=_LONGEST_S)
-    encoder = EncoderSettings("libx264", _CRF, _PRESET)
-    sink = FileSink(target, info=source.info, encoder=encoder, overwrite=True)
-    decoding, stage, encoding = (
-        _ClockedSource(source),
-        _ClockedStage(subject.make()),
-        _ClockedSink(sink),
-    )
+    job = open_file_job(subject, clip, target)
+    done = _Round(notices=job.notices)
+    decoding, encoding = _ClockedSource(job.source), _ClockedSink(job.sink)
+    stage = _ClockedStage(job.enhance)
     began_s = time.perf_counter()
     with meter.running():
         done.frames = run(decoding, stage, encoding, on_frame=stage.handed_on)
@@ -156,7 +157,7 @@ def _own_clock(*, overlaps: bool) -> StageClock:
 class _ClockedSource:
     """A source that notes what each frame took to come out."""
 
-    def __init__(self, source: FileSource) -> None:
+    def __init__(self, source: FrameSource) -> None:
         self.clock = _own_clock(overlaps=True)
         self._source = source
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.box import SIMPLE
 from rich.table import Table
+from rich.text import Text
 
 from tapetum.benchmarks.bench.comparison import Change
 from tapetum.benchmarks.bench.result import Key
@@ -18,7 +19,8 @@ _QUALITY = ("psnr_db", "niqe", "flicker_levels")
 def result_tables(results: Sequence[dict[str, Any]]) -> list[Table]:
     """A table for each scenario: percentiles in milliseconds, the median's interval, noise, limit.
 
-    "limit" is the median over the highest floor: 1 would be the best that the machine can do.
+    "limit" is the median over the highest floor: 1 would be the best that the machine can do. Below
+    stands what ran where.
     """
     kinds: dict[str, list[dict[str, Any]]] = {}
     for result in results:
@@ -27,14 +29,21 @@ def result_tables(results: Sequence[dict[str, Any]]) -> list[Table]:
     return [_scenario_table(title, kind) for title, kind in kinds.items()]
 
 
-def _scenario_table(title: str, results: Iterable[dict[str, Any]]) -> Table:
+def _scenario_table(title: str, results: Sequence[dict[str, Any]]) -> Table:
     table = Table("what", title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
+    table.caption_justify = "left"
     names = (*(name.replace("_", ".") for name in _PERCENTILES), "95 % of p50", "noise", "limit")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         table.add_row(*_row(result))
+    table.caption = Text("".join(f"{line}\n" for line in where(results)))
     return table
+
+
+def where(results: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each subject: what ran where."""
+    return list(dict.fromkeys(f"{each['subject']}: {each['runs_on']}" for each in results))
 
 
 def _row(result: dict[str, Any]) -> list[str]:

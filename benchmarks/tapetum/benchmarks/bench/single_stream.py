@@ -108,8 +108,8 @@ _AnyCalls = _Calls[Frame] | _Calls[CodedPacket]
 
 
 def _staged(subject: Subject, *, with_codec: bool) -> Staged | None:
-    if subject.network is not None:
-        return subject.network.staged()
+    if subject.staged is not None:
+        return subject.staged()
     return StagedWhole(subject.make()) if with_codec else None
 
 
@@ -117,5 +117,5 @@ def _calls(
     enhance: Enhance, frames: tuple[Frame, ...], settings: Settings, clock: StageClock | None = None
 ) -> _AnyCalls:
     if settings.with_codec:
-        return _Calls(Coded(enhance, frames, clock), cycle(coded(frames)))
+        return _Calls(Coded(enhance, clock), cycle(coded(frames)))
     return _Calls(enhance, cycle(frames))

@@ -96,16 +96,18 @@ class StageClock:
         samples.durations_ms.append((now_ns - self._last_ns) / 1e6)
         self._last_ns, self._last_cpu_ns = now_ns, self._cpu_clock_ns()
 
-    def add(self, stage: str, wall_ns: int, cpu_ns: int, moved_bytes: int) -> None:
-        """Take note of a stage that was measured elsewhere."""
-        samples = self._samples(stage)
+    def add(
+        self, stage: str, wall_ns: int, cpu_ns: int, moved_bytes: int, clock: Clock = "host"
+    ) -> None:
+        """Take note of a stage that was measured elsewhere, by a clock that is always the same."""
+        samples = self._samples(stage, clock)
         samples.durations_ms.append(wall_ns / 1e6)
         samples.cpu_ms.append(cpu_ns / 1e6)
         if moved_bytes:
             samples.moved_bytes.append(moved_bytes)
 
-    def _samples(self, stage: str) -> StageSamples:
-        return self.stages.setdefault(stage, StageSamples(overlaps=self._overlaps))
+    def _samples(self, stage: str, clock: Clock = "host") -> StageSamples:
+        return self.stages.setdefault(stage, StageSamples(clock=clock, overlaps=self._overlaps))
 
 
 def joined(rounds: Sequence[Stages]) -> Stages:

@@ -14,7 +14,9 @@ from tapetum.realtime import Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.choices import MODELS, Device
 from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, Precision
-from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
+from tapetum.realtime.cpu.unet_enhancer import MAX_PIXELS, UNetEnhancer
+from tapetum.realtime.enhancer import is_cuda
+from tapetum.realtime.opened_video import OpenedVideo
 from tapetum.realtime.protocols import Engine
 
 EMPTY = "empty"
@@ -52,10 +54,12 @@ class Network:
         model = self._model()
         return StagedUNet(model) if self.whole_frame else StagedGrid(_grid_engine(model))
 
-    def enhancer(self) -> FrameEnhancer:
-        """The enhancer around the network, in the network's precision."""
+    def enhancer(self, *, max_pixels: int = MAX_PIXELS) -> FrameEnhancer:
+        """The enhancer around the network, in its precision; larger `unet` frames are tiled."""
         model = self._model()
-        return UNetEnhancer(model) if self.whole_frame else GridEnhancer(_grid_engine(model))
+        if self.whole_frame:
+            return UNetEnhancer(model, max_pixels=max_pixels)
+        return GridEnhancer(_grid_engine(model))
 
     def _model(self) -> OpenVINOModel:
         return OpenVINOModel(self.onnx, threads=self.threads, precision=self.precision)
@@ -73,15 +77,26 @@ class Subject:
         name: on the command line and in results.
         make: a fresh one, for one stream.
         runs_on: what runs where.
-        network: of Tapetum's own models.
-        model: what `make_enhancer` takes for Tapetum's own models.
+        network: of Tapetum's own models on the CPU.
+        staged: a fresh one in its parts; None where nobody takes it apart.
+        cpu_twin: the same network in single precision on the CPU, for a model on a GPU.
+        open_video: opens a clip and an output, of so many seconds at most, for a model on a GPU:
+            the pipeline of `tapetum enhance`.
+        model: name or file of one of Tapetum's own models.
+        device: where that model runs, as `--device` names it.
+        notes: what a reader of every result must know, such as why an engine is not the usual one.
     """
 
     name: str
     make: Callable[[], Enhance]
     runs_on: str
     network: Network | None = None
+    staged: Callable[[], Staged] | None = None
+    cpu_twin: Network | None = None
+    open_video: Callable[[Path, Path, float], OpenedVideo] | None = None
     model: str = ""
+    device: Device = "auto"
+    notes: tuple[str, ...] = ()
 
     @property
     def changes_pixels(self) -> bool:
@@ -105,19 +120,32 @@ def subject(name: str, device: Device = "auto", precision: Precision = "auto") -
     """
     if name == EMPTY:
         return Subject(EMPTY, lambda: _untouched, "nothing: the harness alone")
-    usual = _usual(name, device)
+    if is_cuda(device):
+        from tapetum.benchmarks.bench.gpu_subject import gpu_subject
+
+        usual = gpu_subject(name, device)
+    else:
+        usual = _usual(name, device)
     return usual if precision == "auto" else _in_precision(usual, precision)
 
 
 def _usual(name: str, device: Device) -> Subject:
     enhancer = make_enhancer(name, device=device)
+    network = _network(name, enhancer)
     return Subject(
-        name=name if name in MODELS else Path(name).name,
+        name=model_title(name),
         make=lambda: make_enhancer(name, device=device),
         runs_on=enhancer.description,
-        network=_network(name, enhancer),
+        network=network,
+        staged=network.staged if network else None,
         model=name,
+        device=device,
     )
+
+
+def model_title(name: str) -> str:
+    """What results call a model: its name, or its file's without the folder."""
+    return name if name in MODELS else Path(name).name
 
 
 def _in_precision(usual: Subject, precision: Precision) -> Subject:
@@ -130,6 +158,7 @@ def _in_precision(usual: Subject, precision: Precision) -> Subject:
         make=network.enhancer,
         runs_on=network.enhancer().description,
         network=network,
+        staged=network.staged,
     )
 
 
@@ -139,12 +168,17 @@ def _untouched(frame: Frame) -> Frame:
 
 def _network(name: str, enhancer: FrameEnhancer) -> Network | None:
     """The network of an enhancer on the CPU; others are measured as a whole."""
-    # As `make_enhancer` has it: one thread for grid, since the others decode and encode.
     if isinstance(enhancer, GridEnhancer):
-        return Network(_onnx(name), threads=1, whole_frame=False)
+        return network_on_cpu(name, whole_frame=False)
     if isinstance(enhancer, UNetEnhancer):
-        return Network(_onnx(name), threads=None, whole_frame=True)
+        return network_on_cpu(name, whole_frame=True)
     return None
+
+
+def network_on_cpu(name: str, *, whole_frame: bool, precision: Precision = "auto") -> Network:
+    """The network of a model, with as many threads as `make_enhancer` gives it."""
+    # One thread for grid, since the others decode and encode.
+    return Network(_onnx(name), None if whole_frame else 1, whole_frame, precision)
 
 
 def _onnx(name: str) -> bytes:

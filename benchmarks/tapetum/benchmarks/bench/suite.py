@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tapetum.benchmarks.bench.checkout import commit_of
 from tapetum.benchmarks.bench.checks import check_output
 from tapetum.benchmarks.bench.cold_start import cold_start
 from tapetum.benchmarks.bench.floors import bytes_per_s
@@ -91,9 +91,12 @@ def _results(plan: Plan) -> Iterator[Result]:
     for given in plan.inputs:
         frames = given.frames(plan.settings.seed)
         checks = {each.name: check_output(each, frames) for each in plan.subjects}
+        notes = {each.name: each.notes for each in plan.subjects}
         for name in plan.scenarios:
             for result in SCENARIOS[name](plan.subjects, given, plan.settings):
-                yield replace(result, checks=checks[result.key.subject])
+                of = result.key.subject
+                told = tuple(dict.fromkeys((*notes[of], *result.notes)))  # each once
+                yield replace(result, checks=checks[of], notes=told)
 
 
 def _new_run(plan: Plan) -> Run:
@@ -104,26 +107,9 @@ def _new_run(plan: Plan) -> Run:
         "command": plan.command,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "wall_s": None,
-        "commit": _commit(),
+        "commit": commit_of(Path(__file__)),
         "seed": plan.settings.seed,
         "machine": machine() | {"memory_bytes_per_s": round(bytes_per_s())},
         "load_average": {"before": load_average(), "after": None},
         "results": [],
     }
-
-
-def _commit() -> str | None:
-    """The commit that this code was checked out from; None for an installed package."""
-    folder, name = Path(__file__).parent, Path(__file__).name
-    tracked = _git(folder, "ls-files", "--error-unmatch", name)
-    return None if tracked is None else _git(folder, "rev-parse", "HEAD")
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    try:
-        answer = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None

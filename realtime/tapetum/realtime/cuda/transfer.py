@@ -53,15 +53,11 @@ class UploadSource:
             DeviceError: a frame is not in main memory.
         """
         for frame in self._source:
-            yield self._uploaded(semi_planar(frame))
+            yield uploaded(frame, self._device)
 
     def close(self) -> None:
         """Close the other source."""
         self._source.close()
-
-    def _uploaded(self, frame: Frame) -> Frame:
-        planes: Any = tuple(self._device.upload(plane) for plane in frame.planes)
-        return frame.with_planes(planes)
 
 
 class DownloadSink:
@@ -77,8 +73,7 @@ class DownloadSink:
         Raises:
             DeviceError: the frame is not in GPU memory.
         """
-        planes = tuple(self._device.download(plane) for plane in device_planes(frame))
-        self._sink.write(frame.with_planes(cast("tuple[Plane, ...]", planes)))
+        self._sink.write(downloaded(frame, self._device))
 
     def close(self) -> None:
         """Close the other sink."""
@@ -87,6 +82,27 @@ class DownloadSink:
     def discard(self) -> None:
         """Discard what the other sink has written."""
         self._sink.discard()
+
+
+def uploaded(frame: Frame, device: ComputeDevice) -> Frame:
+    """A frame of main memory in a device's, as NV12 or P010; it is whole when this returns.
+
+    Raises:
+        MediaError: the frame is not 4:2:0, or is deeper than 10 bits.
+    """
+    given = semi_planar(frame)
+    planes: Any = tuple(device.upload(plane) for plane in given.planes)
+    return given.with_planes(planes)
+
+
+def downloaded(frame: Frame, device: ComputeDevice) -> Frame:
+    """A frame of a device's memory, which must be done, in main memory.
+
+    Raises:
+        DeviceError: the frame is not in GPU memory.
+    """
+    planes = tuple(device.download(plane) for plane in device_planes(frame))
+    return frame.with_planes(cast("tuple[Plane, ...]", planes))
 
 
 def semi_planar(frame: Frame) -> Frame:
