@@ -38,9 +38,12 @@ class InputFormat(ctypes.Structure):
 
 
 def loaded(name: str) -> ctypes.CDLL:
-    """One of FFmpeg's libraries, the one that PyAV has loaded."""
-    maps = Path("/proc/self/maps").read_text().split()
-    return ctypes.CDLL(next(word for word in maps if Path(word).name.startswith(name)))
+    """One of FFmpeg's libraries, the one that PyAV has loaded; OpenCV may have loaded its own."""
+    of_av = Path(av.__file__).parents[1] / "av.libs"
+    mapped = map(Path, Path("/proc/self/maps").read_text().split())
+    return ctypes.CDLL(
+        str(next(path for path in mapped if path.parent == of_av and path.name.startswith(name)))
+    )
 
 
 def demuxer_has_option(demuxer: str, option: str) -> bool:
