@@ -196,6 +196,30 @@ def test_nothing_to_do_is_wrong_usage(cache: str) -> None:
     assert "name a MODEL to build" in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("grid --target sm_89 --device cuda", "leave out --device, which --target would ignore"),
+        ("unet --layers --size 64x64 --json", "leave out --size, --json, which --layers would"),
+        ("unet --layers -o x.engine", "leave out --output, which --layers would ignore"),
+        ("grid --list", "leave out MODEL, which --list would ignore"),
+        ("--list --json", "leave out --json, which --list would ignore"),
+        ("--prune --runtime tensorrt", "leave out --runtime, which --prune would ignore"),
+        ("--prune --list --layers", "leave out --layers, which --list would ignore"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(arguments: str, message: str, cache: str) -> None:
+    answer = tapetum("build", *arguments.split(), TAPETUM_CACHE=cache)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert message in answer.stderr
+    assert not Path(cache).exists()
+
+
+def test_an_empty_cache_is_pruned_and_listed(cache: str) -> None:
+    answer = tapetum("build", "--prune", "--list", TAPETUM_CACHE=cache)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+
+
 @pytest.mark.parametrize("size", ["1920", "1920x", "axb", "1920 x 1080", "0x0"])
 def test_a_size_is_width_by_height(size: str, cache: str) -> None:
     answer = tapetum("build", "unet", "--size", size, *TARGET, TAPETUM_CACHE=cache)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from this_gpu import tensorrt_here
 from tapetum.gan.errors import DeviceError, EngineError, ModelError
 from tapetum.gan.weights import weights_path
 from tapetum.trt_build import EngineCache, EngineFile, EngineIdentity, EngineRequest, build_engine
+from tapetum.trt_build.dark_frame import dark_frame
 from tapetum.trt_build.engine import BuildStart
 from tapetum.trt_build.engine_cache import (
     default_folder,
@@ -21,8 +23,12 @@ from tapetum.trt_build.engine_cache import (
     read_engine,
     write_whole,
 )
+from tapetum.trt_build.engine_run import run_engine
 from tapetum.trt_build.manifest import Manifest
+from tapetum.trt_build.network_source import find_network, read_network
 from tapetum.trt_build.profile import Profile
+from tapetum.trt_build.reference import reference_output
+from tapetum.trt_build.verification import lowest_psnr_db
 
 SM89 = EngineRequest(target="sm_89", runtime="tensorrt-rtx")
 IDENTITY = EngineIdentity("0" * 64, "tensorrt", "11.0", None, "sm_89", Profile(*[(16, 16)] * 3))
@@ -208,6 +214,20 @@ def test_an_engine_for_this_gpu_is_verified(cache: EngineCache) -> None:
     assert manifest.identity.gpu is not None
     assert manifest.psnr_db is not None
     assert manifest.psnr_db >= manifest.psnr_floor_db
+
+
+@pytest.mark.needs_cuda
+def test_a_dynamic_engine_is_verified_at_every_size(cache: EngineCache) -> None:
+    flavour = tensorrt_here()
+    request = EngineRequest((64, 96), (32, 32), (128, 128), runtime=flavour.name)
+    engine = build_engine("unet", request, cache=cache)
+    sizes = engine.manifest.identity.profile.sizes
+    assert len(sizes) == 3
+    pictures = [dark_frame("unet", size) for size in sizes]
+    outputs = run_engine(engine.path.read_bytes(), flavour, 0, pictures)
+    network = read_network(find_network("unet"))
+    lowest_db = lowest_psnr_db(pictures, outputs, partial(reference_output, network))
+    assert engine.manifest.psnr_db == pytest.approx(lowest_db, abs=1)
 
 
 def test_who_waits_for_another_build_says_so(

@@ -193,6 +193,6 @@ def test_an_engine_computes_what_its_network_means(tmp_path: Path) -> None:
     request = EngineRequest(runtime=flavour.name)
     engine = build_engine("grid", request, cache=EngineCache(tmp_path))
     picture = dark_frame("grid", (256, 256))
-    output = run_engine(engine.path.read_bytes(), flavour, 0, picture)
+    (output,) = run_engine(engine.path.read_bytes(), flavour, 0, [picture])
     wanted = reference_output(onnx.load(weights_path("grid")), picture)
     np.testing.assert_allclose(output, wanted, atol=0.05)

@@ -130,7 +130,7 @@ def test_what_takes_an_engine(tmp_path: Path) -> None:
     for use in (
         lambda: build_engine("grid", here, cache=EngineCache(tmp_path)),
         lambda: check_loads_on(b"engine", rtx, 0),
-        lambda: run_engine(b"engine", rtx, 0, np.zeros((1, 3, 256, 256), np.float32)),
+        lambda: run_engine(b"engine", rtx, 0, [np.zeros((1, 3, 256, 256), np.float32)]),
     ):
         with pytest.raises(DeviceError) as caught:
             use()

@@ -14,8 +14,21 @@ if TYPE_CHECKING:
     from tapetum.trt_build.engine import EngineRequest
     from tapetum.trt_build.engine_cache import EngineCache, EngineFile
 
+_OF_A_BUILD = (
+    *("--size", "--min-size", "--max-size", "--target", "--device"),
+    *("--output", "--runtime", "--json"),
+)
+_IGNORED = {
+    "--list": ("MODEL", "--layers", *_OF_A_BUILD),
+    "--prune": ("MODEL", "--layers", *_OF_A_BUILD),
+    "--layers": _OF_A_BUILD,
+    "--target": ("--device",),
+}
+"""Option, to what has no meaning beside it."""
+
 
 def build(
+    context: typer.Context,
     model: Annotated[
         str | None, typer.Argument(metavar="MODEL", help="grid, unet or a model file.")
     ] = None,
@@ -33,8 +46,12 @@ def build(
         str | None, typer.Option(help="GPU to build for, like sm_89. By default the one here.")
     ] = None,
     device: Annotated[
-        str, typer.Option(metavar="cuda[:INDEX]", help="GPU in this machine to build on.")
-    ] = "cuda",
+        str | None,
+        typer.Option(
+            metavar="cuda[:INDEX]",
+            help="GPU in this machine to build on, by default cuda; not with --target.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the engine to this file too.")
     ] = None,
@@ -46,7 +63,7 @@ def build(
         ),
     ] = None,
     layers: Annotated[
-        bool, typer.Option("--layers", help="Compare MODEL's layers in float16; build nothing.")
+        bool, typer.Option("--layers", help="Only compare MODEL's layers in float16.")
     ] = False,
     list_engines: Annotated[bool, typer.Option("--list", help="List the engines kept.")] = False,
     prune: Annotated[
@@ -70,6 +87,7 @@ def build(
     """
     from tapetum.trt_build.engine_cache import EngineCache
 
+    _refuse_what_would_be_ignored(context)
     if model is None and not (list_engines or prune):
         raise typer.BadParameter("name a MODEL to build, or pass --list or --prune")
     cache = EngineCache()
@@ -79,11 +97,24 @@ def build(
         _print_layers(model)
     elif model is not None:
         sizes = (size, smallest, largest)
-        request = _request(sizes, target=target, runtime=runtime, device=device)
+        request = _request(sizes, target=target, runtime=runtime, device=device or "cuda")
         engine = _build_visibly(model, request, output)
         _report(engine, as_json=as_json)
     if list_engines:
         _list(cache)
+
+
+def _refuse_what_would_be_ignored(context: typer.Context) -> None:
+    """Raises `typer.BadParameter` for the first option of `_IGNORED` that ignores what is given."""
+    given = {
+        parameter.opts[0] if parameter.param_type_name == "option" else "MODEL"
+        for parameter in context.command.params
+        if context.params.get(str(parameter.name)) not in (None, False)
+    }
+    for option, without_meaning in _IGNORED.items():
+        ignored = [each for each in without_meaning if each in given]
+        if option in given and ignored:
+            raise typer.BadParameter(f"leave out {', '.join(ignored)}, which {option} would ignore")
 
 
 def _request(

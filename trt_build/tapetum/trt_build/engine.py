@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -34,7 +34,7 @@ from tapetum.trt_build.network_source import (
 from tapetum.trt_build.profile import Profile, Size, unet_profile
 from tapetum.trt_build.tensorrt_build import build_tensorrt, check_target
 from tapetum.trt_build.torch_tensorrt_build import build_torch_tensorrt, load_torch_tensorrt
-from tapetum.trt_build.verification import PSNR_FLOOR_DB, checked_psnr_db
+from tapetum.trt_build.verification import PSNR_FLOOR_DB, lowest_psnr_db
 
 if TYPE_CHECKING:
     import onnx
@@ -208,15 +208,15 @@ class _Build:
         return read_network(self._source)
 
     def _verified(self, plan: bytes) -> float | None:
-        """PSNR of the engine; None where the GPU that it is for is not here."""
+        """Lowest PSNR over the profile's sizes; None where the engine's GPU is not here."""
         if self._gpu.index is None:
             return None
         from tapetum.trt_build.dark_frame import dark_frame
         from tapetum.trt_build.reference import reference_output
 
-        picture = dark_frame(self._kind, self._profile.smallest)
-        output = run_engine(plan, self._flavour, self._gpu.index, picture)
-        return checked_psnr_db(output, reference_output(self._network, picture))
+        pictures = [dark_frame(self._kind, size) for size in self._profile.sizes]
+        outputs = run_engine(plan, self._flavour, self._gpu.index, pictures)
+        return lowest_psnr_db(pictures, outputs, partial(reference_output, self._network))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Runs an engine on one picture, with no more than the driver: for verification."""
+"""Runs an engine on a few pictures, with no more than the driver: for verification."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,18 +26,18 @@ def check_loads_on(plan: bytes, flavour: Flavour, gpu_index: int) -> None:
 
 
 def run_engine(
-    plan: bytes, flavour: Flavour, gpu_index: int, picture: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Load an engine, run it once, and unload it.
+    plan: bytes, flavour: Flavour, gpu_index: int, pictures: Sequence[npt.NDArray[np.float32]]
+) -> list[npt.NDArray[np.float32]]:
+    """Load an engine, run it once for each picture, and unload it.
 
     Args:
         plan: the serialised engine.
         flavour: the TensorRT that built it.
         gpu_index: the GPU to run it on.
-        picture: its input, converted to the type that it takes.
+        pictures: its inputs, of sizes that it takes; converted to the type that it takes.
 
     Returns:
-        Its output as float32.
+        Its outputs as float32.
 
     Raises:
         DeviceError: the GPU or its driver fails, or has not enough memory.
@@ -44,7 +45,8 @@ def run_engine(
     """
     driver = CudaDriver()
     with driver.on_device(gpu_index):
-        return _run(driver, LoadedEngine(plan, flavour), picture)
+        engine = LoadedEngine(plan, flavour)
+        return [_run(driver, engine, picture) for picture in pictures]
 
 
 def _run(driver: CudaDriver, engine: LoadedEngine, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:

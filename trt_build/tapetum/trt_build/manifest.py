@@ -9,7 +9,7 @@ from typing import Any
 
 from tapetum.trt_build.profile import Profile
 
-RECIPE = 2
+RECIPE = 3
 """Raised whenever the way from a model to its engine changes, so that older engines are stale."""
 
 
@@ -87,7 +87,8 @@ class Manifest:
         engine_sha256: of the engine's bytes.
         size_bytes: of the engine.
         built_at: UTC time in ISO 8601.
-        psnr_db: of the engine's output against the float32 reference's; None: not verified yet.
+        psnr_db: of the engine's output against the float32 reference's, the lowest of those at the
+            sizes of the profile, finite; None: not verified yet.
         psnr_floor_db: below this an engine is refused.
     """
 
@@ -103,7 +104,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """The manifest's text."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+        return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:

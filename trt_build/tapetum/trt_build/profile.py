@@ -35,6 +35,11 @@ class Profile:
         """Whether the engine takes one size only."""
         return self.smallest == self.largest
 
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """Smallest, best and largest, each size once."""
+        return tuple(dict.fromkeys((self.smallest, self.best, self.largest)))
+
     def __str__(self) -> str:
         if self.is_static:
             return size_text(self.best)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tapetum.gan.errors import EngineError
+from tapetum.trt_build.profile import size_text
 
 PSNR_FLOOR_DB = 45.0
 """Float16's rounding leaves 60 dB or so; a wrong kernel, or a frozen branch, some 20."""
+
+PSNR_CEILING_DB = 200.0
+"""What counts as equal: float32's own rounding leaves 150 dB or so. Infinity is not JSON."""
 
 Array = npt.NDArray[Any]
 
@@ -24,7 +29,7 @@ def psnr_db(output: Array, reference: Array) -> float:
         reference: what should have been, the same shape.
 
     Returns:
-        dB; infinite where both are equal, minus infinite where the output is not finite.
+        dB, at most `PSNR_CEILING_DB`; minus infinite where the output is not finite.
 
     Raises:
         EngineError: the shapes differ.
@@ -38,24 +43,42 @@ def psnr_db(output: Array, reference: Array) -> float:
         return -math.inf
     error = float(np.mean((found - exact) ** 2))
     span = float(np.ptp(exact)) or 1.0
-    return math.inf if error == 0 else 10 * math.log10(span**2 / error)
+    if error == 0:
+        return PSNR_CEILING_DB
+    return min(10 * math.log10(span**2 / error), PSNR_CEILING_DB)
 
 
-def checked_psnr_db(output: Array, reference: Array, floor_db: float = PSNR_FLOOR_DB) -> float:
-    """PSNR of an engine's output, where it is good enough to use the engine.
+def lowest_psnr_db(
+    pictures: Iterable[Array],
+    outputs: Iterable[Array],
+    reference: Callable[[Array], Array],
+    floor_db: float = PSNR_FLOOR_DB,
+) -> float:
+    """Lowest PSNR of an engine's outputs, where each is good enough to use the engine.
 
     Args:
-        output: what the engine made of a picture.
-        reference: what the float32 network makes of it.
+        pictures: the inputs, (1, 3, H, W), at least one.
+        outputs: what the engine made of each.
+        reference: the float32 network.
         floor_db: the least PSNR to accept.
 
     Raises:
-        EngineError: the PSNR is below the floor, or the shapes differ.
+        EngineError: a PSNR is below the floor, or shapes differ.
     """
-    found_db = psnr_db(output, reference)
+    return min(
+        _checked_psnr_db(picture, output, reference, floor_db)
+        for picture, output in zip(pictures, outputs, strict=True)
+    )
+
+
+def _checked_psnr_db(
+    picture: Array, output: Array, reference: Callable[[Array], Array], floor_db: float
+) -> float:
+    found_db = psnr_db(output, reference(picture))
     if not found_db >= floor_db:
         raise EngineError(
-            f"the engine differs from its reference (PSNR {found_db:.1f} dB, at least "
-            f"{floor_db:g} wanted) and is refused: try another TensorRT version or --runtime"
+            f"the engine differs from its reference at {size_text(picture.shape[2:])} (PSNR "
+            f"{found_db:.1f} dB, at least {floor_db:g} wanted) and is refused: try another "
+            "TensorRT version or --runtime"
         )
     return found_db
