@@ -12,6 +12,7 @@ import typer
 from tapetum.benchmarks.bench.inputs import parse_size
 from tapetum.benchmarks.governor_settling import governor_settling
 from tapetum.benchmarks.gpu_commands import gpu
+from tapetum.benchmarks.json_file import read_json, write_json
 from tapetum.benchmarks.live_latency import SIZES as LIVE_SIZES
 from tapetum.benchmarks.live_latency import TARGETS_MS, live_latency
 from tapetum.benchmarks.machine import machine
@@ -33,10 +34,10 @@ _SOAK_RESULT = Path("benchmarks/results/soak.json")
 
 
 def _record(result: Path, name: str, figures: object) -> None:
-    known = json.loads(result.read_text()) if result.exists() else {}
+    known = read_json(result, remedy="; name another --result") if result.exists() else {}
     known |= {"machine": machine(), name: figures}
     result.parent.mkdir(parents=True, exist_ok=True)
-    result.write_text(json.dumps(known, indent=1) + "\n")
+    write_json(known, result)
     shown = figures
     if isinstance(figures, dict):
         shown = {key: value for key, value in figures.items() if key != "points"}

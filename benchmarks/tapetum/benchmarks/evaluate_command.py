@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -91,8 +90,9 @@ def _print_tables(result: Evaluation) -> None:
 
 
 def _write_json(result: Evaluation, path: Path) -> None:
+    from tapetum.benchmarks.json_file import write_json
     from tapetum.benchmarks.machine import machine
 
     photos, clips = ([asdict(score) for score in part] for part in (result.photos, result.clips))
     figures = {"machine": machine(), "model": result.model, "photos": photos, "clips": clips}
-    path.write_text(json.dumps(figures, indent=1) + "\n")
+    write_json(figures, path)

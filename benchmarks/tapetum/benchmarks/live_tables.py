@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tapetum.benchmarks.governor_settling import TARGET_S
+from tapetum.benchmarks.json_file import read_json
 from tapetum.benchmarks.live_latency import SIZES, TARGETS_MS
 from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import TARGET_HEAD, table, target_row
@@ -34,7 +34,7 @@ def live_table(results: Path) -> str:
 
 
 def _read(path: Path) -> Figures:
-    figures: Figures = json.loads(path.read_text()) if path.exists() else {}
+    figures: Figures = read_json(path, remedy=": measure again") if path.exists() else {}
     return figures
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tapetum.benchmarks.json_file import read_json
 from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import MISSING, TARGET_HEAD, table, target_row
 
@@ -41,7 +41,7 @@ def recorded_table(results: Path) -> str:
 
 
 def _read(path: Path) -> Figures:
-    figures: Figures = json.loads(path.read_text())
+    figures: Figures = read_json(path, remedy=": measure again")
     return figures
 
 

@@ -84,8 +84,8 @@ class LossConfig:
         pair_illumination: weight of the error of their means over 16x16 cells.
         pair_contrast: weight of the error of their gradients.
         low_illumination: weight of the error of the enhanced low-light photos' means over 16x16
-            cells, to what the teacher makes of the whole photos: a crop alone does not tell a
-            black sky from a wall in the dark.
+            cells, to what the teacher makes of the whole photos, as dark as the inputs are: a crop
+            alone does not tell a black sky from a wall in the dark.
         low_detail: weight of the error of the enhanced low-light photos' relative detail, to that
             of the photos.
         roughness: weight of the steps between cells (`grid` only).

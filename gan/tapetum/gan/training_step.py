@@ -191,13 +191,11 @@ def generator_terms(
 
 def _low_terms(fake: torch.Tensor, batch: Batch, losses: LossConfig) -> Terms:
     """How far low-light photos, enhanced, are from their teacher's light and their own detail."""
-    terms: Terms = {}
+    terms, output = Terms(), (fake + 1) / 2
     if losses.low_illumination:
-        lit = (batch["lit"] + 1) / 2
-        terms["low_illumination"] = supervision.illumination_error((fake + 1) / 2, lit)
+        terms["low_illumination"] = supervision.illumination_error(output, (batch["lit"] + 1) / 2)
     if losses.low_detail:
-        low = (batch["low"] + 1) / 2
-        terms["low_detail"] = supervision.detail_error((fake + 1) / 2, low)
+        terms["low_detail"] = supervision.detail_error(output, (batch["low"] + 1) / 2)
     return terms
 
 
