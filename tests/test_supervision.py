@@ -75,6 +75,23 @@ def test_noise_of_what_is_nearly_black_is_hardly_detail() -> None:
     assert noise < 0.2 * supervision.detail_error(flat, grey)
 
 
+def test_color_error_ignores_light_and_sees_a_tint() -> None:
+    floor = 5 / 255
+    dark = torch.tensor([0.3, 0.2, 0.1]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    luma = 0.2126 * 0.3 + 0.7152 * 0.2 + 0.0722 * 0.1
+    brighter = 3 * (dark + floor) - floor
+    assert supervision.color_error(brighter, dark).item() == pytest.approx(0, abs=1e-6)
+    grey = torch.full_like(dark, 0.6)
+    u, v = (0.1 - luma) / (2 * (1 - 0.0722)), (0.3 - luma) / (2 * (1 - 0.2126))
+    by_hand = luma * (abs(u) + abs(v)) / 2 / (luma + floor)
+    assert supervision.color_error(grey, dark).item() == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_the_color_of_black_is_not_asked_for() -> None:
+    black, purple = torch.zeros(1, 3, 8, 8), torch.tensor([0.4, 0.2, 0.4]).view(1, 3, 1, 1)
+    assert supervision.color_error(purple.expand(1, 3, 8, 8), black) == 0
+
+
 def test_a_constant_grid_is_smooth_and_a_gain_step_is_a_ratio() -> None:
     grid = identity_grid()
     assert supervision.roughness(grid).item() == 0

@@ -47,10 +47,12 @@ def test_the_teacher_says_how_bright_the_targets_are(batch: Batch) -> None:
     assert (target - taught).abs().mean() < 0.2 * (untaught - taught).abs().mean()
 
 
-def test_enhanced_low_light_photos_are_asked_for_the_photos_own_detail(batch: Batch) -> None:
-    losses = LossConfig(
-        global_adversarial=0, local_adversarial=0, global_features=0, local_features=0, low_detail=1
-    )
+@pytest.mark.parametrize("name", ["low_detail", "low_color"])
+def test_enhanced_low_light_photos_are_asked_for_what_the_photos_have(
+    batch: Batch, name: str
+) -> None:
+    others = ("global_adversarial", "local_adversarial", "global_features", "local_features")
+    losses = LossConfig(**dict.fromkeys(others, 0.0) | {name: 1.0})
     untouched, grey = batch["low"], torch.zeros_like(batch["low"])
     errors = [
         generator_terms(
@@ -58,6 +60,6 @@ def test_enhanced_low_light_photos_are_asked_for_the_photos_own_detail(batch: Ba
         )
         for fake in (untouched, grey)
     ]
-    assert [list(terms) for terms in errors] == [["low_detail"], ["low_detail"]]
-    assert errors[0]["low_detail"] == 0
-    assert errors[1]["low_detail"] > 0.01
+    assert [list(terms) for terms in errors] == [[name], [name]]
+    assert errors[0][name] == 0
+    assert errors[1][name] > 0.01

@@ -87,6 +87,23 @@ def detail_error(output: torch.Tensor, dark: torch.Tensor) -> torch.Tensor:
     return torch.stack([F.l1_loss(found, wanted) for found, wanted in pairs]).sum()
 
 
+def color_error(output: torch.Tensor, dark: torch.Tensor) -> torch.Tensor:
+    """L1 between the colours of dark pictures and of what was made of them, where these are lit.
+
+    More light changes no hue, and no saturation. Colour is (U, V) / (Y + n), n as in
+    `detail_error`. A pixel counts as much as its luma in the dark picture: the colour of a lamp
+    is known, the colour of what is nearly black is noise.
+    """
+    luma, colors = _luma_and_color(dark)
+    return (luma * (_luma_and_color(output)[1] - colors).abs()).mean()
+
+
+def _luma_and_color(rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    luma, chroma = rgb_to_yuv(rgb)
+    luma = luma.clamp(min=0)
+    return luma, chroma / (luma + _NOISE_FLOOR)
+
+
 def _relative_details(rgb: torch.Tensor) -> list[torch.Tensor]:
     light = (rgb_to_yuv(rgb)[0].clamp(min=0) + _NOISE_FLOOR).log()
     return [

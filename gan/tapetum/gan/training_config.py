@@ -88,6 +88,7 @@ class LossConfig:
             alone does not tell a black sky from a wall in the dark.
         low_detail: weight of the error of the enhanced low-light photos' relative detail, to that
             of the photos.
+        low_color: weight of the error of their colours, where the photos are lit.
         roughness: weight of the steps between cells (`grid` only).
         reversed_tones: weight of falling luma curves (`grid` only).
         local_patches: patches a picture. The paper: 5; the authors' code: 6.
@@ -110,6 +111,7 @@ class LossConfig:
     pair_contrast: float = 0.0
     low_illumination: float = 0.0
     low_detail: float = 0.0
+    low_color: float = 0.0
     roughness: float = 0.0
     reversed_tones: float = 0.0
     local_patches: int = 6
@@ -134,7 +136,7 @@ class LossConfig:
     def unpaired(self) -> bool:
         """Whether anything is learnt from the low-light photos."""
         adversarial = self.global_adversarial or self.local_adversarial
-        low = self.low_illumination or self.low_detail
+        low = self.low_illumination or self.low_detail or self.low_color
         return bool(adversarial or self.features or low)
 
     @property
@@ -163,6 +165,7 @@ TERMS = (
     "pair_contrast",
     "low_illumination",
     "low_detail",
+    "low_color",
     "roughness",
     "reversed_tones",
 )

@@ -32,6 +32,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
                 "pair_contrast": 1.5,
                 "low_illumination": 3.0,
                 "low_detail": 4.0,
+                "low_color": 20.0,
             },
             "optimizer": {
                 "steps": 4000,

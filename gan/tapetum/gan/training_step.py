@@ -190,12 +190,14 @@ def generator_terms(
 
 
 def _low_terms(fake: torch.Tensor, batch: Batch, losses: LossConfig) -> Terms:
-    """How far low-light photos, enhanced, are from their teacher's light and their own detail."""
-    terms, output = Terms(), (fake + 1) / 2
+    """How far low-light photos, enhanced, are from their teacher's light and from themselves."""
+    terms, output, low = Terms(), (fake + 1) / 2, (batch["low"] + 1) / 2
     if losses.low_illumination:
         terms["low_illumination"] = supervision.illumination_error(output, (batch["lit"] + 1) / 2)
     if losses.low_detail:
-        terms["low_detail"] = supervision.detail_error(output, (batch["low"] + 1) / 2)
+        terms["low_detail"] = supervision.detail_error(output, low)
+    if losses.low_color:
+        terms["low_color"] = supervision.color_error(output, low)
     return terms
 
 
