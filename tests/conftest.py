@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kernel_devices import HostDevice, host_library
+from rtx_builds import SM89
 from small_clips import write_clip
 from tiny_networks import grid_network
 
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.trt_build import EngineCache, EngineFile, build_engine
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "samples" / "dark_room.mp4"
@@ -62,6 +64,18 @@ def gain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "gain.onnx"
     path.write_bytes(grid_network(grid))
     return path
+
+
+@pytest.fixture
+def engine_cache(tmp_path: Path) -> EngineCache:
+    """An empty cache of engines."""
+    return EngineCache(tmp_path / "engines")
+
+
+@pytest.fixture
+def grid_engine(engine_cache: EngineCache) -> EngineFile:
+    """The grid engine for `SM89`, in `engine_cache`."""
+    return build_engine("grid", SM89, cache=engine_cache)
 
 
 @pytest.fixture

@@ -1,22 +1,14 @@
-"""Networks for tests that build TensorRT engines, and the rule for those tests."""
+"""Networks for tests that build TensorRT engines."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import numpy as np
 import onnx
-import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from tapetum.gan import build_generator
 from tapetum.gan.unet import UNetGenerator
-
-needs_tensorrt_rtx = pytest.mark.skipif(
-    find_spec("tensorrt_rtx") is None,
-    reason="needs tensorrt-rtx (pip install 'tapetum[tensorrt-rtx]')",
-)
 
 
 def trained_looking_unet() -> UNetGenerator:

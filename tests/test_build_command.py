@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from command_line import environment, tapetum
-from engine_networks import needs_tensorrt_rtx, overflowing_network, trained_looking_unet
+from engine_networks import overflowing_network, trained_looking_unet
+from rtx_builds import needs_tensorrt_rtx
 from this_gpu import has_driver
 
 from tapetum.gan import export_onnx, save_generator

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import tapetum
-from engine_networks import needs_tensorrt_rtx
 from fake_driver import fake_driver, python_with
+from rtx_builds import needs_tensorrt_rtx
 from this_gpu import has_driver
 
 from tapetum.trt_build.cuda_driver import CudaDriver

@@ -8,8 +8,8 @@ import re
 import pytest
 import torch
 from command_line import ROOT, tapetum
-from engine_networks import needs_tensorrt_rtx
 from fake_driver import fake_driver
+from rtx_builds import needs_tensorrt_rtx
 from this_gpu import has_driver
 
 Findings = dict[str, dict[str, str]]

@@ -13,7 +13,8 @@ from typing import Any
 
 import onnx
 import pytest
-from engine_networks import needs_tensorrt_rtx, overflowing_network, trained_looking_unet
+from engine_networks import overflowing_network, trained_looking_unet
+from rtx_builds import needs_tensorrt_rtx
 
 from tapetum.gan import export_onnx
 from tapetum.gan.errors import DeviceError, EngineError

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from engine_networks import needs_tensorrt_rtx
+from rtx_builds import SM89, needs_tensorrt_rtx
 from this_gpu import tensorrt_here
 
 from tapetum.gan.errors import DeviceError, EngineError, ModelError
@@ -30,18 +30,7 @@ from tapetum.trt_build.profile import Profile
 from tapetum.trt_build.reference import reference_output
 from tapetum.trt_build.verification import lowest_psnr_db
 
-SM89 = EngineRequest(target="sm_89", runtime="tensorrt-rtx")
 IDENTITY = EngineIdentity("0" * 64, "tensorrt", "11.0", None, "sm_89", Profile(*[(16, 16)] * 3))
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> EngineCache:
-    return EngineCache(tmp_path / "engines")
-
-
-@pytest.fixture
-def engine(cache: EngineCache) -> EngineFile:
-    return build_engine("grid", SM89, cache=cache)
 
 
 def names(folder: Path) -> list[str]:
@@ -99,77 +88,81 @@ def test_a_cache_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         EngineCache(tmp_path / "file" / "engines")
 
 
-def test_timings_are_kept_for_each_runtime_and_gpu(cache: EngineCache) -> None:
-    cache.keep_timings(IDENTITY, b"timings")
-    cache.keep_timings(replace(IDENTITY, target="sm_90"), b"")
+def test_timings_are_kept_for_each_runtime_and_gpu(engine_cache: EngineCache) -> None:
+    engine_cache.keep_timings(IDENTITY, b"timings")
+    engine_cache.keep_timings(replace(IDENTITY, target="sm_90"), b"")
     other_model = replace(IDENTITY, model_sha256="1" * 64)
-    assert cache.timings(other_model) == b"timings"
-    assert cache.timings(replace(IDENTITY, gpu="NVIDIA L4")) == b""
-    assert cache.timings(replace(IDENTITY, target="sm_90")) == b""
+    assert engine_cache.timings(other_model) == b"timings"
+    assert engine_cache.timings(replace(IDENTITY, gpu="NVIDIA L4")) == b""
+    assert engine_cache.timings(replace(IDENTITY, target="sm_90")) == b""
 
 
 @needs_tensorrt_rtx
-def test_an_engine_says_what_it_is(engine: EngineFile, cache: EngineCache) -> None:
-    manifest = engine.manifest
-    assert not engine.reused
-    assert engine.path == cache.path(manifest.identity)
+def test_an_engine_says_what_it_is(grid_engine: EngineFile, engine_cache: EngineCache) -> None:
+    manifest = grid_engine.manifest
+    assert not grid_engine.reused
+    assert grid_engine.path == engine_cache.path(manifest.identity)
     assert (manifest.model, manifest.generator, manifest.float32_layers) == ("grid", "grid", ())
     assert (manifest.identity.gpu, manifest.identity.target) == (None, "sm_89")
-    assert manifest.size_bytes == engine.path.stat().st_size
+    assert manifest.size_bytes == grid_engine.path.stat().st_size
     assert manifest.psnr_db is None, "no one has run it"
-    assert names(cache.folder) == [".engine", ".json", ".lock"]
+    assert names(engine_cache.folder) == [".engine", ".json", ".lock"]
 
 
 @needs_tensorrt_rtx
-def test_a_second_build_finds_the_first(engine: EngineFile, cache: EngineCache) -> None:
+def test_a_second_build_finds_the_first(grid_engine: EngineFile, engine_cache: EngineCache) -> None:
     started: list[BuildStart] = []
-    again = build_engine("grid", SM89, cache=cache, on_start=started.append)
+    again = build_engine("grid", SM89, cache=engine_cache, on_start=started.append)
     assert again.reused
-    assert again.manifest == engine.manifest
+    assert again.manifest == grid_engine.manifest
     assert started == []
 
 
 @needs_tensorrt_rtx
 def test_another_target_or_model_is_another_engine(
-    engine: EngineFile, cache: EngineCache, gain_model: Path
+    grid_engine: EngineFile, engine_cache: EngineCache, gain_model: Path
 ) -> None:
     for model, target in (("grid", "sm_86"), (str(gain_model), "sm_89")):
-        other = build_engine(model, replace(SM89, target=target), cache=cache)
+        other = build_engine(model, replace(SM89, target=target), cache=engine_cache)
         assert not other.reused
-        assert other.path != engine.path
+        assert other.path != grid_engine.path
 
 
 @needs_tensorrt_rtx
-def test_pruning_removes_what_nothing_here_can_use(engine: EngineFile, cache: EngineCache) -> None:
-    broken = cache.folder / "without-manifest.engine"
+def test_pruning_removes_what_nothing_here_can_use(
+    grid_engine: EngineFile, engine_cache: EngineCache
+) -> None:
+    broken = engine_cache.folder / "without-manifest.engine"
     broken.write_bytes(b"?")
-    (_, whole), (_, wrong) = cache.engines()
-    assert whole == read_engine(engine.path)
+    (_, whole), (_, wrong) = engine_cache.engines()
+    assert whole == read_engine(grid_engine.path)
     assert str(wrong).startswith(f"{broken}.json cannot be read")
-    here = {("tensorrt-rtx", engine.manifest.identity.runtime_version)}
-    assert cache.prune(here) == [broken]
-    assert engine.path.exists()
-    assert cache.prune({("tensorrt-rtx", "9.9")}) == [engine.path]
-    assert cache.engines() == []
-    assert not manifest_path(engine.path).exists()
+    here = {("tensorrt-rtx", grid_engine.manifest.identity.runtime_version)}
+    assert engine_cache.prune(here) == [broken]
+    assert grid_engine.path.exists()
+    assert engine_cache.prune({("tensorrt-rtx", "9.9")}) == [grid_engine.path]
+    assert engine_cache.engines() == []
+    assert not manifest_path(grid_engine.path).exists()
 
 
 @needs_tensorrt_rtx
 def test_an_output_is_the_engine_and_its_manifest(
-    engine: EngineFile, cache: EngineCache, tmp_path: Path
+    grid_engine: EngineFile, engine_cache: EngineCache, tmp_path: Path
 ) -> None:
     output = tmp_path / "grid_sm89.engine"
-    written = build_engine("grid", SM89, cache=cache, output=output)
+    written = build_engine("grid", SM89, cache=engine_cache, output=output)
     assert written.path == output
-    assert output.read_bytes() == engine.path.read_bytes()
-    assert read_engine(output).manifest == engine.manifest
+    assert output.read_bytes() == grid_engine.path.read_bytes()
+    assert read_engine(output).manifest == grid_engine.manifest
 
 
-def test_an_output_that_cannot_be_is_refused_before_the_build(cache: EngineCache) -> None:
+def test_an_output_that_cannot_be_is_refused_before_the_build(engine_cache: EngineCache) -> None:
     with pytest.raises(EngineError, match=r"folder .*nowhere does not exist"):
-        build_engine("grid", SM89, cache=cache, output=cache.folder / "nowhere" / "x.engine")
+        build_engine(
+            "grid", SM89, cache=engine_cache, output=engine_cache.folder / "nowhere" / "x.engine"
+        )
     with pytest.raises(EngineError, match=r"engines is a folder; name a file in it"):
-        build_engine("grid", SM89, cache=cache, output=cache.folder)
+        build_engine("grid", SM89, cache=engine_cache, output=engine_cache.folder)
 
 
 @pytest.mark.parametrize(
@@ -180,47 +173,47 @@ def test_an_output_that_cannot_be_is_refused_before_the_build(cache: EngineCache
         ("model.onnx", "model.onnx: cannot be read"),
     ],
 )
-def test_a_model_that_is_not_there(model: str, message: str, cache: EngineCache) -> None:
+def test_a_model_that_is_not_there(model: str, message: str, engine_cache: EngineCache) -> None:
     with pytest.raises(ModelError, match=message):
-        build_engine(model, SM89, cache=cache)
+        build_engine(model, SM89, cache=engine_cache)
 
 
 @needs_tensorrt_rtx
-def test_a_file_that_is_no_network(cache: EngineCache, tmp_path: Path) -> None:
+def test_a_file_that_is_no_network(engine_cache: EngineCache, tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(weights_path("grid").read_bytes()[:1000])
     with pytest.raises(ModelError, match=r"broken\.onnx: not a readable ONNX model"):
-        build_engine(path, SM89, cache=cache)
-    assert cache.engines() == []
+        build_engine(path, SM89, cache=engine_cache)
+    assert engine_cache.engines() == []
 
 
 @needs_tensorrt_rtx
 @pytest.mark.parametrize("target", ["ada", "sm_", "89"])
-def test_a_target_is_a_compute_capability(target: str, cache: EngineCache) -> None:
+def test_a_target_is_a_compute_capability(target: str, engine_cache: EngineCache) -> None:
     with pytest.raises(DeviceError, match="write it like sm_89"):
-        build_engine("grid", replace(SM89, target=target), cache=cache)
+        build_engine("grid", replace(SM89, target=target), cache=engine_cache)
 
 
 @needs_tensorrt_rtx
-def test_a_grid_has_no_frame_size(cache: EngineCache) -> None:
+def test_a_grid_has_no_frame_size(engine_cache: EngineCache) -> None:
     with pytest.raises(ModelError, match="serves every video size"):
-        build_engine("grid", replace(SM89, size=(720, 1280)), cache=cache)
+        build_engine("grid", replace(SM89, size=(720, 1280)), cache=engine_cache)
 
 
 @pytest.mark.needs_cuda
-def test_an_engine_for_this_gpu_is_verified(cache: EngineCache) -> None:
+def test_an_engine_for_this_gpu_is_verified(engine_cache: EngineCache) -> None:
     request = EngineRequest(runtime=tensorrt_here().name)
-    manifest = build_engine("grid", request, cache=cache).manifest
+    manifest = build_engine("grid", request, cache=engine_cache).manifest
     assert manifest.identity.gpu is not None
     assert manifest.psnr_db is not None
     assert manifest.psnr_db >= manifest.psnr_floor_db
 
 
 @pytest.mark.needs_cuda
-def test_a_dynamic_engine_is_verified_at_every_size(cache: EngineCache) -> None:
+def test_a_dynamic_engine_is_verified_at_every_size(engine_cache: EngineCache) -> None:
     flavour = tensorrt_here()
     request = EngineRequest((64, 96), (32, 32), (128, 128), runtime=flavour.name)
-    engine = build_engine("unet", request, cache=cache)
+    engine = build_engine("unet", request, cache=engine_cache)
     sizes = engine.manifest.identity.profile.sizes
     assert len(sizes) == 3
     pictures = [dark_frame("unet", size) for size in sizes]
@@ -231,14 +224,14 @@ def test_a_dynamic_engine_is_verified_at_every_size(cache: EngineCache) -> None:
 
 
 def test_who_waits_for_another_build_says_so(
-    cache: EngineCache, caplog: pytest.LogCaptureFixture
+    engine_cache: EngineCache, caplog: pytest.LogCaptureFixture
 ) -> None:
     def wait() -> None:
-        with cache.lock(IDENTITY):
+        with engine_cache.lock(IDENTITY):
             pass
 
     second = threading.Thread(target=wait)
-    with cache.lock(IDENTITY):
+    with engine_cache.lock(IDENTITY):
         second.start()
         while not caplog.messages and second.is_alive():
             time.sleep(0.01)

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 from api_calls import Arguments, calls_on, takes
-from engine_networks import needs_tensorrt_rtx
 from onnx.reference import ReferenceEvaluator
+from rtx_builds import SM89, needs_tensorrt_rtx
 from this_gpu import has_driver, tensorrt_here
 
 from tapetum.gan.errors import EngineError, ModelError
@@ -23,7 +23,6 @@ from tapetum.trt_build.loaded_engine import LoadedEngine, check_loads
 from tapetum.trt_build.reference import reference_output
 from tapetum.trt_build.tensorrt_log import calls_for_rebuild, explained
 
-SM89 = EngineRequest(target="sm_89", runtime="tensorrt-rtx")
 OWNERS = {
     "runtime": "Runtime",
     "self._engine": "ICudaEngine",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine_networks import needs_tensorrt_rtx
+from rtx_builds import SM89, needs_tensorrt_rtx
 from this_gpu import tensorrt_here
 
 from tapetum.trt_build import EngineCache, EngineFile, EngineIdentity, EngineRequest, build_engine
@@ -18,19 +18,8 @@ from tapetum.trt_build.engine_cache import manifest_path, read_engine, write_eng
 from tapetum.trt_build.manifest import Manifest
 from tapetum.trt_build.profile import Profile
 
-SM89 = EngineRequest(target="sm_89", runtime="tensorrt-rtx")
 SIZES = Profile(*[(16, 16)] * 3)
 IDENTITY = EngineIdentity("0" * 64, "tensorrt", "11.0", "NVIDIA L4", "sm_89", SIZES)
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> EngineCache:
-    return EngineCache(tmp_path / "engines")
-
-
-@pytest.fixture
-def engine(cache: EngineCache) -> EngineFile:
-    return build_engine("grid", SM89, cache=cache)
 
 
 def flip_a_byte(path: Path) -> None:
@@ -74,15 +63,15 @@ def age_manifest(path: Path) -> None:
     ],
 )
 def test_a_broken_or_stale_engine_is_built_anew_and_the_reason_said(
-    damage: Callable[[Path], None], reason: str, engine: EngineFile, cache: EngineCache
+    damage: Callable[[Path], None], reason: str, grid_engine: EngineFile, engine_cache: EngineCache
 ) -> None:
-    damage(engine.path)
+    damage(grid_engine.path)
     started: list[BuildStart] = []
-    again = build_engine("grid", SM89, cache=cache, on_start=started.append)
+    again = build_engine("grid", SM89, cache=engine_cache, on_start=started.append)
     assert not again.reused
-    assert [start.reason for start in started] == [reason.format(engine=engine.path)]
+    assert [start.reason for start in started] == [reason.format(engine=grid_engine.path)]
     assert read_engine(again.path).manifest == again.manifest
-    assert build_engine("grid", SM89, cache=cache).reused
+    assert build_engine("grid", SM89, cache=engine_cache).reused
 
 
 @pytest.mark.parametrize(
@@ -99,15 +88,15 @@ def test_a_broken_or_stale_engine_is_built_anew_and_the_reason_said(
     ids=str,
 )
 def test_an_engine_of_another_version_or_gpu_is_the_reason_for_a_build(
-    kept: dict[str, object], reason: str | None, cache: EngineCache
+    kept: dict[str, object], reason: str | None, engine_cache: EngineCache
 ) -> None:
     other = replace(IDENTITY, **kept)  # type: ignore[arg-type]
     plan = b"engine"
     digest = hashlib.sha256(plan).hexdigest()
     manifest = Manifest(other, "unet", "unet", (), digest, 6, "2026-01-01", None, 45.0)
-    write_engine(cache.path(other), plan, manifest)
-    assert cache.find(IDENTITY) is None
-    assert cache.difference(IDENTITY) == reason
+    write_engine(engine_cache.path(other), plan, manifest)
+    assert engine_cache.find(IDENTITY) is None
+    assert engine_cache.difference(IDENTITY) == reason
 
 
 def test_targets_that_are_named_are_no_reasons_for_each_other() -> None:
@@ -123,15 +112,15 @@ def test_the_reason_is_a_part_of_the_line() -> None:
 
 
 @pytest.mark.needs_cuda
-def test_an_engine_that_does_not_load_is_built_anew(cache: EngineCache) -> None:
+def test_an_engine_that_does_not_load_is_built_anew(engine_cache: EngineCache) -> None:
     """What its manifest says of it is right, but TensorRT refuses it."""
     request = EngineRequest(runtime=tensorrt_here().name)
-    engine = build_engine("grid", request, cache=cache)
+    engine = build_engine("grid", request, cache=engine_cache)
     plan = engine.path.read_bytes()[:-1000]
     digest = hashlib.sha256(plan).hexdigest()
     write_engine(engine.path, plan, replace(engine.manifest, engine_sha256=digest))
     started: list[BuildStart] = []
-    again = build_engine("grid", request, cache=cache, on_start=started.append)
+    again = build_engine("grid", request, cache=engine_cache, on_start=started.append)
     assert not again.reused
     assert "does not load the engine: " in str(started[0].reason)
-    assert build_engine("grid", request, cache=cache).reused
+    assert build_engine("grid", request, cache=engine_cache).reused

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from command_line import tapetum
-from engine_networks import needs_tensorrt_rtx
 from fake_driver import fake_driver, python_with
 from kernel_devices import HostDevice, host_library
+from rtx_builds import needs_tensorrt_rtx
 from this_gpu import has_driver, tensorrt_here
 from tiny_networks import blur_network
 

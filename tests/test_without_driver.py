@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import tapetum
-from engine_networks import needs_tensorrt_rtx
 from fake_driver import fake_driver
+from rtx_builds import needs_tensorrt_rtx
 from this_gpu import has_driver
 
 from tapetum.benchmarks.bench.cold_start import one_start
