@@ -26,6 +26,7 @@ from tapetum.trt_build.layer_comparison import (
 from tapetum.trt_build.profile import Profile, unet_profile
 from tapetum.trt_build.verification import Array, psnr_db
 
+FLOAT = TensorProto.FLOAT
 SMALL = Profile((16, 16), (16, 16), (16, 16))
 
 
@@ -73,6 +74,40 @@ def test_folding_takes_weights_that_are_stored_in_float16() -> None:
     assert {"Cast", "BatchNormalization"} <= operators(shipped)
     assert not operators(folded) & {"Cast", "BatchNormalization"}
     np.testing.assert_allclose(run(folded, picture), run(shipped, picture), atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["grid", "unet"])
+def test_folding_keeps_no_weights_that_nothing_reads(kind: str) -> None:
+    graph = fold(onnx.load(weights_path(kind))).graph
+    read = {name for node in graph.node for name in node.input}
+    assert graph.initializer
+    assert {tensor.name for tensor in graph.initializer} <= read
+    assert {tensor.data_type for tensor in graph.initializer} <= {FLOAT, TensorProto.INT64}
+
+
+def test_a_batch_normalization_of_computed_statistics_is_left(unet: onnx.ModelProto) -> None:
+    node = next(node for node in unet.graph.node if node.op_type == "BatchNormalization")
+    computed = onnx.ModelProto()
+    computed.CopyFrom(unet)
+    same = onnx.helper.make_node("Identity", [node.input[3]], ["computed"])
+    computed.graph.node.insert(0, same)
+    for each in computed.graph.node:
+        if each.output == node.output:
+            each.input[3] = "computed"
+    picture = dark_frame("unet", (32, 48))
+    folded = fold(computed)
+    left = [each.output for each in folded.graph.node if each.op_type == "BatchNormalization"]
+    assert left == [node.output]
+    np.testing.assert_allclose(run(folded, picture), run(unet, picture), atol=2e-5)
+
+
+def test_a_cast_of_weights_is_told_by_the_name_of_its_attribute() -> None:
+    shipped = onnx.load(weights_path("unet"))
+    casts = [node for node in shipped.graph.node if node.op_type == "Cast"]
+    for cast in casts:
+        cast.attribute.insert(0, onnx.helper.make_attribute("saturate", 0))
+    assert casts
+    assert fold(shipped) == fold(onnx.load(weights_path("unet")))
 
 
 def test_folding_leaves_the_numbers_of_a_grid(grid: onnx.ModelProto) -> None:

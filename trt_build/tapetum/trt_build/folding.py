@@ -17,10 +17,13 @@ def fold(model: onnx.ModelProto) -> onnx.ModelProto:
     BatchNormalization becomes one multiplication and one addition a channel. Where it follows a
     convolution, the ONNX exporter has merged the two already. In `unet` it follows LeakyReLU and
     comes before a convolution that pads with zeros, so the exact fold is this one: scale and
-    shift worked out in float64, rounded once. TensorRT fuses them with the layer before.
+    shift worked out in float64, rounded once. TensorRT fuses them with the layer before. One whose
+    statistics are no stored weights is left to TensorRT.
 
     Clip without an upper bound becomes Max: TensorRT would add float32's greatest number as the
     bound, which is no float16.
+
+    Weights that nothing reads any more are dropped.
 
     Returns:
         A new model; the given one is left as it is.
@@ -33,7 +36,7 @@ def fold(model: onnx.ModelProto) -> onnx.ModelProto:
         if node.op_type == "Cast" and node.input[0] in constants:
             constants[node.output[0]] = _cast(constants[node.input[0]], node)
             folded.graph.initializer.append(constants[node.output[0]])
-        elif node.op_type == "BatchNormalization":
+        elif node.op_type == "BatchNormalization" and constants.keys() >= {*node.input[1:]}:
             nodes += _scale_and_shift(folded.graph, node, constants)
         elif node.op_type == "Clip" and not any(node.input[2:]) and any(node.input[1:2]):
             nodes.append(
@@ -42,6 +45,7 @@ def fold(model: onnx.ModelProto) -> onnx.ModelProto:
         else:
             nodes.append(node)
     replace_nodes(folded.graph, nodes)
+    _drop_unused_constants(folded.graph)
     return folded
 
 
@@ -52,8 +56,17 @@ def replace_nodes(graph: onnx.GraphProto, nodes: Iterable[NodeProto]) -> None:
     graph.node.extend(copies)
 
 
+def _drop_unused_constants(graph: onnx.GraphProto) -> None:
+    used = {name for node in graph.node for name in node.input}
+    used.update(output.name for output in graph.output)
+    for place in reversed(range(len(graph.initializer))):
+        if graph.initializer[place].name not in used:
+            del graph.initializer[place]
+
+
 def _cast(constant: TensorProto, node: NodeProto) -> TensorProto:
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(node.attribute[0].i)
+    (wanted,) = (item.i for item in node.attribute if item.name == "to")
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(wanted)
     values = numpy_helper.to_array(constant).astype(dtype)
     return numpy_helper.from_array(values, node.output[0])
 
