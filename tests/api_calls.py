@@ -57,6 +57,23 @@ def all_calls(path: Path) -> list[tuple[str, Call]]:
     ]
 
 
+def overridden_methods(path: Path) -> list[tuple[str, Call]]:
+    """The public methods of classes in a module whose base is an attribute, with the base's name.
+
+    Their arguments are those that the base's library gives.
+    """
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return [
+        (base.attr, Call(method.name, Arguments(len(method.args.args) - 1), method.lineno))
+        for kind in nodes
+        if isinstance(kind, ast.ClassDef)
+        for base in kind.bases
+        for method in kind.body
+        if isinstance(base, ast.Attribute) and isinstance(method, ast.FunctionDef)
+        if not method.name.startswith("_")
+    ]
+
+
 def takes(documentation: str, arguments: Arguments) -> bool:
     """Whether one of the signatures in a docstring of pybind11 or Cython takes these arguments."""
     found = re.findall(r"^(?:\d+\. )?[\w.]+\((.*)\)(?: -> .*)?$", documentation, re.MULTILINE)

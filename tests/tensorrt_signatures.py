@@ -1,7 +1,7 @@
-"""What TensorRT's Python module has, read from its bindings alone.
+"""What the Python modules of TensorRT and TensorRT-RTX have.
 
-`tensorrt-cu13-bindings` is TensorRT's own module without TensorRT's libraries, which are gigabytes
-that only NVIDIA's index has. Importing it calls nothing in them, so empty ones do.
+TensorRT's are read from `tensorrt-cu13-bindings`, its own module without its libraries, which are
+gigabytes that only NVIDIA's index has. Importing it calls nothing in them, so empty ones do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ import pytest
 from command_line import environment
 
 Signatures = dict[str, dict[str, str]]
-"""Class, or "" for the module itself, to names, to the documentation of each."""
+"""Class, or "" for the module itself, to names, to the documentation of each.
+
+A signature heads the documentation of what is called; that of a class is its `__init__`'s.
+"""
 
 _ENTRY_POINTS = (
     "createInferBuilder_INTERNAL",
@@ -33,23 +36,36 @@ _ENTRY_POINTS = (
 )
 _LIBRARIES = ("libnvinfer", "libnvinfer_plugin", "libnvonnxparser")
 _REPORT = """
-import inspect, json, tensorrt_bindings as trt
-found = {"": {name: str(getattr(trt, name).__doc__) for name in dir(trt)}}
+import inspect, json
+
+def documentation(thing):
+    head = f"{thing.__name__}{inspect.signature(thing)}\\n" if inspect.isfunction(thing) else ""
+    return f"{head}{thing.__doc__}"
+
+found = {"": {name: documentation(getattr(trt, name)) for name in dir(trt)}}
 for name, kind in inspect.getmembers(trt, inspect.isclass):
     inner = inspect.getmembers(kind, inspect.isclass)
     for whole, each in ((name, kind), *((f"{name}.{part}", part_of) for part, part_of in inner)):
-        found[whole] = {one: str(getattr(each, one, None).__doc__) for one in dir(each)}
+        found[whole] = {one: documentation(getattr(each, one, None)) for one in dir(each)}
 print(json.dumps(found))
 """
 
 
 def tensorrt_signatures(folder: Path) -> Signatures:
-    """Read them; the test skips where there are no bindings, or no compiler.
+    """Those of TensorRT; the test skips where there are no bindings, or no compiler.
 
     Args:
         folder: an empty one, for the empty libraries.
     """
-    found: Signatures = json.loads(python_with_bindings(_REPORT, folder))
+    report = f"import tensorrt_bindings as trt{_REPORT}"
+    found: Signatures = json.loads(python_with_bindings(report, folder))
+    return found
+
+
+def tensorrt_rtx_signatures() -> Signatures:
+    """Those of TensorRT-RTX; the test skips where it is not installed."""
+    pytest.importorskip("tensorrt_rtx")
+    found: Signatures = json.loads(_printed(f"import tensorrt_rtx as trt{_REPORT}", {}))
     return found
 
 
@@ -71,9 +87,13 @@ def python_with_bindings(code: str, folder: Path) -> str:
         for version in (10, 11):
             target = folder / f"{library}.so.{version}"
             subprocess.run([compiler, "-shared", "-fPIC", source, "-o", target], check=True)
+    return _printed(code, {"LD_LIBRARY_PATH": os.fspath(folder)})
+
+
+def _printed(code: str, variables: dict[str, str]) -> str:
     return subprocess.run(
         [sys.executable, "-c", code],
-        env=environment() | {"LD_LIBRARY_PATH": os.fspath(folder)},
+        env=environment() | variables,
         capture_output=True,
         check=True,
         text=True,

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from api_calls import Arguments, calls_on, takes
+from api_calls import Arguments, takes
 from onnx.reference import ReferenceEvaluator
 from rtx_builds import SM89, needs_tensorrt_rtx
 from this_gpu import has_driver, tensorrt_here
 
 from tapetum.gan.errors import EngineError, ModelError
 from tapetum.gan.weights import weights_path
-from tapetum.trt_build import EngineCache, EngineRequest, build_engine, loaded_engine
+from tapetum.trt_build import EngineCache, EngineRequest, build_engine
 from tapetum.trt_build.dark_frame import dark_frame
 from tapetum.trt_build.engine_cache import StaleEngineError, keep_kernels, kept_kernels
 from tapetum.trt_build.engine_run import run_engine
@@ -23,15 +23,6 @@ from tapetum.trt_build.loaded_engine import LoadedEngine, check_loads
 from tapetum.trt_build.reference import reference_output
 from tapetum.trt_build.tensorrt_log import calls_for_rebuild, explained
 
-OWNERS = {
-    "runtime": "Runtime",
-    "self._engine": "ICudaEngine",
-    "self._context": "IExecutionContext",
-    "settings": "IRuntimeConfig",
-    "self._kernels": "IRuntimeCache",
-}
-"""Which class of TensorRT each object of `loaded_engine` is."""
-
 
 @pytest.fixture(scope="module")
 def rtx() -> Flavour:
@@ -39,17 +30,7 @@ def rtx() -> Flavour:
 
 
 @needs_tensorrt_rtx
-@pytest.mark.parametrize("owner", OWNERS)
-def test_what_is_called_exists_and_takes_what_it_is_given(owner: str, rtx: Flavour) -> None:
-    kind = getattr(rtx.trt, OWNERS[owner])
-    calls = calls_on(Path(loaded_engine.__file__), owner)
-    assert calls
-    for name, arguments, line in calls:
-        attribute = getattr(kind, name, None)
-        assert attribute is not None, f"line {line}: {OWNERS[owner]} has no {name}"
-        if arguments is not None:
-            assert takes(attribute.__doc__, arguments), f"line {line}: {attribute.__doc__}"
-    assert rtx.trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+def test_half_precision_is_numpys(rtx: Flavour) -> None:
     assert rtx.trt.nptype(rtx.trt.float16) is np.float16
 
 
