@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +55,30 @@ def all_calls(path: Path) -> list[tuple[str, Call]]:
         (ast.unparse(node.value), Call(node.attr, called.get(id(node)), node.lineno))
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
+    ]
+
+
+def imported_calls(path: Path, libraries: Collection[str]) -> list[tuple[str, Call]]:
+    """What a module imports from libraries by name, and its calls; with where it is imported from.
+
+    Args:
+        path: the module.
+        libraries: names of packages; from their modules counts too.
+    """
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    imported = [
+        (node.module, Call(alias.name, None, node.lineno))
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+        if node.module.partition(".")[0] in libraries
+    ]
+    modules = {call.name: module for module, call in imported}
+    return imported + [
+        (modules[node.func.id], Call(node.func.id, _arguments(node), node.lineno))
+        for node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if node.func.id in modules
     ]
 
 
