@@ -92,6 +92,7 @@ def build_engine(
     *,
     output: Path | None = None,
     cache: EngineCache | None = None,
+    try_kept: Callable[[EngineFile], None] | None = None,
     on_start: Callable[[BuildStart], None] | None = None,
     on_phase: OnPhase | None = None,
 ) -> EngineFile:
@@ -102,6 +103,8 @@ def build_engine(
         request: sizes, target and runtime.
         output: a file to write the engine to as well, its manifest beside it.
         cache: where engines are kept, by default the user's cache.
+        try_kept: called with the one that was built before; raises StaleEngineError where it has
+            to be built anew. By default it is loaded on its GPU, where that is here, and unloaded.
         on_start: called with what is about to be built, unless it was built before.
         on_phase: called from TensorRT's threads with how far the build is; must not raise.
 
@@ -116,7 +119,7 @@ def build_engine(
     cache = cache or EngineCache()
     identity = build.identity
     with cache.lock(identity):
-        engine, reason = build.kept(cache)
+        engine, reason = build.kept(cache, try_kept or build.try_loading)
         if engine is None:
             if on_start is not None:
                 on_start(BuildStart(str(model), identity, reason))
@@ -148,17 +151,27 @@ class _Build:
             profile=self._profile,
         )
 
-    def kept(self, cache: EngineCache) -> tuple[EngineFile | None, str | None]:
+    def kept(
+        self, cache: EngineCache, try_kept: Callable[[EngineFile], None]
+    ) -> tuple[EngineFile | None, str | None]:
         """The engine that was built before; where it is of no use, None and the reason."""
         try:
             engine = cache.find(self.identity)
             if engine is None:
                 return None, cache.difference(self.identity)
-            if self._gpu.index is not None:
-                check_loads_on(engine.path.read_bytes(), self._flavour, self._gpu.index)
+            try_kept(engine)
         except StaleEngineError as error:
             return None, str(error)
         return engine, None
+
+    def try_loading(self, engine: EngineFile) -> None:
+        """Load an engine where its GPU is here, and unload it.
+
+        Raises:
+            StaleEngineError: it does not load.
+        """
+        if self._gpu.index is not None:
+            check_loads_on(engine.path.read_bytes(), self._flavour, self._gpu.index)
 
     def into(self, cache: EngineCache) -> EngineFile:
         """Build, verify and keep the engine."""

@@ -66,10 +66,14 @@ class TensorRTModel:
             EngineError: the build fails, the engine computes something else than the network, or
                 there is not enough memory.
         """
-        built = self._built(shape)
+        kept: list[TensorRTEngine] = []
+        built = self._built(shape, lambda found: kept.append(self._loaded(found, shape)))
+        return kept[0] if kept else self._loaded(built, shape)
+
+    def _loaded(self, built: EngineFile, shape: tuple[int, ...]) -> TensorRTEngine:
         return TensorRTEngine(built, self._flavour, self._device, shape, self.description)
 
-    def _built(self, shape: tuple[int, ...]) -> EngineFile:
+    def _built(self, shape: tuple[int, ...], try_kept: Callable[[EngineFile], None]) -> EngineFile:
         from tapetum.trt_build import EngineRequest, build_engine
         from tapetum.trt_build.gpu import device_index
 
@@ -81,6 +85,7 @@ class TensorRTModel:
         return build_engine(
             model,
             request,
+            try_kept=try_kept,
             on_start=lambda start: report(Building(str(start))),
             on_phase=lambda at: report(Building(str(model), at.name, at.step, at.steps)),
         )
@@ -107,7 +112,8 @@ class TensorRTEngine:
             description: device, runtime and precision.
 
         Raises:
-            EngineError: it does not load, or takes another shape.
+            StaleEngineError: it is broken, or of another version or GPU.
+            EngineError: it does not load for another reason, or takes another shape.
         """
         from tapetum.trt_build.engine_cache import kept_kernels
         from tapetum.trt_build.loaded_engine import LoadedEngine
