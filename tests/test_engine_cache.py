@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import threading
 import time
 from dataclasses import replace
@@ -73,6 +75,56 @@ def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPat
     assert default_folder() == Path("/x/tapetum/engines")
     monkeypatch.setenv("TAPETUM_CACHE", "/y")
     assert default_folder() == Path("/y")
+
+
+def test_a_user_without_a_home_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("TAPETUM_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(EngineError, match=r"no home folder .*; name a folder in TAPETUM_CACHE"):
+        EngineCache()
+
+
+def test_a_file_system_without_locks_is_one_line(
+    engine_cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_file: object, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(EngineError, match=r"\.lock cannot be locked \(No locks available\); name"),
+        engine_cache.lock(IDENTITY),
+    ):
+        pytest.fail("it is not locked")
+
+
+def test_threads_that_write_one_file_do_not_disturb_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second writes all of it between the first's writing and renaming."""
+    replace_file, others = Path.replace, [b"second"]
+
+    def interrupted(unfinished: Path, target: Path) -> Path:
+        if others:
+            write_whole(target, others.pop())
+        return replace_file(unfinished, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    write_whole(tmp_path / "x.kernels", b"first")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"first"]
+
+
+@pytest.mark.parametrize("name", ["stale.engine.json", "stale.engine"])
+def test_what_cannot_be_removed_is_one_line(name: str, engine_cache: EngineCache) -> None:
+    (engine_cache.folder / "stale.engine").touch()
+    (engine_cache.folder / name).unlink(missing_ok=True)
+    (engine_cache.folder / name).mkdir()  # not even root unlinks a folder
+    with pytest.raises(EngineError, match=rf"cannot remove .*{name} \(.*\); check its owner"):
+        engine_cache.prune(set())
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -14,7 +17,7 @@ from this_gpu import has_driver, tensorrt_here
 
 from tapetum.gan.errors import EngineError, ModelError
 from tapetum.gan.weights import weights_path
-from tapetum.trt_build import EngineCache, EngineRequest, build_engine
+from tapetum.trt_build import EngineCache, EngineRequest, build_engine, engine_run
 from tapetum.trt_build.dark_frame import dark_frame
 from tapetum.trt_build.engine_cache import StaleEngineError, keep_kernels, kept_kernels
 from tapetum.trt_build.engine_run import run_engine
@@ -80,6 +83,29 @@ def test_an_engine_that_was_cut_is_to_be_built_anew(rtx: Flavour, tmp_path: Path
     plan = build_engine("grid", SM89, cache=EngineCache(tmp_path)).path.read_bytes()
     with pytest.raises(StaleEngineError, match=r"does not load the engine: .*engine anew"):
         check_loads(plan[: len(plan) // 2], rtx)
+
+
+def test_an_engine_is_unloaded_while_its_gpu_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory is in the GPU's context, which is given back then."""
+    happened: list[str] = []
+
+    class Engine:
+        def __init__(self, _plan: bytes, _flavour: Flavour) -> None:
+            pass
+
+        def __del__(self) -> None:
+            happened.append("unloaded")
+
+    @contextmanager
+    def on_device(_index: int) -> Iterator[None]:
+        yield
+        happened.append("context left")
+
+    driver = SimpleNamespace(on_device=on_device)
+    monkeypatch.setattr(engine_run, "CudaDriver", lambda: driver)
+    monkeypatch.setattr(engine_run, "LoadedEngine", Engine)
+    assert run_engine(b"", Flavour("tensorrt", "11.0", None), 0, []) == []
+    assert happened == ["unloaded", "context left"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+from uuid import uuid4
 
 from tapetum.gan.errors import EngineError
 from tapetum.trt_build.manifest import EngineIdentity, Manifest
@@ -39,11 +41,20 @@ class EngineFile:
 
 
 def default_folder() -> Path:
-    """`$TAPETUM_CACHE`, or `tapetum/engines` in the user's cache folder."""
+    """`$TAPETUM_CACHE`, or `tapetum/engines` in the user's cache folder.
+
+    Raises:
+        EngineError: the user, like those of some containers, has no home folder.
+    """
     named = os.environ.get("TAPETUM_CACHE")
     if named:
         return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:
+        raise EngineError(
+            "there is no home folder to keep engines in; name a folder in TAPETUM_CACHE"
+        ) from error
     return Path(base) / "tapetum" / "engines"
 
 
@@ -84,7 +95,8 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         EngineError: it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.part-{os.getpid()}")
+    # Threads of one process write here, and processes of other machines that have the same number.
+    unfinished = path.with_name(f".{path.name}.part-{uuid4().hex}")
     try:
         unfinished.write_bytes(content)
         unfinished.replace(path)
@@ -92,6 +104,18 @@ def write_whole(path: Path, content: bytes) -> None:
         raise EngineError(f"cannot write {path} ({error.strerror}); check folder, space") from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        EngineError: it is there to stay.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise EngineError(f"cannot remove {path} ({error.strerror}); check its owner") from error
 
 
 def check_writable(folder: Path) -> None:
@@ -123,7 +147,7 @@ def write_engine(path: Path, plan: bytes, manifest: Manifest) -> None:
     Raises:
         EngineError: they cannot be written.
     """
-    manifest_path(path).unlink(missing_ok=True)
+    _remove(manifest_path(path))
     write_whole(path, plan)
     write_whole(manifest_path(path), manifest.to_json().encode())
 
@@ -195,7 +219,7 @@ class EngineCache:
         """Let one process at a time build an engine; others wait here.
 
         Raises:
-            EngineError: the lock's file cannot be opened.
+            EngineError: the lock's file cannot be opened, or the file system has no locks.
         """
         path = self.path(identity).with_suffix(".lock")
         try:
@@ -203,11 +227,7 @@ class EngineCache:
         except OSError as error:
             raise EngineError(f"{path} cannot be opened ({error.strerror}); remove it") from error
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                _log.warning("another process builds this engine; waiting for it")
-                fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file, path)
             yield
 
     def timings(self, identity: EngineIdentity) -> bytes:
@@ -231,12 +251,15 @@ class EngineCache:
 
         Returns:
             The engine files removed: broken ones, and those of other versions.
+
+        Raises:
+            EngineError: one cannot be removed.
         """
         removed = []
         for path, engine in self.engines():
             if isinstance(engine, StaleEngineError) or _runtime(engine) not in current:
                 for file in (manifest_path(path), _kernels_path(path), path):
-                    file.unlink(missing_ok=True)
+                    _remove(file)
                 removed.append(path)
         return removed
 
@@ -244,6 +267,21 @@ class EngineCache:
         built_on = f"{identity.runtime}-{identity.runtime_version}-{identity.gpu}-{identity.target}"
         digest = hashlib.sha256(built_on.encode()).hexdigest()[:_KEY_DIGITS]
         return self.folder / f"{digest}.timings"
+
+
+def _lock(file: IO[str], path: Path) -> None:
+    """Wait until no one else has locked a file, and lock it until it is closed."""
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _log.warning("another process builds this engine; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:  # some shared file systems have none
+        raise EngineError(
+            f"{path} cannot be locked ({error.strerror}); name a folder on a local disk in "
+            "TAPETUM_CACHE"
+        ) from error
 
 
 def _read_or_error(path: Path) -> EngineFile | StaleEngineError:

@@ -44,9 +44,14 @@ def run_engine(
         EngineError: the engine does not load or run.
     """
     driver = CudaDriver()
-    with driver.on_device(gpu_index):
-        engine = LoadedEngine(plan, flavour)
-        return [_run(driver, engine, picture) for picture in pictures]
+    with driver.on_device(gpu_index):  # in which the engine is unloaded too
+        return _outputs(driver, LoadedEngine(plan, flavour), pictures)
+
+
+def _outputs(
+    driver: CudaDriver, engine: LoadedEngine, pictures: Sequence[npt.NDArray[Any]]
+) -> list[npt.NDArray[np.float32]]:
+    return [_run(driver, engine, picture) for picture in pictures]
 
 
 def _run(driver: CudaDriver, engine: LoadedEngine, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
