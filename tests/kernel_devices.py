@@ -110,6 +110,9 @@ class HostDevice:
             poison = np.full(shape, -1, np.int32)
         return self.put(poison.view(dtype))
 
+    def empty_for_copy(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
+        return self.empty(shape, dtype)
+
     def put(self, array: Array) -> DeviceArray:
         return cast("DeviceArray", np.array(array, order="C").view(HostArray))
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from command_line import python
 
+from tapetum.realtime.cuda import device as device_module
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.kernel_compiler import OPTIONS, compile_kernels, kernel_source
 from tapetum.realtime.errors import DeviceError
@@ -94,6 +99,7 @@ def test_a_missing_cupy_is_one_line() -> None:
     code = """
 import sys
 sys.modules["cupy"] = None  # what importing finds where it is not installed
+from tapetum.realtime.cuda import device as device_module
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.kernel_compiler import OPTIONS, compile_kernels, kernel_source
 from tapetum.realtime.errors import DeviceError
@@ -106,6 +112,79 @@ for attempt in (CudaDevice, lambda: compile_kernels(80)):
     first, second = python(code).splitlines()
     assert first == "cuda:0 needs CuPy: pip install 'tapetum[cuda]', or use --device cpu"
     assert second.startswith("compiling the pixel kernels needs CuPy and NVRTC: pip install")
+
+
+class RefusalError(Exception):
+    """An error of CUDA or CuPy."""
+
+
+class NamedStream:
+    """A stream of a stand-in for CuPy, which notes that it is the current one."""
+
+    def __init__(self, current: list[str], name: str) -> None:
+        self._current, self._name = current, name
+
+    def __enter__(self) -> None:
+        self._current.append(self._name)
+
+    def __exit__(self, *_error: object) -> None:
+        self._current.pop()
+
+
+@pytest.fixture
+def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A device of a stand-in for CuPy, whose arrays are the names of the streams they belong to."""
+    current: list[str] = []
+    cuda = SimpleNamespace(
+        Device=lambda _: nullcontext(SimpleNamespace(compute_capability="89")),
+        Stream=lambda *, non_blocking=False: NamedStream(current, f"non_blocking={non_blocking}"),
+        Module=lambda: SimpleNamespace(load=lambda _: None),
+        runtime=SimpleNamespace(CUDARuntimeError=RefusalError),
+        driver=SimpleNamespace(CUDADriverError=RefusalError),
+        memory=SimpleNamespace(OutOfMemoryError=MemoryError),
+    )
+    cupy = SimpleNamespace(cuda=cuda, empty=lambda *_: current[-1])
+    monkeypatch.setattr(device_module, "cupy_for", lambda _: cupy)
+    monkeypatch.setattr(device_module, "compile_kernels", lambda _: b"")
+    return cupy
+
+
+@pytest.mark.usefixtures("cupy")
+def test_a_surface_is_not_of_memory_that_queued_work_may_use() -> None:
+    """CuPy gives out again what was freed on a stream, to work that is queued there later."""
+    device: Any = CudaDevice()
+    assert device.empty((2, 2), np.uint8) == "non_blocking=False"
+    assert device.empty_for_copy((2, 2), np.uint8) == "non_blocking=True"
+
+
+def test_a_gpu_that_another_process_has_is_one_line(cupy: Any) -> None:
+    def refuse(**_options: bool) -> None:
+        raise RefusalError("cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy")
+
+    cupy.cuda.Stream = refuse
+    expected = "cuda:1 cannot be used: cudaErrorDevicesUnavailable: .*; see nvidia-smi, or use"
+    with pytest.raises(DeviceError, match=expected):
+        CudaDevice(1)
+
+
+def test_a_gpu_that_is_full_is_one_line(cupy: Any) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise MemoryError("Out of memory allocating 9 bytes")
+
+    device: Any = CudaDevice()
+    cupy.empty = cupy.array = refuse
+    expected = r"cuda:0 has not enough memory \(Out of memory allocating 9 bytes\); close what"
+    attempts: tuple[Callable[[], object], ...] = (
+        lambda: device.empty((9,), np.uint8),
+        lambda: device.empty_for_copy((9,), np.uint8),
+        lambda: device.put(np.zeros(9)),
+        lambda: device.upload(np.zeros(9)),
+    )
+    for attempt in attempts:
+        with pytest.raises(DeviceError, match=expected):
+            attempt()
+    with pytest.raises(DeviceError, match=expected), device.array_work():
+        refuse()
 
 
 @pytest.mark.parametrize(("name", "index"), [("cuda", 0), ("cuda:0", 0), ("cuda:13", 13)])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tapetum.realtime.cuda.captured_graph import CapturedGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
 from tapetum.realtime.cuda.kernel_compiler import compile_kernels
-from tapetum.realtime.cuda.launch_queue import Launched, LaunchQueue, StreamQueue
+from tapetum.realtime.cuda.launch_queue import CuPyObject, Launched, LaunchQueue, StreamQueue
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import no_such_gpu
@@ -79,19 +79,29 @@ class CudaDevice:
         """Compile and load the kernels.
 
         Raises:
-            DeviceError: CuPy, the driver, the device or NVRTC is missing, or too old for the GPU.
+            DeviceError: CuPy, the driver, the device or NVRTC is missing, or too old for the GPU;
+                or the GPU is full, or another process has it for itself.
         """
         self.index = index
         self._cupy: Any = cupy_for(index)
         cuda = self._cupy.cuda
-        with cuda.Device(index) as device:
+        try:
+            self._open()
+        except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
+            raise DeviceError(
+                f"{self.name} cannot be used: {error}; see nvidia-smi, or use --device cpu"
+            ) from error
+        self._functions: dict[str, Any] = {}
+        self._queue: LaunchQueue = StreamQueue(self._stream)
+        self.kernels = PixelKernels(self._launch)
+
+    def _open(self) -> None:
+        cuda = self._cupy.cuda
+        with cuda.Device(self.index) as device:
             self._stream = cuda.Stream()
             self._uploads, self._downloads = (cuda.Stream(non_blocking=True) for _ in range(2))
             self._module = cuda.Module()
             self._module.load(compile_kernels(int(device.compute_capability)))
-        self._functions: dict[str, Any] = {}
-        self._queue: LaunchQueue = StreamQueue(self._stream)
-        self.kernels = PixelKernels(self._launch)
 
     @property
     def name(self) -> str:
@@ -133,13 +143,19 @@ class CudaDevice:
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
         """An array with nothing in it yet."""
-        with self._cupy.cuda.Device(self.index), self._stream:
+        with self._allocating(self._stream):
+            array: DeviceArray = self._cupy.empty(shape, dtype)
+        return array
+
+    def empty_for_copy(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
+        """An array for `copy_rows` to fill; no queued work has been using its memory."""
+        with self._allocating(self._downloads):
             array: DeviceArray = self._cupy.empty(shape, dtype)
         return array
 
     def put(self, array: npt.NDArray[Any]) -> DeviceArray:
         """Copy an array from main memory."""
-        with self._cupy.cuda.Device(self.index), self._stream:
+        with self._allocating(self._stream):
             copy: DeviceArray = self._cupy.array(array)
         return copy
 
@@ -151,7 +167,7 @@ class CudaDevice:
 
     def upload(self, array: npt.NDArray[Any]) -> DeviceArray:
         """Copy an array from main memory beside the queued work, and wait for the copy only."""
-        with self._cupy.cuda.Device(self.index), self._uploads:
+        with self._allocating(self._uploads):
             copy: DeviceArray = self._cupy.array(array, order="C")  # through pinned memory
             self._uploads.synchronize()
         return copy
@@ -183,7 +199,7 @@ class CudaDevice:
         The stream waits for the null stream, on which FFmpeg decodes, only where something is
         queued on it: a frame that is passed on as it came would not be waited for.
         """
-        with self._cupy.cuda.Device(self.index), self._stream:
+        with self._allocating(self._stream):
             yield
             self._stream.synchronize()
             self._cupy.cuda.Stream.null.synchronize()
@@ -200,6 +216,25 @@ class CudaDevice:
         with self._cupy.cuda.Device(self.index):
             array: DeviceArray = self._cupy.from_dlpack(capsule)
         return array
+
+    @contextmanager
+    def _allocating(self, stream: CuPyObject) -> Iterator[None]:
+        """Take memory that was free before, or that work on the same stream was done with.
+
+        CuPy gives a stream's memory out again at once, while that stream may be at work with it.
+
+        Raises:
+            DeviceError: there is not enough.
+        """
+        cuda = self._cupy.cuda
+        try:
+            with cuda.Device(self.index), stream:
+                yield
+        except cuda.memory.OutOfMemoryError as error:
+            raise DeviceError(
+                f"{self.name} has not enough memory ({error}); close what else uses it, or use"
+                " --device cpu"
+            ) from error
 
     def _launch(
         self,

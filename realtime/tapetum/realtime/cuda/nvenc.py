@@ -34,8 +34,8 @@ _TWINS = {"libx264": "h264_nvenc", "libx265": "hevc_nvenc", "libsvtav1": "av1_nv
 class SurfaceDevice(Protocol):
     """What surfaces need of a device."""
 
-    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
-        """An array with nothing in it yet."""
+    def empty_for_copy(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
+        """An array for `copy_rows` to fill; no queued work has been using its memory."""
 
     def copy_rows(self, source: DeviceArray, target: DeviceArray) -> None:
         """Copy rows that are done within the device, and wait for the copy only."""
@@ -93,7 +93,7 @@ class SurfacePictures:
     def _surface(self, frame: Frame) -> DevicePlanes:
         dtype = np.dtype(np.uint8 if frame.format.depth == 8 else np.uint16)
         shape = surface_shape(frame.width, frame.height, dtype.itemsize)
-        block: Any = self._device.empty(shape, dtype)
+        block: Any = self._device.empty_for_copy(shape, dtype)
         rows = block[:, : frame.width]
         return rows[: frame.height], rows[frame.height :]
 
