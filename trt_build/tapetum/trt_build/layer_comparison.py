@@ -12,6 +12,8 @@ import numpy.typing as npt
 import onnx
 from onnx.reference import ReferenceEvaluator
 
+from tapetum.gan.errors import ModelError
+
 HALF_MAX = 65504.0
 HEADROOM = 4.0
 """Real frames may excite a layer this many times more than the frame that it is tried on."""
@@ -54,8 +56,15 @@ def compare_layers(
     Args:
         model: a float32 network without subgraphs.
         inputs: a float32 array for each input.
+
+    Raises:
+        ModelError: it has a layer that is not ONNX's own.
     """
-    values = _run(ReferenceEvaluator(model), inputs)
+    try:
+        values = _run(ReferenceEvaluator(model), inputs)
+    except NotImplementedError as error:
+        first_line = str(error).partition("\n")[0]
+        raise ModelError(f"the network cannot be tried in float16: {first_line}") from error
     return tuple(_compare(model, values))
 
 

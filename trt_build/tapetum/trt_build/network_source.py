@@ -144,6 +144,14 @@ def _parsed(serialized: bytes, path: Path) -> onnx.ModelProto:
         onnx.checker.check_model(network)
     except (DecodeError, onnx.checker.ValidationError) as error:
         raise ModelError(f"{path}: not a readable ONNX model") from error
-    if len(network.graph.input) != 1 or len(input_shape(network)) != 4:
-        raise ModelError(f"{path}: not a generator; it takes something else than one picture")
+    if not _is_of_one_picture(network):
+        raise ModelError(f"{path}: not a generator; it does not map one picture to one output")
     return network
+
+
+def _is_of_one_picture(network: onnx.ModelProto) -> bool:
+    """Whether a network maps one (1, 3, H, W) to one output; what may vary may be 1 and 3."""
+    if len(network.graph.input) != 1 or len(network.graph.output) != 1:
+        return False
+    shape = input_shape(network)
+    return len(shape) == 4 and shape[0] in (0, 1) and shape[1] in (0, 3)
