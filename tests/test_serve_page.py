@@ -261,7 +261,7 @@ def test_snapshots_and_recordings_are_saved(
             assert picture.mean() > 1.5 * DARK
             await page.click("#record")
             text = "document.querySelector('#record-text').textContent"
-            await page.wait_for(f"{text} > 'Stop at 0:01'")
+            await page.wait_for(f"{text} > 'Finish 0:01'")
             await page.click("#record")
             recorded = pictures(await downloaded(tmp_path, "tapetum-recording-*.webm"))
             assert len(recorded) >= 3

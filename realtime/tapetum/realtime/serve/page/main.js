@@ -107,6 +107,9 @@ live.addEventListener("live", () => {
   fillCameras(part("camera"), serverCamera); // now the browser tells their names
 });
 
+part("enhanced").addEventListener("resize", ({ target }) => {
+  if (target.videoHeight) view.style.setProperty("--ratio", target.videoWidth / target.videoHeight);
+});
 makeWipe(view, part("wipe"));
 view.toggleAttribute("data-compare", part("compare").checked);
 part("compare").addEventListener("change", () => view.toggleAttribute("data-compare", part("compare").checked));
@@ -152,7 +155,7 @@ function showRecording(seconds) {
   if (seconds === null) recording = null;
   part("record").setAttribute("aria-pressed", String(seconds !== null));
   const clock = (all) => `${Math.floor(all / 60)}:${String(all % 60).padStart(2, "0")}`;
-  part("record-text").textContent = seconds === null ? "Record" : `Stop at ${clock(seconds)}`;
+  part("record-text").textContent = seconds === null ? "Record" : `Finish ${clock(seconds)}`;
 }
 
 // Files: chosen, or dropped anywhere on the page
