@@ -30,6 +30,7 @@ const files = new Files({
   link,
   list: part("files"),
   template: part("file-template"),
+  chooser: part("choose"),
   wishes: () => ({ model: part("model").value, strength: strength() }),
   announce,
 });
@@ -114,7 +115,7 @@ makeWipe(view, part("wipe"));
 view.toggleAttribute("data-compare", part("compare").checked);
 part("compare").addEventListener("change", () => view.toggleAttribute("data-compare", part("compare").checked));
 part("start").addEventListener("click", () => { live.start(); view.focus({ preventScroll: true }); });
-part("stop").addEventListener("click", () => live.stop());
+part("stop").addEventListener("click", () => { live.stop(); part("start").focus({ preventScroll: true }); });
 navigator.mediaDevices?.addEventListener("devicechange", () => fillCameras(part("camera"), serverCamera));
 
 // The wishes
