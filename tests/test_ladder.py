@@ -120,6 +120,20 @@ def test_the_strength_changes_at_once() -> None:
     ladder.close()
 
 
+def test_a_picture_as_it_is_waits_for_no_model() -> None:
+    model = Brightener(50)
+    ladder = Ladder({"plus": lambda: model}, budget_ms=1000)
+    warmed_up(ladder, "plus")
+    model.go_on.clear()
+    ladder.strength = 0.0
+    assert ladder(frame := dark()) is frame
+    assert ladder.mode == "plus"
+    model.go_on.set()
+    ladder.strength = 1.0
+    assert brightening(ladder) == 50
+    ladder.close()
+
+
 def test_an_error_of_the_model_reaches_the_stream() -> None:
     breaking = Brightener(50)
     ladder = warmed_up(Ladder({"one": lambda: breaking}, budget_ms=5000), "one")

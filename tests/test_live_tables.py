@@ -17,7 +17,7 @@ def write(folder: Path, name: str, **figures: object) -> None:
 
 def test_without_files_nothing_was_measured(tmp_path: Path) -> None:
     rows = live_table(tmp_path).splitlines()[2:]
-    assert len(rows) == 11
+    assert len(rows) == 12
     assert all(row.endswith("| not measured |  |  |") for row in rows)
 
 
@@ -28,17 +28,29 @@ def test_figures_stand_beside_their_targets(tmp_path: Path) -> None:
     write(tmp_path, "soak", soak=soak | {"rss_growth_mb": 0.1, "threads": [6, 7]})
     held, never = {"held_enhanced_s": 0.5}, {"held_enhanced_s": None}
     write(tmp_path, "governor", governor={"from_start": held, "from_choice": never, **LOAD})
+    round_trip = {"added_p95_ms": 4.2, "added_p95_of_pairs_ms": [6.0, -1.5, 3.1], **LOAD}
+    write(tmp_path, "webrtc", round_trip=round_trip)
     text = live_table(tmp_path)
     for row in (
         "| `grid`, 1280x720 at 30 fps | 6 ms added, p50 | 3 | 50 % | yes |",
         "| `grid`, 1280x720 at 30 fps | 15 ms added, p99 | 30 | 200 % | no |",
         "| `grid`, 1280x720 at 30 fps | 0 drops | 0 |  | yes |",
         "| `grid`, 1920x1080 at 30 fps | 0 drops | not measured |  |  |",
+        "by WebRTC: -1.5 to 6 ms in 3 pairs of blocks | 10 ms added, p95 | 4.2 | 42 % | yes |",
         "random stalls, 10 minutes | 60 ms age, p99 | 45 | 75 % | yes |",
         "random stalls, 10 minutes | 0 threads more | 1 |  | no |",
         "30 enhanced frames a second held, from the start | 2 s | 0.5 | 25 % | yes |",
         "30 enhanced frames a second held, when it is chosen | 2 s | never |  | no |",
     ):
         assert row in text
-    assert "Load average 0.25 before 720p30, 0.25 before soak, 0.25 before governor." in text
+    assert "Load average 0.25 before 720p30, 0.25 before webrtc" in text
+    assert "0.25 before soak, 0.25 before governor." in text
     assert text.count("Measured on") == 1
+
+
+def test_a_round_trip_that_was_not_measured_in_turns_is_none(tmp_path: Path) -> None:
+    write(tmp_path, "webrtc", round_trip={"added_p95_ms": -32.5, **LOAD})
+    text = live_table(tmp_path)
+    assert "before webrtc" not in text
+    (row,) = (line for line in text.splitlines() if "WebRTC" in line)
+    assert row.endswith("by WebRTC | 10 ms added, p95 | not measured |  |  |")

@@ -197,6 +197,15 @@ def test_a_refused_camera_is_explained_and_can_be_tried_again(gain_model: Path) 
     asyncio.run(scenario())
 
 
+def test_the_keyboard_goes_on_at_start_after_stop(dark_clip: Path, gain_model: Path) -> None:
+    async def scenario() -> None:
+        async with live_page(dark_clip, gain_model) as page:
+            await page.click("#stop")
+            assert await page.evaluate("document.activeElement.id") == "start"
+
+    asyncio.run(scenario())
+
+
 def test_without_a_camera_it_says_so(gain_model: Path) -> None:
     flags = ("--use-fake-device-for-media-stream=device-count=0", FAKE_CAMERA[1])
 
@@ -261,7 +270,7 @@ def test_snapshots_and_recordings_are_saved(
             assert picture.mean() > 1.5 * DARK
             await page.click("#record")
             text = "document.querySelector('#record-text').textContent"
-            await page.wait_for(f"{text} > 'Stop at 0:01'")
+            await page.wait_for(f"{text} > 'Finish 0:01'")
             await page.click("#record")
             recorded = pictures(await downloaded(tmp_path, "tapetum-recording-*.webm"))
             assert len(recorded) >= 3

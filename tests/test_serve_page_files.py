@@ -109,3 +109,23 @@ def test_a_file_that_is_refused_says_why(
             assert reason in await page.text(".file-state")
 
     asyncio.run(scenario())
+
+
+def test_the_keyboard_goes_on_where_a_file_was_removed(gain_model: Path, tmp_path: Path) -> None:
+    texts = [tmp_path / name for name in ("one.txt", "two.txt")]
+    for text in texts:
+        text.write_text("no picture")
+    focused = "document.activeElement.id || document.activeElement.ariaLabel"
+
+    async def scenario() -> None:
+        async with serving("--model", gain_model) as (_, url), chromium() as page:
+            await ready(page, url)
+            await page.choose_files("#choose", *texts)
+            failed = "document.querySelectorAll('.file[data-state=failed]').length === 2"
+            await page.wait_for(failed)
+            await page.click(".file-remove")
+            assert await page.evaluate(focused) == "Remove one.txt"
+            await page.click(".file-remove")
+            assert await page.evaluate(focused) == "choose"
+
+    asyncio.run(scenario())

@@ -12,17 +12,26 @@ from tapetum.benchmarks.json_file import read_json
 from tapetum.benchmarks.live_latency import SIZES, TARGETS_MS
 from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import TARGET_HEAD, table, target_row
+from tapetum.benchmarks.round_trip_target import SIZE as ROUND_TRIP_SIZE
+from tapetum.benchmarks.round_trip_target import TARGET_ADDED_P95_MS
 from tapetum.benchmarks.soak import AGE_LIMIT_MS, FLAT_MB
 
 Figures = Mapping[str, Any]
+_FILES = ("live", "webrtc", "soak", "governor")
 
 
 def live_table(results: Path) -> str:
-    """Every target of live video, from live.json, soak.json and governor.json in a folder."""
-    found = {name: _read(results / f"{name}.json") for name in ("live", "soak", "governor")}
+    """Every target of live video, from live.json, webrtc.json, soak.json and governor.json."""
+    found = {name: _read(results / f"{name}.json") for name in _FILES}
+    round_trip = _measured_in_turns(found["webrtc"].get("round_trip", {}))
     soak, governor = found["soak"].get("soak", {}), found["governor"].get("governor", {})
-    rows = [*_latency_rows(found["live"]), *_soak_rows(soak), *_governor_rows(governor)]
-    recorded = {**found["live"], "soak": soak, "governor": governor}
+    rows = [
+        *_latency_rows(found["live"]),
+        _round_trip_row(round_trip),
+        *_soak_rows(soak),
+        *_governor_rows(governor),
+    ]
+    recorded = {**found["live"], "webrtc": round_trip, "soak": soak, "governor": governor}
     loads = [
         f"{figures['load_average']['before']} before {name}"
         for name, figures in recorded.items()
@@ -47,6 +56,21 @@ def _latency_rows(live: Figures) -> Iterator[list[str]]:
                 f"`grid`, {size} at 30 fps", limit_ms, f"ms added, {percentile}", value
             )
         yield target_row(f"`grid`, {size} at 30 fps", 0, "drops", figures.get("dropped"))
+
+
+def _measured_in_turns(round_trip: Figures) -> Figures:
+    """Without pairs of blocks in turns the figure says more of the screen than of enhancing."""
+    return round_trip if round_trip.get("added_p95_of_pairs_ms") else {}
+
+
+def _round_trip_row(round_trip: Figures) -> list[str]:
+    label = f"`grid`, {ROUND_TRIP_SIZE} through Chromium and back by WebRTC"
+    if round_trip:
+        pairs_ms = round_trip["added_p95_of_pairs_ms"]
+        spread = f"{min(pairs_ms):g} to {max(pairs_ms):g} ms in {len(pairs_ms)} pairs of blocks"
+        label = f"{label}: {spread}"
+    value = round_trip.get("added_p95_ms")
+    return target_row(label, TARGET_ADDED_P95_MS, "ms added, p95", value)
 
 
 def _soak_rows(soak: Figures) -> Iterator[list[str]]:

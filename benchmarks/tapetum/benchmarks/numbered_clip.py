@@ -65,9 +65,11 @@ PIXEL_AGES_MS = """
     const middle = (brightest + darkest) / 2;
     return levels.reduce((number, level) => 2 * number + (level > middle ? 1 : 0), 0);
   };
+  let over = false;
   const follow = (id, seen) => {
     const video = document.getElementById(id);
     const shown = (now, metadata) => {
+      if (over) return;
       const number = numberIn(video);
       if (number !== null) seen(number, metadata);
       video.requestVideoFrameCallback(shown);
@@ -81,9 +83,21 @@ PIXEL_AGES_MS = """
     if (captured.has(number)) ages.push(expectedDisplayTime - captured.get(number));
   });
   await new Promise((resolve) => setTimeout(resolve, %d));
+  over = true;
   return ages;
 })()
 """
 """JavaScript for the page of `tapetum serve` (put in a time in ms by %): the ages of the pictures
 that it shows in that time, from the camera's capture to the display, told by their numbers alone.
 Numbers 0 and 63, which have only one level, are left out."""
+
+SHOWN_LEVEL = """
+(() => {
+  const pen = new OffscreenCanvas(1, 1).getContext("2d");
+  const video = document.getElementById("enhanced");
+  pen.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 2, 0, 0, 1, 1);
+  return pen.getImageData(0, 0, 1, 1).data[1];
+})()
+"""
+"""JavaScript for the same page: green, from 0 to 255, of the picture that comes back, without its
+number."""

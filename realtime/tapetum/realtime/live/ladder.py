@@ -86,7 +86,10 @@ class Ladder:
 
     @property
     def strength(self) -> float:
-        """From 0 (the picture as it is) to 1; may be set at any time, by any thread."""
+        """From 0 (the picture as it is, which no model is asked for) to 1.
+
+        It may be set at any time, by any thread.
+        """
         return self._strength
 
     @strength.setter
@@ -152,6 +155,8 @@ class Ladder:
             return self._made_anew(name, rung, frame)
         if not self._proven(name, rung, frame):
             return None
+        if self._strength == 0:
+            return frame  # the picture as it is takes no work
         enhanced = rung.ask(frame, self._strength, self._timeout_s)
         if enhanced is None:
             self._reject(name, rung)

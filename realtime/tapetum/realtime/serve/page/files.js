@@ -9,16 +9,18 @@ export class Files {
   #link;
   #list;
   #template;
+  #chooser;
   #wishes;
   #announce;
   #session = null;
   #uploadBytes = 0;
   #items = new Map(); // from the server's name of a file to its element
 
-  constructor({ link, list, template, wishes, announce }) {
+  constructor({ link, list, template, chooser, wishes, announce }) {
     this.#link = link;
     this.#list = list;
     this.#template = template;
+    this.#chooser = chooser;
     this.#wishes = wishes;
     this.#announce = announce;
     link.addEventListener("welcome", ({ detail }) => {
@@ -109,7 +111,9 @@ export class Files {
       this.#items.delete(item.dataset.file);
       this.#link.say("cancel", { file: item.dataset.file });
     }
+    const next = item.nextElementSibling ?? item.previousElementSibling;
     item.remove();
+    (next?.querySelector(".file-remove") ?? this.#chooser).focus(); // its button is gone
   }
 
   /** The server keeps nothing when the connection goes. */

@@ -30,6 +30,7 @@ const files = new Files({
   link,
   list: part("files"),
   template: part("file-template"),
+  chooser: part("choose"),
   wishes: () => ({ model: part("model").value, strength: strength() }),
   announce,
 });
@@ -107,11 +108,14 @@ live.addEventListener("live", () => {
   fillCameras(part("camera"), serverCamera); // now the browser tells their names
 });
 
+part("enhanced").addEventListener("resize", ({ target }) => {
+  if (target.videoHeight) view.style.setProperty("--ratio", target.videoWidth / target.videoHeight);
+});
 makeWipe(view, part("wipe"));
 view.toggleAttribute("data-compare", part("compare").checked);
 part("compare").addEventListener("change", () => view.toggleAttribute("data-compare", part("compare").checked));
 part("start").addEventListener("click", () => { live.start(); view.focus({ preventScroll: true }); });
-part("stop").addEventListener("click", () => live.stop());
+part("stop").addEventListener("click", () => { live.stop(); part("start").focus({ preventScroll: true }); });
 navigator.mediaDevices?.addEventListener("devicechange", () => fillCameras(part("camera"), serverCamera));
 
 // The wishes
@@ -152,7 +156,7 @@ function showRecording(seconds) {
   if (seconds === null) recording = null;
   part("record").setAttribute("aria-pressed", String(seconds !== null));
   const clock = (all) => `${Math.floor(all / 60)}:${String(all % 60).padStart(2, "0")}`;
-  part("record-text").textContent = seconds === null ? "Record" : `Stop at ${clock(seconds)}`;
+  part("record-text").textContent = seconds === null ? "Record" : `Finish ${clock(seconds)}`;
 }
 
 // Files: chosen, or dropped anywhere on the page
