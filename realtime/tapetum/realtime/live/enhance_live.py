@@ -89,6 +89,7 @@ def enhance_live(
             caption=caption,
             rate=pace,
             overwrite=overwrite,
+            inputs=[Path(str(source))],
             pipe_format=pipe_format,
             on_notice=on_notice,
         )
