@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tapetum.realtime.choices import PIPE_FORMATS, Device, PipeFormat
+from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.ladder import Ladder, ladder_for
 from tapetum.realtime.live.live_run import LiveRun
@@ -89,7 +90,7 @@ def enhance_live(
             caption=caption,
             rate=pace,
             overwrite=overwrite,
-            inputs=[Path(str(source))],
+            inputs=[Path(str(source))] if is_file(str(source)) else [],
             pipe_format=pipe_format,
             on_notice=on_notice,
         )
