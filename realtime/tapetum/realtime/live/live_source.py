@@ -30,6 +30,7 @@ from tapetum.realtime.live.pacing import Pacer
 from tapetum.realtime.media.av_frame import from_av
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_format
 from tapetum.realtime.media.media_errors import reason
+from tapetum.realtime.prefetch import interruptible
 
 TIME_BASE = Fraction(1, 90_000)
 """Unit of the frames' `pts`, which count from the first frame: by the time of capture, and in a
@@ -90,7 +91,7 @@ class LiveSource:
         self._first_time_s: float | None = None
         self._last_pts = -1
         self._addresses = parse_source(source, size=size, rate=rate)
-        self._address, self._container = open_best(self._addresses, size)
+        self._address, self._container = interruptible(lambda: open_best(self._addresses, size))
         self._stream = video_stream(self._container, self._address)
         self.size = (self._stream.width, self._stream.height)
         self.rate = stream_rate(self._stream)

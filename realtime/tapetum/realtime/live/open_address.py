@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError, InvalidDataError, ProtocolNotFoundError
+from av.error import ExitError, FFmpegError, InvalidDataError, ProtocolNotFoundError
 from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import MediaError
@@ -106,7 +106,7 @@ def why_not(address: Address, error: Exception) -> str:
         return _why_no_camera(code, error)
     if isinstance(error, ProtocolNotFoundError):
         return "FFmpeg does not know this kind of address; rtsp, http and udp are usual ones"
-    if address.is_url and code == errno.EIO:
+    if address.is_url and (code == errno.EIO or isinstance(error, ExitError)):  # its time limit
         return "nothing was received; check the host's name and the network"
     if isinstance(error, InvalidDataError):
         return "it is no video that FFmpeg can read"
