@@ -9,7 +9,7 @@ import pytest
 from live_parts import PATTERN, free_udp_port, live_process
 
 from tapetum.realtime import Capture
-from tapetum.realtime.errors import ModelError
+from tapetum.realtime.errors import DeviceError, ModelError
 
 WIDTH, HEIGHT, FPS, POS_MSEC, POS_FRAMES = 3, 4, 5, 0, 1
 
@@ -79,7 +79,7 @@ def test_a_stream_gives_pictures_until_it_is_released(gain_model: Path) -> None:
     assert capture.read() == (False, None)
 
 
-def test_a_missing_camera_is_no_exception_but_a_wrong_model_is() -> None:
+def test_a_missing_camera_is_no_exception_but_a_wrong_model_or_device_is() -> None:
     capture = Capture(77)
     assert not capture.isOpened()
     assert capture.read() == (False, None)
@@ -88,3 +88,5 @@ def test_a_missing_camera_is_no_exception_but_a_wrong_model_is() -> None:
     capture.release()
     with pytest.raises(ModelError, match="unknown model gird"):
         Capture(77, model="gird")
+    with pytest.raises(DeviceError, match="use --device cpu"):
+        Capture(77, device="cuda")
