@@ -94,7 +94,8 @@ def enhance_live(
             pipe_format=pipe_format,
             on_notice=on_notice,
         )
-        places = [sink if isinstance(sink, SinkPlace) else opening(sink) for sink in sinks]
+        unused = opened.enter_context(ExitStack())
+        places = [_place(sink, opening, unused) for sink in sinks]
         recorder = Recorder(Path(), rate=pace, on_notice=on_notice)
         on_start(_description(camera, ladder, places))
         run = LiveRun(
@@ -106,11 +107,23 @@ def enhance_live(
             on_status=on_status,
             on_frame=lambda frame: recorder.follow(wishes, run, frame),
         )
+        unused.pop_all()  # the run closes them
         caption.run = run
         try:
             return run.run(duration_s=duration_s)
         finally:
             on_end(run.summary)
+
+
+def _place(
+    sink: str | SinkPlace, opening: Callable[[str], SinkPlace], unused: ExitStack
+) -> SinkPlace:
+    """A sink, opened; `unused` closes it if no run comes about, unless it is the caller's."""
+    if isinstance(sink, SinkPlace):
+        return sink
+    place = opening(sink)
+    unused.callback(place.sink.discard)
+    return place
 
 
 class _Caption:
