@@ -46,6 +46,11 @@ class Address:
         """Whether it is in the network."""
         return self.format_name is None and "://" in self.url
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file."""
+        return self.url.startswith("file:")
+
 
 def parse_source(
     source: str | int | Path,
