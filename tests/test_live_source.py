@@ -95,6 +95,7 @@ def test_a_lost_stream_is_reopened_until_it_is_back() -> None:
         ("lavfi:anullsrc", "source lavfi:anullsrc has no video"),
         ("http://127.0.0.1:9/none", "cannot open source http://127.0.0.1:9/none"),
         (f"{300 * 'n'}.mp4", "does not exist; give a camera"),
+        ("/dev", "source /dev is no file; give a camera"),
     ],
 )
 def test_what_cannot_be_opened_is_one_clear_line(source: str | int, message: str) -> None:

@@ -86,8 +86,9 @@ def parse_source(
         check_url(name)
         return (Address(name, name, options=_LOW_DELAY | _transport(kind)),)
     if not is_file(name):
+        wrong = "is no file" if os.path.exists(name) else "does not exist"  # noqa: PTH110
         raise MediaError(
-            f"source {name} does not exist; give a camera, a URL, a file, screen or lavfi:PATTERN"
+            f"source {name} {wrong}; give a camera, a URL, a file, screen or lavfi:PATTERN"
         )
     return (Address(name, f"file:{name}", paced=True),)
 
