@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_parts import PATTERN, free_udp_port, live_process
+from media import Clip, make_clip
 
 from tapetum.realtime import Capture
-from tapetum.realtime.errors import ModelError
+from tapetum.realtime.errors import DeviceError, ModelError
 
 WIDTH, HEIGHT, FPS, POS_MSEC, POS_FRAMES = 3, 4, 5, 0, 1
 
@@ -79,7 +80,7 @@ def test_a_stream_gives_pictures_until_it_is_released(gain_model: Path) -> None:
     assert capture.read() == (False, None)
 
 
-def test_a_missing_camera_is_no_exception_but_a_wrong_model_is() -> None:
+def test_a_missing_camera_is_no_exception_but_a_wrong_model_or_device_is() -> None:
     capture = Capture(77)
     assert not capture.isOpened()
     assert capture.read() == (False, None)
@@ -88,3 +89,23 @@ def test_a_missing_camera_is_no_exception_but_a_wrong_model_is() -> None:
     capture.release()
     with pytest.raises(ModelError, match="unknown model gird"):
         Capture(77, model="gird")
+    with pytest.raises(DeviceError, match="use --device cpu"):
+        Capture(77, device="cuda")
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le"])
+def test_a_rotated_file_is_read_upright_as_opencv_reads_it(
+    degrees: int, pixel_format: str, gain_model: Path, tmp_path: Path
+) -> None:
+    cv2 = pytest.importorskip("cv2")
+    clip = Clip(width=98, frames=2, rotation=(degrees, False), pixel_format=pixel_format)
+    path = make_clip(tmp_path / "clip.mp4", clip)
+    plain = cv2.VideoCapture(str(path))
+    with Capture(path, model=gain_model, strength=0) as same:
+        image, expected = same.read()[1], plain.read()[1]
+        assert image is not None
+        assert image.shape == expected.shape
+        assert np.abs(expected.astype(int) - image).mean() < 3
+        assert (same.get(WIDTH), same.get(HEIGHT)) == (image.shape[1], image.shape[0])
+    plain.release()

@@ -42,6 +42,24 @@ def test_the_version_is_the_package_s() -> None:
     assert tapetum("--version").stdout == f"tapetum {version('tapetum')}\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("arguments", [["--version"], ["live", "--help"]], ids=["line", "page"])
+def test_a_stdout_that_takes_nothing_is_one_line(arguments: list[str], unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(
+            [sys.executable, "-m", "tapetum.realtime", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+            env=environment() | {"PYTHONUNBUFFERED": unbuffered},
+        )
+    assert answer.returncode == 1
+    assert answer.stderr == "error: cannot write to stdout: No space left on device\n"
+
+
 def test_no_command_shows_the_help() -> None:
     answer = tapetum()
     assert answer.returncode == 2

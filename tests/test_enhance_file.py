@@ -247,6 +247,14 @@ def test_an_input_that_is_no_video_leaves_nothing(
     assert left_in(tmp_path) == {"in"}
 
 
+def test_a_pipe_is_refused_before_anybody_waits_for_it(gain_model: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    with pytest.raises(MediaError, match=r"pipe\.mp4 is no file"):
+        enhance_file(pipe, tmp_path / "bright.mp4", model=gain_model)
+    assert left_in(tmp_path) == {"pipe.mp4"}
+
+
 def test_an_existing_output_is_kept_unless_told_otherwise(
     short_clip: Path, gain_model: Path, tmp_path: Path
 ) -> None:

@@ -191,7 +191,9 @@ def test_the_user_chooses_the_best_mode() -> None:
         governor.choose("other")
 
 
-@pytest.mark.parametrize(("modes", "budget_ms"), [((), 50), (MODES, 0), (MODES, float("nan"))])
+@pytest.mark.parametrize(
+    ("modes", "budget_ms"), [((), 50), (MODES, 0), (MODES, float("nan")), (MODES, 1e21)]
+)
 def test_nonsense_is_refused(modes: tuple[str, ...], budget_ms: float) -> None:
     with pytest.raises(ValueError, match=r"mode|budget"):
         Governor(modes, budget_ms=budget_ms)

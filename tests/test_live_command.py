@@ -133,6 +133,7 @@ def test_without_cameras_the_list_says_so() -> None:
         (["--source", "x.mp4", "--camera", "1"], 2, "give one of them"),
         (["--sink", "-", "--json"], 2, "both write to stdout"),
         (["--sink", "null", "--sink", "null"], 2, "--sink null is given twice"),
+        (["--sink", "a.mkv", "--sink", "./a.mkv"], 2, r"--sink a\.mkv is given twice"),
         (["--source", PATTERN, "--sink", ""], 1, "a sink without a name"),
         (["--source", PATTERN, "--sink", "udp://127.0.0.1:99999"], 1, "Port out of range"),
         (["--sink", "null", "--pipe-format", "rawvideo"], 2, "is for --sink -, which is missing"),
@@ -141,7 +142,9 @@ def test_without_cameras_the_list_says_so() -> None:
         (["--rate", "fast"], 2, "'fast' is no rate"),
         (["--rate", "0"], 2, "a rate is over 0"),
         (["--latency-budget", "0"], 2, "'0' is no time over 0; write 50ms"),
+        (["--latency-budget", "1000000000s"], 2, "'1000000000s' is longer than a minute"),
         (["--model", "gird"], 2, "did you mean grid"),
+        (["--model", f"{300 * 'm'}.onnx"], 2, "does not exist"),
         (["--source", PATTERN, "--sink", "out.avi"], 1, r"out\.avi has \.avi; use one of"),
         (
             ["--source", PATTERN, "--device", "cuda", "--sink", "null"],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -39,6 +40,18 @@ def test_a_stream_that_breaks_off_is_opened_again(address: str) -> None:
     assert (again.pts or 0) > (first.pts or 0)
     source.close()
     frames.close()
+
+
+def test_a_server_that_never_answers_does_not_keep_from_stopping() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/live.ts"
+        with live_process("--source", url, "--sink", "null") as live:
+            connection, _ = server.accept()
+            with connection:
+                live.send_signal(signal.SIGTERM)
+                _, errors = live.communicate(timeout=30)
+    assert errors == "error: stopped by SIGTERM\n"
+    assert live.returncode == 143
 
 
 def told(live: subprocess.Popen[str], words: str) -> str:

@@ -74,6 +74,28 @@ def test_a_pattern_goes_through_the_model_to_the_sink(gain_model: Path) -> None:
     assert times == sorted(set(times))
 
 
+def test_a_recording_never_replaces_the_file_that_is_played(
+    short_clip: Path, tmp_path: Path
+) -> None:
+    clip, link = tmp_path / "clip.mp4", tmp_path / "link.mp4"
+    clip.write_bytes(short_clip.read_bytes())
+    link.symlink_to(clip)
+    for output in (clip, link):
+        with pytest.raises(MediaError, match="is the input itself"):
+            enhance_live(clip, [str(output)], overwrite=True, duration_s=1.0)
+    assert clip.read_bytes() == short_clip.read_bytes()
+
+
+def test_a_sink_that_is_refused_ends_the_process_of_the_one_before(tmp_path: Path) -> None:
+    def children() -> list[str]:
+        return Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+
+    before = children()
+    with pytest.raises(MediaError, match=r"has \.avi; use one of"):
+        enhance_live(PATTERN, ["udp://127.0.0.1:9", str(tmp_path / "out.avi")])
+    assert children() == before
+
+
 def test_a_stalled_sink_stalls_neither_the_source_nor_the_other_sinks(gain_model: Path) -> None:
     stalled, fluent = StallingSink(), MemorySink()
     source = LiveSource(PATTERN)

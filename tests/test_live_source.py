@@ -94,11 +94,18 @@ def test_a_lost_stream_is_reopened_until_it_is_back() -> None:
         ("lavfi:nosuchfilter", "cannot open source lavfi:nosuchfilter"),
         ("lavfi:anullsrc", "source lavfi:anullsrc has no video"),
         ("http://127.0.0.1:9/none", "cannot open source http://127.0.0.1:9/none"),
+        (f"{300 * 'n'}.mp4", "does not exist; give a camera"),
+        ("/dev", "source /dev is no file; give a camera"),
     ],
 )
 def test_what_cannot_be_opened_is_one_clear_line(source: str | int, message: str) -> None:
     with pytest.raises(MediaError, match=message):
         LiveSource(source)
+
+
+def test_a_pattern_may_be_longer_than_a_file_s_name() -> None:
+    with LiveSource(f"{PATTERN},{60 * 'null,'}null", paced=False) as source:
+        assert next(iter(source)).width == 96
 
 
 def test_urls_and_screens_are_opened_for_low_delay_and_at_the_wanted_size() -> None:

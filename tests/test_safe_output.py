@@ -101,6 +101,19 @@ def test_folders_that_cannot_be_written_are_errors(tmp_path: Path, info: VideoIn
         FileSink(tmp_path / "folder.mp4", info=info)
 
 
+@pytest.mark.parametrize("letter", ["n", "\N{HIRAGANA LETTER NO}"], ids=["ASCII", "3 bytes"])
+def test_a_name_may_be_as_long_as_the_file_system_has_it(
+    tmp_path: Path, info: VideoInfo, frames: list[Frame], letter: str
+) -> None:
+    longest = 251 // len(letter.encode()) * letter
+    with FileSink(tmp_path / f"{longest}.mp4", info=info) as sink:
+        for frame in frames:
+            sink.write(frame)
+    assert [path.stem for path in tmp_path.glob("*.mp4") if path.name != "in.mp4"] == [longest]
+    with pytest.raises(MediaError, match=r"cannot write .*: File name too long"):
+        FileSink(tmp_path / f"{longest}{longest}.mp4", info=info)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_an_error(tmp_path: Path, info: VideoInfo) -> None:
     folder = tmp_path / "locked"

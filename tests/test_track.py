@@ -98,6 +98,21 @@ def test_no_frame_is_dark_while_another_model_loads(gain_model: Path) -> None:
     assert min(asyncio.run(scenario())) > 1.2 * 40
 
 
+def test_a_track_that_fails_ends_the_enhanced_one(gain_model: Path) -> None:
+    class FailingTrack(VideoStreamTrack):
+        async def recv(self) -> av.VideoFrame:
+            raise ConnectionResetError("the camera's server is gone")
+
+    async def scenario() -> None:
+        track = EnhancedTrack(FailingTrack(), model=gain_model)
+        with pytest.raises(MediaStreamError) as caught:
+            await asyncio.wait_for(track.recv(), 20)
+        assert isinstance(caught.value.__cause__, ConnectionResetError)
+        assert track.readyState == "ended"
+
+    asyncio.run(scenario())
+
+
 def test_a_stopped_track_gives_no_frames(gain_model: Path) -> None:
     async def scenario() -> None:
         track = EnhancedTrack(DarkTrack(10), model=gain_model)

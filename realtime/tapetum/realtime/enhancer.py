@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +126,7 @@ def check_model(model: str | Path) -> None:
     if name in MODELS:
         _check_weights(name)
     elif Path(name).suffix in _MODEL_FILES:
-        if not Path(name).is_file():
+        if not os.path.isfile(name):  # noqa: PTH113 - which takes names of any length
             raise ModelError(f"model file {name} does not exist")
     else:
         raise ModelError(_unknown_model(name))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Literal, Self, TypeVar
 
 from tapetum.realtime.errors import MediaError
@@ -165,6 +165,27 @@ class Prefetch(Generic[T]):
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+
+def interruptible(call: Callable[[], T]) -> T:
+    """Call a function that may be long in FFmpeg, where a signal is not heard, in a thread.
+
+    Returns:
+        What it returned. When a signal's handler raises meanwhile, the thread is left to end by
+        itself.
+
+    Raises:
+        BaseException: whatever `call` raised.
+    """
+    calls = Prefetch(_results(call))
+    try:
+        return next(calls)
+    finally:
+        calls.close(0)
+
+
+def _results(call: Callable[[], T]) -> Iterator[T]:
+    yield call()
 
 
 class WriteBehind:

@@ -6,6 +6,8 @@ function (with Typer's annotations) or a `typer.Typer`; the module must be light
 
 from __future__ import annotations
 
+import errno
+import io
 import signal
 import sys
 import traceback
@@ -27,6 +29,10 @@ from tapetum.realtime.command.serve_command import serve
 
 COMMANDS = "tapetum.commands"
 """The entry point group of sub-commands."""
+
+
+_STDOUT_ERRORS = (errno.ENOSPC, errno.EIO)
+"""Its disk is full, or its terminal gone; other outputs tell of theirs by `MediaError`."""
 
 
 class Stopped(BaseException):
@@ -53,9 +59,8 @@ def run_command(arguments: Sequence[str]) -> int:
         return _fail(str(error), FAILED)
     except Stopped as error:
         return _fail(str(error), error.exit_status)
-    except Exception:  # noqa: BLE001 - a bug in Tapetum: show all of it
-        traceback.print_exc()
-        return _fail("this is a bug in Tapetum; please report it with the lines above", FAILED)
+    except Exception as error:  # noqa: BLE001
+        return _unexpected(error)
 
 
 def _usage(error: typer.TyperException) -> int:
@@ -65,6 +70,15 @@ def _usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     command = "tapetum" if context is None else context.command_path
     return _fail(f"{message} ({command} --help tells more)", USAGE)
+
+
+def _unexpected(error: Exception) -> int:
+    """Tell of a stdout that takes nothing, or else of a bug in Tapetum, with all of it."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in _STDOUT_ERRORS:
+        sys.stdout = io.StringIO()  # Python flushes it at its end, and would fail again
+        return _fail(f"cannot write to stdout: {error.strerror}", FAILED)
+    traceback.print_exception(error)
+    return _fail("this is a bug in Tapetum; please report it with the lines above", FAILED)
 
 
 def _fail(message: str, status: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -182,7 +183,8 @@ def live(
 
 
 def _check_sinks(places: list[str], pipe_format: PipeFormat, *, as_json: bool) -> None:
-    twice = next((place for place in places if places.count(place) > 1), None)
+    files = [Path(place).resolve() for place in places]
+    twice = next((place for place in places if files.count(Path(place).resolve()) > 1), None)
     if twice is not None:
         raise typer.BadParameter(f"--sink {twice} is given twice")
     if as_json and "-" in places:

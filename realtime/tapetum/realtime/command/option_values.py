@@ -10,6 +10,7 @@ import typer
 from tapetum.realtime.command.time_text import parse_time
 from tapetum.realtime.enhancer import check_device, check_model, checked_strength
 from tapetum.realtime.errors import ModelError
+from tapetum.realtime.live.governor import LONGEST_BUDGET_MS
 
 _SIZE = re.compile(r"([1-9]\d*)[x:]([1-9]\d*)")
 _BUDGET = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s)?")
@@ -101,9 +102,11 @@ def parse_rate(text: str) -> Fraction:
 
 
 def parse_budget_ms(text: str) -> float:
-    """A time over 0, like 50ms, in ms."""
+    """A time over 0 and up to a minute, like 50ms, in ms."""
     match = _BUDGET.fullmatch(text)
     budget_ms = 0.0 if match is None else number(match[1]) * (1000 if match[2] == "s" else 1)
     if budget_ms <= 0:
         raise typer.BadParameter(f"{text!r} is no time over 0; write 50ms or 0.05s")
+    if budget_ms > LONGEST_BUDGET_MS:
+        raise typer.BadParameter(f"{text!r} is longer than a minute; write 50ms or 0.05s")
     return budget_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -45,6 +46,11 @@ class Address:
         """Whether it is in the network."""
         return self.format_name is None and "://" in self.url
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file."""
+        return self.url.startswith("file:")
+
 
 def parse_source(
     source: str | int | Path,
@@ -67,7 +73,7 @@ def parse_source(
     name = str(source)
     if name.isdecimal():
         name = f"/dev/video{name}"
-    if name.startswith(("/dev/video", "/dev/v4l/")) or Path(name).is_char_device():
+    if name.startswith(("/dev/video", "/dev/v4l/")) or _is_char_device(name):
         return tuple(_camera(name, size, rate))
     kind, _, rest = name.partition(":")
     if kind == "screen":
@@ -79,11 +85,17 @@ def parse_source(
     if rest.startswith("//"):
         check_url(name)
         return (Address(name, name, options=_LOW_DELAY | _transport(kind)),)
-    if not Path(name).is_file():
+    if not is_file(name):
+        wrong = "is no file" if os.path.exists(name) else "does not exist"  # noqa: PTH110
         raise MediaError(
-            f"source {name} does not exist; give a camera, a URL, a file, screen or lavfi:PATTERN"
+            f"source {name} {wrong}; give a camera, a URL, a file, screen or lavfi:PATTERN"
         )
     return (Address(name, f"file:{name}", paced=True),)
+
+
+def is_file(source: str) -> bool:
+    """Whether a source is a file; a URL or pattern may be longer than a file's name can be."""
+    return os.path.isfile(source)  # noqa: PTH113 - which takes names of any length
 
 
 def check_url(url: str) -> None:
@@ -96,6 +108,10 @@ def check_url(url: str) -> None:
         _ = urlsplit(url).port
     except ValueError as error:
         raise MediaError(f"{url} is no address: {error}") from None
+
+
+def _is_char_device(name: str) -> bool:
+    return os.path.exists(name) and Path(name).is_char_device()  # noqa: PTH110 - as `is_file`
 
 
 def _camera(device: str, size: tuple[int, int] | None, rate: Fraction | None) -> Iterator[Address]:
@@ -118,8 +134,6 @@ def _wanted(size: tuple[int, int] | None, rate: Fraction | None) -> dict[str, st
 
 
 def _display() -> str:
-    import os
-
     return os.environ.get("DISPLAY", ":0")
 
 

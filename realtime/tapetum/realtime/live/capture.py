@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from tapetum.realtime.choices import Device
-from tapetum.realtime.enhancer import check_device, check_model, checked_strength
+from tapetum.realtime.enhancer import check_cpu_device, check_model, checked_strength
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.live_frames import all_frames, live_frames
@@ -49,15 +49,15 @@ class Capture:
             model: `grid`, `unet`, or a model file; a camera's pictures come as they are while it
                 loads.
             strength: from 0 (the picture as it is) to 1 (the model's own output).
-            device: `auto`, `cpu` or `cuda`.
+            device: `auto` or `cpu`; `cuda` is for `enhance_file`.
 
         Raises:
             ModelError: there is no such model.
-            DeviceError: the device is missing.
+            DeviceError: it is `cuda`.
             ValueError: `strength` is outside 0 to 1.
         """
         check_model(model)
-        check_device(device)
+        check_cpu_device(device)
         self.error: str | None = None
         self._model = model
         self._strength = checked_strength(strength)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tapetum.realtime.choices import PIPE_FORMATS, Device, PipeFormat
+from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.ladder import Ladder, ladder_for
 from tapetum.realtime.live.live_run import LiveRun
@@ -89,10 +90,12 @@ def enhance_live(
             caption=caption,
             rate=pace,
             overwrite=overwrite,
+            inputs=[Path(str(source))] if is_file(str(source)) else [],
             pipe_format=pipe_format,
             on_notice=on_notice,
         )
-        places = [sink if isinstance(sink, SinkPlace) else opening(sink) for sink in sinks]
+        unused = opened.enter_context(ExitStack())
+        places = [_place(sink, opening, unused) for sink in sinks]
         recorder = Recorder(Path(), rate=pace, on_notice=on_notice)
         on_start(_description(camera, ladder, places))
         run = LiveRun(
@@ -104,11 +107,23 @@ def enhance_live(
             on_status=on_status,
             on_frame=lambda frame: recorder.follow(wishes, run, frame),
         )
+        unused.pop_all()  # the run closes them
         caption.run = run
         try:
             return run.run(duration_s=duration_s)
         finally:
             on_end(run.summary)
+
+
+def _place(
+    sink: str | SinkPlace, opening: Callable[[str], SinkPlace], unused: ExitStack
+) -> SinkPlace:
+    """A sink, opened; `unused` closes it if no run comes about, unless it is the caller's."""
+    if isinstance(sink, SinkPlace):
+        return sink
+    place = opening(sink)
+    unused.callback(place.sink.discard)
+    return place
 
 
 class _Caption:

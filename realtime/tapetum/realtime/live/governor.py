@@ -26,6 +26,8 @@ is nothing to wait for. One alone is chance, or the moment in which the machine 
 _ENOUGH_FRAMES = 20
 _ENOUGH_S = 1.0
 """A mode that something disturbs is judged after so many frames, or after this time."""
+LONGEST_BUDGET_MS = 60_000
+"""Longer ones are no time that a live picture may take, but a slip of the pen."""
 FIRST_PATIENCE_S = 3.0
 LONGEST_PATIENCE_S = 60.0
 """How long all must be well before a step up: at first, and after steps that did not last."""
@@ -51,7 +53,7 @@ class Governor:
 
         Args:
             modes: at least one name, from the best to the cheapest.
-            budget_ms: over 0.
+            budget_ms: over 0, up to `LONGEST_BUDGET_MS`.
             clock: seconds that never run backward.
 
         Raises:
@@ -59,8 +61,10 @@ class Governor:
         """
         if not modes:
             raise ValueError("a governor needs at least one mode")
-        if not budget_ms > 0:
-            raise ValueError(f"a latency budget is over 0 ms; got {budget_ms:g}")
+        if not 0 < budget_ms <= LONGEST_BUDGET_MS:
+            raise ValueError(
+                f"a latency budget is over 0 and up to {LONGEST_BUDGET_MS} ms; got {budget_ms:g}"
+            )
         self.modes = tuple(modes)
         self.budget_ms = budget_ms
         self.index = 0

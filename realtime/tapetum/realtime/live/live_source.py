@@ -21,6 +21,7 @@ from tapetum.realtime.live.address import parse_source
 from tapetum.realtime.live.open_address import (
     READ_TIMEOUT_S,
     describe,
+    file_display_matrix,
     open_address,
     open_best,
     stream_rate,
@@ -30,6 +31,8 @@ from tapetum.realtime.live.pacing import Pacer
 from tapetum.realtime.media.av_frame import from_av
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_format
 from tapetum.realtime.media.media_errors import reason
+from tapetum.realtime.media.turning import is_sideways, turnable_format, turned
+from tapetum.realtime.prefetch import interruptible
 
 TIME_BASE = Fraction(1, 90_000)
 """Unit of the frames' `pts`, which count from the first frame: by the time of capture, and in a
@@ -47,7 +50,8 @@ class LiveSource:
     Each frame carries `capture_time_s`, when a camera took it or its packet arrived, and
     `arrival_time_s`, when it was handed over. Files and test patterns come at their own pace and
     end; a camera or stream that is lost is reopened, with longer and longer pauses between the
-    attempts, until `close`. After it comes back its pictures are scaled to their first size.
+    attempts, until `close`. After it comes back its pictures are scaled to their first size. The
+    pictures of a file are turned as it says that they are shown.
 
     Attributes:
         description: what was really opened, like "/dev/video0 1280x720 mjpeg 30 fps".
@@ -90,9 +94,12 @@ class LiveSource:
         self._first_time_s: float | None = None
         self._last_pts = -1
         self._addresses = parse_source(source, size=size, rate=rate)
-        self._address, self._container = open_best(self._addresses, size)
+        self._address, self._container = interruptible(lambda: open_best(self._addresses, size))
         self._stream = video_stream(self._container, self._address)
+        self._display_matrix = file_display_matrix(self._address)
         self.size = (self._stream.width, self._stream.height)
+        if self._display_matrix is not None and is_sideways(self._display_matrix):
+            self.size = self.size[::-1]
         self.rate = stream_rate(self._stream)
         self.ends = self._address.paced or self._container.duration is not None
         self.description = describe(self._address, self._stream)
@@ -172,6 +179,8 @@ class LiveSource:
     def _frame(self, picture: av.VideoFrame, captured_s: float) -> Frame:
         if self._converter is None:
             target = nearest_format(picture.format.name)
+            if self._display_matrix is not None:
+                target = turnable_format(target)
             self._converter = PictureConverter(target, picture.width, picture.height)
         time_s = captured_s
         if self.ends and picture.pts is not None and picture.time_base:
@@ -181,6 +190,8 @@ class LiveSource:
         since_first = round((time_s - self._first_time_s) / TIME_BASE)
         self._last_pts = max(self._last_pts + 1, since_first)
         frame = from_av(self._converter(picture), pts=self._last_pts, time_base=TIME_BASE)
+        if self._display_matrix is not None:
+            frame = turned(frame, self._display_matrix)
         self.frames += 1
         return replace(frame, capture_time_s=captured_s, arrival_time_s=time.monotonic())
 

@@ -7,12 +7,13 @@ from fractions import Fraction
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError, InvalidDataError, ProtocolNotFoundError
+from av.error import ExitError, FFmpegError, InvalidDataError, ProtocolNotFoundError
 from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.live.address import Address
 from tapetum.realtime.media.media_errors import reason
+from tapetum.realtime.media.video_info import display_matrix
 
 READ_TIMEOUT_S = 3.0
 """A stream that sends nothing for so long is lost."""
@@ -74,6 +75,24 @@ def video_stream(container: InputContainer, address: Address) -> VideoStream:
     return stream
 
 
+def file_display_matrix(address: Address) -> tuple[int, ...] | None:
+    """How a file's pictures are turned to be shown; None where they are upright, or no file's.
+
+    Only its first picture says so.
+
+    Raises:
+        MediaError: the file cannot be opened.
+    """
+    if not address.is_file:
+        return None
+    with open_address(address) as container:
+        try:
+            picture = next(container.decode(video_stream(container, address)), None)
+        except FFmpegError:
+            return None  # what is wrong with it is seen when it is read
+    return None if picture is None else display_matrix(picture)
+
+
 def stream_rate(stream: VideoStream) -> Fraction | None:
     """Frames per second that the device or stream says it has, None where unknown."""
     rate = stream.average_rate or stream.guessed_rate
@@ -106,7 +125,7 @@ def why_not(address: Address, error: Exception) -> str:
         return _why_no_camera(code, error)
     if isinstance(error, ProtocolNotFoundError):
         return "FFmpeg does not know this kind of address; rtsp, http and udp are usual ones"
-    if address.is_url and code == errno.EIO:
+    if address.is_url and (code == errno.EIO or isinstance(error, ExitError)):  # its time limit
         return "nothing was received; check the host's name and the network"
     if isinstance(error, InvalidDataError):
         return "it is no video that FFmpeg can read"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from tapetum.realtime.choices import PipeFormat
 from tapetum.realtime.errors import MediaError
@@ -111,6 +112,7 @@ def open_sink(
     caption: Callable[[], str],
     rate: Fraction,
     overwrite: bool = False,
+    inputs: Iterable[Path] = (),
     pipe_format: PipeFormat = "y4m",
     on_notice: Callable[[str], None] = lambda _line: None,
 ) -> SinkPlace:
@@ -122,6 +124,7 @@ def open_sink(
         caption: what a window shows over the frames.
         rate: frames per second to expect.
         overwrite: whether an existing file may be replaced.
+        inputs: files that a recording must not replace all the same.
         pipe_format: what is written to stdout.
         on_notice: called with a line that says how to read raw video, in the sink's thread.
 
@@ -144,14 +147,17 @@ def open_sink(
         return SinkPlace(name, _stdout(pipe_format, rate, on_notice))
     if name in _SIMPLE:
         return SinkPlace(name, _SIMPLE[name](rate))
-    return recording(name, rate=rate, overwrite=overwrite)
+    return recording(name, rate=rate, overwrite=overwrite, inputs=inputs)
 
 
-def recording(path: str, *, rate: Fraction, overwrite: bool = False) -> SinkPlace:
+def recording(
+    path: str, *, rate: Fraction, overwrite: bool = False, inputs: Iterable[Path] = ()
+) -> SinkPlace:
     """Open a file to record to; see `RecordingSink`."""
     from tapetum.realtime.live.sinks.recording_sink import RecordingSink
 
-    return SinkPlace(path, RecordingSink(path, rate=rate, overwrite=overwrite), RECORDING_DEPTH)
+    sink = RecordingSink(path, rate=rate, overwrite=overwrite, inputs=inputs)
+    return SinkPlace(path, sink, RECORDING_DEPTH)
 
 
 def _null(_rate: Fraction) -> FrameSink:

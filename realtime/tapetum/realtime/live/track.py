@@ -67,6 +67,7 @@ class EnhancedTrack(MediaStreamTrack):
         self.dropped = 0
         self.latencies = Latencies()
         self.error: TapetumError | None = None
+        self._ended_by: Exception | None = None
         self._device: Device = device
         self._budget_ms = latency_budget_ms
         self.ladder = self._ladder_for(model, strength)
@@ -84,7 +85,7 @@ class EnhancedTrack(MediaStreamTrack):
         frame = await self._newest.get() if self.readyState == "live" else None
         if frame is None:
             self.stop()
-            raise MediaStreamError
+            raise MediaStreamError from self._ended_by
         try:
             enhanced = await asyncio.to_thread(self.ladder, frame)
         except TapetumError as error:
@@ -136,8 +137,9 @@ class EnhancedTrack(MediaStreamTrack):
                 picture = await self._track.recv()
                 if isinstance(picture, av.VideoFrame):
                     self._put(_frame(picture))
-        except MediaStreamError:
-            self._put(None)
+        except Exception as error:  # noqa: BLE001 - the cause of what `recv` raises
+            self._ended_by = error
+            self._put(None)  # who waits for a frame waits no more
 
     def _put(self, frame: Frame | None) -> None:
         if self._newest.full():

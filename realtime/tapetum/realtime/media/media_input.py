@@ -35,7 +35,7 @@ def open_input(path: Path) -> InputContainer:
 
 
 def check_file(path: Path) -> None:
-    """Refuse an input that is missing, a folder, empty or not readable.
+    """Refuse an input that is missing, no file, empty or not readable.
 
     Raises:
         MediaError: it is one of these.
@@ -44,6 +44,8 @@ def check_file(path: Path) -> None:
         size = path.stat().st_size
         if path.is_dir():
             raise MediaError(f"input {path} is a folder; give a video or image file")
+        if not path.is_file():
+            raise MediaError(f"input {path} is no file, and cannot be read twice; save it first")
         with path.open("rb"):
             pass
     except FileNotFoundError:
@@ -51,7 +53,7 @@ def check_file(path: Path) -> None:
     except OSError as error:
         why = "permission denied" if error.errno == errno.EACCES else reason(error)
         raise MediaError(f"cannot open {path}: {why}") from error
-    if size == 0 and path.is_file():
+    if size == 0:
         raise MediaError(f"input {path} is empty")
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
 
+_LONGEST_NAME_BYTES = 255
+"""What Linux's file systems take."""
+
 
 def check_output(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """Refuse an output that cannot or must not be written.
@@ -25,16 +28,17 @@ def check_output(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) ->
         MediaError: the folder is missing or read-only, the output is a folder, exists already
             and `overwrite` is false, or is one of the inputs (also by a link).
     """
-    folder = path.parent
-    if path.is_dir():
-        raise MediaError(f"output {path} is a folder; give a file name")
-    if not folder.is_dir():
-        raise MediaError(f"output folder {folder} does not exist; make it first")
-    _check_not_input(path, inputs)
-    if path.exists() and not overwrite:
-        raise MediaError(f"output {path} exists; pass --overwrite to replace it")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise MediaError(f"output folder {folder} is read-only")
+    with media_errors("cannot write", path):  # a name may be too long to be looked up
+        folder = path.parent
+        if path.is_dir():
+            raise MediaError(f"output {path} is a folder; give a file name")
+        if not folder.is_dir():
+            raise MediaError(f"output folder {folder} does not exist; make it first")
+        _check_not_input(path, inputs)
+        if path.exists() and not overwrite:
+            raise MediaError(f"output {path} exists; pass --overwrite to replace it")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise MediaError(f"output folder {folder} is read-only")
 
 
 def _check_not_input(path: Path, inputs: Iterable[Path]) -> None:
@@ -48,7 +52,8 @@ class OutputFile:
 
     Attributes:
         path: the final name.
-        temporary: `.NAME.part-PID.SUFFIX` beside it, the name to write to.
+        temporary: `.NAME.part-PID.SUFFIX` beside it, the name to write to; NAME is cut where
+            the whole would be too long.
     """
 
     def __init__(
@@ -56,8 +61,7 @@ class OutputFile:
     ) -> None:
         self.path = Path(path)
         check_output(self.path, overwrite=overwrite, inputs=inputs)
-        name = f".{self.path.stem}.part-{os.getpid()}{self.path.suffix}"
-        self.temporary = self.path.with_name(name)
+        self.temporary = self.path.with_name(_temporary_name(self.path))
 
     def commit(self) -> None:
         """Give the whole file its final name.
@@ -71,3 +75,9 @@ class OutputFile:
     def discard(self) -> None:
         """Remove the temporary file; doing so twice does no harm."""
         self.temporary.unlink(missing_ok=True)
+
+
+def _temporary_name(path: Path) -> str:
+    ending = os.fsencode(f".part-{os.getpid()}{path.suffix}")
+    begin = os.fsencode(f".{path.stem}")[: _LONGEST_NAME_BYTES - len(ending)]
+    return os.fsdecode(begin + ending)

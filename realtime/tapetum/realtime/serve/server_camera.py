@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.live_source import LiveSource
 from tapetum.realtime.prefetch import Prefetch
 from tapetum.realtime.serve.live_tracks import CameraTrack
@@ -115,7 +116,7 @@ def _public_name(source: str) -> str:
     if "://" in source:
         address = urlsplit(source)
         return f"{address.scheme}://{address.hostname or ''}{address.path}"
-    return Path(source).name if Path(source).is_file() else source
+    return Path(source).name if is_file(source) else source
 
 
 def _take(frames: Prefetch[Frame]) -> Frame | None:

@@ -6,6 +6,7 @@ fragments, Matroska in clusters, of half a second or one group of pictures each.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -34,6 +35,7 @@ class RecordingSink:
         rate: Fraction | None = None,
         encoder: EncoderSettings = EncoderSettings(),  # noqa: B008 - it is frozen
         overwrite: bool = False,
+        inputs: Iterable[Path] = (),
     ) -> None:
         """Check the path; the file is opened by the first frame.
 
@@ -42,6 +44,7 @@ class RecordingSink:
             rate: frames per second to expect; each frame keeps its own time whatever this says.
             encoder: codec, quality and speed.
             overwrite: whether an existing file may be replaced.
+            inputs: files that it must not replace all the same.
 
         Raises:
             MediaError: the file cannot or must not be written.
@@ -49,7 +52,7 @@ class RecordingSink:
         self.path = Path(path)
         self._rate = rate
         self._settings = encoder
-        check_output(self.path, overwrite=overwrite)
+        check_output(self.path, overwrite=overwrite, inputs=inputs)
         self._container = _in_pieces(container_for(self.path))
         self._output: EncodedOutput | None = None
 

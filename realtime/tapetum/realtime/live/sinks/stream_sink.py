@@ -37,6 +37,7 @@ class StreamSink:
             start_new_session=True,  # a Ctrl-C is for us; the process ends when its input does
         )
         assert self._process.stdin is not None
+        self._said = ""
         self._frames = Y4mSink(self._process.stdin, rate=rate)
 
     def write(self, frame: Frame) -> None:
@@ -68,14 +69,21 @@ class StreamSink:
         with suppress(OSError):  # it ended first; its status says so
             self._process.stdin.close()
         try:
-            return self._process.wait(_END_TIMEOUT_S)
+            self._process.wait(_END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            return self._process.wait()
+        self._hear()
+        return self._process.wait()
+
+    def _hear(self) -> None:
+        """Keep what the process said, to its end, and let go of its stderr."""
+        stderr = self._process.stderr
+        assert stderr is not None
+        if not stderr.closed:
+            with stderr:
+                self._said = stderr.read().decode(errors="replace").strip()
 
     def _last_words(self) -> str:
         self._end()
-        assert self._process.stderr is not None
-        said = self._process.stderr.read().decode(errors="replace").strip()
-        why = said.splitlines()[-1] if said else "the sending process ended"
+        why = self._said.splitlines()[-1] if self._said else "the sending process ended"
         return why.removeprefix("error: ")
