@@ -58,6 +58,11 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
     return {value.name: value.type.tensor_type.elem_type for value in values}
 
 
+def one_sided_clips(model: onnx.ModelProto) -> list[str]:
+    clips = (node for node in model.graph.node if node.op_type == "Clip")
+    return [node.name for node in clips if len(node.input) < 3 or not all(node.input)]
+
+
 def test_folding_leaves_the_numbers_of_a_unet(unet: onnx.ModelProto) -> None:
     picture = dark_frame("unet", (32, 48))
     folded = fold(unet)
@@ -78,8 +83,9 @@ def test_folding_takes_weights_that_are_stored_in_float16() -> None:
 def test_folding_leaves_the_numbers_of_a_grid(grid: onnx.ModelProto) -> None:
     picture = dark_frame("grid", (256, 256))
     folded = fold(grid)
-    assert "Clip" in operators(grid)
-    assert not operators(folded) & {"Clip", "BatchNormalization"}
+    assert one_sided_clips(grid)
+    assert not one_sided_clips(folded)
+    assert "BatchNormalization" not in operators(folded)
     np.testing.assert_array_equal(run(folded, picture), run(grid, picture))
 
 
