@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from tapetum.gan.bilateral_grid import apply_grid, identity_grid, slice_grid
+from tapetum.gan.bilateral_grid import (
+    apply_grid,
+    identity_grid,
+    slice_grid,
+    with_local_contrast,
+)
 from tapetum.gan.color import BT601, BT709, rgb_to_yuv, yuv_to_rgb
 
 
@@ -103,3 +108,30 @@ def test_primaries_have_the_chroma_of_bt601() -> None:
     luma, chroma = rgb_to_yuv(red, BT601)
     assert luma.item() == pytest.approx(0.299)
     assert chroma.flatten().tolist() == pytest.approx([-0.299 / 1.772, 0.5])
+
+
+def test_local_contrast_is_a_power_of_the_ratio_to_the_cells_mean() -> None:
+    grid = with_local_contrast(identity_grid(), torch.full((1, 3, 256, 256), 0.2))
+    levels, floor = ((np.arange(8) + 0.5) / 8) ** 2, 20 / 255
+    ratio = (levels + floor) / (0.2 + floor)
+    by_hand = np.clip(ratio ** np.where(ratio > 1, 0.25 * (1 - levels), 0.25), 3 / 4, 4 / 3)
+    assert 3 / 4 in by_hand
+    # The gain and both diagonal entries of the chroma matrix are 1 in the identity.
+    for coefficient in (0, 2, 5):
+        np.testing.assert_allclose(grid[0, coefficient, :, 7, 7].numpy(), by_hand, rtol=1e-5)
+
+
+def test_local_contrast_is_of_a_cells_own_surroundings() -> None:
+    picture = torch.full((1, 3, 256, 256), 0.02)
+    picture[..., 128:] = 0.8
+    gain = with_local_contrast(identity_grid(), picture)[0, 0]
+    assert gain[1:, :, :8].min() > 1
+    assert gain[:7, :, 8:].max() < 1
+    assert gain[1, 3, 12] == pytest.approx(3 / 4)
+
+
+def test_an_even_picture_keeps_its_light() -> None:
+    even = torch.full((1, 1, 64, 64), 0.25)
+    grid = with_local_contrast(identity_grid(), even.expand(1, 3, -1, -1))
+    luma, _ = apply_grid(grid, even, torch.zeros(1, 2, 32, 32))
+    torch.testing.assert_close(luma, even, atol=0.01, rtol=0)

@@ -59,6 +59,11 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
     return {value.name: value.type.tensor_type.elem_type for value in values}
 
 
+def one_sided_clips(model: onnx.ModelProto) -> list[str]:
+    clips = (node for node in model.graph.node if node.op_type == "Clip")
+    return [node.name for node in clips if len(node.input) < 3 or not all(node.input)]
+
+
 def test_folding_leaves_the_numbers_of_a_unet(unet: onnx.ModelProto) -> None:
     picture = dark_frame("unet", (32, 48))
     folded = fold(unet)
@@ -113,8 +118,9 @@ def test_a_cast_of_weights_is_told_by_the_name_of_its_attribute() -> None:
 def test_folding_leaves_the_numbers_of_a_grid(grid: onnx.ModelProto) -> None:
     picture = dark_frame("grid", (256, 256))
     folded = fold(grid)
-    assert "Clip" in operators(grid)
-    assert not operators(folded) & {"Clip", "BatchNormalization"}
+    assert one_sided_clips(grid)
+    assert not one_sided_clips(folded)
+    assert "BatchNormalization" not in operators(folded)
     np.testing.assert_array_equal(run(folded, picture), run(grid, picture))
 
 

@@ -18,8 +18,14 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from tapetum.gan.color import rgb_to_yuv
+
 COEFFICIENTS = ("gain", "offset", "m_uu", "m_uv", "m_vu", "m_vv", "c_u", "c_v")
 """Names of a grid's channels, in order."""
+
+_CONTRAST = 0.25
+_CONTRAST_BOUNDS = (3 / 4, 4 / 3)
+_NOISE_FLOOR = 20 / 255
 
 _IDENTITY = (1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
@@ -87,3 +93,32 @@ def apply_grid(
     else:
         covered = F.avg_pool2d(luma, 2, ceil_mode=True, count_include_pad=False)
     return apply_to_luma(grid, luma), apply_to_chroma(grid, covered, chroma)
+
+
+def with_local_contrast(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
+    """Make a grid spread the luma of each cell around its mean, by scaling coefficients.
+
+    Brightening compresses: a face, and the wall behind it, become alike. As in Paris, Hasinoff,
+    Kautz, "Local Laplacian Filters" (2011), detail is a ratio to the light around it and grows by
+    a power, here of the luma Y of a level and the mean luma of a cell::
+
+        factor = ((Y + n) / (mean + n))^0.25, at least 3/4 and at most 4/3
+
+    with n = 20 / 255, under which ratios are mostly noise. Where Y is over the mean, the power is
+    less by 1 - Y, or a sky would be blown beside dark roofs. Colour follows.
+
+    Args:
+        grid: (N, 8, L, R, C).
+        thumbnail_rgb: the picture that it is for, (N, 3, H, W) in [0, 1].
+
+    Returns:
+        The same shape.
+    """
+    levels, rows, columns = grid.shape[2:]
+    centres = ((torch.arange(levels, device=grid.device, dtype=grid.dtype) + 0.5) / levels).square()
+    luma = centres.view(1, -1, 1, 1)
+    mean = F.adaptive_avg_pool2d(rgb_to_yuv(thumbnail_rgb)[0], (rows, columns))
+    ratio = (luma + _NOISE_FLOOR) / (mean + _NOISE_FLOOR)
+    exponent = _CONTRAST * ratio.log()
+    factor = (exponent - luma * F.relu(exponent)).exp().clamp(*_CONTRAST_BOUNDS)
+    return grid * factor.unsqueeze(1)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tapetum.gan.bilateral_grid import COEFFICIENTS, apply_grid
+from tapetum.gan.bilateral_grid import COEFFICIENTS, apply_grid, with_local_contrast
 from tapetum.gan.color import rgb_to_yuv, yuv_to_rgb
 from tapetum.gan.generator import Generator, attention_map
 
@@ -71,7 +71,7 @@ class GridGenerator(Generator):
             nn.init.normal_(parameter, std=0.01)  # training starts near the identity
 
     def predict(self, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
-        """Predict the grid of a picture.
+        """Predict the grid that a picture is enhanced by: the learnt one, with local contrast.
 
         Args:
             thumbnail_rgb: (N, 3, 256, 256) in [0, 1].
@@ -79,6 +79,10 @@ class GridGenerator(Generator):
         Returns:
             (N, 8, 8, 16, 16): coefficient, luma level, row, column; see `bilateral_grid`.
         """
+        return with_local_contrast(self.learned_grid(thumbnail_rgb), thumbnail_rgb)
+
+    def learned_grid(self, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
+        """The network's own grid, which training compares with photos; shapes as in `predict`."""
         attention = attention_map(2 * thumbnail_rgb - 1)
         # The square root spreads dark levels, where all of the input lies.
         spread = 2 * thumbnail_rgb.clamp(min=1e-6).sqrt() - 1

@@ -52,7 +52,7 @@ class Enhancement(nn.Module):
         if not isinstance(self.generator, GridGenerator):
             return self.generator(rgb), None
         unit = (rgb + 1) / 2
-        grid = self.generator.predict(thumbnail(unit))
+        grid = self.generator.learned_grid(thumbnail(unit))
         unit = F.avg_pool2d(unit, self.reduction)
         # The matrix alternates: a grid is applied in whichever the video has.
         matrix = BT601 if step % 2 else BT709
