@@ -211,18 +211,20 @@ def test_weights_that_are_no_numbers_are_not_saved(folders: dict[str, str], tmp_
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"losses": {"pair_pixel": 2.0}}, r"trained with losses\.pair_pixel = 0\.0, not 2\.0"),
+        ({"losses": {"pair_pixel": 2.0}}, r"trained with losses\.pair_pixel = 1\.0, not 2\.0"),
         ({"generator": "grid"}, "trained with generator = unet, not grid"),
         ({"seed": 7}, "trained with seed = 1, not 7"),
+        ({"teacher": "unet"}, "trained with teacher = grid, not unet"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(
     folders: dict[str, str], tmp_path: Path, tables: dict[str, Any], message: str
 ) -> None:
     output = tmp_path / "run"
-    train(tiny_settings(folders, output, optimizer={"steps": 1}))
+    taught: dict[str, Any] = {"teacher": "grid", "losses": {"pair_pixel": 1.0}}
+    train(tiny_settings(folders, output, optimizer={"steps": 1}, **taught))
     with pytest.raises(TrainingError, match=message):
-        train(tiny_settings(folders, output, **tables))
+        train(tiny_settings(folders, output, **(taught | tables)))
 
 
 @pytest.mark.parametrize("make", ["broken", "foreign"])

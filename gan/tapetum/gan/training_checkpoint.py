@@ -31,6 +31,7 @@ FREE_SETTINGS = frozenset(
 )
 """What may change between the parts of a run, besides where and how it runs."""
 
+_LEARNT_WITH = ("generator", "init", "teacher", "seed")
 _LEARNT_FROM = ("data", "losses", "optimizer")
 
 _UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, LookupError)
@@ -219,7 +220,7 @@ def _parts(state: TrainingState) -> Iterator[tuple[str, Any]]:
 
 def learning_settings(config: TrainConfig) -> dict[str, str]:
     """What decides what is learnt, as text by setting's name."""
-    settings = {"generator": config.generator, "init": str(config.init), "seed": str(config.seed)}
+    settings = {name: str(getattr(config, name)) for name in _LEARNT_WITH}
     for table in _LEARNT_FROM:
         for name, value in vars(getattr(config, table)).items():
             settings[f"{table}.{name}"] = str(value)
