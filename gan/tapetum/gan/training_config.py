@@ -212,6 +212,9 @@ class OptimizerConfig:
         _require_positive(self, "epochs", "batch", "learning_rate", "discriminator_learning_rate")
         _require(self.steps is None or self.steps > 0, f"steps must be over 0, not {self.steps}")
         _require_shares(self, "decay_share", "ema_decay")
+        _require(all(0 <= beta < 1 for beta in self.betas), f"betas: from 0 to 1, not {self.betas}")
+        norm = self.max_gradient_norm
+        _require(norm is None or norm > 0, f"max_gradient_norm must be over 0, not {norm}")
         _require(self.warmup_steps >= 0, f"warmup_steps must be 0 or more, {self.warmup_steps}")
 
 
@@ -279,6 +282,7 @@ class TrainConfig:
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
+        _require(self.seed >= 0, f"seed must be 0 or more, not {self.seed}")
         same = self.low.resolve() == self.normal.resolve()
         _require(not same, f"{self.low} is given as the low-light and as the well-lit folder")
         patch, judged = self.losses.patch, self.data.crop // self.losses.reduction
