@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -253,6 +254,35 @@ def test_an_empty_folder_is_named(folders: dict[str, str], tmp_path: Path) -> No
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="empty holds no photo"):
         train(tiny_settings(folders | {"low": str(tmp_path / "empty")}, tmp_path / "run"))
+
+
+def test_a_folder_that_cannot_be_made_is_named(folders: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match=r"file/run/config\.toml cannot be written"):
+        train(tiny_settings(folders, tmp_path / "file" / "run"))
+
+
+def test_a_teacher_that_is_not_there_leaves_no_folder(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    losses = {"pair_pixel": 1.0}
+    with pytest.raises(ModelError, match="no such weights file"):
+        train(tiny_settings(folders, tmp_path / "run", losses=losses, teacher="absent.pth"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_keeps_the_checkpoint(folders: dict[str, str], tmp_path: Path) -> None:
+    train(tiny_settings(folders, tmp_path, optimizer={"steps": 1}))
+    kept = (tmp_path / "checkpoint.pt").read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be written \(File too"):
+            train(tiny_settings(folders, tmp_path, optimizer={"steps": 2}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == kept
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_full_memory_says_what_was_tried(folders: dict[str, str], tmp_path: Path) -> None:
