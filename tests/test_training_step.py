@@ -14,6 +14,7 @@ from tapetum.gan.checkpoint import load_generator
 from tapetum.gan.generator import Generator
 from tapetum.gan.processes import Processes
 from tapetum.gan.supervision import recorded_share
+from tapetum.gan.toml_settings import from_tables
 from tapetum.gan.training_config import DataConfig, LossConfig
 from tapetum.gan.training_data import Batch, TrainingPhotos, UnpairedPhotos, readable_photos
 from tapetum.gan.training_step import Enhanced, Networks, generator_terms
@@ -52,7 +53,7 @@ def test_enhanced_low_light_photos_are_asked_for_what_the_photos_have(
     batch: Batch, name: str
 ) -> None:
     others = ("global_adversarial", "local_adversarial", "global_features", "local_features")
-    losses = LossConfig(**dict.fromkeys(others, 0.0) | {name: 1.0})
+    losses = from_tables(LossConfig, dict.fromkeys(others, 0.0) | {name: 1.0})
     untouched, grey = batch["low"], torch.zeros_like(batch["low"])
     errors = [
         generator_terms(
