@@ -117,11 +117,17 @@ def test_an_enhancer_comes_nearer_to_the_truth_than_nothing(lit_clip: Path) -> N
     assert nothing["truth_niqe"] == gamma["truth_niqe"]
 
 
-def test_a_truth_that_is_too_short_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    write_clip(tmp_path / "brief.mp4", frames=9)
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [(9, "9 frames, too few to measure: it takes at least 24"), (24, "too small for NIQE")],
+)
+def test_a_truth_too_short_or_small_is_refused_before_anything_is_made(
+    tmp_path: Path, frames: int, message: str
+) -> None:
+    write_clip(tmp_path / "truth.mp4", frames=frames)
     idle = Subject("idle", pytest.fail, "nowhere")
-    settings = Settings(truth=tmp_path / "brief.mp4")
-    with pytest.raises(BenchmarkError, match="9 frames, too few to measure: it takes at least 24"):
+    settings = Settings(truth=tmp_path / "truth.mp4")
+    with pytest.raises(BenchmarkError, match=message):
         list(single_stream([idle], Input(None, (96, 64)), settings))
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.contact_sheet import TILE
 from tapetum.benchmarks.evaluation import INPUT, PhotoSet, evaluate
 from tapetum.gan.errors import DataError
@@ -70,6 +71,43 @@ def test_a_reference_of_another_size_is_named(pairs: tuple[Path, Path]) -> None:
     cv2.imwrite(str(pairs[1] / "1.png"), np.zeros((10, 10, 3), np.uint8))
     with pytest.raises(DataError, match="its reference is"):
         evaluate(INPUT, [PhotoSet(*pairs)], [])
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (
+            ["--photos", "{low}", "--sheet", "{low}/absent/look.png"],
+            1,
+            "look.png cannot be written",
+        ),
+        (["--photos", "{low}", "--sheet", "{low}/look.jpg"], 2, "--sheet writes a PNG"),
+        (["--clip", "clip.mp4", "--sheet", "look.png"], 2, "--sheet shows photos"),
+    ],
+)
+def test_a_sheet_that_cannot_be_is_refused_in_a_line(
+    pairs: tuple[Path, Path],
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    status: int,
+    message: str,
+) -> None:
+    arguments = [option.format(low=pairs[0]) for option in options]
+    assert run_command(["evaluate", INPUT, *arguments]) == status
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_photo_too_small_to_judge_is_named(pairs: tuple[Path, Path]) -> None:
+    cv2.imwrite(str(pairs[0] / "1.png"), np.zeros((96, 100, 3), np.uint8))
+    with pytest.raises(DataError, match=r"1\.png is too small for NIQE"):
+        evaluate(INPUT, [PhotoSet(pairs[0])], [])
+
+
+def test_a_clip_too_short_for_flicker_is_named(pairs: tuple[Path, Path]) -> None:
+    with pytest.raises(BenchmarkError, match=r"0\.png has 1 frames, too few to measure flicker"):
+        evaluate(INPUT, [], [pairs[0] / "0.png"])
 
 
 def test_psnr_and_ssim_by_hand() -> None:

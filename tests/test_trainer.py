@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -211,18 +212,20 @@ def test_weights_that_are_no_numbers_are_not_saved(folders: dict[str, str], tmp_
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"losses": {"pair_pixel": 2.0}}, r"trained with losses\.pair_pixel = 0\.0, not 2\.0"),
+        ({"losses": {"pair_pixel": 2.0}}, r"trained with losses\.pair_pixel = 1\.0, not 2\.0"),
         ({"generator": "grid"}, "trained with generator = unet, not grid"),
         ({"seed": 7}, "trained with seed = 1, not 7"),
+        ({"teacher": "unet"}, "trained with teacher = grid, not unet"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(
     folders: dict[str, str], tmp_path: Path, tables: dict[str, Any], message: str
 ) -> None:
     output = tmp_path / "run"
-    train(tiny_settings(folders, output, optimizer={"steps": 1}))
+    taught: dict[str, Any] = {"teacher": "grid", "losses": {"pair_pixel": 1.0}}
+    train(tiny_settings(folders, output, optimizer={"steps": 1}, **taught))
     with pytest.raises(TrainingError, match=message):
-        train(tiny_settings(folders, output, **tables))
+        train(tiny_settings(folders, output, **(taught | tables)))
 
 
 @pytest.mark.parametrize("make", ["broken", "foreign"])
@@ -251,6 +254,35 @@ def test_an_empty_folder_is_named(folders: dict[str, str], tmp_path: Path) -> No
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="empty holds no photo"):
         train(tiny_settings(folders | {"low": str(tmp_path / "empty")}, tmp_path / "run"))
+
+
+def test_a_folder_that_cannot_be_made_is_named(folders: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match=r"file/run/config\.toml cannot be written"):
+        train(tiny_settings(folders, tmp_path / "file" / "run"))
+
+
+def test_a_teacher_that_is_not_there_leaves_no_folder(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    losses = {"pair_pixel": 1.0}
+    with pytest.raises(ModelError, match="no such weights file"):
+        train(tiny_settings(folders, tmp_path / "run", losses=losses, teacher="absent.pth"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_keeps_the_checkpoint(folders: dict[str, str], tmp_path: Path) -> None:
+    train(tiny_settings(folders, tmp_path, optimizer={"steps": 1}))
+    kept = (tmp_path / "checkpoint.pt").read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be written \(File too"):
+            train(tiny_settings(folders, tmp_path, optimizer={"steps": 2}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == kept
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_full_memory_says_what_was_tried(folders: dict[str, str], tmp_path: Path) -> None:

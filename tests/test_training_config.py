@@ -103,6 +103,9 @@ def test_missing_settings_are_named() -> None:
         lambda: OptimizerConfig(batch=0),
         lambda: OptimizerConfig(steps=0),
         lambda: OptimizerConfig(ema_decay=2.0),
+        lambda: OptimizerConfig(betas=(0.5, 1.0)),
+        lambda: OptimizerConfig(max_gradient_norm=-1.0),
+        lambda: TrainConfig(low=Path("a"), normal=Path("b"), output=Path("c"), seed=-1),
         lambda: TrainConfig(low=Path("a"), normal=Path("b"), output=Path("c"), teacher="grid"),
         lambda: TrainConfig(
             low=Path("a"),

@@ -148,6 +148,14 @@ def test_noise_and_jpeg_change_the_input_alone_and_little() -> None:
         assert (changed - unit).abs().mean() < 0.1
 
 
+def test_the_noise_of_low_light_inputs_is_purple_too() -> None:
+    config, rng = DataConfig(noise_share=1.0), np.random.default_rng(5)
+    red, green, blue = torch.stack(
+        [spoiled(torch.zeros(3, 32, 32), config, rng).mean((1, 2)) for _ in range(8)]
+    ).mean(0)
+    assert min(red, blue) > 1.1 * green
+
+
 def test_photos_are_turned_upright(tmp_path: Path) -> None:
     picture = np.zeros((20, 40, 3), np.uint8)
     _, encoded = cv2.imencode(".jpg", picture)

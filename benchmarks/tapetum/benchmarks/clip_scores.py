@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.realtime import FileSource, Frame, FrameEnhancer
 
 Luma = npt.NDArray[np.float32]
@@ -17,6 +18,9 @@ Luma = npt.NDArray[np.float32]
 
 _FLOW_WIDTH = 480
 """Motion is estimated on frames of this width."""
+
+_LEAST_FRAMES = 4
+"""Flicker is the deviation of second differences: there must be two of them."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ def score_clip(clip: Path, enhancer: FrameEnhancer) -> ClipScore:
     """Measure a clip.
 
     Raises:
+        BenchmarkError: the clip is too short.
         MediaError: the clip cannot be read.
     """
     means: list[tuple[float, float]] = []
@@ -53,6 +58,11 @@ def score_clip(clip: Path, enhancer: FrameEnhancer) -> ClipScore:
         if previous is not None:
             errors.append(_warped_errors(previous, pair))
         previous = pair
+    if len(means) < _LEAST_FRAMES:
+        raise BenchmarkError(
+            f"{clip} has {len(means)} frames, too few to measure flicker: it takes at least "
+            f"{_LEAST_FRAMES}"
+        )
     before, after = np.array(means).T
     return ClipScore(
         clip=clip.name,
@@ -132,5 +142,5 @@ def _warped(picture: npt.NDArray[np.float32], flow: npt.NDArray[np.float32]) -> 
 
 
 def _rounded_mean(errors: list[tuple[float, float]]) -> tuple[float, float]:
-    before, after = np.mean(errors, axis=0) if errors else (0.0, 0.0)
+    before, after = np.mean(errors, axis=0)
     return round(float(before), 4), round(float(after), 4)

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.photo_scores import Outcome
 from tapetum.gan.photos import Photo
 
@@ -42,10 +43,13 @@ def write_contact_sheet(outcomes: list[Outcome], path: Path) -> None:
     """Write the sheet of some outcomes as a PNG.
 
     Raises:
-        OSError: the file cannot be written.
+        BenchmarkError: the file cannot be written.
     """
     _, encoded = cv2.imencode(".png", np.ascontiguousarray(contact_sheet(outcomes)[..., ::-1]))
-    path.write_bytes(encoded.tobytes())
+    try:
+        path.write_bytes(encoded.tobytes())
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _strip(outcome: Outcome) -> Photo:

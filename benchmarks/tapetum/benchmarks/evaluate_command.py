@@ -41,6 +41,10 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
     """
     if not (pairs or photos or clips):
         raise typer.BadParameter("name something to measure: --pairs, --photos or --clip")
+    if sheet and not (pairs or photos):
+        raise typer.BadParameter("--sheet shows photos; add --pairs or --photos")
+    if sheet and sheet.suffix.lower() != ".png":
+        raise typer.BadParameter(f"--sheet writes a PNG; name {sheet} so")
     try:
         from tapetum.benchmarks.evaluation import PhotoSet
     except ImportError as error:
@@ -53,7 +57,7 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
     _print_tables(result)
     if json_file:
         _write_json(result, json_file)
-    if sheet and result.shown:
+    if sheet:
         from tapetum.benchmarks.contact_sheet import write_contact_sheet
 
         write_contact_sheet(list(result.shown), sheet)

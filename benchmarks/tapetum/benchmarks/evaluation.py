@@ -58,6 +58,7 @@ def evaluate(
     Raises:
         ModelError: there is no such model, or its file cannot be used.
         DataError: a folder cannot be used.
+        BenchmarkError: a clip is too short.
         MediaError: a clip cannot be read.
     """
     enhance, shown, scores = enhancement(model), list[Outcome](), list[SetScore]()

@@ -10,6 +10,7 @@ import numpy as np
 
 from tapetum.gan.errors import DataError
 from tapetum.gan.metrics import photo_niqe, psnr_db, ssim
+from tapetum.gan.niqe import large_enough
 from tapetum.gan.photos import Photo, find_photos, read_photo
 
 Enhance = Callable[[Photo], Photo]
@@ -57,10 +58,13 @@ def outcomes(folder: Path, enhance: Enhance, references: Path | None = None) -> 
         references: folder of well-lit twins under the same names, or None.
 
     Raises:
-        DataError: the folder has no photos, or a reference is missing or of another size.
+        DataError: the folder has no photos, one is too small to judge, or a reference is missing
+            or of another size.
     """
     for path in find_photos(folder):
         dark = read_photo(path)
+        if not large_enough(*dark.shape[:2]):
+            raise DataError(f"{path} is too small for NIQE, which takes 96x192 pixels or more")
         reference = read_photo(references / path.relative_to(folder)) if references else None
         if reference is not None and reference.shape != dark.shape:
             raise DataError(f"{path}: {dark.shape}, but its reference is {reference.shape}")

@@ -103,6 +103,19 @@ def sensor_noise(
     return linear + deviation * torch.randn(linear.shape, generator=generator)
 
 
+def camera_noise(
+    linear: torch.Tensor, darkness: Darkness, generator: torch.Generator
+) -> torch.Tensor:
+    """Add noise of random strength to linear light (N, 3, H, W), multiplied by white balance."""
+    n = len(linear)
+    balance = white_balance(n, darkness.white_balance, generator)
+    shot, read = (
+        balance * _uniform(0, peak, n, generator)
+        for peak in (darkness.shot_noise, darkness.read_noise)
+    )
+    return sensor_noise(linear, shot, read, generator)
+
+
 def compressed(photos: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
     """Photos (N, 3, H, W) in [0, 1] after JPEG at each one's quality; over 100 means untouched."""
     levels = (photos * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
@@ -138,14 +151,9 @@ def darken(
     deviation = _uniform(0, darkness.unevenness, n, generator)
     light = uneven_light(n, height, width, deviation, generator)
     cast = (torch.randn(n, 3, 1, 1, generator=generator) * darkness.cast).exp()
-    balance = white_balance(n, darkness.white_balance, generator)
-    shot, read = (
-        balance * _uniform(0, peak, n, generator)
-        for peak in (darkness.shot_noise, darkness.read_noise)
-    )
     linear = photos.pow(_DISPLAY_GAMMA)
     scene = linear.pow(1 + harshness) * exposure * light * cast
-    noisy = sensor_noise(scene, shot, read, generator).clamp(0, 1)
+    noisy = camera_noise(scene, darkness, generator).clamp(0, 1)
     tone_curve = 1 / _uniform(*darkness.gamma, n, generator)
     dark, clean = noisy.pow(tone_curve), scene.clamp(0, 1).pow(tone_curve)
     target = (linear * light.pow(darkness.kept_unevenness)).pow(1 / _DISPLAY_GAMMA)

@@ -25,6 +25,11 @@ _SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 _SHAPES = np.arange(0.2, 10.0005, 0.001)
 
 
+def large_enough(height: int, width: int) -> bool:
+    """Whether a picture of so many pixels has the two blocks that NIQE takes at least."""
+    return (height // BLOCK) * (width // BLOCK) >= 2
+
+
 def niqe(luma: npt.NDArray[np.float64] | npt.NDArray[np.uint8]) -> float:
     """Distance of a picture's statistics from those of pristine photos.
 
@@ -35,7 +40,7 @@ def niqe(luma: npt.NDArray[np.float64] | npt.NDArray[np.uint8]) -> float:
         ValueError: the picture is too small.
     """
     rows, columns = (side // BLOCK for side in luma.shape)
-    if rows * columns < 2:
+    if not large_enough(*luma.shape):
         raise ValueError(f"NIQE needs two blocks of 96x96 pixels; got {luma.shape}")
     picture = luma[: rows * BLOCK, : columns * BLOCK].astype(np.float64)
     features = np.hstack(

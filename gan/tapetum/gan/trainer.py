@@ -24,13 +24,13 @@ from tapetum.gan.errors import TrainingError
 from tapetum.gan.generator import Generator
 from tapetum.gan.processes import Processes, joined_processes, share_batch_statistics
 from tapetum.gan.stop_request import StopRequest, TrainingStopped
-from tapetum.gan.toml_settings import to_toml
 from tapetum.gan.training_checkpoint import (
     CHECKPOINT,
     TrainingState,
     new_state,
     restore_checkpoint,
     save_checkpoint,
+    save_settings,
     update_average,
 )
 from tapetum.gan.training_config import OptimizerConfig, RunConfig, TrainConfig
@@ -76,7 +76,7 @@ def train(config: TrainConfig) -> Generator:
         DataError: a folder of photos cannot be used.
         ModelError: weights or a checkpoint cannot be read.
         TrainingError: the settings contradict each other or the checkpoint, a loss is no number,
-            or the memory is full.
+            the memory or the disk is full, or the run's folder cannot be written.
         TrainingStopped: Ctrl-C or SIGTERM; a checkpoint was written.
     """
     if config.run.threads is not None:
@@ -89,9 +89,11 @@ def train(config: TrainConfig) -> Generator:
 def _train(config: TrainConfig, device: torch.device, processes: Processes) -> Generator:
     photos = find_training_photos(config)
     steps = total_steps(config.optimizer, len(photos.low))
-    state = _start(config, device, photos, processes)
+    state = _start(config, device, photos)
     teacher = load_generator(config.teacher) if config.teacher else None
     networks = _networks(state, config, device, processes, teacher)
+    if processes.first:
+        save_settings(config)
     first_step = state.step
     data = UnpairedPhotos(photos, config.data, config.losses, seed=config.seed, teacher=teacher)
     numbers = _numbers(config, range(first_step, steps), processes)
@@ -203,19 +205,14 @@ def _device(config: RunConfig) -> torch.device:
     return device
 
 
-def _start(
-    config: TrainConfig, device: torch.device, photos: TrainingPhotos, processes: Processes
-) -> TrainingState:
+def _start(config: TrainConfig, device: torch.device, photos: TrainingPhotos) -> TrainingState:
     """A new run's state, or that of the checkpoint in the run's folder."""
     state = new_state(config, device)
-    config.output.mkdir(parents=True, exist_ok=True)
     if (config.output / CHECKPOINT).exists():
         trained_on = restore_checkpoint(state, config)
         _log.info("going on from step %d of %s", state.step, config.output / CHECKPOINT)
         if trained_on != photos.fingerprint():
             _log.warning("the photos have changed since the checkpoint: their order is new")
-    if processes.first:
-        (config.output / "config.toml").write_text(to_toml(config), encoding="utf-8")
     return state
 
 

@@ -8,8 +8,9 @@ learning rate is a function of the step.
 from __future__ import annotations
 
 import copy
+import io
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tapetum.gan.checkpoint import build_generator, load_generator, save_generat
 from tapetum.gan.discriminator import global_discriminator, local_discriminator
 from tapetum.gan.errors import ModelError, TrainingError
 from tapetum.gan.generator import Generator
+from tapetum.gan.toml_settings import to_toml
 from tapetum.gan.training_config import OptimizerConfig, TrainConfig
 
 CHECKPOINT = "checkpoint.pt"
@@ -31,6 +33,7 @@ FREE_SETTINGS = frozenset(
 )
 """What may change between the parts of a run, besides where and how it runs."""
 
+_LEARNT_WITH = ("generator", "init", "teacher", "seed")
 _LEARNT_FROM = ("data", "losses", "optimizer")
 
 _UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, LookupError)
@@ -154,7 +157,8 @@ def save_checkpoint(state: TrainingState, config: TrainConfig, photos: str) -> N
         photos: `TrainingPhotos.fingerprint` of the data.
 
     Raises:
-        TrainingError: a weight is no number any more; the last checkpoint is kept.
+        TrainingError: a weight is no number any more, or a file cannot be written; the last
+            checkpoint is kept.
     """
     for name, value in state.generator.state_dict().items():
         if not torch.isfinite(value).all():
@@ -168,13 +172,34 @@ def save_checkpoint(state: TrainingState, config: TrainConfig, photos: str) -> N
         "photos": photos,
         **{name: part.state_dict() for name, part in _parts(state)},
     }
-    checkpoint = config.output / CHECKPOINT
-    unfinished = checkpoint.with_suffix(".part")
-    torch.save(contents, unfinished)
-    unfinished.replace(checkpoint)
+    saved = io.BytesIO()  # on a full disk, what torch.save itself raises tells nobody why
+    torch.save(contents, saved)
+    _write_whole(config.output / CHECKPOINT, lambda part: part.write_bytes(saved.getbuffer()))
     weights = config.output / f"{config.generator}.safetensors"
-    save_generator(state.average, weights.with_suffix(".part"))
-    weights.with_suffix(".part").replace(weights)
+    _write_whole(weights, lambda part: save_generator(state.average, part))
+
+
+def save_settings(config: TrainConfig) -> None:
+    """Write a run's settings into its folder, which is made if need be.
+
+    Raises:
+        TrainingError: they cannot be written.
+    """
+    settings = to_toml(config).encode()
+    _write_whole(config.output / "config.toml", lambda part: part.write_bytes(settings))
+
+
+def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` fill a file beside `path`, then put it in `path`'s place."""
+    unfinished = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(unfinished)
+        unfinished.replace(path)
+    except OSError as error:
+        if unfinished.is_file():
+            unfinished.unlink()
+        raise TrainingError(f"{path} cannot be written ({error.strerror})") from error
 
 
 def restore_checkpoint(state: TrainingState, config: TrainConfig) -> str:
@@ -219,7 +244,7 @@ def _parts(state: TrainingState) -> Iterator[tuple[str, Any]]:
 
 def learning_settings(config: TrainConfig) -> dict[str, str]:
     """What decides what is learnt, as text by setting's name."""
-    settings = {"generator": config.generator, "init": str(config.init), "seed": str(config.seed)}
+    settings = {name: str(getattr(config, name)) for name in _LEARNT_WITH}
     for table in _LEARNT_FROM:
         for name, value in vars(getattr(config, table)).items():
             settings[f"{table}.{name}"] = str(value)

@@ -28,7 +28,7 @@ def _require_shares(settings: object, *names: str) -> None:
 def _require_positive(settings: object, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
-        _require(value > 0, f"{name} must be over 0, not {value}")
+        _require(value is None or value > 0, f"{name} must be over 0, not {value}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,9 +209,10 @@ class OptimizerConfig:
     ema_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        _require_positive(self, "epochs", "batch", "learning_rate", "discriminator_learning_rate")
-        _require(self.steps is None or self.steps > 0, f"steps must be over 0, not {self.steps}")
+        _require_positive(self, "epochs", "steps", "batch", "max_gradient_norm")
+        _require_positive(self, "learning_rate", "discriminator_learning_rate")
         _require_shares(self, "decay_share", "ema_decay")
+        _require(all(0 <= beta < 1 for beta in self.betas), f"betas: from 0 to 1, not {self.betas}")
         _require(self.warmup_steps >= 0, f"warmup_steps must be 0 or more, {self.warmup_steps}")
 
 
@@ -240,8 +241,7 @@ class RunConfig:
     picture_steps: int = 500
 
     def __post_init__(self) -> None:
-        _require_positive(self, "checkpoint_steps", "report_steps", "picture_steps")
-        _require(self.threads is None or self.threads > 0, f"threads: not {self.threads}")
+        _require_positive(self, "threads", "checkpoint_steps", "report_steps", "picture_steps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,6 +279,7 @@ class TrainConfig:
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
+        _require(self.seed >= 0, f"seed must be 0 or more, not {self.seed}")
         same = self.low.resolve() == self.normal.resolve()
         _require(not same, f"{self.low} is given as the low-light and as the well-lit folder")
         patch, judged = self.losses.patch, self.data.crop // self.losses.reduction

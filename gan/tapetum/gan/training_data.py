@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from tapetum.gan.darken import compressed, darken, sensor_noise
+from tapetum.gan.darken import Darkness, camera_noise, compressed, darken
 from tapetum.gan.errors import DataError
 from tapetum.gan.generator import Generator
 from tapetum.gan.photos import Photo, find_photos, random_crop, read_photo
@@ -42,8 +42,6 @@ MAX_BROKEN_SHARE = 0.1
 """More unreadable photos than this are an error."""
 
 _DISPLAY_GAMMA = 2.2
-_SHOT_NOISE = 2e-4
-_READ_NOISE = 1e-3
 _JPEG_QUALITY = (40, 96)
 
 _log = logging.getLogger(__name__)
@@ -150,9 +148,8 @@ def spoiled(unit: torch.Tensor, config: DataConfig, rng: np.random.Generator) ->
 
 
 def _noisy(unit: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    shot = torch.tensor(rng.uniform(0, _SHOT_NOISE), dtype=torch.float32)
-    read = torch.tensor(rng.uniform(0, _READ_NOISE), dtype=torch.float32)
-    noisy = sensor_noise(unit.pow(_DISPLAY_GAMMA), shot, read, _torch_generator(rng))
+    linear = unit.pow(_DISPLAY_GAMMA)[None]
+    noisy = camera_noise(linear, Darkness(), _torch_generator(rng))[0]
     return noisy.clamp(0, 1).pow(1 / _DISPLAY_GAMMA)
 
 

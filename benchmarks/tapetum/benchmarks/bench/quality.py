@@ -36,15 +36,13 @@ def quality(subject: Subject, truth: Path, seed: int = 0) -> dict[str, float]:
         see `clip_scores.flicker`; and `truth_niqe`, `truth_flicker_levels` of the clip itself.
 
     Raises:
-        BenchmarkError: OpenCV is missing, or the clip is too short.
+        BenchmarkError: OpenCV is missing, or the clip is too short or too small.
         MediaError: the clip cannot be read.
     """
-    try:
-        from tapetum.benchmarks.clip_scores import flicker
-        from tapetum.gan.niqe import luma_of, niqe
-    except ImportError as error:
-        raise BenchmarkError(f"--truth needs {error.name}: pip install 'tapetum[bench]'") from error
     lit = well_lit(truth)
+    from tapetum.benchmarks.clip_scores import flicker
+    from tapetum.gan.niqe import luma_of, niqe
+
     enhance = subject.make()
     enhanced = [enhance(frame) for frame in darkened(lit, seed=seed)]
     pictures = [(_rgb(bright), _rgb(wanted)) for bright, wanted in zip(enhanced, lit, strict=True)]
@@ -62,10 +60,17 @@ def well_lit(truth: Path) -> tuple[Frame, ...]:
     """The frames of a clip that subjects are measured against.
 
     Raises:
-        BenchmarkError: the clip is too short.
+        BenchmarkError: OpenCV is missing, or the clip is too short or too small.
         MediaError: it cannot be read.
     """
-    return clip_frames(truth, count=FRAMES)
+    try:
+        from tapetum.gan.niqe import large_enough
+    except ImportError as error:
+        raise BenchmarkError(f"--truth needs {error.name}: pip install 'tapetum[bench]'") from error
+    frames = clip_frames(truth, count=FRAMES)
+    if not large_enough(frames[0].height, frames[0].width):
+        raise BenchmarkError(f"{truth} is too small for NIQE, which takes 96x192 pixels or more")
+    return frames
 
 
 def darkened(frames: Sequence[Frame], *, seed: int = 0) -> list[Frame]:
