@@ -35,6 +35,13 @@ def identity_grid(levels: int = 8, rows: int = 16, columns: int = 16) -> torch.T
     return torch.tensor(_IDENTITY).view(1, -1, 1, 1, 1).repeat(1, 1, levels, rows, columns)
 
 
+def level_luma(grid: torch.Tensor) -> torch.Tensor:
+    """The luma at each level's centre, (L,), of a grid (N, K, L, R, C)."""
+    levels = grid.shape[2]
+    centres = torch.arange(levels, device=grid.device, dtype=grid.dtype) + 0.5
+    return (centres / levels).square()
+
+
 def slice_grid(grid: torch.Tensor, luma: torch.Tensor) -> torch.Tensor:
     """Look the coefficients of every pixel up.
 
@@ -105,7 +112,7 @@ def with_local_contrast(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torc
         factor = ((Y + n) / (mean + n))^0.25, at least 3/4 and at most 4/3
 
     with n = 20 / 255, under which ratios are mostly noise. Where Y is over the mean, the power is
-    less by 1 - Y, or a sky would be blown beside dark roofs. Colour follows.
+    (1 - Y) * 0.25, or a sky would be blown beside dark roofs. Colour follows.
 
     Args:
         grid: (N, 8, L, R, C).
@@ -114,9 +121,8 @@ def with_local_contrast(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torc
     Returns:
         The same shape.
     """
-    levels, rows, columns = grid.shape[2:]
-    centres = ((torch.arange(levels, device=grid.device, dtype=grid.dtype) + 0.5) / levels).square()
-    luma = centres.view(1, -1, 1, 1)
+    luma = level_luma(grid).view(1, -1, 1, 1)
+    rows, columns = grid.shape[-2:]
     mean = F.adaptive_avg_pool2d(rgb_to_yuv(thumbnail_rgb)[0], (rows, columns))
     ratio = (luma + _NOISE_FLOOR) / (mean + _NOISE_FLOOR)
     exponent = _CONTRAST * ratio.log()

@@ -10,6 +10,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from tapetum.gan.bilateral_grid import level_luma
 from tapetum.gan.color import rgb_to_yuv
 from tapetum.gan.grid import CELLS
 
@@ -131,8 +132,7 @@ def reversed_tones(grid: torch.Tensor) -> torch.Tensor:
     Between the luma levels of a cell, Y' = gain * Y + offset must grow by at least a tenth of
     what Y grows by.
     """
-    levels = grid.shape[2]
-    centres = ((torch.arange(levels, device=grid.device) + 0.5) / levels).square()
+    centres = level_luma(grid)
     curve = grid[:, 0] * centres.view(1, -1, 1, 1) + grid[:, 1]
     growth = curve.diff(dim=1) - 0.1 * centres.diff().view(1, -1, 1, 1)
     return F.relu(-growth).mean()
