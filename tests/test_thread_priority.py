@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from command_line import environment
 
 from tapetum.realtime import EncoderSettings, FileSink, FileSource
-from tapetum.realtime.media.thread_priority import kept_thread_policies
+from tapetum.realtime.media.thread_priority import without_real_time_threads
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="policies of threads are Linux's")
 
@@ -33,13 +35,36 @@ def test_svt_av1_gets_no_real_time_threads_of_root(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_policies_are_taken_back_after_an_error_too() -> None:
-    def fail() -> None:
-        with kept_thread_policies():
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-            raise OSError("no encoder")
+def test_one_core_is_enough_for_svt_av1(tmp_path: Path) -> None:
+    """Real-time threads that wait for each other would never end on it."""
+    core = min(os.sched_getaffinity(0))
+    command = [sys.executable, "-m", "tapetum.realtime", "enhance", str(SAMPLE), "out.mkv"]
+    subprocess.run(
+        ["taskset", "-c", str(core), *command, "--codec", "av1", "--duration", "0.2"],
+        cwd=tmp_path,
+        env=environment(),
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    assert (tmp_path / "out.mkv").stat().st_size > 1000
 
+
+@needs_root
+def test_only_while_an_encoder_opens_nobody_may_have_real_time_threads() -> None:
     own = os.sched_getscheduler(0)
-    with pytest.raises(OSError, match="no encoder"):
+
+    def fail() -> None:
+        with without_real_time_threads():
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+
+    with pytest.raises(PermissionError):
         fail()
-    assert os.sched_getscheduler(0) == own
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    assert os.sched_getscheduler(0) == os.SCHED_FIFO
+    os.sched_setscheduler(0, own, os.sched_param(0))
+
+
+def test_who_is_not_root_is_not_in_the_way() -> None:
+    with without_real_time_threads():
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER

@@ -26,7 +26,7 @@ from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.output_path import OutputFile
 from tapetum.realtime.media.stream_copy import StreamCopier
 from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
-from tapetum.realtime.media.thread_priority import kept_thread_policies
+from tapetum.realtime.media.thread_priority import without_real_time_threads
 from tapetum.realtime.media.video_info import VideoInfo
 
 __all__ = ["EncoderSettings", "FileSink"]
@@ -167,7 +167,7 @@ class FileSink:
 
     def _open_encoder(self) -> None:
         try:
-            with quiet_encoder(self._encoder.name), kept_thread_policies():
+            with quiet_encoder(self._encoder.name), without_real_time_threads():
                 self._stream.codec_context.open()
         except (FFmpegError, ValueError) as error:
             raise self._refusal() from error
