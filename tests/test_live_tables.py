@@ -25,7 +25,7 @@ def test_figures_stand_beside_their_targets(tmp_path: Path) -> None:
     live = {"latency_ms": {"p50": 3.0, "p99": 30.0}, "dropped": 0, **LOAD}
     write(tmp_path, "live", **{"720p30": live})
     soak = {"duration_s": 600, "age_limit_ms": 60, "age_ms": {"p99": 45.0}, **LOAD}
-    write(tmp_path, "soak", soak=soak | {"rss_growth_mb": 0.1, "threads": [6, 7]})
+    write(tmp_path, "soak", soak=soak | {"rss_growth_mb": 0.1, "thread_growth": 1})
     held, never = {"held_enhanced_s": 0.5}, {"held_enhanced_s": None}
     write(tmp_path, "governor", governor={"from_start": held, "from_choice": never, **LOAD})
     round_trip = {"added_p95_ms": 4.2, "added_p95_of_pairs_ms": [6.0, -1.5, 3.1], **LOAD}

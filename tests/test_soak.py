@@ -20,8 +20,8 @@ def points(rss_mb: list[float], threads: list[int]) -> list[Point]:
 
 def test_growth_is_from_the_second_quarter_to_the_last() -> None:
     memory = [50.0, 90, 100, 102, 110, 120, 130, 132]
-    said = grown(points(memory, [3, 9, 7, 7, 7, 7, 8, 7]))
-    assert said == {"rss_growth_mb": 30, "age_p99_growth_ms": 0, "threads": [7, 8]}
+    said = grown(points(memory, [3, 9, 7, 7, 7, 7, 8, 8]))
+    assert said == {"rss_growth_mb": 30, "age_p99_growth_ms": 0, "thread_growth": 1}
     assert grown(points(memory[:7], [1] * 7))["rss_growth_mb"] is None
 
 

@@ -79,9 +79,7 @@ def _soak_rows(soak: Figures) -> Iterator[list[str]]:
     limit_ms = soak.get("age_limit_ms", AGE_LIMIT_MS)
     yield target_row(label, limit_ms, "ms age, p99", soak.get("age_ms", {}).get("p99"))
     yield target_row(label, FLAT_MB, "MB grown", soak.get("rss_growth_mb"))
-    least, most = soak.get("threads") or (None, None)
-    more = None if least is None else most - least
-    yield target_row(label, 0, "threads more", more)
+    yield target_row(label, 0, "threads more", soak.get("thread_growth"))
 
 
 def _governor_rows(governor: Figures) -> Iterator[list[str]]:

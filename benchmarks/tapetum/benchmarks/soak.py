@@ -76,18 +76,17 @@ def grown(points: Sequence[Point]) -> dict[str, object]:
     """How much changed from the second quarter of a run, all being warm, to the last.
 
     Returns:
-        `rss_growth_mb` and `age_p99_growth_ms`, of medians, and the least and the most `threads`
-        after the first quarter; nulls where there are fewer than 8 points.
+        `rss_growth_mb`, `age_p99_growth_ms` and `thread_growth`, of medians; nulls where there
+        are fewer than 8 points.
     """
     if len(points) < 8:
-        return {"rss_growth_mb": None, "age_p99_growth_ms": None, "threads": None}
+        return {"rss_growth_mb": None, "age_p99_growth_ms": None, "thread_growth": None}
     quarter = len(points) // 4
     early, late = points[quarter : 2 * quarter], points[-quarter:]
-    threads = [point.threads for point in points[quarter:]]
     return {
         "rss_growth_mb": _growth(early, late, lambda point: point.rss_mb),
         "age_p99_growth_ms": _growth(early, late, lambda point: point.age_ms["p99"]),
-        "threads": [min(threads), max(threads)],
+        "thread_growth": _growth(early, late, lambda point: point.threads),
     }
 
 
