@@ -177,6 +177,7 @@ def test_what_cannot_be_measured_is_one_line(capsys: pytest.CaptureFixture[str])
         (["--device", "cuda"], "use --device cpu"),
         (["--scenario", "paced", "--with-codec"], "--with-codec is for single-stream"),
         (["--scenario", "offline", "--truth", "day.mp4"], "add --scenario single-stream"),
+        (["--vs", ","], "--vs names nothing"),
         (["--json", "nowhere/run.json"], "nowhere/run.json cannot be written: No such file"),
     ):
         assert bench(*arguments) in {1, 2}

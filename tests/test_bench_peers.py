@@ -128,7 +128,7 @@ def test_a_truth_too_short_or_small_is_refused_before_anything_is_made(
     idle = Subject("idle", pytest.fail, "nowhere")
     settings = Settings(truth=tmp_path / "truth.mp4")
     with pytest.raises(BenchmarkError, match=message):
-        list(single_stream([idle], Input(None, (96, 64)), settings))
+        list(single_stream([idle], Input(None, (96, 64)), settings, tmp_path))
 
 
 def test_peers_and_quality_are_in_the_results(lit_clip: Path, tmp_path: Path) -> None:

@@ -84,6 +84,17 @@ def test_names_cannot_break_the_page(run_file: Path) -> None:
     assert "a &amp; b" in page
 
 
+def test_a_report_is_written_whole_or_not_at_all(
+    run_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    html, taken = tmp_path / "report.html", tmp_path / "taken"
+    taken.write_text("a file")
+    arguments = [str(run_file), "--html", str(html), "--charts", str(taken)]
+    assert run_command(["bench", "report", *arguments]) == 1
+    assert "taken cannot be written: File exists" in capsys.readouterr().err
+    assert not html.exists()
+
+
 def test_charts_are_the_same_every_time(run_file: Path) -> None:
     results = read_run(run_file)["results"]
     first, again = (svg(charts(results)["stages"]) for _ in range(2))
@@ -160,13 +171,26 @@ def test_the_harness_is_held_to_its_own_targets(run_file: Path) -> None:
     again = made_run([10.3, 10.3, 10.3]) | {"wall_s": 301.5, "command": "tapetum bench"}
     quick = again | {"command": "tapetum bench --quick --json quick.json", "wall_s": 39.0}
     stopped = again | {"complete": False, "wall_s": 900.0}
-    default_row, quick_row, apart = harness_rows([run, again, quick, stopped])
+    default_row, quick_row, apart, steady, pace = harness_rows([run, again, quick, stopped])
     assert default_row == ["`tapetum bench`", "300 s", "301.5", "100 %", "no"]
     assert quick_row[2:] == ["39", "97.5 %", "yes"]
     assert float(apart[2]) == pytest.approx(3, abs=0.1)
     missing = "not measured"
+    assert [steady[2], pace[2]] == [missing, missing]
     older = {name: value for name, value in run.items() if name != "wall_s"}
-    assert [row[2] for row in harness_rows([older])] == [missing, missing, missing]
+    assert [row[2] for row in harness_rows([older])] == [missing] * 5
+
+
+def test_a_machine_that_slows_down_is_told_from_a_harness_that_differs() -> None:
+    runs = []
+    for median_ms, yardstick_ms in ((10, 0.2), (12, 0.24)):
+        run = made_run([median_ms] * 3) | {"wall_s": 250.0, "command": "tapetum bench"}
+        run["results"][0]["yardsticks_ms"] = [yardstick_ms] * 3
+        runs.append(run)
+    apart, steady, pace = list(harness_rows(runs))[2:]
+    assert float(apart[2]) == pytest.approx(20, abs=0.5)
+    assert float(steady[2]) < 0.5
+    assert pace[2:] == ["0", "0 %", "yes"]
 
 
 def test_quality_has_a_table_beside_speed(run_file: Path, tmp_path: Path) -> None:

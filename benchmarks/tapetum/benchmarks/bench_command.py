@@ -140,7 +140,7 @@ def measure(
     ] = False,
     seconds: Annotated[float, typer.Option(min=0.1, help="Least time of a measurement.")] = 6.0,
     samples: Annotated[int, typer.Option(min=1, help="Least number of samples.")] = 100,
-    repeats: Annotated[int, typer.Option(min=1, help="Times that it is begun anew.")] = 3,
+    repeats: Annotated[int, typer.Option(min=1, help="Times that it is begun anew.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Of the synthetic frames.")] = 0,
     streams: Annotated[int, typer.Option(min=1, help="Streams at once in multi-stream.")] = 2,
     rate_fps: Annotated[
@@ -218,7 +218,9 @@ def _subjects(
     from tapetum.benchmarks.bench.peers import peer
     from tapetum.benchmarks.bench.subjects import EMPTY, different_names, subject
 
-    others = [peer(name) for name in (peers or "").split(",") if name]
+    others = [peer(name) for name in (peers or "").split(",") if name.strip()]
+    if peers is not None and not others:
+        raise typer.BadParameter("--vs names nothing; one of them is clahe")
     ours = [
         subject(model, device, cast("Precision", precision))
         for model in models

@@ -109,6 +109,8 @@ def report(
             f"tapetum bench report needs {error.name}: pip install 'tapetum[bench]'"
         ) from error
     try:
+        if chart_folder is not None:
+            chart_folder.mkdir(parents=True, exist_ok=True)  # or nothing is written at all
         html.write_text(html_report(runs))
         if chart_folder is not None:
             for name, run in runs:

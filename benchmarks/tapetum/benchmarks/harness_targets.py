@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from tapetum.benchmarks.bench.comparison import by_key
+from tapetum.benchmarks.bench.comparison import by_key, compare
 from tapetum.benchmarks.bench.subjects import EMPTY
+from tapetum.benchmarks.bench.yardstick import unsteady_percent
 from tapetum.benchmarks.markdown_table import target_row
 
 Run = Mapping[str, Any]
@@ -26,14 +27,30 @@ def harness_rows(runs: Sequence[Run]) -> Iterator[list[str]]:
         times_s = [run.get("wall_s") for run in whole if bare_command(run) == command]
         known_s = [time_s for time_s in times_s if time_s is not None]
         yield target_row(f"`{command}`", limit_s, "s", max(known_s, default=None))
-    apart = [
-        percent
-        for one, other in combinations(whole, 2)
-        if bare_command(one) == bare_command(other)
-        for percent in _apart_percent(one, other)
-    ]
-    label = "medians of two runs of one command, the most that they differ"
-    yield target_row(label, MOST_PERCENT, "%", max(apart, default=None))
+    pairs = [(one, other) for one, other in combinations(whole, 2) if _alike(one) == _alike(other)]
+    for label, percents in _repeatability(pairs).items():
+        yield target_row(label, MOST_PERCENT, "%", max(percents, default=None))
+
+
+def _repeatability(pairs: Sequence[tuple[Run, Run]]) -> dict[str, list[float]]:
+    """How far two runs of one command are apart, and whether the machine was to blame."""
+    own = (unsteady_percent(run["results"]) for pair in pairs for run in pair)
+    return {
+        "medians of two runs of one command, the most that they differ": [
+            percent for pair in pairs for percent in _apart_percent(*pair)
+        ],
+        "the same where one core works, without what the machine's own pace explains": [
+            percent for pair in pairs for percent in _steady_percent(*pair)
+        ],
+        "the machine's own pace in those runs, fastest to slowest tenth; an idle one's": [
+            percent for percent in own if percent is not None
+        ],
+    }
+
+
+def _alike(run: Run) -> tuple[object, ...]:
+    """What two runs must have in common for their medians to be held against each other."""
+    return bare_command(run), run["machine"]["cpu"], run["machine"]["cores"]
 
 
 def bare_command(run: Run) -> str:
@@ -53,3 +70,11 @@ def _apart_percent(one: Run, other: Run) -> Iterator[float]:
         if key.subject != EMPTY:
             medians = [results[key]["latency_ms"]["p50"] for results in (first, second)]
             yield 100 * (max(medians) / min(medians) - 1)
+
+
+def _steady_percent(one: Run, other: Run) -> Iterator[float]:
+    """The same by `compare`, of what has readings of the yardstick."""
+    for change in compare(one, other):
+        if change.machine_percent is not None and change.key.subject != EMPTY:
+            ratio = 1 + change.percent / 100
+            yield 100 * (max(ratio, 1 / ratio) - 1)

@@ -22,6 +22,8 @@ from tapetum.benchmarks.bench.result import Key, Result
 from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.stage_clock import StageSamples
 from tapetum.benchmarks.bench.subjects import Subject
+from tapetum.benchmarks.bench.trial import Trial
+from tapetum.benchmarks.bench.yardstick import Pace
 from tapetum.realtime.choices import Device
 
 SCENARIO = "cold-start"
@@ -35,11 +37,13 @@ class Start:
         parts: wall-clock time and CPU time of each part, in milliseconds.
         rss_mb: resident memory after the first frame.
         threads: of the process then.
+        yardsticks_ms: readings of the yardstick in between.
     """
 
     parts: dict[str, tuple[float, float]]
     rss_mb: float
     threads: int
+    yardsticks_ms: list[float]
 
     @property
     def wall_ms(self) -> float:
@@ -52,17 +56,19 @@ class Start:
         return sum(cpu_ms for _, cpu_ms in self.parts.values())
 
 
-def cold_start(subjects: Sequence[Subject], given: Input, settings: Settings) -> Iterator[Result]:
+def cold_start(
+    subjects: Sequence[Subject], given: Input, settings: Settings, _folder: Path
+) -> Iterator[Trial]:
     """Start a process for each repeat; the files it reads are warm after one that does not count.
 
     Only Tapetum's own models are started, as a user starts them: the others have nothing to load,
     and a precision is chosen here alone. Opening compiled kernels counts as the first frame, but
     those of a GPU are compiled as the model is loaded.
     """
-    width, height = given.size or _size(given, settings)
+    size = given.size or _size(given, settings)
     for subject in subjects:
         if subject.model and (subject.network is None or subject.network.precision == "auto"):
-            yield _measure(subject, width, height, settings)
+            yield _ColdStart(subject, size, first_run=settings.first_run)
 
 
 def _size(given: Input, settings: Settings) -> tuple[int, int]:
@@ -70,26 +76,46 @@ def _size(given: Input, settings: Settings) -> tuple[int, int]:
     return frame.width, frame.height
 
 
-def _measure(subject: Subject, width: int, height: int, settings: Settings) -> Result:
-    start = partial(one_start, subject.model, width, height, subject.device)
-    start()
-    starts = [start() for _ in range(settings.effort.repeats)]
-    figures: dict[str, float] = {}
-    notes = []
-    if settings.first_run:
-        first_ms = _first_run_ms(start)
-        figures["first_run_on_a_machine_ms"] = first_ms
-        notes.append(f"the first start on a machine, caches empty: {first_ms / 1000:.1f} s")
-    return Result(
-        Key(SCENARIO, subject.name, SYNTHETIC, f"{width}x{height}", "start to first frame"),
-        subject.runs_on,
-        [[start.wall_ms] for start in starts],
-        stages={name: _stage(name, starts) for name in starts[0].parts},
-        resources=_resources(starts),
-        floors=[_process_alone([start.parts["process start"][0] for start in starts])],
-        figures=figures,
-        notes=notes,
-    )
+class _ColdStart(Trial):
+    """Processes that enhance one frame with one model."""
+
+    def __init__(self, subject: Subject, size: tuple[int, int], *, first_run: bool) -> None:
+        shown = f"{size[0]}x{size[1]}"
+        super().__init__(
+            Key(SCENARIO, subject.name, SYNTHETIC, shown, "start to first frame"), subject
+        )
+        self._start = partial(one_start, subject.model, *size, subject.device)
+        self._start()
+        self._first_run_ms = _first_run_ms(self._start) if first_run else None
+        self._repeats: list[tuple[Start, Pace]] = []
+
+    def repeat(self) -> None:
+        """Start one process, which reads the yardstick too."""
+        pace = Pace()
+        pace.read()
+        start = self._start()
+        pace.add(start.yardsticks_ms)
+        pace.read()
+        self._repeats.append((start, pace))
+
+    def result(self) -> Result:
+        """How long the starts took, part by part."""
+        starts, first_ms = [start for start, _ in self._repeats], self._first_run_ms
+        figures, notes = {}, []
+        if first_ms is not None:
+            figures["first_run_on_a_machine_ms"] = first_ms
+            notes.append(f"the first start on a machine, caches empty: {first_ms / 1000:.1f} s")
+        return Result(
+            self.key,
+            self.subject.runs_on,
+            [[start.wall_ms] for start in starts],
+            yardsticks_ms=self.readings([pace for _, pace in self._repeats]),
+            stages={name: _stage(name, starts) for name in starts[0].parts},
+            resources=_resources(starts),
+            floors=[_process_alone([start.parts["process start"][0] for start in starts])],
+            figures=figures,
+            notes=notes,
+        )
 
 
 def _stage(name: str, starts: Sequence[Start]) -> StageSamples:

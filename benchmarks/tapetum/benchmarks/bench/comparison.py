@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, Literal
 
 import numpy as np
 
 from tapetum.benchmarks.bench.choices import LEAST_REPEATS
-from tapetum.benchmarks.bench.distribution import bootstrap_medians
+from tapetum.benchmarks.bench.distribution import Samples, bootstrap_medians
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import Key
+from tapetum.benchmarks.bench.yardstick import by_yardstick
 
 _NAMED = 3
 """Results of a run that an error names."""
@@ -27,7 +29,9 @@ class Change:
         key: what was measured.
         before_ms: median in the first run.
         after_ms: median in the second.
-        percent: change of the median; positive is slower.
+        machine_percent: how much longer the yardstick took in the second; None where a run has
+            no readings of it.
+        percent: change of the median, without that of the machine; positive is slower.
         percent_ci95: its 95 % confidence interval, from medians resampled in both runs; see
             `bootstrap_medians`.
         repeats: of the run that has fewer.
@@ -37,6 +41,7 @@ class Change:
     key: Key
     before_ms: float
     after_ms: float
+    machine_percent: float | None
     percent: float
     percent_ci95: tuple[float, float]
     repeats: int
@@ -61,7 +66,7 @@ class Change:
         return self.verdict == "the same" and self.percent_ci95[1] > limit_percent
 
 
-def compare(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
     """Compare what two runs have in common.
 
     Args:
@@ -101,20 +106,35 @@ def by_key(run: Mapping[str, Any]) -> dict[Key, dict[str, Any]]:
 
 
 def _change(key: Key, before: dict[str, Any], after: dict[str, Any]) -> Change:
+    machine_percent = _machine_percent(before, after)
+    # In multiples of the yardstick's time, or in milliseconds where a run has no readings of it.
+    old, new = (_samples(run, by_pace=machine_percent is not None) for run in (before, after))
     # Different seeds: the two runs were drawn independently.
-    old = bootstrap_medians(before["samples_ms"], seed=1)
-    new = bootstrap_medians(after["samples_ms"], seed=2)
-    low, high = np.percentile(100 * (new / old - 1), (2.5, 97.5))
-    before_ms, after_ms = before["latency_ms"]["p50"], after["latency_ms"]["p50"]
+    ratios = bootstrap_medians(new, seed=2) / bootstrap_medians(old, seed=1)
+    low, high = np.percentile(100 * (ratios - 1), (2.5, 97.5))
+    percent = 100 * (np.median(np.concatenate(new)) / np.median(np.concatenate(old)) - 1)
     return Change(
         key,
-        before_ms,
-        after_ms,
-        round(100 * (after_ms / before_ms - 1), 2),
+        before["latency_ms"]["p50"],
+        after["latency_ms"]["p50"],
+        machine_percent,
+        round(float(percent), 2),
         (round(float(low), 2), round(float(high), 2)),
-        min(len(before["samples_ms"]), len(after["samples_ms"])),
+        min(len(old), len(new)),
         (before["runs_on"], after["runs_on"]),
     )
+
+
+def _machine_percent(before: dict[str, Any], after: dict[str, Any]) -> float | None:
+    old_ms, new_ms = (run.get("yardsticks_ms") or [] for run in (before, after))
+    if not old_ms or not new_ms:
+        return None
+    return round(100 * float(median(new_ms) / median(old_ms) - 1), 2)
+
+
+def _samples(result: dict[str, Any], *, by_pace: bool) -> list[Samples]:
+    repeats: list[Samples] = result["samples_ms"]
+    return by_yardstick(repeats, result["yardsticks_ms"]) if by_pace else repeats
 
 
 def _list(results: dict[Key, Any]) -> str:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import av
 
@@ -28,6 +27,7 @@ from tapetum.benchmarks.bench.result import Key, Result
 from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.stage_clock import StageClock, Stages, joined, nbytes
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
+from tapetum.benchmarks.bench.trial import Trial
 from tapetum.benchmarks.plain_transcode import transcode
 from tapetum.realtime import FileSource, Frame, FrameSink, run
 from tapetum.realtime.media.av_frame import to_av
@@ -35,21 +35,25 @@ from tapetum.realtime.protocols import FrameSource
 
 SCENARIO = "offline"
 
-_PIXELS = 5e7
+_PIXELS = 3e7
 """Synthetic clips have so many pixels in all, within bounds: a few seconds of work each."""
 
 
-def offline(subjects: Sequence[Subject], given: Input, settings: Settings) -> Iterator[Result]:
-    """Measure the time a frame takes when only throughput counts, one sample for each round.
+def offline(
+    subjects: Sequence[Subject], given: Input, settings: Settings, folder: Path
+) -> Iterator[Trial]:
+    """Measure the time a frame takes when only throughput counts, one sample for each file.
 
     Raises:
         MediaError: the clip cannot be read.
         BenchmarkError: the clip is too short, or frames were lost.
     """
-    with TemporaryDirectory(prefix="tapetum-bench-") as folder:
-        clip = _clip(given, settings, Path(folder))
-        for subject in subjects:
-            yield _measure(subject, clip, Path(folder), given, settings)
+    clip = _clip(given, settings, folder)
+    with FileSource(clip) as source:
+        size = f"{source.info.width}x{source.info.height}"
+    for subject in subjects:
+        key = Key(SCENARIO, subject.name, given.name, size, "time per frame")
+        yield _Offline(key, subject, clip, folder)
 
 
 def _clip(given: Input, settings: Settings, folder: Path) -> Path:
@@ -57,9 +61,10 @@ def _clip(given: Input, settings: Settings, folder: Path) -> Path:
         clip_frames(given.clip)  # refuses what is too short
         return given.clip
     frames = given.frames(settings.seed)
-    count = round(_PIXELS / (frames[0].width * frames[0].height))
-    target = folder / "input.mp4"
-    write_clip(list(islice(cycle(frames), min(max(count, 24), 96))), target)
+    width, height = frames[0].width, frames[0].height
+    count = round(_PIXELS / (width * height))
+    target = folder / f"input-{width}x{height}.mp4"
+    write_clip(list(islice(cycle(frames), min(max(count, 16), 96))), target)
     return target
 
 
@@ -77,7 +82,7 @@ def write_clip(frames: Sequence[Frame], target: Path, *, rate: int = 30) -> None
 
 
 @dataclass
-class _Round:
+class _FileTimes:
     """One file: its frames, the time they took, and what each stage took of each frame."""
 
     frames: int = 0
@@ -87,66 +92,79 @@ class _Round:
     notices: tuple[str, ...] = ()
 
 
-def _measure(
-    subject: Subject, clip: Path, folder: Path, given: Input, settings: Settings
-) -> Result:
-    meter, rounds = ResourceMeter(), []
-    _enhance_file(subject, clip, folder / "warm.mp4", ResourceMeter())
-    for _ in range(settings.effort.repeats):
-        enhanced = folder / "enhanced.mp4"
-        done = _enhance_file(subject, clip, enhanced, meter)
+class _Offline(Trial):
+    """One subject and a file; one that does not count warms it."""
+
+    most_repeats = 4
+
+    def __init__(self, key: Key, subject: Subject, clip: Path, folder: Path) -> None:
+        super().__init__(key, subject)
+        self._clip, self._folder = clip, folder
+        self._files: list[_FileTimes] = []
+        self._meter = ResourceMeter()
+        self._enhance_file(ResourceMeter())
+
+    def repeat(self) -> None:
+        """Enhance the file, and transcode what comes out."""
+        done = self._enhance_file(self._meter)
         began_s = time.perf_counter()
-        again = transcode(enhanced, folder / "again.mp4", CRF, PRESET)
+        again = transcode(self._enhanced, self._folder / "again.mp4", CRF, PRESET)
         done.transcode_s = time.perf_counter() - began_s
         if again != done.frames:
-            raise BenchmarkError(f"{subject.name} wrote {done.frames} frames; {again} are there")
-        rounds.append(done)
-    with FileSource(clip) as source:
-        size = f"{source.info.width}x{source.info.height}"
-    on_cpu = subject.open_video is None
-    return Result(
-        Key(SCENARIO, subject.name, given.name, size, "time per frame"),
-        subject.runs_on,
-        [[1000 * done.wall_s / done.frames] for done in rounds],
-        stages=joined([done.stages for done in rounds]),
-        resources=meter.read(),
-        floors=[_transcode_floor(rounds)] if on_cpu else (),
-        figures=_figures(rounds) | (_ratios(rounds) if on_cpu else {}),
-        notes=rounds[-1].notices,
-    )
+            raise BenchmarkError(
+                f"{self.subject.name} wrote {done.frames} frames; {again} are there"
+            )
+        self._files.append(done)
+
+    @property
+    def _enhanced(self) -> Path:
+        return self._folder / "enhanced.mp4"
+
+    def _enhance_file(self, meter: ResourceMeter) -> _FileTimes:
+        """Run the pipeline that `enhance_file` runs, with a clock around each stage."""
+        job = open_file_job(self.subject, self._clip, self._enhanced)
+        done = _FileTimes(notices=job.notices)
+        decoding, encoding = _ClockedSource(job.source), _ClockedSink(job.sink)
+        stage = _ClockedStage(job.enhance)
+        began_s = time.perf_counter()
+        with meter.running():
+            done.frames = run(decoding, stage, encoding, on_frame=stage.handed_on)
+        done.wall_s = time.perf_counter() - began_s
+        done.stages = decoding.clock.stages | stage.clock.stages | encoding.clock.stages
+        return done
+
+    def result(self) -> Result:
+        """Time per frame of each file, and the transcode as its limit."""
+        subject, files = self.subject, self._files
+        return Result(
+            self.key,
+            subject.runs_on,
+            [[1000 * done.wall_s / done.frames] for done in files],
+            stages=joined([done.stages for done in files]),
+            resources=self._meter.read(),
+            floors=() if subject.on_gpu else [_transcode_floor(files)],
+            figures=_figures(files) | ({} if subject.on_gpu else _ratios(files)),
+            notes=files[-1].notices,
+        )
 
 
-def _transcode_floor(rounds: Sequence[_Round]) -> Floor:
-    fps = statistics.median(done.frames / done.transcode_s for done in rounds)
+def _transcode_floor(files: Sequence[_FileTimes]) -> Floor:
+    fps = statistics.median(done.frames / done.transcode_s for done in files)
     return Floor("plain transcode of the output, a frame", 1, round(fps, 3), round(1000 / fps, 5))
 
 
-def _figures(rounds: Sequence[_Round]) -> dict[str, float]:
-    fps = [done.frames / done.wall_s for done in rounds]
-    return {"frames": rounds[0].frames, "frames_per_s": round(statistics.median(fps), 2)}
+def _figures(files: Sequence[_FileTimes]) -> dict[str, float]:
+    fps = [done.frames / done.wall_s for done in files]
+    return {"frames": files[0].frames, "frames_per_s": round(statistics.median(fps), 2)}
 
 
-def _ratios(rounds: Sequence[_Round]) -> dict[str, float]:
-    ratios = [done.wall_s / done.transcode_s for done in rounds]
+def _ratios(files: Sequence[_FileTimes]) -> dict[str, float]:
+    ratios = [done.wall_s / done.transcode_s for done in files]
     return {
         "ratio_to_transcode": round(statistics.median(ratios), 3),
         "ratio_to_transcode_min": round(min(ratios), 3),
         "ratio_to_transcode_max": round(max(ratios), 3),
     }
-
-
-def _enhance_file(subject: Subject, clip: Path, target: Path, meter: ResourceMeter) -> _Round:
-    """Run the pipeline that `enhance_file` runs, with a clock around each stage."""
-    job = open_file_job(subject, clip, target)
-    done = _Round(notices=job.notices)
-    decoding, encoding = _ClockedSource(job.source), _ClockedSink(job.sink)
-    stage = _ClockedStage(job.enhance)
-    began_s = time.perf_counter()
-    with meter.running():
-        done.frames = run(decoding, stage, encoding, on_frame=stage.handed_on)
-    done.wall_s = time.perf_counter() - began_s
-    done.stages = decoding.clock.stages | stage.clock.stages | encoding.clock.stages
-    return done
 
 
 def _own_clock(*, overlaps: bool) -> StageClock:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
+from pathlib import Path
 
 import numpy as np
 
@@ -13,13 +14,18 @@ from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result, size_text, warm_up_notes
-from tapetum.benchmarks.bench.sampling import warm_up
+from tapetum.benchmarks.bench.sampling import settle, warm_up
 from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.stage_clock import Stages, StageSamples, joined, nbytes
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
+from tapetum.benchmarks.bench.trial import Trial
+from tapetum.benchmarks.bench.yardstick import Pace
 from tapetum.realtime import Frame, Prefetch
 
 SCENARIO = "paced"
+
+_SESSIONS = 3
+"""Of each repeat: the yardstick can only be read while no camera runs."""
 
 
 @dataclass
@@ -31,51 +37,77 @@ class _Session:
     stages: Stages
 
 
-def paced(subjects: Sequence[Subject], given: Input, settings: Settings) -> Iterator[Result]:
+def paced(
+    subjects: Sequence[Subject], given: Input, settings: Settings, _folder: Path
+) -> Iterator[Trial]:
     """Measure the age of frames when they are enhanced: from capture to done, waiting included.
 
     A frame that waits while a newer one comes is dropped, as in `tapetum live`.
     """
     frames = given.frames(settings.seed)
     for subject in subjects:
-        yield _measure(subject, frames, given, settings)
+        scenario = f"{SCENARIO} {settings.rate_fps:g} fps"
+        key = Key(scenario, subject.name, given.name, size_text(frames[0]), "age")
+        yield _Paced(key, subject, frames, settings)
 
 
-def _measure(
-    subject: Subject, frames: tuple[Frame, ...], given: Input, settings: Settings
-) -> Result:
-    enhance, effort, meter = subject.make(), settings.effort, ResourceMeter()
-    warm = warm_up(enhance, cycle(frames), effort.warm_up_s)
-    count = max(effort.samples, round(effort.seconds * settings.rate_fps)) // effort.repeats
-    with meter.running():
-        sessions = [
-            _session(enhance, camera(frames, settings.rate_fps, max(count, 2)))
-            for _ in range(effort.repeats)
-        ]
-    ages_ms = np.concatenate([session.ages_ms for session in sessions])
-    dropped = sum(session.dropped for session in sessions)
-    interval_ms = 1000 / settings.rate_fps
-    return Result(
-        Key(
-            f"{SCENARIO} {settings.rate_fps:g} fps",
-            subject.name,
-            given.name,
-            size_text(frames[0]),
-            "age",
-        ),
-        subject.runs_on,
-        [session.ages_ms for session in sessions],
-        stages=joined([session.stages for session in sessions]),
-        resources=meter.read(),
-        floors=floors(frames[0], subject.network) if subject.changes_pixels else (),
-        figures={
-            "rate_fps": settings.rate_fps,
+class _Paced(Trial):
+    """One subject behind a camera."""
+
+    def __init__(
+        self, key: Key, subject: Subject, frames: tuple[Frame, ...], settings: Settings
+    ) -> None:
+        super().__init__(key, subject)
+        self._frames, self._rate_fps = frames, settings.rate_fps
+        effort = settings.effort
+        self._warm_up = warm_up(subject.make(), cycle(frames), effort.warm_up_s)
+        count = max(effort.samples, round(effort.seconds * settings.rate_fps))
+        self._count = max(-(-count // (effort.repeats * _SESSIONS)), 2)
+        self._repeats: list[tuple[_Session, Pace]] = []
+        self._meter = ResourceMeter()
+
+    def repeat(self) -> None:
+        """Start the camera, and take what it gives; again after a reading of the yardstick."""
+        enhance, pace = self.subject.make(), Pace()
+        sessions = []
+        for _ in range(_SESSIONS):
+            pace.read()
+            settle(enhance, cycle(self._frames))
+            with self._meter.running():
+                frames = camera(self._frames, self._rate_fps, self._count)
+                sessions.append(_session(enhance, frames))
+        pace.read()
+        self._repeats.append((_joined(sessions), pace))
+
+    def result(self) -> Result:
+        """Ages, and how many frames were dropped."""
+        subject, sessions = self.subject, self._sessions
+        return Result(
+            self.key,
+            subject.runs_on,
+            [session.ages_ms for session in sessions],
+            yardsticks_ms=self.readings([pace for _, pace in self._repeats]),
+            stages=joined([session.stages for session in sessions]),
+            resources=self._meter.read(),
+            floors=floors(self._frames[0], subject.network) if subject.changes_pixels else (),
+            figures=self._figures(),
+            notes=warm_up_notes(self._warm_up),
+        )
+
+    @property
+    def _sessions(self) -> list[_Session]:
+        return [session for session, _ in self._repeats]
+
+    def _figures(self) -> dict[str, float]:
+        ages_ms = np.concatenate([session.ages_ms for session in self._sessions])
+        dropped = sum(session.dropped for session in self._sessions)
+        late = float(np.mean(ages_ms > 1000 / self._rate_fps))
+        return {
+            "rate_fps": self._rate_fps,
             "frames": ages_ms.size + dropped,
             "dropped": dropped,
-            "older_than_a_frame_percent": round(100 * float(np.mean(ages_ms > interval_ms)), 2),
-        },
-        notes=warm_up_notes(warm),
-    )
+            "older_than_a_frame_percent": round(100 * late, 2),
+        }
 
 
 def camera(frames: Sequence[Frame], rate_fps: float, count: int) -> Iterator[Frame]:
@@ -89,6 +121,14 @@ def camera(frames: Sequence[Frame], rate_fps: float, count: int) -> Iterator[Fra
         due_s = begin_s + index / rate_fps
         time.sleep(max(0.0, due_s - time.monotonic()))
         yield replace(frame, pts=index, capture_time_s=due_s)
+
+
+def _joined(sessions: Sequence[_Session]) -> _Session:
+    return _Session(
+        [age_ms for session in sessions for age_ms in session.ages_ms],
+        sum(session.dropped for session in sessions),
+        joined([session.stages for session in sessions]),
+    )
 
 
 def _session(enhance: Enhance, frames: Iterator[Frame]) -> _Session:

@@ -21,7 +21,7 @@ SCHEMA_VERSION = 1
 SCHEMA = Path(__file__).with_name("schema.json")
 
 NOISY_PERCENT = 5.0
-"""Difference between the medians of repeats from which a result is called noisy."""
+"""Between the medians of repeats: from here on a reader is told that it is noisy."""
 
 _DIGITS = 5
 
@@ -56,6 +56,7 @@ class Result:
         key: what was measured.
         runs_on: what ran where.
         repeats_ms: every sample, repeat by repeat, in milliseconds; less is better.
+        yardsticks_ms: of each repeat, see `yardstick`; none where that does not tell.
         stages: samples of each stage.
         resources: CPU, memory and threads.
         floors: limits beside the median.
@@ -67,6 +68,7 @@ class Result:
     key: Key
     runs_on: str
     repeats_ms: Sequence[Samples]
+    yardsticks_ms: Sequence[float] = ()
     stages: Stages = field(default_factory=dict)
     resources: Resources | None = None
     floors: Sequence[Floor] = ()
@@ -81,18 +83,19 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """As `schema.json` describes a result."""
-        whole, noise = self.distribution, noise_percent(self.repeats_ms)
+        whole = self.distribution
         return {
             **asdict(self.key),
             "runs_on": self.runs_on,
             "latency_ms": asdict(whole),
-            "noise_percent": noise,
+            "noise_percent": noise_percent(self.repeats_ms),
             "stages": self._stages(whole.mean) if self.stages else None,
             "resources": asdict(self.resources) if self.resources else None,
             "floors": [asdict(floor.against(whole.p50)) for floor in self.floors],
             "checks": [asdict(check) for check in self.checks],
             "figures": self.figures,
-            "notes": [*self.notes, *_noise_notes(noise)],
+            "notes": list(self.notes),
+            "yardsticks_ms": [round(ms, _DIGITS) for ms in self.yardsticks_ms] or None,
             "samples_ms": [[round(ms, _DIGITS) for ms in repeat] for repeat in self.repeats_ms],
         }
 
@@ -117,12 +120,6 @@ def warm_up_notes(*warm_ups: WarmUp) -> list[str]:
     """A line if any warm-up was given up."""
     stable = all(warm_up.stable for warm_up in warm_ups)
     return [] if stable else ["the warm-up did not become stable"]
-
-
-def _noise_notes(noise: float) -> list[str]:
-    if noise < NOISY_PERCENT:
-        return []
-    return [f"noisy: the medians of the repeats differ by {noise:.1f} %"]
 
 
 def read_run(path: Path) -> dict[str, Any]:

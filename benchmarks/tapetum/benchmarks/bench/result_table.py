@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tapetum.benchmarks.bench.comparison import Change
-from tapetum.benchmarks.bench.result import Key
+from tapetum.benchmarks.bench.result import NOISY_PERCENT, Key
+from tapetum.benchmarks.bench.yardstick import unsteady_percent
 
 _PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
 _QUALITY = ("psnr_db", "niqe", "flicker_levels")
@@ -158,9 +159,21 @@ def notes(run: dict[str, Any]) -> list[str]:
         for result in run["results"]
         for note in result["notes"]
     ]
+    noisy = sum(result["noise_percent"] >= NOISY_PERCENT for result in run["results"])
+    if noisy:
+        lines.append(
+            f"note: in {noisy} of {len(run['results'])} results the medians of the repeats differ"
+            f" by {NOISY_PERCENT:g} % or more: see noise"
+        )
     busy, cores = run["load_average"]["before"][0], run["machine"]["cores"]
     if busy > cores / 2:
         lines.append(f"note: the machine was busy before: load average {busy:g} on {cores} cores")
+    unsteady = unsteady_percent(run["results"])
+    if unsteady is not None and unsteady >= NOISY_PERCENT:
+        lines.append(
+            "note: the machine was not idle: at times a fixed piece of work took"
+            f" {unsteady:.0f} % longer"
+        )
     if not run["complete"]:
         lines.append(f"note: this is not all, the run ended early: {run['stopped_by']}")
     return lines
@@ -169,7 +182,7 @@ def notes(run: dict[str, Any]) -> list[str]:
 def change_table(changes: Iterable[Change]) -> Table:
     """What changed between two runs."""
     table = Table("what", box=SIMPLE, padding=(0, 0, 0, 1))
-    for name in ("before ms", "after ms", "change", "95 % of it"):
+    for name in ("before ms", "after ms", "machine", "change", "95 % of it"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict")
     for change in changes:
@@ -178,6 +191,7 @@ def change_table(changes: Iterable[Change]) -> Table:
             str(change.key),
             f"{change.before_ms:.4g}",
             f"{change.after_ms:.4g}",
+            "" if change.machine_percent is None else f"{change.machine_percent:+.1f} %",
             f"{change.percent:+.1f} %",
             f"{low:+.1f}..{high:+.1f}",
             change.verdict,
@@ -191,6 +205,8 @@ def comparison_notes(
     """Lines that a reader of a comparison must know."""
     runs = {"before": before, "after": after}
     lines = [f"note: {key} is in one run only" for key in alone]
+    if any(change.machine_percent is not None for change in changes):
+        lines.append("note: machine: how much longer a fixed piece of work took; not in the change")
     lines += [
         f"note: {change.key} ran as {' before and as '.join(change.runs_on)} after"
         for change in changes

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from tapetum.benchmarks.bench.result_csv import write_csv
 from tapetum.benchmarks.bench.result_table import (
@@ -20,7 +21,7 @@ from tapetum.benchmarks.json_file import write_json
 
 
 def run_and_show(plan: Plan, *, json_file: Path | None, csv_file: Path | None) -> None:
-    """Measure all of a plan, write the files after each result, and print the tables.
+    """Measure all of a plan, write the files as it goes on, and print the tables.
 
     What was measured before an error, or before the user stopped it, is written and printed too.
 
@@ -33,13 +34,11 @@ def run_and_show(plan: Plan, *, json_file: Path | None, csv_file: Path | None) -
     def keep(run: Run) -> None:
         latest[:] = [run]
         _write(run, json_file, csv_file)
-        if status and run["results"]:
-            last = run["results"][-1]
-            status.update(f"measured {last['scenario']}: {last['subject']} {last['size']}")
 
     try:
-        with errors.status("measuring") if errors.is_terminal else nullcontext() as status:
-            run_suite(plan, keep=keep)
+        with errors.status("setting up") if errors.is_terminal else nullcontext() as status:
+            show = (lambda line: status.update(Text(line))) if status else (lambda _: None)
+            run_suite(plan, keep=keep, tell=show)
     finally:
         for run in latest:
             _print(run)

@@ -99,6 +99,11 @@ class Subject:
     notes: tuple[str, ...] = ()
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU enhances."""
+        return self.open_video is not None
+
+    @property
     def changes_pixels(self) -> bool:
         """Whether an untouched frame is a fault."""
         return self.name != EMPTY

@@ -1,16 +1,18 @@
-"""Runs what a plan says, result by result, and keeps what there is if it is stopped."""
+"""Runs what a plan says, round by round, and keeps what there is if it is stopped."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tapetum.benchmarks.bench.checkout import commit_of
-from tapetum.benchmarks.bench.checks import check_output
+from tapetum.benchmarks.bench.checks import Check, check_output
 from tapetum.benchmarks.bench.cold_start import cold_start
 from tapetum.benchmarks.bench.floors import bytes_per_s
 from tapetum.benchmarks.bench.inputs import Input
@@ -18,14 +20,19 @@ from tapetum.benchmarks.bench.multi_stream import multi_stream
 from tapetum.benchmarks.bench.offline import offline
 from tapetum.benchmarks.bench.paced import paced
 from tapetum.benchmarks.bench.resources import load_average
-from tapetum.benchmarks.bench.result import SCHEMA_VERSION, Result
+from tapetum.benchmarks.bench.result import SCHEMA_VERSION, size_text
+from tapetum.benchmarks.bench.rounds import turns
 from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.single_stream import single_stream
 from tapetum.benchmarks.bench.subjects import Subject
+from tapetum.benchmarks.bench.trial import Scenario, Trial
 from tapetum.benchmarks.machine import machine
 
 Run = dict[str, Any]
 """A whole run as `schema.json` describes it."""
+
+_KEEP_S = 30.0
+"""How often what was measured so far is handed on."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Plan:
 
     Attributes:
         scenarios: names, of `SCENARIOS`.
-        subjects: what enhances; all of them meet the same frames, in turns.
+        subjects: what enhances; all of them meet the same frames.
         inputs: what is enhanced.
         settings: how.
         command: as it was typed, for the file.
@@ -47,8 +54,6 @@ class Plan:
     command: str = ""
 
 
-Scenario = Callable[[Sequence[Subject], Input, Settings], Iterator[Result]]
-
 SCENARIOS: dict[str, Scenario] = {
     "single-stream": single_stream,
     "multi-stream": multi_stream,
@@ -56,47 +61,105 @@ SCENARIOS: dict[str, Scenario] = {
     "offline": offline,
     "cold-start": cold_start,
 }
-"""Every scenario, in the order in which they run."""
+"""Every scenario, in the order in which they have their turns."""
 
 
-def run_suite(plan: Plan, *, keep: Callable[[Run], None] = lambda _: None) -> Run:
+def run_suite(
+    plan: Plan,
+    *,
+    keep: Callable[[Run], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Run:
     """Measure all of a plan.
 
     Args:
         plan: what to measure.
-        keep: given the run at the start and after each result, so that nothing is lost;
-            `complete` says whether it is all there.
+        keep: given the run at the start, from time to time, and at the end, so that nothing is
+            lost; `complete` says whether it is all there.
+        tell: given a line when something else begins.
 
     Raises:
         TapetumError: a measurement cannot be made. `keep` got what there was before.
     """
-    run, began_s = _new_run(plan), time.perf_counter()
-    keep(run)  # what cannot be written is found now, and not when all is measured
+    suite, began_s = _Suite(plan, keep), time.perf_counter()
+    keep(suite.run)  # what cannot be written is found now, and not when all is measured
     try:
-        for result in _results(plan):
-            run["results"].append(result.as_json())
-            keep(run)
-        run["complete"] = True
+        with TemporaryDirectory(prefix="tapetum-bench-") as folder:
+            suite.set_up(Path(folder), tell)
+            suite.measure(tell)
+        suite.run["complete"] = True
     except BaseException as error:
-        run["stopped_by"] = str(error) or type(error).__name__
+        suite.run["stopped_by"] = str(error) or type(error).__name__
         raise
     finally:
-        run["wall_s"] = round(time.perf_counter() - began_s, 1)
-        run["load_average"]["after"] = load_average()
-        keep(run)
-    return run
+        suite.run["wall_s"] = round(time.perf_counter() - began_s, 1)
+        suite.run["load_average"]["after"] = load_average()
+        suite.keep()
+    return suite.run
 
 
-def _results(plan: Plan) -> Iterator[Result]:
-    for given in plan.inputs:
-        frames = given.frames(plan.settings.seed)
-        checks = {each.name: check_output(each, frames) for each in plan.subjects}
-        notes = {each.name: each.notes for each in plan.subjects}
-        for name in plan.scenarios:
-            for result in SCENARIOS[name](plan.subjects, given, plan.settings):
-                of = result.key.subject
-                told = tuple(dict.fromkeys((*notes[of], *result.notes)))  # each once
-                yield replace(result, checks=checks[of], notes=told)
+@dataclass
+class _Checked:
+    """A trial, and what was found of its subject before.
+
+    Attributes:
+        repeated: whether there is a result yet.
+    """
+
+    trial: Trial
+    checks: Sequence[Check]
+    notes: Sequence[str]
+    repeated: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The result so far."""
+        result = self.trial.result()
+        notes = tuple(dict.fromkeys((*self.notes, *result.notes)))  # each once
+        return replace(result, checks=self.checks, notes=notes).as_json()
+
+
+class _Suite:
+    """A run, and the trials that it consists of."""
+
+    def __init__(self, plan: Plan, keep: Callable[[Run], None]) -> None:
+        self.run = _new_run(plan)
+        self._plan, self._keep, self._kept_s = plan, keep, -math.inf
+        self._checked: dict[Trial, _Checked] = {}
+
+    def set_up(self, folder: Path, tell: Callable[[str], None]) -> None:
+        """Check what every subject gives, and warm up all trials."""
+        for given in self._plan.inputs:
+            frames = given.frames(self._plan.settings.seed)
+            tell(f"checking what comes out, {given.name} {size_text(frames[0])}")
+            checks = {each.name: check_output(each, frames) for each in self._plan.subjects}
+            notes = {each.name: each.notes for each in self._plan.subjects}
+            for name in self._plan.scenarios:
+                for trial in SCENARIOS[name](
+                    self._plan.subjects, given, self._plan.settings, folder
+                ):
+                    tell(f"warm: {trial.key}")
+                    of = trial.key.subject
+                    self._checked[trial] = _Checked(trial, checks[of], notes[of])
+
+    def measure(self, tell: Callable[[str], None]) -> None:
+        """Measure all trials in rounds."""
+        rounds = self._plan.settings.effort.repeats
+        for turn in turns(tuple(self._checked), rounds):
+            tell(f"round {turn.round + 1} of {rounds}{_left(turn.left_s)}: {turn.trial.key}")
+            turn.trial.repeat()
+            self._checked[turn.trial].repeated = True
+            if time.monotonic() - self._kept_s > _KEEP_S:
+                self.keep()
+
+    def keep(self) -> None:
+        """Hand on what there is so far."""
+        self.run["results"] = [each.as_json() for each in self._checked.values() if each.repeated]
+        self._keep(self.run)
+        self._kept_s = time.monotonic()
+
+
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f", about {timedelta(seconds=round(seconds))} left"
 
 
 def _new_run(plan: Plan) -> Run:

@@ -1,0 +1,49 @@
+"""What a scenario gives: things to measure, each a repeat at a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from tapetum.benchmarks.bench.inputs import Input
+from tapetum.benchmarks.bench.result import Key, Result
+from tapetum.benchmarks.bench.settings import Settings
+from tapetum.benchmarks.bench.subjects import Subject
+from tapetum.benchmarks.bench.yardstick import Pace
+
+
+class Trial(ABC):
+    """One subject in one scenario on one input: warm, and ready to be measured.
+
+    Attributes:
+        key: what is measured.
+        subject: what enhances.
+        most_repeats: how many repeats it takes part in at most, because each is long; None is
+            all of them.
+    """
+
+    most_repeats: int | None = None
+
+    def __init__(self, key: Key, subject: Subject) -> None:
+        self.key, self.subject = key, subject
+
+    def readings(self, paces: Sequence[Pace]) -> list[float]:
+        """Those of the yardstick, in milliseconds; none on a GPU, whose pace it does not know."""
+        return [] if self.subject.on_gpu else [pace.ms for pace in paces]
+
+    @abstractmethod
+    def repeat(self) -> None:
+        """Take one repeat's samples, with an enhancer of its own.
+
+        Raises:
+            TapetumError: it cannot be measured.
+        """
+
+    @abstractmethod
+    def result(self) -> Result:
+        """What the repeats so far have shown; there must have been one."""
+
+
+Scenario = Callable[[Sequence[Subject], Input, Settings, Path], Iterator[Trial]]
+"""Gives a trial for each subject. Files can be put into the folder until the run has ended."""
