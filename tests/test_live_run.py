@@ -296,12 +296,12 @@ def test_taking_from_a_channel_has_an_end() -> None:
 
 def test_closing_behind_a_stuck_sink_is_an_error_and_no_wait() -> None:
     sink = StallingSink()
-    behind = WriteBehind(sink, depth=1, policy="drop_oldest")
+    behind = WriteBehind(sink, depth=1, policy="drop_oldest", name="out.mkv")
     for frame in LiveSource("lavfi:testsrc2=s=96x64:r=30:d=0.3"):
         behind.write(frame)
     wait_until(lambda: len(sink.frames) == 1)
     assert behind.dropped >= 6
-    with pytest.raises(MediaError, match="taken nothing"):
+    with pytest.raises(MediaError, match=r"^out\.mkv has taken nothing"):
         behind.close(0.05)
     sink.release.set()
     behind.discard()

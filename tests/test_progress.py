@@ -16,8 +16,14 @@ from tapetum.realtime.command.time_text import format_time, parse_time
 
 
 def test_pace_and_time_left_by_hand() -> None:
-    progress = Progress(frames=50, total_frames=200, elapsed_s=2.0, media_s=1.0)
-    assert (progress.fps, progress.speed, progress.eta_s) == (25.0, 0.5, 6.0)
+    progress = Progress(50, 200, elapsed_s=2.0, media_s=1.0, first_frame_s=1.02)
+    assert (progress.fps, progress.speed) == (25.0, 0.5)
+    assert progress.eta_s == pytest.approx(3.0)  # 49 frames in 0.98 s after the first
+
+
+def test_loading_says_nothing_of_the_time_left() -> None:
+    assert Progress(1, 200, elapsed_s=5.0, media_s=0.04, first_frame_s=5.0).eta_s is None
+    assert Progress(1, 1, elapsed_s=5.0, media_s=0.04, first_frame_s=5.0).eta_s == 0
 
 
 def test_an_unknown_total_has_no_time_left() -> None:
@@ -33,7 +39,7 @@ def test_the_bar_shows_frames_pace_and_time_left_on_a_terminal() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120)
     with ProgressBar(console) as bar:
-        bar(Progress(50, 200, 2.0, 1.0))
+        bar(Progress(50, 200, 2.0, 1.0, 0.04))
     shown = screen.getvalue()
     for part in ("frame 50/200", "25%", "25.0 fps", "0.50x real time", "00:06 left"):
         assert part in shown

@@ -125,7 +125,7 @@ def test_one_page_too_many_is_told_so_and_the_next_one_fits_again(tmp_path: Path
                 assert first.welcome["type"] == "welcome"
                 async with plain_page(url) as second:
                     assert second.welcome["type"] == "full"
-                    assert "no more than 1 pages may be open" in second.welcome["message"]
+                    assert "too many pages are open, the limit is 1" in second.welcome["message"]
             await asyncio.sleep(0.2)
             async with plain_page(url) as third:
                 assert third.welcome["type"] == "welcome"

@@ -182,6 +182,7 @@ class Meter:
         self._callback = callback
         self._first_s: float | None = None
         self._end_s = 0.0
+        self._first_frame_s = 0.0
 
     @property
     def elapsed_s(self) -> float:
@@ -201,4 +202,7 @@ class Meter:
             self._first_s = start_s
         self._end_s = max(self._end_s, start_s + float(frame.duration * frame.time_base))
         if self._callback is not None:
-            self._callback(Progress(self.frames, self._total, self.elapsed_s, self.media_s))
+            elapsed_s = self.elapsed_s
+            self._first_frame_s = self._first_frame_s or elapsed_s
+            done = Progress(self.frames, self._total, elapsed_s, self.media_s, self._first_frame_s)
+            self._callback(done)

@@ -192,11 +192,20 @@ class WriteBehind:
     """A `FrameSink` that writes to another sink in a thread, up to `depth` frames behind.
 
     What the sink raises is raised by the next `write`, or by `close`. `close` and `discard` call
-    the sink's own in the caller's thread, when the worker has ended.
+    the sink's own in the caller's thread, when the worker has ended. `name` is what errors call
+    the sink.
     """
 
-    def __init__(self, sink: FrameSink, *, depth: int = DEPTH, policy: Policy = "wait") -> None:
+    def __init__(
+        self,
+        sink: FrameSink,
+        *,
+        depth: int = DEPTH,
+        policy: Policy = "wait",
+        name: str = "an output",
+    ) -> None:
         self._sink = sink
+        self._name = name
         self._channel: Channel[Frame] = Channel(depth, policy)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._write, name="tapetum-write", daemon=True)
@@ -239,7 +248,7 @@ class WriteBehind:
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             self._channel.close()
-            raise MediaError(f"an output has taken nothing for {timeout_s:g} s; it was left")
+            raise MediaError(f"{self._name} has taken nothing for {timeout_s:g} s; it was left")
         self._raise_error()
         self._sink.close()
 

@@ -14,12 +14,15 @@ class Progress:
         total_frames: frames in all as far as the container says, or None.
         elapsed_s: wall-clock time since the job began, loading included.
         media_s: play time of the frames done.
+        first_frame_s: of `elapsed_s`, what went by until the first frame was done: loading above
+            all, which says nothing of the frames that are left.
     """
 
     frames: int
     total_frames: int | None
     elapsed_s: float
     media_s: float
+    first_frame_s: float = 0.0
 
     @property
     def fps(self) -> float:
@@ -33,7 +36,12 @@ class Progress:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds that are left at this pace, or None where the total is unknown."""
-        if self.total_frames is None or self.fps == 0:
+        """Seconds that are left at the pace since the first frame; None where nobody knows."""
+        if self.total_frames is None or self.frames == 0:
             return None
-        return max(0, self.total_frames - self.frames) / self.fps
+        left = max(0, self.total_frames - self.frames)
+        if left == 0:
+            return 0.0
+        if self.frames == 1:
+            return None
+        return left * (self.elapsed_s - self.first_frame_s) / (self.frames - 1)

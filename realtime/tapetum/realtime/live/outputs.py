@@ -82,7 +82,9 @@ class Output:
         self.meter = MeteredSink(place.sink)
         self._behind: WriteBehind | None = None
         if not place.in_caller:
-            self._behind = WriteBehind(self.meter, depth=place.depth, policy="drop_oldest")
+            self._behind = WriteBehind(
+                self.meter, depth=place.depth, policy="drop_oldest", name=place.name
+            )
 
     @property
     def dropped(self) -> int:

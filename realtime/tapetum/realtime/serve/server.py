@@ -132,7 +132,7 @@ class Server:
         )
         await socket.prepare(request)
         if len(self._sessions) >= limits.sessions:
-            message = f"no more than {limits.sessions} pages may be open; close another one"
+            message = f"too many pages are open, the limit is {limits.sessions}; close another one"
             await socket.send_json({"type": "full", "message": message})
             await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
             return socket
