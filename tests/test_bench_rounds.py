@@ -16,7 +16,7 @@ from tapetum.benchmarks.bench.result_table import notes
 from tapetum.benchmarks.bench.rounds import Turn, takes_part, turns
 from tapetum.benchmarks.bench.sampling import Effort, one_repeat
 from tapetum.benchmarks.bench.settings import Settings
-from tapetum.benchmarks.bench.subjects import EMPTY, Subject, subject
+from tapetum.benchmarks.bench.subjects import EMPTY, Subject, network_on_cpu, subject
 from tapetum.benchmarks.bench.suite import Plan, run_suite
 from tapetum.benchmarks.bench.trial import Trial
 from tapetum.benchmarks.bench.yardstick import Pace, by_yardstick, unsteady_percent, yardstick_ms
@@ -77,11 +77,17 @@ def test_every_repeat_has_an_enhancer_of_its_own() -> None:
         return lambda frame: frame
 
     settings = Settings(Effort(0.05, 6, 3, warm_up_s=0.1))
-    idle = Subject(EMPTY, make, "nowhere")
+    idle = Subject(EMPTY, make, "nowhere", network_on_cpu("grid", whole_frame=False))
     run = run_suite(Plan(("single-stream",), (idle,), (Input(None, (32, 32)),), settings))
     (result,) = run["results"]
     assert len(result["samples_ms"]) == len(result["yardsticks_ms"]) == 3
     assert len(made) == 2 + 1 + 3  # two for the checks, one to warm up, one for each repeat
+
+
+def test_the_yardstick_tells_nothing_of_many_cores() -> None:
+    grid, unet = (network_on_cpu("grid", whole_frame=whole) for whole in (False, True))
+    one_core = [Subject("", pytest.fail, "", network).on_one_core for network in (grid, unet, None)]
+    assert one_core == [True, False, False]
 
 
 def test_a_user_at_a_terminal_is_told_what_runs() -> None:

@@ -38,7 +38,7 @@ class Effort:
 
     seconds: float = 6.0
     samples: int = 100
-    repeats: int = 8
+    repeats: int = 10
     warm_up_s: float = 5.0
 
     def quick(self) -> Effort:

@@ -104,6 +104,11 @@ class Subject:
         return self.open_video is not None
 
     @property
+    def on_one_core(self) -> bool:
+        """Whether one core does the work, as far as anybody knows."""
+        return self.network is not None and self.network.threads == 1
+
+    @property
     def changes_pixels(self) -> bool:
         """Whether an untouched frame is a fault."""
         return self.name != EMPTY

@@ -29,8 +29,8 @@ class Trial(ABC):
         self.key, self.subject = key, subject
 
     def readings(self, paces: Sequence[Pace]) -> list[float]:
-        """Those of the yardstick, in milliseconds; none on a GPU, whose pace it does not know."""
-        return [] if self.subject.on_gpu else [pace.ms for pace in paces]
+        """Those of the yardstick, in milliseconds; none where it does not tell the pace."""
+        return [pace.ms for pace in paces] if self.subject.on_one_core else []
 
     @abstractmethod
     def repeat(self) -> None:
