@@ -179,6 +179,7 @@ def test_what_cannot_be_measured_is_one_line(capsys: pytest.CaptureFixture[str])
         (["--scenario", "offline", "--truth", "day.mp4"], "add --scenario single-stream"),
         (["--vs", ","], "--vs names nothing"),
         (["--json", "nowhere/run.json"], "nowhere/run.json cannot be written: No such file"),
+        (["--json", "run", "--csv", "./run"], "--json and --csv name one file"),
     ):
         assert bench(*arguments) in {1, 2}
         (line,) = capsys.readouterr().err.splitlines()

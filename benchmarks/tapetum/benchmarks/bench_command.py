@@ -171,6 +171,8 @@ def measure(
     if context.invoked_subcommand is not None:
         return
     _check_single_stream(scenarios, with_codec=with_codec, truth=truth)
+    if json_file is not None and csv_file is not None and json_file.resolve() == csv_file.resolve():
+        raise typer.BadParameter("--json and --csv name one file; give each its own")
     from tapetum.benchmarks.bench.sampling import Effort
     from tapetum.benchmarks.bench.settings import Settings
     from tapetum.benchmarks.bench.shown_run import run_and_show

@@ -99,6 +99,7 @@ def report(
       tapetum bench report before.json after.json --html report.html
     """
     from tapetum.benchmarks.bench.result import read_run
+    from tapetum.benchmarks.whole_file import write_whole
 
     runs = [(file.name, read_run(file)) for file in files]
     try:
@@ -111,7 +112,7 @@ def report(
     try:
         if chart_folder is not None:
             chart_folder.mkdir(parents=True, exist_ok=True)  # or nothing is written at all
-        html.write_text(html_report(runs))
+        write_whole(html_report(runs), html)
         if chart_folder is not None:
             for name, run in runs:
                 write_charts(charts(run["results"]).items(), chart_folder / Path(name).stem)

@@ -22,6 +22,7 @@ from tapetum.benchmarks.live_tables import live_table
 from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import MISSING, TARGET_HEAD, table, target_row
 from tapetum.benchmarks.recorded_tables import flicker_table, recorded_table
+from tapetum.benchmarks.whole_file import write_whole
 
 Figures = Mapping[str, Any]
 
@@ -101,7 +102,7 @@ def write_document(results: Path, document: Path) -> None:
         raise BenchmarkError(f"{document} has no {_START} and {_END}")
     write_document_charts(list(runs_in(results).values()), document.parent / _CHARTS)
     before, after = text.split(_START)[0], text.split(_END)[1]
-    document.write_text(f"{before}{_START}\n{tables(results)}\n{_END}{after}")
+    write_whole(f"{before}{_START}\n{tables(results)}\n{_END}{after}", document)
 
 
 def runs_in(results: Path) -> dict[str, Figures]:
