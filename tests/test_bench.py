@@ -171,6 +171,8 @@ def test_what_cannot_be_measured_is_one_line(capsys: pytest.CaptureFixture[str])
     for arguments, said in (
         (["--scenario", "warp"], "warp is none of single-stream"),
         (["--size", "huge"], "huge is no size: choose 360p"),
+        (["--seconds", "inf"], "less than or equal to 86400"),
+        (["--rate", "inf"], "less than or equal to 1000"),
         (["--model", "gird"], "did you mean grid?"),
         (["--model", "grid", "--model", "grid"], "named twice"),
         (["--input", "nowhere.mp4"], "nowhere.mp4"),
