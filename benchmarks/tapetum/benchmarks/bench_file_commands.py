@@ -101,6 +101,8 @@ def report(
     from tapetum.benchmarks.bench.result import read_run
     from tapetum.benchmarks.whole_file import write_whole
 
+    if chart_folder is not None:
+        _check_stems(files)
     runs = [(file.name, read_run(file)) for file in files]
     try:
         from tapetum.benchmarks.bench.charts import charts, write_charts
@@ -119,6 +121,16 @@ def report(
     except OSError as error:
         raise BenchmarkError(f"{error.filename} cannot be written: {error.strerror}") from error
     typer.echo(f"{html}: {html.stat().st_size / 1e6:.2f} MB")
+
+
+def _check_stems(files: list[Path]) -> None:
+    """Each run's charts have a folder named after its file: none may take another's."""
+    stems = [file.stem for file in files]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise typer.BadParameter(
+            f"with --charts each file needs its own name; {twice} is there twice"
+        )
 
 
 def document(
