@@ -55,16 +55,16 @@ def compare(
 
     before, after = read_run(before_file), read_run(after_file)
     changes = comparison.compare(before, after)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)  # a clip may be "[night].mp4"
     console.print(change_table(changes))
     alone = comparison.only_in_one(before, after)
     for line in comparison_notes(before, after, changes, alone):
-        console.print(line, markup=False)
+        console.print(line)
     if fail_above is not None:
         for change in changes:
             if change.hides(fail_above):
                 most = f"{change.percent_ci95[1]:+.1f} %"
-                console.print(f"note: {change.key}: too noisy, it may be {most}", markup=False)
+                console.print(f"note: {change.key}: too noisy, it may be {most}")
         _fail_above(fail_above, changes)
 
 
