@@ -112,7 +112,8 @@ def test_the_exit_status_is_for_ci(
     assert run_command(["bench", "compare", before, after, "--fail-above", "5%"]) == 1
     assert "error: slower by more than 5 %: single-stream, grid" in capsys.readouterr().err
     assert run_command(["bench", "compare", before, after, "--fail-above", "25"]) == 0
-    assert run_command(["bench", "compare", before, after, "--fail-above", "lots"]) == 2
+    for wrong in ("lots", "nan", "-1"):
+        assert run_command(["bench", "compare", before, after, f"--fail-above={wrong}"]) == 2
 
 
 def test_a_change_of_what_ran_and_an_early_end_are_told(

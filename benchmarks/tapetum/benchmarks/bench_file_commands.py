@@ -19,7 +19,7 @@ def _percent(text: str) -> float:
         percent = float(text.removesuffix("%"))
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no percentage, like 5%") from None
-    if percent < 0:
+    if not percent >= 0:  # nor is nan, which nothing is above
         raise typer.BadParameter(f"a limit is 0% or more; got {text}")
     return percent
 
