@@ -171,6 +171,8 @@ def test_what_cannot_be_measured_is_one_line(capsys: pytest.CaptureFixture[str])
     for arguments, said in (
         (["--scenario", "warp"], "warp is none of single-stream"),
         (["--size", "huge"], "huge is no size: choose 360p"),
+        (["--seconds", "inf"], "less than or equal to 86400"),
+        (["--rate", "inf"], "less than or equal to 1000"),
         (["--model", "gird"], "did you mean grid?"),
         (["--model", "grid", "--model", "grid"], "named twice"),
         (["--input", "nowhere.mp4"], "nowhere.mp4"),
@@ -179,6 +181,7 @@ def test_what_cannot_be_measured_is_one_line(capsys: pytest.CaptureFixture[str])
         (["--scenario", "offline", "--truth", "day.mp4"], "add --scenario single-stream"),
         (["--vs", ","], "--vs names nothing"),
         (["--json", "nowhere/run.json"], "nowhere/run.json cannot be written: No such file"),
+        (["--json", "run", "--csv", "./run"], "--json and --csv name one file"),
     ):
         assert bench(*arguments) in {1, 2}
         (line,) = capsys.readouterr().err.splitlines()

@@ -32,6 +32,11 @@ def made_run(medians_ms: list[float], *, size: str = "96x64", cores: int = 2) ->
     return {
         "schema_version": 1,
         "complete": True,
+        "stopped_by": None,
+        "command": "tapetum bench",
+        "started": "2026-01-01T00:00:00+00:00",
+        "commit": None,
+        "seed": 0,
         "machine": {"cpu": "a CPU", "cores": cores},
         "load_average": {"before": [0.1, 0.1, 0.1], "after": [0.1, 0.1, 0.1]},
         "results": [result.as_json()],
@@ -107,7 +112,8 @@ def test_the_exit_status_is_for_ci(
     assert run_command(["bench", "compare", before, after, "--fail-above", "5%"]) == 1
     assert "error: slower by more than 5 %: single-stream, grid" in capsys.readouterr().err
     assert run_command(["bench", "compare", before, after, "--fail-above", "25"]) == 0
-    assert run_command(["bench", "compare", before, after, "--fail-above", "lots"]) == 2
+    for wrong in ("lots", "nan", "-1"):
+        assert run_command(["bench", "compare", before, after, f"--fail-above={wrong}"]) == 2
 
 
 def test_a_change_of_what_ran_and_an_early_end_are_told(
@@ -160,6 +166,26 @@ def test_files_that_are_no_runs_are_named(
         (line,) = capsys.readouterr().err.splitlines()
         assert str(file) in line
         assert said in line
+
+
+def test_files_that_are_not_whole_are_named(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = json.loads(files[0].read_text())
+    (result,) = whole["results"]
+    for damaged, said in (
+        ({name: value for name, value in whole.items() if name != "machine"}, "lacks machine"),
+        (whole | {"results": [{"scenario": "single-stream"}]}, "lacks subject"),
+        (whole | {"results": [result | {"samples_ms": []}]}, "a repeat has no samples"),
+        (whole | {"results": [result | {"samples_ms": [[1.0], []]}]}, "a repeat has no samples"),
+        (whole | {"results": "none"}, "its results are no list"),
+    ):
+        files[1].write_text(json.dumps(damaged))
+        for arguments in (["compare", str(files[0])], ["report"]):
+            assert run_command(["bench", *arguments, str(files[1])]) == 1
+            (line,) = capsys.readouterr().err.splitlines()
+            assert f"{files[1]} is" in line
+            assert said in line
 
 
 def test_a_stopped_run_keeps_what_it_has(tmp_path: Path) -> None:

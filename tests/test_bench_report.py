@@ -95,6 +95,19 @@ def test_a_report_is_written_whole_or_not_at_all(
     assert not html.exists()
 
 
+def test_charts_of_one_run_do_not_replace_those_of_another(
+    run_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / run_file.name
+    other.write_text(run_file.read_text())
+    html = tmp_path / "report.html"
+    arguments = ["report", str(run_file), str(other), "--html", str(html)]
+    assert run_command(["bench", *arguments, "--charts", str(tmp_path / "charts")]) == 2
+    assert "needs its own name; bench-run is there twice" in capsys.readouterr().err
+    assert not html.exists()
+    assert run_command(["bench", *arguments]) == 0
+
+
 def test_charts_are_the_same_every_time(run_file: Path) -> None:
     results = read_run(run_file)["results"]
     first, again = (svg(charts(results)["stages"]) for _ in range(2))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+from small_clips import write_clip
 from test_bench_compare import made_run
 
 from tapetum.benchmarks.bench.nvml import GpuReading
@@ -14,10 +18,12 @@ from tapetum.benchmarks.bench.result_table import (
     USAGE_HEAD,
     ms_text,
     notes,
+    result_tables,
     usage_rows,
     usage_table,
 )
 from tapetum.benchmarks.json_file import read_json, write_json
+from tapetum.realtime.command.cli import run_command
 
 GPU = GpuReading("GPU", 1500.0, 25.0, None, 1410.0)
 
@@ -40,6 +46,28 @@ def test_drops_throughput_and_resources_are_shown() -> None:
     assert with_gpu == [*usual, "25 %, 1500 MB, 1410 MHz"]
     assert len(usage_table(results).columns) == len(USAGE_HEAD)
     assert len(usage_table(results[:1]).columns) == len(USAGE_HEAD) - 1
+
+
+def test_long_names_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    filters = ["ffmpeg:curves=preset=lighter", "ffmpeg:curves=preset=increase_contrast"]
+    paced = paced_result()
+    named = [replace(paced, key=replace(paced.key, subject=name)) for name in filters]
+    (table,) = result_tables([result.as_json() for result in named])
+    table.caption = None
+    Console(width=70).print(table)
+    first = [line[2:].split("  ")[0].strip() for line in capsys.readouterr().out.splitlines()]
+    assert all(name in "".join(first) for name in filters)
+
+
+def test_names_with_brackets_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip, file = tmp_path / "[night].mp4", str(tmp_path / "run.json")
+    write_clip(clip, frames=8)
+    effort = ["--seconds", "0.1", "--samples", "1", "--repeats", "1", "--json", file]
+    arguments = ["--input", str(clip), "--scenario", "single-stream", *effort]
+    assert run_command(["bench", *arguments]) == 0
+    assert "single-stream, [night].mp4: latency" in capsys.readouterr().out
+    assert run_command(["bench", "compare", file, file]) == 0
+    assert "[night].mp4" in capsys.readouterr().out
 
 
 def test_what_took_nothing_of_the_machine_has_no_row() -> None:

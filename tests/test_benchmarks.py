@@ -109,6 +109,10 @@ def test_flicker_is_that_of_each_model_and_clip(tmp_path: Path) -> None:
 def test_what_lies_between_the_marks_is_replaced(tmp_path: Path) -> None:
     document = tmp_path / "performance.md"
     document.write_text("before <!-- figures: start -->former<!-- figures: end --> after")
+    with pytest.raises(BenchmarkError, match="holds no results"):
+        write_document(tmp_path, document)
+    assert "former" in document.read_text()
+    (tmp_path / "quality-grid.json").write_text(json.dumps({"model": "grid", "clips": []}))
     write_document(tmp_path, document)
     text = document.read_text()
     assert "former" not in text

@@ -138,13 +138,16 @@ def measure(
             show_default=False,
         ),
     ] = False,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Least time of a measurement.")] = 6.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, max=86_400, help="Least time of a measurement.")
+    ] = 6.0,
     samples: Annotated[int, typer.Option(min=1, help="Least number of samples.")] = 100,
     repeats: Annotated[int, typer.Option(min=1, help="Times that it is begun anew.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Of the synthetic frames.")] = 0,
     streams: Annotated[int, typer.Option(min=1, help="Streams at once in multi-stream.")] = 2,
     rate_fps: Annotated[
-        float, typer.Option("--rate", min=1, help="Frames per second of the camera in paced.")
+        float,
+        typer.Option("--rate", min=1, max=1000, help="Frames per second of the camera in paced."),
     ] = 30.0,
     quick: Annotated[
         bool, typer.Option("--quick", help="Less of everything: under 40 s, and less certain.")
@@ -171,6 +174,8 @@ def measure(
     if context.invoked_subcommand is not None:
         return
     _check_single_stream(scenarios, with_codec=with_codec, truth=truth)
+    if json_file is not None and csv_file is not None and json_file.resolve() == csv_file.resolve():
+        raise typer.BadParameter("--json and --csv name one file; give each its own")
     from tapetum.benchmarks.bench.sampling import Effort
     from tapetum.benchmarks.bench.settings import Settings
     from tapetum.benchmarks.bench.shown_run import run_and_show

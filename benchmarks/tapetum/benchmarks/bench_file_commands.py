@@ -19,7 +19,7 @@ def _percent(text: str) -> float:
         percent = float(text.removesuffix("%"))
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no percentage, like 5%") from None
-    if percent < 0:
+    if not percent >= 0:  # nor is nan, which nothing is above
         raise typer.BadParameter(f"a limit is 0% or more; got {text}")
     return percent
 
@@ -55,16 +55,16 @@ def compare(
 
     before, after = read_run(before_file), read_run(after_file)
     changes = comparison.compare(before, after)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)  # a clip may be "[night].mp4"
     console.print(change_table(changes))
     alone = comparison.only_in_one(before, after)
     for line in comparison_notes(before, after, changes, alone):
-        console.print(line, markup=False)
+        console.print(line)
     if fail_above is not None:
         for change in changes:
             if change.hides(fail_above):
                 most = f"{change.percent_ci95[1]:+.1f} %"
-                console.print(f"note: {change.key}: too noisy, it may be {most}", markup=False)
+                console.print(f"note: {change.key}: too noisy, it may be {most}")
         _fail_above(fail_above, changes)
 
 
@@ -99,7 +99,10 @@ def report(
       tapetum bench report before.json after.json --html report.html
     """
     from tapetum.benchmarks.bench.result import read_run
+    from tapetum.benchmarks.whole_file import write_whole
 
+    if chart_folder is not None:
+        _check_stems(files)
     runs = [(file.name, read_run(file)) for file in files]
     try:
         from tapetum.benchmarks.bench.charts import charts, write_charts
@@ -111,13 +114,23 @@ def report(
     try:
         if chart_folder is not None:
             chart_folder.mkdir(parents=True, exist_ok=True)  # or nothing is written at all
-        html.write_text(html_report(runs))
+        write_whole(html_report(runs), html)
         if chart_folder is not None:
             for name, run in runs:
                 write_charts(charts(run["results"]).items(), chart_folder / Path(name).stem)
     except OSError as error:
         raise BenchmarkError(f"{error.filename} cannot be written: {error.strerror}") from error
     typer.echo(f"{html}: {html.stat().st_size / 1e6:.2f} MB")
+
+
+def _check_stems(files: list[Path]) -> None:
+    """Each run's charts have a folder named after its file: none may take another's."""
+    stems = [file.stem for file in files]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise typer.BadParameter(
+            f"with --charts each file needs its own name; {twice} is there twice"
+        )
 
 
 def document(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.whole_file import write_whole
 
 
 def read_json(path: Path, *, remedy: str) -> Any:  # noqa: ANN401 - whatever the file holds
@@ -34,12 +35,7 @@ def write_json(value: Any, path: Path) -> None:  # noqa: ANN401 - whatever was m
     Raises:
         BenchmarkError: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_text(_LIST_OF_NUMBERS.sub(_on_one_line, json.dumps(value, indent=1)) + "\n")
-        beside.replace(path)
-    except OSError as error:
-        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
+    write_whole(_LIST_OF_NUMBERS.sub(_on_one_line, json.dumps(value, indent=1)) + "\n", path)
 
 
 _LIST_OF_NUMBERS = re.compile(r"\[\n[-+.\deE,\s]+\]")

@@ -22,6 +22,7 @@ from tapetum.benchmarks.live_tables import live_table
 from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import MISSING, TARGET_HEAD, table, target_row
 from tapetum.benchmarks.recorded_tables import flicker_table, recorded_table
+from tapetum.benchmarks.whole_file import write_whole
 
 Figures = Mapping[str, Any]
 
@@ -90,8 +91,8 @@ def write_document(results: Path, document: Path) -> None:
     """Replace what lies between the two marks of a document, and the charts beside it.
 
     Raises:
-        BenchmarkError: the document lacks the marks, a file cannot be read or written, or
-            matplotlib is missing.
+        BenchmarkError: the document lacks the marks, the folder holds no results, a file cannot
+            be read or written, or matplotlib is missing.
     """
     try:
         text = document.read_text()
@@ -99,9 +100,11 @@ def write_document(results: Path, document: Path) -> None:
         raise BenchmarkError(f"{document} cannot be read: {error.strerror}") from error
     if _START not in text or _END not in text:
         raise BenchmarkError(f"{document} has no {_START} and {_END}")
+    if not any(results.glob("*.json")):  # or every figure became "not measured"
+        raise BenchmarkError(f"{results} holds no results; give their folder as --results")
     write_document_charts(list(runs_in(results).values()), document.parent / _CHARTS)
     before, after = text.split(_START)[0], text.split(_END)[1]
-    document.write_text(f"{before}{_START}\n{tables(results)}\n{_END}{after}")
+    write_whole(f"{before}{_START}\n{tables(results)}\n{_END}{after}", document)
 
 
 def runs_in(results: Path) -> dict[str, Figures]:

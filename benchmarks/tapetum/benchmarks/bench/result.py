@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -129,11 +130,27 @@ def read_run(path: Path) -> dict[str, Any]:
         BenchmarkError: it is missing, or none that this version can read.
     """
     run = read_json(path, remedy="; tapetum bench --json FILE writes it")
-    if not isinstance(run, dict) or "results" not in run or "schema_version" not in run:
+    if not isinstance(run, dict) or not {"results", "schema_version"} <= run.keys():
         raise BenchmarkError(f"{path} is no result of tapetum bench --json")
     if run["schema_version"] != SCHEMA_VERSION:
         raise BenchmarkError(
             f"{path} has schema version {run['schema_version']}; this is {SCHEMA_VERSION}:"
             " measure again"
         )
+    _check_whole(run, path)
     return run
+
+
+def _check_whole(run: dict[str, Any], path: Path) -> None:
+    """Refuse what was cut or edited by hand, by what the schema requires."""
+    if not isinstance(run["results"], list):
+        raise BenchmarkError(f"{path} is not whole, its results are no list: measure again")
+    schema = json.loads(SCHEMA.read_text())
+    of_result = schema["$defs"]["result"]["required"]
+    required = [(run, schema["required"]), *((each, of_result) for each in run["results"])]
+    missing = [name for part, names in required for name in names if name not in part]
+    if missing:
+        raise BenchmarkError(f"{path} is not whole, it lacks {missing[0]}: measure again")
+    for result in run["results"]:
+        if not result["samples_ms"] or not all(result["samples_ms"]):
+            raise BenchmarkError(f"{path} is not whole, a repeat has no samples: measure again")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.whole_file import write_whole
 
 _KEY = ("scenario", "subject", "input", "size", "measure", "runs_on")
 _TIMES = ("samples", "mean", "min", "p50", "p90", "p95", "p99", "p99_9", "max")
@@ -25,14 +26,12 @@ def write_csv(run: dict[str, Any], path: Path) -> None:
     Raises:
         BenchmarkError: the file cannot be written.
     """
-    try:
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-            writer.writeheader()
-            for result in run["results"]:
-                writer.writerow(_flat(result) | {"run_complete": run["complete"]})
-    except OSError as error:
-        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    for result in run["results"]:
+        writer.writerow(_flat(result) | {"run_complete": run["complete"]})
+    write_whole(text.getvalue(), path)
 
 
 def _flat(result: dict[str, Any]) -> dict[str, Any]:

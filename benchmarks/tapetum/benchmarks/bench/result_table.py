@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tapetum.benchmarks.bench.comparison import Change
@@ -15,6 +15,11 @@ from tapetum.benchmarks.bench.yardstick import unsteady_percent
 
 _PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
 _QUALITY = ("psnr_db", "niqe", "flicker_levels")
+
+
+def _what() -> Column:
+    """The first column: a long name takes several lines, or two peers could look the same."""
+    return Column("what", overflow="fold")
 
 
 def result_tables(results: Sequence[dict[str, Any]]) -> list[Table]:
@@ -31,7 +36,7 @@ def result_tables(results: Sequence[dict[str, Any]]) -> list[Table]:
 
 
 def _scenario_table(title: str, results: Sequence[dict[str, Any]]) -> Table:
-    table = Table("what", title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
+    table = Table(_what(), title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
     table.caption_justify = "left"
     names = (*(name.replace("_", ".") for name in _PERCENTILES), "95 % of p50", "noise", "limit")
     for name in names:
@@ -102,7 +107,7 @@ USAGE_HEAD = ("what", "frames/s", "dropped", "CPU", "RSS MB", "threads", "GPU")
 def usage_table(results: Iterable[dict[str, Any]]) -> Table:
     """Frames a second, dropped frames, and what the process took of the machine meanwhile."""
     title = "throughput and resources"
-    table = Table("what", title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
+    table = Table(_what(), title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
     rows = list(usage_rows(results))
     # What no GPU answered is no column here, where there is little room.
     columns = len(USAGE_HEAD) - all(row[-1] == NO_GPU for row in rows)
@@ -140,7 +145,7 @@ def _gpu_text(gpu: dict[str, Any] | None) -> str:
 
 def quality_table(results: Iterable[dict[str, Any]]) -> Table:
     """Quality next to speed, for the results that have it."""
-    table = Table("what", title="quality and speed", title_justify="left", box=SIMPLE)
+    table = Table(_what(), title="quality and speed", title_justify="left", box=SIMPLE)
     for name in ("p50 ms", "PSNR dB", "NIQE", "flicker"):
         table.add_column(name, justify="right")
     for result in results:
@@ -181,7 +186,7 @@ def notes(run: dict[str, Any]) -> list[str]:
 
 def change_table(changes: Iterable[Change]) -> Table:
     """What changed between two runs."""
-    table = Table("what", box=SIMPLE, padding=(0, 0, 0, 1))
+    table = Table(_what(), box=SIMPLE, padding=(0, 0, 0, 1))
     for name in ("before ms", "after ms", "machine", "change", "95 % of it"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict")

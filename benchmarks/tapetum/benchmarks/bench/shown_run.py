@@ -55,10 +55,10 @@ def _print(run: Run) -> None:
     results = run["results"]
     if not results:
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)  # a clip may be "[night].mp4"
     tables = (*result_tables(results), usage_table(results), *stage_tables(results))
     for table in (*tables, quality_table(results)):
         if table.row_count:
             console.print(table)
     for line in notes(run):
-        console.print(line, markup=False)
+        console.print(line)
