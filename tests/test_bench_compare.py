@@ -178,6 +178,7 @@ def test_files_that_are_not_whole_are_named(
         (whole | {"results": [{"scenario": "single-stream"}]}, "lacks subject"),
         (whole | {"results": [result | {"samples_ms": []}]}, "a repeat has no samples"),
         (whole | {"results": [result | {"samples_ms": [[1.0], []]}]}, "a repeat has no samples"),
+        (whole | {"results": [result | {"yardsticks_ms": [0.2]}]}, "a repeat has no yardstick"),
         (whole | {"results": "none"}, "its results are no list"),
     ):
         files[1].write_text(json.dumps(damaged))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from itertools import cycle
 from typing import Any
@@ -11,6 +12,7 @@ from test_bench_compare import made_run
 
 from tapetum.benchmarks.bench.comparison import compare
 from tapetum.benchmarks.bench.inputs import Input
+from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result
 from tapetum.benchmarks.bench.result_table import notes
 from tapetum.benchmarks.bench.rounds import Turn, takes_part, turns
@@ -82,6 +84,18 @@ def test_every_repeat_has_an_enhancer_of_its_own() -> None:
     (result,) = run["results"]
     assert len(result["samples_ms"]) == len(result["yardsticks_ms"]) == 3
     assert len(made) == 2 + 1 + 3  # two for the checks, one to warm up, one for each repeat
+
+
+def test_threads_are_those_of_what_was_measured_and_not_of_what_came_after() -> None:
+    meter, ended = ResourceMeter(), threading.Event()
+    others = [threading.Thread(target=ended.wait) for _ in range(3)]
+    with meter.running():
+        for other in others:
+            other.start()
+    ended.set()
+    for other in others:
+        other.join()
+    assert meter.read().threads >= 4
 
 
 def test_the_yardstick_tells_nothing_of_many_cores() -> None:

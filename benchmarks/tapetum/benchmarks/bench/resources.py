@@ -30,10 +30,14 @@ class Resources:
 
 
 class ResourceMeter:
-    """Adds up the CPU time and the wall-clock time of the parts that are `running`."""
+    """Adds up the CPU time and the wall-clock time of the parts that are `running`.
+
+    Memory and threads are those at the end of the last part, before others run.
+    """
 
     def __init__(self) -> None:
         self._cpu_s = self._wall_s = 0.0
+        self._rss_mb, self._threads = 0.0, 0
         self._gpu: list[GpuReading] = []
 
     @contextmanager
@@ -45,16 +49,17 @@ class ResourceMeter:
         finally:
             self._cpu_s += time.process_time() - cpu_s
             self._wall_s += time.perf_counter() - wall_s
+            self._rss_mb, self._threads = resident_mb(), thread_count()
             reading = read_gpu()  # before it rests again
             if reading is not None:
                 self._gpu.append(reading)
 
     def read(self) -> Resources:
-        """What was used so far."""
+        """What was used so far; something must have run."""
         return Resources(
             cpu_percent=round(100 * self._cpu_s / self._wall_s, 1),
-            rss_mb=resident_mb(),
-            threads=thread_count(),
+            rss_mb=self._rss_mb,
+            threads=self._threads,
             gpu=mean_reading(self._gpu),
         )
 

@@ -152,5 +152,8 @@ def _check_whole(run: dict[str, Any], path: Path) -> None:
     if missing:
         raise BenchmarkError(f"{path} is not whole, it lacks {missing[0]}: measure again")
     for result in run["results"]:
-        if not result["samples_ms"] or not all(result["samples_ms"]):
+        samples_ms, readings_ms = result["samples_ms"], result.get("yardsticks_ms")
+        if not samples_ms or not all(samples_ms):
             raise BenchmarkError(f"{path} is not whole, a repeat has no samples: measure again")
+        if readings_ms and (len(readings_ms) != len(samples_ms) or min(readings_ms) <= 0):
+            raise BenchmarkError(f"{path} is not whole, a repeat has no yardstick: measure again")
