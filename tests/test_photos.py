@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -27,6 +31,29 @@ def test_finds_photos_of_any_depth_in_a_fixed_order(tmp_path: Path) -> None:
 def test_reads_rgb(tmp_path: Path) -> None:
     _write(tmp_path / "a.png")
     assert read_photo(tmp_path / "a.png")[0, 0].tolist() == [10, 45, 90]
+
+
+def test_a_photo_of_too_many_pixels_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    _write(path)
+    header = struct.pack(">4sIIBBBBB", b"IHDR", 60_000, 60_000, 8, 2, 0, 0, 0)
+    checked = header + struct.pack(">I", zlib.crc32(header))
+    path.write_bytes(path.read_bytes()[:12] + checked + path.read_bytes()[12 + len(checked) :])
+    with pytest.raises(DataError, match=r"huge\.png is not a readable photo"):
+        read_photo(path)
+
+
+def test_a_photo_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(tmp_path / "a.png")
+
+    def refuse(*_arguments: object, **_named: object) -> None:  # root may read any file
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(np, "fromfile", refuse)
+    with pytest.raises(DataError, match=r"a\.png cannot be read \(Permission denied\)"):
+        read_photo(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("make", ["missing", "empty"])

@@ -34,10 +34,15 @@ def read_photo(path: Path) -> Photo:
     """Read a photo upright (EXIF orientation applied) as (H, W, 3) uint8 RGB.
 
     Raises:
-        DataError: the file is missing or broken.
+        DataError: the file is missing, broken or too large, or may not be read.
     """
-    encoded = np.fromfile(path, dtype=np.uint8) if path.is_file() else np.empty(0, np.uint8)
-    bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    try:
+        encoded = np.fromfile(path, dtype=np.uint8) if path.is_file() else np.empty(0, np.uint8)
+        bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from error
+    except cv2.error as error:  # a header that promises too many pixels, above all
+        raise DataError(f"{path} is not a readable photo ({error.err})") from error
     if bgr is None:
         raise DataError(f"{path} is not a readable photo")
     return np.ascontiguousarray(bgr[..., ::-1], dtype=np.uint8)
