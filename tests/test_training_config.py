@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tapetum.gan.errors import TrainingError
 from tapetum.gan.toml_settings import assignment, from_tables, read_toml, to_toml
+from tapetum.gan.training_checkpoint import save_settings
 from tapetum.gan.training_config import (
     TERMS,
     DataConfig,
@@ -48,6 +50,13 @@ def test_toml_keeps_every_setting_of_a_recipe(name: str, tmp_path: Path) -> None
     path = tmp_path / "config.toml"
     path.write_text(to_toml(config), encoding="utf-8")
     assert from_tables(TrainConfig, read_toml(path)) == config
+
+
+def test_a_folder_whose_name_is_no_text_is_kept(tmp_path: Path) -> None:
+    output = tmp_path / os.fsdecode(b"run\xff")
+    config = settings(output=str(output))
+    save_settings(config)
+    assert from_tables(TrainConfig, read_toml(output / "config.toml")) == config
 
 
 def test_later_layers_win_within_tables() -> None:

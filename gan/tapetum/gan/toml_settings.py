@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import tomllib
 import types
 import typing
@@ -23,7 +24,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         TrainingError: the file is missing or not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(os.fsdecode(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path} is not a readable TOML file: {error}") from error
 

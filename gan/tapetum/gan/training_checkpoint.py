@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import io
+import os
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -185,7 +186,7 @@ def save_settings(config: TrainConfig) -> None:
     Raises:
         TrainingError: they cannot be written.
     """
-    settings = to_toml(config).encode()
+    settings = os.fsencode(to_toml(config))  # a folder's name need not be text
     _write_whole(config.output / "config.toml", lambda part: part.write_bytes(settings))
 
 
