@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +40,7 @@ def train_command(*arguments: str | Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
+        start_new_session=True,  # a process group, as `timeout` and a terminal make one
     )
 
 
@@ -88,5 +91,23 @@ def test_ctrl_c_saves_a_checkpoint_and_exits_with_130(tiny: Path, tmp_path: Path
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "start again to go on" in stderr
+    assert "Traceback" not in stderr
+    assert (output / "checkpoint.pt").exists()
+
+
+def test_a_signal_to_the_whole_group_stops_the_run_and_not_its_workers(
+    tiny: Path, tmp_path: Path
+) -> None:
+    folders, output = write_both(tmp_path), tmp_path / "run"
+    process = train_command(
+        *(folders["low"], folders["normal"], "-o", output, "--config", tiny),
+        *("--steps", "10000", "--workers", "2"),
+    )
+    assert process.stderr is not None
+    while "step 1 of" not in process.stderr.readline():
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 143, stderr
     assert "Traceback" not in stderr
     assert (output / "checkpoint.pt").exists()

@@ -216,3 +216,8 @@ def test_a_photo_that_breaks_during_the_run_is_named(tmp_path: Path, workers: in
 def test_the_fingerprint_tells_other_photos(photos: TrainingPhotos) -> None:
     fewer = TrainingPhotos(photos.low[1:], photos.normal)
     assert fewer.fingerprint() != photos.fingerprint()
+
+
+def test_photos_whose_names_are_no_text_have_a_fingerprint() -> None:
+    photos = TrainingPhotos((Path("night\udcff.jpg"),), (Path("day.jpg"),))  # as os.fsdecode reads
+    assert len(photos.fingerprint()) == 16

@@ -11,6 +11,7 @@ import collections.abc
 import copy
 import hashlib
 import logging
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,10 @@ _JPEG_QUALITY = (40, 96)
 _log = logging.getLogger(__name__)
 
 
+_GRACE_S = 60
+"""How long a worker that was told to end by SIGTERM goes on: some steps take long."""
+
+
 @dataclass(frozen=True)
 class TrainingPhotos:
     """The readable photos of both folders."""
@@ -57,7 +62,7 @@ class TrainingPhotos:
     def fingerprint(self) -> str:
         """The same for the same files' names in the same order."""
         names = "\n".join(path.name for path in (*self.low, *self.normal))
-        return hashlib.sha256(names.encode()).hexdigest()[:16]
+        return hashlib.sha256(os.fsencode(names)).hexdigest()[:16]
 
 
 def find_training_photos(config: TrainConfig) -> TrainingPhotos:
@@ -255,6 +260,8 @@ def batches(
 
 
 def _start_worker(_worker: int) -> None:
-    # Ctrl-C reaches every process of a terminal; the training process alone decides.
+    # Ctrl-C reaches every process of a terminal, SIGTERM every process of a service; the training
+    # process alone decides, and the workers are there until its checkpoint is written.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_S))
     cv2.setNumThreads(1)
