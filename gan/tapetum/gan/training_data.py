@@ -45,11 +45,10 @@ MAX_BROKEN_SHARE = 0.1
 _DISPLAY_GAMMA = 2.2
 _JPEG_QUALITY = (40, 96)
 
-_log = logging.getLogger(__name__)
-
-
 _GRACE_S = 60
 """How long a worker that was told to end by SIGTERM goes on: some steps take long."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

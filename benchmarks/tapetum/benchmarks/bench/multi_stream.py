@@ -40,6 +40,11 @@ class _MultiStream(Trial):
     ) -> None:
         super().__init__(key, subject)
         self._frames, self._settings = frames, settings
+        self._floors = (
+            floors(frames[0], subject.network, streams=settings.streams)
+            if subject.changes_pixels
+            else ()
+        )
         limit_s = settings.effort.warm_up_s
         self._warm_ups = [warm_up(each, cycle(frames), limit_s) for each in self._streams()]
         self._repeats_ms: list[list[float]] = []
@@ -65,15 +70,13 @@ class _MultiStream(Trial):
 
     def result(self) -> Result:
         """Latencies, and how many frames all streams did together."""
-        subject, streams = self.subject, self._settings.streams
+        streams = self._settings.streams
         return Result(
             self.key,
-            subject.runs_on,
+            self.subject.runs_on,
             self._repeats_ms,
             resources=self._meter.read(),
-            floors=floors(self._frames[0], subject.network, streams=streams)
-            if subject.changes_pixels
-            else (),
+            floors=self._floors,
             figures={"streams": streams, "frames_per_s": round(median(self._frames_per_s), 2)},
             notes=warm_up_notes(*self._warm_ups),
         )

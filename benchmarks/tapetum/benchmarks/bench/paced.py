@@ -59,6 +59,7 @@ class _Paced(Trial):
     ) -> None:
         super().__init__(key, subject)
         self._frames, self._rate_fps = frames, settings.rate_fps
+        self._floors = floors(frames[0], subject.network) if subject.changes_pixels else ()
         effort = settings.effort
         self._warm_up = warm_up(subject.make(), cycle(frames), effort.warm_up_s)
         count = max(effort.samples, round(effort.seconds * settings.rate_fps))
@@ -81,15 +82,15 @@ class _Paced(Trial):
 
     def result(self) -> Result:
         """Ages, and how many frames were dropped."""
-        subject, sessions = self.subject, self._sessions
+        sessions = self._sessions
         return Result(
             self.key,
-            subject.runs_on,
+            self.subject.runs_on,
             [session.ages_ms for session in sessions],
             yardsticks_ms=self.readings([pace for _, pace in self._repeats]),
             stages=joined([session.stages for session in sessions]),
             resources=self._meter.read(),
-            floors=floors(self._frames[0], subject.network) if subject.changes_pixels else (),
+            floors=self._floors,
             figures=self._figures(),
             notes=warm_up_notes(self._warm_up),
         )

@@ -73,6 +73,7 @@ class _SingleStream(Trial, Generic[T]):
         self._given, self._effort = given, settings.effort
         self._with_codec = settings.with_codec
         self._figures = quality(subject, settings.truth, settings.seed) if settings.truth else {}
+        self._floors = floors(given.frame, subject.network) if subject.changes_pixels else ()
         self._warm_up = self._warmed(subject.make())
         if (staged := self._staged()) is not None:
             self._warmed(staged, staged.clock)
@@ -110,16 +111,14 @@ class _SingleStream(Trial, Generic[T]):
 
     def result(self) -> Result:
         """Latencies, and what each stage took of them."""
-        subject = self.subject
-        limits = floors(self._given.frame, subject.network) if subject.changes_pixels else ()
         return Result(
             self.key,
-            subject.runs_on,
+            self.subject.runs_on,
             [samples_ms for samples_ms, _ in self._repeats],
             yardsticks_ms=self.readings([pace for _, pace in self._repeats]),
             stages=joined(self._stages),
             resources=self._meter.read(),
-            floors=limits,
+            floors=self._floors,
             figures={"warm_up_calls": self._warm_up.calls} | self._figures,
             notes=warm_up_notes(self._warm_up),
         )
