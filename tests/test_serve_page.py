@@ -26,6 +26,9 @@ from tapetum.benchmarks.numbered_clip import PIXEL_AGES_MS, NumberedClip
 
 CLIP = NumberedClip(width=320, height=180, rate=10)
 DARK = CLIP.luma
+PICTURE_MS = 1000 / CLIP.rate
+READOUT_MS = 3000
+"""Figures under the picture are those of so long a time."""
 PATIENT = ("--latency-budget", "5s")
 """So that a busy machine enhances too."""
 LIVE = "document.querySelector('#view').dataset.state === 'live'"
@@ -143,22 +146,40 @@ def test_the_model_that_is_chosen_makes_the_picture(
 def test_the_ages_that_are_shown_are_those_that_pixels_tell(
     dark_clip: Path, gain_model: Path
 ) -> None:
-    """Two clocks for one thing: RTP reports, and numbers drawn into the camera's picture."""
+    """Two clocks for one thing: RTP reports, and numbers drawn into the camera's picture.
 
-    async def scenario() -> tuple[float, float, float]:
+    The two medians are not over quite the same pictures, and an age jumps by a whole picture when
+    the camera and the display fall out of step; so one pair may differ, but not most of five.
+    """
+
+    async def both_medians_ms(page: Page) -> tuple[float, float]:
+        told = await page.evaluate(PIXEL_AGES_MS % READOUT_MS)
+        shown, _ = await shown_ages_ms(page)
+        return statistics.median(told), shown
+
+    async def scenario() -> list[tuple[float, float]]:
         async with live_page(dark_clip, gain_model) as page:
             await page.wait_for("document.querySelector('#age-p95').textContent.endsWith('ms')")
-            told = statistics.median(await page.evaluate(PIXEL_AGES_MS % 5000))
-            shown = [await page.text(name) for name in ("#age-p50", "#age-p95")]
+            medians = [await both_medians_ms(page) for _ in range(5)]
+            p50, p95 = await shown_ages_ms(page)
+            assert 0 < p50 <= p95
             assert re.fullmatch(r"\d+ / \d+ ms", await page.text("#added"))
             assert re.fullmatch(r"\d+ fps", await page.text("#fps"))
             assert re.fullmatch(r"grid on CPU, OpenVINO \w+", await page.text("#runs-on"))
-            p50, p95 = (float(text.removesuffix(" ms")) for text in shown)
-            return told, p50, p95
+            return medians
 
-    told, p50, p95 = asyncio.run(scenario())
-    assert 0 < p50 <= p95
-    assert p50 == pytest.approx(told, abs=50)  # half the time between two pictures
+    medians = asyncio.run(scenario())
+    apart = statistics.median(shown - told for told, shown in medians)
+    assert apart == pytest.approx(0, abs=PICTURE_MS / 2), medians
+
+
+async def shown_ages_ms(page: Page) -> tuple[float, float]:
+    """The median and the 95th percentile, of one refresh."""
+    texts = await page.evaluate(
+        "['age-p50', 'age-p95'].map((name) => document.getElementById(name).textContent)"
+    )
+    p50, p95 = (float(text.removesuffix(" ms")) for text in texts)
+    return p50, p95
 
 
 def test_the_server_s_camera_is_shown_with_its_original(gain_model: Path) -> None:
