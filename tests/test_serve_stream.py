@@ -111,7 +111,7 @@ def test_a_dark_camera_comes_back_brighter_and_follows_the_strength(
 
 def test_a_slow_model_does_not_hold_up_the_server(tmp_path: Path) -> None:
     slow = tmp_path / "slow.onnx"
-    slow.write_bytes(blur_network(radius=25))
+    slow.write_bytes(blur_network(radius=40))
     folder = tmp_path / "server"
     folder.mkdir()
 
