@@ -73,8 +73,13 @@ class Viewer:
         await self.peer.setRemoteDescription(description)
 
     async def level(self, index: int = 0) -> float:
-        """The luma of the next picture of a track."""
-        picture = await asyncio.wait_for(self.tracks[index].recv(), 30)
+        """The luma of the next picture of a track.
+
+        Not by `asyncio.wait_for`: before Python 3.12 that may swallow a cancellation, such as that
+        of a timeout around it, when a picture comes at that moment.
+        """
+        async with asyncio.timeout(30):
+            picture = await self.tracks[index].recv()
         return float(picture.to_ndarray(format="gray").mean())
 
     async def level_reaches(self, low: float, high: float, index: int = 0) -> None:

@@ -63,7 +63,8 @@ class Page:
         number = next(self._numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
-        return await asyncio.wait_for(answer, 60)
+        async with asyncio.timeout(60):
+            return await answer
 
     async def open(self, url: str) -> None:
         """Go to a page and wait until it is loaded."""
