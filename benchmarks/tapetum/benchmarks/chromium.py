@@ -61,7 +61,8 @@ class Page:
             BenchmarkError: the browser refuses it.
         """
         number = next(self._numbers)
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
         async with asyncio.timeout(60):
             return await answer
