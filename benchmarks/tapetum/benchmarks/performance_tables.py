@@ -7,10 +7,9 @@ no file has a figure for is "not measured".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tapetum.benchmarks.bench.choices import PRECISIONS
 from tapetum.benchmarks.bench.errors import BenchmarkError
@@ -18,13 +17,12 @@ from tapetum.benchmarks.bench.result import read_run
 from tapetum.benchmarks.bench.subjects import EMPTY
 from tapetum.benchmarks.document_charts import TITLES, charted, write_document_charts
 from tapetum.benchmarks.harness_targets import harness_rows
+from tapetum.benchmarks.json_file import Figures
 from tapetum.benchmarks.live_tables import live_table
 from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import MISSING, TARGET_HEAD, table, target_row
 from tapetum.benchmarks.recorded_tables import flicker_table, recorded_table
 from tapetum.benchmarks.whole_file import write_whole
-
-Figures = Mapping[str, Any]
 
 _START, _END = "<!-- figures: start -->", "<!-- figures: end -->"
 _CHARTS = "charts"
