@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from kernel_devices import HostDevice, host_library
+from live_parts import wait_until
 from rtx_builds import SM89
 from small_clips import write_clip
 from tiny_networks import grid_network
@@ -19,7 +22,6 @@ from tapetum.trt_build import EngineCache, EngineFile, build_engine
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "samples" / "dark_room.mp4"
-SAMPLE_FRAMES = 192
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,6 +66,25 @@ def gain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "gain.onnx"
     path.write_bytes(grid_network(grid))
     return path
+
+
+@pytest.fixture
+def no_thread_is_left() -> Iterator[None]:
+    """The test ends every thread that it began."""
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+@pytest.fixture
+def no_thread_stays() -> Iterator[None]:
+    """The threads that the test began end, if need be after it.
+
+    One that is opening a lost stream ends by itself after its time limit.
+    """
+    before = set(threading.enumerate())
+    yield
+    wait_until(lambda: set(threading.enumerate()) <= before)
 
 
 @pytest.fixture

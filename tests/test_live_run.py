@@ -29,15 +29,9 @@ from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 from tapetum.realtime.prefetch import Channel, WriteBehind
 
+pytestmark = pytest.mark.usefixtures("no_thread_stays")
+
 StatusCallback = Callable[[LiveStatus], None]
-
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    # A thread that is opening a lost stream is left, and ends by itself after its time limit.
-    wait_until(lambda: set(threading.enumerate()) == before)
 
 
 def memory(sink: MemorySink) -> SinkPlace:
