@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from kernel_devices import HostDevice, host_library
 from live_parts import wait_until
+from media import Clip, make_clip
 from rtx_builds import SM89
 from small_clips import write_clip
 from tiny_networks import grid_network
@@ -66,6 +67,14 @@ def gain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "gain.onnx"
     path.write_bytes(grid_network(grid))
     return path
+
+
+@pytest.fixture(scope="session")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds, 150 frames, a key frame each second."""
+    faststart = {"movflags": "faststart"}
+    clip = Clip(frames=150, options={"g": "25", "bf": "2"}, container_options=faststart)
+    return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", clip)
 
 
 @pytest.fixture

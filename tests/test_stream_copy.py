@@ -9,7 +9,8 @@ from pathlib import Path
 import av
 import pytest
 from av.stream import Disposition
-from media import SUBTITLE_LINES, Clip, Track, make_clip, track, tracks
+from media import SUBTITLE_LINES, Clip, make_clip
+from media_contents import Track, track, tracks
 
 from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.media.file_source import FileSource
