@@ -6,13 +6,15 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from kernel_devices import HostDevice, host_library
 from live_parts import wait_until
-from media import Clip, make_clip
+from media import RICH, Clip, make_clip
 from rtx_builds import SM89
 from small_clips import write_clip
 from tiny_networks import grid_network
@@ -75,6 +77,26 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     faststart = {"movflags": "faststart"}
     clip = Clip(frames=150, options={"g": "25", "bf": "2"}, container_options=faststart)
     return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", clip)
+
+
+@pytest.fixture(scope="session")
+def rich_mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two AAC tracks, MP4 text, chapters, cover art, metadata."""
+    clip = replace(RICH, subtitles="mov_text")
+    return make_clip(tmp_path_factory.mktemp("rich") / "rich.mp4", clip)
+
+
+@pytest.fixture(scope="session")
+def rich_mkv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in Matroska, with ASS subtitles, Opus as the second track, and a font."""
+    clip = replace(
+        RICH,
+        audio=["aac", "libopus"],
+        subtitles="ass",
+        font=True,
+        time_base=Fraction(1, 1000),
+    )
+    return make_clip(tmp_path_factory.mktemp("rich") / "rich.mkv", clip)
 
 
 @pytest.fixture

@@ -75,6 +75,16 @@ VFR_TIMES = [0, 512, 1536, 1600, 3072, 3584, 5120, 8192, 8704, 12288, 20480, 204
 SUBTITLE_LINES = [(100, 400, b"first"), (550, 200, b"second"), (800, 150, b"third")]
 """Start and duration in milliseconds, and text."""
 
+RICH = Clip(
+    frames=50,
+    audio=["aac", "aac"],
+    chapters=True,
+    cover=True,
+    metadata={"title": "Night walk", "artist": "A. Cat", "creation_time": "2020-01-02T03:04:05Z"},
+    video_metadata={"language": "nor"},
+)
+"""With all that can lie beside a video but subtitles and fonts."""
+
 
 def make_clip(path: Path, clip: Clip = Clip()) -> Path:
     """Write a clip and return its path."""
