@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_driver import fake_driver
 from kernel_devices import HostDevice, host_library
 from live_parts import wait_until
 from media import RICH, Clip, make_clip
@@ -140,6 +141,12 @@ def clip_copy(short_clip: Path, tmp_path: Path) -> Path:
 def host(tmp_path_factory: pytest.TempPathFactory) -> HostDevice:
     """Main memory in the place of a GPU's, with the kernels compiled by g++."""
     return HostDevice(host_library(tmp_path_factory.mktemp("kernels")))
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a process that finds a stand-in for NVIDIA's driver."""
+    return fake_driver(tmp_path_factory.mktemp("driver"))
 
 
 @pytest.fixture(

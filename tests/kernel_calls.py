@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from kernel_devices import poisoned_planes
 
-from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.tiling import reflected
 from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
@@ -53,14 +52,6 @@ def random_result(frame: Frame, seed: int = 0) -> npt.NDArray[np.float16]:
     width, height = tensor_size(frame)
     values = np.random.default_rng(seed).uniform(-1.3, 1.3, (1, 3, height, width))
     return values.astype(np.float16)
-
-
-def random_grid(seed: int = 0) -> Floats:
-    """A grid that is rough everywhere, within what the tables of the CPU path hold."""
-    noise = np.random.default_rng(seed).uniform(-0.3, 0.3, (8, 8, 16, 16))
-    grid = identity_grid() + noise
-    grid[0] += 0.3
-    return grid.astype(np.float32)
 
 
 def enhanced_by_grid(

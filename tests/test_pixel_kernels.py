@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from grids import random_grid
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kernel_calls import (
@@ -21,7 +22,6 @@ from kernel_calls import (
     enhanced_by_change,
     enhanced_by_grid,
     network_input,
-    random_grid,
     random_result,
     tensor_size,
 )
