@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_driver import fake_driver
 from kernel_devices import HostDevice, host_library
+from live_parts import wait_until
+from media import RICH, Clip, make_clip
 from rtx_builds import SM89
 from small_clips import write_clip
 from tiny_networks import grid_network
@@ -19,7 +26,6 @@ from tapetum.trt_build import EngineCache, EngineFile, build_engine
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "samples" / "dark_room.mp4"
-SAMPLE_FRAMES = 192
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,6 +72,53 @@ def gain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds, 150 frames, a key frame each second."""
+    faststart = {"movflags": "faststart"}
+    clip = Clip(frames=150, options={"g": "25", "bf": "2"}, container_options=faststart)
+    return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", clip)
+
+
+@pytest.fixture(scope="session")
+def rich_mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two AAC tracks, MP4 text, chapters, cover art, metadata."""
+    clip = replace(RICH, subtitles="mov_text")
+    return make_clip(tmp_path_factory.mktemp("rich") / "rich.mp4", clip)
+
+
+@pytest.fixture(scope="session")
+def rich_mkv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in Matroska, with ASS subtitles, Opus as the second track, and a font."""
+    clip = replace(
+        RICH,
+        audio=["aac", "libopus"],
+        subtitles="ass",
+        font=True,
+        time_base=Fraction(1, 1000),
+    )
+    return make_clip(tmp_path_factory.mktemp("rich") / "rich.mkv", clip)
+
+
+@pytest.fixture
+def no_thread_is_left() -> Iterator[None]:
+    """The test ends every thread that it began."""
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+@pytest.fixture
+def no_thread_stays() -> Iterator[None]:
+    """The threads that the test began end, if need be after it.
+
+    One that is opening a lost stream ends by itself after its time limit.
+    """
+    before = set(threading.enumerate())
+    yield
+    wait_until(lambda: set(threading.enumerate()) <= before)
+
+
 @pytest.fixture
 def engine_cache(tmp_path: Path) -> EngineCache:
     """An empty cache of engines."""
@@ -88,6 +141,12 @@ def clip_copy(short_clip: Path, tmp_path: Path) -> Path:
 def host(tmp_path_factory: pytest.TempPathFactory) -> HostDevice:
     """Main memory in the place of a GPU's, with the kernels compiled by g++."""
     return HostDevice(host_library(tmp_path_factory.mktemp("kernels")))
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a process that finds a stand-in for NVIDIA's driver."""
+    return fake_driver(tmp_path_factory.mktemp("driver"))
 
 
 @pytest.fixture(

@@ -13,11 +13,15 @@ from contextlib import contextmanager
 import pytest
 from command_line import environment
 
-from tapetum.realtime import LiveSource, MemorySink
+from tapetum.realtime import LiveSource, MemorySink, SinkPlace
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.summary import LiveStatus
 
 PATTERN = "lavfi:testsrc2=s=96x64:r=30"
+
+StatusCallback = Callable[[LiveStatus], None]
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
@@ -83,3 +87,16 @@ class StallingSink(MemorySink):
     def write(self, frame: Frame) -> None:
         super().write(frame)
         self.release.wait(30)
+
+
+def memory(sink: MemorySink) -> SinkPlace:
+    return SinkPlace("memory", sink)
+
+
+def quit_when(condition: Callable[[LiveStatus], bool], controls: Controls) -> StatusCallback:
+    """For `on_status`: the viewer quits when something has happened."""
+
+    def look(status: LiveStatus) -> None:
+        controls.quit = condition(status)
+
+    return look

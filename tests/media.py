@@ -1,4 +1,4 @@
-"""Awkward clips and photos, made with PyAV, and what a file holds, read back with PyAV."""
+"""Awkward clips and photos, made with PyAV, and damage to them."""
 
 from __future__ import annotations
 
@@ -74,6 +74,16 @@ VFR_TIMES = [0, 512, 1536, 1600, 3072, 3584, 5120, 8192, 8704, 12288, 20480, 204
 
 SUBTITLE_LINES = [(100, 400, b"first"), (550, 200, b"second"), (800, 150, b"third")]
 """Start and duration in milliseconds, and text."""
+
+RICH = Clip(
+    frames=50,
+    audio=["aac", "aac"],
+    chapters=True,
+    cover=True,
+    metadata={"title": "Night walk", "artist": "A. Cat", "creation_time": "2020-01-02T03:04:05Z"},
+    video_metadata={"language": "nor"},
+)
+"""With all that can lie beside a video but subtitles and fonts."""
 
 
 def make_clip(path: Path, clip: Clip = Clip()) -> Path:
@@ -245,63 +255,6 @@ def _subtitle_packets(stream: Stream) -> Iterable[Packet[Stream]]:
         packet.duration, packet.time_base = duration, Fraction(1, 1000)
         packet.stream = stream
         yield packet
-
-
-# What a file holds -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Track:
-    """A stream of a file, as it is read back."""
-
-    kind: str
-    codec: str
-    metadata: dict[str, str]
-    disposition: Disposition
-    packets: list[tuple[Fraction, Fraction, bytes]]
-    """Time and duration in seconds, and content, by time."""
-
-    @property
-    def times(self) -> list[Fraction]:
-        """The packets' times in seconds, rising."""
-        return [packet[0] for packet in self.packets]
-
-
-def tracks(path: Path) -> list[Track]:
-    """Every stream of a file with its packets."""
-    found: list[Track] = []
-    with av.open(str(path), "r") as container:
-        for stream in container.streams:
-            context: Any = stream.codec_context
-            name = context.codec.canonical_name if context else str(stream.name)
-            found.append(Track(stream.type, name, dict(stream.metadata), stream.disposition, []))
-        for packet in container.demux():
-            if packet.size and packet.pts is not None:
-                base = Fraction(packet.time_base)
-                entry = (packet.pts * base, (packet.duration or 0) * base, bytes(packet))
-                found[packet.stream.index].packets.append(entry)
-    for track in found:
-        track.packets.sort(key=lambda packet: packet[0])
-    return found
-
-
-def track(path: Path, kind: str) -> Track:
-    """The first stream of a kind."""
-    return next(found for found in tracks(path) if found.kind == kind)
-
-
-def first_picture(path: Path) -> av.VideoFrame:
-    """The first picture of a file."""
-    with av.open(str(path), "r") as container:
-        return next(container.decode(video=0))
-
-
-def rgb_pixels(path: Path) -> npt.NDArray[np.int64]:
-    """An image's RGB values, (H, W, 3)."""
-    return np.asarray(first_picture(path).to_ndarray(format="rgb24", threads=1), np.int64)
-
-
-# Damage ------------------------------------------------------------------------------------------
 
 
 def cut_short(path: Path, fraction: float) -> Path:

@@ -11,36 +11,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from command_line import environment
 from jsonschema import Draft202012Validator
+from made_runs import made_run
 
 from tapetum.benchmarks.bench.comparison import compare, only_in_one
 from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.result import SCHEMA, Key, Result, read_run
+from tapetum.benchmarks.bench.result import SCHEMA, read_run
 from tapetum.realtime.command.cli import run_command
-
-
-def made_run(medians_ms: list[float], *, size: str = "96x64", cores: int = 2) -> dict[str, Any]:
-    """A run of one measurement whose repeats lie around these medians."""
-    rng = np.random.default_rng(0)
-    repeats = [list(rng.normal(median, 0.02 * median, 200)) for median in medians_ms]
-    result = Result(Key("single-stream", "grid", "synthetic", size, "latency"), "CPU", repeats)
-    return {
-        "schema_version": 1,
-        "complete": True,
-        "stopped_by": None,
-        "command": "tapetum bench",
-        "started": "2026-01-01T00:00:00+00:00",
-        "commit": None,
-        "seed": 0,
-        "machine": {"cpu": "a CPU", "cores": cores},
-        "load_average": {"before": [0.1, 0.1, 0.1], "after": [0.1, 0.1, 0.1]},
-        "results": [result.as_json()],
-    }
 
 
 def test_a_real_change_is_significant_and_a_small_one_is_not() -> None:

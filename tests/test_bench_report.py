@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from test_bench_compare import made_run
+from made_runs import made_run
 
 from tapetum.benchmarks.bench.charts import charts, distribution_chart, quality_chart, svg
 from tapetum.benchmarks.bench.html_report import html_report

@@ -8,7 +8,7 @@ from itertools import cycle
 from typing import Any
 
 import pytest
-from test_bench_compare import made_run
+from made_runs import made_run
 
 from tapetum.benchmarks.bench.comparison import compare
 from tapetum.benchmarks.bench.inputs import Input

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_runs import made_run
 from rich.console import Console
 from small_clips import write_clip
-from test_bench_compare import made_run
 
 from tapetum.benchmarks.bench.nvml import GpuReading
 from tapetum.benchmarks.bench.resources import Resources

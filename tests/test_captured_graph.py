@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fake_driver import fake_driver, python_with
+from fake_driver import python_with
 
 PREPARE = """
 import numpy as np
@@ -28,11 +28,6 @@ three = np.array((7, 8, 9), [("x", np.int32), ("y", np.int32), ("z", np.int32)])
 kernel = Launched(Function(), (3, 4), 128, (Array(), np.float32(0.5), three), 96)
 driver = CudaDriver()
 """
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return fake_driver(tmp_path_factory.mktemp("driver"))
 
 
 def test_the_driver_reads_a_kernel_as_it_was_launched(driver: dict[str, str]) -> None:

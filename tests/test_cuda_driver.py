@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import tapetum
-from fake_driver import fake_driver, python_with
+from fake_driver import python_with
 from rtx_builds import needs_tensorrt_rtx
 from this_gpu import has_driver
 
@@ -15,11 +15,6 @@ from tapetum.trt_build.cuda_driver import CudaDriver
 from tapetum.trt_build.gpu import present_gpu
 
 RTX = ("--runtime", "tensorrt-rtx")
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return fake_driver(tmp_path_factory.mktemp("driver"))
 
 
 def test_a_gpu_is_asked_for_its_name_and_capability(driver: dict[str, str]) -> None:

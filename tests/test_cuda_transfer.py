@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cuda_parts import cuda_grid, grid_engine, planes_of
+from grids import brightening
 from kernel_devices import on_device
 from random_frames import chroma_levels, luma_levels, on_another_device, random_frame
-from test_cuda_enhancers import brightening, cuda_grid, grid_engine, planes_of
 from tolerance import EXACT, Tolerance, assert_planes_close
 
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer

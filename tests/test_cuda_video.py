@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from command_line import tapetum
+from cuda_parts import planes_of
 from kernel_devices import on_device
 from random_frames import random_frame
-from test_cuda_enhancers import planes_of
 from this_gpu import has_driver
 from tolerance import EXACT, GPU, assert_planes_close
 

@@ -8,16 +8,10 @@ import re
 import pytest
 import torch
 from command_line import ROOT, tapetum
-from fake_driver import fake_driver
 from rtx_builds import needs_tensorrt_rtx
 from this_gpu import has_driver
 
 Findings = dict[str, dict[str, str]]
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return fake_driver(tmp_path_factory.mktemp("driver"))
 
 
 def gpu_section(**variables: str) -> Findings:

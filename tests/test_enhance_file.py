@@ -1,10 +1,8 @@
-"""`enhance_file` on real files."""
+"""`enhance_file` on real videos, and what it refuses."""
 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -22,15 +20,9 @@ from tapetum.realtime import (
     Started,
     enhance_file,
     make_enhancer,
-    read_image,
 )
 
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) <= before
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 def frames_of(path: Path) -> list[av.VideoFrame]:
@@ -136,49 +128,6 @@ def test_the_encoder_settings_are_used(short_clip: Path, gain_model: Path, tmp_p
     enhance_file(short_clip, output, model=gain_model, codec="libx265", crf=30, preset="ultrafast")
     with av.open(output) as container:
         assert container.streams.video[0].codec_context.name == "hevc"
-
-
-def save_photo(path: Path, width: int = 41, height: int = 23) -> Path:
-    gray = np.random.default_rng(3).integers(20, 40, (height, width, 1), np.uint8)
-    with av.open(path, "w", format="image2") as output:
-        stream = output.add_stream("png")
-        stream.width, stream.height, stream.pix_fmt = width, height, "rgb24"
-        frame = av.VideoFrame.from_ndarray(np.repeat(gray, 3, axis=2), "rgb24")
-        output.mux(stream.encode(frame))
-        output.mux(stream.encode())
-    return path
-
-
-@pytest.mark.filterwarnings("ignore:.*image sequence pattern.*")
-@pytest.mark.parametrize(("width", "height"), [(41, 23), (1, 1), (64, 48)])
-def test_a_photo_in_gives_a_photo_out(
-    width: int, height: int, gain_model: Path, tmp_path: Path
-) -> None:
-    photo = save_photo(tmp_path / "dark.png", width, height)
-    output = tmp_path / "bright.png"
-    result = enhance_file(photo, output, model=gain_model)
-    assert (result.frames, result.media_s) == (1, 0)
-    before, after = read_image(photo), read_image(output)
-    assert (after.width, after.height) == (width, height)
-    ratio = after.planes[0].mean() / before.planes[0].mean()
-    assert ratio == pytest.approx(3, rel=0.03)
-
-
-def test_a_photo_is_compared_side_by_side(gain_model: Path, tmp_path: Path) -> None:
-    photo = save_photo(tmp_path / "dark.png")
-    output = tmp_path / "compared.png"
-    enhance_file(photo, output, model=gain_model, compare="side-by-side")
-    luma = read_image(output).planes[0]
-    assert luma.shape == (23, 82)
-    assert luma[:, 41:].mean() > 2 * luma[:, :41].mean()
-
-
-def test_a_photo_takes_no_options_of_videos(gain_model: Path, tmp_path: Path) -> None:
-    photo = save_photo(tmp_path / "dark.png")
-    with pytest.raises(MediaError, match="is a photo: start, duration, codec"):
-        enhance_file(photo, tmp_path / "bright.png", model=gain_model, crf=20)
-    with pytest.raises(MediaError, match="not named like one"):
-        enhance_file(photo, tmp_path / "bright.mp4", model=gain_model)
 
 
 def test_damaged_packets_are_counted_and_the_rest_is_kept(

@@ -8,7 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media import VFR_TIMES, Clip, first_picture, make_clip
+from media import VFR_TIMES, Clip, make_clip
+from media_contents import first_picture
 from transcoding import frame_times, transcode, video_duration_s
 
 from tapetum.realtime.errors import MediaError

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernel_devices import on_device
-from random_frames import random_frame
-from test_cuda_enhancers import (
+from cuda_parts import (
     BRIGHTER,
     OpenVINOModelOnDevice,
     OpenVINOOnDevice,
-    brightening,
     grid_engine,
     planes_of,
     two_scenes,
 )
+from grids import brightening
+from kernel_devices import on_device
+from random_frames import random_frame
 from this_gpu import tensorrt_here
 from tolerance import EXACT, assert_planes_close
 

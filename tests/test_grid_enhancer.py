@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from grids import brightening
 from random_frames import on_another_device, random_frame
 from tiny_networks import grid_network
 from tolerance import EXACT, assert_planes_close
@@ -21,12 +22,6 @@ from tapetum.realtime.frame import ColorInfo
 from tapetum.realtime.protocols import FrameEnhancer
 
 Array = npt.NDArray[Any]
-
-
-def brightening() -> npt.NDArray[np.float32]:
-    grid = identity_grid()
-    grid[0] = np.linspace(3, 1, 8, dtype=np.float32)[:, np.newaxis, np.newaxis]
-    return grid
 
 
 def enhancer(grid: Array, *, strength: float = 1.0, per_brightness: float = 0.0) -> GridEnhancer:

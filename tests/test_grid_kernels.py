@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from grids import random_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_frames import (
@@ -35,14 +36,6 @@ Array = npt.NDArray[Any]
 
 FULL = ColorInfo(range=2)
 LIMITED = ColorInfo(range=1)
-
-
-def random_grid(seed: int = 0, spread: float = 0.3) -> npt.NDArray[np.float32]:
-    """A grid that is rough everywhere, but whose curves stay within what a table holds."""
-    noise = np.random.default_rng(seed).uniform(-spread, spread, (8, 8, 16, 16))
-    grid = identity_grid() + noise
-    grid[0] += 0.3
-    return grid.astype(np.float32)
 
 
 def slice_exactly(grid: Array, luma: Array) -> Array:

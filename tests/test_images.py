@@ -10,7 +10,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
-from media import exif_block, fill_plane, first_picture, rgb_pixels
+from media import exif_block, fill_plane
+from media_contents import first_picture, rgb_pixels
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.images import is_image, read_image, read_photo, write_image

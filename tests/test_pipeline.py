@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,12 +11,7 @@ from tapetum.realtime import FrameSink, FrameSource, MemorySink, SyntheticSource
 from tapetum.realtime.errors import EngineError, MediaError
 from tapetum.realtime.frame import Frame
 
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) == before
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 def inverted(frame: Frame) -> Frame:

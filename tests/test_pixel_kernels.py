@@ -1,4 +1,7 @@
-"""The CUDA kernels against the CPU path: compiled for the host, and on a GPU where there is one."""
+"""The CUDA kernels against the CPU path: compiled for the host, and on a GPU where there is one.
+
+Those around a network have more tests in `test_network_kernels.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,168 +9,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from grids import random_grid
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kernel_devices import (
-    GAP,
-    host_library,
-    on_device,
-    poisoned_planes,
-    with_gaps,
+from kernel_calls import (
+    COLORS,
+    FORMATS,
+    SIZES,
+    Array,
+    changed_on_cpu,
+    enhanced_by_change,
+    enhanced_by_grid,
+    network_input,
+    random_result,
+    tensor_size,
 )
+from kernel_devices import GAP, host_library, on_device, poisoned_planes, with_gaps
 from random_frames import on_another_device, random_frame
 from tolerance import CPU, EXACT, assert_planes_close
 
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
-from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.thumbnail import thumbnail
-from tapetum.realtime.cpu.tiling import reflected
 from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
 from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE, thumbnail_shared_bytes
 from tapetum.realtime.errors import DeviceError, MediaError
-from tapetum.realtime.frame import CENTER, LEFT, TOP, TOP_LEFT, ColorInfo, Frame, Plane
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
-
-FORMATS = ["nv12", "p010le"]
-COLORS = [
-    ColorInfo(matrix, range_, chroma_location=location)
-    for matrix, location in ((1, LEFT), (6, CENTER), (9, TOP_LEFT))
-    for range_ in (1, 2)
-]
-SIZES = [(1, 1), (2, 2), (3, 5), (4, 2), (7, 4), (37, 22), (64, 33), (130, 71)]
-"""Narrower than a vector, odd both ways, and multiples of the vector."""
-
-HALF_STEP = 2.0**-11
-"""Half the distance of half-precision numbers between 1 and 2, and more than that below."""
-
-
-def padded(frame: Frame, width: int, height: int) -> tuple[Array, Array, slice, slice]:
-    """Rows and columns of the picture at each place of a larger tensor, and where it lies."""
-    left, top = (width - frame.width) // 2, (height - frame.height) // 2
-    rows, columns = reflected(frame.height, top, height), reflected(frame.width, left, width)
-    return rows, columns, slice(top, top + frame.height), slice(left, left + frame.width)
-
-
-def tensor_size(frame: Frame) -> tuple[int, int]:
-    """Multiples of 16 that leave room on every side of an odd frame."""
-    return -(-frame.width // 16) * 16, -(-frame.height // 16) * 16
-
-
-def network_input(device: ComputeDevice, frame: Frame, width: int, height: int) -> Array:
-    rgb = device.put(np.full((1, 3, height, width), np.nan, np.float16))
-    device.kernels.planes_to_rgb(frame, rgb)
-    return device.get(rgb)
-
-
-def random_result(frame: Frame, seed: int = 0) -> npt.NDArray[np.float16]:
-    """What a network may give: beyond [-1, 1] too."""
-    width, height = tensor_size(frame)
-    values = np.random.default_rng(seed).uniform(-1.3, 1.3, (1, 3, height, width))
-    return values.astype(np.float16)
-
-
-def random_grid(seed: int = 0) -> Floats:
-    """A grid that is rough everywhere, within what the tables of the CPU path hold."""
-    noise = np.random.default_rng(seed).uniform(-0.3, 0.3, (8, 8, 16, 16))
-    grid = identity_grid() + noise
-    grid[0] += 0.3
-    return grid.astype(np.float32)
-
-
-def enhanced_by_grid(
-    device: ComputeDevice, frame: Frame, grid: Floats, strength: float = 1.0, poison: int = 0
-) -> tuple[Array, ...]:
-    planes = poisoned_planes(device, frame, poison)
-    device.kernels.apply_grid(frame, device.put(grid), planes, strength=strength)
-    return tuple(device.get(plane) for plane in planes)
-
-
-def enhanced_by_change(
-    device: ComputeDevice, frame: Frame, result: Array, strength: float = 1.0, poison: int = 0
-) -> tuple[Array, ...]:
-    planes, fault = poisoned_planes(device, frame, poison), Fault(device)
-    device.kernels.change_to_planes(
-        frame, device.put(result), planes, fault=fault.mark, strength=strength
-    )
-    assert not fault.wait()
-    return tuple(device.get(plane) for plane in planes)
-
-
-def changed_on_cpu(frame: Frame, result: Array, strength: float = 1.0) -> tuple[Plane, ...]:
-    """The CPU path's way back, from the halves that the network was given."""
-    height, width = result.shape[2:]
-    *_, rows, columns = padded(frame, width, height)
-    after = np.clip(result[0, :, rows, columns].astype(np.float32), -1, 1)
-    before = rgb_from_planes(frame).astype(np.float16).astype(np.float32)
-    return planes_with_change(frame, np.float32(strength) * (after - before))
-
-
-@pytest.mark.parametrize("color", COLORS, ids=str)
-@pytest.mark.parametrize("name", FORMATS)
-def test_planes_to_rgb_is_the_cpu_path_rounded_to_halves(
-    device: ComputeDevice, name: str, color: ColorInfo
-) -> None:
-    frame = random_frame(name, 37, 22, color=color)
-    rgb = network_input(device, on_device(device, frame), 48, 32)
-    rows, columns, *_ = padded(frame, 48, 32)
-    expected = rgb_from_planes(frame)[:, rows][:, :, columns]
-    np.testing.assert_allclose(rgb[0], expected, atol=HALF_STEP, rtol=0)
-
-
-@pytest.mark.parametrize("location", [LEFT, CENTER, TOP_LEFT, TOP])
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("name", FORMATS)
-def test_every_place_of_the_network_input_is_written(
-    device: ComputeDevice, name: str, size: tuple[int, int], location: int
-) -> None:
-    frame = random_frame(name, *size, color=ColorInfo(chroma_location=location))
-    width, height = tensor_size(frame)
-    for extra in (0, 3):  # a width that is no multiple of the vector too
-        rgb = network_input(device, on_device(device, frame), width + extra, height + extra)
-        rows, columns, *_ = padded(frame, width + extra, height + extra)
-        expected = rgb_from_planes(frame)[:, rows][:, :, columns]
-        np.testing.assert_allclose(rgb[0], expected, atol=HALF_STEP, rtol=0)
-
-
-@pytest.mark.parametrize("color", COLORS, ids=str)
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_change_reaches_the_planes_as_on_the_cpu(
-    device: ComputeDevice, name: str, color: ColorInfo
-) -> None:
-    frame = random_frame(name, 37, 22, color=color)
-    result = random_result(frame)
-    actual = enhanced_by_change(device, on_device(device, frame), result, strength=0.7)
-    expected = changed_on_cpu(frame, result, strength=0.7)
-    assert_planes_close(actual, expected, CPU, shift=frame.format.shift)
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_change_writes_every_sample(
-    device: ComputeDevice, name: str, size: tuple[int, int]
-) -> None:
-    frame = random_frame(name, *size)
-    result, there = random_result(frame), on_device(device, frame)
-    first = enhanced_by_change(device, there, result, poison=0)
-    second = enhanced_by_change(device, there, result, poison=255)
-    assert_planes_close(first, second, EXACT)
-    expected = changed_on_cpu(frame, result)
-    worst = max(np.abs(a.astype(int) - e).max() for a, e in zip(first, expected, strict=True))
-    assert worst <= 1 << frame.format.shift
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_network_that_changes_nothing_keeps_every_sample(
-    device: ComputeDevice, name: str
-) -> None:
-    frame = random_frame(name, 35, 21, color=ColorInfo(range=1))
-    there = on_device(device, frame)
-    unchanged = network_input(device, there, *tensor_size(frame))
-    assert_planes_close(enhanced_by_change(device, there, unchanged), frame.planes, EXACT)
+from tapetum.realtime.frame import CENTER, LEFT, TOP, TOP_LEFT, ColorInfo, Frame
 
 
 @pytest.mark.parametrize("color", COLORS, ids=str)
@@ -321,16 +188,6 @@ def test_other_formats_and_arrays_are_errors(device: ComputeDevice) -> None:
     small = poisoned_planes(device, random_frame("nv12", 16, 16), 0)
     with pytest.raises(MediaError, match="plane of rows of"):
         device.kernels.apply_grid(frame, grid, small)
-
-
-def test_half_precision_is_rounded_as_numpy_rounds(device: ComputeDevice) -> None:
-    """All that the network can be given, as grey pictures of full-range 10-bit luma."""
-    words = np.arange(0, 1 << 16, 1 << 6, dtype=np.uint16)
-    planes: Any = (words.reshape(32, 32), np.full((16, 32), 1 << 15, np.uint16))
-    frame = Frame(planes, "p010le", color=ColorInfo(1, 2))
-    rgb = network_input(device, on_device(device, frame), 32, 32)
-    exact = 2 * np.arange(1024, dtype=np.float64).reshape(32, 32) / 1023 - 1
-    np.testing.assert_allclose(rgb[0, 0], exact, atol=HALF_STEP / 2 + 1e-6, rtol=0)
 
 
 def test_the_sums_of_a_thumbnail_fit_their_memory(tmp_path: Path) -> None:

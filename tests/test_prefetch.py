@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from command_line import python
 from hypothesis import given
 from hypothesis import strategies as st
+from live_parts import wait_until
 
 from tapetum.realtime import MemorySink, SyntheticSource
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.prefetch import Channel, Prefetch, WriteBehind
 
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) == before
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.005)
-    pytest.fail("nothing happened in 5 s")
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 @given(items=st.lists(st.integers(), max_size=30), depth=st.integers(1, 5))

@@ -1,51 +1,23 @@
-"""What lies beside the video: copied exactly, or changed with a notice, never lost unsaid."""
+"""What lies beside the video: copied exactly, or changed with a notice, never lost unsaid.
+
+Subtitles have tests of their own, `test_copied_subtitles.py`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 from av.stream import Disposition
-from media import SUBTITLE_LINES, Clip, Track, make_clip, track, tracks
-
-from tapetum.realtime.media.file_sink import FileSink
-from tapetum.realtime.media.file_source import FileSource
-
-RICH = Clip(
-    frames=50,
-    audio=["aac", "aac"],
-    chapters=True,
-    cover=True,
-    metadata={"title": "Night walk", "artist": "A. Cat", "creation_time": "2020-01-02T03:04:05Z"},
-    video_metadata={"language": "nor"},
-)
-
-
-def transcode(
-    source: Path, target: Path, *, start_s: float = 0.0, duration_s: float | None = None
-) -> list[str]:
-    """Re-encode the video, copy the rest, and return the sink's notices."""
-    with (
-        FileSource(source, start_s=start_s, duration_s=duration_s) as frames,
-        FileSink(
-            target, info=frames.info, copy_from=source, start_s=start_s, duration_s=duration_s
-        ) as sink,
-    ):
-        for frame in frames:
-            sink.write(frame)
-    return sink.notices
+from media import Clip, make_clip
+from media_contents import Track, track, tracks
+from transcoding import transcode
 
 
 def of_kind(path: Path, kind: str) -> list[Track]:
     return [found for found in tracks(path) if found.kind == kind]
-
-
-def texts(found: Track) -> list[tuple[Fraction, Fraction]]:
-    """Time and duration of the lines of a subtitle track, without MP4's empty gaps."""
-    return [(time, duration) for time, duration, data in found.packets if len(data) > 2]
 
 
 def metadata(path: Path) -> dict[str, str]:
@@ -63,29 +35,6 @@ def chapters(path: Path) -> list[tuple[Fraction, Fraction, str]]:
             )
             for chapter in container.chapters()
         ]
-
-
-@pytest.fixture(scope="module")
-def rich_mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two AAC tracks, MP4 text, chapters, cover art, metadata."""
-    clip = replace(RICH, subtitles="mov_text")
-    return make_clip(tmp_path_factory.mktemp("rich") / "rich.mp4", clip)
-
-
-@pytest.fixture(scope="module")
-def rich_mkv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same in Matroska, with ASS subtitles, Opus as the second track, and a font."""
-    clip = replace(
-        RICH,
-        audio=["aac", "libopus"],
-        subtitles="ass",
-        font=True,
-        time_base=Fraction(1, 1000),
-    )
-    return make_clip(tmp_path_factory.mktemp("rich") / "rich.mkv", clip)
-
-
-# Audio -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".m4v"])
@@ -125,7 +74,7 @@ def test_a_clip_without_audio_gets_none(tmp_path: Path) -> None:
 
 
 def test_audio_that_webm_cannot_hold_becomes_opus(tmp_path: Path, rich_mp4: Path) -> None:
-    notices = transcode(rich_mp4, tmp_path / "out.webm")
+    notices = transcode(rich_mp4, tmp_path / "out.webm").notices
     after = of_kind(tmp_path / "out.webm", "audio")
     assert [found.codec for found in after] == ["opus", "opus"]
     assert "audio stream 1 (aac, eng) is transcoded to libopus" in notices
@@ -137,7 +86,7 @@ def test_audio_that_webm_cannot_hold_becomes_opus(tmp_path: Path, rich_mp4: Path
 def test_opus_goes_through_webm_unchanged(tmp_path: Path) -> None:
     clip = Clip(codec="libvpx-vp9", audio=["libopus"], time_base=Fraction(1, 1000))
     source = make_clip(tmp_path / "in.webm", clip)
-    assert transcode(source, tmp_path / "out.webm") == []
+    assert transcode(source, tmp_path / "out.webm").notices == []
     assert track(tmp_path / "out.webm", "audio").packets == track(source, "audio").packets
 
 
@@ -154,68 +103,6 @@ def test_track_titles_are_kept_from_mp4_to_mp4(tmp_path: Path, rich_mp4: Path) -
     commentary = of_kind(tmp_path / "out.mp4", "audio")[1]
     assert commentary.metadata["name"] == "Commentary"
     assert commentary.disposition == Disposition.comment
-
-
-# Subtitles ---------------------------------------------------------------------------------------
-
-LINES = [(Fraction(start, 1000), Fraction(length, 1000)) for start, length, _ in SUBTITLE_LINES]
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
-def test_mp4_subtitles_are_copied(tmp_path: Path, rich_mp4: Path, suffix: str) -> None:
-    transcode(rich_mp4, tmp_path / f"out{suffix}")
-    before, after = track(rich_mp4, "subtitle"), track(tmp_path / f"out{suffix}", "subtitle")
-    assert texts(after) == texts(before) == LINES
-    assert [p[2] for p in after.packets] == [p[2] for p in before.packets]
-
-
-def test_ass_subtitles_are_copied_to_matroska(tmp_path: Path, rich_mkv: Path) -> None:
-    transcode(rich_mkv, tmp_path / "out.mkv")
-    before, after = track(rich_mkv, "subtitle"), track(tmp_path / "out.mkv", "subtitle")
-    assert after.codec == "ass"
-    assert after.packets == before.packets
-    assert after.metadata["language"] == "fra"
-
-
-@pytest.mark.parametrize(
-    ("suffix", "codec"), [(".mp4", "mov_text"), (".mov", "mov_text"), (".webm", "webvtt")]
-)
-def test_text_subtitles_are_converted(
-    tmp_path: Path, rich_mkv: Path, suffix: str, codec: str
-) -> None:
-    notices = transcode(rich_mkv, tmp_path / f"out{suffix}")
-    after = track(tmp_path / f"out{suffix}", "subtitle")
-    assert after.codec == codec
-    assert texts(after) == LINES
-    words = [data for _, _, data in after.packets if len(data) > 2]
-    assert all(text in data for (_, _, text), data in zip(SUBTITLE_LINES, words, strict=True))
-    assert f"subtitle stream 3 (ass, fra) is converted to {codec}" in notices
-
-
-def test_mp4_text_is_converted_for_matroska(tmp_path: Path, rich_mp4: Path) -> None:
-    notices = transcode(rich_mp4, tmp_path / "out.mkv")
-    after = track(tmp_path / "out.mkv", "subtitle")
-    assert (after.codec, texts(after)) == ("subrip", LINES)
-    assert b"first" in after.packets[0][2]
-    assert "subtitle stream 3 (mov_text, fra) is converted to subrip" in notices
-
-
-def test_picture_subtitles_that_cannot_be_stored_are_named(tmp_path: Path) -> None:
-    source = tmp_path / "in.mkv"
-    with av.open(str(source), "w") as output:
-        video = output.add_stream("mpeg2video", rate=25)
-        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        output.add_mux_stream("hdmv_pgs_subtitle", time_base=Fraction(1, 1000))
-        frame = av.VideoFrame(64, 48, "yuv420p")
-        frame.pts = 0
-        output.mux([*video.encode(frame), *video.encode(None)])
-    notices = transcode(source, tmp_path / "out.mp4")
-    assert notices == [
-        "subtitle stream 1 (hdmv_pgs_subtitle) cannot be stored in .mp4, dropped; .mkv keeps it"
-    ]
-
-
-# Cover art, attachments, data --------------------------------------------------------------------
 
 
 def covers(path: Path) -> list[bytes]:
@@ -240,7 +127,7 @@ def test_cover_art_is_kept(tmp_path: Path, rich_mp4: Path, rich_mkv: Path, suffi
 def test_cover_art_that_cannot_be_stored_is_named(
     tmp_path: Path, rich_mp4: Path, suffix: str
 ) -> None:
-    notices = transcode(rich_mp4, tmp_path / f"out{suffix}")
+    notices = transcode(rich_mp4, tmp_path / f"out{suffix}").notices
     assert f"cover art (png) cannot be stored in {suffix}; .mkv keeps it" in notices
 
 
@@ -254,11 +141,8 @@ def test_fonts_are_kept_in_matroska_and_named_elsewhere(tmp_path: Path, rich_mkv
         )
         assert attachment.data == b"not a font" * 99
     for suffix in (".mp4", ".webm"):
-        notices = transcode(rich_mkv, tmp_path / f"out{suffix}")
+        notices = transcode(rich_mkv, tmp_path / f"out{suffix}").notices
         assert any("font.ttf" in line and "dropped; .mkv keeps it" in line for line in notices)
-
-
-# The file as a whole -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
@@ -312,9 +196,6 @@ def test_video_and_audio_lie_side_by_side(tmp_path: Path) -> None:
     assert gap < 2
 
 
-# Start and duration ------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_all_streams_are_cut_alike(tmp_path: Path, rich_mkv: Path, suffix: str) -> None:
     target = tmp_path / f"out{suffix}"
@@ -328,12 +209,3 @@ def test_all_streams_are_cut_alike(tmp_path: Path, rich_mkv: Path, suffix: str) 
     moved = [before[data] - begin for _, _, data in audio.packets]
     assert [float(t) for t in audio.times] == pytest.approx([float(t) for t in moved], abs=1e-3)
     assert chapters(target) == [(Fraction(0), Fraction(3, 10), "Two")]
-
-
-def test_a_subtitle_that_is_shown_at_the_start_begins_there(tmp_path: Path, rich_mkv: Path) -> None:
-    transcode(rich_mkv, tmp_path / "out.mkv", start_s=0.6)
-    after = texts(track(tmp_path / "out.mkv", "subtitle"))
-    assert after == [
-        (Fraction(0), Fraction(150, 1000)),
-        (Fraction(200, 1000), Fraction(150, 1000)),
-    ]

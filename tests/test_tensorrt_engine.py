@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from command_line import tapetum
-from fake_driver import fake_driver, python_with
+from fake_driver import python_with
 from kernel_devices import HostDevice, host_library
 from rtx_builds import needs_tensorrt_rtx
 from this_gpu import has_driver, tensorrt_here
@@ -31,11 +31,6 @@ needs_cupy = pytest.mark.skipif(
     importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"
 )
 CHOICE = "from tapetum.realtime.cuda.engine_choice import choose_engine; c = choose_engine(0)\n"
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return fake_driver(tmp_path_factory.mktemp("driver"))
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
+from cuda_parts import planes_of
 from kernel_devices import on_device
 from random_frames import random_frame
-from test_cuda_enhancers import planes_of
 from tolerance import CPU, EXACT, GPU, assert_planes_close
 
 from tapetum.gan.checkpoint import build_generator, save_generator

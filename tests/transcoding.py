@@ -11,10 +11,22 @@ from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
 
 
-def transcode(source: Path, target: Path, encoder: EncoderSettings | None = None) -> FileSink:
-    with FileSource(source) as frames:
+def transcode(
+    source: Path,
+    target: Path,
+    encoder: EncoderSettings | None = None,
+    *,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+) -> FileSink:
+    with FileSource(source, start_s=start_s, duration_s=duration_s) as frames:
         sink = FileSink(
-            target, info=frames.info, encoder=encoder or EncoderSettings(), copy_from=source
+            target,
+            info=frames.info,
+            encoder=encoder or EncoderSettings(),
+            copy_from=source,
+            start_s=start_s,
+            duration_s=duration_s,
         )
         with sink:
             for frame in frames:

@@ -193,15 +193,8 @@ async def chromium(*flags: str) -> AsyncIterator[Page]:
         )
         try:
             port = await _port(Path(profile) / "DevToolsActivePort")
-            async with aiohttp.ClientSession() as client:
-                async with client.get(f"http://127.0.0.1:{port}/json/list") as listing:
-                    tabs = await listing.json()
-                url = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-                async with client.ws_connect(url, max_msg_size=0) as socket:
-                    page = Page(socket)
-                    for domain in ("Page", "Runtime", "Log"):
-                        await page.command(f"{domain}.enable")
-                    yield page
+            async with _first_tab(port) as page:
+                yield page
         finally:
             process.terminate()
             await process.wait()
@@ -213,3 +206,16 @@ async def _port(path: Path) -> int:
             return int(lines[0])
         await asyncio.sleep(0.05)
     raise BenchmarkError("Chromium did not start in 30 s")
+
+
+@asynccontextmanager
+async def _first_tab(port: int) -> AsyncIterator[Page]:
+    async with aiohttp.ClientSession() as client:
+        async with client.get(f"http://127.0.0.1:{port}/json/list") as listing:
+            tabs = await listing.json()
+        url = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
+        async with client.ws_connect(url, max_msg_size=0) as socket:
+            page = Page(socket)
+            for domain in ("Page", "Runtime", "Log"):
+                await page.command(f"{domain}.enable")
+            yield page

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import Key
 from tapetum.benchmarks.bench.subjects import EMPTY
-
-Figures = Mapping[str, Any]
+from tapetum.benchmarks.json_file import Figures
 
 TITLES = {
     "latency": "Latency of a frame: how many samples lie at or under each time",

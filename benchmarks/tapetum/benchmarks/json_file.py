@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.whole_file import write_whole
+
+Figures = Mapping[str, Any]
+"""What was measured, by name."""
 
 
 def read_json(path: Path, *, remedy: str) -> Any:  # noqa: ANN401 - whatever the file holds
@@ -27,6 +31,16 @@ def read_json(path: Path, *, remedy: str) -> Any:  # noqa: ANN401 - whatever the
         raise BenchmarkError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise BenchmarkError(f"{path} is not JSON{remedy}") from error
+
+
+def read_figures(path: Path) -> Figures:
+    """What a command of this package measured and wrote.
+
+    Raises:
+        BenchmarkError: the file is missing, or is not JSON.
+    """
+    figures: Figures = read_json(path, remedy=": measure again")
+    return figures
 
 
 def write_json(value: Any, path: Path) -> None:  # noqa: ANN401 - whatever was measured

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from tapetum.benchmarks.governor_settling import TARGET_S
-from tapetum.benchmarks.json_file import read_json
+from tapetum.benchmarks.json_file import Figures, read_figures
 from tapetum.benchmarks.live_latency import SIZES, TARGETS_MS
 from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import TARGET_HEAD, table, target_row
@@ -16,13 +15,13 @@ from tapetum.benchmarks.round_trip_target import SIZE as ROUND_TRIP_SIZE
 from tapetum.benchmarks.round_trip_target import TARGET_ADDED_P95_MS
 from tapetum.benchmarks.soak import AGE_LIMIT_MS, FLAT_MB
 
-Figures = Mapping[str, Any]
 _FILES = ("live", "webrtc", "soak", "governor")
 
 
 def live_table(results: Path) -> str:
     """Every target of live video, from live.json, webrtc.json, soak.json and governor.json."""
-    found = {name: _read(results / f"{name}.json") for name in _FILES}
+    paths = {name: results / f"{name}.json" for name in _FILES}
+    found = {name: read_figures(path) if path.exists() else {} for name, path in paths.items()}
     round_trip = _measured_in_turns(found["webrtc"].get("round_trip", {}))
     soak, governor = found["soak"].get("soak", {}), found["governor"].get("governor", {})
     rows = [
@@ -40,11 +39,6 @@ def live_table(results: Path) -> str:
     machines = {machine_line(each["machine"]) for each in found.values() if each}
     notes = [*sorted(machines), *([f"Load average {', '.join(loads)}."] if loads else [])]
     return "\n\n".join([table(TARGET_HEAD, rows), *([" ".join(notes)] if notes else [])])
-
-
-def _read(path: Path) -> Figures:
-    figures: Figures = read_json(path, remedy=": measure again") if path.exists() else {}
-    return figures
 
 
 def _latency_rows(live: Figures) -> Iterator[list[str]]:

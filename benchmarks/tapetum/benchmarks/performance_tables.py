@@ -7,10 +7,9 @@ no file has a figure for is "not measured".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tapetum.benchmarks.bench.choices import PRECISIONS
 from tapetum.benchmarks.bench.errors import BenchmarkError
@@ -18,15 +17,14 @@ from tapetum.benchmarks.bench.result import read_run
 from tapetum.benchmarks.bench.subjects import EMPTY
 from tapetum.benchmarks.document_charts import TITLES, charted, write_document_charts
 from tapetum.benchmarks.harness_targets import harness_rows
+from tapetum.benchmarks.json_file import Figures
 from tapetum.benchmarks.live_tables import live_table
 from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import MISSING, TARGET_HEAD, table, target_row
+from tapetum.benchmarks.marked_document import around_figures
 from tapetum.benchmarks.recorded_tables import flicker_table, recorded_table
 from tapetum.benchmarks.whole_file import write_whole
 
-Figures = Mapping[str, Any]
-
-_START, _END = "<!-- figures: start -->", "<!-- figures: end -->"
 _CHARTS = "charts"
 """The folder of the pictures, beside the document."""
 _SIZES = ("1280x720", "1920x1080", "3840x2160")
@@ -94,17 +92,11 @@ def write_document(results: Path, document: Path) -> None:
         BenchmarkError: the document lacks the marks, the folder holds no results, a file cannot
             be read or written, or matplotlib is missing.
     """
-    try:
-        text = document.read_text()
-    except OSError as error:
-        raise BenchmarkError(f"{document} cannot be read: {error.strerror}") from error
-    if _START not in text or _END not in text:
-        raise BenchmarkError(f"{document} has no {_START} and {_END}")
+    before, after = around_figures(document)
     if not any(results.glob("*.json")):  # or every figure became "not measured"
         raise BenchmarkError(f"{results} holds no results; give their folder as --results")
     write_document_charts(list(runs_in(results).values()), document.parent / _CHARTS)
-    before, after = text.split(_START)[0], text.split(_END)[1]
-    write_whole(f"{before}{_START}\n{tables(results)}\n{_END}{after}", document)
+    write_whole(f"{before}{tables(results)}{after}", document)
 
 
 def runs_in(results: Path) -> dict[str, Figures]:

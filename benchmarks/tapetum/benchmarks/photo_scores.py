@@ -10,7 +10,7 @@ import numpy as np
 
 from tapetum.gan.errors import DataError
 from tapetum.gan.metrics import photo_niqe, psnr_db, ssim
-from tapetum.gan.niqe import large_enough
+from tapetum.gan.niqe import TOO_SMALL, large_enough
 from tapetum.gan.photos import Photo, find_photos, read_photo
 
 Enhance = Callable[[Photo], Photo]
@@ -64,7 +64,7 @@ def outcomes(folder: Path, enhance: Enhance, references: Path | None = None) -> 
     for path in find_photos(folder):
         dark = read_photo(path)
         if not large_enough(*dark.shape[:2]):
-            raise DataError(f"{path} is too small for NIQE, which takes 96x192 pixels or more")
+            raise DataError(f"{path} {TOO_SMALL}")
         reference = read_photo(references / path.relative_to(folder)) if references else None
         if reference is not None and reference.shape != dark.shape:
             raise DataError(f"{path}: {dark.shape}, but its reference is {reference.shape}")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tapetum.benchmarks.json_file import read_json
+from tapetum.benchmarks.json_file import Figures, read_figures
 from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import MISSING, TARGET_HEAD, table, target_row
-
-Figures = Mapping[str, Any]
 
 _FLICKER_TARGET_LEVELS = 0.5
 
@@ -24,7 +22,7 @@ def flicker_table(results: Path) -> str:
             "8-bit levels",
             clip["flicker"][1],
         )
-        for run in map(_read, sorted(results.glob("quality-*.json")))
+        for run in map(read_figures, sorted(results.glob("quality-*.json")))
         for clip in run["clips"]
     ]
     return table(TARGET_HEAD, rows) if rows else MISSING
@@ -35,14 +33,9 @@ def recorded_table(results: Path) -> str:
     path = results / "cpu.json"
     if not path.exists():
         return MISSING
-    figures = _read(path)
+    figures = read_figures(path)
     rows = [(label, text(figures.get(part))) for label, part, text in _ROWS]
     return f"{machine_line(figures['machine'])}\n\n{table(('', ''), rows)}"
-
-
-def _read(path: Path) -> Figures:
-    figures: Figures = read_json(path, remedy=": measure again")
-    return figures
 
 
 def _memory(part: Figures | None) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.gan.whole_file import whole_file
 
 
 def write_whole(text: str, path: Path) -> None:
@@ -18,17 +18,7 @@ def write_whole(text: str, path: Path) -> None:
         if path.exists() and not path.is_file():
             path.write_text(text)  # a pipe or a device: a file in its place would destroy it
         else:
-            _replace(path.resolve(), text)
+            with whole_file(path.resolve()) as unfinished:
+                unfinished.write_text(text, newline="")
     except OSError as error:
         raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("w", newline="") as file:
-            file.write(text)
-        beside.replace(path)
-    finally:
-        with suppress(OSError):  # it is gone where all went well
-            beside.unlink()

@@ -23,6 +23,7 @@ from tapetum.gan.errors import ModelError
 from tapetum.gan.generator import Generator
 from tapetum.gan.grid import THUMBNAIL, GridGenerator
 from tapetum.gan.unet import STRIDE, UNetGenerator
+from tapetum.gan.whole_file import whole_file
 
 OPSET = 20
 
@@ -80,9 +81,8 @@ def export_onnx(generator: Generator, path: Path, *, half: bool = False) -> None
         example = torch.rand(1, 3, 4 * STRIDE, 6 * STRIDE)
         program = _export(network, example, "rgb", "enhanced", sizes)
     model = _named(program, generator.kind)
-    unfinished = path.with_name(f".{path.name}.part")
-    onnx.save(_stored_in_half(model) if half else model, unfinished)
-    unfinished.replace(path)
+    with whole_file(path) as unfinished:
+        onnx.save(_stored_in_half(model) if half else model, unfinished)
 
 
 def export_weights(name_or_path: str | Path, path: Path) -> None:

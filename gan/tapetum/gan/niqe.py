@@ -21,6 +21,9 @@ Array = npt.NDArray[np.float64]
 BLOCK = 96
 """Height and width of a block at full resolution."""
 
+TOO_SMALL = f"is too small for NIQE, which takes {BLOCK}x{2 * BLOCK} pixels or more"
+"""What is said of a file whose pictures are not `large_enough`."""
+
 _SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 _SHAPES = np.arange(0.2, 10.0005, 0.001)
 

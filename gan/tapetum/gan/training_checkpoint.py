@@ -25,6 +25,7 @@ from tapetum.gan.errors import ModelError, TrainingError
 from tapetum.gan.generator import Generator
 from tapetum.gan.toml_settings import to_toml
 from tapetum.gan.training_config import OptimizerConfig, TrainConfig
+from tapetum.gan.whole_file import whole_file
 
 CHECKPOINT = "checkpoint.pt"
 """The newest checkpoint's name in a run's folder."""
@@ -191,15 +192,16 @@ def save_settings(config: TrainConfig) -> None:
 
 
 def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` fill a file beside `path`, then put it in `path`'s place."""
-    unfinished = path.with_suffix(".part")
+    """Have `write` fill a file, in a folder that is made if need be.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(unfinished)
-        unfinished.replace(path)
+        with whole_file(path) as unfinished:
+            write(unfinished)
     except OSError as error:
-        if unfinished.is_file():
-            unfinished.unlink()
         raise TrainingError(f"{path} cannot be written ({error.strerror})") from error
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from tapetum.gan.errors import DeviceError, ModelError
 from tapetum.trt_build.build_progress import OnPhase
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     import onnx
 
 RuntimeName = Literal["tensorrt", "tensorrt-rtx", "torch-tensorrt"]
-RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
 
 DEFAULT_SIZE: Size = (1080, 1920)
 

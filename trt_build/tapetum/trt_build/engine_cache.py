@@ -14,6 +14,7 @@ from typing import IO
 from uuid import uuid4
 
 from tapetum.gan.errors import EngineError
+from tapetum.gan.whole_file import whole_file
 from tapetum.trt_build.manifest import EngineIdentity, Manifest
 
 _log = logging.getLogger(__name__)
@@ -90,20 +91,18 @@ def _kernels_path(engine: Path) -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it.
+    """Write a file of the cache.
 
     Raises:
         EngineError: it cannot be written.
     """
     # Threads of one process write here, and processes of other machines that have the same number.
-    unfinished = path.with_name(f".{path.name}.part-{uuid4().hex}")
+    ending = f".part-{uuid4().hex}"
     try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        with whole_file(path, ending=ending) as unfinished:
+            unfinished.write_bytes(content)
     except OSError as error:
         raise EngineError(f"cannot write {path} ({error.strerror}); check folder, space") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> None:

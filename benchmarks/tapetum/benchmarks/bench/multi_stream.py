@@ -8,7 +8,6 @@ from itertools import cycle
 from pathlib import Path
 from statistics import fmean, median
 
-from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result, size_text, warm_up_notes
@@ -40,11 +39,7 @@ class _MultiStream(Trial):
     ) -> None:
         super().__init__(key, subject)
         self._frames, self._settings = frames, settings
-        self._floors = (
-            floors(frames[0], subject.network, streams=settings.streams)
-            if subject.changes_pixels
-            else ()
-        )
+        self._floors = self.floors(frames[0], streams=settings.streams)
         limit_s = settings.effort.warm_up_s
         self._warm_ups = [warm_up(each, cycle(frames), limit_s) for each in self._streams()]
         self._repeats_ms: list[list[float]] = []

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result, size_text, warm_up_notes
@@ -59,7 +58,7 @@ class _Paced(Trial):
     ) -> None:
         super().__init__(key, subject)
         self._frames, self._rate_fps = frames, settings.rate_fps
-        self._floors = floors(frames[0], subject.network) if subject.changes_pixels else ()
+        self._floors = self.floors(frames[0])
         effort = settings.effort
         self._warm_up = warm_up(subject.make(), cycle(frames), effort.warm_up_s)
         count = max(effort.samples, round(effort.seconds * settings.rate_fps))

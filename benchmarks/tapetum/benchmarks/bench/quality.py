@@ -64,12 +64,12 @@ def well_lit(truth: Path) -> tuple[Frame, ...]:
         MediaError: it cannot be read.
     """
     try:
-        from tapetum.gan.niqe import large_enough
+        from tapetum.gan.niqe import TOO_SMALL, large_enough
     except ImportError as error:
         raise BenchmarkError(f"--truth needs {error.name}: pip install 'tapetum[bench]'") from error
     frames = clip_frames(truth, count=FRAMES)
     if not large_enough(frames[0].height, frames[0].width):
-        raise BenchmarkError(f"{truth} is too small for NIQE, which takes 96x192 pixels or more")
+        raise BenchmarkError(f"{truth} {TOO_SMALL}")
     return frames
 
 

@@ -13,7 +13,6 @@ from typing import Generic
 
 from tapetum.benchmarks.bench.choices import SINGLE_STREAM
 from tapetum.benchmarks.bench.coded import Coded, coded
-from tapetum.benchmarks.bench.floors import floors
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.quality import quality, well_lit
 from tapetum.benchmarks.bench.resources import ResourceMeter
@@ -73,7 +72,7 @@ class _SingleStream(Trial, Generic[T]):
         self._given, self._effort = given, settings.effort
         self._with_codec = settings.with_codec
         self._figures = quality(subject, settings.truth, settings.seed) if settings.truth else {}
-        self._floors = floors(given.frame, subject.network) if subject.changes_pixels else ()
+        self._floors = self.floors(given.frame)
         self._warm_up = self._warmed(subject.make())
         if (staged := self._staged()) is not None:
             self._warmed(staged, staged.clock)

@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from tapetum.benchmarks.bench.floors import Floor, floors
 from tapetum.benchmarks.bench.inputs import Input
 from tapetum.benchmarks.bench.result import Key, Result
 from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.subjects import Subject
 from tapetum.benchmarks.bench.yardstick import Pace
+from tapetum.realtime import Frame
 
 
 class Trial(ABC):
@@ -31,6 +33,12 @@ class Trial(ABC):
     def readings(self, paces: Sequence[Pace]) -> list[float]:
         """Those of the yardstick, in milliseconds; none where it does not tell the pace."""
         return [pace.ms for pace in paces] if self.subject.on_one_core else []
+
+    def floors(self, frame: Frame, *, streams: int = 1) -> Sequence[Floor]:
+        """What bounds the enhancing of so many frames at once; nothing where none is changed."""
+        if not self.subject.changes_pixels:
+            return ()
+        return floors(frame, self.subject.network, streams=streams)
 
     @abstractmethod
     def repeat(self) -> None:

@@ -10,16 +10,16 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.gpu.card_figures import Card, figures, row
 from tapetum.benchmarks.gpu.gpu_targets import TARGETS, beyond_engine_percent
 from tapetum.benchmarks.gpu.result_file import read_result
+from tapetum.benchmarks.markdown_table import MISSING
+from tapetum.benchmarks.marked_document import around_figures
+from tapetum.benchmarks.whole_file import write_whole
 
 Cell = Callable[[Card], str | None]
 """A card's text in a row; None where it was not measured."""
 
-MISSING = "not measured"
-_START, _END = "<!-- figures: start -->", "<!-- figures: end -->"
 _SIZES = ("640x360", "1280x720", "1920x1080", "3840x2160")
 _LARGE = _SIZES[2:]
 _BACKENDS = ("pytorch-eager", "torch-compile", "pytorch-cuda-graph", "tensorrt", "tensorrt-rtx")
@@ -36,16 +36,10 @@ def write_tables(results: Path, document: Path) -> None:
     """Replace what lies between the two marks of a document.
 
     Raises:
-        BenchmarkError: the document lacks the marks, or a file cannot be read.
+        BenchmarkError: the document lacks the marks, or a file cannot be read or written.
     """
-    try:
-        text = document.read_text()
-    except OSError as error:
-        raise BenchmarkError(f"{document} cannot be read: {error.strerror}") from error
-    if _START not in text or _END not in text:
-        raise BenchmarkError(f"{document} has no {_START} and {_END}")
-    before, after = text.split(_START)[0], text.split(_END)[1]
-    document.write_text(f"{before}{_START}\n{tables(results)}\n{_END}{after}")
+    before, after = around_figures(document)
+    write_whole(f"{before}{tables(results)}{after}", document)
 
 
 def tables(results: Path) -> str:
