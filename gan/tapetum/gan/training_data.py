@@ -68,9 +68,10 @@ def find_training_photos(config: TrainConfig) -> TrainingPhotos:
     """Find both folders' photos and try each of them; broken ones are logged and left out.
 
     Raises:
-        DataError: a folder is missing or empty, too many of its photos are broken, or there are
-            fewer low-light photos than a batch takes.
+        DataError: a folder is missing or empty or lies in another, too many of its photos are
+            broken, or there are fewer low-light photos than a batch takes.
     """
+    _require_folders_apart(config)
     low, normal = readable_photos(config.low), readable_photos(config.normal)
     batch = config.optimizer.batch
     if len(low) < batch:
@@ -79,6 +80,22 @@ def find_training_photos(config: TrainConfig) -> TrainingPhotos:
             "add photos or train with a smaller batch"
         )
     return TrainingPhotos(low, normal)
+
+
+def _require_folders_apart(config: TrainConfig) -> None:
+    low, normal, output = config.low, config.normal, config.output
+    if low.resolve() == normal.resolve():
+        raise DataError(f"{low} is given as the low-light and as the well-lit folder")
+    for inner, outer in ((low, normal), (normal, low)):
+        if _lies_in(inner, outer):
+            raise DataError(f"{inner} lies in {outer}, which would take its photos for its own")
+    for photos in (low, normal):
+        if _lies_in(output, photos):
+            raise DataError(f"{output} lies in {photos}; name a folder for the run outside of it")
+
+
+def _lies_in(inner: Path, outer: Path) -> bool:
+    return inner.resolve().is_relative_to(outer.resolve())
 
 
 def readable_photos(folder: Path) -> tuple[Path, ...]:
