@@ -21,7 +21,7 @@ from training_photos import tiny_settings, write_both
 
 from tapetum.gan.checkpoint import build_generator, load_generator, save_generator
 from tapetum.gan.errors import DataError, ModelError, TrainingError
-from tapetum.gan.stop_request import StopRequest, TrainingStopped
+from tapetum.gan.stop_request import TrainingStopped
 from tapetum.gan.trainer import full_memory_explained, train
 
 EVERYTHING: dict[str, Any] = {
@@ -336,11 +336,3 @@ def test_a_stopped_run_has_a_checkpoint_and_goes_on(
     watcher.join()
     assert stopped.value.exit_status == 130
     assert checkpoint(output)["step"] == stopped.value.step < 500
-
-
-def test_the_second_signal_is_not_held_back() -> None:
-    with StopRequest() as stop:
-        os.kill(os.getpid(), 2)
-        assert stop.requested
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), 2)

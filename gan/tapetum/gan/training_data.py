@@ -27,6 +27,7 @@ from tapetum.gan.darken import Darkness, camera_noise, compressed, darken
 from tapetum.gan.errors import DataError
 from tapetum.gan.generator import Generator
 from tapetum.gan.photos import Photo, find_photos, random_crop, read_photo
+from tapetum.gan.stop_request import STOP_SIGNALS, stop_signals_blocked
 from tapetum.gan.training_config import DataConfig, LossConfig, TrainConfig
 
 Batch = dict[str, torch.Tensor]
@@ -268,7 +269,10 @@ def batches(
         multiprocessing_context="spawn" if workers else None,
     )
     try:
-        yield from loader
+        # A worker that is told to stop while it imports torch would fail, and the run with it.
+        with stop_signals_blocked():
+            reading = iter(loader)
+        yield from reading
     except DataError as error:
         # A worker's error comes with its traceback as text.
         message = str(error).strip().rpartition("DataError: ")[2]
@@ -276,8 +280,10 @@ def batches(
 
 
 def _start_worker(_worker: int) -> None:
-    # Ctrl-C reaches every process of a terminal, SIGTERM every process of a service; the training
-    # process alone decides, and the workers are there until its checkpoint is written.
+    # Ctrl-C and SIGHUP reach every process of a terminal, SIGTERM every process of a service; the
+    # training process alone decides, and the workers are there until its checkpoint is written.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_S))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     cv2.setNumThreads(1)
