@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,9 +42,11 @@ os.execv(sys.executable, [sys.executable, "-m", "tapetum.gan.train_command", *sy
 """Makes standard input's terminal that of the session, and trains there."""
 
 
-def train_command(*arguments: str | Path) -> subprocess.Popen[str]:
+def train_command(
+    *arguments: str | Path, launch: str = "tapetum.gan.train_command"
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tapetum.gan.train_command", *map(str, arguments)],
+        [sys.executable, "-m", *launch.split(), *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -107,15 +110,21 @@ def wait_for_step(process: subprocess.Popen[str], step: int) -> None:
         assert process.poll() is None
 
 
+def children(process: subprocess.Popen[str]) -> dict[int, bytes]:
+    """What a process has started: each command line by its process's number."""
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in listed}
+
+
+def workers(process: subprocess.Popen[str]) -> list[int]:
+    return [pid for pid, command in children(process).items() if b"spawn_main" in command]
+
+
 def wait_for_worker(process: subprocess.Popen[str]) -> None:
     """Wait until the first worker has started, and not until it can read photos."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    commands = [b""]
-    while not any(b"spawn_main" in command for command in commands):
+    while not workers(process):
         assert process.poll() is None
         time.sleep(0.01)
-        pids = children.read_text().split() if children.exists() else []
-        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids]
 
 
 @pytest.mark.parametrize(
@@ -183,3 +192,29 @@ def test_a_terminal_that_closes_leaves_a_checkpoint(tiny: Path, tmp_path: Path) 
     os.close(ours)
     assert process.wait(timeout=60) == 129
     assert (output / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        ("Ctrl-C", r"stopped at step \d+; start again to go on"),
+        ("a kill", "error: another process of this run is gone; start again"),
+    ],
+)
+def test_processes_that_train_together_end_together(
+    tiny: Path, tmp_path: Path, end: str, message: str
+) -> None:
+    folders, output = write_both(tmp_path), tmp_path / "run"
+    process = train_command(
+        *(folders["low"], folders["normal"], "-o", output, "--config", tiny, "--steps", "10000"),
+        launch="torch.distributed.run --standalone --nproc-per-node 2 -m tapetum.realtime train",
+    )
+    wait_for_step(process, 1)
+    if end == "Ctrl-C":
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        os.kill(max(children(process)), signal.SIGKILL)  # the first, which logs, was started first
+    _, stderr = process.communicate(timeout=100)
+    assert len(re.findall(message, stderr)) == 1, stderr
+    assert "this is a bug" not in stderr
+    assert (output / "checkpoint.pt").exists() == (end == "Ctrl-C")

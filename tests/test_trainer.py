@@ -21,6 +21,7 @@ from training_photos import tiny_settings, write_both
 
 from tapetum.gan.checkpoint import build_generator, load_generator, save_generator
 from tapetum.gan.errors import DataError, ModelError, TrainingError
+from tapetum.gan.processes import joined_processes
 from tapetum.gan.stop_request import TrainingStopped
 from tapetum.gan.trainer import full_memory_explained, train
 
@@ -307,6 +308,21 @@ def test_a_full_memory_says_what_was_tried(folders: dict[str, str], tmp_path: Pa
         full_memory_explained(config),
     ):
         torch.empty(2**56)
+
+
+@pytest.mark.parametrize(
+    ("torchs", "ours"),
+    [
+        (
+            "DataLoader worker (pid 7) is killed by signal: Killed. ",
+            "process that reads photos was",
+        ),
+        ("[/gloo/transport/tcp/pair.cc:537] Connection reset by peer", "another process of this"),
+    ],
+)
+def test_lost_processes_are_told_of_in_a_line(torchs: str, ours: str) -> None:
+    with pytest.raises(TrainingError, match=ours), joined_processes(torch.device("cpu")):
+        raise RuntimeError(torchs)
 
 
 def test_other_failures_stay_what_they_are(folders: dict[str, str], tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ def train(config: TrainConfig) -> Generator:
         DataError: a folder of photos cannot be used.
         ModelError: weights or a checkpoint cannot be read.
         TrainingError: the settings contradict each other or the checkpoint, a loss is no number,
-            the memory or the disk is full, or the run's folder cannot be written.
+            the memory or the disk is full, the run's folder cannot be written, or another process
+            of the run is gone.
         TrainingStopped: Ctrl-C, SIGTERM or SIGHUP; a checkpoint was written.
     """
     if config.run.threads is not None:
