@@ -121,6 +121,20 @@ def test_a_run_leaves_its_settings_its_figures_and_its_weights(
     assert (output / "config.toml").read_text().startswith("low = ")
 
 
+def test_a_narrow_terminal_shows_how_far_the_run_is(
+    folders: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+    train(tiny_settings(folders, tmp_path / "run", run={"report_steps": 1}))
+    last = capsys.readouterr().err.rpartition("step")[2]
+    assert "2/2" in last
+    assert "global" in last
+
+
 def test_pairs_alone_teach_the_grid_to_brighten(folders: dict[str, str], tmp_path: Path) -> None:
     config = tiny_settings(
         folders,

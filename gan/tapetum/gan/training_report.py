@@ -19,6 +19,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from tapetum.gan.generator import Generator
@@ -81,9 +82,10 @@ class TrainingReport:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.description}"),
+            # The losses take what is left: shared out, the width hides the count and the bar.
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True)),
         )
-        self._bar = Progress(*columns, console=console)
+        self._bar = Progress(*columns, console=console, expand=True)
         self._task = self._bar.add_task("", total=self._steps, completed=self._first_step)
         self._bar.start()
 
