@@ -126,16 +126,14 @@ class TrainingReport:
         if self._bar is not None:
             self._bar.update(self._task, description=listed)
             return
-        pace_s = (time.monotonic() - self._started) / max(1, step - self._first_step - 1)
-        left_s = pace_s * (self._steps - step)
-        _log.info(
-            "step %d of %d, %.2f s a step, %.0f s left: %s",
-            step,
-            self._steps,
-            pace_s,
-            left_s,
-            listed,
-        )
+        _log.info("step %d of %d%s: %s", step, self._steps, self._pace(step), listed)
+
+    def _pace(self, step: int) -> str:
+        timed = step - self._first_step - 1
+        if timed == 0:
+            return ""
+        pace_s = (time.monotonic() - self._started) / timed
+        return f", {pace_s:.2f} s a step, {pace_s * (self._steps - step):.0f} s left"
 
 
 def before_and_after(batch: Batch, generator: Generator) -> torch.Tensor:
