@@ -305,7 +305,7 @@ def test_a_run_that_ended_before_its_weights_were_written_writes_them_when_it_go
 ) -> None:
     whole, parts = (tiny_settings(folders, tmp_path / name) for name in ("whole", "parts"))
     train(whole)
-    in_the_way = parts.output / "unet.part"
+    in_the_way = parts.output / "unet.safetensors"
     in_the_way.mkdir(parents=True)
     with pytest.raises(TrainingError, match=r"unet\.safetensors cannot be written"):
         train(parts)
