@@ -61,15 +61,49 @@ def test_nothing_to_measure_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -
     assert "--pairs" in capsys.readouterr().err
 
 
-def test_a_missing_reference_is_named(pairs: tuple[Path, Path]) -> None:
-    (pairs[1] / "1.png").unlink()
-    with pytest.raises(DataError, match=r"1\.png"):
-        evaluate(INPUT, [PhotoSet(*pairs)], [])
+def test_missing_references_are_named_before_anything_is_measured(
+    pairs: tuple[Path, Path],
+) -> None:
+    measured: list[str] = []
+    sets = [PhotoSet(pairs[0]), PhotoSet(*pairs)]
+    for left, more in ((1, ""), (0, ", as are 1 more references")):
+        (pairs[1] / f"{left}.png").unlink()
+        expected = rf"high/{left}\.png is missing{more}: each photo in .*low needs one"
+        with pytest.raises(DataError, match=expected):
+            evaluate(INPUT, sets, [], on_progress=lambda name, *_: measured.append(name))
+    pairs[1].rmdir()
+    with pytest.raises(DataError, match="high is not a folder"):
+        evaluate(INPUT, sets, [])
+    assert not measured
+
+
+def test_a_photo_is_no_reference_of_itself(pairs: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match=r"0\.png and its reference are the same picture"):
+        evaluate(INPUT, [PhotoSet(pairs[0], pairs[0])], [])
+
+
+@pytest.mark.parametrize("level", [0, 40, 255])
+def test_a_flat_photo_is_named(pairs: tuple[Path, Path], level: int) -> None:
+    cv2.imwrite(str(pairs[0] / "1.png"), np.full((192, 256, 3), level, np.uint8))
+    with pytest.raises(DataError, match=r"1\.png cannot be judged: .* is flat; leave it out"):
+        evaluate(INPUT, [PhotoSet(pairs[0])], [])
+
+
+def test_folders_are_shown_as_they_are_named(
+    pairs: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bracketed = pairs[0].rename(tmp_path / "[red]")
+    monkeypatch.chdir(bracketed)
+    assert run_command(["evaluate", INPUT, "--photos", "."]) == 0
+    assert "[red]" in capsys.readouterr().out
 
 
 def test_a_reference_of_another_size_is_named(pairs: tuple[Path, Path]) -> None:
     cv2.imwrite(str(pairs[1] / "1.png"), np.zeros((10, 10, 3), np.uint8))
-    with pytest.raises(DataError, match="its reference is"):
+    with pytest.raises(DataError, match=r"1\.png has 256x192 pixels, but its reference is 10x10"):
         evaluate(INPUT, [PhotoSet(*pairs)], [])
 
 
@@ -81,11 +115,16 @@ def test_a_reference_of_another_size_is_named(pairs: tuple[Path, Path]) -> None:
             1,
             "look.png cannot be written",
         ),
+        (["--photos", "{low}", "--json", "{low}/absent/x.json"], 1, "there is no folder"),
+        (["--photos", "{low}", "--json", "{low}"], 1, "low cannot be written: it is a folder"),
+        (["--photos", "{low}", "--json", "{low}/0.png"], 1, "0.png would be one of the photos"),
+        (["--photos", "{low}", "--sheet", "{low}/x.png"], 1, "x.png would be one of the photos"),
+        (["--photos", "{low}", "--json", "x.png", "--sheet", "x.png"], 2, "name one file"),
         (["--photos", "{low}", "--sheet", "{low}/look.jpg"], 2, "--sheet writes a PNG"),
         (["--clip", "clip.mp4", "--sheet", "look.png"], 2, "--sheet shows photos"),
     ],
 )
-def test_a_sheet_that_cannot_be_is_refused_in_a_line(
+def test_an_output_that_cannot_be_is_refused_in_a_line_before_anything_is_measured(
     pairs: tuple[Path, Path],
     capsys: pytest.CaptureFixture[str],
     options: list[str],
@@ -94,7 +133,8 @@ def test_a_sheet_that_cannot_be_is_refused_in_a_line(
 ) -> None:
     arguments = [option.format(low=pairs[0]) for option in options]
     assert run_command(["evaluate", INPUT, *arguments]) == status
-    errors = capsys.readouterr().err
+    output, errors = capsys.readouterr()
+    assert not output
     assert message in errors
     assert errors.count("\n") == 1
 

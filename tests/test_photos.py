@@ -22,7 +22,7 @@ def _write(path: Path, height: int = 40, width: int = 60, level: int = 90) -> No
 
 
 def test_finds_photos_of_any_depth_in_a_fixed_order(tmp_path: Path) -> None:
-    for name in ("b/c/2.JPG", "a.png", "b/1.webp"):
+    for name in ("album.png/c/2.JPG", "a.png", "album.png/1.webp"):
         _write(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no photo")
     assert [path.name for path in find_photos(tmp_path)] == ["a.png", "1.webp", "2.JPG"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,10 +34,19 @@ threads = 1
 report_steps = 1
 """
 
+TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "tapetum.gan.train_command", *sys.argv[1:]])
+"""
+"""Makes standard input's terminal that of the session, and trains there."""
 
-def train_command(*arguments: str | Path) -> subprocess.Popen[str]:
+
+def train_command(
+    *arguments: str | Path, launch: str = "tapetum.gan.train_command"
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tapetum.gan.train_command", *map(str, arguments)],
+        [sys.executable, "-m", *launch.split(), *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -73,7 +84,8 @@ def test_a_run_logs_its_steps_and_says_where_the_weights_are(tiny: Path, tmp_pat
     )
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stderr
-    assert "step 2 of 2" in stderr
+    assert "step 1 of 2: " in stderr  # nothing is known of the pace yet
+    assert "step 2 of 2, " in stderr
     assert stdout.strip() == f"trained: {output / 'unet.safetensors'}"
     assert (output / "unet.safetensors").exists()
 
@@ -84,9 +96,7 @@ def test_ctrl_c_saves_a_checkpoint_and_exits_with_130(tiny: Path, tmp_path: Path
     process = train_command(
         *(folders["low"], folders["normal"], "-o", output, "--config", tiny, "--steps", "10000")
     )
-    assert process.stderr is not None
-    while "step 1 of" not in process.stderr.readline():
-        assert process.poll() is None
+    wait_for_step(process, 1)
     process.send_signal(2)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -95,19 +105,117 @@ def test_ctrl_c_saves_a_checkpoint_and_exits_with_130(tiny: Path, tmp_path: Path
     assert (output / "checkpoint.pt").exists()
 
 
+def wait_for_step(process: subprocess.Popen[str], step: int) -> None:
+    assert process.stderr is not None
+    while f"step {step} of" not in process.stderr.readline():
+        assert process.poll() is None
+
+
+def children(process: subprocess.Popen[str]) -> dict[int, bytes]:
+    """What a process has started: each command line by its process's number."""
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in listed}
+
+
+def workers(process: subprocess.Popen[str]) -> list[int]:
+    return [pid for pid, command in children(process).items() if b"spawn_main" in command]
+
+
+def wait_for_worker(process: subprocess.Popen[str]) -> None:
+    """Wait until the first worker has started, and not until it can read photos."""
+    while not workers(process):
+        assert process.poll() is None
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("ready", "number"),
+    [
+        ("a worker starts", signal.SIGINT),
+        ("a worker starts", signal.SIGTERM),
+        ("a step is done", signal.SIGTERM),
+        ("a step is done", signal.SIGHUP),
+    ],
+)
 def test_a_signal_to_the_whole_group_stops_the_run_and_not_its_workers(
-    tiny: Path, tmp_path: Path
+    tiny: Path, tmp_path: Path, ready: str, number: signal.Signals
 ) -> None:
     folders, output = write_both(tmp_path), tmp_path / "run"
     process = train_command(
         *(folders["low"], folders["normal"], "-o", output, "--config", tiny),
-        *("--steps", "10000", "--workers", "2"),
+        *("--steps", "10000", "--workers", "1"),
     )
-    assert process.stderr is not None
-    while "step 1 of" not in process.stderr.readline():
-        assert process.poll() is None
-    os.killpg(process.pid, signal.SIGTERM)
+    if ready == "a worker starts":
+        wait_for_worker(process)
+    else:
+        wait_for_step(process, 1)
+    os.killpg(process.pid, number)
     _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 143, stderr
+    assert process.returncode == 128 + number, stderr
     assert "Traceback" not in stderr
     assert (output / "checkpoint.pt").exists()
+
+
+def test_a_hangup_that_is_ignored_stops_neither_the_run_nor_its_workers(
+    tiny: Path, tmp_path: Path
+) -> None:
+    folders, output = write_both(tmp_path), tmp_path / "run"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does, and children inherit
+    try:
+        process = train_command(
+            *(folders["low"], folders["normal"], "-o", output, "--config", tiny),
+            *("--steps", "3", "--workers", "1"),
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    wait_for_step(process, 1)
+    os.killpg(process.pid, signal.SIGHUP)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    assert "step 3 of 3" in stderr
+
+
+def test_a_terminal_that_closes_leaves_a_checkpoint(tiny: Path, tmp_path: Path) -> None:
+    folders, output = write_both(tmp_path), tmp_path / "run"
+    arguments = (folders["low"], folders["normal"], "-o", str(output), "--config", str(tiny))
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", TERMINAL, *arguments, "--steps", "10000"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment() | {"TERM": "xterm"},  # with a progress bar
+        start_new_session=True,
+    )
+    os.close(theirs)
+    while not (output / "tensorboard").exists() or b"step" not in os.read(ours, 1000):
+        assert process.poll() is None
+    os.close(ours)
+    assert process.wait(timeout=60) == 129
+    assert (output / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        ("Ctrl-C", r"stopped at step \d+; start again to go on"),
+        ("a kill", "error: another process of this run is gone; start again"),
+    ],
+)
+def test_processes_that_train_together_end_together(
+    tiny: Path, tmp_path: Path, end: str, message: str
+) -> None:
+    folders, output = write_both(tmp_path), tmp_path / "run"
+    process = train_command(
+        *(folders["low"], folders["normal"], "-o", output, "--config", tiny, "--steps", "10000"),
+        launch="torch.distributed.run --standalone --nproc-per-node 2 -m tapetum.realtime train",
+    )
+    wait_for_step(process, 1)
+    if end == "Ctrl-C":
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        os.kill(max(children(process)), signal.SIGKILL)  # the first, which logs, was started first
+    _, stderr = process.communicate(timeout=100)
+    assert len(re.findall(message, stderr)) == 1, stderr
+    assert "this is a bug" not in stderr
+    assert (output / "checkpoint.pt").exists() == (end == "Ctrl-C")

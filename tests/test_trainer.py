@@ -21,7 +21,8 @@ from training_photos import tiny_settings, write_both
 
 from tapetum.gan.checkpoint import build_generator, load_generator, save_generator
 from tapetum.gan.errors import DataError, ModelError, TrainingError
-from tapetum.gan.stop_request import StopRequest, TrainingStopped
+from tapetum.gan.processes import joined_processes
+from tapetum.gan.stop_request import TrainingStopped
 from tapetum.gan.trainer import full_memory_explained, train
 
 EVERYTHING: dict[str, Any] = {
@@ -118,6 +119,20 @@ def test_a_run_leaves_its_settings_its_figures_and_its_weights(
     assert "loss/local_discriminator" in tags["scalars"]
     assert tags["images"] == ["before, after"]
     assert (output / "config.toml").read_text().startswith("low = ")
+
+
+def test_a_narrow_terminal_shows_how_far_the_run_is(
+    folders: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+    train(tiny_settings(folders, tmp_path / "run", run={"report_steps": 1}))
+    last = capsys.readouterr().err.rpartition("step")[2]
+    assert "2/2" in last
+    assert "global" in last
 
 
 def test_pairs_alone_teach_the_grid_to_brighten(folders: dict[str, str], tmp_path: Path) -> None:
@@ -277,12 +292,27 @@ def test_a_full_disk_keeps_the_checkpoint(folders: dict[str, str], tmp_path: Pat
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
-        with pytest.raises(TrainingError, match=r"checkpoint\.pt cannot be written \(File too"):
+        with pytest.raises(TrainingError, match=r"safetensors cannot be written \(File too"):
             train(tiny_settings(folders, tmp_path, optimizer={"steps": 2}))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (tmp_path / "checkpoint.pt").read_bytes() == kept
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_run_that_ended_before_its_weights_were_written_writes_them_when_it_goes_on(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    whole, parts = (tiny_settings(folders, tmp_path / name) for name in ("whole", "parts"))
+    train(whole)
+    in_the_way = parts.output / "unet.safetensors"
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(TrainingError, match=r"unet\.safetensors cannot be written"):
+        train(parts)
+    in_the_way.rmdir()
+    train(parts)
+    written = [load_file(config.output / "unet.safetensors") for config in (whole, parts)]
+    assert differences(written[0], written[1]) == []
 
 
 def test_a_full_memory_says_what_was_tried(folders: dict[str, str], tmp_path: Path) -> None:
@@ -292,6 +322,21 @@ def test_a_full_memory_says_what_was_tried(folders: dict[str, str], tmp_path: Pa
         full_memory_explained(config),
     ):
         torch.empty(2**56)
+
+
+@pytest.mark.parametrize(
+    ("torchs", "ours"),
+    [
+        (
+            "DataLoader worker (pid 7) is killed by signal: Killed. ",
+            "process that reads photos was",
+        ),
+        ("[/gloo/transport/tcp/pair.cc:537] Connection reset by peer", "another process of this"),
+    ],
+)
+def test_lost_processes_are_told_of_in_a_line(torchs: str, ours: str) -> None:
+    with pytest.raises(TrainingError, match=ours), joined_processes(torch.device("cpu")):
+        raise RuntimeError(torchs)
 
 
 def test_other_failures_stay_what_they_are(folders: dict[str, str], tmp_path: Path) -> None:
@@ -321,11 +366,3 @@ def test_a_stopped_run_has_a_checkpoint_and_goes_on(
     watcher.join()
     assert stopped.value.exit_status == 130
     assert checkpoint(output)["step"] == stopped.value.step < 500
-
-
-def test_the_second_signal_is_not_held_back() -> None:
-    with StopRequest() as stop:
-        os.kill(os.getpid(), 2)
-        assert stop.requested
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), 2)

@@ -82,7 +82,6 @@ def test_an_assignment_is_a_table() -> None:
         ({"low": 3}, "low must be Path"),
         ({"optimizer": {"steps": "ten"}}, r"optimizer\.steps must be int"),
         ({"run": {"precision": "int8"}}, r"run\.precision must be fp32 or bf16 or fp16"),
-        ({"normal": "dark"}, "dark is given as the low-light and as the well-lit folder"),
         ({"data": {"crop": 64}, "losses": {"patch": 65}}, r"patch \(65\) must be within"),
         ({"losses": {"roughness": 1.0}}, "grid generator alone"),
     ],

@@ -202,6 +202,28 @@ def test_fewer_photos_than_a_batch_are_an_error(tmp_path: Path) -> None:
         find_training_photos(config)
 
 
+@pytest.mark.parametrize(
+    ("normal", "output", "message"),
+    [
+        ("low", "run", "low is given as the low-light and as the well-lit folder$"),
+        ("low/../low", "run", "low is given as the low-light and as the well-lit folder$"),
+        (".", "run", "low lies in .*, which would take its photos"),
+        ("low/deep", "run", "deep lies in .*low, which would take its photos"),
+        ("normal", "low/run", "run lies in .*low; name a folder for the run outside of it$"),
+        ("normal", "normal", "normal lies in .*normal; name a folder for the run"),
+        ("normal", "link/run", "run lies in .*normal; name a folder for the run"),
+    ],
+)
+def test_folders_that_would_mix_photos_are_refused(
+    tmp_path: Path, normal: str, output: str, message: str
+) -> None:
+    folders = write_both(tmp_path) | {"normal": str(tmp_path / normal)}
+    write_photos(tmp_path / "low" / "deep", 2, brightest=40)
+    (tmp_path / "link").symlink_to(tmp_path / "normal")
+    with pytest.raises(DataError, match=message):
+        find_training_photos(tiny_settings(folders, tmp_path / output))
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_photo_that_breaks_during_the_run_is_named(tmp_path: Path, workers: int) -> None:
     folders = write_both(tmp_path)

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.photo_scores import Outcome
+from tapetum.benchmarks.whole_file import write_whole
 from tapetum.gan.photos import Photo
 
 TILE = (256, 192)
@@ -40,16 +40,13 @@ def contact_sheet(outcomes: list[Outcome]) -> Photo:
 
 
 def write_contact_sheet(outcomes: list[Outcome], path: Path) -> None:
-    """Write the sheet of some outcomes as a PNG.
+    """Write the sheet of some outcomes as a PNG, whole or not at all.
 
     Raises:
         BenchmarkError: the file cannot be written.
     """
     _, encoded = cv2.imencode(".png", np.ascontiguousarray(contact_sheet(outcomes)[..., ::-1]))
-    try:
-        path.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
+    write_whole(encoded.tobytes(), path)
 
 
 def _strip(outcome: Outcome) -> Photo:

@@ -41,10 +41,11 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
     """
     if not (pairs or photos or clips):
         raise typer.BadParameter("name something to measure: --pairs, --photos or --clip")
-    if sheet and not (pairs or photos):
-        raise typer.BadParameter("--sheet shows photos; add --pairs or --photos")
-    if sheet and sheet.suffix.lower() != ".png":
-        raise typer.BadParameter(f"--sheet writes a PNG; name {sheet} so")
+    folders = [*(pairs or ()), *(photos or ())]
+    if sheet:
+        _require_usable_sheet(sheet, folders, json_file)
+    for output in filter(None, (json_file, sheet)):
+        _require_place(output, folders)
     try:
         from tapetum.benchmarks.evaluation import PhotoSet
     except ImportError as error:
@@ -63,8 +64,32 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
         write_contact_sheet(list(result.shown), sheet)
 
 
+def _require_usable_sheet(sheet: Path, folders: list[Path], json_file: Path | None) -> None:
+    if not folders:
+        raise typer.BadParameter("--sheet shows photos; add --pairs or --photos")
+    if sheet.suffix.lower() != ".png":
+        raise typer.BadParameter(f"--sheet writes a PNG; name {sheet} so")
+    if json_file and sheet.resolve() == json_file.resolve():
+        raise typer.BadParameter("--json and --sheet name one file; give each its own")
+
+
+def _require_place(output: Path, folders: list[Path]) -> None:
+    """Refuse, before all the work, an output with no folder or that would be one of the photos."""
+    from tapetum.benchmarks.bench.errors import BenchmarkError
+    from tapetum.gan.photos import SUFFIXES
+
+    if not output.parent.is_dir():
+        raise BenchmarkError(f"{output} cannot be written: there is no folder {output.parent}")
+    if output.is_dir():
+        raise BenchmarkError(f"{output} cannot be written: it is a folder; name a file in it")
+    for folder in folders:
+        if output.suffix.lower() in SUFFIXES and output.resolve().is_relative_to(folder.resolve()):
+            raise BenchmarkError(f"{output} would be one of the photos in {folder}; name another")
+
+
 def _evaluate_visibly(model: str, photo_sets: list[PhotoSet], clips: list[Path]) -> Evaluation:
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from tapetum.benchmarks.evaluation import evaluate as measure
@@ -72,13 +97,13 @@ def _evaluate_visibly(model: str, photo_sets: list[PhotoSet], clips: list[Path])
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(model)
+        task = bar.add_task(escape(model))
         return measure(
             model,
             photo_sets,
             clips,
             on_progress=lambda what, done, total: bar.update(
-                task, description=what, completed=done, total=total
+                task, description=escape(what), completed=done, total=total
             ),
         )
 

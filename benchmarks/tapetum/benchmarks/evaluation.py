@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from tapetum.benchmarks.clip_scores import ClipScore, score_clip
-from tapetum.benchmarks.photo_scores import Enhance, Outcome, SetScore, outcomes, score, summary
-from tapetum.gan.photos import Photo, find_photos
+from tapetum.benchmarks.photo_scores import (
+    Enhance,
+    Outcome,
+    SetScore,
+    find_pairs,
+    outcomes,
+    score,
+    summary,
+)
+from tapetum.gan.photos import Photo
 from tapetum.realtime import Enhancer, make_enhancer
 
 INPUT = "input"
@@ -62,15 +71,16 @@ def evaluate(
         MediaError: a clip cannot be read.
     """
     enhance, shown, scores = enhancement(model), list[Outcome](), list[SetScore]()
-    for photo_set in photo_sets:
+    # All are found before the first is measured, which may take long.
+    found = [(each.folder, find_pairs(each.folder, each.references)) for each in photo_sets]
+    for folder, pairs in found:
         figures = []
-        total = len(find_photos(photo_set.folder))
-        for outcome in outcomes(photo_set.folder, enhance, photo_set.references):
+        for outcome in outcomes(pairs, enhance):
             figures.append(score(outcome))
             if len(figures) <= shown_per_set:
                 shown.append(outcome)
-            on_progress(photo_set.folder.name, len(figures), total)
-        scores.append(summary(photo_set.folder, tuple(figures)))
+            on_progress(folder.resolve().name, len(figures), len(pairs))
+        scores.append(summary(folder, tuple(figures)))
     steady = tuple(_clip_scores(model, list(clips), on_progress))
     return Evaluation(model, tuple(scores), steady, tuple(shown))
 
@@ -107,7 +117,7 @@ def photo_table(scores: Iterable[SetScore]) -> Table:
     table = Table("photos", "count", "PSNR dB", "SSIM", "NIQE")
     for row in scores:
         figures = (row.psnr_db, row.ssim, row.niqe)
-        table.add_row(row.folder, str(row.count), *(_text(figure) for figure in figures))
+        table.add_row(Text(row.folder), str(row.count), *(_text(figure) for figure in figures))
     return table
 
 
@@ -116,7 +126,7 @@ def clip_table(scores: Iterable[ClipScore]) -> Table:
     table = Table("clip", "frames", "mean luma", "flicker", "warped error (1e-3)")
     for row in scores:
         pairs = (row.mean_luma, row.flicker, row.warped_error)
-        table.add_row(row.clip, str(row.frames), *(f"{a} -> {b}" for a, b in pairs))
+        table.add_row(Text(row.clip), str(row.frames), *(f"{a} -> {b}" for a, b in pairs))
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,31 +49,69 @@ class Outcome:
     reference: Photo | None
 
 
-def outcomes(folder: Path, enhance: Enhance, references: Path | None = None) -> Iterator[Outcome]:
-    """Enhance every photo of a folder, in a fixed order.
+def find_pairs(folder: Path, references: Path | None) -> list[tuple[Path, Path | None]]:
+    """Every photo of a folder, in a fixed order, with its reference.
 
     Args:
         folder: dark photos, at any depth.
-        enhance: what to measure.
         references: folder of well-lit twins under the same names, or None.
 
     Raises:
-        DataError: the folder has no photos, one is too small to judge, or a reference is missing
-            or of another size.
+        DataError: a folder is missing, the first has no photos, or the second lacks one of them.
     """
-    for path in find_photos(folder):
+    paths = find_photos(folder)
+    if references is None:
+        return [(path, None) for path in paths]
+    if not references.is_dir():
+        raise DataError(f"{references} is not a folder; name one that holds the references")
+    twins = [references / path.relative_to(folder) for path in paths]
+    missing = [twin for twin in twins if not twin.exists()]
+    if missing:
+        more = f", as are {len(missing) - 1} more references" if len(missing) > 1 else ""
+        raise DataError(
+            f"{missing[0]} is missing{more}: each photo in {folder} needs one under the same name"
+        )
+    return list(zip(paths, twins, strict=True))
+
+
+def outcomes(pairs: Iterable[tuple[Path, Path | None]], enhance: Enhance) -> Iterator[Outcome]:
+    """Enhance every photo of `find_pairs`.
+
+    Raises:
+        DataError: a photo is broken or too small to judge, or its reference is of another size or
+            the same picture.
+    """
+    for path, twin in pairs:
         dark = read_photo(path)
         if not large_enough(*dark.shape[:2]):
             raise DataError(f"{path} {TOO_SMALL}")
-        reference = read_photo(references / path.relative_to(folder)) if references else None
-        if reference is not None and reference.shape != dark.shape:
-            raise DataError(f"{path}: {dark.shape}, but its reference is {reference.shape}")
+        reference = read_photo(twin) if twin else None
+        if reference is not None:
+            _require_a_twin(path, dark, reference)
         yield Outcome(path, dark, enhance(dark), reference)
 
 
+def _require_a_twin(path: Path, dark: Photo, reference: Photo) -> None:
+    (height, width), (twin_height, twin_width) = dark.shape[:2], reference.shape[:2]
+    if (height, width) != (twin_height, twin_width):
+        raise DataError(
+            f"{path} has {width}x{height} pixels, but its reference is {twin_width}x{twin_height}; "
+            "pairs need one size"
+        )
+    if np.array_equal(dark, reference):
+        raise DataError(f"{path} and its reference are the same picture; name one that is well lit")
+
+
 def score(outcome: Outcome) -> PhotoScore:
-    """The figures of one outcome."""
-    name, niqe = outcome.path.name, photo_niqe(outcome.enhanced)
+    """The figures of one outcome.
+
+    Raises:
+        DataError: the enhanced photo is too flat to judge.
+    """
+    try:
+        name, niqe = outcome.path.name, photo_niqe(outcome.enhanced)
+    except ValueError as error:
+        raise DataError(f"{outcome.path} cannot be judged: {error}; leave it out") from error
     if outcome.reference is None:
         return PhotoScore(name, niqe)
     pair = outcome.enhanced, outcome.reference
@@ -83,7 +121,7 @@ def score(outcome: Outcome) -> PhotoScore:
 def summary(folder: Path, scores: tuple[PhotoScore, ...]) -> SetScore:
     """The means of a folder's scores."""
     return SetScore(
-        folder=folder.name,
+        folder=folder.resolve().name,
         count=len(scores),
         niqe=float(np.mean([score.niqe for score in scores])),
         psnr_db=_mean([score.psnr_db for score in scores]),

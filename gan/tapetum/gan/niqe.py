@@ -40,7 +40,7 @@ def niqe(luma: npt.NDArray[np.float64] | npt.NDArray[np.uint8]) -> float:
         luma: (H, W) in [0, 255]; at least 96 pixels high and wide, and two blocks in all.
 
     Raises:
-        ValueError: the picture is too small.
+        ValueError: the picture is too small, or but one of its blocks or none has any texture.
     """
     rows, columns = (side // BLOCK for side in luma.shape)
     if not large_enough(*luma.shape):
@@ -51,6 +51,8 @@ def niqe(luma: npt.NDArray[np.float64] | npt.NDArray[np.uint8]) -> float:
     )
     mean, covariance = _pristine_model()
     complete = features[~np.isnan(features).any(1)]
+    if len(complete) < 2:
+        raise ValueError("NIQE needs two blocks with some texture; the picture is flat")
     difference = mean - np.nanmean(features, axis=0)
     pooled = (covariance + np.cov(complete, rowvar=False)) / 2
     return float(np.sqrt(difference @ np.linalg.pinv(pooled) @ difference))

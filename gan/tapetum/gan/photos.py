@@ -24,7 +24,8 @@ def find_photos(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; name one that holds photos")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    named = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = sorted(path for path in named if not path.is_dir())
     if not paths:
         raise DataError(f"{folder} holds no photo ({', '.join(sorted(SUFFIXES))})")
     return paths

@@ -67,20 +67,46 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
     """Meet the other processes that torchrun started, and part from them at the end.
 
     Raises:
-        TrainingError: the processes cannot reach each other.
+        TrainingError: the processes cannot reach each other, or one of them, or one that reads
+            photos, is lost later.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield Processes()
-        return
+    if count > 1:
+        _meet(count, device)
+    try:
+        with _lost_processes_explained():
+            yield _place(count)
+    finally:
+        if count > 1:
+            dist.destroy_process_group()
+
+
+def _meet(count: int, device: torch.device) -> None:
     try:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     except (RuntimeError, ValueError) as error:
         raise TrainingError(f"cannot join the {count} processes of this run: {error}") from error
+
+
+def _place(count: int) -> Processes:
+    if count == 1:
+        return Processes()
+    return Processes(dist.get_rank(), count, int(os.environ.get("LOCAL_RANK", "0")))
+
+
+@contextmanager
+def _lost_processes_explained() -> Iterator[None]:
     try:
-        yield Processes(dist.get_rank(), count, int(os.environ.get("LOCAL_RANK", "0")))
-    finally:
-        dist.destroy_process_group()
+        yield
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or "gloo" in str(error):
+            lost, advice = "another process of this run is gone", "start again"
+        elif "DataLoader worker" in str(error):
+            lost = "a process that reads photos was killed, perhaps for want of memory"
+            advice = "start again, perhaps with fewer --workers,"
+        else:
+            raise
+        raise TrainingError(f"{lost}; {advice} to go on from the last checkpoint") from error
 
 
 class GlobalBatchNorm2d(nn.BatchNorm2d):

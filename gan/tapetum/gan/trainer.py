@@ -76,8 +76,9 @@ def train(config: TrainConfig) -> Generator:
         DataError: a folder of photos cannot be used.
         ModelError: weights or a checkpoint cannot be read.
         TrainingError: the settings contradict each other or the checkpoint, a loss is no number,
-            the memory or the disk is full, or the run's folder cannot be written.
-        TrainingStopped: Ctrl-C or SIGTERM; a checkpoint was written.
+            the memory or the disk is full, the run's folder cannot be written, or another process
+            of the run is gone.
+        TrainingStopped: Ctrl-C, SIGTERM or SIGHUP; a checkpoint was written.
     """
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
@@ -99,7 +100,7 @@ def _train(config: TrainConfig, device: torch.device, processes: Processes) -> G
     numbers = _numbers(config, range(first_step, steps), processes)
     report = TrainingReport(config, first_step, steps, enabled=processes.first)
     reading = closing(batches(data, numbers, workers=config.data.workers))
-    with report, StopRequest() as stop, reading as read_batches:
+    with StopRequest() as stop, report, reading as read_batches:
         for read in read_batches:
             batch = _on_device(read, device, config.run)
             set_learning_rates(state, config.optimizer, steps)

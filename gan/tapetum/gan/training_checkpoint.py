@@ -176,9 +176,10 @@ def save_checkpoint(state: TrainingState, config: TrainConfig, photos: str) -> N
     }
     saved = io.BytesIO()  # on a full disk, what torch.save itself raises tells nobody why
     torch.save(contents, saved)
-    _write_whole(config.output / CHECKPOINT, lambda part: part.write_bytes(saved.getbuffer()))
+    # The weights first: a run that is killed between the two makes both again when it goes on.
     weights = config.output / f"{config.generator}.safetensors"
     _write_whole(weights, lambda part: save_generator(state.average, part))
+    _write_whole(config.output / CHECKPOINT, lambda part: part.write_bytes(saved.getbuffer()))
 
 
 def save_settings(config: TrainConfig) -> None:

@@ -280,8 +280,6 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _require(self.seed >= 0, f"seed must be 0 or more, not {self.seed}")
-        same = self.low.resolve() == self.normal.resolve()
-        _require(not same, f"{self.low} is given as the low-light and as the well-lit folder")
         patch, judged = self.losses.patch, self.data.crop // self.losses.reduction
         _require(patch <= judged, f"patch ({patch}) must be within the crop ({judged})")
         _require(

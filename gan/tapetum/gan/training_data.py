@@ -27,6 +27,7 @@ from tapetum.gan.darken import Darkness, camera_noise, compressed, darken
 from tapetum.gan.errors import DataError
 from tapetum.gan.generator import Generator
 from tapetum.gan.photos import Photo, find_photos, random_crop, read_photo
+from tapetum.gan.stop_request import STOP_SIGNALS, stop_signals_blocked
 from tapetum.gan.training_config import DataConfig, LossConfig, TrainConfig
 
 Batch = dict[str, torch.Tensor]
@@ -68,9 +69,10 @@ def find_training_photos(config: TrainConfig) -> TrainingPhotos:
     """Find both folders' photos and try each of them; broken ones are logged and left out.
 
     Raises:
-        DataError: a folder is missing or empty, too many of its photos are broken, or there are
-            fewer low-light photos than a batch takes.
+        DataError: a folder is missing or empty or lies in another, too many of its photos are
+            broken, or there are fewer low-light photos than a batch takes.
     """
+    _require_folders_apart(config)
     low, normal = readable_photos(config.low), readable_photos(config.normal)
     batch = config.optimizer.batch
     if len(low) < batch:
@@ -79,6 +81,22 @@ def find_training_photos(config: TrainConfig) -> TrainingPhotos:
             "add photos or train with a smaller batch"
         )
     return TrainingPhotos(low, normal)
+
+
+def _require_folders_apart(config: TrainConfig) -> None:
+    low, normal, output = config.low, config.normal, config.output
+    if low.resolve() == normal.resolve():
+        raise DataError(f"{low} is given as the low-light and as the well-lit folder")
+    for inner, outer in ((low, normal), (normal, low)):
+        if _lies_in(inner, outer):
+            raise DataError(f"{inner} lies in {outer}, which would take its photos for its own")
+    for photos in (low, normal):
+        if _lies_in(output, photos):
+            raise DataError(f"{output} lies in {photos}; name a folder for the run outside of it")
+
+
+def _lies_in(inner: Path, outer: Path) -> bool:
+    return inner.resolve().is_relative_to(outer.resolve())
 
 
 def readable_photos(folder: Path) -> tuple[Path, ...]:
@@ -251,7 +269,10 @@ def batches(
         multiprocessing_context="spawn" if workers else None,
     )
     try:
-        yield from loader
+        # A worker that is told to stop while it imports torch would fail, and the run with it.
+        with stop_signals_blocked():
+            reading = iter(loader)
+        yield from reading
     except DataError as error:
         # A worker's error comes with its traceback as text.
         message = str(error).strip().rpartition("DataError: ")[2]
@@ -259,8 +280,10 @@ def batches(
 
 
 def _start_worker(_worker: int) -> None:
-    # Ctrl-C reaches every process of a terminal, SIGTERM every process of a service; the training
-    # process alone decides, and the workers are there until its checkpoint is written.
+    # Ctrl-C and SIGHUP reach every process of a terminal, SIGTERM every process of a service; the
+    # training process alone decides, and the workers are there until its checkpoint is written.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_S))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     cv2.setNumThreads(1)

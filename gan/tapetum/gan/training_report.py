@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from tapetum.gan.generator import Generator
@@ -65,7 +67,8 @@ class TrainingReport:
         trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):  # the terminal is gone, which is why the run stops
+                self._bar.stop()
         if self._writer is not None:
             self._writer.close()
 
@@ -79,9 +82,10 @@ class TrainingReport:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.description}"),
+            # The losses take what is left: shared out, the width hides the count and the bar.
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True)),
         )
-        self._bar = Progress(*columns, console=console)
+        self._bar = Progress(*columns, console=console, expand=True)
         self._task = self._bar.add_task("", total=self._steps, completed=self._first_step)
         self._bar.start()
 
@@ -122,16 +126,14 @@ class TrainingReport:
         if self._bar is not None:
             self._bar.update(self._task, description=listed)
             return
-        pace_s = (time.monotonic() - self._started) / max(1, step - self._first_step - 1)
-        left_s = pace_s * (self._steps - step)
-        _log.info(
-            "step %d of %d, %.2f s a step, %.0f s left: %s",
-            step,
-            self._steps,
-            pace_s,
-            left_s,
-            listed,
-        )
+        _log.info("step %d of %d%s: %s", step, self._steps, self._pace(step), listed)
+
+    def _pace(self, step: int) -> str:
+        timed = step - self._first_step - 1
+        if timed == 0:
+            return ""
+        pace_s = (time.monotonic() - self._started) / timed
+        return f", {pace_s:.2f} s a step, {pace_s * (self._steps - step):.0f} s left"
 
 
 def before_and_after(batch: Batch, generator: Generator) -> torch.Tensor:
