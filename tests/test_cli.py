@@ -16,6 +16,7 @@ import av
 import pytest
 from command_line import environment, tapetum
 from small_clips import write_clip
+from terminal import terminal
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -171,7 +172,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(gain_model: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 def test_stopping_leaves_nothing(
     number: signal.Signals, status: int, sample_clip: Path, gain_model: Path, tmp_path: Path
@@ -192,6 +193,37 @@ def test_stopping_leaves_nothing(
     assert process.returncode == status
     assert errors.splitlines()[-1] == f"error: stopped by {number.name}"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_that_closes_leaves_nothing(gain_model: Path, tmp_path: Path) -> None:
+    clip, folder = tmp_path / "long.mkv", tmp_path / "out"
+    write_clip(clip, frames=4000)
+    folder.mkdir()
+    arguments = ("enhance", clip, folder / "bright.mkv", "--model", gain_model)
+    with terminal("tapetum.realtime", *arguments) as enhance:
+        enhance.wait_for(b"real time")
+        assert list(folder.iterdir()) != []
+        assert enhance.close() == 129
+    assert list(folder.iterdir()) == []
+
+
+def test_a_hangup_under_nohup_stops_nothing(short_clip: Path, tmp_path: Path) -> None:
+    live, output = ("live", "--source", short_clip), tmp_path / "again.mkv"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does, and children inherit
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tapetum.realtime", *live, "--sink", output],
+            stderr=subprocess.PIPE,
+            env=environment(),
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert output.exists()
 
 
 def test_a_package_adds_a_command_by_an_entry_point(tmp_path: Path) -> None:

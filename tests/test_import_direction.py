@@ -19,6 +19,7 @@ MAY_IMPORT = {
 WITHOUT_TORCH = {
     "tapetum.gan.errors",
     "tapetum.gan.openvino_runtime",
+    "tapetum.gan.stop_signals",
     "tapetum.gan.weights",
     "tapetum.trt_build.cuda_driver",
     "tapetum.trt_build.gpu",

@@ -68,7 +68,8 @@ def test_a_file_plays_at_its_own_pace(short_clip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)],
 )
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_recording_is_playable_however_it_ends(

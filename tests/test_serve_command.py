@@ -20,7 +20,7 @@ from small_clips import write_clip  # noqa: E402
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 def test_stopping_in_the_middle_of_work_leaves_nothing(
     number: signal.Signals,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from command_line import environment
+from terminal import terminal
 from training_photos import write_both
 
 from tapetum.gan.errors import TrainingError
@@ -33,13 +34,6 @@ batch = 2
 threads = 1
 report_steps = 1
 """
-
-TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.executable, [sys.executable, "-m", "tapetum.gan.train_command", *sys.argv[1:]])
-"""
-"""Makes standard input's terminal that of the session, and trains there."""
 
 
 def train_command(
@@ -177,21 +171,10 @@ def test_a_hangup_that_is_ignored_stops_neither_the_run_nor_its_workers(
 
 def test_a_terminal_that_closes_leaves_a_checkpoint(tiny: Path, tmp_path: Path) -> None:
     folders, output = write_both(tmp_path), tmp_path / "run"
-    arguments = (folders["low"], folders["normal"], "-o", str(output), "--config", str(tiny))
-    ours, theirs = os.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", TERMINAL, *arguments, "--steps", "10000"],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment() | {"TERM": "xterm"},  # with a progress bar
-        start_new_session=True,
-    )
-    os.close(theirs)
-    while not (output / "tensorboard").exists() or b"step" not in os.read(ours, 1000):
-        assert process.poll() is None
-    os.close(ours)
-    assert process.wait(timeout=60) == 129
+    arguments = (folders["low"], folders["normal"], "-o", output, "--config", tiny)
+    with terminal("tapetum.gan.train_command", *arguments, "--steps", "10000") as train:
+        train.wait_for(b"2/10000")
+        assert train.close() == 129
     assert (output / "checkpoint.pt").exists()
 
 

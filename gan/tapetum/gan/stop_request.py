@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from multiprocessing import resource_tracker
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
+from tapetum.gan.stop_signals import STOP_SIGNALS, heard_stop_signals, leave_closed_terminal
+
 _INSISTENT = (signal.SIGINT, signal.SIGTERM)
 """Whose second coming acts at once. A terminal that closes may send its SIGHUP twice."""
-
-STOP_SIGNALS = (*_INSISTENT, signal.SIGHUP)
-"""What asks a run to stop."""
 
 
 class TrainingStopped(Exception):  # noqa: N818 - the user's wish, no error
@@ -35,8 +32,8 @@ class TrainingStopped(Exception):  # noqa: N818 - the user's wish, no error
 class StopRequest:
     """Notes the first Ctrl-C, SIGTERM or SIGHUP; a second Ctrl-C or SIGTERM acts at once.
 
-    A signal that is ignored, as SIGHUP is under nohup, stays so. Outside the main thread, where
-    Python hears no signals, nothing is noted.
+    A SIGHUP that is ignored, as under nohup, stays so. Outside the main thread, where Python hears
+    no signals, nothing is noted.
 
     Attributes:
         requested: whether to stop.
@@ -50,8 +47,7 @@ class StopRequest:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            heard = [n for n in STOP_SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
-            self._before = {number: signal.signal(number, self._note) for number in heard}
+            self._before = {n: signal.signal(n, self._note) for n in heard_stop_signals()}
         return self
 
     def __exit__(
@@ -63,6 +59,7 @@ class StopRequest:
         self._restore(STOP_SIGNALS)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
+        leave_closed_terminal()
         if not self.requested:
             self.requested, self.signal_number = True, number
         self._restore(_INSISTENT)
@@ -70,18 +67,3 @@ class StopRequest:
     def _restore(self, numbers: Iterable[int]) -> None:
         for number in self._before.keys() & set(numbers):
             signal.signal(number, self._before.pop(number))  # type: ignore[arg-type]  # what signal() returned
-
-
-@contextmanager
-def stop_signals_blocked() -> Iterator[None]:
-    """Hold back what asks a run to stop, from this thread and from processes that it starts.
-
-    They begin with the signals blocked, and unblock them when they have their own handlers.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        resource_tracker.ensure_running()  # the first call unblocks two of the signals
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -130,8 +129,7 @@ def _run(config: TrainConfig) -> None:
         run_training(config)
     except TrainingStopped as stopped:
         if first:
-            with suppress(OSError):  # a terminal that closed stops the run, and shows nothing more
-                typer.echo(str(stopped), err=True)
+            typer.echo(str(stopped), err=True)
         raise typer.Exit(stopped.exit_status) from stopped
     if first:
         typer.echo(f"trained: {config.output / config.generator}.safetensors")

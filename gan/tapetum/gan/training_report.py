@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -67,8 +66,7 @@ class TrainingReport:
         trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
-            with suppress(OSError):  # the terminal is gone, which is why the run stops
-                self._bar.stop()
+            self._bar.stop()
         if self._writer is not None:
             self._writer.close()
 

@@ -20,6 +20,7 @@ from typing import Annotated
 import typer
 
 from tapetum.gan.errors import TapetumError
+from tapetum.gan.stop_signals import STOP_SIGNALS, heard_stop_signals, leave_closed_terminal
 from tapetum.realtime.background import exit_process
 from tapetum.realtime.command.doctor_command import doctor
 from tapetum.realtime.command.enhance_command import enhance
@@ -88,9 +89,8 @@ def _fail(message: str, status: int) -> int:
 
 @contextmanager
 def _stop_signals() -> Iterator[None]:
-    """Turn the first Ctrl-C or SIGTERM into `Stopped`; later ones do not disturb the clean-up."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, _stop) for number in numbers}
+    """Turn the first stop signal into `Stopped`; later ones do not disturb the clean-up."""
+    before = {number: signal.signal(number, _stop) for number in heard_stop_signals()}
     try:
         yield
     finally:
@@ -99,8 +99,9 @@ def _stop_signals() -> Iterator[None]:
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    for other in (signal.SIGINT, signal.SIGTERM):
+    for other in STOP_SIGNALS:
         signal.signal(other, signal.SIG_IGN)
+    leave_closed_terminal()
     raise Stopped(number)
 
 

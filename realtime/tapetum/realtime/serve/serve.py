@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tapetum.gan.stop_signals import heard_stop_signals, leave_closed_terminal
 from tapetum.realtime.serve.server import Server
 from tapetum.realtime.serve.settings import ServerSettings
 
@@ -19,7 +20,7 @@ def serve(
     *,
     on_notice: Callable[[str], None] = lambda _line: None,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM, remove all files, and then pass that signal on.
+    """Serve until Ctrl-C, SIGTERM or SIGHUP, remove all files, and then pass that signal on.
 
     Args:
         settings: how to serve.
@@ -59,10 +60,11 @@ def _stop_signal() -> Iterator[asyncio.Future[int]]:
     stopped: asyncio.Future[int] = loop.create_future()
 
     def stop(number: int) -> None:
+        leave_closed_terminal()
         if not stopped.done():
             stopped.set_result(number)
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in heard_stop_signals()}
     for number in before:
         loop.add_signal_handler(number, stop, number)
     try:
