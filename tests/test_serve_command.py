@@ -55,6 +55,31 @@ def test_stopping_in_the_middle_of_work_leaves_nothing(
     assert list(temporary.glob("tapetum-serve-*")) == []
 
 
+def test_what_a_killed_server_leaves_goes_when_the_next_one_starts(
+    gain_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    def folders() -> set[Path]:
+        return set(tmp_path.glob("tapetum-serve-*"))
+
+    async def scenario() -> None:
+        async with serving("--model", gain_model) as (process, _):
+            (killed,) = folders()
+            process.kill()
+            await process.wait()
+        assert folders() == {killed}
+        async with serving("--model", gain_model):
+            (first,) = folders()
+            assert first != killed
+            async with serving("--model", gain_model):
+                assert len(folders()) == 2
+                assert first in folders()
+
+    asyncio.run(scenario())
+    assert folders() == set()
+
+
 def test_a_port_that_is_in_use_is_one_line() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -126,7 +126,6 @@ def wait_for_worker(process: subprocess.Popen[str]) -> None:
     ("ready", "number"),
     [
         ("a worker starts", signal.SIGINT),
-        ("a worker starts", signal.SIGTERM),
         ("a step is done", signal.SIGTERM),
         ("a step is done", signal.SIGHUP),
     ],

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from tapetum.gan.stop_signals import heard_stop_signals, leave_closed_terminal
 from tapetum.realtime.serve.server import Server
+from tapetum.realtime.serve.server_folder import server_folder
 from tapetum.realtime.serve.settings import ServerSettings
 
 
@@ -41,16 +40,11 @@ async def _serve(
     on_start: Callable[[str, Server], None],
     on_notice: Callable[[str], None],
 ) -> int:
-    with _stop_signal() as stopped, _folder() as folder:
-        server = Server(settings, Path(folder), on_notice=on_notice)
+    with _stop_signal() as stopped, server_folder() as folder:
+        server = Server(settings, folder, on_notice=on_notice)
         async with server.running() as url:
             on_start(url, server)
             return await stopped
-
-
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Holds everybody's files; a file that is still in work when it goes is no error."""
-    return tempfile.TemporaryDirectory(prefix="tapetum-serve-", ignore_cleanup_errors=True)
 
 
 @contextmanager
