@@ -32,9 +32,13 @@ def server_folder() -> Iterator[Path]:
 
 
 def _remove_abandoned() -> None:
-    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
-        folder = lock.parent
-        with suppress(OSError), lock.open() as file:  # its server runs, or just ends
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # it is held, or gone, or has no lock yet
             if folder.lstat().st_uid == os.getuid():
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove_unheld(folder)
+
+
+def _remove_unheld(folder: Path) -> None:
+    with (folder / _LOCK).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
