@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
+from contextlib import suppress
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -26,18 +24,3 @@ def leave_closed_terminal() -> None:
             if stat.S_ISCHR(os.fstat(stream).st_mode) and not os.isatty(stream):
                 os.dup2(nowhere, stream)
     os.close(nowhere)
-
-
-@contextmanager
-def stop_signals_blocked() -> Iterator[None]:
-    """Hold back what asks to stop, from this thread and from processes that it starts.
-
-    They begin with the signals blocked, and unblock them when they have their own handlers.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        resource_tracker.ensure_running()  # the first call unblocks two of the signals
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -27,7 +27,8 @@ from tapetum.gan.darken import Darkness, camera_noise, compressed, darken
 from tapetum.gan.errors import DataError
 from tapetum.gan.generator import Generator
 from tapetum.gan.photos import Photo, find_photos, random_crop, read_photo
-from tapetum.gan.stop_signals import STOP_SIGNALS, stop_signals_blocked
+from tapetum.gan.stop_request import stop_signals_blocked
+from tapetum.gan.stop_signals import STOP_SIGNALS
 from tapetum.gan.training_config import DataConfig, LossConfig, TrainConfig
 
 Batch = dict[str, torch.Tensor]
