@@ -113,7 +113,7 @@ def no_thread_is_left() -> Iterator[None]:
     """The test ends every thread that it began."""
     before = set(threading.enumerate())
     yield
-    assert set(threading.enumerate()) <= before
+    assert set(threading.enumerate()) == before
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def no_thread_stays() -> Iterator[None]:
     """
     before = set(threading.enumerate())
     yield
-    wait_until(lambda: set(threading.enumerate()) <= before)
+    wait_until(lambda: set(threading.enumerate()) == before)
 
 
 @pytest.fixture

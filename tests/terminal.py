@@ -1,8 +1,9 @@
-"""A command in a terminal that can be closed."""
+"""Commands in a terminal that can be closed, and those that do not mind."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,3 +57,13 @@ def terminal(module: str, *arguments: str | Path) -> Iterator[Terminal]:
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def nohup() -> Iterator[None]:
+    """Processes that the block starts ignore that their terminal closes, as under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which children inherit
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -15,8 +15,9 @@ from pathlib import Path
 import av
 import pytest
 from command_line import environment, tapetum
+from live_parts import live_process
 from small_clips import write_clip
-from terminal import terminal
+from terminal import nohup, terminal
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -208,21 +209,13 @@ def test_a_terminal_that_closes_leaves_nothing(gain_model: Path, tmp_path: Path)
 
 
 def test_a_hangup_under_nohup_stops_nothing(short_clip: Path, tmp_path: Path) -> None:
-    live, output = ("live", "--source", short_clip), tmp_path / "again.mkv"
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does, and children inherit
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tapetum.realtime", *live, "--sink", output],
-            stderr=subprocess.PIPE,
-            env=environment(),
-        )
-    finally:
-        signal.signal(signal.SIGHUP, before)
-    assert process.stderr is not None
-    process.stderr.readline()
-    process.send_signal(signal.SIGHUP)
-    process.communicate(timeout=60)
-    assert process.returncode == 0
+    output = tmp_path / "again.mkv"
+    with nohup(), live_process("--source", str(short_clip), "--sink", str(output)) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
     assert output.exists()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from command_line import environment
-from terminal import terminal
+from terminal import nohup, terminal
 from training_photos import write_both
 
 from tapetum.gan.errors import TrainingError
@@ -153,14 +153,11 @@ def test_a_hangup_that_is_ignored_stops_neither_the_run_nor_its_workers(
     tiny: Path, tmp_path: Path
 ) -> None:
     folders, output = write_both(tmp_path), tmp_path / "run"
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does, and children inherit
-    try:
+    with nohup():
         process = train_command(
             *(folders["low"], folders["normal"], "-o", output, "--config", tiny),
             *("--steps", "3", "--workers", "1"),
         )
-    finally:
-        signal.signal(signal.SIGHUP, before)
     wait_for_step(process, 1)
     os.killpg(process.pid, signal.SIGHUP)
     _, stderr = process.communicate(timeout=60)
