@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_driver import fake_driver
-from kernel_devices import HostDevice, host_library
-from live_parts import wait_until
-from media import RICH, Clip, make_clip
-from rtx_builds import SM89
-from small_clips import write_clip
-from tiny_networks import grid_network
+from support.fake_driver import fake_driver
+from support.kernel_devices import HostDevice, host_library
+from support.live_parts import wait_until
+from support.media import RICH, Clip, make_clip
+from support.rtx_builds import SM89
+from support.small_clips import write_clip
+from support.tiny_networks import grid_network
 
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.device import CudaDevice

@@ -1,0 +1,111 @@
+"""The CPU engine on real networks, and its errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.command_line import python
+from support.tiny_networks import grid_network, pointwise_network
+
+from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, has_native_bf16
+from tapetum.realtime.errors import EngineError, ModelError
+
+GRID_SHAPES = (1, 3, 256, 256), (1, 8, 8, 16, 16)
+MATRIX = np.array([[0.5, 0.25, 0.0], [0.0, 1.0, 0.0], [-0.5, 0.0, 2.0]])
+BIAS = np.array([0.1, 0.0, -0.2])
+
+
+def test_a_network_gives_its_numbers() -> None:
+    engine = OpenVINOModel(pointwise_network(MATRIX, BIAS)).compile((1, 3, 16, 32))
+    batch = np.random.default_rng(0).random((1, 3, 16, 32), np.float32)
+    expected = np.einsum("oi,nihw->nohw", MATRIX, batch) + BIAS[:, np.newaxis, np.newaxis]
+    np.testing.assert_allclose(engine(batch), expected, atol=1e-6)
+    assert engine.description == "CPU, OpenVINO f32"
+
+
+def test_results_of_earlier_runs_are_kept() -> None:
+    engine = OpenVINOModel(pointwise_network(np.eye(3), np.zeros(3))).compile((1, 3, 16, 16))
+    first = engine(np.zeros((1, 3, 16, 16), np.float32))
+    engine(np.ones((1, 3, 16, 16), np.float32))
+    assert not first.any()
+
+
+def test_a_model_is_compiled_for_several_shapes() -> None:
+    model = OpenVINOModel(pointwise_network(np.eye(3), np.zeros(3)))
+    for shape in ((1, 3, 16, 16), (1, 3, 48, 32)):
+        batch = np.random.default_rng(0).random(shape, np.float32)
+        np.testing.assert_allclose(model.compile(shape, shape)(batch), batch, atol=1e-6)
+
+
+def test_precision_auto_is_what_the_cpu_has() -> None:
+    model = OpenVINOModel(pointwise_network(np.eye(3), np.zeros(3)), precision="auto")
+    expected = "bf16" if has_native_bf16() else "f32"
+    assert model.description == f"CPU, OpenVINO {expected}"
+
+
+def test_all_the_threads_that_the_process_may_use_give_the_same_numbers() -> None:
+    data = pointwise_network(MATRIX, BIAS)
+    batch = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
+    one, all_of_them = (
+        OpenVINOModel(data, threads=threads).compile(batch.shape)(batch) for threads in (1, None)
+    )
+    np.testing.assert_allclose(one, all_of_them, atol=1e-6)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"nowhere\.onnx does not exist"):
+        OpenVINOModel(tmp_path / "nowhere.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"no network", pointwise_network(MATRIX, BIAS)[:150]])
+def test_a_damaged_file_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"broken\.onnx is not an ONNX model") as caught:
+        OpenVINOModel(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_of_other_shapes_is_told_with_both(tmp_path: Path) -> None:
+    path = tmp_path / "other.onnx"
+    path.write_bytes(pointwise_network(MATRIX, BIAS))
+    with pytest.raises(
+        ModelError, match=r"other\.onnx maps shape \[1,3,\?,\?\].*expected"
+    ) as caught:
+        OpenVINOModel(path).compile(*GRID_SHAPES)
+    assert "[1, 3, 256, 256] to [1, 8, 8, 16, 16]" in str(caught.value)
+
+
+def test_a_model_says_which_shapes_it_takes() -> None:
+    grid = OpenVINOModel(grid_network(np.zeros((8, 8, 16, 16))))
+    picture = OpenVINOModel(pointwise_network(MATRIX, BIAS))
+    assert grid.takes(*GRID_SHAPES)
+    assert not grid.takes((1, 3, 32, 32), (1, 3, 32, 32))
+    assert picture.takes((1, 3, 32, 32), (1, 3, 32, 32))
+    assert not picture.takes(*GRID_SHAPES)
+
+
+def test_a_batch_of_another_shape_or_type_is_an_error() -> None:
+    engine = OpenVINOModel(pointwise_network(MATRIX, BIAS)).compile((1, 3, 16, 16))
+    with pytest.raises(EngineError, match=r"got \(1, 3, 16, 32\)"):
+        engine(np.zeros((1, 3, 16, 32), np.float32))
+    with pytest.raises(EngineError, match="float64"):
+        engine(np.zeros((1, 3, 16, 16)).astype(np.float64))
+
+
+def test_signals_arrive_after_every_model_is_gone() -> None:
+    """The CPU plugin must not take the signal stack with it that it gave the thread."""
+    printed = python(
+        "import signal\n"
+        "from tapetum.realtime.cpu.openvino_engine import OpenVINOModel\n"
+        "from tiny_networks import pointwise_network\n"
+        "network = pointwise_network([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0, 0, 0])\n"
+        "engines = [OpenVINOModel(network).compile((1, 3, 16, 16)) for _ in range(2)]\n"
+        "while engines:\n"
+        "    del engines[0]\n"
+        "signal.signal(signal.SIGCHLD, lambda *_: print('a signal came'))\n"
+        "signal.raise_signal(signal.SIGCHLD)\n"
+    )
+    assert printed == "a signal came\n"

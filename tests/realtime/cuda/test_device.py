@@ -1,0 +1,217 @@
+"""CUDA without a GPU: the kernels compile for every architecture, and what is missing is said."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from support.command_line import python
+
+from tapetum.realtime.cuda import device as device_module
+from tapetum.realtime.cuda.device import CudaDevice, cupy_for
+from tapetum.realtime.cuda.kernel_compiler import OPTIONS, compile_kernels, kernel_source
+from tapetum.realtime.errors import DeviceError
+from tapetum.trt_build.gpu import device_index
+
+ARCHITECTURES = (75, 80, 86, 87, 89, 90, 100, 120)
+KERNELS = (
+    *(f"{name}_{bits}" for name in ("planes_to_rgb", "change_to_planes") for bits in (8, 16)),
+    *(f"{name}_{bits}" for name in ("apply_grid", "thumbnail") for bits in (8, 16)),
+    "smooth_grid",
+)
+
+needs_cupy = pytest.mark.skipif(
+    importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"
+)
+
+
+@pytest.fixture
+def _without_driver() -> None:
+    from cupy.cuda import runtime
+
+    if runtime.driverGetVersion() > 0:
+        pytest.skip("this machine has an NVIDIA driver")
+
+
+@needs_cupy
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_kernels_compile_for_every_architecture(architecture: int) -> None:
+    cubin = compile_kernels(architecture)
+    assert cubin.startswith(b"\x7fELF")
+    for kernel in KERNELS:
+        assert f".text.{kernel}\0".encode() in cubin
+
+
+@needs_cupy
+@pytest.mark.parametrize("architecture", [75, 90])
+def test_no_kernel_runs_out_of_registers(architecture: int) -> None:
+    """What is spilt goes through memory, which is what the kernels have too little of."""
+    from cupy.cuda import nvrtc
+
+    program = nvrtc.createProgram(kernel_source(), "kernels.cu", (), ())
+    options = (f"--gpu-architecture=sm_{architecture}", *OPTIONS, "--ptxas-options=-v")
+    nvrtc.compileProgram(program, options)
+    log = nvrtc.getProgramLog(program)
+    nvrtc.destroyProgram(program)
+    assert re.findall(r"(\d+) bytes spill stores", log) == ["0"] * len(KERNELS)
+
+
+@needs_cupy
+@pytest.mark.skipif(
+    importlib.util.find_spec("cuda") is None, reason="needs what CuPy finds headers by"
+)
+def test_cupy_finds_the_headers_of_its_own_kernels() -> None:
+    """Array operations, as those of `--compare`, are compiled when they are first used."""
+    from cuda.pathfinder import find_nvidia_header_directory
+    from cupy.cuda import nvrtc
+
+    headers = find_nvidia_header_directory("cudart")
+    assert headers is not None, "pip install nvidia-cuda-runtime"
+    program = nvrtc.createProgram("#include <cuda_fp16.h>\n", "half.cu", (), ())
+    nvrtc.compileProgram(program, ("--gpu-architecture=sm_75", f"-I{headers}"))
+    nvrtc.destroyProgram(program)
+
+
+@needs_cupy
+def test_an_unknown_architecture_is_one_line() -> None:
+    with pytest.raises(DeviceError, match="cannot be compiled for sm_12: nvrtc: error: invalid"):
+        compile_kernels(12)
+
+
+@needs_cupy
+@pytest.mark.usefixtures("_without_driver")
+def test_a_missing_driver_is_one_line() -> None:
+    expected = (
+        "cuda:1 cannot be used: no NVIDIA driver is installed; install one, or use --device cpu"
+    )
+    with pytest.raises(DeviceError) as caught:
+        CudaDevice(1)
+    assert str(caught.value) == expected
+
+
+def test_a_missing_cupy_is_one_line() -> None:
+    code = """
+import sys
+sys.modules["cupy"] = None  # what importing finds where it is not installed
+from tapetum.realtime.cuda import device as device_module
+from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.kernel_compiler import OPTIONS, compile_kernels, kernel_source
+from tapetum.realtime.errors import DeviceError
+for attempt in (CudaDevice, lambda: compile_kernels(80)):
+    try:
+        attempt()
+    except DeviceError as error:
+        print(error)
+"""
+    first, second = python(code).splitlines()
+    assert first == "cuda:0 needs CuPy: pip install 'tapetum[cuda]', or use --device cpu"
+    assert second.startswith("compiling the pixel kernels needs CuPy and NVRTC: pip install")
+
+
+class RefusalError(Exception):
+    """An error of CUDA or CuPy."""
+
+
+class NamedStream:
+    """A stream of a stand-in for CuPy, which notes that it is the current one."""
+
+    def __init__(self, current: list[str], name: str) -> None:
+        self._current, self._name = current, name
+
+    def __enter__(self) -> None:
+        self._current.append(self._name)
+
+    def __exit__(self, *_error: object) -> None:
+        self._current.pop()
+
+
+@pytest.fixture
+def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A device of a stand-in for CuPy, whose arrays are the names of the streams they belong to."""
+    current: list[str] = []
+    cuda = SimpleNamespace(
+        Device=lambda _: nullcontext(SimpleNamespace(compute_capability="89")),
+        Stream=lambda *, non_blocking=False: NamedStream(current, f"non_blocking={non_blocking}"),
+        Module=lambda: SimpleNamespace(load=lambda _: None),
+        runtime=SimpleNamespace(CUDARuntimeError=RefusalError),
+        driver=SimpleNamespace(CUDADriverError=RefusalError),
+        memory=SimpleNamespace(OutOfMemoryError=MemoryError),
+    )
+    cupy = SimpleNamespace(cuda=cuda, empty=lambda *_: current[-1])
+    monkeypatch.setattr(device_module, "cupy_for", lambda _: cupy)
+    monkeypatch.setattr(device_module, "compile_kernels", lambda _: b"")
+    return cupy
+
+
+@pytest.mark.usefixtures("cupy")
+def test_a_surface_is_not_of_memory_that_queued_work_may_use() -> None:
+    """CuPy gives out again what was freed on a stream, to work that is queued there later."""
+    device: Any = CudaDevice()
+    assert device.empty((2, 2), np.uint8) == "non_blocking=False"
+    assert device.empty_for_copy((2, 2), np.uint8) == "non_blocking=True"
+
+
+def test_a_gpu_that_another_process_has_is_one_line(cupy: Any) -> None:
+    def refuse(**_options: bool) -> None:
+        raise RefusalError("cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy")
+
+    cupy.cuda.Stream = refuse
+    expected = "cuda:1 cannot be used: cudaErrorDevicesUnavailable: .*; see nvidia-smi, or use"
+    with pytest.raises(DeviceError, match=expected):
+        CudaDevice(1)
+
+
+def test_a_gpu_that_is_full_is_one_line(cupy: Any) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise MemoryError("Out of memory allocating 9 bytes")
+
+    device: Any = CudaDevice()
+    cupy.empty = cupy.array = refuse
+    expected = r"cuda:0 has not enough memory \(Out of memory allocating 9 bytes\); close what"
+    attempts: tuple[Callable[[], object], ...] = (
+        lambda: device.empty((9,), np.uint8),
+        lambda: device.empty_for_copy((9,), np.uint8),
+        lambda: device.put(np.zeros(9)),
+        lambda: device.upload(np.zeros(9)),
+    )
+    for attempt in attempts:
+        with pytest.raises(DeviceError, match=expected):
+            attempt()
+    with pytest.raises(DeviceError, match=expected), device.array_work():
+        refuse()
+
+
+@pytest.mark.parametrize(("name", "index"), [("cuda", 0), ("cuda:0", 0), ("cuda:13", 13)])
+def test_device_names_are_read(name: str, index: int) -> None:
+    assert device_index(name) == index
+
+
+@pytest.mark.parametrize("name", ["", "cpu", "cuda:", "cuda:-1", "cuda:x", "CUDA"])
+def test_other_device_names_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cuda or cuda:INDEX"):
+        device_index(name)
+
+
+@pytest.mark.needs_cuda
+def test_a_device_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(DeviceError, match="there is no cuda:99; this machine has"):
+        cupy_for(99)
+
+
+@pytest.mark.needs_cuda
+def test_a_device_knows_its_own_memory() -> None:
+    import cupy
+
+    device = CudaDevice()
+    mine = device.put(np.zeros((2, 2), np.float32))
+    assert device.holds(mine)
+    if cupy.cuda.runtime.getDeviceCount() > 1:
+        other = CudaDevice(1)
+        assert not device.holds(other.put(np.zeros((2, 2), np.float32)))
+        assert not other.holds(mine)

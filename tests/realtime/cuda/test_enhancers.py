@@ -1,0 +1,182 @@
+"""The enhancers of the GPU path against those of the CPU path, with real networks."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from support.cuda_parts import (
+    BRIGHTER,
+    OpenVINOModelOnDevice,
+    cuda_grid,
+    grid_engine,
+    planes_of,
+    two_scenes,
+)
+from support.grids import brightening
+from support.kernel_devices import on_device
+from support.random_frames import on_another_device, random_frame
+from support.tiny_networks import pointwise_network
+from support.tolerance import CPU, EXACT, GPU, assert_planes_close
+
+from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
+from tapetum.realtime.cpu.grid_kernels import identity_grid
+from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
+from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
+from tapetum.realtime.cuda.temporal_smoothing import TemporalSmoothing
+from tapetum.realtime.errors import DeviceError, EngineError, MediaError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.protocols import FrameEnhancer
+from tapetum.realtime.temporal import TemporalFilter
+
+Array = npt.NDArray[Any]
+
+FORMATS = ["nv12", "p010le"]
+
+
+def test_they_are_frame_enhancers_that_say_what_runs_where(device: ComputeDevice) -> None:
+    grid = cuda_grid(device, grid_engine(identity_grid()))
+    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))
+    assert isinstance(grid, FrameEnhancer)
+    assert isinstance(unet, FrameEnhancer)
+    assert grid.description == f"grid on {device.name}, CPU, OpenVINO f32"
+    assert unet.description == f"unet on {device.name}, OpenVINO f32"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_grid_video_is_enhanced_as_on_the_cpu(device: ComputeDevice, name: str) -> None:
+    engine = grid_engine(brightening(), per_brightness=2.0)
+    there, here = cuda_grid(device, engine), GridEnhancer(engine)
+    shift = random_frame(name, 2, 2).format.shift
+    for seed, pts in enumerate((0, 1, 2, 5)):
+        frame = random_frame(name, 101, 57, seed=seed)
+        timed = Frame(frame.planes, name, pts=pts, time_base=Fraction(1, 25), color=frame.color)
+        enhanced = there(on_device(device, timed))
+        assert (enhanced.pts, enhanced.format_name) == (pts, name)
+        assert_planes_close(planes_of(device, enhanced), here(timed).planes, CPU, shift=shift)
+
+
+def test_coefficients_are_smoothed_and_cut_as_on_the_cpu(device: ComputeDevice) -> None:
+    from tapetum.realtime.cpu.thumbnail import thumbnail
+
+    there, here = TemporalSmoothing(device, time_constant_s=0.3), TemporalFilter()
+    fault = device.put(np.zeros(1, np.float32))
+    kept = []
+    for seed, frame in enumerate(two_scenes()):
+        grid = np.random.default_rng(seed).normal(size=(8, 8, 16, 16)).astype(np.float32)
+        small = thumbnail(frame)
+        expected = here(grid, thumbnail=small, time_s=frame.time_s)
+        steady = there(
+            device.put(grid), thumbnail=device.put(small), time_s=frame.time_s, fault=fault
+        )
+        np.testing.assert_allclose(device.get(steady), expected, atol=2e-5)
+        kept.append(bool(np.array_equal(expected, grid)))
+    assert kept == [True, False, False, False, False, True, False, False]  # the cut was seen
+    there.reset()
+    again = there(device.put(brightening()), thumbnail=device.put(small), time_s=None, fault=fault)
+    np.testing.assert_array_equal(device.get(again), brightening())
+    assert device.get(fault)[0] == 0
+
+
+def test_a_time_constant_of_0_takes_every_grid_as_it_is(device: ComputeDevice) -> None:
+    smooth = TemporalSmoothing(device, time_constant_s=0)
+    small, fault = (device.put(np.zeros(s, np.float32)) for s in ((1, 3, 256, 256), (1,)))
+    for factor in (1, 2):
+        grid = brightening() * np.float32(factor)
+        steady = smooth(device.put(grid), thumbnail=small, time_s=None, fault=fault)
+        np.testing.assert_array_equal(device.get(steady), grid)
+    with pytest.raises(ValueError, match="0 or more; got -1"):
+        TemporalSmoothing(device, time_constant_s=-1)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (50, 37)], ids=str)
+def test_a_unet_frame_is_enhanced_as_on_the_cpu(
+    device: ComputeDevice, name: str, size: tuple[int, int]
+) -> None:
+    frame = random_frame(name, *size)
+    model = OpenVINOModelOnDevice(device, BRIGHTER)
+    enhance = CudaUNetEnhancer(device, model, strength=0.8)
+    enhanced = planes_of(device, enhance(on_device(device, frame)))
+    expected = UNetEnhancer(OpenVINOModel(BRIGHTER), strength=0.8)(frame).planes
+    assert_planes_close(enhanced, expected, GPU, shift=frame.format.shift)
+
+
+def test_the_network_is_compiled_once_a_size(device: ComputeDevice) -> None:
+    model = OpenVINOModelOnDevice(device, BRIGHTER)
+    enhance = CudaUNetEnhancer(device, model)
+    for width in (20, 30, 40, 41):
+        enhance(on_device(device, random_frame("nv12", width, 16)))
+    assert model.shapes == [(1, 3, 16, 32), (1, 3, 16, 48)]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_strength_0_is_the_frame_bit_for_bit(device: ComputeDevice, name: str) -> None:
+    frame = random_frame(name, 33, 17)
+    there = on_device(device, frame)
+    grid = cuda_grid(device, grid_engine(brightening()), strength=0)
+    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER), strength=0)
+    for enhance in (grid, unet):
+        assert_planes_close(planes_of(device, enhance(there)), frame.planes, EXACT)
+
+
+def test_the_same_video_twice_gives_the_same_frames(device: ComputeDevice) -> None:
+    engine = grid_engine(brightening(), per_brightness=1.0)
+    runs = []
+    for _ in range(2):
+        enhance = cuda_grid(device, engine)
+        frames = [enhance(on_device(device, frame)) for frame in two_scenes()]
+        runs.append([planes_of(device, frame) for frame in frames])
+    for first, second in zip(*runs, strict=True):
+        assert_planes_close(first, second, EXACT)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_an_error(device: ComputeDevice, bad: float) -> None:
+    frame = on_device(device, random_frame("nv12", 16, 16))
+    broken = brightening()
+    broken[7, 7, 15, 15] = bad
+    grid = cuda_grid(device, grid_engine(broken))
+    bias = pointwise_network(np.eye(3), np.array([0, 0, bad]))
+    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, bias))
+    for enhance in (grid, unet):
+        for _ in range(2):
+            with pytest.raises(EngineError, match="not finite"):
+                enhance(frame)
+
+
+class ElsewhereArray(np.ndarray[Any, np.dtype[Any]]):
+    """Memory of another GPU, as far as the device is concerned."""
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return self.__array_interface__
+
+
+def test_frames_on_another_gpu_are_errors(device: ComputeDevice) -> None:
+    if device.stream_address is not None:
+        pytest.skip("a machine with two GPUs shows this in test_cuda_device")
+    frame = random_frame("nv12", 16, 16)
+    planes: Any = tuple(plane.view(ElsewhereArray) for plane in frame.planes)
+    grid = cuda_grid(device, grid_engine(identity_grid()))
+    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))
+    for enhance in (grid, unet):
+        with pytest.raises(DeviceError, match="this enhancer is on host; got a frame that is not"):
+            enhance(frame.with_planes(planes))
+
+
+def test_frames_of_another_kind_are_errors(device: ComputeDevice) -> None:
+    grid = cuda_grid(device, grid_engine(identity_grid()))
+    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))
+    elsewhere = on_another_device(random_frame("nv12", 16, 16))
+    planar = on_device(device, random_frame("yuv420p", 16, 16))
+    for enhance in (grid, unet):
+        with pytest.raises(DeviceError, match="GPU memory"):
+            enhance(elsewhere)
+        with pytest.raises(MediaError, match="nv12 and p010le"):
+            enhance(planar)

@@ -1,0 +1,102 @@
+"""Generators run by PyTorch on a device, against the CPU path and the generators themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from support.cuda_parts import planes_of
+from support.kernel_devices import on_device
+from support.random_frames import random_frame
+from support.tolerance import CPU, EXACT, GPU, assert_planes_close
+
+from tapetum.gan.checkpoint import build_generator, save_generator
+from tapetum.gan.unet import UNetGenerator
+from tapetum.gan.weights import weights_path
+from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
+from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
+from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
+from tapetum.realtime.cuda.torch_engine import TorchModel
+from tapetum.realtime.errors import DeviceError, ModelError
+
+
+@pytest.fixture(scope="module")
+def unet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "unet.safetensors"
+    save_generator(build_generator("unet"), path)
+    return path
+
+
+def test_the_default_weights_enhance_as_on_the_cpu(device: ComputeDevice) -> None:
+    enhance = make_cuda_enhancer("grid", device)
+    assert enhance.description == f"grid on {device.name}, PyTorch f32"
+    model = OpenVINOModel(weights_path("grid", ".onnx"))
+    here = GridEnhancer(model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE))
+    for seed in range(3):
+        frame = random_frame("nv12", 130, 70, seed=seed)
+        enhanced = planes_of(device, enhance(on_device(device, frame)))
+        assert_planes_close(enhanced, here(frame).planes, CPU)
+
+
+def test_unet_in_half_precision_is_close_to_single(
+    device: ComputeDevice, unet_weights: Path
+) -> None:
+    frame = random_frame("nv12", 48, 32)
+    enhance = make_cuda_enhancer(unet_weights, device)
+    assert enhance.description == f"unet on {device.name}, PyTorch f16"
+    enhanced = planes_of(device, enhance(on_device(device, frame)))
+
+    torch.manual_seed(0)
+    generator = cast("UNetGenerator", build_generator("unet").eval())
+    rgb = rgb_from_planes(frame)
+    with torch.inference_mode():
+        exact = generator.enhance_padded(torch.from_numpy(rgb)[None])[0].numpy()
+    expected = planes_with_change(frame, np.clip(exact, -1, 1) - rgb)
+    assert_planes_close(enhanced, expected, GPU)
+
+
+def test_an_engine_follows_its_input(device: ComputeDevice) -> None:
+    """What a captured graph with a stale address would not do."""
+    generator: Any = build_generator("grid").eval()
+    engine = TorchModel(generator, device).compile((1, 3, 256, 256))
+    result = device.put(np.zeros((8, 8, 16, 16), np.float32))
+    rng = np.random.default_rng(0)
+    seen = []
+    for _ in range(2):
+        small = rng.random((1, 3, 256, 256), np.float32)
+        engine(device.put(small), result)
+        with torch.inference_mode():
+            place = next(generator.parameters()).device
+            wanted = generator.predict(torch.from_numpy(small).to(place))[0].cpu().numpy()
+        np.testing.assert_allclose(device.get(result), wanted, atol=1e-4)
+        seen.append(device.get(result).copy())
+    assert not np.array_equal(seen[0], seen[1])
+
+
+def test_an_onnx_file_is_refused(device: ComputeDevice) -> None:
+    with pytest.raises(ModelError, match=r"runs .*grid\.onnx with TensorRT alone \(pip install"):
+        make_cuda_enhancer(weights_path("grid", ".onnx"), device)
+
+
+def test_strength_0_is_the_frame_bit_for_bit(device: ComputeDevice) -> None:
+    frame = random_frame("p010le", 33, 17)
+    enhance = make_cuda_enhancer("grid", device, strength=0)
+    enhanced = planes_of(device, enhance(on_device(device, frame)))
+    assert_planes_close(enhanced, frame.planes, EXACT)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this PyTorch can use a GPU")
+def test_a_pytorch_without_cuda_is_one_line() -> None:
+    class Elsewhere:
+        """A GPU's name and stream, without the GPU."""
+
+        name, stream_address = "cuda:0", 1
+
+    with pytest.raises(DeviceError, match=r"this PyTorch \(.*\) cannot use cuda:0"):
+        TorchModel(build_generator("grid"), cast("Any", Elsewhere()))

@@ -1,0 +1,135 @@
+"""The live loop when an output is refused, stalls or fails: the others go on, and it is said."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+
+import av
+import pytest
+from support.live_parts import PATTERN, StallingSink, memory, quit_when, wait_until
+
+from tapetum.realtime import LiveSource, MemorySink, SinkPlace, enhance_live
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.ladder import ladder_for
+from tapetum.realtime.live.live_run import LiveRun
+from tapetum.realtime.live.summary import LiveStatus, LiveSummary
+from tapetum.realtime.prefetch import WriteBehind
+
+pytestmark = pytest.mark.usefixtures("no_thread_stays")
+
+
+class RefusingSink(MemorySink):
+    """Takes three frames."""
+
+    def write(self, frame: Frame) -> None:
+        super().write(frame)
+        if len(self.frames) == 3:
+            raise MediaError("the disk is full")
+
+
+def test_a_sink_that_is_refused_ends_the_process_of_the_one_before(tmp_path: Path) -> None:
+    def children() -> list[str]:
+        return Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+
+    before = children()
+    with pytest.raises(MediaError, match=r"has \.avi; use one of"):
+        enhance_live(PATTERN, ["udp://127.0.0.1:9", str(tmp_path / "out.avi")])
+    assert children() == before
+
+
+def test_a_stalled_sink_stalls_neither_the_source_nor_the_other_sinks(gain_model: Path) -> None:
+    stalled, fluent = StallingSink(), MemorySink()
+    source = LiveSource(PATTERN)
+    places = [SinkPlace("stalled", stalled), SinkPlace("fluent", fluent)]
+    ladder = ladder_for(gain_model)
+
+    def release_at_the_end(_frame: Frame) -> None:
+        if source.frames >= 60:
+            stalled.release.set()
+            controls.quit = source.frames >= 75
+
+    controls = Controls()
+    run = LiveRun(source, ladder, places, controls=controls, on_frame=release_at_the_end)
+    summary = run.run(duration_s=30)
+    assert source.frames >= 75
+    assert len(fluent.frames) >= 0.2 * source.frames
+    assert summary.sinks["stalled"]["dropped"] >= 0.2 * 55
+    assert summary.dropped >= summary.sinks["stalled"]["dropped"]
+    assert summary.frames + summary.dropped <= source.frames
+    # After the stall the sink got the newest frame, not the 60 that had come meanwhile.
+    gap = (stalled.frames[1].pts or 0) - (stalled.frames[0].pts or 0)
+    assert gap / 90_000 > 1.0
+
+
+def test_a_sink_that_fails_is_closed_and_the_others_go_on(tmp_path: Path) -> None:
+    failing, controls, notices = RefusingSink(), Controls(), list[str]()
+    path, states = tmp_path / "kept.mkv", list[LiveStatus]()
+
+    def goes_on(status: LiveStatus) -> bool:
+        states.extend([status] if notices else [])
+        return len(states) > 2
+
+    summary = enhance_live(
+        PATTERN,
+        [memory(failing), str(path)],
+        controls=controls,
+        on_notice=notices.append,
+        on_status=quit_when(goes_on, controls),
+        duration_s=60,
+    )
+    assert failing.closed
+    assert summary.failed == {"memory": "the disk is full"}
+    assert notices == ["memory is closed, the other outputs go on: the disk is full"]
+    assert len(failing.frames) == summary.frames == 3
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) == summary.sinks[str(path)]["frames"] > 3
+
+
+def test_the_last_sink_that_fails_ends_the_run() -> None:
+    ends: list[LiveSummary] = []
+    with pytest.raises(MediaError, match="disk is full"):
+        enhance_live(PATTERN, [memory(RefusingSink())], on_end=ends.append)
+    assert len(ends) == 1
+
+
+def test_what_cannot_be_recorded_is_said_and_the_stream_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    controls, notices = Controls(recording=True, snapshots=1), list[str]()
+    sink = MemorySink()
+    summary = enhance_live(
+        PATTERN,
+        [memory(sink)],
+        controls=controls,
+        on_notice=notices.append,
+        on_status=quit_when(lambda _: len(notices) == 3 and not controls.recording, controls),
+        duration_s=60,
+    )
+    assert len(sink.frames) > 1
+    said = sorted(notices)
+    assert said[0].startswith("no snapshot was saved: ")
+    assert re.match(r"recording to tapetum-recording-.*\.mkv", said[1])
+    assert re.match(r"tapetum-recording-.* is closed, .* go on: cannot write", said[2])
+    assert list(summary.failed) == [said[1].removeprefix("recording to ")]
+
+
+def test_closing_behind_a_stuck_sink_is_an_error_and_no_wait() -> None:
+    sink = StallingSink()
+    behind = WriteBehind(sink, depth=1, policy="drop_oldest", name="out.mkv")
+    for frame in LiveSource("lavfi:testsrc2=s=96x64:r=30:d=0.3"):
+        behind.write(frame)
+    wait_until(lambda: len(sink.frames) == 1)
+    assert behind.dropped >= 6
+    with pytest.raises(MediaError, match=r"^out\.mkv has taken nothing"):
+        behind.close(0.05)
+    sink.release.set()
+    behind.discard()
+    assert sink.closed

@@ -1,0 +1,84 @@
+"""A real X display: the preview window with real keys, and the screen as a source."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from support.live_parts import live_process, wait_until
+from support.x_keyboard import Keyboard
+
+from tapetum.realtime import LiveSource
+
+PATTERN = "lavfi:color=c=0x101010:s=320x240:r=15"
+
+
+@pytest.fixture
+def display() -> Iterator[str]:
+    xvfb = shutil.which("Xvfb")
+    if xvfb is None:
+        pytest.skip("needs Xvfb: apt-get install xvfb")
+    options = ["-displayfd", "1", "-screen", "0", "640x480x24"]
+    with subprocess.Popen([xvfb, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as x:
+        assert x.stdout is not None
+        yield f":{int(x.stdout.readline())}"
+        x.terminate()
+
+
+def test_a_screen_is_a_source(display: str) -> None:
+    with LiveSource(f"screen:{display}", size=(320, 240), rate=Fraction(10)) as source:
+        assert source.description == f"screen:{display} 320x240 bgr0 10 fps"
+        frame = next(iter(source))
+    assert (frame.width, frame.height) == (320, 240)
+    assert frame.planes[0].mean() < 32  # an empty screen is black
+
+
+def luma_of(path: Path) -> float:
+    with av.open(str(path)) as container:
+        picture = next(container.decode(video=0))
+    return float(picture.to_ndarray(format="gray").mean())
+
+
+def test_the_keys_of_the_window_do_what_they_say(
+    display: str, gain_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    keyboard = Keyboard(display)
+    options = ["--model", str(gain_model), "--latency-budget", "5s", "--json"]
+    with live_process(
+        *("--source", PATTERN, "--sink", "window", *options), DISPLAY=display
+    ) as live:
+        assert live.stderr is not None
+        said = iter(live.stderr.readline, "")
+        lines = [next(line for line in said if line.startswith("keys: "))]
+        next(line for line in said if line.startswith("mode: grid on"))
+        pictures = list[Path]()
+        for keys in ("s", "space s", "space w s", "w r " + "minus " * 10 + "s", "plus r s"):
+            for key in keys.split():
+                keyboard.press(key)
+            count = len(pictures) + 1
+            wait_until(lambda: len(list(tmp_path.glob("*.png"))) == count)  # noqa: B023
+            pictures = sorted(tmp_path.glob("*.png"))
+        keyboard.press("m")
+        keyboard.press("q")
+        lines += [*said]
+        assert live.stdout is not None
+        summary = json.loads(live.stdout.read())
+    levels = [luma_of(picture) for picture in pictures]
+    bright, before, wiped, weak, stronger = levels
+    assert before < 20 < bright
+    assert before < wiped < bright  # half of each
+    assert weak == pytest.approx(before, abs=1)
+    assert weak < stronger < bright
+    (recording,) = tmp_path.glob("*.mkv")
+    with av.open(str(recording)) as container:
+        assert len(list(container.decode(video=0))) > 3
+    assert summary["sinks"]["window"]["frames"] > 0
+    assert live.wait(20) == 0
+    assert not [line for line in lines if line.startswith(("error", "QFont"))]

@@ -1,0 +1,136 @@
+"""Reading videos that are cut, damaged or inconsistent, and one clear line for what is none."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from support.frames_of_file import read, times
+from support.media import Clip, cut_short, make_clip, scribble
+
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media.file_source import FileSource
+
+
+def test_the_beginning_of_a_cut_mp4_is_read(long_clip: Path) -> None:
+    with FileSource(cut_short(long_clip, 0.6)) as source:
+        frames = list(source)
+    assert source.truncated
+    assert 25 < len(frames) < 120
+    found = times(frames)
+    assert found[:25] == [512 * index for index in range(25)]
+    assert set(found) <= {512 * index for index in range(150)}
+    assert f"is incomplete: {len(frames)} frames decoded" in source.notices[-1]
+
+
+def test_the_beginning_of_a_cut_mkv_is_read(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mkv", Clip(frames=100, time_base=Fraction(1, 1000)))
+    with FileSource(cut_short(path, 0.6)) as source:
+        frames = list(source)
+    assert source.truncated
+    assert 20 < len(frames) < 90
+
+
+def test_whole_files_are_not_called_cut(long_clip: Path) -> None:
+    with FileSource(long_clip) as source:
+        assert len(list(source)) == 150
+    assert not source.truncated
+    assert source.corrupt_packets == 0
+    assert not source.notices
+
+
+def test_damage_in_the_middle_is_skipped_and_counted(long_clip: Path) -> None:
+    good = {frame.pts for frame in read(long_clip)}
+    with FileSource(scribble(long_clip, 0.4, 0.5)) as source:
+        damaged = times(list(source))
+    assert source.corrupt_packets > 0
+    assert 75 < len(damaged) < 150
+    assert set(damaged) <= good
+    assert damaged == sorted(damaged, key=lambda pts: pts or 0)
+    assert damaged[-1] == 149 * 512
+    assert not source.truncated
+    assert f"skipped {source.corrupt_packets} damaged packets" in source.notices
+
+
+def test_frames_that_share_a_time_are_all_kept(tmp_path: Path) -> None:
+    clip = Clip(codec="rawvideo", times=[0, 40, 40, 80], time_base=Fraction(1, 1000))
+    with FileSource(make_clip(tmp_path / "in.mkv", clip)) as source:
+        assert times(list(source)) == [0, 40, 41, 80]
+    assert "moved 1 frame with the time of another by a tick" in source.notices
+
+
+def test_a_change_of_size_is_scaled_with_a_notice(tmp_path: Path) -> None:
+    base = Clip(codec="mpeg2video", time_base=Fraction(1, 25))
+    first = make_clip(tmp_path / "a.ts", base)
+    later = Clip(
+        width=96, height=64, codec="mpeg2video", time_base=Fraction(1, 25), times=range(60, 70)
+    )
+    second = make_clip(tmp_path / "b.ts", later)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    with FileSource(joined) as source:
+        sizes = {(frame.width, frame.height) for frame in source}
+    assert sizes == {(64, 48)}
+    assert "the picture size changes; all is scaled to 64x48" in source.notices
+
+
+def test_a_clock_that_jumps_back_goes_on(tmp_path: Path) -> None:
+    clip = Clip(codec="mpeg2video", time_base=Fraction(1, 25))
+    once = make_clip(tmp_path / "a.ts", clip)
+    twice = tmp_path / "twice.ts"
+    twice.write_bytes(once.read_bytes() * 2)
+    frames = read(twice)
+    steps = {int(step) for step in np.diff([frame.pts or 0 for frame in frames])}
+    assert len(frames) == 50
+    assert steps == {3600}
+
+
+def test_bad_inputs_give_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("this is no film\n" * 50)
+    index_last = make_clip(tmp_path / "plain.mp4", Clip(frames=100))
+    cases = {
+        tmp_path / "missing.mp4": "does not exist",
+        tmp_path: "is a folder",
+        tmp_path / "empty.mp4": "is empty",
+        tmp_path / "text.mp4": "no video or image file",
+        cut_short(index_last, 0.5): "its index (moov) is missing",
+    }
+    for path, words in cases.items():
+        with pytest.raises(MediaError) as caught:
+            FileSource(path)
+        message = str(caught.value)
+        assert words in message
+        assert str(path) in message
+        assert "\n" not in message
+
+
+def test_an_index_that_is_cut_is_missing_too(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "plain.mp4", Clip(frames=10))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"moov") + 200])
+    with pytest.raises(MediaError, match=r"its index \(moov\) is missing"):
+        FileSource(path)
+
+
+def test_a_file_without_video_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("aac", rate=48_000)
+        frame = av.AudioFrame("s16", "stereo", 1024)
+        frame.sample_rate = 48_000
+        output.mux([*stream.encode(frame), *stream.encode(None)])
+    with pytest.raises(MediaError, match="has no video stream"):
+        FileSource(path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_an_error(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mp4")
+    path.chmod(0)
+    with pytest.raises(MediaError, match="permission denied"):
+        FileSource(path)

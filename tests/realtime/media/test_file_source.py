@@ -1,0 +1,192 @@
+"""Reading videos: exact times, awkward formats, and parts of a file."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from support.frames_of_file import read, times
+from support.media import VFR_TIMES, Clip, encode_picture, make_clip, picture
+from support.media_contents import first_picture
+
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.frame import ColorInfo
+from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.pixel_format import PIXEL_FORMATS
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        pytest.param(Clip(), id="constant rate"),
+        pytest.param(Clip(times=VFR_TIMES), id="variable rate"),
+        pytest.param(Clip(times=[t + 64_000 for t in VFR_TIMES]), id="non-zero start"),
+        pytest.param(Clip(time_base=Fraction(1, 90_000)), id="another time base"),
+        pytest.param(Clip(options={"bf": "3", "b-pyramid": "normal"}), id="B-frames"),
+        pytest.param(Clip(frames=1), id="one frame"),
+    ],
+)
+def test_every_frame_has_its_exact_time(tmp_path: Path, clip: Clip) -> None:
+    frames = read(make_clip(tmp_path / "in.mp4", clip))
+    assert times(frames) == clip.frame_times()
+    assert {frame.time_base for frame in frames} == {clip.time_base}
+
+
+def test_frames_have_durations(tmp_path: Path) -> None:
+    frames = read(make_clip(tmp_path / "in.mp4", Clip(frames=5)))
+    assert [frame.duration for frame in frames] == [512] * 5
+
+
+def test_planes_are_the_decoders_pixels(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mkv", Clip(codec="ffv1", frames=3))
+    luma = read(path)[2].planes[0].copy()
+    with av.open(str(path), "r") as container:
+        expected = list(container.decode(video=0))[2].to_ndarray()[:48]
+    np.testing.assert_array_equal(luma, expected)
+
+
+def test_planes_outlive_the_source(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mp4", Clip(frames=20))
+    frames = read(path)
+    again = read(path)
+    for frame, twin in zip(frames, again, strict=True):
+        np.testing.assert_array_equal(frame.planes[0], twin.planes[0])
+
+
+@pytest.mark.parametrize("name", sorted(set(PIXEL_FORMATS) - {"p010le"}))
+def test_formats_that_are_enhanced_as_they_are_stay(tmp_path: Path, name: str) -> None:
+    path = make_clip(tmp_path / "in.nut", Clip(codec="rawvideo", pixel_format=name, frames=2))
+    with FileSource(path) as source:
+        frame = next(iter(source))
+        assert frame.format_name == name.replace("yuvj", "yuv")
+        assert [p.shape for p in frame.planes] == list(frame.format.plane_shapes(64, 48))
+        assert not source.notices
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("rgb24", "yuv444p"),
+        ("gbrp", "yuv444p"),
+        ("gbrp10le", "yuv444p10le"),
+        ("rgb48le", "yuv444p12le"),
+        ("pal8", "yuv444p"),
+        ("gray", "yuv420p"),
+        ("gray10le", "yuv420p10le"),
+        ("yuyv422", "yuv422p"),
+        ("yuv410p", "yuv420p"),
+        ("yuv440p", "yuv444p"),
+        ("yuv420p16le", "yuv420p12le"),
+        ("yuva420p", "yuv420p"),
+    ],
+)
+def test_other_formats_are_converted_with_a_notice(
+    tmp_path: Path, name: str, expected: str
+) -> None:
+    codec = "ffv1" if name in {"gbrp10le", "gray10le"} else "rawvideo"
+    clip = Clip(codec=codec, pixel_format="bgr8" if name == "pal8" else name, frames=2)
+    path = make_clip(tmp_path / "in.nut", clip)
+    with FileSource(path) as source:
+        assert source.info.format_name == expected
+        assert f"converted to {expected}" in source.notices[0]
+        assert ("transparency is lost" in source.notices[0]) == (name == "yuva420p")
+        ramp = picture(Clip(), 0).to_ndarray()[:48]
+        luma = next(iter(source)).planes[0].astype(float)
+    assert np.corrcoef(luma.ravel(), ramp.ravel())[0, 1] > 0.95
+
+
+def test_gray_keeps_its_luma_and_is_full_range(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mkv", Clip(codec="ffv1", pixel_format="gray", frames=1))
+    frame = read(path)[0]
+    np.testing.assert_array_equal(frame.planes[0], first_picture(path).to_ndarray())
+    assert frame.full_range
+    assert {int(value) for value in np.unique(frame.planes[1])} == {128}
+
+
+def test_color_tags_are_read(tmp_path: Path) -> None:
+    clip = Clip(pixel_format="yuv420p10le", color=(9, 1, 9, 16))
+    with FileSource(make_clip(tmp_path / "in.mp4", clip)) as source:
+        assert source.info.color == ColorInfo(matrix=9, range=1, primaries=9, transfer=16)
+        assert next(iter(source)).color == source.info.color
+
+
+def test_info_describes_the_stream(tmp_path: Path) -> None:
+    clip = Clip(
+        sample_aspect_ratio=Fraction(4, 3), rotation=(90, False), video_metadata={"language": "nor"}
+    )
+    with FileSource(make_clip(tmp_path / "in.mp4", clip)) as source:
+        info = source.info
+    assert (info.width, info.height, info.frame_count, info.duration_s) == (64, 48, 25, 1.0)
+    assert info.average_rate == 25
+    assert info.sample_aspect_ratio == Fraction(4, 3)
+    assert info.display_matrix is not None
+    assert info.metadata["language"] == "nor"
+    assert info.codec_name == "h264"
+
+
+@pytest.mark.parametrize(
+    ("start_s", "duration_s", "first", "count"),
+    [
+        (0.0, 1.0, 0, 25),
+        (2.0, 1.0, 50, 25),
+        (2.02, None, 51, 99),
+        (5.9, None, 148, 2),
+        (1.0, 0.04, 25, 1),
+        (0.0, 99.0, 0, 150),
+    ],
+)
+def test_a_range_is_cut_to_the_frame(
+    long_clip: Path, start_s: float, duration_s: float | None, first: int, count: int
+) -> None:
+    with FileSource(long_clip, start_s=start_s, duration_s=duration_s) as source:
+        frames = list(source)
+    shift = round(start_s * 12_800)
+    assert times(frames) == [512 * index - shift for index in range(first, first + count)]
+    assert source.info.frame_count == pytest.approx(count, abs=1)
+    whole = read(long_clip)
+    np.testing.assert_array_equal(frames[0].planes[0], whole[first].planes[0])
+
+
+def test_a_start_counts_from_the_files_first_instant(tmp_path: Path) -> None:
+    clip = Clip(times=[64_000 + 512 * i for i in range(25)])
+    frames = read(make_clip(tmp_path / "in.mp4", clip), start_s=0.4)
+    assert times(frames)[:2] == [0, 512]
+    assert len(frames) == 15
+
+
+def test_a_start_after_the_end_is_an_error(long_clip: Path) -> None:
+    with pytest.raises(MediaError, match="no frame at 60 s; it ends before"):
+        FileSource(long_clip, start_s=60)
+
+
+@pytest.mark.parametrize("options", [{"start_s": -1.0}, {"duration_s": 0.0}])
+def test_a_senseless_range_is_an_error(long_clip: Path, options: dict[str, float]) -> None:
+    with pytest.raises(MediaError, match="must be"):
+        read(long_clip, **options)
+
+
+def test_cover_art_is_no_video(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mp4", Clip(cover=True))
+    with FileSource(path) as source:
+        assert source.info.codec_name == "h264"
+
+
+def test_names_are_not_taken_for_addresses_or_patterns(tmp_path: Path) -> None:
+    for name in ("a:b.mp4", "clip%03d.mp4", "ünïcode 漢.mp4"):
+        assert len(read(make_clip(tmp_path / "x.mp4").rename(tmp_path / name))) == 25
+
+
+def test_closing_early_and_twice_is_fine(long_clip: Path) -> None:
+    source = FileSource(long_clip)
+    next(iter(source))
+    source.close()
+    source.close()
+
+
+def test_a_picture_can_be_read_as_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(encode_picture("png", "rgb24", 8, 8))
+    assert len(read(path)) == 1

@@ -1,0 +1,211 @@
+"""What lies beside the video: copied exactly, or changed with a notice, never lost unsaid.
+
+Subtitles have tests of their own, `test_copied_subtitles.py`.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from av.stream import Disposition
+from support.media import Clip, make_clip
+from support.media_contents import Track, track, tracks
+from support.transcoding import transcode
+
+
+def of_kind(path: Path, kind: str) -> list[Track]:
+    return [found for found in tracks(path) if found.kind == kind]
+
+
+def metadata(path: Path) -> dict[str, str]:
+    with av.open(str(path), "r") as container:
+        return {key.lower(): value for key, value in container.metadata.items()}
+
+
+def chapters(path: Path) -> list[tuple[Fraction, Fraction, str]]:
+    with av.open(str(path), "r") as container:
+        return [
+            (
+                chapter["start"] * Fraction(chapter["time_base"] or 1),
+                chapter["end"] * Fraction(chapter["time_base"] or 1),
+                chapter["metadata"]["title"],
+            )
+            for chapter in container.chapters()
+        ]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".m4v"])
+def test_mp4_audio_is_copied_packet_by_packet(tmp_path: Path, rich_mp4: Path, suffix: str) -> None:
+    transcode(rich_mp4, tmp_path / f"out{suffix}")
+    before, after = of_kind(rich_mp4, "audio"), of_kind(tmp_path / f"out{suffix}", "audio")
+    assert [a.packets for a in after] == [b.packets for b in before]
+
+
+def test_matroska_audio_is_copied_packet_by_packet(tmp_path: Path, rich_mkv: Path) -> None:
+    transcode(rich_mkv, tmp_path / "out.mkv")
+    before, after = of_kind(rich_mkv, "audio"), of_kind(tmp_path / "out.mkv", "audio")
+    assert [a.codec for a in after] == ["aac", "opus"]
+    assert [a.packets for a in after] == [b.packets for b in before]
+
+
+def test_the_video_does_not_move_for_audio_that_begins_before_it(
+    tmp_path: Path, rich_mp4: Path
+) -> None:
+    transcode(rich_mp4, tmp_path / "out.mkv")
+    before, after = of_kind(rich_mp4, "audio")[0], of_kind(tmp_path / "out.mkv", "audio")[0]
+    assert track(tmp_path / "out.mkv", "video").times[0] == 0
+    assert after.times[0] == 0
+    assert [p[2] for p in after.packets] == [p[2] for p in before.packets[1:]]
+
+
+def test_audio_that_starts_late_stays_late(tmp_path: Path) -> None:
+    clip = Clip(audio=["aac"], audio_start_s=Fraction(1, 2))
+    source = make_clip(tmp_path / "in.mp4", clip)
+    transcode(source, tmp_path / "out.mp4")
+    assert track(tmp_path / "out.mp4", "audio").times == track(source, "audio").times
+
+
+def test_a_clip_without_audio_gets_none(tmp_path: Path) -> None:
+    transcode(make_clip(tmp_path / "in.mp4"), tmp_path / "out.mkv")
+    assert [found.kind for found in tracks(tmp_path / "out.mkv")] == ["video"]
+
+
+def test_audio_that_webm_cannot_hold_becomes_opus(tmp_path: Path, rich_mp4: Path) -> None:
+    notices = transcode(rich_mp4, tmp_path / "out.webm").notices
+    after = of_kind(tmp_path / "out.webm", "audio")
+    assert [found.codec for found in after] == ["opus", "opus"]
+    assert "audio stream 1 (aac, eng) is transcoded to libopus" in notices
+    last = after[0].packets[-1]
+    assert float(last[0] + last[1]) == pytest.approx(1.96, abs=0.05)
+    assert after[0].metadata["language"] == "eng"
+
+
+def test_opus_goes_through_webm_unchanged(tmp_path: Path) -> None:
+    clip = Clip(codec="libvpx-vp9", audio=["libopus"], time_base=Fraction(1, 1000))
+    source = make_clip(tmp_path / "in.webm", clip)
+    assert transcode(source, tmp_path / "out.webm").notices == []
+    assert track(tmp_path / "out.webm", "audio").packets == track(source, "audio").packets
+
+
+def test_languages_titles_and_dispositions_are_kept(tmp_path: Path, rich_mkv: Path) -> None:
+    transcode(rich_mkv, tmp_path / "out.mkv")
+    after = of_kind(tmp_path / "out.mkv", "audio")
+    assert [found.metadata["language"] for found in after] == ["eng", "deu"]
+    assert after[1].metadata["title"] == "Commentary"
+    assert after[1].disposition == Disposition.comment
+
+
+def test_track_titles_are_kept_from_mp4_to_mp4(tmp_path: Path, rich_mp4: Path) -> None:
+    transcode(rich_mp4, tmp_path / "out.mp4")
+    commentary = of_kind(tmp_path / "out.mp4", "audio")[1]
+    assert commentary.metadata["name"] == "Commentary"
+    assert commentary.disposition == Disposition.comment
+
+
+def covers(path: Path) -> list[bytes]:
+    with av.open(str(path), "r") as container:
+        pictures = [
+            stream
+            for stream in container.streams.video
+            if stream.disposition & Disposition.attached_pic
+        ]
+        return [bytes(packet) for packet in container.demux(pictures) if pictures and packet.size]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_cover_art_is_kept(tmp_path: Path, rich_mp4: Path, rich_mkv: Path, suffix: str) -> None:
+    for source in (rich_mp4, rich_mkv):
+        target = tmp_path / f"{source.suffix[1:]}{suffix}"
+        transcode(source, target)
+        assert covers(target) == covers(source) != []
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".webm"])
+def test_cover_art_that_cannot_be_stored_is_named(
+    tmp_path: Path, rich_mp4: Path, suffix: str
+) -> None:
+    notices = transcode(rich_mp4, tmp_path / f"out{suffix}").notices
+    assert f"cover art (png) cannot be stored in {suffix}; .mkv keeps it" in notices
+
+
+def test_fonts_are_kept_in_matroska_and_named_elsewhere(tmp_path: Path, rich_mkv: Path) -> None:
+    transcode(rich_mkv, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv"), "r") as container:
+        attachment = container.streams.attachments[0]
+        assert (attachment.name, attachment.mimetype) == (
+            "font.ttf",
+            "application/x-truetype-font",
+        )
+        assert attachment.data == b"not a font" * 99
+    for suffix in (".mp4", ".webm"):
+        notices = transcode(rich_mkv, tmp_path / f"out{suffix}").notices
+        assert any("font.ttf" in line and "dropped; .mkv keeps it" in line for line in notices)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_chapters_are_kept(tmp_path: Path, rich_mkv: Path, rich_mp4: Path, suffix: str) -> None:
+    for source in (rich_mkv, rich_mp4):
+        target = tmp_path / f"{source.suffix[1:]}{suffix}"
+        transcode(source, target)
+        half, one = Fraction(1, 2), Fraction(1)
+        assert chapters(target) == [(Fraction(0), half, "One"), (half, one, "Two")]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_metadata_is_kept(tmp_path: Path, rich_mp4: Path, suffix: str) -> None:
+    transcode(rich_mp4, tmp_path / f"out{suffix}")
+    after = metadata(tmp_path / f"out{suffix}")
+    assert after["title"] == "Night walk"
+    assert after["artist"] == "A. Cat"
+    assert after["creation_time"].startswith("2020-01-02T03:04:05")
+    video = track(tmp_path / f"out{suffix}", "video")
+    assert suffix == ".mov" or video.metadata["language"] == "nor"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_uncommon_metadata_is_kept(tmp_path: Path, suffix: str) -> None:
+    clip = Clip(
+        metadata={"com.apple.quicktime.make": "Apple", "title": "T"},
+        container_options={"movflags": "use_metadata_tags"},
+    )
+    transcode(make_clip(tmp_path / "in.mov", clip), tmp_path / f"out{suffix}")
+    after = metadata(tmp_path / f"out{suffix}")
+    assert after["com.apple.quicktime.make"] == "Apple"
+    assert after["title"] == "T"
+
+
+def test_streams_keep_their_order(tmp_path: Path, rich_mkv: Path) -> None:
+    transcode(rich_mkv, tmp_path / "out.mkv")
+    order = [(found.kind, found.codec) for found in tracks(rich_mkv)]
+    assert [(found.kind, found.codec) for found in tracks(tmp_path / "out.mkv")] == order
+
+
+def test_video_and_audio_lie_side_by_side(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", Clip(frames=250, audio=["aac"]))
+    transcode(source, tmp_path / "out.mp4")
+    gap = Fraction(0)
+    last = {"video": Fraction(0), "audio": Fraction(0)}
+    with av.open(str(tmp_path / "out.mp4"), "r") as container:
+        packets = [packet for packet in container.demux() if packet.size]
+        for packet in sorted(packets, key=lambda packet: packet.pos or 0):
+            last[packet.stream.type] = Fraction(packet.dts or 0) * Fraction(packet.time_base)
+            gap = max(gap, abs(last["video"] - last["audio"]))
+    assert gap < 2
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_all_streams_are_cut_alike(tmp_path: Path, rich_mkv: Path, suffix: str) -> None:
+    target = tmp_path / f"out{suffix}"
+    transcode(rich_mkv, target, start_s=0.6, duration_s=0.3)
+    video, audio = track(target, "video"), track(target, "audio")
+    assert video.times == [Fraction(4 * index, 100) for index in range(8)]
+    assert 0 <= audio.times[0] < Fraction(22, 1000)
+    assert Fraction(27, 100) < audio.times[-1] < Fraction(3, 10)
+    begin = Fraction(6, 10)
+    before = {data: time for time, _, data in track(rich_mkv, "audio").packets}
+    moved = [before[data] - begin for _, _, data in audio.packets]
+    assert [float(t) for t in audio.times] == pytest.approx([float(t) for t in moved], abs=1e-3)
+    assert chapters(target) == [(Fraction(0), Fraction(3, 10), "Two")]

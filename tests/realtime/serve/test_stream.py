@@ -1,0 +1,290 @@
+"""Live pictures of the server of the page, to a real WebRTC peer without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+pytest.importorskip("aiohttp")
+aiortc = pytest.importorskip("aiortc")
+
+from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack  # noqa: E402
+from support.serve_client import PlainPage, plain_page, server  # noqa: E402
+from support.serve_process import serving  # noqa: E402
+from support.tiny_networks import blur_network, grid_network  # noqa: E402
+
+from tapetum.realtime.errors import MediaError, ModelError  # noqa: E402
+from tapetum.realtime.serve.limits import Limits  # noqa: E402
+from tapetum.realtime.serve.server import Server  # noqa: E402
+from tapetum.realtime.serve.settings import ServerSettings  # noqa: E402
+
+DARK = 40
+
+
+class DarkTrack(VideoStreamTrack):
+    """A dark gray picture at 30 fps, for ever."""
+
+    def __init__(self, width: int = 96, height: int = 64) -> None:
+        super().__init__()
+        self._size = (height, width)
+
+    async def recv(self) -> av.VideoFrame:
+        pts, time_base = await self.next_timestamp()
+        picture = av.VideoFrame.from_ndarray(np.full(self._size, DARK, np.uint8), "gray")
+        picture = picture.reformat(format="yuv420p")
+        picture.pts, picture.time_base = pts, Fraction(time_base)
+        return picture
+
+
+class Viewer:
+    """A peer that sends or receives what a page does."""
+
+    def __init__(self, page: PlainPage, *, sends: VideoStreamTrack | None) -> None:
+        self.peer = RTCPeerConnection()
+        self.page = page
+        self.camera = "server" if sends is None else "browser"
+        self.tracks: list[Any] = []
+        self.peer.on("track", self.tracks.append)
+        for direction in ("recvonly", "recvonly") if sends is None else ():
+            self.peer.addTransceiver("video", direction=direction)
+        if sends is not None:
+            self.peer.addTrack(sends)
+
+    async def offer(self, *, strength: float = 1.0) -> None:
+        await self.peer.setLocalDescription(await self.peer.createOffer())
+        model = self.page.welcome["models"][0]
+        sdp = self.peer.localDescription.sdp
+        await self.page.say("watch", camera=self.camera, sdp=sdp, model=model, strength=strength)
+
+    async def watch(self) -> None:
+        await self.offer()
+        answer = await self.page.hear("answer")
+        description = RTCSessionDescription(answer["sdp"], "answer")
+        await self.peer.setRemoteDescription(description)
+
+    async def level(self, index: int = 0) -> float:
+        """The luma of the next picture of a track.
+
+        Not by `asyncio.wait_for`: before Python 3.12 that may swallow a cancellation, such as that
+        of a timeout around it, when a picture comes at that moment.
+        """
+        async with asyncio.timeout(30):
+            picture = await self.tracks[index].recv()
+        return float(picture.to_ndarray(format="gray").mean())
+
+    async def level_reaches(self, low: float, high: float, index: int = 0) -> None:
+        async with asyncio.timeout(60):
+            while not low <= await self.level(index) <= high:
+                pass
+
+
+def settings(model: Path, **more: Any) -> ServerSettings:
+    return ServerSettings(port=0, models=[model], latency_budget_ms=5000, **more)
+
+
+def test_a_dark_camera_comes_back_brighter_and_follows_the_strength(
+    gain_model: Path, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with server(tmp_path, settings(gain_model)) as url, plain_page(url) as page:
+            viewer = Viewer(page, sends=DarkTrack())
+            await viewer.watch()
+            await viewer.level_reaches(2 * DARK, 255)
+            await page.say("strength", value=0)
+            await viewer.level_reaches(DARK - 8, DARK + 8)
+            await page.say("strength", value=1)
+            await viewer.level_reaches(2 * DARK, 255)
+            status = await page.hear("status")
+            assert status["wanted"] == "gain"
+            assert status["fps"] > 0
+            assert status["added_p95_ms"] >= status["added_p50_ms"] > 0
+            await page.say("stop")
+            await viewer.peer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_model_does_not_hold_up_the_server(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.onnx"
+    slow.write_bytes(blur_network(radius=40))
+    folder = tmp_path / "server"
+    folder.mkdir()
+
+    async def scenario() -> tuple[int, int]:
+        ticks: list[None] = []
+        async with server(folder, settings(slow)) as url, plain_page(url) as page:
+            viewer = Viewer(page, sends=DarkTrack(320, 240))
+            await viewer.watch()
+            while (await page.hear("status"))["mode"] != "slow":
+                pass
+            await pictures_in(viewer, seconds=1)  # those that had been waiting
+            ticking = asyncio.create_task(count_ticks(ticks))
+            frames = await pictures_in(viewer, seconds=4)
+            ticking.cancel()
+            await viewer.peer.close()
+        return len(ticks), frames
+
+    counted, frames = asyncio.run(scenario())
+    assert frames > 0
+    assert counted > 5 * frames  # one or two a frame, if frames were enhanced in the event loop
+
+
+async def count_ticks(ticks: list[None]) -> None:
+    while True:
+        await asyncio.sleep(0.002)
+        ticks.append(None)
+
+
+async def pictures_in(viewer: Viewer, *, seconds: float) -> int:
+    count = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                await viewer.level()
+                count += 1
+    return count
+
+
+def test_the_server_s_camera_comes_enhanced_and_as_it_is_to_two_viewers(
+    gain_model: Path, tmp_path: Path
+) -> None:
+    source = "lavfi:color=c=0x202020:s=96x64:r=15"
+
+    async def scenario() -> None:
+        wanted = settings(gain_model, source=source)
+        async with (
+            server(tmp_path, wanted) as url,
+            plain_page(url) as one,
+            plain_page(url) as two,
+        ):
+            assert one.welcome["camera"] == f"{source} 96x64 15 fps"
+            viewers = [Viewer(page, sends=None) for page in (one, two)]
+            for viewer in viewers:
+                await viewer.watch()
+                await viewer.level_reaches(70, 255, 0)
+                await viewer.level_reaches(25, 60, 1)
+            status = await one.hear("status")
+            for clock in (status["enhanced_clock"], status["original_clock"]):
+                assert clock["time_ms"] == pytest.approx(1000 * time.monotonic(), abs=20_000)
+            for viewer in viewers:
+                await viewer.peer.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_model_can_be_changed_to_another_that_is_offered(
+    gain_model: Path, tmp_path: Path
+) -> None:
+    grid = np.zeros((8, 8, 16, 16), np.float32)
+    grid[[0, 2, 5]] = 0.5
+    darker = tmp_path / "darker.onnx"
+    darker.write_bytes(grid_network(grid))
+    folder = tmp_path / "server"
+    folder.mkdir()
+
+    async def scenario() -> None:
+        wanted = replace(settings(gain_model), models=[gain_model, darker])
+        async with server(folder, wanted) as url, plain_page(url) as page:
+            assert page.welcome["models"] == ["gain.onnx", "darker.onnx"]
+            viewer = Viewer(page, sends=DarkTrack())
+            await viewer.watch()
+            await viewer.level_reaches(2 * DARK, 255)
+            await page.say("model", name="darker.onnx")
+            await viewer.level_reaches(0, 0.8 * DARK)
+            await page.say("model", name=str(darker))
+            assert "has no model" in (await page.hear("problem"))["message"]
+            await viewer.peer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_short_file_is_shown_over_and_over(
+    short_clip: Path, gain_model: Path, tmp_path: Path
+) -> None:
+    async def scenario() -> int:
+        wanted = settings(gain_model, source=str(short_clip))
+        async with server(tmp_path, wanted) as url, plain_page(url) as page:
+            assert page.welcome["camera"] == "short.mp4 96x64 h264 25 fps"
+            viewer = Viewer(page, sends=None)
+            await viewer.watch()
+            for _ in range(40):
+                await viewer.level()
+            await viewer.peer.close()
+        return 40
+
+    assert asyncio.run(scenario()) > 12
+
+
+def test_what_the_camera_gives_instead_is_said_on_the_terminal_once(
+    short_clip: Path, gain_model: Path
+) -> None:
+    """Also when quiet, and not again for each viewer and each time that the file begins anew."""
+
+    async def scenario() -> str:
+        options = ("--source", short_clip, "--size", "1280x720", "--model", gain_model, "-q")
+        async with serving(*options) as (process, url):
+            async with plain_page(url) as page:
+                viewer = Viewer(page, sends=None)
+                await viewer.watch()
+                for _ in range(40):  # of a file of 12 frames
+                    await viewer.level()
+                await viewer.peer.close()
+            process.terminate()
+            _, errors = await process.communicate()
+        return errors.decode()
+
+    note, *rest = asyncio.run(scenario()).splitlines()
+    assert re.fullmatch(r"note: .*short\.mp4 gives 96x64 instead of 1280x720", note)
+    assert rest == ["error: stopped by SIGTERM"]
+
+
+def test_pictures_that_are_too_large_end_the_stream_with_a_reason(
+    gain_model: Path, tmp_path: Path
+) -> None:
+    async def scenario() -> str:
+        small = settings(gain_model, limits=Limits(frame_pixels=96 * 64))
+        async with server(tmp_path, small) as url, plain_page(url) as page:
+            viewer = Viewer(page, sends=DarkTrack(128, 64))
+            await viewer.watch()
+            ended = await page.hear("ended")
+            await viewer.peer.close()
+        return str(ended["message"])
+
+    assert asyncio.run(scenario()).startswith("live pictures of 128x64 are too large")
+
+
+def test_a_model_file_that_is_none_is_a_reason_for_the_viewer(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    folder = tmp_path / "server"
+    folder.mkdir()
+
+    async def scenario() -> str:
+        async with server(folder, settings(broken)) as url, plain_page(url) as page:
+            viewer = Viewer(page, sends=DarkTrack())
+            await viewer.offer()
+            problem = await page.hear("problem")
+            await viewer.peer.close()
+        return str(problem["message"])
+
+    assert "broken.onnx" in asyncio.run(scenario())
+
+
+def test_what_is_not_there_is_refused_at_the_start(tmp_path: Path) -> None:
+    async def start(**settings: Any) -> None:
+        Server(ServerSettings(port=0, **settings), tmp_path)
+
+    with pytest.raises(MediaError, match=r"no\.mp4 does not exist"):
+        asyncio.run(start(source=str(tmp_path / "no.mp4")))
+    with pytest.raises(ModelError, match="did you mean grid"):
+        asyncio.run(start(models=["gird"]))

@@ -1,0 +1,172 @@
+"""From a model to an enhancer, and NumPy images through it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from support.command_line import python
+from support.tiny_networks import grid_network, pointwise_network
+
+from tapetum.gan.grid import GridGenerator
+from tapetum.realtime import (
+    DeviceError,
+    Enhancer,
+    ModelError,
+    SyntheticSource,
+    make_enhancer,
+)
+from tapetum.realtime.cpu.rgb import RgbImage, frame_from_rgb, rgb_from_frame
+
+GRAY = np.full((40, 60, 3), 30, np.uint8)
+
+
+def test_every_rgb_colour_survives_the_way_through_yuv() -> None:
+    levels = np.arange(0, 256, dtype=np.uint8)
+    for red in range(0, 256, 5):
+        image = np.empty((256, 256, 3), np.uint8)
+        image[..., 0], image[..., 1], image[..., 2] = red, levels[:, None], levels
+        np.testing.assert_array_equal(rgb_from_frame(frame_from_rgb(image)), image)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    image=arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))),
+    reversed_rows=st.booleans(),
+)
+def test_any_size_and_layout_survives(image: RgbImage, reversed_rows: bool) -> None:
+    shown = image[::-1] if reversed_rows else image
+    np.testing.assert_array_equal(rgb_from_frame(frame_from_rgb(shown)), shown)
+
+
+def test_strength_0_returns_the_image_bit_for_bit(gain_model: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    enhanced = Enhancer(gain_model, strength=0)(image)
+    np.testing.assert_array_equal(enhanced, image)
+    assert enhanced is not image
+
+
+def test_a_gain_of_3_makes_gray_three_times_brighter(gain_model: Path) -> None:
+    enhanced = Enhancer(gain_model)(GRAY)
+    assert enhanced.dtype == np.uint8
+    np.testing.assert_allclose(enhanced, 90, atol=1)
+
+
+def test_strength_mixes_and_can_be_changed(gain_model: Path) -> None:
+    enhancer = Enhancer(gain_model, strength=0.5)
+    np.testing.assert_allclose(enhancer(GRAY), 60, atol=1)
+    enhancer.strength = 1.0
+    np.testing.assert_allclose(enhancer(GRAY), 90, atol=1)
+    with pytest.raises(ValueError, match="got 2"):
+        enhancer.strength = 2
+
+
+def test_bgr_is_rgb_with_the_channels_reversed(gain_model: Path) -> None:
+    image = np.random.default_rng(1).integers(0, 80, (32, 32, 3), np.uint8)
+    enhancer = Enhancer(gain_model)
+    from_rgb = enhancer(image)
+    enhancer.reset()
+    from_bgr = enhancer(np.ascontiguousarray(image[..., ::-1]), order="bgr")
+    np.testing.assert_array_equal(from_bgr[..., ::-1], from_rgb)
+
+
+def test_the_default_model_brightens_a_dark_picture() -> None:
+    enhancer = Enhancer()
+    assert enhancer.description.startswith("grid on CPU, OpenVINO")
+    dark = np.random.default_rng(2).integers(5, 35, (90, 160, 3), np.uint8)
+    assert enhancer(dark).mean() > 1.5 * dark.mean()
+
+
+def test_a_frame_keeps_its_format_and_time(gain_model: Path) -> None:
+    (frame,) = SyntheticSource(64, 36, frames=1, format_name="yuv420p10le")
+    enhanced = Enhancer(gain_model).enhance_frame(frame)
+    assert (enhanced.format_name, enhanced.pts) == (frame.format_name, frame.pts)
+    assert enhanced.planes[0].mean() > frame.planes[0].mean()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
+def test_what_is_no_rgb_image_is_refused(image: RgbImage, gain_model: Path) -> None:
+    with pytest.raises(ValueError, match=r"an image is \(H, W, 3\) uint8; got"):
+        Enhancer(gain_model)(image)
+
+
+def test_an_unknown_order_is_refused(gain_model: Path) -> None:
+    with pytest.raises(ValueError, match="'gbr'"):
+        Enhancer(gain_model)(GRAY, order="gbr")  # type: ignore[arg-type] # a user's mistake
+
+
+def test_an_rgb_network_is_run_as_a_unet(tmp_path: Path) -> None:
+    path = tmp_path / "double.onnx"
+    path.write_bytes(pointwise_network(2 * np.eye(3), np.ones(3)))  # in [-1, 1]: x + (x + 1)
+    enhancer = Enhancer(path)
+    assert enhancer.description.startswith("unet on CPU, OpenVINO")
+    np.testing.assert_allclose(enhancer(GRAY), 60, atol=1)
+
+
+def test_a_network_of_other_shapes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "small.onnx"
+    path.write_bytes(grid_network(np.zeros((8, 4, 4, 4), np.float32)))
+    with pytest.raises(ModelError, match=r"small\.onnx is neither a grid model .* nor a unet"):
+        Enhancer(path)
+
+
+def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "text.onnx"
+    path.write_text("a letter")
+    with pytest.raises(ModelError, match=r"text\.onnx is not an ONNX model") as caught:
+        make_enhancer(path)
+    assert "neither" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("gird", "unknown model gird.*did you mean grid"),
+        ("resnet", "unknown model resnet: choose grid, unet or a file"),
+        ("missing.onnx", r"model file missing\.onnx does not exist"),
+    ],
+)
+def test_a_model_that_does_not_exist_is_refused(model: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        make_enhancer(model)
+
+
+def test_a_checkpoint_is_converted_when_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "grid.pth"
+    torch.save(GridGenerator().state_dict(), path)
+    enhancer = make_enhancer(path)
+    assert enhancer.description.startswith("grid on CPU")
+
+
+def test_a_checkpoint_without_torch_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").write_bytes(b"")
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['onnx'] = None\n"
+        "from tapetum.realtime import make_enhancer, ModelError\n"
+        f"try: make_enhancer({str(tmp_path / 'weights.pth')!r})\n"
+        "except ModelError as error: print(error)"
+    )
+    assert "pip install 'tapetum[train]'" in python(code)
+
+
+def test_images_are_not_enhanced_on_cuda() -> None:
+    with pytest.raises(DeviceError, match="use --device cpu"):
+        make_enhancer(device="cuda")
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(ValueError, match="'tpu'"):
+        make_enhancer(device="tpu")
