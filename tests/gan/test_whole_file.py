@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.result_csv import COLUMNS, write_csv
-from tapetum.benchmarks.json_file import write_json
-from tapetum.benchmarks.whole_file import write_whole
+from tapetum.benchmarks.bench.result import COLUMNS, write_csv
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.files import write_json, write_whole
 
 
 def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from support.chromium import FAKE_CAMERA, Page, chromium, displayed_luma, fake_c
 from support.serve_process import serving
 from support.tiny_networks import grid_network
 
-from tapetum.benchmarks.numbered_clip import PIXEL_AGES_MS, NumberedClip
+from tapetum.benchmarks.experiments.webrtc import PIXEL_AGES_MS, NumberedClip
 
 CLIP = NumberedClip(width=320, height=180, rate=10)
 DARK = CLIP.luma
