@@ -12,8 +12,8 @@ from tapetum.realtime.choices import LAYOUTS, Device, Layout
 from tapetum.realtime.compare import Comparison
 from tapetum.realtime.enhancer import checked_strength, make_enhancer
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.encoder_pictures import Pictures
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
+from tapetum.realtime.media.video_encoder import Pictures
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.progress import Progress

@@ -15,7 +15,7 @@ from tapetum.realtime.enhance_job import EnhanceOptions, Job
 from tapetum.realtime.errors import EncoderError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.containers import container_for
-from tapetum.realtime.media.encoder_table import is_nvenc
+from tapetum.realtime.media.encoder import is_nvenc
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import OpenedOutput, OpenedVideo
 from tapetum.realtime.pipeline import FrameStage
