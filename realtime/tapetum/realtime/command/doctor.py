@@ -14,7 +14,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from tapetum.realtime.command.doctor_gpu import gpu_findings
 from tapetum.realtime.command.finding import Diagnosis, Finding, Section, State, show
 from tapetum.realtime.command.options import FAILED
 from tapetum.realtime.command.requirements import (
@@ -50,7 +49,7 @@ def examine() -> Diagnosis:
         ("Software", _software),
         ("Machine", _machine),
         ("Compute", _compute),
-        ("GPU", gpu_findings),
+        ("GPU", _gpu),
         ("Models", _models),
         ("Video", _video),
         ("Cameras", _cameras),
@@ -147,6 +146,12 @@ def _openvino() -> Finding:
         return Finding("openvino devices", str(error), "problem", remedy)
     state: State = "ok" if "CPU" in devices else "problem"
     return Finding("openvino devices", ", ".join(devices), state)
+
+
+def _gpu() -> Iterable[Finding]:
+    from tapetum.realtime.command.doctor_gpu import gpu_findings  # brings NumPy
+
+    return gpu_findings()
 
 
 def _models() -> Iterable[Finding]:
