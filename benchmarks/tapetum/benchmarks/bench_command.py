@@ -18,7 +18,12 @@ from tapetum.benchmarks.measure.choices import (
     SCENARIOS,
     SINGLE_STREAM,
 )
+<<<<<<< HEAD
 from tapetum.realtime.command.option_values import device_name
+=======
+from tapetum.benchmarks.bench_file_commands import compare, document, report
+from tapetum.realtime.command.options import device_name
+>>>>>>> main
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.subjects import Subject

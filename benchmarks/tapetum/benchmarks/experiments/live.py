@@ -14,7 +14,7 @@ from tapetum.realtime import LiveSource, MemorySink, SinkPlace, enhance_live
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import PASSTHROUGH, Ladder, ladder_for
 from tapetum.realtime.live.live_run import LiveRun
-from tapetum.realtime.live.sinks.null_sink import NullSink
+from tapetum.realtime.live.outputs import NullSink
 
 SIZE = "640x360"
 TARGET_ADDED_P95_MS = 10.0
