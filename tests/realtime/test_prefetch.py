@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -166,7 +167,8 @@ def test_an_event_loop_gets_what_a_thread_puts_and_goes_on_meanwhile() -> None:
 
     def produce() -> None:
         for number in range(3):
-            wait_until(lambda: len(got) == number)
+            while len(got) < number:
+                time.sleep(0.001)
             channel.put(number)
         channel.end(MediaError("the camera is gone"))
 
