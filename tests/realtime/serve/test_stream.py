@@ -302,7 +302,7 @@ def test_models_of_one_name_are_told_apart_by_their_folders(
         path.write_bytes(gain_model.read_bytes())
 
     async def offered() -> str:
-        models = [*paths, "grid", gain_model, paths[0]]
+        models: list[str | Path] = [*paths, "grid", gain_model, paths[0]]
         return Server(ServerSettings(port=0, models=models), tmp_path).description
 
     assert "models: a/best.onnx, b/best.onnx, grid, gain.onnx |" in asyncio.run(offered())
