@@ -18,12 +18,7 @@ from tapetum.benchmarks.measure.choices import (
     SCENARIOS,
     SINGLE_STREAM,
 )
-<<<<<<< HEAD
-from tapetum.realtime.command.option_values import device_name
-=======
-from tapetum.benchmarks.bench_file_commands import compare, document, report
 from tapetum.realtime.command.options import device_name
->>>>>>> main
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.subjects import Subject
@@ -353,7 +348,7 @@ def report(
       tapetum bench report before.json after.json --html report.html
     """
     from tapetum.benchmarks.bench.result import read_run
-    from tapetum.benchmarks.measure.files import write_whole
+    from tapetum.gan.whole_file import write_whole
 
     if chart_folder is not None:
         _check_stems(files)
@@ -367,7 +362,7 @@ def report(
     try:
         if chart_folder is not None:
             chart_folder.mkdir(parents=True, exist_ok=True)  # or nothing is written at all
-        write_whole(html_report(runs), html)
+        write_whole(html, html_report(runs), error=BenchmarkError)
         if chart_folder is not None:
             for name, run in runs:
                 write_charts(charts(run["results"]).items(), chart_folder / Path(name).stem)

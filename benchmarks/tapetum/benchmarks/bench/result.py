@@ -14,7 +14,7 @@ from tapetum.benchmarks.bench.checks import Check
 from tapetum.benchmarks.bench.floors import Floor
 from tapetum.benchmarks.measure.clocks import Stages
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.benchmarks.measure.files import read_json, write_whole
+from tapetum.benchmarks.measure.files import read_json
 from tapetum.benchmarks.measure.machine import Resources
 from tapetum.benchmarks.measure.sampling import (
     Distribution,
@@ -23,6 +23,7 @@ from tapetum.benchmarks.measure.sampling import (
     distribution,
     noise_percent,
 )
+from tapetum.gan.whole_file import write_whole
 from tapetum.realtime import Frame
 
 SCHEMA_VERSION = 1
@@ -188,7 +189,7 @@ def write_csv(run: dict[str, Any], path: Path) -> None:
     writer.writeheader()
     for result in run["results"]:
         writer.writerow(_flat(result) | {"run_complete": run["complete"]})
-    write_whole(text.getvalue(), path)
+    write_whole(path, text.getvalue(), error=BenchmarkError)
 
 
 def _flat(result: dict[str, Any]) -> dict[str, Any]:

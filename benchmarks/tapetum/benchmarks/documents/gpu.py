@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from tapetum.benchmarks.documents.markdown import MISSING, around_figures
 from tapetum.benchmarks.gpu.card import read_result
-from tapetum.benchmarks.measure.files import write_whole
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.gan.whole_file import write_whole
 
 Card = Mapping[str, Any]
 """A card's file, as `result_file` reads it."""
@@ -40,7 +41,7 @@ def write_tables(results: Path, document: Path) -> None:
         BenchmarkError: the document lacks the marks, or a file cannot be read or written.
     """
     before, after = around_figures(document)
-    write_whole(f"{before}{tables(results)}{after}", document)
+    write_whole(document, f"{before}{tables(results)}{after}", error=BenchmarkError)
 
 
 def tables(results: Path) -> str:

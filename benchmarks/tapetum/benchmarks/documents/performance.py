@@ -29,9 +29,10 @@ from tapetum.benchmarks.documents.markdown import (
 )
 from tapetum.benchmarks.measure.choices import PRECISIONS
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.benchmarks.measure.files import Figures, read_figures, write_whole
+from tapetum.benchmarks.measure.files import Figures, read_figures
 from tapetum.benchmarks.measure.machine import machine_line
 from tapetum.benchmarks.measure.sampling import unsteady_percent
+from tapetum.gan.whole_file import write_whole
 
 _CHARTS = "charts"
 """The folder of the pictures, beside the document."""
@@ -104,7 +105,7 @@ def write_document(results: Path, document: Path) -> None:
     if not any(results.glob("*.json")):  # or every figure became "not measured"
         raise BenchmarkError(f"{results} holds no results; give their folder as --results")
     write_document_charts(list(runs_in(results).values()), document.parent / _CHARTS)
-    write_whole(f"{before}{tables(results)}{after}", document)
+    write_whole(document, f"{before}{tables(results)}{after}", error=BenchmarkError)
 
 
 def runs_in(results: Path) -> dict[str, Figures]:

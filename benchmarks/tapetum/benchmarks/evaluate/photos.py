@@ -9,12 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tapetum.benchmarks.measure.files import write_whole
+from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.quality import psnr_db
 from tapetum.gan.errors import DataError
 from tapetum.gan.metrics import photo_niqe, ssim
 from tapetum.gan.niqe import TOO_SMALL, large_enough
 from tapetum.gan.photos import Photo, find_photos, read_photo
+from tapetum.gan.whole_file import write_whole
 
 Enhance = Callable[[Photo], Photo]
 """What is measured: (H, W, 3) uint8 RGB in and out."""
@@ -173,7 +174,7 @@ def write_contact_sheet(outcomes: list[Outcome], path: Path) -> None:
         BenchmarkError: the file cannot be written.
     """
     _, encoded = cv2.imencode(".png", np.ascontiguousarray(contact_sheet(outcomes)[..., ::-1]))
-    write_whole(encoded.tobytes(), path)
+    write_whole(path, encoded.tobytes(), error=BenchmarkError)
 
 
 def _strip(outcome: Outcome) -> Photo:

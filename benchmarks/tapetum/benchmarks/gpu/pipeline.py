@@ -20,16 +20,11 @@ from tapetum.benchmarks.measure.frames import synthetic_frames, write_clip
 from tapetum.gan.errors import TapetumError
 from tapetum.realtime import EncoderSettings, FileSink, FileSource, Frame, FrameEnhancer, FrameSink
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
-<<<<<<< HEAD
 from tapetum.realtime.cuda.nvdec_source import NvdecSource, open_on_device
 from tapetum.realtime.cuda.nvenc import nvenc_pictures
 from tapetum.realtime.cuda.transfer import DownloadSink
-from tapetum.realtime.live.sinks.null_sink import NullSink
-from tapetum.realtime.media.video_info import VideoInfo
-=======
-from tapetum.realtime.cuda.nvdec_source import open_on_device
 from tapetum.realtime.live.outputs import NullSink
->>>>>>> main
+from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pipeline import run
 
 _PIPELINE_FRAMES = 300

@@ -1,4 +1,4 @@
-"""The files that measurements are kept and shown in: JSON, and all of them whole or not at all."""
+"""The files that measurements are kept and shown in: JSON, whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,25 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.gan.whole_file import whole_file
-
-
-def write_whole(content: str | bytes, path: Path) -> None:
-    """Write a file, text as UTF-8; what was there before stays if that fails.
-
-    Raises:
-        BenchmarkError: it cannot be written.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)  # a pipe or a device: a file in its place would destroy it
-        else:
-            with whole_file(path.resolve()) as unfinished:
-                unfinished.write_bytes(data)
-    except OSError as error:
-        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
-
+from tapetum.gan.whole_file import write_whole
 
 Figures = Mapping[str, Any]
 """What was measured, by name."""
@@ -67,7 +49,8 @@ def write_json(value: Any, path: Path) -> None:  # noqa: ANN401 - whatever was m
     Raises:
         BenchmarkError: it cannot be written.
     """
-    write_whole(_LIST_OF_NUMBERS.sub(_on_one_line, json.dumps(value, indent=1)) + "\n", path)
+    text = _LIST_OF_NUMBERS.sub(_on_one_line, json.dumps(value, indent=1))
+    write_whole(path, f"{text}\n", error=BenchmarkError)
 
 
 _LIST_OF_NUMBERS = re.compile(r"\[\n[-+.\deE,\s]+\]")
