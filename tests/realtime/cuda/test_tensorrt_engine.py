@@ -16,12 +16,12 @@ from support.tiny_networks import blur_network
 
 from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
-from tapetum.realtime.building import Building
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.engine_choice import choose_engine
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTEngine, TensorRTModel
 from tapetum.realtime.errors import DeviceError, EngineError, ModelError
+from tapetum.realtime.progress import Building
 from tapetum.trt_build import EngineCache, EngineRequest, build_engine
 from tapetum.trt_build.flavour import Flavour, load_flavour
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from tapetum.gan.model import Model
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
-from tapetum.realtime.building import Building
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address, check_array
+from tapetum.realtime.progress import Building
 
 if TYPE_CHECKING:
     from tapetum.trt_build import EngineFile
