@@ -19,6 +19,8 @@ MAY_IMPORT = {
 }
 WITHOUT_TORCH = {
     "tapetum.gan.errors",
+    "tapetum.gan.model",
+    "tapetum.gan.model_kinds",
     "tapetum.gan.openvino_runtime",
     "tapetum.gan.stop_signals",
     "tapetum.gan.weights",
@@ -163,6 +165,18 @@ def test_a_floor_of_the_benchmarks_imports_only_what_lies_below_it(floor: str) -
 def test_every_folder_of_the_benchmarks_is_a_floor() -> None:
     home = ROOT / "benchmarks" / "tapetum" / "benchmarks"
     assert {path.parent.name for path in home.glob("*/__init__.py")} == FLOORS.keys()
+
+
+@pytest.mark.parametrize(("device", "other"), [("cpu", "cuda"), ("cuda", "cpu")])
+def test_the_paths_of_the_two_devices_do_not_import_each_other(device: str, other: str) -> None:
+    folder = ROOT / "realtime" / "tapetum" / "realtime" / device
+    for path in sorted(folder.glob("*.py")):
+        found = [
+            name
+            for name in imported(ast.parse(path.read_text()))
+            if name.startswith(f"tapetum.realtime.{other}")
+        ]
+        assert not found, f"{path} imports {found}"
 
 
 def test_tapetum_is_a_namespace_package() -> None:

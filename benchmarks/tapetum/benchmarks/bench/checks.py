@@ -15,8 +15,8 @@ from tapetum.benchmarks.bench.stages import StagedGrid
 from tapetum.benchmarks.bench.subjects import Enhance, Network, Subject
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.realtime import Frame
-from tapetum.realtime.cpu.sample_range import sample_range
 from tapetum.realtime.cuda.transfer import semi_planar
+from tapetum.realtime.sample_range import sample_range
 
 Levels = npt.NDArray[np.int32]
 

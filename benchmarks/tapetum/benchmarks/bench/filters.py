@@ -13,8 +13,8 @@ from av.filter import Graph
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.realtime import Frame
-from tapetum.realtime.cpu.sample_range import sample_range
 from tapetum.realtime.media.av_frame import from_av, to_av
+from tapetum.realtime.sample_range import sample_range
 
 GAMMA = 0.5
 """Exponent of the `gamma` peer: what people write first for dark video."""

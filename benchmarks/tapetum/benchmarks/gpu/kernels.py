@@ -13,10 +13,10 @@ from tapetum.benchmarks.gpu.roofline import KernelName, kernel_bytes, padded_siz
 from tapetum.benchmarks.measure.clocks import Clock, Work
 from tapetum.benchmarks.measure.frames import synthetic_frames
 from tapetum.benchmarks.measure.sampling import distribution, steady_samples
+from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime import Frame
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
-from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.transfer import semi_planar
 
 FormatName = Literal["nv12", "p010le"]
