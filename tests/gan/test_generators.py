@@ -20,7 +20,7 @@ from tapetum.gan.bilateral_grid import apply_grid
 from tapetum.gan.color import rgb_to_yuv, yuv_to_rgb
 from tapetum.gan.errors import ModelError
 from tapetum.gan.grid import MAX_GAIN, thumbnail
-from tapetum.realtime.cpu.openvino_runtime import core
+from tapetum.gan.openvino_runtime import core
 
 
 @pytest.fixture

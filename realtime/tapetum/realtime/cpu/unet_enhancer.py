@@ -39,7 +39,8 @@ class UNetEnhancer:
     size when the first frame arrives, and again only if the size of the frames changes.
 
     Example:
-        enhancer = UNetEnhancer(OpenVINOModel(Path("unet.onnx"), threads=2, precision="auto"))
+        model = OpenVINOModel(find_model("unet").onnx(), threads=2, precision="auto")
+        enhancer = UNetEnhancer(model)
         bright = enhancer(dark)
     """
 

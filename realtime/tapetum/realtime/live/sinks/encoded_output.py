@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 
@@ -59,10 +59,11 @@ class EncodedOutput:
             average_rate=rate or _DEFAULT_RATE,
         )
         choice = choose_encoder(settings, container, info, live=True)
-        with self._errors("cannot write"):
+        with self._errors("cannot write"), ExitStack() as unless_opened:
             self._output = av.open(
                 url, "w", format=container.format_name, container_options=container.options
             )
+            unless_opened.callback(self._output.close)
             self._encoder = VideoEncoder(
                 self._output,
                 container,
@@ -72,6 +73,7 @@ class EncodedOutput:
             )
             self._encoder.open()
             self._output.start_encoding()
+            unless_opened.pop_all()
 
     def write(self, frame: Frame) -> None:
         """Encode one frame.
