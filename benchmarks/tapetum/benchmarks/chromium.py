@@ -170,11 +170,15 @@ class Page:
                 self.console.append(json.dumps(message["params"]))
 
 
+def _level(message: dict[str, Any]) -> str:
+    return str(message["params"]["entry"]["level"])
+
+
 def _is_error(message: dict[str, Any]) -> bool:
     """Whether the browser tells of something that went wrong, and not only of what was slow."""
     if message["method"] == "Runtime.exceptionThrown":
         return True
-    return message["method"] == "Log.entryAdded" and message["params"]["entry"]["level"] == "error"
+    return message["method"] == "Log.entryAdded" and _level(message) == "error"
 
 
 @asynccontextmanager

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tapetum.gan.model import find_model
+from tapetum.gan.model_kinds import THUMBNAIL
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.enhancer import make_enhancer
-from tapetum.realtime.errors import ServeError
+from tapetum.realtime.errors import ModelError, ServeError
 
-_SIDE = 256
-_THUMBNAIL_BYTES = 3 * _SIDE * _SIDE
+_THUMBNAIL_BYTES = 3 * THUMBNAIL * THUMBNAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class Lit:
 
     mode: str
     runs_on: str
+
+
+def gives_grids(model: str | Path) -> bool:
+    """Whether a model gives grids; not so if it cannot be read, which is told who chooses it."""
+    try:
+        return find_model(model).description.kind == "grid"
+    except ModelError:
+        return False
 
 
 class Lighting:
@@ -68,7 +77,7 @@ class Lighting:
         enhancer = self._enhancer
         if enhancer is None or len(thumbnail) != _THUMBNAIL_BYTES:
             raise ServeError("a thumbnail that this server does not expect")
-        roots = np.frombuffer(thumbnail, np.uint8).reshape(_SIDE, _SIDE, 3).astype(np.float32)
-        rgb = np.square(roots * np.float32(1 / 255)).transpose(2, 0, 1)[np.newaxis]
+        roots = np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL, 3)
+        rgb = np.square(roots / np.float32(255)).transpose(2, 0, 1)[np.newaxis]
         grid = enhancer.steady_grid(np.ascontiguousarray(rgb), time_s=time.monotonic())
         return grid.astype("<f4").tobytes()

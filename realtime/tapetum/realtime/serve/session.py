@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -43,6 +43,7 @@ class Offered:
 
     Attributes:
         models: from the names that pages show to models' names or files; the first is default.
+        grids: those names whose models give grids, which pages can apply by themselves.
         strength: that pages start with.
         camera: the server's, or None.
         latency_budget_ms: how long a live frame may be with us.
@@ -50,15 +51,11 @@ class Offered:
     """
 
     models: Mapping[str, str | Path]
+    grids: Sequence[str]
     strength: float
     camera: ServerCamera | None
     latency_budget_ms: float
     limits: Limits
-
-    @property
-    def grids(self) -> list[str]:
-        """Names of the models that give grids, which pages can apply by themselves."""
-        return ["grid"]
 
     def enhancement(self, model: str, strength: float) -> Enhancement:
         """How to enhance with one of the models.
@@ -132,7 +129,7 @@ class Session:
             "welcome",
             session=self.secret,
             models=list(offered.models),
-            grids=offered.grids,
+            grids=list(offered.grids),
             strength=offered.strength,
             camera=None if offered.camera is None else offered.camera.label,
             upload_bytes=offered.limits.upload_bytes,
@@ -145,9 +142,8 @@ class Session:
             message = parse_message(text)
             await self._do(message)
         except TapetumError as error:
-            begins = isinstance(message, Watch | Light)
-            of_stream = {"stream": message.stream} if begins else {}
-            self._say("problem", message=str(error), **of_stream)
+            stream = message.stream if isinstance(message, Watch | Light) else None
+            self._say("problem", message=str(error), stream=stream)
 
     async def _do(self, message: Message) -> None:
         match message:
