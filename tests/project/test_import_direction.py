@@ -23,6 +23,7 @@ WITHOUT_TORCH = {
     "tapetum.gan.openvino_runtime",
     "tapetum.gan.stop_signals",
     "tapetum.gan.weights",
+    "tapetum.gan.whole_file",
     "tapetum.trt_build.cuda_driver",
     "tapetum.trt_build.gpu",
 }
@@ -35,7 +36,7 @@ COMMAND_LINE = (
     "enhance_command",
     "live_command",
     "serve_command",
-    "doctor_command",
+    "doctor",
     "enhancer",
     "choices",
     "__init__",

@@ -17,6 +17,7 @@ from support.this_gpu import tensorrt_here
 from tapetum.gan.errors import DeviceError, EngineError, ModelError
 from tapetum.gan.model import find_model
 from tapetum.gan.weights import weights_path
+from tapetum.gan.whole_file import write_whole
 from tapetum.trt_build import EngineCache, EngineFile, EngineIdentity, EngineRequest, build_engine
 from tapetum.trt_build.dark_frame import dark_frame
 from tapetum.trt_build.engine import BuildStart
@@ -24,7 +25,6 @@ from tapetum.trt_build.engine_cache import (
     default_folder,
     manifest_path,
     read_engine,
-    write_whole,
 )
 from tapetum.trt_build.engine_run import run_engine
 from tapetum.trt_build.manifest import Manifest
@@ -126,13 +126,6 @@ def test_what_cannot_be_removed_is_one_line(name: str, engine_cache: EngineCache
     (engine_cache.folder / name).mkdir()  # not even root unlinks a folder
     with pytest.raises(EngineError, match=rf"cannot remove .*{name} \(.*\); check its owner"):
         engine_cache.prune(set())
-
-
-def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(EngineError, match=r"cannot write .*folder"):
-        write_whole(tmp_path / "folder", b"engine")
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_cache_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
