@@ -19,6 +19,7 @@ import onnx
 import torch
 from torch import nn
 
+from tapetum.gan.checkpoint import HALF_SUFFIX
 from tapetum.gan.errors import ModelError
 from tapetum.gan.generator import Generator
 from tapetum.gan.grid import GridGenerator
@@ -145,7 +146,7 @@ def _stored_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
             continue
         name = weight.name
         values = _half(onnx.numpy_helper.to_array(weight), name)
-        weight.CopyFrom(onnx.numpy_helper.from_array(values, f"{name}.half"))
+        weight.CopyFrom(onnx.numpy_helper.from_array(values, f"{name}{HALF_SUFFIX}"))
         cast = onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT)
         casts.append(cast)
     nodes = [*casts, *graph.node]

@@ -81,7 +81,7 @@ def test_signals_arrive_after_every_model_is_gone() -> None:
     printed = python(
         "import signal\n"
         "from tapetum.realtime.cpu.openvino_engine import OpenVINOModel\n"
-        "from tiny_networks import pointwise_network\n"
+        "from support.tiny_networks import pointwise_network\n"
         "network = pointwise_network([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0, 0, 0])\n"
         "engines = [OpenVINOModel(network).compile((1, 3, 16, 16)) for _ in range(2)]\n"
         "while engines:\n"
