@@ -68,5 +68,5 @@ def test_enhanced_low_light_photos_are_asked_for_what_the_photos_have(
         for fake in (untouched, grey)
     ]
     assert [list(terms) for terms in errors] == [[name], [name]]
-    assert errors[0][name] == 0
+    assert errors[0][name].item() == pytest.approx(0, abs=1e-6)
     assert errors[1][name] > 0.01

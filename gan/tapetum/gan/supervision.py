@@ -107,9 +107,9 @@ def hue_error(output: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     what is nearly grey has no hue. More light, the same for all channels, turns no hue.
     """
     found, wanted = rgb_to_yuv(output)[1], rgb_to_yuv(reference)[1]
-    # A length's gradient is infinite at 0.
+    # A length's gradient is infinite at 0; the same is added to all three, so that equals agree.
     lengths = [(chroma.square().sum(1) + 1e-6).sqrt() for chroma in (found, wanted)]
-    cosine = (found * wanted).sum(1) / (lengths[0] * lengths[1])
+    cosine = ((found * wanted).sum(1) + 1e-6) / (lengths[0] * lengths[1])
     weight = F.relu(lengths[1] - _GREY_CHROMA)
     return (weight * (1 - cosine)).sum() / (weight.sum() + _GREY_CHROMA)
 
