@@ -10,6 +10,7 @@ What goes wrong in a thread is raised on the caller's side, and `close` leaves n
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,7 @@ from typing import Generic, Literal, Self, TypeVar
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.protocols import FrameSink
+from tapetum.realtime.protocols import FrameSink, Interruptible
 
 T = TypeVar("T")
 
@@ -26,6 +27,10 @@ Policy = Literal["wait", "drop_oldest"]
 
 DEPTH = 4
 """Frames that wait between two stages: enough to ride out one slow frame, small in memory."""
+
+
+_INTERRUPTED_S = 1.0
+"""How long a sink that was interrupted may take to come back."""
 
 
 class Channel(Generic[T]):
@@ -43,6 +48,7 @@ class Channel(Generic[T]):
         self._policy = policy
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
+        self._waiting: asyncio.Future[None] | None = None
         self._ended = False
         self._closed = False
         self._error: BaseException | None = None
@@ -57,7 +63,7 @@ class Channel(Generic[T]):
                 self.dropped += 1
             if not self._closed:
                 self._items.append(item)
-                self._changed.notify_all()
+                self._tell()
             return not self._closed
 
     def end(self, error: BaseException | None = None) -> None:
@@ -65,14 +71,14 @@ class Channel(Generic[T]):
         with self._changed:
             self._ended = True
             self._error = error
-            self._changed.notify_all()
+            self._tell()
 
     def close(self) -> None:
         """No more items will be read: those that wait are thrown away."""
         with self._changed:
             self._closed = True
             self._items.clear()
-            self._changed.notify_all()
+            self._tell()
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -98,8 +104,42 @@ class Channel(Generic[T]):
             raise error
         raise StopIteration
 
+    async def receive(self) -> T:
+        """The next item, for the one reader in an event loop, which goes on meanwhile.
+
+        Raises:
+            StopAsyncIteration: the last one was taken.
+        """
+        while True:
+            with self._changed:
+                if self._is_settled():
+                    return self._taken_at_once()
+                self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+
+    def _taken_at_once(self) -> T:
+        try:
+            return self.take(0)
+        except StopIteration:  # which a coroutine cannot raise
+            raise StopAsyncIteration from None
+
+    def _tell(self) -> None:
+        """Wake who waits, in a thread or in an event loop."""
+        self._changed.notify_all()
+        waiting = self._waiting
+        if waiting is not None:
+            waiting.get_loop().call_soon_threadsafe(_wake, waiting)
+
     def _is_settled(self) -> bool:
         return self._closed or self._ended or bool(self._items)
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 class Prefetch(Generic[T]):
@@ -150,6 +190,14 @@ class Prefetch(Generic[T]):
         """
         return self._channel.take(timeout_s)
 
+    async def receive(self) -> T:
+        """The next item, for a reader in an event loop.
+
+        Raises:
+            StopAsyncIteration: there are no more.
+        """
+        return await self._channel.receive()
+
     def close(self, timeout_s: float | None = None) -> None:
         """Stop reading, and wait for the thread; calling it again does nothing.
 
@@ -191,9 +239,9 @@ def _results(call: Callable[[], T]) -> Iterator[T]:
 class WriteBehind:
     """A `FrameSink` that writes to another sink in a thread, up to `depth` frames behind.
 
-    What the sink raises is raised by the next `write`, or by `close`. `close` and `discard` call
-    the sink's own in the caller's thread, when the worker has ended. `name` is what errors call
-    the sink.
+    What the sink raises is raised by the next `write`, or by `close`; the sink is discarded then.
+    `close` and `discard` call the sink's own in the caller's thread, when the worker has ended.
+    `name` is what errors call the sink.
     """
 
     def __init__(
@@ -208,6 +256,10 @@ class WriteBehind:
         self._name = name
         self._channel: Channel[Frame] = Channel(depth, policy)
         self._error: BaseException | None = None
+        self._failed = False
+        self._ending = threading.Lock()
+        self._ended = False
+        self._left = False
         self._thread = threading.Thread(target=self._write, name="tapetum-write", daemon=True)
         self._thread.start()
 
@@ -222,7 +274,13 @@ class WriteBehind:
                 self._sink.write(frame)
         except BaseException as error:  # noqa: BLE001 - raised again on the writer's side
             self._error = error
+            self._failed = True
             self._channel.close()
+        with self._ending:
+            self._ended = True
+            left = self._left
+        if left:  # nobody waits for it any more
+            self._sink.discard()
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None
@@ -239,21 +297,39 @@ class WriteBehind:
             self._raise_error()
 
     def close(self, timeout_s: float | None = None) -> None:
-        """Write what waits, then close the sink.
+        """Write what waits, then close the sink; one that has failed is discarded.
 
         Raises:
-            MediaError: the sink took longer than `timeout_s` over it; the thread is left to it.
+            MediaError: the sink took longer than `timeout_s` over it, and was discarded.
         """
         self._channel.end()
         self._thread.join(timeout_s)
         if self._thread.is_alive():
-            self._channel.close()
+            self.discard(_INTERRUPTED_S)
             raise MediaError(f"{self._name} has taken nothing for {timeout_s:g} s; it was left")
-        self._raise_error()
-        self._sink.close()
+        if self._failed:
+            self._sink.discard()
+            self._raise_error()
+            return
+        try:
+            self._sink.close()
+        except BaseException:
+            self._sink.discard()
+            raise
 
-    def discard(self) -> None:
-        """Throw away what waits, then discard the sink."""
+    def discard(self, timeout_s: float | None = None) -> None:
+        """Throw away what waits, then discard the sink.
+
+        Args:
+            timeout_s: after this a write that is stuck is left to the thread, which discards the
+                sink when it comes back from it.
+        """
         self._channel.close()
-        self._thread.join()
-        self._sink.discard()
+        if isinstance(self._sink, Interruptible):
+            self._sink.interrupt()
+        self._thread.join(timeout_s)
+        with self._ending:
+            ended = self._ended
+            self._left = not ended
+        if ended:
+            self._sink.discard()

@@ -1,59 +1,46 @@
-"""Looks at the machine and says what works, what does not, and what to do about it."""
+"""`tapetum doctor`: looks at the machine and says what works, what does not, what to do."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import platform
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tapetum.realtime.command.requirements import Requirement, requirements
+import typer
+
+from tapetum.realtime.command.finding import Diagnosis, Finding, Section, State, show
+from tapetum.realtime.command.options import FAILED
+from tapetum.realtime.command.requirements import (
+    Requirement,
+    one_for_each_package,
+    requirements,
+)
 from tapetum.realtime.errors import TapetumError
 
-State = Literal["ok", "absent", "problem"]
-"""`absent`: not there, and the main job does without. `problem`: the main job suffers."""
 
+def doctor(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout instead.")
+    ] = False,
+) -> None:
+    """Say what works on this machine, what does not, and what to do about it.
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        name: what it is.
-        value: what was found, in a few words.
-        state: whether that is good.
-        remedy: what to do about it, or an empty string.
+    `ok` works, `--` is not there and `tapetum enhance` does without, `!!` must be mended. Exit
+    status: 0 if `tapetum enhance` works on this machine, else 1.
     """
-
-    name: str
-    value: str
-    state: State = "ok"
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Findings about one subject."""
-
-    title: str
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """All that `examine` found."""
-
-    sections: tuple[Section, ...]
-
-    @property
-    def healthy(self) -> bool:
-        """Whether `tapetum enhance` works on this machine."""
-        findings = [finding for section in self.sections for finding in section.findings]
-        return all(finding.state != "problem" for finding in findings)
+    diagnosis = examine()
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(diagnosis) | {"healthy": diagnosis.healthy}))
+    else:
+        show(diagnosis)
+    if not diagnosis.healthy:
+        raise typer.Exit(FAILED)
 
 
 def examine() -> Diagnosis:
@@ -76,13 +63,8 @@ def _software() -> Iterable[Finding]:
     if not needed:
         remedy = "install the package: pip install . in its folder"
         yield Finding("tapetum", "not installed as a package", "problem", remedy)
-    optional: dict[str, Requirement] = {}
-    for requirement in needed:
-        if requirement.extra is None:
-            yield _required(requirement)
-        elif requirement.extra != "dev":
-            optional.setdefault(requirement.name, requirement)
-    yield from (_optional(requirement) for requirement in optional.values())
+    yield from (_required(requirement) for requirement in needed if requirement.extra is None)
+    yield from (_optional(requirement) for requirement in one_for_each_package(needed))
 
 
 def _required(requirement: Requirement) -> Finding:
@@ -156,7 +138,7 @@ def _compute() -> Iterable[Finding]:
 
 def _openvino() -> Finding:
     try:
-        from tapetum.realtime.cpu.openvino_runtime import core
+        from tapetum.gan.openvino_runtime import core
 
         devices = core().available_devices
     except (ImportError, RuntimeError) as error:
@@ -167,7 +149,7 @@ def _openvino() -> Finding:
 
 
 def _gpu() -> Iterable[Finding]:
-    from tapetum.realtime.command.doctor_gpu import gpu_findings
+    from tapetum.realtime.command.doctor_gpu import gpu_findings  # brings NumPy
 
     return gpu_findings()
 

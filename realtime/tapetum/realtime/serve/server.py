@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -196,7 +196,17 @@ def _models(models: Sequence[str | Path]) -> dict[str, str | Path]:
     """From the names that pages show to the models, which must exist."""
     for model in models:
         check_model(model)
-    return {Path(model).name: model for model in models}
+    files = {Path(model).absolute(): model for model in models}  # each once
+    return {_short_name(path, files): model for path, model in files.items()}
+
+
+def _short_name(path: Path, paths: Iterable[Path]) -> str:
+    """As much of the end of a path as no other of them has: pages need not know our folders."""
+    for length in range(1, len(path.parts) + 1):
+        name = path.parts[-length:]
+        if sum(other.parts[-length:] == name for other in paths) == 1:
+            break
+    return str(Path(*name))
 
 
 def _address_of_this_machine(host: str) -> str:
