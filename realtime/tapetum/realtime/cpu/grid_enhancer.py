@@ -50,12 +50,26 @@ class GridEnhancer:
             DeviceError: the frame is not in main memory.
             EngineError: the network fails or gives no usable numbers.
         """
-        small = thumbnail(frame)
-        grid = self._filter(self._predict(small), thumbnail=small, time_s=frame.time_s)
+        grid = self.steady_grid(thumbnail(frame), time_s=frame.time_s)
         if self.strength == 0:
             return frame
         mixed = self._identity + np.float32(self.strength) * (grid - self._identity)
         return frame.with_planes(apply_grid(frame, mixed))
+
+    def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
+        """The grid of the next frame, smoothed over time, for who applies it elsewhere.
+
+        Args:
+            small: the frame's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
+            time_s: the frame's time.
+
+        Returns:
+            (8, 8, 16, 16): coefficient, luma level, row, column.
+
+        Raises:
+            EngineError: the network fails or gives no usable numbers.
+        """
+        return self._filter(self._predict(small), thumbnail=small, time_s=time_s)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
