@@ -122,7 +122,7 @@ def test_hue_can_be_learnt_from_grey_and_black() -> None:
     color = torch.tensor([0.3, 0.15, 0.05]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
     for start in (torch.zeros_like(color), torch.full_like(color, 0.5)):
         output = start.clone().requires_grad_()
-        hue_error(output, color).backward()
+        hue_error(output, color).backward()  # type: ignore[no-untyped-call]  # torch's stubs
         assert output.grad is not None
         assert torch.isfinite(output.grad).all()
         assert output.grad.abs().sum() > 0

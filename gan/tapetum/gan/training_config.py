@@ -83,6 +83,9 @@ class LossConfig:
             has no such pairs; the terms anchor the exposure and remove noise.
         pair_illumination: weight of the error of their means over 16x16 cells.
         pair_contrast: weight of the error of their gradients.
+        pair_detail: weight of the error of their relative detail, which no error of the exposure
+            hides: a network that must guess that makes haze.
+        pair_color: weight of the error of their colours, relative to luma.
         pair_hue: weight of the error of their hue, where these are coloured.
         low_illumination: weight of the error of the enhanced low-light photos' means over 16x16
             cells, to what the teacher makes of the whole photos, as dark as the inputs are: a crop
@@ -111,6 +114,8 @@ class LossConfig:
     pair_pixel: float = 0.0
     pair_illumination: float = 0.0
     pair_contrast: float = 0.0
+    pair_detail: float = 0.0
+    pair_color: float = 0.0
     pair_hue: float = 0.0
     low_illumination: float = 0.0
     low_detail: float = 0.0
@@ -171,6 +176,8 @@ TERMS = (
     "pair_pixel",
     "pair_illumination",
     "pair_contrast",
+    "pair_detail",
+    "pair_color",
     "pair_hue",
     "low_illumination",
     "low_detail",

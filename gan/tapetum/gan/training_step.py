@@ -219,6 +219,8 @@ def _pair_terms(pair: torch.Tensor, target: torch.Tensor, losses: LossConfig) ->
         "pair_pixel": supervision.charbonnier,
         "pair_illumination": supervision.illumination_error,
         "pair_contrast": supervision.contrast_error,
+        "pair_detail": supervision.detail_error,
+        "pair_color": supervision.color_error,
         "pair_hue": supervision.hue_error,
     }
     weights = losses.weights()
