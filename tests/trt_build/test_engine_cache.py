@@ -33,6 +33,8 @@ from tapetum.trt_build.profile import Profile
 from tapetum.trt_build.reference import reference_output
 from tapetum.trt_build.verification import lowest_psnr_db
 
+pytestmark = pytest.mark.slow
+
 IDENTITY = EngineIdentity("0" * 64, "tensorrt", "11.0", None, "sm_89", Profile(*[(16, 16)] * 3))
 
 

@@ -26,6 +26,8 @@ from tapetum.trt_build.loaded_engine import LoadedEngine, check_loads
 from tapetum.trt_build.reference import reference_output
 from tapetum.trt_build.tensorrt_log import calls_for_rebuild, explained
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rtx() -> Flavour:

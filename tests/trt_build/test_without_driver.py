@@ -34,6 +34,7 @@ from tapetum.trt_build.flavour import load_flavour
 from tapetum.trt_build.gpu import present_gpu
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(has_driver(), reason="tells what happens without an NVIDIA driver"),
     pytest.mark.skipif(
         importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"
