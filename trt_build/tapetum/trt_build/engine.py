@@ -21,13 +21,12 @@ from tapetum.trt_build.engine_cache import (
     check_output,
     write_engine,
 )
-from tapetum.trt_build.engine_run import check_loads_on, run_engine
 from tapetum.trt_build.gpu import Gpu, named_target, present_gpu
 from tapetum.trt_build.manifest import EngineIdentity, Manifest
 from tapetum.trt_build.network_source import read_network
 from tapetum.trt_build.profile import Profile, unet_profile
 from tapetum.trt_build.toolkit import BuildOrder, RuntimeName, Toolkit, load_toolkit
-from tapetum.trt_build.verification import PSNR_FLOOR_DB, lowest_psnr_db
+from tapetum.trt_build.verification import PSNR_FLOOR_DB, check_loads_on, lowest_psnr_db, run_engine
 
 if TYPE_CHECKING:
     import onnx
@@ -198,7 +197,7 @@ class _Build:
         if self._gpu.index is None:
             return None
         from tapetum.trt_build.dark_frame import dark_frame
-        from tapetum.trt_build.reference import reference_output
+        from tapetum.trt_build.verification import reference_output
 
         pictures = [dark_frame(self._kind, size) for size in self._profile.sizes]
         outputs = run_engine(plan, self._toolkit.flavour, self._gpu.index, pictures)

@@ -115,7 +115,7 @@ class OnnxToolkit:
     def build(self, order: BuildOrder) -> Plan:
         """Convert the network to float16 and build it."""
         network = order.network()  # says so where onnx is missing, which the next line needs
-        from tapetum.trt_build.half_network import half_network
+        from tapetum.trt_build.half_precision import half_network
 
         half = half_network(network, order.profile)
         built = build_tensorrt(
