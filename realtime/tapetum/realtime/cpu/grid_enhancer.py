@@ -52,8 +52,7 @@ class GridEnhancer:
             DeviceError: the frame is not in main memory.
             EngineError: the network fails or gives no usable numbers.
         """
-        small = thumbnail(frame)
-        grid = self._filter(self._predict(small), thumbnail=small, time_s=frame.time_s)
+        grid = self.steady_grid(thumbnail(frame), time_s=frame.time_s)
         if self.strength == 0:
             return frame
         return frame.with_planes(apply_grid(frame, self._mixed(grid)))
@@ -84,6 +83,21 @@ class GridEnhancer:
         apply_to_pixels(source, self._mixed(grid), pixel_rows(made, red_first=source.red_first))
         if made is not out:
             out[...] = made
+
+    def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
+        """The grid of the next frame, smoothed over time, for who applies it elsewhere.
+
+        Args:
+            small: the frame's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
+            time_s: the frame's time.
+
+        Returns:
+            (8, 8, 16, 16): coefficient, luma level, row, column.
+
+        Raises:
+            EngineError: the network fails or gives no usable numbers.
+        """
+        return self._filter(self._predict(small), thumbnail=small, time_s=time_s)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
