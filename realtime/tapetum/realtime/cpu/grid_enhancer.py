@@ -40,7 +40,7 @@ class GridEnhancer:
         self.strength = strength
         self._engine = engine
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
-        self._identity = identity_grid()
+        self._identity = self._grid = identity_grid()
 
     @property
     def description(self) -> str:
@@ -54,12 +54,34 @@ class GridEnhancer:
             DeviceError: the frame is not in main memory.
             EngineError: the network fails or gives no usable numbers.
         """
-        small = thumbnail(frame)
-        grid = self._filter(self._predict(small), thumbnail=small, time_s=frame.time_s)
+        self.look_at(frame)
+        return self.enhance_strip(frame, top=0, height=frame.height)
+
+    def look_at(self, overview: Frame) -> None:
+        """Predict the grid of a whole picture, of which strips come next.
+
+        Args:
+            overview: the picture, of any size.
+
+        Raises:
+            DeviceError: the frame is not in main memory.
+            EngineError: the network fails or gives no usable numbers.
+        """
+        small = thumbnail(overview)
+        self._grid = self._filter(self._predict(small), thumbnail=small, time_s=overview.time_s)
+
+    def enhance_strip(self, frame: Frame, *, top: int, height: int) -> Frame:
+        """Enhance some rows of the picture that `look_at` saw.
+
+        Args:
+            frame: the rows, in 4:4:4 unless they are all.
+            top: where they begin in the picture.
+            height: rows of the picture.
+        """
         if self.strength == 0:
             return frame
-        mixed = self._identity + np.float32(self.strength) * (grid - self._identity)
-        return frame.with_planes(apply_grid(frame, mixed))
+        mixed = self._identity + np.float32(self.strength) * (self._grid - self._identity)
+        return frame.with_planes(apply_grid(frame, mixed, top=top, height=height))
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
