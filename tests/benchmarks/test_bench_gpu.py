@@ -30,15 +30,16 @@ from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.subjects import Subject, network_on_cpu, subject
 from tapetum.benchmarks.bench.suite import Plan, run_suite
 from tapetum.realtime.command.cli import run_command
-from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
-from tapetum.realtime.cuda.cuda_video import open_output
+from tapetum.realtime.cuda.cuda_video import CudaVideo
 from tapetum.realtime.cuda.engine_choice import EngineChoice
+from tapetum.realtime.cuda.nvdec_source import OpenedFile
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
 from tapetum.realtime.cuda.torch_engine import TorchModel
-from tapetum.realtime.cuda.transfer import UploadSource, device_format, semi_planar
-from tapetum.realtime.enhance_job import EnhanceOptions, Job
+from tapetum.realtime.cuda.transfer import UploadSource, semi_planar
+from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.opened_video import OpenedVideo
+from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.opened_video import OpenedOutput
 
 NOTICE = "cuda:0 runs models with PyTorch: tensorrt is missing"
 ON_DEVICE = ["upload", "kernels and engine", "download"]
@@ -57,19 +58,20 @@ def grid(path: GpuPath) -> Subject:
     return subject_on(path, "grid", "cuda")
 
 
-def host_video(device: Any, clip: Path, target: Path, duration_s: float) -> OpenedVideo:
+class HostVideo(CudaVideo):
     """What `open_on_cuda` opens where a GPU neither decodes nor encodes."""
-    job = Job(clip, target, EnhanceOptions(codec="libx264", overwrite=True), None, None)
-    file = FileSource(clip, duration_s=duration_s)
-    return OpenedVideo(
-        file=file,
-        info=replace(file.info, format_name=device_format(file.info.format_name)),
-        frames=UploadSource(file, device),
-        load=lambda: make_cuda_enhancer("grid", device),
-        open_output=partial(open_output, job, device),
-        stage_on=lambda stage: stage,
-        notices=("decoding on the CPU", NOTICE),
-    )
+
+    def __init__(self, device: Any, clip: Path, duration_s: float) -> None:
+        file = FileSource(clip, duration_s=duration_s)
+        opened = OpenedFile(file, UploadSource(file, device), "decoded on the CPU")
+        choice = EngineChoice(None, (NOTICE,))
+        super().__init__(opened, device, choice, duration_s=duration_s)
+
+    def open_output(
+        self, path: Path, info: VideoInfo, *, encoder: EncoderSettings, overwrite: bool = False
+    ) -> OpenedOutput:
+        named = replace(encoder, codec="libx264")
+        return super().open_output(path, info, encoder=named, overwrite=overwrite)
 
 
 def check_schema(run: dict[str, Any]) -> None:
@@ -135,7 +137,7 @@ def test_streams_are_measured_with_stages_and_told_where(grid: Subject, with_cod
 def test_a_file_goes_through_the_pipeline_of_the_gpu(
     grid: Subject, host: Any, short_clip: Path
 ) -> None:
-    here = replace(grid, open_video=partial(host_video, host))
+    here = replace(grid, open_video=partial(HostVideo, host))
     plan = Plan(("offline",), (here,), (Input(short_clip, None),), Settings(Effort(repeats=2)))
     run = run_suite(plan)
     check_schema(run)
@@ -143,7 +145,7 @@ def test_a_file_goes_through_the_pipeline_of_the_gpu(
     assert result["figures"].keys() == {"frames", "frames_per_s"}
     assert result["figures"]["frames"] == 12
     assert result["floors"] == []  # a transcode by the CPU limits no GPU
-    assert result["notes"][:2] == [NOTICE, "decoding on the CPU"]
+    assert result["notes"][:2] == [NOTICE, "decoding on host: decoded on the CPU"]
     assert result["notes"][2].startswith("encoding on the CPU: libx264")
     assert result["stages"]["parts"]["encode"]["bytes"] == 96 * 64 * 3 // 2
 

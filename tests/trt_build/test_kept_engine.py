@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tapetum.realtime.building import Building
 from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
 from tapetum.realtime.errors import EngineError
+from tapetum.realtime.progress import Building
 from tapetum.trt_build import EngineCache, EngineIdentity, engine
 from tapetum.trt_build.engine_cache import write_engine
 from tapetum.trt_build.flavour import load_flavour

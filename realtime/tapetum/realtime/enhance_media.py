@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-from tapetum.realtime.building import Building
-from tapetum.realtime.choices import Device, Layout
-from tapetum.realtime.enhance_job import EnhanceOptions, EnhanceResult, Job, Started
+from tapetum.realtime.choices import LAYOUTS, Device, Layout
+from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhance_photo import enhance_photo
-from tapetum.realtime.enhance_video import enhance_video
-from tapetum.realtime.enhancer import check_device, check_model
-from tapetum.realtime.media.images import is_image
-from tapetum.realtime.progress import Progress
+from tapetum.realtime.enhancer import check_device, check_model, checked_strength, is_cuda
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media.containers import CONTAINERS
+from tapetum.realtime.media.file_sink import EncoderSettings
+from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.opened_video import CpuVideo, OpenedVideo
+from tapetum.realtime.photos.formats import is_photo
+from tapetum.realtime.photos.reader import is_animated
+from tapetum.realtime.pipeline import FrameStage, run
+from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
 
@@ -66,10 +73,141 @@ def enhance_file(
         DeviceError: the device is missing.
         ValueError: a number is out of its range.
     """
-    options = EnhanceOptions(
-        model, strength, device, start_s, duration_s, compare, codec, crf, preset, overwrite
-    )
+    input_path, output_path = Path(input_path), Path(output_path)
+    encoder = EncoderSettings(codec, crf, preset)
+    checked_strength(strength)
+    _check_span(start_s, duration_s)
+    if compare is not None and compare not in LAYOUTS:
+        raise ValueError(f"compare is one of {', '.join(LAYOUTS)}; got {compare!r}")
     check_model(model)
     check_device(device)
-    job = Job(Path(input_path), Path(output_path), options, on_start, on_progress, on_build)
-    return enhance_photo(job) if is_image(job.input_path) else enhance_video(job)
+    if is_photo(input_path) and not _becomes_video(input_path, output_path):
+        if start_s or duration_s is not None or encoder != EncoderSettings():
+            raise MediaError(
+                f"{input_path} is a photo: start, duration, codec, crf and preset are for videos"
+            )
+        return enhance_photo(
+            input_path,
+            output_path,
+            model=model,
+            strength=strength,
+            device=device,
+            compare=compare,
+            overwrite=overwrite,
+            on_start=on_start,
+            on_progress=on_progress,
+        )
+    return _enhance_video(
+        input_path,
+        output_path,
+        model=model,
+        strength=strength,
+        device=device,
+        start_s=start_s,
+        duration_s=duration_s,
+        compare=compare,
+        encoder=encoder,
+        overwrite=overwrite,
+        on_start=on_start,
+        on_progress=on_progress,
+        on_build=on_build,
+    )
+
+
+def _becomes_video(input_path: Path, output_path: Path) -> bool:
+    """Whether pictures that move, in a photo's format, are wanted as a video."""
+    return output_path.suffix.lower() in CONTAINERS and is_animated(input_path)
+
+
+def _check_span(start_s: float, duration_s: float | None) -> None:
+    if start_s < 0:
+        raise ValueError(f"start is a time from 0 s; got {start_s:g}")
+    if duration_s is not None and duration_s <= 0:
+        raise ValueError(f"duration is a time over 0 s; got {duration_s:g}")
+
+
+def _enhance_video(
+    input_path: Path,
+    output_path: Path,
+    *,
+    model: str | Path,
+    strength: float,
+    device: Device,
+    start_s: float,
+    duration_s: float | None,
+    compare: Layout | None,
+    encoder: EncoderSettings,
+    overwrite: bool,
+    on_start: Callable[[Started], None] | None,
+    on_progress: Callable[[Progress], None] | None,
+    on_build: Callable[[Building], None] | None,
+) -> EnhanceResult:
+    with ExitStack() as stack:
+        video = _open_video(input_path, device=device, start_s=start_s, duration_s=duration_s)
+        source, info = video.file, video.info
+        stack.callback(source.close)
+        width, height = output_size(info, compare)
+        shown = replace(info, width=width, height=height)
+        output = video.open_output(output_path, shown, encoder=encoder, overwrite=overwrite)
+        sink = output.file
+        stack.callback(sink.discard)
+        meter = Meter(info.frame_count, on_progress)
+        enhancer = video.load_enhancer(model, strength=strength, on_build=on_build)
+        where = (*video.notices, *output.notices)
+        if on_start is not None:
+            on_start(
+                Started.of(
+                    f"{input_path.name} {_format_text(info)} -> {output_path.name}",
+                    enhancer.description,
+                    sink.description,
+                    total_frames=info.frame_count,
+                    notices=(*where, *source.notices, *sink.notices),
+                )
+            )
+        stage: FrameStage = enhancer
+        if compare is not None:
+            stage = Comparison(enhancer, compare, display_matrix=info.display_matrix)
+        if needs_finishing(strength, compare):
+            stage = video.finished(stage)
+        run(video.frames, stage, output.frames, on_frame=meter)
+    return EnhanceResult(
+        input_path=input_path,
+        output_path=output_path,
+        model=str(model),
+        enhancer=enhancer.description,
+        encoder=sink.description,
+        width=width,
+        height=height,
+        frames=meter.frames,
+        media_s=meter.media_s,
+        elapsed_s=meter.elapsed_s,
+        size_bytes=output_path.stat().st_size,
+        notices=(*where, *source.notices, *sink.notices),
+        truncated=source.truncated,
+        corrupt_packets=source.corrupt_packets,
+        damaged_frames=source.damaged_frames,
+    )
+
+
+def _open_video(
+    path: Path, *, device: Device, start_s: float, duration_s: float | None
+) -> OpenedVideo:
+    if is_cuda(device):
+        from tapetum.realtime.cuda.cuda_video import open_on_cuda
+
+        return open_on_cuda(path, device, start_s=start_s, duration_s=duration_s)
+    return CpuVideo(path, start_s=start_s, duration_s=duration_s)
+
+
+def needs_finishing(strength: float, compare: Layout | None) -> bool:
+    """Whether frames may leave the stage before they are done.
+
+    An enhancer gives back frames that are; a comparison's array operations are only queued, and at
+    strength 0 a frame is as the decoder left it.
+    """
+    return compare is not None or strength == 0
+
+
+def _format_text(info: VideoInfo) -> str:
+    rate = f" {float(info.average_rate):.5g} fps" if info.average_rate else ""
+    return f"{info.width}x{info.height} {info.format_name}{rate}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from tapetum.realtime.enhance_job import EnhanceResult, Job, Meter
+from tapetum.realtime.choices import Device, Layout
+from tapetum.realtime.compare import Comparison
+from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.media_errors import media_errors
@@ -17,6 +20,7 @@ from tapetum.realtime.photos.picture import Picture, Pixels
 from tapetum.realtime.photos.reader import PhotoFile
 from tapetum.realtime.photos.writer import PhotoWriter
 from tapetum.realtime.pipeline import FrameStage
+from tapetum.realtime.progress import EnhanceResult, Meter, Progress, Started
 from tapetum.realtime.protocols import FrameEnhancer, StripEnhancer
 
 _WHOLE_PIXELS = 1 << 24
@@ -25,114 +29,138 @@ _OVERVIEW_SIDE = 1024
 """Rows and columns, at most, of what an enhancer sees of a picture that comes in strips."""
 
 
-def enhance_photo(job: Job) -> EnhanceResult:
+def enhance_photo(
+    input_path: Path,
+    output_path: Path,
+    *,
+    model: str | Path = "grid",
+    strength: float = 1.0,
+    device: Device = "auto",
+    compare: Layout | None = None,
+    overwrite: bool = False,
+    on_start: Callable[[Started], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> EnhanceResult:
     """Enhance a photo; see `enhance_file`."""
-    _check(job)
-    photo = PhotoFile(job.input_path)
-    enhancer = job.load()
-    writer = PhotoWriter(output_format(job.output_path), photo.animation)
-    enhancing = _Enhancing(job, photo, enhancer)
-    output = OutputFile(
-        job.output_path, overwrite=job.options.overwrite, inputs=[job.input_path]
-    )
+    _check_output(input_path, output_path, overwrite=overwrite)
+    photo = PhotoFile(input_path)
+    meter = Meter(photo.count, on_progress)
+    enhancing = _Enhancing(make_enhancer(model, strength=strength, device=device), compare, meter)
+    writer = PhotoWriter(output_format(output_path), photo.animation)
+
+    def pictures() -> Iterator[Picture]:
+        for index, picture in enumerate(photo.pictures()):
+            if index == 0 and on_start is not None:
+                on_start(_started(photo, picture, output_path, enhancing.description))
+            if photo.animation is None:
+                enhancing.reset()  # a page is no next frame
+            yield enhancing(picture)
+
+    output = OutputFile(output_path, overwrite=overwrite, inputs=[input_path])
     try:
-        with media_errors("cannot write", job.output_path), output.temporary.open("w+b") as file:
-            written = writer.write(file, enhancing.pictures())
-        size_bytes = output.temporary.stat().st_size
-        output.commit()
+        with media_errors("cannot write", output_path), output.temporary.open("w+b") as file:
+            written = writer.write(file, pictures())
     except BaseException:
         output.discard()
         raise
-    if written < photo.count:
+    output.commit()
+    if written < photo.count and not writer.holds_several:
         writer.notices.append(
-            f"it holds {photo.count} pictures, and {job.output_path.suffix} holds one: the first"
+            f"it holds {photo.count} pictures, and {output_path.suffix} holds one: the first"
         )
-    meter = enhancing.meter
     return EnhanceResult(
-        input_path=job.input_path,
-        output_path=job.output_path,
-        model=str(job.options.model),
-        enhancer=enhancer.description,
+        input_path=input_path,
+        output_path=output_path,
+        model=str(model),
+        enhancer=enhancing.description,
         encoder=writer.description,
-        width=enhancing.size[0],
-        height=enhancing.size[1],
+        width=enhancing.width,
+        height=enhancing.height,
         frames=written,
         media_s=meter.media_s,
         elapsed_s=meter.elapsed_s,
-        size_bytes=size_bytes,
+        size_bytes=output_path.stat().st_size,
         notices=(*photo.notices, *writer.notices),
         truncated=photo.truncated,
-        damaged_frames=photo.damaged or int(not photo.intact and not photo.truncated),
+        damaged_frames=photo.damaged,
     )
 
 
-def _check(job: Job) -> None:
-    """Refuse what cannot work before anything is loaded."""
-    options = job.options
-    if not is_photo_name(job.output_path):
+def _check_output(input_path: Path, output_path: Path, *, overwrite: bool) -> None:
+    """Refuse an output that cannot be written before anything is loaded."""
+    if not is_photo_name(output_path):
         raise MediaError(
-            f"{job.input_path} is a photo and {job.output_path} is not named like one;"
+            f"{input_path} is a photo and {output_path} is not named like one;"
             " end it in .png or .jpg"
         )
-    of_videos = (options.duration_s, options.codec, options.crf, options.preset)
-    if options.start_s or any(option is not None for option in of_videos):
-        raise MediaError(
-            f"{job.input_path} is a photo: start, duration, codec, crf and preset are for videos"
-        )
-    check_output(job.output_path, overwrite=options.overwrite, inputs=[job.input_path])
+    check_output(output_path, overwrite=overwrite, inputs=[input_path])
+
+
+def _started(photo: PhotoFile, picture: Picture, output_path: Path, runs: str) -> Started:
+    bits = 16 if picture.deep else 8
+    kind = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}[picture.bands]
+    text = f"{picture.width}x{picture.height} {photo.format.name}, {bits}-bit {kind}"
+    return Started.of(
+        f"{photo.path.name} {text} -> {output_path.name}",
+        runs,
+        total_frames=photo.count,
+        notices=tuple(photo.notices),
+    )
 
 
 class _Enhancing:
-    """The pictures of a photo, enhanced one after the other as they are asked for."""
+    """Enhances picture after picture, each where it lies in memory.
 
-    def __init__(self, job: Job, photo: PhotoFile, enhancer: FrameEnhancer) -> None:
-        self._job = job
-        self._photo = photo
+    Attributes:
+        width: of the pictures that come out.
+        height: of the same.
+    """
+
+    def __init__(self, enhancer: FrameEnhancer, compare: Layout | None, meter: Meter) -> None:
+        self.width = self.height = 0
         self._enhancer = enhancer
-        self.meter = Meter(photo.count, job.on_progress)
-        self.size = (0, 0)
+        self._compare = compare
+        self._stage = self._stage_around(enhancer)
+        self._meter = meter
+        self._time_ms = 0.0
 
-    def pictures(self) -> Iterator[Picture]:
-        """Each picture, enhanced where it lies."""
-        time_ms = 0.0
-        stage = self._job.stage(self._enhancer)
-        for index, picture in enumerate(self._photo.pictures()):
-            if index == 0:
-                self._tell(picture)
-            if self._photo.animation is None:
-                self._enhancer.reset()  # a page is no next frame
-            bright, frame = self._enhanced(picture, stage, time_ms)
-            time_ms += picture.duration_ms
-            self.size = (bright.width, bright.height)
-            self.meter(frame)
-            yield bright
+    @property
+    def description(self) -> str:
+        """What runs where."""
+        return self._enhancer.description
 
-    def _tell(self, picture: Picture) -> None:
-        bits = 16 if picture.deep else 8
-        kind = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGB, alpha"}[picture.bands]
-        text = f"{picture.width}x{picture.height} {self._photo.format.name} {bits}-bit {kind}"
-        notices = self._photo.notices
-        self._job.started(text, self._photo.count, (self._enhancer.description,), list(notices))
+    def reset(self) -> None:
+        """Forget the past: the next picture has nothing to do with the last."""
+        self._enhancer.reset()
 
-    def _enhanced(
-        self, picture: Picture, stage: FrameStage, time_ms: float
-    ) -> tuple[Picture, Frame]:
-        """The bright picture, and a frame with its times."""
-        strips = [slice(0, picture.rows)]
+    def __call__(self, picture: Picture) -> Picture:
+        """The picture, bright; its pixels may be written over."""
+        strips, stage = [slice(0, picture.rows)], self._stage
         enhancer = self._enhancer
         if picture.width * picture.rows > _WHOLE_PIXELS and isinstance(enhancer, StripEnhancer):
             strips = list(picture.strips())
-            look = _frame(_overview(picture), picture, time_ms)
-            stage = self._job.stage(_Strips(enhancer, look, picture.rows))
+            look = self._frame(_overview(picture), picture)
+            stage = self._stage_around(_Strips(enhancer, look, picture.rows))
         bright = picture
         for rows in strips:
             pixels = picture.pixels(rows)
-            frame = _frame(pixels, picture, time_ms)
+            frame = self._frame(pixels, picture)
             changed = _changed(pixels, frame, stage(frame))
             if bright.width != changed.shape[1]:
                 bright = picture.blank(changed.shape[1])
             bright.put(rows, changed)
-        return bright, frame
+        self._time_ms += picture.duration_ms
+        self.width, self.height = bright.width, bright.height
+        self._meter(frame)
+        return bright
+
+    def _stage_around(self, enhancer: FrameEnhancer) -> FrameStage:
+        return enhancer if self._compare is None else Comparison(enhancer, self._compare)
+
+    def _frame(self, pixels: Pixels, picture: Picture) -> Frame:
+        from tapetum.realtime.photos.strip_kernels import frame_from_pixels
+
+        return frame_from_pixels(pixels, time_ms=self._time_ms, duration_ms=picture.duration_ms)
 
 
 class _Strips:
@@ -152,12 +180,6 @@ class _Strips:
 
     def reset(self) -> None:
         self._enhancer.reset()
-
-
-def _frame(pixels: Pixels, picture: Picture, time_ms: float) -> Frame:
-    from tapetum.realtime.photos.strip_kernels import frame_from_pixels
-
-    return frame_from_pixels(pixels, time_ms=time_ms, duration_ms=picture.duration_ms)
 
 
 def _changed(pixels: Pixels, before: Frame, after: Frame) -> Pixels:

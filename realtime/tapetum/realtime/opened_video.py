@@ -1,15 +1,17 @@
-"""`OpenedVideo`: the parts of a pipeline that differ from device to device."""
+"""`OpenedVideo`: the parts of `enhance_file`'s pipeline that differ from device to device."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
-from tapetum.realtime.media.file_sink import FileSink
+from tapetum.realtime.enhancer import make_enhancer
+from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pipeline import FrameStage
+from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import FrameEnhancer, FrameSink, FrameSource
 
 
@@ -27,24 +29,83 @@ class OpenedOutput(NamedTuple):
     notices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedVideo:
-    """A video that is about to be enhanced on some device.
+class OpenedVideo(Protocol):
+    """A video that is about to be enhanced on some device: `CpuVideo`, or `CudaVideo`."""
 
-    Attributes:
-        file: what reads it, and knows afterwards what was wrong with it.
-        info: the stream, with the pixel format in which the device gives frames back.
-        frames: yields the frames on the device.
-        load: loads the model that enhances them there.
-        open_output: opens the output for frames on the device that are as a stream says.
-        stage_on: runs a stage that is written for arrays of any kind on the device.
-        notices: lines for the user about what runs where.
-    """
+    @property
+    def file(self) -> FileSource:
+        """What reads it, and knows afterwards what was wrong with it."""
 
-    file: FileSource
-    info: VideoInfo
-    frames: FrameSource
-    load: Callable[[], FrameEnhancer]
-    open_output: Callable[[VideoInfo], OpenedOutput]
-    stage_on: Callable[[FrameStage], FrameStage]
+    @property
+    def info(self) -> VideoInfo:
+        """The stream, with the pixel format in which the device gives frames back."""
+
+    @property
+    def frames(self) -> FrameSource:
+        """Yields the frames on the device."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Lines for the user about what runs where."""
+
+    def load_enhancer(
+        self,
+        model: str | Path,
+        *,
+        strength: float = 1.0,
+        on_build: Callable[[Building], None] | None = None,
+    ) -> FrameEnhancer:
+        """Load a model for the video's frames on the device."""
+
+    def open_output(
+        self, path: Path, info: VideoInfo, *, encoder: EncoderSettings, overwrite: bool = False
+    ) -> OpenedOutput:
+        """Open an output for frames on the device that are as `info` says."""
+
+    def finished(self, stage: FrameStage) -> FrameStage:
+        """A stage that returns frames when they are done, however it works on their arrays."""
+
+
+class CpuVideo:
+    """A video whose frames are in main memory from beginning to end."""
+
     notices: tuple[str, ...] = ()
+
+    def __init__(
+        self, path: Path, *, start_s: float = 0.0, duration_s: float | None = None
+    ) -> None:
+        """Open a file; see `FileSource`."""
+        self.file = FileSource(path, start_s=start_s, duration_s=duration_s)
+        self.info = self.file.info
+        self.frames = self.file
+        self._span = start_s, duration_s
+
+    def load_enhancer(
+        self,
+        model: str | Path,
+        *,
+        strength: float = 1.0,
+        on_build: Callable[[Building], None] | None = None,  # noqa: ARG002 - nothing is built
+    ) -> FrameEnhancer:
+        """Load a model on the CPU; see `make_enhancer`."""
+        return make_enhancer(model, strength=strength)
+
+    def open_output(
+        self, path: Path, info: VideoInfo, *, encoder: EncoderSettings, overwrite: bool = False
+    ) -> OpenedOutput:
+        """Open an output for frames in main memory; see `FileSink`."""
+        start_s, duration_s = self._span
+        sink = FileSink(
+            path,
+            info=info,
+            encoder=encoder,
+            copy_from=self.file.path,
+            start_s=start_s,
+            duration_s=duration_s,
+            overwrite=overwrite,
+        )
+        return OpenedOutput(sink, sink)
+
+    def finished(self, stage: FrameStage) -> FrameStage:
+        """The stage itself: array operations in main memory are done when they return."""
+        return stage

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from support.command_line import environment, tapetum
 
-from tapetum.realtime.command.doctor import Diagnosis, Finding, Section, usable_cores
+from tapetum.realtime.command.doctor import Diagnosis, usable_cores
+from tapetum.realtime.command.finding import Finding, Section
 from tapetum.realtime.command.requirements import Requirement, fits
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from tapetum.realtime import Progress
-from tapetum.realtime.building import Building
 from tapetum.realtime.command.progress_bar import ProgressBar
 from tapetum.realtime.command.time_text import format_time, parse_time
+from tapetum.realtime.progress import Building
 
 
 def test_pace_and_time_left_by_hand() -> None:

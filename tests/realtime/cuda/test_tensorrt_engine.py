@@ -14,13 +14,13 @@ from support.rtx_builds import needs_tensorrt_rtx
 from support.this_gpu import has_driver, tensorrt_here
 from support.tiny_networks import blur_network
 
-from tapetum.realtime.building import Building
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.engine_choice import choose_engine
 from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTEngine, TensorRTModel
 from tapetum.realtime.errors import DeviceError, EngineError, ModelError
+from tapetum.realtime.progress import Building
 from tapetum.trt_build import EngineCache, EngineRequest, build_engine
 from tapetum.trt_build.flavour import Flavour, load_flavour
 

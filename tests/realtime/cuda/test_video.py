@@ -17,11 +17,9 @@ from support.tolerance import EXACT, GPU, assert_planes_close
 
 from tapetum.realtime.choices import LAYOUTS, Device, Layout
 from tapetum.realtime.compare import Direction, side_by_side, wipe
-from tapetum.realtime.cuda.cuda_video import needs_finishing
 from tapetum.realtime.cuda.kernel_arguments import device_planes
 from tapetum.realtime.cuda.transfer import semi_planar
-from tapetum.realtime.enhance_job import EnhanceOptions
-from tapetum.realtime.enhance_media import enhance_file
+from tapetum.realtime.enhance_media import enhance_file, needs_finishing
 from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.images import write_image
@@ -61,9 +59,9 @@ def test_comparisons_stay_on_the_device(host: Any, name: str, size: tuple[int, i
 
 
 def test_frames_are_waited_for_where_no_enhancer_does() -> None:
-    assert needs_finishing(EnhanceOptions(strength=0))
-    assert needs_finishing(EnhanceOptions(compare="wipe"))
-    assert not needs_finishing(EnhanceOptions(strength=0.5))
+    assert needs_finishing(0, None)
+    assert needs_finishing(1, "wipe")
+    assert not needs_finishing(0.5, None)
 
 
 def test_photos_are_refused_with_the_remedy(tmp_path: Path) -> None:

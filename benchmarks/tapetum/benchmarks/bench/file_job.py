@@ -49,7 +49,7 @@ def open_file_job(subject: Subject, clip: Path, target: Path) -> FileJob:
 def _as_enhance_does(subject: Subject, clip: Path, target: Path) -> FileJob:
     """With the decoder and the encoder that the device has."""
     assert subject.open_video is not None
-    video = subject.open_video(clip, target, LONGEST_S)
-    output = video.open_output(video.info)
-    stage = video.stage_on(video.load())
-    return FileJob(video.frames, stage, output.frames, (*video.notices, *output.notices))
+    video = subject.open_video(clip, LONGEST_S)
+    output = video.open_output(target, video.info, encoder=EncoderSettings(), overwrite=True)
+    enhance = video.load_enhancer(subject.model)
+    return FileJob(video.frames, enhance, output.frames, (*video.notices, *output.notices))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from tapetum.benchmarks.bench.round_trip import RoundTrip, StagedRoundTrip
@@ -19,9 +17,7 @@ from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.cuda_video import open_on_cuda
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.engine_choice import EngineChoice, choose_engine
-from tapetum.realtime.enhance_job import EnhanceOptions, Job
 from tapetum.realtime.enhancer import check_model
-from tapetum.realtime.opened_video import OpenedVideo
 from tapetum.trt_build.gpu import device_index, present_gpu
 
 
@@ -100,15 +96,8 @@ def subject_on(path: GpuPath, model: str, device: Device) -> Subject:
         runs_on=f"{enhancer.description}, {path.name}",
         staged=lambda: path.staged(model),
         cpu_twin=network_on_cpu(model, whole_frame=whole_frame, precision="f32"),
-        open_video=partial(_open_video, model, device),
+        open_video=lambda clip, duration_s: open_on_cuda(clip, device, duration_s=duration_s),
         model=model,
         device=device,
         notes=path.choice.notices,
     )
-
-
-def _open_video(
-    model: str, device: Device, clip: Path, target: Path, duration_s: float
-) -> OpenedVideo:
-    options = EnhanceOptions(model=model, device=device, duration_s=duration_s, overwrite=True)
-    return open_on_cuda(Job(clip, target, options, None, None))

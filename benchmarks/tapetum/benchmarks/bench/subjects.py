@@ -80,8 +80,8 @@ class Subject:
         network: of Tapetum's own models on the CPU.
         staged: a fresh one in its parts; None where nobody takes it apart.
         cpu_twin: the same network in single precision on the CPU, for a model on a GPU.
-        open_video: opens a clip and an output, of so many seconds at most, for a model on a GPU:
-            the pipeline of `tapetum enhance`.
+        open_video: opens a clip, of so many seconds at most, for a model on a GPU: the pipeline
+            of `tapetum enhance`.
         model: name or file of one of Tapetum's own models.
         device: where that model runs, as `--device` names it.
         notes: what a reader of every result must know, such as why an engine is not the usual one.
@@ -93,7 +93,7 @@ class Subject:
     network: Network | None = None
     staged: Callable[[], Staged] | None = None
     cpu_twin: Network | None = None
-    open_video: Callable[[Path, Path, float], OpenedVideo] | None = None
+    open_video: Callable[[Path, float], OpenedVideo] | None = None
     model: str = ""
     device: Device = "auto"
     notes: tuple[str, ...] = ()

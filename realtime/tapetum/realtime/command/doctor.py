@@ -11,36 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tapetum.realtime.command.doctor_gpu import gpu_findings
+from tapetum.realtime.command.finding import Finding, Section, State
 from tapetum.realtime.command.requirements import Requirement, requirements
 from tapetum.realtime.errors import TapetumError
-
-State = Literal["ok", "absent", "problem"]
-"""`absent`: not there, and the main job does without. `problem`: the main job suffers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        name: what it is.
-        value: what was found, in a few words.
-        state: whether that is good.
-        remedy: what to do about it, or an empty string.
-    """
-
-    name: str
-    value: str
-    state: State = "ok"
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Findings about one subject."""
-
-    title: str
-    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +36,7 @@ def examine() -> Diagnosis:
         ("Software", _software),
         ("Machine", _machine),
         ("Compute", _compute),
-        ("GPU", _gpu),
+        ("GPU", gpu_findings),
         ("Models", _models),
         ("Video", _video),
         ("Cameras", _cameras),
@@ -164,12 +138,6 @@ def _openvino() -> Finding:
         return Finding("openvino devices", str(error), "problem", remedy)
     state: State = "ok" if "CPU" in devices else "problem"
     return Finding("openvino devices", ", ".join(devices), state)
-
-
-def _gpu() -> Iterable[Finding]:
-    from tapetum.realtime.command.doctor_gpu import gpu_findings
-
-    return gpu_findings()
 
 
 def _models() -> Iterable[Finding]:

@@ -11,7 +11,8 @@ import typer
 from tapetum.realtime.command.exit_status import FAILED
 
 if TYPE_CHECKING:
-    from tapetum.realtime.command.doctor import Diagnosis, Finding
+    from tapetum.realtime.command.doctor import Diagnosis
+    from tapetum.realtime.command.finding import Finding
 
 _MARKS = {"ok": "[green]ok[/]", "absent": "[yellow]--[/]", "problem": "[red]!![/]"}
 

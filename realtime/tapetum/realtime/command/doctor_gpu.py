@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
-from tapetum.realtime.command.doctor import Finding
+from tapetum.realtime.command.finding import Finding
 from tapetum.realtime.errors import DeviceError, EngineError
 from tapetum.trt_build.cuda_driver import CudaDriver
 from tapetum.trt_build.gpu import Gpu, present_gpu

@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from tapetum.realtime.building import Building
 from tapetum.realtime.command.time_text import format_time
-from tapetum.realtime.progress import Progress
+from tapetum.realtime.progress import Building, Progress
 
 
 class ProgressBar:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapetum.realtime.building import Building
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
@@ -14,6 +13,7 @@ from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
 from tapetum.realtime.cuda.torch_engine import TorchModel
 from tapetum.realtime.errors import ModelError
+from tapetum.realtime.progress import Building
 
 if TYPE_CHECKING:
     from tapetum.trt_build.flavour import Flavour

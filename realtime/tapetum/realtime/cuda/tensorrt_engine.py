@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tapetum.realtime.building import Building
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address, check_array
 from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
+from tapetum.realtime.progress import Building
 
 if TYPE_CHECKING:
     from tapetum.trt_build import EngineFile

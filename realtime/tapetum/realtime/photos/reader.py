@@ -27,6 +27,7 @@ from tapetum.realtime.photos.formats import (
     JPEG,
     PNG,
     TIFF,
+    WEBP,
     PhotoFormat,
     photo_format,
 )
@@ -314,6 +315,16 @@ class PhotoFile:
         if read < self.count:
             self.truncated = True
             self._say(f"{read} of {self.count} pictures are there")
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a file holds pictures that are shown one after the other."""
+    if photo_format(path) not in {GIF, PNG, WEBP, AVIF}:
+        return False
+    try:
+        return PhotoFile(path).animation is not None
+    except MediaError:
+        return False
 
 
 _KINDS = {"F": "floating-point numbers", "LAB": "CIE Lab", "HSV": "HSV"}

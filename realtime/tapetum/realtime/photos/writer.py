@@ -51,6 +51,11 @@ class PhotoWriter:
         self.description = photo.name
         self.notices: list[str] = []
 
+    @property
+    def holds_several(self) -> bool:
+        """Whether the format holds more than one picture."""
+        return self._format.several
+
     def write(self, file: IO[bytes], pictures: Iterator[Picture]) -> int:
         """Write all pictures, or the first where the format holds one.
 
