@@ -135,12 +135,13 @@ class _Enhancing:
 
     def __call__(self, picture: Picture) -> Picture:
         """The picture, bright; its pixels may be written over."""
-        strips, stage = [slice(0, picture.rows)], self._stage
+        strips, stage, there = [picture.rows], self._stage, picture.rows
+        height = there.stop - there.start
         enhancer = self._enhancer
-        if picture.width * picture.rows > _WHOLE_PIXELS and isinstance(enhancer, StripEnhancer):
+        if picture.width * height > _WHOLE_PIXELS and isinstance(enhancer, StripEnhancer):
             strips = list(picture.strips())
             look = self._frame(_overview(picture), picture)
-            stage = self._stage_around(_Strips(enhancer, look, picture.rows))
+            stage = self._stage_around(_Strips(enhancer, look, height))
         bright = picture
         for rows in strips:
             pixels = picture.pixels(rows)
@@ -190,14 +191,14 @@ def _changed(pixels: Pixels, before: Frame, after: Frame) -> Pixels:
 
 def _overview(picture: Picture) -> Pixels:
     """The picture made small: means of squares of pixels."""
-    step = -(-max(picture.width, picture.rows) // _OVERVIEW_SIDE)
-    size = (-(-picture.width // step), -(-picture.rows // step))
-    small = np.empty((size[1], size[0], 3), np.uint8)
-    for row in range(size[1]):
-        rows = slice(row * step, min((row + 1) * step, picture.rows))
-        pixels = picture.pixels(rows)
+    there = picture.rows
+    step = -(-max(picture.width, there.stop - there.start) // _OVERVIEW_SIDE)
+    columns = -(-picture.width // step)
+    lines = []
+    for top in range(there.start, there.stop, step):
+        pixels = picture.pixels(slice(top, min(top + step, there.stop)))
         eight = (pixels >> 8).astype(np.uint8) if picture.deep else pixels
-        color = np.broadcast_to(eight[..., :1], (*eight.shape[:2], 3))
-        image = Image.fromarray(np.ascontiguousarray(eight[..., :3] if picture.bands > 2 else color))
-        small[row] = np.asarray(image.resize((size[0], 1), Image.Resampling.BOX))[0]
-    return small
+        color = eight[..., :3] if picture.bands > 2 else np.repeat(eight[..., :1], 3, axis=2)
+        image = Image.fromarray(np.ascontiguousarray(color))
+        lines.append(np.asarray(image.resize((columns, 1), Image.Resampling.BOX)))
+    return np.concatenate(lines)

@@ -81,11 +81,6 @@ def read_metadata(image: Image.Image, png_chunks: tuple[tuple[bytes, bytes], ...
         png_chunks: (kind, body) of a PNG's chunks.
     """
     info = image.info
-    texts = {
-        keyword: str(text)
-        for keyword, text in getattr(image, "text", {}).items()
-        if keyword != "XML:com.adobe.xmp"
-    }
     is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
     exif = _exif_of_tiff(image) if is_tiff else _upright_exif(_bytes(info.get("exif")))
     return Metadata(
@@ -94,10 +89,18 @@ def read_metadata(image: Image.Image, png_chunks: tuple[tuple[bytes, bytes], ...
         icc=_bytes(info.get("icc_profile")),
         dpi=_dpi(image),
         comment=_bytes(info.get("comment")),
-        texts=texts,
+        texts=_png_texts(image),
         png_color=tuple(chunk for chunk in png_chunks if chunk[0] in _PNG_COLOR),
         iptc=_iptc(image),
     )
+
+
+def _png_texts(image: Image.Image) -> dict[str, str]:
+    try:
+        texts = getattr(image, "text", {})
+    except AssertionError:  # Pillow's answer where texts should follow, and the file ends
+        return {}
+    return {key: str(text) for key, text in texts.items() if key != "XML:com.adobe.xmp"}
 
 
 def _bytes(value: object) -> bytes:
@@ -165,7 +168,7 @@ def _upright_exif(block: bytes) -> bytes:
     may move.
     """
     tiff = bytearray(block.removeprefix(b"Exif\0\0"))
-    if tiff[:2] not in (b"II", b"MM") or len(tiff) < 8:
+    if bytes(tiff[:2]) not in {b"II", b"MM"} or len(tiff) < 8:
         return b""
     order: Any = "little" if tiff[:2] == b"II" else "big"
 

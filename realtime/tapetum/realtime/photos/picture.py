@@ -26,7 +26,7 @@ class Picture:
         layers: one image of mode L, LA, RGB, RGBA or I;16; or two of the same mode that hold the
             high and the low bytes of 16-bit samples.
         metadata: what the file says about it.
-        rows: rows that are there, from the top; fewer than its height in a cut file.
+        rows: those that are there; fewer than its height in a cut file.
         duration_ms: how long it is shown in an animation; 0 for a still one.
         jpeg_subsampling: of the JPEG that it comes from, as Pillow counts (2 is 4:2:0); -1
             for none.
@@ -35,7 +35,7 @@ class Picture:
 
     layers: tuple[Image.Image, ...]
     metadata: Metadata
-    rows: int
+    rows: slice
     duration_ms: float = 0.0
     jpeg_subsampling: int = -1
     progressive: bool = False
@@ -68,8 +68,8 @@ class Picture:
     def strips(self) -> Iterator[slice]:
         """The rows that are there, from top to bottom, a few at a time."""
         step = max(1, _STRIP_PIXELS // self.width)
-        for top in range(0, self.rows, step):
-            yield slice(top, min(top + step, self.rows))
+        for top in range(self.rows.start, self.rows.stop, step):
+            yield slice(top, min(top + step, self.rows.stop))
 
     def all_strips(self) -> Iterator[slice]:
         """All rows, also those that a cut file did not have, for writing."""
@@ -79,13 +79,12 @@ class Picture:
     def pixels(self, rows: slice) -> Pixels:
         """A copy of some rows."""
         box = (0, rows.start, self.width, rows.stop)
-        parts = [np.asarray(layer.crop(box)) for layer in self.layers]
         shape = (rows.stop - rows.start, self.width, self.bands)
-        if len(parts) == 1:
-            return parts[0].reshape(shape)
-        high, low = (part.astype(np.uint16).reshape(shape) for part in parts)
-        deep: Pixels = high << 8 | low
-        return deep
+        parts = [np.array(layer.crop(box)).reshape(shape) for layer in self.layers]
+        pixels: Pixels = parts[0]
+        if len(parts) == 2:
+            pixels = parts[0].astype(np.uint16) << 8 | parts[1]
+        return pixels
 
     def put(self, rows: slice, pixels: Pixels) -> None:
         """Write some rows."""
@@ -120,7 +119,18 @@ class Picture:
         for rows in self.all_strips():
             small = (self.pixels(rows).astype(np.uint32) + 128) // 257
             part = small.astype(np.uint8)
-            image.paste(
-                Image.fromarray(part[..., 0] if self.bands == 1 else part), (0, rows.start)
-            )
+            image.paste(Image.fromarray(part[..., 0] if self.bands == 1 else part), (0, rows.start))
         return image
+
+
+def picture_of(pixels: Pixels, alpha: Pixels | None = None) -> Picture:
+    """A picture of (H, W, C) pixels and (H, W) transparency, in the pixels' own depth."""
+    if alpha is not None:
+        top, alpha_top = np.iinfo(pixels.dtype).max, np.iinfo(alpha.dtype).max
+        scaled = alpha.astype(np.uint32) * top // alpha_top
+        pixels = np.dstack([pixels, scaled.astype(pixels.dtype)])
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels.shape[2]]
+    layers = (Image.new(mode, pixels.shape[1::-1]) for _ in range(pixels.itemsize))
+    picture = Picture(tuple(layers), Metadata(), slice(0, pixels.shape[0]))
+    picture.put(slice(0, pixels.shape[0]), pixels)
+    return picture

@@ -13,12 +13,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
+from PIL import (
+    ExifTags,
+    Image,
+    ImageCms,
+    JpegImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+)
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.media_input import check_file
-from tapetum.realtime.photos.damage import Examined, examine, with_jpeg_end
+from tapetum.realtime.photos.damage import coded_bits, examine, with_jpeg_end
 from tapetum.realtime.photos.formats import (
     AVIF,
     FORMATS,
@@ -39,6 +46,7 @@ MAX_PIXELS = 256_000_000
 
 _OTHER_ORDER = {"little": {"N": "B"}, "big": {"N": "L"}}[sys.byteorder] | {"B": "L", "L": "B"}
 _DEEP_MODES = ("RGB;16", "RGBA;16")
+_GREY_ALPHA_16 = "LA;16B"
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -49,6 +57,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes a picture of an EXIF orientation upright."""
+_MIRRORED = 2
+_UPSIDE_DOWN = (3, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,8 @@ class PhotoFile:
         self.truncated = self._examined.cut
         self.damaged = 0
         self.notices: list[str] = []
-        self.count, self.animation = 1, None
+        self.count = self._announced = 1
+        self.animation: Animation | None = None
         with self._reading():
             if found is not HEIF:
                 self._look_into()
@@ -129,15 +140,16 @@ class PhotoFile:
 
     def _open(self) -> Image.Image:
         """Open the bytes by Pillow, whose own limit on sizes is replaced by `MAX_PIXELS`."""
-        names = ["JPEG", "MPO"] if self.format is JPEG else [self.format.name]
         with _without_pillows_limit():
-            image = Image.open(io.BytesIO(self._examined.data), formats=names)
+            image = Image.open(io.BytesIO(self._examined.data), formats=_pillow_names(self.format))
         check_size(*image.size, self.path)
         return image
 
     def _look_into(self) -> None:
         image = self._open()
         count = _count(image)
+        if image.mode != "I;16" and coded_bits(self._examined.data, self.format) > 8:
+            self._say("its colours have more than 8 bits, of which 8 are read")
         if self.format is JPEG:
             if count > 1:
                 self.notices.append(
@@ -149,89 +161,105 @@ class PhotoFile:
             self.animation = Animation(
                 durations, _loop(image), bool(getattr(image, "default_image", False))
             )
+            self._announced = count
             count = len(durations)
         self.count = count
+        self._announced = max(self._announced, count)
 
     def _picture(self, index: int) -> Picture | None:
+        """Read one picture; None where there is nothing of it."""
         image = self._open()
-        if index:
-            try:
-                image.seek(index)
-            except EOFError:
-                return None
-        layers = self._deep_layers(image, index)
-        if layers is None:
-            image, rows = self._load(image, index)
-            layers = (image,)
-        else:
-            rows = image.height
-        if rows == 0:
+        try:
+            image.seek(index)
+        except EOFError:
+            return None
+        self._refuse_planes(image)
+        low = self._low_bytes(image, index)
+        image, rows = self._load(image, index)
+        if not rows.stop:
             return None
         metadata = read_metadata(image, self._examined.chunks)
-        if len(layers) == 1:
+        if low is None:
             plain, metadata = self._plain(image, metadata)
-            layers = (plain,)
+            # Pillow would save all pictures of a file's image for each of them.
+            layers: tuple[Image.Image, ...] = (plain.copy() if self.count > 1 else plain,)
+        else:
+            layers = _deep_layers(image, low)
         turn = orientation(image)
-        if turn > 1:
+        if turn != 1:
             layers = tuple(layer.transpose(_TURNS[turn]) for layer in layers)
-        duration_ms = self.animation.durations_ms[index] if self.animation else 0.0
-        picture = Picture(layers, metadata, layers[0].height, duration_ms)
-        if turn < 3:
-            picture.rows = rows
-        if isinstance(image, JpegImagePlugin.JpegImageFile):
-            picture.jpeg_subsampling = _subsampling(image)
-            picture.progressive = bool(image.info.get("progressive"))
-        return picture
+            rows = _turned_rows(rows, turn, image.height, layers[0].height)
+        return Picture(
+            layers,
+            metadata,
+            rows,
+            self.animation.durations_ms[index] if self.animation else 0.0,
+            _subsampling(image),
+            progressive=bool(image.info.get("progressive")),
+        )
 
-    def _load(self, image: Image.Image, index: int) -> tuple[Image.Image, int]:
+    def _load(self, image: Image.Image, index: int) -> tuple[Image.Image, slice]:
         """Decode as much as there is, to the image and the rows that hold it."""
         error = _load_error(image)
         if error is None:
-            return image, image.height
+            return image, slice(0, image.height)
         rows = _rows_there(image)
-        if rows == 0 and self.format is JPEG:  # a progressive one is decoded only at its end
-            self._examined = replace(self._examined, data=with_jpeg_end(self._examined.data))
+        if not rows.stop and self.format is JPEG:  # a progressive one is decoded only at its end
+            whole_parts = with_jpeg_end(self._examined.data)
+            self._examined = replace(self._examined, data=whole_parts)
             image = self._open()
-            error = _load_error(image)
-            rows = image.height if error is None else _rows_there(image)
-        if rows == 0 and index == 0:
+            later_error = _load_error(image)
+            rows = _rows_there(image)
+            if later_error is None and rows.stop:
+                self.damaged += 1
+                self._say("it is cut: it has less detail than it had, or grey in its lower part")
+                return image, slice(0, image.height)
+        if not rows.stop and index == 0:
             raise MediaError(
                 f"cannot open {self.path}: nothing of it can be decoded ({error})"
             ) from error
         self.damaged += 1
-        if rows:
+        if rows.stop:
             which = f"picture {index + 1}" if self.count > 1 else "it"
-            self.notices.append(
-                f"{which} is damaged or cut: about {100 * rows // image.height} % of it"
-                f" ({rows} of {image.height} rows) is there"
+            there = rows.stop - rows.start
+            self._say(
+                f"{which} is damaged or cut: about {100 * there // image.height} % of it"
+                f" ({there} of {image.height} rows) is there"
             )
         return image, rows
 
-    def _deep_layers(self, image: Image.Image, index: int) -> tuple[Image.Image, ...] | None:
-        """High and low bytes of 16-bit samples, which Pillow unpacks one or the other of.
+    def _low_bytes(self, image: Image.Image, index: int) -> Image.Image | None:
+        """Before `image` is decoded: what will give the low bytes of its 16-bit samples, if any.
 
-        None where samples have 8 bits, or where it can only unpack the high ones.
+        Pillow unpacks either the high bytes of a file's samples or, told that they lie the other
+        way round, the low ones. Grey and alpha it unpacks at once, as four bytes a pixel.
         """
-        mode = _raw_mode(image)
-        if ";16" not in mode or image.mode == "I;16":
+        raw_mode = _raw_mode(image)
+        if ";16" not in raw_mode or image.mode.startswith("I"):
             return None
-        if mode == "LA;16B" and not self.animation:
-            _set_raw_mode(image, lambda _: "RGBA")
-            if _load_error(image) is None:
-                parts = image.split()
-                return tuple(
-                    Image.merge("LA", pair) for pair in ((parts[0], parts[2]), (parts[1], parts[3]))
-                )
-        elif mode[:-1] in _DEEP_MODES and not self.animation and "transparency" not in image.info:
-            low = self._open()
-            low.seek(index)
-            _set_raw_mode(low, lambda raw: raw[:-1] + _OTHER_ORDER[raw[-1]])
-            if _load_error(image) is None and _load_error(low) is None:
-                return image, low
-        else:
-            self.notices.append("its 16 bits a colour are read as 8")
-            return None
+        if self.animation is None and "transparency" not in image.info:
+            if raw_mode == _GREY_ALPHA_16:
+                _set_raw_mode(image, lambda _: "RGBA")
+                return image
+            if raw_mode[:-1] in _DEEP_MODES:
+                low = self._open()
+                low.seek(index)
+                _set_raw_mode(low, lambda raw: raw[:-1] + _OTHER_ORDER[raw[-1]])
+                return low
+        self._say("its 16 bits a colour are read as 8")
         return None
+
+    def _refuse_planes(self, image: Image.Image) -> None:
+        """Refuse what Pillow takes for 8 bits, and decodes to noise."""
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            tags = image.tag_v2
+            bits = tags.get(ExifTags.Base.BitsPerSample, (1,))
+            apart = tags.get(ExifTags.Base.PlanarConfiguration) == 2
+            if apart and len(bits) > 1 and max(bits) > 8:
+                raise MediaError(
+                    f"cannot open {self.path}: its colours lie in separate planes of"
+                    f" {max(bits)} bits; save it interleaved first"
+                )
 
     def _plain(self, image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:
         """The picture in one of the modes that are enhanced."""
@@ -264,18 +292,17 @@ class PhotoFile:
         import pi_heif
 
         heif = pi_heif.open_heif(io.BytesIO(self._examined.data), convert_hdr_to_8bit=False)
-        check_size(*heif.size, self.path)
+        width, height = heif.size
+        check_size(width, height, self.path)
         if len(heif) > 1:
             self.notices.append(f"it holds {len(heif)} pictures; the main one is enhanced")
         values = np.asarray(heif)
         mode = heif.mode.partition(";")[0]
         parts = (values,) if values.dtype == np.uint8 else (values >> 8, values & 255)
         layers = tuple(Image.fromarray(part.astype(np.uint8)) for part in parts)
-        layers = tuple(
-            layer if layer.mode == mode else layer.convert(mode) for layer in layers
-        )
+        layers = tuple(layer if layer.mode == mode else layer.convert(mode) for layer in layers)
         layers[0].info.update(heif.info)
-        return Picture(layers, read_metadata(layers[0], ()), layers[0].height)
+        return Picture(layers, read_metadata(layers[0], ()), slice(0, height))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
@@ -296,7 +323,7 @@ class PhotoFile:
                 ) from error
         for warning in caught:
             if not issubclass(warning.category, DeprecationWarning | ResourceWarning):
-                self._say(_one_line(warning.message))
+                self._say(f"a part of what it says about itself is damaged ({warning.message})")
 
     def _why_not(self) -> str:
         if self.truncated:
@@ -312,9 +339,39 @@ class PhotoFile:
             self._say(line)
         if read == 0:
             raise MediaError(f"cannot open {self.path}: nothing of it can be decoded")
-        if read < self.count:
+        if read < self._announced:
             self.truncated = True
-            self._say(f"{read} of {self.count} pictures are there")
+            self._say(f"{read} of {self._announced} pictures are there")
+        elif self.truncated and read > 1:
+            self._say(f"{read} pictures are there")
+        if self._examined.wrong and not self.truncated:
+            self.damaged = max(self.damaged, 1)
+
+
+def photo_size(path: Path) -> tuple[int, int]:
+    """Width and height of a photo as it lies in its file, by its beginning.
+
+    Raises:
+        MediaError: it is no photo, or its beginning is damaged.
+    """
+    found = photo_format(path)
+    try:
+        if found is HEIF:
+            import pi_heif
+
+            width, height = pi_heif.open_heif(path).size
+            return width, height
+        if found is not None:
+            names = _pillow_names(found)
+            with _without_pillows_limit(), Image.open(path, formats=names) as image:
+                return image.size
+    except Exception as error:  # decoders of damaged files raise anything
+        raise MediaError(f"cannot open {path}: it is damaged ({_one_line(error)})") from error
+    raise MediaError(f"{path} is no photo that can be read")
+
+
+def _pillow_names(photo: PhotoFormat) -> list[str]:
+    return ["JPEG", "MPO"] if photo is JPEG else [photo.name]
 
 
 def is_animated(path: Path) -> bool:
@@ -367,13 +424,26 @@ def _load_error(image: Image.Image) -> Exception | None:
     return None
 
 
-def _rows_there(image: Image.Image) -> int:
-    """Rows from the top down to the last that is not black; memory begins black."""
+def _rows_there(image: Image.Image) -> slice:
+    """Rows from the first that is not black to the last; memory begins black."""
     try:
         box = image.getbbox(alpha_only=False)
     except Exception:  # noqa: BLE001 - there is no picture at all
-        return 0
-    return 0 if box is None else box[3]
+        box = None
+    if box is None:
+        return slice(0, 0)
+    # Rows are decoded from the top down, or in a BMP from the bottom up.
+    upwards = box[3] == image.height and image.format == "BMP"
+    return slice(box[1] if upwards else 0, box[3])
+
+
+def _turned_rows(rows: slice, turn: int, height: int, new_height: int) -> slice:
+    """Where the rows that are there lie in the upright picture."""
+    if turn == _MIRRORED:
+        return rows
+    if turn in _UPSIDE_DOWN:
+        return slice(height - rows.stop, height - rows.start)
+    return slice(0, new_height)
 
 
 def _count(image: Image.Image) -> int:
@@ -427,8 +497,18 @@ def _set_raw_mode(image: Image.Image, change: Callable[[str], str]) -> None:
     image.tile = tiles  # type: ignore[attr-defined]
 
 
-def _subsampling(image: JpegImagePlugin.JpegImageFile) -> int:
-    return JpegImagePlugin.get_sampling(image)
+def _deep_layers(image: Image.Image, low: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """High and low bytes."""
+    if image is low:
+        grey, low_grey, alpha, low_alpha = image.split()
+        return Image.merge("LA", (grey, alpha)), Image.merge("LA", (low_grey, low_alpha))
+    _load_error(low)  # which is that of `image`
+    return image, low
+
+
+def _subsampling(image: Image.Image) -> int:
+    is_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    return JpegImagePlugin.get_sampling(image) if is_jpeg else -1
 
 
 def _rgb_from_cmyk(image: Image.Image, icc: bytes) -> Image.Image:

@@ -19,6 +19,8 @@ _COMPRESSION = 6
 _GREY, _RGB = 1, 2
 _DEFLATE, _DIFFERENCES = 8, 2
 _UNASSOCIATED_ALPHA = 2
+_STRIP_OFFSETS, _STRIP_SIZES = 273, 279
+_STRIP_OFFSETS_TAG = struct.pack("<H", _STRIP_OFFSETS)
 _XMP, _PHOTOSHOP, _ICC = 700, 34377, 34675
 _NEXT_DIRECTORY = 4
 """Where a file's header says where its first directory is."""
@@ -36,24 +38,34 @@ def write_tiff_page(file: IO[bytes], picture: Picture) -> None:
     for rows in picture.all_strips():
         samples = picture.pixels(rows)
         samples[:, 1:] -= samples[:, :-1].copy()
-        packed = zlib.compress(samples.astype(samples.dtype.newbyteorder("<")), _COMPRESSION)
+        packed = zlib.compress(
+            samples.astype(samples.dtype.newbyteorder("<")).tobytes(), _COMPRESSION
+        )
         offsets.append(file.tell())
         sizes.append(len(packed))
         file.write(packed + b"\0" * (len(packed) % 2))
-    directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
-    for tag, value in (_tags(picture.metadata) | _layout(picture)).items():
-        directory[tag] = value
-    for tag, values in (
-        (ExifTags.Base.StripOffsets, offsets),
-        (ExifTags.Base.StripByteCounts, sizes),
-    ):
-        directory.tagtype[tag] = TiffTags.LONG
-        directory[tag] = tuple(values)
     place = file.tell()
-    file.write(directory.tobytes(place))
+    file.write(_directory(picture, offsets, sizes, place))
     file.seek(_NEXT_DIRECTORY)
     file.write(struct.pack("<I", place))
     file.seek(0, os.SEEK_END)
+
+
+def _directory(picture: Picture, offsets: list[int], sizes: list[int], place: int) -> bytes:
+    """The tags as they lie at `place` in the file."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
+    for tag, value in (_tags(picture.metadata) | _layout(picture)).items():
+        directory[tag] = value
+    for tag, values in ((_STRIP_OFFSETS, [0] * len(offsets)), (_STRIP_SIZES, sizes)):
+        directory.tagtype[tag] = TiffTags.LONG
+        directory[tag] = tuple(values)
+    written = bytearray(directory.tobytes(place))
+    # Pillow's directories think that strips follow them; ours are there already.
+    at = next(at for at in range(2, len(written), 12) if written[at : at + 2] == _STRIP_OFFSETS_TAG)
+    (first,) = struct.unpack("<I", written[at + 8 : at + 12])
+    values_at = at + 8 if len(offsets) == 1 else first - place
+    written[values_at : values_at + 4 * len(offsets)] = struct.pack(f"<{len(offsets)}I", *offsets)
+    return bytes(written)
 
 
 def _layout(picture: Picture) -> dict[int, Any]:

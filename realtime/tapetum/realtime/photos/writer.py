@@ -77,6 +77,8 @@ class PhotoWriter:
             return 1
         rest = (self._fitted(picture) for picture in pictures)
         if self._format is TIFF:
+            if self._animation:
+                self._say(f"{TIFF.suffix} keeps all pictures as pages, without their times")
             return self._write_pages(file, chain([first], rest))
         if self._animation is None:
             self._write_one(file, first)
@@ -100,21 +102,29 @@ class PhotoWriter:
                 f"a picture of {picture.width}x{picture.height} is too large for {photo.name},"
                 f" which holds {photo.max_side} pixels a side; .png and .tif hold it"
             )
-        if picture.has_alpha and not photo.alpha:
-            self._say(f"{photo.suffix} cannot hold transparency; .png keeps it")
         if picture.deep and (not photo.deep or self._animation):
             self._say(f"{photo.suffix} holds 8 bits a colour here; .png and .tif keep all 16")
             picture = replace(picture, layers=(picture.shallow(),))
+        if picture.has_alpha:
+            picture = self._with_fitting_alpha(picture)
         lost = picture.metadata.kinds() - photo.metadata
         if "ICC" in lost:
-            picture = _in_srgb(picture)
             self._say(f"its colours are converted to sRGB, for {photo.suffix} holds no profile")
-            lost -= {"ICC"}
-        if lost:
+            picture = _in_srgb(picture)
+        if lost := lost - {"ICC"}:
             self._say(f"{photo.suffix} cannot hold its {', '.join(sorted(lost))}; .tif keeps it")
-        if picture.has_alpha and not photo.alpha:
-            picture = replace(picture, layers=tuple(_opaque(layer) for layer in picture.layers))
         return picture
+
+    def _with_fitting_alpha(self, picture: Picture) -> Picture:
+        photo, layers = self._format, picture.layers
+        if not photo.alpha:
+            self._say(f"{photo.suffix} cannot hold transparency; .png keeps it")
+            layers = tuple(_opaque(layer) for layer in layers)
+        elif photo is GIF and _is_see_through(picture):
+            self._say(".gif cannot hold pixels that are half transparent; .png keeps them")
+        elif photo is TIFF and picture.deep and picture.bands == 2:  # few programs read it as grey
+            layers = tuple(layer.convert("RGBA") for layer in layers)
+        return replace(picture, layers=layers)
 
     def _write_one(self, file: IO[bytes], picture: Picture) -> None:
         if picture.deep:
@@ -136,35 +146,25 @@ class PhotoWriter:
     def _write_animation(
         self, file: IO[bytes], first: Picture, rest: Iterator[Picture], animation: Animation
     ) -> int:
-        count = 1
-
-        def images() -> Iterator[Image.Image]:
-            nonlocal count
-            for picture in rest:
-                count += 1
-                picture.layers[0].info.clear()
-                yield picture.layers[0]
-
-        image = first.layers[0]
-        image.info.clear()
+        pictures = [first, *rest]  # Pillow's encoders look at them more than once
+        images = [picture.layers[0] for picture in pictures]
+        for image in images:
+            image.info.clear()
         options = self._options(first) | self._timing(animation, transparent=first.has_alpha)
-        image.save(file, self._format.name, save_all=True, append_images=images(), **options)
-        return count
+        images[0].save(file, self._format.name, save_all=True, append_images=images[1:], **options)
+        return len(pictures)
 
     def _timing(self, animation: Animation, *, transparent: bool) -> dict[str, Any]:
-        options: dict[str, Any] = {"duration": list(animation.durations_ms)}
+        durations: list[float] = list(animation.durations_ms)
+        whole = [round(duration) for duration in durations]
         loop = animation.loop
+        if self._format is PNG:
+            of_png = {"blend": 0, "disposal": 0, "default_image": animation.default_image}
+            return {"duration": durations, "loop": loop or 0} | of_png
         if self._format is GIF:
-            options["disposal"] = 2 if transparent else 1
-            if loop != 1:
-                options["loop"] = max(0, (loop or 0) - 1)
-        elif self._format is PNG:
-            options |= {"loop": loop or 0, "blend": 0, "disposal": 0}
-            options["default_image"] = animation.default_image
-        elif self._format is WEBP:
-            options["loop"] = loop or 0
-            options["duration"] = [round(duration) for duration in animation.durations_ms]
-        return options
+            repeats = {} if loop == 1 else {"loop": max(0, (loop or 0) - 1)}
+            return {"duration": whole, "disposal": 2 if transparent else 1} | repeats
+        return {"duration": whole} | ({"loop": loop or 0} if self._format is WEBP else {})
 
     def _options(self, picture: Picture) -> dict[str, Any]:
         """What Pillow's encoder of the format is told."""
@@ -221,6 +221,11 @@ class PhotoWriter:
 def _jpeg_sampling(picture: Picture) -> int:
     """As the JPEG that it comes from; else no colour is given away."""
     return picture.jpeg_subsampling if picture.jpeg_subsampling in _SAMPLING else 0
+
+
+def _is_see_through(picture: Picture) -> bool:
+    """Whether there are pixels between transparent and opaque."""
+    return any(picture.layers[0].getchannel("A").histogram()[1:255])
 
 
 def _opaque(layer: Image.Image) -> Image.Image:
