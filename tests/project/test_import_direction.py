@@ -33,7 +33,7 @@ COMMAND_LINE = (
     "enhance_command",
     "live_command",
     "serve_command",
-    "doctor_command",
+    "doctor",
     "enhancer",
     "choices",
     "__init__",

@@ -41,7 +41,7 @@ def frame_times(path: Path) -> list[Fraction]:
         return [(frame.pts or 0) * base for frame in container.decode(stream)]
 
 
-def video_duration_s(path: Path) -> Fraction:
+def duration_s(path: Path) -> Fraction:
+    """From the first instant that is shown to the last; a stream's own also counts its delay."""
     with av.open(str(path), "r") as container:
-        stream = container.streams.video[0]
-        return (stream.duration or 0) * Fraction(stream.time_base or 0)
+        return Fraction(container.duration or 0, av.time_base)

@@ -18,7 +18,7 @@ from tapetum.benchmarks.bench.choices import (
     SINGLE_STREAM,
 )
 from tapetum.benchmarks.bench_file_commands import compare, document, report
-from tapetum.realtime.command.option_values import device_name
+from tapetum.realtime.command.options import device_name
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.inputs import Input

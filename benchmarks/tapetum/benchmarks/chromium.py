@@ -23,7 +23,6 @@ _FLAGS = (
     "--no-first-run",
     "--disable-gpu",
     "--disable-dev-shm-usage",
-    "--autoplay-policy=no-user-gesture-required",
     "--remote-debugging-port=0",
     "--window-size=1280,900",
 )

@@ -13,7 +13,7 @@ from tapetum.realtime import LiveSource, SinkPlace
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import PASSTHROUGH, Ladder, ladder_for
 from tapetum.realtime.live.live_run import LiveRun
-from tapetum.realtime.live.sinks.null_sink import NullSink
+from tapetum.realtime.live.outputs import NullSink
 
 TARGET_S = 2.0
 """Within this time after the choice a mode that holds 30 fps shall be reached."""

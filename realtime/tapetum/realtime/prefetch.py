@@ -17,7 +17,7 @@ from typing import Generic, Literal, Self, TypeVar
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.protocols import FrameSink
+from tapetum.realtime.protocols import FrameSink, Interruptible
 
 T = TypeVar("T")
 
@@ -26,6 +26,10 @@ Policy = Literal["wait", "drop_oldest"]
 
 DEPTH = 4
 """Frames that wait between two stages: enough to ride out one slow frame, small in memory."""
+
+
+_INTERRUPTED_S = 1.0
+"""How long a sink that was interrupted may take to come back."""
 
 
 class Channel(Generic[T]):
@@ -191,9 +195,9 @@ def _results(call: Callable[[], T]) -> Iterator[T]:
 class WriteBehind:
     """A `FrameSink` that writes to another sink in a thread, up to `depth` frames behind.
 
-    What the sink raises is raised by the next `write`, or by `close`. `close` and `discard` call
-    the sink's own in the caller's thread, when the worker has ended. `name` is what errors call
-    the sink.
+    What the sink raises is raised by the next `write`, or by `close`; the sink is discarded then.
+    `close` and `discard` call the sink's own in the caller's thread, when the worker has ended.
+    `name` is what errors call the sink.
     """
 
     def __init__(
@@ -208,6 +212,10 @@ class WriteBehind:
         self._name = name
         self._channel: Channel[Frame] = Channel(depth, policy)
         self._error: BaseException | None = None
+        self._failed = False
+        self._ending = threading.Lock()
+        self._ended = False
+        self._left = False
         self._thread = threading.Thread(target=self._write, name="tapetum-write", daemon=True)
         self._thread.start()
 
@@ -222,7 +230,13 @@ class WriteBehind:
                 self._sink.write(frame)
         except BaseException as error:  # noqa: BLE001 - raised again on the writer's side
             self._error = error
+            self._failed = True
             self._channel.close()
+        with self._ending:
+            self._ended = True
+            left = self._left
+        if left:  # nobody waits for it any more
+            self._sink.discard()
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None
@@ -239,21 +253,39 @@ class WriteBehind:
             self._raise_error()
 
     def close(self, timeout_s: float | None = None) -> None:
-        """Write what waits, then close the sink.
+        """Write what waits, then close the sink; one that has failed is discarded.
 
         Raises:
-            MediaError: the sink took longer than `timeout_s` over it; the thread is left to it.
+            MediaError: the sink took longer than `timeout_s` over it, and was discarded.
         """
         self._channel.end()
         self._thread.join(timeout_s)
         if self._thread.is_alive():
-            self._channel.close()
+            self.discard(_INTERRUPTED_S)
             raise MediaError(f"{self._name} has taken nothing for {timeout_s:g} s; it was left")
-        self._raise_error()
-        self._sink.close()
+        if self._failed:
+            self._sink.discard()
+            self._raise_error()
+            return
+        try:
+            self._sink.close()
+        except BaseException:
+            self._sink.discard()
+            raise
 
-    def discard(self) -> None:
-        """Throw away what waits, then discard the sink."""
+    def discard(self, timeout_s: float | None = None) -> None:
+        """Throw away what waits, then discard the sink.
+
+        Args:
+            timeout_s: after this a write that is stuck is left to the thread, which discards the
+                sink when it comes back from it.
+        """
         self._channel.close()
-        self._thread.join()
-        self._sink.discard()
+        if isinstance(self._sink, Interruptible):
+            self._sink.interrupt()
+        self._thread.join(timeout_s)
+        with self._ending:
+            ended = self._ended
+            self._left = not ended
+        if ended:
+            self._sink.discard()

@@ -2,7 +2,9 @@
 
     FrameSource --> FrameEnhancer --> FrameSink        one direction, one frame type
 
-Stages are passive: they make no threads. `tapetum.realtime.prefetch` is the one place that does.
+Stages are passive: frames go through them in their caller's thread, and `tapetum.realtime.prefetch`
+puts threads between them. (FFmpeg, OpenVINO and numba have threads of their own, and a live ladder
+those of `tapetum.realtime.background`.)
 """
 
 from __future__ import annotations
@@ -60,16 +62,40 @@ class StripEnhancer(FrameEnhancer, Protocol):
 
 @runtime_checkable
 class FrameSink(Protocol):
-    """Takes frames in presentation order."""
+    """Takes frames in presentation order, then is closed or discarded; by one thread at a time.
+
+    The first `close` or `discard` ends it: no file, process, thread or device is held after that,
+    and either may be called again and does nothing. A `close` that fails has discarded it. After a
+    `write` that failed only `discard` makes sense.
+    """
 
     def write(self, frame: Frame) -> None:
-        """Take one frame."""
+        """Take one frame.
+
+        Raises:
+            TapetumError: it cannot be taken, and none that follows can.
+        """
 
     def close(self) -> None:
-        """Finish: after this the output is whole and under its final name."""
+        """Finish: after this the output is whole and under its final name.
+
+        Raises:
+            TapetumError: it cannot be finished.
+        """
 
     def discard(self) -> None:
-        """Give up: leave nothing under the final name. Calling either twice does nothing."""
+        """Give up, without an error: leave nothing under a final name.
+
+        A recording, a pipe or a stream is not taken back: what was written stays.
+        """
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A sink whose `write` may wait for another process, for ever."""
+
+    def interrupt(self) -> None:
+        """Make a `write` that waits in another thread fail at once; the sink is discarded next."""
 
 
 class Engine(Protocol):

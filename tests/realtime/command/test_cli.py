@@ -38,6 +38,7 @@ def test_help_is_as_reviewed(command: str) -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text("\n".join(line.rstrip() for line in shown.splitlines()).strip() + "\n")
     assert words(shown) == words(golden.read_text())
+    assert "<bool>" not in shown
 
 
 def test_the_version_is_the_package_s() -> None:
@@ -116,7 +117,7 @@ def test_times_are_seconds_or_clock_times(
         (["--model", "gird"], "unknown model gird.*did you mean grid"),
         (["--model", "missing.onnx"], "missing.onnx does not exist"),
         (["--device", "tpu"], "tpu"),
-        (["--start", "1:99"], "1:99.*write seconds or"),
+        (["--start", "1:99"], "1:99.*write seconds, like"),
         (["--duration", "0"], "a duration is a time over 0 s; got 0"),
         (["--crf", "99"], "crf is a whole number from 0 to 63; got 99"),
         (["--compare", "split"], "split"),

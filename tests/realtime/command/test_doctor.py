@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from support.command_line import environment, tapetum
 
-from tapetum.realtime.command.doctor import Diagnosis, usable_cores
-from tapetum.realtime.command.finding import Finding, Section
-from tapetum.realtime.command.requirements import Requirement, fits
+from tapetum.realtime.command.doctor import usable_cores
+from tapetum.realtime.command.finding import Diagnosis, Finding, Section
+from tapetum.realtime.command.requirements import Requirement, fits, one_for_each_package
 
 
 def findings(shown: str) -> dict[str, dict[str, str]]:
@@ -77,6 +77,18 @@ def test_only_problems_make_a_machine_unhealthy() -> None:
 )
 def test_versions_fit_clauses(installed: str, wanted: str, expected: bool) -> None:
     assert fits(installed, wanted) is expected
+
+
+def test_a_package_is_filed_under_the_extra_that_a_person_would_install() -> None:
+    train = [Requirement(name, "", "train") for name in ("torch", "safetensors")]
+    others = [
+        Requirement("numpy", "", None),
+        *(Requirement(name, "", "torch-tensorrt") for name in ("torch", "safetensors", "trt")),
+        *(Requirement(name, "", "dev") for name in ("torch", "pytest")),
+    ]
+    for needed in (train + others, others + train):
+        found = {each.name: each.extra for each in one_for_each_package(needed)}
+        assert found == {"torch": "train", "safetensors": "train", "trt": "torch-tensorrt"}
 
 
 def test_a_package_that_is_not_there_is_not_met() -> None:

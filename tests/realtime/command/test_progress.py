@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from tapetum.realtime import Progress
-from tapetum.realtime.command.progress_bar import ProgressBar
-from tapetum.realtime.command.time_text import format_time, parse_time
+from tapetum.realtime.command.options import parse_budget_ms, parse_time_s
+from tapetum.realtime.command.progress_bar import ProgressBar, format_time
 from tapetum.realtime.progress import Building
 
 
@@ -58,6 +59,8 @@ def test_the_bar_is_silent_where_there_is_no_terminal() -> None:
         ("90", 90),
         ("90.5", 90.5),
         (".25", 0.25),
+        ("1.5s", 1.5),
+        ("250ms", 0.25),
         ("1:30", 90),
         ("01:30.250", 90.25),
         ("1:00:00", 3600),
@@ -65,18 +68,37 @@ def test_the_bar_is_silent_where_there_is_no_terminal() -> None:
     ],
 )
 def test_times_are_read(text: str, seconds: float) -> None:
-    assert parse_time(text) == seconds
+    assert parse_time_s(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "1:99", "1:2:3:4", "-1", "1,5", "ten", "1:60:00", "nan"])
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time; write seconds or"):
-        parse_time(text)
+    with pytest.raises(typer.BadParameter, match="is no time; write seconds, like 90"):
+        parse_time_s(text)
+
+
+@pytest.mark.parametrize(("text", "budget_ms"), [("50ms", 50), ("0.05s", 50), ("1 s", 1000)])
+def test_budgets_have_a_unit(text: str, budget_ms: float) -> None:
+    assert parse_budget_ms(text) == budget_ms
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("50", "50 of what\\? Write 50ms or 50s"),
+        ("0", "'0' is no time over 0"),
+        ("-5ms", "no time over 0"),
+        ("61s", "longer than a minute"),
+    ],
+)
+def test_a_budget_without_one_is_refused(text: str, said: str) -> None:
+    with pytest.raises(typer.BadParameter, match=said):
+        parse_budget_ms(text)
 
 
 @given(st.integers(0, 10**6))
 def test_a_formatted_time_is_read_back(seconds: int) -> None:
-    assert parse_time(format_time(seconds)) == seconds
+    assert parse_time_s(format_time(seconds)) == seconds
 
 
 def test_a_build_is_announced_once_and_shown_by_its_phases() -> None:

@@ -22,7 +22,7 @@ from tapetum.realtime.errors import DeviceError, EncoderError, MediaError
 from tapetum.realtime.frame import ColorInfo
 from tapetum.realtime.media.av_frame import from_av
 from tapetum.realtime.media.containers import CONTAINERS
-from tapetum.realtime.media.encoder_table import QUALITIES
+from tapetum.realtime.media.encoder import QUALITIES
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.pipeline import run

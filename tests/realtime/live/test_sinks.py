@@ -17,9 +17,8 @@ from tapetum.realtime.frame import ColorInfo, Frame
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.outputs import open_sink
 from tapetum.realtime.live.sinks.bgr import BgrConverter
-from tapetum.realtime.live.sinks.raw_video_sink import RawVideoSink
+from tapetum.realtime.live.sinks.pipe_sinks import RawVideoSink, Y4mSink
 from tapetum.realtime.live.sinks.recording_sink import RecordingSink
-from tapetum.realtime.live.sinks.y4m_sink import Y4mSink
 from tapetum.realtime.media.av_frame import frame_planes, to_av
 
 RATE = Fraction(30)

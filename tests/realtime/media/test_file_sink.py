@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from support.media import VFR_TIMES, Clip, make_clip
 from support.media_contents import first_picture
-from support.transcoding import frame_times, transcode, video_duration_s
+from support.transcoding import duration_s, frame_times, transcode
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.file_sink import EncoderSettings
@@ -72,7 +73,29 @@ def test_hevc_of_a_few_frames_has_decode_times(tmp_path: Path, frames: int) -> N
 def test_the_last_frame_lasts_as_long(tmp_path: Path, clip: Clip) -> None:
     source = make_clip(tmp_path / "in.mp4", clip)
     transcode(source, tmp_path / "out.mp4")
-    assert video_duration_s(tmp_path / "out.mp4") == video_duration_s(source)
+    end_s = frame_times(source)[-1] + Fraction(1, 25)
+    assert float(duration_s(tmp_path / "out.mp4")) == pytest.approx(float(end_s), abs=1e-5)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("still", [1, 2, 7], ids=["first", "second", "later"])
+def test_a_picture_that_stands_still_for_minutes_moves_no_time(
+    tmp_path: Path, codec: str, suffix: str, still: int
+) -> None:
+    """Encoders with B-frames count decode times by pictures; a gap puts them far before."""
+    times = [40 * index + (90_000 if index >= still else 0) for index in range(12)]
+    source = make_clip(tmp_path / "in.mkv", Clip(times=times, time_base=Fraction(1, 1000)))
+    target = tmp_path / f"out{suffix}"
+    transcode(source, target, EncoderSettings(codec=codec))
+    assert frame_times(target) == [Fraction(time, 1000) for time in times]
+    with av.open(str(target)) as container:
+        packets = [p for p in container.demux(video=0) if p.dts is not None]
+        decoded = [(p.dts or 0) * Fraction(p.time_base or 0) for p in packets]
+        shown = [(p.pts or 0) * Fraction(p.time_base or 0) for p in packets]
+        early_s = [time - dts for time, dts in zip(shown, decoded, strict=True)]
+        assert sum(early > 1 for early in early_s) <= 2  # of the order of decoding
+        assert all(before < after for before, after in itertools.pairwise(decoded))
 
 
 # Pixels ------------------------------------------------------------------------------------------

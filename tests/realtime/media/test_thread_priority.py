@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import pytest
 from support.command_line import ROOT, environment
 
-from tapetum.realtime import EncoderSettings, FileSink, FileSource
+from tapetum.realtime import EncoderSettings, FileSink, FileSource, SyntheticSource
+from tapetum.realtime.live.sinks.recording_sink import RecordingSink
 from tapetum.realtime.media.thread_priority import without_real_time_threads
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="policies of threads are Linux's")
@@ -32,6 +34,18 @@ def test_svt_av1_gets_no_real_time_threads_of_root(tmp_path: Path) -> None:
     assert sink.description.startswith("libsvtav1")
     assert policies() <= before
     sink.discard()
+
+
+@needs_root
+def test_a_recording_of_ten_bits_gets_no_real_time_threads_of_root(tmp_path: Path) -> None:
+    before = policies()
+    sink = RecordingSink(tmp_path / "out.webm")
+    frame = next(iter(SyntheticSource(64, 48, format_name="yuv420p10le")))
+    sink.write(frame)
+    assert policies() <= before
+    sink.close()
+    with av.open(str(tmp_path / "out.webm")) as container:
+        assert container.streams.video[0].codec_context.name in ("libdav1d", "av1")
 
 
 @needs_root

@@ -141,7 +141,14 @@ async def talking(folder: Path) -> AsyncIterator[PlainPage]:
 
 def watch(**changes: object) -> str:
     """A wish to watch, with something in it that cannot be."""
-    wish = {"type": "watch", "camera": "browser", "sdp": "v=0", "model": "grid", "strength": 1}
+    wish = {
+        "type": "watch",
+        "stream": 1,
+        "camera": "browser",
+        "sdp": "v=0",
+        "model": "grid",
+        "strength": 1,
+    }
     return json.dumps(wish | changes)
 
 

@@ -19,6 +19,7 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
 
 from support.chromium import FAKE_CAMERA, Page, chromium, displayed_luma, fake_camera
+from support.firefox import firefox
 from support.serve_process import serving
 from support.tiny_networks import grid_network
 
@@ -190,12 +191,58 @@ def test_the_server_s_camera_is_shown_with_its_original(gain_model: Path) -> Non
         async with server as (_, url), chromium() as page:
             await page.open(url)
             await page.wait_for("!document.querySelector('#start').disabled")
-            choose = "const c = document.querySelector('#camera'); c.value = 'server'; c.value"
-            assert await page.evaluate(choose) == "server"
+            assert await page.evaluate("document.querySelector('#camera').value") == "server"
             await page.click("#start")
             await page.wait_for(f"{LIVE} && {ENHANCED}")
             await levels_become(page, "dark", "bright")
             await page.wait_for("document.querySelector('#age-p95').textContent.endsWith('ms')")
+
+    asyncio.run(scenario())
+
+
+def test_the_size_can_be_changed_again_and_again(dark_clip: Path, gain_model: Path) -> None:
+    """The end of one stream came after the beginning of the next, and was taken for its own."""
+    change = """(() => { const size = document.querySelector('#size');
+        size.value = '%s'; size.dispatchEvent(new Event('change')); })()"""
+
+    async def scenario() -> None:
+        async with live_page(dark_clip, gain_model) as page:
+            for size in ("1280x720", "640x360") * 4:
+                await page.evaluate(change % size)
+                await page.wait_for(f"{LIVE} && {ENHANCED}")
+                assert await page.text("#cover-title") == ""
+            await page.evaluate(change % "1280x720")
+            await page.evaluate(change % "640x360")  # before the picture of the other one is there
+            await page.wait_for(f"{LIVE} && {ENHANCED}")
+            await levels_become(page, "dark", "bright")
+
+    asyncio.run(scenario())
+
+
+def test_the_camera_is_sent_whole_from_the_first_picture(gain_model: Path, tmp_path: Path) -> None:
+    """A browser by itself begins with a quarter of the size, and dark detail is lost."""
+    clip = NumberedClip(width=640, height=360, rate=10).write(tmp_path / "camera.y4m")
+
+    async def scenario() -> None:
+        async with live_page(clip, gain_model) as page:
+            assert await page.evaluate("document.querySelector('#enhanced').videoWidth") == 640
+            await page.click("#readout summary")
+            arrives = "document.querySelector('#arrives').textContent"
+            await page.wait_for(f"/^640 . 360$/.test({arrives})")
+
+    asyncio.run(scenario())
+
+
+def test_firefox_shows_its_own_camera_bright(gain_model: Path) -> None:
+    """It hides its addresses behind names that nothing here resolves."""
+
+    async def scenario() -> None:
+        async with serving("--model", gain_model, *PATIENT) as (_, url), firefox() as page:
+            await begin(page, url)
+            await page.wait_for(f"{LIVE} && {ENHANCED}")
+            before, after = await levels(page)
+            assert after > 1.2 * before > 0
+            assert page.console == []
 
     asyncio.run(scenario())
 

@@ -64,7 +64,9 @@ class Viewer:
         await self.peer.setLocalDescription(await self.peer.createOffer())
         model = self.page.welcome["models"][0]
         sdp = self.peer.localDescription.sdp
-        await self.page.say("watch", camera=self.camera, sdp=sdp, model=model, strength=strength)
+        await self.page.say(
+            "watch", stream=1, camera=self.camera, sdp=sdp, model=model, strength=strength
+        )
 
     async def watch(self) -> None:
         await self.offer()

@@ -17,7 +17,7 @@ from tapetum.benchmarks.gpu.event_clock import Clock
 from tapetum.realtime import Frame, FrameEnhancer
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.nvdec_source import open_on_device
-from tapetum.realtime.live.sinks.null_sink import NullSink
+from tapetum.realtime.live.outputs import NullSink
 from tapetum.realtime.pipeline import run
 
 _FRAMES = 300

@@ -15,17 +15,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points, version
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from tapetum.gan.errors import TapetumError
 from tapetum.gan.stop_signals import STOP_SIGNALS, heard_stop_signals, leave_closed_terminal
 from tapetum.realtime.background import exit_process
-from tapetum.realtime.command.doctor_command import doctor
+from tapetum.realtime.command.doctor import doctor
 from tapetum.realtime.command.enhance_command import enhance
-from tapetum.realtime.command.exit_status import FAILED, HELP, OK, USAGE
 from tapetum.realtime.command.live_command import live
+from tapetum.realtime.command.options import FAILED, HELP, OK, USAGE
 from tapetum.realtime.command.serve_command import serve
 
 COMMANDS = "tapetum.commands"
@@ -108,6 +109,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 def _app() -> typer.Typer:
     app = typer.Typer(
         name="tapetum",
+        cls=_Group,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -115,21 +117,42 @@ def _app() -> typer.Typer:
         epilog=HELP,
     )
     app.callback()(_tapetum)
-    app.command("enhance", epilog=HELP)(enhance)
-    app.command("live", epilog=HELP)(live)
-    app.command("serve", epilog=HELP)(serve)
-    app.command("doctor")(doctor)
+    app.command("enhance", cls=_Command, epilog=HELP)(enhance)
+    app.command("live", cls=_Command, epilog=HELP)(live)
+    app.command("serve", cls=_Command, epilog=HELP)(serve)
+    app.command("doctor", cls=_Command)(doctor)
     for entry in sorted(entry_points(group=COMMANDS), key=lambda entry: entry.name):
         _add(app, entry)
     return app
 
 
+class _PlainFlags:
+    """Has the help say nothing of a flag's type: what takes no value has none to name."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - Typer's own are private
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False):
+                param.metavar = ""
+        return params
+
+
+class _Command(_PlainFlags, TyperCommand):
+    """A sub-command."""
+
+
+class _Group(_PlainFlags, TyperGroup):
+    """`tapetum` itself."""
+
+
 def _add(app: typer.Typer, entry: EntryPoint) -> None:
     command = entry.load()
     if isinstance(command, typer.Typer):
-        app.add_typer(command, name=entry.name)
+        for registered in command.registered_commands:
+            registered.cls = _Command
+        app.add_typer(command, name=entry.name, cls=_Group)
     else:
-        app.command(entry.name)(command)
+        app.command(entry.name, cls=_Command)(command)
 
 
 def _print_version(wanted: bool) -> None:

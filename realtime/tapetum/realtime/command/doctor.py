@@ -1,33 +1,46 @@
-"""Looks at the machine and says what works, what does not, and what to do about it."""
+"""`tapetum doctor`: looks at the machine and says what works, what does not, what to do."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import platform
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tapetum.realtime.command.doctor_gpu import gpu_findings
-from tapetum.realtime.command.finding import Finding, Section, State
-from tapetum.realtime.command.requirements import Requirement, requirements
+import typer
+
+from tapetum.realtime.command.finding import Diagnosis, Finding, Section, State, show
+from tapetum.realtime.command.options import FAILED
+from tapetum.realtime.command.requirements import (
+    Requirement,
+    one_for_each_package,
+    requirements,
+)
 from tapetum.realtime.errors import TapetumError
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """All that `examine` found."""
+def doctor(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout instead.")
+    ] = False,
+) -> None:
+    """Say what works on this machine, what does not, and what to do about it.
 
-    sections: tuple[Section, ...]
-
-    @property
-    def healthy(self) -> bool:
-        """Whether `tapetum enhance` works on this machine."""
-        findings = [finding for section in self.sections for finding in section.findings]
-        return all(finding.state != "problem" for finding in findings)
+    `ok` works, `--` is not there and `tapetum enhance` does without, `!!` must be mended. Exit
+    status: 0 if `tapetum enhance` works on this machine, else 1.
+    """
+    diagnosis = examine()
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(diagnosis) | {"healthy": diagnosis.healthy}))
+    else:
+        show(diagnosis)
+    if not diagnosis.healthy:
+        raise typer.Exit(FAILED)
 
 
 def examine() -> Diagnosis:
@@ -36,7 +49,7 @@ def examine() -> Diagnosis:
         ("Software", _software),
         ("Machine", _machine),
         ("Compute", _compute),
-        ("GPU", gpu_findings),
+        ("GPU", _gpu),
         ("Models", _models),
         ("Video", _video),
         ("Cameras", _cameras),
@@ -50,13 +63,8 @@ def _software() -> Iterable[Finding]:
     if not needed:
         remedy = "install the package: pip install . in its folder"
         yield Finding("tapetum", "not installed as a package", "problem", remedy)
-    optional: dict[str, Requirement] = {}
-    for requirement in needed:
-        if requirement.extra is None:
-            yield _required(requirement)
-        elif requirement.extra != "dev":
-            optional.setdefault(requirement.name, requirement)
-    yield from (_optional(requirement) for requirement in optional.values())
+    yield from (_required(requirement) for requirement in needed if requirement.extra is None)
+    yield from (_optional(requirement) for requirement in one_for_each_package(needed))
 
 
 def _required(requirement: Requirement) -> Finding:
@@ -138,6 +146,12 @@ def _openvino() -> Finding:
         return Finding("openvino devices", str(error), "problem", remedy)
     state: State = "ok" if "CPU" in devices else "problem"
     return Finding("openvino devices", ", ".join(devices), state)
+
+
+def _gpu() -> Iterable[Finding]:
+    from tapetum.realtime.command.doctor_gpu import gpu_findings  # brings NumPy
+
+    return gpu_findings()
 
 
 def _models() -> Iterable[Finding]:

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tapetum.realtime.choices import Layout
-from tapetum.realtime.command.exit_status import DAMAGED_INPUT
-from tapetum.realtime.command.option_values import (
-    number,
-    parse_duration_s,
-    parse_time_s,
-)
-from tapetum.realtime.command.shared_options import (
+from tapetum.realtime.command.options import (
+    DAMAGED_INPUT,
     REPORT,
     DeviceOption,
     ModelOption,
     QuietOption,
     StrengthOption,
+    number,
+    parse_duration_s,
+    parse_time_s,
 )
 
 if TYPE_CHECKING:
@@ -79,7 +77,7 @@ def enhance(
             "--duration",
             parser=parse_duration_s,
             metavar="TIME",
-            help="Enhance this much of the input.",
+            help="Enhance this much of the input: seconds, or [HH:]MM:SS[.mmm].",
             show_default=False,
         ),
     ] = None,

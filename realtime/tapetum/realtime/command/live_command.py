@@ -5,19 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
 from tapetum.realtime.choices import PipeFormat
-from tapetum.realtime.command.option_values import (
-    camera_name,
-    one_source,
-    parse_budget_ms,
-    parse_duration_s,
-    parse_size,
-)
-from tapetum.realtime.command.shared_options import (
+from tapetum.realtime.command.options import (
     REPORT,
     DeviceOption,
     ModelOption,
@@ -25,11 +18,18 @@ from tapetum.realtime.command.shared_options import (
     RateOption,
     SizeOption,
     StrengthOption,
+    camera_name,
+    one_source,
+    parse_budget_ms,
+    parse_duration_s,
+    parse_size,
 )
 from tapetum.realtime.errors import MediaError
 
 if TYPE_CHECKING:
-    from tapetum.realtime.live.summary import LiveSummary
+    from rich.console import Console
+
+    from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 
 _FIRST_CAMERA = "/dev/video0"
 _BUDGET_MS = 50.0
@@ -84,8 +84,9 @@ def live(
             "--latency-budget",
             parser=parse_budget_ms,
             metavar="TIME",
-            help="How long a frame may take from the source's hand-over. A cheaper mode is taken"
-            " before it takes longer: unet, unet on reduced frames, grid, none.",
+            help="How long a frame may take from the source's hand-over, like 50ms or 0.1s. A"
+            " cheaper mode is taken before it takes longer: unet, unet on reduced frames, grid,"
+            " none.",
             show_default="50ms",
         ),
     ] = None,
@@ -95,7 +96,7 @@ def live(
             "--duration",
             parser=parse_duration_s,
             metavar="TIME",
-            help="Stop after this time: seconds, or [HH:]MM:SS.",
+            help="Stop after this time: seconds, or [HH:]MM:SS[.mmm].",
             show_default=False,
         ),
     ] = None,
@@ -149,7 +150,6 @@ def live(
 
     from rich.console import Console
 
-    from tapetum.realtime.command.live_report import LiveReport
     from tapetum.realtime.live.controls import KEYS_HELP
     from tapetum.realtime.live.enhance_live import enhance_live
 
@@ -160,7 +160,7 @@ def live(
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     keys = KEYS_HELP if "window" in places else ""
-    with LiveReport(console, quiet=quiet, keys=keys) as report:
+    with _Report(console, quiet=quiet, keys=keys) as report:
         summary = enhance_live(
             _FIRST_CAMERA if wanted_source is None else wanted_source,
             places,
@@ -202,3 +202,62 @@ def _list_cameras() -> None:
         typer.echo(f"{camera.device}  {camera.name}{remedy}")
     if not found:
         typer.echo("no cameras: there is no /dev/video*", err=True)
+
+
+class _Report:
+    """Writes to a console, with a status line where it is a terminal; use it in a `with`."""
+
+    def __init__(self, console: Console, *, quiet: bool = False, keys: str = "") -> None:
+        """Make a report.
+
+        Args:
+            console: where it is written.
+            quiet: say only what the user should know.
+            keys: what the keys of a window do.
+        """
+        self._console = console
+        self._keys = keys
+        self._quiet = quiet
+        self._line = console.status("starting") if console.is_terminal and not quiet else None
+        self._mode: str | None = None
+
+    def start(self, description: str) -> None:
+        """Say what is about to run."""
+        if not self._quiet:
+            self._say(description)
+        if self._keys and not self._quiet:
+            self._say(f"keys: {self._keys}")
+
+    def notice(self, line: str) -> None:
+        """Say what the user should know, also when quiet."""
+        self._say(f"note: {line}")
+
+    def status(self, status: LiveStatus) -> None:
+        """Show the state; a change of mode gets a line of its own."""
+        if self._line is not None:
+            self._line.update(str(status))
+        if status.mode != self._mode and not self._quiet:
+            self._say(f"mode: {status.runs_on}")
+        self._mode = status.mode
+
+    def finish(self, summary: LiveSummary) -> None:
+        """Say what was done."""
+        if self._quiet:
+            return
+        latency = summary.latency_ms
+        self._say(
+            f"{summary.frames} frames, {summary.dropped} dropped, {summary.fps:.1f} fps, added"
+            f" latency p50 {latency['p50']:.1f} p99 {latency['p99']:.1f} ms"
+        )
+
+    def __enter__(self) -> Self:
+        if self._line is not None:
+            self._line.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._line is not None:
+            self._line.stop()
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False)

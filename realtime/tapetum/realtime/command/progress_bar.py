@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from tapetum.realtime.command.time_text import format_time
 from tapetum.realtime.progress import Building, Progress
 
 
@@ -73,3 +72,10 @@ def _frames(progress: Progress) -> str:
 def _pace(progress: Progress) -> str:
     left = "" if progress.eta_s is None else f"  {format_time(progress.eta_s)} left"
     return f"{progress.fps:.1f} fps  {progress.speed:.2f}x real time{left}"
+
+
+def format_time(seconds: float) -> str:
+    """Seconds as [H:]MM:SS, rounded."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"

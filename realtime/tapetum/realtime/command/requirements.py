@@ -63,6 +63,27 @@ def requirements(package: str = "tapetum") -> list[Requirement]:
     return [requirement for requirement in found if requirement.name != package]
 
 
+def one_for_each_package(needed: list[Requirement]) -> list[Requirement]:
+    """Each optional package once, under the extra that a person would install for it.
+
+    An extra that takes in another one, as `torch-tensorrt` does `train`, is not named for what
+    the other brings; `dev` is for developers.
+    """
+    packages: dict[str, set[str]] = {}
+    for requirement in needed:
+        if requirement.extra not in {None, "dev"}:
+            packages.setdefault(requirement.extra, set()).add(requirement.name)
+    chosen: dict[str, Requirement] = {}
+    for requirement in needed:
+        own = packages.get(requirement.extra or "")
+        if own is None:
+            continue
+        before = chosen.get(requirement.name)
+        if before is None or own < packages[before.extra or ""]:
+            chosen[requirement.name] = requirement
+    return list(chosen.values())
+
+
 def _parse(line: str) -> Requirement:
     match = _REQUIREMENT.match(line)
     if match is None:

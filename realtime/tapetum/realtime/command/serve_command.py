@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tapetum.realtime.choices import MODELS
-from tapetum.realtime.command.option_values import (
+from tapetum.realtime.command.options import (
+    RateOption,
+    SizeOption,
     camera_name,
     model_name,
     one_source,
@@ -15,7 +17,6 @@ from tapetum.realtime.command.option_values import (
     parse_size,
     parse_strength,
 )
-from tapetum.realtime.command.shared_options import RateOption, SizeOption
 from tapetum.realtime.enhancer import check_model
 from tapetum.realtime.errors import ModelError, ServeError
 from tapetum.realtime.serve.limits import MB, Limits
@@ -75,7 +76,8 @@ def serve(
             "--latency-budget",
             parser=parse_budget_ms,
             metavar="TIME",
-            help="How long a live frame may be in work here before a cheaper mode is taken.",
+            help="How long a live frame may be in work here, like 50ms or 0.1s, before a cheaper"
+            " mode is taken.",
             show_default=f"{_DEFAULTS.latency_budget_ms:g}ms",
         ),
     ] = None,

@@ -15,9 +15,9 @@ from tapetum.realtime.cuda.transfer import DownloadSink, device_format
 from tapetum.realtime.errors import EncoderError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.containers import container_for
-from tapetum.realtime.media.encoder_pictures import Pictures
-from tapetum.realtime.media.encoder_table import is_nvenc
+from tapetum.realtime.media.encoder import is_nvenc
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
+from tapetum.realtime.media.video_encoder import Pictures
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import OpenedOutput
 from tapetum.realtime.pipeline import FrameStage

@@ -22,7 +22,7 @@ from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, de
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import tag_picture
 from tapetum.realtime.media.containers import Container
-from tapetum.realtime.media.encoder_table import ENCODER_NAMES, is_nvenc
+from tapetum.realtime.media.encoder import ENCODER_NAMES, is_nvenc
 
 _ALIGNMENT = 256
 """Bytes of which a row of a surface is a multiple, as in FFmpeg's own surfaces."""

@@ -210,7 +210,7 @@ class LiveRun:
         """Go on without a sink that failed; the last one's failure is the run's."""
         self._outputs.remove(output)
         self._failed[output.name] = str(error)
-        _close_error(output)  # what is left of it; why it failed is known
+        output.discard()
         if not self._outputs:
             raise error
         self._on_notice(f"{output.name} is closed, the other outputs go on: {error}")

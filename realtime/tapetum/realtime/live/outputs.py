@@ -16,7 +16,7 @@ from tapetum.realtime.live.address import check_url
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.latency import Latencies
 from tapetum.realtime.prefetch import WriteBehind
-from tapetum.realtime.protocols import FrameSink
+from tapetum.realtime.protocols import FrameSink, Interruptible
 
 RECORDING_DEPTH = 15
 """Frames that wait for a recording: an encoder is late now and then, a file need not be."""
@@ -73,6 +73,24 @@ class MeteredSink:
         """Discard the sink."""
         self._sink.discard()
 
+    def interrupt(self) -> None:
+        """Interrupt the sink, if that can be done."""
+        if isinstance(self._sink, Interruptible):
+            self._sink.interrupt()
+
+
+class NullSink:
+    """A `FrameSink` that keeps nothing: to measure, or to run only for the summary."""
+
+    def write(self, frame: Frame) -> None:
+        """Throw one frame away."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def discard(self) -> None:
+        """Do nothing."""
+
 
 class Output:
     """One sink of a running stream, in its own thread unless it must not be."""
@@ -105,6 +123,13 @@ class Output:
             self.meter.close()
         else:
             self._behind.close(CLOSE_TIMEOUT_S)
+
+    def discard(self) -> None:
+        """Give the sink up, without an error and without a long wait."""
+        if self._behind is None:
+            self.meter.discard()
+        else:
+            self._behind.discard(CLOSE_TIMEOUT_S)
 
 
 def open_sink(
@@ -147,8 +172,10 @@ def open_sink(
         return SinkPlace(name, StreamSink(name, rate=rate))
     if name == "-":
         return SinkPlace(name, _stdout(pipe_format, rate, on_notice))
-    if name in _SIMPLE:
-        return SinkPlace(name, _SIMPLE[name](rate))
+    if name == "null":
+        return SinkPlace(name, NullSink())
+    if name == "virtual":
+        return SinkPlace(name, _virtual(rate))
     return recording(name, rate=rate, overwrite=overwrite, inputs=inputs)
 
 
@@ -162,12 +189,6 @@ def recording(
     return SinkPlace(path, sink, RECORDING_DEPTH)
 
 
-def _null(_rate: Fraction) -> FrameSink:
-    from tapetum.realtime.live.sinks.null_sink import NullSink
-
-    return NullSink()
-
-
 def _virtual(rate: Fraction) -> FrameSink:
     from tapetum.realtime.live.sinks.virtual_camera_sink import VirtualCameraSink
 
@@ -175,16 +196,8 @@ def _virtual(rate: Fraction) -> FrameSink:
 
 
 def _stdout(pipe_format: PipeFormat, rate: Fraction, on_notice: Callable[[str], None]) -> FrameSink:
+    from tapetum.realtime.live.sinks.pipe_sinks import RawVideoSink, Y4mSink
+
     if pipe_format == "rawvideo":
-        from tapetum.realtime.live.sinks.raw_video_sink import RawVideoSink
-
         return RawVideoSink(sys.stdout.buffer, rate=rate, on_start=on_notice)
-    from tapetum.realtime.live.sinks.y4m_sink import Y4mSink
-
     return Y4mSink(sys.stdout.buffer, rate=rate)
-
-
-_SIMPLE: dict[str, Callable[[Fraction], FrameSink]] = {
-    "null": _null,
-    "virtual": _virtual,
-}

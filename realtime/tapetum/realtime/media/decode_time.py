@@ -1,32 +1,86 @@
-"""Decode times that no muxer would take, put right."""
+"""Decode times of an encoded stream, made anew from its pictures' own times.
+
+An encoder with B-frames gives pictures out in another order than they are shown in, and each a
+decode time: before its own picture's, and rising. x264 and x265 take those of earlier pictures, so
+that a still of 17 s in a screen recording puts the decode times of what follows 17 s before it, or
+the beginning 17 s before zero; x265 reads those of a clip of one or two pictures from memory that
+it never set. Muxers refuse such times, and players seek by them.
+"""
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from fractions import Fraction
 
 from av.packet import Packet
 from av.stream import Stream
 
-_LONGEST_DELAY_S = 10
-_ROOM_TICKS = 16
+_USUAL_DELAY = 2
+"""Pictures by which x264 and x265 decode ahead of what is shown, at most."""
+
+_LONGEST_STEP_S = Fraction(1, 25)
 
 
 class DecodeTimes:
-    """Checks the decode times of one encoded stream, packet by packet.
+    """Gives each packet of one encoded stream its decode time.
 
-    x265 computes those of a clip of one or two frames from memory that it never set. All of such
-    a clip's are wrong, so they are counted anew, close before the first picture.
+    Packet number i gets the time of the picture that is shown as number i - delay, as x264 has it,
+    or a later one: so many steps before the first picture that is not yet decoded, s, as may still
+    be decoded ahead of s. Both are at most the time of s, and so of every picture to come, and both
+    rise; the second keeps decoding close to showing, whatever gap there is between two pictures.
     """
 
-    def __init__(self, time_base: Fraction) -> None:
-        self._longest_delay = _LONGEST_DELAY_S / time_base
+    def __init__(self, time_base: Fraction, rate: Fraction) -> None:
+        """Prepare for a stream.
+
+        Args:
+            time_base: seconds per unit of its times.
+            rate: its usual pictures a second.
+        """
+        step_s = min(1 / rate, _LONGEST_STEP_S)
+        self._step = max(1, math.floor(step_s / time_base))
+        self._undecoded: deque[int] = deque()
+        self._delayed: deque[int] = deque()
+        self._ahead: set[int] = set()
+        self._delay: int | None = None
+        self._steps_left = 0
         self._last: int | None = None
 
-    def check(self, packet: Packet[Stream]) -> None:
-        """Give the packet another decode time if its own lies after or far before its picture."""
-        if packet.pts is None or packet.dts is None:
+    def expect(self, pts: int) -> None:
+        """Note a picture that is encoded next; their times rise."""
+        self._undecoded.append(pts)
+        self._delayed.append(pts)
+
+    def set(self, packet: Packet[Stream]) -> None:
+        """Give the next packet its decode time."""
+        if packet.pts is None:
             return
-        if self._last is None and 0 <= packet.pts - packet.dts <= self._longest_delay:
-            return
-        self._last = packet.pts - _ROOM_TICKS if self._last is None else self._last + 1
-        packet.dts = self._last
+        if self._delay is None:
+            self._delay = self._delay_of(packet)
+            self._steps_left = self._delay
+        packet.dts = self._next(packet.pts, self._delay)
+        self._last = packet.dts
+        self._decoded(packet.pts)
+
+    def _next(self, pts: int, delay: int) -> int:
+        ahead = len(self._ahead)
+        time = (self._undecoded[0] if self._undecoded else pts) - (delay - ahead) * self._step
+        if self._steps_left:
+            self._steps_left -= 1
+        elif self._delayed:
+            time = max(time, self._delayed.popleft())
+        return time if self._last is None else max(time, self._last + 1)
+
+    def _decoded(self, pts: int) -> None:
+        self._ahead.add(pts)
+        while self._undecoded and self._undecoded[0] in self._ahead:
+            self._ahead.remove(self._undecoded.popleft())
+
+    def _delay_of(self, first: Packet[Stream]) -> int:
+        """How many pictures may be decoded ahead, by the first decode time of the encoder's own."""
+        if first.dts is None:
+            return 0
+        early = (first.pts or 0) - first.dts
+        waits = [pts - self._delayed[0] for pts in self._delayed]
+        return waits.index(early) if early in waits else _USUAL_DELAY

@@ -1,8 +1,13 @@
-"""Video encoders: names, quality and speed options, and the pixel format that each is fed."""
+"""Video encoders: what is known of each, and the choice of one for given frames.
+
+`choose_encoder` decides everything before anything is opened: the encoder, how it takes quality
+and speed, the pixel format that it is fed, and what the user must be told.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import av
 from av.codec.codec import UnknownCodecError
@@ -10,10 +15,143 @@ from av.codec.codec import UnknownCodecError
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.av_frame import storage_format
 from tapetum.realtime.media.containers import CONTAINERS, Container, stored_codecs
-from tapetum.realtime.media.encoder_format import encoder_pixel_format
-from tapetum.realtime.media.encoder_table import ENCODER_NAMES, PLAIN, QUALITIES, Quality
 from tapetum.realtime.media.hdr import HdrMetadata
+from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pixel_format import PIXEL_FORMATS, PixelFormat
+
+ENCODER_NAMES = {
+    "h264": "libx264",
+    "avc": "libx264",
+    "hevc": "libx265",
+    "h265": "libx265",
+    "av1": "libsvtav1",
+    "vp9": "libvpx-vp9",
+    "prores": "prores_ks",
+    "ffv1": "ffv1",
+    "dnxhd": "dnxhd",
+}
+"""Friendly names of codecs and the encoder that each stands for."""
+
+HEVC_ENCODERS = ("libx265", "hevc_nvenc")
+"""Encoders whose streams Apple's players only take under the tag hvc1."""
+
+_X26X_PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How an encoder takes quality and speed, and what it needs.
+
+    Attributes:
+        crf: the default quality, None where it takes none; then what it may be, and its option.
+        preset: the default speed; then what it may be, and its option.
+        options: always given to it.
+        live_options: given to it beside where each frame must come out at once.
+        even_size: whether it only takes sizes that its chroma subsampling divides.
+        min_size: its least width and height in pixels.
+        reads_at_once: whether a picture may be written over when `encode` has returned.
+        stores_aspect_ratio: whether its stream itself says how wide a pixel is.
+        needs: hardware without which it cannot be opened, or None.
+    """
+
+    crf: int | None = None
+    crf_range: tuple[int, int] = (0, 51)
+    crf_option: str = "crf"
+    preset: str | None = None
+    presets: tuple[str, ...] = ()
+    preset_option: str = "preset"
+    options: dict[str, str] = field(default_factory=dict)
+    live_options: dict[str, str] = field(default_factory=dict)
+    even_size: bool = False
+    min_size: int = 1
+    reads_at_once: bool = False
+    stores_aspect_ratio: bool = False
+    needs: str | None = None
+
+
+def _nvenc(cq: int, cq_max: int, *, stores_aspect_ratio: bool = True) -> Quality:
+    """An encoder on a GPU.
+
+    B-frames are off: their decode times would be counted in whole frames, which is wrong where
+    the rate varies.
+    """
+    return Quality(
+        crf=cq,
+        crf_range=(1, cq_max),
+        crf_option="cq",
+        preset="p4",
+        presets=tuple(f"p{number}" for number in range(1, 8)),
+        options={"rc": "vbr", "bf": "0"},
+        even_size=True,
+        stores_aspect_ratio=stores_aspect_ratio,
+        needs="an NVIDIA GPU with NVENC and its driver",
+    )
+
+
+PLAIN = Quality()
+QUALITIES: dict[str, Quality] = {
+    "libx264": Quality(
+        crf=20,
+        preset="veryfast",
+        presets=_X26X_PRESETS,
+        live_options={"tune": "zerolatency"},
+        even_size=True,
+        stores_aspect_ratio=True,
+        reads_at_once=True,
+    ),
+    "libx265": Quality(
+        crf=22,
+        preset="veryfast",
+        presets=_X26X_PRESETS,
+        live_options={"tune": "zerolatency"},
+        even_size=True,
+        stores_aspect_ratio=True,
+        min_size=16,
+        options={"x265-params": "log-level=none"},
+        reads_at_once=True,
+    ),
+    "libsvtav1": Quality(
+        crf=32,
+        crf_range=(0, 63),
+        preset="10",
+        presets=tuple(str(number) for number in range(14)),
+        min_size=4,
+        reads_at_once=True,
+    ),
+    "libvpx-vp9": Quality(
+        crf=31,
+        crf_range=(0, 63),
+        preset="6",
+        presets=tuple(str(number) for number in range(9)),
+        preset_option="cpu-used",
+        options={"b": "0", "deadline": "good", "row-mt": "1", "tile-columns": "2"},
+        reads_at_once=True,
+    ),
+    "prores_ks": Quality(options={"vendor": "apl0"}),
+    "ffv1": Quality(options={"level": "3"}),
+    "h264_nvenc": _nvenc(23, 51),
+    "hevc_nvenc": _nvenc(25, 51),
+    "av1_nvenc": _nvenc(32, 63, stores_aspect_ratio=False),
+}
+
+
+def is_nvenc(name: str) -> bool:
+    """Whether an encoder is NVIDIA's, in the GPU."""
+    return name.endswith("_nvenc")
+
+
+# Choosing ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +179,7 @@ class Encoder:
         pixel_format: the format that it is fed.
         description: the line shown to the user, like "libx264 crf 20 veryfast".
         reads_at_once: whether a picture may be written over when `encode` has returned.
-        stores_aspect_ratio: whether its stream itself says how wide a pixel is.
+        live: whether each frame comes out at once.
         needs: hardware without which it cannot be opened, or None.
         notices: lines for the user about what could not be kept.
     """
@@ -51,53 +189,53 @@ class Encoder:
     pixel_format: str
     description: str
     reads_at_once: bool
-    stores_aspect_ratio: bool
+    live: bool = False
     needs: str | None = None
     notices: tuple[str, ...] = ()
 
 
 def choose_encoder(
-    settings: EncoderSettings,
-    container: Container,
-    *,
-    format_name: str,
-    width: int,
-    height: int,
-    hdr: HdrMetadata | None = None,
+    settings: EncoderSettings, container: Container, info: VideoInfo, *, live: bool = False
 ) -> Encoder:
-    """Decide encoder, options and pixel format for frames of a format and size.
+    """Decide encoder, options and pixel format for a video stream.
 
     Args:
         settings: the user's wishes.
         container: the output container.
-        format_name: pixel format of the frames, one of `PIXEL_FORMATS`.
-        width: frame width in pixels.
-        height: frame height in pixels.
-        hdr: static HDR metadata to write, where the encoder can.
+        info: the stream as it is to be written.
+        live: whether each frame must come out at once, so that little is late or lost by a crash.
 
     Raises:
         MediaError: no such encoder, one that the container cannot hold, a quality or preset out
             of range, or a size that the encoder cannot encode.
     """
-    layout = PIXEL_FORMATS[storage_format(format_name)]
+    layout = PIXEL_FORMATS[storage_format(info.format_name)]
     name = _encoder_name(settings.codec, container, layout)
     quality = QUALITIES.get(name, PLAIN)
-    _check_size(name, quality, width, height)
+    _check_size(name, quality, info)
     options, words = _options(name, quality, settings)
-    pixel_format, notices = encoder_pixel_format(
-        name, layout, width, height, even_size=quality.even_size
-    )
-    hdr_options, hdr_notices = _hdr(name, hdr)
+    pixel_format, notices = _fed_format(name, layout, info, even_size=quality.even_size)
+    hdr_options, hdr_notices = _hdr(name, info.hdr)
     return Encoder(
         name=name,
-        options=_merged(options, hdr_options),
+        options=_merged(options, hdr_options) | (quality.live_options if live else {}),
         pixel_format=pixel_format,
         description=" ".join([name, *words]),
         reads_at_once=quality.reads_at_once,
-        stores_aspect_ratio=quality.stores_aspect_ratio,
+        live=live,
         needs=quality.needs,
-        notices=(*notices, *hdr_notices),
+        notices=(*notices, *hdr_notices, *_aspect_ratio_notice(name, quality, container, info)),
     )
+
+
+def _aspect_ratio_notice(
+    name: str, quality: Quality, container: Container, info: VideoInfo
+) -> list[str]:
+    """PyAV has no way to tell a Matroska muxer how wide a pixel is."""
+    ratio, suffix = info.sample_aspect_ratio, container.suffix
+    if ratio is None or container.is_mov or quality.stores_aspect_ratio:
+        return []
+    return [f"pixel aspect ratio {ratio} cannot be stored in {suffix} by {name}; .mp4 keeps it"]
 
 
 def _encoder_name(codec: str | None, container: Container, layout: PixelFormat) -> str:
@@ -121,11 +259,10 @@ def _homes(encoder: str) -> str:
     return f"use {', '.join(suffixes)}" if suffixes else "no container here stores it"
 
 
-def _check_size(name: str, quality: Quality, width: int, height: int) -> None:
-    if min(width, height) < quality.min_size:
-        raise MediaError(
-            f"{name} cannot encode {width}x{height}, its least is {quality.min_size}; use h264"
-        )
+def _check_size(name: str, quality: Quality, info: VideoInfo) -> None:
+    if min(info.width, info.height) < quality.min_size:
+        size = f"{info.width}x{info.height}"
+        raise MediaError(f"{name} cannot encode {size}, its least is {quality.min_size}; use h264")
 
 
 def _options(
@@ -188,3 +325,56 @@ def _hdr(name: str, hdr: HdrMetadata | None) -> tuple[dict[str, str], list[str]]
     option, display_key, light_key = keys
     pairs = [f"{display_key}={display}"] * bool(display) + [f"{light_key}={level}"] * bool(level)
     return {option: ":".join(pairs)}, []
+
+
+# The pixel format that it is fed ----------------------------------------------------------------
+
+
+def _fed_format(
+    name: str, wanted: PixelFormat, info: VideoInfo, *, even_size: bool
+) -> tuple[str, list[str]]:
+    """The format nearest to the frames' own that an encoder takes, and what changes by it.
+
+    Raises:
+        MediaError: the encoder takes no YUV video.
+    """
+    width, height = info.width, info.height
+    offered = {storage_format(f.name) for f in av.Codec(name, "w").video_formats or ()}
+    formats = [PIXEL_FORMATS[known] for known in PIXEL_FORMATS if known in offered]
+    fitting = [f for f in formats if not even_size or _divides(f, width, height)]
+    if not fitting:
+        raise MediaError(f"{name} takes no YUV video; choose another codec")
+    nearest = min(fitting, key=_distance(wanted))
+    odd = even_size and not _divides(wanted, width, height)
+    reason = f"{name} cannot subsample {width}x{height}" if odd else f"{name} takes no nearer one"
+    return nearest.name, _notices(name, wanted, nearest, reason)
+
+
+def _divides(layout: PixelFormat, width: int, height: int) -> bool:
+    return width % (1 << layout.chroma_x) == 0 and height % (1 << layout.chroma_y) == 0
+
+
+def _distance(wanted: PixelFormat) -> Callable[[PixelFormat], tuple[int, int, int, int, int]]:
+    """Order formats: no depth lost, no chroma lost, then the least that is added."""
+
+    def key(offer: PixelFormat) -> tuple[int, int, int, int, int]:
+        chroma = (offer.chroma_x + offer.chroma_y) - (wanted.chroma_x + wanted.chroma_y)
+        depth = offer.depth - wanted.depth
+        return (
+            max(-depth, 0),
+            max(chroma, 0),
+            max(depth, 0),
+            max(-chroma, 0),
+            int(offer.semi_planar != wanted.semi_planar),
+        )
+
+    return key
+
+
+def _notices(name: str, wanted: PixelFormat, nearest: PixelFormat, reason: str) -> list[str]:
+    notices = []
+    if nearest.depth != wanted.depth:
+        notices.append(f"{wanted.depth}-bit video is stored as {nearest.depth}-bit by {name}")
+    if (nearest.chroma_x, nearest.chroma_y) != (wanted.chroma_x, wanted.chroma_y):
+        notices.append(f"{wanted.name} is stored as {nearest.name}: {reason}")
+    return notices

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
 import av
-from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
-from av.video.stream import VideoStream
 
-from tapetum.realtime.errors import EncoderError, MediaError
+from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.containers import container_for
 from tapetum.realtime.media.copied_streams import kept_metadata
-from tapetum.realtime.media.decode_time import DecodeTimes
 from tapetum.realtime.media.encoder import EncoderSettings, choose_encoder
-from tapetum.realtime.media.encoder_context import set_picture_format
-from tapetum.realtime.media.encoder_log import quiet_encoder
-from tapetum.realtime.media.encoder_pictures import MemoryPictures, Pictures
-from tapetum.realtime.media.encoder_table import HEVC_ENCODERS
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.output_path import OutputFile
 from tapetum.realtime.media.stream_copy import StreamCopier
 from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
-from tapetum.realtime.media.thread_priority import without_real_time_threads
+from tapetum.realtime.media.video_encoder import Pictures, VideoEncoder
 from tapetum.realtime.media.video_info import VideoInfo
 
 __all__ = ["EncoderSettings", "FileSink"]
-
-_DEFAULT_RATE = Fraction(25)
 
 
 class FileSink:
@@ -76,20 +66,11 @@ class FileSink:
         self._file = OutputFile(path, overwrite=overwrite, inputs=inputs)
         self._container = container_for(self._file.path)
         self._info = info
-        self._encoder = choose_encoder(
-            encoder,
-            self._container,
-            format_name=info.format_name,
-            width=info.width,
-            height=info.height,
-            hdr=info.hdr,
-        )
-        self.description = self._encoder.description
-        self.notices = [*self._encoder.notices, *self._aspect_ratio_notice()]
+        self._choice = choose_encoder(encoder, self._container, info)
+        self.description = self._choice.description
+        self.notices = [*self._choice.notices]
         self._finished = False
-        self._durations: dict[int, int] = {}
-        self._decode_times = DecodeTimes(info.time_base)
-        self._pictures = pictures or MemoryPictures(self._encoder, info.width, info.height)
+        self._pictures = pictures
         self._copier: StreamCopier | None = None
         self._open_safely(inputs, start_s, duration_s)
 
@@ -109,10 +90,8 @@ class FileSink:
             MediaError: the frame is not as `info` says, has no time, or the disk is full.
         """
         self._check(frame)
-        picture = self._pictures(frame)
-        self._durations[frame.pts or 0] = frame.duration
         with media_errors("cannot write", self._file.path):
-            self._mux(self._stream.encode(picture))
+            self._mux(self._encoder.encode(frame))
 
     def close(self) -> None:
         """Finish the file and give it its name; calling it again does nothing.
@@ -162,15 +141,8 @@ class FileSink:
                 **TEXT_OPTIONS,
             )
         self._add_streams()
-        self._open_encoder()
+        self._encoder.open()
         self._write_header()
-
-    def _open_encoder(self) -> None:
-        try:
-            with quiet_encoder(self._encoder.name), without_real_time_threads():
-                self._stream.codec_context.open()
-        except (FFmpegError, ValueError) as error:
-            raise self._refusal() from error
 
     def _write_header(self) -> None:
         try:
@@ -179,23 +151,7 @@ class FileSink:
         except MediaError as error:
             if isinstance(error.__cause__, OSError):
                 raise
-            raise self._refusal() from error
-
-    def _refusal(self) -> EncoderError:
-        encoder, size = self._encoder, f"{self._info.width}x{self._info.height}"
-        needs = "" if encoder.needs is None else f" (it needs {encoder.needs})"
-        return EncoderError(
-            f"{encoder.name} refuses {size} {encoder.pixel_format} in {self._container.suffix}"
-            f"{needs}; choose another codec"
-        )
-
-    def _aspect_ratio_notice(self) -> list[str]:
-        """PyAV has no way to tell a Matroska muxer how wide a pixel is."""
-        ratio = self._info.sample_aspect_ratio
-        if ratio is None or self._container.is_mov or self._encoder.stores_aspect_ratio:
-            return []
-        name, suffix = self._encoder.name, self._container.suffix
-        return [f"pixel aspect ratio {ratio} cannot be stored in {suffix} by {name}; .mp4 keeps it"]
+            raise self._encoder.refusal() from error
 
     def _muxer_options(self) -> dict[str, str]:
         options = dict(self._container.options)
@@ -214,34 +170,16 @@ class FileSink:
         self._copier.notices = self.notices
 
     def _add_video(self) -> None:
-        rate = self._info.average_rate or _DEFAULT_RATE
-        try:
-            stream = self._output.add_stream(
-                self._encoder.name,
-                rate=rate,
-                options=self._encoder.options,
-                hwaccel=self._pictures.hwaccel,
-            )
-        except FFmpegError as error:  # the device of `hwaccel` cannot be opened
-            needs = self._encoder.needs or "its device"
-            raise EncoderError(
-                f"{self._encoder.name} cannot be opened: it needs {needs}"
-            ) from error
-        if not isinstance(stream, VideoStream):
-            raise MediaError(f"codec {self._encoder.name} encodes no video")
-        self._stream = stream
-        set_picture_format(stream.codec_context, self._info, self._encoder)
-        if self._container.is_mov and self._encoder.name in HEVC_ENCODERS:
-            stream.codec_context.codec_tag = "hvc1"
-        self._set_description()
-
-    def _set_description(self) -> None:
-        self._stream.time_base = self._info.time_base
-        self._stream.metadata.update(kept_metadata(self._info.metadata, self._container))
-        if self._info.disposition:
-            self._stream.disposition = Disposition(self._info.disposition)
-        if self._info.display_matrix is not None:
-            self._stream.set_display_matrix(self._info.display_matrix)
+        info = self._info
+        self._encoder = VideoEncoder(
+            self._output, self._container, self._choice, info, pictures=self._pictures
+        )
+        stream = self._encoder.stream
+        stream.metadata.update(kept_metadata(info.metadata, self._container))
+        if info.disposition:
+            stream.disposition = Disposition(info.disposition)
+        if info.display_matrix is not None:
+            stream.set_display_matrix(info.display_matrix)
 
     # Writing ---------------------------------------------------------------------------------
 
@@ -263,16 +201,12 @@ class FileSink:
     def _mux(self, packets: list[Packet[Stream]]) -> None:
         """Write encoded packets, each after what the other streams have up to its time."""
         for packet in packets:
-            self._decode_times.check(packet)
-            duration = self._durations.pop(packet.pts or 0, 0)
-            if duration:
-                packet.duration = duration
             if self._copier is not None and packet.dts is not None:
                 self._copier.advance(packet.dts * self._info.time_base)
             self._output.mux(packet)
 
     def _finish(self) -> None:
-        self._mux(self._stream.encode(None))
+        self._mux(self._encoder.finish())
         if self._copier is not None:
             self._copier.advance(None)
         self._output.close()

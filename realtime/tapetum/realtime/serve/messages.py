@@ -14,8 +14,13 @@ Camera = Literal["browser", "server"]
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Start a live picture: whose camera, and the browser's WebRTC offer."""
+    """Start a live picture: whose camera, and the browser's WebRTC offer.
 
+    `stream` is the page's number for it. What is said of the picture carries it too, so that the
+    end of one is not taken for that of the next.
+    """
+
+    stream: int
     camera: Camera
     sdp: str
     model: str
@@ -75,6 +80,7 @@ def _message(kind: str, fields: dict[str, object]) -> Message:
     match kind:
         case "watch":
             return Watch(
+                _whole(fields["stream"]),
                 _camera(fields["camera"]),
                 _text(fields["sdp"]),
                 _text(fields["model"]),
@@ -111,6 +117,12 @@ def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise TypeError(f"{value!r} is no number")
     return float(value)
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value
 
 
 def _strength(value: object) -> float:

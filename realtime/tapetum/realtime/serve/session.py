@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from aiohttp import WSMsgType, web
@@ -91,6 +92,7 @@ class Session:
         self.files = Files(folder, offered.limits, worker, self._tell_file)
         self._offered = offered
         self._stream: Stream | None = None
+        self._number = 0
         self._to_say: asyncio.Queue[dict[str, object]] = asyncio.Queue(_QUEUED)
 
     async def run(self, socket: web.WebSocketResponse) -> None:
@@ -127,10 +129,13 @@ class Session:
         )
 
     async def _heed(self, text: str) -> None:
+        message: Message | None = None
         try:
-            await self._do(parse_message(text))
+            message = parse_message(text)
+            await self._do(message)
         except TapetumError as error:
-            self._say("problem", message=str(error))
+            of_stream = {"stream": message.stream} if isinstance(message, Watch) else {}
+            self._say("problem", message=str(error), **of_stream)
 
     async def _do(self, message: Message) -> None:
         match message:
@@ -157,13 +162,16 @@ class Session:
             raise ServeError("this server has no camera; start it with --camera or --source")
         enhancement = self._offered.enhancement(wanted.model, wanted.strength)
         await self._end_stream()
-        stream = self._stream = Stream(enhancement, self._offered.limits, self._tell_end)
+        self._number = wanted.stream
+        stream = self._stream = Stream(
+            enhancement, self._offered.limits, partial(self._tell_end, wanted.stream)
+        )
         try:
             sdp = await stream.answer(wanted.sdp, camera)
         except TapetumError:
             await self._end_stream()
             raise
-        self._say("answer", sdp=sdp)
+        self._say("answer", stream=wanted.stream, sdp=sdp)
 
     async def _end_stream(self) -> None:
         stream, self._stream = self._stream, None
@@ -181,10 +189,10 @@ class Session:
             await asyncio.sleep(_STATUS_S)
             status = None if self._stream is None else self._stream.status
             if status is not None:
-                self._say("status", **asdict(status))
+                self._say("status", stream=self._number, **asdict(status))
 
-    def _tell_end(self, error: TapetumError | None) -> None:
-        self._say("ended", message="" if error is None else str(error))
+    def _tell_end(self, stream: int, error: TapetumError | None) -> None:
+        self._say("ended", stream=stream, message="" if error is None else str(error))
 
     def _tell_file(self, status: FileStatus) -> None:
         self._say("file", **asdict(status))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from tapetum.realtime.serve.rtp_clock import (
 )
 from tapetum.realtime.serve.server_camera import ServerCamera
 
+_HIDDEN = re.compile(r"a=end-of-candidates|a=candidate:(\S+ ){4}\S+\.local ")
 OnEnd = Callable[[TapetumError | None], None]
 
 
@@ -105,7 +107,7 @@ class Stream:
         Raises:
             ServeError: the offer is none, or offers other things.
         """
-        offer = RTCSessionDescription(sdp=offer_sdp, type="offer")
+        offer = RTCSessionDescription(sdp=without_hidden_addresses(offer_sdp), type="offer")
         with _offer_errors():
             await self._peer.setRemoteDescription(offer)
         if camera is None:
@@ -207,6 +209,18 @@ class Stream:
         if on_end is not None:
             tracks = [*self._incoming, *filter(None, [self._enhanced])]
             on_end(next((track.error for track in tracks if track.error is not None), None))
+
+
+def without_hidden_addresses(offer_sdp: str) -> str:
+    """An offer without the names (`....local`) under which a browser hides its addresses.
+
+    Such a name is told by multicast, which many networks, containers and machines do not have;
+    waiting for it holds the answer up, and a connection of which no address is left is given up.
+    Neither is needed: the browser calls us, and we answer where the call came from. For the same
+    reason nobody may say that no more addresses follow.
+    """
+    kept = (line for line in offer_sdp.splitlines(keepends=True) if not _HIDDEN.match(line))
+    return "".join(kept)
 
 
 @contextmanager

@@ -7,10 +7,12 @@ fragments, Matroska in clusters, of half a second or one group of pictures each.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.sinks.encoded_output import EncodedOutput
 from tapetum.realtime.media.containers import Container, container_for
@@ -55,13 +57,16 @@ class RecordingSink:
         check_output(self.path, overwrite=overwrite, inputs=inputs)
         self._container = _in_pieces(container_for(self.path))
         self._output: EncodedOutput | None = None
+        self._ended = False
 
     def write(self, frame: Frame) -> None:
         """Encode one frame.
 
         Raises:
-            MediaError: the file cannot be written.
+            MediaError: the file cannot be written, or was closed: it would be begun anew.
         """
+        if self._ended:
+            raise MediaError(f"{self.path} is closed; no frame can follow")
         if self._output is None:
             self._output = EncodedOutput(
                 f"file:{self.path}",
@@ -79,13 +84,15 @@ class RecordingSink:
         Raises:
             MediaError: the rest cannot be written.
         """
+        self._ended = True
         output, self._output = self._output, None
         if output is not None:
             output.close()
 
     def discard(self) -> None:
-        """Finish the file: what was recorded is kept."""
-        self.close()
+        """Finish the file as far as that can be done: what was recorded is kept."""
+        with suppress(MediaError):  # why it is given up is known
+            self.close()
 
 
 def _in_pieces(container: Container) -> Container:

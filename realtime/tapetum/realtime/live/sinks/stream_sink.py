@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.sinks.y4m_sink import Y4mSink
+from tapetum.realtime.live.sinks.pipe_sinks import Y4mSink
 
 _END_TIMEOUT_S = 3.0
 
@@ -38,6 +38,8 @@ class StreamSink:
         )
         assert self._process.stdin is not None
         self._said = ""
+        self._written = False
+        self._ended = False
         self._frames = Y4mSink(self._process.stdin, rate=rate)
 
     def write(self, frame: Frame) -> None:
@@ -46,6 +48,7 @@ class StreamSink:
         Raises:
             MediaError: the process has ended; the message is its own.
         """
+        self._written = True
         try:
             self._frames.write(frame)
         except MediaError as error:
@@ -57,14 +60,24 @@ class StreamSink:
         Raises:
             MediaError: it could not send.
         """
-        if self._end() != 0:
+        if self._ended:
+            return
+        if not self._written:  # there is no stream that could be finished
+            self.discard()
+        elif self._end() != 0:
             raise MediaError(self._last_words())
 
+    def interrupt(self) -> None:
+        """Kill the process: what waits to be read by it is lost."""
+        self._process.kill()
+
     def discard(self) -> None:
-        """End the process."""
+        """Kill the process, if it still runs."""
+        self._process.kill()
         self._end()
 
     def _end(self) -> int:
+        self._ended = True
         assert self._process.stdin is not None
         with suppress(OSError):  # it ended first; its status says so
             self._process.stdin.close()

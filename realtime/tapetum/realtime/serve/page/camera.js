@@ -11,7 +11,7 @@ export async function fillCameras(select, serverCamera) {
   if (serverCamera) groups.push(group("The server", [[SERVER, serverCamera]]));
   select.replaceChildren(...groups);
   const values = [...select.options].map((option) => option.value);
-  const first = serverCamera && here.length === 1 && !navigator.mediaDevices ? SERVER : values[0];
+  const first = serverCamera ? SERVER : values[0]; // who started the server with one wants that one
   select.value = values.includes(chosen) ? chosen : first;
 }
 

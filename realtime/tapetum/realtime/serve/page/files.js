@@ -3,6 +3,7 @@
 import { withToken } from "./link.js";
 
 const MB = 1_000_000;
+const VIDEOS = [".mp4", ".mkv", ".mov", ".webm"];
 
 /** The list of files. `wishes()` gives the model and strength that a new file gets. */
 export class Files {
@@ -102,6 +103,7 @@ export class Files {
     download.download = `${name.replace(/\.[^.]*$/, "")}-bright${status.suffix}`;
     download.setAttribute("aria-label", `Download ${download.download}`);
     download.hidden = false;
+    showPreview(item, status.suffix, download.href);
     this.#announce(`${name} is ready to download`);
   }
 
@@ -148,4 +150,17 @@ function show(item, state, text, part) {
 function fail(item, text) {
   show(item, "failed", text, 0);
   item.querySelector(".file-progress").hidden = true;
+}
+
+/** Shows what came of a file, so that nobody downloads what they do not want. */
+function showPreview(item, suffix, url) {
+  const isVideo = VIDEOS.includes(suffix);
+  const picture = document.createElement(isVideo ? "video" : "img");
+  if (isVideo) Object.assign(picture, { controls: true, preload: "metadata", playsInline: true });
+  else picture.alt = "The enhanced photo";
+  const box = item.querySelector(".file-preview");
+  picture.onerror = () => { box.hidden = true; }; // a codec that this browser has not
+  picture.src = url;
+  box.replaceChildren(picture);
+  box.hidden = false;
 }

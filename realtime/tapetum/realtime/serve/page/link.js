@@ -19,7 +19,7 @@ export class Link extends EventTarget {
   #socket = null;
   #attempts = 0;
   #pings = [];
-  #question = null; // { answer, resolve, reject } while an answer is waited for
+  #question = null; // { answer, stream, resolve, reject } while an answer is waited for
 
   /** Whether the server is there. */
   open = false;
@@ -39,11 +39,11 @@ export class Link extends EventTarget {
     }
   }
 
-  /** Says something and waits for the message of type `answer`, or for a refusal. */
+  /** Says something of a `stream` and waits for its message of type `answer`, or for a refusal. */
   ask(type, fields, answer) {
     this.#settle("reject", new Error("Something else was asked for."));
     return new Promise((resolve, reject) => {
-      this.#question = { answer, resolve, reject };
+      this.#question = { answer, stream: fields.stream, resolve, reject };
       this.say(type, fields);
     });
   }
@@ -57,9 +57,13 @@ export class Link extends EventTarget {
   #hear(message) {
     if (message.type === "welcome") this.#welcomed();
     if (message.type === "pong") this.#ponged(message);
-    else if (message.type === this.#question?.answer) this.#settle("resolve", message);
-    else if (message.type === "problem" && this.#question) this.#settle("reject", new Error(message.message));
+    else if (this.#question && message.stream === this.#question.stream) this.#answer(message);
     else this.dispatchEvent(new CustomEvent(message.type, { detail: message }));
+  }
+
+  #answer(message) {
+    if (message.type === this.#question.answer) this.#settle("resolve", message);
+    else this.#settle("reject", new Error(message.message)); // a problem, or the picture's end
   }
 
   #settle(how, value) {

@@ -6,6 +6,8 @@ import { Original } from "./original.js";
 import { connectPeer } from "./peer.js";
 
 const FIRST_PICTURE_MS = 15_000;
+const UNREACHED = new Problem("No picture came", "Browser and server must reach each other by UDP in "
+  + "one network. Open the page on the server's machine; that too must be in some network.");
 
 /**
  * Shows the enhanced picture in `view`. It gives the events "live", "idle" and "problem" (whose
@@ -20,7 +22,8 @@ export class Live extends EventTarget {
   #original = new Original(document.getElementById("original"));
   #clock = new CaptureClock();
   #originalClock = new CaptureClock();
-  #run = null; // what belongs to the picture that runs or starts: { camera, close[] }
+  #run = null; // what belongs to the picture that runs or starts: { stream, camera, live, close[] }
+  #streams = 0; // how many were asked for: the number of the last one
 
   constructor({ link, readout, wishes }) {
     super();
@@ -29,7 +32,7 @@ export class Live extends EventTarget {
     this.#wishes = wishes;
     link.addEventListener("status", ({ detail }) => this.#learn(detail));
     link.addEventListener("ended", ({ detail }) => {
-      if (this.#run) this.#fail(new Problem("The picture has ended", detail.message || "Start it again."));
+      if (detail.stream === this.#run?.stream) this.#fail(new Problem("The picture has ended", detail.message || "Start it again."));
     });
   }
 
@@ -46,7 +49,7 @@ export class Live extends EventTarget {
   async start() {
     const camera = this.#run?.camera; // one that is open already is used again
     this.#release({ keepCamera: true });
-    const run = (this.#run = { camera, close: [] });
+    const run = (this.#run = { stream: ++this.#streams, camera, close: [] });
     try {
       await this.#begin(run);
     } catch (error) {
@@ -78,17 +81,19 @@ export class Live extends EventTarget {
         this.#run?.camera === camera && this.#fail(new Problem("The camera is gone", "Plug it in again, then start."));
     }
     this.#tell("busy", { title: "Connecting", text: "The first picture comes in a moment." });
-    const onLost = () => this.#run === run && this.start();
-    const peer = await connectPeer({ link: this.#link, ...wishes, camera: run.camera, onLost });
+    const onLost = () => this.#run === run && this.#lose(run);
+    const peer = await connectPeer({ link: this.#link, ...wishes, stream: run.stream, camera: run.camera, onLost });
     if (this.#run !== run) return peer.close();
     run.close.push(peer.close);
     await this.#show(run, peer);
-    if (this.#run === run) this.#tell("live");
+    if (this.#run !== run) return;
+    run.live = true;
+    this.#tell("live");
   }
 
   async #show(run, { enhanced, original }) {
-    this.#originalVideo.srcObject = original;
-    this.#video.srcObject = enhanced;
+    play(this.#originalVideo, original);
+    play(this.#video, enhanced);
     const originalClock = run.camera ? localClock : this.#originalClock;
     run.close.push(
       followFrames(this.#originalVideo, originalClock, ({ capturedMs }) =>
@@ -102,12 +107,19 @@ export class Live extends EventTarget {
   }
 
   #learn(status) {
+    if (status.stream !== this.#run?.stream) return;
     this.#readout.setStatus(status);
     // A browser's own camera is told in the browser's clock, the server's in the server's.
     const offsetMs = this.#run?.camera ? 0 : this.#link.clockOffsetMs;
     if (offsetMs === null) return;
     if (status.enhanced_clock) this.#clock.set(status.enhanced_clock, offsetMs);
     if (status.original_clock) this.#originalClock.set(status.original_clock, offsetMs);
+  }
+
+  /** The connection is lost: one that had shown a picture is made anew, another one will not do better. */
+  #lose(run) {
+    if (run.live) this.start();
+    else this.#fail(UNREACHED);
   }
 
   #fail(problem) {
@@ -135,15 +147,24 @@ export class Live extends EventTarget {
   }
 }
 
+/**
+ * Plays a stream, and goes on whenever the browser holds it: videos that are covered, or were in a
+ * window of their own, are paused by some. A live picture has no pause.
+ */
+function play(video, stream) {
+  const go = () => video.srcObject === stream && video.play().catch(() => {}); // it was replaced
+  video.srcObject = stream;
+  video.onpause = go;
+  go();
+}
+
 function stopTracks(stream) {
   for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
 function firstPicture(video) {
   return new Promise((resolve, reject) => {
-    const late = new Problem("No picture came", "Browser and server must reach each other by UDP in "
-      + "one network. Open the page on the server's machine; that too must be in some network.");
-    setTimeout(() => reject(late), FIRST_PICTURE_MS);
+    setTimeout(() => reject(UNREACHED), FIRST_PICTURE_MS);
     if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) resolve();
     video.onloadeddata = resolve;
   });

@@ -5,6 +5,7 @@ import { Files } from "./files.js";
 import { Recording, saveSnapshot } from "./keep.js";
 import { Link } from "./link.js";
 import { Live } from "./live.js";
+import { offerFullScreen, offerOwnWindow } from "./screens.js";
 import { Readout } from "./readout.js";
 import { makeWipe } from "./wipe.js";
 
@@ -112,6 +113,8 @@ part("enhanced").addEventListener("resize", ({ target }) => {
   if (target.videoHeight) view.style.setProperty("--ratio", target.videoWidth / target.videoHeight);
 });
 makeWipe(view, part("wipe"));
+offerFullScreen(part("fill"), part("stage"));
+offerOwnWindow(part("float"), part("enhanced"));
 view.toggleAttribute("data-compare", part("compare").checked);
 part("compare").addEventListener("change", () => view.toggleAttribute("data-compare", part("compare").checked));
 part("start").addEventListener("click", () => { live.start(); view.focus({ preventScroll: true }); });

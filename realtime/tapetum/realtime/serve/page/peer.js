@@ -1,6 +1,9 @@
 // The WebRTC connection: the camera's picture out, and the enhanced one back.
 
 const GATHER_MS = 2000;
+const BITS_PER_PIXEL = 5; // a second; dark detail is faint, and the first that a low rate takes away
+const LEAST_BITS = 2_000_000;
+const MOST_BITS = 12_000_000;
 
 /**
  * Connects to the server.
@@ -8,16 +11,16 @@ const GATHER_MS = 2000;
  * With a `camera` (a MediaStream) that one is enhanced, else the server's own. `onLost` is called
  * once if the connection fails later. Returns the streams to show, and `close`.
  */
-export async function connectPeer({ link, camera, model, strength, onLost }) {
+export async function connectPeer({ link, stream, camera, model, strength, onLost }) {
   const peer = new RTCPeerConnection({ iceServers: [] });
   const close = () => { peer.onconnectionstatechange = null; peer.close(); };
   try {
     addVideos(peer, camera);
     await peer.setLocalDescription();
     await gathered(peer);
-    const wish = { camera: camera ? "browser" : "server", sdp: peer.localDescription.sdp, model, strength };
+    const wish = { stream, camera: camera ? "browser" : "server", sdp: peer.localDescription.sdp, model, strength };
     const { sdp } = await link.ask("watch", wish, "answer");
-    await peer.setRemoteDescription({ type: "answer", sdp });
+    await sendWhole(peer, camera, sdp);
   } catch (error) {
     close();
     throw error;
@@ -37,6 +40,38 @@ function addVideos(peer, camera) {
     peer.addTransceiver("video", { direction: "recvonly" }); // as it is
   }
   for (const { receiver } of peer.getTransceivers()) receiver.jitterBufferTarget = 0;
+}
+
+/**
+ * Takes the answer, and has the camera's picture sent at its full size and with enough bits.
+ *
+ * By itself a browser begins at 300 kbit/s, as for a call across the internet, and sends a smaller
+ * picture for the first half minute.
+ */
+async function sendWhole(peer, camera, sdp) {
+  const { width = 1280, height = 720 } = camera?.getVideoTracks()[0].getSettings() ?? {};
+  const bits = Math.min(MOST_BITS, Math.max(LEAST_BITS, BITS_PER_PIXEL * width * height));
+  await peer.setRemoteDescription({ type: "answer", sdp: withBitRate(sdp, bits) });
+  if (!camera) return;
+  const [{ sender }] = peer.getTransceivers();
+  const parameters = sender.getParameters();
+  parameters.degradationPreference = "maintain-resolution";
+  for (const encoding of parameters.encodings ?? []) encoding.maxBitrate = bits;
+  await sender.setParameters(parameters).catch(() => {}); // an old browser that knows no such wish
+}
+
+/** The answer with a bit rate to begin with (Chromium's own parameter) and one to stay under. */
+function withBitRate(sdp, bits) {
+  const kbits = Math.round(bits / 1000);
+  const start = `x-google-start-bitrate=${kbits}`;
+  return sdp.replaceAll(/^m=video .*\r\n(?:(?!m=).*\r\n)*/gm, (section) => {
+    const types = [...section.matchAll(/^a=rtpmap:(\d+) (?:VP8|VP9|H264|AV1)\//gm)].map(([, type]) => type);
+    const plain = types.filter((type) => !section.includes(`a=fmtp:${type} `));
+    return section
+      .replace(/^c=.*\r\n/m, (line) => `${line}b=AS:${kbits}\r\n`)
+      .replaceAll(/^a=fmtp:(\d+) .*$/gm, (line, type) => (types.includes(type) ? `${line};${start}` : line))
+      .concat(...plain.map((type) => `a=fmtp:${type} ${start}\r\n`));
+  });
 }
 
 /** Waits until all network addresses are in the offer, which is sent in one piece. */

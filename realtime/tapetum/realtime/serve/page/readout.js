@@ -38,13 +38,18 @@ export class Readout {
     this.#explain("");
   }
 
-  /** Says over the picture why it is not what the user chose. */
+  /** Says under the picture why it is not what the user chose. */
   #explain(text) {
     const note = document.getElementById("mode-note");
     if (note.textContent === text) return; // screen readers read each change
     note.textContent = text;
     note.hidden = text === "";
   }
+
+  #arriving = () => {
+    const { videoWidth, videoHeight } = document.getElementById("enhanced");
+    return videoWidth ? `${videoWidth} × ${videoHeight}` : "–";
+  };
 
   #refresh() {
     if (!this.#running) return;
@@ -54,6 +59,7 @@ export class Readout {
     ages.sort((a, b) => a - b);
     this.#show("age-p50", milliseconds(ages, 0.5));
     this.#show("age-p95", milliseconds(ages, 0.95));
+    this.#show("arrives", this.#arriving());
     this.#show("fps", `${framesPerSecond(this.#frames).toFixed(0)} fps`);
   }
 }

@@ -1,19 +1,35 @@
-"""Option values that several sub-commands take: text in, checked value or a clear refusal out."""
+"""What the sub-commands share: exit statuses, options, and the values that options take.
+
+A value is text in, checked value or a clear refusal out.
+"""
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import Annotated
 
 import typer
 
-from tapetum.realtime.command.time_text import parse_time
 from tapetum.realtime.enhancer import check_device, check_model, checked_strength
 from tapetum.realtime.errors import ModelError
 from tapetum.realtime.live.governor import LONGEST_BUDGET_MS
 
+OK = 0
+FAILED = 1
+USAGE = 2
+DAMAGED_INPUT = 3
+"""The output is whole, but the input was cut short or had packets that did not decode."""
+
+HELP = (
+    "Exit status: 0 done; 1 failed, one line says why; 2 an option is wrong; 3 done, but the"
+    " input was cut short or damaged; 130 stopped by Ctrl-C; 143 stopped by SIGTERM;"
+    " 129 its terminal was closed."
+)
+
 _SIZE = re.compile(r"([1-9]\d*)[x:]([1-9]\d*)")
-_BUDGET = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s)?")
+_AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s)?")
+_CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?([0-5]?\d(?:\.\d*)?)")
 
 
 def model_name(name: str) -> str:
@@ -51,11 +67,16 @@ def parse_strength(text: str) -> float:
 
 
 def parse_time_s(text: str) -> float:
-    """Seconds, or [HH:]MM:SS[.mmm]."""
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    """`90s`, `90.5`, `250ms`, `1:30`, `01:30.250` or `1:00:00`, in seconds."""
+    if (plain := _AMOUNT.fullmatch(text)) is not None:
+        return float(plain[1]) / (1000 if plain[2] == "ms" else 1)
+    match = _CLOCK.fullmatch(text)
+    if match is None:
+        raise typer.BadParameter(
+            f"{text!r} is no time; write seconds, like 90 or 1.5s, or [HH:]MM:SS[.mmm]"
+        )
+    hours, minutes, seconds = match.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
 def parse_duration_s(text: str) -> float:
@@ -102,11 +123,66 @@ def parse_rate(text: str) -> Fraction:
 
 
 def parse_budget_ms(text: str) -> float:
-    """A time over 0 and up to a minute, like 50ms, in ms."""
-    match = _BUDGET.fullmatch(text)
-    budget_ms = 0.0 if match is None else number(match[1]) * (1000 if match[2] == "s" else 1)
+    """A time with its unit, over 0 and up to a minute, like 50ms or 0.05s, in ms."""
+    match = _AMOUNT.fullmatch(text)
+    if match is not None and match[2] is None and float(match[1]) > 0:
+        # Other options take a plain number for seconds, and nobody means fifty of them here.
+        raise typer.BadParameter(f"{text} of what? Write {text}ms or {text}s")
+    budget_ms = 0.0 if match is None else float(match[1]) * (1000 if match[2] == "s" else 1)
     if budget_ms <= 0:
         raise typer.BadParameter(f"{text!r} is no time over 0; write 50ms or 0.05s")
     if budget_ms > LONGEST_BUDGET_MS:
         raise typer.BadParameter(f"{text!r} is longer than a minute; write 50ms or 0.05s")
     return budget_ms
+
+
+REPORT = "Output on the screen"
+"""The panel of the help for options that change what is printed."""
+
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        metavar="grid|unet|FILE",
+        callback=model_name,
+        help="[b]grid[/b] runs in real time on a CPU; [b]unet[/b] is EnlightenGAN's network;"
+        " or a model FILE (.onnx, .safetensors, .pth, .pt).",
+    ),
+]
+
+StrengthOption = Annotated[
+    float,
+    typer.Option(
+        metavar="0..1",
+        parser=parse_strength,
+        help="0 leaves the picture as it is, 1 is the model's own output.",
+    ),
+]
+
+DeviceOption = Annotated[
+    str,
+    typer.Option(metavar="auto|cpu|cuda[:N]", callback=device_name, help="Where the model runs."),
+]
+
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WxH",
+        help="Picture size to ask the camera or screen for.",
+        show_default=False,
+    ),
+]
+
+RateOption = Annotated[
+    Fraction | None,
+    typer.Option(
+        parser=parse_rate,
+        metavar="FPS",
+        help="Frames per second to ask the camera or screen for.",
+        show_default=False,
+    ),
+]
+
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=REPORT),
+]

@@ -1,0 +1,202 @@
+"""`VideoEncoder`: the one way from frames to packets, for files, recordings and streams alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Protocol
+
+import av
+from av.codec.hwaccel import HWAccel
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from tapetum.realtime.errors import EncoderError, MediaError
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.media.av_frame import FULL_RANGE, to_av
+from tapetum.realtime.media.containers import Container
+from tapetum.realtime.media.decode_time import DecodeTimes
+from tapetum.realtime.media.encoder import HEVC_ENCODERS, Encoder
+from tapetum.realtime.media.frame_conversion import PictureConverter
+from tapetum.realtime.media.thread_priority import without_real_time_threads
+from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.pixel_format import pixel_format
+
+_DEFAULT_RATE = Fraction(25)
+
+_SVT_VARIABLE = "SVT_LOG"
+_SVT_ERRORS_ONLY = "1"
+
+
+class Pictures(Protocol):
+    """Makes of each frame a picture with its time and colour tags."""
+
+    @property
+    def hwaccel(self) -> HWAccel | None:
+        """The device whose memory the pictures are in; None for main memory."""
+
+    def __call__(self, frame: Frame) -> av.VideoFrame:
+        """A picture that stays as it is until the encoder has read it."""
+
+
+class MemoryPictures:
+    """Copies frames in main memory, and converts them where the encoder takes another format."""
+
+    hwaccel = None
+
+    def __init__(self, encoder: Encoder, info: VideoInfo) -> None:
+        self._reuse = encoder.reads_at_once
+        self._convert = PictureConverter(encoder.pixel_format, info.width, info.height)
+        self._picture: av.VideoFrame | None = None
+
+    def __call__(self, frame: Frame) -> av.VideoFrame:
+        """Copy one frame; the copy is written over by the next where the encoder has read it."""
+        picture = to_av(frame, into=self._picture)
+        if self._reuse:
+            self._picture = picture
+        return self._convert(picture)
+
+
+class VideoEncoder:
+    """An encoder at work on one video stream of an output: frames in, packets out.
+
+    Args:
+        output: the opened output; the stream is added to it.
+        container: what it is.
+        encoder: what `choose_encoder` has decided.
+        info: the frames to come.
+        pictures: makes pictures of frames that are not in main memory, for an encoder that
+            reads them where they are.
+        keyframe_distance: frames from one key frame to the next; None is the encoder's own.
+
+    Attributes:
+        stream: of the output, for metadata and the like; set them before `open`.
+
+    Raises:
+        EncoderError: the device that the encoder needs is not there.
+    """
+
+    def __init__(
+        self,
+        output: OutputContainer,
+        container: Container,
+        encoder: Encoder,
+        info: VideoInfo,
+        *,
+        pictures: Pictures | None = None,
+        keyframe_distance: int | None = None,
+    ) -> None:
+        rate = info.average_rate or _DEFAULT_RATE
+        self._container = container
+        self._encoder = encoder
+        self._info = info
+        self._pictures = pictures or MemoryPictures(encoder, info)
+        self._durations: dict[int, int] = {}
+        self._decode_times = DecodeTimes(info.time_base, rate)
+        self.stream = self._add(output, rate)
+        context = self.stream.codec_context
+        _set_picture_format(context, info, encoder)
+        if keyframe_distance is not None:
+            context.gop_size = keyframe_distance
+        if container.is_mov and encoder.name in HEVC_ENCODERS:
+            context.codec_tag = "hvc1"
+        self.stream.time_base = info.time_base
+
+    def open(self) -> None:
+        """Open the encoder; the output's header can be written then.
+
+        Raises:
+            EncoderError: it refuses such frames, or its hardware is not there.
+        """
+        try:
+            with _quiet(self._encoder.name), without_real_time_threads():
+                self.stream.codec_context.open()
+        except (FFmpegError, ValueError) as error:
+            raise self.refusal() from error
+
+    def refusal(self) -> EncoderError:
+        """What to say where encoder and container do not take such frames."""
+        encoder, size = self._encoder, f"{self._info.width}x{self._info.height}"
+        needs = "" if encoder.needs is None else f" (it needs {encoder.needs})"
+        place = f" in {self._container.suffix}" if self._container.suffix else ""
+        return EncoderError(
+            f"{encoder.name} refuses {size} {encoder.pixel_format}{place}{needs};"
+            " choose another codec"
+        )
+
+    def encode(self, frame: Frame) -> list[Packet[Stream]]:
+        """Encode one frame, which has a time after the one before it.
+
+        Raises:
+            FFmpegError: the encoder failed.
+        """
+        picture = self._pictures(frame)
+        pts = frame.pts or 0
+        self._decode_times.expect(pts)
+        self._durations[pts] = frame.duration
+        return self._timed(self.stream.encode(picture))
+
+    def finish(self) -> list[Packet[Stream]]:
+        """What the encoder still holds.
+
+        Raises:
+            FFmpegError: the encoder failed.
+        """
+        return self._timed(self.stream.encode(None))
+
+    def _timed(self, packets: list[Packet[Stream]]) -> list[Packet[Stream]]:
+        for packet in packets:
+            self._decode_times.set(packet)
+            duration = self._durations.pop(packet.pts or 0, 0)
+            if duration:
+                packet.duration = duration
+        return packets
+
+    def _add(self, output: OutputContainer, rate: Fraction) -> VideoStream:
+        encoder = self._encoder
+        try:
+            stream = output.add_stream(
+                encoder.name, rate=rate, options=encoder.options, hwaccel=self._pictures.hwaccel
+            )
+        except FFmpegError as error:  # the device of `hwaccel` cannot be opened
+            needs = encoder.needs or "its device"
+            raise EncoderError(f"{encoder.name} cannot be opened: it needs {needs}") from error
+        if not isinstance(stream, VideoStream):
+            raise MediaError(f"codec {encoder.name} encodes no video")
+        return stream
+
+
+def _set_picture_format(context: VideoCodecContext, info: VideoInfo, encoder: Encoder) -> None:
+    context.width, context.height = info.width, info.height
+    context.pix_fmt = encoder.pixel_format
+    context.time_base = info.time_base
+    if not encoder.live:
+        context.thread_type = "AUTO"  # PyAV's default, slices, costs x264 quality and speed
+    context.sample_aspect_ratio = info.sample_aspect_ratio or Fraction(1)
+    context.colorspace = info.color.matrix
+    context.color_primaries = info.color.primaries
+    context.color_trc = info.color.transfer
+    full = info.color.range == 0 and pixel_format(info.format_name).full_range
+    context.color_range = FULL_RANGE if full else info.color.range
+
+
+@contextmanager
+def _quiet(encoder: str) -> Iterator[None]:
+    """Silence SVT-AV1, which reads its log level from the environment when it is opened.
+
+    A level that the user has set stays.
+    """
+    if encoder != "libsvtav1" or _SVT_VARIABLE in os.environ:
+        yield
+        return
+    os.environ[_SVT_VARIABLE] = _SVT_ERRORS_ONLY
+    try:
+        yield
+    finally:
+        del os.environ[_SVT_VARIABLE]
