@@ -91,7 +91,7 @@ def _check_output(input_path: Path, output_path: Path, *, overwrite: bool) -> No
     if not is_photo_name(output_path):
         raise MediaError(
             f"{input_path} is a photo and {output_path} is not named like one;"
-            " end it in .png or .jpg"
+            " end it in .png or .jpg; where its pictures move, end it in .webp, .gif or .png"
         )
     check_output(output_path, overwrite=overwrite, inputs=[input_path])
 

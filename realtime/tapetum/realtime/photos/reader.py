@@ -34,7 +34,6 @@ from tapetum.realtime.photos.formats import (
     JPEG,
     PNG,
     TIFF,
-    WEBP,
     PhotoFormat,
     photo_format,
 )
@@ -84,7 +83,7 @@ class PhotoFile:
         format: of the file, by its content.
         count: pictures in it, as far as it can be read.
         animation: how they follow each other; None for a still photo, or for pages.
-        notices: lines for the user, more of them once `pictures` has been read.
+        notices: lines for the user; more are found while `pictures` are read.
         truncated: whether the file ends before its pictures do.
         damaged: pictures of which parts did not decode.
         intact: whether nothing at all is wrong with the file.
@@ -109,8 +108,8 @@ class PhotoFile:
         with media_errors("cannot open", self.path):
             self._examined = examine(self.path.read_bytes(), found)
         self.truncated = self._examined.cut
-        self.damaged = 0
-        self.notices: list[str] = []
+        self.damaged = int(bool(self._examined.wrong) and not self.truncated)
+        self.notices = list(self._examined.wrong)
         self.count = self._announced = 1
         self.animation: Animation | None = None
         with self._reading():
@@ -120,7 +119,7 @@ class PhotoFile:
     @property
     def intact(self) -> bool:
         """Whether nothing is wrong with the file, as far as it has been read."""
-        return not (self._examined.wrong or self.truncated or self.damaged)
+        return not (self.truncated or self.damaged)
 
     def pictures(self) -> Iterator[Picture]:
         """Read picture after picture, upright.
@@ -181,6 +180,7 @@ class PhotoFile:
         metadata = read_metadata(image, self._examined.chunks)
         if low is None:
             plain, metadata = self._plain(image, metadata)
+            _blacken(plain, rows)
             # Pillow would save all pictures of a file's image for each of them.
             layers: tuple[Image.Image, ...] = (plain.copy() if self.count > 1 else plain,)
         else:
@@ -200,10 +200,15 @@ class PhotoFile:
 
     def _load(self, image: Image.Image, index: int) -> tuple[Image.Image, slice]:
         """Decode as much as there is, to the image and the rows that hold it."""
+        interlaced = _is_interlaced(image)
         error = _load_error(image)
         if error is None:
             return image, slice(0, image.height)
         rows = _rows_there(image)
+        if interlaced and rows.stop:
+            self._count_damaged(index)
+            self._say(_COARSE)
+            return image, slice(0, image.height)
         if not rows.stop and self.format is JPEG:  # a progressive one is decoded only at its end
             whole_parts = with_jpeg_end(self._examined.data)
             self._examined = replace(self._examined, data=whole_parts)
@@ -211,14 +216,14 @@ class PhotoFile:
             later_error = _load_error(image)
             rows = _rows_there(image)
             if later_error is None and rows.stop:
-                self.damaged += 1
-                self._say("it is cut: it has less detail than it had, or grey in its lower part")
+                self._count_damaged(index)
+                self._say(_COARSE)
                 return image, slice(0, image.height)
         if not rows.stop and index == 0:
             raise MediaError(
                 f"cannot open {self.path}: nothing of it can be decoded ({error})"
             ) from error
-        self.damaged += 1
+        self._count_damaged(index)
         if rows.stop:
             which = f"picture {index + 1}" if self.count > 1 else "it"
             there = rows.stop - rows.start
@@ -227,6 +232,11 @@ class PhotoFile:
                 f" ({there} of {image.height} rows) is there"
             )
         return image, rows
+
+    def _count_damaged(self, index: int) -> None:
+        """Count a picture of which parts are missing; damage that was found before is that."""
+        if index or not self.damaged:
+            self.damaged += 1
 
     def _low_bytes(self, image: Image.Image, index: int) -> Image.Image | None:
         """Before `image` is decoded: what will give the low bytes of its 16-bit samples, if any.
@@ -335,8 +345,6 @@ class PhotoFile:
             self.notices.append(line)
 
     def _say_what_is_there(self, read: int) -> None:
-        for line in self._examined.wrong:
-            self._say(line)
         if read == 0:
             raise MediaError(f"cannot open {self.path}: nothing of it can be decoded")
         if read < self._announced:
@@ -344,8 +352,6 @@ class PhotoFile:
             self._say(f"{read} of {self._announced} pictures are there")
         elif self.truncated and read > 1:
             self._say(f"{read} pictures are there")
-        if self._examined.wrong and not self.truncated:
-            self.damaged = max(self.damaged, 1)
 
 
 def photo_size(path: Path) -> tuple[int, int]:
@@ -375,8 +381,8 @@ def _pillow_names(photo: PhotoFormat) -> list[str]:
 
 
 def is_animated(path: Path) -> bool:
-    """Whether a file holds pictures that are shown one after the other."""
-    if photo_format(path) not in {GIF, PNG, WEBP, AVIF}:
+    """Whether a file holds moving pictures that the video decoder reads too (not of WebP)."""
+    if photo_format(path) not in {GIF, PNG, AVIF}:
         return False
     try:
         return PhotoFile(path).animation is not None
@@ -384,6 +390,7 @@ def is_animated(path: Path) -> bool:
         return False
 
 
+_COARSE = "it is cut: it has less detail than it had, or grey or black where nothing was left"
 _KINDS = {"F": "floating-point numbers", "LAB": "CIE Lab", "HSV": "HSV"}
 _limit_lock = threading.Lock()
 
@@ -437,6 +444,13 @@ def _rows_there(image: Image.Image) -> slice:
     return slice(box[1] if upwards else 0, box[3])
 
 
+def _blacken(image: Image.Image, rows: slice) -> None:
+    """Make the rows that are not there black, whatever a palette or CMYK made of their zeros."""
+    for top, bottom in ((0, rows.start), (rows.stop, image.height)):
+        if top < bottom:
+            image.paste(0, (0, top, image.width, bottom))
+
+
 def _turned_rows(rows: slice, turn: int, height: int, new_height: int) -> slice:
     """Where the rows that are there lie in the upright picture."""
     if turn == _MIRRORED:
@@ -484,6 +498,14 @@ def _raw_mode(image: Image.Image) -> str:
         return ""
     arguments = tiles[0].args
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def _is_interlaced(image: Image.Image) -> bool:
+    """Whether rows lie in the file in several passes, from coarse to fine."""
+    if image.format == "GIF":
+        tiles = getattr(image, "tile", ())
+        return bool(tiles and tiles[0].args[1])
+    return bool(image.info.get("interlace"))
 
 
 def _set_raw_mode(image: Image.Image, change: Callable[[str], str]) -> None:
