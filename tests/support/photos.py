@@ -49,9 +49,10 @@ def moving(count: int = 4, *, clear: bool = False) -> list[Image.Image]:
 
 def save_deep(path: Path, colors: npt.NDArray[np.uint16]) -> Path:
     """Write (H, W[, 3 or 4]) RGB of 16 bits by OpenCV."""
-    order = {2: ..., 3: (..., [2, 1, 0]), 4: (..., [2, 1, 0, 3])}
-    channels = colors.shape[2] if colors.ndim == 3 else 2
-    assert cv2.imwrite(str(path), colors[order[channels]])  # type: ignore[index]
+    blue_first = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
+    if colors.ndim == 3:
+        colors = np.take(colors, blue_first[colors.shape[2]], axis=2)
+    assert cv2.imwrite(str(path), colors)
     return path
 
 

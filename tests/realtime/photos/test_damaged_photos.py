@@ -54,7 +54,13 @@ def enhance(gain_model: Path, tmp_path: Path) -> Enhance:
 
 @pytest.mark.parametrize(
     ("suffix", "options"),
-    [(".jpg", {"quality": 98}), (".png", {}), (".bmp", {}), (".tif", {}), (".gif", {"interlace": 0})],
+    [
+        (".jpg", {"quality": 98}),
+        (".png", {}),
+        (".bmp", {}),
+        (".tif", {}),
+        (".gif", {"interlace": 0}),
+    ],
 )
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
 def test_a_cut_photo_keeps_the_rows_that_are_there(

@@ -83,7 +83,7 @@ class Picture:
         parts = [np.array(layer.crop(box)).reshape(shape) for layer in self.layers]
         pixels: Pixels = parts[0]
         if len(parts) == 2:
-            pixels = parts[0].astype(np.uint16) << 8 | parts[1]
+            pixels = parts[0].astype(np.uint16) << np.uint16(8) | parts[1].astype(np.uint16)
         return pixels
 
     def put(self, rows: slice, pixels: Pixels) -> None:
