@@ -21,14 +21,15 @@ from tapetum.realtime.media.containers import Container, can_store
 from tapetum.realtime.media.copied_streams import PacketRoute, codec_name, describe, route_stream
 from tapetum.realtime.media.file_description import chapters_in, file_metadata, uncommon_keys
 from tapetum.realtime.media.media_input import best_video_stream, is_attached_picture, open_input
-from tapetum.realtime.media.time_range import time_range
-from tapetum.realtime.media.video_info import stream_time_base
+from tapetum.realtime.media.timeline import (
+    InputClock,
+    is_broadcast,
+    stream_time_base,
+    time_range,
+)
 
 _SEEK_MARGIN_S = 10
 """How long before the start a subtitle may begin and still be shown in full."""
-
-_JUMP_S = Fraction(1, 4)
-"""A step back of more than this is a jump of the file's clock."""
 
 _PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 
@@ -39,8 +40,6 @@ class _Copied:
 
     route: PacketRoute
     last_dts: int | None = None
-    end: int | None = None
-    offset: int = 0
     ended: bool = False
 
 
@@ -81,7 +80,6 @@ class StreamCopier:
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._pending: Packet[Stream] | None = None
         self._pictures: list[Packet[VideoStream]] = []
-        self._video.discard = Discard.all
 
     @property
     def muxer_options(self) -> dict[str, str]:
@@ -203,19 +201,22 @@ class StreamCopier:
         if not self._copied:
             return
         self._seek()
-        streams = [self._input.streams[index] for index in self._copied]
+        clock = InputClock(self._input, [self._input.streams[index] for index in self._copied])
+        if self._video not in clock.streams:
+            self._video.discard = Discard.all
         try:
-            for packet in self._input.demux(streams):
-                if self._place(packet):
-                    yield packet
-                elif all(copied.ended for copied in self._copied.values()):
+            for demuxed in self._input.demux(clock.streams):
+                for packet in clock.place(demuxed):
+                    if self._place(packet):
+                        yield packet
+                if all(copied.ended for copied in self._copied.values()):
                     break
         except FFmpegError:
             self.notices.append("audio and subtitles end early: the input is damaged there")
         yield from self._flush()
 
     def _seek(self) -> None:
-        if self._span.start_s is None:
+        if self._span.start_s is None or is_broadcast(self._input):
             return
         target = self._span.start_s - _SEEK_MARGIN_S
         try:
@@ -242,7 +243,7 @@ class StreamCopier:
         return (
             self._clip(packet, copied, base)
             and not self._is_unheard(packet)
-            and self._is_in_order(packet, copied, base)
+            and self._is_in_order(packet, copied)
         )
 
     def _clip(self, packet: Packet[Stream], copied: _Copied, base: Fraction) -> bool:
@@ -277,19 +278,12 @@ class StreamCopier:
         return early and not self._container.edit_lists
 
     @staticmethod
-    def _is_in_order(packet: Packet[Stream], copied: _Copied, base: Fraction) -> bool:
-        """Whether a muxer takes the packet after the one before it.
-
-        Where the file's clock jumps back, as where recordings were joined, the rest is moved.
-        """
-        pts, dts = packet.pts or 0, packet.dts or 0
-        if copied.end is not None and dts + copied.offset < copied.end - _JUMP_S / base:
-            copied.offset = copied.end - dts
-        packet.pts, packet.dts = pts + copied.offset, dts + copied.offset
-        if copied.last_dts is not None and packet.dts < copied.last_dts:
+    def _is_in_order(packet: Packet[Stream], copied: _Copied) -> bool:
+        """Whether a muxer takes the packet after the one before it."""
+        dts = packet.dts or 0
+        if copied.last_dts is not None and dts < copied.last_dts:
             return False
-        copied.last_dts = packet.dts
-        copied.end = packet.dts + (packet.duration or 0)
+        copied.last_dts = dts
         return True
 
     def _time(self, packet: Packet[Stream]) -> Fraction:
