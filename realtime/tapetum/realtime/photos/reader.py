@@ -178,25 +178,26 @@ class PhotoFile:
         if not rows.stop:
             return None
         metadata = read_metadata(image, self._examined.chunks)
-        if low is None:
-            plain, metadata = self._plain(image, metadata)
-            _blacken(plain, rows)
-            # Pillow would save all pictures of a file's image for each of them.
-            layers: tuple[Image.Image, ...] = (plain.copy() if self.count > 1 else plain,)
-        else:
-            layers = _deep_layers(image, low)
-        turn = orientation(image)
+        upright, metadata = self._layers(image, low, rows, metadata)
+        duration_ms = self.animation.durations_ms[index] if self.animation else 0.0
+        sampling, progressive = _subsampling(image), bool(image.info.get("progressive"))
+        turn, height = orientation(image), image.height
+        del image, low  # a large picture is held once
         if turn != 1:
-            layers = tuple(layer.transpose(_TURNS[turn]) for layer in layers)
-            rows = _turned_rows(rows, turn, image.height, layers[0].height)
-        return Picture(
-            layers,
-            metadata,
-            rows,
-            self.animation.durations_ms[index] if self.animation else 0.0,
-            _subsampling(image),
-            progressive=bool(image.info.get("progressive")),
-        )
+            _turn(upright, _TURNS[turn])
+            rows = _turned_rows(rows, turn, height, upright[0].height)
+        return Picture(tuple(upright), metadata, rows, duration_ms, sampling, progressive)
+
+    def _layers(
+        self, image: Image.Image, low: Image.Image | None, rows: slice, metadata: Metadata
+    ) -> tuple[list[Image.Image], Metadata]:
+        """A decoded picture as layers, and its metadata with what became of its profile."""
+        if low is not None:
+            return list(_deep_layers(image, low)), metadata
+        plain, metadata = self._plain(image, metadata)
+        _blacken(plain, rows)
+        # Pillow would save all pictures of a file's image for each of them.
+        return [plain.copy() if self.count > 1 else plain], metadata
 
     def _load(self, image: Image.Image, index: int) -> tuple[Image.Image, slice]:
         """Decode as much as there is, to the image and the rows that hold it."""
@@ -449,6 +450,16 @@ def _blacken(image: Image.Image, rows: slice) -> None:
     for top, bottom in ((0, rows.start), (rows.stop, image.height)):
         if top < bottom:
             image.paste(0, (0, top, image.width, bottom))
+
+
+def _turn(layers: list[Image.Image], transpose: Image.Transpose) -> None:
+    """Turn each layer, band by band, which needs no second copy of a whole one."""
+    for number in range(len(layers)):
+        mode, bands = layers[number].mode, list(layers[number].split())
+        layers[number] = bands[0]
+        for band in range(len(bands)):
+            bands[band] = bands[band].transpose(transpose)
+        layers[number] = Image.merge(mode, bands) if len(bands) > 1 else bands[0]
 
 
 def _turned_rows(rows: slice, turn: int, height: int, new_height: int) -> slice:
