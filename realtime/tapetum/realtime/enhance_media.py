@@ -15,6 +15,7 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.containers import CONTAINERS
 from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.memory_limit import check_memory_limit
 from tapetum.realtime.opened_video import CpuVideo, OpenedVideo
 from tapetum.realtime.photos.formats import is_photo
 from tapetum.realtime.photos.reader import is_animated
@@ -142,6 +143,7 @@ def _enhance_video(
     on_progress: Callable[[Progress], None] | None,
     on_build: Callable[[Building], None] | None,
 ) -> EnhanceResult:
+    check_memory_limit()
     with ExitStack() as stack:
         video = _open_video(input_path, device=device, start_s=start_s, duration_s=duration_s)
         source, info = video.file, video.info
