@@ -33,11 +33,11 @@ def apply_grid(
     luma samples that it covers.
 
     Args:
+        top: where the frame begins in a picture of which it is a strip; a whole row of chroma.
+        height: rows of that picture; None for a frame that is all of it.
         frame: in main memory, in any of `PIXEL_FORMATS`.
         grid: (8, 8, 16, 16): coefficient, luma level, row, column. Coefficients are gain,
             offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v.
-        top: where the frame begins in a picture of which it is a strip; a whole row of chroma.
-        height: rows of that picture; None for a frame that is all of it.
 
     Returns:
         New planes, each sample within one level of exact arithmetic. Samples are clipped to
