@@ -34,7 +34,7 @@ def kernel(function: _Function) -> _Function:
     Raises:
         DeviceError: numba's compiler is switched off.
     """
-    if numba.config.DISABLE_JIT:
+    if getattr(numba.config, "DISABLE_JIT", 0):  # set by numba itself, unseen by mypy
         raise DeviceError(
             "NUMBA_DISABLE_JIT is set, and pixels are enhanced by code that numba compiles;"
             " unset it"
