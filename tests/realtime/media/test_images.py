@@ -16,6 +16,8 @@ from support.media_contents import first_picture, rgb_pixels
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.images import is_image, read_image, read_photo, write_image
 
+pytestmark = pytest.mark.slow
+
 SUFFIXES = [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"]
 ENCODERS = {".jpg": "mjpeg", ".png": "png", ".webp": "libwebp", ".bmp": "bmp", ".tif": "tiff"}
 
