@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
-from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.file_source import FileSource, VideoFile
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.progress import Building
@@ -33,7 +33,7 @@ class OpenedVideo(Protocol):
     """A video that is about to be enhanced on some device: `CpuVideo`, or `CudaVideo`."""
 
     @property
-    def file(self) -> FileSource:
+    def file(self) -> VideoFile:
         """What reads it, and knows afterwards what was wrong with it."""
 
     @property
