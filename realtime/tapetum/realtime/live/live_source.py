@@ -28,6 +28,7 @@ from tapetum.realtime.live.open_address import (
     video_stream,
 )
 from tapetum.realtime.media.av_frame import from_av
+from tapetum.realtime.media.cropping import Crop, file_crop
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_format
 from tapetum.realtime.media.media_errors import reason
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
@@ -106,6 +107,9 @@ class LiveSource:
         self._display_matrix = self._turn_of_file()
         self._stream = self._reader.stream
         self.size = (self._stream.width, self._stream.height)
+        self._crop = self._crop_of_file()
+        if self._crop is not None:
+            self.size = self._crop.size(*self.size)
         if self._display_matrix is not None and is_sideways(self._display_matrix):
             self.size = self.size[::-1]
         self.rate = stream_rate(self._stream)
@@ -195,6 +199,12 @@ class LiveSource:
             raise MediaError(f"no frame of {self._address.name} can be decoded")
         return display_matrix(first)
 
+    def _crop_of_file(self) -> Crop | None:
+        if not self._address.is_file:
+            return None
+        path = Path(self._address.url.removeprefix("file:"))
+        return file_crop(path, self._stream, *self.size)
+
     def _note_arrival(self, packet: Packet[VideoStream]) -> None:
         if packet.pts is None:
             return
@@ -227,6 +237,8 @@ class LiveSource:
         since_first = round((time_s - self._first_time_s) / TIME_BASE)
         self._last_pts = max(self._last_pts + 1, since_first)
         frame = from_av(self._converter(picture), pts=self._last_pts, time_base=TIME_BASE)
+        if self._crop is not None:
+            frame = self._crop(frame)
         if self._display_matrix is not None:
             frame = turned(frame, self._display_matrix)
         self.frames += 1

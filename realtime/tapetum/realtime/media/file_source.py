@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, Self
@@ -11,7 +12,8 @@ import av
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.av_frame import from_av
+from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av
+from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.frame_conversion import PictureConverter, has_alpha, nearest_format
 from tapetum.realtime.media.media_input import best_video_stream, open_input
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
@@ -85,7 +87,7 @@ class FileSource:
         try:
             first = self._report.first_picture()
             self._make_converter(first)
-            self.info = self._report.describe(self._converter(first), raw=first)
+            self.info = self._cut(self._report.describe(self._converter(first), raw=first))
         except BaseException:
             self._reader.close()
             raise
@@ -132,16 +134,24 @@ class FileSource:
         return self._reader.damaged_frames
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
-        converted = self._converter(picture)
-        if (picture.width, picture.height) != (self._converter.width, self._converter.height):
-            size = f"{self._converter.width}x{self._converter.height}"
-            self._report.note(f"the picture size changes; all is scaled to {size}")
-        return from_av(
-            converted,
+        self._report.note_changes(picture)
+        frame = from_av(
+            self._converter(picture),
             pts=self._reader.output_pts(picture),
             time_base=self._reader.time_base,
             duration=picture.duration,
         )
+        return frame if self._crop is None else self._crop(frame)
+
+    def _cut(self, info: VideoInfo) -> VideoInfo:
+        """What the stream is when what the file says is not shown is cut off."""
+        coded = info.width, info.height
+        self._crop = file_crop(self.path, self._reader.stream, *coded)
+        if self._crop is None:
+            return info
+        width, height = self._crop.size(*coded)
+        self._report.note(f"cropped to {width}x{height} of {coded[0]}x{coded[1]}, as the file says")
+        return replace(info, width=width, height=height)
 
     def _make_converter(self, first: av.VideoFrame) -> None:
         name = first.format.name
@@ -178,6 +188,7 @@ class FileReport:
         self.reader = reader
         self.notices: list[str] = []
         self.truncated = False
+        self._traits: tuple[int, int, bool, bool] | None = None
 
     def first_picture(self) -> av.VideoFrame:
         """The first picture.
@@ -209,6 +220,19 @@ class FileReport:
         if line not in self.notices:
             self.notices.append(line)
 
+    def note_changes(self, picture: av.VideoFrame) -> None:
+        """Say that a picture is not as the first was."""
+        width, height, interlaced, color_range = _traits(picture)
+        if self._traits is None:
+            self._traits = _traits(picture)
+        was_width, was_height, was_interlaced, was_range = self._traits
+        if (width, height) != (was_width, was_height):
+            self.note(f"the picture size changes; all is scaled to {was_width}x{was_height}")
+        if interlaced != was_interlaced:
+            self.note("interlaced and progressive pictures are mixed")
+        if color_range != was_range:
+            self.note("the range of the colours changes; all are brought to that of the first")
+
     def note_stream(self, info: VideoInfo) -> None:
         """Say what cannot be kept of the stream."""
         if info.interlaced:
@@ -227,3 +251,9 @@ class FileReport:
 
     def _is_cut(self) -> bool:
         return self.reader.ended and (self.reader.cut or is_cut(self._path))
+
+
+def _traits(picture: av.VideoFrame) -> tuple[int, int, bool, bool]:
+    """What a sink expects to stay: the size, whether interlaced, whether of full range."""
+    full = color_info(picture).range == FULL_RANGE
+    return picture.width, picture.height, picture.interlaced_frame, full
