@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -72,10 +73,15 @@ class CpuVideo:
     notices: tuple[str, ...] = ()
 
     def __init__(
-        self, path: Path, *, start_s: float = 0.0, duration_s: float | None = None
+        self,
+        path: str | Path,
+        *,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
+        rate: Fraction | None = None,
     ) -> None:
         """Open a file; see `FileSource`."""
-        self.file = FileSource(path, start_s=start_s, duration_s=duration_s)
+        self.file = FileSource(path, start_s=start_s, duration_s=duration_s, rate=rate)
         self.info = self.file.info
         self.frames = self.file
         self._span = start_s, duration_s

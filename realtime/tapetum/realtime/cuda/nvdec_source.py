@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -24,8 +25,14 @@ from tapetum.realtime.cuda.transfer import UploadSource, device_format
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import color_info
+from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.file_source import FileReport, FileSource, VideoFile
-from tapetum.realtime.media.media_input import best_video_stream, open_input
+from tapetum.realtime.media.media_input import (
+    InputPlace,
+    best_video_stream,
+    input_place,
+    open_input,
+)
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
 from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.protocols import FrameSource
@@ -63,7 +70,7 @@ class NvdecSource:
         start_s: float = 0.0,
         duration_s: float | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.path: InputPlace = input_place(path)
         self._device = device
         self._report = FileReport(
             self.path, PictureReader(self._open, start_s=start_s, duration_s=duration_s)
@@ -173,7 +180,7 @@ class NvdecSource:
         return name
 
 
-def open_with_nvdec(path: Path, index: int) -> InputContainer:
+def open_with_nvdec(path: InputPlace, index: int) -> InputContainer:
     """Open a file for decoding on a GPU, with frames that stay in the current CUDA context.
 
     A file for `native_decoder` is opened as for the CPU.
@@ -183,7 +190,10 @@ def open_with_nvdec(path: Path, index: int) -> InputContainer:
         MediaError: the file cannot be opened at all.
     """
     with open_input(path) as container:  # what is wrong with the file itself is said as ever
-        codec = best_video_stream(container, path).codec_context.name
+        stream = best_video_stream(container, path)
+        codec = stream.codec_context.name
+        if not isinstance(path, Path) or file_crop(path, stream, stream.width, stream.height):
+            raise DeviceError(f"{path} is no plain file, or is cropped, which NVDEC does not do")
     if codec in _NATIVE_DECODERS:
         return open_input(path)
     try:
@@ -234,7 +244,12 @@ class OpenedFile(NamedTuple):
 
 
 def open_on_device(
-    path: str | Path, device: CudaDevice, *, start_s: float = 0.0, duration_s: float | None = None
+    path: str | Path,
+    device: CudaDevice,
+    *,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    rate: Fraction | None = None,
 ) -> OpenedFile:
     """Open a file with NVDEC, or decode it on the CPU and upload it where NVDEC cannot.
 
@@ -247,7 +262,7 @@ def open_on_device(
         why = str(error)
     else:
         return OpenedFile(nvdec, nvdec, "NVDEC")
-    file = FileSource(path, start_s=start_s, duration_s=duration_s)
+    file = FileSource(path, start_s=start_s, duration_s=duration_s, rate=rate)
     try:
         device_format(file.info.format_name)
     except MediaError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Protocol, Self
@@ -15,7 +16,12 @@ from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av
 from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.frame_conversion import PictureConverter, has_alpha, nearest_format
-from tapetum.realtime.media.media_input import best_video_stream, open_input
+from tapetum.realtime.media.media_input import (
+    InputPlace,
+    best_video_stream,
+    input_place,
+    open_input,
+)
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
 from tapetum.realtime.media.truncation import is_cut
 from tapetum.realtime.media.video_info import VideoInfo, video_info
@@ -25,7 +31,7 @@ from tapetum.realtime.protocols import FrameSource
 class VideoFile(FrameSource, Protocol):
     """A video file that is read, by whatever it is decoded: `FileSource`, or `NvdecSource`."""
 
-    path: Path
+    path: InputPlace
     info: VideoInfo
 
     @property
@@ -53,11 +59,12 @@ class FileSource:
     once, so that a file that cannot be read fails here.
 
     Args:
-        path: the file.
+        path: the file, address or series of pictures; see `input_place`.
         start_s: seconds after the file's first instant at which to begin, to the frame; above
             0, the instant `start_s` becomes time 0.
         duration_s: seconds to read, None for all.
         threads: decoder threads, None for one per core.
+        rate: pictures a second of a series of pictures; None is 25.
 
     Attributes:
         info: the stream, for a sink.
@@ -73,12 +80,13 @@ class FileSource:
         start_s: float = 0.0,
         duration_s: float | None = None,
         threads: int | None = None,
+        rate: Fraction | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.path = input_place(path)
         self._report = FileReport(
             self.path,
             PictureReader(
-                partial(_open_video, self.path, threads or 0),
+                partial(_open_video, self.path, threads or 0, rate),
                 start_s=start_s,
                 duration_s=duration_s,
             ),
@@ -146,7 +154,9 @@ class FileSource:
     def _cut(self, info: VideoInfo) -> VideoInfo:
         """What the stream is when what the file says is not shown is cut off."""
         coded = info.width, info.height
-        self._crop = file_crop(self.path, self._reader.stream, *coded)
+        self._crop = None
+        if isinstance(self.path, Path):
+            self._crop = file_crop(self.path, self._reader.stream, *coded)
         if self._crop is None:
             return info
         width, height = self._crop.size(*coded)
@@ -162,8 +172,8 @@ class FileSource:
             self._report.note(f"pixel format {name} is converted to {target}{lost}")
 
 
-def _open_video(path: Path, threads: int) -> VideoInput:
-    container = open_input(path)
+def _open_video(path: InputPlace, threads: int, rate: Fraction | None) -> VideoInput:
+    container = open_input(path, rate=rate)
     try:
         stream = best_video_stream(container, path)
     except BaseException:
@@ -183,7 +193,7 @@ class FileReport:
         truncated: after the last picture, whether the file's end is missing or unreadable.
     """
 
-    def __init__(self, path: Path, reader: PictureReader) -> None:
+    def __init__(self, path: InputPlace, reader: PictureReader) -> None:
         self._path = path
         self.reader = reader
         self.notices: list[str] = []
@@ -250,7 +260,9 @@ class FileReport:
             self.note(f"{self._path} is incomplete: {frames} decoded")
 
     def _is_cut(self) -> bool:
-        return self.reader.ended and (self.reader.cut or is_cut(self._path))
+        return self.reader.ended and (
+            self.reader.cut or (isinstance(self._path, Path) and is_cut(self._path))
+        )
 
 
 def _traits(picture: av.VideoFrame) -> tuple[int, int, bool, bool]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 from av.container import OutputContainer
 from av.error import FFmpegError
@@ -20,7 +19,12 @@ from av.video.stream import VideoStream
 from tapetum.realtime.media.containers import Container, can_store
 from tapetum.realtime.media.copied_streams import PacketRoute, codec_name, describe, route_stream
 from tapetum.realtime.media.file_description import chapters_in, file_metadata, uncommon_keys
-from tapetum.realtime.media.media_input import best_video_stream, is_attached_picture, open_input
+from tapetum.realtime.media.media_input import (
+    InputPlace,
+    best_video_stream,
+    is_attached_picture,
+    open_input,
+)
 from tapetum.realtime.media.timeline import (
     InputClock,
     is_broadcast,
@@ -64,7 +68,7 @@ class StreamCopier:
 
     def __init__(
         self,
-        path: Path,
+        path: InputPlace,
         container: Container,
         *,
         start_s: float = 0.0,
