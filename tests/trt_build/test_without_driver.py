@@ -16,11 +16,11 @@ from support.rtx_builds import needs_tensorrt_rtx
 from support.this_gpu import has_driver
 
 from tapetum.benchmarks.bench.cold_start import one_start
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.subjects import subject
-from tapetum.benchmarks.gpu.event_clock import EventClock
+from tapetum.benchmarks.bench.named_subjects import subject
 from tapetum.benchmarks.gpu.measurements import Choices, Measurements
 from tapetum.benchmarks.gpu.pipeline import free_memory_mb
+from tapetum.benchmarks.measure.clocks import EventClock
+from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.realtime.cuda.captured_graph import CapturedGraph
 from tapetum.realtime.cuda.cuda_video import open_on_cuda
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
@@ -29,9 +29,9 @@ from tapetum.realtime.cuda.nvdec_source import NvdecSource, open_on_device
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build import EngineCache, EngineRequest, build_engine
 from tapetum.trt_build.cuda_driver import CudaDriver
-from tapetum.trt_build.engine_run import check_loads_on, run_engine
 from tapetum.trt_build.flavour import load_flavour
 from tapetum.trt_build.gpu import present_gpu
+from tapetum.trt_build.verification import check_loads_on, run_engine
 
 pytestmark = [
     pytest.mark.skipif(has_driver(), reason="tells what happens without an NVIDIA driver"),

@@ -42,7 +42,11 @@ class Crop:
     def __call__(self, frame: Frame) -> Frame:
         """Cut a frame in main memory; its planes are views of the same memory."""
         begins = frame.format.plane_shapes(self.left, self.top)
-        shapes = frame.format.plane_shapes(*self.size(frame.width, frame.height))
+        width, height = self.size(frame.width, frame.height)
+        shapes = frame.format.plane_shapes(width, height)
+        alpha = frame.alpha
+        if alpha is not None:
+            alpha = alpha[self.top : self.top + height, self.left : self.left + width]
         return replace(
             frame,
             planes=tuple(
@@ -51,6 +55,7 @@ class Crop:
                     frame.planes, begins, shapes, strict=True
                 )
             ),
+            alpha=alpha,
         )
 
 

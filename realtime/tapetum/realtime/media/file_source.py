@@ -15,10 +15,11 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av
 from tapetum.realtime.media.cropping import file_crop
-from tapetum.realtime.media.frame_conversion import PictureConverter, has_alpha, nearest_format
+from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_with_alpha
 from tapetum.realtime.media.media_input import (
     InputPlace,
     best_video_stream,
+    decoder_of_alpha,
     input_place,
     open_input,
 )
@@ -165,11 +166,10 @@ class FileSource:
 
     def _make_converter(self, first: av.VideoFrame) -> None:
         name = first.format.name
-        target = nearest_format(name)
+        target = nearest_with_alpha(name)
         self._converter = PictureConverter(target, first.width, first.height)
         if target != name:
-            lost = "; transparency is lost" if has_alpha(name) else ""
-            self._report.note(f"pixel format {name} is converted to {target}{lost}")
+            self._report.note(f"pixel format {name} is converted to {target}")
 
 
 def _open_video(path: InputPlace, threads: int, rate: Fraction | None) -> VideoInput:
@@ -181,7 +181,7 @@ def _open_video(path: InputPlace, threads: int, rate: Fraction | None) -> VideoI
         raise
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = threads
-    return VideoInput(container, stream, stream.codec_context)
+    return VideoInput(container, stream, decoder_of_alpha(stream) or stream.codec_context)
 
 
 class FileReport:

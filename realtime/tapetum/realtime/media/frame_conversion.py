@@ -8,7 +8,7 @@ from av.video.format import VideoFormat
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.media.av_frame import frame_planes
+from tapetum.realtime.media.av_frame import alpha_plane, frame_planes, with_alpha, without_alpha
 from tapetum.realtime.pixel_format import PIXEL_FORMATS, pixel_format
 
 _BT709, _BT601, _BT2020 = 1, 6, 9
@@ -41,6 +41,17 @@ def nearest_format(name: str) -> str:
     suffix = "" if depth == 8 else f"{depth}le"
     full = "j" if name.startswith("yuvj") and depth == 8 else ""
     return f"yuv{full}{_chroma(layout)}p{suffix}"
+
+
+def nearest_with_alpha(name: str) -> str:
+    """The same, with a plane of alpha where the format has alpha itself.
+
+    A palette counts as opaque, as those of video codecs are.
+    """
+    target = nearest_format(name)
+    if not has_alpha(name) or VideoFormat(name, 64, 64).has_palette:
+        return target
+    return with_alpha(target).replace("420p12", "422p12")  # the first does not exist
 
 
 def _chroma(layout: VideoFormat) -> str:
@@ -152,16 +163,20 @@ class PictureConverter:
 def letterboxed(picture: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
     """A picture in the middle of a larger black one, with its colour tags."""
     whole = av.VideoFrame(width, height, picture.format.name)
-    layout = pixel_format(picture.format.name)
+    layout = pixel_format(without_alpha(picture.format.name))
     full = layout.full_range or picture.color_range == _FULL
     black = 0 if full else 16 << (layout.depth - 8)
-    levels = (black, *(1 << (layout.depth - 1) for _ in picture.planes[1:]))
+    levels = (black, *(1 << (layout.depth - 1) for _ in frame_planes(picture)[1:]))
     left, top = ((width - picture.width) // 4) * 2, ((height - picture.height) // 4) * 2
     begins = layout.plane_shapes(left, top)
     planes = zip(frame_planes(whole), frame_planes(picture), begins, levels, strict=True)
     for target, plane, (row, column), level in planes:
         target[:] = level << layout.shift
         target[row : row + plane.shape[0], column : column + plane.shape[1]] = plane
+    alpha, opacity = alpha_plane(whole), alpha_plane(picture)
+    if alpha is not None and opacity is not None:
+        alpha[:] = (1 << layout.depth) - 1
+        alpha[top : top + opacity.shape[0], left : left + opacity.shape[1]] = opacity
     whole.colorspace, whole.color_range = picture.colorspace, picture.color_range
     whole.color_primaries, whole.color_trc = picture.color_primaries, picture.color_trc
     return whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from fractions import Fraction
 from itertools import pairwise
@@ -12,12 +13,15 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import reason
 from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.media.truncation import lacks_index
+
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 InputPlace = Path | str
 """A file, or what is none: the address of a stream, or the name of a series of pictures."""
@@ -35,7 +39,7 @@ def input_place(source: str | Path) -> InputPlace:
             "img_%04d.png".
     """
     text = str(source)
-    if Path(text).exists():
+    if os.path.exists(text):  # noqa: PTH110 - which takes names of any length
         return Path(text)
     return text if is_series(text) or _is_address(source) else Path(text)
 
@@ -44,7 +48,8 @@ def is_series(place: InputPlace) -> bool:
     """Whether a place is a series of pictures that no file is named like."""
     text = str(place)
     one_number = len(_SERIES.findall(Path(text).name)) == 1 and text.count("%") == 1
-    return one_number and Path(text).suffix.lower() in _PICTURES and not Path(text).exists()
+    pictures = one_number and Path(text).suffix.lower() in _PICTURES
+    return pictures and not os.path.exists(text)  # noqa: PTH110 - as above
 
 
 def place_name(place: InputPlace) -> str:
@@ -157,6 +162,16 @@ def best_video_stream(container: InputContainer, place: InputPlace) -> VideoStre
     if stream.codec_context is None:
         raise MediaError(f"{place} holds video that FFmpeg cannot decode")
     return stream
+
+
+def decoder_of_alpha(stream: VideoStream) -> VideoCodecContext | None:
+    """Libvpx's decoder, for VP8 and VP9 with alpha: FFmpeg's own gives their colours only."""
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
+    if name is None or tags.get("alpha_mode") != "1":
+        return None
+    decoder = av.CodecContext.create(name, "r")
+    return decoder if isinstance(decoder, VideoCodecContext) else None
 
 
 def is_attached_picture(stream: VideoStream) -> bool:
