@@ -13,11 +13,14 @@ from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhance_photo import enhance_photo
 from tapetum.realtime.enhancer import check_device, check_model, checked_strength, is_cuda
 from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media.containers import CONTAINERS
 from tapetum.realtime.media.file_sink import EncoderSettings
-from tapetum.realtime.media.images import is_image
 from tapetum.realtime.media.media_input import InputPlace, input_place, place_name
 from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.memory_limit import check_memory_limit
 from tapetum.realtime.opened_video import CpuVideo, OpenedVideo
+from tapetum.realtime.photos.formats import is_photo
+from tapetum.realtime.photos.reader import is_animated
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started
 
@@ -84,7 +87,7 @@ def enhance_file(
         raise ValueError(f"compare is one of {', '.join(LAYOUTS)}; got {compare!r}")
     check_model(model)
     check_device(device)
-    if isinstance(place, Path) and is_image(place):
+    if isinstance(place, Path) and is_photo(place) and not _becomes_video(place, output_path):
         if start_s or duration_s is not None or rate is not None or encoder != EncoderSettings():
             raise MediaError(
                 f"{place} is a photo: start, duration, rate, codec, crf and preset are for videos"
@@ -118,6 +121,11 @@ def enhance_file(
     )
 
 
+def _becomes_video(input_path: Path, output_path: Path) -> bool:
+    """Whether pictures that move, in a photo's format, are wanted as a video."""
+    return output_path.suffix.lower() in CONTAINERS and is_animated(input_path)
+
+
 def _check_span(start_s: float, duration_s: float | None) -> None:
     if start_s < 0:
         raise ValueError(f"start is a time from 0 s; got {start_s:g}")
@@ -148,6 +156,7 @@ def _enhance_video(
     on_progress: Callable[[Progress], None] | None,
     on_build: Callable[[Building], None] | None,
 ) -> EnhanceResult:
+    check_memory_limit()
     with ExitStack() as stack:
         video = _open_video(place, device=device, start_s=start_s, duration_s=duration_s, rate=rate)
         source, info = video.file, video.info

@@ -17,6 +17,8 @@ from support.command_line import environment, tapetum
 from support.live_parts import PATTERN, free_udp_port, live_process, wait_until
 from support.media import Clip, make_clip
 
+pytestmark = pytest.mark.slow
+
 LIVE = [sys.executable, "-m", "tapetum.realtime", "live"]
 
 
