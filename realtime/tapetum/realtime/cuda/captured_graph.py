@@ -49,6 +49,7 @@ class CapturedGraph:
             EngineError: something in the work cannot be captured.
         """
         self._driver, self._stream, self._queueing = CudaDriver(), stream, queueing
+        self._refusals = cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
         side = cupy.cuda.Stream(non_blocking=True)
         queue = CapturingQueue(side, self._driver)
         try:
@@ -59,12 +60,22 @@ class CapturedGraph:
                         work()
                 finally:  # a stream that goes on capturing could do nothing else
                     self._graph = side.end_capture()
-        except cupy.cuda.runtime.CUDARuntimeError as error:
+        except self._refusals as error:
             raise EngineError(f"it cannot be captured: {error}") from error
         self._nodes = queue.nodes
 
     def __call__(self, work: Callable[[], None]) -> None:
-        """Queue the graph with the arguments that `work` gives its kernels now."""
+        """Queue the graph with the arguments that `work` gives its kernels now.
+
+        Raises:
+            EngineError: CUDA refuses it.
+        """
+        try:
+            self._launch(work)
+        except self._refusals as error:
+            raise EngineError(f"the captured graph cannot be launched: {error}") from error
+
+    def _launch(self, work: Callable[[], None]) -> None:
         arguments = ArgumentQueue(self._driver, int(self._graph.graphExec), self._nodes)
         with self._queueing(arguments):
             work()
