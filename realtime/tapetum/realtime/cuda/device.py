@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cuda.captured_graph import CapturedGraph
+from tapetum.realtime.cuda.captured_graph import (
+    CapturedGraph,
+    CuPyObject,
+    Launched,
+    LaunchQueue,
+    StreamQueue,
+)
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
 from tapetum.realtime.cuda.kernel_compiler import kept_kernels
-from tapetum.realtime.cuda.launch_queue import CuPyObject, Launched, LaunchQueue, StreamQueue
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import no_such_gpu
