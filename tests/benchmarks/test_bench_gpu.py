@@ -40,6 +40,8 @@ from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import OpenedOutput
 
+pytestmark = pytest.mark.slow
+
 NOTICE = "cuda:0 runs models with PyTorch: tensorrt is missing"
 ON_DEVICE = ["upload", "kernels and engine", "download"]
 SHORT = ["--seconds", "0.1", "--samples", "4", "--repeats", "2"]

@@ -34,6 +34,7 @@ from tapetum.trt_build.gpu import present_gpu
 from tapetum.trt_build.verification import check_loads_on, run_engine
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(has_driver(), reason="tells what happens without an NVIDIA driver"),
     pytest.mark.skipif(
         importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from support.fake_driver import python_with
 
+pytestmark = pytest.mark.slow
+
 PREPARE = """
 import numpy as np
 from tapetum.realtime.cuda.captured_graph import last_captured_node

@@ -24,6 +24,8 @@ from tapetum.realtime.progress import Building
 from tapetum.trt_build import EngineCache, EngineRequest, build_engine
 from tapetum.trt_build.flavour import Flavour, load_flavour
 
+pytestmark = pytest.mark.slow
+
 without_driver = pytest.mark.skipif(
     has_driver(), reason="tells what happens without an NVIDIA driver"
 )

@@ -25,6 +25,8 @@ from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.torch_engine import TorchEngine, TorchModel, torch_device
 from tapetum.realtime.errors import DeviceError, ModelError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def unet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
