@@ -76,7 +76,7 @@ def test_a_rate_is_held_from_where_no_frame_is_late_any_more() -> None:
     assert held_after_s(one_late, 0, 50) == pytest.approx(31 / 30, abs=0.001)
     with_gap = quick[:30] + quick[36:]
     assert held_after_s(with_gap, 0, 50) == pytest.approx(37 / 30, abs=0.001)
-    loading = [Shown(frame.time_s, 0, "passthrough") for frame in quick[:60]] + quick[60:]
+    loading = [Shown(frame.time_s, 0, "start") for frame in quick[:60]] + quick[60:]
     assert held_after_s(loading, 0, 50) == 0
     assert held_after_s(loading, 0, 50, enhanced=True) == 2
     assert held_after_s(quick[:45], 0, 50) is None

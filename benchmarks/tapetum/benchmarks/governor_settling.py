@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tapetum.realtime import LiveSource, SinkPlace
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.ladder import PASSTHROUGH, Ladder, ladder_for
+from tapetum.realtime.live.ladder import START, Ladder, ladder_for
 from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.outputs import NullSink
 
@@ -52,7 +52,7 @@ def held_after_s(
             continue
         late = frame.latency_ms > budget_ms or frame.time_s - previous_s > 2.5 / RATE
         previous_s = frame.time_s
-        if late or (enhanced and frame.mode == PASSTHROUGH):
+        if late or (enhanced and frame.mode == START):
             begin_s = None
         elif begin_s is None:
             begin_s = frame.time_s

@@ -50,7 +50,7 @@ def test_the_keys_of_the_window_do_what_they_say(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     keyboard = Keyboard(display)
-    options = ["--model", str(gain_model), "--latency-budget", "5s", "--json"]
+    options = ["--model", str(gain_model), "--latency-budget", "5s", "--json", "--verbose"]
     with live_process(
         *("--source", PATTERN, "--sink", "window", *options), DISPLAY=display
     ) as live:

@@ -55,7 +55,7 @@ class GridEnhancer:
             EngineError: the network fails or gives no usable numbers.
         """
         small = thumbnail(frame)
-        grid = self._filter(self._predict(small), thumbnail=small, time_s=frame.time_s)
+        grid = self._filter(self.predict(small), thumbnail=small, time_s=frame.time_s)
         if self.strength == 0:
             return frame
         mixed = self._identity + np.float32(self.strength) * (grid - self._identity)
@@ -65,7 +65,18 @@ class GridEnhancer:
         """Forget the past: the next frame starts a new scene."""
         self._filter.reset()
 
-    def _predict(self, small: Floats) -> Floats:
+    def predict(self, small: Floats) -> Floats:
+        """The grid of one frame by itself, for who applies it elsewhere.
+
+        Args:
+            small: the frame's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
+
+        Returns:
+            (8, 8, 16, 16): coefficient, luma level, row, column.
+
+        Raises:
+            EngineError: the network fails or gives no usable numbers.
+        """
         grid = self._engine(small)
         if grid.shape != GRID_OUTPUT_SHAPE:
             raise EngineError(f"a grid is {GRID_OUTPUT_SHAPE}; the network gave {grid.shape}")

@@ -47,7 +47,7 @@ def enhance_live(
             plays at its own pace.
         sinks: where frames go: "window", "virtual", "null", "-" (stdout), a URL, a file to
             record to, or a sink of your own in a `SinkPlace`. The first one is measured.
-        model: `grid`, `unet`, or a model file; while it loads, frames pass through.
+        model: `grid`, `unet`, or a model file; while it loads, a simple curve stands in.
         strength: from 0 (the picture as it is) to 1 (the model's own output).
         device: `auto` or `cpu`; `cuda` is for files.
         size: width and height in pixels to ask a camera for.
@@ -78,7 +78,13 @@ def enhance_live(
         raise ValueError(f"pipe_format is {' or '.join(PIPE_FORMATS)}; got {pipe_format!r}")
     wishes = controls or Controls(strength=strength)
     with ExitStack() as opened:
-        ladder = ladder_for(model, strength=strength, device=device, budget_ms=latency_budget_ms)
+        ladder = ladder_for(
+            model,
+            strength=strength,
+            device=device,
+            budget_ms=latency_budget_ms,
+            on_notice=on_notice,
+        )
         opened.callback(ladder.close)
         camera = LiveSource(source, size=size, rate=rate, on_notice=on_notice)
         opened.callback(camera.close)
