@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapetum.realtime.cpu.compiled import kernel
-from tapetum.realtime.cpu.sample_range import sample_rows
+from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.frame import Plane
 
 

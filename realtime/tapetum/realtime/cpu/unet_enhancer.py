@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.tiling import OVERLAP, Tiling, tiling
 from tapetum.realtime.errors import EngineError
@@ -39,7 +40,8 @@ class UNetEnhancer:
     size when the first frame arrives, and again only if the size of the frames changes.
 
     Example:
-        enhancer = UNetEnhancer(OpenVINOModel(Path("unet.onnx"), threads=2, precision="auto"))
+        model = OpenVINOModel(find_model("unet").onnx(), threads=2, precision="auto")
+        enhancer = UNetEnhancer(model)
         bright = enhancer(dark)
     """
 
@@ -77,9 +79,10 @@ class UNetEnhancer:
             ModelError: the network does not take pictures of this kind.
             EngineError: the network fails or gives no usable numbers.
         """
-        rgb = rgb_from_planes(frame)
         if self.strength == 0:
+            sample_rows(frame.planes[0])  # a frame elsewhere is an error at any strength
             return frame
+        rgb = rgb_from_planes(frame)
         change = self._enhanced(rgb)
         np.clip(change, -1, 1, out=change)
         change -= rgb

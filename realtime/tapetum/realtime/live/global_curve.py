@@ -12,9 +12,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.grid_axis import CELLS, LEVELS, Floats, level_axis
-from tapetum.realtime.cpu.sample_range import new_planes, sample_range
+from tapetum.gan.model_kinds import CELLS, LEVELS
+from tapetum.realtime.cpu.grid_axis import Floats, level_axis
+from tapetum.realtime.cpu.plane_rows import new_planes
 from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.sample_range import sample_range
 
 Table = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 LookUp = Callable[[Plane, Table, Table, int, Plane], None]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tapetum.realtime.cpu.grid_axis import LEVELS, Floats
-from tapetum.realtime.cpu.sample_range import sample_range
+from tapetum.gan.model_kinds import LEVELS
+from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.live.global_curve import (
     LookUp,
@@ -23,6 +23,7 @@ from tapetum.realtime.live.global_curve import (
     look_up_by_numpy,
     node_weights,
 )
+from tapetum.realtime.sample_range import sample_range
 from tapetum.realtime.temporal import VIEW, FrameClock, TemporalFilter, is_cut
 
 _SAMPLES = 6

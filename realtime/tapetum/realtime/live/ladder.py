@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tapetum.gan.weights import weights_path
+from tapetum.gan.model import Model, find_model
+from tapetum.gan.model_kinds import Kind
 from tapetum.realtime.choices import Device
 from tapetum.realtime.enhancer import (
     check_cpu_device,
-    check_model,
     checked_strength,
     make_enhancer,
 )
@@ -362,15 +362,15 @@ def ladder_for(
         DeviceError: live video does not run on the device.
         ValueError: a number is out of its range.
     """
-    check_model(model)
+    found = find_model(model)
     check_cpu_device(device)
-    name = str(model) if model == "grid" else _mode_name(Path(model))
+    name = found.shipped or _mode_name(Path(model))
     own = _ModelLoader(model, device)
-    everyday = (name, own) if _is_grid(model) else ("grid", _ModelLoader("grid", device))
-    heavy: dict[str, Loader] = {} if _is_grid(model) else {name: own}
-    network = _picture_network(model)
-    if network is not None:
-        heavy[f"{name}-reduced"] = _ReducedLoader(network)
+    is_grid = _is_network(found, "grid")
+    everyday = (name, own) if is_grid else ("grid", _ModelLoader("grid", device))
+    heavy: dict[str, Loader] = {} if is_grid else {name: own}
+    if _is_network(found, "unet") and found.description.fixed_size is None:
+        heavy[f"{name}-reduced"] = _ReducedLoader(found)
     return Ladder(
         everyday,
         heavy,
@@ -396,12 +396,12 @@ class _ModelLoader:
 class _ReducedLoader:
     """Loads a `unet` network as a grid model."""
 
-    network: Path
+    model: Model
 
     def __call__(self) -> FrameEnhancer:
         from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
 
-        return make_reduced_unet(self.network)
+        return make_reduced_unet(self.model)
 
 
 def _mode_name(path: Path) -> str:
@@ -409,20 +409,9 @@ def _mode_name(path: Path) -> str:
     return path.name if path.stem in _efforts("grid") else path.stem
 
 
-def _is_grid(model: str | Path) -> bool:
-    is_file = Path(model).suffix == ".onnx"
-    return model == "grid" or (is_file and _picture_network(model) is None)
-
-
-def _picture_network(model: str | Path) -> Path | None:
-    """The ONNX file of a model that is a network from pictures to pictures, else None."""
-    if model == "unet":
-        return weights_path("unet", ".onnx")
-    if Path(model).suffix != ".onnx":
-        return None
-    from tapetum.realtime.cpu.reduced_unet import is_unet
-
-    return Path(model) if is_unet(Path(model)) else None
+def _is_network(model: Model, kind: Kind) -> bool:
+    """Whether a model is of a kind; a checkpoint, which takes long to read, counts as none."""
+    return not model.is_checkpoint and model.description.kind == kind
 
 
 def _slow_line(model: str, cost_ms: float, mode: str) -> str:

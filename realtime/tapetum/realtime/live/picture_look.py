@@ -8,9 +8,9 @@ import numpy as np
 
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_fit import fit_grid
-from tapetum.realtime.cpu.sample_range import sample_range
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.live.grid_stream import BLEND_S, STEP_LEVELS
+from tapetum.realtime.sample_range import sample_range
 
 _SMALL = 64
 """Rows and columns of the pictures that a grid is fitted to: some milliseconds of work."""

@@ -16,6 +16,7 @@ from tapetum.realtime.background import patient_worker
 from tapetum.realtime.enhancer import check_model, checked_strength
 from tapetum.realtime.errors import ServeError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
+from tapetum.realtime.serve.lighting import gives_grids
 from tapetum.realtime.serve.live_tracks import set_bitrates
 from tapetum.realtime.serve.playout import offer_playout_delay
 from tapetum.realtime.serve.server_camera import ServerCamera
@@ -71,6 +72,7 @@ class Server:
         offer_playout_delay()
         self._offered = Offered(
             models,
+            [name for name, model in models.items() if gives_grids(model)],
             checked_strength(settings.strength),
             camera,
             settings.latency_budget_ms,
