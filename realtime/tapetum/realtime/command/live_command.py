@@ -254,7 +254,7 @@ class _Report:
         if status.mode != self._mode and self._verbose:
             self._say(f"mode: {status.runs_on}")
         self._mode = status.mode
-        if status.note and status.note not in self._said and not self._quiet:
+        if status.warning and status.note not in self._said and not self._quiet:
             self.notice(status.note)
 
     def finish(self, summary: LiveSummary) -> None:

@@ -138,7 +138,7 @@ class _Caption:
     run: LiveRun | None = None
 
     def __call__(self) -> str:
-        return "" if self.run is None else str(self.run.status)
+        return "starting" if self.run is None else self.run.status.caption
 
 
 def _description(source: LiveSource, ladder: Ladder, places: list[SinkPlace]) -> str:

@@ -124,10 +124,12 @@ def apply_curve(frame: Frame, curve: Floats, look_up: LookUp) -> tuple[Plane, ..
 
 def look_up_by_numpy(plane: Plane, even: Table, odd: Table, shift: int, enhanced: Plane) -> None:
     """A `LookUp` that is ready at once."""
-    top = len(even) - 1
+    levels = plane >> shift if shift else plane
+    if even is odd:
+        np.take(even, levels, out=enhanced, mode="clip")
+        return
     for start, table in ((0, even), (1, odd)):
-        levels = np.minimum(plane[:, start::2] >> shift, top)
-        np.take(table, levels, out=enhanced[:, start::2], mode="clip")
+        np.take(table, levels[:, start::2], out=enhanced[:, start::2], mode="clip")
 
 
 def _tables(frame: Frame, levels: Floats) -> tuple[Table, Table, Table]:

@@ -83,6 +83,16 @@ class LiveStatus:
         return f"{state}; {self.note}" if self.note else state
 
     @property
+    def warning(self) -> bool:
+        """Whether the note is about this machine, and not about the first moments or a wish."""
+        return bool(self.note) and self.mode not in {"start", "passthrough"}
+
+    @property
+    def caption(self) -> str:
+        """The state and what runs, for a window."""
+        return str(self) if self.held or self.note else f"{self}; {self.mode} runs"
+
+    @property
     def figures(self) -> str:
         """All figures, in the terms of the documentation."""
         ages = f"age {self.age_p50_ms:.0f}/{self.age_p95_ms:.0f} ms"
