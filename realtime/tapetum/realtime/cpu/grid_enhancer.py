@@ -7,7 +7,9 @@ import numpy as np
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
-from tapetum.realtime.cpu.thumbnail import thumbnail
+from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
+from tapetum.realtime.cpu.rgb import Order, RgbImage, has_whole_rows, is_red_first, pixel_rows
+from tapetum.realtime.cpu.thumbnail import image_thumbnail, thumbnail
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import Engine
@@ -53,8 +55,34 @@ class GridEnhancer:
         grid = self.steady_grid(thumbnail(frame), time_s=frame.time_s)
         if self.strength == 0:
             return frame
-        mixed = self._identity + np.float32(self.strength) * (grid - self._identity)
-        return frame.with_planes(apply_grid(frame, mixed))
+        return frame.with_planes(apply_grid(frame, self._mixed(grid)))
+
+    def enhance_image(
+        self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
+    ) -> None:
+        """Enhance one image; consecutive ones are frames of one video.
+
+        Args:
+            image: (H, W, 3) uint8, or (H, W, 4) with alpha, which is kept.
+            out: gets the picture; of the same shape, and may be `image` itself.
+            order: of the channels.
+            time_s: when the image was taken, on the stream's own clock.
+
+        Raises:
+            EngineError: the network fails or gives no usable numbers.
+        """
+        whole = image if has_whole_rows(image) else np.ascontiguousarray(image)
+        source = pixel_rows(whole, red_first=is_red_first(order))
+        small = image_thumbnail(source)
+        grid = self._filter(self.predict(small), thumbnail=small, time_s=time_s)
+        if self.strength == 0:
+            out[...] = image
+            return
+        apart = out is image or not np.may_share_memory(whole, out)
+        made = out if has_whole_rows(out) and apart else np.empty(image.shape, np.uint8)
+        apply_to_pixels(source, self._mixed(grid), pixel_rows(made, red_first=source.red_first))
+        if made is not out:
+            out[...] = made
 
     def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
         """The grid of the next frame, smoothed over time, for who applies it elsewhere.
@@ -74,6 +102,9 @@ class GridEnhancer:
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._filter.reset()
+
+    def _mixed(self, grid: Floats) -> Floats:
+        return self._identity + np.float32(self.strength) * (grid - self._identity)
 
     def predict(self, small: Floats) -> Floats:
         """The grid of one frame by itself, for who applies it elsewhere.

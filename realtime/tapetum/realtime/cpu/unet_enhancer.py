@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.plane_rows import sample_rows
+from tapetum.realtime.cpu.rgb import Order, RgbImage, frame_from_rgb, rgb_from_frame
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.tiling import OVERLAP, Tiling, tiling
 from tapetum.realtime.errors import EngineError
@@ -88,6 +89,20 @@ class UNetEnhancer:
         change -= rgb
         change *= np.float32(self.strength)
         return frame.with_planes(planes_with_change(frame, change))
+
+    def enhance_image(
+        self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
+    ) -> None:
+        """Enhance one image; as `GridEnhancer.enhance_image`.
+
+        Raises:
+            ModelError: the network does not take pictures of this kind.
+            EngineError: the network fails or gives no usable numbers.
+        """
+        frame = frame_from_rgb(image[..., :3], order=order, time_s=time_s)
+        enhanced = rgb_from_frame(self(frame), order=order)
+        out[..., 3:] = image[..., 3:]
+        out[..., :3] = enhanced
 
     def reset(self) -> None:
         """Do nothing: every frame is enhanced by itself."""
