@@ -234,8 +234,10 @@ def _view(frame: Frame) -> Floats:
     count = VIEW * _SAMPLES
     rows = np.arange(count) * frame.height // count
     columns = np.arange(count) * frame.width // count
-    samples = frame.planes[0][rows[:, np.newaxis], columns] >> frame.format.shift
+    # Rows before columns: several times quicker in NumPy than both at once.
+    bands = frame.planes[0].take(rows, 0).reshape(VIEW, _SAMPLES, -1).sum(1, dtype=np.uint32)
+    sums = bands.take(columns, 1).reshape(VIEW, VIEW, _SAMPLES).sum(2)
     levels = sample_range(frame)
-    means = samples.reshape(VIEW, _SAMPLES, VIEW, _SAMPLES).mean(axis=(1, 3), dtype=np.float32)
+    means = sums / np.float32(_SAMPLES * _SAMPLES << frame.format.shift)
     view: Floats = np.sqrt(np.clip((means - levels.black) / levels.luma_span, 0, 1))
     return view.astype(np.float32)
