@@ -74,7 +74,7 @@ class GridEnhancer:
         whole = image if has_whole_rows(image) else np.ascontiguousarray(image)
         source = pixel_rows(whole, red_first=is_red_first(order))
         small = image_thumbnail(source)
-        grid = self._filter(self.predict(small), thumbnail=small, time_s=time_s)
+        grid = self._filter(self._predict(small), thumbnail=small, time_s=time_s)
         if self.strength == 0:
             out[...] = image
             return
@@ -97,7 +97,7 @@ class GridEnhancer:
         Raises:
             EngineError: the network fails or gives no usable numbers.
         """
-        return self._filter(self.predict(small), thumbnail=small, time_s=time_s)
+        return self._filter(self._predict(small), thumbnail=small, time_s=time_s)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
@@ -106,18 +106,7 @@ class GridEnhancer:
     def _mixed(self, grid: Floats) -> Floats:
         return self._identity + np.float32(self.strength) * (grid - self._identity)
 
-    def predict(self, small: Floats) -> Floats:
-        """The grid of one frame by itself, for who applies it elsewhere.
-
-        Args:
-            small: the frame's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
-
-        Returns:
-            (8, 8, 16, 16): coefficient, luma level, row, column.
-
-        Raises:
-            EngineError: the network fails or gives no usable numbers.
-        """
+    def _predict(self, small: Floats) -> Floats:
         grid = self._engine(small)
         if grid.shape != GRID_OUTPUT_SHAPE:
             raise EngineError(f"a grid is {GRID_OUTPUT_SHAPE}; the network gave {grid.shape}")

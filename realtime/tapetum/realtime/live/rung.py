@@ -127,7 +127,8 @@ class Rung:
         if self._grid is None or self._kernels is None:
             raise RuntimeError(f"{self._name} is no grid model, or not loaded")
         small = self._kernels.thumbnail(frame)
-        return Look(self._name, self._grid.predict(small), small)
+        self._grid.reset()  # the stream smooths by itself, and over several models
+        return Look(self._name, self._grid.steady_grid(small, time_s=None), small)
 
     def judge(self, limit_ms: float) -> Verdict:
         """Judge the frame that it was tried out with; a quick one makes it `proven`.
