@@ -25,6 +25,8 @@ DARK_ROOM = ROOT / "samples" / "dark_room.mp4"
 LARGEST_STEP = 2.0
 """Levels of mean luma from frame to frame that nobody sees."""
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def gain(gain_model: Path) -> tuple[str, Loader]:

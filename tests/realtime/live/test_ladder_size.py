@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
 from support.ladder_parts import Brightener, brightening, dark, warmed_up
 from support.live_parts import wait_until
 
@@ -12,6 +13,8 @@ from tapetum.realtime import make_enhancer
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import Ladder, ladder_for
 from tapetum.realtime.live.rung import Rung
+
+pytestmark = pytest.mark.slow
 
 LARGE = 192
 

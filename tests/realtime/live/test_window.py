@@ -17,6 +17,8 @@ from support.x_keyboard import Keyboard
 from tapetum.realtime import LiveSource, LiveStatus
 from tapetum.realtime.live.controls import Controls
 
+pytestmark = pytest.mark.slow
+
 PATTERN = "lavfi:color=c=0x101010:s=320x240:r=15"
 
 

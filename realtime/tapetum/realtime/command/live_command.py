@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from tapetum.realtime.choices import PipeFormat
+from tapetum.realtime.choices import PipeFormat, Sync
 from tapetum.realtime.command.options import (
     REPORT,
     DeviceOption,
@@ -73,6 +73,13 @@ def live(
             " pixels; a line on stderr says how to read it.",
         ),
     ] = "y4m",
+    sync: Annotated[
+        Sync,
+        typer.Option(
+            help="Where a frame for --sink - is dropped: repeat the last one, so that 5 s stay 5 s"
+            " for a reader, or drop it.",
+        ),
+    ] = "repeat",
     size: SizeOption = None,
     rate: RateOption = None,
     model: ModelOption = "grid",
@@ -182,6 +189,7 @@ def live(
             duration_s=duration_s,
             overwrite=overwrite,
             pipe_format=pipe_format,
+            sync=sync,
             on_start=report.start,
             on_notice=report.notice,
             on_status=report.status,
