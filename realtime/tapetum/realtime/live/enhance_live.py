@@ -48,7 +48,7 @@ def enhance_live(
             plays at its own pace.
         sinks: where frames go: "window", "virtual", "null", "-" (stdout), a URL, a file to
             record to, or a sink of your own in a `SinkPlace`. The first one is measured.
-        model: `grid`, `unet`, or a model file; while it loads, frames pass through.
+        model: `grid`, `unet`, or a model file; while it loads, a simple curve stands in.
         strength: from 0 (the picture as it is) to 1 (the model's own output).
         device: `auto` or `cpu`; `cuda` is for files.
         size: width and height in pixels to ask a camera for.
@@ -83,7 +83,13 @@ def enhance_live(
         raise ValueError(f"sync is {' or '.join(SYNCS)}; got {sync!r}")
     wishes = controls or Controls(strength=strength)
     with ExitStack() as opened:
-        ladder = ladder_for(model, strength=strength, device=device, budget_ms=latency_budget_ms)
+        ladder = ladder_for(
+            model,
+            strength=strength,
+            device=device,
+            budget_ms=latency_budget_ms,
+            on_notice=on_notice,
+        )
         opened.callback(ladder.close)
         camera = LiveSource(source, size=size, rate=rate, on_notice=on_notice)
         opened.callback(camera.close)
@@ -138,7 +144,7 @@ class _Caption:
     run: LiveRun | None = None
 
     def __call__(self) -> str:
-        return "" if self.run is None else str(self.run.status)
+        return "starting" if self.run is None else self.run.status.caption
 
 
 def _description(source: LiveSource, ladder: Ladder, places: list[SinkPlace]) -> str:
