@@ -104,9 +104,14 @@ class Frame:
 
     @property
     def luma_weights(self) -> tuple[float, float]:
-        """Kr and Kb of the matrix; an untagged frame is BT.709 from 720p up, else BT.601."""
+        """Kr and Kb of the matrix."""
+        return _LUMA_WEIGHTS[self.matrix]
+
+    @property
+    def matrix(self) -> int:
+        """The matrix's code point; an untagged frame is BT.709 from 720p up, else BT.601."""
         guess = 1 if self.width >= 1280 or self.height > 576 else 6
-        return _LUMA_WEIGHTS.get(self.color.matrix, _LUMA_WEIGHTS[guess])
+        return self.color.matrix if self.color.matrix in _LUMA_WEIGHTS else guess
 
     @property
     def cosited(self) -> tuple[bool, bool]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tapetum.realtime.cpu.black_bars import Area, BarFinder
 from tapetum.realtime.cpu.grid_axis import GRID_SHAPE, Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
+from tapetum.realtime.cpu.picture_circle import Circle, CircleFinder, continued, keep_outside
 from tapetum.realtime.cpu.thumbnail import THUMBNAIL, thumbnail
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
@@ -41,6 +43,8 @@ class GridEnhancer:
         self._engine = engine
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
         self._identity = identity_grid()
+        self._bars = BarFinder()
+        self._circle = CircleFinder()
 
     @property
     def description(self) -> str:
@@ -54,16 +58,36 @@ class GridEnhancer:
             DeviceError: the frame is not in main memory.
             EngineError: the network fails or gives no usable numbers.
         """
-        small = thumbnail(frame)
-        grid = self._filter(self._predict(small), thumbnail=small, time_s=frame.time_s)
+        picture, small, circle, area = self._picture(frame)
+        seen = small if circle is None else continued(small, circle)
+        grid = self._filter(self._predict(seen), thumbnail=seen, time_s=frame.time_s)
         if self.strength == 0:
             return frame
         mixed = self._identity + np.float32(self.strength) * (grid - self._identity)
-        return frame.with_planes(apply_grid(frame, mixed))
+        planes = apply_grid(picture, mixed)
+        if circle is not None:
+            keep_outside(circle, picture, planes)
+        return frame.with_planes(planes if area is None else area.paste(frame, planes))
+
+    def _picture(self, frame: Frame) -> tuple[Frame, Floats, Circle | None, Area | None]:
+        """What of a frame is picture, and its thumbnail: without bars, and around a circle."""
+        area = self._bars(frame)
+        picture = frame if area is None else area.cut(frame)
+        small = thumbnail(picture)
+        circle = self._circle(small)
+        if circle is not None:
+            whole = area or Area(0, frame.height, 0, frame.width)
+            area = circle.area(whole, (1 << frame.format.chroma_y, 1 << frame.format.chroma_x))
+            circle = circle.moved(whole, area)
+            picture = area.cut(frame)
+            small = thumbnail(picture)
+        return picture, small, circle, area
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._filter.reset()
+        self._bars.reset()
+        self._circle.reset()
 
     def _predict(self, small: Floats) -> Floats:
         grid = self._engine(small)
