@@ -19,8 +19,10 @@ from tapetum.gan import (
 from tapetum.gan.bilateral_grid import apply_grid
 from tapetum.gan.color import rgb_to_yuv, yuv_to_rgb
 from tapetum.gan.errors import ModelError
+from tapetum.gan.generator import Generator
 from tapetum.gan.grid import MAX_GAIN, thumbnail
-from tapetum.realtime.cpu.openvino_runtime import core
+from tapetum.gan.model import find_model
+from tapetum.gan.openvino_runtime import core
 
 
 @pytest.fixture
@@ -139,7 +141,7 @@ def test_a_checkpoint_of_something_else_is_refused(
         load_generator(tmp_path / "other.pth")
 
 
-@pytest.mark.parametrize("name", ["broken.pth", "broken.safetensors", "missing.pth"])
+@pytest.mark.parametrize("name", ["broken.pth", "broken.safetensors", "broken.onnx", "missing.pth"])
 def test_an_unreadable_file_is_named(name: str, tmp_path: Path) -> None:
     if name.startswith("broken"):
         (tmp_path / name).write_bytes(b"these are not weights")
@@ -178,6 +180,7 @@ def test_exported_unet_gives_the_same_picture_at_any_multiple_of_16(
     export_onnx(generator, tmp_path / "unet.onnx", half=half)
     megabytes = (tmp_path / "unet.onnx").stat().st_size / 1e6
     assert megabytes < 18 if half else megabytes > 34
+    assert_same_weights(load_generator(tmp_path / "unet.onnx"), generator)
     for size in [(16, 16), (48, 80), (160, 32)]:
         rgb = _dark(1, 3, *size)
         with torch.no_grad():
@@ -185,6 +188,25 @@ def test_exported_unet_gives_the_same_picture_at_any_multiple_of_16(
         torch.testing.assert_close(
             _run(tmp_path / "unet.onnx", rgb), expected, atol=1e-4, rtol=1e-4
         )
+
+
+def assert_same_weights(found: Generator, wanted: Generator) -> None:
+    """Every weight of two generators is the same, bit for bit."""
+    state = found.state_dict()
+    for name, weight in wanted.state_dict().items():
+        assert torch.equal(state[name], weight), name
+
+
+def test_the_default_unet_is_what_its_onnx_file_computes() -> None:
+    rgb = _dark(1, 3, 48, 32)
+    with torch.no_grad():
+        made = load_generator("unet")(rgb)
+    torch.testing.assert_close(_run(find_model("unet").path, rgb), made, atol=1e-4, rtol=1e-4)
+
+
+def test_an_onnx_file_without_trained_weights_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"grid\.onnx: not a grid generator; lacks encoder"):
+        load_generator(find_model("grid").path)
 
 
 def test_default_grid_brightens_a_dark_picture() -> None:

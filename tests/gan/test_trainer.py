@@ -292,12 +292,12 @@ def test_a_full_disk_keeps_the_checkpoint(folders: dict[str, str], tmp_path: Pat
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
-        with pytest.raises(TrainingError, match=r"safetensors cannot be written \(File too"):
+        with pytest.raises(TrainingError, match=r"safetensors cannot be written: File too"):
             train(tiny_settings(folders, tmp_path, optimizer={"steps": 2}))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (tmp_path / "checkpoint.pt").read_bytes() == kept
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("*.part*"))
 
 
 def test_a_run_that_ended_before_its_weights_were_written_writes_them_when_it_goes_on(

@@ -62,7 +62,7 @@ def test_the_teacher_sees_the_whole_photo_and_its_picture_is_cut_alike(
     photos: TrainingPhotos,
 ) -> None:
     class Inverse(Generator):
-        kind = "inverse"
+        kind = "unet"
 
         def forward(self, rgb: torch.Tensor) -> torch.Tensor:
             return -rgb

@@ -1,17 +1,27 @@
-"""Files of measurements: whole or not at all, and never in the place of a device."""
+"""Files that are whole or not there: names, links, modes, several writers at once, leftovers."""
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.command_line import environment
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result_csv import COLUMNS, write_csv
 from tapetum.benchmarks.json_file import write_json
-from tapetum.benchmarks.whole_file import write_whole
+from tapetum.gan.whole_file import WholeFile, whole_file, write_whole
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
@@ -25,12 +35,17 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     assert read == ['{\n "a": 1\n}\n']
 
 
-def test_a_link_is_followed(tmp_path: Path) -> None:
-    link, file = tmp_path / "link", tmp_path / "file"
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_followed(tmp_path: Path, there: bool) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link, file = tmp_path / "link", tmp_path / "elsewhere" / "file"
     link.symlink_to(file)
+    if there:
+        file.write_text("before")
     write_csv({"results": [], "complete": True}, link)
     assert link.is_symlink()
     assert file.read_bytes() == ",".join(COLUMNS).encode() + b"\r\n"
+    assert names(tmp_path) == ["elsewhere", "link"]
 
 
 def test_what_cannot_be_written_leaves_nothing(
@@ -43,10 +58,94 @@ def test_what_cannot_be_written_leaves_nothing(
         write_json({}, folder)
     monkeypatch.setattr(Path, "replace", _full)
     with pytest.raises(BenchmarkError, match="file cannot be written: No space left"):
-        write_whole("after", file)
+        write_whole(file, "after", error=BenchmarkError)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(file, "after")
     assert file.read_text() == "before"
-    assert sorted(tmp_path.iterdir()) == [file, folder]
+    assert names(tmp_path) == ["file", "folder"]
 
 
 def _full(_file: Path, _target: Path) -> None:
-    raise OSError(28, "No space left on device")
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_the_mode_of_what_is_replaced_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "secret").touch(mode=0o600)
+    (tmp_path / "script").touch()
+    (tmp_path / "script").chmod(0o755)
+    for name, mode in (("secret", 0o600), ("script", 0o755)):
+        write_whole(tmp_path / name, b"after")
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode
+
+
+def write_new(path: Path, text: str) -> bool:
+    """Write a file that is not there yet; False if it is."""
+    file = WholeFile(path, replace=False)
+    try:
+        file.temporary.write_text(text)
+        file.commit()
+    except FileExistsError:
+        return False
+    finally:
+        file.discard()
+    return True
+
+
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_of_several_that_write_one_new_file_one_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hard_links: bool
+) -> None:
+    if not hard_links:
+        monkeypatch.setattr(Path, "hardlink_to", _no_links)
+    path, texts = tmp_path / "file", [str(number) * 1000 for number in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        won = list(threads.map(lambda text: write_new(path, text), texts))
+    assert sum(won) == 1
+    assert path.read_text() == texts[won.index(True)]
+    assert names(tmp_path) == ["file"]
+
+
+def _no_links(_file: Path, _target: Path) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def test_threads_that_write_one_file_do_not_mix(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "f.txt") as first, whole_file(tmp_path / "f.txt") as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert (tmp_path / "f.txt").read_text() == "first"  # the block around is the last to end
+    assert names(tmp_path) == ["f.txt"]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as alive:
+        left = [f".out.part-{gone.pid}.mp4", f".out.part-{gone.pid}-2.mp4"]
+        others = [
+            f".out.part-{alive.pid}.mp4",
+            f".other.part-{gone.pid}.mp4",
+            f".out.part-{gone.pid}.mkv",
+            f"out.part-{gone.pid}.mp4",
+            ".out.part-none.mp4",
+        ]
+        for name in (*left, *others):
+            (tmp_path / name).touch()
+        write_whole(tmp_path / "out.mp4", b"whole")
+        assert names(tmp_path) == sorted([*others, "out.mp4"])
+        alive.communicate(b"\n")
+
+
+@pytest.mark.parametrize("name", ["out.mp4", 83 * "\N{HIRAGANA LETTER NO}" + "n.mp4"])
+def test_so_is_what_it_left_under_a_name_that_had_to_be_cut(tmp_path: Path, name: str) -> None:
+    killed = (
+        "import os, signal, sys; from pathlib import Path;"
+        "from tapetum.gan.whole_file import WholeFile;"
+        "WholeFile(Path(sys.argv[1])).temporary.touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    command = [sys.executable, "-c", killed, str(tmp_path / name)]
+    assert subprocess.run(command, env=environment(), check=False).returncode == -signal.SIGKILL
+    assert len(names(tmp_path)) == 1
+    write_whole(tmp_path / name, b"whole")
+    assert names(tmp_path) == [name]

@@ -18,9 +18,12 @@ MAY_IMPORT = {
 }
 WITHOUT_TORCH = {
     "tapetum.gan.errors",
+    "tapetum.gan.model",
+    "tapetum.gan.model_kinds",
     "tapetum.gan.openvino_runtime",
     "tapetum.gan.stop_signals",
     "tapetum.gan.weights",
+    "tapetum.gan.whole_file",
     "tapetum.trt_build.cuda_driver",
     "tapetum.trt_build.gpu",
 }
@@ -108,6 +111,18 @@ def test_what_the_command_line_loads_first_is_light() -> None:
         if path.stem in COMMAND_LINE:
             found = {package(name) for name in at_module_level(path)} & set(SLOW)
             assert not found, f"{path} imports {found}"
+
+
+@pytest.mark.parametrize(("device", "other"), [("cpu", "cuda"), ("cuda", "cpu")])
+def test_the_paths_of_the_two_devices_do_not_import_each_other(device: str, other: str) -> None:
+    folder = ROOT / "realtime" / "tapetum" / "realtime" / device
+    for path in sorted(folder.glob("*.py")):
+        found = [
+            name
+            for name in imported(ast.parse(path.read_text()))
+            if name.startswith(f"tapetum.realtime.{other}")
+        ]
+        assert not found, f"{path} imports {found}"
 
 
 def test_tapetum_is_a_namespace_package() -> None:

@@ -85,7 +85,7 @@ from pathlib import Path
 from tapetum.realtime.background import Background, exit_process
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 shape = (1, 3, 512, 512)
-engine = OpenVINOModel(Path({str(model)!r})).compile(shape, shape)
+engine = OpenVINOModel(Path({str(model)!r}).read_bytes()).compile(shape, shape)
 slow = Background(lambda: engine)
 while not slow.idle:
     pass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -157,3 +159,41 @@ def test_an_error_of_the_sink_is_raised_by_close() -> None:
     with pytest.raises(MediaError, match="disk is full"):
         writer.close()
     writer.discard()
+
+
+def test_an_event_loop_gets_what_a_thread_puts_and_goes_on_meanwhile() -> None:
+    channel: Channel[int] = Channel(depth=1, policy="drop_oldest")
+    got = list[int]()
+
+    def produce() -> None:
+        for number in range(3):
+            while len(got) < number:
+                time.sleep(0.001)
+            channel.put(number)
+        channel.end(MediaError("the camera is gone"))
+
+    async def receive_all() -> None:
+        while True:
+            got.append(await channel.receive())
+
+    async def scenario() -> None:
+        with pytest.raises(MediaError, match="camera is gone"):
+            await receive_all()
+        with pytest.raises(StopAsyncIteration):
+            await channel.receive()
+
+    producer = threading.Timer(0.05, produce)
+    producer.start()
+    asyncio.run(scenario())
+    producer.join()
+    assert got == [0, 1, 2]
+
+
+def test_who_waits_in_an_event_loop_is_told_of_the_end() -> None:
+    async def scenario() -> None:
+        channel: Channel[int] = Channel()
+        asyncio.get_running_loop().call_later(0.01, channel.close)
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(channel.receive(), 20)
+
+    asyncio.run(scenario())

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from support.random_frames import random_frame
 from support.tiny_networks import grid_network, pointwise_network
 
-from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE
+from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
@@ -56,7 +56,7 @@ class OpenVINOModelOnDevice:
 
 def grid_engine(grid: Array, per_brightness: float = 0.0) -> Engine:
     model = OpenVINOModel(grid_network(grid, per_brightness=per_brightness))
-    return model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE)
+    return model.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
 
 
 def cuda_grid(device: ComputeDevice, engine: Engine, strength: float = 1.0) -> CudaGridEnhancer:

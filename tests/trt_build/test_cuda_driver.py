@@ -119,11 +119,11 @@ from tapetum.trt_build import *
 from tapetum.trt_build.engine_cache import write_engine
 from tapetum.trt_build.flavour import load_flavour
 from tapetum.trt_build.gpu import present_gpu
-from tapetum.trt_build.network_source import find_network
+from tapetum.gan.model import find_model
 from tapetum.trt_build.profile import Profile
 version, gpu, plan = load_flavour("tensorrt-rtx").version, present_gpu(), b"vtrt" * 99
 sizes = Profile(*[(256, 256)] * 3)
-sha = find_network("grid").sha256
+sha = find_model("grid").sha256
 identity = EngineIdentity(sha, "tensorrt-rtx", version, gpu.name, gpu.target, sizes)
 digest = hashlib.sha256(plan).hexdigest()
 manifest = Manifest(identity, "grid", "grid", (), digest, 1, "2026-01-01", 60.0, 45.0)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
+from tapetum.gan.model import find_model
+from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.progress import Building
@@ -22,7 +23,6 @@ from tapetum.trt_build.engine_cache import write_engine
 from tapetum.trt_build.flavour import load_flavour
 from tapetum.trt_build.gpu import Gpu
 from tapetum.trt_build.manifest import Manifest
-from tapetum.trt_build.network_source import find_network
 from tapetum.trt_build.profile import Profile
 
 GPU = Gpu("NVIDIA L4", (8, 9), 0)
@@ -85,7 +85,9 @@ def compile_grid(loads: list[bytes]) -> Callable[..., object]:
     device: Any = SimpleNamespace(name="cuda:0", context=nullcontext, stream_address=None)
 
     def compiled(on_build: Callable[[Building], None] | None = None) -> object:
-        model = TensorRTModel("grid", device, load_flavour("tensorrt"), on_build=on_build)
+        model = TensorRTModel(
+            find_model("grid"), device, load_flavour("tensorrt"), on_build=on_build
+        )
         return model.compile(THUMBNAIL_SHAPE)
 
     assert not loads
@@ -94,7 +96,7 @@ def compile_grid(loads: list[bytes]) -> Callable[..., object]:
 
 def keep(plan: bytes) -> None:
     """Write an engine into the cache as if `grid` had been built for `GPU` before."""
-    digest, profile = find_network("grid").sha256, Profile(*[(256, 256)] * 3)
+    digest, profile = find_model("grid").sha256, Profile(*[(256, 256)] * 3)
     identity = EngineIdentity(digest, "tensorrt", "11.0.0", GPU.name, GPU.target, profile)
     checksum = hashlib.sha256(plan).hexdigest()
     manifest = Manifest(identity, "grid", "grid", (), checksum, len(plan), "2026-01-01", 60, 45)

@@ -9,9 +9,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from tapetum.gan.errors import ModelError
+from tapetum.gan.model import find_model
 from tapetum.trt_build.folding import fold
 from tapetum.trt_build.half_network import tried_layers
-from tapetum.trt_build.network_source import find_network, read_network
+from tapetum.trt_build.network_source import read_network
 
 Shape = tuple[int | str, ...]
 
@@ -39,7 +40,7 @@ def one_layer(
     "shape", [(1, 3, "h", "w"), (1, 3, 16, 16), ("n", 3, "h", "w"), ("n", "c", "h", "w")], ids=str
 )
 def test_one_picture_of_any_size_is_taken(shape: Shape, tmp_path: Path) -> None:
-    network = read_network(find_network(one_layer(tmp_path, shape)))
+    network = read_network(find_model(one_layer(tmp_path, shape)))
     assert [layer.operator for layer in tried_layers(fold(network))] == ["Relu"]
 
 
@@ -55,13 +56,13 @@ def test_one_picture_of_any_size_is_taken(shape: Shape, tmp_path: Path) -> None:
     ids=str,
 )
 def test_another_network_is_no_generator(shape: Shape, outputs: int, tmp_path: Path) -> None:
-    source = find_network(one_layer(tmp_path, shape, outputs=outputs))
+    source = find_model(one_layer(tmp_path, shape, outputs=outputs))
     with pytest.raises(ModelError, match=r"model\.onnx: not a generator; it does not map"):
         read_network(source)
 
 
 def test_a_layer_of_another_library_is_one_line(tmp_path: Path) -> None:
     path = one_layer(tmp_path, (1, 3, "h", "w"), operator="Gloom", domain="org.example")
-    network = fold(read_network(find_network(path)))
+    network = fold(read_network(find_model(path)))
     with pytest.raises(ModelError, match=r"cannot be tried in float16: .*'Gloom'[^\n]*\Z"):
         tried_layers(network)

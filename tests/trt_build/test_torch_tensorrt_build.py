@@ -11,10 +11,10 @@ from support.engine_networks import trained_looking_unet
 
 from tapetum.gan import load_generator, save_generator
 from tapetum.gan.errors import ModelError
+from tapetum.gan.model import find_model
 from tapetum.gan.weights import weights_path
 from tapetum.trt_build import EngineCache, EngineRequest, build_engine
 from tapetum.trt_build.gpu import Gpu
-from tapetum.trt_build.network_source import find_network
 from tapetum.trt_build.profile import Profile, unet_profile
 from tapetum.trt_build.torch_tensorrt_build import build_torch_tensorrt, half_program
 
@@ -50,7 +50,7 @@ def test_a_unet_program_is_half_throughout_and_takes_its_sizes(tmp_path: Path) -
 
 
 def test_an_onnx_file_is_refused() -> None:
-    source = find_network(weights_path("grid"))
+    source = find_model(weights_path("grid"))
     with pytest.raises(ModelError, match=r"torch-tensorrt builds from weights; name \.safetensors"):
         build_torch_tensorrt(source, GRID, HERE, None)
 

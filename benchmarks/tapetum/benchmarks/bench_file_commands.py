@@ -99,7 +99,7 @@ def report(
       tapetum bench report before.json after.json --html report.html
     """
     from tapetum.benchmarks.bench.result import read_run
-    from tapetum.benchmarks.whole_file import write_whole
+    from tapetum.gan.whole_file import write_whole
 
     if chart_folder is not None:
         _check_stems(files)
@@ -114,7 +114,7 @@ def report(
     try:
         if chart_folder is not None:
             chart_folder.mkdir(parents=True, exist_ok=True)  # or nothing is written at all
-        write_whole(html_report(runs), html)
+        write_whole(html, html_report(runs), error=BenchmarkError)
         if chart_folder is not None:
             for name, run in runs:
                 write_charts(charts(run["results"]).items(), chart_folder / Path(name).stem)

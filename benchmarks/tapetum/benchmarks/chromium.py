@@ -166,8 +166,19 @@ class Page:
                 answer.set_exception(BenchmarkError(str(message["error"])))
             elif answer is not None:
                 answer.set_result(message["result"])
-            elif message["method"] in ("Runtime.exceptionThrown", "Log.entryAdded"):
+            elif _is_error(message):
                 self.console.append(json.dumps(message["params"]))
+
+
+def _level(message: dict[str, Any]) -> str:
+    return str(message["params"]["entry"]["level"])
+
+
+def _is_error(message: dict[str, Any]) -> bool:
+    """Whether the browser tells of something that went wrong, and not only of what was slow."""
+    if message["method"] == "Runtime.exceptionThrown":
+        return True
+    return message["method"] == "Log.entryAdded" and _level(message) == "error"
 
 
 @asynccontextmanager

@@ -7,9 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.photo_scores import Outcome
-from tapetum.benchmarks.whole_file import write_whole
 from tapetum.gan.photos import Photo
+from tapetum.gan.whole_file import write_whole
 
 TILE = (256, 192)
 """Width and height of one tile in pixels."""
@@ -46,7 +47,7 @@ def write_contact_sheet(outcomes: list[Outcome], path: Path) -> None:
         BenchmarkError: the file cannot be written.
     """
     _, encoded = cv2.imencode(".png", np.ascontiguousarray(contact_sheet(outcomes)[..., ::-1]))
-    write_whole(encoded.tobytes(), path)
+    write_whole(path, encoded.tobytes(), error=BenchmarkError)
 
 
 def _strip(outcome: Outcome) -> Photo:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.whole_file import write_whole
+from tapetum.gan.whole_file import write_whole
 
 Figures = Mapping[str, Any]
 """What was measured, by name."""
@@ -49,7 +49,8 @@ def write_json(value: Any, path: Path) -> None:  # noqa: ANN401 - whatever was m
     Raises:
         BenchmarkError: it cannot be written.
     """
-    write_whole(_LIST_OF_NUMBERS.sub(_on_one_line, json.dumps(value, indent=1)) + "\n", path)
+    text = _LIST_OF_NUMBERS.sub(_on_one_line, json.dumps(value, indent=1))
+    write_whole(path, f"{text}\n", error=BenchmarkError)
 
 
 _LIST_OF_NUMBERS = re.compile(r"\[\n[-+.\deE,\s]+\]")

@@ -23,7 +23,7 @@ from tapetum.benchmarks.machine import machine_line
 from tapetum.benchmarks.markdown_table import MISSING, TARGET_HEAD, table, target_row
 from tapetum.benchmarks.marked_document import around_figures
 from tapetum.benchmarks.recorded_tables import flicker_table, recorded_table
-from tapetum.benchmarks.whole_file import write_whole
+from tapetum.gan.whole_file import write_whole
 
 _CHARTS = "charts"
 """The folder of the pictures, beside the document."""
@@ -96,7 +96,7 @@ def write_document(results: Path, document: Path) -> None:
     if not any(results.glob("*.json")):  # or every figure became "not measured"
         raise BenchmarkError(f"{results} holds no results; give their folder as --results")
     write_document_charts(list(runs_in(results).values()), document.parent / _CHARTS)
-    write_whole(f"{before}{tables(results)}{after}", document)
+    write_whole(document, f"{before}{tables(results)}{after}", error=BenchmarkError)
 
 
 def runs_in(results: Path) -> dict[str, Figures]:

@@ -19,9 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from tapetum.gan.color import rgb_to_yuv
-
-COEFFICIENTS = ("gain", "offset", "m_uu", "m_uv", "m_vu", "m_vv", "c_u", "c_v")
-"""Names of a grid's channels, in order."""
+from tapetum.gan.model_kinds import CELLS, LEVELS
 
 _CONTRAST = 0.25
 _CONTRAST_BOUNDS = (3 / 4, 4 / 3)
@@ -30,7 +28,7 @@ _NOISE_FLOOR = 20 / 255
 _IDENTITY = (1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
-def identity_grid(levels: int = 8, rows: int = 16, columns: int = 16) -> torch.Tensor:
+def identity_grid(levels: int = LEVELS, rows: int = CELLS, columns: int = CELLS) -> torch.Tensor:
     """The (1, 8, levels, rows, columns) grid that leaves every picture as it is."""
     return torch.tensor(_IDENTITY).view(1, -1, 1, 1, 1).repeat(1, 1, levels, rows, columns)
 

@@ -13,11 +13,16 @@ from tapetum.gan.errors import ModelError
 from tapetum.gan.generator import Generator
 from tapetum.gan.grid import GridGenerator
 from tapetum.gan.unet import UNetGenerator
-from tapetum.gan.weights import GENERATORS, weights_path
+from tapetum.gan.weights import GENERATORS, trained_weights_path
 
 _CLASSES: tuple[type[Generator], ...] = (GridGenerator, UNetGenerator)
 
 _LISTED_NAMES = 3
+
+GENERATOR_PREFIX = "generator."
+"""What stands before the names of a generator's weights in an exported ONNX file."""
+HALF_SUFFIX = ".half"
+"""What stands after those that are stored in float16."""
 
 # A file that is no pickle fails in whichever way its bytes happen to mean.
 _UNREADABLE = (
@@ -50,7 +55,9 @@ def load_generator(name_or_path: str | Path) -> Generator:
     Args:
         name_or_path: "grid" or "unet" for the weights that ship with the package, or a
             `.safetensors`, `.pth` or `.pt` file. EnlightenGAN's published checkpoint is one; its
-            keys may have a `module.` prefix. Which generator it is, its keys tell.
+            keys may have a `module.` prefix. Which generator it is, its keys tell. An `.onnx` file
+            that was exported from a `unet` will do as well; one of a `grid` has no longer the
+            weights that were trained.
 
     Returns:
         A module that maps RGB in [-1, 1], (N, 3, H, W) of any size, to the same shape.
@@ -61,7 +68,7 @@ def load_generator(name_or_path: str | Path) -> Generator:
     """
     path = Path(name_or_path)
     if str(name_or_path) in GENERATORS:
-        path = weights_path(str(name_or_path), ".safetensors")
+        path = trained_weights_path(str(name_or_path))
     state = {key.removeprefix("module."): value for key, value in read_state(path).items()}
     kind = "unet" if "conv1_1.weight" in state else "grid"
     generator = build_generator(kind)
@@ -87,6 +94,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise ModelError(f"{path}: no such weights file")
     try:
+        if path.suffix == ".onnx":
+            return _state_of_onnx(path)
         if path.suffix == ".safetensors":
             state = load_file(path)
         else:
@@ -97,6 +106,27 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         raise ModelError(f"{path}: holds no state dict of tensors")
     if not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ModelError(f"{path}: holds more than tensors; save the generator's state_dict alone")
+    return state
+
+
+def _state_of_onnx(path: Path) -> dict[str, torch.Tensor]:
+    """The weights that `tapetum.gan.export` stored, under the names that they have in PyTorch."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        weights = onnx.load(path).graph.initializer
+    except DecodeError as error:
+        raise ModelError(f"{path}: not a readable ONNX model") from error
+    state = {
+        weight.name.removeprefix(GENERATOR_PREFIX).removesuffix(HALF_SUFFIX): torch.from_numpy(
+            onnx.numpy_helper.to_array(weight).copy()
+        )
+        for weight in weights
+        if weight.name.startswith(GENERATOR_PREFIX)
+    }
+    if not state:
+        raise ModelError(f"{path}: holds no weights of a generator; name a checkpoint")
     return state
 
 

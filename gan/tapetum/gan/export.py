@@ -1,8 +1,9 @@
 """Exports generators to ONNX, the form that `tapetum.realtime` runs.
 
-A `grid` model maps a thumbnail, RGB in [0, 1], (1, 3, 256, 256), to a bilateral grid
-(1, 8, 8, 16, 16). A `unet` model maps RGB in [-1, 1], (1, 3, H, W) with H and W multiples of 16,
-to the same shape.
+    python -m tapetum.gan.export unet.safetensors unet.onnx --half
+
+What the two kinds of model take and give is in `tapetum.gan.model_kinds`; each file's metadata
+say which kind it is.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import onnx
 import torch
 from torch import nn
 
-from tapetum.gan.checkpoint import load_generator
+from tapetum.gan.checkpoint import HALF_SUFFIX
 from tapetum.gan.errors import ModelError
 from tapetum.gan.generator import Generator
-from tapetum.gan.grid import THUMBNAIL, GridGenerator
-from tapetum.gan.unet import STRIDE, UNetGenerator
+from tapetum.gan.grid import GridGenerator
+from tapetum.gan.model_kinds import DESCRIPTIONS, STRIDE, THUMBNAIL_SHAPE, Kind
+from tapetum.gan.unet import UNetGenerator
 from tapetum.gan.whole_file import whole_file
 
 OPSET = 20
@@ -70,28 +72,38 @@ def export_onnx(generator: Generator, path: Path, *, half: bool = False) -> None
         path: the file to write; it appears whole or not at all.
         half: store the weights in float16, for half the size; the model still computes in
             float32.
+
+    Raises:
+        ModelError: a weight is too large for float16.
     """
+    model = onnx_model(generator, half=half)
+    with whole_file(path) as unfinished:
+        onnx.save(model, unfinished)
+
+
+def onnx_model(generator: Generator, *, half: bool = False) -> onnx.ModelProto:
+    """A generator as an ONNX model, as `export_onnx` writes it."""
     network = exported_network(generator)
     if isinstance(generator, GridGenerator):
-        example = torch.rand(1, 3, THUMBNAIL, THUMBNAIL)
-        program = _export(network, example, "thumbnail", "grid", None)
+        program = _export(network, torch.rand(THUMBNAIL_SHAPE), "thumbnail", "grid", None)
     else:
         height, width = (torch.export.Dim(name, min=1, max=1024) for name in ("h16", "w16"))
         sizes = {2: STRIDE * height, 3: STRIDE * width}
         example = torch.rand(1, 3, 4 * STRIDE, 6 * STRIDE)
         program = _export(network, example, "rgb", "enhanced", sizes)
-    model = _named(program, generator.kind)
-    with whole_file(path) as unfinished:
-        onnx.save(_stored_in_half(model) if half else model, unfinished)
+    model = described_by_itself(program, generator.kind)
+    return _stored_in_half(model) if half else model
 
 
-def export_weights(name_or_path: str | Path, path: Path) -> None:
-    """Write the generator that `load_generator` finds as an ONNX model.
-
-    Raises:
-        ModelError: the weights cannot be loaded.
-    """
-    export_onnx(load_generator(name_or_path), path)
+def described_by_itself(model: onnx.ModelProto, kind: Kind) -> onnx.ModelProto:
+    """Write into a model's metadata what it is, and drop the exporter's traces of source paths."""
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    onnx.helper.set_model_props(model, DESCRIPTIONS[kind].metadata)
+    return model
 
 
 def _export(
@@ -120,17 +132,6 @@ def _export(
     return program.model_proto
 
 
-def _named(model: onnx.ModelProto, kind: str) -> onnx.ModelProto:
-    """Mark a model with its kind and drop the exporter's traces of source paths."""
-    for node in model.graph.node:
-        del node.metadata_props[:]
-    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
-        del value.metadata_props[:]
-    del model.graph.metadata_props[:]
-    onnx.helper.set_model_props(model, {"tapetum.generator": kind})
-    return model
-
-
 def _half(values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
     if not np.abs(values).max(initial=0) <= np.finfo(np.float16).max:
         raise ModelError(f"{name} has numbers that float16 cannot hold; export it in float32")
@@ -145,7 +146,7 @@ def _stored_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
             continue
         name = weight.name
         values = _half(onnx.numpy_helper.to_array(weight), name)
-        weight.CopyFrom(onnx.numpy_helper.from_array(values, f"{name}.half"))
+        weight.CopyFrom(onnx.numpy_helper.from_array(values, f"{name}{HALF_SUFFIX}"))
         cast = onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT)
         casts.append(cast)
     nodes = [*casts, *graph.node]

@@ -8,6 +8,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from tapetum.gan.model_kinds import Kind
+
 
 def attention_map(rgb: torch.Tensor) -> torch.Tensor:
     """How much light each pixel lacks: 1 - (0.299 R + 0.587 G + 0.114 B), RGB taken in [0, 1].
@@ -30,7 +32,7 @@ class Generator(nn.Module, ABC):
     The output may leave [-1, 1] a little; it is clipped where it is written.
     """
 
-    kind: ClassVar[str]
+    kind: ClassVar[Kind]
     """The generator's name on the command line."""
 
     @abstractmethod

@@ -13,16 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tapetum.gan.bilateral_grid import COEFFICIENTS, apply_grid, with_local_contrast
+from tapetum.gan.bilateral_grid import apply_grid, with_local_contrast
 from tapetum.gan.color import rgb_to_yuv, yuv_to_rgb
 from tapetum.gan.generator import Generator, attention_map
+from tapetum.gan.model_kinds import CELLS, COEFFICIENTS, LEVELS, THUMBNAIL, Kind
 
-THUMBNAIL = 256
-"""Height and width of the picture that the network looks at."""
-CELLS = 16
-"""Rows and columns of the grid."""
-LEVELS = 8
-"""Luma levels of the grid."""
 MAX_GAIN = 16.0
 """No pixel is made more than this many times brighter."""
 
@@ -49,7 +44,7 @@ class GridGenerator(Generator):
     and gates the cells, as in `UNetGenerator`; a global branch judges the exposure.
     """
 
-    kind: ClassVar[str] = "grid"
+    kind: ClassVar[Kind] = "grid"
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,6 +14,9 @@ import threading
 from functools import cache
 from typing import Any
 
+from tapetum.gan.errors import ModelError
+from tapetum.gan.model_kinds import DESCRIPTIONS, MARK, ModelDescription, Shape, described_network
+
 _TELEMETRY = "openvino_telemetry"
 
 
@@ -47,3 +50,61 @@ def core() -> Any:  # noqa: ANN401 - OpenVINO has no types
 @cache
 def _core() -> Any:  # noqa: ANN401
     return ov.Core()
+
+
+def read_network(serialized: bytes, name: str) -> Any:  # noqa: ANN401
+    """Read an ONNX file's bytes as an `openvino.Model`.
+
+    Args:
+        serialized: the bytes.
+        name: what errors call the file.
+
+    Raises:
+        ModelError: they are no network of one input and one output.
+    """
+    try:
+        network = core().read_model(serialized)
+    except RuntimeError as error:
+        raise ModelError(f"{name} is not an ONNX model, or is damaged; fetch it again") from error
+    if len(network.inputs) != 1 or len(network.outputs) != 1:
+        found = f"{len(network.inputs)} inputs and {len(network.outputs)} outputs"
+        raise ModelError(f"{name} has {found}; an enhancing network has one of each")
+    return network
+
+
+def described(network: Any, name: str) -> ModelDescription:  # noqa: ANN401
+    """What an `openvino.Model` is.
+
+    Raises:
+        ModelError: it is no generator.
+    """
+    shapes = network.input(0).partial_shape, network.output(0).partial_shape
+    found = described_network(_metadata(network), *(_lengths(shape) for shape in shapes))
+    if found is None:
+        kinds = (
+            f"a {kind} model ({_shape_text(known.input_shape)} to"
+            f" {_shape_text(known.output_shape)})"
+            for kind, known in DESCRIPTIONS.items()
+        )
+        raise ModelError(
+            f"{name} is neither {' nor '.join(kinds)}: it maps {shapes[0]} to {shapes[1]}"
+        )
+    return found
+
+
+def _metadata(network: Any) -> dict[str, str]:  # noqa: ANN401
+    """The metadata of the ONNX file, which OpenVINO keeps under "framework"."""
+    if not network.has_rt_info(["framework", MARK]):
+        return {}
+    return {MARK: network.get_rt_info(["framework", MARK]).astype(str)}
+
+
+def _lengths(shape: Any) -> Shape:  # noqa: ANN401
+    """A partial shape's lengths, 0 for what may vary; none where not even their number is known."""
+    if shape.rank.is_dynamic:
+        return ()
+    return tuple(0 if length.is_dynamic else length.get_length() for length in shape)
+
+
+def _shape_text(shape: Shape) -> str:
+    return f"[{','.join(str(length or '?') for length in shape)}]"

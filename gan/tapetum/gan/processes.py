@@ -6,11 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 import torch.distributed as dist
-import torch.distributed.nn.functional as dist_nn
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -56,9 +54,25 @@ class Processes:
         return bool(flag.item())
 
 
+class _Total(torch.autograd.Function):
+    """A sum over all processes; each one's loss counts in the gradient of every summand."""
+
+    @staticmethod
+    def forward(_context: object, tensor: torch.Tensor) -> torch.Tensor:
+        summed = tensor.clone()
+        dist.all_reduce(summed)
+        return summed
+
+    @staticmethod
+    def backward(_context: object, gradient: torch.Tensor) -> torch.Tensor:
+        summed = gradient.clone()
+        dist.all_reduce(summed)
+        return summed
+
+
 def total(tensor: torch.Tensor) -> torch.Tensor:
     """Sum over all processes, differentiable."""
-    summed: torch.Tensor = dist_nn.all_reduce(tensor)  # type: ignore[no-untyped-call]  # torch's
+    summed: torch.Tensor = _Total.apply(tensor)  # type: ignore[no-untyped-call]  # torch's
     return summed
 
 
@@ -119,15 +133,16 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         """Normalise (N, C, H, W); in evaluation mode as BatchNorm2d."""
         if not self.training:
             return super().forward(features)
-        wide = features.float()
-        moments = torch.stack((wide.mean((0, 2, 3)), wide.square().mean((0, 2, 3))))
-        mean, square = total(moments) / dist.get_world_size()
-        variance = square - mean.square()
+        wide, shape = features.float(), (1, -1, 1, 1)
+        mean = total(wide.mean((0, 2, 3))) / dist.get_world_size()
+        # The mean goes first: of a nearly constant channel, E[x^2] - E[x]^2 is rounding alone, and
+        # may be negative.
+        centred = wide - mean.view(shape)
+        variance = total(centred.square().mean((0, 2, 3))) / dist.get_world_size()
         self._remember(mean, variance, features.numel() // features.shape[1])
-        shape = (1, -1, 1, 1)
-        normal = (wide - mean.view(shape)) * (variance + self.eps).rsqrt().view(shape)
+        normal = centred * (variance + self.eps).rsqrt().view(shape)
         scaled = normal * self.weight.view(shape) + self.bias.view(shape)
-        return cast(torch.Tensor, scaled.to(features.dtype))
+        return scaled.to(features.dtype)
 
     @torch.no_grad()
     def _remember(self, mean: torch.Tensor, variance: torch.Tensor, places: int) -> None:

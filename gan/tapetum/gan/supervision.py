@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from tapetum.gan.bilateral_grid import level_luma
 from tapetum.gan.color import rgb_to_yuv
-from tapetum.gan.grid import CELLS
+from tapetum.gan.model_kinds import CELLS
 
 _LIGHT_CELLS = 8
 _DARKEST = 1 / 64  # keeps the ratio of two blacks at 1

@@ -200,10 +200,10 @@ def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as unfinished:
-            write(unfinished)
     except OSError as error:
-        raise TrainingError(f"{path} cannot be written ({error.strerror})") from error
+        raise TrainingError(f"{path} cannot be written: {error.strerror}") from error
+    with whole_file(path, error=TrainingError) as unfinished:
+        write(unfinished)
 
 
 def restore_checkpoint(state: TrainingState, config: TrainConfig) -> str:

@@ -13,9 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tapetum.gan.generator import Generator, attention_map
-
-STRIDE = 16
-"""Height and width are padded to multiples of this: four poolings by 2."""
+from tapetum.gan.model_kinds import STRIDE, Kind
 
 _WIDTHS = (32, 64, 128, 256, 512)
 
@@ -57,7 +55,7 @@ class UNetGenerator(Generator):
     and the bottleneck. The output is input + conv10 * A.
     """
 
-    kind: ClassVar[str] = "unet"
+    kind: ClassVar[Kind] = "unet"
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,30 +1,202 @@
-"""Writes a file whole or not at all, for every part of Tapetum that keeps one."""
+"""Writes a file whole or not at all, for every part of Tapetum that keeps one.
+
+A file grows beside its final place, as `.NAME.part-PID.SUFFIX`, and takes that place in one step.
+What a killed process left behind is removed by the next one that writes a file of that name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import re
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_LONGEST_NAME_BYTES = 255
+"""What Linux's file systems take."""
+
+_growing: set[Path] = set()
+"""Files that threads of this process are writing."""
+_growing_lock = threading.Lock()
+
+
+class WholeFile:
+    """A file on its way to its final name.
+
+    Where the name is a symbolic link, the file that it points to is written.
+
+    Args:
+        path: the final name, in a folder that exists.
+        replace: whether a file that is there when this one is whole is replaced.
+
+    Attributes:
+        path: the final name.
+        temporary: the name to write to.
+
+    """
+
+    def __init__(self, path: Path, *, replace: bool = True) -> None:
+        self.path = path
+        self._target = Path(os.path.realpath(path))
+        self._replace = replace
+        _remove_leftovers(self._target)
+        self.temporary = _begin(self._target)
+
+    def commit(self) -> None:
+        """Give the whole file its final name; the mode of a file that is replaced is kept.
+
+        Raises:
+            FileExistsError: another one took the name meanwhile, and is not to be replaced.
+            OSError: the file cannot be renamed.
+        """
+        if self._replace:
+            with suppress(FileNotFoundError, PermissionError):  # new, or modes are not kept here
+                shutil.copymode(self._target, self.temporary)
+            self.temporary.replace(self._target)
+        else:
+            _move_to_free_name(self.temporary, self._target)
+        self._end()
+
+    def discard(self) -> None:
+        """Remove what was written; after `commit`, or a second time, this does nothing."""
+        if self.temporary in _growing:
+            with suppress(OSError):  # what went wrong before says more
+                self.temporary.unlink(missing_ok=True)
+            self._end()
+
+    def _end(self) -> None:
+        with _growing_lock:
+            _growing.discard(self.temporary)
+
 
 @contextmanager
-def whole_file(path: Path, *, ending: str = ".part") -> Iterator[Path]:
+def whole_file(path: Path, *, error: Callable[[str], Exception] | None = None) -> Iterator[Path]:
     """A file to write to that takes the place of `path` when the block ends well.
 
     Where the block or the renaming fails, what was at `path` before stays, alone.
 
     Args:
         path: the final name, in a folder that exists.
-        ending: of the unfinished file's name, `.NAME.part` beside `path`. Those who write
-            to one `path` at the same time need endings of their own.
+        error: the exception to raise where the file cannot be written, made of one line.
 
     Raises:
-        OSError: the file cannot be renamed.
+        OSError: the file cannot be written, and there is no `error`.
     """
-    unfinished = path.with_name(f".{path.name}{ending}")
+    with _raised_as(error, path):
+        file = WholeFile(path)
+        try:
+            yield file.temporary
+            file.commit()
+        finally:
+            file.discard()
+
+
+def write_whole(
+    path: Path, content: bytes | str, *, error: Callable[[str], Exception] | None = None
+) -> None:
+    """Write a file, text as UTF-8; what was there before stays if that fails.
+
+    A pipe or a device is written to: a file in its place would destroy it.
+
+    Args:
+        path: the file.
+        content: all of it.
+        error: as for `whole_file`.
+
+    Raises:
+        OSError: it cannot be written, and there is no `error`.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file():
+        with _raised_as(error, path):
+            path.write_bytes(data)
+        return
+    with whole_file(path, error=error) as unfinished:
+        unfinished.write_bytes(data)
+
+
+@contextmanager
+def _raised_as(error: Callable[[str], Exception] | None, path: Path) -> Iterator[None]:
     try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        with suppress(OSError):  # what went wrong before says more
-            unfinished.unlink(missing_ok=True)
+        yield
+    except OSError as failure:
+        if error is None:
+            raise
+        raise error(f"{path} cannot be written: {failure.strerror}") from failure
+
+
+def _begin(target: Path) -> Path:
+    """A name beside `target` that no other thread of this process writes to."""
+    with _growing_lock:
+        number = 1
+        while (name := _unfinished_name(target, number)) in _growing:
+            number += 1
+        _growing.add(name)
+    return name
+
+
+def _unfinished_name(target: Path, number: int) -> Path:
+    """`.NAME.part-PID.SUFFIX`; NAME is cut where the whole would be too long."""
+    again = "" if number == 1 else f"-{number}"
+    ending = os.fsencode(f".part-{os.getpid()}{again}{target.suffix}")
+    begin = os.fsencode(f".{target.stem}")[: _LONGEST_NAME_BYTES - len(ending)]
+    return target.with_name(os.fsdecode(begin + ending))
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove unfinished files of this name whose process is gone."""
+    ending = re.escape(os.fsencode(target.suffix))
+    pattern = re.compile(rb"\.(.*)\.part-(\d+)(?:-\d+)?" + ending, re.DOTALL)
+    stem = os.fsencode(target.stem)
+    for name in _names_in(target.parent):
+        match = pattern.fullmatch(name)
+        if match is None or not _is_gone(int(match[2])):
+            continue
+        cut = len(name) == _LONGEST_NAME_BYTES and stem.startswith(match[1])
+        if match[1] == stem or cut:
+            with suppress(OSError):  # another's, or already removed
+                (target.parent / os.fsdecode(name)).unlink()
+
+
+def _names_in(folder: Path) -> list[bytes]:
+    with suppress(OSError):  # whoever may not read it may still write to it
+        return [os.fsencode(path.name) for path in folder.iterdir()]
+    return []
+
+
+def _is_gone(process: int) -> bool:
+    """Whether a process has ended for certain."""
+    if sys.platform == "win32":  # where to ask is to kill
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:  # it is another user's
+        return False
+    return False
+
+
+def _move_to_free_name(file: Path, target: Path) -> None:
+    """Rename a file, unless the name is taken, by whomever and however late.
+
+    Raises:
+        FileExistsError: it is.
+        OSError: it cannot be renamed.
+    """
+    try:
+        target.hardlink_to(file)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, such as FAT
+        target.touch(exist_ok=False)
+        try:
+            file.replace(target)
+        except OSError:
+            target.unlink()
+            raise
+    else:
+        file.unlink()

@@ -12,8 +12,8 @@ from .errors import TapetumError as TapetumError
 from .frame import ColorInfo as ColorInfo
 from .frame import Frame as Frame
 from .live.capture import Capture as Capture
+from .live.capture import live_frames as live_frames
 from .live.enhance_live import enhance_live as enhance_live
-from .live.live_frames import live_frames as live_frames
 from .live.live_source import LiveSource as LiveSource
 from .live.outputs import SinkPlace as SinkPlace
 from .live.summary import LiveStatus as LiveStatus

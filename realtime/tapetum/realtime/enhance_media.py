@@ -177,7 +177,7 @@ def _enhance_video(
         size_bytes=output_path.stat().st_size,
         notices=(*where, *source.notices, *sink.notices),
         truncated=source.truncated,
-        corrupt_packets=source.corrupt_packets,
+        corrupt_packets=source.corrupt_packets + sink.damaged_packets,
         damaged_frames=source.damaged_frames,
     )
 

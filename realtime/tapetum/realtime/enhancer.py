@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapetum.gan.weights import weights_path
-from tapetum.realtime.choices import DEVICES, MODELS, Device
-from tapetum.realtime.errors import DeviceError, ModelError
+from tapetum.gan.model import Model, find_model
+from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, STRIDE, THUMBNAIL_SHAPE
+from tapetum.realtime.choices import DEVICES, Device
+from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import device_index
 
 if TYPE_CHECKING:
     from tapetum.realtime.cpu.rgb import Order, RgbImage
     from tapetum.realtime.frame import Frame
     from tapetum.realtime.protocols import FrameEnhancer
-
-_CHECKPOINTS = (".safetensors", ".pth", ".pt")
-_MODEL_FILES = (".onnx", *_CHECKPOINTS)
 
 
 class Enhancer:
@@ -103,17 +98,10 @@ def make_enhancer(
 ) -> FrameEnhancer:
     """Load a model as the enhancer of one stream of frames in main memory, as for `Enhancer`."""
     checked_strength(strength)
-    check_model(model)
+    found = find_model(model)
     check_cpu_device(device)
-    if model == "grid":
-        return _grid(weights_path("grid", ".onnx"), strength)
-    if model == "unet":
-        return _unet(weights_path("unet", ".onnx"), strength)
-    path = Path(model)
-    if path.suffix == ".onnx":
-        return _from_file(path, strength)
-    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
-        return _from_file(_export(path, Path(folder) / f"{path.stem}.onnx"), strength)
+    make = _grid if found.description.kind == "grid" else _unet
+    return make(found, strength)
 
 
 def check_model(model: str | Path) -> None:
@@ -122,14 +110,7 @@ def check_model(model: str | Path) -> None:
     Raises:
         ModelError: it does neither; the message names what exists.
     """
-    name = str(model)
-    if name in MODELS:
-        _check_weights(name)
-    elif Path(name).suffix in _MODEL_FILES:
-        if not os.path.isfile(name):  # noqa: PTH113 - which takes names of any length
-            raise ModelError(f"model file {name} does not exist")
-    else:
-        raise ModelError(_unknown_model(name))
+    find_model(model)
 
 
 def check_device(device: str) -> None:
@@ -176,65 +157,20 @@ def checked_strength(strength: float) -> float:
     return strength
 
 
-def _check_weights(name: str) -> None:
-    try:
-        weights_path(name, ".onnx")
-    except ModelError:
-        raise ModelError(
-            f"no default weights for {name} ship with this version; give a weights file"
-            f" ({', '.join(_MODEL_FILES)}) as the model, or use grid"
-        ) from None
-
-
-def _unknown_model(name: str) -> str:
-    close = difflib.get_close_matches(name, MODELS, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    known = f"{', '.join(MODELS)} or a file ({', '.join(_MODEL_FILES)})"
-    return f"unknown model {name}: choose {known}{hint}"
-
-
-def _export(checkpoint: Path, target: Path) -> Path:
-    try:
-        from tapetum.gan.export import export_weights
-    except ImportError as error:
-        raise ModelError(
-            f"converting {checkpoint} needs {error.name}: pip install 'tapetum[train]',"
-            " or give an .onnx file"
-        ) from error
-    export_weights(checkpoint, target)
-    return target
-
-
-def _grid(path: Path, strength: float) -> FrameEnhancer:
-    from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
+def _grid(model: Model, strength: float) -> FrameEnhancer:
+    from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
     from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 
     # One thread: the others decode and encode.
-    model = OpenVINOModel(path, threads=1, precision="auto")
-    return GridEnhancer(model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE), strength=strength)
+    network = OpenVINOModel(model.onnx(), model.name, threads=1, precision="auto")
+    return GridEnhancer(network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE), strength=strength)
 
 
-def _unet(path: Path, strength: float) -> FrameEnhancer:
+def _unet(model: Model, strength: float) -> FrameEnhancer:
     from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
-    from tapetum.realtime.cpu.tiling import STRIDE
     from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 
-    model = OpenVINOModel(path, threads=None, precision="auto")
+    network = OpenVINOModel(model.onnx(), model.name, threads=None, precision="auto")
     smallest = (1, 3, STRIDE, STRIDE)
-    model.compile(smallest, smallest)  # a model that is none is refused here, not in mid-video
-    return UNetEnhancer(model, strength=strength)
-
-
-def _from_file(path: Path, strength: float) -> FrameEnhancer:
-    """The enhancer that fits the shapes of a model file."""
-    try:
-        return _grid(path, strength)
-    except ModelError as grid_error:
-        try:
-            return _unet(path, strength)
-        except ModelError as unet_error:
-            if str(grid_error) == str(unet_error):
-                raise
-            raise ModelError(
-                f"{path} is neither a grid model ({grid_error}) nor a unet model ({unet_error})"
-            ) from None
+    network.compile(smallest, smallest)  # a model of one size is refused here, not in mid-video
+    return UNetEnhancer(network, strength=strength)

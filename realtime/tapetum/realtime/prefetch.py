@@ -10,6 +10,7 @@ What goes wrong in a thread is raised on the caller's side, and `close` leaves n
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -47,6 +48,7 @@ class Channel(Generic[T]):
         self._policy = policy
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
+        self._waiting: asyncio.Future[None] | None = None
         self._ended = False
         self._closed = False
         self._error: BaseException | None = None
@@ -61,7 +63,7 @@ class Channel(Generic[T]):
                 self.dropped += 1
             if not self._closed:
                 self._items.append(item)
-                self._changed.notify_all()
+                self._tell()
             return not self._closed
 
     def end(self, error: BaseException | None = None) -> None:
@@ -69,14 +71,14 @@ class Channel(Generic[T]):
         with self._changed:
             self._ended = True
             self._error = error
-            self._changed.notify_all()
+            self._tell()
 
     def close(self) -> None:
         """No more items will be read: those that wait are thrown away."""
         with self._changed:
             self._closed = True
             self._items.clear()
-            self._changed.notify_all()
+            self._tell()
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -102,8 +104,42 @@ class Channel(Generic[T]):
             raise error
         raise StopIteration
 
+    async def receive(self) -> T:
+        """The next item, for the one reader in an event loop, which goes on meanwhile.
+
+        Raises:
+            StopAsyncIteration: the last one was taken.
+        """
+        while True:
+            with self._changed:
+                if self._is_settled():
+                    return self._taken_at_once()
+                self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+
+    def _taken_at_once(self) -> T:
+        try:
+            return self.take(0)
+        except StopIteration:  # which a coroutine cannot raise
+            raise StopAsyncIteration from None
+
+    def _tell(self) -> None:
+        """Wake who waits, in a thread or in an event loop."""
+        self._changed.notify_all()
+        waiting = self._waiting
+        if waiting is not None:
+            waiting.get_loop().call_soon_threadsafe(_wake, waiting)
+
     def _is_settled(self) -> bool:
         return self._closed or self._ended or bool(self._items)
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 class Prefetch(Generic[T]):
@@ -153,6 +189,14 @@ class Prefetch(Generic[T]):
             StopIteration: there are no more.
         """
         return self._channel.take(timeout_s)
+
+    async def receive(self) -> T:
+        """The next item, for a reader in an event loop.
+
+        Raises:
+            StopAsyncIteration: there are no more.
+        """
+        return await self._channel.receive()
 
     def close(self, timeout_s: float | None = None) -> None:
         """Stop reading, and wait for the thread; calling it again does nothing.

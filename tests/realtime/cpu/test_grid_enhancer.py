@@ -14,7 +14,8 @@ from support.random_frames import on_another_device, random_frame
 from support.tiny_networks import grid_network
 from support.tolerance import EXACT, assert_planes_close
 
-from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
+from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
+from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 from tapetum.realtime.errors import DeviceError, EngineError
@@ -26,7 +27,7 @@ Array = npt.NDArray[Any]
 
 def enhancer(grid: Array, *, strength: float = 1.0, per_brightness: float = 0.0) -> GridEnhancer:
     model = OpenVINOModel(grid_network(grid, per_brightness=per_brightness))
-    return GridEnhancer(model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE), strength=strength)
+    return GridEnhancer(model.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE), strength=strength)
 
 
 def test_it_is_a_frame_enhancer_that_says_what_runs_where() -> None:
@@ -100,7 +101,7 @@ def test_coefficients_that_are_not_numbers_are_an_error() -> None:
 
 def test_a_network_of_another_shape_is_an_error() -> None:
     model = OpenVINOModel(grid_network(np.zeros((8, 8, 16, 4))))
-    made = GridEnhancer(model.compile(GRID_INPUT_SHAPE))
+    made = GridEnhancer(model.compile(THUMBNAIL_SHAPE))
     with pytest.raises(EngineError, match=r"gave \(1, 8, 8, 16, 4\)"):
         made(random_frame("yuv420p", 16, 16))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,35 @@ def test_kernels_run_where_no_folder_can_hold_their_code(tmp_path: Path) -> None
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout == "False\n", done.stderr
+
+
+OF_A_MOVED_MODULE = b"\x80\x04\x8c\x0etapetum.no_more\x94\x8c\x04Gone\x94\x93\x94."
+"""A pickle of `tapetum.no_more.Gone`."""
+
+
+@pytest.mark.parametrize("rest", [OF_A_MOVED_MODULE, b"", b"\x80\x04half"], ids=len)
+def test_code_on_disk_of_another_version_is_made_anew(tmp_path: Path, rest: bytes) -> None:
+    """An upgrade leaves what numba compiled before it, and a crash half of that."""
+    program = (
+        "import numpy as np\n"
+        "from tapetum.realtime.cpu.rgb import frame_from_rgb, rgb_from_frame\n"
+        "image = np.full((4, 4, 3), 7, np.uint8)\n"
+        "assert (rgb_from_frame(frame_from_rgb(image)) == image).all()\n"
+    )
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, env=environment, check=True)
+    lists = list(tmp_path.rglob("*.nbi"))
+    assert lists
+    for one in lists:
+        whole = one.read_bytes()
+        version = pickle.dumps(pickle.loads(whole), protocol=-1)
+        assert whole.startswith(version)
+        one.write_bytes(version + rest)
+    subprocess.run(command, env=environment, check=True)
 
 
 def test_after_use_the_kernels_lie_on_disk() -> None:

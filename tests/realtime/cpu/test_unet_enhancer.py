@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,16 @@ def test_strength_0_is_the_frame_bit_for_bit(name: str) -> None:
     frame = random_frame(name, 33, 17)
     made = UNetEnhancer(OpenVINOModel(BRIGHTER), strength=0)
     assert_planes_close(made(frame).planes, frame.planes, EXACT)
+
+
+def test_strength_0_converts_nothing() -> None:
+    frame = random_frame("yuv420p", 640, 360)
+    made = UNetEnhancer(OpenVINOModel(BRIGHTER), strength=0)
+    tracemalloc.start()
+    made(frame)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < frame.width * frame.height  # the frame as RGB takes twelve times as much
 
 
 def test_strength_scales_the_change() -> None:

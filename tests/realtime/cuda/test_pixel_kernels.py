@@ -29,10 +29,11 @@ from support.kernel_devices import GAP, host_library, on_device, poisoned_planes
 from support.random_frames import on_another_device, random_frame
 from support.tolerance import CPU, EXACT, assert_planes_close
 
+from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
-from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE, thumbnail_shared_bytes
+from tapetum.realtime.cuda.pixel_kernels import thumbnail_shared_bytes
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import CENTER, LEFT, TOP, TOP_LEFT, ColorInfo, Frame
 

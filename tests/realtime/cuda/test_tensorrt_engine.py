@@ -14,10 +14,11 @@ from support.rtx_builds import needs_tensorrt_rtx
 from support.this_gpu import has_driver, tensorrt_here
 from support.tiny_networks import blur_network
 
+from tapetum.gan.model import find_model
+from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.engine_choice import choose_engine
-from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTEngine, TensorRTModel
 from tapetum.realtime.errors import DeviceError, EngineError, ModelError
 from tapetum.realtime.progress import Building
@@ -86,7 +87,7 @@ def test_a_model_is_read_but_not_built_without_a_driver(
         ("grid", "grid", THUMBNAIL_SHAPE),
         (str(blur), "unet", (1, 3, 64, 96)),
     ):
-        model = TensorRTModel(name, gpu, rtx)
+        model = TensorRTModel(find_model(name), gpu, rtx)
         assert model.kind == kind
         assert model.description == f"cuda:0, TensorRT-RTX {rtx.version} f16"
         with pytest.raises(DeviceError, match="no NVIDIA driver here: install it"):
@@ -95,7 +96,7 @@ def test_a_model_is_read_but_not_built_without_a_driver(
 
 @needs_tensorrt_rtx
 def test_a_missing_model_is_one_line(gpu: Any, rtx: Flavour) -> None:
-    with pytest.raises(ModelError, match=r"nowhere\.onnx: cannot be read"):
+    with pytest.raises(ModelError, match=r"nowhere\.onnx does not exist"):
         make_cuda_enhancer("nowhere.onnx", gpu, flavour=rtx)
 
 

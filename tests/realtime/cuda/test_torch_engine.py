@@ -14,9 +14,10 @@ from support.random_frames import random_frame
 from support.tolerance import CPU, EXACT, GPU, assert_planes_close
 
 from tapetum.gan.checkpoint import build_generator, save_generator
+from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
 from tapetum.gan.unet import UNetGenerator
 from tapetum.gan.weights import weights_path
-from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
+from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cuda.compute_device import ComputeDevice
@@ -36,8 +37,8 @@ def unet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_default_weights_enhance_as_on_the_cpu(device: ComputeDevice) -> None:
     enhance = make_cuda_enhancer("grid", device)
     assert enhance.description == f"grid on {device.name}, PyTorch f32"
-    model = OpenVINOModel(weights_path("grid", ".onnx"))
-    here = GridEnhancer(model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE))
+    model = OpenVINOModel(weights_path("grid", ".onnx").read_bytes())
+    here = GridEnhancer(model.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE))
     for seed in range(3):
         frame = random_frame("nv12", 130, 70, seed=seed)
         enhanced = planes_of(device, enhance(on_device(device, frame)))

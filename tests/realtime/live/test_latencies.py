@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapetum.realtime.live.latency import Latencies
+from tapetum.realtime.live.summary import Latencies
 
 PERCENTS = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 

@@ -79,6 +79,47 @@ def test_an_existing_output_is_only_replaced_when_asked(
     assert len(frame_times(target)) == 1
 
 
+def test_of_two_jobs_to_one_new_name_one_wins(
+    tmp_path: Path, info: VideoInfo, frames: list[Frame]
+) -> None:
+    first, second = (FileSink(tmp_path / "out.mp4", info=info) for _ in range(2))
+    for sink, count in ((first, 3), (second, 2)):
+        for frame in frames[:count]:
+            sink.write(frame)
+    second.close()
+    with pytest.raises(MediaError, match=r"out\.mp4 exists; pass --overwrite"):
+        first.close()
+    assert len(frame_times(tmp_path / "out.mp4")) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+def test_overwriting_goes_through_links_and_keeps_the_mode(
+    tmp_path: Path, info: VideoInfo, frames: list[Frame]
+) -> None:
+    target, link = tmp_path / "target.mp4", tmp_path / "link.mp4"
+    target.touch(mode=0o600)
+    link.symlink_to("target.mp4")
+    with FileSink(link, info=info, overwrite=True) as sink:
+        sink.write(frames[0])
+    assert link.is_symlink()
+    assert len(frame_times(target)) == 1
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_pipes_and_devices_are_never_replaced(
+    tmp_path: Path, info: VideoInfo, overwrite: bool
+) -> None:
+    pipe, device = tmp_path / "pipe.mp4", tmp_path / "null.mkv"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/null")
+    for path in (pipe, device):
+        with pytest.raises(MediaError, match="is a pipe or a device, not a file"):
+            FileSink(path, info=info, overwrite=overwrite)
+    assert pipe.is_fifo()
+    assert Path("/dev/null").is_char_device()
+
+
 @pytest.mark.parametrize("link", ["itself", "symlink", "hardlink"])
 def test_the_input_is_never_replaced(
     tmp_path: Path, clip_path: Path, info: VideoInfo, link: str

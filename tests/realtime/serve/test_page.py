@@ -6,8 +6,6 @@ import asyncio
 import io
 import re
 import statistics
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,63 +16,33 @@ import pytest
 pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
 
-from support.chromium import FAKE_CAMERA, Page, chromium, displayed_luma, fake_camera
+from support.chromium import FAKE_CAMERA, Page, chromium, fake_camera
 from support.firefox import firefox
+from support.page import (
+    CLIP,
+    DARK,
+    ENHANCED,
+    LIVE,
+    PATIENT,
+    begin,
+    levels,
+    levels_become,
+    live_page,
+)
 from support.serve_process import serving
 from support.tiny_networks import grid_network
 
 from tapetum.benchmarks.numbered_clip import PIXEL_AGES_MS, NumberedClip
 
-CLIP = NumberedClip(width=320, height=180, rate=10)
-DARK = CLIP.luma
 PICTURE_MS = 1000 / CLIP.rate
 READOUT_MS = 3000
 """Figures under the picture are those of so long a time."""
-PATIENT = ("--latency-budget", "5s")
-"""So that a busy machine enhances too."""
-LIVE = "document.querySelector('#view').dataset.state === 'live'"
-ENHANCED = "document.querySelector('#readout').dataset.mode === 'gain'"
 PROBLEM = "document.querySelector('#view').dataset.state === 'problem'"
 
 
 @pytest.fixture(scope="module")
 def dark_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return CLIP.write(tmp_path_factory.mktemp("camera") / "dark.y4m")
-
-
-async def begin(page: Page, url: str) -> None:
-    await page.open(url)
-    await page.wait_for("!document.querySelector('#start').disabled")
-    await page.click("#start")
-
-
-@asynccontextmanager
-async def live_page(clip: Path, model: Path, *options: str) -> AsyncIterator[Page]:
-    """A page that shows an enhanced picture."""
-    server = serving("--model", model, *PATIENT, *options)
-    async with server as (_, url), chromium(*fake_camera(clip)) as page:
-        await begin(page, url)
-        await page.wait_for(f"{LIVE} && {ENHANCED}")
-        yield page
-        assert page.console == []
-
-
-async def levels(page: Page) -> tuple[float, float]:
-    """Displayed luma of the left and of the right third of the picture, without its lowest part."""
-    luma = await displayed_luma(page, "#view")
-    height, width = luma.shape
-    middle = luma[height // 4 : height // 2]
-    return float(middle[:, : width // 3].mean()), float(middle[:, -width // 3 :].mean())
-
-
-async def levels_become(page: Page, left: str, right: str) -> None:
-    """Wait until both thirds are "dark" or "bright", as displayed."""
-    for _ in range(150):
-        now = tuple("dark" if level < 1.5 * DARK else "bright" for level in await levels(page))
-        if now == (left, right):
-            return
-        await asyncio.sleep(0.1)
-    pytest.fail(f"the picture stays {await levels(page)}, not {left}, {right}")
 
 
 def test_before_is_dark_after_is_bright_and_the_wipe_moves(

@@ -13,10 +13,10 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
 
 from support.chromium import Page, chromium
+from support.page import LIVE
 from support.serve_process import serving
 
 UPRIGHT = "lavfi:color=c=0x1c1c1c:s=180x320:r=10"
-LIVE = "document.querySelector('#view').dataset.state === 'live'"
 
 
 async def resize(page: Page, width: int, height: int) -> None:

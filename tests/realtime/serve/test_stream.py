@@ -290,3 +290,19 @@ def test_what_is_not_there_is_refused_at_the_start(tmp_path: Path) -> None:
         asyncio.run(start(source=str(tmp_path / "no.mp4")))
     with pytest.raises(ModelError, match="did you mean grid"):
         asyncio.run(start(models=["gird"]))
+
+
+def test_models_of_one_name_are_told_apart_by_their_folders(
+    gain_model: Path, tmp_path: Path
+) -> None:
+    """As `runs/a/best.onnx` and `runs/b/best.onnx` are, which both came as "best.onnx"."""
+    paths = [tmp_path / "runs" / folder / "best.onnx" for folder in ("a", "b")]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(gain_model.read_bytes())
+
+    async def offered() -> str:
+        models: list[str | Path] = [*paths, "grid", gain_model, paths[0]]
+        return Server(ServerSettings(port=0, models=models), tmp_path).description
+
+    assert "models: a/best.onnx, b/best.onnx, grid, gain.onnx |" in asyncio.run(offered())

@@ -164,9 +164,10 @@ def _verification(engine: EngineFile) -> str:
 
 
 def _print_layers(model: str) -> None:
-    from tapetum.trt_build.network_source import find_network, read_network
+    from tapetum.gan.model import find_model
+    from tapetum.trt_build.network_source import read_network
 
-    network = read_network(find_network(model))  # says so where onnx is missing
+    network = read_network(find_model(model))  # says so where onnx is missing
     from tapetum.trt_build.folding import fold
     from tapetum.trt_build.half_network import tried_layers
 

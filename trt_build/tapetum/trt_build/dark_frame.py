@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.trt_build.profile import Size
+from tapetum.gan.model_kinds import Size
 
 
 def dark_frame(kind: str, size: Size) -> npt.NDArray[Any]:

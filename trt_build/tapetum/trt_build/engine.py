@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tapetum.gan.errors import DeviceError, ModelError
+from tapetum.gan.model import Model, find_model
+from tapetum.gan.model_kinds import THUMBNAIL, ModelDescription, Size
 from tapetum.trt_build.build_progress import OnPhase
 from tapetum.trt_build.engine_cache import (
     EngineCache,
@@ -23,15 +25,8 @@ from tapetum.trt_build.engine_run import check_loads_on, run_engine
 from tapetum.trt_build.flavour import Flavour, load_flavour
 from tapetum.trt_build.gpu import Gpu, named_target, present_gpu
 from tapetum.trt_build.manifest import EngineIdentity, Manifest
-from tapetum.trt_build.network_source import (
-    THUMBNAIL,
-    NetworkDescription,
-    NetworkSource,
-    describe_network,
-    find_network,
-    read_network,
-)
-from tapetum.trt_build.profile import Profile, Size, unet_profile
+from tapetum.trt_build.network_source import read_network
+from tapetum.trt_build.profile import Profile, unet_profile
 from tapetum.trt_build.tensorrt_build import build_tensorrt, check_target
 from tapetum.trt_build.torch_tensorrt_build import build_torch_tensorrt, load_torch_tensorrt
 from tapetum.trt_build.verification import PSNR_FLOOR_DB, lowest_psnr_db
@@ -114,7 +109,7 @@ def build_engine(
     """
     if output is not None:
         check_output(output)
-    build = _Build(find_network(model), request or EngineRequest(), on_phase)
+    build = _Build(find_model(model), request or EngineRequest(), on_phase)
     cache = cache or EngineCache()
     identity = build.identity
     with cache.lock(identity):
@@ -132,15 +127,12 @@ def build_engine(
 class _Build:
     """One engine's build, its model read and its request checked."""
 
-    def __init__(
-        self, source: NetworkSource, request: EngineRequest, on_phase: OnPhase | None
-    ) -> None:
+    def __init__(self, source: Model, request: EngineRequest, on_phase: OnPhase | None) -> None:
         self._source, self._on_phase = source, on_phase
         self._toolkit = _toolkit(request.runtime)
         self._gpu = _gpu(request, self._toolkit)
-        description = describe_network(source)
-        self._kind = description.kind
-        self._profile = _profile(description, request)
+        self._kind = source.description.kind
+        self._profile = _profile(source.description, request)
         self.identity = EngineIdentity(
             model_sha256=source.sha256,
             runtime=self._toolkit.name,
@@ -178,7 +170,7 @@ class _Build:
         psnr_db = self._verified(plan)
         manifest = Manifest(
             identity=self.identity,
-            model=self._source.model,
+            model=self._source.name,
             generator=self._kind,
             float32_layers=float32_layers,
             engine_sha256=hashlib.sha256(plan).hexdigest(),
@@ -259,7 +251,7 @@ def _gpu(request: EngineRequest, toolkit: Flavour | _TorchTensorRT) -> Gpu:
     return gpu
 
 
-def _profile(network: NetworkDescription, request: EngineRequest) -> Profile:
+def _profile(network: ModelDescription, request: EngineRequest) -> Profile:
     sizes = (request.size, request.smallest, request.largest)
     if network.kind == "grid":
         if any(sizes):

@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
-from uuid import uuid4
 
 from tapetum.gan.errors import EngineError
-from tapetum.gan.whole_file import whole_file
+from tapetum.gan.whole_file import write_whole
 from tapetum.trt_build.manifest import EngineIdentity, Manifest
 
 _log = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ def keep_kernels(engine: EngineFile, kernels: bytes) -> None:
         EngineError: it cannot be written.
     """
     if kernels and kernels != kept_kernels(engine):
-        write_whole(_kernels_path(engine.path), kernels)
+        write_whole(_kernels_path(engine.path), kernels, error=EngineError)
 
 
 def _content(path: Path) -> bytes:
@@ -88,21 +87,6 @@ def _content(path: Path) -> bytes:
 
 def _kernels_path(engine: Path) -> Path:
     return engine.with_name(f"{engine.name}.kernels")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file of the cache.
-
-    Raises:
-        EngineError: it cannot be written.
-    """
-    # Threads of one process write here, and processes of other machines that have the same number.
-    ending = f".part-{uuid4().hex}"
-    try:
-        with whole_file(path, ending=ending) as unfinished:
-            unfinished.write_bytes(content)
-    except OSError as error:
-        raise EngineError(f"cannot write {path} ({error.strerror}); check folder, space") from error
 
 
 def _remove(path: Path) -> None:
@@ -147,8 +131,8 @@ def write_engine(path: Path, plan: bytes, manifest: Manifest) -> None:
         EngineError: they cannot be written.
     """
     _remove(manifest_path(path))
-    write_whole(path, plan)
-    write_whole(manifest_path(path), manifest.to_json().encode())
+    write_whole(path, plan, error=EngineError)
+    write_whole(manifest_path(path), manifest.to_json().encode(), error=EngineError)
 
 
 def read_engine(path: Path) -> EngineFile:
@@ -236,7 +220,7 @@ class EngineCache:
     def keep_timings(self, identity: EngineIdentity, timings: bytes) -> None:
         """Keep a timing cache for the next build."""
         if timings:
-            write_whole(self._timing_path(identity), timings)
+            write_whole(self._timing_path(identity), timings, error=EngineError)
 
     def engines(self) -> list[tuple[Path, EngineFile | StaleEngineError]]:
         """All engine files, each with what it is, or what is wrong with it."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import onnx
 
 from tapetum.gan.errors import ModelError
+from tapetum.gan.model_kinds import STRIDE, Size
 from tapetum.trt_build.dark_frame import dark_frame
 from tapetum.trt_build.folding import fold
 from tapetum.trt_build.half_precision import to_half
 from tapetum.trt_build.layer_comparison import LayerComparison, compare_layers
 from tapetum.trt_build.network_source import input_shape, network_kind
-from tapetum.trt_build.profile import STRIDE, Profile, Size, size_text, takes_float32
+from tapetum.trt_build.profile import Profile, size_text, takes_float32
 
 _TRIAL_SIZE = (4 * STRIDE, 6 * STRIDE)
 """Enough for every layer of `unet` to have more than its border."""

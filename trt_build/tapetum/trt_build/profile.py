@@ -6,12 +6,7 @@ import re
 from dataclasses import dataclass
 
 from tapetum.gan.errors import ModelError
-
-STRIDE = 16
-"""`unet` takes heights and widths that are multiples of this; `tapetum.gan.unet` says why."""
-
-Size = tuple[int, int]
-"""Height and width in pixels."""
+from tapetum.gan.model_kinds import Kind, Size, padded_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +42,16 @@ class Profile:
 
 
 def unet_profile(best: Size, smallest: Size | None = None, largest: Size | None = None) -> Profile:
-    """The profile of a `unet` for frame sizes, each rounded up to multiples of `STRIDE`.
+    """The profile of a `unet` for frame sizes, each rounded up as `padded_size` does.
 
     Raises:
         ModelError: the sizes do not grow from smallest to largest.
     """
     sizes = (smallest or best, best, largest or best)
-    return Profile(*(_padded(size) for size in sizes))
+    return Profile(*(padded_size(*size) for size in sizes))
 
 
-def takes_float32(kind: str) -> bool:
+def takes_float32(kind: Kind) -> bool:
     """Whether inputs and outputs of a kind's engines are float32, as the pixel kernels have them.
 
     A `grid` engine's are: they are small, and a grid is smoothed over time in float32. Those of
@@ -80,8 +75,3 @@ def parse_size(text: str) -> Size:
 def size_text(size: Size) -> str:
     """(1080, 1920) as "1920x1080"."""
     return f"{size[1]}x{size[0]}"
-
-
-def _padded(size: Size) -> Size:
-    height, width = (length + -length % STRIDE for length in size)
-    return height, width

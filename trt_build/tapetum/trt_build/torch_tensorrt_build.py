@@ -7,9 +7,10 @@ import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 from tapetum.gan.errors import EngineError, ModelError
+from tapetum.gan.model import Model
+from tapetum.gan.model_kinds import STRIDE
 from tapetum.trt_build.gpu import Gpu
-from tapetum.trt_build.network_source import NetworkSource
-from tapetum.trt_build.profile import STRIDE, Profile, takes_float32
+from tapetum.trt_build.profile import Profile, takes_float32
 from tapetum.trt_build.tensorrt_log import explained
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def load_torch_tensorrt() -> tuple[Any, str]:
 
 
 def build_torch_tensorrt(
-    source: NetworkSource,
+    source: Model,
     profile: Profile,
     gpu: Gpu,
     torch_tensorrt: Any,  # noqa: ANN401
@@ -57,14 +58,14 @@ def build_torch_tensorrt(
         ModelError: the model is an ONNX file, of which PyTorch has no weights.
         EngineError: the build fails.
     """
-    if not source.has_weights:
+    if not (source.shipped or source.is_checkpoint):
         raise ModelError(f"{source.path}: {NAME} builds from weights; name .safetensors or .pth")
     import torch
 
     convert = torch_tensorrt.dynamo.convert_exported_program_to_serialized_trt_engine
     try:
         with torch.cuda.device(gpu.index):
-            program, example = half_program(source.model, profile, f"cuda:{gpu.index}")
+            program, example = half_program(source.name, profile, f"cuda:{gpu.index}")
             return bytes(convert(program, arg_inputs=_inputs(profile, torch_tensorrt, example)))
     except RuntimeError as error:  # out of memory is one too
         first_line = str(error).partition("\n")[0]

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from tapetum.benchmarks.bench.subjects import Network
+from tapetum.gan.openvino_runtime import core, ov
 from tapetum.realtime import Frame
 from tapetum.realtime.cpu.openvino_engine import Precision, has_native_bf16
-from tapetum.realtime.cpu.openvino_runtime import core, ov
 
 _COPIED_BYTES = 64 << 20
 """Larger than any cache of a core."""

@@ -18,7 +18,7 @@ from tapetum.benchmarks.bench.picture_network import OPTIONS as PICTURE_OPTIONS
 from tapetum.benchmarks.bench.picture_network import picture_format
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.realtime import Frame
-from tapetum.realtime.cpu.sample_range import sample_range
+from tapetum.realtime.sample_range import sample_range
 
 GAMMA = 0.5
 """Exponent of the `gamma` peer: what people write first for dark video."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime import Frame
-from tapetum.realtime.cpu.sample_range import sample_range
+from tapetum.realtime.sample_range import sample_range
 
 Array = npt.NDArray[Any]
 

@@ -7,7 +7,8 @@ import io
 from pathlib import Path
 from typing import Any
 
-from tapetum.benchmarks.whole_file import write_whole
+from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.gan.whole_file import write_whole
 
 _KEY = ("scenario", "subject", "input", "size", "measure", "runs_on")
 _TIMES = ("samples", "mean", "min", "p50", "p90", "p95", "p99", "p99_9", "max")
@@ -31,7 +32,7 @@ def write_csv(run: dict[str, Any], path: Path) -> None:
     writer.writeheader()
     for result in run["results"]:
         writer.writerow(_flat(result) | {"run_complete": run["complete"]})
-    write_whole(text.getvalue(), path)
+    write_whole(path, text.getvalue(), error=BenchmarkError)
 
 
 def _flat(result: dict[str, Any]) -> dict[str, Any]:

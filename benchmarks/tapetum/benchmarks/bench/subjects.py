@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.stages import Staged, StagedGrid, StagedUNet
-from tapetum.gan.weights import weights_path
+from tapetum.gan.model import find_model
+from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime import Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.choices import MODELS, Device
-from tapetum.realtime.cpu.grid_enhancer import GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE, GridEnhancer
+from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, Precision
 from tapetum.realtime.cpu.unet_enhancer import MAX_PIXELS, UNetEnhancer
 from tapetum.realtime.enhancer import is_cuda
@@ -45,7 +45,7 @@ class Network:
     def input_shape(self, frame: Frame) -> tuple[int, ...]:
         """What it sees of a frame; a large `unet` frame is counted as one tile."""
         if not self.whole_frame:
-            return GRID_INPUT_SHAPE
+            return THUMBNAIL_SHAPE
         height, width = (-(-side // 16) * 16 for side in (frame.height, frame.width))
         return 1, 3, height, width
 
@@ -66,7 +66,7 @@ class Network:
 
 
 def _grid_engine(model: OpenVINOModel) -> Engine:
-    return model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE)
+    return model.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
 
 
 @dataclass(frozen=True)
@@ -188,21 +188,7 @@ def _network(name: str, enhancer: FrameEnhancer) -> Network | None:
 def network_on_cpu(name: str, *, whole_frame: bool, precision: Precision = "auto") -> Network:
     """The network of a model, with as many threads as `make_enhancer` gives it."""
     # One thread for grid, since the others decode and encode.
-    return Network(_onnx(name), None if whole_frame else 1, whole_frame, precision)
-
-
-def _onnx(name: str) -> bytes:
-    if name in MODELS:
-        return weights_path(name, ".onnx").read_bytes()
-    path = Path(name)
-    if path.suffix == ".onnx":
-        return path.read_bytes()
-    from tapetum.gan.export import export_weights
-
-    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
-        target = Path(folder) / "model.onnx"
-        export_weights(path, target)
-        return target.read_bytes()
+    return Network(find_model(name).onnx(), None if whole_frame else 1, whole_frame, precision)
 
 
 def different_names(subjects: list[Subject]) -> list[Subject]:

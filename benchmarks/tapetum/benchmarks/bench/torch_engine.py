@@ -112,7 +112,7 @@ def _generator(kind: str, weights: str | None) -> Generator:
 
 def _ships(kind: str) -> bool:
     try:
-        weights_path(kind, ".safetensors")
+        weights_path(kind)
     except ModelError:
         return False
     return True

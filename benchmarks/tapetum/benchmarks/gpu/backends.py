@@ -16,6 +16,7 @@ from torch.utils.dlpack import from_dlpack
 
 from tapetum.benchmarks.gpu.gpu_floors import NetworkKind
 from tapetum.gan.checkpoint import build_generator, load_generator, save_generator
+from tapetum.gan.model import find_model
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
@@ -81,7 +82,7 @@ def _cuda_graph(weights: Path, device: ComputeDevice, shape: Shape) -> NetworkRu
 def _tensorrt(
     weights: Path, device: ComputeDevice, shape: Shape, *, name: FlavourName
 ) -> NetworkRun:
-    return TensorRTModel(weights, device, load_flavour(name)).compile(shape)
+    return TensorRTModel(find_model(weights), device, load_flavour(name)).compile(shape)
 
 
 BACKENDS: dict[str, Backend] = {

@@ -11,10 +11,10 @@ from tapetum.benchmarks.bench.distribution import distribution
 from tapetum.benchmarks.gpu.event_clock import Clock, Work, steady_samples
 from tapetum.benchmarks.gpu.gpu_floors import KernelName, kernel_bytes, padded_size
 from tapetum.benchmarks.gpu.gpu_frames import FormatName, device_frames, host_frames, rotation
+from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime import Frame
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
-from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
 
 KERNELS: tuple[KernelName, ...] = get_args(KernelName)
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)

@@ -10,12 +10,13 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.gpu.card_figures import Card, figures, row
 from tapetum.benchmarks.gpu.gpu_targets import TARGETS, beyond_engine_percent
 from tapetum.benchmarks.gpu.result_file import read_result
 from tapetum.benchmarks.markdown_table import MISSING
 from tapetum.benchmarks.marked_document import around_figures
-from tapetum.benchmarks.whole_file import write_whole
+from tapetum.gan.whole_file import write_whole
 
 Cell = Callable[[Card], str | None]
 """A card's text in a row; None where it was not measured."""
@@ -39,7 +40,7 @@ def write_tables(results: Path, document: Path) -> None:
         BenchmarkError: the document lacks the marks, or a file cannot be read or written.
     """
     before, after = around_figures(document)
-    write_whole(f"{before}{tables(results)}{after}", document)
+    write_whole(document, f"{before}{tables(results)}{after}", error=BenchmarkError)
 
 
 def tables(results: Path) -> str:

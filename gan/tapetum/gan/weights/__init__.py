@@ -21,8 +21,7 @@ def weights_path(name: str, suffix: str = ".onnx") -> Path:
 
     Args:
         name: "grid" or "unet".
-        suffix: ".onnx" (what enhances), ".safetensors" (what training goes on from) or ".md"
-            (the model card).
+        suffix: ".onnx" (what enhances) or ".md" (the model card).
 
     Raises:
         ModelError: there is no such generator, or no weights of it ship.
@@ -35,6 +34,16 @@ def weights_path(name: str, suffix: str = ".onnx") -> Path:
             f"no default weights of {name} ship with this version; name a weights file instead"
         )
     return path
+
+
+def trained_weights_path(name: str) -> Path:
+    """Where the shipped weights of a generator lie as they were trained; as `weights_path`.
+
+    The ONNX file has them, except for `grid`, whose normalisation is folded into its convolutions
+    there.
+    """
+    checkpoint = _file(name, ".safetensors")
+    return checkpoint if checkpoint.exists() else weights_path(name)
 
 
 def _file(name: str, suffix: str) -> Path:

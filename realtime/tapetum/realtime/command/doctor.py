@@ -138,7 +138,7 @@ def _compute() -> Iterable[Finding]:
 
 def _openvino() -> Finding:
     try:
-        from tapetum.realtime.cpu.openvino_runtime import core
+        from tapetum.gan.openvino_runtime import core
 
         devices = core().available_devices
     except (ImportError, RuntimeError) as error:

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel
-from tapetum.realtime.cpu.sample_range import sample_range, sample_rows
+from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.sample_range import sample_range
 from tapetum.realtime.temporal import FrameClock
 
 Floats = npt.NDArray[np.float32]

@@ -6,6 +6,7 @@ options are parsed.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,11 @@ import numba
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _KERNELS: list[Any] = []
+_UNREADABLE = (
+    *(ImportError, AttributeError, EOFError, IndexError, KeyError, TypeError, ValueError),
+    pickle.UnpicklingError,
+)
+"""What unpickling raises for things that are no more, or never were whole."""
 
 
 def kernel(function: _Function) -> _Function:
@@ -28,9 +34,24 @@ def kernel(function: _Function) -> _Function:
     except RuntimeError:
         # Numba's word for "no folder to cache in": slower starts, the same results.
         compiled = numba.njit(nogil=True, fastmath=True)(function)
+    else:
+        _forget_unreadable(compiled)
     _KERNELS.append(compiled)
     kernel_function: _Function = compiled
     return kernel_function
+
+
+def _forget_unreadable(compiled: Any) -> None:  # noqa: ANN401 - numba has no types
+    """Drop the code on disk of another version of this package, or what a crash left of it.
+
+    Numba reads the whole list of what is there before it looks how old it is: names of modules
+    that have since moved, or half a file, would end the first call with a traceback.
+    """
+    cache = compiled._cache  # numba has no public way to ask
+    try:
+        cache._cache_file._load_index()
+    except _UNREADABLE:
+        cache.flush()
 
 
 def part(function: _Function) -> _Function:

@@ -8,12 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-CELLS = 16
-"""Rows and columns of a grid."""
-LEVELS = 8
-"""Luma levels of a grid."""
-GRID_SHAPE = (8, LEVELS, CELLS, CELLS)
-"""Coefficient, luma level, row, column."""
+from tapetum.gan.model_kinds import CELLS, LEVELS
+
 WEIGHT_BITS = 14
 """Bits of the integer weights between cells."""
 

@@ -13,18 +13,18 @@ from llvmlite import ir  # type: ignore[import-untyped] # it has no types
 from numba import types
 from numba.extending import intrinsic
 
+from tapetum.gan.model_kinds import CELLS, LEVELS
 from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.grid_axis import (
-    CELLS,
-    LEVELS,
     WEIGHT_BITS,
     CellAxis,
     Floats,
     Ints,
     cell_axis,
 )
-from tapetum.realtime.cpu.sample_range import ChromaRows, SampleRange, chroma_rows, sample_rows
+from tapetum.realtime.cpu.plane_rows import ChromaRows, chroma_rows, sample_rows
 from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.sample_range import SampleRange
 
 _LANES = 8
 """Floats of a chroma transform, padded to a SIMD register."""

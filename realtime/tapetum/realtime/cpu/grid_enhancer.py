@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
-from tapetum.realtime.cpu.grid_axis import GRID_SHAPE, Floats
+from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.picture_circle import Circle, CircleFinder, continued, keep_outside
-from tapetum.realtime.cpu.thumbnail import THUMBNAIL, thumbnail
+from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import Engine
 from tapetum.realtime.temporal import TIME_CONSTANT_S, TemporalFilter
-
-GRID_INPUT_SHAPE = (1, 3, THUMBNAIL, THUMBNAIL)
-"""What the network of a grid model takes: RGB in [0, 1]."""
-GRID_OUTPUT_SHAPE = (1, *GRID_SHAPE)
-"""What it gives: coefficient, luma level, row, column."""
 
 
 class GridEnhancer:
     """Enhances the frames of one stream in their own pixel format.
 
     Example:
-        model = OpenVINOModel(Path("grid.onnx"))
-        enhancer = GridEnhancer(model.compile(GRID_INPUT_SHAPE, GRID_OUTPUT_SHAPE))
+        model = OpenVINOModel(find_model("grid").onnx())
+        enhancer = GridEnhancer(model.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE))
         bright = enhancer(dark)
     """
 
@@ -60,7 +56,7 @@ class GridEnhancer:
         """
         picture, small, circle, area = self._picture(frame)
         seen = small if circle is None else continued(small, circle)
-        grid = self._filter(self._predict(seen), thumbnail=seen, time_s=frame.time_s)
+        grid = self.steady_grid(seen, time_s=frame.time_s)
         if self.strength == 0:
             return frame
         mixed = self._identity + np.float32(self.strength) * (grid - self._identity)
@@ -82,6 +78,21 @@ class GridEnhancer:
             picture = area.cut(frame)
             small = thumbnail(picture)
         return picture, small, circle, area
+
+    def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
+        """The grid of the next frame, smoothed over time, for who applies it elsewhere.
+
+        Args:
+            small: the frame's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
+            time_s: the frame's time.
+
+        Returns:
+            (8, 8, 16, 16): coefficient, luma level, row, column.
+
+        Raises:
+            EngineError: the network fails or gives no usable numbers.
+        """
+        return self._filter(self._predict(small), thumbnail=small, time_s=time_s)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""

@@ -12,7 +12,8 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.grid_axis import CELLS, LEVELS, Floats
+from tapetum.gan.model_kinds import CELLS, LEVELS
+from tapetum.realtime.cpu.grid_axis import Floats
 
 Doubles = npt.NDArray[np.float64]
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tapetum.realtime.cpu.grid_axis import GRID_SHAPE, Floats
+from tapetum.gan.model_kinds import GRID_SHAPE
+from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_chroma import apply_to_chroma
 from tapetum.realtime.cpu.grid_luma import apply_to_luma
-from tapetum.realtime.cpu.sample_range import new_planes, sample_range
+from tapetum.realtime.cpu.plane_rows import new_planes
 from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.sample_range import sample_range
 
 
 def identity_grid() -> Floats:

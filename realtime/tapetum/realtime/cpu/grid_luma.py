@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.gan.model_kinds import CELLS, LEVELS
 from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.grid_axis import (
-    CELLS,
-    LEVELS,
     WEIGHT_BITS,
     CellAxis,
     Floats,
@@ -25,8 +24,9 @@ from tapetum.realtime.cpu.grid_axis import (
     cell_axis,
     level_axis,
 )
-from tapetum.realtime.cpu.sample_range import SampleRange, sample_rows
+from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.sample_range import SampleRange
 
 Tables = npt.NDArray[np.int16]
 Levels = npt.NDArray[np.uint16]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.openvino_runtime import core, ov
+from tapetum.gan.openvino_runtime import core, ov, read_network
 from tapetum.realtime.errors import EngineError, ModelError
 
 Precision = Literal["f32", "bf16", "auto"]
@@ -22,36 +21,39 @@ class OpenVINOModel:
     """A network read and checked, to be compiled for one input shape or several.
 
     Example:
-        engine = OpenVINOModel(Path("unet.onnx"), precision="auto").compile((1, 3, 368, 640))
+        model = OpenVINOModel(find_model("unet").onnx(), precision="auto")
+        engine = model.compile((1, 3, 368, 640))
     """
 
     def __init__(
-        self, model: Path | bytes, *, threads: int | None = 1, precision: Precision = "f32"
+        self,
+        model: bytes,
+        name: str = "the given model",
+        *,
+        threads: int | None = 1,
+        precision: Precision = "f32",
     ) -> None:
         """Read a network.
 
         Args:
-            model: an ONNX file, or its bytes.
+            model: an ONNX file's bytes.
+            name: what errors call the file.
             threads: CPU threads for a run; None takes all that this process may use.
             precision: what the network is computed in.
 
         Raises:
-            ModelError: the file is missing or is not a network.
+            ModelError: it is not a network.
             EngineError: `bf16` is asked for on a CPU without it.
         """
-        self.name = "the given model" if isinstance(model, bytes) else str(model)
+        self.name = name
         self._threads = threads or len(os.sched_getaffinity(0))
         self._precision = _checked_precision(precision)
-        self._network = _read(model, self.name)
+        self._network = read_network(model, name)
 
     @property
     def description(self) -> str:
         """Device, runtime and precision, like "CPU, OpenVINO f32"."""
         return f"CPU, OpenVINO {self._precision}"
-
-    def takes(self, input_shape: Shape, output_shape: Shape) -> bool:
-        """Whether the network can map one shape to the other."""
-        return _fits(self._network.clone(), input_shape, output_shape)
 
     def compile(self, input_shape: Shape, output_shape: Shape | None = None) -> OpenVINOEngine:
         """Compile the network for one input shape.
@@ -130,22 +132,6 @@ def _checked_precision(precision: Precision) -> str:
     if precision == "auto":
         return "bf16" if native else "f32"
     return precision
-
-
-def _read(model: Path | bytes, name: str) -> Any:  # noqa: ANN401
-    if isinstance(model, Path) and not model.is_file():
-        raise ModelError(f"model file {name} does not exist")
-    try:
-        data = model if isinstance(model, bytes) else model.read_bytes()
-        network = core().read_model(data)
-    except OSError as error:
-        raise ModelError(f"model file {name} cannot be read: {error.strerror}") from error
-    except RuntimeError as error:
-        raise ModelError(f"{name} is not an ONNX model, or is damaged; fetch it again") from error
-    if len(network.inputs) != 1 or len(network.outputs) != 1:
-        found = f"{len(network.inputs)} inputs and {len(network.outputs)} outputs"
-        raise ModelError(f"{name} has {found}; an enhancing network has one of each")
-    return network
 
 
 def _fits(network: Any, input_shape: Shape, output_shape: Shape | None) -> bool:  # noqa: ANN401

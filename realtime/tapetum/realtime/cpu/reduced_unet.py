@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.gan.model import Model
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_fit import fit_grid
@@ -46,23 +45,14 @@ class FittedGridEngine:
         return fit_grid(_yuv(small[0]), _yuv(enhanced[0]))[np.newaxis]
 
 
-def make_reduced_unet(path: Path) -> GridEnhancer:
+def make_reduced_unet(model: Model) -> GridEnhancer:
     """An enhancer by a `unet` network.
 
     Raises:
-        ModelError: `path` is no ONNX file of such a network.
+        ModelError: it is no ONNX file of such a network.
     """
-    model = OpenVINOModel(path, threads=None, precision="auto")
-    return GridEnhancer(FittedGridEngine(model.compile(SHAPE, SHAPE)))
-
-
-def is_unet(path: Path) -> bool:
-    """Whether an ONNX file is a network from pictures to pictures.
-
-    Raises:
-        ModelError: it is no network.
-    """
-    return OpenVINOModel(path).takes(SHAPE, SHAPE)
+    network = OpenVINOModel(model.onnx(), model.name, threads=None, precision="auto")
+    return GridEnhancer(FittedGridEngine(network.compile(SHAPE, SHAPE)))
 
 
 def _yuv(rgb: Floats) -> Floats:

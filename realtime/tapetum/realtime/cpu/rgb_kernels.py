@@ -16,14 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
-from tapetum.realtime.cpu.sample_range import (
-    ChromaRows,
-    chroma_rows,
-    new_planes,
-    sample_range,
-    sample_rows,
-)
+from tapetum.realtime.cpu.plane_rows import ChromaRows, chroma_rows, new_planes, sample_rows
 from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.sample_range import sample_range
 
 Floats = npt.NDArray[np.float32]
 

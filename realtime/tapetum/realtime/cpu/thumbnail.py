@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.gan.model_kinds import THUMBNAIL
 from tapetum.realtime.cpu.compiled import kernel, part
-from tapetum.realtime.cpu.sample_range import chroma_rows, sample_range, sample_rows
+from tapetum.realtime.cpu.plane_rows import chroma_rows, sample_rows
 from tapetum.realtime.frame import Frame, Plane
-
-THUMBNAIL = 256
-"""Height and width of a thumbnail."""
+from tapetum.realtime.sample_range import sample_range
 
 Floats = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint32]

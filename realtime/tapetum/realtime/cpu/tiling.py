@@ -9,11 +9,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.gan.model_kinds import STRIDE
+
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
-STRIDE = 16
-"""Heights and widths of tiles are multiples of this."""
 OVERLAP = 64
 """Samples that neighbouring tiles share at least; they blend linearly there."""
 

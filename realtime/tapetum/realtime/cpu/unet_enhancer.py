@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.realtime.cpu.black_bars import BarFinder
+from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.tiling import OVERLAP, Tiling, tiling
 from tapetum.realtime.errors import EngineError
@@ -39,7 +41,8 @@ class UNetEnhancer:
     size when the first frame arrives, and again only if the size of the frames changes.
 
     Example:
-        enhancer = UNetEnhancer(OpenVINOModel(Path("unet.onnx"), threads=2, precision="auto"))
+        model = OpenVINOModel(find_model("unet").onnx(), threads=2, precision="auto")
+        enhancer = UNetEnhancer(model)
         bright = enhancer(dark)
     """
 
@@ -63,6 +66,7 @@ class UNetEnhancer:
         self._max_pixels = max_pixels
         self._shape: tuple[int, ...] | None = None
         self._engine: Engine | None = None
+        self._bars = BarFinder()
 
     @property
     def description(self) -> str:
@@ -77,17 +81,24 @@ class UNetEnhancer:
             ModelError: the network does not take pictures of this kind.
             EngineError: the network fails or gives no usable numbers.
         """
-        rgb = rgb_from_planes(frame)
         if self.strength == 0:
+            sample_rows(frame.planes[0])  # a frame elsewhere is an error at any strength
             return frame
+        rgb = rgb_from_planes(frame)
         change = self._enhanced(rgb)
         np.clip(change, -1, 1, out=change)
         change -= rgb
         change *= np.float32(self.strength)
-        return frame.with_planes(planes_with_change(frame, change))
+        bright = frame.with_planes(planes_with_change(frame, change))
+        area = self._bars(frame)
+        # The network sees little of its surroundings: bars do not harm the picture beside them.
+        if area is None:
+            return bright
+        return frame.with_planes(area.paste(frame, area.cut(bright).planes))
 
     def reset(self) -> None:
-        """Do nothing: every frame is enhanced by itself."""
+        """Forget where the bars were: every picture is enhanced by itself."""
+        self._bars.reset()
 
     def _enhanced(self, rgb: Floats) -> Floats:
         """The network's output for (3, H, W), unclipped, a new array."""

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapetum.gan.model import Model, find_model
+from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
-from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
 from tapetum.realtime.cuda.torch_engine import TorchModel
 from tapetum.realtime.errors import ModelError
@@ -46,11 +47,12 @@ def make_cuda_enhancer(
         DeviceError: PyTorch cannot use the device.
         EngineError: an engine cannot be built, or there is not enough memory.
     """
+    found = find_model(model)
     compiler: TorchModel | TensorRTModel
     if flavour is None:
-        compiler = _torch_model(model, device)
+        compiler = _torch_model(found, device)
     else:
-        compiler = TensorRTModel(model, device, flavour, on_build=on_build)
+        compiler = TensorRTModel(found, device, flavour, on_build=on_build)
     if compiler.kind == "grid":
         return CudaGridEnhancer(device, compiler.compile(THUMBNAIL_SHAPE), strength=strength)
     enhancer = CudaUNetEnhancer(device, compiler, strength=strength)
@@ -59,7 +61,7 @@ def make_cuda_enhancer(
     return enhancer
 
 
-def _torch_model(model: str | Path, device: ComputeDevice) -> TorchModel:
+def _torch_model(model: Model, device: ComputeDevice) -> TorchModel:
     try:
         from tapetum.gan.checkpoint import load_generator
     except ImportError as error:
@@ -68,9 +70,9 @@ def _torch_model(model: str | Path, device: ComputeDevice) -> TorchModel:
             " 'tapetum[tensorrt-rtx]') or with PyTorch (pip install 'tapetum[train]');"
             f" {error.name} is missing: install one of them, or use --device cpu"
         ) from error
-    if Path(model).suffix == ".onnx":
+    if not (model.shipped or model.is_checkpoint):
         raise ModelError(
-            f"{device.name} runs {model} with TensorRT alone (pip install 'tapetum[tensorrt]', or"
-            " 'tapetum[tensorrt-rtx]'); install it, or use --device cpu"
+            f"{device.name} runs {model.name} with TensorRT alone (pip install 'tapetum[tensorrt]',"
+            " or 'tapetum[tensorrt-rtx]'); install it, or use --device cpu"
         )
-    return TorchModel(load_generator(model), device)
+    return TorchModel(load_generator(model.name), device)

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tapetum.realtime.cpu.grid_axis import GRID_SHAPE
+from tapetum.gan.model_kinds import GRID_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
 from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, Structure
-from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.temporal_smoothing import TemporalSmoothing
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame

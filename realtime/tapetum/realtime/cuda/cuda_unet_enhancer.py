@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from tapetum.realtime.cpu.tiling import STRIDE
+from tapetum.gan.model_kinds import padded_size
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
 from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
@@ -95,8 +95,7 @@ class CudaUNetEnhancer:
         Raises:
             EngineError: it cannot be compiled.
         """
-        padded = (-(-size // STRIDE) * STRIDE for size in (height, width))
-        shape = (1, 3, *padded)
+        shape = (1, 3, *padded_size(height, width))
         if self._compiled is None or self._compiled.rgb.shape != shape:
             self._compiled = None  # its memory goes first
             self._compiled = _Compiled.of(self._model.compile(shape), self._device, shape)

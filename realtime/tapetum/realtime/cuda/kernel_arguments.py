@@ -11,9 +11,9 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.sample_range import sample_range
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.sample_range import sample_range
 
 Structure = npt.NDArray[np.void]
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from tapetum.realtime.cpu.grid_axis import GRID_SHAPE
+from tapetum.gan.model_kinds import GRID_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.kernel_arguments import (
     PAST,
     DeviceArray,
@@ -21,9 +21,6 @@ from tapetum.realtime.cuda.kernel_arguments import (
 )
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.temporal import VIEW
-
-THUMBNAIL_SHAPE = (1, 3, 256, 256)
-"""What the network of a grid model takes: RGB in [0, 1], float32."""
 
 _THREADS = 128
 _THREADS_OF_ROW = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tapetum.realtime.cpu.grid_axis import GRID_SHAPE
+from tapetum.gan.model_kinds import GRID_SHAPE
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import SMOOTHING, DeviceArray, Structure
 from tapetum.realtime.cuda.pixel_kernels import Past

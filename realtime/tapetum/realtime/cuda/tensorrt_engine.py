@@ -7,14 +7,14 @@ first. Neither TensorRT nor `onnx` is imported before a model is made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tapetum.gan.model import Model
+from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address, check_array
-from tapetum.realtime.cuda.pixel_kernels import THUMBNAIL_SHAPE
 from tapetum.realtime.progress import Building
 
 if TYPE_CHECKING:
@@ -29,28 +29,26 @@ class TensorRTModel:
 
     def __init__(
         self,
-        model: str | Path,
+        model: Model,
         device: ComputeDevice,
         flavour: Flavour,
         *,
         on_build: Callable[[Building], None] | None = None,
     ) -> None:
-        """Find the model's file.
+        """Look at the model; no engine is built yet.
 
         Args:
-            model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
+            model: what it runs.
             device: where its engines will run; TensorRT supports that GPU.
             flavour: the TensorRT.
             on_build: called while an engine is built, from TensorRT's threads; must not raise.
 
         Raises:
-            ModelError: there is no such model, or its file cannot be used.
+            ModelError: its file cannot be used.
         """
-        from tapetum.trt_build.network_source import describe_network, find_network
-
         self._model, self._device, self._flavour = model, device, flavour
         self._on_build = on_build
-        self.kind = describe_network(find_network(model)).kind
+        self.kind = model.description.kind
 
     @property
     def description(self) -> str:
@@ -81,13 +79,13 @@ class TensorRTModel:
         request = EngineRequest(
             size=size, runtime=self._flavour.name, gpu_index=device_index(self._device.name)
         )
-        report, model = self._on_build or (lambda _: None), self._model
+        report, name = self._on_build or (lambda _: None), self._model.name
         return build_engine(
-            model,
+            name,
             request,
             try_kept=try_kept,
             on_start=lambda start: report(Building(str(start))),
-            on_phase=lambda at: report(Building(str(model), at.name, at.step, at.steps)),
+            on_phase=lambda at: report(Building(name, at.name, at.step, at.steps)),
         )
 
 

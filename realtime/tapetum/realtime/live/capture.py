@@ -1,19 +1,27 @@
-"""`Capture`: what `cv2.VideoCapture` users know, with enhanced pictures."""
+"""For programs: `live_frames`, an iterator of enhanced frames, and `Capture`, as OpenCV has it."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
 from tapetum.realtime.choices import Device
-from tapetum.realtime.enhancer import check_cpu_device, check_model, checked_strength
+from tapetum.realtime.enhancer import (
+    check_cpu_device,
+    check_model,
+    checked_strength,
+    make_enhancer,
+)
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.live_frames import all_frames, live_frames
+from tapetum.realtime.live.ladder import ladder_for
 from tapetum.realtime.live.live_source import LiveSource
+from tapetum.realtime.live.newest import NewestFrames
 from tapetum.realtime.live.sinks.bgr import BgrConverter, BgrImage
+from tapetum.realtime.prefetch import Prefetch
 
 _POS_MSEC, _POS_FRAMES, _WIDTH, _HEIGHT, _FPS = 0, 1, 3, 4, 5
 """OpenCV's numbers of `cv2.CAP_PROP_...`."""
@@ -158,5 +166,50 @@ class Capture:
             return None
 
     def _begin(self, source: LiveSource) -> Generator[Frame, None, None]:
-        frames = all_frames if source.ends else live_frames
+        frames = _all_frames if source.ends else live_frames
         return frames(source, model=self._model, strength=self._strength, device=self._device)
+
+
+def live_frames(
+    source: LiveSource | str | int | Path = 0,
+    *,
+    model: str | Path = "grid",
+    strength: float = 1.0,
+    device: Device = "auto",
+    latency_budget_ms: float = 50.0,
+) -> Generator[Frame, None, None]:
+    """Yield the newest frame of a live stream, enhanced, each time that one is asked for.
+
+    Frames that nobody asked for in time are dropped. While the model loads, frames come as they
+    are. Close the iterator, or exhaust it, to release the camera.
+
+    Args:
+        source: a camera's number or device, a URL, "screen", "lavfi:PATTERN", a file, which plays
+            at its own pace, or a `LiveSource`.
+        model: `grid`, `unet`, or a model file.
+        strength: from 0 (the picture as it is) to 1 (the model's own output).
+        device: `auto` or `cpu`; `cuda` is for files.
+        latency_budget_ms: how long a frame may be with us.
+
+    Raises:
+        MediaError: the source cannot be opened or read.
+        ModelError: there is no such model, or its file cannot be used.
+        DeviceError: it is `cuda`.
+    """
+    with ExitStack() as opened:
+        ladder = ladder_for(model, strength=strength, device=device, budget_ms=latency_budget_ms)
+        opened.callback(ladder.close)
+        camera = source if isinstance(source, LiveSource) else LiveSource(source)
+        frames = opened.enter_context(NewestFrames(camera))
+        for frame in frames:
+            yield ladder(frame)
+
+
+def _all_frames(
+    source: LiveSource, *, model: str | Path, strength: float, device: Device
+) -> Generator[Frame, None, None]:
+    """Yield every frame of a source that can wait, such as a file, enhanced."""
+    enhancer = make_enhancer(model, strength=strength, device=device)
+    with Prefetch(source) as frames, source:
+        for frame in frames:
+            yield enhancer(frame)

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tapetum.gan.weights import weights_path
+from tapetum.gan.model import Model, find_model
 from tapetum.realtime.choices import Device
 from tapetum.realtime.enhancer import (
     check_cpu_device,
-    check_model,
     checked_strength,
     make_enhancer,
 )
@@ -238,12 +237,11 @@ def ladder_for(
         DeviceError: live video does not run on the device.
         ValueError: a number is out of its range.
     """
-    check_model(model)
+    found = find_model(model)
     check_cpu_device(device)
     loaders: dict[str, Loader] = {Path(model).stem: _ModelLoader(model, device)}
-    network = _picture_network(model)
-    if network is not None:
-        loaders[f"{Path(model).stem}-reduced"] = lambda: _reduced(network)
+    if _has_reduced_mode(found):
+        loaders[f"{Path(model).stem}-reduced"] = lambda: _reduced(found)
     loaders.setdefault("grid", _ModelLoader("grid", device))
     return Ladder(loaders, strength=strength, budget_ms=budget_ms, former=former)
 
@@ -259,18 +257,15 @@ class _ModelLoader:
         return make_enhancer(self.model, device=self.device)
 
 
-def _picture_network(model: str | Path) -> Path | None:
-    """The ONNX file of a model that is a network from pictures to pictures, else None."""
-    if model == "unet":
-        return weights_path("unet", ".onnx")
-    if Path(model).suffix != ".onnx":
-        return None
-    from tapetum.realtime.cpu.reduced_unet import is_unet
-
-    return Path(model) if is_unet(Path(model)) else None
+def _has_reduced_mode(model: Model) -> bool:
+    """Whether a model is an ONNX network from pictures of any size to pictures."""
+    if model.is_checkpoint:
+        return False
+    description = model.description
+    return description.kind == "unet" and description.fixed_size is None
 
 
-def _reduced(network: Path) -> FrameEnhancer:
+def _reduced(model: Model) -> FrameEnhancer:
     from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
 
-    return make_reduced_unet(network)
+    return make_reduced_unet(model)

@@ -11,17 +11,14 @@ from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.ladder import Ladder
+from tapetum.realtime.live.newest import NewestFrames
 from tapetum.realtime.live.outputs import Output, SinkPlace
 from tapetum.realtime.live.summary import LiveStatus, LiveSummary
-from tapetum.realtime.prefetch import Prefetch
 from tapetum.realtime.protocols import FrameSource
 
 HOLD_S = 0.5
 """A source that is silent for so long has its last picture shown again, and again."""
 _STATUS_S = 0.5
-_CLOSE_TIMEOUT_S = 0.5
-"""A source that hangs in a read is left to end by itself, as `LiveSource` does after its own time
-limit: nobody who stops shall wait for what does not come."""
 _RECENT_FRAMES = 60
 
 
@@ -61,7 +58,6 @@ class LiveRun:
         """
         if not sinks:
             raise ValueError("a live run needs at least one sink")
-        self._source = source
         self._ladder = ladder
         self._controls = controls or Controls(strength=ladder.strength)
         self._on_notice = on_notice
@@ -70,7 +66,7 @@ class LiveRun:
         self._outputs = [Output(place) for place in sinks]
         self._all_outputs = [*self._outputs]
         self._failed: dict[str, str] = {}
-        self._frames = Prefetch(source, depth=1, policy="drop_oldest")
+        self._frames = NewestFrames(source)
         self._begin_s = time.monotonic()
         self._end_s: float | None = None
         self._status_s = 0.0
@@ -228,10 +224,9 @@ class LiveRun:
 
     def _close(self, *, quietly: bool) -> None:
         """Close everything, the rest too when a part of it fails; the first error is raised."""
-        self._source.close()
+        self._frames.close()
         errors = [error for output in self._outputs if (error := _close_error(output))]
         self._end_s = time.monotonic()
-        self._frames.close(_CLOSE_TIMEOUT_S)
         self._ladder.close()
         if errors and not quietly:
             raise errors[0]

@@ -14,7 +14,7 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.address import check_url
 from tapetum.realtime.live.controls import Controls
-from tapetum.realtime.live.latency import Latencies
+from tapetum.realtime.live.summary import Latencies
 from tapetum.realtime.prefetch import WriteBehind
 from tapetum.realtime.protocols import FrameSink, Interruptible
 

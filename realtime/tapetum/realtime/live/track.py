@@ -15,7 +15,8 @@ from tapetum.realtime.choices import Device
 from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import Ladder, ladder_for
-from tapetum.realtime.live.latency import Latencies
+from tapetum.realtime.live.newest import newest_channel
+from tapetum.realtime.live.summary import Latencies
 from tapetum.realtime.media.av_frame import from_av, to_av
 from tapetum.realtime.media.frame_conversion import nearest_format
 
@@ -33,7 +34,6 @@ class EnhancedTrack(MediaStreamTrack):
 
     Attributes:
         ladder: what enhances; set its `strength` at any time.
-        dropped: frames that were not enhanced, because newer ones had come.
         latencies: how long frames were with us, from their arrival until they were enhanced.
         error: what ended the track, where that is a model that cannot be used.
     """
@@ -55,7 +55,7 @@ class EnhancedTrack(MediaStreamTrack):
             track: a video track whose frames nobody else takes.
             model: `grid`, `unet`, or a model file; while it loads, frames pass through.
             strength: from 0 (the picture as it is) to 1 (the model's own output).
-            device: `auto`, `cpu` or `cuda`.
+            device: `auto` or `cpu`; `cuda` is for files.
             latency_budget_ms: how long a frame may be with us.
 
         Raises:
@@ -64,17 +64,20 @@ class EnhancedTrack(MediaStreamTrack):
             ValueError: a number is out of its range.
         """
         super().__init__()
-        self.dropped = 0
         self.latencies = Latencies()
         self.error: TapetumError | None = None
-        self._ended_by: Exception | None = None
         self._device: Device = device
         self._budget_ms = latency_budget_ms
         self.ladder = self._ladder_for(model, strength)
         self._track = track
         self._event_loop = asyncio.get_running_loop()
-        self._newest: asyncio.Queue[Frame | None] = asyncio.Queue(1)
+        self._newest = newest_channel()
         self._reader = asyncio.ensure_future(self._read())
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were not enhanced, because newer ones had come."""
+        return self._newest.dropped
 
     async def recv(self) -> av.VideoFrame:
         """The newest frame, enhanced, when there is one.
@@ -82,10 +85,11 @@ class EnhancedTrack(MediaStreamTrack):
         Raises:
             MediaStreamError: the track, or the one behind it, has ended, or see `error`.
         """
-        frame = await self._newest.get() if self.readyState == "live" else None
-        if frame is None:
+        try:
+            frame = await self._newest.receive()
+        except Exception as error:
             self.stop()
-            raise MediaStreamError from self._ended_by
+            raise MediaStreamError from error
         try:
             enhanced = await asyncio.to_thread(self.ladder, frame)
         except TapetumError as error:
@@ -113,7 +117,7 @@ class EnhancedTrack(MediaStreamTrack):
             return
         super().stop()
         self._reader.cancel()
-        self._put(None)  # who waits for a frame waits no more
+        self._newest.close()  # who waits for a frame waits no more
         self._release(self.ladder)
 
     def _ladder_for(
@@ -136,16 +140,9 @@ class EnhancedTrack(MediaStreamTrack):
             while True:
                 picture = await self._track.recv()
                 if isinstance(picture, av.VideoFrame):
-                    self._put(_frame(picture))
+                    self._newest.put(_frame(picture))
         except Exception as error:  # noqa: BLE001 - the cause of what `recv` raises
-            self._ended_by = error
-            self._put(None)  # who waits for a frame waits no more
-
-    def _put(self, frame: Frame | None) -> None:
-        if self._newest.full():
-            self._newest.get_nowait()
-            self.dropped += 1
-        self._newest.put_nowait(frame)
+            self._newest.end(error)
 
 
 def _frame(picture: av.VideoFrame) -> Frame:

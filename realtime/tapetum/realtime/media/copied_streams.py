@@ -16,9 +16,11 @@ from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
 
 from tapetum.realtime.media.containers import Container, can_store, container_that_stores
+from tapetum.realtime.media.mp4_text import SharedSamples
 
 PacketRoute = Callable[["Packet[Stream]"], "Iterable[Packet[Stream]]"]
-"""Turns a packet of an input stream into packets for the output."""
+"""Turns a packet of an input stream into packets for the output; a damaged one raises FFmpeg's
+InvalidDataError."""
 
 _STALE_METADATA = ("bps", "duration", "number_of_", "_statistics", "encoder", "vendor_id")
 """Keys that describe the stream as it lay in the old file; the muxer writes its own."""
@@ -43,9 +45,9 @@ def kept_metadata(metadata: dict[str, str], container: Container) -> dict[str, s
     return kept
 
 
-def describe(stream: Stream) -> str:
-    """A stream in words, like "audio stream 1 (aac, eng)"."""
-    words = [codec_name(stream), stream.language or ""]
+def describe(stream: Stream, content: str | None = None) -> str:
+    """A stream in words, like "audio stream 1 (aac, eng)"; `content` is what FFmpeg cannot name."""
+    words = [content or codec_name(stream), stream.language or ""]
     inside = ", ".join(word for word in words if word and word != "und")
     return f"{stream.type} stream {stream.index}" + (f" ({inside})" if inside else "")
 
@@ -116,10 +118,7 @@ def _transcode(
     notices.append(f"{describe(source)} is transcoded to {container.audio_encoder}{changed}")
 
     def route(packet: Packet[Stream]) -> Iterable[Packet[Stream]]:
-        try:
-            frames = source.decode(packet)
-        except FFmpegError:
-            return []
+        frames = source.decode(packet)
         packets = [encoded for frame in frames for encoded in stream.encode(frame)]
         return packets if packet.size else [*packets, *stream.encode(None)]
 
@@ -179,12 +178,16 @@ def _convert(
     _carry_description(source, stream, container)
     notices.append(f"{describe(source)} is converted to {encoder}")
 
+    shared = SharedSamples() if encoder == "mov_text" else None
+
     def route(packet: Packet[Stream]) -> Iterable[Packet[Stream]]:
-        converted = _convert_packet(packet, decoder, context) if packet.size else None
+        if not packet.size:
+            return [] if shared is None else shared.finish()
+        converted = _convert_packet(packet, decoder, context)
         if converted is None:
-            return ()
+            return []
         converted.stream = stream
-        return (converted,)
+        return [converted] if shared is None else shared.add(converted)
 
     return route
 
@@ -192,13 +195,10 @@ def _convert(
 def _convert_packet(
     packet: Packet[Stream], decoder: SubtitleCodecContext, encoder: SubtitleCodecContext
 ) -> Packet[Stream] | None:
-    try:
-        subtitles = decoder.decode2(packet)
-        if subtitles is None or not len(subtitles):
-            return None
-        converted = encoder.encode_subtitle(subtitles)
-    except FFmpegError:
+    subtitles = decoder.decode2(packet)
+    if subtitles is None or not len(subtitles):
         return None
+    converted = encoder.encode_subtitle(subtitles)
     converted.pts = converted.dts = packet.pts
     converted.duration = packet.duration
     converted.time_base = packet.time_base

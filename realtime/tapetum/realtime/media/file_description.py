@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from av.container import InputContainer
 
 from tapetum.realtime.media.containers import Container
-from tapetum.realtime.media.time_range import TimeRange
+from tapetum.realtime.media.timeline import TimeRange
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # a type of the stubs only

@@ -18,10 +18,14 @@ from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.output_path import OutputFile
 from tapetum.realtime.media.stream_copy import StreamCopier
 from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
+from tapetum.realtime.media.timecode import moved_timecode
 from tapetum.realtime.media.video_encoder import Pictures, VideoEncoder
 from tapetum.realtime.media.video_info import VideoInfo
 
 __all__ = ["EncoderSettings", "FileSink"]
+
+_HAS_ALPHA = "alpha_mode"
+"""Matroska's tag of a video stream with transparency."""
 
 
 class FileSink:
@@ -69,6 +73,9 @@ class FileSink:
         self._choice = choose_encoder(encoder, self._container, info)
         self.description = self._choice.description
         self.notices = [*self._choice.notices]
+        if _HAS_ALPHA in {key.lower() for key in info.metadata}:
+            self.notices.append("transparency is lost")
+        self._start_s = start_s
         self._finished = False
         self._pictures = pictures
         self._copier: StreamCopier | None = None
@@ -109,6 +116,11 @@ class FileSink:
             self.discard()
             raise
         self._finished = True
+
+    @property
+    def damaged_packets(self) -> int:
+        """Packets of the copied streams, so far, that could not be copied as they are."""
+        return 0 if self._copier is None else self._copier.damaged_packets
 
     def discard(self) -> None:
         """Give up: remove what was written; after `close` this does nothing."""
@@ -175,11 +187,16 @@ class FileSink:
             self._output, self._container, self._choice, info, pictures=self._pictures
         )
         stream = self._encoder.stream
-        stream.metadata.update(kept_metadata(info.metadata, self._container))
+        stream.metadata.update(kept_metadata(self._video_metadata(), self._container))
         if info.disposition:
             stream.disposition = Disposition(info.disposition)
         if info.display_matrix is not None:
             stream.set_display_matrix(info.display_matrix)
+
+    def _video_metadata(self) -> dict[str, str]:
+        """The metadata of the input's stream, as far as it is true of what is written."""
+        metadata = moved_timecode(self._info.metadata, self._start_s, self._info.average_rate)
+        return {key: value for key, value in metadata.items() if key.lower() != _HAS_ALPHA}
 
     # Writing ---------------------------------------------------------------------------------
 

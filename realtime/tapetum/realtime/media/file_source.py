@@ -18,9 +18,9 @@ from tapetum.realtime.media.av_frame import from_av
 from tapetum.realtime.media.frame_conversion import PictureConverter, has_alpha, nearest_format
 from tapetum.realtime.media.media_input import best_video_stream, open_input
 from tapetum.realtime.media.presentation_time import PresentationTimes
-from tapetum.realtime.media.time_range import time_range
+from tapetum.realtime.media.timeline import InputClock, stream_time_base, time_range
 from tapetum.realtime.media.truncation import is_cut
-from tapetum.realtime.media.video_info import VideoInfo, stream_time_base, video_info
+from tapetum.realtime.media.video_info import VideoInfo, video_info
 
 _DEMUX_ATTEMPTS = 8
 """Read errors in a row after which the rest of a file is given up."""
@@ -135,7 +135,7 @@ class FileSource:
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
         pts = picture.pts
-        if self._span.start_s is not None and pts is not None:
+        if pts is not None:
             pts -= self._span.shift(self._time_base)
         return self._frame_at(picture, pts)
 
@@ -233,12 +233,13 @@ class FileSource:
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """Packets of the stream, then the empty one that flushes the decoder."""
+        clock = self._clock = InputClock(self._container, [self._stream])
         failures = 0
         while True:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in self._container.demux(clock.streams):
                     failures = 0
-                    yield packet
+                    yield from cast("list[Packet[VideoStream]]", clock.place(packet))
             except FFmpegError:
                 failures += 1
                 self._tail_damaged = True
@@ -281,8 +282,10 @@ class FileSource:
             self._note(f"{_counted(self.damaged_frames, 'frame')} damaged in part")
         if times.dropped:
             self._note(f"left out {_counted(times.dropped, 'frame')}, out of order after damage")
-        if times.jumps:
-            self._note(f"the file's clock jumps back ({times.jumps}x); frames follow on")
+        if self._clock.joins:
+            self._note(
+                f"the file's clock jumps ({self._clock.joins}x); what follows is moved up to it"
+            )
         if times.moved:
             self._note(f"moved {_counted(times.moved, 'frame')} with the time of another by a tick")
         if self.truncated:

@@ -9,36 +9,42 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from tapetum.gan.whole_file import WholeFile
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
-
-_LONGEST_NAME_BYTES = 255
-"""What Linux's file systems take."""
 
 
 def check_output(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """Refuse an output that cannot or must not be written.
 
     Args:
-        path: the final name.
+        path: the final name; the file that a symbolic link points to is meant.
         overwrite: whether an existing file may be replaced.
         inputs: files that the output must not replace.
 
     Raises:
-        MediaError: the folder is missing or read-only, the output is a folder, exists already
-            and `overwrite` is false, or is one of the inputs (also by a link).
+        MediaError: the folder is missing or read-only, the output is a folder, a pipe or a
+            device, exists already and `overwrite` is false, or is one of the inputs (also by a
+            link).
     """
     with media_errors("cannot write", path):  # a name may be too long to be looked up
-        folder = path.parent
+        folder = (Path(os.path.realpath(path)) if path.is_symlink() else path).parent
         if path.is_dir():
             raise MediaError(f"output {path} is a folder; give a file name")
         if not folder.is_dir():
             raise MediaError(f"output folder {folder} does not exist; make it first")
         _check_not_input(path, inputs)
-        if path.exists() and not overwrite:
-            raise MediaError(f"output {path} exists; pass --overwrite to replace it")
+        if path.exists():
+            _check_replaceable(path, overwrite=overwrite)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise MediaError(f"output folder {folder} is read-only")
+
+
+def _check_replaceable(path: Path, *, overwrite: bool) -> None:
+    if not path.is_file():
+        raise MediaError(f"output {path} is a pipe or a device, not a file; choose another name")
+    if not overwrite:
+        raise _exists(path)
 
 
 def _check_not_input(path: Path, inputs: Iterable[Path]) -> None:
@@ -47,13 +53,16 @@ def _check_not_input(path: Path, inputs: Iterable[Path]) -> None:
             raise MediaError(f"output {path} is the input itself; choose another name")
 
 
+def _exists(path: Path) -> MediaError:
+    return MediaError(f"output {path} exists; pass --overwrite to replace it")
+
+
 class OutputFile:
     """A file that is written under a temporary name in its own folder, then renamed.
 
     Attributes:
         path: the final name.
-        temporary: `.NAME.part-PID.SUFFIX` beside it, the name to write to; NAME is cut where
-            the whole would be too long.
+        temporary: the name to write to; see `WholeFile`.
     """
 
     def __init__(
@@ -61,23 +70,21 @@ class OutputFile:
     ) -> None:
         self.path = Path(path)
         check_output(self.path, overwrite=overwrite, inputs=inputs)
-        self.temporary = self.path.with_name(_temporary_name(self.path))
+        self._file = WholeFile(self.path, replace=overwrite)
+        self.temporary = self._file.temporary
 
     def commit(self) -> None:
         """Give the whole file its final name.
 
         Raises:
-            MediaError: the rename failed.
+            MediaError: the rename failed, or another job took the name meanwhile.
         """
         with media_errors("cannot write", self.path):
-            self.temporary.replace(self.path)
+            try:
+                self._file.commit()
+            except FileExistsError:
+                raise _exists(self.path) from None
 
     def discard(self) -> None:
         """Remove the temporary file; doing so twice does no harm."""
-        self.temporary.unlink(missing_ok=True)
-
-
-def _temporary_name(path: Path) -> str:
-    ending = os.fsencode(f".part-{os.getpid()}{path.suffix}")
-    begin = os.fsencode(f".{path.stem}")[: _LONGEST_NAME_BYTES - len(ending)]
-    return os.fsdecode(begin + ending)
+        self._file.discard()

@@ -7,41 +7,72 @@ queues up between the two, however long the file.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from av.container import OutputContainer
-from av.error import FFmpegError
+from av.error import ArgumentError, FFmpegError, InvalidDataError, PatchWelcomeError
 from av.packet import Packet
 from av.stream import AttachmentStream, Discard, Stream
 from av.video.stream import VideoStream
 
 from tapetum.realtime.media.containers import Container, can_store
-from tapetum.realtime.media.copied_streams import PacketRoute, codec_name, describe, route_stream
+from tapetum.realtime.media.copied_streams import (
+    PacketRoute,
+    codec_name,
+    describe,
+    kept_metadata,
+    route_stream,
+)
 from tapetum.realtime.media.file_description import chapters_in, file_metadata, uncommon_keys
 from tapetum.realtime.media.media_input import best_video_stream, is_attached_picture, open_input
-from tapetum.realtime.media.time_range import time_range
-from tapetum.realtime.media.video_info import stream_time_base
+from tapetum.realtime.media.packet_order import PacketOrder
+from tapetum.realtime.media.sample_entries import TELEMETRY, TIMECODE, sample_entries
+from tapetum.realtime.media.timecode import moved_timecode
+from tapetum.realtime.media.timeline import (
+    InputClock,
+    is_broadcast,
+    stream_time_base,
+    time_range,
+)
 
 _SEEK_MARGIN_S = 10
 """How long before the start a subtitle may begin and still be shown in full."""
 
-_JUMP_S = Fraction(1, 4)
-"""A step back of more than this is a jump of the file's clock."""
-
 _PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
+
+
+_DEMUX_ATTEMPTS = 8
+"""Read errors in a row after which the rest of the input is given up."""
+
+_REFUSED = (InvalidDataError, ArgumentError, PatchWelcomeError)
+"""What a decoder or a muxer says to a packet that is damaged."""
 
 
 @dataclass(slots=True)
 class _Copied:
-    """An input stream that is copied, and how far."""
+    """An input stream that is copied, and how far.
 
+    Attributes:
+        stream: of the input.
+        route: how its packets get to the output.
+        order: puts their times right.
+        base: seconds per unit of their times.
+        begin: for a video stream, the time of the key frame that it was begun with.
+        waiting: a video stream's packets from the last key frame before the start.
+        ended: whether the end of the range is reached.
+        damaged: output times at which packets were damaged or out of order.
+    """
+
+    stream: Stream
     route: PacketRoute
-    last_dts: int | None = None
-    end: int | None = None
-    offset: int = 0
+    order: PacketOrder
+    base: Fraction
+    begin: int | None = None
+    waiting: list[Packet[Stream]] = field(default_factory=list)
     ended: bool = False
+    damaged: list[Fraction] = field(default_factory=list)
 
 
 class StreamCopier:
@@ -72,16 +103,18 @@ class StreamCopier:
         duration_s: float | None = None,
     ) -> None:
         self.notices: list[str] = []
+        self._path = path
         self._input = open_input(path)
         self._video = best_video_stream(self._input, path)
         self._container = container
         self._output: OutputContainer
         self._span = time_range(self._input, start_s, duration_s)
+        self._start_s = start_s
+        self._sample_entries = sample_entries(path)
         self._copied: dict[int, _Copied] = {}
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._pending: Packet[Stream] | None = None
         self._pictures: list[Packet[VideoStream]] = []
-        self._video.discard = Discard.all
 
     @property
     def muxer_options(self) -> dict[str, str]:
@@ -98,7 +131,8 @@ class StreamCopier:
             output: the output, opened with `muxer_options`.
         """
         self._output = output
-        output.metadata.update(file_metadata(self._input))
+        metadata = file_metadata(self._input)
+        output.metadata.update(moved_timecode(metadata, self._start_s, self._video.average_rate))
         output.set_chapters(chapters_in(self._input, self._span))
         self._note_lost_metadata()
         for stream in self._input.streams:
@@ -124,7 +158,33 @@ class StreamCopier:
             if time_s is not None and self._time(packet) > time_s:
                 self._pending = packet
                 return
-            self._output.mux(list(self._copied[packet.stream.index].route(packet)))
+            self._write(packet)
+        self._note_damage()
+
+    @property
+    def damaged_packets(self) -> int:
+        """Packets so far that could not be copied as they are."""
+        return sum(len(copied.damaged) for copied in self._copied.values())
+
+    def _write(self, packet: Packet[Stream]) -> None:
+        """Send a packet on its way; one that nobody can take is damaged, and left out."""
+        copied, time_s = self._copied[packet.stream.index], self._time(packet)
+        try:
+            for routed in copied.route(packet):
+                self._output.mux(routed)
+        except _REFUSED:
+            copied.damaged.append(time_s)
+
+    def _note_damage(self) -> None:
+        for copied in self._copied.values():
+            if copied.damaged:
+                first_s = float(min(copied.damaged)) + self._start_s
+                more = len(copied.damaged) - 1
+                places = f" and {more} more place{'s' * (more > 1)}" if more else ""
+                what = describe(copied.stream)
+                self.notices.append(
+                    f"{self._path.name} is damaged: {what} at {first_s:.3f} s{places}"
+                )
 
     def _next_packet(self) -> Packet[Stream] | None:
         pending, self._pending = self._pending, None
@@ -144,13 +204,36 @@ class StreamCopier:
             self._route(stream)
 
     def _route(self, stream: Stream) -> None:
-        if isinstance(stream, VideoStream):
-            self.notices.append(f"{describe(stream)} is a second video; copied as it is")
-        route = route_stream(stream, self._output, self._container, self.notices)
+        route = self._route_of(stream)
         if route is None or isinstance(stream, AttachmentStream):
             stream.discard = Discard.all
-        else:
-            self._copied[stream.index] = _Copied(route)
+            return
+        if isinstance(stream, VideoStream):
+            self.notices.append(f"{describe(stream)} is a second video; copied as it is")
+            self._move_timecode(stream)
+        base = stream_time_base(stream)
+        self._copied[stream.index] = _Copied(stream, route, PacketOrder(stream), base)
+
+    def _move_timecode(self, source: VideoStream) -> None:
+        """Let the timecode of the stream that was just added be that of its first picture."""
+        moved = moved_timecode(source.metadata, self._start_s, source.average_rate)
+        metadata = self._output.streams[len(self._output.streams) - 1].metadata
+        metadata.clear()
+        metadata.update(kept_metadata(moved, self._container))
+
+    def _route_of(self, stream: Stream) -> PacketRoute | None:
+        """How a stream's packets get to the output; None where they cannot, which is said."""
+        if stream.type != "data":
+            return route_stream(stream, self._output, self._container, self.notices)
+        kind = self._sample_entries.get(stream.id)
+        if kind == TELEMETRY and self._container.is_mov:
+            return route_stream(stream, self._output, self._container, self.notices)
+        advice = "; .mp4 keeps it" if kind == TELEMETRY else ""
+        self.notices.append(
+            f"{describe(stream, kind)} cannot be stored in {self._container.suffix}, "
+            f"dropped{advice}"
+        )
+        return None
 
     def _add_picture(self, stream: VideoStream) -> None:
         """Attach cover art as the output's format does: as a file or as a picture stream."""
@@ -183,8 +266,9 @@ class StreamCopier:
         """Whether a data stream only repeats chapters or the timecode, which are written anew."""
         if stream.type != "data":
             return False
-        chapter_titles = codec_name(stream) == "bin_data" and bool(self._input.chapters())
-        return chapter_titles or "timecode" in stream.metadata
+        chapter_titles = stream.discard == Discard.all and bool(self._input.chapters())
+        timecode = self._sample_entries.get(stream.id) == TIMECODE
+        return chapter_titles or (timecode and "timecode" in self._video.metadata)
 
     def _note_lost_metadata(self) -> None:
         lost = uncommon_keys(self._input, self._container)
@@ -203,19 +287,35 @@ class StreamCopier:
         if not self._copied:
             return
         self._seek()
-        streams = [self._input.streams[index] for index in self._copied]
-        try:
-            for packet in self._input.demux(streams):
-                if self._place(packet):
-                    yield packet
-                elif all(copied.ended for copied in self._copied.values()):
-                    break
-        except FFmpegError:
-            self.notices.append("audio and subtitles end early: the input is damaged there")
+        clock = InputClock(self._input, [copied.stream for copied in self._copied.values()])
+        if self._video not in clock.streams:
+            self._video.discard = Discard.all
+        for demuxed in self._read(clock.streams):
+            for packet in clock.place(demuxed):
+                if packet.size:
+                    yield from self._settled(packet)
+            if all(copied.ended for copied in self._copied.values()):
+                break
+        for copied in self._copied.values():
+            yield from self._in_time(copied, copied.order.finish())
         yield from self._flush()
 
+    def _read(self, streams: list[Stream]) -> Iterator[Packet[Stream]]:
+        """Demux, over what cannot be read as far as there is more behind it."""
+        failures = 0
+        while failures < _DEMUX_ATTEMPTS:
+            try:
+                for packet in self._input.demux(streams):
+                    failures = 0
+                    yield packet
+            except FFmpegError:
+                failures += 1
+            else:
+                return
+        self.notices.append(f"{self._path.name} is damaged: what is beside the picture ends early")
+
     def _seek(self) -> None:
-        if self._span.start_s is None:
+        if self._span.start_s is None or is_broadcast(self._input):
             return
         target = self._span.start_s - _SEEK_MARGIN_S
         try:
@@ -229,34 +329,64 @@ class StreamCopier:
             packet.stream = self._input.streams[index]
             yield packet
 
-    def _place(self, packet: Packet[Stream]) -> bool:
-        """Move a packet's times to the output's clock; False if it must not be copied."""
+    def _settled(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
+        """The packets that can be written when one more has been read."""
         copied = self._copied[packet.stream.index]
-        if not packet.size or (packet.pts is None and packet.dts is None):
-            return False
-        base = stream_time_base(packet.stream)
-        if packet.pts is None:
-            packet.pts = packet.dts
-        if packet.dts is None:
-            packet.dts = packet.pts
-        return (
-            self._clip(packet, copied, base)
-            and not self._is_unheard(packet)
-            and self._is_in_order(packet, copied, base)
-        )
+        if packet.is_corrupt:
+            copied.damaged.append(self._output_s(copied, packet))
+        for kept in self._clip(packet, copied):
+            yield from self._in_time(copied, copied.order.add(kept))
 
-    def _clip(self, packet: Packet[Stream], copied: _Copied, base: Fraction) -> bool:
-        first, end = self._span.first_pts(base), self._span.end_pts(base)
-        if end is not None and (packet.pts or 0) >= end:
-            copied.ended = True
-            return False
-        early = first is not None and (packet.pts or 0) < first
-        if early and not self._cut_to(packet, first or 0):
-            return False
-        shift = self._span.shift(base)
-        packet.pts = (packet.pts or 0) - shift
-        packet.dts = (packet.dts or 0) - shift
-        return True
+    def _in_time(self, copied: _Copied, packets: list[Packet[Stream]]) -> Iterator[Packet[Stream]]:
+        """Packets whose times are settled, on the output's clock."""
+        shift = self._span.shift(copied.base)
+        copied.damaged += [(time - shift) * copied.base for time in copied.order.take_mended()]
+        for packet in packets:
+            packet.pts = (packet.pts or 0) - shift
+            packet.dts = (packet.dts or 0) - shift
+            if not self._is_unheard(packet):
+                yield packet
+
+    def _output_s(self, copied: _Copied, packet: Packet[Stream]) -> Fraction:
+        ticks = packet.pts if packet.dts is None else packet.dts
+        return ((ticks or 0) - self._span.shift(copied.base)) * copied.base
+
+    def _clip(self, packet: Packet[Stream], copied: _Copied) -> list[Packet[Stream]]:
+        """Packets, none or several, that lie in the range when one more has been read."""
+        first, end = self._span.first_pts(copied.base), self._span.end_pts(copied.base)
+        time = packet.dts if packet.pts is None else packet.pts
+        if time is None:
+            return [packet]
+        if end is not None and time >= end:
+            copied.ended = copied.ended or packet.dts is None or packet.dts >= end
+            return []
+        if end is not None and packet.stream.type == "subtitle" and packet.duration:
+            packet.duration = min(packet.duration, end - time)
+        if first is None:
+            return [packet]
+        if isinstance(packet.stream, VideoStream):
+            return self._clip_video(packet, copied, time, first)
+        return [packet] if time >= first or self._cut_to(packet, first) else []
+
+    def _clip_video(
+        self, packet: Packet[Stream], copied: _Copied, time: int, first: int
+    ) -> list[Packet[Stream]]:
+        """From a key frame on: the last before the start where an edit list hides it, else after.
+
+        Pictures that follow it and are shown before it cannot be decoded without what is cut off.
+        """
+        if copied.begin is None:
+            hides = self._container.edit_lists
+            begins = packet.is_keyframe and (time >= first or hides)
+            if begins and (time <= first or not copied.waiting):
+                copied.waiting = [packet]
+            elif copied.waiting:
+                copied.waiting.append(packet)
+            if time < first or not copied.waiting:
+                return []
+            copied.begin = copied.waiting[0].pts
+        kept, copied.waiting = copied.waiting or [packet], []
+        return [p for p in kept if copied.begin is None or p.pts is None or p.pts >= copied.begin]
 
     @staticmethod
     def _cut_to(packet: Packet[Stream], first: int) -> bool:
@@ -275,22 +405,6 @@ class StreamCopier:
         """
         early = (packet.pts or 0) < 0 and packet.is_discard
         return early and not self._container.edit_lists
-
-    @staticmethod
-    def _is_in_order(packet: Packet[Stream], copied: _Copied, base: Fraction) -> bool:
-        """Whether a muxer takes the packet after the one before it.
-
-        Where the file's clock jumps back, as where recordings were joined, the rest is moved.
-        """
-        pts, dts = packet.pts or 0, packet.dts or 0
-        if copied.end is not None and dts + copied.offset < copied.end - _JUMP_S / base:
-            copied.offset = copied.end - dts
-        packet.pts, packet.dts = pts + copied.offset, dts + copied.offset
-        if copied.last_dts is not None and packet.dts < copied.last_dts:
-            return False
-        copied.last_dts = packet.dts
-        copied.end = packet.dts + (packet.duration or 0)
-        return True
 
     def _time(self, packet: Packet[Stream]) -> Fraction:
         if packet.dts is None:

@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 from tapetum.realtime.frame import ColorInfo
 from tapetum.realtime.media.av_frame import color_info
 from tapetum.realtime.media.hdr import HdrMetadata, hdr_metadata, side_data_bytes
-from tapetum.realtime.media.time_range import TimeRange
+from tapetum.realtime.media.timeline import TimeRange, stream_time_base
 
 _UNTAGGED = ColorInfo()
 _ONE = 1 << 16
@@ -105,12 +105,6 @@ def video_info(
     )
 
 
-def stream_time_base(stream: av.stream.Stream) -> Fraction:
-    """A stream's time base, as a `Fraction` in every version of PyAV."""
-    base = stream.time_base
-    return Fraction(base.numerator, base.denominator) if base else Fraction(1, av.time_base)
-
-
 def display_matrix(picture: av.VideoFrame) -> tuple[int, ...] | None:
     """The nine integers of a picture's display matrix; None where it is upright."""
     data = side_data_bytes(picture, Type.DISPLAYMATRIX)
@@ -179,7 +173,7 @@ def _duration_s(container: InputContainer, stream: VideoStream, span: TimeRange)
 def _frame_count(
     stream: VideoStream, span: TimeRange, rate: Fraction | None, duration_s: float | None
 ) -> int | None:
-    if stream.frames and span == TimeRange():
+    if stream.frames and span.is_whole:
         return stream.frames
     if rate is None or duration_s is None:
         return None

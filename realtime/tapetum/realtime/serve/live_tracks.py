@@ -13,6 +13,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from tapetum.realtime.errors import MediaError, ServeError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.live_source import TIME_BASE
+from tapetum.realtime.live.newest import newest_channel
 from tapetum.realtime.media.av_frame import FULL_RANGE, to_av
 from tapetum.realtime.media.frame_conversion import SCALER_THREADS
 from tapetum.realtime.serve.limits import Limits
@@ -67,7 +68,6 @@ class CameraTrack(MediaStreamTrack):
     """The newest frame of a camera of this machine; `pts` is the monotonic clock at capture.
 
     Attributes:
-        dropped: frames that nobody took before the next one came.
         error: why it ended, if something went wrong.
     """
 
@@ -80,23 +80,19 @@ class CameraTrack(MediaStreamTrack):
             on_stop: called once, when nobody wants frames any more.
         """
         super().__init__()
-        self.dropped = 0
         self.error: MediaError | None = None
         self._on_stop = on_stop
-        self._newest: asyncio.Queue[Frame | None] = asyncio.Queue(1)
+        self._newest = newest_channel()
         self._last_pts = -1
 
-    def put(self, frame: Frame | None) -> None:
-        """Offer a frame, or None for the end."""
-        if self._newest.full():
-            self._newest.get_nowait()
-            self.dropped += 1
-        self._newest.put_nowait(frame)
+    def put(self, frame: Frame) -> None:
+        """Offer a frame."""
+        self._newest.put(frame)
 
-    def fail(self, error: MediaError) -> None:
-        """End the track because of `error`."""
+    def end(self, error: MediaError | None = None) -> None:
+        """Take note that no more frames come, because of `error` if there is one."""
         self.error = error
-        self.put(None)
+        self._newest.end(error)
 
     async def recv(self) -> av.VideoFrame:
         """The newest picture, when there is one.
@@ -104,10 +100,11 @@ class CameraTrack(MediaStreamTrack):
         Raises:
             MediaStreamError: the track has ended.
         """
-        frame = await self._newest.get() if self.readyState == "live" else None
-        if frame is None:
+        try:
+            frame = await self._newest.receive()
+        except (StopAsyncIteration, MediaError) as error:
             self.stop()
-            raise MediaStreamError
+            raise MediaStreamError from error
         picture = to_av(frame)
         captured_s = frame.capture_time_s or 0.0
         self._last_pts = max(self._last_pts + 1, round(captured_s * RTP_RATE_HZ))
@@ -118,7 +115,7 @@ class CameraTrack(MediaStreamTrack):
         """End the track."""
         if self.readyState == "live":
             super().stop()
-            self.put(None)
+            self._newest.close()
             self._on_stop(self)
 
 

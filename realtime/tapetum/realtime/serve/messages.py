@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,14 @@ class Watch:
     sdp: str
     model: str
     strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """Make grids for a picture that the page brightens by itself; thumbnails follow as bytes."""
+
+    stream: int
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ class Cancel:
     file: str
 
 
-Message = Watch | Strength | Model | Stop | Ping | Cancel
+Message = Watch | Light | Strength | Model | Stop | Ping | Cancel
 
 
 def parse_message(text: str) -> Message:
@@ -77,26 +86,19 @@ def parse_message(text: str) -> Message:
 
 
 def _message(kind: str, fields: dict[str, object]) -> Message:
-    match kind:
-        case "watch":
-            return Watch(
-                _whole(fields["stream"]),
-                _camera(fields["camera"]),
-                _text(fields["sdp"]),
-                _text(fields["model"]),
-                _strength(fields["strength"]),
-            )
-        case "strength":
-            return Strength(_strength(fields["value"]))
-        case "model":
-            return Model(_text(fields["name"]))
-        case "stop":
-            return Stop()
-        case "ping":
-            return Ping(_number(fields["sent_ms"]))
-        case "cancel":
-            return Cancel(_text(fields["file"]))
-    raise ValueError(f"unknown type {kind!r}")
+    if kind not in _MESSAGES:
+        raise ValueError(f"unknown type {kind!r}")
+    return _MESSAGES[kind](fields)
+
+
+def _watch(fields: dict[str, object]) -> Watch:
+    return Watch(
+        _whole(fields["stream"]),
+        _camera(fields["camera"]),
+        _text(fields["sdp"]),
+        _text(fields["model"]),
+        _strength(fields["strength"]),
+    )
 
 
 def _camera(value: object) -> Camera:
@@ -130,3 +132,14 @@ def _strength(value: object) -> float:
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is from 0 to 1; got {strength:g}")
     return strength
+
+
+_MESSAGES: dict[str, Callable[[dict[str, object]], Message]] = {
+    "watch": _watch,
+    "light": lambda fields: Light(_whole(fields["stream"]), _text(fields["model"])),
+    "strength": lambda fields: Strength(_strength(fields["value"])),
+    "model": lambda fields: Model(_text(fields["name"])),
+    "stop": lambda _fields: Stop(),
+    "ping": lambda fields: Ping(_number(fields["sent_ms"])),
+    "cancel": lambda fields: Cancel(_text(fields["file"])),
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -16,6 +16,7 @@ from tapetum.realtime.background import patient_worker
 from tapetum.realtime.enhancer import check_model, checked_strength
 from tapetum.realtime.errors import ServeError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
+from tapetum.realtime.serve.lighting import gives_grids
 from tapetum.realtime.serve.live_tracks import set_bitrates
 from tapetum.realtime.serve.playout import offer_playout_delay
 from tapetum.realtime.serve.server_camera import ServerCamera
@@ -71,6 +72,7 @@ class Server:
         offer_playout_delay()
         self._offered = Offered(
             models,
+            [name for name, model in models.items() if gives_grids(model)],
             checked_strength(settings.strength),
             camera,
             settings.latency_budget_ms,
@@ -196,7 +198,17 @@ def _models(models: Sequence[str | Path]) -> dict[str, str | Path]:
     """From the names that pages show to the models, which must exist."""
     for model in models:
         check_model(model)
-    return {Path(model).name: model for model in models}
+    files = {Path(model).absolute(): model for model in models}  # each once
+    return {_short_name(path, files): model for path, model in files.items()}
+
+
+def _short_name(path: Path, paths: Iterable[Path]) -> str:
+    """As much of the end of a path as no other of them has: pages need not know our folders."""
+    for length in range(1, len(path.parts) + 1):
+        name = path.parts[-length:]
+        if sum(other.parts[-length:] == name for other in paths) == 1:
+            break
+    return str(Path(*name))
 
 
 def _address_of_this_machine(host: str) -> str:

@@ -9,15 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.live_source import LiveSource
-from tapetum.realtime.prefetch import Prefetch
+from tapetum.realtime.live.newest import NewestFrames
 from tapetum.realtime.serve.live_tracks import CameraTrack
-
-_TAKE_S = 0.5
-"""How long a frame is waited for before it is asked whether anyone still watches."""
-_CLOSE_TIMEOUT_S = 3.0
 
 
 class ServerCamera:
@@ -54,6 +49,7 @@ class ServerCamera:
         self._on_notice = lambda line: on_notice(self._for_viewers(line))
         self._tracks: list[CameraTrack] = []
         self._playing: asyncio.Task[None] | None = None
+        self._frames: NewestFrames | None = None
         source_now = self._open()
         self.description = source_now.description
         self.label = self._for_viewers(self.description)
@@ -61,7 +57,7 @@ class ServerCamera:
 
     def subscribe(self) -> CameraTrack:
         """A track of the newest frames, until it is stopped; call it in the event loop."""
-        track = CameraTrack(self._tracks.remove)
+        track = CameraTrack(self._unsubscribe)
         self._tracks.append(track)
         if self._playing is None or self._playing.done():
             self._playing = asyncio.create_task(self._play_while_watched())
@@ -74,6 +70,11 @@ class ServerCamera:
         if self._playing is not None:
             await self._playing
 
+    def _unsubscribe(self, track: CameraTrack) -> None:
+        self._tracks.remove(track)
+        if not self._tracks and self._frames is not None:
+            self._frames.close(0)  # a frame that is waited for is waited for no more
+
     def _open(self) -> LiveSource:
         return LiveSource(self.name, size=self._size, rate=self._rate, on_notice=self._on_notice)
 
@@ -83,7 +84,7 @@ class ServerCamera:
                 await self._play()
         except MediaError as error:
             for track in list(self._tracks):
-                track.fail(MediaError(self._for_viewers(str(error))))
+                track.end(MediaError(self._for_viewers(str(error))))
 
     def _for_viewers(self, line: str) -> str:
         public = _public_name(self.name)
@@ -96,20 +97,17 @@ class ServerCamera:
             MediaError: the source cannot be opened or read.
         """
         source = await asyncio.to_thread(self._open)
-        frames = Prefetch(source, depth=1, policy="drop_oldest")
+        self._frames = frames = NewestFrames(source)
         try:
             while self._tracks:
-                try:
-                    frame = await asyncio.to_thread(_take, frames)
-                except TimeoutError:
-                    continue
-                if frame is None:
-                    return
+                frame = await frames.receive()
                 for track in self._tracks:
                     track.put(frame)
+        except StopAsyncIteration:
+            return
         finally:
-            source.close()
-            await asyncio.to_thread(frames.close, _CLOSE_TIMEOUT_S)
+            self._frames = None
+            await asyncio.to_thread(frames.close)
 
 
 def _public_name(source: str) -> str:
@@ -117,15 +115,3 @@ def _public_name(source: str) -> str:
         address = urlsplit(source)
         return f"{address.scheme}://{address.hostname or ''}{address.path}"
     return Path(source).name if is_file(source) else source
-
-
-def _take(frames: Prefetch[Frame]) -> Frame | None:
-    """The next frame, or None at the end: a future cannot raise `StopIteration`.
-
-    Raises:
-        TimeoutError: none came in time.
-    """
-    try:
-        return frames.take(_TAKE_S)
-    except StopIteration:
-        return None

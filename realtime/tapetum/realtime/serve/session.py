@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -16,9 +16,11 @@ from aiohttp import WSMsgType, web
 
 from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.serve.files import Files, FileStatus
+from tapetum.realtime.serve.lighting import Lighting
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.messages import (
     Cancel,
+    Light,
     Message,
     Model,
     Ping,
@@ -41,6 +43,7 @@ class Offered:
 
     Attributes:
         models: from the names that pages show to models' names or files; the first is default.
+        grids: those names whose models give grids, which pages can apply by themselves.
         strength: that pages start with.
         camera: the server's, or None.
         latency_budget_ms: how long a live frame may be with us.
@@ -48,6 +51,7 @@ class Offered:
     """
 
     models: Mapping[str, str | Path]
+    grids: Sequence[str]
     strength: float
     camera: ServerCamera | None
     latency_budget_ms: float
@@ -93,7 +97,8 @@ class Session:
         self._offered = offered
         self._stream: Stream | None = None
         self._number = 0
-        self._to_say: asyncio.Queue[dict[str, object]] = asyncio.Queue(_QUEUED)
+        self._lighting: Lighting | None = None
+        self._to_say: asyncio.Queue[dict[str, object] | bytes] = asyncio.Queue(_QUEUED)
 
     async def run(self, socket: web.WebSocketResponse) -> None:
         """Talk with the page until it goes, then end and remove all that it made."""
@@ -105,6 +110,8 @@ class Session:
                 async for received in socket:
                     if received.type is WSMsgType.TEXT:
                         await self._heed(received.data)
+                    elif received.type is WSMsgType.BINARY:
+                        await self._send_grid(received.data)
                 for task in talking:
                     task.cancel()
         finally:
@@ -122,6 +129,7 @@ class Session:
             "welcome",
             session=self.secret,
             models=list(offered.models),
+            grids=list(offered.grids),
             strength=offered.strength,
             camera=None if offered.camera is None else offered.camera.label,
             upload_bytes=offered.limits.upload_bytes,
@@ -134,13 +142,17 @@ class Session:
             message = parse_message(text)
             await self._do(message)
         except TapetumError as error:
-            of_stream = {"stream": message.stream} if isinstance(message, Watch) else {}
-            self._say("problem", message=str(error), **of_stream)
+            stream = message.stream if isinstance(message, Watch | Light) else None
+            self._say("problem", message=str(error), stream=stream)
 
     async def _do(self, message: Message) -> None:
         match message:
             case Watch():
                 await self._watch(message)
+            case Light():
+                await self._light(message)
+            case Model(name) if self._lighting is not None:
+                await asyncio.to_thread(self._lighting.load, self._offered.model(name))
             case Strength() | Model() if self._stream is not None:
                 self._change(self._stream, message)
             case Stop():
@@ -173,7 +185,26 @@ class Session:
             raise
         self._say("answer", stream=wanted.stream, sdp=sdp)
 
+    async def _light(self, wanted: Light) -> None:
+        model = self._offered.model(wanted.model)
+        await self._end_stream()
+        lighting = self._lighting = Lighting()
+        lit = await asyncio.to_thread(lighting.load, model)
+        self._number = wanted.stream
+        self._say("lit", stream=wanted.stream, **asdict(lit))
+
+    async def _send_grid(self, thumbnail: bytes) -> None:
+        """Answer a thumbnail; the page sends the next one when it has the answer."""
+        if self._lighting is None:
+            return  # one that was on its way when the page stopped
+        try:
+            self._put(await asyncio.to_thread(self._lighting.grid, thumbnail))
+        except TapetumError as error:
+            self._lighting = None
+            self._tell_end(self._number, error)
+
     async def _end_stream(self) -> None:
+        self._lighting = None
         stream, self._stream = self._stream, None
         if stream is not None:
             await stream.close()
@@ -182,7 +213,11 @@ class Session:
         """Send what is to say, in order; a page that does not listen delays nobody else."""
         with suppress(ConnectionError):
             while True:
-                await socket.send_json(await self._to_say.get())
+                match await self._to_say.get():
+                    case bytes(grid):
+                        await socket.send_bytes(grid)
+                    case fields:
+                        await socket.send_json(fields)
 
     async def _tell_status(self) -> None:
         while True:
@@ -198,6 +233,9 @@ class Session:
         self._say("file", **asdict(status))
 
     def _say(self, kind: str, **fields: object) -> None:
+        self._put({"type": kind, **fields})
+
+    def _put(self, message: dict[str, object] | bytes) -> None:
         if self._to_say.full():
             self._to_say.get_nowait()  # the page has not listened for a long time
-        self._to_say.put_nowait({"type": kind, **fields})
+        self._to_say.put_nowait(message)

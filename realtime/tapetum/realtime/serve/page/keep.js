@@ -2,12 +2,12 @@
 
 const RECORDINGS = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
 
-/** Saves what `video` shows as a PNG file. */
-export async function saveSnapshot(video) {
+/** Saves what a video or canvas shows as a PNG file. */
+export async function saveSnapshot(picture) {
   const canvas = document.createElement("canvas");
-  canvas.width = video.videoWidth;
-  canvas.height = video.videoHeight;
-  canvas.getContext("2d", { alpha: false }).drawImage(video, 0, 0);
+  canvas.width = picture.videoWidth ?? picture.width;
+  canvas.height = picture.videoHeight ?? picture.height;
+  canvas.getContext("2d", { alpha: false }).drawImage(picture, 0, 0);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   save(blob, "snapshot", "png");
 }

@@ -28,7 +28,11 @@ export class Link extends EventTarget {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}${withToken("/session")}`);
     this.#socket = socket;
-    socket.onmessage = (event) => this.#hear(JSON.parse(event.data));
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => {
+      if (typeof data === "string") this.#hear(JSON.parse(data));
+      else this.dispatchEvent(new MessageEvent("bytes", { data }));
+    };
     socket.onclose = () => this.#lost();
   }
 
@@ -37,6 +41,11 @@ export class Link extends EventTarget {
     if (this.#socket?.readyState === WebSocket.OPEN) {
       this.#socket.send(JSON.stringify({ type, ...fields }));
     }
+  }
+
+  /** Sends bytes, if there is anyone to take them; what comes back is told by the event "bytes". */
+  sendBytes(bytes) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(bytes);
   }
 
   /** Says something of a `stream` and waits for its message of type `answer`, or for a refusal. */

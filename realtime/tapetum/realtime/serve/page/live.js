@@ -1,13 +1,19 @@
 // The live picture: start, stop, and what is shown while it starts and when it fails.
 
 import { isServerCamera, openCamera, Problem } from "./camera.js";
+import { graphicsName } from "./brightener.js";
 import { CaptureClock, followFrames, localClock } from "./frames.js";
+import { BrightenedHere } from "./here.js";
 import { Original } from "./original.js";
 import { connectPeer } from "./peer.js";
 
 const FIRST_PICTURE_MS = 15_000;
 const UNREACHED = new Problem("No picture came", "Browser and server must reach each other by UDP in "
   + "one network. Open the page on the server's machine; that too must be in some network.");
+
+const NO_LIGHT = new Problem("No light came", "The server does not answer; it may be busy. Try again.");
+const GRAPHICS = graphicsName();
+const SLOW_GRAPHICS = /swiftshader|llvmpipe|softpipe|software|basic render/i; // drawn by the processor
 
 /**
  * Shows the enhanced picture in `view`. It gives the events "live", "idle" and "problem" (whose
@@ -17,12 +23,13 @@ export class Live extends EventTarget {
   #link;
   #readout;
   #wishes;
+  #view = document.getElementById("view");
   #video = document.getElementById("enhanced");
   #originalVideo = document.getElementById("original-video");
   #original = new Original(document.getElementById("original"));
   #clock = new CaptureClock();
   #originalClock = new CaptureClock();
-  #run = null; // what belongs to the picture that runs or starts: { stream, camera, live, close[] }
+  #run = null; // what belongs to the picture that runs or starts: { stream, camera, here, live, close[] }
   #streams = 0; // how many were asked for: the number of the last one
 
   constructor({ link, readout, wishes }) {
@@ -42,7 +49,28 @@ export class Live extends EventTarget {
 
   /** The stream that is shown, for recordings. */
   get stream() {
-    return this.#video.srcObject;
+    return this.#run?.here ? this.picture.captureStream() : this.#video.srcObject;
+  }
+
+  /** What shows the enhanced picture: a video, or a canvas. */
+  get picture() {
+    return this.#run?.here ? document.getElementById("bright") : this.#video;
+  }
+
+  /** The video that shows the enhanced picture: only such a one can have a window of its own. */
+  async asVideo() {
+    if (this.#run?.here && !this.#video.srcObject) {
+      play(this.#video, this.stream);
+      await loaded(this.#video);
+    }
+    return this.#video;
+  }
+
+  /** Enhances with another model, from the next picture on. */
+  changeModel(name) {
+    if (!this.#run) return;
+    if (this.#run.here === this.#canBeHere(this.#run)) this.#link.say("model", { name });
+    else this.start();
   }
 
   /** Starts with the camera that is chosen; what goes wrong is told by the event "problem". */
@@ -81,14 +109,50 @@ export class Live extends EventTarget {
         this.#run?.camera === camera && this.#fail(new Problem("The camera is gone", "Plug it in again, then start."));
     }
     this.#tell("busy", { title: "Connecting", text: "The first picture comes in a moment." });
+    run.here = this.#canBeHere(run);
+    this.#view.dataset.where = run.here ? "here" : "there";
+    if (run.here) await this.#brightenHere(run, wishes);
+    else await this.#brightenThere(run, wishes);
+    if (this.#run !== run) return;
+    run.live = true;
+    this.#tell("live");
+  }
+
+  /** Whether this browser brightens by itself: it has the picture, and graphics, and grids can be had. */
+  #canBeHere(run) {
+    const { where, model, grids } = this.#wishes();
+    if (!run.camera || !grids.includes(model) || where === "server" || !GRAPHICS) return false;
+    return where === "browser" || !SLOW_GRAPHICS.test(GRAPHICS);
+  }
+
+  async #brightenHere(run, wishes) {
+    play(this.#originalVideo, run.camera);
+    const { mode, runs_on } = await this.#link.ask("light", { stream: run.stream, model: wishes.model }, "lit");
+    if (this.#run !== run) return;
+    const words = `${runs_on}, applied by ${GRAPHICS}`;
+    const here = new BrightenedHere({
+      video: this.#originalVideo,
+      canvas: freshCanvas(),
+      link: this.#link,
+      strength: () => this.#wishes().strength,
+      onFrame: ({ metadata, drawnMs, shownMs }) => {
+        const capturedMs = localClock.capturedMs(metadata);
+        const atMs = performance.timeOrigin + shownMs;
+        this.#readout.addFrame({ shownMs: atMs, ageMs: atMs - capturedMs, drawnMs });
+      },
+      onLost: () => this.#run === run && this.start(),
+    });
+    this.#readout.setHere({ mode, runs_on: words });
+    run.close.push(() => here.close());
+    await intime(here.first, NO_LIGHT);
+  }
+
+  async #brightenThere(run, wishes) {
     const onLost = () => this.#run === run && this.#lose(run);
     const peer = await connectPeer({ link: this.#link, ...wishes, stream: run.stream, camera: run.camera, onLost });
     if (this.#run !== run) return peer.close();
     run.close.push(peer.close);
     await this.#show(run, peer);
-    if (this.#run !== run) return;
-    run.live = true;
-    this.#tell("live");
   }
 
   async #show(run, { enhanced, original }) {
@@ -103,7 +167,7 @@ export class Live extends EventTarget {
         this.#readout.addFrame(frame);
       }),
     );
-    await firstPicture(this.#video);
+    await intime(loaded(this.#video), UNREACHED);
   }
 
   #learn(status) {
@@ -162,10 +226,25 @@ function stopTracks(stream) {
   for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
-function firstPicture(video) {
-  return new Promise((resolve, reject) => {
-    setTimeout(() => reject(UNREACHED), FIRST_PICTURE_MS);
+function loaded(video) {
+  return new Promise((resolve) => {
     if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) resolve();
     video.onloadeddata = resolve;
   });
+}
+
+/** Waits for a first picture; throws `problem` if none comes. */
+function intime(picture, problem) {
+  return Promise.race([
+    picture,
+    new Promise((_, reject) => { setTimeout(() => reject(problem), FIRST_PICTURE_MS); }),
+  ]);
+}
+
+/** A canvas in the place of the last one: graphics that were lost do not come back to theirs. */
+function freshCanvas() {
+  const old = document.getElementById("bright");
+  const canvas = old.cloneNode();
+  old.replaceWith(canvas);
+  return canvas;
 }

@@ -16,6 +16,8 @@ const link = new Link();
 const strength = () => Number(part("strength").value) / 100;
 const announce = (text) => { part("announcer").textContent = text; };
 
+let grids = []; // the models whose light this browser can apply by itself
+
 const live = new Live({
   link,
   readout: new Readout(),
@@ -24,6 +26,8 @@ const live = new Live({
     size: part("size").value,
     model: part("model").value,
     strength: strength(),
+    where: part("where").value,
+    grids,
   }),
 });
 
@@ -54,6 +58,7 @@ link.addEventListener("welcome", async ({ detail }) => {
   showLink("open", "Connected");
   showNotice("");
   serverCamera = detail.camera;
+  grids = detail.grids;
   fillModels(detail.models);
   if (!known) setStrength(detail.strength);
   known = true;
@@ -109,12 +114,12 @@ live.addEventListener("live", () => {
   fillCameras(part("camera"), serverCamera); // now the browser tells their names
 });
 
-part("enhanced").addEventListener("resize", ({ target }) => {
+for (const id of ["enhanced", "original-video"]) part(id).addEventListener("resize", ({ target }) => {
   if (target.videoHeight) view.style.setProperty("--ratio", target.videoWidth / target.videoHeight);
 });
 makeWipe(view, part("wipe"));
 offerFullScreen(part("fill"), part("stage"));
-offerOwnWindow(part("float"), part("enhanced"));
+offerOwnWindow(part("float"), () => live.asVideo());
 view.toggleAttribute("data-compare", part("compare").checked);
 part("compare").addEventListener("change", () => view.toggleAttribute("data-compare", part("compare").checked));
 part("start").addEventListener("click", () => { live.start(); view.focus({ preventScroll: true }); });
@@ -123,14 +128,14 @@ navigator.mediaDevices?.addEventListener("devicechange", () => fillCameras(part(
 
 // The wishes
 
-for (const id of ["camera", "size"]) {
+for (const id of ["camera", "size", "where"]) {
   part(id).addEventListener("change", () => {
     if (!live.running) return;
     live.stop();
     live.start();
   });
 }
-part("model").addEventListener("change", () => link.say("model", { name: part("model").value }));
+part("model").addEventListener("change", () => live.changeModel(part("model").value));
 part("strength").addEventListener("input", () => {
   showStrength();
   link.say("strength", { value: strength() });
@@ -149,7 +154,7 @@ function showStrength() {
 
 // What is kept
 
-part("snapshot").addEventListener("click", () => saveSnapshot(part("enhanced")));
+part("snapshot").addEventListener("click", () => saveSnapshot(live.picture));
 part("record").addEventListener("click", () => {
   if (recording) recording.stop();
   else recording = new Recording(live.stream, showRecording);

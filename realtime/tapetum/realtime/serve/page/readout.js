@@ -7,7 +7,7 @@ const SHOW_EVERY_MS = 500;
 
 /** Collects what happens to pictures and shows it twice a second, over the last three seconds. */
 export class Readout {
-  #frames = []; // { shownMs, ageMs }, oldest first
+  #frames = []; // { shownMs, ageMs, drawnMs }, oldest first
   #running = false;
   #show = (id, text) => { document.getElementById(id).textContent = text; };
 
@@ -16,8 +16,8 @@ export class Readout {
   }
 
   /** Takes a picture that was shown. */
-  addFrame({ shownMs, ageMs }) {
-    this.#frames.push({ shownMs, ageMs });
+  addFrame(frame) {
+    this.#frames.push(frame);
     this.#running = true;
   }
 
@@ -28,6 +28,12 @@ export class Readout {
     this.#show("runs-on", status.runs_on);
     document.getElementById("readout").dataset.mode = status.mode;
     this.#explain(modeNote(status));
+  }
+
+  /** Takes what is known of a picture that this browser brightens by itself. */
+  setHere({ mode, runs_on }) {
+    this.#show("runs-on", runs_on);
+    document.getElementById("readout").dataset.mode = mode;
   }
 
   clear() {
@@ -47,7 +53,8 @@ export class Readout {
   }
 
   #arriving = () => {
-    const { videoWidth, videoHeight } = document.getElementById("enhanced");
+    const here = document.getElementById("view").dataset.where === "here";
+    const { videoWidth, videoHeight } = document.getElementById(here ? "original-video" : "enhanced");
     return videoWidth ? `${videoWidth} × ${videoHeight}` : "–";
   };
 
@@ -57,6 +64,9 @@ export class Readout {
     this.#frames = this.#frames.filter((frame) => frame.shownMs > oldestMs);
     const ages = this.#frames.map((frame) => frame.ageMs).filter((age) => age !== null);
     ages.sort((a, b) => a - b);
+    const drawn = this.#frames.map((frame) => frame.drawnMs).filter((ms) => ms !== undefined);
+    drawn.sort((a, b) => a - b);
+    if (drawn.length) this.#show("added", `${drawn[Math.floor(drawn.length / 2)].toFixed(0)} / ${milliseconds(drawn, 0.95)}`);
     this.#show("age-p50", milliseconds(ages, 0.5));
     this.#show("age-p95", milliseconds(ages, 0.95));
     this.#show("arrives", this.#arriving());

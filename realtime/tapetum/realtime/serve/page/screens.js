@@ -14,11 +14,12 @@ export function offerFullScreen(button, element) {
   });
 }
 
-/** Lets a button show a video in a window of its own, where the browser can. */
-export function offerOwnWindow(button, video) {
+/** Lets a button show the video that `asVideo()` gives in a window of its own, where that can be. */
+export function offerOwnWindow(button, asVideo) {
   button.hidden = !document.pictureInPictureEnabled;
-  button.addEventListener("click", () => {
-    if (document.pictureInPictureElement) document.exitPictureInPicture();
-    else video.requestPictureInPicture().catch(() => {}); // the user may refuse
+  button.addEventListener("click", async () => {
+    if (document.pictureInPictureElement) return document.exitPictureInPicture();
+    const video = await asVideo();
+    return video.requestPictureInPicture().catch(() => {}); // the user may refuse
   });
 }

@@ -1,0 +1,73 @@
+"""What the tracks of an MP4 or QuickTime file hold, by the four letters of the format itself.
+
+FFmpeg has no codec for most of what cameras store beside sound and picture (`mebx`, `djmd`,
+`rtmd`, `tmcd`), and then does not say which of them it is; so the file's own table is read
+(ISO/IEC 14496-12: moov, trak, tkhd and stsd boxes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_LARGEST_INDEX = 64 << 20
+"""Bytes; the index of an ordinary file has a few thousand."""
+_INSIDE_OF_TRACK = (b"mdia", b"minf", b"stbl")
+
+TIMECODE = "tmcd"
+TELEMETRY = "gpmd"
+"""GoPro's, the only one that FFmpeg writes."""
+
+
+def sample_entries(path: Path) -> dict[int, str]:
+    """The type of each track's samples, like "rtmd", by the track's number (`Stream.id`).
+
+    Empty where the file is no MP4 or QuickTime file, or is damaged.
+    """
+    with path.open("rb") as file:
+        index = next((content for kind, content in _top_boxes(file) if kind == b"moov"), b"")
+    tracks = (dict(_boxes(content)) for kind, content in _boxes(index) if kind == b"trak")
+    found = (_track(boxes) for boxes in tracks)
+    return dict(track for track in found if track is not None)
+
+
+def _top_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """The boxes of a file; only the index is read."""
+    size_of_file = file.seek(0, 2)
+    start = 0
+    while start + 8 <= size_of_file:
+        file.seek(start)
+        header = file.read(16)
+        size, length = int.from_bytes(header[:4], "big"), 8
+        if size == 1:
+            size, length = int.from_bytes(header[8:], "big"), 16
+        if not length <= size <= size_of_file - start:
+            return
+        is_index = header[4:8] == b"moov" and size <= _LARGEST_INDEX
+        file.seek(start + length)
+        yield header[4:8], file.read(size - length) if is_index else b""
+        start += size
+
+
+def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    start = 0
+    while start + 8 <= len(content):
+        size = int.from_bytes(content[start : start + 4], "big")
+        if not 8 <= size <= len(content) - start:
+            return
+        yield content[start + 4 : start + 8], content[start + 8 : start + size]
+        start += size
+
+
+def _track(boxes: dict[bytes, bytes]) -> tuple[int, str] | None:
+    """Number and sample type of a track."""
+    header = boxes.get(b"tkhd", b"")
+    for kind in _INSIDE_OF_TRACK:
+        boxes = dict(_boxes(boxes.get(kind, b"")))
+    entries = boxes.get(b"stsd", b"")
+    place = 20 if header[:1] == b"\1" else 12  # times have 8 bytes each, or 4
+    number, kind = header[place : place + 4], entries[12:16]
+    if len(number) < 4 or len(kind) < 4:
+        return None
+    return int.from_bytes(number, "big"), kind.decode("latin-1")

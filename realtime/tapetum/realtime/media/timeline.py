@@ -1,0 +1,330 @@
+"""The times of an input: where they begin, what part is read, and where recordings were joined.
+
+Every stream of an input is read on one clock, whoever reads it: the video here, what is copied
+beside it there. A packet's time on that clock is its own plus the offset of the recording that it
+belongs to (`InputClock`), and the output's is that less `TimeRange.shift_s`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media.media_input import is_attached_picture
+
+_TS_DISCONT = 0x0200
+"""FFmpeg's AVFMT_TS_DISCONT; PyAV's enumeration of flags cannot take all that there are."""
+_LATEST_BEGIN_S = 60
+"""A file whose first instant is later than this was cut from a clock that is not its own."""
+
+_JOINED_FORMATS = frozenset({"matroska", "webm", "flv"})
+"""Formats beside those of broadcasts whose files are sometimes joined byte by byte."""
+
+_STEP_BACK_S = Fraction(1, 4)
+"""A decode time that falls by more than this is another clock's, or damaged."""
+_STEP_AHEAD_S = 10
+"""One that leaps by more is looked at twice: the next packet tells a gap from damage."""
+_LONGEST_GAP_S = 3600
+"""A broadcast that leaps by more than this, and not back, is another recording."""
+_WRAP_S = Fraction(1 << 33, 90_000)
+"""After so long an MPEG clock begins anew; FFmpeg may have added it to what lies before."""
+_RECENT_S = 5
+"""A stream without a packet for longer has no say in where a recording begins."""
+_MOST_HELD = 500
+"""Packets that are held back at a leap, at most, until its kind is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """From `start_s` to `end_s` on the input's clock; what is kept moves by `-shift_s`.
+
+    Attributes:
+        start_s: first instant that is kept, None for everything from the beginning.
+        end_s: first instant that is not kept, None for everything to the end.
+        origin_s: the instant that becomes the output's 0 if the beginning is kept.
+    """
+
+    start_s: Fraction | None = None
+    end_s: Fraction | None = None
+    origin_s: Fraction = Fraction(0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is cut off."""
+        return self.start_s is None and self.end_s is None
+
+    @property
+    def shift_s(self) -> Fraction:
+        """Time at which the output's zero lies."""
+        return self.origin_s if self.start_s is None else self.start_s
+
+    def first_pts(self, time_base: Fraction) -> int | None:
+        """The smallest timestamp that is kept."""
+        return None if self.start_s is None else math.ceil(self.start_s / time_base)
+
+    def end_pts(self, time_base: Fraction) -> int | None:
+        """The smallest timestamp after the range."""
+        return None if self.end_s is None else math.ceil(self.end_s / time_base)
+
+    def shift(self, time_base: Fraction) -> int:
+        """What is subtracted from timestamps in `time_base` units."""
+        return round(self.shift_s / time_base)
+
+
+def time_range(container: InputContainer, start_s: float, duration_s: float | None) -> TimeRange:
+    """Place a start and a duration, both counted from the file's first instant, on its clock.
+
+    Raises:
+        MediaError: `start_s` is negative or `duration_s` is not positive.
+    """
+    if not math.isfinite(start_s) or start_s < 0:
+        raise MediaError(f"start must be 0 seconds or more, got {start_s}")
+    if duration_s is not None and not (math.isfinite(duration_s) and duration_s > 0):
+        raise MediaError(f"duration must be more than 0 seconds, got {duration_s}")
+    first_s = Fraction(container.start_time or 0, av.time_base)
+    begin = first_s + Fraction(start_s).limit_denominator(1_000_000)
+    end = None
+    if duration_s is not None:
+        end = begin + Fraction(duration_s).limit_denominator(1_000_000)
+    foreign = is_broadcast(container) or first_s > _LATEST_BEGIN_S
+    return TimeRange(begin if start_s else None, end, first_s if foreign else Fraction(0))
+
+
+def is_broadcast(container: InputContainer) -> bool:
+    """Whether the input's clock is a broadcaster's (MPEG-TS, MPEG-PS, HLS).
+
+    It began long before the file, wraps, and starts anew where recordings were joined; so the
+    place of an instant in the file is known only by reading up to it.
+    """
+    return bool(container.format.flags & _TS_DISCONT)
+
+
+def stream_time_base(stream: Stream) -> Fraction:
+    """A stream's time base, as a `Fraction` in every version of PyAV."""
+    base = stream.time_base
+    return Fraction(base.numerator, base.denominator) if base else Fraction(1, av.time_base)
+
+
+@dataclass(slots=True)
+class _Track:
+    """How far one sound or video stream has come.
+
+    Attributes:
+        last_s: its last decode time, as the file has it.
+        end_s: where its last packet ends on the input's clock.
+        offset_s: what is added to the first to get the second.
+    """
+
+    last_s: Fraction | None = None
+    end_s: Fraction = Fraction(0)
+    offset_s: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leap:
+    """Where a stream's times leap, among the packets that are held back.
+
+    Attributes:
+        packet: the first one behind it.
+        step_s: how far.
+        offset_s: what puts it where the packet before it ends.
+        sure: whether a second packet goes on from there.
+    """
+
+    packet: Packet[Stream]
+    step_s: Fraction
+    offset_s: Fraction
+    sure: bool = False
+
+
+class InputClock:
+    """Puts the packets of an input on one clock, the same for all its streams.
+
+    Where recordings were joined byte by byte the clock of the file jumps. All streams of what
+    follows are moved by one offset, so that sound and picture stay together and none overlaps
+    what was before. Some packets are held back there until every stream has passed the join.
+    The outcome depends on the file alone: two readers of it get the same times.
+
+    A single packet with a time far from its neighbours' is damaged: it loses its times.
+
+    Args:
+        container: the input.
+        streams: those whose packets are wanted.
+
+    Attributes:
+        streams: those to demux; sound and video have a say in where a recording begins.
+        joins: joins that were passed.
+        bad_times: packets that lost their times.
+    """
+
+    def __init__(self, container: InputContainer, streams: Iterable[Stream]) -> None:
+        wanted = list(streams)
+        self._wanted = {stream.index for stream in wanted}
+        self._broadcast = is_broadcast(container)
+        named = set(container.format.name.split(","))
+        telling = []
+        if self._broadcast or not named.isdisjoint(_JOINED_FORMATS):
+            telling = [stream for stream in container.streams if _tells_time(stream)]
+        self._tracks = {stream.index: _Track() for stream in telling}
+        self.streams = wanted + [s for s in telling if s.index not in self._wanted]
+        self._offsets_s = (Fraction(0), Fraction(0))
+        self._held: list[Packet[Stream]] = []
+        self.joins = 0
+        self.bad_times = 0
+
+    def place(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
+        """Take the next packet of `streams`, and give those of the wanted ones that are placed.
+
+        Args:
+            packet: as demuxed; an empty one, as at the end of the file, lets go of all.
+        """
+        if not packet.size:
+            return self._wanted_of([*self._let_go(), packet])
+        if self._held:
+            self._held.append(packet)
+            return self._wanted_of(self._let_go() if self._is_decided() else [])
+        if self._leaps(packet):
+            self._held.append(packet)
+            return []
+        self._move(packet)
+        return self._wanted_of([packet])
+
+    def _wanted_of(self, packets: list[Packet[Stream]]) -> list[Packet[Stream]]:
+        return [packet for packet in packets if packet.stream.index in self._wanted]
+
+    # One packet ------------------------------------------------------------------------------
+
+    def _leaps(self, packet: Packet[Stream]) -> bool:
+        """Whether a packet's time is no step from the last one of its stream."""
+        track, time_s = self._tracks.get(packet.stream.index), _time_s(packet)
+        if track is None or time_s is None or track.last_s is None:
+            return False
+        if not self._is_leap(self._step_s(track.last_s, time_s), packet):
+            return False
+        latest_s = self._offsets_s[1]
+        if track.offset_s != latest_s and not self._is_leap(
+            time_s + latest_s - track.end_s, packet
+        ):
+            track.offset_s = latest_s  # it comes late to a join that the others have passed
+            return False
+        return True
+
+    def _step_s(self, before_s: Fraction, after_s: Fraction) -> Fraction:
+        step_s = after_s - before_s
+        if self._broadcast and abs(step_s) > _WRAP_S / 2:
+            return step_s - _WRAP_S if step_s > 0 else step_s + _WRAP_S
+        return step_s
+
+    @staticmethod
+    def _is_leap(step_s: Fraction, packet: Packet[Stream]) -> bool:
+        return step_s < -max(_STEP_BACK_S, 4 * _duration_s(packet)) or step_s > _STEP_AHEAD_S
+
+    def _move(self, packet: Packet[Stream]) -> None:
+        """Add the offset of a packet's recording to its times."""
+        track, time_s = self._tracks.get(packet.stream.index), _time_s(packet)
+        if time_s is None:
+            return
+        offset_s = self._nearest_s(time_s) if track is None else track.offset_s
+        base = stream_time_base(packet.stream)
+        if track is not None:
+            track.last_s = time_s
+            track.end_s = time_s + offset_s + _duration_s(packet)
+        if offset_s:
+            ticks = round(offset_s / base)
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+            packet.dts = None if packet.dts is None else packet.dts + ticks
+
+    def _nearest_s(self, time_s: Fraction) -> Fraction:
+        """The offset of the recording that a subtitle or data packet lies in."""
+        now_s = max((track.end_s for track in self._tracks.values()), default=Fraction(0))
+        return min(self._offsets_s, key=lambda offset_s: abs(time_s + offset_s - now_s))
+
+    # Packets around a leap -------------------------------------------------------------------
+
+    def _is_decided(self) -> bool:
+        """Whether what is held back tells a gap, a damaged time and a join from each other."""
+        if len(self._held) >= _MOST_HELD:
+            return True
+        leaps = [self._leap_of(index) for index in self._recent_tracks()]
+        if not any(leaps):  # the first one was damage
+            return True
+        if all(leap is not None and leap.sure for leap in leaps):
+            return True
+        return all(leap is None or (leap.sure and not self._is_join(leap)) for leap in leaps)
+
+    def _recent_tracks(self) -> list[int]:
+        now_s = max(track.end_s for track in self._tracks.values())
+        return [
+            index
+            for index, track in self._tracks.items()
+            if track.end_s > now_s - _RECENT_S or index == self._held[0].stream.index
+        ]
+
+    def _leap_of(self, index: int) -> _Leap | None:
+        """Where a stream leaps among the packets that are held back."""
+        track, leap = self._tracks[index], None
+        before_s, end_s, behind_s = track.last_s, track.end_s, Fraction(0)
+        for packet in self._held:
+            time_s = _time_s(packet)
+            if packet.stream.index != index or time_s is None or before_s is None:
+                continue
+            step_s = self._step_s(before_s, time_s)
+            if not self._is_leap(step_s, packet):
+                before_s, leap = time_s, None  # what had leapt was a damaged time
+                end_s = time_s + track.offset_s + _duration_s(packet)
+            elif leap is not None and not self._is_leap(self._step_s(behind_s, time_s), packet):
+                return replace(leap, sure=True)
+            else:
+                leap, behind_s = _Leap(packet, step_s, end_s - time_s), time_s
+        return leap
+
+    def _is_join(self, leap: _Leap) -> bool:
+        return leap.step_s < 0 or (self._broadcast and leap.step_s > _LONGEST_GAP_S)
+
+    def _let_go(self) -> list[Packet[Stream]]:
+        """Place all that is held back."""
+        if not self._held:
+            return []
+        leaps = {index: leap for index in self._tracks if (leap := self._leap_of(index))}
+        joins = {index: leap for index, leap in leaps.items() if self._is_join(leap)}
+        if joins and all(index in joins for index in self._recent_tracks()):
+            self.joins += 1
+            latest_s = max(leap.offset_s for leap in joins.values())
+            self._offsets_s = (self._offsets_s[1], latest_s)
+            joins = {i: replace(leap, offset_s=latest_s, sure=True) for i, leap in joins.items()}
+        offsets_s = {id(leap.packet): leap.offset_s for leap in joins.values() if leap.sure}
+        gaps = {id(leap.packet) for leap in leaps.values() if leap.sure} - set(offsets_s)
+        held, self._held = self._held, []
+        for packet in held:
+            if id(packet) in offsets_s:
+                self._tracks[packet.stream.index].offset_s = offsets_s[id(packet)]
+            elif id(packet) not in gaps and self._leaps(packet):
+                packet.pts = packet.dts = None
+                self.bad_times += 1
+            self._move(packet)
+        return held
+
+
+def _tells_time(stream: Stream) -> bool:
+    if isinstance(stream, VideoStream):
+        return not is_attached_picture(stream)
+    return stream.type == "audio"
+
+
+def _time_s(packet: Packet[Stream]) -> Fraction | None:
+    """When a packet is decoded, as the file has it."""
+    ticks = packet.pts if packet.dts is None else packet.dts
+    return None if ticks is None else ticks * stream_time_base(packet.stream)
+
+
+def _duration_s(packet: Packet[Stream]) -> Fraction:
+    return (packet.duration or 0) * stream_time_base(packet.stream)

@@ -1,0 +1,83 @@
+"""Grids for a page that brightens its camera's pictures by itself: thumbnails in, grids out.
+
+The picture never leaves the browser, but for a thumbnail of 256x256: the network looks at that
+here, and the page's shader applies the grid that comes of it to the very picture on the screen.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tapetum.gan.model import find_model
+from tapetum.gan.model_kinds import THUMBNAIL
+from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
+from tapetum.realtime.enhancer import make_enhancer
+from tapetum.realtime.errors import ModelError, ServeError
+
+_THUMBNAIL_BYTES = 3 * THUMBNAIL * THUMBNAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Lit:
+    """What makes a page's grids.
+
+    Attributes:
+        mode: the model's name.
+        runs_on: what runs where, like "grid on CPU, OpenVINO f32".
+    """
+
+    mode: str
+    runs_on: str
+
+
+def gives_grids(model: str | Path) -> bool:
+    """Whether a model gives grids; not so if it cannot be read, which is told who chooses it."""
+    try:
+        return find_model(model).description.kind == "grid"
+    except ModelError:
+        return False
+
+
+class Lighting:
+    """Makes the grids of one page's picture; its methods take a while and belong in a thread."""
+
+    def __init__(self) -> None:
+        self._enhancer: GridEnhancer | None = None
+
+    def load(self, model: str | Path) -> Lit:
+        """Take a model, with no past.
+
+        Raises:
+            ServeError: it gives no grid.
+            ModelError: it cannot be loaded.
+        """
+        enhancer = make_enhancer(model)
+        if not isinstance(enhancer, GridEnhancer):
+            raise ServeError(f"{Path(model).name} makes whole pictures, which the server must do")
+        self._enhancer = enhancer
+        return Lit(Path(model).stem, enhancer.description)
+
+    def grid(self, thumbnail: bytes) -> bytes:
+        """The steady grid of the picture now.
+
+        Args:
+            thumbnail: (256, 256, 3) RGB, each byte 255 times the square root of a value in [0, 1].
+
+        Returns:
+            (8, 8, 16, 16) float32, little-endian.
+
+        Raises:
+            ServeError: it is no thumbnail, or no model was loaded.
+            EngineError: the network fails.
+        """
+        enhancer = self._enhancer
+        if enhancer is None or len(thumbnail) != _THUMBNAIL_BYTES:
+            raise ServeError("a thumbnail that this server does not expect")
+        roots = np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL, 3)
+        rgb = np.square(roots / np.float32(255)).transpose(2, 0, 1)[np.newaxis]
+        grid = enhancer.steady_grid(np.ascontiguousarray(rgb), time_s=time.monotonic())
+        return grid.astype("<f4").tobytes()

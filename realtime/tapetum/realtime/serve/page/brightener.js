@@ -1,0 +1,221 @@
+// The bilateral grid, applied to pictures by WebGL 2: in this browser, at their full size.
+//
+// As in tapetum.realtime.cpu.grid_kernels: a pixel looks eight coefficients up by its place and by
+// the square root of its luma, between cells linearly, and they transform its Y, U and V.
+
+const THUMBNAIL = 256; // rows and columns of the picture that the network looks at
+const CELLS = 16;
+const LEVELS = 8;
+const COEFFICIENTS = 8;
+const READ_AGAIN_MS = 2;
+
+const CORNERS = `#version 300 es
+void main() { // one triangle over all of the picture
+  gl_Position = vec4(4 * (gl_VertexID & 1) - 1, 4 * (gl_VertexID >> 1) - 1, 0, 1);
+}`;
+
+/** The mean of each bin, as its square root: 8 bits of that are fine enough for the dark. */
+const REDUCE = `#version 300 es
+precision highp float;
+precision highp int;
+uniform sampler2D picture;
+out vec4 root;
+void main() {
+  ivec2 size = textureSize(picture, 0), bin = ivec2(gl_FragCoord.xy);
+  ivec2 first = bin * size / ${THUMBNAIL};
+  ivec2 end = ((bin + 1) * size + ${THUMBNAIL - 1}) / ${THUMBNAIL};
+  vec3 sum = vec3(0);
+  for (int y = first.y; y < end.y; y++)
+    for (int x = first.x; x < end.x; x++) sum += texelFetch(picture, ivec2(x, y), 0).rgb;
+  ivec2 count = end - first;
+  root = vec4(sqrt(sum / float(count.x * count.y)), 1);
+}`;
+
+const BRIGHTEN = `#version 300 es
+precision highp float;
+precision highp int;
+precision highp sampler3D;
+uniform sampler2D picture;
+uniform sampler3D luma_and_u; // gain, offset, m_uu, m_uv
+uniform sampler3D v_and_offsets; // m_vu, m_vv, c_u, c_v
+uniform float strength;
+out vec4 bright;
+const vec3 WEIGHTS = vec3(0.2126, 0.7152, 0.0722);
+const float BLUE_FROM_U = 1.8556, RED_FROM_V = 1.5748;
+void main() {
+  ivec2 size = textureSize(picture, 0);
+  ivec2 place = ivec2(gl_FragCoord.x, float(size.y) - gl_FragCoord.y); // row 0 is the top one
+  vec3 rgb = texelFetch(picture, place, 0).rgb;
+  float y = dot(rgb, WEIGHTS);
+  vec2 uv = vec2((rgb.b - y) / BLUE_FROM_U, (rgb.r - y) / RED_FROM_V);
+  vec3 cell = vec3((vec2(place) + 0.5) / vec2(size), sqrt(y));
+  vec4 a = mix(vec4(1, 0, 1, 0), texture(luma_and_u, cell), strength);
+  vec4 b = mix(vec4(0, 1, 0, 0), texture(v_and_offsets, cell), strength);
+  y = clamp(a.x * y + a.y, 0.0, 1.0);
+  uv = clamp(vec2(dot(a.zw, uv), dot(b.xy, uv)) + b.zw, -0.5, 0.5);
+  float red = y + RED_FROM_V * uv.y, blue = y + BLUE_FROM_U * uv.x;
+  bright = vec4(red, (y - WEIGHTS.r * red - WEIGHTS.b * blue) / WEIGHTS.g, blue, 1);
+}`;
+
+/** Draws brightened pictures on a canvas. */
+export class Brightener {
+  #canvas;
+  #gl;
+  #picture;
+  #grid;
+  #reduce;
+  #brighten;
+  #small;
+
+  /** Throws an `Error` where there is no WebGL 2. */
+  constructor(canvas) {
+    const gl = canvas.getContext("webgl2", OPTIONS);
+    if (!gl) throw new Error("this browser has no WebGL 2");
+    this.#canvas = canvas;
+    this.#gl = gl;
+    this.#picture = newTexture(gl, gl.TEXTURE_2D, gl.NEAREST);
+    this.#grid = [0, 1].map(() => newTexture(gl, gl.TEXTURE_3D, gl.LINEAR));
+    this.#reduce = newProgram(gl, REDUCE);
+    this.#brighten = newProgram(gl, BRIGHTEN);
+    this.#small = newThumbnail(gl);
+    gl.useProgram(this.#brighten);
+    const unit = (name, number) => gl.uniform1i(gl.getUniformLocation(this.#brighten, name), number);
+    unit("luma_and_u", 1);
+    unit("v_and_offsets", 2);
+  }
+
+  /** Takes what a video, canvas or image shows now as the picture; `width` and `height` are its. */
+  take(source, width, height) {
+    const gl = this.#gl;
+    if (this.#canvas.width !== width || this.#canvas.height !== height) {
+      this.#canvas.width = width;
+      this.#canvas.height = height;
+    }
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(gl.TEXTURE_2D, this.#picture);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, source);
+  }
+
+  /** Takes a grid: coefficient, luma level, row, column; as `Float32Array`. */
+  setGrid(grid) {
+    const gl = this.#gl;
+    const cells = LEVELS * CELLS * CELLS;
+    this.#grid.forEach((texture, half) => {
+      const texels = new Float32Array(4 * cells);
+      for (let channel = 0; channel < 4; channel++) {
+        const from = (4 * half + channel) * cells;
+        for (let cell = 0; cell < cells; cell++) texels[4 * cell + channel] = grid[from + cell];
+      }
+      gl.activeTexture(gl.TEXTURE1 + half);
+      gl.bindTexture(gl.TEXTURE_3D, texture);
+      gl.texImage3D(
+        gl.TEXTURE_3D, 0, gl.RGBA16F, CELLS, CELLS, LEVELS, 0, gl.RGBA, gl.FLOAT, texels);
+    });
+  }
+
+  /** Draws the picture with the grid; a strength of 0 leaves it as it is. */
+  draw(strength) {
+    const gl = this.#gl;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.viewport(0, 0, this.#canvas.width, this.#canvas.height);
+    gl.useProgram(this.#brighten);
+    gl.uniform1f(gl.getUniformLocation(this.#brighten, "strength"), strength);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+
+  /**
+   * Gives the picture's thumbnail: 256 rows of 256 pixels of red, green and blue, each the square
+   * root of the mean from 0 to 255. It waits for the graphics without stopping the page.
+   */
+  async thumbnail() {
+    const gl = this.#gl;
+    const { frame, buffer } = this.#small;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
+    gl.viewport(0, 0, THUMBNAIL, THUMBNAIL);
+    gl.useProgram(this.#reduce);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
+    gl.readPixels(0, 0, THUMBNAIL, THUMBNAIL, gl.RGBA, gl.UNSIGNED_BYTE, 0);
+    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
+    const done = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    while (gl.clientWaitSync(done, 0, 0) === gl.TIMEOUT_EXPIRED) await pause(READ_AGAIN_MS);
+    gl.deleteSync(done);
+    const rgba = new Uint8Array(4 * THUMBNAIL * THUMBNAIL);
+    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
+    gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, rgba);
+    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
+    return withoutAlpha(rgba);
+  }
+}
+
+const OPTIONS = {
+  alpha: false, antialias: false, depth: false, desynchronized: false,
+  powerPreference: "high-performance", preserveDrawingBuffer: true, // for snapshots
+};
+
+/** The name of the graphics that WebGL 2 draws with, or null where there is no WebGL 2. */
+export function graphicsName() {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) return null;
+  const names = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = gl.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+  gl.getExtension("WEBGL_lose_context")?.loseContext(); // browsers keep few of them
+  return String(name);
+}
+
+/** How many numbers a grid has. */
+export const GRID_SIZE = COEFFICIENTS * LEVELS * CELLS * CELLS;
+
+function newTexture(gl, target, filter) {
+  const texture = gl.createTexture();
+  gl.bindTexture(target, texture);
+  for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(target, name, filter);
+  for (const name of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T, gl.TEXTURE_WRAP_R]) {
+    gl.texParameteri(target, name, gl.CLAMP_TO_EDGE);
+  }
+  return texture;
+}
+
+function newProgram(gl, fragment) {
+  const program = gl.createProgram();
+  for (const [kind, text] of [[gl.VERTEX_SHADER, CORNERS], [gl.FRAGMENT_SHADER, fragment]]) {
+    const shader = gl.createShader(kind);
+    gl.shaderSource(shader, text);
+    gl.compileShader(shader);
+    gl.attachShader(program, shader);
+  }
+  gl.linkProgram(program);
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
+    throw new Error(`this browser's graphics cannot brighten: ${gl.getProgramInfoLog(program)}`);
+  }
+  return program;
+}
+
+/** What a thumbnail is drawn in and read from. */
+function newThumbnail(gl) {
+  const texture = newTexture(gl, gl.TEXTURE_2D, gl.NEAREST);
+  gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA8, THUMBNAIL, THUMBNAIL);
+  const frame = gl.createFramebuffer();
+  gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
+  gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
+  const buffer = gl.createBuffer();
+  gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
+  gl.bufferData(gl.PIXEL_PACK_BUFFER, 4 * THUMBNAIL * THUMBNAIL, gl.STREAM_READ);
+  gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
+  return { frame, buffer };
+}
+
+function withoutAlpha(rgba) {
+  const rgb = new Uint8Array((3 * rgba.length) / 4);
+  for (let from = 0, to = 0; from < rgba.length; from += 4) {
+    rgb[to++] = rgba[from];
+    rgb[to++] = rgba[from + 1];
+    rgb[to++] = rgba[from + 2];
+  }
+  return rgb;
+}
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,77 @@
+// The picture brightened in this browser: the server sees a thumbnail of it and answers with light.
+
+import { Brightener, GRID_SIZE } from "./brightener.js";
+
+const LATE_MS = 5000; // so long without an answer, and the server works no more
+
+/**
+ * Draws what `video` shows on `canvas`, bright, picture by picture, until `close`.
+ *
+ * A grid is asked for as often as the server gives one: the newest picture then is the one that it
+ * sees. Pictures between get the grid before, so that none is late and none is dark. `strength` is
+ * asked for each picture; `onFrame` gets `{ metadata, drawnMs, shownMs }` of each: what the video
+ * tells of it, how long drawing took, and when the screen got it.
+ */
+export class BrightenedHere {
+  #video;
+  #link;
+  #brightener;
+  #strength;
+  #onFrame;
+  #handle = 0;
+  #askedMs = -Infinity; // when a grid was asked for that has not come
+  #lit = false;
+  #first;
+  #gotFirst;
+  #heard = ({ data }) => this.#hear(data);
+
+  /** Throws an `Error` where the browser's graphics cannot do it. */
+  constructor({ video, canvas, link, strength, onFrame, onLost }) {
+    this.#video = video;
+    this.#link = link;
+    this.#strength = strength;
+    this.#onFrame = onFrame;
+    this.#brightener = new Brightener(canvas);
+    this.#first = new Promise((resolve) => { this.#gotFirst = resolve; });
+    canvas.addEventListener("webglcontextlost", onLost, { once: true });
+    link.addEventListener("bytes", this.#heard);
+    this.#handle = video.requestVideoFrameCallback(this.#shown);
+  }
+
+  /** Waits for the first bright picture. */
+  get first() {
+    return this.#first;
+  }
+
+  close() {
+    this.#video.cancelVideoFrameCallback(this.#handle);
+    this.#link.removeEventListener("bytes", this.#heard);
+  }
+
+  #shown = (_now, metadata) => {
+    this.#handle = this.#video.requestVideoFrameCallback(this.#shown);
+    const { videoWidth, videoHeight } = this.#video;
+    if (videoWidth === 0) return;
+    const begunMs = performance.now();
+    this.#brightener.take(this.#video, videoWidth, videoHeight);
+    if (begunMs - this.#askedMs > LATE_MS) this.#ask(begunMs);
+    if (!this.#lit) return;
+    this.#brightener.draw(this.#strength());
+    const drawnMs = performance.now() - begunMs;
+    requestAnimationFrame(() => this.#onFrame({ metadata, drawnMs, shownMs: performance.now() }));
+    this.#gotFirst();
+  };
+
+  async #ask(nowMs) {
+    this.#askedMs = nowMs;
+    this.#link.sendBytes(await this.#brightener.thumbnail());
+  }
+
+  #hear(data) {
+    const grid = new Float32Array(data);
+    if (grid.length !== GRID_SIZE) return;
+    this.#brightener.setGrid(grid);
+    this.#lit = true;
+    this.#askedMs = -Infinity;
+  }
+}

@@ -1,0 +1,168 @@
+"""One clock for all streams of an input: broadcasts, wraps, and recordings that are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+from av.packet import Packet
+from av.stream import Stream
+from support.frames_of_file import read
+from support.media import Clip, make_clip
+from support.transcoding import frame_times, transcode
+
+from tapetum.realtime.media.timeline import InputClock
+
+MPEG_CLOCK = Fraction(1, 90_000)
+WRAP = 1 << 33
+
+Keep = Callable[["Packet[Stream]"], bool]
+
+
+def broadcast(path: Path, begin: int, *, frames: int = 50, codec: str = "libx264") -> Path:
+    """A clip with sound whose clock begins at `begin`."""
+    clip = Clip(
+        frames=frames,
+        codec=codec,
+        audio=["mp2"],
+        time_base=Fraction(1, 25) if codec == "mpeg2video" else MPEG_CLOCK,
+        options={"bf": "2", "g": "12"},
+    )
+    plain = make_clip(path.with_name(f"plain_{path.name}"), clip)
+    with av.open(str(plain)) as container:
+        first = container.start_time or 0
+    return rewritten(plain, path, lambda _: True, move=begin - round(first * 9 / 100))
+
+
+def rewritten(path: Path, target: Path, keep: Keep, move: int = 0) -> Path:
+    """A file's packets, without those that are not kept, and with the clock moved on."""
+    with av.open(str(path)) as source, av.open(str(target), "w") as output:
+        twins = {s.index: output.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.dts is None or not keep(packet):
+                continue
+            packet.pts, packet.dts = (packet.pts or 0) + move, packet.dts + move
+            packet.stream = twins[packet.stream.index]
+            output.mux(packet)
+    return target
+
+
+def audio_times(path: Path) -> list[Fraction]:
+    with av.open(str(path)) as container:
+        base = Fraction(container.streams.audio[0].time_base or 0)
+        packets = container.demux(audio=0)
+        return [packet.pts * base for packet in packets if packet.pts is not None]
+
+
+def assert_whole(path: Path, frames: int) -> None:
+    """All frames are there, evenly, from about 0, and the sound with them."""
+    times = frame_times(path)
+    assert len(times) == frames
+    assert 0 <= times[0] < 0.05
+    assert {round(float(b - a), 3) for a, b in pairwise(times)} == {0.04}
+    sound = audio_times(path)
+    assert 0 <= sound[0] < 0.05
+    assert sound[-1] == pytest.approx(float(times[-1]), abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mpg"])
+@pytest.mark.parametrize("output", [".mp4", ".mkv"])
+def test_a_broadcast_begins_at_0(tmp_path: Path, suffix: str, output: str) -> None:
+    codec = "mpeg2video" if suffix == ".mpg" else "libx264"
+    source = broadcast(tmp_path / f"in{suffix}", 50_000 * 90_000, codec=codec)
+    transcode(source, tmp_path / f"out{output}")
+    assert_whole(tmp_path / f"out{output}", 50)
+
+
+@pytest.mark.parametrize("before_s", [0.02, 0.3, 1.0, 1.9, 70.0])
+def test_a_clock_that_wraps_loses_no_frame(tmp_path: Path, before_s: float) -> None:
+    source = broadcast(tmp_path / "in.ts", WRAP - round(before_s * 90_000))
+    transcode(source, tmp_path / "out.mp4")
+    assert_whole(tmp_path / "out.mp4", 50)
+
+
+def test_streams_of_a_broadcast_keep_their_distance(tmp_path: Path) -> None:
+    whole = broadcast(tmp_path / "whole.ts", 50_000 * 90_000)
+    late = Fraction(50_000) + Fraction(1, 2)
+    source = rewritten(
+        whole,
+        tmp_path / "in.ts",
+        lambda p: p.stream.type != "audio" or (p.pts or 0) * MPEG_CLOCK >= late,
+    )
+    transcode(source, tmp_path / "out.mp4")
+    assert frame_times(tmp_path / "out.mp4")[0] == 0
+    assert float(audio_times(tmp_path / "out.mp4")[0]) == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize("second_begin_s", [1, 0, 50_000, 95_000])
+@pytest.mark.parametrize("short", ["audio", "video"])
+def test_joined_recordings_keep_lip_sync(tmp_path: Path, second_begin_s: int, short: str) -> None:
+    """Sound or picture of the first ends a second early: what follows stays together."""
+    first = broadcast(tmp_path / "first.ts", 90_000)
+    cut = rewritten(
+        first,
+        tmp_path / "cut.ts",
+        lambda p: p.stream.type != short or (p.pts or 0) * MPEG_CLOCK < 2,
+    )
+    second = broadcast(tmp_path / "second.ts", second_begin_s * 90_000 + 9000)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(cut.read_bytes() + second.read_bytes())
+    transcode(joined, tmp_path / "out.mkv")
+    times, sound = frame_times(tmp_path / "out.mkv"), audio_times(tmp_path / "out.mkv")
+    assert len(times) >= 50 + (25 if short == "video" else 50) - 1
+    begin = times[-50]
+    behind = [time for time in sound if time > begin - Fraction(1, 10)]
+    assert len(behind) == pytest.approx(len(audio_times(second)), abs=3)
+    assert sound[-1] == pytest.approx(float(times[-1]), abs=0.1)
+    assert times[-1] < 4.3
+    assert all(later > sooner for sooner, later in pairwise(sound))
+
+
+def test_a_pause_of_a_broadcast_is_kept(tmp_path: Path) -> None:
+    """Behind 20 s without a packet goes on what went before: that is no join."""
+    source = broadcast(tmp_path / "first.ts", 90_000)
+    later = rewritten(source, tmp_path / "later.ts", lambda _: True, move=22 * 90_000)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(source.read_bytes() + later.read_bytes())
+    times = [frame.time_s or 0.0 for frame in read(joined)]
+    assert len(times) == 100
+    assert times[50] - times[0] == pytest.approx(22, abs=0.05)
+
+
+def test_one_damaged_time_moves_nothing_else(tmp_path: Path) -> None:
+    source = broadcast(tmp_path / "in.ts", 90_000)
+    with av.open(str(source)) as container:
+        clock = InputClock(container, container.streams)
+        placed, count = [], 0
+        for packet in container.demux(clock.streams):
+            if packet.stream.type == "audio" and packet.size:
+                count += 1
+                if count == 20:
+                    packet.pts = packet.dts = (packet.pts or 0) + 500 * 90_000
+            placed += clock.place(packet)
+        sound = [p.pts for p in placed if p.stream.type == "audio" and p.size]
+    assert (clock.joins, clock.bad_times) == (0, 1)
+    assert sound.index(None) == 19
+    kept = [pts for pts in sound if pts is not None]
+    assert all(0 < later - sooner < 9000 for sooner, later in pairwise(kept))
+
+
+def test_readers_of_other_streams_get_the_same_times(tmp_path: Path) -> None:
+    first = broadcast(tmp_path / "first.ts", 90_000)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() * 3)
+    found = []
+    for kinds in ({"video"}, {"audio"}, {"audio", "video"}):
+        with av.open(str(joined)) as container:
+            streams = [s for s in container.streams if s.type in kinds]
+            clock = InputClock(container, streams)
+            packets = [
+                p for demuxed in container.demux(clock.streams) for p in clock.place(demuxed)
+            ]
+            found.append({(p.stream.type, p.pts) for p in packets if p.size})
+            assert clock.joins == 2
+    assert found[0] | found[1] == found[2]
