@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from tapetum.realtime import ColorInfo, Frame, FrameEnhancer, make_enhancer
@@ -46,7 +47,7 @@ def as_frame(planes: Planes, index: int = 0) -> Frame:
 
 
 def ten_bit(frame: Frame) -> Frame:
-    planes = tuple(plane.astype(np.uint16) << 2 for plane in frame.planes)
+    planes = tuple(4 * plane.astype(np.uint16) for plane in frame.planes)
     return replace(frame, planes=planes, format_name="yuv420p10le")
 
 

@@ -136,6 +136,7 @@ class BarFinder:
         Raises:
             DeviceError: the frame is not in main memory.
         """
+        sample_rows(frame.planes[0])  # a frame elsewhere is an error
         self._elapsed_s += self._clock(frame.time_s)
         if self._shape != (frame.height, frame.width):
             self._bars, self._shape = None, (frame.height, frame.width)
