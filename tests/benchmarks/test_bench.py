@@ -17,17 +17,22 @@ from project.test_import_direction import HEAVY, SLOW, loaded
 from support.random_frames import random_frame
 from support.tiny_networks import pointwise_network
 
-from tapetum.benchmarks.bench.checks import check_output
-from tapetum.benchmarks.bench.choices import SCENARIOS
-from tapetum.benchmarks.bench.distribution import bootstrap_medians, distribution, noise_percent
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.frames import clip_frames, synthetic_frames
-from tapetum.benchmarks.bench.inputs import clip_path, parse_size
-from tapetum.benchmarks.bench.reference import luma_rows
+from tapetum.benchmarks.bench.checks import check_output, luma_rows
+from tapetum.benchmarks.bench.named_subjects import subject
 from tapetum.benchmarks.bench.result import SCHEMA, read_run
-from tapetum.benchmarks.bench.sampling import WarmUp, timed_calls, warm_up
-from tapetum.benchmarks.bench.subjects import EMPTY, Subject, subject
+from tapetum.benchmarks.bench.subjects import EMPTY, Subject
 from tapetum.benchmarks.bench.suite import SCENARIOS as RUNNERS
+from tapetum.benchmarks.measure.choices import SCENARIOS, parse_size
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.frames import clip_frames, clip_path, synthetic_frames
+from tapetum.benchmarks.measure.sampling import (
+    WarmUp,
+    bootstrap_medians,
+    distribution,
+    noise_percent,
+    timed_calls,
+    warm_up,
+)
 from tapetum.realtime import Frame
 from tapetum.realtime.command.cli import run_command
 from tapetum.realtime.cpu.grid_kernels import identity_grid

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tapetum.benchmarks.bench.checkout import commit_of
+from tapetum.benchmarks.measure.machine import commit_of
 
 AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
 

@@ -18,8 +18,8 @@ from support.command_line import environment
 from support.made_runs import made_run
 
 from tapetum.benchmarks.bench.comparison import compare, only_in_one
-from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import SCHEMA, read_run
+from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.realtime.command.cli import run_command
 
 

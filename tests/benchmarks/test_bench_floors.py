@@ -8,7 +8,7 @@ import pytest
 from support.random_frames import random_frame
 
 from tapetum.benchmarks.bench.floors import floors, network_flops
-from tapetum.benchmarks.bench.subjects import subject
+from tapetum.benchmarks.bench.named_subjects import subject
 from tapetum.gan.weights import weights_path
 
 

@@ -16,19 +16,18 @@ from support.random_frames import random_frame
 
 from tapetum.benchmarks.bench import first_frame
 from tapetum.benchmarks.bench.checks import check_output
-from tapetum.benchmarks.bench.choices import SCENARIOS
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.frames import synthetic_frames
-from tapetum.benchmarks.bench.gpu_subject import GpuPath, OpenedGpu, subject_on
-from tapetum.benchmarks.bench.html_report import html_report
-from tapetum.benchmarks.bench.inputs import Input
+from tapetum.benchmarks.bench.gpu_subject import GpuPath, OpenedGpu, RoundTrip, subject_on
+from tapetum.benchmarks.bench.named_subjects import subject
+from tapetum.benchmarks.bench.report import html_report
 from tapetum.benchmarks.bench.result import SCHEMA, read_run
-from tapetum.benchmarks.bench.result_table import notes, result_tables
-from tapetum.benchmarks.bench.round_trip import RoundTrip
-from tapetum.benchmarks.bench.sampling import Effort
-from tapetum.benchmarks.bench.settings import Settings
-from tapetum.benchmarks.bench.subjects import Subject, network_on_cpu, subject
+from tapetum.benchmarks.bench.subjects import Subject, network_on_cpu
 from tapetum.benchmarks.bench.suite import Plan, run_suite
+from tapetum.benchmarks.bench.tables import notes, result_tables
+from tapetum.benchmarks.bench.trial import Settings
+from tapetum.benchmarks.measure.choices import SCENARIOS
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.frames import Input, synthetic_frames
+from tapetum.benchmarks.measure.sampling import Effort
 from tapetum.realtime.command.cli import run_command
 from tapetum.realtime.cuda.cuda_video import CudaVideo
 from tapetum.realtime.cuda.engine_choice import EngineChoice

@@ -16,11 +16,10 @@ from support.command_line import environment
 from support.tiny_networks import pointwise_network
 from support.tolerance import Tolerance, assert_planes_close
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.frames import synthetic_frames
-from tapetum.benchmarks.bench.peers import peer
-from tapetum.benchmarks.bench.picture_network import PictureFormat
-from tapetum.benchmarks.bench.subjects import subject
+from tapetum.benchmarks.bench.named_subjects import peer, subject
+from tapetum.benchmarks.bench.onnxruntime_peers import PictureFormat
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.frames import synthetic_frames
 from tapetum.realtime import Frame
 
 ROUNDING = Tolerance(1, 0.1)
@@ -133,7 +132,7 @@ def test_torch_has_precisions_and_modes() -> None:
 
 COMPILED = """
 import numpy as np
-from tapetum.benchmarks.bench.frames import synthetic_frames
+from tapetum.benchmarks.measure.frames import synthetic_frames
 from tapetum.benchmarks.bench.peers import peer
 (frame,) = synthetic_frames(96, 70, count=1)
 compiled = peer("torch-grid:mode=compile")

@@ -14,15 +14,16 @@ from support.small_clips import write_clip
 from support.tolerance import Tolerance, assert_planes_close
 
 from tapetum.benchmarks.bench.checks import check_output
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.frames import clip_frames, synthetic_frames
-from tapetum.benchmarks.bench.inputs import Input
-from tapetum.benchmarks.bench.peers import gamma_table, peer
-from tapetum.benchmarks.bench.quality import darkened, psnr_db, quality
+from tapetum.benchmarks.bench.filters import gamma_table
+from tapetum.benchmarks.bench.named_subjects import peer, subject
+from tapetum.benchmarks.bench.quality import darkened, quality
 from tapetum.benchmarks.bench.result import read_run
-from tapetum.benchmarks.bench.settings import Settings
 from tapetum.benchmarks.bench.single_stream import single_stream
-from tapetum.benchmarks.bench.subjects import EMPTY, Subject, subject
+from tapetum.benchmarks.bench.subjects import EMPTY, Subject
+from tapetum.benchmarks.bench.trial import Settings
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.frames import Input, clip_frames, synthetic_frames
+from tapetum.benchmarks.measure.quality import psnr_db
 from tapetum.gan.weights import weights_path
 from tapetum.realtime.command.cli import run_command
 

@@ -14,13 +14,17 @@ from xml.etree import ElementTree
 import pytest
 from support.made_runs import made_run
 
-from tapetum.benchmarks.bench.charts import charts, distribution_chart, quality_chart, svg
-from tapetum.benchmarks.bench.html_report import html_report
+from tapetum.benchmarks.bench.report import (
+    charts,
+    distribution_chart,
+    html_report,
+    quality_chart,
+    svg,
+)
 from tapetum.benchmarks.bench.result import read_run
-from tapetum.benchmarks.bench.result_table import ms_text
-from tapetum.benchmarks.harness_targets import harness_rows
-from tapetum.benchmarks.json_file import write_json
-from tapetum.benchmarks.performance_tables import tables
+from tapetum.benchmarks.bench.tables import ms_text
+from tapetum.benchmarks.documents.performance import harness_rows, tables
+from tapetum.benchmarks.measure.files import write_json
 from tapetum.realtime.command.cli import run_command
 
 
@@ -158,8 +162,8 @@ def test_without_matplotlib_it_says_what_to_install(
     run_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.delitem(sys.modules, "tapetum.benchmarks.bench.charts")
-    monkeypatch.delitem(sys.modules, "tapetum.benchmarks.bench.html_report", raising=False)
+    monkeypatch.delitem(sys.modules, "tapetum.benchmarks.bench.report")
+    monkeypatch.delitem(sys.modules, "tapetum.benchmarks.bench.report", raising=False)
     assert run_command(["bench", "report", str(run_file)]) == 1
     assert "pip install 'tapetum[bench]'" in capsys.readouterr().err
 

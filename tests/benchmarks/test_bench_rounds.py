@@ -11,17 +11,22 @@ import pytest
 from support.made_runs import made_run
 
 from tapetum.benchmarks.bench.comparison import compare
-from tapetum.benchmarks.bench.inputs import Input
-from tapetum.benchmarks.bench.resources import ResourceMeter
+from tapetum.benchmarks.bench.named_subjects import subject
 from tapetum.benchmarks.bench.result import Key, Result
-from tapetum.benchmarks.bench.result_table import notes
-from tapetum.benchmarks.bench.rounds import Turn, takes_part, turns
-from tapetum.benchmarks.bench.sampling import Effort, one_repeat
-from tapetum.benchmarks.bench.settings import Settings
-from tapetum.benchmarks.bench.subjects import EMPTY, Subject, network_on_cpu, subject
+from tapetum.benchmarks.bench.subjects import EMPTY, Subject, network_on_cpu
 from tapetum.benchmarks.bench.suite import Plan, run_suite
-from tapetum.benchmarks.bench.trial import Trial
-from tapetum.benchmarks.bench.yardstick import Pace, by_yardstick, unsteady_percent, yardstick_ms
+from tapetum.benchmarks.bench.tables import notes
+from tapetum.benchmarks.bench.trial import Settings, Trial, Turn, takes_part, turns
+from tapetum.benchmarks.measure.frames import Input
+from tapetum.benchmarks.measure.machine import ResourceMeter
+from tapetum.benchmarks.measure.sampling import (
+    Effort,
+    Pace,
+    by_yardstick,
+    one_repeat,
+    unsteady_percent,
+    yardstick_ms,
+)
 
 
 class Named(Trial):

@@ -13,15 +13,16 @@ from support.random_frames import random_frame
 from support.tiny_networks import pointwise_network
 
 from tapetum.benchmarks.bench.cold_start import one_start
-from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.first_frame import PARTS, PartClock
-from tapetum.benchmarks.bench.inputs import Input
+from tapetum.benchmarks.bench.named_subjects import subject
 from tapetum.benchmarks.bench.offline import offline
-from tapetum.benchmarks.bench.paced import camera, paced
 from tapetum.benchmarks.bench.result import SCHEMA, read_run
-from tapetum.benchmarks.bench.sampling import Effort
-from tapetum.benchmarks.bench.settings import Settings
-from tapetum.benchmarks.bench.subjects import Subject, subject
+from tapetum.benchmarks.bench.streams import camera, paced
+from tapetum.benchmarks.bench.subjects import Subject
+from tapetum.benchmarks.bench.trial import Settings
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.frames import Input
+from tapetum.benchmarks.measure.sampling import Effort
 from tapetum.realtime import Frame
 from tapetum.realtime.command.cli import run_command
 

@@ -11,12 +11,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from support.random_frames import random_frame
 
-from tapetum.benchmarks.bench.coded import Coded, coded
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.frames import synthetic_frames
-from tapetum.benchmarks.bench.nvml import GpuReading, mean_reading, read_gpu
 from tapetum.benchmarks.bench.result import SCHEMA, Key, Result, read_run
-from tapetum.benchmarks.bench.stage_clock import StageClock, StageSamples, joined, nbytes
+from tapetum.benchmarks.bench.single_stream import Coded, coded
+from tapetum.benchmarks.measure.clocks import StageClock, StageSamples, joined, nbytes
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.frames import synthetic_frames
+from tapetum.benchmarks.measure.nvml import GpuReading, mean_reading, read_gpu
 from tapetum.realtime import Frame
 from tapetum.realtime.command.cli import run_command
 

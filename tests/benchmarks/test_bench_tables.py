@@ -11,10 +11,8 @@ from rich.console import Console
 from support.made_runs import made_run
 from support.small_clips import write_clip
 
-from tapetum.benchmarks.bench.nvml import GpuReading
-from tapetum.benchmarks.bench.resources import Resources
 from tapetum.benchmarks.bench.result import Key, Result
-from tapetum.benchmarks.bench.result_table import (
+from tapetum.benchmarks.bench.tables import (
     USAGE_HEAD,
     ms_text,
     notes,
@@ -22,7 +20,9 @@ from tapetum.benchmarks.bench.result_table import (
     usage_rows,
     usage_table,
 )
-from tapetum.benchmarks.json_file import read_json, write_json
+from tapetum.benchmarks.measure.files import read_json, write_json
+from tapetum.benchmarks.measure.machine import Resources
+from tapetum.benchmarks.measure.nvml import GpuReading
 from tapetum.realtime.command.cli import run_command
 
 GPU = GpuReading("GPU", 1500.0, 25.0, None, 1410.0)

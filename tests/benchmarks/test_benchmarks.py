@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,22 +13,27 @@ import av
 import matplotlib as mpl
 import pytest
 from jsonschema import Draft202012Validator
-from support.command_line import ROOT
+from support.command_line import ROOT, python
 from support.training_photos import write_both
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from tapetum.benchmarks.__main__ import app
-from tapetum.benchmarks.bench.errors import BenchmarkError
+from tapetum.benchmarks.bench.offline import transcode
 from tapetum.benchmarks.bench.result import SCHEMA, read_run
-from tapetum.benchmarks.document_charts import charted, fingerprint
-from tapetum.benchmarks.governor_settling import Shown, governor_settling, held_after_s
-from tapetum.benchmarks.live_latency import live_latency
-from tapetum.benchmarks.machine import machine
-from tapetum.benchmarks.peak_memory import peak_memory, repeat_clip
-from tapetum.benchmarks.performance_tables import runs_in, tables, write_document
-from tapetum.benchmarks.plain_transcode import transcode
-from tapetum.benchmarks.processes import run_process
-from tapetum.benchmarks.recorded_tables import flicker_table
-from tapetum.benchmarks.training_speed import training_speed
+from tapetum.benchmarks.documents.performance import (
+    charted,
+    fingerprint,
+    flicker_table,
+    runs_in,
+    tables,
+    write_document,
+)
+from tapetum.benchmarks.experiments.live import Shown, governor_settling, held_after_s, live_latency
+from tapetum.benchmarks.experiments.memory import peak_memory, repeat_clip, run_process
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.machine import machine
+from tapetum.benchmarks.measure.training_speed import training_speed
 
 
 def _frame_count(clip: Path) -> int:
@@ -169,7 +175,34 @@ def test_training_speed_is_that_of_the_real_loop(tmp_path: Path) -> None:
     assert figures["photos_per_s"] == pytest.approx(2 / figures["step_s"], rel=0.05)
 
 
+_NAMED = re.compile(r"python -m tapetum\.benchmarks (?:(gpu) )?([a-z]+)")
+
+
 def test_everything_that_the_documents_name_is_a_command() -> None:
-    names = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert names == {"memory", "training", "live", "webrtc", "governor", "soak"}
-    assert [group.name for group in app.registered_groups] == ["gpu"]
+    documents = (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))
+    named = {match for path in documents for match in _NAMED.findall(path.read_text())}
+    assert {("gpu", "measure"), ("", "webrtc")} <= named
+    for group, word in named:
+        assert word in commands(group), f"the documents name {group} {word}"
+
+
+def commands(group: str) -> set[str]:
+    whole = get_command(app)
+    assert isinstance(whole, TyperGroup)
+    part = whole.commands[group] if group else whole
+    assert isinstance(part, TyperGroup)
+    return set(part.commands)
+
+
+def test_an_installation_without_the_experiments_says_what_it_has() -> None:
+    code = """
+import importlib.util, runpy, sys
+found = importlib.util.find_spec
+hidden = ("tapetum.benchmarks.experiments", "tapetum.benchmarks.documents")
+importlib.util.find_spec = lambda name, *more: None if name in hidden else found(name, *more)
+sys.argv[1:] = ["--help"]
+runpy.run_module("tapetum.benchmarks", run_name="__main__")
+"""
+    said = " ".join(python(code).split())
+    assert "This installation has the measurements of GPUs alone." in said
+    assert "webrtc" not in said

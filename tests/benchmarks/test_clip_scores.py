@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tapetum.benchmarks.clip_scores import flicker, score_clip, warped_error
+from tapetum.benchmarks.evaluate.clips import score_clip, warped_error
+from tapetum.benchmarks.measure.quality import flicker
 from tapetum.realtime import make_enhancer
 
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.contact_sheet import TILE
-from tapetum.benchmarks.evaluation import INPUT, PhotoSet, evaluate
+from tapetum.benchmarks.evaluate.evaluation import INPUT, PhotoSet, evaluate
+from tapetum.benchmarks.evaluate.photos import TILE
+from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.gan.errors import DataError
 from tapetum.gan.metrics import psnr_db, ssim
 from tapetum.realtime.command.cli import run_command

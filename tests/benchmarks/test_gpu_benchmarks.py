@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,26 @@ from support.kernel_devices import WallClock
 from support.this_gpu import has_driver
 
 from tapetum.benchmarks import gpu_commands
-from tapetum.benchmarks.gpu.backends import BACKENDS, KINDS
-from tapetum.benchmarks.gpu.ceilings import measure_ceilings
-from tapetum.benchmarks.gpu.clips import CODECS, make_clip
-from tapetum.benchmarks.gpu.codecs import measure_codecs
-from tapetum.benchmarks.gpu.event_clock import steady_samples
-from tapetum.benchmarks.gpu.gpu_floors import (
+from tapetum.benchmarks.gpu.card import SCHEMA
+from tapetum.benchmarks.gpu.kernels import (
+    FORMATS,
+    KERNELS,
+    device_frames,
+    host_frames,
+    measure_kernels,
+    rotation,
+)
+from tapetum.benchmarks.gpu.networks import BACKENDS, KINDS, measure_networks
+from tapetum.benchmarks.gpu.pipeline import CODECS, dark_clip, measure_codecs, measure_pipeline
+from tapetum.benchmarks.gpu.roofline import (
     floor_ms,
     kernel_bytes,
+    measure_ceilings,
     network_bytes,
     network_flops,
     plane_bytes,
 )
-from tapetum.benchmarks.gpu.gpu_frames import device_frames, host_frames, rotation
-from tapetum.benchmarks.gpu.kernels import FORMATS, KERNELS, measure_kernels
-from tapetum.benchmarks.gpu.networks import measure_networks
-from tapetum.benchmarks.gpu.pipeline import measure_pipeline
-from tapetum.benchmarks.gpu.result_file import SCHEMA
+from tapetum.benchmarks.measure.sampling import steady_samples
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.kernel_arguments import address, device_planes
 from tapetum.realtime.media.file_source import FileSource
@@ -69,10 +73,10 @@ def test_samples_are_taken_when_two_batches_agree() -> None:
     batches = iter([[8.0], [4.0], [3.9], [3.0, 3.1], [3.2, 3.3]])
     measured = steady_samples(lambda: next(batches), 3)
     assert measured == ([3.0, 3.1, 3.2, 3.3], True)
-    falling = iter(range(1000, 0, -1))
-    unsteady = steady_samples(lambda: [1.5 ** next(falling)], 2)
-    assert not unsteady.steady
-    assert len(unsteady.times_ms) == 2
+    alternating = cycle([[1.0], [2.0]])
+    times_ms, steady = steady_samples(lambda: next(alternating), 2, limit_s=0.01)
+    assert not steady
+    assert len(times_ms) == 2
 
 
 def test_inputs_are_more_than_a_cache_holds(host: Any) -> None:
@@ -164,7 +168,7 @@ def test_codecs_are_measured_and_what_is_missing_is_said(host: Any) -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_clips_have_their_codec_and_frames(tmp_path: Path, codec: str) -> None:
-    clip = make_clip(tmp_path / "clip.mkv", codec, (64, 48), 10)
+    clip = dark_clip(tmp_path / "clip.mkv", codec, (64, 48), 10)
     with FileSource(clip) as source:
         assert source.info.codec_name in {codec, "libdav1d"}
         times = [frame.time_s for frame in source]

@@ -12,18 +12,17 @@ import pytest
 from jsonschema import Draft202012Validator
 from support.command_line import ROOT
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.gpu.gpu_targets import TARGETS, beyond_engine_percent
-from tapetum.benchmarks.gpu.result_file import (
+from tapetum.benchmarks.documents.gpu import TARGETS, beyond_engine_percent, tables, write_tables
+from tapetum.benchmarks.gpu.card import (
     SCHEMA,
     add_part,
     file_name,
     new_result,
     read_result,
 )
-from tapetum.benchmarks.gpu.tables import tables, write_tables
-from tapetum.benchmarks.json_file import write_json
-from tapetum.benchmarks.machine import machine
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.files import write_json
+from tapetum.benchmarks.measure.machine import machine
 
 GPU = {
     "name": "Made-up GPU",

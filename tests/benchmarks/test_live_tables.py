@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tapetum.benchmarks.live_tables import live_table
-from tapetum.benchmarks.machine import machine
+from tapetum.benchmarks.documents.live import live_table
+from tapetum.benchmarks.measure.machine import machine
 
 LOAD = {"load_average": {"before": 0.25, "after": 0.5}}
 

@@ -7,9 +7,8 @@ import threading
 import time
 from itertools import islice
 
-from tapetum.benchmarks.bench.frames import synthetic_frames
-from tapetum.benchmarks.soak import grown, soak
-from tapetum.benchmarks.soak_parts import STALLS, FastCamera, Point, Stalls
+from tapetum.benchmarks.experiments.soak import STALLS, FastCamera, Point, Stalls, grown, soak
+from tapetum.benchmarks.measure.frames import synthetic_frames
 
 
 def points(rss_mb: list[float], threads: list[int]) -> list[Point]:

@@ -9,10 +9,10 @@ import pytest
 pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
 
-from tapetum.benchmarks import webrtc_round_trip as measurement
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.chromium import find_chromium
-from tapetum.benchmarks.webrtc_round_trip import webrtc_round_trip
+from tapetum.benchmarks.experiments import webrtc as measurement
+from tapetum.benchmarks.experiments.chromium import find_chromium
+from tapetum.benchmarks.experiments.webrtc import webrtc_round_trip
+from tapetum.benchmarks.measure.errors import BenchmarkError
 
 needs_chromium = pytest.mark.skipif(
     find_chromium() is None, reason="needs Chromium: apt-get install chromium"

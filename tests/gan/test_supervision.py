@@ -8,6 +8,7 @@ import torch
 
 from tapetum.gan import supervision
 from tapetum.gan.bilateral_grid import identity_grid
+from tapetum.gan.supervision import hue_error
 
 
 def test_a_relit_photo_has_the_examples_light_and_its_own_detail() -> None:
@@ -106,3 +107,22 @@ def test_only_falling_curves_are_reversed_tones() -> None:
     assert supervision.reversed_tones(grid).item() == 0
     grid[:, 1, 4:] = -0.9
     assert supervision.reversed_tones(grid).item() > 0.05
+
+
+def test_more_light_turns_no_hue_and_another_color_does() -> None:
+    color = torch.tensor([0.3, 0.15, 0.05]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    assert float(hue_error(color * 2.5, color)) < 1e-3
+    opposite = color.flip(1)
+    assert float(hue_error(opposite, color)) > 0.5
+    grey = torch.full((1, 3, 8, 8), 0.4)
+    assert float(hue_error(color, grey)) == 0
+
+
+def test_hue_can_be_learnt_from_grey_and_black() -> None:
+    color = torch.tensor([0.3, 0.15, 0.05]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    for start in (torch.zeros_like(color), torch.full_like(color, 0.5)):
+        output = start.clone().requires_grad_()
+        hue_error(output, color).backward()  # type: ignore[no-untyped-call]  # torch's stubs
+        assert output.grad is not None
+        assert torch.isfinite(output.grad).all()
+        assert output.grad.abs().sum() > 0

@@ -191,10 +191,18 @@ def test_the_packages_own_grid_can_teach(folders: dict[str, str], tmp_path: Path
     assert differences(dict(alone.state_dict()), dict(taught.state_dict()))
 
 
-def test_mixed_precision_trains(folders: dict[str, str], tmp_path: Path) -> None:
-    run = {"precision": "bf16"}
-    generator = train(tiny_settings(folders, tmp_path / "run", run=run))
-    assert all(parameter.dtype == torch.float32 for parameter in generator.parameters())
+def test_mixed_precision_computes_in_bf16_and_keeps_float32_weights(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    single, mixed = (
+        train(tiny_settings(folders, tmp_path / precision, run={"precision": precision}))
+        for precision in ("fp32", "bf16")
+    )
+    assert all(parameter.dtype == torch.float32 for parameter in mixed.parameters())
+    weights, others = single.state_dict(), mixed.state_dict()
+    assert differences(dict(weights), dict(others))  # or nothing was computed in bf16
+    for name, weight in weights.items():  # the same training, but for the rounding
+        assert torch.allclose(weight.float(), others[name].float(), rtol=0.1, atol=0.05), name
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(

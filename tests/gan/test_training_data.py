@@ -13,6 +13,7 @@ from support.training_photos import tiny_settings, write_both, write_photos
 
 from tapetum.gan.errors import DataError
 from tapetum.gan.generator import Generator
+from tapetum.gan.simulation.pair_set import PairSet
 from tapetum.gan.training_config import DataConfig, LossConfig
 from tapetum.gan.training_data import (
     Batch,
@@ -86,6 +87,20 @@ def test_a_picture_depends_on_nothing_but_the_seed_and_its_number(photos: Traini
     every = [ahead[number] for number in range(8)]
     assert same(every[7], fresh[7])
     assert not same(every[7], UnpairedPhotos(photos, data, PAIRS, seed=4)[7])
+
+
+def test_a_sets_pairs_are_cut_alike_and_need_no_photo(
+    photos: TrainingPhotos, tmp_path: Path
+) -> None:
+    dark = np.random.default_rng(1).integers(0, 60, (3, 40, 40, 3)).astype(np.uint8)
+    np.save(tmp_path / "pairs-00000.npy", np.stack((dark, 4 * dark), axis=1))
+    unpaired = ("global_adversarial", "local_adversarial", "global_features", "local_features")
+    losses = LossConfig(pair_pixel=1.0, patch=16, **dict.fromkeys(unpaired, 0.0))  # type: ignore[arg-type]
+    dataset = UnpairedPhotos(photos, DataConfig(crop=32), losses, seed=1, pairs=PairSet(tmp_path))
+    for batch in read(dataset, range(3), workers=1):
+        assert batch.keys() == {"dark", "target", "corners"}
+        assert batch["dark"].shape == (2, 3, 32, 32)
+        torch.testing.assert_close(batch["target"] + 1, 4 * (batch["dark"] + 1))
 
 
 def test_workers_read_the_same_batches(photos: TrainingPhotos) -> None:

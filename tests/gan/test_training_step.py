@@ -47,7 +47,7 @@ def test_the_teacher_says_how_bright_the_targets_are(batch: Batch) -> None:
     assert (target - taught).abs().mean() < 0.2 * (untaught - taught).abs().mean()
 
 
-@pytest.mark.parametrize("name", ["low_detail", "low_color"])
+@pytest.mark.parametrize("name", ["low_detail", "low_color", "low_hue"])
 def test_enhanced_low_light_photos_are_asked_for_what_the_photos_have(
     batch: Batch, name: str
 ) -> None:
@@ -58,6 +58,7 @@ def test_enhanced_low_light_photos_are_asked_for_what_the_photos_have(
         local_features=0,
         low_detail=float(name == "low_detail"),
         low_color=float(name == "low_color"),
+        low_hue=float(name == "low_hue"),
     )
     untouched, grey = batch["low"], torch.zeros_like(batch["low"])
     errors = [
@@ -67,5 +68,5 @@ def test_enhanced_low_light_photos_are_asked_for_what_the_photos_have(
         for fake in (untouched, grey)
     ]
     assert [list(terms) for terms in errors] == [[name], [name]]
-    assert errors[0][name] == 0
+    assert errors[0][name].item() == pytest.approx(0, abs=1e-6)
     assert errors[1][name] > 0.01

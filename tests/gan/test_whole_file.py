@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from support.command_line import environment
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.result_csv import COLUMNS, write_csv
-from tapetum.benchmarks.json_file import write_json
+from tapetum.benchmarks.bench.result import COLUMNS, write_csv
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.files import write_json
 from tapetum.gan.whole_file import WholeFile, whole_file, write_whole
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,28 @@ def at_module_level(path: Path) -> set[str]:
     return names
 
 
+def module_name(part: str, path: Path) -> str:
+    """Its full name, like `tapetum.gan.grid`; a package's is that of its `__init__`."""
+    name = ".".join(path.relative_to(ROOT / part).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Every module of the project, and those that it imports, inside functions too."""
+    paths = {module_name(part, path): path for part in PARTS for path in modules(part)}
+    graph = {}
+    for module, path in paths.items():
+        tree = without_type_checking(ast.parse(path.read_text()))
+        names = set(imported(tree))
+        graph[module] = {name for name in names if name in paths and name != module}
+    return graph
+
+
+def without_type_checking(tree: ast.Module) -> ast.Module:
+    tree.body = [statement for statement in tree.body if not is_for_type_checking(statement)]
+    return tree
+
+
 def package(name: str) -> str:
     return name.partition(".")[0]
 
@@ -111,6 +134,37 @@ def test_what_the_command_line_loads_first_is_light() -> None:
         if path.stem in COMMAND_LINE:
             found = {package(name) for name in at_module_level(path)} & set(SLOW)
             assert not found, f"{path} imports {found}"
+
+
+def test_no_modules_import_each_other() -> None:
+    """Neither two nor many, nor inside functions: such modules can only be read together."""
+    TopologicalSorter(import_graph()).prepare()  # raises CycleError, which names the circle
+
+
+FLOORS = {
+    "measure": {"measure"},
+    "bench": {"measure", "bench"},
+    "gpu": {"measure", "gpu"},
+    "evaluate": {"measure", "evaluate"},
+    "experiments": {"measure", "experiments"},
+    "documents": {"measure", "bench", "gpu", "evaluate", "experiments", "documents"},
+}
+"""The floors of `benchmarks`, from the ground up, and what each may import of the others. What
+lies beside them are the commands, which stand on all."""
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_floor_of_the_benchmarks_imports_only_what_lies_below_it(floor: str) -> None:
+    home = "tapetum.benchmarks"
+    for module, names in import_graph().items():
+        if module.startswith(f"{home}.{floor}."):
+            others = {name.removeprefix(f"{home}.").split(".")[0] for name in names if home in name}
+            assert others <= FLOORS[floor], f"{module} imports {others - FLOORS[floor]}"
+
+
+def test_every_folder_of_the_benchmarks_is_a_floor() -> None:
+    home = ROOT / "benchmarks" / "tapetum" / "benchmarks"
+    assert {path.parent.name for path in home.glob("*/__init__.py")} == FLOORS.keys()
 
 
 @pytest.mark.parametrize(("device", "other"), [("cpu", "cuda"), ("cuda", "cpu")])

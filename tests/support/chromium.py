@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tapetum.benchmarks.chromium import FAKE_CAMERA, Page, fake_camera, find_chromium
-from tapetum.benchmarks.chromium import chromium as started_chromium
+from tapetum.benchmarks.experiments.chromium import FAKE_CAMERA, Page, fake_camera, find_chromium
+from tapetum.benchmarks.experiments.chromium import chromium as started_chromium
 
 __all__ = ["FAKE_CAMERA", "Page", "chromium", "displayed_luma", "fake_camera"]
 

@@ -16,8 +16,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.chromium import Page
+from tapetum.benchmarks.experiments.chromium import Page
+from tapetum.benchmarks.measure.errors import BenchmarkError
 
 _PREFERENCES = {
     "media.navigator.streams.fake": True,  # a camera

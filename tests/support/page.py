@@ -11,7 +11,7 @@ import pytest
 from support.chromium import Page, chromium, displayed_luma, fake_camera
 from support.serve_process import serving
 
-from tapetum.benchmarks.numbered_clip import NumberedClip
+from tapetum.benchmarks.experiments.webrtc import NumberedClip
 
 CLIP = NumberedClip(width=320, height=180, rate=10)
 DARK = CLIP.luma

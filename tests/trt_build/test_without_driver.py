@@ -16,11 +16,11 @@ from support.rtx_builds import needs_tensorrt_rtx
 from support.this_gpu import has_driver
 
 from tapetum.benchmarks.bench.cold_start import one_start
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.subjects import subject
-from tapetum.benchmarks.gpu.event_clock import EventClock
+from tapetum.benchmarks.bench.named_subjects import subject
 from tapetum.benchmarks.gpu.measurements import Choices, Measurements
 from tapetum.benchmarks.gpu.pipeline import free_memory_mb
+from tapetum.benchmarks.measure.clocks import EventClock
+from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.realtime.cuda.captured_graph import CapturedGraph
 from tapetum.realtime.cuda.cuda_video import open_on_cuda
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for

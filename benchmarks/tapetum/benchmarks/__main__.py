@@ -1,123 +1,30 @@
-"""Records what `tapetum bench` does not measure: memory, training, live video, GPUs."""
+"""Records what `tapetum bench` does not measure: GPUs, and in a checkout live video and more."""
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
-from typing import Annotated
+from importlib.util import find_spec
 
 import typer
 
-from tapetum.benchmarks.bench.inputs import parse_size
-from tapetum.benchmarks.governor_settling import governor_settling
 from tapetum.benchmarks.gpu_commands import gpu
-from tapetum.benchmarks.json_file import read_json, write_json
-from tapetum.benchmarks.live_latency import SIZES as LIVE_SIZES
-from tapetum.benchmarks.live_latency import TARGETS_MS, live_latency
-from tapetum.benchmarks.machine import machine
-from tapetum.benchmarks.peak_memory import peak_memory
-from tapetum.benchmarks.soak import soak as run_soak
 from tapetum.gan.errors import TapetumError
-from tapetum.realtime.background import exit_process
 
-app = typer.Typer(help=__doc__, no_args_is_help=True)
+IN_CHECKOUT = find_spec("tapetum.benchmarks.experiments") is not None
+"""Whether this is the repository, which has experiments that no installation has."""
+
+_ONLY_GPUS = """
+
+This installation has the measurements of GPUs alone. Those of memory, training, live video, the
+browser, and the tables of the documents belong to the repository: run this in a checkout of it.
+"""
+
+app = typer.Typer(help=f"{__doc__}{'' if IN_CHECKOUT else _ONLY_GPUS}", no_args_is_help=True)
 app.add_typer(gpu, name="gpu")
+if IN_CHECKOUT:
+    from tapetum.benchmarks.experiments.commands import experiments
 
-ClipArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A dark clip.")]
-ResultOption = Annotated[Path, typer.Option("--result", help="JSON file to add the figures to.")]
-_RESULT = Path("benchmarks/results/cpu.json")
-_LIVE_RESULT = Path("benchmarks/results/live.json")
-_WEBRTC_RESULT = Path("benchmarks/results/webrtc.json")
-_GOVERNOR_RESULT = Path("benchmarks/results/governor.json")
-_SOAK_RESULT = Path("benchmarks/results/soak.json")
-
-
-def _record(result: Path, name: str, figures: object) -> None:
-    known = read_json(result, remedy="; name another --result") if result.exists() else {}
-    known |= {"machine": machine(), name: figures}
-    result.parent.mkdir(parents=True, exist_ok=True)
-    write_json(known, result)
-    shown = figures
-    if isinstance(figures, dict):
-        shown = {key: value for key, value in figures.items() if key != "points"}
-    typer.echo(json.dumps({name: shown}))
-
-
-@app.command()
-def memory(clip: ClipArgument, result: ResultOption = _RESULT) -> None:
-    """`tapetum enhance`: peak memory for a clip, and for one four times as long."""
-    _record(result, "peak_memory", peak_memory(clip))
-
-
-@app.command()
-def training(
-    low: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
-    normal: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
-    vgg_weights: Annotated[Path, typer.Option(exists=True, help="VGG-16's weights.")],
-    steps: int = 12,
-    result: ResultOption = _RESULT,
-) -> None:
-    """Training: photos a second of both recipes, with crops and batches that suit a CPU."""
-    from tapetum.benchmarks.training_speed import training_speed
-
-    ours = {"run": {"precision": "bf16"}, "optimizer": {"steps": steps, "batch": 8}}
-    unet_settings = ours | {"data": {"crop": 128}, "vgg_weights": str(vgg_weights)}
-    figures = [
-        training_speed(low, normal, "enlightengan", unet_settings),
-        training_speed(low, normal, "grid", ours),
-    ]
-    _record(result, "training", figures)
-
-
-@app.command()
-def live(seconds: float = 20.0, result: ResultOption = _LIVE_RESULT) -> None:
-    """`tapetum live`: added latency, age and drops of 720p and 1080p test patterns at 30 fps."""
-    for name, size in LIVE_SIZES.items():
-        figures = live_latency(size, duration_s=seconds)
-        _record(result, name, {"target_ms": TARGETS_MS[name], **figures})
-
-
-@app.command()
-def webrtc(
-    seconds: Annotated[
-        float,
-        typer.Option(min=1, help="Of each kind, in 8 blocks; all takes about thrice that."),
-    ] = 80.0,
-    result: ResultOption = _WEBRTC_RESULT,
-) -> None:
-    """`tapetum serve`: what enhancing adds to a round trip through Chromium, at 640x360.
-
-    Blocks with and without enhancing take turns, at strength 100 % and 0 %.
-    """
-    from tapetum.benchmarks.webrtc_round_trip import webrtc_round_trip
-
-    _record(result, "round_trip", webrtc_round_trip(seconds))
-
-
-@app.command()
-def governor(
-    model: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="A unet file; without it random weights."),
-    ] = None,
-    seconds: float = 20.0,
-    size: str = "1280x720",
-    result: ResultOption = _GOVERNOR_RESULT,
-) -> None:
-    """`tapetum live --model unet` on a CPU that cannot hold it: time until 30 fps are held."""
-    _record(result, "governor", governor_settling(model, size=size, duration_s=seconds))
-    exit_process(0)  # the model may still be at work on a frame
-
-
-@app.command()
-def soak(
-    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 600.0,
-    size: Annotated[str, typer.Option(metavar="SIZE", help="Of the frames.")] = "720p",
-    result: ResultOption = _SOAK_RESULT,
-) -> None:
-    """A long live run with a camera that is too fast, and random stalls: does anything grow?"""
-    _record(result, "soak", run_soak(duration_s=duration, size=parse_size(size)))
+    app.add_typer(experiments)
 
 
 def main() -> None:

@@ -1,15 +1,16 @@
-"""`tapetum bench`: how fast Tapetum is on this machine."""
+"""`tapetum bench`: how fast Tapetum is on this machine, and what is done with files of runs."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from tapetum.benchmarks.bench.choices import (
+from tapetum.benchmarks.measure.choices import (
     BUILT_IN,
     DEFAULT_SIZES,
     PRECISIONS,
@@ -17,19 +18,24 @@ from tapetum.benchmarks.bench.choices import (
     SCENARIOS,
     SINGLE_STREAM,
 )
-from tapetum.benchmarks.bench_file_commands import compare, document, report
 from tapetum.realtime.command.options import device_name
 
 if TYPE_CHECKING:
-    from tapetum.benchmarks.bench.inputs import Input
-    from tapetum.benchmarks.bench.settings import Settings
     from tapetum.benchmarks.bench.subjects import Subject
     from tapetum.benchmarks.bench.suite import Plan
+    from tapetum.benchmarks.bench.trial import Settings
+    from tapetum.benchmarks.measure.frames import Input
     from tapetum.realtime.cpu.openvino_engine import Precision
+from typing import TYPE_CHECKING
+
+from tapetum.benchmarks.measure.choices import LEAST_REPEATS
+from tapetum.benchmarks.measure.errors import BenchmarkError
+
+if TYPE_CHECKING:
+    from tapetum.benchmarks.bench.comparison import Change
+
 
 bench = typer.Typer()
-for command in (compare, report, document):
-    bench.command()(command)
 
 
 def _known_scenarios(names: list[str] | None) -> list[str] | None:
@@ -176,9 +182,9 @@ def measure(
     _check_single_stream(scenarios, with_codec=with_codec, truth=truth)
     if json_file is not None and csv_file is not None and json_file.resolve() == csv_file.resolve():
         raise typer.BadParameter("--json and --csv name one file; give each its own")
-    from tapetum.benchmarks.bench.sampling import Effort
-    from tapetum.benchmarks.bench.settings import Settings
-    from tapetum.benchmarks.bench.shown_run import run_and_show
+    from tapetum.benchmarks.bench.suite import run_and_show
+    from tapetum.benchmarks.bench.trial import Settings
+    from tapetum.benchmarks.measure.sampling import Effort
 
     effort = Effort(seconds, samples, repeats)
     settings = Settings(effort, seed, streams, rate_fps, with_codec=with_codec, truth=truth)
@@ -209,7 +215,8 @@ def _default_sizes(clip: str | None, *, quick: bool) -> list[str]:
 
 
 def _inputs(sizes: list[str], clip: str | None) -> list[Input]:
-    from tapetum.benchmarks.bench.inputs import Input, clip_path, parse_size
+    from tapetum.benchmarks.measure.choices import parse_size
+    from tapetum.benchmarks.measure.frames import Input, clip_path
 
     file = None if clip is None else clip_path(clip)
     if not sizes:
@@ -220,8 +227,8 @@ def _inputs(sizes: list[str], clip: str | None) -> list[Input]:
 def _subjects(
     models: list[str], precisions: list[str], device: str, peers: str | None
 ) -> list[Subject]:
-    from tapetum.benchmarks.bench.peers import peer
-    from tapetum.benchmarks.bench.subjects import EMPTY, different_names, subject
+    from tapetum.benchmarks.bench.named_subjects import different_names, peer, subject
+    from tapetum.benchmarks.bench.subjects import EMPTY
 
     others = [peer(name) for name in (peers or "").split(",") if name.strip()]
     if peers is not None and not others:
@@ -252,3 +259,141 @@ def _command(arguments: list[str]) -> str:
     """The command as typed, but of absolute paths the name: results are shown to others."""
     shown = (Path(word).name if Path(word).is_absolute() else word for word in arguments)
     return shlex.join(["tapetum", *shown])
+
+
+def _percent(text: str) -> float:
+    try:
+        percent = float(text.removesuffix("%"))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no percentage, like 5%") from None
+    if not percent >= 0:  # nor is nan, which nothing is above
+        raise typer.BadParameter(f"a limit is 0% or more; got {text}")
+    return percent
+
+
+@bench.command()
+def compare(
+    before_file: Annotated[Path, typer.Argument(metavar="BEFORE", help="A file of --json.")],
+    after_file: Annotated[Path, typer.Argument(metavar="AFTER", help="Another.")],
+    *,
+    fail_above: Annotated[
+        float | None,
+        typer.Option(
+            parser=_percent,
+            metavar="PERCENT",
+            help="Exit with status 1 if anything is significantly slower by more than this.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Say what got slower or faster between two runs on one machine.
+
+    A change counts where its whole 95 % confidence interval is on one
+    side of 0: more than the noise between repeats explains.
+
+    For example:
+
+      tapetum bench compare before.json after.json --fail-above 5%
+    """
+    from rich.console import Console
+
+    from tapetum.benchmarks.bench import comparison
+    from tapetum.benchmarks.bench.result import read_run
+    from tapetum.benchmarks.bench.tables import change_table, comparison_notes
+
+    before, after = read_run(before_file), read_run(after_file)
+    changes = comparison.compare(before, after)
+    console = Console(highlight=False, markup=False, emoji=False)  # a clip may be "[night].mp4"
+    console.print(change_table(changes))
+    alone = comparison.only_in_one(before, after)
+    for line in comparison_notes(before, after, changes, alone):
+        console.print(line)
+    if fail_above is not None:
+        for change in changes:
+            if change.hides(fail_above):
+                most = f"{change.percent_ci95[1]:+.1f} %"
+                console.print(f"note: {change.key}: too noisy, it may be {most}")
+        _fail_above(fail_above, changes)
+
+
+def _fail_above(limit_percent: float, changes: list[Change]) -> None:
+    unsure = [str(each.key) for each in changes if each.verdict == "too few repeats"]
+    if unsure:
+        raise BenchmarkError(
+            f"nothing can be said with fewer than {LEAST_REPEATS} repeats: {'; '.join(unsure)}"
+        )
+    failed = [str(each.key) for each in changes if each.fails(limit_percent)]
+    if failed:
+        raise BenchmarkError(f"slower by more than {limit_percent:g} %: {'; '.join(failed)}")
+
+
+@bench.command()
+def report(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Files of --json.")],
+    *,
+    html: Annotated[
+        Path, typer.Option(metavar="FILE", help="The report: one file, no network needed.")
+    ] = Path("bench.html"),
+    chart_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--charts", metavar="FOLDER", help="Also write each chart here, as SVG and PNG."
+        ),
+    ] = None,
+) -> None:
+    """Make a report with charts of one run or several.
+
+    For example:
+
+      tapetum bench report before.json after.json --html report.html
+    """
+    from tapetum.benchmarks.bench.result import read_run
+    from tapetum.gan.whole_file import write_whole
+
+    if chart_folder is not None:
+        _check_stems(files)
+    runs = [(file.name, read_run(file)) for file in files]
+    try:
+        from tapetum.benchmarks.bench.report import charts, html_report, write_charts
+    except ImportError as error:
+        raise BenchmarkError(
+            f"tapetum bench report needs {error.name}: pip install 'tapetum[bench]'"
+        ) from error
+    try:
+        if chart_folder is not None:
+            chart_folder.mkdir(parents=True, exist_ok=True)  # or nothing is written at all
+        write_whole(html, html_report(runs), error=BenchmarkError)
+        if chart_folder is not None:
+            for name, run in runs:
+                write_charts(charts(run["results"]).items(), chart_folder / Path(name).stem)
+    except OSError as error:
+        raise BenchmarkError(f"{error.filename} cannot be written: {error.strerror}") from error
+    typer.echo(f"{html}: {html.stat().st_size / 1e6:.2f} MB")
+
+
+def _check_stems(files: list[Path]) -> None:
+    """Each run's charts have a folder named after its file: none may take another's."""
+    stems = [file.stem for file in files]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise typer.BadParameter(
+            f"with --charts each file needs its own name; {twice} is there twice"
+        )
+
+
+if find_spec("tapetum.benchmarks.documents") is not None:  # in a checkout
+
+    @bench.command()
+    def document(
+        *,
+        results: Annotated[
+            Path, typer.Option(metavar="FOLDER", help="Holds bench-*.json and cpu.json.")
+        ] = Path("benchmarks/results"),
+        target: Annotated[
+            Path, typer.Option("--document", metavar="FILE", help="Has the marks for the tables.")
+        ] = Path("docs/performance.md"),
+    ) -> None:
+        """Write the tables and charts of docs/performance.md anew from benchmarks/results."""
+        from tapetum.benchmarks.documents.performance import write_document
+
+        write_document(results, target)

@@ -11,7 +11,7 @@ import typer
 from tapetum.gan.errors import ModelError
 
 if TYPE_CHECKING:
-    from tapetum.benchmarks.evaluation import Evaluation, PhotoSet
+    from tapetum.benchmarks.evaluate.evaluation import Evaluation, PhotoSet
 
 
 def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
@@ -47,7 +47,7 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
     for output in filter(None, (json_file, sheet)):
         _require_place(output, folders)
     try:
-        from tapetum.benchmarks.evaluation import PhotoSet
+        from tapetum.benchmarks.evaluate.evaluation import PhotoSet
     except ImportError as error:
         raise ModelError(
             f"tapetum evaluate needs {error.name}: pip install 'tapetum[train]'"
@@ -59,7 +59,7 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
     if json_file:
         _write_json(result, json_file)
     if sheet:
-        from tapetum.benchmarks.contact_sheet import write_contact_sheet
+        from tapetum.benchmarks.evaluate.photos import write_contact_sheet
 
         write_contact_sheet(list(result.shown), sheet)
 
@@ -75,7 +75,7 @@ def _require_usable_sheet(sheet: Path, folders: list[Path], json_file: Path | No
 
 def _require_place(output: Path, folders: list[Path]) -> None:
     """Refuse, before all the work, an output with no folder or that would be one of the photos."""
-    from tapetum.benchmarks.bench.errors import BenchmarkError
+    from tapetum.benchmarks.measure.errors import BenchmarkError
     from tapetum.gan.photos import SUFFIXES
 
     if not output.parent.is_dir():
@@ -92,7 +92,7 @@ def _evaluate_visibly(model: str, photo_sets: list[PhotoSet], clips: list[Path])
     from rich.markup import escape
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from tapetum.benchmarks.evaluation import evaluate as measure
+    from tapetum.benchmarks.evaluate.evaluation import evaluate as measure
 
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -111,7 +111,7 @@ def _evaluate_visibly(model: str, photo_sets: list[PhotoSet], clips: list[Path])
 def _print_tables(result: Evaluation) -> None:
     from rich.console import Console
 
-    from tapetum.benchmarks.evaluation import clip_table, photo_table
+    from tapetum.benchmarks.evaluate.evaluation import clip_table, photo_table
 
     for table in (photo_table(result.photos), clip_table(result.clips)):
         if table.row_count:
@@ -119,8 +119,8 @@ def _print_tables(result: Evaluation) -> None:
 
 
 def _write_json(result: Evaluation, path: Path) -> None:
-    from tapetum.benchmarks.json_file import write_json
-    from tapetum.benchmarks.machine import machine
+    from tapetum.benchmarks.measure.files import write_json
+    from tapetum.benchmarks.measure.machine import machine
 
     photos, clips = ([asdict(score) for score in part] for part in (result.photos, result.clips))
     figures = {"machine": machine(), "model": result.model, "photos": photos, "clips": clips}

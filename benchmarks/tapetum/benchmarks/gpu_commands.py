@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tapetum.benchmarks.bench.inputs import parse_size
+from tapetum.benchmarks.measure.choices import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,8 +72,8 @@ def measure(
 
     Clocks, power limits and all other settings of the card stay as they are.
     """
-    from tapetum.benchmarks.gpu.gpu_facts import gpu_facts
-    from tapetum.benchmarks.gpu.result_file import measured_part
+    from tapetum.benchmarks.gpu.card import measured_part
+    from tapetum.benchmarks.measure.nvml import gpu_facts
 
     path, result = _file_of(results, gpu_facts())
     from tapetum.benchmarks.gpu.measurements import Choices, Measurements
@@ -96,11 +97,11 @@ def training(
     results: ResultsOption = _RESULTS,
 ) -> None:
     """Photos a second of the paper's recipe: crops of 320, bf16, channels last, compiled."""
-    from tapetum.benchmarks.gpu.gpu_facts import gpu_facts
-    from tapetum.benchmarks.gpu.result_file import measured_part
+    from tapetum.benchmarks.gpu.card import measured_part
+    from tapetum.benchmarks.measure.nvml import gpu_facts
 
     path, result = _file_of(results, gpu_facts())
-    from tapetum.benchmarks.training_speed import training_speed
+    from tapetum.benchmarks.measure.training_speed import training_speed
 
     settings = training_settings(steps, batch) | {"vgg_weights": str(vgg_weights)}
     measured = measured_part(
@@ -109,18 +110,20 @@ def training(
     _keep(result, "training", measured, path)
 
 
-@gpu.command()
-def document(
-    *,
-    results: ResultsOption = _RESULTS,
-    target: Annotated[
-        Path, typer.Option("--document", metavar="FILE", help="Has the marks for the tables.")
-    ] = Path("docs/gpu.md"),
-) -> None:
-    """Write the tables of docs/gpu.md anew from benchmarks/results."""
-    from tapetum.benchmarks.gpu.tables import write_tables
+if find_spec("tapetum.benchmarks.documents") is not None:  # in a checkout
 
-    write_tables(results, target)
+    @gpu.command()
+    def document(
+        *,
+        results: ResultsOption = _RESULTS,
+        target: Annotated[
+            Path, typer.Option("--document", metavar="FILE", help="Has the marks for the tables.")
+        ] = Path("docs/gpu.md"),
+    ) -> None:
+        """Write the tables of docs/gpu.md anew from benchmarks/results."""
+        from tapetum.benchmarks.documents.gpu import write_tables
+
+        write_tables(results, target)
 
 
 def training_settings(steps: int, batch: int) -> dict[str, Any]:
@@ -130,15 +133,15 @@ def training_settings(steps: int, batch: int) -> dict[str, Any]:
 
 
 def _file_of(results: Path, facts: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
-    from tapetum.benchmarks.gpu.result_file import file_name, new_result, read_result
+    from tapetum.benchmarks.gpu.card import file_name, new_result, read_result
 
     path = results / file_name(facts["name"])
     return path, read_result(path) if path.exists() else new_result(facts)
 
 
 def _keep(result: dict[str, Any], part: str, measured: dict[str, Any], path: Path) -> None:
-    from tapetum.benchmarks.gpu.result_file import add_part
-    from tapetum.benchmarks.json_file import write_json
+    from tapetum.benchmarks.gpu.card import add_part
+    from tapetum.benchmarks.measure.files import write_json
 
     add_part(result, part, measured)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ _DARKEST = 1 / 64  # keeps the ratio of two blacks at 1
 _UNRECORDED = 6 / 255
 _MAX_LOG_GAIN = math.log(4)
 _NOISE_FLOOR = 5 / 255
+_GREY_CHROMA = 0.02
 _DETAIL_WINDOWS = (3, 9)
 
 
@@ -97,6 +98,20 @@ def color_error(output: torch.Tensor, dark: torch.Tensor) -> torch.Tensor:
     """
     luma, colors = _luma_and_color(dark)
     return (luma * (_luma_and_color(output)[1] - colors).abs()).mean()
+
+
+def hue_error(output: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """How far hues are from a reference's: 1 - cos of the angle between chromas (U, V).
+
+    A mean over pixels, each counted as the reference's chroma less 0.02, a few of 255 levels:
+    what is nearly grey has no hue. More light, the same for all channels, turns no hue.
+    """
+    found, wanted = rgb_to_yuv(output)[1], rgb_to_yuv(reference)[1]
+    # A length's gradient is infinite at 0; the same is added to all three, so that equals agree.
+    lengths = [(chroma.square().sum(1) + 1e-6).sqrt() for chroma in (found, wanted)]
+    cosine = ((found * wanted).sum(1) + 1e-6) / (lengths[0] * lengths[1])
+    weight = F.relu(lengths[1] - _GREY_CHROMA)
+    return (weight * (1 - cosine)).sum() / (weight.sum() + _GREY_CHROMA)
 
 
 def _luma_and_color(rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

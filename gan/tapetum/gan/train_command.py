@@ -32,6 +32,10 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="TOML file of settings, over the recipe's.")
     ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="Folder that `tapetum simulate pairs` wrote, for the pair losses."),
+    ] = None,
     init: Annotated[str | None, typer.Option(help="Weights to start the generator from.")] = None,
     vgg_weights: Annotated[
         Path | None, typer.Option(help="VGG-16's weights; downloaded unless given.")
@@ -66,6 +70,7 @@ def train(
         "low": low,
         "normal": normal,
         "output": output,
+        "pairs": pairs,
         "init": init,
         "vgg_weights": vgg_weights,
         "seed": seed,

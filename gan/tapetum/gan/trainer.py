@@ -23,6 +23,7 @@ from tapetum.gan.checkpoint import load_generator
 from tapetum.gan.errors import TrainingError
 from tapetum.gan.generator import Generator
 from tapetum.gan.processes import Processes, joined_processes, share_batch_statistics
+from tapetum.gan.simulation.pair_set import PairSet
 from tapetum.gan.stop_request import StopRequest, TrainingStopped
 from tapetum.gan.training_checkpoint import (
     CHECKPOINT,
@@ -96,7 +97,10 @@ def _train(config: TrainConfig, device: torch.device, processes: Processes) -> G
     if processes.first:
         save_settings(config)
     first_step = state.step
-    data = UnpairedPhotos(photos, config.data, config.losses, seed=config.seed, teacher=teacher)
+    pairs = PairSet(config.pairs) if config.pairs else None
+    data = UnpairedPhotos(
+        photos, config.data, config.losses, seed=config.seed, teacher=teacher, pairs=pairs
+    )
     numbers = _numbers(config, range(first_step, steps), processes)
     report = TrainingReport(config, first_step, steps, enabled=processes.first)
     reading = closing(batches(data, numbers, workers=config.data.workers))

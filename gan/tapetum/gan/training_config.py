@@ -83,12 +83,17 @@ class LossConfig:
             has no such pairs; the terms anchor the exposure and remove noise.
         pair_illumination: weight of the error of their means over 16x16 cells.
         pair_contrast: weight of the error of their gradients.
+        pair_detail: weight of the error of their relative detail, which no error of the exposure
+            hides: a network that must guess that makes haze.
+        pair_color: weight of the error of their colours, relative to luma.
+        pair_hue: weight of the error of their hue, where these are coloured.
         low_illumination: weight of the error of the enhanced low-light photos' means over 16x16
             cells, to what the teacher makes of the whole photos, as dark as the inputs are: a crop
             alone does not tell a black sky from a wall in the dark.
         low_detail: weight of the error of the enhanced low-light photos' relative detail, to that
             of the photos.
         low_color: weight of the error of their colours, where the photos are lit.
+        low_hue: weight of the error of their hue, where the photos are coloured.
         roughness: weight of the steps between cells (`grid` only).
         reversed_tones: weight of falling luma curves (`grid` only).
         local_patches: patches a picture. The paper: 5; the authors' code: 6.
@@ -109,9 +114,13 @@ class LossConfig:
     pair_pixel: float = 0.0
     pair_illumination: float = 0.0
     pair_contrast: float = 0.0
+    pair_detail: float = 0.0
+    pair_color: float = 0.0
+    pair_hue: float = 0.0
     low_illumination: float = 0.0
     low_detail: float = 0.0
     low_color: float = 0.0
+    low_hue: float = 0.0
     roughness: float = 0.0
     reversed_tones: float = 0.0
     local_patches: int = 6
@@ -135,9 +144,13 @@ class LossConfig:
     @property
     def unpaired(self) -> bool:
         """Whether anything is learnt from the low-light photos."""
-        adversarial = self.global_adversarial or self.local_adversarial
-        low = self.low_illumination or self.low_detail or self.low_color
-        return bool(adversarial or self.features or low)
+        low = self.low_illumination or self.low_detail or self.low_color or self.low_hue
+        return bool(self.adversarial or self.features or low)
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether well-lit photos are needed to compare with."""
+        return bool(self.global_adversarial or self.local_adversarial)
 
     @property
     def features(self) -> bool:
@@ -152,7 +165,7 @@ class LossConfig:
     @property
     def pairs(self) -> bool:
         """Whether darkened well-lit photos are needed."""
-        return bool(self.pair_pixel or self.pair_illumination or self.pair_contrast)
+        return any(weight for name, weight in self.weights().items() if name.startswith("pair_"))
 
 
 TERMS = (
@@ -163,9 +176,13 @@ TERMS = (
     "pair_pixel",
     "pair_illumination",
     "pair_contrast",
+    "pair_detail",
+    "pair_color",
+    "pair_hue",
     "low_illumination",
     "low_detail",
     "low_color",
+    "low_hue",
     "roughness",
     "reversed_tones",
 )
@@ -253,6 +270,8 @@ class TrainConfig:
         normal: folder of well-lit photos, of any depth; no pairs are needed.
         output: the run's folder: settings, checkpoints, weights, TensorBoard's figures.
         generator: `unet` or `grid`.
+        pairs: folder of simulated recordings and what should be made of them
+            (`simulation.pair_set`) for the pair losses; None darkens the well-lit photos.
         init: weights to start the generator from, a name or a file; None starts from scratch.
         teacher: weights of a generator, a name or a file, that says how bright the targets of the
             pair losses are (`supervision.relit`), and how bright low-light photos should become
@@ -269,6 +288,7 @@ class TrainConfig:
     normal: Path
     output: Path
     generator: Literal["unet", "grid"] = "unet"
+    pairs: Path | None = None
     init: str | None = None
     teacher: str | None = None
     vgg_weights: Path | None = None
@@ -282,6 +302,10 @@ class TrainConfig:
         _require(self.seed >= 0, f"seed must be 0 or more, not {self.seed}")
         patch, judged = self.losses.patch, self.data.crop // self.losses.reduction
         _require(patch <= judged, f"patch ({patch}) must be within the crop ({judged})")
+        _require(
+            self.pairs is None or self.losses.pairs,
+            f"{self.pairs} is a folder of pairs, and no pair loss has a weight",
+        )
         _require(
             self.teacher is None or self.losses.pairs or bool(self.losses.low_illumination),
             "a teacher is for the pair losses and low_illumination, and none of these has a weight",

@@ -27,6 +27,7 @@ from tapetum.gan.darken import Darkness, camera_noise, compressed, darken
 from tapetum.gan.errors import DataError
 from tapetum.gan.generator import Generator
 from tapetum.gan.photos import Photo, find_photos, random_crop, read_photo
+from tapetum.gan.simulation.pair_set import PairSet
 from tapetum.gan.stop_request import stop_signals_blocked
 from tapetum.gan.stop_signals import STOP_SIGNALS
 from tapetum.gan.training_config import DataConfig, LossConfig, TrainConfig
@@ -34,10 +35,12 @@ from tapetum.gan.training_config import DataConfig, LossConfig, TrainConfig
 Batch = dict[str, torch.Tensor]
 """Pictures (N, 3, crop, crop), RGB in [-1, 1], and where to cut patches:
 
-- `low`: low-light photos; `low_input`: the same, perhaps darkened, noisy, compressed;
+- `low`: low-light photos; `low_input`: the same, perhaps darkened, noisy, compressed; both where
+  they are used;
 - `lit`: the same as the teacher enhances them, who sees the whole photos, where this is used;
-- `normal`: well-lit photos, of other scenes;
-- `dark`, `clean`, `target`: `Darkened` well-lit photos, where they are used;
+- `normal`: well-lit photos, of other scenes, where they are used;
+- `dark`, `clean`, `target`: `Darkened` well-lit photos, where they are used; a set's pairs have no
+  `clean`;
 - `corners`: (N, P, 2), top and left of the patches, in pictures as the losses look at them.
 """
 
@@ -203,30 +206,45 @@ class UnpairedPhotos(Dataset[Batch]):
         *,
         seed: int,
         teacher: Generator | None = None,
+        pairs: PairSet | None = None,
     ) -> None:
         self._photos, self._data, self._losses, self._seed = photos, data, losses, seed
-        self._teacher = teacher
+        self._teacher, self._pairs = teacher, pairs
         self._order: tuple[int, list[int]] = (-1, [])
 
     def __getitem__(self, number: int) -> Batch:
         """The pictures of one place in a batch, without the batch dimension."""
         rng = np.random.default_rng((self._seed, 0, number))
+        pictures = self._low(number, rng) if self._losses.unpaired else {}
+        if self._losses.adversarial or (self._losses.pairs and self._pairs is None):
+            pictures["normal"] = self._normal(rng)
+        if self._losses.pairs:
+            pictures |= self._pair(pictures, rng)
+        scaled = {name: 2 * picture - 1 for name, picture in pictures.items()}
+        return scaled | {"corners": self._corners(rng)}
+
+    def _low(self, number: int, rng: np.random.Generator) -> Batch:
         photo, same = read_photo(self._low_photo(number)), copy.deepcopy(rng)
         low = _unit(random_window(photo, self._data, rng))
-        chosen = self._photos.normal[rng.integers(len(self._photos.normal))]
-        normal = _unit(random_window(read_photo(chosen), self._data, rng))
         divisor = darkening(self._data, rng)
-        low_input = spoiled(low / divisor, self._data, rng)
-        pictures = {"low": low, "low_input": low_input, "normal": normal}
+        pictures = {"low": low, "low_input": spoiled(low / divisor, self._data, rng)}
         if self._teacher is not None and self._losses.low_illumination:
             # Of the photo as dark as the input: what it should become must be seen in it.
             lit = enhance_photo(self._teacher, np.rint(photo / divisor).astype(np.uint8))
             pictures["lit"] = _unit(random_window(lit, self._data, same))
-        if self._losses.pairs:
-            darkened = darken(normal[None], _torch_generator(rng))
-            pictures |= {name: twins[0] for name, twins in darkened._asdict().items()}
-        scaled = {name: 2 * picture - 1 for name, picture in pictures.items()}
-        return scaled | {"corners": self._corners(rng)}
+        return pictures
+
+    def _normal(self, rng: np.random.Generator) -> torch.Tensor:
+        chosen = self._photos.normal[rng.integers(len(self._photos.normal))]
+        return _unit(random_window(read_photo(chosen), self._data, rng))
+
+    def _pair(self, pictures: Batch, rng: np.random.Generator) -> Batch:
+        if self._pairs is None:
+            darkened = darken(pictures["normal"][None], _torch_generator(rng))
+            return {name: twins[0] for name, twins in darkened._asdict().items()}
+        pair = self._pairs[int(rng.integers(len(self._pairs)))]
+        both = random_window(np.concatenate((pair.dark, pair.ideal), axis=2), self._data, rng)
+        return {"dark": _unit(both[..., :3]), "target": _unit(both[..., 3:])}
 
     def _low_photo(self, number: int) -> Path:
         epoch, place = divmod(number, len(self._photos.low))

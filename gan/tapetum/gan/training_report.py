@@ -136,7 +136,7 @@ class TrainingReport:
 
 def before_and_after(batch: Batch, generator: Generator) -> torch.Tensor:
     """Inputs in the upper row and what is made of them in the lower, (3, H, W) in [0, 1]."""
-    before = batch["low_input"][:_SHOWN_PICTURES]
+    before = batch["low_input" if "low_input" in batch else "dark"][:_SHOWN_PICTURES]
     with torch.no_grad():
         after = generator(before)
     rows = [torch.cat(tuple(pictures), dim=2) for pictures in (before, after)]

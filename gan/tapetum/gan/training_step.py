@@ -108,7 +108,7 @@ class Networks:
 
     def target(self, batch: Batch) -> torch.Tensor:
         """What should be made of the darkened photos, (N, 3, H, W) in [-1, 1]."""
-        if self.teacher is None:
+        if self.teacher is None or "clean" not in batch:  # a set's pairs are as bright as wanted
             return batch["target"]
         with torch.no_grad():
             example = self.teacher(batch["clean"])
@@ -165,7 +165,19 @@ def generator_terms(
     networks: Networks, batch: Batch, enhanced: Enhanced, losses: LossConfig, processes: Processes
 ) -> Terms:
     """Every term of the generator's loss that has a weight, unweighted."""
-    fake, low, corners = enhanced.fake, batch["low"], batch["corners"]
+    terms: Terms = {}
+    if losses.unpaired:
+        terms |= _unpaired_terms(networks, batch, enhanced.fake, losses, processes)
+    if losses.pairs:
+        terms |= _pair_terms(enhanced.pair, networks.target(batch), losses)
+    return terms | _grid_terms(enhanced, losses)
+
+
+def _unpaired_terms(
+    networks: Networks, batch: Batch, fake: torch.Tensor, losses: LossConfig, processes: Processes
+) -> Terms:
+    """What low-light photos, enhanced, are judged by."""
+    low, corners = batch["low"], batch["corners"]
     terms: Terms = {}
     if losses.global_adversarial:
         with torch.no_grad():
@@ -183,10 +195,7 @@ def generator_terms(
     if losses.local_features:
         low_patches = patches_at(low, corners, losses.patch)
         terms["local_features"] = networks.preserve(low_patches, fake_patches)
-    terms |= _low_terms(fake, batch, losses)
-    if losses.pairs:
-        terms |= _pair_terms(enhanced.pair, networks.target(batch), losses)
-    return terms | _grid_terms(enhanced, losses)
+    return terms | _low_terms(fake, batch, losses)
 
 
 def _low_terms(fake: torch.Tensor, batch: Batch, losses: LossConfig) -> Terms:
@@ -198,6 +207,8 @@ def _low_terms(fake: torch.Tensor, batch: Batch, losses: LossConfig) -> Terms:
         terms["low_detail"] = supervision.detail_error(output, low)
     if losses.low_color:
         terms["low_color"] = supervision.color_error(output, low)
+    if losses.low_hue:
+        terms["low_hue"] = supervision.hue_error(output, low)
     return terms
 
 
@@ -208,6 +219,9 @@ def _pair_terms(pair: torch.Tensor, target: torch.Tensor, losses: LossConfig) ->
         "pair_pixel": supervision.charbonnier,
         "pair_illumination": supervision.illumination_error,
         "pair_contrast": supervision.contrast_error,
+        "pair_detail": supervision.detail_error,
+        "pair_color": supervision.color_error,
+        "pair_hue": supervision.hue_error,
     }
     weights = losses.weights()
     return {name: loss(output, target) for name, loss in functions.items() if weights[name]}

@@ -107,7 +107,15 @@ def side_by_side(original: Frame, enhanced: Frame, *, along: Direction = Directi
     def beside(index: int, one: Plane, two: Plane) -> Plane:
         return _beside(one, two, axis.samples(index, size))
 
-    return replace(original, planes=_per_plane(beside, first, second, axis))
+    planes = _per_plane(beside, first, second, axis)
+    return replace(original, planes=planes, alpha=_alpha_beside_itself(original, axis, size))
+
+
+def _alpha_beside_itself(frame: Frame, axis: _Axis, size: int) -> Plane | None:
+    alpha = frame.alpha
+    if alpha is None or not axis.vertical:
+        return alpha if alpha is None else _beside(alpha, alpha, size)
+    return _beside(alpha.T, alpha.T, size).T.copy()
 
 
 def wipe(

@@ -66,6 +66,8 @@ class Frame:
         duration: display time in `time_base` units; 0 where unknown.
         capture_time_s: `time.monotonic()` at capture, for live sources.
         arrival_time_s: `time.monotonic()` when a live source handed the frame over.
+        alpha: (H, W) opacity in main memory, of the samples' type and depth, full range; None
+            where all is opaque.
     """
 
     planes: tuple[Plane, ...]
@@ -76,6 +78,7 @@ class Frame:
     duration: int = 0
     capture_time_s: float | None = None
     arrival_time_s: float | None = None
+    alpha: Plane | None = None
 
     @property
     def format(self) -> PixelFormat:

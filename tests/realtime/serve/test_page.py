@@ -32,7 +32,7 @@ from support.page import (
 from support.serve_process import serving
 from support.tiny_networks import grid_network
 
-from tapetum.benchmarks.numbered_clip import PIXEL_AGES_MS, NumberedClip
+from tapetum.benchmarks.experiments.webrtc import PIXEL_AGES_MS, NumberedClip
 
 PICTURE_MS = 1000 / CLIP.rate
 READOUT_MS = 3000

@@ -1,1 +1,1 @@
-"""What `tapetum bench` measures and how; `plan` says what, `suite` runs it, `result` keeps it."""
+"""What `tapetum bench` measures and how: `suite` runs a plan, `result` keeps what it gives."""

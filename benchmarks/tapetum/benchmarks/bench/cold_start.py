@@ -14,16 +14,15 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.floors import Floor
-from tapetum.benchmarks.bench.inputs import SYNTHETIC, Input
-from tapetum.benchmarks.bench.resources import Resources
 from tapetum.benchmarks.bench.result import Key, Result
-from tapetum.benchmarks.bench.settings import Settings
-from tapetum.benchmarks.bench.stage_clock import StageSamples
 from tapetum.benchmarks.bench.subjects import Subject
-from tapetum.benchmarks.bench.trial import Trial
-from tapetum.benchmarks.bench.yardstick import Pace
+from tapetum.benchmarks.bench.trial import Settings, Trial
+from tapetum.benchmarks.measure.clocks import StageSamples
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.frames import SYNTHETIC, Input
+from tapetum.benchmarks.measure.machine import Resources
+from tapetum.benchmarks.measure.sampling import Pace
 from tapetum.realtime.choices import Device
 
 SCENARIO = "cold-start"

@@ -9,11 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tapetum.benchmarks.bench.choices import LEAST_REPEATS
-from tapetum.benchmarks.bench.distribution import Samples, bootstrap_medians
-from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.result import Key
-from tapetum.benchmarks.bench.yardstick import by_yardstick
+from tapetum.benchmarks.measure.choices import LEAST_REPEATS
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.sampling import Samples, bootstrap_medians, by_yardstick
 
 _NAMED = 3
 """Results of a run that an error names."""

@@ -29,7 +29,7 @@ def main(model: str, device: str, width: int, height: int, started_ns: int) -> d
 
     load, compilers = _on_gpu(device) if device.startswith("cuda") else _on_cpu(device)
     clock.switch("the yardstick, and the frame itself")
-    from tapetum.benchmarks.bench.yardstick import yardstick_ms
+    from tapetum.benchmarks.measure.sampling import yardstick_ms
 
     yardsticks_ms = [yardstick_ms()]
     noise = np.random.default_rng(0).integers(20, 60, (2, height, width), np.uint8)
@@ -100,7 +100,7 @@ class PartClock:
 
 
 def _process() -> dict[str, object]:
-    from tapetum.benchmarks.bench.resources import resident_mb, thread_count
+    from tapetum.benchmarks.measure.machine import resident_mb, thread_count
 
     return {"rss_mb": resident_mb(), "threads": thread_count()}
 

@@ -14,23 +14,19 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.file_job import CRF, PRESET, open_file_job
 from tapetum.benchmarks.bench.floors import Floor
-from tapetum.benchmarks.bench.frames import clip_frames
-from tapetum.benchmarks.bench.inputs import Input
-from tapetum.benchmarks.bench.resources import ResourceMeter
 from tapetum.benchmarks.bench.result import Key, Result
-from tapetum.benchmarks.bench.settings import Settings
-from tapetum.benchmarks.bench.stage_clock import StageClock, Stages, joined, nbytes
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
-from tapetum.benchmarks.bench.trial import Trial
-from tapetum.benchmarks.plain_transcode import transcode
-from tapetum.realtime import FileSource, Frame, FrameSink, run
-from tapetum.realtime.media.av_frame import to_av
+from tapetum.benchmarks.bench.trial import Settings, Trial
+from tapetum.benchmarks.measure.clocks import StageClock, Stages, joined, nbytes
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.frames import Input, clip_frames, write_clip
+from tapetum.benchmarks.measure.machine import ResourceMeter
+from tapetum.realtime import EncoderSettings, FileSink, FileSource, Frame, FrameSink, run
 from tapetum.realtime.protocols import FrameSource
 
 SCENARIO = "offline"
@@ -64,21 +60,9 @@ def _clip(given: Input, settings: Settings, folder: Path) -> Path:
     width, height = frames[0].width, frames[0].height
     count = round(_PIXELS / (width * height))
     target = folder / f"input-{width}x{height}.mp4"
-    write_clip(list(islice(cycle(frames), min(max(count, 16), 96))), target)
+    some = islice(cycle(frames), min(max(count, 16), 96))
+    write_clip(some, target, EncoderSettings("libx264", 16, PRESET))
     return target
-
-
-def write_clip(frames: Sequence[Frame], target: Path, *, rate: int = 30) -> None:
-    """Encode frames as H.264 of high quality."""
-    with av.open(str(target), "w") as writer:
-        video = writer.add_stream("libx264", rate, options={"crf": "16", "preset": PRESET})
-        video.width, video.height = frames[0].width, frames[0].height
-        video.pix_fmt = frames[0].format_name
-        for index, frame in enumerate(frames):
-            picture = to_av(frame)
-            picture.pts, picture.time_base = index, Fraction(1, rate)
-            writer.mux(video.encode(picture))
-        writer.mux(video.encode())
 
 
 @dataclass
@@ -226,3 +210,68 @@ class _ClockedSink:
 
     def discard(self) -> None:
         self._sink.discard()
+
+
+CRF, PRESET = 20, "veryfast"
+"""Of libx264, by which everything on the CPU is encoded."""
+LONGEST_S = 10.0
+"""Of a longer clip, the beginning."""
+
+
+class FileJob(NamedTuple):
+    """The parts of the pipeline.
+
+    Attributes:
+        source: decodes.
+        enhance: what happens to each frame, where the source leaves it.
+        sink: encodes.
+        notices: lines for the reader about what decodes and encodes where.
+    """
+
+    source: FrameSource
+    enhance: Enhance
+    sink: FrameSink
+    notices: tuple[str, ...] = ()
+
+
+def open_file_job(subject: Subject, clip: Path, target: Path) -> FileJob:
+    """Open a clip and an output that is written anew.
+
+    Raises:
+        MediaError: the clip cannot be read.
+        DeviceError: the GPU cannot be used.
+    """
+    if subject.open_video is not None:
+        return _as_enhance_does(subject, clip, target)
+    source = FileSource(clip, duration_s=LONGEST_S)
+    encoder = EncoderSettings("libx264", CRF, PRESET)
+    sink = FileSink(target, info=source.info, encoder=encoder, overwrite=True)
+    return FileJob(source, subject.make(), sink)
+
+
+def _as_enhance_does(subject: Subject, clip: Path, target: Path) -> FileJob:
+    """With the decoder and the encoder that the device has."""
+    assert subject.open_video is not None
+    video = subject.open_video(clip, LONGEST_S)
+    output = video.open_output(target, video.info, encoder=EncoderSettings(), overwrite=True)
+    enhance = video.load_enhancer(subject.model)
+    return FileJob(video.frames, enhance, output.frames, (*video.notices, *output.notices))
+
+
+def transcode(source: Path, target: Path, crf: int, preset: str) -> int:
+    """Transcode the video of a file with libx264 in one plain loop; returns the frame count."""
+    frames = 0
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        video = reader.streams.video[0]
+        video.thread_type = "AUTO"
+        output = writer.add_stream("libx264", rate=video.average_rate)
+        output.width, output.height = video.width, video.height
+        output.pix_fmt = video.pix_fmt
+        output.options = {"crf": str(crf), "preset": preset}
+        output.codec_context.time_base = video.time_base or Fraction(1, 1000)
+        for frame in reader.decode(video):
+            frame.pict_type = 0
+            writer.mux(output.encode(frame))
+            frames += 1
+        writer.mux(output.encode())
+    return frames

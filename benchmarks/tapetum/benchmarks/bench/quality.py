@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,9 +10,10 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.bench.frames import clip_frames
 from tapetum.benchmarks.bench.subjects import Subject
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.frames import clip_frames
+from tapetum.benchmarks.measure.quality import flicker, psnr_db
 from tapetum.realtime import Frame
 from tapetum.realtime.media.av_frame import from_av, to_av
 
@@ -33,14 +33,13 @@ def quality(subject: Subject, truth: Path, seed: int = 0) -> dict[str, float]:
 
     Returns:
         `psnr_db` over RGB, the mean over the frames; `niqe` of the last frame; `flicker_levels`,
-        see `clip_scores.flicker`; and `truth_niqe`, `truth_flicker_levels` of the clip itself.
+        see `measure.quality.flicker`; and `truth_niqe`, `truth_flicker_levels` of the clip itself.
 
     Raises:
         BenchmarkError: OpenCV is missing, or the clip is too short or too small.
         MediaError: the clip cannot be read.
     """
     lit = well_lit(truth)
-    from tapetum.benchmarks.clip_scores import flicker
     from tapetum.gan.niqe import luma_of, niqe
 
     enhance = subject.make()
@@ -95,12 +94,6 @@ def _darkened(frame: Frame, rng: np.random.Generator) -> Frame:
 
 def _rgb(frame: Frame) -> Rgb:
     return np.asarray(to_av(frame).to_ndarray(format="rgb24"), np.uint8)
-
-
-def psnr_db(picture: Rgb, truth: Rgb) -> float:
-    """Peak signal-to-noise ratio; of equal pictures, infinity."""
-    error = float(np.mean((picture.astype(np.float64) - truth) ** 2))
-    return 10 * math.log10(255**2 / error) if error else math.inf
 
 
 def _means(frames: Sequence[Frame]) -> npt.NDArray[np.float64]:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.benchmarks.bench.stage_clock import StageClock, nbytes
+from tapetum.benchmarks.measure.clocks import StageClock, nbytes
 from tapetum.realtime import Frame
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.thumbnail import thumbnail

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
 from tapetum.benchmarks.bench.stages import Staged, StagedGrid, StagedUNet
+from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime import Frame, FrameEnhancer, make_enhancer
@@ -15,7 +15,6 @@ from tapetum.realtime.choices import MODELS, Device
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, Precision
 from tapetum.realtime.cpu.unet_enhancer import MAX_PIXELS, UNetEnhancer
-from tapetum.realtime.enhancer import is_cuda
 from tapetum.realtime.opened_video import OpenedVideo
 from tapetum.realtime.protocols import Engine
 
@@ -114,32 +113,22 @@ class Subject:
         return self.name != EMPTY
 
 
-def subject(name: str, device: Device = "auto", precision: Precision = "auto") -> Subject:
-    """The subject of a name.
+def empty_subject() -> Subject:
+    """What gives every frame back as it is: the harness's own cost."""
+    return Subject(EMPTY, lambda: _untouched, "nothing: the harness alone")
 
-    Args:
-        name: `grid`, `unet`, a model file, or `empty`.
-        device: where a model runs.
-        precision: what its network is computed in; but for `auto`, it is part of the subject's
-            name.
+
+def _untouched(frame: Frame) -> Frame:
+    return frame
+
+
+def cpu_subject(name: str, device: Device) -> Subject:
+    """A model in its usual precision, on the CPU.
 
     Raises:
         ModelError: there is no such model, or its file cannot be used.
         DeviceError: the device is missing.
-        EngineError: the device does not compute in this precision.
     """
-    if name == EMPTY:
-        return Subject(EMPTY, lambda: _untouched, "nothing: the harness alone")
-    if is_cuda(device):
-        from tapetum.benchmarks.bench.gpu_subject import gpu_subject
-
-        usual = gpu_subject(name, device)
-    else:
-        usual = _usual(name, device)
-    return usual if precision == "auto" else _in_precision(usual, precision)
-
-
-def _usual(name: str, device: Device) -> Subject:
     enhancer = make_enhancer(name, device=device)
     network = _network(name, enhancer)
     return Subject(
@@ -158,7 +147,13 @@ def model_title(name: str) -> str:
     return name if name in MODELS else Path(name).name
 
 
-def _in_precision(usual: Subject, precision: Precision) -> Subject:
+def in_precision(usual: Subject, precision: Precision) -> Subject:
+    """The same model with a network that is computed in a precision, which is part of its name.
+
+    Raises:
+        BenchmarkError: it has no network on the CPU.
+        EngineError: the CPU does not compute in this precision.
+    """
     if usual.network is None:
         raise BenchmarkError(f"{usual.name} has no precision to choose: {usual.runs_on}")
     network = replace(usual.network, precision=precision)
@@ -170,10 +165,6 @@ def _in_precision(usual: Subject, precision: Precision) -> Subject:
         network=network,
         staged=network.staged,
     )
-
-
-def _untouched(frame: Frame) -> Frame:
-    return frame
 
 
 def _network(name: str, enhancer: FrameEnhancer) -> Network | None:
@@ -189,16 +180,3 @@ def network_on_cpu(name: str, *, whole_frame: bool, precision: Precision = "auto
     """The network of a model, with as many threads as `make_enhancer` gives it."""
     # One thread for grid, since the others decode and encode.
     return Network(find_model(name).onnx(), None if whole_frame else 1, whole_frame, precision)
-
-
-def different_names(subjects: list[Subject]) -> list[Subject]:
-    """The subjects themselves, if no two have one name.
-
-    Raises:
-        BenchmarkError: two have.
-    """
-    names = [each.name for each in subjects]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise BenchmarkError(f"{', '.join(twice)} is named twice; name each subject once")
-    return subjects

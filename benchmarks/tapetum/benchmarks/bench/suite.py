@@ -1,32 +1,39 @@
-"""Runs what a plan says, round by round, and keeps what there is if it is stopped."""
+"""Runs what a plan says, round by round, shows it, and keeps what there is if it is stopped."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tapetum.benchmarks.bench.checkout import commit_of
+from rich.console import Console
+from rich.text import Text
+
 from tapetum.benchmarks.bench.checks import Check, check_output
 from tapetum.benchmarks.bench.cold_start import cold_start
 from tapetum.benchmarks.bench.floors import bytes_per_s
-from tapetum.benchmarks.bench.inputs import Input
-from tapetum.benchmarks.bench.multi_stream import multi_stream
 from tapetum.benchmarks.bench.offline import offline
-from tapetum.benchmarks.bench.paced import paced
-from tapetum.benchmarks.bench.resources import load_average
-from tapetum.benchmarks.bench.result import SCHEMA_VERSION, size_text
-from tapetum.benchmarks.bench.rounds import turns
-from tapetum.benchmarks.bench.settings import Settings
+from tapetum.benchmarks.bench.result import SCHEMA_VERSION, size_text, write_csv
 from tapetum.benchmarks.bench.single_stream import single_stream
+from tapetum.benchmarks.bench.streams import multi_stream, paced
 from tapetum.benchmarks.bench.subjects import Subject
-from tapetum.benchmarks.bench.trial import Scenario, Trial
-from tapetum.benchmarks.machine import machine
+from tapetum.benchmarks.bench.tables import (
+    notes,
+    quality_table,
+    result_tables,
+    stage_tables,
+    usage_table,
+)
+from tapetum.benchmarks.bench.trial import Scenario, Settings, Trial, turns
+from tapetum.benchmarks.measure.files import write_json
+from tapetum.benchmarks.measure.frames import Input
+from tapetum.benchmarks.measure.machine import commit_of, load_average, machine
 
 Run = dict[str, Any]
 """A whole run as `schema.json` describes it."""
@@ -176,3 +183,47 @@ def _new_run(plan: Plan) -> Run:
         "load_average": {"before": load_average(), "after": None},
         "results": [],
     }
+
+
+def run_and_show(plan: Plan, *, json_file: Path | None, csv_file: Path | None) -> None:
+    """Measure all of a plan, write the files as it goes on, and print the tables.
+
+    What was measured before an error, or before the user stopped it, is written and printed too.
+
+    Raises:
+        TapetumError: a measurement cannot be made, or a file cannot be written.
+    """
+    latest: list[Run] = []
+    errors = Console(stderr=True)
+
+    def keep(run: Run) -> None:
+        latest[:] = [run]
+        _write(run, json_file, csv_file)
+
+    try:
+        with errors.status("setting up") if errors.is_terminal else nullcontext() as status:
+            show = (lambda line: status.update(Text(line))) if status else (lambda _: None)
+            run_suite(plan, keep=keep, tell=show)
+    finally:
+        for run in latest:
+            _print(run)
+
+
+def _write(run: Run, json_file: Path | None, csv_file: Path | None) -> None:
+    if json_file is not None:
+        write_json(run, json_file)
+    if csv_file is not None:
+        write_csv(run, csv_file)
+
+
+def _print(run: Run) -> None:
+    results = run["results"]
+    if not results:
+        return
+    console = Console(highlight=False, markup=False, emoji=False)  # a clip may be "[night].mp4"
+    tables = (*result_tables(results), usage_table(results), *stage_tables(results))
+    for table in (*tables, quality_table(results)):
+        if table.row_count:
+            console.print(table)
+    for line in notes(run):
+        console.print(line)

@@ -1,5 +1,5 @@
 """Measures the GPU path: `python -m tapetum.benchmarks gpu --help`.
 
-`ceilings` finds what the card can do at best, `kernels`, `networks`, `pipeline`, `codecs` and
-`training` what Tapetum makes of it. `result_file` keeps the figures, `tables` writes docs/gpu.md.
+`roofline` finds what the card can do at best, `kernels`, `networks` and `pipeline` what Tapetum
+makes of it; `card` keeps the figures in a file for each card.
 """

@@ -3,18 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, get_args
+from dataclasses import replace
+from itertools import cycle, islice
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from tapetum.benchmarks.bench.distribution import distribution
-from tapetum.benchmarks.gpu.event_clock import Clock, Work, steady_samples
-from tapetum.benchmarks.gpu.gpu_floors import KernelName, kernel_bytes, padded_size
-from tapetum.benchmarks.gpu.gpu_frames import FormatName, device_frames, host_frames, rotation
+from tapetum.benchmarks.gpu.roofline import KernelName, kernel_bytes, padded_size
+from tapetum.benchmarks.measure.clocks import Clock, Work
+from tapetum.benchmarks.measure.frames import synthetic_frames
+from tapetum.benchmarks.measure.sampling import distribution, steady_samples
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime import Frame
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
+from tapetum.realtime.cuda.transfer import semi_planar
+
+FormatName = Literal["nv12", "p010le"]
+
+_TO_P010 = 8
+"""Left shift from an 8-bit level to a word of P010."""
+_TIMES_CACHE = 4
+_LEAST = 8
+DIFFERENT = 8
+"""Pictures that differ; more are copies of these, at addresses of their own."""
+
+
+def host_frames(name: FormatName, width: int, height: int) -> list[Frame]:
+    """Frames of a dark scene with motion and noise, in main memory."""
+    frames = [semi_planar(frame) for frame in synthetic_frames(width, height, count=DIFFERENT)]
+    return frames if name == "nv12" else [_deep(frame) for frame in frames]
+
+
+def _deep(frame: Frame) -> Frame:
+    planes: Any = tuple(np.left_shift(plane, _TO_P010, dtype=np.uint16) for plane in frame.planes)
+    return replace(frame, planes=planes, format_name="p010le")
+
+
+def rotation(call_bytes: int, cache_bytes: int) -> int:
+    """How many inputs to rotate among, so that what a call reads is no longer in the cache."""
+    return max(_LEAST, -(-_TIMES_CACHE * cache_bytes // call_bytes))
+
+
+def device_frames(device: ComputeDevice, frames: list[Frame], count: int) -> list[Frame]:
+    """So many frames in a device's memory."""
+    return [_uploaded(device, frame) for frame in islice(cycle(frames), count)]
+
+
+def _uploaded(device: ComputeDevice, frame: Frame) -> Frame:
+    planes: Any = tuple(device.put(plane) for plane in frame.planes)
+    return frame.with_planes(planes)
+
 
 KERNELS: tuple[KernelName, ...] = get_args(KernelName)
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
@@ -73,15 +112,15 @@ def _row(
     for number in range(inputs):
         work(number)
     rounds = min(_ROUNDS, samples)
-    measured = steady_samples(lambda: clock.rounds_ms(work, inputs, rounds), samples)
-    times = distribution([measured.times_ms])
+    times_ms, steady = steady_samples(lambda: clock.rounds_ms(work, inputs, rounds), samples)
+    times = distribution([times_ms])
     return {
         "kernel": case.kernel,
         "format": case.format_name,
         "size": f"{case.width}x{case.height}",
         "moved_bytes": case.moved_bytes,
         "inputs": inputs,
-        "steady": measured.steady,
+        "steady": steady,
         "p50_ms": times.p50,
         "p99_ms": times.p99,
         "bytes_per_s": round(case.moved_bytes / (times.p50 / 1000)),

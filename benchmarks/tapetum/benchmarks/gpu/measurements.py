@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tapetum.benchmarks.bench.errors import BenchmarkError
-from tapetum.benchmarks.gpu.ceilings import measure_ceilings
-from tapetum.benchmarks.gpu.codecs import measure_codecs
-from tapetum.benchmarks.gpu.event_clock import EventClock
 from tapetum.benchmarks.gpu.kernels import measure_kernels
 from tapetum.benchmarks.gpu.networks import measure_networks
-from tapetum.benchmarks.gpu.pipeline import free_memory_mb, measure_pipeline
+from tapetum.benchmarks.gpu.pipeline import free_memory_mb, measure_codecs, measure_pipeline
+from tapetum.benchmarks.gpu.roofline import measure_ceilings
+from tapetum.benchmarks.measure.clocks import EventClock
+from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.engine_choice import choose_engine

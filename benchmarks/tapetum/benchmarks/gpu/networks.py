@@ -1,40 +1,118 @@
 """The networks on every backend, against what the card could do at best.
 
-Each backend's output is held against PyTorch's in single precision before it is timed: a figure
-of a network that computes something else is worth nothing.
+All run the same weights in the precision of Tapetum's own engines: `unet` in half, `grid`, which
+is small, in single; TensorRT's `grid` is half between its ends. Each output is held against
+PyTorch's in single precision before it is timed: a figure of a network that computes something
+else is worth nothing.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.utils.dlpack import from_dlpack
 
-from tapetum.benchmarks.bench.distribution import distribution
-from tapetum.benchmarks.gpu.backends import BACKENDS, KINDS, NetworkRun, weights_file
-from tapetum.benchmarks.gpu.event_clock import Clock, Samples, steady_samples
-from tapetum.benchmarks.gpu.gpu_floors import (
+from tapetum.benchmarks.gpu.roofline import (
     NetworkKind,
     floor_ms,
     network_bytes,
     network_flops,
     network_shape,
 )
-from tapetum.gan.checkpoint import load_generator
+from tapetum.benchmarks.measure.clocks import Clock
+from tapetum.benchmarks.measure.sampling import distribution, steady_samples
+from tapetum.gan.checkpoint import build_generator, load_generator, save_generator
 from tapetum.gan.errors import TapetumError
+from tapetum.gan.model import find_model
 from tapetum.realtime.cuda.compute_device import ComputeDevice
-from tapetum.realtime.cuda.torch_engine import network_of, torch_device
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray
+from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
+from tapetum.realtime.cuda.torch_engine import TorchModel, network_of, torch_device, torch_stream
+from tapetum.trt_build.flavour import FlavourName, load_flavour
+from tapetum.trt_build.verification import PSNR_FLOOR_DB, psnr_db
+
+KINDS: tuple[NetworkKind, ...] = get_args(NetworkKind)
+
+Shape = tuple[int, ...]
+
+
+class NetworkRun(Protocol):
+    """A network that is ready to run for one shape; every `DeviceEngine` is one."""
+
+    @property
+    def description(self) -> str:
+        """Device, runtime and precision, like "cuda:0, PyTorch f16"."""
+
+    def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
+        """Queue one run on the device's stream."""
+
+
+Backend = Callable[[Path, ComputeDevice, Shape], NetworkRun]
+"""Makes a run of a weights file, on a device, for an input shape."""
+
+
+def weights_file(kind: NetworkKind, folder: Path) -> Path:
+    """Random weights: how long a network takes does not depend on them."""
+    torch.manual_seed(0)
+    path = folder / f"{kind}.safetensors"
+    save_generator(build_generator(kind), path)
+    return path
+
+
+class _TorchRun:
+    """A generator without a CUDA graph, as it is or compiled."""
+
+    def __init__(
+        self, weights: Path, device: ComputeDevice, _shape: Shape, *, compiled: bool
+    ) -> None:
+        generator = load_generator(weights)
+        network, dtype = network_of(generator)
+        module: Any = generator
+        module.to(device=torch_device(device), dtype=dtype, memory_format=torch.channels_last)
+        self._network, self._stream = network, torch_stream(device)
+        if compiled:
+            self._network = torch.compile(network, mode="max-autotune-no-cudagraphs", dynamic=False)
+        mode = "torch.compile" if compiled else "PyTorch eager"
+        self.description = f"{device.name}, {mode} {'f16' if dtype is torch.float16 else 'f32'}"
+
+    def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
+        """Queue one run."""
+        with torch.inference_mode(), self._stream():
+            output = self._network(from_dlpack(batch))
+            from_dlpack(result).copy_(output.reshape(result.shape))
+
+
+def _cuda_graph(weights: Path, device: ComputeDevice, shape: Shape) -> NetworkRun:
+    """Tapetum's own PyTorch engine: a captured CUDA graph."""
+    return TorchModel(load_generator(weights), device).compile(shape)
+
+
+def _tensorrt(
+    weights: Path, device: ComputeDevice, shape: Shape, *, name: FlavourName
+) -> NetworkRun:
+    return TensorRTModel(find_model(weights), device, load_flavour(name)).compile(shape)
+
+
+BACKENDS: dict[str, Backend] = {
+    "pytorch-eager": partial(_TorchRun, compiled=False),
+    "torch-compile": partial(_TorchRun, compiled=True),
+    "pytorch-cuda-graph": _cuda_graph,
+    "tensorrt": partial(_tensorrt, name="tensorrt"),
+    "tensorrt-rtx": partial(_tensorrt, name="tensorrt-rtx"),
+}
+"""By the names of the command line."""
+
 
 _INPUTS = 4
 _BATCH = 10
 _SAMPLES = 100
-PSNR_FLOOR_DB = 45.0
-"""As for the engines of `tapetum build`: below it, a network computes something else."""
 
 
 class Network(NamedTuple):
@@ -109,18 +187,18 @@ def _row(bench: _Bench, network: Network, backend: str) -> dict[str, Any]:
         torch.cuda.empty_cache()  # what the last backend held is no fault of this one
     try:
         run = BACKENDS[backend](network.weights, bench.device, network.shape)
-        psnr_db = _psnr_db(bench.device, network, run)
-        if psnr_db < PSNR_FLOOR_DB:
-            return known | {"error": f"its output is off: {psnr_db:.1f} dB"}
-        measured = _times(bench, network, run)
+        found_db = _psnr_db(bench.device, network, run)
+        if found_db < PSNR_FLOOR_DB:
+            return known | {"error": f"its output is off: {found_db:.1f} dB"}
+        times_ms, steady = _times(bench, network, run)
     # Whatever a compiler or a library does wrong is a result about it, and must not end the rest.
     except (TapetumError, RuntimeError, ImportError) as error:
         return known | {"error": " ".join(str(error).split())[:200] or type(error).__name__}
-    times = distribution([measured.times_ms])
+    times = distribution([times_ms])
     return known | {
         "runs_on": run.description,
-        "psnr_db": round(psnr_db, 1),
-        "steady": measured.steady,
+        "psnr_db": round(found_db, 1),
+        "steady": steady,
         "p50_ms": times.p50,
         "p99_ms": times.p99,
         "floor_ms": round(_floor_ms(network, bench.ceilings), 5),
@@ -134,7 +212,7 @@ def _floor_ms(network: Network, ceilings: dict[str, float]) -> float:
     return floor_ms(network_flops(kind, width, height), moved, ceilings)
 
 
-def _times(bench: _Bench, network: Network, run: NetworkRun) -> Samples:
+def _times(bench: _Bench, network: Network, run: NetworkRun) -> tuple[list[float], bool]:
     device = bench.device
     batches = [device.put(_picture(network, i).astype(network.dtype)) for i in range(_INPUTS)]
     result = device.empty(network.result_shape, network.dtype)
@@ -152,15 +230,13 @@ def _picture(network: Network, seed: int) -> npt.NDArray[np.float32]:
 
 
 def _psnr_db(device: ComputeDevice, network: Network, run: NetworkRun) -> float:
-    """Peak signal to noise ratio against single precision, on another input than the last."""
+    """Of the output against single precision's, on another input than the last."""
     result = device.put(np.full(network.result_shape, np.nan, network.dtype))
     for seed in range(2):  # a graph that had frozen its first input would be found out
         run(device.put(_picture(network, seed).astype(network.dtype)), result)
-    found = device.get(result).astype(np.float64)
+    found = device.get(result)
     expected = _in_single_precision(network, torch_device(device)).reshape(found.shape)
-    error = float(np.mean((found - expected) ** 2))
-    span = float(expected.max() - expected.min())
-    return 10 * np.log10(span**2 / error) if error else float("inf")
+    return psnr_db(found, expected)
 
 
 def _in_single_precision(network: Network, place: torch.device) -> npt.NDArray[np.float64]:

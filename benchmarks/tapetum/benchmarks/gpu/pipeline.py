@@ -1,26 +1,33 @@
-"""The whole pipeline, file to GPU memory: frames a second, and what each stage takes."""
+"""The whole pipeline, file to GPU memory, and NVDEC and NVENC against the CPU."""
 
 from __future__ import annotations
 
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
 from functools import partial
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tapetum.benchmarks.gpu.backends import weights_file
-from tapetum.benchmarks.gpu.clips import make_clip
-from tapetum.benchmarks.gpu.event_clock import Clock
-from tapetum.realtime import Frame, FrameEnhancer
+from tapetum.benchmarks.gpu.kernels import device_frames, host_frames
+from tapetum.benchmarks.gpu.networks import weights_file
+from tapetum.benchmarks.measure.clocks import Clock
+from tapetum.benchmarks.measure.frames import synthetic_frames, write_clip
+from tapetum.gan.errors import TapetumError
+from tapetum.realtime import EncoderSettings, FileSink, FileSource, Frame, FrameEnhancer, FrameSink
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
-from tapetum.realtime.cuda.nvdec_source import open_on_device
+from tapetum.realtime.cuda.nvdec_source import NvdecSource, open_on_device
+from tapetum.realtime.cuda.nvenc import nvenc_pictures
+from tapetum.realtime.cuda.transfer import DownloadSink
 from tapetum.realtime.live.outputs import NullSink
+from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pipeline import run
 
-_FRAMES = 300
+_PIPELINE_FRAMES = 300
 _HELD = 8
 _WARM_UP = 20
 
@@ -32,7 +39,7 @@ def measure_pipeline(
     *,
     load: Callable[[str | Path], FrameEnhancer],
     free_mb: Callable[[], int],
-    frames: int = _FRAMES,
+    frames: int = _PIPELINE_FRAMES,
 ) -> list[dict[str, Any]]:
     """Measure both generators at every size, as `tapetum enhance --device cuda` runs them.
 
@@ -54,7 +61,7 @@ def measure_pipeline(
         weights = weights_file("unet", Path(folder))  # those whose engines `networks` has built
         rows = []
         for size in sizes:
-            clip = make_clip(Path(folder) / "clip.mkv", "h264", size, frames)
+            clip = dark_clip(Path(folder) / "clip.mkv", "h264", size, frames)
             for kind, model in (("unet", weights), ("grid", "grid")):
                 known = {"network": kind, "size": f"{size[0]}x{size[1]}"}
                 rows.append(known | _figures(device, clock, clip, partial(load, model), free_mb))
@@ -138,3 +145,120 @@ def _whole_fps(clip: Path, device: CudaDevice, enhance: FrameEnhancer) -> float:
     started_s = time.perf_counter()
     count = run(opened.frames, enhance, NullSink())
     return count / (time.perf_counter() - started_s)
+
+
+CODECS = {"h264": "ultrafast", "hevc": "ultrafast", "av1": "12"}
+"""Those that are measured, and the presets by which their clips are made on the CPU."""
+
+
+def dark_clip(path: Path, codec: str, size: tuple[int, int], frames: int) -> Path:
+    """Encode so many frames of a dark scene on the CPU, by one of `CODECS`; returns the path."""
+    pictures = islice(cycle(synthetic_frames(*size)), frames)
+    write_clip(pictures, path, EncoderSettings(codec, preset=CODECS[codec]))
+    return path
+
+
+_CODEC_FRAMES = 120
+_RATE = 30
+_ENCODERS = {
+    "h264": ("h264_nvenc", "libx264"),
+    "hevc": ("hevc_nvenc", "libx265"),
+    "av1": ("av1_nvenc", "libsvtav1"),
+}
+
+
+def measure_codecs(
+    device: CudaDevice, sizes: Sequence[tuple[int, int]], *, frames: int = _CODEC_FRAMES
+) -> list[dict[str, Any]]:
+    """Decode clips and encode frames in GPU memory, with the GPU's units and on the CPU.
+
+    Returns:
+        A row each: `direction`, `codec`, `size`, `unit`, and `fps`, or `error`: why it has none.
+    """
+    return [
+        row
+        for size in sizes
+        for codec in CODECS
+        for row in (
+            *_decoders(device, codec, size, frames),
+            *_encoders(device, codec, size, frames),
+        )
+    ]
+
+
+def _decoders(
+    device: CudaDevice, codec: str, size: tuple[int, int], frames: int
+) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
+        clip = dark_clip(Path(folder) / "clip.mkv", codec, size, frames)
+        return [
+            _row("decode", codec, size, "NVDEC", lambda: _decode_fps(NvdecSource(clip, device))),
+            _row("decode", codec, size, "CPU", lambda: _decode_fps(FileSource(clip))),
+        ]
+
+
+def _encoders(
+    device: CudaDevice, codec: str, size: tuple[int, int], frames: int
+) -> list[dict[str, Any]]:
+    there = device_frames(device, host_frames("nv12", *size), 8)
+    on_gpu, on_cpu = _ENCODERS[codec]
+
+    def nvenc(path: Path) -> FrameSink:
+        return _sink(path, there[0], EncoderSettings(on_gpu), device)
+
+    def software(path: Path) -> FrameSink:
+        return DownloadSink(_sink(path, there[0], EncoderSettings(on_cpu), None), device)
+
+    return [
+        _row("encode", codec, size, "NVENC", lambda: _encode_fps(nvenc, there, frames)),
+        _row("encode", codec, size, "CPU", lambda: _encode_fps(software, there, frames)),
+    ]
+
+
+def _row(
+    direction: str, codec: str, size: tuple[int, int], unit: str, measure: Callable[[], float]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "direction": direction,
+        "codec": codec,
+        "size": f"{size[0]}x{size[1]}",
+        "unit": unit,
+    }
+    try:
+        return row | {"fps": round(measure(), 1)}
+    except TapetumError as error:
+        return row | {"error": str(error)}
+
+
+def _decode_fps(source: FileSource) -> float:
+    with source:
+        started_s = time.perf_counter()
+        count = sum(1 for _ in source)
+        return count / (time.perf_counter() - started_s)
+
+
+def _sink(
+    path: Path, frame: Frame, settings: EncoderSettings, device: CudaDevice | None
+) -> FileSink:
+    info = VideoInfo(
+        width=frame.width,
+        height=frame.height,
+        format_name=frame.format_name,
+        time_base=Fraction(1, _RATE),
+        color=frame.color,
+        average_rate=Fraction(_RATE),
+    )
+    if device is None:
+        return FileSink(path, info=info, encoder=settings)
+    with device.context():
+        return FileSink(path, info=info, encoder=settings, pictures=nvenc_pictures(device))
+
+
+def _encode_fps(make: Callable[[Path], FrameSink], frames: list[Frame], count: int) -> float:
+    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
+        sink = make(Path(folder) / "clip.mkv")
+        started_s = time.perf_counter()
+        for number in range(count):
+            sink.write(replace(frames[number % len(frames)], pts=number))
+        sink.close()
+        return count / (time.perf_counter() - started_s)

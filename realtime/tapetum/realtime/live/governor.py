@@ -98,7 +98,7 @@ class Governor:
         Raises:
             ValueError: there is no such mode.
         """
-        stand_in = self.index if made_by is None else self.modes.index(made_by)
+        stand_in = self.index if made_by is None else self._place(made_by)
         now_s = self._clock()
         self._latencies.append((now_s, latency_ms))
         while len(self._latencies) > _SURELY_LATE and self._latencies[0][0] < now_s - WINDOW_S:
@@ -129,9 +129,14 @@ class Governor:
         Raises:
             ValueError: there is no such mode.
         """
-        self._best = self.modes.index(mode)
+        self._best = self._place(mode)
         self._forget_attempts()
         self._enter(self._best)
+
+    def _place(self, mode: str) -> int:
+        if mode not in self.modes:
+            raise ValueError(f"{mode} is no mode: choose from {', '.join(self.modes)}")
+        return self.modes.index(mode)
 
     def _forget_attempts(self) -> None:
         """For each mode: how long all must be well before it is tried, and when it last was."""

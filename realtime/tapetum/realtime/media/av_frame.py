@@ -24,15 +24,42 @@ def frame_planes(picture: av.VideoFrame) -> tuple[Plane, ...]:
         One 2-D uint8 or uint16 array per plane, with the shapes that `Frame` documents.
 
     Raises:
-        MediaError: the pixel format is not one of `PIXEL_FORMATS`.
+        MediaError: the pixel format is not one of `PIXEL_FORMATS`, with alpha or without.
     """
-    layout = pixel_format(picture.format.name)
-    dtype: SampleType = np.uint8 if layout.depth == 8 else np.uint16
+    layout = pixel_format(without_alpha(picture.format.name))
+    dtype = _sample_type(layout.depth)
     shapes = layout.plane_shapes(picture.width, picture.height)
     return tuple(
         _plane_view(plane, columns, dtype)
-        for plane, (_, columns) in zip(picture.planes, shapes, strict=True)
+        for plane, (_, columns) in zip(picture.planes, shapes, strict=False)
     )
+
+
+def _alpha_plane(picture: av.VideoFrame) -> Plane | None:
+    """A view of a picture's alpha, if it has any."""
+    if not stores_alpha(picture.format.name):
+        return None
+    depth = pixel_format(without_alpha(picture.format.name)).depth
+    return _plane_view(picture.planes[-1], picture.width, _sample_type(depth))
+
+
+def _sample_type(depth: int) -> SampleType:
+    return np.uint8 if depth == 8 else np.uint16
+
+
+def stores_alpha(format_name: str) -> bool:
+    """Whether a format is one of `PIXEL_FORMATS` with a plane of alpha."""
+    return format_name.startswith("yuva")
+
+
+def with_alpha(format_name: str) -> str:
+    """FFmpeg's name of a planar YUV format with a plane of alpha."""
+    return format_name.replace("yuv", "yuva", 1)
+
+
+def without_alpha(format_name: str) -> str:
+    """FFmpeg's name of a format without its plane of alpha."""
+    return format_name.replace("yuva", "yuv", 1)
 
 
 def _plane_view(plane: VideoPlane, columns: int, dtype: SampleType) -> Plane:
@@ -53,7 +80,7 @@ def from_av(
     """Wrap a decoded picture; the planes are views of the decoder's memory.
 
     Args:
-        picture: a picture in one of `PIXEL_FORMATS`.
+        picture: a picture in one of `PIXEL_FORMATS`, with alpha or without.
         pts: presentation time in `time_base` units.
         time_base: seconds per unit.
         duration: display time in `time_base` units, 0 where unknown.
@@ -63,11 +90,12 @@ def from_av(
     """
     return Frame(
         planes=frame_planes(picture),
-        format_name=picture.format.name,
+        format_name=without_alpha(picture.format.name),
         pts=pts,
         time_base=time_base,
         color=color_info(picture),
         duration=duration,
+        alpha=_alpha_plane(picture),
     )
 
 
@@ -91,15 +119,19 @@ def to_av(frame: Frame, *, into: av.VideoFrame | None = None) -> av.VideoFrame:
     """Copy a frame into a picture that an encoder can take, with its time and colour tags.
 
     Args:
-        frame: the frame; a yuvj format becomes yuv, tagged full range.
+        frame: the frame; a yuvj format becomes yuv, tagged full range. One with alpha is planar.
         into: a picture of the same format and size to write over, which saves an allocation.
             FFmpeg gives it new memory first if an encoder still reads the old.
     """
     name = storage_format(frame.format_name)
+    if frame.alpha is not None:
+        name = with_alpha(name)
     picture = into or av.VideoFrame(frame.width, frame.height, name)
     picture.make_writable()
     for target, plane in zip(frame_planes(picture), frame.planes, strict=True):
         np.copyto(target, plane)
+    if frame.alpha is not None:
+        np.copyto(cast("Plane", _alpha_plane(picture)), frame.alpha)
     tag_picture(picture, frame)
     return picture
 

@@ -13,7 +13,12 @@ import av
 from av.codec.codec import UnknownCodecError
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.media.av_frame import storage_format
+from tapetum.realtime.media.av_frame import (
+    storage_format,
+    stores_alpha,
+    with_alpha,
+    without_alpha,
+)
 from tapetum.realtime.media.containers import CONTAINERS, Container, stored_codecs
 from tapetum.realtime.media.hdr import HdrMetadata
 from tapetum.realtime.media.video_info import VideoInfo
@@ -63,6 +68,9 @@ class Quality:
         reads_at_once: whether a picture may be written over when `encode` has returned.
         stores_aspect_ratio: whether its stream itself says how wide a pixel is.
         needs: hardware without which it cannot be opened, or None.
+        alpha_in: FFmpeg's names of the containers in which it keeps alpha.
+        alpha_formats: the pixel formats with alpha that it really takes; empty for those it says.
+        alpha_options: given to it beside where there is alpha.
     """
 
     crf: int | None = None
@@ -78,6 +86,9 @@ class Quality:
     reads_at_once: bool = False
     stores_aspect_ratio: bool = False
     needs: str | None = None
+    alpha_in: tuple[str, ...] = ()
+    alpha_formats: tuple[str, ...] = ()
+    alpha_options: dict[str, str] = field(default_factory=dict)
 
 
 def _nvenc(cq: int, cq_max: int, *, stores_aspect_ratio: bool = True) -> Quality:
@@ -98,6 +109,8 @@ def _nvenc(cq: int, cq_max: int, *, stores_aspect_ratio: bool = True) -> Quality
         needs="an NVIDIA GPU with NVENC and its driver",
     )
 
+
+_ALPHA_ADVICE = "--codec vp9 (.webm, .mkv) or prores (.mov) keeps it"
 
 PLAIN = Quality()
 QUALITIES: dict[str, Quality] = {
@@ -137,9 +150,12 @@ QUALITIES: dict[str, Quality] = {
         preset_option="cpu-used",
         options={"b": "0", "deadline": "good", "row-mt": "1", "tile-columns": "2"},
         reads_at_once=True,
+        alpha_in=("webm", "matroska"),
+        alpha_formats=("yuva420p",),
+        alpha_options={"auto-alt-ref": "0"},
     ),
-    "prores_ks": Quality(options={"vendor": "apl0"}),
-    "ffv1": Quality(options={"level": "3"}),
+    "prores_ks": Quality(options={"vendor": "apl0"}, alpha_in=("mov", "matroska")),
+    "ffv1": Quality(options={"level": "3"}, alpha_in=("matroska",)),
     "h264_nvenc": _nvenc(23, 51),
     "hevc_nvenc": _nvenc(25, 51),
     "av1_nvenc": _nvenc(32, 63, stores_aspect_ratio=False),
@@ -209,12 +225,17 @@ def choose_encoder(
         MediaError: no such encoder, one that the container cannot hold, a quality or preset out
             of range, or a size that the encoder cannot encode.
     """
-    layout = PIXEL_FORMATS[storage_format(info.format_name)]
-    name = _encoder_name(settings.codec, container, layout)
+    layout, suffix = PIXEL_FORMATS[storage_format(info.format_name)], container.suffix
+    name = _encoder_name(settings.codec, container, layout, alpha=info.alpha)
     quality = QUALITIES.get(name, PLAIN)
     _check_size(name, quality, info)
     options, words = _options(name, quality, settings)
-    pixel_format, notices = _fed_format(name, layout, info, even_size=quality.even_size)
+    alpha = info.alpha and container.format_name in quality.alpha_in
+    pixel_format, notices = _fed_format(name, quality, info, alpha=alpha)
+    if alpha:
+        options |= quality.alpha_options
+    elif info.alpha:
+        notices.append(f"transparency cannot be stored by {name} in {suffix}; {_ALPHA_ADVICE}")
     hdr_options, hdr_notices = _hdr(name, info.hdr)
     return Encoder(
         name=name,
@@ -238,8 +259,13 @@ def _aspect_ratio_notice(
     return [f"pixel aspect ratio {ratio} cannot be stored in {suffix} by {name}; .mp4 keeps it"]
 
 
-def _encoder_name(codec: str | None, container: Container, layout: PixelFormat) -> str:
+def _encoder_name(
+    codec: str | None, container: Container, layout: PixelFormat, *, alpha: bool
+) -> str:
     if codec is None:
+        usual = QUALITIES.get(container.video_encoder, PLAIN)
+        if alpha and container.format_name in usual.alpha_in:
+            return container.video_encoder
         return container.video_encoder if layout.depth == 8 else container.deep_encoder
     name = ENCODER_NAMES.get(codec.lower(), codec)
     try:
@@ -331,15 +357,19 @@ def _hdr(name: str, hdr: HdrMetadata | None) -> tuple[dict[str, str], list[str]]
 
 
 def _fed_format(
-    name: str, wanted: PixelFormat, info: VideoInfo, *, even_size: bool
+    name: str, quality: Quality, info: VideoInfo, *, alpha: bool
 ) -> tuple[str, list[str]]:
     """The format nearest to the frames' own that an encoder takes, and what changes by it.
 
     Raises:
         MediaError: the encoder takes no YUV video.
     """
-    width, height = info.width, info.height
-    offered = {storage_format(f.name) for f in av.Codec(name, "w").video_formats or ()}
+    width, height, even_size = info.width, info.height, quality.even_size
+    wanted = PIXEL_FORMATS[storage_format(info.format_name)]
+    taken = [storage_format(f.name) for f in av.Codec(name, "w").video_formats or ()]
+    if alpha and quality.alpha_formats:
+        taken = [*quality.alpha_formats]
+    offered = {without_alpha(offer) for offer in taken if stores_alpha(offer) == alpha}
     formats = [PIXEL_FORMATS[known] for known in PIXEL_FORMATS if known in offered]
     fitting = [f for f in formats if not even_size or _divides(f, width, height)]
     if not fitting:
@@ -347,7 +377,8 @@ def _fed_format(
     nearest = min(fitting, key=_distance(wanted))
     odd = even_size and not _divides(wanted, width, height)
     reason = f"{name} cannot subsample {width}x{height}" if odd else f"{name} takes no nearer one"
-    return nearest.name, _notices(name, wanted, nearest, reason)
+    fed = with_alpha(nearest.name) if alpha else nearest.name
+    return fed, _notices(name, wanted, nearest, reason)
 
 
 def _divides(layout: PixelFormat, width: int, height: int) -> bool:

@@ -25,7 +25,7 @@ from tapetum.realtime.media.video_info import VideoInfo
 __all__ = ["EncoderSettings", "FileSink"]
 
 _HAS_ALPHA = "alpha_mode"
-"""Matroska's tag of a video stream with transparency."""
+"""Matroska's tag of a video stream with transparency, which the encoder sets where that is so."""
 
 
 class FileSink:
@@ -73,8 +73,6 @@ class FileSink:
         self._choice = choose_encoder(encoder, self._container, info)
         self.description = self._choice.description
         self.notices = [*self._choice.notices]
-        if _HAS_ALPHA in {key.lower() for key in info.metadata}:
-            self.notices.append("transparency is lost")
         self._start_s = start_s
         self._finished = False
         self._pictures = pictures

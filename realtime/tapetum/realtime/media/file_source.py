@@ -15,8 +15,8 @@ from av.video.stream import VideoStream
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import from_av
-from tapetum.realtime.media.frame_conversion import PictureConverter, has_alpha, nearest_format
-from tapetum.realtime.media.media_input import best_video_stream, open_input
+from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_with_alpha
+from tapetum.realtime.media.media_input import best_video_stream, decoder_of_alpha, open_input
 from tapetum.realtime.media.presentation_time import PresentationTimes
 from tapetum.realtime.media.timeline import InputClock, stream_time_base, time_range
 from tapetum.realtime.media.truncation import is_cut
@@ -84,7 +84,7 @@ class FileSource:
         stream = best_video_stream(self._container, self.path)
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = self._threads
-        self._decoder = stream.codec_context
+        self._decoder = decoder_of_alpha(stream) or stream.codec_context
         return stream
 
     def _open(self, start_s: float, duration_s: float | None) -> None:
@@ -150,11 +150,10 @@ class FileSource:
 
     def _make_converter(self, first: av.VideoFrame) -> None:
         name = first.format.name
-        target = nearest_format(name)
+        target = nearest_with_alpha(name)
         self._converter = PictureConverter(target, first.width, first.height)
         if target != name:
-            lost = "; transparency is lost" if has_alpha(name) else ""
-            self._note(f"pixel format {name} is converted to {target}{lost}")
+            self._note(f"pixel format {name} is converted to {target}")
 
     def _pictures_in_span(self) -> Generator[av.VideoFrame, None, None]:
         """Decoded pictures with strictly rising times, cut to the range."""
@@ -192,6 +191,7 @@ class FileSource:
             self._container.seek(target, stream=self._stream, backward=True)
         except FFmpegError:
             return False
+        self._decoder.flush_buffers()  # FFmpeg does so only for the stream's own
         return True
 
     def _reopen(self) -> None:

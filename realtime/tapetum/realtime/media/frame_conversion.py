@@ -8,6 +8,7 @@ from av.video.format import VideoFormat
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media.av_frame import with_alpha
 from tapetum.realtime.pixel_format import PIXEL_FORMATS
 
 _BT709, _BT601, _BT2020 = 1, 6, 9
@@ -39,6 +40,17 @@ def nearest_format(name: str) -> str:
     suffix = "" if depth == 8 else f"{depth}le"
     full = "j" if name.startswith("yuvj") and depth == 8 else ""
     return f"yuv{full}{_chroma(layout)}p{suffix}"
+
+
+def nearest_with_alpha(name: str) -> str:
+    """The same, with a plane of alpha where the format has alpha itself.
+
+    A palette counts as opaque, as those of video codecs are.
+    """
+    target = nearest_format(name)
+    if not has_alpha(name) or VideoFormat(name, 64, 64).has_palette:
+        return target
+    return with_alpha(target).replace("420p12", "422p12")  # the first does not exist
 
 
 def _chroma(layout: VideoFormat) -> str:

@@ -9,12 +9,15 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import reason
 from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.media.truncation import lacks_index
+
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def open_input(path: Path) -> InputContainer:
@@ -78,6 +81,16 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
     if stream.codec_context is None:
         raise MediaError(f"{path} holds video that FFmpeg cannot decode")
     return stream
+
+
+def decoder_of_alpha(stream: VideoStream) -> VideoCodecContext | None:
+    """Libvpx's decoder, for VP8 and VP9 with alpha: FFmpeg's own gives their colours only."""
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
+    if name is None or tags.get("alpha_mode") != "1":
+        return None
+    decoder = av.CodecContext.create(name, "r")
+    return decoder if isinstance(decoder, VideoCodecContext) else None
 
 
 def is_attached_picture(stream: VideoStream) -> bool:

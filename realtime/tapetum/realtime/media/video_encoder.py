@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import EncoderError, MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.av_frame import FULL_RANGE, to_av
+from tapetum.realtime.media.av_frame import FULL_RANGE, stores_alpha, to_av
 from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.decode_time import DecodeTimes
 from tapetum.realtime.media.encoder import HEVC_ENCODERS, Encoder
@@ -29,6 +30,9 @@ from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pixel_format import pixel_format
 
 _DEFAULT_RATE = Fraction(25)
+
+_VPX = ("libvpx", "libvpx-vp9")
+"""Encoders that store alpha beside each picture."""
 
 _SVT_VARIABLE = "SVT_LOG"
 _SVT_ERRORS_ONLY = "1"
@@ -51,12 +55,15 @@ class MemoryPictures:
     hwaccel = None
 
     def __init__(self, encoder: Encoder, info: VideoInfo) -> None:
+        self._alpha = stores_alpha(encoder.pixel_format)
         self._reuse = encoder.reads_at_once
         self._convert = PictureConverter(encoder.pixel_format, info.width, info.height)
         self._picture: av.VideoFrame | None = None
 
     def __call__(self, frame: Frame) -> av.VideoFrame:
         """Copy one frame; the copy is written over by the next where the encoder has read it."""
+        if not self._alpha:
+            frame = replace(frame, alpha=None)
         picture = to_av(frame, into=self._picture)
         if self._reuse:
             self._picture = picture
@@ -106,6 +113,8 @@ class VideoEncoder:
             context.gop_size = keyframe_distance
         if container.is_mov and encoder.name in HEVC_ENCODERS:
             context.codec_tag = "hvc1"
+        if stores_alpha(encoder.pixel_format) and encoder.name in _VPX:
+            self.stream.metadata["alpha_mode"] = "1"  # or Matroska's muxer does not say so
         self.stream.time_base = info.time_base
 
     def open(self) -> None:

@@ -12,7 +12,7 @@ from av.sidedata.sidedata import Type
 from av.video.stream import VideoStream
 
 from tapetum.realtime.frame import ColorInfo
-from tapetum.realtime.media.av_frame import color_info
+from tapetum.realtime.media.av_frame import color_info, stores_alpha, without_alpha
 from tapetum.realtime.media.hdr import HdrMetadata, hdr_metadata, side_data_bytes
 from tapetum.realtime.media.timeline import TimeRange, stream_time_base
 
@@ -43,6 +43,7 @@ class VideoInfo:
         disposition: FFmpeg's disposition flags.
         hdr: static HDR metadata, or None.
         interlaced: whether the first frame is interlaced.
+        alpha: whether the frames have alpha.
         unkept: what the first frame carries beside its pixels that cannot be written again.
     """
 
@@ -62,6 +63,7 @@ class VideoInfo:
     disposition: int = 0
     hdr: HdrMetadata | None = None
     interlaced: bool = False
+    alpha: bool = False
     unkept: tuple[str, ...] = ()
 
 
@@ -87,7 +89,7 @@ def video_info(
     return VideoInfo(
         width=picture.width,
         height=picture.height,
-        format_name=picture.format.name,
+        format_name=without_alpha(picture.format.name),
         time_base=stream_time_base(stream),
         color=color_info(picture),
         average_rate=rate,
@@ -101,6 +103,7 @@ def video_info(
         disposition=int(stream.disposition),
         hdr=hdr_metadata(raw_picture),
         interlaced=raw_picture.interlaced_frame,
+        alpha=stores_alpha(picture.format.name),
         unkept=_unkept(raw_picture),
     )
 

@@ -20,6 +20,8 @@ class Limits:
         file_pixels: width times height of a file's pictures.
         files: files that a session may hold, finished ones too.
         message_bytes: size of one message of a page.
+        connections: of all pages and downloads at a time; a browser opens up to six for a page.
+        silence_s: how long a connection may ask for nothing, and an upload send nothing.
     """
 
     sessions: int = 4
@@ -28,6 +30,8 @@ class Limits:
     file_pixels: int = 50 * MB
     files: int = 8
     message_bytes: int = 256 * 1024
+    connections: int = 64
+    silence_s: float = 15.0
 
     def check_frame(self, width: int, height: int) -> None:
         """Refuse a live frame that is too large.

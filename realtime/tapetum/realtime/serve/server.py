@@ -14,8 +14,9 @@ from aiohttp import WSCloseCode, web
 
 from tapetum.realtime.background import patient_worker
 from tapetum.realtime.enhancer import check_model, checked_strength
-from tapetum.realtime.errors import ServeError
+from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
+from tapetum.realtime.serve.connections import guarded, in_time
 from tapetum.realtime.serve.lighting import gives_grids
 from tapetum.realtime.serve.live_tracks import set_bitrates
 from tapetum.realtime.serve.playout import offer_playout_delay
@@ -103,7 +104,9 @@ class Server:
         try:
             site = web.TCPSite(runner, self._settings.host, self._settings.port)
             await _start(site, self._settings)
-            yield self._url(runner.addresses[0][1])
+            assert runner.server is not None  # it was set up
+            with guarded(runner.server, self._settings.limits, self._on_notice):
+                yield self._url(runner.addresses[0][1])
         finally:
             await runner.cleanup()
             if self._offered.camera is not None:
@@ -152,9 +155,9 @@ class Server:
             enhancement = self._offered.enhancement(
                 request.query.get("model", ""), _strength(request)
             )
-            chunks = request.content.iter_chunked(1 << 18)
+            chunks = in_time(aiter(request.content.iter_chunked(1 << 18)), self._offered.limits)
             name = await session.files.receive(chunks, enhancement, request.content_length)
-        except ServeError as error:
+        except TapetumError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
         return web.json_response({"file": name})
 

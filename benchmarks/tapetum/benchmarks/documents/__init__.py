@@ -1,0 +1,1 @@
+"""The figures of docs/performance.md and docs/gpu.md; only this repository needs them."""

@@ -1,0 +1,82 @@
+"""The targets of live video beside what `python -m tapetum.benchmarks` recorded of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from tapetum.benchmarks.documents.markdown import TARGET_HEAD, table, target_row
+from tapetum.benchmarks.experiments.live import SIZE as ROUND_TRIP_SIZE
+from tapetum.benchmarks.experiments.live import SIZES, TARGET_ADDED_P95_MS, TARGET_S, TARGETS_MS
+from tapetum.benchmarks.experiments.soak import AGE_LIMIT_MS, FLAT_MB
+from tapetum.benchmarks.measure.files import Figures, read_figures
+from tapetum.benchmarks.measure.machine import machine_line
+
+_FILES = ("live", "webrtc", "soak", "governor")
+
+
+def live_table(results: Path) -> str:
+    """Every target of live video, from live.json, webrtc.json, soak.json and governor.json."""
+    paths = {name: results / f"{name}.json" for name in _FILES}
+    found = {name: read_figures(path) if path.exists() else {} for name, path in paths.items()}
+    round_trip = _measured_in_turns(found["webrtc"].get("round_trip", {}))
+    soak, governor = found["soak"].get("soak", {}), found["governor"].get("governor", {})
+    rows = [
+        *_latency_rows(found["live"]),
+        _round_trip_row(round_trip),
+        *_soak_rows(soak),
+        *_governor_rows(governor),
+    ]
+    recorded = {**found["live"], "webrtc": round_trip, "soak": soak, "governor": governor}
+    loads = [
+        f"{figures['load_average']['before']} before {name}"
+        for name, figures in recorded.items()
+        if "load_average" in figures
+    ]
+    machines = {machine_line(each["machine"]) for each in found.values() if each}
+    notes = [*sorted(machines), *([f"Load average {', '.join(loads)}."] if loads else [])]
+    return "\n\n".join([table(TARGET_HEAD, rows), *([" ".join(notes)] if notes else [])])
+
+
+def _latency_rows(live: Figures) -> Iterator[list[str]]:
+    for name, size in SIZES.items():
+        figures = live.get(name, {})
+        for percentile, limit_ms in TARGETS_MS[name].items():
+            value = figures.get("latency_ms", {}).get(percentile)
+            yield target_row(
+                f"`grid`, {size} at 30 fps", limit_ms, f"ms added, {percentile}", value
+            )
+        yield target_row(f"`grid`, {size} at 30 fps", 0, "drops", figures.get("dropped"))
+
+
+def _measured_in_turns(round_trip: Figures) -> Figures:
+    """Without pairs of blocks in turns the figure says more of the screen than of enhancing."""
+    return round_trip if round_trip.get("added_p95_of_pairs_ms") else {}
+
+
+def _round_trip_row(round_trip: Figures) -> list[str]:
+    label = f"`grid`, {ROUND_TRIP_SIZE} through Chromium and back by WebRTC"
+    if round_trip:
+        pairs_ms = round_trip["added_p95_of_pairs_ms"]
+        spread = f"{min(pairs_ms):g} to {max(pairs_ms):g} ms in {len(pairs_ms)} pairs of blocks"
+        label = f"{label}: {spread}"
+    value = round_trip.get("added_p95_ms")
+    return target_row(label, TARGET_ADDED_P95_MS, "ms added, p95", value)
+
+
+def _soak_rows(soak: Figures) -> Iterator[list[str]]:
+    minutes = f"{soak['duration_s'] / 60:.3g} minutes" if soak else "10 minutes"
+    label = f"a camera twice too fast and random stalls, {minutes}"
+    limit_ms = soak.get("age_limit_ms", AGE_LIMIT_MS)
+    yield target_row(label, limit_ms, "ms age, p99", soak.get("age_ms", {}).get("p99"))
+    yield target_row(label, FLAT_MB, "MB grown", soak.get("rss_growth_mb"))
+    yield target_row(label, 0, "threads more", soak.get("thread_growth"))
+
+
+def _governor_rows(governor: Figures) -> Iterator[list[str]]:
+    label = "`unet` on a CPU that cannot hold it: 30 enhanced frames a second held"
+    for moment, words in (("from_start", "from the start"), ("from_choice", "when it is chosen")):
+        seconds = governor[moment]["held_enhanced_s"] if governor else None
+        value = math.inf if governor and seconds is None else seconds
+        yield target_row(f"{label}, {words}", TARGET_S, "s", value)

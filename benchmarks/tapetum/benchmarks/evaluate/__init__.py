@@ -1,0 +1,1 @@
+"""How good the pictures of a model are: `tapetum evaluate`."""

@@ -1,0 +1,1 @@
+"""What was tried with live video, memory and the browser; only this repository needs them."""

@@ -1,0 +1,115 @@
+"""`python -m tapetum.benchmarks` in a checkout: memory, training, live video, the browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tapetum.benchmarks.experiments.live import SIZES as LIVE_SIZES
+from tapetum.benchmarks.experiments.live import TARGETS_MS, governor_settling, live_latency
+from tapetum.benchmarks.experiments.memory import peak_memory
+from tapetum.benchmarks.experiments.soak import soak as run_soak
+from tapetum.benchmarks.measure.choices import parse_size
+from tapetum.benchmarks.measure.files import read_json, write_json
+from tapetum.benchmarks.measure.machine import machine
+from tapetum.realtime.background import exit_process
+
+experiments = typer.Typer()
+
+ClipArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A dark clip.")]
+ResultOption = Annotated[Path, typer.Option("--result", help="JSON file to add the figures to.")]
+_RESULT = Path("benchmarks/results/cpu.json")
+_LIVE_RESULT = Path("benchmarks/results/live.json")
+_WEBRTC_RESULT = Path("benchmarks/results/webrtc.json")
+_GOVERNOR_RESULT = Path("benchmarks/results/governor.json")
+_SOAK_RESULT = Path("benchmarks/results/soak.json")
+
+
+def _record(result: Path, name: str, figures: object) -> None:
+    known = read_json(result, remedy="; name another --result") if result.exists() else {}
+    known |= {"machine": machine(), name: figures}
+    result.parent.mkdir(parents=True, exist_ok=True)
+    write_json(known, result)
+    shown = figures
+    if isinstance(figures, dict):
+        shown = {key: value for key, value in figures.items() if key != "points"}
+    typer.echo(json.dumps({name: shown}))
+
+
+@experiments.command()
+def memory(clip: ClipArgument, result: ResultOption = _RESULT) -> None:
+    """`tapetum enhance`: peak memory for a clip, and for one four times as long."""
+    _record(result, "peak_memory", peak_memory(clip))
+
+
+@experiments.command()
+def training(
+    low: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    normal: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
+    vgg_weights: Annotated[Path, typer.Option(exists=True, help="VGG-16's weights.")],
+    steps: int = 12,
+    result: ResultOption = _RESULT,
+) -> None:
+    """Training: photos a second of both recipes, with crops and batches that suit a CPU."""
+    from tapetum.benchmarks.measure.training_speed import training_speed
+
+    ours = {"run": {"precision": "bf16"}, "optimizer": {"steps": steps, "batch": 8}}
+    unet_settings = ours | {"data": {"crop": 128}, "vgg_weights": str(vgg_weights)}
+    figures = [
+        training_speed(low, normal, "enlightengan", unet_settings),
+        training_speed(low, normal, "grid", ours),
+    ]
+    _record(result, "training", figures)
+
+
+@experiments.command()
+def live(seconds: float = 20.0, result: ResultOption = _LIVE_RESULT) -> None:
+    """`tapetum live`: added latency, age and drops of 720p and 1080p test patterns at 30 fps."""
+    for name, size in LIVE_SIZES.items():
+        figures = live_latency(size, duration_s=seconds)
+        _record(result, name, {"target_ms": TARGETS_MS[name], **figures})
+
+
+@experiments.command()
+def webrtc(
+    seconds: Annotated[
+        float,
+        typer.Option(min=1, help="Of each kind, in 8 blocks; all takes about thrice that."),
+    ] = 80.0,
+    result: ResultOption = _WEBRTC_RESULT,
+) -> None:
+    """`tapetum serve`: what enhancing adds to a round trip through Chromium, at 640x360.
+
+    Blocks with and without enhancing take turns, at strength 100 % and 0 %.
+    """
+    from tapetum.benchmarks.experiments.webrtc import webrtc_round_trip
+
+    _record(result, "round_trip", webrtc_round_trip(seconds))
+
+
+@experiments.command()
+def governor(
+    model: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A unet file; without it random weights."),
+    ] = None,
+    seconds: float = 20.0,
+    size: str = "1280x720",
+    result: ResultOption = _GOVERNOR_RESULT,
+) -> None:
+    """`tapetum live --model unet` on a CPU that cannot hold it: time until 30 fps are held."""
+    _record(result, "governor", governor_settling(model, size=size, duration_s=seconds))
+    exit_process(0)  # the model may still be at work on a frame
+
+
+@experiments.command()
+def soak(
+    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 600.0,
+    size: Annotated[str, typer.Option(metavar="SIZE", help="Of the frames.")] = "720p",
+    result: ResultOption = _SOAK_RESULT,
+) -> None:
+    """A long live run with a camera that is too fast, and random stalls: does anything grow?"""
+    _record(result, "soak", run_soak(duration_s=duration, size=parse_size(size)))

@@ -1,0 +1,140 @@
+"""What a figure was measured on, and what measuring took of it: no result is written without."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tapetum.benchmarks.measure.nvml import GpuReading, mean_reading, read_gpu
+
+_PACKAGES = ("tapetum", "av", "numba", "numpy", "openvino")
+
+
+def machine() -> dict[str, object]:
+    """CPU, usable cores, system and library versions, and the date."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def machine_line(machine: Mapping[str, Any]) -> str:
+    """A sentence for documents."""
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    return (
+        f"Measured on {machine['date']}: {machine['cpu']}, {machine['cores']} cores,"
+        f" {machine['system']}, Python {machine['python']}, {packages}."
+    )
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def commit_of(file: Path) -> str | None:
+    """The commit that a file was checked out from; None for one of an installed package.
+
+    With local changes to any tracked file it ends in "-dirty", as `git describe --dirty` says it.
+    """
+    if _git(file.parent, "ls-files", "--error-unmatch", file.name) is None:
+        return None
+    return _git(file.parent, "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What this process used.
+
+    Attributes:
+        cpu_percent: CPU time over wall-clock time; 100 is one busy core.
+        rss_mb: resident memory at the end, the harness and its frames included.
+        threads: threads of the process at the end.
+        gpu: the first NVIDIA GPU while it was measured, means; None where NVML does not answer.
+    """
+
+    cpu_percent: float
+    rss_mb: float
+    threads: int
+    gpu: GpuReading | None = None
+
+
+class ResourceMeter:
+    """Adds up the CPU time and the wall-clock time of the parts that are `running`.
+
+    Memory and threads are those at the end of the last part, before others run.
+    """
+
+    def __init__(self) -> None:
+        self._cpu_s = self._wall_s = 0.0
+        self._rss_mb, self._threads = 0.0, 0
+        self._gpu: list[GpuReading] = []
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count what happens inside."""
+        cpu_s, wall_s = time.process_time(), time.perf_counter()
+        try:
+            yield
+        finally:
+            self._cpu_s += time.process_time() - cpu_s
+            self._wall_s += time.perf_counter() - wall_s
+            self._rss_mb, self._threads = resident_mb(), thread_count()
+            reading = read_gpu()  # before it rests again
+            if reading is not None:
+                self._gpu.append(reading)
+
+    def read(self) -> Resources:
+        """What was used so far; something must have run."""
+        return Resources(
+            cpu_percent=round(100 * self._cpu_s / self._wall_s, 1),
+            rss_mb=self._rss_mb,
+            threads=self._threads,
+            gpu=mean_reading(self._gpu),
+        )
+
+
+def load_average() -> tuple[float, float, float]:
+    """Processes that ran or waited for a core, over the last 1, 5 and 15 minutes."""
+    one, five, fifteen = os.getloadavg()
+    return round(one, 2), round(five, 2), round(fifteen, 2)
+
+
+def resident_mb() -> float:
+    """Resident memory of this process now."""
+    return round(int(process_status()["VmRSS"].split()[0]) / 1024, 1)
+
+
+def thread_count() -> int:
+    """Threads of this process now."""
+    return int(process_status()["Threads"])
+
+
+def process_status() -> dict[str, str]:
+    """What Linux says of this process in /proc/self/status, like `VmRSS` and `Threads`."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
