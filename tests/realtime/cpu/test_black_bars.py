@@ -7,11 +7,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tapetum.realtime import ColorInfo, Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
+from tapetum.realtime.cuda.transfer import semi_planar
 
 HEIGHT, WIDTH = 120, 200
 Planes = list[np.ndarray]
@@ -49,13 +49,6 @@ def as_frame(planes: Planes, index: int = 0) -> Frame:
 def ten_bit(frame: Frame) -> Frame:
     planes = tuple(4 * plane.astype(np.uint16) for plane in frame.planes)
     return replace(frame, planes=planes, format_name="yuv420p10le")
-
-
-def semi_planar(frame: Frame) -> Frame:
-    luma, u, v = frame.planes
-    return replace(
-        frame, planes=(luma, np.stack([u, v], -1).reshape(u.shape[0], -1)), format_name="nv12"
-    )
 
 
 @pytest.fixture
