@@ -8,6 +8,7 @@ from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
+from tapetum.realtime.cpu.hdr_light import darkness, working_thumbnail
 from tapetum.realtime.cpu.picture_circle import Circle, CircleFinder, continued, keep_outside
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.errors import EngineError
@@ -56,7 +57,11 @@ class GridEnhancer:
         """
         picture, small, circle, area = self._picture(frame)
         seen = small if circle is None else continued(small, circle)
-        grid = self.steady_grid(seen, time_s=frame.time_s)
+        share = 1.0
+        if frame.color.is_hdr:
+            seen = working_thumbnail(seen, frame.color.transfer)
+            share = darkness(seen)
+        grid = self.steady_grid(seen, time_s=frame.time_s, share=share)
         if self.strength == 0:
             return frame
         mixed = self._identity + np.float32(self.strength) * (grid - self._identity)
@@ -79,12 +84,13 @@ class GridEnhancer:
             small = thumbnail(picture)
         return picture, small, circle, area
 
-    def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
+    def steady_grid(self, small: Floats, *, time_s: float | None, share: float = 1.0) -> Floats:
         """The grid of the next frame, smoothed over time, for who applies it elsewhere.
 
         Args:
             small: the frame's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
             time_s: the frame's time.
+            share: how much of the model's effect the picture needs, from 0 to 1.
 
         Returns:
             (8, 8, 16, 16): coefficient, luma level, row, column.
@@ -92,7 +98,8 @@ class GridEnhancer:
         Raises:
             EngineError: the network fails or gives no usable numbers.
         """
-        return self._filter(self._predict(small), thumbnail=small, time_s=time_s)
+        grid = self._identity + np.float32(share) * (self._predict(small) - self._identity)
+        return self._filter(grid, thumbnail=small, time_s=time_s)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""

@@ -33,7 +33,7 @@ def apply_grid(frame: Frame, grid: Floats) -> tuple[Plane, ...]:
     Args:
         frame: in main memory, in any of `PIXEL_FORMATS`.
         grid: (8, 8, 16, 16): coefficient, luma level, row, column. Coefficients are gain,
-            offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v.
+            offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v; of an HDR frame, for its SDR twin.
 
     Returns:
         New planes, each sample within one level of exact arithmetic. Samples are clipped to
