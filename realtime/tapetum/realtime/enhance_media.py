@@ -144,7 +144,8 @@ def _enhance_video(
         source, info = video.file, video.info
         stack.callback(source.close)
         width, height = output_size(info, compare)
-        hdr, hdr_notices = info.hdr, ()
+        hdr = info.hdr
+        hdr_notices: tuple[str, ...] = ()
         if hdr is not None and hdr.light_level is not None and strength > 0:
             hdr, hdr_notices = replace(hdr, light_level=None), (_LIGHT_LEVEL,)
         shown = replace(info, width=width, height=height, hdr=hdr)

@@ -19,7 +19,8 @@ def grey_picture(level: float) -> Doubles:
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     noise = np.random.default_rng(3).normal(0, 0.005, (HEIGHT, WIDTH))
     scene = level * (1 + 0.5 * np.sin(x / 19) * np.cos(y / 13)) + noise
-    return np.clip(scene, 0.004, 1)
+    clipped: Doubles = np.clip(scene, 0.004, 1)
+    return clipped
 
 
 def as_frame(code: Doubles, color: ColorInfo) -> Frame:

@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.grid_axis import LEVELS, Floats
+from tapetum.gan.model_kinds import LEVELS
+from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.frame import PQ
 
 Doubles = npt.NDArray[np.float64]
