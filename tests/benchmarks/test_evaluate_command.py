@@ -40,6 +40,17 @@ def test_the_model_comes_nearer_to_the_reference_than_the_input(pairs: tuple[Pat
     assert [photo.photo for photo in bright.photos] == ["0.png", "1.png"]
 
 
+def test_what_is_left_as_it_is_has_its_colors_and_no_change(pairs: tuple[Path, Path]) -> None:
+    (kept,) = evaluate(INPUT, [PhotoSet(pairs[1])], []).photos
+    assert kept.kept_db == kept.least_kept_db == 60
+    assert kept.hue_degrees == 0
+    assert kept.saturation == 1
+    (changed,) = evaluate("grid", [PhotoSet(pairs[0])], []).photos
+    assert changed.least_kept_db <= changed.kept_db < 30
+    assert changed.hue_degrees is not None
+    assert 0 < changed.hue_degrees < 90
+
+
 def test_figures_and_a_sheet_are_written(pairs: tuple[Path, Path], tmp_path: Path) -> None:
     figures, sheet = tmp_path / "figures.json", tmp_path / "sheet.png"
     arguments = ["evaluate", "grid", "--pairs", *map(str, pairs), "--photos", str(pairs[0])]
@@ -50,6 +61,8 @@ def test_figures_and_a_sheet_are_written(pairs: tuple[Path, Path], tmp_path: Pat
     paired, alone = written["photos"]
     assert paired["count"] == alone["count"] == 2
     assert alone["psnr_db"] is None
+    assert alone["hue_degrees"] == pytest.approx(paired["hue_degrees"])
+    assert {"kept_db", "saturation"} <= alone["photos"][0].keys()
     assert paired["niqe"] == pytest.approx(alone["niqe"])
     picture = cv2.imread(str(sheet))
     assert picture is not None

@@ -74,8 +74,11 @@ def test_closing_does_not_wait_for_a_call_that_is_stuck() -> None:
     slow.close()
 
 
-def test_a_process_ends_with_its_status_while_a_network_is_at_work(tmp_path: Path) -> None:
-    """Without `exit_process` it would be aborted: Python ends the thread in OpenVINO's C++ code."""
+@pytest.mark.parametrize("end", ["exit_process", "sys.exit"])
+def test_a_process_ends_with_its_status_while_a_network_is_at_work(
+    end: str, tmp_path: Path
+) -> None:
+    """A thread that Python ended in OpenVINO's C++ code would abort it."""
     model = tmp_path / "blur.onnx"
     model.write_bytes(blur_network(radius=30))
     code = f"""
@@ -95,7 +98,7 @@ class SlowEnd:
         sleep(5)
 sys.modules["slow_end"] = SlowEnd()  # Python takes its time to end, as with large packages
 print("said")
-exit_process(7)
+{end}(7)
 """
     answer = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False

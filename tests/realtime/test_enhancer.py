@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -92,15 +93,94 @@ def test_a_frame_keeps_its_format_and_time(gain_model: Path) -> None:
 @pytest.mark.parametrize(
     "image",
     [
-        np.zeros((4, 4), np.uint8),
-        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4,), np.uint8),
+        np.zeros((4, 4, 2), np.uint8),
         np.zeros((4, 4, 3), np.float32),
         np.zeros((0, 4, 3), np.uint8),
     ],
 )
 def test_what_is_no_rgb_image_is_refused(image: RgbImage, gain_model: Path) -> None:
-    with pytest.raises(ValueError, match=r"an image is \(H, W, 3\) uint8; got"):
+    with pytest.raises(ValueError, match=r"an image is \(H, W\), .* uint8; got"):
         Enhancer(gain_model)(image)
+
+
+PICTURE = np.random.default_rng(4).integers(0, 90, (48, 70, 4), np.uint8)
+
+
+@pytest.fixture(params=["grid", "unet"])
+def brightening(request: pytest.FixtureRequest, gain_model: Path, tmp_path: Path) -> Enhancer:
+    """An enhancer of each kind, of which no picture comes back as it went in."""
+    if request.param == "grid":
+        return Enhancer(gain_model)
+    path = tmp_path / "double.onnx"
+    path.write_bytes(pointwise_network(2 * np.eye(3), np.ones(3)))
+    return Enhancer(path)
+
+
+def after_a_cut(enhancer: Enhancer, image: RgbImage, out: RgbImage | None = None) -> RgbImage:
+    enhancer.reset()
+    return enhancer(image, out=out)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda image: image[::-1],
+        lambda image: image[:, ::-1],
+        lambda image: image[::2, 1:-3],
+        lambda image: image[..., ::-1],
+        lambda image: image.transpose(1, 0, 2),
+        lambda image: np.broadcast_to(image[:1], image.shape),
+    ],
+    ids=["up", "left", "part", "channels", "turned", "broadcast"],
+)
+def test_any_view_is_what_its_copy_is(
+    view: Callable[[RgbImage], RgbImage], brightening: Enhancer
+) -> None:
+    shown = view(PICTURE[..., :3])
+    wanted = after_a_cut(brightening, shown.copy())
+    np.testing.assert_array_equal(after_a_cut(brightening, shown), wanted)
+    room = view(np.zeros((48, 70, 3), np.uint8))
+    if room.flags.writeable:
+        assert after_a_cut(brightening, shown, out=room) is room
+        np.testing.assert_array_equal(room, wanted)
+
+
+def test_the_output_may_be_the_image_or_overlap_it(brightening: Enhancer) -> None:
+    wanted = after_a_cut(brightening, PICTURE)
+    here = PICTURE.copy()
+    assert after_a_cut(brightening, here, out=here) is here
+    np.testing.assert_array_equal(here, wanted)
+    shared = np.concatenate((PICTURE[:1], PICTURE))
+    np.testing.assert_array_equal(after_a_cut(brightening, shared[1:], out=shared[:-1]), wanted)
+
+
+def test_alpha_is_kept_and_does_not_matter(brightening: Enhancer) -> None:
+    enhanced = after_a_cut(brightening, PICTURE)
+    np.testing.assert_array_equal(enhanced[..., 3], PICTURE[..., 3])
+    without = after_a_cut(brightening, PICTURE[..., :3])
+    np.testing.assert_array_equal(enhanced[..., :3], without)
+
+
+def test_a_grey_image_stays_grey(brightening: Enhancer) -> None:
+    grey = PICTURE[..., 0]
+    enhanced = after_a_cut(brightening, grey)
+    assert enhanced.shape == grey.shape
+    colored = after_a_cut(brightening, np.stack([grey] * 3, 2))
+    np.testing.assert_allclose(enhanced, colored[..., 1], atol=1)
+
+
+@pytest.mark.parametrize(
+    "out",
+    [
+        np.zeros((48, 70, 3), np.uint8),
+        np.zeros(PICTURE.shape, np.int16),
+        np.broadcast_to(np.uint8(0), PICTURE.shape),
+    ],
+)
+def test_an_output_of_another_kind_is_refused(out: RgbImage, gain_model: Path) -> None:
+    with pytest.raises(ValueError, match=r"out is a writable \(48, 70, 4\) uint8 array; got"):
+        Enhancer(gain_model)(PICTURE, out=out)
 
 
 def test_an_unknown_order_is_refused(gain_model: Path) -> None:

@@ -22,7 +22,7 @@ from tapetum.gan.weights import weights_path
 from tapetum.trt_build.build_progress import BuildPhase
 from tapetum.trt_build.flavour import Flavour, load_flavour
 from tapetum.trt_build.gpu import named_target
-from tapetum.trt_build.half_network import half_network
+from tapetum.trt_build.half_precision import half_network
 from tapetum.trt_build.profile import Profile, unet_profile
 from tapetum.trt_build.tensorrt_build import build_tensorrt
 

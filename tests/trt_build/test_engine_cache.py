@@ -26,12 +26,10 @@ from tapetum.trt_build.engine_cache import (
     manifest_path,
     read_engine,
 )
-from tapetum.trt_build.engine_run import run_engine
 from tapetum.trt_build.manifest import Manifest
 from tapetum.trt_build.network_source import read_network
 from tapetum.trt_build.profile import Profile
-from tapetum.trt_build.reference import reference_output
-from tapetum.trt_build.verification import lowest_psnr_db
+from tapetum.trt_build.verification import lowest_psnr_db, reference_output, run_engine
 
 IDENTITY = EngineIdentity("0" * 64, "tensorrt", "11.0", None, "sm_89", Profile(*[(16, 16)] * 3))
 

@@ -18,7 +18,7 @@ from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.progress import Building
-from tapetum.trt_build import EngineCache, EngineIdentity, engine
+from tapetum.trt_build import EngineCache, EngineIdentity, engine, toolkit
 from tapetum.trt_build.engine_cache import write_engine
 from tapetum.trt_build.flavour import load_flavour
 from tapetum.trt_build.gpu import Gpu
@@ -116,7 +116,7 @@ def test_a_kept_engine_that_does_not_load_is_built_anew_and_loaded(
 ) -> None:
     keep(b"of an older driver")
     built = SimpleNamespace(plan=PLAN, timing_cache=b"")
-    monkeypatch.setattr(engine, "build_tensorrt", lambda *_, **__: built)
+    monkeypatch.setattr(toolkit, "build_tensorrt", lambda *_, **__: built)
     monkeypatch.setattr(engine._Build, "_verified", lambda *_: 60.0)
     said: list[Building] = []
     assert compile_grid(said.append)

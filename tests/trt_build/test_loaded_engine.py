@@ -17,14 +17,13 @@ from support.this_gpu import has_driver, tensorrt_here
 
 from tapetum.gan.errors import EngineError, ModelError
 from tapetum.gan.weights import weights_path
-from tapetum.trt_build import EngineCache, EngineRequest, build_engine, engine_run
+from tapetum.trt_build import EngineCache, EngineRequest, build_engine, verification
 from tapetum.trt_build.dark_frame import dark_frame
 from tapetum.trt_build.engine_cache import StaleEngineError, keep_kernels, kept_kernels
-from tapetum.trt_build.engine_run import run_engine
 from tapetum.trt_build.flavour import Flavour, load_flavour
 from tapetum.trt_build.loaded_engine import LoadedEngine, check_loads
-from tapetum.trt_build.reference import reference_output
 from tapetum.trt_build.tensorrt_log import calls_for_rebuild, explained
+from tapetum.trt_build.verification import reference_output, run_engine
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +101,8 @@ def test_an_engine_is_unloaded_while_its_gpu_is_current(monkeypatch: pytest.Monk
         happened.append("context left")
 
     driver = SimpleNamespace(on_device=on_device)
-    monkeypatch.setattr(engine_run, "CudaDriver", lambda: driver)
-    monkeypatch.setattr(engine_run, "LoadedEngine", Engine)
+    monkeypatch.setattr(verification, "CudaDriver", lambda: driver)
+    monkeypatch.setattr(verification, "LoadedEngine", Engine)
     assert run_engine(b"", Flavour("tensorrt", "11.0", None), 0, []) == []
     assert happened == ["unloaded", "context left"]
 

@@ -29,9 +29,9 @@ from tapetum.realtime.cuda.nvdec_source import NvdecSource, open_on_device
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build import EngineCache, EngineRequest, build_engine
 from tapetum.trt_build.cuda_driver import CudaDriver
-from tapetum.trt_build.engine_run import check_loads_on, run_engine
 from tapetum.trt_build.flavour import load_flavour
 from tapetum.trt_build.gpu import present_gpu
+from tapetum.trt_build.verification import check_loads_on, run_engine
 
 pytestmark = [
     pytest.mark.skipif(has_driver(), reason="tells what happens without an NVIDIA driver"),

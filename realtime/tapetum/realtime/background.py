@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Generic, NoReturn, TypeVar
 
+from tapetum.realtime.worker import Worker, workers_at_work
+
 A = TypeVar("A")
 R = TypeVar("R")
 
@@ -27,16 +29,12 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
-_THREAD_NAME = "tapetum-background"
-
-
 def exit_process(status: int) -> NoReturn:
     """End this process with an exit status, whatever is still at work in the background.
 
-    When Python ends, it stops the threads that are left as they come back to it; one that comes
-    back from a network's C++ code takes the process with it, and its exit status.
+    Python itself would wait for it, see `worker`.
     """
-    if any(thread.name == _THREAD_NAME for thread in threading.enumerate()):
+    if workers_at_work():
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):  # nobody reads it any more
                 stream.flush()
@@ -68,7 +66,7 @@ class Background(Generic[A, R]):
         self._error: BaseException | None = None
         self._idle = False
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name=_THREAD_NAME, daemon=True)
+        self._thread = Worker(self._work, name="tapetum-background", stop=self._close)
         self._thread.start()
 
     @property
@@ -106,10 +104,13 @@ class Background(Generic[A, R]):
 
     def close(self, timeout_s: float | None = None) -> None:
         """End the thread when its call has ended; wait `timeout_s` for it at most."""
+        self._close()
+        self._thread.join(timeout_s)
+
+    def _close(self) -> None:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join(timeout_s)
 
     def _work(self) -> None:
         try:

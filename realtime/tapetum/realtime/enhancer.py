@@ -12,7 +12,9 @@ from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import device_index
 
 if TYPE_CHECKING:
+    from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
     from tapetum.realtime.cpu.rgb import Order, RgbImage
+    from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
     from tapetum.realtime.frame import Frame
     from tapetum.realtime.protocols import FrameEnhancer
 
@@ -46,7 +48,7 @@ class Enhancer:
             DeviceError: it is `cuda`.
             ValueError: `strength` is outside 0 to 1.
         """
-        self._enhancer = make_enhancer(model, strength=strength, device=device)
+        self._enhancer = _load(model, strength, device)
 
     @property
     def description(self) -> str:
@@ -63,26 +65,41 @@ class Enhancer:
         self._enhancer.strength = checked_strength(strength)
 
     def __call__(
-        self, image: RgbImage, *, order: Order = "rgb", time_s: float | None = None
+        self,
+        image: RgbImage,
+        *,
+        order: Order = "rgb",
+        time_s: float | None = None,
+        out: RgbImage | None = None,
     ) -> RgbImage:
         """Enhance one image.
 
         Args:
-            image: (H, W, 3) uint8, any size from 1x1.
+            image: (H, W, 3) uint8, any size from 1x1, any strides; or (H, W, 4) with alpha, which
+                is kept; or (H, W), grey.
             order: `rgb`, or `bgr` for OpenCV's images.
             time_s: when the image was taken, on the stream's own clock, for exact smoothing of
                 streams whose frame rate varies.
+            out: gets the picture; of the image's shape, and may be the image itself.
 
         Returns:
-            A new array of the same shape and order.
+            `out`, by default a new array, of the same shape and order.
 
         Raises:
-            ValueError: `image` is not (H, W, 3) uint8.
+            ValueError: `image` is none of these, or `out` is not like it.
         """
-        from tapetum.realtime.cpu.rgb import frame_from_rgb, rgb_from_frame
+        from tapetum.realtime.cpu.rgb import check_image, is_red_first, luma_of, output_for
 
-        frame = frame_from_rgb(image, order=order, time_s=time_s)
-        return rgb_from_frame(self._enhancer(frame), order=order)
+        check_image(image)
+        is_red_first(order)
+        target = output_for(image, out)
+        if image.ndim == 3:
+            self._enhancer.enhance_image(image, target, order=order, time_s=time_s)
+            return target
+        colored = image[..., None].repeat(3, axis=2)
+        self._enhancer.enhance_image(colored, colored, time_s=time_s)
+        target[...] = luma_of(colored) + 0.5
+        return target
 
     def enhance_frame(self, frame: Frame) -> Frame:
         """Enhance one decoded frame in its own pixel format; cheaper than RGB."""
@@ -97,11 +114,16 @@ def make_enhancer(
     model: str | Path = "grid", *, strength: float = 1.0, device: Device = "auto"
 ) -> FrameEnhancer:
     """Load a model as the enhancer of one stream of frames in main memory, as for `Enhancer`."""
+    return _load(model, strength, device)
+
+
+def _load(model: str | Path, strength: float, device: Device) -> GridEnhancer | UNetEnhancer:
     checked_strength(strength)
     found = find_model(model)
     check_cpu_device(device)
-    make = _grid if found.description.kind == "grid" else _unet
-    return make(found, strength)
+    if found.description.kind == "grid":
+        return _grid(found, strength)
+    return _unet(found, strength)
 
 
 def check_model(model: str | Path) -> None:
@@ -157,7 +179,7 @@ def checked_strength(strength: float) -> float:
     return strength
 
 
-def _grid(model: Model, strength: float) -> FrameEnhancer:
+def _grid(model: Model, strength: float) -> GridEnhancer:
     from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
     from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 
@@ -166,7 +188,7 @@ def _grid(model: Model, strength: float) -> FrameEnhancer:
     return GridEnhancer(network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE), strength=strength)
 
 
-def _unet(model: Model, strength: float) -> FrameEnhancer:
+def _unet(model: Model, strength: float) -> UNetEnhancer:
     from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
     from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 

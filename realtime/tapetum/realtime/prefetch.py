@@ -19,6 +19,7 @@ from typing import Generic, Literal, Self, TypeVar
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import FrameSink, Interruptible
+from tapetum.realtime.worker import Worker
 
 T = TypeVar("T")
 
@@ -157,7 +158,7 @@ class Prefetch(Generic[T]):
     def __init__(self, items: Iterable[T], *, depth: int = DEPTH, policy: Policy = "wait") -> None:
         self._items = items
         self._channel: Channel[T] = Channel(depth, policy)
-        self._thread = threading.Thread(target=self._read, name="tapetum-prefetch", daemon=True)
+        self._thread = Worker(self._read, name="tapetum-prefetch", stop=self._channel.close)
         self._thread.start()
 
     @property
@@ -260,7 +261,7 @@ class WriteBehind:
         self._ending = threading.Lock()
         self._ended = False
         self._left = False
-        self._thread = threading.Thread(target=self._write, name="tapetum-write", daemon=True)
+        self._thread = Worker(self._write, name="tapetum-write", stop=self._interrupt)
         self._thread.start()
 
     @property
@@ -324,12 +325,15 @@ class WriteBehind:
             timeout_s: after this a write that is stuck is left to the thread, which discards the
                 sink when it comes back from it.
         """
-        self._channel.close()
-        if isinstance(self._sink, Interruptible):
-            self._sink.interrupt()
+        self._interrupt()
         self._thread.join(timeout_s)
         with self._ending:
             ended = self._ended
             self._left = not ended
         if ended:
             self._sink.discard()
+
+    def _interrupt(self) -> None:
+        self._channel.close()
+        if isinstance(self._sink, Interruptible):
+            self._sink.interrupt()

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tapetum.realtime import ColorInfo, Frame, FrameEnhancer, make_enhancer
+from tapetum.realtime import ColorInfo, Enhancer, Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
 from tapetum.realtime.cuda.transfer import semi_planar
 
@@ -129,3 +129,12 @@ def test_a_round_picture_is_bright_and_its_black_stays() -> None:
         far = np.ones(result.shape, bool)
         far[:, left : left + width] = np.hypot(y - 120, x - 120) > 121
         assert (result[far] == planes[0][far]).all()
+
+
+def test_bars_of_an_image_stay() -> None:
+    picture = np.repeat(dark_picture()[0][..., np.newaxis], 3, axis=2) - 16
+    image = np.pad(picture, ((0, 0), (60, 60), (0, 0)))
+    bright = Enhancer()(image)
+    assert (bright[:, 60:-60] == Enhancer()(picture)).all()
+    assert not bright[:, :60].any()
+    assert not bright[:, -60:].any()

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from tapetum.gan.errors import DeviceError, ModelError
+from tapetum.gan.errors import ModelError
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import THUMBNAIL, ModelDescription, Size
 from tapetum.trt_build.build_progress import OnPhase
@@ -21,20 +21,15 @@ from tapetum.trt_build.engine_cache import (
     check_output,
     write_engine,
 )
-from tapetum.trt_build.engine_run import check_loads_on, run_engine
-from tapetum.trt_build.flavour import Flavour, load_flavour
 from tapetum.trt_build.gpu import Gpu, named_target, present_gpu
 from tapetum.trt_build.manifest import EngineIdentity, Manifest
 from tapetum.trt_build.network_source import read_network
 from tapetum.trt_build.profile import Profile, unet_profile
-from tapetum.trt_build.tensorrt_build import build_tensorrt, check_target
-from tapetum.trt_build.torch_tensorrt_build import build_torch_tensorrt, load_torch_tensorrt
-from tapetum.trt_build.verification import PSNR_FLOOR_DB, lowest_psnr_db
+from tapetum.trt_build.toolkit import BuildOrder, RuntimeName, Toolkit, load_toolkit
+from tapetum.trt_build.verification import PSNR_FLOOR_DB, check_loads_on, lowest_psnr_db, run_engine
 
 if TYPE_CHECKING:
     import onnx
-
-RuntimeName = Literal["tensorrt", "tensorrt-rtx", "torch-tensorrt"]
 
 DEFAULT_SIZE: Size = (1080, 1920)
 
@@ -129,7 +124,7 @@ class _Build:
 
     def __init__(self, source: Model, request: EngineRequest, on_phase: OnPhase | None) -> None:
         self._source, self._on_phase = source, on_phase
-        self._toolkit = _toolkit(request.runtime)
+        self._toolkit = load_toolkit(request.runtime)
         self._gpu = _gpu(request, self._toolkit)
         self._kind = source.description.kind
         self._profile = _profile(source.description, request)
@@ -162,17 +157,27 @@ class _Build:
             StaleEngineError: it does not load.
         """
         if self._gpu.index is not None:
-            check_loads_on(engine.path.read_bytes(), self._flavour, self._gpu.index)
+            check_loads_on(engine.path.read_bytes(), self._toolkit.flavour, self._gpu.index)
 
     def into(self, cache: EngineCache) -> EngineFile:
         """Build, verify and keep the engine."""
-        plan, float32_layers = self._plan(cache)
+        order = BuildOrder(
+            model=self._source,
+            network=lambda: self._network,
+            profile=self._profile,
+            gpu=self._gpu,
+            timing_cache=cache.timings(self.identity),
+            on_phase=self._on_phase,
+        )
+        built = self._toolkit.build(order)
+        cache.keep_timings(self.identity, built.timing_cache)
+        plan = built.engine
         psnr_db = self._verified(plan)
         manifest = Manifest(
             identity=self.identity,
             model=self._source.name,
             generator=self._kind,
-            float32_layers=float32_layers,
+            float32_layers=built.float32_layers,
             engine_sha256=hashlib.sha256(plan).hexdigest(),
             size_bytes=len(plan),
             built_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -183,30 +188,6 @@ class _Build:
         write_engine(path, plan, manifest)
         return EngineFile(path, manifest, reused=False)
 
-    def _plan(self, cache: EngineCache) -> tuple[bytes, tuple[str, ...] | None]:
-        if not isinstance(self._toolkit, Flavour):
-            module = self._toolkit.module
-            return build_torch_tensorrt(self._source, self._profile, self._gpu, module), None
-        network = self._network  # says so where onnx is missing, which the next line needs
-        from tapetum.trt_build.half_network import half_network
-
-        half = half_network(network, self._profile)
-        built = build_tensorrt(
-            half.serialized,
-            self._profile,
-            self._gpu,
-            self._toolkit,
-            timing_cache=cache.timings(self.identity),
-            on_phase=self._on_phase,
-        )
-        cache.keep_timings(self.identity, built.timing_cache)
-        return built.plan, half.float32_layers
-
-    @property
-    def _flavour(self) -> Flavour:
-        """What runs the engine."""
-        return self._toolkit if isinstance(self._toolkit, Flavour) else self._toolkit.flavour
-
     @cached_property
     def _network(self) -> onnx.ModelProto:
         return read_network(self._source)
@@ -216,38 +197,16 @@ class _Build:
         if self._gpu.index is None:
             return None
         from tapetum.trt_build.dark_frame import dark_frame
-        from tapetum.trt_build.reference import reference_output
+        from tapetum.trt_build.verification import reference_output
 
         pictures = [dark_frame(self._kind, size) for size in self._profile.sizes]
-        outputs = run_engine(plan, self._flavour, self._gpu.index, pictures)
+        outputs = run_engine(plan, self._toolkit.flavour, self._gpu.index, pictures)
         return lowest_psnr_db(pictures, outputs, partial(reference_output, self._network))
 
 
-@dataclass(frozen=True, slots=True)
-class _TorchTensorRT:
-    name: RuntimeName
-    version: str
-    module: Any
-    flavour: Flavour
-    """What runs its engines."""
-
-
-def _toolkit(runtime: RuntimeName | None) -> Flavour | _TorchTensorRT:
-    if runtime == "torch-tensorrt":
-        module, version = load_torch_tensorrt()
-        return _TorchTensorRT(runtime, version, module, load_flavour("tensorrt"))
-    return load_flavour(runtime)
-
-
-def _gpu(request: EngineRequest, toolkit: Flavour | _TorchTensorRT) -> Gpu:
+def _gpu(request: EngineRequest, toolkit: Toolkit) -> Gpu:
     gpu = named_target(request.target) if request.target else present_gpu(request.gpu_index)
-    if isinstance(toolkit, Flavour):
-        check_target(gpu, toolkit)
-    elif request.target:
-        raise DeviceError(
-            "torch-tensorrt builds only for the GPU in this machine; for another target use "
-            "--runtime tensorrt-rtx"
-        )
+    toolkit.check_target(gpu, is_named=request.target is not None)
     return gpu
 
 

@@ -1,16 +1,26 @@
-"""Compares what an engine computes with what the network means, before the engine is used."""
+"""Verifies an engine before it is used: runs it with no more than the driver, and compares.
+
+What it should compute is what OpenVINO makes of the float32 network on the CPU.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.gan.errors import EngineError
+from tapetum.gan.errors import EngineError, ModelError
+from tapetum.trt_build.cuda_driver import CudaDriver
+from tapetum.trt_build.flavour import Flavour
+from tapetum.trt_build.loaded_engine import LoadedEngine, check_loads
 from tapetum.trt_build.profile import size_text
+
+if TYPE_CHECKING:
+    import onnx
+
 
 PSNR_FLOOR_DB = 45.0
 """Float16's rounding leaves 60 dB or so; a wrong kernel, or a frozen branch, some 20."""
@@ -82,3 +92,80 @@ def _checked_psnr_db(
             "TensorRT version or --runtime"
         )
     return found_db
+
+
+def reference_output(
+    network: onnx.ModelProto, picture: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Run a network once.
+
+    Args:
+        network: float32, of one input and one output.
+        picture: its input.
+
+    Raises:
+        ModelError: OpenVINO cannot run the network.
+    """
+    from tapetum.gan.openvino_runtime import core
+
+    try:
+        read = core().read_model(network.SerializeToString())
+        read.reshape(list(picture.shape))
+        compiled = core().compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        output: npt.NDArray[np.float32] = compiled([picture])[0]
+    except RuntimeError as error:
+        first_line = str(error).strip().partition("\n")[0]
+        raise ModelError(f"the network cannot be run to verify its engine: {first_line}") from error
+    return output
+
+
+def check_loads_on(plan: bytes, flavour: Flavour, gpu_index: int) -> None:
+    """Load an engine and unload it, as `check_loads` does, on a GPU of this machine.
+
+    Raises:
+        StaleEngineError: the engine is broken, or of another version or GPU.
+        EngineError: there is no driver that serves this TensorRT, or not enough memory.
+        DeviceError: the GPU or its driver fails.
+    """
+    with CudaDriver().on_device(gpu_index):
+        check_loads(plan, flavour)
+
+
+def run_engine(
+    plan: bytes, flavour: Flavour, gpu_index: int, pictures: Sequence[npt.NDArray[np.float32]]
+) -> list[npt.NDArray[np.float32]]:
+    """Load an engine, run it once for each picture, and unload it.
+
+    Args:
+        plan: the serialised engine.
+        flavour: the TensorRT that built it.
+        gpu_index: the GPU to run it on.
+        pictures: its inputs, of sizes that it takes; converted to the type that it takes.
+
+    Returns:
+        Its outputs as float32.
+
+    Raises:
+        DeviceError: the GPU or its driver fails, or has not enough memory.
+        EngineError: the engine does not load or run.
+    """
+    driver = CudaDriver()
+    with driver.on_device(gpu_index):  # in which the engine is unloaded too
+        return _outputs(driver, LoadedEngine(plan, flavour), pictures)
+
+
+def _outputs(
+    driver: CudaDriver, engine: LoadedEngine, pictures: Sequence[npt.NDArray[Any]]
+) -> list[npt.NDArray[np.float32]]:
+    return [_run(driver, engine, picture) for picture in pictures]
+
+
+def _run(driver: CudaDriver, engine: LoadedEngine, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    given = np.ascontiguousarray(picture, engine.input.dtype)
+    shape = engine.set_input_shape(given.shape)
+    size_bytes = int(np.prod(shape)) * engine.output.dtype.itemsize
+    with driver.memory(given.nbytes) as source, driver.memory(size_bytes) as target:
+        driver.put(source, given)
+        with driver.stream() as stream:
+            engine.run(stream, source, target)
+        return driver.get(target, shape, engine.output.dtype).astype(np.float32)

@@ -59,7 +59,7 @@ def evaluate(
 
     Args:
         model: `grid`, `unet`, a model file, or `input` for the photos themselves.
-        photo_sets: what to measure PSNR, SSIM and NIQE on.
+        photo_sets: what to measure PSNR, SSIM, NIQE, hue, saturation and what is kept on.
         clips: what to measure flicker and warped error on.
         on_progress: called after each photo and clip.
         shown_per_set: outcomes of each set that are kept to look at.
@@ -114,10 +114,13 @@ def _clip_scores(model: str, clips: list[Path], on_progress: Progress) -> list[C
 
 def photo_table(scores: Iterable[SetScore]) -> Table:
     """Means over folders."""
-    table = Table("photos", "count", "PSNR dB", "SSIM", "NIQE")
+    names = ("PSNR dB", "SSIM", "NIQE", "hue", "saturation", "kept dB (worst)")
+    table = Table("photos", "count", *names)
     for row in scores:
-        figures = (row.psnr_db, row.ssim, row.niqe)
-        table.add_row(Text(row.folder), str(row.count), *(_text(figure) for figure in figures))
+        figures = (row.psnr_db, row.ssim, row.niqe, row.hue_degrees, row.saturation)
+        kept = f"{row.kept_db:.1f} ({row.least_kept_db:.1f})"
+        texts = (_text(figure) for figure in figures)
+        table.add_row(Text(row.folder), str(row.count), *texts, kept)
     return table
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -11,11 +11,14 @@ import numpy as np
 
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.quality import psnr_db
+from tapetum.gan.color_metrics import hue_change_degrees, saturation_ratio
 from tapetum.gan.errors import DataError
 from tapetum.gan.metrics import photo_niqe, ssim
 from tapetum.gan.niqe import TOO_SMALL, large_enough
 from tapetum.gan.photos import Photo, find_photos, read_photo
 from tapetum.gan.whole_file import write_whole
+
+_NOTHING_CHANGED_DB = 60.0
 
 Enhance = Callable[[Photo], Photo]
 """What is measured: (H, W, 3) uint8 RGB in and out."""
@@ -23,21 +26,43 @@ Enhance = Callable[[Photo], Photo]
 
 @dataclass(frozen=True)
 class PhotoScore:
-    """Figures of one photo; PSNR and SSIM only where it has a reference."""
+    """Figures of one photo.
+
+    Attributes:
+        photo: the file's name.
+        niqe: of what became of it.
+        kept_db: PSNR to the photo as it was, at most 60: for well-lit photos, which are to be
+            left alone.
+        hue_degrees: how far its colours turned (`color_metrics`); None where it has none.
+        saturation: share of the colours' saturation that is left; None where it has none.
+        psnr_db: PSNR to its reference, where it has one.
+        ssim: SSIM to its reference, where it has one.
+    """
 
     photo: str
     niqe: float
+    kept_db: float
+    hue_degrees: float | None
+    saturation: float | None
     psnr_db: float | None = None
     ssim: float | None = None
 
 
 @dataclass(frozen=True)
 class SetScore:
-    """Means over a folder, and every photo's own figures."""
+    """Means over a folder, and every photo's own figures.
+
+    Attributes:
+        least_kept_db: the worst photo's; `kept_db` is the mean.
+    """
 
     folder: str
     count: int
     niqe: float
+    kept_db: float
+    least_kept_db: float
+    hue_degrees: float | None
+    saturation: float | None
     psnr_db: float | None
     ssim: float | None
     photos: tuple[PhotoScore, ...]
@@ -116,10 +141,15 @@ def score(outcome: Outcome) -> PhotoScore:
         name, niqe = outcome.path.name, photo_niqe(outcome.enhanced)
     except ValueError as error:
         raise DataError(f"{outcome.path} cannot be judged: {error}; leave it out") from error
+    change = outcome.enhanced, outcome.dark
+    kept_db = min(psnr_db(*change), _NOTHING_CHANGED_DB)
+    figures = PhotoScore(
+        name, niqe, kept_db, hue_change_degrees(*change), saturation_ratio(*change)
+    )
     if outcome.reference is None:
-        return PhotoScore(name, niqe)
+        return figures
     pair = outcome.enhanced, outcome.reference
-    return PhotoScore(name, niqe, psnr_db(*pair), ssim(*pair))
+    return replace(figures, psnr_db=psnr_db(*pair), ssim=ssim(*pair))
 
 
 def summary(folder: Path, scores: tuple[PhotoScore, ...]) -> SetScore:
@@ -128,6 +158,10 @@ def summary(folder: Path, scores: tuple[PhotoScore, ...]) -> SetScore:
         folder=folder.resolve().name,
         count=len(scores),
         niqe=float(np.mean([score.niqe for score in scores])),
+        kept_db=float(np.mean([score.kept_db for score in scores])),
+        least_kept_db=min(score.kept_db for score in scores),
+        hue_degrees=_mean([score.hue_degrees for score in scores]),
+        saturation=_mean([score.saturation for score in scores]),
         psnr_db=_mean([score.psnr_db for score in scores]),
         ssim=_mean([score.ssim for score in scores]),
         photos=scores,

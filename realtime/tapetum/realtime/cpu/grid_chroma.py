@@ -27,10 +27,12 @@ from tapetum.realtime.cpu.plane_rows import ChromaRows, chroma_rows, sample_rows
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import SampleRange
 
-_LANES = 8
+LANES = 8
 """Floats of a chroma transform, padded to a SIMD register."""
-_ENTRY = 2 * _LANES
+ENTRY = 2 * LANES
 """Floats of a row's table for one level of one cell: a transform and the way to the next cell's."""
+_FAST = {"flags": ("fast",)}
+"""How LLVM may treat sums and products."""
 _ORDER = (2, 4, 3, 5, 6, 7)
 """m_uu, m_vu, m_uv, m_vv, c_u, c_v: what multiplies U, what multiplies V, what is added."""
 
@@ -63,7 +65,7 @@ def apply_to_chroma(
     chroma = chroma_rows(frame)
     if frame.color.is_hdr:
         grid = chroma_grid(grid, frame.color.transfer)
-    cells = np.zeros((CELLS, CELLS, LEVELS, _LANES), np.float32)
+    cells = np.zeros((CELLS, CELLS, LEVELS, LANES), np.float32)
     cells[..., : len(_ORDER)] = grid[_ORDER, :].transpose(2, 3, 1, 0)
     cells[..., 4:6] *= levels.chroma_span
     new_u = enhanced[1].reshape(-1)
@@ -99,13 +101,13 @@ def _enhance_chroma(  # noqa: PLR0917 - numba takes no keyword-only arguments
     sums = np.empty(luma.width, np.int32)
     entry, level_weight = np.empty(width, np.int32), np.empty(width, np.float32)
     column_weight = columns.weight * np.float32(1 / (1 << WEIGHT_BITS))
-    table = np.empty(CELLS * LEVELS * _ENTRY, np.float32)
+    table = np.empty(CELLS * LEVELS * ENTRY, np.float32)
     old_u, old_v = np.empty(width, np.float32), np.empty(width, np.float32)
     new = np.empty(2 * width, np.float32)
     for row in range(chroma.height):
         _sum_luma(luma, row << layout.chroma_y, layout, sums)
         _locate_levels(sums, layout, entry, level_weight)
-        _interpolate_cells(cells, rows.cell[row], rows.weight[row], table)
+        interpolate_cells(cells, rows.cell[row], rows.weight[row], table)
         _load(chroma.u[row * chroma.u_pitch :], chroma.step, layout, old_u)
         _load(chroma.v[row * chroma.v_pitch :], chroma.step, layout, old_v)
         _transform(table, columns, column_weight, entry, level_weight, old_u, old_v, new)
@@ -141,12 +143,12 @@ def _locate_levels(sums: Ints, layout: _Layout, entry: Ints, weight: Floats) -> 
         place = np.sqrt(y) * np.float32(LEVELS) - np.float32(0.5)
         place = min(max(place, zero), np.float32(LEVELS - 1))
         level = min(np.int32(place), np.int32(LEVELS - 2))
-        entry[x] = level * np.int32(_ENTRY)
+        entry[x] = level * np.int32(ENTRY)
         weight[x] = place - np.float32(level)
 
 
 @part
-def _interpolate_cells(cells: Floats, cell: int, weight: int, table: Floats) -> None:
+def interpolate_cells(cells: Floats, cell: int, weight: int, table: Floats) -> None:
     """Fill a row's table: for each cell and level a transform and the way to the next cell's."""
     below_cell = min(cell + 1, CELLS - 1)
     w = np.float32(weight) * np.float32(1 / (1 << WEIGHT_BITS))
@@ -156,10 +158,10 @@ def _interpolate_cells(cells: Floats, cell: int, weight: int, table: Floats) -> 
         row[i] = above[i] + w * (below[i] - above[i])
     for place in range(CELLS * LEVELS):
         following = place + LEVELS if place < (CELLS - 1) * LEVELS else place
-        for lane in range(_LANES):
-            here = row[place * _LANES + lane]
-            table[place * _ENTRY + lane] = here
-            table[place * _ENTRY + _LANES + lane] = row[following * _LANES + lane] - here
+        for lane in range(LANES):
+            here = row[place * LANES + lane]
+            table[place * ENTRY + lane] = here
+            table[place * ENTRY + LANES + lane] = row[following * LANES + lane] - here
 
 
 @part
@@ -184,7 +186,7 @@ def _transform(  # noqa: PLR0917 - numba takes no keyword-only arguments
             u[here],
             v[here],
         )
-        levels = table[column * LEVELS * _ENTRY : (column + 1) * LEVELS * _ENTRY]
+        levels = table[column * LEVELS * ENTRY : (column + 1) * LEVELS * ENTRY]
         out = new[2 * columns.starts[column] :]
         for x in range(places.size):
             start, place = np.int64(places[x]), np.int64(2 * x)
@@ -241,42 +243,60 @@ def _blend_vectors(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 def _emit_blend(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401
     table, start, column_weight, level_weight, u, v, out, place = args
-    vector = ir.VectorType(ir.FloatType(), _LANES)
-    fast = {"flags": ("fast",)}
+    vector = ir.VectorType(ir.FloatType(), LANES)
+    source = pointer_to(context, builder, (signature.args[0], table, start), vector)
+    blended = blended_coefficients(builder, source, column_weight, level_weight)
+    # Lanes m_uu, m_vu, m_uv, m_vv, c_u, c_v times u, u, v, v, 1, 1; then the sum of the pairs.
+    ones = ir.Constant(vector, [1.0] * LANES)
+    chroma = shuffled(builder, spread(builder, u), spread(builder, v), [0, 1, 8, 9, 0, 1, 8, 9])
+    given = shuffled(builder, chroma, ones, [0, 1, 2, 3, 8, 9, 10, 11])
+    products = builder.fmul(blended, given, **_FAST)
+    from_u, from_v, added = (shuffled(builder, products, products, [n, n + 1]) for n in (0, 2, 4))
+    pair = builder.fadd(builder.fadd(from_u, from_v, **_FAST), added, **_FAST)
+    target, two_floats = (signature.args[6], out, place), ir.VectorType(ir.FloatType(), 2)
+    builder.store(pair, pointer_to(context, builder, target, two_floats)).align = 4
+    return context.get_dummy_value()
 
-    def pointer(position: int, array: Any, index: Any, kind: Any) -> Any:  # noqa: ANN401
-        struct = context.make_array(signature.args[position])(context, builder, array)
-        return builder.bitcast(builder.gep(struct.data, [index]), kind.as_pointer())
+
+def blended_coefficients(builder: Any, source: Any, across: Any, up: Any) -> Any:  # noqa: ANN401
+    """Emit the blend of the four vectors at a pointer: across two columns, then up two levels."""
 
     def load(index: int) -> Any:  # noqa: ANN401
         loaded = builder.load(builder.gep(source, [ir.Constant(ir.IntType(64), index)]))
         loaded.align = 4
         return loaded
 
-    def shuffled(first: Any, second: Any, lanes: list[int]) -> Any:  # noqa: ANN401
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
-        return builder.shuffle_vector(first, second, mask)
-
-    def spread(scalar: Any) -> Any:  # noqa: ANN401
-        undefined = ir.Constant(vector, ir.Undefined)
-        single = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-        return shuffled(single, undefined, [0] * _LANES)
-
     def step_from(origin: Any, way: Any, weight: Any) -> Any:  # noqa: ANN401
-        return builder.fadd(origin, builder.fmul(way, weight, **fast), **fast)
+        return builder.fadd(origin, builder.fmul(way, weight, **_FAST), **_FAST)
 
-    source = pointer(0, table, start, vector)
-    across, up = spread(column_weight), spread(level_weight)
-    lower, upper = step_from(load(0), load(1), across), step_from(load(2), load(3), across)
-    blended = step_from(lower, builder.fsub(upper, lower, **fast), up)
-    # Lanes m_uu, m_vu, m_uv, m_vv, c_u, c_v times u, u, v, v, 1, 1; then the sum of the pairs.
-    ones = ir.Constant(vector, [1.0] * _LANES)
-    chroma = shuffled(spread(u), spread(v), [0, 1, 8, 9, 0, 1, 8, 9])
-    products = builder.fmul(blended, shuffled(chroma, ones, [0, 1, 2, 3, 8, 9, 10, 11]), **fast)
-    from_u, from_v, added = (shuffled(products, products, [n, n + 1]) for n in (0, 2, 4))
-    pair = builder.fadd(builder.fadd(from_u, from_v, **fast), added, **fast)
-    builder.store(pair, pointer(6, out, place, ir.VectorType(ir.FloatType(), 2))).align = 4
-    return context.get_dummy_value()
+    to_next, to_upper = spread(builder, across), spread(builder, up)
+    lower, upper = step_from(load(0), load(1), to_next), step_from(load(2), load(3), to_next)
+    return step_from(lower, builder.fsub(upper, lower, **_FAST), to_upper)
+
+
+def pointer_to(
+    context: Any,  # noqa: ANN401
+    builder: Any,  # noqa: ANN401
+    element: tuple[Any, Any, Any],
+    kind: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    """Emit a pointer to an element, given as (type of the array, array, index), of another type."""
+    array_type, array, index = element
+    struct = context.make_array(array_type)(context, builder, array)
+    return builder.bitcast(builder.gep(struct.data, [index]), kind.as_pointer())
+
+
+def shuffled(builder: Any, first: Any, second: Any, lanes: list[int]) -> Any:  # noqa: ANN401
+    """Emit a choice of lanes of two vectors, of which the second's are counted on."""
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
+    return builder.shuffle_vector(first, second, mask)
+
+
+def spread(builder: Any, scalar: Any) -> Any:  # noqa: ANN401
+    """Emit a vector of one number."""
+    undefined = ir.Constant(ir.VectorType(ir.FloatType(), LANES), ir.Undefined)
+    single = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+    return shuffled(builder, single, undefined, [0] * LANES)
 
 
 _blend: Any = intrinsic(_blend_vectors)

@@ -8,13 +8,25 @@ from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
+from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
 from tapetum.realtime.cpu.hdr_light import darkness, working_thumbnail
 from tapetum.realtime.cpu.picture_circle import Circle, CircleFinder, continued, keep_outside
-from tapetum.realtime.cpu.thumbnail import thumbnail
+from tapetum.realtime.cpu.rgb import (
+    Order,
+    RgbImage,
+    frame_from_rgb,
+    has_whole_rows,
+    is_red_first,
+    pixel_rows,
+)
+from tapetum.realtime.cpu.thumbnail import image_thumbnail, thumbnail
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import Engine
 from tapetum.realtime.temporal import TIME_CONSTANT_S, TemporalFilter
+
+_BLACK_EDGE = 12
+"""Median of an image's edge over which it is no bar, however noisy."""
 
 
 class GridEnhancer:
@@ -64,11 +76,51 @@ class GridEnhancer:
         grid = self.steady_grid(seen, time_s=frame.time_s, share=share)
         if self.strength == 0:
             return frame
-        mixed = self._identity + np.float32(self.strength) * (grid - self._identity)
-        planes = apply_grid(picture, mixed)
+        planes = apply_grid(picture, self._mixed(grid))
         if circle is not None:
             keep_outside(circle, picture, planes)
         return frame.with_planes(planes if area is None else area.paste(frame, planes))
+
+    def enhance_image(
+        self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
+    ) -> None:
+        """Enhance one image; consecutive ones are frames of one video.
+
+        Args:
+            image: (H, W, 3) uint8, or (H, W, 4) with alpha, which is kept.
+            out: gets the picture; of the same shape, and may be `image` itself.
+            order: of the channels.
+            time_s: when the image was taken, on the stream's own clock.
+
+        Raises:
+            EngineError: the network fails or gives no usable numbers.
+        """
+        area = self._image_area(image, order, time_s)
+        if area is not None:
+            out[...] = image
+            place = slice(area.top, area.bottom), slice(area.left, area.right)
+            image, out = image[place], out[place]
+        whole = image if has_whole_rows(image) else np.ascontiguousarray(image)
+        source = pixel_rows(whole, red_first=is_red_first(order))
+        small = image_thumbnail(source)
+        grid = self._filter(self._predict(small), thumbnail=small, time_s=time_s)
+        if self.strength == 0:
+            out[...] = image
+            return
+        apart = out is image or not np.may_share_memory(whole, out)
+        made = out if has_whole_rows(out) and apart else np.empty(image.shape, np.uint8)
+        apply_to_pixels(source, self._mixed(grid), pixel_rows(made, red_first=source.red_first))
+        if made is not out:
+            out[...] = made
+
+    def _image_area(self, image: RgbImage, order: Order, time_s: float | None) -> Area | None:
+        """What of an image is picture; only one with a black edge is looked at whole."""
+        edges = (image[0], image[-1], image[:, 0], image[:, -1])
+        if all(np.median(edge[:, :3]) > _BLACK_EDGE for edge in edges):
+            self._bars.reset()
+            return None
+        whole = np.ascontiguousarray(image[..., :3])
+        return self._bars(frame_from_rgb(whole, order=order, time_s=time_s))
 
     def _picture(self, frame: Frame) -> tuple[Frame, Floats, Circle | None, Area | None]:
         """What of a frame is picture, and its thumbnail: without bars, and around a circle."""
@@ -106,6 +158,9 @@ class GridEnhancer:
         self._filter.reset()
         self._bars.reset()
         self._circle.reset()
+
+    def _mixed(self, grid: Floats) -> Floats:
+        return self._identity + np.float32(self.strength) * (grid - self._identity)
 
     def _predict(self, small: Floats) -> Floats:
         grid = self._engine(small)

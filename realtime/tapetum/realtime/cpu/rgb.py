@@ -1,13 +1,13 @@
-"""NumPy RGB images as frames and back, exactly: an untouched image returns bit for bit.
+"""NumPy images: as rows of pixels, and as frames and back, exactly: untouched ones bit for bit.
 
-The frame between is full-range BT.709 YUV 4:4:4 with 10 bits, whose rounding errors stay under
-half a level of 8-bit RGB.
+The frame is full-range BT.709 YUV 4:4:4 with 10 bits, whose rounding errors stay under half a level
+of 8-bit RGB.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,93 @@ Order = Literal["rgb", "bgr"]
 """Channel order of an image; OpenCV's is `bgr`."""
 
 RgbImage = npt.NDArray[np.uint8]
-"""(H, W, 3) uint8."""
+"""(H, W, 3) uint8; with a fourth channel of alpha, or (H, W) grey, where that is said."""
 
 _FORMAT = "yuv444p10le"
 _COLOR = ColorInfo(matrix=1, range=2, primaries=1, transfer=13)
 _TIME_BASE = Fraction(1, 1_000_000)
+
+
+class PixelRows(NamedTuple):
+    """An image as rows of samples: channel c of row y, column x is at y * pitch + x * channels + c.
+
+    Attributes:
+        samples: 1-D, without gaps.
+        pitch: samples from row to row.
+        width: columns.
+        height: rows.
+        channels: 3, or 4 with alpha.
+        red_first: whether the first channel is red; else it is blue.
+    """
+
+    samples: RgbImage
+    pitch: int
+    width: int
+    height: int
+    channels: int
+    red_first: bool
+
+
+def check_image(image: RgbImage) -> None:
+    """Check that an array is a picture.
+
+    Raises:
+        ValueError: it is not (H, W), (H, W, 3) or (H, W, 4) uint8.
+    """
+    is_grey, has_colours = image.ndim == 2, image.ndim == 3 and image.shape[-1] in {3, 4}
+    if not (is_grey or has_colours) or image.dtype != np.uint8 or not image.size:
+        raise ValueError(
+            f"an image is (H, W), (H, W, 3) or (H, W, 4) uint8; got {image.shape} {image.dtype}"
+        )
+
+
+def output_for(image: RgbImage, out: RgbImage | None) -> RgbImage:
+    """Where the picture that is made of an image goes: a new array, or `out`.
+
+    Raises:
+        ValueError: `out` has another shape or type, or cannot be written.
+    """
+    if out is None:
+        return np.empty(image.shape, np.uint8)
+    if out.shape != image.shape or out.dtype != np.uint8 or not out.flags.writeable:
+        raise ValueError(
+            f"out is a writable {image.shape} uint8 array; got {out.shape} {out.dtype}"
+        )
+    return out
+
+
+def has_whole_rows(image: RgbImage) -> bool:
+    """Whether the samples of each row lie without gaps, rows from top to bottom."""
+    _, width, channels = image.shape
+    return image.strides[1:] == (channels, 1) and image.strides[0] >= width * channels
+
+
+def pixel_rows(image: RgbImage, *, red_first: bool) -> PixelRows:
+    """An (H, W, 3) or (H, W, 4) image, which has whole rows, as rows; nothing is copied."""
+    height, width, channels = image.shape
+    pitch = image.strides[0]
+    length = (height - 1) * pitch + width * channels
+    strided: Any = np.lib.stride_tricks.as_strided
+    samples = strided(image, (length,), (1,), writeable=image.flags.writeable)
+    return PixelRows(samples, pitch, width, height, channels, red_first)
+
+
+def is_red_first(order: Order) -> bool:
+    """Whether red is the first channel of an order.
+
+    Raises:
+        ValueError: there is no such order.
+    """
+    if order not in get_args(Order):
+        raise ValueError(f"order is rgb or bgr; got {order!r}")
+    return order == "rgb"
+
+
+def luma_of(image: RgbImage) -> npt.NDArray[np.float32]:
+    """Luma of an (H, W, 3) RGB image, (H, W) in [0, 255]."""
+    weights = np.array([KR, KG, KB], np.float32)
+    luma: npt.NDArray[np.float32] = np.asarray(image, np.float32) @ weights
+    return luma
 
 
 def frame_from_rgb(image: RgbImage, *, order: Order = "rgb", time_s: float | None = None) -> Frame:
@@ -49,23 +131,21 @@ def rgb_from_frame(frame: Frame, *, order: Order = "rgb") -> RgbImage:
 
 
 def _red_index(order: Order) -> int:
-    if order not in get_args(Order):
-        raise ValueError(f"order is rgb or bgr; got {order!r}")
-    return 0 if order == "rgb" else 2
+    return 0 if is_red_first(order) else 2
 
 
-_KR, _KB = np.float32(0.2126), np.float32(0.0722)
-_KG = np.float32(1) - _KR - _KB
-_RED_FROM_V = np.float32(2) * (np.float32(1) - _KR)
-_BLUE_FROM_U = np.float32(2) * (np.float32(1) - _KB)
-_SCALE = np.float32(1023 / 255)
-_MIDDLE = np.float32(512)
-_HALF = np.float32(0.5)
+KR, KB = np.float32(0.2126), np.float32(0.0722)
+KG = np.float32(1) - KR - KB
+RED_FROM_V = np.float32(2) * (np.float32(1) - KR)
+BLUE_FROM_U = np.float32(2) * (np.float32(1) - KB)
+SCALE = np.float32(1023 / 255)
+MIDDLE = np.float32(512)
+HALF = np.float32(0.5)
 
 
 @part
 def _to_uint8(value: np.float32) -> np.uint8:
-    return np.uint8(min(max(value, np.float32(0)), np.float32(255)) + _HALF)
+    return np.uint8(min(max(value, np.float32(0)), np.float32(255)) + HALF)
 
 
 @kernel
@@ -81,12 +161,12 @@ def _rgb_to_yuv(
             red = np.float32(image[row, column, red_index])
             green = np.float32(image[row, column, 1])
             blue = np.float32(image[row, column, 2 - red_index])
-            y = _KR * red + _KG * green + _KB * blue
-            u = (blue - y) / _BLUE_FROM_U * _SCALE + _MIDDLE
-            v = (red - y) / _RED_FROM_V * _SCALE + _MIDDLE
-            y_plane[row, column] = np.uint16(y * _SCALE + _HALF)
-            u_plane[row, column] = np.uint16(min(u + _HALF, np.float32(1023)))
-            v_plane[row, column] = np.uint16(min(v + _HALF, np.float32(1023)))
+            y = KR * red + KG * green + KB * blue
+            u = (blue - y) / BLUE_FROM_U * SCALE + MIDDLE
+            v = (red - y) / RED_FROM_V * SCALE + MIDDLE
+            y_plane[row, column] = np.uint16(y * SCALE + HALF)
+            u_plane[row, column] = np.uint16(min(u + HALF, np.float32(1023)))
+            v_plane[row, column] = np.uint16(min(v + HALF, np.float32(1023)))
 
 
 @kernel
@@ -99,9 +179,9 @@ def _yuv_to_rgb(
 ) -> None:
     for row in range(image.shape[0]):
         for column in range(image.shape[1]):
-            y = np.float32(y_plane[row, column]) / _SCALE
-            red = y + _RED_FROM_V * (np.float32(v_plane[row, column]) - _MIDDLE) / _SCALE
-            blue = y + _BLUE_FROM_U * (np.float32(u_plane[row, column]) - _MIDDLE) / _SCALE
+            y = np.float32(y_plane[row, column]) / SCALE
+            red = y + RED_FROM_V * (np.float32(v_plane[row, column]) - MIDDLE) / SCALE
+            blue = y + BLUE_FROM_U * (np.float32(u_plane[row, column]) - MIDDLE) / SCALE
             image[row, column, red_index] = _to_uint8(red)
-            image[row, column, 1] = _to_uint8((y - _KR * red - _KB * blue) / _KG)
+            image[row, column, 1] = _to_uint8((y - KR * red - KB * blue) / KG)
             image[row, column, 2 - red_index] = _to_uint8(blue)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from tapetum.gan.model_kinds import THUMBNAIL
 from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.plane_rows import chroma_rows, sample_rows
+from tapetum.realtime.cpu.rgb import PixelRows
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import sample_range
 
@@ -37,6 +38,14 @@ def thumbnail(frame: Frame) -> Floats:
     _mean_bins(chroma.v, chroma.v_pitch, chroma.step, *size, means[2])
     _yuv_to_rgb(means, *_scales(frame))
     return means[np.newaxis]
+
+
+def image_thumbnail(image: PixelRows) -> Floats:
+    """The same of an 8-bit RGB image, whose channels are reduced each by itself."""
+    means = np.empty((3, THUMBNAIL, THUMBNAIL), np.float32)
+    _mean_pixels(image, means)
+    ordered = means if image.red_first else means[::-1]
+    return np.ascontiguousarray(ordered[np.newaxis])
 
 
 def _scales(frame: Frame) -> tuple[np.float32, ...]:
@@ -74,6 +83,25 @@ def _mean_bins(  # noqa: PLR0917 - numba takes no keyword-only arguments
         for j in range(THUMBNAIL):
             count = np.float32(right[j] - left[j]) * np.float32(end - first)
             means[i, j] = np.float32(running[right[j]] - running[left[j]]) / count
+
+
+@kernel
+def _mean_pixels(image: PixelRows, means: Floats) -> None:
+    """Mean of each bin of three channels, as a share of 255."""
+    width, height, channels = image.width, image.height, image.channels
+    column_sums = np.empty(width * channels, np.uint32)
+    running = np.zeros(width + 1, np.uint32)
+    for i in range(THUMBNAIL):
+        first = i * height // THUMBNAIL
+        end = ((i + 1) * height + THUMBNAIL - 1) // THUMBNAIL
+        _sum_rows(image.samples, image.pitch, first, end, column_sums)
+        for channel in range(3):
+            _running_sums(column_sums[channel:], channels, running)
+            for j in range(THUMBNAIL):
+                left = j * width // THUMBNAIL
+                right = ((j + 1) * width + THUMBNAIL - 1) // THUMBNAIL
+                count = np.float32(right - left) * np.float32(end - first) * np.float32(255)
+                means[channel, i, j] = np.float32(running[right] - running[left]) / count
 
 
 @part

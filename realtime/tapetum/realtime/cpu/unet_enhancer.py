@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from tapetum.realtime.cpu.black_bars import BarFinder
 from tapetum.realtime.cpu.plane_rows import sample_rows
+from tapetum.realtime.cpu.rgb import Order, RgbImage, frame_from_rgb, rgb_from_frame
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.tiling import OVERLAP, Tiling, tiling
 from tapetum.realtime.errors import EngineError
@@ -95,6 +96,20 @@ class UNetEnhancer:
         if area is None:
             return bright
         return frame.with_planes(area.paste(frame, area.cut(bright).planes))
+
+    def enhance_image(
+        self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
+    ) -> None:
+        """Enhance one image; as `GridEnhancer.enhance_image`.
+
+        Raises:
+            ModelError: the network does not take pictures of this kind.
+            EngineError: the network fails or gives no usable numbers.
+        """
+        frame = frame_from_rgb(image[..., :3], order=order, time_s=time_s)
+        enhanced = rgb_from_frame(self(frame), order=order)
+        out[..., 3:] = image[..., 3:]
+        out[..., :3] = enhanced
 
     def reset(self) -> None:
         """Forget where the bars were: every picture is enhanced by itself."""
