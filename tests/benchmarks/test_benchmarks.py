@@ -35,6 +35,8 @@ from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.machine import machine
 from tapetum.benchmarks.measure.training_speed import training_speed
 
+pytestmark = pytest.mark.slow
+
 
 def _frame_count(clip: Path) -> int:
     with av.open(str(clip)) as container:

@@ -23,7 +23,7 @@ from tapetum.realtime import (
     make_enhancer,
 )
 
-pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_is_left")]
 
 
 def frames_of(path: Path) -> list[av.VideoFrame]:

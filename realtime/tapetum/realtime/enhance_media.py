@@ -12,10 +12,13 @@ from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhance_photo import enhance_photo
 from tapetum.realtime.enhancer import check_device, check_model, checked_strength, is_cuda
 from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media.containers import CONTAINERS
 from tapetum.realtime.media.file_sink import EncoderSettings
-from tapetum.realtime.media.images import is_image
 from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.memory_limit import check_memory_limit
 from tapetum.realtime.opened_video import CpuVideo, OpenedVideo
+from tapetum.realtime.photos.formats import is_photo
+from tapetum.realtime.photos.reader import is_animated
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started
 
@@ -83,7 +86,7 @@ def enhance_file(
         raise ValueError(f"compare is one of {', '.join(LAYOUTS)}; got {compare!r}")
     check_model(model)
     check_device(device)
-    if is_image(input_path):
+    if is_photo(input_path) and not _becomes_video(input_path, output_path):
         if start_s or duration_s is not None or encoder != EncoderSettings():
             raise MediaError(
                 f"{input_path} is a photo: start, duration, codec, crf and preset are for videos"
@@ -116,6 +119,11 @@ def enhance_file(
     )
 
 
+def _becomes_video(input_path: Path, output_path: Path) -> bool:
+    """Whether pictures that move, in a photo's format, are wanted as a video."""
+    return output_path.suffix.lower() in CONTAINERS and is_animated(input_path)
+
+
 def _check_span(start_s: float, duration_s: float | None) -> None:
     if start_s < 0:
         raise ValueError(f"start is a time from 0 s; got {start_s:g}")
@@ -139,6 +147,7 @@ def _enhance_video(
     on_progress: Callable[[Progress], None] | None,
     on_build: Callable[[Building], None] | None,
 ) -> EnhanceResult:
+    check_memory_limit()
     with ExitStack() as stack:
         video = _open_video(input_path, device=device, start_s=start_s, duration_s=duration_s)
         source, info = video.file, video.info

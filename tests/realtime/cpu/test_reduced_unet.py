@@ -15,6 +15,8 @@ from tapetum.realtime.cpu.grid_fit import fit_grid
 from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
 from tapetum.realtime.live.ladder import ladder_for
 
+pytestmark = pytest.mark.slow
+
 
 def picture() -> npt.NDArray[np.float32]:
     """YUV of 128x128 with all lumas everywhere, and colours."""

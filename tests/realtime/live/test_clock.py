@@ -19,6 +19,8 @@ from support.command_line import ROOT
 from support.live_parts import free_tcp_port, live_process, opened, wait_until
 from support.network_peer import peer
 
+pytestmark = pytest.mark.slow
+
 PATTERN = "lavfi:color=c=0x101010:s=96x64:r=30"
 JUMPING_CLOCK = ROOT / "tests" / "support" / "jumping_clock.cpp"
 ASLEEP_S = 4.0

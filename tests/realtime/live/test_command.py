@@ -16,6 +16,8 @@ import pytest
 from support.command_line import environment, tapetum
 from support.live_parts import PATTERN, free_udp_port, live_process, wait_until
 
+pytestmark = pytest.mark.slow
+
 LIVE = [sys.executable, "-m", "tapetum.realtime", "live"]
 
 

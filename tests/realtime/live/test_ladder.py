@@ -18,6 +18,8 @@ from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import PASSTHROUGH, Ladder, ladder_for
 from tapetum.realtime.live.rung import Rung
 
+pytestmark = pytest.mark.slow
+
 
 def test_frames_pass_through_while_the_model_loads() -> None:
     loaded = threading.Event()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from support.ladder_parts import Brightener, brightening, dark, warmed_up
 from support.live_parts import wait_until
 
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import PASSTHROUGH, Ladder
 from tapetum.realtime.live.rung import Rung
+
+pytestmark = pytest.mark.slow
 
 LARGE = 192
 

@@ -18,6 +18,8 @@ from support.network_peer import peer
 
 from tapetum.realtime.prefetch import Prefetch
 
+pytestmark = pytest.mark.slow
+
 DARK = "lavfi:color=c=0x101010:s=96x64:r=30"
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from support.command_line import environment
 
+pytestmark = pytest.mark.slow
+
 PATTERN = "testsrc2=s=98x66:r=30:d=1"
 LIVE = [sys.executable, "-m", "tapetum.realtime", "live"]
 READER = """

@@ -21,7 +21,7 @@ from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.summary import LiveStatus
 from tapetum.realtime.prefetch import Channel
 
-pytestmark = pytest.mark.usefixtures("no_thread_stays")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_stays")]
 
 
 def test_a_pattern_goes_through_the_model_to_the_sink(gain_model: Path) -> None:

@@ -17,6 +17,8 @@ from tapetum.realtime.live.address import parse_source
 from tapetum.realtime.live.pacing import Pacer
 from tapetum.realtime.prefetch import Prefetch
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_pattern_comes_at_its_own_pace_with_times_on_every_frame() -> None:
     begin_s = time.monotonic()

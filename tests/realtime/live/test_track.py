@@ -18,6 +18,8 @@ from aiortc.mediastreams import MediaStreamError  # noqa: E402
 from tapetum.realtime.live.ladder import PASSTHROUGH  # noqa: E402
 from tapetum.realtime.live.track import EnhancedTrack  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 class DarkTrack(VideoStreamTrack):
     """A dark gray picture at 30 fps, which ends after some frames."""

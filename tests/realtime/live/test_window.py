@@ -16,6 +16,8 @@ from support.x_keyboard import Keyboard
 
 from tapetum.realtime import LiveSource
 
+pytestmark = pytest.mark.slow
+
 PATTERN = "lavfi:color=c=0x101010:s=320x240:r=15"
 
 

@@ -58,7 +58,7 @@ class _Layout(NamedTuple):
 
 
 def apply_to_chroma(
-    frame: Frame, grid: Floats, levels: SampleRange, enhanced: tuple[Plane, ...]
+    frame: Frame, grid: Floats, levels: SampleRange, enhanced: tuple[Plane, ...], rows: CellAxis
 ) -> None:
     """Enhance the chroma planes of a frame into those of `enhanced`, without gaps between rows."""
     luma = _Luma(*sample_rows(frame.planes[0]), frame.width, frame.height)
@@ -70,7 +70,7 @@ def apply_to_chroma(
     cells[..., 4:6] *= levels.chroma_span
     new_u = enhanced[1].reshape(-1)
     new_v = new_u[1:] if frame.format.semi_planar else enhanced[2].reshape(-1)
-    axes = cell_axis(chroma.height), cell_axis(chroma.width)
+    axes = rows, cell_axis(chroma.width)
     _enhance_chroma(luma, chroma, cells, *axes, _layout(frame, levels), new_u, new_v)
 
 

@@ -54,6 +54,7 @@ class GridEnhancer:
         self._identity = identity_grid()
         self._bars = BarFinder()
         self._circle = CircleFinder()
+        self._seen = self._identity
 
     @property
     def description(self) -> str:
@@ -152,6 +153,31 @@ class GridEnhancer:
         """
         grid = self._identity + np.float32(share) * (self._predict(small) - self._identity)
         return self._filter(grid, thumbnail=small, time_s=time_s)
+
+    def look_at(self, overview: Frame) -> None:
+        """Predict the grid of a whole picture, of which strips come next.
+
+        Args:
+            overview: the picture, of any size.
+
+        Raises:
+            DeviceError: the frame is not in main memory.
+            EngineError: the network fails or gives no usable numbers.
+        """
+        self._seen = self.steady_grid(thumbnail(overview), time_s=overview.time_s)
+
+    def enhance_strip(self, frame: Frame, *, top: int, height: int) -> Frame:
+        """Enhance some rows of the picture that `look_at` saw.
+
+        Args:
+            frame: the rows; they begin with a whole row of chroma.
+            top: where they begin in the picture.
+            height: rows of the picture.
+        """
+        if self.strength == 0:
+            return frame
+        mixed = self._mixed(self._seen)
+        return frame.with_planes(apply_grid(frame, mixed, top=top, height=height))
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""

@@ -45,7 +45,9 @@ class _Layout(NamedTuple):
     high: int
 
 
-def apply_to_luma(frame: Frame, grid: Floats, levels: SampleRange, enhanced: Plane) -> None:
+def apply_to_luma(
+    frame: Frame, grid: Floats, levels: SampleRange, enhanced: Plane, rows: CellAxis
+) -> None:
     """Enhance the luma plane of a frame into `enhanced`, a plane without gaps between rows."""
     samples, pitch = sample_rows(frame.planes[0])
     depth = frame.format.depth
@@ -59,8 +61,7 @@ def apply_to_luma(frame: Frame, grid: Floats, levels: SampleRange, enhanced: Pla
     else:
         _expand_tables(grid[:2], axis, np.float32(scale), np.float32(origin), fraction_bits, tables)
     layout = _Layout(frame.format.shift, fraction_bits, *levels.luma_limits)
-    axes = cell_axis(frame.height), cell_axis(frame.width)
-    _enhance_luma(samples, pitch, tables, *axes, layout, enhanced)
+    _enhance_luma(samples, pitch, tables, rows, cell_axis(frame.width), layout, enhanced)
 
 
 @kernel

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice
-from tapetum.realtime.cuda.engine_choice import EngineChoice, choose_engine
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
 from tapetum.realtime.cuda.nvenc import nvenc_name, nvenc_pictures
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format
