@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, make_cuda_enhancer
@@ -29,7 +30,12 @@ _HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR;
 
 
 def open_on_cuda(
-    path: Path, device_name: str, *, start_s: float = 0.0, duration_s: float | None = None
+    path: str | Path,
+    device_name: str,
+    *,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    rate: Fraction | None = None,
 ) -> CudaVideo:
     """Open a video on the GPU of a name such as "cuda:1".
 
@@ -39,7 +45,7 @@ def open_on_cuda(
     """
     device = CudaDevice(device_index(device_name))
     choice = choose_engine(device.index)
-    opened = open_on_device(path, device, start_s=start_s, duration_s=duration_s)
+    opened = open_on_device(path, device, start_s=start_s, duration_s=duration_s, rate=rate)
     return CudaVideo(opened, device, choice, start_s=start_s, duration_s=duration_s)
 
 
