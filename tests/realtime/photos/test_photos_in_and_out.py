@@ -23,6 +23,8 @@ from support.photos import (
 from tapetum.realtime import EnhanceResult, MediaError, enhance_file
 from tapetum.realtime.photos.reader import PhotoFile
 
+pytestmark = pytest.mark.slow
+
 Enhance = Callable[[Path, Path], EnhanceResult]
 
 DURATIONS_MS = [100, 50, 200, 80]
