@@ -26,6 +26,10 @@ from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, 
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
 
+_LIGHT_LEVEL = (
+    "the input's light levels (MaxCLL, MaxFALL) are not written: the picture is brighter now"
+)
+
 
 def enhance_file(
     input_path: str | Path,
@@ -162,13 +166,17 @@ def _enhance_video(
         source, info = video.file, video.info
         stack.callback(source.close)
         width, height = output_size(info, compare)
-        shown = replace(info, width=width, height=height)
+        hdr = info.hdr
+        hdr_notices: tuple[str, ...] = ()
+        if hdr is not None and hdr.light_level is not None and strength > 0:
+            hdr, hdr_notices = replace(hdr, light_level=None), (_LIGHT_LEVEL,)
+        shown = replace(info, width=width, height=height, hdr=hdr)
         output = video.open_output(output_path, shown, encoder=encoder, overwrite=overwrite)
         sink = output.file
         stack.callback(sink.discard)
         meter = Meter(info.frame_count, on_progress)
         enhancer = video.load_enhancer(model, strength=strength, on_build=on_build)
-        where = (*video.notices, *output.notices)
+        where = (*video.notices, *output.notices, *hdr_notices)
         if on_start is not None:
             on_start(
                 Started.of(

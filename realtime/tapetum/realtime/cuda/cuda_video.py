@@ -26,6 +26,8 @@ from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.trt_build.gpu import device_index
 
+_HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
+
 
 def open_on_cuda(
     path: str | Path,
@@ -71,7 +73,8 @@ class CudaVideo:
         self.file, self.frames = opened.file, opened.frames
         info = opened.file.info
         self.info = replace(info, format_name=device_format(info.format_name))
-        self.notices = (f"decoding on {device.name}: {opened.decoder}", *choice.notices)
+        hdr = (_HDR,) if info.color.is_hdr else ()
+        self.notices = (f"decoding on {device.name}: {opened.decoder}", *choice.notices, *hdr)
         self._device = device
         self._choice = choice
         self._span = start_s, duration_s
