@@ -322,6 +322,8 @@ def _output_faults(case: Case, status: int) -> Iterator[str]:
         yield f"status {status}, and the output is {'there' if case.output.exists() else 'missing'}"
     elif status == 0 and case.arguments[1] == str(case.damaged) and "--start" not in case.arguments:
         wanted, found = times_ms(case.damaged), times_ms(case.output)
+        if case.damaged.suffix in PHOTOS:
+            wanted = wanted[:1]  # ffprobe takes what follows a still picture for another one
         if len(wanted) != len(found):
             yield f"called good, with {len(found)} pictures of {len(wanted)}"
         elif any(abs(a - b) > 1.5 for a, b in zip(wanted, found, strict=True)):

@@ -23,6 +23,8 @@ from support.photos import (
 from tapetum.realtime import EnhanceResult, MediaError, enhance_file
 from tapetum.realtime.photos.reader import PhotoFile
 
+pytestmark = pytest.mark.slow
+
 Enhance = Callable[[Path, Path], EnhanceResult]
 
 DURATIONS_MS = [100, 50, 200, 80]
@@ -95,6 +97,23 @@ def test_16_bits_stay_16_bits(
     after = opencv_pixels(tmp_path / f"out{output}")
     assert after.dtype == np.uint16
     np.testing.assert_array_equal(after, deep)
+
+
+def test_16_bits_with_a_transparent_grey_stay_16_bits(unchanged: Enhance, tmp_path: Path) -> None:
+    grey = dark_colors(deep=True)[..., 0]
+    source = save(tmp_path / "in.png", Image.fromarray(grey), transparency=int(grey[0, 0]))
+    result = unchanged(source, tmp_path / "out.png")
+    assert result.notices == ("the grey that it calls transparent is kept as a grey",)
+    np.testing.assert_array_equal(opencv_pixels(tmp_path / "out.png"), grey)
+
+
+def test_the_main_picture_of_several_in_a_jpeg_is_taken(unchanged: Enhance, tmp_path: Path) -> None:
+    source = tmp_path / "in.jpg"
+    small = colors().resize((32, 24))
+    colors().save(source, "MPO", save_all=True, append_images=[small])
+    result = unchanged(source, tmp_path / "out.png")
+    assert "it holds 2 pictures" in result.notices[0]
+    np.testing.assert_array_equal(pillow_pixels(tmp_path / "out.png"), pillow_pixels(source))
 
 
 def test_16_bits_in_a_format_of_8_are_rounded_and_said(unchanged: Enhance, tmp_path: Path) -> None:

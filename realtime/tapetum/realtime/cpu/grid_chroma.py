@@ -22,6 +22,7 @@ from tapetum.realtime.cpu.grid_axis import (
     Ints,
     cell_axis,
 )
+from tapetum.realtime.cpu.hdr_light import chroma_grid
 from tapetum.realtime.cpu.plane_rows import ChromaRows, chroma_rows, sample_rows
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import SampleRange
@@ -62,6 +63,8 @@ def apply_to_chroma(
     """Enhance the chroma planes of a frame into those of `enhanced`, without gaps between rows."""
     luma = _Luma(*sample_rows(frame.planes[0]), frame.width, frame.height)
     chroma = chroma_rows(frame)
+    if frame.color.is_hdr:
+        grid = chroma_grid(grid, frame.color.transfer)
     cells = np.zeros((CELLS, CELLS, LEVELS, LANES), np.float32)
     cells[..., : len(_ORDER)] = grid[_ORDER, :].transpose(2, 3, 1, 0)
     cells[..., 4:6] *= levels.chroma_span

@@ -37,7 +37,7 @@ def apply_grid(
         height: rows of that picture; None for a frame that is all of it.
         frame: in main memory, in any of `PIXEL_FORMATS`.
         grid: (8, 8, 16, 16): coefficient, luma level, row, column. Coefficients are gain,
-            offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v.
+            offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v; of an HDR frame, for its SDR twin.
 
     Returns:
         New planes, each sample within one level of exact arithmetic. Samples are clipped to

@@ -34,7 +34,6 @@ from tapetum.realtime.photos.formats import (
     JPEG,
     PNG,
     TIFF,
-    PhotoFormat,
     photo_format,
 )
 from tapetum.realtime.photos.metadata import Metadata, orientation, read_metadata
@@ -140,7 +139,7 @@ class PhotoFile:
     def _open(self) -> Image.Image:
         """Open the bytes by Pillow, whose own limit on sizes is replaced by `MAX_PIXELS`."""
         with _without_pillows_limit():
-            image = Image.open(io.BytesIO(self._examined.data), formats=_pillow_names(self.format))
+            image = Image.open(io.BytesIO(self._examined.data), formats=[self.format.name])
         check_size(*image.size, self.path)
         return image
 
@@ -275,6 +274,9 @@ class PhotoFile:
     def _plain(self, image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:
         """The picture in one of the modes that are enhanced."""
         mode = image.mode
+        if mode == "I;16" and "transparency" in image.info:
+            self._say("the grey that it calls transparent is kept as a grey")
+            return image, metadata
         if mode in {"L", "LA", "RGB", "RGBA", "I;16"} and "transparency" not in image.info:
             return image, metadata
         if mode == "CMYK":
@@ -369,16 +371,11 @@ def photo_size(path: Path) -> tuple[int, int]:
             width, height = pi_heif.open_heif(path).size
             return width, height
         if found is not None:
-            names = _pillow_names(found)
-            with _without_pillows_limit(), Image.open(path, formats=names) as image:
+            with _without_pillows_limit(), Image.open(path, formats=[found.name]) as image:
                 return image.size
     except Exception as error:  # decoders of damaged files raise anything
         raise MediaError(f"cannot open {path}: it is damaged ({_one_line(error)})") from error
     raise MediaError(f"{path} is no photo that can be read")
-
-
-def _pillow_names(photo: PhotoFormat) -> list[str]:
-    return ["JPEG", "MPO"] if photo is JPEG else [photo.name]
 
 
 def is_animated(path: Path) -> bool:
