@@ -37,6 +37,8 @@ from tapetum.realtime import Frame
 from tapetum.realtime.command.cli import run_command
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 
+pytestmark = pytest.mark.slow
+
 SHORT = ["--seconds", "0.1", "--samples", "4", "--repeats", "2", "--size", "96x64"]
 
 

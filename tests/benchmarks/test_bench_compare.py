@@ -22,6 +22,8 @@ from tapetum.benchmarks.bench.result import SCHEMA, read_run
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.realtime.command.cli import run_command
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_real_change_is_significant_and_a_small_one_is_not() -> None:
     quiet = made_run([10, 10.05, 9.95])

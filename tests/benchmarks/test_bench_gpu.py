@@ -29,8 +29,8 @@ from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.frames import Input, synthetic_frames
 from tapetum.benchmarks.measure.sampling import Effort
 from tapetum.realtime.command.cli import run_command
+from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
 from tapetum.realtime.cuda.cuda_video import CudaVideo
-from tapetum.realtime.cuda.engine_choice import EngineChoice
 from tapetum.realtime.cuda.nvdec_source import OpenedFile
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
 from tapetum.realtime.cuda.torch_engine import TorchModel
@@ -39,6 +39,8 @@ from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import OpenedOutput
+
+pytestmark = pytest.mark.slow
 
 NOTICE = "cuda:0 runs models with PyTorch: tensorrt is missing"
 ON_DEVICE = ["upload", "kernels and engine", "download"]

@@ -22,6 +22,8 @@ from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.frames import synthetic_frames
 from tapetum.realtime import Frame
 
+pytestmark = pytest.mark.slow
+
 ROUNDING = Tolerance(1, 0.1)
 SAME_NETWORK = Tolerance(3, 0.5)
 

@@ -27,6 +27,8 @@ from tapetum.benchmarks.measure.quality import psnr_db
 from tapetum.gan.weights import weights_path
 from tapetum.realtime.command.cli import run_command
 
+pytestmark = pytest.mark.slow
+
 SAME_NETWORK = Tolerance(3, 0.5)
 """bf16 against f32, through a grid."""
 

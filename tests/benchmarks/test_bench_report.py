@@ -27,6 +27,8 @@ from tapetum.benchmarks.documents.performance import harness_rows, tables
 from tapetum.benchmarks.measure.files import write_json
 from tapetum.realtime.command.cli import run_command
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:

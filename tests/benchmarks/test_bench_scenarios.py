@@ -26,6 +26,8 @@ from tapetum.benchmarks.measure.sampling import Effort
 from tapetum.realtime import Frame
 from tapetum.realtime.command.cli import run_command
 
+pytestmark = pytest.mark.slow
+
 SHORT = ["--seconds", "0.1", "--samples", "4", "--repeats", "2", "--size", "96x64"]
 
 

@@ -20,6 +20,8 @@ from tapetum.benchmarks.measure.nvml import GpuReading, mean_reading, read_gpu
 from tapetum.realtime import Frame
 from tapetum.realtime.command.cli import run_command
 
+pytestmark = pytest.mark.slow
+
 SHORT = ["--seconds", "0.1", "--samples", "4", "--repeats", "2", "--size", "96x64"]
 FRAME_BYTES = 96 * 64 * 3 // 2
 

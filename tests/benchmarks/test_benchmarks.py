@@ -30,10 +30,13 @@ from tapetum.benchmarks.documents.performance import (
     write_document,
 )
 from tapetum.benchmarks.experiments.live import Shown, governor_settling, held_after_s, live_latency
+from tapetum.benchmarks.experiments.live_load import live_load
 from tapetum.benchmarks.experiments.memory import peak_memory, repeat_clip, run_process
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.machine import machine
 from tapetum.benchmarks.measure.training_speed import training_speed
+
+pytestmark = pytest.mark.slow
 
 
 def _frame_count(clip: Path) -> int:
@@ -82,7 +85,7 @@ def test_a_rate_is_held_from_where_no_frame_is_late_any_more() -> None:
     assert held_after_s(one_late, 0, 50) == pytest.approx(31 / 30, abs=0.001)
     with_gap = quick[:30] + quick[36:]
     assert held_after_s(with_gap, 0, 50) == pytest.approx(37 / 30, abs=0.001)
-    loading = [Shown(frame.time_s, 0, "passthrough") for frame in quick[:60]] + quick[60:]
+    loading = [Shown(frame.time_s, 0, "start") for frame in quick[:60]] + quick[60:]
     assert held_after_s(loading, 0, 50) == 0
     assert held_after_s(loading, 0, 50, enhanced=True) == 2
     assert held_after_s(quick[:45], 0, 50) is None
@@ -206,3 +209,12 @@ runpy.run_module("tapetum.benchmarks", run_name="__main__")
     said = " ".join(python(code).split())
     assert "This installation has the measurements of GPUs alone." in said
     assert "webrtc" not in said
+
+
+def test_load_on_purpose_makes_no_frame_dark() -> None:
+    figures = live_load("96x64", streams=2, busy=1, nice=5, duration_s=3)
+    assert figures["dark_percent"] == 0
+    assert figures["busy_processes"] == {"count": 1, "nice": 5}
+    assert isinstance(figures["modes"], list)
+    assert len(figures["modes"]) == 2
+    assert {"largest_jump", "age_p99_ms", "fps", "load_average"} <= set(figures)

@@ -16,6 +16,8 @@ from tapetum.gan.errors import DataError
 from tapetum.gan.metrics import psnr_db, ssim
 from tapetum.realtime.command.cli import run_command
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> tuple[Path, Path]:

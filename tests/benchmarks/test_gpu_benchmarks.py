@@ -41,6 +41,8 @@ from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.kernel_arguments import address, device_planes
 from tapetum.realtime.media.file_source import FileSource
 
+pytestmark = pytest.mark.slow
+
 CEILINGS = {"fp16_flops_per_s": 790e12, "copy_bytes_per_s": 4.3e12}
 
 

@@ -7,8 +7,12 @@ import threading
 import time
 from itertools import islice
 
+import pytest
+
 from tapetum.benchmarks.experiments.soak import STALLS, FastCamera, Point, Stalls, grown, soak
 from tapetum.benchmarks.measure.frames import synthetic_frames
+
+pytestmark = pytest.mark.slow
 
 
 def points(rss_mb: list[float], threads: list[int]) -> list[Point]:

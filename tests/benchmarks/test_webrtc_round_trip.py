@@ -14,6 +14,8 @@ from tapetum.benchmarks.experiments.chromium import find_chromium
 from tapetum.benchmarks.experiments.webrtc import webrtc_round_trip
 from tapetum.benchmarks.measure.errors import BenchmarkError
 
+pytestmark = pytest.mark.slow
+
 needs_chromium = pytest.mark.skipif(
     find_chromium() is None, reason="needs Chromium: apt-get install chromium"
 )

@@ -169,6 +169,7 @@ def test_exported_grid_gives_the_same_coefficients(grid: GridGenerator, tmp_path
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [False, True])
 def test_exported_unet_gives_the_same_picture_at_any_multiple_of_16(
     tmp_path: Path, half: bool

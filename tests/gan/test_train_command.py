@@ -18,6 +18,8 @@ from support.training_photos import write_both
 from tapetum.gan.errors import TrainingError
 from tapetum.gan.train_command import training_settings
 
+pytestmark = pytest.mark.slow
+
 FOLDERS = {"low": Path("dark"), "normal": Path("bright"), "output": Path("run")}
 
 TINY = """

@@ -25,6 +25,8 @@ from tapetum.gan.processes import joined_processes
 from tapetum.gan.stop_request import TrainingStopped
 from tapetum.gan.trainer import full_memory_explained, train
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING: dict[str, Any] = {
     "data": {"noise_share": 0.5, "jpeg_share": 0.5},
     "losses": {"pair_pixel": 1.0, "pair_contrast": 1.0},

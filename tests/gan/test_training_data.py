@@ -28,6 +28,8 @@ from tapetum.gan.training_data import (
     step_numbers,
 )
 
+pytestmark = pytest.mark.slow
+
 PAIRS = LossConfig(pair_pixel=1.0, patch=16)
 
 

@@ -18,6 +18,8 @@ from tapetum.gan.training_config import DataConfig, LossConfig
 from tapetum.gan.training_data import Batch, TrainingPhotos, UnpairedPhotos, readable_photos
 from tapetum.gan.training_step import Enhanced, Networks, generator_terms
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def batch(tmp_path: Path) -> Batch:

@@ -14,6 +14,8 @@ from tapetum.gan.losses import self_feature_preserving_loss
 from tapetum.gan.photos import find_photos, read_photo
 from tapetum.gan.vgg import VGGFeatures, load_vgg
 
+pytestmark = pytest.mark.slow
+
 TORCHVISION_PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24)
 
 

@@ -17,7 +17,7 @@ from support.tiny_networks import blur_network
 from tapetum.realtime.background import Background
 from tapetum.realtime.errors import ModelError
 
-pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_is_left")]
 
 
 def test_it_answers_what_it_is_asked() -> None:

@@ -14,6 +14,7 @@ from support.small_clips import write_clip
 from tapetum.realtime import (
     DeviceError,
     EnhanceResult,
+    FileSource,
     MediaError,
     ModelError,
     Progress,
@@ -22,7 +23,7 @@ from tapetum.realtime import (
     make_enhancer,
 )
 
-pytestmark = pytest.mark.usefixtures("no_thread_is_left")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_is_left")]
 
 
 def frames_of(path: Path) -> list[av.VideoFrame]:
@@ -264,3 +265,26 @@ def test_options_out_of_range_are_refused(short_clip: Path, tmp_path: Path) -> N
         enhance_file(short_clip, output, duration_s=0)
     with pytest.raises(DeviceError, match="NVIDIA"):
         enhance_file(short_clip, output, device="cuda")
+
+
+def test_light_levels_that_no_longer_hold_are_dropped_with_a_note(tmp_path: Path) -> None:
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    clip = Clip(
+        codec="libx265",
+        pixel_format="yuv420p10le",
+        color=(9, 1, 9, 16),
+        frames=3,
+        options={
+            "x265-params": f"log-level=none:master-display={display}:max-cll=1000,400",
+            "preset": "ultrafast",
+        },
+    )
+    source = make_clip(tmp_path / "in.mp4", clip)
+    for strength, level in ((1.0, None), (0.0, (1000, 400))):
+        output = tmp_path / f"{strength}.mp4"
+        result = enhance_file(source, output, strength=strength, codec="libx265")
+        with FileSource(output) as written:
+            assert written.info.hdr is not None
+            assert written.info.hdr.luminance == (10_000_000, 1)
+            assert written.info.hdr.light_level == level
+        assert any("MaxCLL" in notice for notice in result.notices) == (level is None)

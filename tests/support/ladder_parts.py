@@ -47,17 +47,23 @@ class Brightener:
         """Do nothing."""
 
 
+def luma(frame: Frame) -> float:
+    """Mean luma in levels."""
+    return float(frame.planes[0].mean())
+
+
 def brightening(ladder: Ladder, width: int = 96) -> int:
-    """By how much the ladder brightens a frame."""
+    """By how much the ladder brightens the first pixel of a frame."""
     frame = dark(width)
     return int(ladder(frame).planes[0][0, 0]) - int(frame.planes[0][0, 0])
 
 
-def warmed_up(ladder: Ladder, mode: str, width: int = 96) -> Ladder:
+def warmed_up(ladder: Ladder, mode: str, frame: Frame | None = None) -> Ladder:
     """The ladder as soon as that mode makes its frames."""
+    picture = dark() if frame is None else frame
 
     def in_mode() -> bool:
-        ladder(dark(width))
+        ladder(picture)
         return ladder.mode == mode
 
     wait_until(in_mode)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -273,10 +272,3 @@ def scribble(path: Path, begin: float, end: float) -> Path:
     data[first:last] = np.random.default_rng(0).bytes(last - first)
     target.write_bytes(data)
     return target
-
-
-def exif_block(orientation: int) -> bytes:
-    """A JPEG segment that notes an orientation, 1 to 8."""
-    tags = struct.pack("<HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, 0)
-    body = b"Exif\0\0II*\0" + struct.pack("<I", 8) + tags
-    return b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body

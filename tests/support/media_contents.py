@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
-import numpy.typing as npt
 from av.stream import Disposition
 
 
@@ -57,8 +55,3 @@ def first_picture(path: Path) -> av.VideoFrame:
     """The first picture of a file."""
     with av.open(str(path), "r") as container:
         return next(container.decode(video=0))
-
-
-def rgb_pixels(path: Path) -> npt.NDArray[np.int64]:
-    """An image's RGB values, (H, W, 3)."""
-    return np.asarray(first_picture(path).to_ndarray(format="rgb24", threads=1), np.int64)

@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import pytest
 
+from tapetum.realtime.cuda.cuda_enhancer import choose_engine
 from tapetum.realtime.cuda.device import CudaDevice
-from tapetum.realtime.cuda.engine_choice import choose_engine
 from tapetum.realtime.cuda.nvdec_source import NvdecSource
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.trt_build.flavour import Flavour

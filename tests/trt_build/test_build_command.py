@@ -20,6 +20,8 @@ from support.this_gpu import has_driver
 from tapetum.gan import export_onnx, save_generator
 from tapetum.trt_build.profile import parse_size, size_text, unet_profile
 
+pytestmark = pytest.mark.slow
+
 TARGET = ("--target", "sm_89")
 
 

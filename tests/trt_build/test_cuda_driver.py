@@ -14,6 +14,8 @@ from support.this_gpu import has_driver
 from tapetum.trt_build.cuda_driver import CudaDriver
 from tapetum.trt_build.gpu import present_gpu
 
+pytestmark = pytest.mark.slow
+
 RTX = ("--runtime", "tensorrt-rtx")
 
 

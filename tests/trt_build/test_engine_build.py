@@ -26,7 +26,7 @@ from tapetum.trt_build.half_precision import half_network
 from tapetum.trt_build.profile import Profile, unet_profile
 from tapetum.trt_build.tensorrt_build import build_tensorrt
 
-pytestmark = needs_tensorrt_rtx
+pytestmark = [pytest.mark.slow, needs_tensorrt_rtx]
 
 SM89 = named_target("sm_89")
 GRID = Profile(*[(256, 256)] * 3)

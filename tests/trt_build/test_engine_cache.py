@@ -31,6 +31,8 @@ from tapetum.trt_build.network_source import read_network
 from tapetum.trt_build.profile import Profile
 from tapetum.trt_build.verification import lowest_psnr_db, reference_output, run_engine
 
+pytestmark = pytest.mark.slow
+
 IDENTITY = EngineIdentity("0" * 64, "tensorrt", "11.0", None, "sm_89", Profile(*[(16, 16)] * 3))
 
 

@@ -24,6 +24,8 @@ from tapetum.trt_build.layer_comparison import (
 from tapetum.trt_build.profile import Profile, unet_profile
 from tapetum.trt_build.verification import Array, psnr_db
 
+pytestmark = pytest.mark.slow
+
 FLOAT = TensorProto.FLOAT
 SMALL = Profile((16, 16), (16, 16), (16, 16))
 

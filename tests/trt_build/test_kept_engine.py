@@ -25,6 +25,8 @@ from tapetum.trt_build.gpu import Gpu
 from tapetum.trt_build.manifest import Manifest
 from tapetum.trt_build.profile import Profile
 
+pytestmark = pytest.mark.slow
+
 GPU = Gpu("NVIDIA L4", (8, 9), 0)
 GRID_SHAPE = (8, 8, 16, 16)
 PLAN = b"engine"

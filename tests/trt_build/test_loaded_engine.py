@@ -25,6 +25,8 @@ from tapetum.trt_build.loaded_engine import LoadedEngine, check_loads
 from tapetum.trt_build.tensorrt_log import calls_for_rebuild, explained
 from tapetum.trt_build.verification import reference_output, run_engine
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rtx() -> Flavour:

@@ -18,6 +18,8 @@ from tapetum.trt_build.engine_cache import manifest_path, read_engine, write_eng
 from tapetum.trt_build.manifest import Manifest
 from tapetum.trt_build.profile import Profile
 
+pytestmark = pytest.mark.slow
+
 SIZES = Profile(*[(16, 16)] * 3)
 IDENTITY = EngineIdentity("0" * 64, "tensorrt", "11.0", "NVIDIA L4", "sm_89", SIZES)
 

@@ -15,6 +15,8 @@ from support.tensorrt_signatures import (
     tensorrt_signatures,
 )
 
+pytestmark = pytest.mark.slow
+
 FOLDERS = (
     ROOT / "trt_build" / "tapetum" / "trt_build",
     ROOT / "realtime" / "tapetum" / "realtime" / "cuda",

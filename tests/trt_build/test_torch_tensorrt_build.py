@@ -18,6 +18,8 @@ from tapetum.trt_build.gpu import Gpu
 from tapetum.trt_build.profile import Profile, unet_profile
 from tapetum.trt_build.torch_tensorrt_build import build_torch_tensorrt, half_program
 
+pytestmark = pytest.mark.slow
+
 GRID = Profile(*[(256, 256)] * 3)
 HERE = Gpu("NVIDIA L4", (8, 9), 0)
 

@@ -22,9 +22,9 @@ from tapetum.benchmarks.gpu.pipeline import free_memory_mb
 from tapetum.benchmarks.measure.clocks import EventClock
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.realtime.cuda.captured_graph import CapturedGraph
+from tapetum.realtime.cuda.cuda_enhancer import choose_engine
 from tapetum.realtime.cuda.cuda_video import open_on_cuda
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
-from tapetum.realtime.cuda.engine_choice import choose_engine
 from tapetum.realtime.cuda.nvdec_source import NvdecSource, open_on_device
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build import EngineCache, EngineRequest, build_engine
@@ -34,6 +34,7 @@ from tapetum.trt_build.gpu import present_gpu
 from tapetum.trt_build.verification import check_loads_on, run_engine
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(has_driver(), reason="tells what happens without an NVIDIA driver"),
     pytest.mark.skipif(
         importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"

@@ -13,11 +13,10 @@ from tapetum.gan.errors import TapetumError
 IN_CHECKOUT = find_spec("tapetum.benchmarks.experiments") is not None
 """Whether this is the repository, which has experiments that no installation has."""
 
-_ONLY_GPUS = """
-
-This installation has the measurements of GPUs alone. Those of memory, training, live video, the
-browser, and the tables of the documents belong to the repository: run this in a checkout of it.
-"""
+_ONLY_GPUS = (
+    " This installation has the measurements of GPUs alone. Those of memory, training, live video,"
+    " the browser, and the tables of the documents belong to the repository: run it in a checkout."
+)
 
 app = typer.Typer(help=f"{__doc__}{'' if IN_CHECKOUT else _ONLY_GPUS}", no_args_is_help=True)
 app.add_typer(gpu, name="gpu")

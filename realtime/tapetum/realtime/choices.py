@@ -16,7 +16,11 @@ Layout = Literal["side-by-side", "wipe"]
 PipeFormat = Literal["y4m", "rawvideo"]
 """`y4m`: size, pixel format and rate are in the stream. `rawvideo`: nothing but pixels."""
 
+Sync = Literal["repeat", "drop"]
+"""Where a pipe lacks a frame: `repeat` the last, so that time stays right, or `drop` it."""
+
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
 DEVICES = "auto, cpu, cuda or cuda:INDEX"
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 PIPE_FORMATS: tuple[PipeFormat, ...] = get_args(PipeFormat)
+SYNCS: tuple[Sync, ...] = get_args(Sync)

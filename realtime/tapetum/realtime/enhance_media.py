@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 from tapetum.realtime.choices import LAYOUTS, Device, Layout
@@ -12,14 +13,22 @@ from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhance_photo import enhance_photo
 from tapetum.realtime.enhancer import check_device, check_model, checked_strength, is_cuda
 from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media.containers import CONTAINERS
 from tapetum.realtime.media.file_sink import EncoderSettings
-from tapetum.realtime.media.images import is_image
+from tapetum.realtime.media.media_input import InputPlace, input_place, place_name
 from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.memory_limit import check_memory_limit
 from tapetum.realtime.opened_video import CpuVideo, OpenedVideo
+from tapetum.realtime.photos.formats import is_photo
+from tapetum.realtime.photos.reader import is_animated
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
+
+_LIGHT_LEVEL = (
+    "the input's light levels (MaxCLL, MaxFALL) are not written: the picture is brighter now"
+)
 
 
 def enhance_file(
@@ -31,6 +40,7 @@ def enhance_file(
     device: Device = "auto",
     start_s: float = 0.0,
     duration_s: float | None = None,
+    rate: float | Fraction | None = None,
     compare: Layout | None = None,
     codec: str | None = None,
     crf: int | None = None,
@@ -46,13 +56,15 @@ def enhance_file(
     colour tags and bit depth. It appears under its name when it is whole, and not before.
 
     Args:
-        input_path: a video or a photo.
+        input_path: a video or a photo, the address of a stream ("http://..."), or a series of
+            pictures ("img_%04d.png").
         output_path: its suffix chooses the container (.mp4, .mkv, .mov, .webm) or image format.
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
         strength: from 0 (the picture as it is) to 1 (the model's own output).
         device: `auto` or `cpu`, or `cuda` or `cuda:1` for videos; see docs/gpu_path.md.
         start_s: where to begin in the input, in seconds.
         duration_s: how much to enhance, in seconds; None goes to the end.
+        rate: pictures a second of a series of pictures; None is 25.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.
         codec: encoder by FFmpeg's name, such as libx265; None suits the container.
         crf: constant quality of the encoder, lower is better; None suits the codec.
@@ -71,7 +83,7 @@ def enhance_file(
         DeviceError: the device is missing.
         ValueError: a number is out of its range.
     """
-    input_path, output_path = Path(input_path), Path(output_path)
+    place, output_path = input_place(input_path), Path(output_path)
     encoder = EncoderSettings(codec, crf, preset)
     checked_strength(strength)
     _check_span(start_s, duration_s)
@@ -79,13 +91,13 @@ def enhance_file(
         raise ValueError(f"compare is one of {', '.join(LAYOUTS)}; got {compare!r}")
     check_model(model)
     check_device(device)
-    if is_image(input_path):
-        if start_s or duration_s is not None or encoder != EncoderSettings():
+    if isinstance(place, Path) and is_photo(place) and not _becomes_video(place, output_path):
+        if start_s or duration_s is not None or rate is not None or encoder != EncoderSettings():
             raise MediaError(
-                f"{input_path} is a photo: start, duration, codec, crf and preset are for videos"
+                f"{place} is a photo: start, duration, rate, codec, crf and preset are for videos"
             )
         return enhance_photo(
-            input_path,
+            place,
             output_path,
             model=model,
             strength=strength,
@@ -96,13 +108,14 @@ def enhance_file(
             on_progress=on_progress,
         )
     return _enhance_video(
-        input_path,
+        place,
         output_path,
         model=model,
         strength=strength,
         device=device,
         start_s=start_s,
         duration_s=duration_s,
+        rate=None if rate is None else _checked_rate(rate),
         compare=compare,
         encoder=encoder,
         overwrite=overwrite,
@@ -112,6 +125,11 @@ def enhance_file(
     )
 
 
+def _becomes_video(input_path: Path, output_path: Path) -> bool:
+    """Whether pictures that move, in a photo's format, are wanted as a video."""
+    return output_path.suffix.lower() in CONTAINERS and is_animated(input_path)
+
+
 def _check_span(start_s: float, duration_s: float | None) -> None:
     if start_s < 0:
         raise ValueError(f"start is a time from 0 s; got {start_s:g}")
@@ -119,8 +137,14 @@ def _check_span(start_s: float, duration_s: float | None) -> None:
         raise ValueError(f"duration is a time over 0 s; got {duration_s:g}")
 
 
+def _checked_rate(rate: float | Fraction) -> Fraction:
+    if not 0 < rate <= 1000:
+        raise ValueError(f"a rate is over 0 and up to 1000 pictures a second; got {float(rate):g}")
+    return Fraction(rate).limit_denominator(100_000)
+
+
 def _enhance_video(
-    input_path: Path,
+    place: InputPlace,
     output_path: Path,
     *,
     model: str | Path,
@@ -128,6 +152,7 @@ def _enhance_video(
     device: Device,
     start_s: float,
     duration_s: float | None,
+    rate: Fraction | None,
     compare: Layout | None,
     encoder: EncoderSettings,
     overwrite: bool,
@@ -135,22 +160,27 @@ def _enhance_video(
     on_progress: Callable[[Progress], None] | None,
     on_build: Callable[[Building], None] | None,
 ) -> EnhanceResult:
+    check_memory_limit()
     with ExitStack() as stack:
-        video = _open_video(input_path, device=device, start_s=start_s, duration_s=duration_s)
+        video = _open_video(place, device=device, start_s=start_s, duration_s=duration_s, rate=rate)
         source, info = video.file, video.info
         stack.callback(source.close)
         width, height = output_size(info, compare)
-        shown = replace(info, width=width, height=height)
+        hdr = info.hdr
+        hdr_notices: tuple[str, ...] = ()
+        if hdr is not None and hdr.light_level is not None and strength > 0:
+            hdr, hdr_notices = replace(hdr, light_level=None), (_LIGHT_LEVEL,)
+        shown = replace(info, width=width, height=height, hdr=hdr)
         output = video.open_output(output_path, shown, encoder=encoder, overwrite=overwrite)
         sink = output.file
         stack.callback(sink.discard)
         meter = Meter(info.frame_count, on_progress)
         enhancer = video.load_enhancer(model, strength=strength, on_build=on_build)
-        where = (*video.notices, *output.notices)
+        where = (*video.notices, *output.notices, *hdr_notices)
         if on_start is not None:
             on_start(
                 Started.of(
-                    f"{input_path.name} {_format_text(info)} -> {output_path.name}",
+                    f"{place_name(place)} {_format_text(info)} -> {output_path.name}",
                     enhancer.description,
                     sink.description,
                     total_frames=info.frame_count,
@@ -164,7 +194,7 @@ def _enhance_video(
             stage = video.finished(stage)
         run(video.frames, stage, output.frames, on_frame=meter)
     return EnhanceResult(
-        input_path=input_path,
+        input_path=place,
         output_path=output_path,
         model=str(model),
         enhancer=enhancer.description,
@@ -183,13 +213,18 @@ def _enhance_video(
 
 
 def _open_video(
-    path: Path, *, device: Device, start_s: float, duration_s: float | None
+    place: InputPlace,
+    *,
+    device: Device,
+    start_s: float,
+    duration_s: float | None,
+    rate: Fraction | None,
 ) -> OpenedVideo:
     if is_cuda(device):
         from tapetum.realtime.cuda.cuda_video import open_on_cuda
 
-        return open_on_cuda(path, device, start_s=start_s, duration_s=duration_s)
-    return CpuVideo(path, start_s=start_s, duration_s=duration_s)
+        return open_on_cuda(place, device, start_s=start_s, duration_s=duration_s, rate=rate)
+    return CpuVideo(place, start_s=start_s, duration_s=duration_s, rate=rate)
 
 
 def needs_finishing(strength: float, compare: Layout | None) -> bool:

@@ -16,6 +16,9 @@ Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 UNSPECIFIED = 2
 """The code point of ITU-T H.273 for "unspecified" matrix, primaries and transfer."""
 
+PQ, HLG = 16, 18
+"""The code points of the transfers of high dynamic range (ITU-R BT.2100)."""
+
 LEFT, CENTER, TOP_LEFT, TOP, BOTTOM_LEFT = 1, 2, 3, 4, 5
 """Where chroma lies among the pixels that it covers, in FFmpeg's numbers."""
 
@@ -49,6 +52,11 @@ class ColorInfo:
     primaries: int = UNSPECIFIED
     transfer: int = UNSPECIFIED
     chroma_location: int = 0
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether the transfer is of high dynamic range: PQ or HLG."""
+        return self.transfer in {PQ, HLG}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,9 +115,14 @@ class Frame:
 
     @property
     def luma_weights(self) -> tuple[float, float]:
-        """Kr and Kb of the matrix; an untagged frame is BT.709 from 720p up, else BT.601."""
+        """Kr and Kb of the matrix."""
+        return _LUMA_WEIGHTS[self.matrix]
+
+    @property
+    def matrix(self) -> int:
+        """The matrix's code point; an untagged frame is BT.709 from 720p up, else BT.601."""
         guess = 1 if self.width >= 1280 or self.height > 576 else 6
-        return _LUMA_WEIGHTS.get(self.color.matrix, _LUMA_WEIGHTS[guess])
+        return self.color.matrix if self.color.matrix in _LUMA_WEIGHTS else guess
 
     @property
     def cosited(self) -> tuple[bool, bool]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
-from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.file_source import FileSource, VideoFile
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.progress import Building
@@ -33,7 +34,7 @@ class OpenedVideo(Protocol):
     """A video that is about to be enhanced on some device: `CpuVideo`, or `CudaVideo`."""
 
     @property
-    def file(self) -> FileSource:
+    def file(self) -> VideoFile:
         """What reads it, and knows afterwards what was wrong with it."""
 
     @property
@@ -72,10 +73,15 @@ class CpuVideo:
     notices: tuple[str, ...] = ()
 
     def __init__(
-        self, path: Path, *, start_s: float = 0.0, duration_s: float | None = None
+        self,
+        path: str | Path,
+        *,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
+        rate: Fraction | None = None,
     ) -> None:
         """Open a file; see `FileSource`."""
-        self.file = FileSource(path, start_s=start_s, duration_s=duration_s)
+        self.file = FileSource(path, start_s=start_s, duration_s=duration_s, rate=rate)
         self.info = self.file.info
         self.frames = self.file
         self._span = start_s, duration_s

@@ -109,7 +109,7 @@ class EnhanceResult:
     """What `enhance_file` did.
 
     Attributes:
-        input_path: the file that was read.
+        input_path: the file that was read; the address or series of pictures as a `str`.
         output_path: the file that was written.
         model: the model's name or file.
         enhancer: what ran where, like "grid on CPU, OpenVINO f32".
@@ -126,7 +126,7 @@ class EnhanceResult:
         damaged_frames: frames of the input of which parts did not decode.
     """
 
-    input_path: Path
+    input_path: Path | str
     output_path: Path
     model: str
     enhancer: str

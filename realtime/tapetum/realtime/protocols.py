@@ -50,6 +50,17 @@ class FrameEnhancer(Protocol):
 
 
 @runtime_checkable
+class StripEnhancer(FrameEnhancer, Protocol):
+    """An enhancer that looks at a whole picture once, and then enhances it strip by strip."""
+
+    def look_at(self, overview: Frame) -> None:
+        """See a picture, which may be made small; its strips come next."""
+
+    def enhance_strip(self, frame: Frame, *, top: int, height: int) -> Frame:
+        """Enhance the rows from `top` on of the picture, which has `height` rows."""
+
+
+@runtime_checkable
 class FrameSink(Protocol):
     """Takes frames in presentation order, then is closed or discarded; by one thread at a time.
 

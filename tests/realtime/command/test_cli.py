@@ -19,6 +19,8 @@ from support.live_parts import live_process
 from support.small_clips import write_clip
 from support.terminal import nohup, terminal
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parent / "golden"
 
 

@@ -13,6 +13,8 @@ from tapetum.realtime.command.doctor import usable_cores
 from tapetum.realtime.command.finding import Diagnosis, Finding, Section
 from tapetum.realtime.command.requirements import Requirement, fits, one_for_each_package
 
+pytestmark = pytest.mark.slow
+
 
 def findings(shown: str) -> dict[str, dict[str, str]]:
     sections = json.loads(shown)["sections"]

@@ -11,6 +11,8 @@ from support.command_line import ROOT, tapetum
 from support.rtx_builds import needs_tensorrt_rtx
 from support.this_gpu import has_driver
 
+pytestmark = pytest.mark.slow
+
 Findings = dict[str, dict[str, str]]
 
 

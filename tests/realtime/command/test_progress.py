@@ -15,6 +15,8 @@ from tapetum.realtime.command.options import parse_budget_ms, parse_time_s
 from tapetum.realtime.command.progress_bar import ProgressBar, format_time
 from tapetum.realtime.progress import Building
 
+pytestmark = pytest.mark.slow
+
 
 def test_pace_and_time_left_by_hand() -> None:
     progress = Progress(50, 200, elapsed_s=2.0, media_s=1.0, first_frame_s=1.02)

@@ -20,6 +20,8 @@ from tapetum.realtime.errors import EngineError, ModelError
 from tapetum.realtime.frame import ColorInfo, Frame, Plane
 from tapetum.realtime.protocols import FrameEnhancer
 
+pytestmark = pytest.mark.slow
+
 Array = npt.NDArray[Any]
 
 BRIGHTER = pointwise_network(0.5 * np.eye(3), np.full(3, 0.4))

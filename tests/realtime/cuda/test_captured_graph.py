@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from support.fake_driver import python_with
 
+pytestmark = pytest.mark.slow
+
 PREPARE = """
 import numpy as np
-from tapetum.realtime.cuda.kernel_node import last_captured_node
-from tapetum.realtime.cuda.launch_queue import ArgumentQueue, CapturingQueue, Launched
+from tapetum.realtime.cuda.captured_graph import last_captured_node
+from tapetum.realtime.cuda.captured_graph import ArgumentQueue, CapturingQueue, Launched
 from tapetum.realtime.errors import EngineError
 from tapetum.trt_build.cuda_driver import CudaDriver
 

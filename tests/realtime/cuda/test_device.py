@@ -6,6 +6,7 @@ import importlib.util
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,8 +15,14 @@ import pytest
 from support.command_line import python
 
 from tapetum.realtime.cuda import device as device_module
+from tapetum.realtime.cuda import kernel_compiler
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
-from tapetum.realtime.cuda.kernel_compiler import OPTIONS, compile_kernels, kernel_source
+from tapetum.realtime.cuda.kernel_compiler import (
+    OPTIONS,
+    compile_kernels,
+    kept_kernels,
+    kernel_source,
+)
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import device_index
 
@@ -25,6 +32,8 @@ KERNELS = (
     *(f"{name}_{bits}" for name in ("apply_grid", "thumbnail") for bits in (8, 16)),
     "smooth_grid",
 )
+
+REGISTERS_OF_A_MULTIPROCESSOR = 65536
 
 needs_cupy = pytest.mark.skipif(
     importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"
@@ -60,6 +69,35 @@ def test_no_kernel_runs_out_of_registers(architecture: int) -> None:
     log = nvrtc.getProgramLog(program)
     nvrtc.destroyProgram(program)
     assert re.findall(r"(\d+) bytes spill stores", log) == ["0"] * len(KERNELS)
+    used = re.findall(r"entry function '(\w+)'.*?Used (\d+) registers", log, re.DOTALL)
+    assert {name for name, _ in used} == set(KERNELS)
+    for name, registers in used:
+        threads = 1024 if name == "smooth_grid" else 256
+        assert int(registers) * threads <= REGISTERS_OF_A_MULTIPROCESSOR, name
+
+
+@needs_cupy
+def test_kernels_are_compiled_once_a_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path / "engines"))
+    compiled = kept_kernels(89)
+    (kept,) = (tmp_path / "engines").iterdir()
+    monkeypatch.setattr(kernel_compiler, "compile_kernels", lambda _: b"compiled anew")
+    assert kept_kernels(89) == compiled
+    assert kept_kernels(90) == b"compiled anew"  # what was kept is of another architecture
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert kept_kernels(89) == b"compiled anew"
+
+
+@needs_cupy
+def test_a_cache_that_cannot_be_written_costs_only_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path / "file" / "engines"))
+    monkeypatch.setattr(kernel_compiler, "compile_kernels", lambda _: b"compiled anew")
+    assert kept_kernels(89) == b"compiled anew"
 
 
 @needs_cupy
@@ -100,6 +138,7 @@ def test_a_missing_cupy_is_one_line() -> None:
 import sys
 sys.modules["cupy"] = None  # what importing finds where it is not installed
 from tapetum.realtime.cuda import device as device_module
+from tapetum.realtime.cuda import kernel_compiler
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.kernel_compiler import OPTIONS, compile_kernels, kernel_source
 from tapetum.realtime.errors import DeviceError
@@ -145,7 +184,7 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
     )
     cupy = SimpleNamespace(cuda=cuda, empty=lambda *_: current[-1])
     monkeypatch.setattr(device_module, "cupy_for", lambda _: cupy)
-    monkeypatch.setattr(device_module, "compile_kernels", lambda _: b"")
+    monkeypatch.setattr(device_module, "kept_kernels", lambda _: b"")
     return cupy
 
 

@@ -34,6 +34,8 @@ from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.realtime.temporal import TemporalFilter
 
+pytestmark = pytest.mark.slow
+
 Array = npt.NDArray[Any]
 
 FORMATS = ["nv12", "p010le"]

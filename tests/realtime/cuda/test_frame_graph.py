@@ -36,6 +36,8 @@ from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import FrameEnhancer
 
+pytestmark = pytest.mark.slow
+
 Planes = list[np.ndarray[Any, Any]]
 
 

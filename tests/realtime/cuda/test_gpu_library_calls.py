@@ -32,12 +32,16 @@ _ASKED = re.compile(r'asked\("(\w+)"')
 """How NVML is asked by name in nvml.py."""
 
 OBJECTS = {
-    "captured_graph": {"self._graph": "cupy.cuda.Graph", "side": "cupy.cuda.Stream.null"},
+    "captured_graph": {
+        "function": "cupy.cuda.Function",
+        "self._graph": "cupy.cuda.Graph",
+        "self._stream": "cupy.cuda.Stream.null",
+        "side": "cupy.cuda.Stream.null",
+    },
     "device": {
         "attributes": "cupy.cuda.runtime.PointerAttributes",
         "cast('Any', array)": "cupy.ndarray",
         "device": "cupy.cuda.Device",
-        "self._downloads": "cupy.cuda.Stream.null",
         "self._module": "cupy.cuda.Module",
         "self._stream": "cupy.cuda.Stream.null",
         "self._uploads": "cupy.cuda.Stream.null",
@@ -54,7 +58,6 @@ OBJECTS = {
         "rates": "pynvml.c_nvmlUtilization_t",
         "gpu.nvml.nvmlDeviceGetMemoryInfo(gpu.handle)": "pynvml.c_nvmlMemory_t",
     },
-    "launch_queue": {"function": "cupy.cuda.Function", "self._stream": "cupy.cuda.Stream.null"},
     "measurements": {"cupy.cuda.Device(self._device.index)": "cupy.cuda.Device"},
     "pipeline": {"cupy.get_default_memory_pool()": "cupy.cuda.MemoryPool"},
 }

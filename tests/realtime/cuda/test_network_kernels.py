@@ -26,6 +26,8 @@ from tapetum.realtime.cpu.rgb_kernels import rgb_from_planes
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.frame import CENTER, LEFT, TOP, TOP_LEFT, ColorInfo, Frame
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("color", COLORS, ids=str)
 @pytest.mark.parametrize("name", FORMATS)

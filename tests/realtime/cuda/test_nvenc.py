@@ -27,6 +27,8 @@ from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.pipeline import run
 
+pytestmark = pytest.mark.slow
+
 NEAR = Tolerance(40, 4)
 """Lossy encoding of a smooth clip."""
 

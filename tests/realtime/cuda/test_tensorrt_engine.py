@@ -16,14 +16,15 @@ from support.tiny_networks import blur_network
 
 from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
-from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_enhancer import choose_engine, make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice
-from tapetum.realtime.cuda.engine_choice import choose_engine
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTEngine, TensorRTModel
 from tapetum.realtime.errors import DeviceError, EngineError, ModelError
 from tapetum.realtime.progress import Building
 from tapetum.trt_build import EngineCache, EngineRequest, build_engine
 from tapetum.trt_build.flavour import Flavour, load_flavour
+
+pytestmark = pytest.mark.slow
 
 without_driver = pytest.mark.skipif(
     has_driver(), reason="tells what happens without an NVIDIA driver"
@@ -31,7 +32,7 @@ without_driver = pytest.mark.skipif(
 needs_cupy = pytest.mark.skipif(
     importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"
 )
-CHOICE = "from tapetum.realtime.cuda.engine_choice import choose_engine; c = choose_engine(0)\n"
+CHOICE = "from tapetum.realtime.cuda.cuda_enhancer import choose_engine; c = choose_engine(0)\n"
 
 
 @pytest.fixture(scope="module")

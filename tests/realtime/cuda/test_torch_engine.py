@@ -22,8 +22,10 @@ from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
-from tapetum.realtime.cuda.torch_engine import TorchModel
+from tapetum.realtime.cuda.torch_engine import TorchEngine, TorchModel, torch_device
 from tapetum.realtime.errors import DeviceError, ModelError
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,20 @@ def test_the_default_weights_enhance_as_on_the_cpu(device: ComputeDevice) -> Non
         frame = random_frame("nv12", 130, 70, seed=seed)
         enhanced = planes_of(device, enhance(on_device(device, frame)))
         assert_planes_close(enhanced, here(frame).planes, CPU)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_single_precision_is_not_rounded_to_tf32(dtype: torch.dtype, device: ComputeDevice) -> None:
+    usual, seen = torch.backends.cudnn.allow_tf32, []
+
+    def network(batch: torch.Tensor) -> torch.Tensor:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return batch
+
+    batch = torch.zeros(1, 3, 16, 16, dtype=dtype, device=torch_device(device))
+    TorchEngine(network, batch, device, "a network")
+    assert set(seen) == {usual and dtype is not torch.float32}
+    assert torch.backends.cudnn.allow_tf32 == usual
 
 
 def test_unet_in_half_precision_is_close_to_single(

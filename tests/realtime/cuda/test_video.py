@@ -24,6 +24,8 @@ from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.images import write_image
 
+pytestmark = pytest.mark.slow
+
 needs_cupy = pytest.mark.skipif(
     importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"
 )

@@ -19,6 +19,8 @@ from tapetum.realtime.live import cameras
 from tapetum.realtime.live.address import Address, parse_source
 from tapetum.realtime.live.open_address import why_not
 
+pytestmark = pytest.mark.slow
+
 FIND_IN_CLASS = 2
 """AV_OPT_SEARCH_FAKE_OBJ of FFmpeg's opt.h."""
 ABSENT_CAMERA = os.makedev(81, 250)

@@ -15,6 +15,9 @@ import av
 import pytest
 from support.command_line import environment, tapetum
 from support.live_parts import PATTERN, free_udp_port, live_process, wait_until
+from support.media import Clip, make_clip
+
+pytestmark = pytest.mark.slow
 
 LIVE = [sys.executable, "-m", "tapetum.realtime", "live"]
 
@@ -28,7 +31,7 @@ def test_json_is_the_summary(gain_model: Path) -> None:
     answer = tapetum(
         "live",
         *("--source", PATTERN, "--sink", "null", "--model", gain_model),
-        *("--duration", "1.5", "--json"),
+        *("--duration", "1.5", "--json", "--verbose"),
     )
     assert answer.returncode == 0, answer.stderr
     summary = json.loads(answer.stdout)
@@ -36,11 +39,11 @@ def test_json_is_the_summary(gain_model: Path) -> None:
     assert list(summary["latency_ms"]) == list(summary["age_ms"])
     assert list(summary["age_ms"]) == ["p50", "p90", "p95", "p99", "max"]
     assert 20 <= summary["frames"] <= 46
-    assert set(summary["modes"]) <= {"gain", "grid", "passthrough"}
+    assert all(mode.startswith(("start", "gain")) for mode in summary["modes"])
     first, *_, last = answer.stderr.splitlines()
-    assert first.startswith(f"{PATTERN} 96x64 30 fps -> null | gain, then grid, then passthrough")
+    assert first.startswith(f"{PATTERN} 96x64 30 fps -> null | gain | 50 ms budget")
     assert last.startswith(f"{summary['frames']} frames, {summary['dropped']} dropped, ")
-    assert "mode: passthrough" in answer.stderr
+    assert "mode: start" in answer.stderr
 
 
 def test_y4m_on_stdout_is_all_that_is_on_stdout(gain_model: Path) -> None:
@@ -58,13 +61,19 @@ def test_y4m_on_stdout_is_all_that_is_on_stdout(gain_model: Path) -> None:
     assert (pictures[0].width, pictures[0].height) == (96, 64)
 
 
-def test_a_file_plays_at_its_own_pace(short_clip: Path, tmp_path: Path) -> None:
-    output = tmp_path / "again.mkv"
+def test_a_file_plays_at_its_own_pace_with_every_frame(tmp_path: Path) -> None:
+    """B-frames come out of the decoder in bursts, which leave the newest alone if nothing paces.
+
+    At 5 fps even a busy machine is in time for each of them.
+    """
+    clip = Clip(frames=12, rate=5, options={"bf": "3", "b-adapt": "0", "g": "12"})
+    source, output = make_clip(tmp_path / "in.mp4", clip), tmp_path / "again.mkv"
     begin_s = time.monotonic()
-    answer = tapetum("live", "--source", short_clip, "--sink", output)
+    answer = tapetum("live", "--source", source, "--sink", output, "--strength", "0", "--json")
     assert answer.returncode == 0, answer.stderr
-    assert time.monotonic() - begin_s > 11 / 25
-    assert 6 <= frame_count(output) <= 12
+    assert time.monotonic() - begin_s > 11 / 5
+    assert json.loads(answer.stdout)["dropped"] == 0
+    assert frame_count(output) == 12
 
 
 @pytest.mark.parametrize(

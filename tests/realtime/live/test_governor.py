@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tapetum.realtime.live.governor import FIRST_PATIENCE_S, Governor, percentile_95
 
-MODES = ("unet", "grid", "passthrough")
+MODES = ("unet", "grid", "curve")
 FRAME_S = 1 / 30
 
 
@@ -108,7 +108,7 @@ def test_a_stall_steps_down_at_once() -> None:
 def test_a_late_stand_in_becomes_the_mode_and_a_quick_one_changes_nothing() -> None:
     """`unet` is being prepared, which makes `grid` late, or does not."""
     clock = Clock()
-    governor = Governor(("unet", "reduced", "grid", "passthrough"), budget_ms=50, clock=clock)
+    governor = Governor(("unet", "reduced", "grid", "curve"), budget_ms=50, clock=clock)
     for _ in range(60):
         clock.now_s += FRAME_S
         governor.record(10, made_by="grid")
@@ -129,9 +129,9 @@ def test_a_late_stand_in_becomes_the_mode_and_a_quick_one_changes_nothing() -> N
 def test_it_does_not_step_below_the_last_mode() -> None:
     clock = Clock()
     governor = governed(clock)
-    assert run(governor, clock, 900, 20)[-1] == "passthrough"
+    assert run(governor, clock, 900, 20)[-1] == "curve"
     governor.stall()
-    assert governor.mode == "passthrough"
+    assert governor.mode == "curve"
 
 
 def test_it_steps_up_only_after_all_was_well_for_a_while() -> None:
@@ -176,7 +176,7 @@ def test_a_mode_that_never_lasts_does_not_keep_a_cheaper_one_away() -> None:
         governor.record(100 if governor.mode == "unet" else 5)
     run(governor, clock, 5, 2)
     assert governor.mode == "grid"
-    assert run(governor, clock, 100, 0.1)[-1] == "passthrough"
+    assert run(governor, clock, 100, 0.1)[-1] == "curve"
     assert run(governor, clock, 5, FIRST_PATIENCE_S + 1)[-1] == "grid"
 
 

@@ -18,6 +18,8 @@ from support.network_peer import peer
 
 from tapetum.realtime.prefetch import Prefetch
 
+pytestmark = pytest.mark.slow
+
 DARK = "lavfi:color=c=0x101010:s=96x64:r=30"
 
 
@@ -68,7 +70,7 @@ def test_a_server_that_hangs_and_goes_on_is_lost_and_back_in_one_recording(tmp_p
     url, output = f"rtsp://127.0.0.1:{free_tcp_port()}/live", tmp_path / "kept.mkv"
     with peer("send", url) as server:
         opened(url, []).close()
-        sinks = ["--sink", str(output), "--sink", "null", "--json"]
+        sinks = ["--sink", str(output), "--sink", "null", "--json", "--verbose"]
         with live_process("--source", url, *sinks) as live:
             told(live, "mode: ")
             server.send_signal(signal.SIGSTOP)

@@ -21,7 +21,7 @@ from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.summary import LiveStatus
 from tapetum.realtime.prefetch import Channel
 
-pytestmark = pytest.mark.usefixtures("no_thread_stays")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_stays")]
 
 
 def test_a_pattern_goes_through_the_model_to_the_sink(gain_model: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_pattern_goes_through_the_model_to_the_sink(gain_model: Path) -> None:
     assert summary.frames <= 30 * summary.duration_s + 2
     assert summary.modes["gain"] > 0
     assert sum(summary.modes.values()) >= summary.frames
-    assert sink.frames[-1].planes[0].mean() > 1.5 * sink.frames[0].planes[0].mean()
+    assert min(frame.planes[0].mean() for frame in sink.frames) > 2 * 30  # from the first one on
     assert list(summary.latency_ms) == ["p50", "p90", "p95", "p99", "max"]
     assert 0 < summary.latency_ms["p50"] <= summary.age_ms["p50"] <= summary.age_ms["max"]
     times = [frame.pts for frame in sink.frames if frame.pts is not None]
@@ -105,14 +105,15 @@ def test_the_viewer_quits_records_and_chooses_the_model(
         on_notice=notices.append,
         duration_s=30,
     )
-    assert states[-1].mode in ("grid", "passthrough")  # next after the file is grid
+    assert "gain is the only model" in notices
     (video,) = tmp_path.glob("tapetum-recording-*.mkv")
     (picture,) = tmp_path.glob("tapetum-snapshot-*.png")
     with av.open(str(video)) as container:
         assert len(list(container.decode(video=0))) > 3
     with av.open(str(picture)) as container:
         assert container.streams.video[0].width == 96
-    assert [notice.split()[0] for notice in notices] == ["recording", "saved", "recorded"]
+    firsts = [notice.split()[0] for notice in notices]
+    assert firsts == ["recording", "saved", "gain", "recorded"]
 
 
 class HangingSource:

@@ -19,7 +19,7 @@ from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 from tapetum.realtime.prefetch import WriteBehind
 
-pytestmark = pytest.mark.usefixtures("no_thread_stays")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_stays")]
 
 
 class RefusingSink(MemorySink):

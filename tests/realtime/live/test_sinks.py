@@ -213,3 +213,56 @@ def test_views_show_the_original_the_enhanced_or_both() -> None:
     luma = controls.show(original, enhanced).planes[0]
     assert (luma[:, 0] == 20).all()
     assert (luma[:, -1] == 90).all()
+
+
+@pytest.mark.parametrize("kind", [Y4mSink, RawVideoSink])
+def test_a_reader_at_a_fixed_rate_keeps_the_time(kind: type[Y4mSink | RawVideoSink]) -> None:
+    frames = list(SyntheticSource(16, 16, frames=30, rate=RATE))
+    missing = {0, 3, 4, 5, 17, 29}
+    pipe = io.BytesIO()
+    sink = kind(pipe, rate=RATE)
+    for index, frame in enumerate(frames):
+        if index not in missing:
+            sink.write(frame)
+    size = 16 * 16 * 3 // 2
+    payload = pipe.getvalue()
+    if kind is Y4mSink:
+        payload = payload.partition(b"\n")[2].replace(b"FRAME\n", b"")
+    shown = [payload[at : at + size] for at in range(0, len(payload), size)]
+    source = [b"".join(plane.tobytes() for plane in frame.planes) for frame in frames]
+    places = [*range(1, 3), 2, 2, 2, *range(6, 17), 16, *range(18, 29)]
+    assert shown == [source[place] for place in places]
+
+
+@pytest.mark.parametrize(
+    ("times", "written"),
+    [
+        ([0, 1, 2], [0, 1, 2]),
+        ([0, 1.4, 1.7, 3.3, 4], [0, 1, 2, 3, 4]),
+        ([0, 0.4, 0.8, 1.2, 1.6, 2], [0, 1, 3]),
+        ([0, 2.9, 3, 4], [0, 0, 1, 2, 3]),
+        ([0, 1, 100_000, 100_001], [0, 1, 2, 3]),
+    ],
+    ids=["exact", "uneven", "too many", "one missing", "asleep"],
+)
+def test_frames_that_come_unevenly_are_neither_doubled_nor_left_out(
+    times: list[float], written: list[int]
+) -> None:
+    frames = list(SyntheticSource(16, 16, frames=len(times), rate=RATE))
+    source = [b"".join(plane.tobytes() for plane in frame.planes) for frame in frames]
+    pipe = io.BytesIO()
+    sink = RawVideoSink(pipe, rate=RATE)
+    for frame, time in zip(frames, times, strict=True):
+        sink.write(replace(frame, pts=round(3000 * time), time_base=Fraction(1, 90_000)))
+    size = len(source[0])
+    shown = [pipe.getvalue()[at : at + size] for at in range(0, len(pipe.getvalue()), size)]
+    assert [source.index(picture) for picture in shown] == written
+
+
+def test_each_frame_is_written_once_where_that_is_wished() -> None:
+    frames = list(SyntheticSource(16, 16, frames=9, rate=RATE))
+    pipe = io.BytesIO()
+    sink = RawVideoSink(pipe, rate=RATE, sync="drop")
+    for frame in frames[::4]:
+        sink.write(frame)
+    assert len(pipe.getvalue()) == 3 * 16 * 16 * 3 // 2

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 from support.live_parts import PATTERN, free_udp_port, live_process, wait_until
+from support.media import Clip, make_clip, scribble
 
 from tapetum.realtime import LiveSource
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.live.address import parse_source
-from tapetum.realtime.live.pacing import Pacer
+from tapetum.realtime.live.live_source import Pacer
 from tapetum.realtime.prefetch import Prefetch
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_pattern_comes_at_its_own_pace_with_times_on_every_frame() -> None:
@@ -38,6 +41,24 @@ def test_a_file_keeps_its_times_paced_or_not(short_clip: Path) -> None:
     assert source.description == f"{short_clip} 96x64 h264 25 fps"
     times = [frame.time_s for frame in source]
     assert times == pytest.approx([index / 25 for index in range(12)], abs=1e-4)
+
+
+def test_pictures_are_paced_and_not_packets(tmp_path: Path) -> None:
+    """Packets lie in the order of decoding: paced by them, B-frames come in bursts."""
+    clip = Clip(frames=10, rate=15, options={"bf": "3", "b-adapt": "0"})
+    source = LiveSource(make_clip(tmp_path / "in.mp4", clip))
+    frames = list(source)
+    first = frames[0]
+    assert len(frames) == 10
+    for frame in frames:
+        played_s = (frame.time_s or 0) - (first.time_s or 0)
+        assert (frame.capture_time_s or 0) - (first.capture_time_s or 0) >= played_s - 1e-3
+
+
+def test_a_file_without_a_picture_is_one_line(tmp_path: Path) -> None:
+    path = scribble(make_clip(tmp_path / "in.mkv", Clip(frames=5)), 0.5, 1.0)
+    with pytest.raises(MediaError, match=r"no frame of .*bad_in\.mkv can be decoded"):
+        LiveSource(path)
 
 
 def test_closing_ends_the_wait_for_a_frame() -> None:

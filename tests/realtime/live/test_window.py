@@ -14,7 +14,10 @@ import pytest
 from support.live_parts import live_process, wait_until
 from support.x_keyboard import Keyboard
 
-from tapetum.realtime import LiveSource
+from tapetum.realtime import LiveSource, LiveStatus
+from tapetum.realtime.live.controls import Controls
+
+pytestmark = pytest.mark.slow
 
 PATTERN = "lavfi:color=c=0x101010:s=320x240:r=15"
 
@@ -50,7 +53,7 @@ def test_the_keys_of_the_window_do_what_they_say(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     keyboard = Keyboard(display)
-    options = ["--model", str(gain_model), "--latency-budget", "5s", "--json"]
+    options = ["--model", str(gain_model), "--latency-budget", "5s", "--json", "--verbose"]
     with live_process(
         *("--source", PATTERN, "--sink", "window", *options), DISPLAY=display
     ) as live:
@@ -82,3 +85,29 @@ def test_the_keys_of_the_window_do_what_they_say(
     assert summary["sinks"]["window"]["frames"] > 0
     assert live.wait(20) == 0
     assert not [line for line in lines if line.startswith(("error", "QFont"))]
+
+
+def test_the_caption_says_in_words_what_is_shown() -> None:
+    controls = Controls()
+    assert controls.words == "enhanced, strength 100%"
+    for key in "w-r":
+        controls.press(key)
+    assert controls.words == "before | enhanced, strength 90%, recording"
+    controls.press(" ")
+    assert controls.words == "before: not enhanced, strength 90%, recording"
+
+
+@pytest.mark.parametrize(
+    ("mode", "note", "held", "line", "caption"),
+    [
+        ("grid", "", False, "live, 7 ms late, 30 fps", "live, 7 ms late, 30 fps; grid runs"),
+        ("grid-4", "busy", False, "live, 7 ms late, 30 fps; busy", "live, 7 ms late, 30 fps; busy"),
+        ("grid", "", True, *2 * ("source lost, its last picture is shown",)),
+    ],
+)
+def test_the_state_is_said_in_words(
+    mode: str, note: str, held: bool, line: str, caption: str
+) -> None:
+    status = LiveStatus(29.8, 7.2, 8.0, 3, mode, f"{mode} on CPU", held, note)
+    assert (str(status), status.caption) == (line, caption)
+    assert status.figures == f"29.8 fps  age 7/8 ms  3 dropped  {mode}"

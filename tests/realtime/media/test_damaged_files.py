@@ -15,6 +15,8 @@ from support.media import Clip, cut_short, make_clip, scribble
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.file_source import FileSource
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_beginning_of_a_cut_mp4_is_read(long_clip: Path) -> None:
     with FileSource(cut_short(long_clip, 0.6)) as source:

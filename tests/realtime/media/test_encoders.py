@@ -12,6 +12,8 @@ from support.transcoding import frame_times, transcode
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.file_sink import EncoderSettings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def clip_path(tmp_path: Path) -> Path:

@@ -18,6 +18,8 @@ from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.video_info import VideoInfo
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def clip_path(tmp_path: Path) -> Path:

@@ -15,6 +15,8 @@ from support.media import Clip, make_clip
 from support.media_contents import Track, track, tracks
 from support.transcoding import transcode
 
+pytestmark = pytest.mark.slow
+
 
 def of_kind(path: Path, kind: str) -> list[Track]:
     return [found for found in tracks(path) if found.kind == kind]

@@ -15,7 +15,10 @@ from tapetum.realtime import EncoderSettings, FileSink, FileSource, SyntheticSou
 from tapetum.realtime.live.sinks.recording_sink import RecordingSink
 from tapetum.realtime.media.thread_priority import without_real_time_threads
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="policies of threads are Linux's")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="policies of threads are Linux's"),
+]
 
 SAMPLE = ROOT / "samples" / "dark_room.mp4"
 

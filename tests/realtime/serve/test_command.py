@@ -18,6 +18,8 @@ from support.serve_client import plain_page  # noqa: E402
 from support.serve_process import serving  # noqa: E402
 from support.small_clips import write_clip  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]

@@ -22,6 +22,8 @@ from tapetum.realtime.cpu.rgb import frame_from_rgb
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.settings import ServerSettings
 
+pytestmark = pytest.mark.slow
+
 
 def settings(model: Path, **limits: int) -> ServerSettings:
     return ServerSettings(port=0, models=[model], limits=Limits(**limits))

@@ -34,6 +34,8 @@ from support.tiny_networks import grid_network
 
 from tapetum.benchmarks.experiments.webrtc import PIXEL_AGES_MS, NumberedClip
 
+pytestmark = pytest.mark.slow
+
 PICTURE_MS = 1000 / CLIP.rate
 READOUT_MS = 3000
 """Figures under the picture are those of so long a time."""

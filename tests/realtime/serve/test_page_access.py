@@ -14,6 +14,8 @@ pytest.importorskip("aiortc")
 from support.chromium import Page, chromium
 from support.serve_process import serving
 
+pytestmark = pytest.mark.slow
+
 CONTROLS = {"button", "checkbox", "combobox", "link", "slider", "switch"}
 REACHED = {
     "Skip to the picture",

@@ -17,6 +17,8 @@ from support.chromium import Page, chromium
 from support.serve_process import serving
 from support.small_clips import write_clip
 
+pytestmark = pytest.mark.slow
+
 STATE = "document.querySelector('.file')?.dataset.state"
 
 

@@ -16,6 +16,8 @@ from support.chromium import Page, chromium
 from support.page import LIVE
 from support.serve_process import serving
 
+pytestmark = pytest.mark.slow
+
 UPRIGHT = "lavfi:color=c=0x1c1c1c:s=180x320:r=10"
 
 

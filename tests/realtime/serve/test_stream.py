@@ -28,6 +28,8 @@ from tapetum.realtime.serve.limits import Limits  # noqa: E402
 from tapetum.realtime.serve.server import Server  # noqa: E402
 from tapetum.realtime.serve.settings import ServerSettings  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 DARK = 40
 
 

@@ -42,9 +42,15 @@ class CudaDriver:
         """Call a function.
 
         Raises:
-            DeviceError: it answers with an error.
+            DeviceError: it answers with an error, or the driver is too old to have it.
         """
-        status = getattr(self._library, name)(*arguments)
+        try:
+            function = getattr(self._library, name)
+        except AttributeError as error:
+            raise DeviceError(
+                f"the NVIDIA driver is too old, it has no {name}: install a newer one"
+            ) from error
+        status = function(*arguments)
         if status:
             reason = explained([f"{self._error_name(status)} in {name}"])
             raise DeviceError(f"the NVIDIA driver fails: {reason}")

@@ -127,6 +127,7 @@ class _Job:
         builder = started(self._trt.Builder, self._logger, self._errors)
         parsed = self._parse(builder, network)
         config = builder.create_builder_config()
+        config.clear_flag(self._trt.BuilderFlag.TF32)  # what stays float32 is computed in it
         config.progress_monitor = progress_monitor(self._trt, self._on_phase, self._stop)
         self._set_target(config)
         timings = self._timing_cache(config, timing_cache)

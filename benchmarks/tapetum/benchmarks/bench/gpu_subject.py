@@ -12,11 +12,10 @@ from tapetum.benchmarks.measure.clocks import Clock, EventClock, StageClock, nby
 from tapetum.realtime import Frame, FrameEnhancer
 from tapetum.realtime.choices import Device
 from tapetum.realtime.cuda.compute_device import ComputeDevice
-from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, make_cuda_enhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.cuda_video import open_on_cuda
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
-from tapetum.realtime.cuda.engine_choice import EngineChoice, choose_engine
 from tapetum.realtime.cuda.transfer import downloaded, semi_planar, uploaded
 from tapetum.realtime.enhancer import check_model
 from tapetum.trt_build.gpu import device_index, present_gpu

@@ -10,6 +10,8 @@ import typer
 
 from tapetum.benchmarks.experiments.live import SIZES as LIVE_SIZES
 from tapetum.benchmarks.experiments.live import TARGETS_MS, governor_settling, live_latency
+from tapetum.benchmarks.experiments.live_load import SIZES as LOAD_SIZES
+from tapetum.benchmarks.experiments.live_load import live_load
 from tapetum.benchmarks.experiments.memory import peak_memory
 from tapetum.benchmarks.experiments.soak import soak as run_soak
 from tapetum.benchmarks.measure.choices import parse_size
@@ -25,6 +27,7 @@ _RESULT = Path("benchmarks/results/cpu.json")
 _LIVE_RESULT = Path("benchmarks/results/live.json")
 _WEBRTC_RESULT = Path("benchmarks/results/webrtc.json")
 _GOVERNOR_RESULT = Path("benchmarks/results/governor.json")
+_LOAD_RESULT = Path("benchmarks/results/load.json")
 _SOAK_RESULT = Path("benchmarks/results/soak.json")
 
 
@@ -71,6 +74,22 @@ def live(seconds: float = 20.0, result: ResultOption = _LIVE_RESULT) -> None:
     for name, size in LIVE_SIZES.items():
         figures = live_latency(size, duration_s=seconds)
         _record(result, name, {"target_ms": TARGETS_MS[name], **figures})
+
+
+@experiments.command()
+def load(
+    name: Annotated[str, typer.Argument(help=", ".join(LOAD_SIZES))] = "720p30",
+    *,
+    streams: int = 1,
+    busy: int = 2,
+    nice: int = 0,
+    seconds: float = 10.0,
+    result: ResultOption = _LOAD_RESULT,
+) -> None:
+    """Live video beside busy processes: dark frames, jumps of brightness, age, frames a second."""
+    size, rate = LOAD_SIZES[name]
+    figures = live_load(size, rate, streams=streams, busy=busy, nice=nice, duration_s=seconds)
+    _record(result, f"{name}, {streams} streams, {busy} busy, nice {nice}", figures)
 
 
 @experiments.command()

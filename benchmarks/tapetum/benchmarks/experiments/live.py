@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tapetum.realtime import LiveSource, MemorySink, SinkPlace, enhance_live
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.ladder import PASSTHROUGH, Ladder, ladder_for
+from tapetum.realtime.live.ladder import START, Ladder, ladder_for
 from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.outputs import NullSink
 
@@ -39,7 +39,7 @@ def live_latency(
 ) -> dict[str, object]:
     """Added latency, age, drops and modes of a 30 fps test pattern; the load before and after.
 
-    The first frames pass through while the model loads, and count as all others do: `modes`
+    The first frames are made by a curve while the model loads, and count as all others do: `modes`
     says how many they were.
     """
     source = f"lavfi:testsrc2=s={size}:r=30"
@@ -97,7 +97,7 @@ def held_after_s(
             continue
         late = frame.latency_ms > budget_ms or frame.time_s - previous_s > 2.5 / RATE
         previous_s = frame.time_s
-        if late or (enhanced and frame.mode == PASSTHROUGH):
+        if late or (enhanced and frame.mode == START):
             begin_s = None
         elif begin_s is None:
             begin_s = frame.time_s

@@ -219,7 +219,8 @@ def soak(
     run = LiveRun(
         FastCamera(frames, 2 * held_fps, seed + 3),
         Ladder(
-            {"grid": lambda: StallingEnhancer(make_enhancer("grid"), seed + 2)},
+            ("grid", make_enhancer),
+            {"stalling": lambda: StallingEnhancer(make_enhancer("grid"), seed + 2)},
             budget_ms=latency_budget_ms,
         ),
         [SinkPlace("stalling", sink)],

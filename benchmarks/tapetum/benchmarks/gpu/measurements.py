@@ -13,9 +13,8 @@ from tapetum.benchmarks.gpu.pipeline import free_memory_mb, measure_codecs, meas
 from tapetum.benchmarks.gpu.roofline import measure_ceilings
 from tapetum.benchmarks.measure.clocks import EventClock
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_enhancer import choose_engine, make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
-from tapetum.realtime.cuda.engine_choice import choose_engine
 from tapetum.realtime.cuda.torch_engine import torch_device, torch_stream
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -24,6 +25,7 @@ from tapetum.realtime.cuda.nvdec_source import NvdecSource, open_on_device
 from tapetum.realtime.cuda.nvenc import nvenc_pictures
 from tapetum.realtime.cuda.transfer import DownloadSink
 from tapetum.realtime.live.outputs import NullSink
+from tapetum.realtime.media.file_source import VideoFile
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pipeline import run
 
@@ -230,8 +232,8 @@ def _row(
         return row | {"error": str(error)}
 
 
-def _decode_fps(source: FileSource) -> float:
-    with source:
+def _decode_fps(source: VideoFile) -> float:
+    with closing(source):
         started_s = time.perf_counter()
         count = sum(1 for _ in source)
         return count / (time.perf_counter() - started_s)

@@ -37,6 +37,10 @@ _STDOUT_ERRORS = (errno.ENOSPC, errno.EIO)
 """Its disk is full, or its terminal gone; other outputs tell of theirs by `MediaError`."""
 
 
+_NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "std::bad_alloc")
+"""What the system's loader and C++ say where memory runs out."""
+
+
 class Stopped(BaseException):
     """The user or the system asked the process to stop."""
 
@@ -75,12 +79,25 @@ def _usage(error: typer.TyperException) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    """Tell of a stdout that takes nothing, or else of a bug in Tapetum, with all of it."""
+    """Tell of a full stdout or memory in one line, or else of a bug in Tapetum, with all of it."""
     if isinstance(error, OSError) and error.filename is None and error.errno in _STDOUT_ERRORS:
         sys.stdout = io.StringIO()  # Python flushes it at its end, and would fail again
         return _fail(f"cannot write to stdout: {error.strerror}", FAILED)
+    if _lacks_memory(error):
+        few = "there is too little memory; close other programs, raise the limit (ulimit -v), or"
+        return _fail(f"{few} take a smaller picture", FAILED)
     traceback.print_exception(error)
     return _fail("this is a bug in Tapetum; please report it with the lines above", FAILED)
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether memory ran out, here or where a library was loaded."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    if any(words in str(error) for words in _NO_MEMORY):
+        return True
+    before = error.__cause__ or error.__context__
+    return before is not None and _lacks_memory(before)
 
 
 def _fail(message: str, status: int) -> int:

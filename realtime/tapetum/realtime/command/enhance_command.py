@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from tapetum.realtime.command.options import (
     StrengthOption,
     number,
     parse_duration_s,
+    parse_rate,
     parse_time_s,
 )
 
@@ -40,7 +42,12 @@ _ENCODER = "Output encoding"
 
 def enhance(
     input_path: Annotated[
-        Path, typer.Argument(metavar="IN", help="Video or photo to read.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="Video or photo to read, an address (http://...), or pictures (img_%04d.png).",
+            show_default=False,
+        ),
     ],
     output_path: Annotated[
         Path,
@@ -78,6 +85,15 @@ def enhance(
             parser=parse_duration_s,
             metavar="TIME",
             help="Enhance this much of the input: seconds, or [HH:]MM:SS[.mmm].",
+            show_default=False,
+        ),
+    ] = None,
+    rate: Annotated[
+        Fraction | None,
+        typer.Option(
+            parser=parse_rate,
+            metavar="FPS",
+            help="Pictures a second of a series of pictures (img_%04d.png); 25 if not given.",
             show_default=False,
         ),
     ] = None,
@@ -152,6 +168,7 @@ def enhance(
             device=device,
             start_s=start_s or 0.0,
             duration_s=duration_s,
+            rate=rate,
             compare=compare,
             codec=codec,
             crf=crf,

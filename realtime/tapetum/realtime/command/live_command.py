@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from tapetum.realtime.choices import PipeFormat
+from tapetum.realtime.choices import PipeFormat, Sync
 from tapetum.realtime.command.options import (
     REPORT,
     DeviceOption,
@@ -73,6 +73,13 @@ def live(
             " pixels; a line on stderr says how to read it.",
         ),
     ] = "y4m",
+    sync: Annotated[
+        Sync,
+        typer.Option(
+            help="Where a frame for --sink - is dropped: repeat the last one, so that 5 s stay 5 s"
+            " for a reader, or drop it.",
+        ),
+    ] = "repeat",
     size: SizeOption = None,
     rate: RateOption = None,
     model: ModelOption = "grid",
@@ -85,8 +92,8 @@ def live(
             parser=parse_budget_ms,
             metavar="TIME",
             help="How long a frame may take from the source's hand-over, like 50ms or 0.1s. A"
-            " cheaper mode is taken before it takes longer: unet, unet on reduced frames, grid,"
-            " none.",
+            " cheaper mode is taken before it takes longer, down to one curve for the picture; it"
+            " stays as bright.",
             show_default="50ms",
         ),
     ] = None,
@@ -112,6 +119,15 @@ def live(
         typer.Option(
             "--json",
             help="Print one JSON object on stdout at the end.",
+            rich_help_panel=REPORT,
+        ),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            help="Say which mode runs where, and all figures.",
+            show_default=False,
             rich_help_panel=REPORT,
         ),
     ] = False,
@@ -160,7 +176,7 @@ def live(
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     keys = KEYS_HELP if "window" in places else ""
-    with _Report(console, quiet=quiet, keys=keys) as report:
+    with _Report(console, quiet=quiet, verbose=verbose, keys=keys) as report:
         summary = enhance_live(
             _FIRST_CAMERA if wanted_source is None else wanted_source,
             places,
@@ -173,6 +189,7 @@ def live(
             duration_s=duration_s,
             overwrite=overwrite,
             pipe_format=pipe_format,
+            sync=sync,
             on_start=report.start,
             on_notice=report.notice,
             on_status=report.status,
@@ -207,17 +224,22 @@ def _list_cameras() -> None:
 class _Report:
     """Writes to a console, with a status line where it is a terminal; use it in a `with`."""
 
-    def __init__(self, console: Console, *, quiet: bool = False, keys: str = "") -> None:
+    def __init__(
+        self, console: Console, *, quiet: bool = False, verbose: bool = False, keys: str = ""
+    ) -> None:
         """Make a report.
 
         Args:
             console: where it is written.
             quiet: say only what the user should know.
+            verbose: say each mode, and all figures.
             keys: what the keys of a window do.
         """
         self._console = console
         self._keys = keys
         self._quiet = quiet
+        self._verbose = verbose
+        self._said: set[str] = set()
         self._line = console.status("starting") if console.is_terminal and not quiet else None
         self._mode: str | None = None
 
@@ -231,14 +253,17 @@ class _Report:
     def notice(self, line: str) -> None:
         """Say what the user should know, also when quiet."""
         self._say(f"note: {line}")
+        self._said.add(line)
 
     def status(self, status: LiveStatus) -> None:
-        """Show the state; a change of mode gets a line of its own."""
+        """Show the state; why the picture is simpler than asked for gets a line of its own."""
         if self._line is not None:
-            self._line.update(str(status))
-        if status.mode != self._mode and not self._quiet:
+            self._line.update(status.figures if self._verbose else str(status))
+        if status.mode != self._mode and self._verbose:
             self._say(f"mode: {status.runs_on}")
         self._mode = status.mode
+        if status.warning and status.note not in self._said and not self._quiet:
+            self.notice(status.note)
 
     def finish(self, summary: LiveSummary) -> None:
         """Say what was done."""

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import numba
 
+from tapetum.realtime.errors import DeviceError
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _KERNELS: list[Any] = []
@@ -28,7 +30,15 @@ def kernel(function: _Function) -> _Function:
 
     The code lies in `__pycache__` beside the source, else in the user's cache folder (or in
     `NUMBA_CACHE_DIR`); where none can be written, each process compiles for itself.
+
+    Raises:
+        DeviceError: numba's compiler is switched off.
     """
+    if getattr(numba.config, "DISABLE_JIT", 0):  # set by numba itself, unseen by mypy
+        raise DeviceError(
+            "NUMBA_DISABLE_JIT is set, and pixels are enhanced by code that numba compiles;"
+            " unset it"
+        )
     try:
         compiled: Any = numba.njit(nogil=True, fastmath=True, cache=True)(function)
     except RuntimeError:

@@ -55,6 +55,12 @@ def cell_axis(size: int) -> CellAxis:
     return CellAxis(cell, weight, np.searchsorted(cell, np.arange(CELLS + 1)))
 
 
+def strip_axis(top: int, rows: int, height: int) -> CellAxis:
+    """The rows of a strip, from `top` on, in a plane of `height` rows."""
+    axis, strip = cell_axis(height), slice(top, top + rows)
+    return CellAxis(axis.cell[strip], axis.weight[strip], axis.starts)
+
+
 @lru_cache(maxsize=16)
 def level_axis(count: int, black: int, span: int) -> LevelAxis:
     """The axis of `count` luma levels, of which `black` is Y = 0 and `black + span` Y = 1."""

@@ -22,6 +22,7 @@ from tapetum.realtime.cpu.grid_axis import (
     Ints,
     cell_axis,
 )
+from tapetum.realtime.cpu.hdr_light import chroma_grid
 from tapetum.realtime.cpu.plane_rows import ChromaRows, chroma_rows, sample_rows
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import SampleRange
@@ -57,17 +58,19 @@ class _Layout(NamedTuple):
 
 
 def apply_to_chroma(
-    frame: Frame, grid: Floats, levels: SampleRange, enhanced: tuple[Plane, ...]
+    frame: Frame, grid: Floats, levels: SampleRange, enhanced: tuple[Plane, ...], rows: CellAxis
 ) -> None:
     """Enhance the chroma planes of a frame into those of `enhanced`, without gaps between rows."""
     luma = _Luma(*sample_rows(frame.planes[0]), frame.width, frame.height)
     chroma = chroma_rows(frame)
+    if frame.color.is_hdr:
+        grid = chroma_grid(grid, frame.color.transfer)
     cells = np.zeros((CELLS, CELLS, LEVELS, LANES), np.float32)
     cells[..., : len(_ORDER)] = grid[_ORDER, :].transpose(2, 3, 1, 0)
     cells[..., 4:6] *= levels.chroma_span
     new_u = enhanced[1].reshape(-1)
     new_v = new_u[1:] if frame.format.semi_planar else enhanced[2].reshape(-1)
-    axes = cell_axis(chroma.height), cell_axis(chroma.width)
+    axes = rows, cell_axis(chroma.width)
     _enhance_chroma(luma, chroma, cells, *axes, _layout(frame, levels), new_u, new_v)
 
 

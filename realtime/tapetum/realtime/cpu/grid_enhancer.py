@@ -5,15 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
+from tapetum.realtime.cpu.black_bars import Area, BarFinder
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
-from tapetum.realtime.cpu.rgb import Order, RgbImage, has_whole_rows, is_red_first, pixel_rows
+from tapetum.realtime.cpu.hdr_light import darkness, working_thumbnail
+from tapetum.realtime.cpu.picture_circle import Circle, CircleFinder, continued, keep_outside
+from tapetum.realtime.cpu.rgb import (
+    Order,
+    RgbImage,
+    frame_from_rgb,
+    has_whole_rows,
+    is_red_first,
+    pixel_rows,
+)
 from tapetum.realtime.cpu.thumbnail import image_thumbnail, thumbnail
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import Engine
 from tapetum.realtime.temporal import TIME_CONSTANT_S, TemporalFilter
+
+_BLACK_EDGE = 12
+"""Median of an image's edge over which it is no bar, however noisy."""
 
 
 class GridEnhancer:
@@ -39,6 +52,9 @@ class GridEnhancer:
         self._engine = engine
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
         self._identity = identity_grid()
+        self._bars = BarFinder()
+        self._circle = CircleFinder()
+        self._seen = self._identity
 
     @property
     def description(self) -> str:
@@ -52,10 +68,19 @@ class GridEnhancer:
             DeviceError: the frame is not in main memory.
             EngineError: the network fails or gives no usable numbers.
         """
-        grid = self.steady_grid(thumbnail(frame), time_s=frame.time_s)
+        picture, small, circle, area = self._picture(frame)
+        seen = small if circle is None else continued(small, circle)
+        share = 1.0
+        if frame.color.is_hdr:
+            seen = working_thumbnail(seen, frame.color.transfer)
+            share = darkness(seen)
+        grid = self.steady_grid(seen, time_s=frame.time_s, share=share)
         if self.strength == 0:
             return frame
-        return frame.with_planes(apply_grid(frame, self._mixed(grid)))
+        planes = apply_grid(picture, self._mixed(grid))
+        if circle is not None:
+            keep_outside(circle, picture, planes)
+        return frame.with_planes(planes if area is None else area.paste(frame, planes))
 
     def enhance_image(
         self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
@@ -71,6 +96,11 @@ class GridEnhancer:
         Raises:
             EngineError: the network fails or gives no usable numbers.
         """
+        area = self._image_area(image, order, time_s)
+        if area is not None:
+            out[...] = image
+            place = slice(area.top, area.bottom), slice(area.left, area.right)
+            image, out = image[place], out[place]
         whole = image if has_whole_rows(image) else np.ascontiguousarray(image)
         source = pixel_rows(whole, red_first=is_red_first(order))
         small = image_thumbnail(source)
@@ -84,12 +114,36 @@ class GridEnhancer:
         if made is not out:
             out[...] = made
 
-    def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
+    def _image_area(self, image: RgbImage, order: Order, time_s: float | None) -> Area | None:
+        """What of an image is picture; only one with a black edge is looked at whole."""
+        edges = (image[0], image[-1], image[:, 0], image[:, -1])
+        if all(np.median(edge[:, :3]) > _BLACK_EDGE for edge in edges):
+            self._bars.reset()
+            return None
+        whole = np.ascontiguousarray(image[..., :3])
+        return self._bars(frame_from_rgb(whole, order=order, time_s=time_s))
+
+    def _picture(self, frame: Frame) -> tuple[Frame, Floats, Circle | None, Area | None]:
+        """What of a frame is picture, and its thumbnail: without bars, and around a circle."""
+        area = self._bars(frame)
+        picture = frame if area is None else area.cut(frame)
+        small = thumbnail(picture)
+        circle = self._circle(small)
+        if circle is not None:
+            whole = area or Area(0, frame.height, 0, frame.width)
+            area = circle.area(whole, (1 << frame.format.chroma_y, 1 << frame.format.chroma_x))
+            circle = circle.moved(whole, area)
+            picture = area.cut(frame)
+            small = thumbnail(picture)
+        return picture, small, circle, area
+
+    def steady_grid(self, small: Floats, *, time_s: float | None, share: float = 1.0) -> Floats:
         """The grid of the next frame, smoothed over time, for who applies it elsewhere.
 
         Args:
             small: the frame's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
             time_s: the frame's time.
+            share: how much of the model's effect the picture needs, from 0 to 1.
 
         Returns:
             (8, 8, 16, 16): coefficient, luma level, row, column.
@@ -97,11 +151,39 @@ class GridEnhancer:
         Raises:
             EngineError: the network fails or gives no usable numbers.
         """
-        return self._filter(self._predict(small), thumbnail=small, time_s=time_s)
+        grid = self._identity + np.float32(share) * (self._predict(small) - self._identity)
+        return self._filter(grid, thumbnail=small, time_s=time_s)
+
+    def look_at(self, overview: Frame) -> None:
+        """Predict the grid of a whole picture, of which strips come next.
+
+        Args:
+            overview: the picture, of any size.
+
+        Raises:
+            DeviceError: the frame is not in main memory.
+            EngineError: the network fails or gives no usable numbers.
+        """
+        self._seen = self.steady_grid(thumbnail(overview), time_s=overview.time_s)
+
+    def enhance_strip(self, frame: Frame, *, top: int, height: int) -> Frame:
+        """Enhance some rows of the picture that `look_at` saw.
+
+        Args:
+            frame: the rows; they begin with a whole row of chroma.
+            top: where they begin in the picture.
+            height: rows of the picture.
+        """
+        if self.strength == 0:
+            return frame
+        mixed = self._mixed(self._seen)
+        return frame.with_planes(apply_grid(frame, mixed, top=top, height=height))
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._filter.reset()
+        self._bars.reset()
+        self._circle.reset()
 
     def _mixed(self, grid: Floats) -> Floats:
         return self._identity + np.float32(self.strength) * (grid - self._identity)

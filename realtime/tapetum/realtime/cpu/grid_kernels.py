@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapetum.gan.model_kinds import GRID_SHAPE
-from tapetum.realtime.cpu.grid_axis import Floats
+from tapetum.realtime.cpu.grid_axis import Floats, strip_axis
 from tapetum.realtime.cpu.grid_chroma import apply_to_chroma
 from tapetum.realtime.cpu.grid_luma import apply_to_luma
 from tapetum.realtime.cpu.plane_rows import new_planes
@@ -24,16 +24,20 @@ def identity_grid() -> Floats:
     return grid
 
 
-def apply_grid(frame: Frame, grid: Floats) -> tuple[Plane, ...]:
+def apply_grid(
+    frame: Frame, grid: Floats, *, top: int = 0, height: int | None = None
+) -> tuple[Plane, ...]:
     """Enhance a frame's planes by a grid.
 
     A chroma sample's place is the centre of its share of the picture, its luma the mean of the
     luma samples that it covers.
 
     Args:
+        top: where the frame begins in a picture of which it is a strip; a whole row of chroma.
+        height: rows of that picture; None for a frame that is all of it.
         frame: in main memory, in any of `PIXEL_FORMATS`.
         grid: (8, 8, 16, 16): coefficient, luma level, row, column. Coefficients are gain,
-            offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v.
+            offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v; of an HDR frame, for its SDR twin.
 
     Returns:
         New planes, each sample within one level of exact arithmetic. Samples are clipped to
@@ -46,6 +50,8 @@ def apply_grid(frame: Frame, grid: Floats) -> tuple[Plane, ...]:
     levels = sample_range(frame)
     planes = new_planes(frame)
     grid = np.ascontiguousarray(grid, np.float32)
-    apply_to_luma(frame, grid, levels, planes[0])
-    apply_to_chroma(frame, grid, levels, planes)
+    shift, whole = frame.format.chroma_y, height or frame.height
+    apply_to_luma(frame, grid, levels, planes[0], strip_axis(top, frame.height, whole))
+    chroma_axis = strip_axis(top >> shift, planes[1].shape[0], -(-whole >> shift))
+    apply_to_chroma(frame, grid, levels, planes, chroma_axis)
     return planes

@@ -24,6 +24,7 @@ from tapetum.realtime.cpu.grid_axis import (
     cell_axis,
     level_axis,
 )
+from tapetum.realtime.cpu.hdr_light import luma_tables
 from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import SampleRange
@@ -44,7 +45,9 @@ class _Layout(NamedTuple):
     high: int
 
 
-def apply_to_luma(frame: Frame, grid: Floats, levels: SampleRange, enhanced: Plane) -> None:
+def apply_to_luma(
+    frame: Frame, grid: Floats, levels: SampleRange, enhanced: Plane, rows: CellAxis
+) -> None:
     """Enhance the luma plane of a frame into `enhanced`, a plane without gaps between rows."""
     samples, pitch = sample_rows(frame.planes[0])
     depth = frame.format.depth
@@ -52,10 +55,13 @@ def apply_to_luma(frame: Frame, grid: Floats, levels: SampleRange, enhanced: Pla
     tables = np.empty((CELLS, CELLS, 1 << depth), np.int16)
     axis = level_axis(1 << depth, levels.black, levels.luma_span)
     scale, origin = levels.luma_span << fraction_bits, levels.black << fraction_bits
-    _expand_tables(grid[:2], axis, np.float32(scale), np.float32(origin), fraction_bits, tables)
+    if frame.color.is_hdr:
+        new = luma_tables(grid, axis.luma, frame.color.transfer)
+        tables[:] = np.rint(new * np.float32(scale) + np.float32(origin))
+    else:
+        _expand_tables(grid[:2], axis, np.float32(scale), np.float32(origin), fraction_bits, tables)
     layout = _Layout(frame.format.shift, fraction_bits, *levels.luma_limits)
-    axes = cell_axis(frame.height), cell_axis(frame.width)
-    _enhance_luma(samples, pitch, tables, *axes, layout, enhanced)
+    _enhance_luma(samples, pitch, tables, rows, cell_axis(frame.width), layout, enhanced)
 
 
 @kernel

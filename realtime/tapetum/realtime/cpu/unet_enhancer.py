@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.realtime.cpu.black_bars import BarFinder
 from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.cpu.rgb import Order, RgbImage, frame_from_rgb, rgb_from_frame
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
@@ -66,6 +67,7 @@ class UNetEnhancer:
         self._max_pixels = max_pixels
         self._shape: tuple[int, ...] | None = None
         self._engine: Engine | None = None
+        self._bars = BarFinder()
 
     @property
     def description(self) -> str:
@@ -88,7 +90,12 @@ class UNetEnhancer:
         np.clip(change, -1, 1, out=change)
         change -= rgb
         change *= np.float32(self.strength)
-        return frame.with_planes(planes_with_change(frame, change))
+        bright = frame.with_planes(planes_with_change(frame, change))
+        area = self._bars(frame)
+        # The network sees little of its surroundings: bars do not harm the picture beside them.
+        if area is None:
+            return bright
+        return frame.with_planes(area.paste(frame, area.cut(bright).planes))
 
     def enhance_image(
         self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
@@ -105,7 +112,8 @@ class UNetEnhancer:
         out[..., :3] = enhanced
 
     def reset(self) -> None:
-        """Do nothing: every frame is enhanced by itself."""
+        """Forget where the bars were: every picture is enhanced by itself."""
+        self._bars.reset()
 
     def _enhanced(self, rgb: Floats) -> Floats:
         """The network's output for (3, H, W), unclipped, a new array."""

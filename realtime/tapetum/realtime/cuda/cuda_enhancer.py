@@ -1,10 +1,10 @@
-"""From a model's name or file to an enhancer on a GPU."""
+"""From a model's name or file to an enhancer on a GPU, by TensorRT, TensorRT-RTX or PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
@@ -13,11 +13,51 @@ from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
 from tapetum.realtime.cuda.torch_engine import TorchModel
-from tapetum.realtime.errors import ModelError
+from tapetum.realtime.errors import DeviceError, EngineError, ModelError
 from tapetum.realtime.progress import Building
 
 if TYPE_CHECKING:
     from tapetum.trt_build.flavour import Flavour
+
+
+class EngineChoice(NamedTuple):
+    """What runs models on a GPU.
+
+    Attributes:
+        flavour: the TensorRT, or None where PyTorch is left.
+        notices: why it is PyTorch, as a line for the user; none for TensorRT.
+    """
+
+    flavour: Flavour | None
+    notices: tuple[str, ...] = ()
+
+
+def choose_engine(index: int) -> EngineChoice:
+    """The first TensorRT that is installed and supports a GPU.
+
+    Args:
+        index: the GPU's number.
+
+    Raises:
+        DeviceError: there is no such GPU, or no driver.
+    """
+    from tapetum.trt_build.flavour import FLAVOURS, load_flavour
+    from tapetum.trt_build.gpu import present_gpu
+    from tapetum.trt_build.tensorrt_build import check_target
+
+    gpu = present_gpu(index)
+    reasons = []
+    for name in FLAVOURS:
+        try:
+            flavour = load_flavour(name)
+            check_target(gpu, flavour)
+        except (EngineError, DeviceError) as error:
+            reasons.append(str(error))
+        else:
+            return EngineChoice(flavour)
+    notice = f"cuda:{index} runs models with PyTorch: {'; '.join(reasons)}"
+    return EngineChoice(None, (notice,))
+
 
 Size = tuple[int, int]
 

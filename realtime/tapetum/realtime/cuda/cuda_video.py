@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
-from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice
-from tapetum.realtime.cuda.engine_choice import EngineChoice, choose_engine
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
 from tapetum.realtime.cuda.nvenc import nvenc_name, nvenc_pictures
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format
@@ -26,9 +26,16 @@ from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.trt_build.gpu import device_index
 
+_HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
+
 
 def open_on_cuda(
-    path: Path, device_name: str, *, start_s: float = 0.0, duration_s: float | None = None
+    path: str | Path,
+    device_name: str,
+    *,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    rate: Fraction | None = None,
 ) -> CudaVideo:
     """Open a video on the GPU of a name such as "cuda:1".
 
@@ -38,7 +45,7 @@ def open_on_cuda(
     """
     device = CudaDevice(device_index(device_name))
     choice = choose_engine(device.index)
-    opened = open_on_device(path, device, start_s=start_s, duration_s=duration_s)
+    opened = open_on_device(path, device, start_s=start_s, duration_s=duration_s, rate=rate)
     return CudaVideo(opened, device, choice, start_s=start_s, duration_s=duration_s)
 
 
@@ -66,7 +73,8 @@ class CudaVideo:
         self.file, self.frames = opened.file, opened.frames
         info = opened.file.info
         self.info = replace(info, format_name=device_format(info.format_name))
-        self.notices = (f"decoding on {device.name}: {opened.decoder}", *choice.notices)
+        hdr = (_HDR,) if info.color.is_hdr else ()
+        self.notices = (f"decoding on {device.name}: {opened.decoder}", *choice.notices, *hdr)
         self._device = device
         self._choice = choice
         self._span = start_s, duration_s

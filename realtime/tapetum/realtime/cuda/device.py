@@ -6,12 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cuda.captured_graph import CapturedGraph
+from tapetum.realtime.cuda.captured_graph import (
+    CapturedGraph,
+    CuPyObject,
+    Launched,
+    LaunchQueue,
+    StreamQueue,
+)
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
-from tapetum.realtime.cuda.kernel_compiler import compile_kernels
-from tapetum.realtime.cuda.launch_queue import CuPyObject, Launched, LaunchQueue, StreamQueue
+from tapetum.realtime.cuda.kernel_compiler import kept_kernels
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import no_such_gpu
@@ -101,7 +107,7 @@ class CudaDevice:
             self._stream = cuda.Stream()
             self._uploads, self._downloads = (cuda.Stream(non_blocking=True) for _ in range(2))
             self._module = cuda.Module()
-            self._module.load(compile_kernels(int(device.compute_capability)))
+            self._module.load(kept_kernels(int(device.compute_capability)))
 
     @property
     def name(self) -> str:
@@ -161,8 +167,8 @@ class CudaDevice:
 
     def get(self, array: DeviceArray) -> npt.NDArray[Any]:
         """Copy an array to main memory, after all queued work is done."""
-        with self._cupy.cuda.Device(self.index), self._stream:
-            copy: npt.NDArray[Any] = self._cupy.asnumpy(array, stream=self._stream)
+        copy: npt.NDArray[Any] = np.empty(array.shape, array.dtype)
+        self._fetch(array, copy, self._stream)
         return copy
 
     def upload(self, array: npt.NDArray[Any]) -> DeviceArray:
@@ -176,11 +182,28 @@ class CudaDevice:
         """Copy an array that is done to pinned main memory, beside the queued work."""
         from cupyx import empty_pinned
 
-        with self._cupy.cuda.Device(self.index), self._downloads:
+        with self._cupy.cuda.Device(self.index):
             copy: npt.NDArray[Any] = empty_pinned(array.shape, array.dtype)
-            self._cupy.asnumpy(array, stream=self._downloads, out=copy)
-            self._downloads.synchronize()
+        self._fetch(array, copy, self._downloads)
         return copy
+
+    def _fetch(self, array: DeviceArray, copy: npt.NDArray[Any], stream: CuPyObject) -> None:
+        """Copy an array to main memory on a stream, and wait for it.
+
+        Rows with gaps between are copied as they lie: CuPy would compile a kernel to close the
+        gaps, which takes headers that no user has installed.
+        """
+        cuda = self._cupy.cuda
+        with cuda.Device(self.index), stream:
+            if len(array.shape) == 2 and array.strides[0] != array.shape[1] * array.dtype.itemsize:
+                rows, columns = array.shape
+                places = copy.ctypes.data, copy.strides[0], address(array), array.strides[0]
+                size = columns * array.dtype.itemsize, rows
+                kind = cuda.runtime.memcpyDeviceToHost
+                cuda.runtime.memcpy2DAsync(*places, *size, kind, stream.ptr)
+            else:
+                self._cupy.asnumpy(array, stream=stream, out=copy)
+            stream.synchronize()
 
     def copy_rows(self, source: DeviceArray, target: DeviceArray) -> None:
         """Copy rows that are done within the device, beside the queued work, and wait for them."""

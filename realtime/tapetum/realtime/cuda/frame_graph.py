@@ -74,8 +74,8 @@ class FrameGraph:
 
     def _captured(self, frame: Frame, queue: Callable[[Frame], None]) -> CapturedWork | None:
         self._device.get(self._result)  # the engine is done loading before its stream changes
-        other = self._other(frame)
         try:
+            other = self._other(frame)
             graph = self._device.capture(lambda: queue(frame))
             graph(lambda: queue(other))
             self._check()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from functools import cache
 from importlib import resources
 
-from tapetum.realtime.errors import DeviceError
+from tapetum.gan.whole_file import write_whole
+from tapetum.realtime.errors import DeviceError, EngineError
+
+_log = logging.getLogger(__name__)
 
 OPTIONS = ("--std=c++17", "--prec-div=false", "--prec-sqrt=false")
 """Division and square root within 2 units in the last place, which is far under a level."""
+_CHECKSUM_BYTES = 32
+"""A kept cubin's SHA-256 stands before it."""
 
 
 def kernel_source() -> str:
@@ -18,7 +25,7 @@ def kernel_source() -> str:
 
 @cache
 def compile_kernels(architecture: int) -> bytes:
-    """Compile the pixel kernels to machine code, a cubin; takes some 2 s, once a process.
+    """Compile the pixel kernels to machine code, a cubin; takes some seconds.
 
     Args:
         architecture: a compute capability, such as 89 for 8.9.
@@ -31,10 +38,7 @@ def compile_kernels(architecture: int) -> bytes:
 
         program = nvrtc.createProgram(kernel_source(), "kernels.cu", (), ())
     except (ImportError, RuntimeError) as error:
-        raise DeviceError(
-            "compiling the pixel kernels needs CuPy and NVRTC: pip install 'tapetum[cuda]'"
-            f" ({_first_line(str(error))})"
-        ) from error
+        raise _no_compiler(error) from error
     try:
         nvrtc.compileProgram(program, (f"--gpu-architecture=sm_{architecture}", *OPTIONS))
         cubin: bytes = nvrtc.getCUBIN(program)
@@ -46,6 +50,57 @@ def compile_kernels(architecture: int) -> bytes:
     finally:
         nvrtc.destroyProgram(program)
     return cubin
+
+
+def kept_kernels(architecture: int) -> bytes:
+    """The pixel kernels as machine code: as an earlier process compiled them, or compiled now.
+
+    They are kept in the engine cache's folder, by source, options, architecture and compiler.
+
+    Raises:
+        DeviceError: as for `compile_kernels`.
+    """
+    from tapetum.trt_build.engine_cache import default_folder
+
+    try:
+        path = default_folder() / f"kernels-{_key(architecture)[:32]}.cubin"
+        kept = path.read_bytes()
+    except EngineError as error:  # no home folder
+        _log.info("the pixel kernels are not kept: %s", error)
+        return compile_kernels(architecture)
+    except OSError:
+        kept = b""
+    checksum, cubin = kept[:_CHECKSUM_BYTES], kept[_CHECKSUM_BYTES:]
+    if checksum == hashlib.sha256(cubin).digest():
+        return cubin
+    cubin = compile_kernels(architecture)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, hashlib.sha256(cubin).digest() + cubin)
+    except OSError as error:
+        _log.info("the pixel kernels are not kept: %s", error)
+    return cubin
+
+
+def _key(architecture: int) -> str:
+    what = f"{kernel_source()}\0{OPTIONS}\0{architecture}\0{_compiler_version()}"
+    return hashlib.sha256(what.encode()).hexdigest()
+
+
+def _compiler_version() -> str:
+    try:
+        from cupy.cuda import nvrtc
+
+        return str(nvrtc.getVersion())
+    except (ImportError, RuntimeError) as error:
+        raise _no_compiler(error) from error
+
+
+def _no_compiler(error: Exception) -> DeviceError:
+    return DeviceError(
+        "compiling the pixel kernels needs CuPy and NVRTC: pip install 'tapetum[cuda]'"
+        f" ({_first_line(str(error))})"
+    )
 
 
 def _first_line(text: str) -> str:

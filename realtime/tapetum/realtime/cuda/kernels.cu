@@ -752,7 +752,7 @@ BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past 
 KERNELS(unsigned char, 8)
 KERNELS(unsigned short, 16)
 
-extern "C" __global__ void smooth_grid(const float *thumbnail, const float *grid, Smoothing by,
+extern "C" __global__ void __launch_bounds__(VIEW * VIEW) smooth_grid(const float *thumbnail, const float *grid, Smoothing by,
                                        Past past, float *fault) {
     __shared__ Views views;
     view_pixel(threadIdx.x, thumbnail, views);

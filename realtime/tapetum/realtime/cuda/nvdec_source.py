@@ -6,9 +6,11 @@ which the stream of `CudaDevice` waits.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import av
 from av.container import InputContainer
@@ -23,10 +25,16 @@ from tapetum.realtime.cuda.transfer import UploadSource, device_format
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import color_info
-from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.media_input import best_video_stream, open_input
+from tapetum.realtime.media.cropping import file_crop
+from tapetum.realtime.media.file_source import FileReport, FileSource, VideoFile
+from tapetum.realtime.media.media_input import (
+    InputPlace,
+    best_video_stream,
+    input_place,
+    open_input,
+)
+from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
 from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
-from tapetum.realtime.media.video_info import VideoInfo, video_info
 from tapetum.realtime.protocols import FrameSource
 
 _FORMATS = ("nv12", "p010le")
@@ -37,8 +45,17 @@ _FRAMES_HELD = 12
 strength 0, behind it. More than 32 in all can fail."""
 
 
-class NvdecSource(FileSource):
-    """`FileSource` with NVDEC: the same frames and times, as NV12 or P010 in GPU memory.
+class NvdecSource:
+    """A file's frames and times as `FileSource` has them, as NV12 or P010 in GPU memory.
+
+    Args:
+        path: the file.
+        device: where the frames lie.
+        start_s: as for `FileSource`.
+        duration_s: as for `FileSource`.
+
+    Attributes:
+        info: the stream, for a sink.
 
     Raises:
         DeviceError: NVDEC is missing, or does not decode this file; `FileSource` may.
@@ -53,35 +70,83 @@ class NvdecSource(FileSource):
         start_s: float = 0.0,
         duration_s: float | None = None,
     ) -> None:
+        self.path: InputPlace = input_place(path)
         self._device = device
-        # One thread: frame threads only hold more of the few surfaces.
-        super().__init__(path, start_s=start_s, duration_s=duration_s, threads=1)
-
-    def _open_container(self) -> InputContainer:
-        with self._device.context():
-            return open_with_nvdec(self.path, self._device.index)
-
-    def _open_stream(self) -> VideoStream:
-        stream = super()._open_stream()
-        if stream.codec_context.name in _NATIVE_DECODERS:
-            with self._device.context():
-                self._decoder = native_decoder(stream, self._device.index)
-        self._decoder.options = {"extra_hw_frames": str(_FRAMES_HELD)}
-        return stream
-
-    def _seek(self, target: int) -> bool:
-        self._decoder.flush_buffers()  # PyAV flushes the stream's own alone
-        return super()._seek(target)
-
-    def _describe(self, first: av.VideoFrame) -> VideoInfo:
-        info = video_info(
-            self._container, self._stream, picture=first, raw_picture=first, span=self._span
+        self._report = FileReport(
+            self.path, PictureReader(self._open, start_s=start_s, duration_s=duration_s)
         )
-        name = self._format_name(first)
+        self._reader = self._report.reader
+        try:
+            first = self._report.first_picture()
+            name = self._format_name(first)
+        except BaseException:
+            self._reader.close()
+            raise
         self._size_text = f"{first.width}x{first.height}"
-        return replace(info, format_name=name, source_format_name=name)
+        info = self._report.describe(first, raw=first)
+        self.info = replace(info, format_name=name, source_format_name=name)
+        self._report.note_stream(self.info)
 
-    def _frame_at(self, picture: av.VideoFrame, pts: int | None) -> Frame:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames.
+
+        Raises:
+            DeviceError: the size or the format of the picture changes to one that the GPU's path
+                does not take.
+        """
+        for picture in self._reader:
+            yield self._frame(picture)
+        self._report.finish()
+
+    def close(self) -> None:
+        """Release the file; calling it again does nothing."""
+        self._reader.close()
+
+    @property
+    def notices(self) -> list[str]:
+        """Lines for the user: damage, a missing end; more come while iterating."""
+        return self._report.notices
+
+    @property
+    def truncated(self) -> bool:
+        """After iterating: whether the file's end is missing or unreadable."""
+        return self._report.truncated
+
+    @property
+    def corrupt_packets(self) -> int:
+        """Packets so far that could not be decoded."""
+        return self._reader.corrupt_packets
+
+    @property
+    def damaged_frames(self) -> int:
+        """Frames so far of which parts could not be decoded."""
+        return self._reader.damaged_frames
+
+    def _open(self) -> VideoInput:
+        with self._device.context():
+            container = open_with_nvdec(self.path, self._device.index)
+            try:
+                stream = best_video_stream(container, self.path)
+                decoder = self._decoder(stream)
+            except BaseException:
+                container.close()
+                raise
+        decoder.options = {"extra_hw_frames": str(_FRAMES_HELD)}
+        return VideoInput(container, stream, decoder)
+
+    def _decoder(self, stream: VideoStream) -> VideoCodecContext:
+        if stream.codec_context.name in _NATIVE_DECODERS:
+            return native_decoder(stream, self._device.index)
+        stream.codec_context.thread_count = 1  # frame threads only hold more of the few surfaces
+        return stream.codec_context
+
+    def _frame(self, picture: av.VideoFrame) -> Frame:
         size = f"{picture.width}x{picture.height}"
         if size != self._size_text:
             raise DeviceError(
@@ -92,8 +157,8 @@ class NvdecSource(FileSource):
         return Frame(
             planes=planes,
             format_name=self._format_name(picture),
-            pts=pts,
-            time_base=self._time_base,
+            pts=self._reader.output_pts(picture),
+            time_base=self._reader.time_base,
             color=color_info(picture),
             duration=picture.duration,
         )
@@ -115,7 +180,7 @@ class NvdecSource(FileSource):
         return name
 
 
-def open_with_nvdec(path: Path, index: int) -> InputContainer:
+def open_with_nvdec(path: InputPlace, index: int) -> InputContainer:
     """Open a file for decoding on a GPU, with frames that stay in the current CUDA context.
 
     A file for `native_decoder` is opened as for the CPU.
@@ -125,7 +190,10 @@ def open_with_nvdec(path: Path, index: int) -> InputContainer:
         MediaError: the file cannot be opened at all.
     """
     with open_input(path) as container:  # what is wrong with the file itself is said as ever
-        codec = best_video_stream(container, path).codec_context.name
+        stream = best_video_stream(container, path)
+        codec = stream.codec_context.name
+        if not isinstance(path, Path) or file_crop(path, stream, stream.width, stream.height):
+            raise DeviceError(f"{path} is no plain file, or is cropped, which NVDEC does not do")
     if codec in _NATIVE_DECODERS:
         return open_input(path)
     try:
@@ -170,13 +238,18 @@ class OpenedFile(NamedTuple):
         decoder: what decodes, for the line at the start: "NVDEC", or why it does not.
     """
 
-    file: FileSource
+    file: VideoFile
     frames: FrameSource
     decoder: str
 
 
 def open_on_device(
-    path: str | Path, device: CudaDevice, *, start_s: float = 0.0, duration_s: float | None = None
+    path: str | Path,
+    device: CudaDevice,
+    *,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    rate: Fraction | None = None,
 ) -> OpenedFile:
     """Open a file with NVDEC, or decode it on the CPU and upload it where NVDEC cannot.
 
@@ -189,7 +262,7 @@ def open_on_device(
         why = str(error)
     else:
         return OpenedFile(nvdec, nvdec, "NVDEC")
-    file = FileSource(path, start_s=start_s, duration_s=duration_s)
+    file = FileSource(path, start_s=start_s, duration_s=duration_s, rate=rate)
     try:
         device_format(file.info.format_name)
     except MediaError:

@@ -54,8 +54,8 @@ class Capture:
 
         Args:
             source: a camera's number or device, a URL, "screen", "lavfi:PATTERN", or a file.
-            model: `grid`, `unet`, or a model file; a camera's pictures come as they are while it
-                loads.
+            model: `grid`, `unet`, or a model file; while it loads, a simple curve makes a
+                camera's pictures bright.
             strength: from 0 (the picture as it is) to 1 (the model's own output).
             device: `auto` or `cpu`; `cuda` is for `enhance_file`.
 
@@ -180,8 +180,8 @@ def live_frames(
 ) -> Generator[Frame, None, None]:
     """Yield the newest frame of a live stream, enhanced, each time that one is asked for.
 
-    Frames that nobody asked for in time are dropped. While the model loads, frames come as they
-    are. Close the iterator, or exhaust it, to release the camera.
+    Frames that nobody asked for in time are dropped. While the model loads, a simple curve makes
+    them bright. Close the iterator, or exhaust it, to release the camera.
 
     Args:
         source: a camera's number or device, a URL, "screen", "lavfi:PATTERN", a file, which plays
@@ -202,7 +202,8 @@ def live_frames(
         camera = source if isinstance(source, LiveSource) else LiveSource(source)
         frames = opened.enter_context(NewestFrames(camera))
         for frame in frames:
-            yield ladder(frame)
+            if not ladder.skips():
+                yield ladder(frame)
 
 
 def _all_frames(

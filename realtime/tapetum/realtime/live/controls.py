@@ -9,6 +9,11 @@ from tapetum.realtime.compare import wipe
 from tapetum.realtime.frame import Frame
 
 View = Literal["after", "before", "wipe"]
+_VIEWS: dict[View, str] = {
+    "after": "enhanced",
+    "before": "before: not enhanced",
+    "wipe": "before | enhanced",
+}
 
 
 @dataclass(slots=True)
@@ -40,6 +45,12 @@ class Controls:
         if self.view == "wipe":
             return wipe(original, enhanced, position=self.divider)
         return enhanced
+
+    @property
+    def words(self) -> str:
+        """What is shown, in words, like "enhanced, strength 100 %, recording"."""
+        recording = ["recording"] if self.recording else []
+        return ", ".join([_VIEWS[self.view], f"strength {self.strength:.0%}", *recording])
 
     def press(self, key: str) -> None:
         """Do what a key stands for; other keys do nothing."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from tapetum.realtime.choices import PIPE_FORMATS, Device, PipeFormat
+from tapetum.realtime.choices import PIPE_FORMATS, SYNCS, Device, PipeFormat, Sync
 from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.ladder import Ladder, ladder_for
@@ -34,6 +34,7 @@ def enhance_live(
     duration_s: float | None = None,
     overwrite: bool = False,
     pipe_format: PipeFormat = "y4m",
+    sync: Sync = "repeat",
     controls: Controls | None = None,
     on_start: Callable[[str], None] = lambda _line: None,
     on_notice: Callable[[str], None] = lambda _line: None,
@@ -47,7 +48,7 @@ def enhance_live(
             plays at its own pace.
         sinks: where frames go: "window", "virtual", "null", "-" (stdout), a URL, a file to
             record to, or a sink of your own in a `SinkPlace`. The first one is measured.
-        model: `grid`, `unet`, or a model file; while it loads, frames pass through.
+        model: `grid`, `unet`, or a model file; while it loads, a simple curve stands in.
         strength: from 0 (the picture as it is) to 1 (the model's own output).
         device: `auto` or `cpu`; `cuda` is for files.
         size: width and height in pixels to ask a camera for.
@@ -57,6 +58,8 @@ def enhance_live(
         duration_s: when to stop; None goes on until the source ends.
         overwrite: replace existing files.
         pipe_format: what "-" writes: `y4m`, or `rawvideo`, of which a notice says how to read it.
+        sync: whether "-" repeats the last frame for each that is dropped, so that its readers'
+            time is right (`repeat`), or leaves them out (`drop`).
         controls: a viewer's wishes, to be changed while it runs; None makes its own.
         on_start: called once with one line: what is read, what runs where, what is written.
         on_notice: called with a line when the source is lost or back, a sink failed, or a file is
@@ -72,13 +75,21 @@ def enhance_live(
             fails; the summary says which sinks failed while others went on.
         ModelError: there is no such model, or its file cannot be used.
         DeviceError: the device is missing.
-        ValueError: a number is out of its range, there is no sink, or no such pipe format.
+        ValueError: a number is out of its range, there is no sink, or no such pipe format or sync.
     """
     if pipe_format not in PIPE_FORMATS:
         raise ValueError(f"pipe_format is {' or '.join(PIPE_FORMATS)}; got {pipe_format!r}")
+    if sync not in SYNCS:
+        raise ValueError(f"sync is {' or '.join(SYNCS)}; got {sync!r}")
     wishes = controls or Controls(strength=strength)
     with ExitStack() as opened:
-        ladder = ladder_for(model, strength=strength, device=device, budget_ms=latency_budget_ms)
+        ladder = ladder_for(
+            model,
+            strength=strength,
+            device=device,
+            budget_ms=latency_budget_ms,
+            on_notice=on_notice,
+        )
         opened.callback(ladder.close)
         camera = LiveSource(source, size=size, rate=rate, on_notice=on_notice)
         opened.callback(camera.close)
@@ -92,6 +103,7 @@ def enhance_live(
             overwrite=overwrite,
             inputs=[Path(str(source))] if is_file(str(source)) else [],
             pipe_format=pipe_format,
+            sync=sync,
             on_notice=on_notice,
         )
         unused = opened.enter_context(ExitStack())
@@ -132,7 +144,7 @@ class _Caption:
     run: LiveRun | None = None
 
     def __call__(self) -> str:
-        return "" if self.run is None else str(self.run.status)
+        return "starting" if self.run is None else self.run.status.caption
 
 
 def _description(source: LiveSource, ladder: Ladder, places: list[SinkPlace]) -> str:

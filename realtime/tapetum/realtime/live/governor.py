@@ -1,10 +1,11 @@
 """Decides how much is done for each frame, so that enhancing never makes a live picture late.
 
 A state machine over modes from the best to the cheapest, with no thread and no clock of its own.
-It steps down before the 95th percentile of the time that frames take with us passes the budget,
-and up again after that time has been short for a while. A step up that did not last makes the
-next one to that mode wait twice as long, so that a machine at its limit does not flicker between
-two modes.
+It looks at how long enhancing itself takes, which says how much of a processor there is for it:
+lateness that comes from elsewhere, as from a slow camera or a disk that is stuck, is not cured by
+a simpler picture. It steps down before the 95th percentile of that time passes the budget, and
+up again after it has been short for a while. A step up that did not last makes the next one to
+that mode wait twice as long, so that a machine at its limit does not flicker between two modes.
 """
 
 from __future__ import annotations
@@ -79,17 +80,22 @@ class Governor:
         return self.modes[self.index]
 
     @property
+    def wanted(self) -> str:
+        """The name of the best mode, which is taken as soon as it can be."""
+        return self.modes[self._best]
+
+    @property
     def limit_ms(self) -> float:
         """A mode whose frames take longer than this is left."""
         return DOWN_SHARE * self.budget_ms
 
     def record(
-        self, latency_ms: float, *, made_by: str | None = None, disturbed: bool = False
+        self, took_ms: float, *, made_by: str | None = None, disturbed: bool = False
     ) -> None:
         """Take note of one frame, and step if need be.
 
         Args:
-            latency_ms: how long it was with us.
+            took_ms: how long enhancing it took, waiting for a processor included.
             made_by: a cheaper mode that stands in for the current one. Where that one is late,
                 preparing the better one takes too much, and the current mode becomes the cheaper.
             disturbed: whether a better mode was at work beside it. That may have made it late and
@@ -100,7 +106,7 @@ class Governor:
         """
         stand_in = self.index if made_by is None else self._place(made_by)
         now_s = self._clock()
-        self._latencies.append((now_s, latency_ms))
+        self._latencies.append((now_s, took_ms))
         while len(self._latencies) > _SURELY_LATE and self._latencies[0][0] < now_s - WINDOW_S:
             self._latencies.popleft()
         p95_ms = percentile_95(latency for _, latency in self._latencies)

@@ -1,14 +1,15 @@
-"""The enhancer of a live stream: the best mode that is ready and in time, for each frame."""
+"""The enhancer of a live stream: for each frame the best that is ready and in time."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tapetum.gan.model import Model, find_model
+from tapetum.gan.model_kinds import Kind
 from tapetum.realtime.choices import Device
 from tapetum.realtime.enhancer import (
     check_cpu_device,
@@ -17,23 +18,48 @@ from tapetum.realtime.enhancer import (
 )
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
+from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
+from tapetum.realtime.live.picture_look import Easing, look_as_grid
 from tapetum.realtime.live.rung import Loader, Rung
 from tapetum.realtime.protocols import FrameEnhancer
 
 PASSTHROUGH = "passthrough"
-"""The cheapest mode: frames as they come."""
+"""The mode of frames that are left as they are, because the strength is 0."""
+START = "start"
+"""The mode of frames that come while the model loads: a curve that their luma suggests."""
+HALF_RATE = "curve-half-rate"
+"""End of the cheapest mode's name: a curve for every second frame; the others are left out."""
 
+_PREDICTION_LIMIT_MS = 1000 / 3
+"""A grid model that answers less often than three times a second is too slow."""
 _STALL_BUDGETS = 4
 """A frame that takes this many budgets is not waited for."""
 _CLOSE_TIMEOUT_S = 1.0
 
 
-class Ladder:
-    """A `FrameEnhancer` that never makes a stream wait: modes from the best to passthrough.
+def _efforts(model: str) -> dict[str, Effort]:
+    """The modes of a grid model, from the best to the cheapest, all of one brightness.
 
-    Each mode is loaded, and runs, in a thread of its own. It gets frames only when it has shown on
-    one that nobody waits for that it is quick enough, and again when the picture changes its size.
-    Until then, and while it is stuck, a cheaper mode takes its place.
+    Neither fewer tables for luma nor pictures of half the size are among them: the first spares
+    a tenth of a frame's work, the second costs more than a curve.
+    """
+    rarely = 1 << 30
+    return {
+        model: Effort(frames=2),
+        f"{model}-4": Effort(frames=4),
+        f"{model}-held": Effort(frames=rarely),
+        f"{model}-curve": Effort(frames=rarely, seconds=2.0, flat=True),
+        f"{model}-{HALF_RATE}": Effort(frames=rarely, seconds=2.0, flat=True),
+    }
+
+
+class Ladder:
+    """A `FrameEnhancer` that makes no stream wait, and none dark: modes from the best down.
+
+    Heavy models are loaded, and run, in threads of their own. One gets frames only when it has
+    shown on some that nobody waits for that it is quick enough, and again when the picture
+    changes its size. Until then, and while it is stuck, the everyday model takes its place, of
+    which ever cheaper modes follow: they are as bright, and going from one to another is not seen.
 
     Attributes:
         governor: what decides on the mode.
@@ -43,45 +69,84 @@ class Ladder:
 
     def __init__(
         self,
-        loaders: Mapping[str, Loader],
+        everyday: tuple[str, Loader],
+        heavy: Mapping[str, Loader] | None = None,
         *,
         strength: float = 1.0,
         budget_ms: float = 50.0,
         former: Ladder | None = None,
+        on_notice: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        """Begin to load all modes.
+        """Begin to load all models.
 
         Args:
-            loaders: from a mode's name to what loads it, the best first; passthrough is added.
+            everyday: name and loader of a grid model, cheap enough for every frame.
+            heavy: names and loaders of better models, the best first.
             strength: from 0 to 1.
             budget_ms: how long a frame may be with us.
-            former: the stream's ladder before, which gets no more frames. Modes that have the
-                same loader in both go on as they are: they stand in while the others load.
+            former: the stream's ladder before, which gets no more frames. Models that have the
+                same loader in both go on as they are, and so does the brightness.
+            on_notice: called with a line when a model turns out to be too slow here.
 
         Raises:
             ValueError: `strength` or `budget_ms` is out of its range.
         """
+        heavy = heavy or {}
         self._strength = checked_strength(strength)
-        self.governor = Governor((*loaders, PASSTHROUGH), budget_ms=budget_ms)
+        self._everyday, load = everyday
+        self._efforts = _efforts(self._everyday)
+        self.governor = Governor((*heavy, *self._efforts), budget_ms=budget_ms)
         self.frames_by_mode: Counter[str] = Counter()
-        self.mode = PASSTHROUGH
+        self.mode = START
+        self._on_notice = on_notice
+        self._too_slow: dict[str, float] = {}
+        self._skipped_last = False
+        self._stream: GridStream = GridStream() if former is None else former._stream
+        self._easing = Easing()
+        self._last: tuple[Frame, Frame] | None = None
         self._closed = False
         self._handed_over: set[str] = set()
+        loaders = {**heavy, self._everyday: load}
         shared = {} if former is None else former._hand_over(loaders)
         # The cheapest first, which is the quickest to be there.
-        cheapest_first = reversed(list(loaders))
-        self._rungs = {name: shared.get(name) or Rung(loaders[name]) for name in cheapest_first}
+        self._rungs = {
+            name: shared.get(name) or Rung(name, loaders[name]) for name in reversed(loaders)
+        }
 
     @property
     def description(self) -> str:
-        """All modes, like "grid, then passthrough"."""
-        return ", then ".join(self.governor.modes)
+        """All models, like "unet, then unet-reduced, then grid"."""
+        return ", then ".join(self.models)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What a viewer may choose from: the best first."""
+        return self.governor.modes[: self._everyday_index + 1]
 
     @property
     def running(self) -> str:
         """What of the current mode runs where, like "grid on CPU, OpenVINO f32"."""
-        rung = self._rungs.get(self.mode)
-        return self.mode if rung is None else rung.description
+        if self.mode in self._rungs:
+            return self._rungs[self.mode].description
+        if self.mode not in self.governor.modes:
+            return self.mode
+        return f"{self._rungs[self._everyday].description} ({self.mode})"
+
+    @property
+    def note(self) -> str:
+        """Why the picture is not the best that was asked for, in a person's words, or nothing."""
+        wanted = self.governor.wanted
+        if self.mode == START:
+            return "starting"
+        if self.mode == PASSTHROUGH:
+            return "strength 0: the picture as it is"
+        if self.governor.modes.index(self.mode) > self._everyday_index:
+            return "this machine is busy: simpler picture"
+        if self.mode == wanted:
+            return ""
+        if wanted in self._too_slow:
+            return _slow_line(wanted, self._too_slow[wanted], self.mode)
+        return f"{wanted} is being prepared; {self.mode} runs"
 
     @property
     def strength(self) -> float:
@@ -95,29 +160,37 @@ class Ladder:
     def strength(self, strength: float) -> None:
         self._strength = checked_strength(strength)
 
+    def skips(self) -> bool:
+        """Whether the next frame shall be left out, for want of time."""
+        self._skipped_last = self.governor.mode.endswith(HALF_RATE) and not self._skipped_last
+        return self._skipped_last
+
+    def choose_next(self) -> None:
+        """Take the next of `models` as the best one from now on, at a viewer's wish."""
+        models = self.models
+        wanted = models[(models.index(self.governor.wanted) + 1) % len(models)]
+        self.governor.choose(wanted)
+        self._too_slow.clear()
+        self._on_notice(f"{wanted} is wanted" if len(models) > 1 else f"{wanted} is the only model")
+
     def __call__(self, frame: Frame) -> Frame:
         """Enhance one frame in the current mode, or in a cheaper one.
 
         Raises:
             TapetumError: a model cannot be loaded or run.
         """
-        since_s = time.monotonic() if frame.arrival_time_s is None else frame.arrival_time_s
+        began_s = time.monotonic()
         enhanced = self._enhanced(frame)
-        latency_ms = (time.monotonic() - since_s) * 1000
-        if self.mode in (self.governor.mode, *self._rungs):
-            self.governor.record(latency_ms, made_by=self.mode, disturbed=self._disturbed)
+        took_ms = (time.monotonic() - began_s) * 1000
+        if self.mode in self.governor.modes:
+            self.governor.record(took_ms, made_by=self.mode, disturbed=self._disturbed)
         self.frames_by_mode[self.mode] += 1
         return enhanced
-
-    def reset(self) -> None:
-        """Forget the past: the next frame starts a new scene."""
-        for rung in self._rungs.values():
-            rung.reset()
 
     def close(self) -> None:
         """End the threads; what is still at work after a second is left to end by itself.
 
-        Modes that another ladder took over go on. Calling it again does nothing.
+        Models that another ladder took over go on. Calling it again does nothing.
         """
         if self._closed:
             return
@@ -136,77 +209,127 @@ class Ladder:
         return shared
 
     def _enhanced(self, frame: Frame) -> Frame:
-        modes, index = self.governor.modes, self.governor.index
-        for name in modes[:index]:
+        if self._strength == 0:
+            self.mode = PASSTHROUGH
+            return frame
+        self._stream.look_at(frame)
+        kernels = self._rungs[self._everyday].kernels_for(frame)
+        if kernels is None:
+            self.mode = START
+            return self._stream.guessed(frame, strength=self._strength)
+        for name in self.governor.modes[: min(self.governor.index, self._everyday_index)]:
             self._rungs[name].forget()  # left for a cheaper one: it has to show itself again
-        for name in modes[index:-1]:
+        picture = self._heavy_picture(frame)
+        if picture is None:
+            return self._by_grid(frame, kernels)
+        mode, self._last = self.mode, (frame, picture)
+        if self._easing.is_over:
+            return picture
+        mixed = self._easing.mixed(self._by_grid(frame, kernels), picture)
+        self.mode = mode
+        return mixed
+
+    def _heavy_picture(self, frame: Frame) -> Frame | None:
+        """The frame as the best heavy model that is in time makes it, and `mode` set to it."""
+        for name in self.governor.modes[self.governor.index : self._everyday_index]:
             rung = self._rungs[name]
-            enhanced = self._made_by(name, rung, frame) if rung.idle else None
-            if enhanced is not None:
+            idle = rung.idle
+            if rung.predicts:
+                if idle:
+                    self._ask_for_look(name, rung, frame)
+                if self._is_usable(rung):
+                    break
+            elif idle and (picture := self._made_by(name, rung, frame)) is not None:
                 self.mode = name
-                return enhanced
-        self.mode = PASSTHROUGH
-        return frame
+                return picture
+        if self._last is not None:
+            self._stream.continue_from(look_as_grid(*self._last))
+            self._last = None
+            self._easing = Easing()
+        return None
+
+    def _by_grid(self, frame: Frame, kernels: Kernels) -> Frame:
+        """Apply the grid of the best grid model that is in time, and set `mode` to it."""
+        now_s = time.monotonic()
+        look = self._heavy_look()
+        effort_name = self.governor.modes[max(self.governor.index, self._everyday_index)]
+        effort = self._efforts[effort_name]
+        self.mode = effort_name if look is None else look.name
+        if look is None and self._stream.is_due(self._everyday, effort, now_s):
+            look = self._rungs[self._everyday].predict(frame)
+        if look is not None:
+            self._stream.take(look, now_s)
+        return self._stream.enhanced(
+            frame, flat=effort.flat, strength=self._strength, kernels=kernels
+        )
+
+    def _heavy_look(self) -> Look | None:
+        """What the best heavy grid model that is in time said of this scene."""
+        for name in self.governor.modes[self.governor.index : self._everyday_index]:
+            rung = self._rungs[name]
+            if rung.predicts and self._is_usable(rung):
+                return rung.look
+        return None
+
+    def _is_usable(self, rung: Rung) -> bool:
+        return rung.proven and rung.scene == self._stream.scene
+
+    def _ask_for_look(self, name: str, rung: Rung, frame: Frame) -> None:
+        if self._proven(name, rung, frame, _PREDICTION_LIMIT_MS, _PREDICTION_LIMIT_MS):
+            new_scene = rung.scene != self._stream.scene
+            if new_scene or rung.age_s >= _PREDICTION_LIMIT_MS / 1000:
+                rung.try_out(frame, self._stream.scene)
 
     def _made_by(self, name: str, rung: Rung, frame: Frame) -> Frame | None:
-        """What a mode makes of the frame; None if it may not have it, or does not answer."""
+        """What a model makes of the frame; None if it may not have it, or does not answer."""
         if rung.is_outdated(frame):
-            return self._made_anew(name, rung, frame)
-        if not self._proven(name, rung, frame):
+            rung.forget()  # shown on another size: the everyday model goes on meanwhile
+        hopeless_ms = 1000 * self._timeout_s
+        if not self._proven(name, rung, frame, self.governor.limit_ms, hopeless_ms):
             return None
-        if self._strength == 0:
-            return frame  # the picture as it is takes no work
         enhanced = rung.ask(frame, self._strength, self._timeout_s)
         if enhanced is None:
-            self._reject(name, rung)
+            self._reject(name, rung, hopeless_ms)
         return enhanced
 
-    def _made_anew(self, name: str, rung: Rung, frame: Frame) -> Frame | None:
-        """The same where the picture has changed its size, so that the mode has to prove itself.
-
-        The cheapest one may do so on a frame that is waited for, because without it the picture is
-        dark; but no longer than makes a frame late. The others do so beside it.
-        """
-        enhanced = None
-        if rung.proven and name == self._cheapest:
-            enhanced = rung.ask(frame, self._strength, self.governor.limit_ms / 1000)
-        if enhanced is None:
-            rung.forget()
-        return enhanced
-
-    def _proven(self, name: str, rung: Rung, frame: Frame) -> bool:
-        """Whether a mode may have the frame; the wanted one may have it to show its speed."""
+    def _proven(
+        self, name: str, rung: Rung, frame: Frame, limit_ms: float, hopeless_ms: float
+    ) -> bool:
+        """Whether a model is in use; the wanted one may have the frame to show its speed."""
         if rung.proven:
             return True
-        if rung.is_hopeless(frame, self._timeout_s * 1000):
-            self._reject(name, rung)
+        if rung.is_hopeless(frame, hopeless_ms):
+            self._reject(name, rung, rung.cost_ms)
             return False
         if rung.took_ms is None:
-            if name in (self.governor.mode, self._cheapest):
-                rung.try_out(frame)
+            if name == self.governor.mode:
+                rung.try_out(frame, self._stream.scene)
             return False
-        verdict = rung.judge(self.governor.limit_ms)
+        verdict = rung.judge(limit_ms)
         if verdict == "too slow":
-            self._reject(name, rung)
+            self._reject(name, rung, rung.cost_ms)
         elif verdict == "quick" and name == self.governor.mode:
             self.governor.begin()
         return verdict == "quick"
 
-    def _reject(self, name: str, rung: Rung) -> None:
+    def _reject(self, name: str, rung: Rung, cost_ms: float) -> None:
         rung.forget()
-        if name == self.governor.mode:
-            self.governor.stall()
+        if name != self.governor.mode:
+            return
+        self.governor.stall()
+        if name not in self._too_slow:
+            self._on_notice(_slow_line(name, cost_ms, self.governor.mode))
+        self._too_slow[name] = cost_ms
 
     @property
     def _disturbed(self) -> bool:
-        """Whether a better mode than the one that made the frame is at work beside it."""
+        """Whether a better model than the one that made the frame is at work beside it."""
         better = self.governor.modes[: self.governor.modes.index(self.mode)]
-        return any(self._rungs[name].busy for name in better)
+        return any(self._rungs[name].busy for name in better if name in self._rungs)
 
     @property
-    def _cheapest(self) -> str:
-        """The cheapest mode that enhances."""
-        return self.governor.modes[-2]
+    def _everyday_index(self) -> int:
+        return self.governor.modes.index(self._everyday)
 
     @property
     def _timeout_s(self) -> float:
@@ -220,17 +343,19 @@ def ladder_for(
     device: Device = "auto",
     budget_ms: float = 50.0,
     former: Ladder | None = None,
+    on_notice: Callable[[str], None] = lambda _line: None,
 ) -> Ladder:
-    """The modes for a model: itself, itself on reduced frames, `grid`, passthrough.
+    """The modes for a model: itself, itself on reduced frames, `grid` with less and less effort.
 
-    `grid` has no reduced mode, nor has a checkpoint, which is no ONNX file.
+    A grid model has no reduced mode, nor has a checkpoint, which is no ONNX file.
 
     Args:
         model: `grid`, `unet`, or a model file.
         strength: from 0 to 1.
         device: `auto` or `cpu`; `cuda` is for files.
         budget_ms: how long a frame may be with us.
-        former: the stream's ladder before, of which `grid` goes on, see `Ladder`.
+        former: the stream's ladder before, see `Ladder`.
+        on_notice: see `Ladder`.
 
     Raises:
         ModelError: there is no such model.
@@ -239,11 +364,21 @@ def ladder_for(
     """
     found = find_model(model)
     check_cpu_device(device)
-    loaders: dict[str, Loader] = {Path(model).stem: _ModelLoader(model, device)}
-    if _has_reduced_mode(found):
-        loaders[f"{Path(model).stem}-reduced"] = lambda: _reduced(found)
-    loaders.setdefault("grid", _ModelLoader("grid", device))
-    return Ladder(loaders, strength=strength, budget_ms=budget_ms, former=former)
+    name = found.shipped or _mode_name(Path(model))
+    own = _ModelLoader(model, device)
+    is_grid = _is_network(found, "grid")
+    everyday = (name, own) if is_grid else ("grid", _ModelLoader("grid", device))
+    heavy: dict[str, Loader] = {} if is_grid else {name: own}
+    if _is_network(found, "unet") and found.description.fixed_size is None:
+        heavy[f"{name}-reduced"] = _ReducedLoader(found)
+    return Ladder(
+        everyday,
+        heavy,
+        strength=strength,
+        budget_ms=budget_ms,
+        former=former,
+        on_notice=on_notice,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,15 +392,27 @@ class _ModelLoader:
         return make_enhancer(self.model, device=self.device)
 
 
-def _has_reduced_mode(model: Model) -> bool:
-    """Whether a model is an ONNX network from pictures of any size to pictures."""
-    if model.is_checkpoint:
-        return False
-    description = model.description
-    return description.kind == "unet" and description.fixed_size is None
+@dataclass(frozen=True, slots=True)
+class _ReducedLoader:
+    """Loads a `unet` network as a grid model."""
+
+    model: Model
+
+    def __call__(self) -> FrameEnhancer:
+        from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
+
+        return make_reduced_unet(self.model)
 
 
-def _reduced(model: Model) -> FrameEnhancer:
-    from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
+def _mode_name(path: Path) -> str:
+    """A file's stem, unless it would be taken for a mode of the model that ships."""
+    return path.name if path.stem in _efforts("grid") else path.stem
 
-    return make_reduced_unet(model)
+
+def _is_network(model: Model, kind: Kind) -> bool:
+    """Whether a model is of a kind; a checkpoint, which takes long to read, counts as none."""
+    return not model.is_checkpoint and model.description.kind == kind
+
+
+def _slow_line(model: str, cost_ms: float, mode: str) -> str:
+    return f"{model} needs {cost_ms:.0f} ms a frame here; {mode} runs"

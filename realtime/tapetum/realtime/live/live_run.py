@@ -73,6 +73,7 @@ class LiveRun:
         self._taken: deque[float] = deque(maxlen=_RECENT_FRAMES)
         self._last: Frame | None = None
         self._held = 0
+        self._skipped = 0
         self._holding = False
         self._models_chosen = 0
 
@@ -125,6 +126,7 @@ class LiveRun:
             dropped=self._dropped,
             mode=self._ladder.mode,
             runs_on=self._ladder.running,
+            note=self._ladder.note,
             held=self._holding,
         )
 
@@ -151,7 +153,7 @@ class LiveRun:
 
     @property
     def _dropped(self) -> int:
-        return self._frames.dropped + self._all_outputs[0].dropped
+        return self._frames.dropped + self._skipped + self._all_outputs[0].dropped
 
     def _loop(self, duration_s: float | None) -> None:
         while not self._controls.quit:
@@ -171,16 +173,18 @@ class LiveRun:
     def _process(self, frame: Frame) -> None:
         self._follow_controls()
         self._holding = False
+        if self._ladder.skips():
+            self._skipped += 1
+            return
         self._taken.append(time.monotonic())
         shown = self._controls.show(frame, self._ladder(frame))
         self._send(shown)
 
     def _follow_controls(self) -> None:
         self._ladder.strength = self._controls.strength
-        governor = self._ladder.governor
         while self._models_chosen < self._controls.next_model:
             self._models_chosen += 1
-            governor.choose(governor.modes[(governor.index + 1) % len(governor.modes)])
+            self._ladder.choose_next()
 
     def _hold(self, silent_s: float) -> None:
         """Show the last picture again, so that a silent source does not look like an end."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import av
+from av.container import InputContainer
 from av.error import ExitError, FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
@@ -21,17 +22,18 @@ from tapetum.realtime.live.address import parse_source
 from tapetum.realtime.live.open_address import (
     READ_TIMEOUT_S,
     describe,
-    file_display_matrix,
     open_address,
     open_best,
     stream_rate,
     video_stream,
 )
-from tapetum.realtime.live.pacing import Pacer
 from tapetum.realtime.media.av_frame import from_av
+from tapetum.realtime.media.cropping import Crop, file_crop
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_format
 from tapetum.realtime.media.media_errors import reason
+from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
 from tapetum.realtime.media.turning import is_sideways, turnable_format, turned
+from tapetum.realtime.media.video_info import display_matrix
 from tapetum.realtime.prefetch import interruptible
 
 TIME_BASE = Fraction(1, 90_000)
@@ -40,6 +42,11 @@ file by its own times."""
 
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
+_LATE_S = 0.2
+"""A source this late starts its pace anew: it was suspended, or cannot keep up, and frames that
+are made up for in a burst are frames that come too early."""
+_MOST_IN_DECODER = 100
+"""Packets whose pictures are waited for, at most."""
 _BELIEVABLE_AGE_S = 1.0
 """A camera's own time of capture is believed if it lies in this last time."""
 
@@ -94,14 +101,19 @@ class LiveSource:
         self._first_time_s: float | None = None
         self._last_pts = -1
         self._addresses = parse_source(source, size=size, rate=rate)
-        self._address, self._container = interruptible(lambda: open_best(self._addresses, size))
-        self._stream = video_stream(self._container, self._address)
-        self._display_matrix = file_display_matrix(self._address)
+        self._arrivals_s: dict[int, float] = {}
+        self._address, container = interruptible(lambda: open_best(self._addresses, size))
+        self._reader = self._read(container)
+        self._display_matrix = self._turn_of_file()
+        self._stream = self._reader.stream
         self.size = (self._stream.width, self._stream.height)
+        self._crop = self._crop_of_file()
+        if self._crop is not None:
+            self.size = self._crop.size(*self.size)
         if self._display_matrix is not None and is_sideways(self._display_matrix):
             self.size = self.size[::-1]
         self.rate = stream_rate(self._stream)
-        self.ends = self._address.paced or self._container.duration is not None
+        self.ends = self._address.paced or container.duration is not None
         self.description = describe(self._address, self._stream)
         self._say_what_is_not_as_asked(size, rate)
 
@@ -116,7 +128,7 @@ class LiveSource:
         with self._ownership:
             self._closing.set()
             if not self._iterating:
-                self._container.close()
+                self._reader.close()
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield frames as they come.
@@ -137,7 +149,7 @@ class LiveSource:
                 if not self._reopen():
                     return
         finally:
-            self._container.close()
+            self._reader.close()
 
     def _until_lost(self) -> Generator[Frame, None, str]:
         """Yield the frames of the opened container to its end, and return why it ended."""
@@ -154,19 +166,51 @@ class LiveSource:
 
     def _opened_frames(self) -> Iterator[Frame]:
         pacer = Pacer(self._closing)
-        arrivals: dict[int, float] = {}
-        for packet in self._container.demux(self._stream):
-            if self._paced and self.ends and packet.pts is not None:
-                pacer.wait(float(packet.pts * packet.time_base))
+        for picture in self._reader:
+            due_s = self._time_s(picture) if self._paced and self.ends else None
+            if due_s is not None:
+                pacer.wait(due_s)
             if self._closing.is_set():
                 return
-            if packet.pts is not None:
-                arrivals[packet.pts] = self._capture_time_s(packet)
-            for picture in _decoded(packet):
-                captured_s = arrivals.pop(picture.pts or 0, None) or time.monotonic()
-                yield self._frame(picture, captured_s)
-            if len(arrivals) > 100:  # times of packets that did not decode
-                arrivals.clear()
+            captured_s = self._arrivals_s.pop(picture.pts or 0, None) if due_s is None else None
+            yield self._frame(picture, captured_s or time.monotonic())
+
+    def _read(self, container: InputContainer) -> PictureReader:
+        stream = video_stream(container, self._address)
+        return PictureReader(
+            lambda: VideoInput(container, stream, stream.codec_context),
+            on_packet=self._note_arrival,
+            live=not self._address.is_file,
+        )
+
+    def _turn_of_file(self) -> tuple[int, ...] | None:
+        """How a file's pictures are turned to be shown; None where they are upright, or no file's.
+
+        Only its first picture says so.
+
+        Raises:
+            MediaError: it has none.
+        """
+        if not self._address.is_file:
+            return None
+        first = self._reader.first()
+        if first is None:
+            self._reader.close()
+            raise MediaError(f"no frame of {self._address.name} can be decoded")
+        return display_matrix(first)
+
+    def _crop_of_file(self) -> Crop | None:
+        if not self._address.is_file:
+            return None
+        path = Path(self._address.url.removeprefix("file:"))
+        return file_crop(path, self._stream, *self.size)
+
+    def _note_arrival(self, packet: Packet[VideoStream]) -> None:
+        if packet.pts is None:
+            return
+        if len(self._arrivals_s) > _MOST_IN_DECODER:  # those of packets that did not decode
+            self._arrivals_s.clear()
+        self._arrivals_s[packet.pts] = self._capture_time_s(packet)
 
     def _capture_time_s(self, packet: Packet[VideoStream]) -> float:
         now_s = time.monotonic()
@@ -176,20 +220,25 @@ class LiveSource:
                 return stamped_s
         return now_s
 
+    def _time_s(self, picture: av.VideoFrame) -> float | None:
+        pts = self._reader.output_pts(picture)
+        return None if pts is None else float(pts * self._reader.time_base)
+
     def _frame(self, picture: av.VideoFrame, captured_s: float) -> Frame:
         if self._converter is None:
             target = nearest_format(picture.format.name)
             if self._display_matrix is not None:
                 target = turnable_format(target)
             self._converter = PictureConverter(target, picture.width, picture.height)
-        time_s = captured_s
-        if self.ends and picture.pts is not None and picture.time_base:
-            time_s = float(picture.pts * picture.time_base)
+        own_s = self._time_s(picture) if self.ends else None
+        time_s = captured_s if own_s is None else own_s
         if self._first_time_s is None:
             self._first_time_s = time_s
         since_first = round((time_s - self._first_time_s) / TIME_BASE)
         self._last_pts = max(self._last_pts + 1, since_first)
         frame = from_av(self._converter(picture), pts=self._last_pts, time_base=TIME_BASE)
+        if self._crop is not None:
+            frame = self._crop(frame)
         if self._display_matrix is not None:
             frame = turned(frame, self._display_matrix)
         self.frames += 1
@@ -197,13 +246,12 @@ class LiveSource:
 
     def _reopen(self) -> bool:
         """Open the source again; False if it was closed meanwhile."""
-        self._container.close()
+        self._reader.close()
         pause_s = _FIRST_PAUSE_S
         while not self._closing.wait(pause_s):
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
-                self._container = open_address(self._address)
-                self._stream = video_stream(self._container, self._address)
+                self._reader = self._read(open_address(self._address))
             except MediaError:
                 continue  # still lost, which was said
             self._notice(f"{self._address.name} is back")
@@ -227,12 +275,20 @@ class LiveSource:
             self._on_notice(line)
 
 
-def _decoded(packet: Packet[VideoStream]) -> list[av.VideoFrame]:
-    """The pictures of a packet; none if it is damaged, as the first ones of a stream often are."""
-    try:
-        return packet.decode()
-    except FFmpegError:
-        return []
+class Pacer:
+    """Slows a file or test pattern down to its own pace; the first picture is due at once."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        """Make a pacer whose waits end early when `stop` is set."""
+        self._stop = stop
+        self._offset_s: float | None = None
+
+    def wait(self, time_s: float) -> None:
+        """Wait until the picture with the presentation time `time_s` is due."""
+        now_s = time.monotonic()
+        if self._offset_s is None or now_s - (time_s + self._offset_s) > _LATE_S:
+            self._offset_s = now_s - time_s
+        self._stop.wait(max(0.0, time_s + self._offset_s - now_s))
 
 
 def _size_text(size: tuple[int, int]) -> str:

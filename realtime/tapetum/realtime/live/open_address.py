@@ -13,7 +13,6 @@ from av.video.stream import VideoStream
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.live.address import Address
 from tapetum.realtime.media.media_errors import reason
-from tapetum.realtime.media.video_info import display_matrix
 
 READ_TIMEOUT_S = 3.0
 """A stream that sends nothing for so long is lost."""
@@ -73,24 +72,6 @@ def video_stream(container: InputContainer, address: Address) -> VideoStream:
         raise MediaError(f"source {address.name} has no video")
     stream.thread_type = "SLICE"  # threads over frames would hold frames back
     return stream
-
-
-def file_display_matrix(address: Address) -> tuple[int, ...] | None:
-    """How a file's pictures are turned to be shown; None where they are upright, or no file's.
-
-    Only its first picture says so.
-
-    Raises:
-        MediaError: the file cannot be opened.
-    """
-    if not address.is_file:
-        return None
-    with open_address(address) as container:
-        try:
-            picture = next(container.decode(video_stream(container, address)), None)
-        except FFmpegError:
-            return None  # what is wrong with it is seen when it is read
-    return None if picture is None else display_matrix(picture)
 
 
 def stream_rate(stream: VideoStream) -> Fraction | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from tapetum.realtime.choices import PipeFormat
+from tapetum.realtime.choices import PipeFormat, Sync
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.address import check_url
@@ -141,6 +141,7 @@ def open_sink(
     overwrite: bool = False,
     inputs: Iterable[Path] = (),
     pipe_format: PipeFormat = "y4m",
+    sync: Sync = "repeat",
     on_notice: Callable[[str], None] = lambda _line: None,
 ) -> SinkPlace:
     """Open what a user calls a sink.
@@ -153,6 +154,7 @@ def open_sink(
         overwrite: whether an existing file may be replaced.
         inputs: files that a recording must not replace all the same.
         pipe_format: what is written to stdout.
+        sync: whether the last frame is repeated there for each that is dropped, or none is.
         on_notice: called with a line that says how to read raw video, in the sink's thread.
 
     Raises:
@@ -171,7 +173,7 @@ def open_sink(
 
         return SinkPlace(name, StreamSink(name, rate=rate))
     if name == "-":
-        return SinkPlace(name, _stdout(pipe_format, rate, on_notice))
+        return SinkPlace(name, _stdout(pipe_format, rate, sync, on_notice))
     if name == "null":
         return SinkPlace(name, NullSink())
     if name == "virtual":
@@ -195,9 +197,16 @@ def _virtual(rate: Fraction) -> FrameSink:
     return VirtualCameraSink(rate=rate)
 
 
-def _stdout(pipe_format: PipeFormat, rate: Fraction, on_notice: Callable[[str], None]) -> FrameSink:
+def _stdout(
+    pipe_format: PipeFormat, rate: Fraction, sync: Sync, on_notice: Callable[[str], None]
+) -> FrameSink:
     from tapetum.realtime.live.sinks.pipe_sinks import RawVideoSink, Y4mSink
 
+    if sys.stdout.isatty():
+        raise MediaError(
+            "--sink - writes video, and stdout is a terminal; pipe it to a program, or name a file"
+        )
+    output = sys.stdout.buffer
     if pipe_format == "rawvideo":
-        return RawVideoSink(sys.stdout.buffer, rate=rate, on_start=on_notice)
-    return Y4mSink(sys.stdout.buffer, rate=rate)
+        return RawVideoSink(output, rate=rate, sync=sync, on_start=on_notice)
+    return Y4mSink(output, rate=rate, sync=sync)

@@ -1,4 +1,4 @@
-"""One mode of a ladder: an enhancer that is loaded, and runs, in a thread of its own."""
+"""A model of a ladder: it loads, and runs, in a thread of its own, and shows how quick it is."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from tapetum.realtime.background import Background
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.global_curve import apply_curve
 from tapetum.realtime.live.governor import LONGEST_PATIENCE_S
+from tapetum.realtime.live.grid_stream import Kernels, Look
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.realtime.synthetic_source import SyntheticSource
+
+if TYPE_CHECKING:
+    from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 
 Verdict = Literal["quick", "too slow", "unclear"]
 
 _TRIALS = 3
 _BELIEVED_S = LONGEST_PATIENCE_S
-"""How long what a mode cost is taken for what it costs."""
+"""How long what a model cost is taken for what it costs."""
 
 Size = tuple[int, int]
 Loader = Callable[[], FrameEnhancer]
@@ -29,33 +36,51 @@ first to run a network in a process: its one-time set-up gives Python's lock awa
 
 
 class Rung:
-    """One mode: an enhancer that is loaded and runs in the background.
+    """One model: an enhancer that is loaded and runs in the background.
+
+    A grid model only predicts there; its grids are applied by the stream's `GridStream`. Any
+    other makes whole pictures.
 
     Attributes:
         load: makes the enhancer.
         proven: whether it has shown that it is quick enough.
         took_ms: how long its last frame took; None before there was one that counts.
+        look: what a grid model said last.
+        scene: of which scene it said that.
     """
 
-    def __init__(self, load: Loader) -> None:
+    def __init__(self, name: str, load: Loader) -> None:
         """Begin to load.
 
         Args:
+            name: of the model.
             load: makes the enhancer; called in the thread.
         """
         self.proven = False
         self.took_ms: float | None = None
         self.load = load
+        self.look: Look | None = None
+        self.scene = -1
+        self._asked_s = 0.0
+        self._name = name
         self._enhancer: FrameEnhancer | None = None
+        self._grid: GridEnhancer | None = None
+        self._kernels: Kernels | None = None
+        self._compiled: set[np.dtype[np.uint8] | np.dtype[np.uint16]] = set()
         self._compiled_for: Size | None = None
         self._cost: _Cost | None = None
         self._slow_trials = 0
-        self._background: Background[tuple[Frame, float], Frame] = Background(self._made)
+        self._background: Background[_Question, Frame] = Background(self._made)
 
     @property
     def description(self) -> str:
         """What of it runs where."""
         return "a model that loads" if self._enhancer is None else self._enhancer.description
+
+    @property
+    def predicts(self) -> bool:
+        """Whether it is a grid model, as far as that is known."""
+        return self._grid is not None
 
     @property
     def idle(self) -> bool:
@@ -70,6 +95,40 @@ class Rung:
     def busy(self) -> bool:
         """Whether it loads, or is at work on a frame."""
         return self._background.busy
+
+    @property
+    def cost_ms(self) -> float:
+        """What its last frame that counts cost; 0 before there was one."""
+        return 0.0 if self._cost is None else self._cost.took_ms
+
+    @property
+    def age_s(self) -> float:
+        """How long ago it was last given a frame that nobody waited for."""
+        return time.monotonic() - self._asked_s
+
+    def kernels_for(self, frame: Frame) -> Kernels | None:
+        """What applies the grids of a grid model, once it is compiled for such frames.
+
+        Raises:
+            TapetumError: the model cannot be loaded, or failed.
+        """
+        if frame.planes[0].dtype in self._compiled:
+            return self._kernels
+        if self.idle:
+            self._background.ask(_Question(frame, 1.0, -1), 0)
+        return None
+
+    def predict(self, frame: Frame) -> Look:
+        """What a grid model that is `idle` says of a frame, in the caller's thread.
+
+        Raises:
+            EngineError: the network fails or gives no usable numbers.
+        """
+        if self._grid is None or self._kernels is None:
+            raise RuntimeError(f"{self._name} is no grid model, or not loaded")
+        small = self._kernels.thumbnail(frame)
+        self._grid.reset()  # the stream smooths by itself, and over several models
+        return Look(self._name, self._grid.steady_grid(small, time_s=None), small)
 
     def judge(self, limit_ms: float) -> Verdict:
         """Judge the frame that it was tried out with; a quick one makes it `proven`.
@@ -105,48 +164,68 @@ class Rung:
         """Take how long its frames take for outdated: it has to show itself again."""
         self.proven, self.took_ms, self._slow_trials = False, None, 0
 
-    def try_out(self, frame: Frame) -> None:
+    def try_out(self, frame: Frame, scene: int) -> None:
         """Give it a frame whose answer nobody waits for."""
-        self._background.ask((frame, 1.0), 0)
+        self._asked_s = time.monotonic()
+        self._background.ask(_Question(frame, 1.0, scene), 0)
 
     def ask(self, frame: Frame, strength: float, timeout_s: float) -> Frame | None:
-        """Enhance one frame; None if there is no answer in time.
+        """Have one picture made; None if there is no answer in time.
 
         Raises:
             TapetumError: the model failed.
         """
-        return self._background.ask((frame, strength), timeout_s)
-
-    def reset(self) -> None:
-        """Forget the past: the next frame starts a new scene."""
-        if self._enhancer is not None:
-            self._enhancer.reset()
+        return self._background.ask(_Question(frame, strength, -1), timeout_s)
 
     def close(self, timeout_s: float) -> None:
         """End the thread when its work is done; wait so long for it at most."""
         self._background.close(timeout_s)
 
-    def _made(self) -> Callable[[tuple[Frame, float]], Frame]:
+    def _made(self) -> Callable[[_Question], Frame]:
         with _LOADING:
             enhancer = self.load()
-            _use_once(enhancer)
+            (frame,) = SyntheticSource(64, 64, frames=1)
+            self._begin_with(enhancer)
+            self._work(enhancer, _Question(frame, 1.0, -1))
         self._enhancer = enhancer
+        return lambda question: self._timed(enhancer, question)
 
-        def enhance(question: tuple[Frame, float]) -> Frame:
-            frame, enhancer.strength = question
-            began_s, work_began_s = time.monotonic(), time.process_time()
-            enhanced = enhancer(frame)
-            size = _size(frame)
-            if size == self._compiled_for:  # by the first frame of this size
-                self._note(size, time.monotonic() - began_s, time.process_time() - work_began_s)
-            self._compiled_for = size
-            return enhanced
+    def _begin_with(self, enhancer: FrameEnhancer) -> None:
+        from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 
-        return enhance
+        if isinstance(enhancer, GridEnhancer):
+            self._kernels, self._grid = _load_kernels(), enhancer
 
-    def _note(self, size: Size, took_s: float, processor_s: float) -> None:
-        self._cost = _Cost(size, 1000 * min(took_s, processor_s), time.monotonic())
-        self.took_ms = 1000 * took_s
+    def _timed(self, enhancer: FrameEnhancer, question: _Question) -> Frame:
+        began_s, work_began_s = time.monotonic(), time.process_time()
+        enhanced = self._work(enhancer, question)
+        took_ms = 1000 * (time.monotonic() - began_s)
+        work_ms = 1000 * (time.process_time() - work_began_s)
+        size = _size(question.frame)
+        if size == self._compiled_for:  # by the first frame of this size
+            self._cost = _Cost(size, min(took_ms, work_ms), took_ms, time.monotonic())
+            self.took_ms = took_ms
+        self._compiled_for = size
+        return enhanced
+
+    def _work(self, enhancer: FrameEnhancer, question: _Question) -> Frame:
+        frame = question.frame
+        if self._grid is None:
+            enhancer.strength = question.strength
+            return enhancer(frame)
+        self.look = look = self.predict(frame)
+        self.scene = question.scene
+        if self._kernels is not None and frame.planes[0].dtype not in self._compiled:
+            _compile(self._kernels, frame, look)
+            self._compiled.add(frame.planes[0].dtype)
+        return frame
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    frame: Frame
+    strength: float
+    scene: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +235,14 @@ class _Cost:
     Attributes:
         size: width and height of the frame.
         work_ms: how long it took, or the processor time of the process meanwhile if that is less:
-            a process that was suspended, or kept waiting by others, says nothing of the mode.
+            a process that was suspended, or kept waiting by others, says nothing of the model.
+        took_ms: how long it took.
         measured_s: when, on a clock that never runs backward.
     """
 
     size: Size
     work_ms: float
+    took_ms: float
     measured_s: float
 
 
@@ -169,7 +250,15 @@ def _size(frame: Frame) -> Size:
     return frame.width, frame.height
 
 
-def _use_once(enhancer: FrameEnhancer) -> None:
-    (frame,) = SyntheticSource(64, 64, frames=1)
-    enhancer(frame)
-    enhancer.reset()
+def _load_kernels() -> Kernels:
+    from tapetum.realtime.cpu.grid_kernels import apply_grid
+    from tapetum.realtime.cpu.look_up import look_up
+    from tapetum.realtime.cpu.thumbnail import thumbnail
+
+    return Kernels(thumbnail, apply_grid, look_up)
+
+
+def _compile(kernels: Kernels, frame: Frame, look: Look) -> None:
+    """Use every kernel once on a frame: the first use compiles it."""
+    kernels.apply_grid(frame, look.grid)
+    apply_curve(frame, look.grid, kernels.look_up)

@@ -64,6 +64,7 @@ class LiveStatus:
         mode: what enhances the frames now.
         runs_on: what of it runs where, like "grid on CPU, OpenVINO f32".
         held: whether the source is silent and the last picture held.
+        note: why the picture is not the best that was asked for, or nothing.
     """
 
     fps: float
@@ -73,11 +74,29 @@ class LiveStatus:
     mode: str
     runs_on: str
     held: bool
+    note: str = ""
 
     def __str__(self) -> str:
-        held = "  source lost, picture held" if self.held else ""
+        if self.held:
+            return "source lost, its last picture is shown"
+        state = f"live, {self.age_p50_ms:.0f} ms late, {self.fps:.0f} fps"
+        return f"{state}; {self.note}" if self.note else state
+
+    @property
+    def warning(self) -> bool:
+        """Whether the note is about this machine, and not about the first moments or a wish."""
+        return bool(self.note) and self.mode not in {"start", "passthrough"}
+
+    @property
+    def caption(self) -> str:
+        """The state and what runs, for a window."""
+        return str(self) if self.held or self.note else f"{self}; {self.mode} runs"
+
+    @property
+    def figures(self) -> str:
+        """All figures, in the terms of the documentation."""
         ages = f"age {self.age_p50_ms:.0f}/{self.age_p95_ms:.0f} ms"
-        return f"{self.fps:.1f} fps  {ages}  {self.dropped} dropped  {self.mode}{held}"
+        return f"{self.fps:.1f} fps  {ages}  {self.dropped} dropped  {self.mode}"
 
 
 @dataclass(frozen=True, slots=True)

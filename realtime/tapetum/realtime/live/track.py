@@ -53,7 +53,7 @@ class EnhancedTrack(MediaStreamTrack):
 
         Args:
             track: a video track whose frames nobody else takes.
-            model: `grid`, `unet`, or a model file; while it loads, frames pass through.
+            model: `grid`, `unet`, or a model file; while it loads, a curve stands in.
             strength: from 0 (the picture as it is) to 1 (the model's own output).
             device: `auto` or `cpu`; `cuda` is for files.
             latency_budget_ms: how long a frame may be with us.
@@ -87,6 +87,8 @@ class EnhancedTrack(MediaStreamTrack):
         """
         try:
             frame = await self._newest.receive()
+            while self.ladder.skips():
+                frame = await self._newest.receive()
         except Exception as error:
             self.stop()
             raise MediaStreamError from error

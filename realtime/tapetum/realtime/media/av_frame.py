@@ -35,8 +35,8 @@ def frame_planes(picture: av.VideoFrame) -> tuple[Plane, ...]:
     )
 
 
-def _alpha_plane(picture: av.VideoFrame) -> Plane | None:
-    """A view of a picture's alpha, if it has any."""
+def alpha_plane(picture: av.VideoFrame) -> Plane | None:
+    """A view of a picture's (H, W) alpha, None where it has none."""
     if not stores_alpha(picture.format.name):
         return None
     depth = pixel_format(without_alpha(picture.format.name)).depth
@@ -95,7 +95,7 @@ def from_av(
         time_base=time_base,
         color=color_info(picture),
         duration=duration,
-        alpha=_alpha_plane(picture),
+        alpha=alpha_plane(picture),
     )
 
 
@@ -131,7 +131,7 @@ def to_av(frame: Frame, *, into: av.VideoFrame | None = None) -> av.VideoFrame:
     for target, plane in zip(frame_planes(picture), frame.planes, strict=True):
         np.copyto(target, plane)
     if frame.alpha is not None:
-        np.copyto(cast("Plane", _alpha_plane(picture)), frame.alpha)
+        np.copyto(cast("Plane", alpha_plane(picture)), frame.alpha)
     tag_picture(picture, frame)
     return picture
 

@@ -15,6 +15,7 @@ from tapetum.realtime.media.containers import container_for
 from tapetum.realtime.media.copied_streams import kept_metadata
 from tapetum.realtime.media.encoder import EncoderSettings, choose_encoder
 from tapetum.realtime.media.media_errors import media_errors
+from tapetum.realtime.media.media_input import InputPlace
 from tapetum.realtime.media.output_path import OutputFile
 from tapetum.realtime.media.stream_copy import StreamCopier
 from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
@@ -60,13 +61,13 @@ class FileSink:
         *,
         info: VideoInfo,
         encoder: EncoderSettings = EncoderSettings(),  # noqa: B008 - it is frozen
-        copy_from: Path | None = None,
+        copy_from: InputPlace | None = None,
         start_s: float = 0.0,
         duration_s: float | None = None,
         overwrite: bool = False,
         pictures: Pictures | None = None,
     ) -> None:
-        inputs = [] if copy_from is None else [Path(copy_from)]
+        inputs = [copy_from] if isinstance(copy_from, Path) else []
         self._file = OutputFile(path, overwrite=overwrite, inputs=inputs)
         self._container = container_for(self._file.path)
         self._info = info
@@ -77,7 +78,7 @@ class FileSink:
         self._finished = False
         self._pictures = pictures
         self._copier: StreamCopier | None = None
-        self._open_safely(inputs, start_s, duration_s)
+        self._open_safely(copy_from, start_s, duration_s)
 
     def __enter__(self) -> Self:
         return self
@@ -130,17 +131,19 @@ class FileSink:
 
     # Opening ---------------------------------------------------------------------------------
 
-    def _open_safely(self, inputs: list[Path], start_s: float, duration_s: float | None) -> None:
+    def _open_safely(
+        self, copy_from: InputPlace | None, start_s: float, duration_s: float | None
+    ) -> None:
         try:
-            self._open(inputs, start_s, duration_s)
+            self._open(copy_from, start_s, duration_s)
         except BaseException:
             self.discard()
             raise
 
-    def _open(self, inputs: list[Path], start_s: float, duration_s: float | None) -> None:
-        for source in inputs:
+    def _open(self, copy_from: InputPlace | None, start_s: float, duration_s: float | None) -> None:
+        if copy_from is not None:
             self._copier = StreamCopier(
-                source, self._container, start_s=start_s, duration_s=duration_s
+                copy_from, self._container, start_s=start_s, duration_s=duration_s
             )
         with media_errors("cannot write", self._file.path):
             self._output = av.open(

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Self, cast
+from typing import Protocol, Self
 
 import av
-from av.container import InputContainer
-from av.error import FFmpegError
-from av.packet import Packet
-from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.av_frame import from_av
+from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av
+from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_with_alpha
-from tapetum.realtime.media.media_input import best_video_stream, decoder_of_alpha, open_input
-from tapetum.realtime.media.presentation_time import PresentationTimes
-from tapetum.realtime.media.timeline import InputClock, stream_time_base, time_range
+from tapetum.realtime.media.media_input import (
+    InputPlace,
+    best_video_stream,
+    decoder_of_alpha,
+    input_place,
+    open_input,
+)
+from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
 from tapetum.realtime.media.truncation import is_cut
 from tapetum.realtime.media.video_info import VideoInfo, video_info
+from tapetum.realtime.protocols import FrameSource
 
-_DEMUX_ATTEMPTS = 8
-"""Read errors in a row after which the rest of a file is given up."""
 
-_SEEK_MARGINS_S = (0, 10, 60)
-"""How far before the start to seek, if a seek landed after it; then the file is read whole."""
+class VideoFile(FrameSource, Protocol):
+    """A video file that is read, by whatever it is decoded: `FileSource`, or `NvdecSource`."""
+
+    path: InputPlace
+    info: VideoInfo
+
+    @property
+    def notices(self) -> list[str]:
+        """Lines for the user; more come while iterating."""
+
+    @property
+    def truncated(self) -> bool:
+        """After iterating: whether the file's end is missing or unreadable."""
+
+    @property
+    def corrupt_packets(self) -> int:
+        """Packets so far that could not be decoded."""
+
+    @property
+    def damaged_frames(self) -> int:
+        """Frames so far of which parts could not be decoded."""
 
 
 class FileSource:
@@ -37,19 +60,15 @@ class FileSource:
     once, so that a file that cannot be read fails here.
 
     Args:
-        path: the file.
+        path: the file, address or series of pictures; see `input_place`.
         start_s: seconds after the file's first instant at which to begin, to the frame; above
             0, the instant `start_s` becomes time 0.
         duration_s: seconds to read, None for all.
         threads: decoder threads, None for one per core.
+        rate: pictures a second of a series of pictures; None is 25.
 
     Attributes:
         info: the stream, for a sink.
-        notices: lines for the user: conversions, damage, a missing end. More are added while
-            iterating.
-        truncated: after iterating, whether the file's end is missing or unreadable.
-        corrupt_packets: packets so far that could not be decoded.
-        damaged_frames: frames so far of which parts could not be decoded.
 
     Raises:
         MediaError: the file is missing, unreadable, has no video, or nothing in it decodes.
@@ -62,50 +81,26 @@ class FileSource:
         start_s: float = 0.0,
         duration_s: float | None = None,
         threads: int | None = None,
+        rate: Fraction | None = None,
     ) -> None:
-        self.path = Path(path)
-        self.notices: list[str] = []
-        self.truncated = False
-        self.corrupt_packets = 0
-        self.damaged_frames = 0
-        self._tail_damaged = False
-        self._threads = threads or 0
-        self._container = self._open_container()
-        try:
-            self._open(start_s, duration_s)
-        except BaseException:
-            self._container.close()
-            raise
-
-    def _open_container(self) -> InputContainer:
-        return open_input(self.path)
-
-    def _open_stream(self) -> VideoStream:
-        stream = best_video_stream(self._container, self.path)
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = self._threads
-        self._decoder = decoder_of_alpha(stream) or stream.codec_context
-        return stream
-
-    def _open(self, start_s: float, duration_s: float | None) -> None:
-        self._stream = self._open_stream()
-        self._span = time_range(self._container, start_s, duration_s)
-        self._time_base = stream_time_base(self._stream)
-        self._times = PresentationTimes(self._stream)
-        self._pictures = self._pictures_in_span()
-        first = next(self._pictures, None)
-        if first is None:
-            raise MediaError(self._nothing_decoded(start_s))
-        self._first: av.VideoFrame | None = first
-        self.info: VideoInfo = self._describe(first)
-        self._note_stream()
-
-    def _describe(self, first: av.VideoFrame) -> VideoInfo:
-        self._make_converter(first)
-        picture = self._converter(first)
-        return video_info(
-            self._container, self._stream, picture=picture, raw_picture=first, span=self._span
+        self.path = input_place(path)
+        self._report = FileReport(
+            self.path,
+            PictureReader(
+                partial(_open_video, self.path, threads or 0, rate),
+                start_s=start_s,
+                duration_s=duration_s,
+            ),
         )
+        self._reader = self._report.reader
+        try:
+            first = self._report.first_picture()
+            self._make_converter(first)
+            self.info = self._cut(self._report.describe(self._converter(first), raw=first))
+        except BaseException:
+            self._reader.close()
+            raise
+        self._report.note_stream(self.info)
 
     def __enter__(self) -> Self:
         return self
@@ -119,178 +114,158 @@ class FileSource:
         Raises:
             MediaError: the source is closed, or swscale cannot convert a frame.
         """
-        first, self._first = self._first, None
-        if first is None:
-            return
-        yield self._frame(first)
-        for picture in self._pictures:
+        for picture in self._reader:
             yield self._frame(picture)
-        self._note_damage()
+        self._report.finish()
 
     def close(self) -> None:
         """Release the file; calling it again does nothing."""
-        self._first = None
-        self._pictures.close()
-        self._container.close()
+        self._reader.close()
+
+    @property
+    def notices(self) -> list[str]:
+        """Lines for the user: conversions, damage, a missing end; more come while iterating."""
+        return self._report.notices
+
+    @property
+    def truncated(self) -> bool:
+        """After iterating: whether the file's end is missing or unreadable."""
+        return self._report.truncated
+
+    @property
+    def corrupt_packets(self) -> int:
+        """Packets so far that could not be decoded."""
+        return self._reader.corrupt_packets
+
+    @property
+    def damaged_frames(self) -> int:
+        """Frames so far of which parts could not be decoded."""
+        return self._reader.damaged_frames
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
-        pts = picture.pts
-        if pts is not None:
-            pts -= self._span.shift(self._time_base)
-        return self._frame_at(picture, pts)
+        self._report.note_changes(picture)
+        frame = from_av(
+            self._converter(picture),
+            pts=self._reader.output_pts(picture),
+            time_base=self._reader.time_base,
+            duration=picture.duration,
+        )
+        return frame if self._crop is None else self._crop(frame)
 
-    def _frame_at(self, picture: av.VideoFrame, pts: int | None) -> Frame:
-        converted = self._converter(picture)
-        if (picture.width, picture.height) != (self._converter.width, self._converter.height):
-            self._note(f"the picture size changes; all is scaled to {self._size()}")
-        return from_av(converted, pts=pts, time_base=self._time_base, duration=picture.duration)
-
-    def _size(self) -> str:
-        return f"{self._converter.width}x{self._converter.height}"
+    def _cut(self, info: VideoInfo) -> VideoInfo:
+        """What the stream is when what the file says is not shown is cut off."""
+        coded = info.width, info.height
+        self._crop = None
+        if isinstance(self.path, Path):
+            self._crop = file_crop(self.path, self._reader.stream, *coded)
+        if self._crop is None:
+            return info
+        width, height = self._crop.size(*coded)
+        self._report.note(f"cropped to {width}x{height} of {coded[0]}x{coded[1]}, as the file says")
+        return replace(info, width=width, height=height)
 
     def _make_converter(self, first: av.VideoFrame) -> None:
         name = first.format.name
         target = nearest_with_alpha(name)
         self._converter = PictureConverter(target, first.width, first.height)
         if target != name:
-            self._note(f"pixel format {name} is converted to {target}")
+            self._report.note(f"pixel format {name} is converted to {target}")
 
-    def _pictures_in_span(self) -> Generator[av.VideoFrame, None, None]:
-        """Decoded pictures with strictly rising times, cut to the range."""
-        start = self._span.first_pts(self._time_base)
-        end = self._span.end_pts(self._time_base)
-        for picture in self._pictures_from(start):
-            if not self._times.settle(picture, damaged=self.corrupt_packets > 0):
-                continue
-            if end is not None and picture.pts is not None and picture.pts >= end:
-                return
-            if start is None or picture.pts is None or picture.pts >= start:
-                yield picture
-        self._reached_end()
 
-    def _pictures_from(self, start: int | None) -> Iterator[av.VideoFrame]:
-        """Decode from a key picture at or before `start`."""
-        if start is None:
-            yield from self._decode()
-            return
-        for margin_s in _SEEK_MARGINS_S:
-            target = start - round(margin_s / self._time_base)
-            if not self._seek(target):
-                continue
-            pictures = self._decode()
-            first = next(pictures, None)
-            if first is not None and first.pts is not None and first.pts <= start:
-                yield first
-                yield from pictures
-                return
-        self._reopen()
-        yield from self._decode()
+def _open_video(path: InputPlace, threads: int, rate: Fraction | None) -> VideoInput:
+    container = open_input(path, rate=rate)
+    try:
+        stream = best_video_stream(container, path)
+    except BaseException:
+        container.close()
+        raise
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = threads
+    return VideoInput(container, stream, decoder_of_alpha(stream) or stream.codec_context)
 
-    def _seek(self, target: int) -> bool:
-        try:
-            self._container.seek(target, stream=self._stream, backward=True)
-        except FFmpegError:
-            return False
-        self._decoder.flush_buffers()  # FFmpeg does so only for the stream's own
-        return True
 
-    def _reopen(self) -> None:
-        """Start over: some files can only be read from their beginning."""
-        self._container.close()
-        self._container = self._open_container()
-        self._stream = self._open_stream()
+class FileReport:
+    """What is said of a file that is read, by whatever it is decoded.
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
-        for packet in self._whole_packets():
-            try:
-                pictures = self._decoder.decode(packet)
-            except FFmpegError:
-                self.corrupt_packets += 1
-                self._tail_damaged = True
-                continue
-            if packet.size:  # the empty packet at the end only flushes the decoder
-                self._tail_damaged = packet.is_corrupt
-            if pictures:
-                self.damaged_frames += sum(picture.is_corrupt for picture in pictures)
-            yield from pictures
+    Attributes:
+        reader: reads it.
+        notices: lines for the user.
+        truncated: after the last picture, whether the file's end is missing or unreadable.
+    """
 
-    def _whole_packets(self) -> Iterator[Packet[VideoStream]]:
-        """Packets but for a last one that is cut off.
+    def __init__(self, path: InputPlace, reader: PictureReader) -> None:
+        self._path = path
+        self.reader = reader
+        self.notices: list[str] = []
+        self.truncated = False
+        self._traits: tuple[int, int, bool, bool] | None = None
 
-        Its error would come out while the decoder is flushed, which PyAV cannot take up again:
-        the good frames behind it would be lost.
+    def first_picture(self) -> av.VideoFrame:
+        """The first picture.
+
+        Raises:
+            MediaError: there is none.
         """
-        doubtful: Packet[VideoStream] | None = None
-        for packet in self._packets():
-            if doubtful is not None and packet.size:
-                yield doubtful
-            elif doubtful is not None:
-                self.corrupt_packets += 1
-                self._tail_damaged = True
-            doubtful = packet if packet.is_corrupt else None
-            if doubtful is None:
-                yield packet
+        first = self.reader.first()
+        if first is not None:
+            return first
+        path, start_s = self._path, self.reader.span.start_s
+        if start_s is not None and not self.reader.corrupt_packets:
+            asked_s = float(start_s - self.reader.begin_s)
+            raise MediaError(f"{path} has no frame at {asked_s:g} s; it ends before")
+        if self._is_cut():
+            raise MediaError(f"{path} is incomplete: no frame of it can be decoded")
+        codec = self.reader.stream.codec_context.name
+        raise MediaError(f"no frame of {path} can be decoded ({codec})")
 
-    def _packets(self) -> Iterator[Packet[VideoStream]]:
-        """Packets of the stream, then the empty one that flushes the decoder."""
-        clock = self._clock = InputClock(self._container, [self._stream])
-        failures = 0
-        while True:
-            try:
-                for packet in self._container.demux(clock.streams):
-                    failures = 0
-                    yield from cast("list[Packet[VideoStream]]", clock.place(packet))
-            except FFmpegError:
-                failures += 1
-                self._tail_damaged = True
-                if failures < _DEMUX_ATTEMPTS:
-                    continue
-                yield self._flush_packet()
-            return
+    def describe(self, picture: av.VideoFrame, *, raw: av.VideoFrame) -> VideoInfo:
+        """The stream, for a sink; see `video_info`."""
+        reader = self.reader
+        return video_info(
+            reader.container, reader.stream, picture=picture, raw_picture=raw, span=reader.span
+        )
 
-    def _flush_packet(self) -> Packet[VideoStream]:
-        packet = cast("Packet[VideoStream]", Packet())
-        packet.stream = self._stream
-        packet.time_base = self._time_base
-        return packet
-
-    def _reached_end(self) -> None:
-        self.truncated = self._tail_damaged or is_cut(self.path)
-
-    def _nothing_decoded(self, start_s: float) -> str:
-        if self._span.start_s is not None and not self.corrupt_packets:
-            return f"{self.path} has no frame at {start_s:g} s; it ends before"
-        if self.truncated:
-            return f"{self.path} is incomplete: no frame of it can be decoded"
-        return f"no frame of {self.path} can be decoded ({self._stream.codec_context.name})"
-
-    def _note(self, line: str) -> None:
+    def note(self, line: str) -> None:
+        """Say something once."""
         if line not in self.notices:
             self.notices.append(line)
 
-    def _note_stream(self) -> None:
-        if self.info.interlaced:
-            self._note("the video is interlaced; it is written as progressive frames")
-        for extra in self.info.unkept:
-            self._note(f"{extra} cannot be kept")
+    def note_changes(self, picture: av.VideoFrame) -> None:
+        """Say that a picture is not as the first was."""
+        width, height, interlaced, color_range = _traits(picture)
+        if self._traits is None:
+            self._traits = _traits(picture)
+        was_width, was_height, was_interlaced, was_range = self._traits
+        if (width, height) != (was_width, was_height):
+            self.note(f"the picture size changes; all is scaled to {was_width}x{was_height}")
+        if interlaced != was_interlaced:
+            self.note("interlaced and progressive pictures are mixed")
+        if color_range != was_range:
+            self.note("the range of the colours changes; all are brought to that of the first")
 
-    def _note_damage(self) -> None:
-        times = self._times
-        if self.corrupt_packets:
-            self._note(f"skipped {_counted(self.corrupt_packets, 'damaged packet')}")
-        if self.damaged_frames:
-            self._note(f"{_counted(self.damaged_frames, 'frame')} damaged in part")
-        if times.dropped:
-            self._note(f"left out {_counted(times.dropped, 'frame')}, out of order after damage")
-        if self._clock.joins:
-            self._note(
-                f"the file's clock jumps ({self._clock.joins}x); what follows is moved up to it"
-            )
-        if times.moved:
-            self._note(f"moved {_counted(times.moved, 'frame')} with the time of another by a tick")
+    def note_stream(self, info: VideoInfo) -> None:
+        """Say what cannot be kept of the stream."""
+        if info.interlaced:
+            self.note("the video is interlaced; it is written as progressive frames")
+        for extra in info.unkept:
+            self.note(f"{extra} cannot be kept")
+
+    def finish(self) -> None:
+        """Say what was wrong, when the last picture has been read."""
+        self.truncated = self._is_cut()
+        for line in self.reader.notices():
+            self.note(line)
         if self.truncated:
-            self._note(f"{self.path} is incomplete: {_counted(times.count, 'frame')} decoded")
+            frames = counted(self.reader.count, "frame")
+            self.note(f"{self._path} is incomplete: {frames} decoded")
+
+    def _is_cut(self) -> bool:
+        return self.reader.ended and (
+            self.reader.cut or (isinstance(self._path, Path) and is_cut(self._path))
+        )
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def _traits(picture: av.VideoFrame) -> tuple[int, int, bool, bool]:
+    """What a sink expects to stay: the size, whether interlaced, whether of full range."""
+    full = color_info(picture).range == FULL_RANGE
+    return picture.width, picture.height, picture.interlaced_frame, full

@@ -8,13 +8,14 @@ from av.video.format import VideoFormat
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.media.av_frame import with_alpha
-from tapetum.realtime.pixel_format import PIXEL_FORMATS
+from tapetum.realtime.media.av_frame import alpha_plane, frame_planes, with_alpha, without_alpha
+from tapetum.realtime.pixel_format import PIXEL_FORMATS, pixel_format
 
 _BT709, _BT601, _BT2020 = 1, 6, 9
 _RGB_MATRIX = 0
 _LIMITED, _FULL = 1, 2
 _SWS_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+_SAME_SHAPE = 2
 _SCALING = int(Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
 
 SCALER_THREADS = 1
@@ -77,6 +78,9 @@ def is_rgb(name: str) -> bool:
 class PictureConverter:
     """Brings pictures to one pixel format and size, with matrix and range always explicit.
 
+    A picture of another shape gets black bars, and is not squeezed; one of another range than the
+    first is brought to that.
+
     Attributes:
         format_name: the target format.
         width: target width in pixels.
@@ -92,6 +96,7 @@ class PictureConverter:
         self.height = height
         self.rgb_range = rgb_range
         self._scaler = VideoReformatter()
+        self._range: int | None = None
 
     def __call__(self, picture: av.VideoFrame) -> av.VideoFrame:
         """Convert one picture; one that fits already is returned as it is.
@@ -110,7 +115,12 @@ class PictureConverter:
             ) from error
 
     def _fits(self, picture: av.VideoFrame) -> bool:
-        return (picture.format.name, picture.width, picture.height) == (
+        name = picture.format.name
+        if not is_rgb(name):
+            self._range = self._range or _source_range(picture)
+            if _source_range(picture) != self._range:
+                return False
+        return (name, picture.width, picture.height) == (
             self.format_name,
             self.width,
             self.height,
@@ -120,11 +130,12 @@ class PictureConverter:
         rgb = is_rgb(picture.format.name)
         matrix = _matrix(picture, rgb=rgb)
         source_range = _FULL if rgb else _source_range(picture)
-        target_range = self.rgb_range if rgb else source_range
+        target_range = self.rgb_range if rgb else self._range or source_range
+        width, height = self._size_of(picture)
         converted = self._scaler.reformat(
             picture,
-            width=self.width,
-            height=self.height,
+            width=width,
+            height=height,
             format=self.format_name,
             src_colorspace=_SWS_MATRICES[matrix],
             dst_colorspace=_SWS_MATRICES[matrix],
@@ -136,7 +147,39 @@ class PictureConverter:
         tagged_rgb = rgb or picture.colorspace == _RGB_MATRIX  # gray PNG and FFV1 say RGB
         converted.colorspace = matrix if tagged_rgb else picture.colorspace
         converted.color_range = target_range
-        return converted
+        if (width, height) == (self.width, self.height):
+            return converted
+        return letterboxed(converted, self.width, self.height)
+
+    def _size_of(self, picture: av.VideoFrame) -> tuple[int, int]:
+        """The largest size of a picture's shape; shapes that differ by a pixel or two are one."""
+        scale = min(self.width / picture.width, self.height / picture.height)
+        width, height = (2 * round(side * scale / 2) for side in (picture.width, picture.height))
+        if self.width - width <= _SAME_SHAPE and self.height - height <= _SAME_SHAPE:
+            return self.width, self.height
+        return max(width, 2), max(height, 2)
+
+
+def letterboxed(picture: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
+    """A picture in the middle of a larger black one, with its colour tags."""
+    whole = av.VideoFrame(width, height, picture.format.name)
+    layout = pixel_format(without_alpha(picture.format.name))
+    full = layout.full_range or picture.color_range == _FULL
+    black = 0 if full else 16 << (layout.depth - 8)
+    levels = (black, *(1 << (layout.depth - 1) for _ in frame_planes(picture)[1:]))
+    left, top = ((width - picture.width) // 4) * 2, ((height - picture.height) // 4) * 2
+    begins = layout.plane_shapes(left, top)
+    planes = zip(frame_planes(whole), frame_planes(picture), begins, levels, strict=True)
+    for target, plane, (row, column), level in planes:
+        target[:] = level << layout.shift
+        target[row : row + plane.shape[0], column : column + plane.shape[1]] = plane
+    alpha, opacity = alpha_plane(whole), alpha_plane(picture)
+    if alpha is not None and opacity is not None:
+        alpha[:] = (1 << layout.depth) - 1
+        alpha[top : top + opacity.shape[0], left : left + opacity.shape[1]] = opacity
+    whole.colorspace, whole.color_range = picture.colorspace, picture.color_range
+    whole.color_primaries, whole.color_trc = picture.color_primaries, picture.color_trc
+    return whole
 
 
 def _matrix(picture: av.VideoFrame, *, rgb: bool) -> int:

@@ -50,8 +50,8 @@ def hdr_metadata(frame: av.VideoFrame) -> HdrMetadata | None:
     if display is None and light is None:
         return None
     primaries, luminance = _mastering_display(display) if display else (None, None)
-    level = struct.unpack_from("=II", light) if light else None
-    return HdrMetadata(primaries, luminance, level)
+    level = struct.unpack_from("=II", light) if light else (0, 0)
+    return HdrMetadata(primaries, luminance, level if any(level) else None)  # zeros: not known
 
 
 def side_data_bytes(frame: av.VideoFrame, kind: Type) -> bytes | None:

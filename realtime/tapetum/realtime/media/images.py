@@ -1,156 +1,57 @@
-"""Photos as single frames: read, and written whole or not at all."""
+"""Single frames as photos, and photos as single frames."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
-import numpy.typing as npt
-from av.error import FFmpegError
+from av.video.reformatter import Interpolation, VideoReformatter
 
-from tapetum.realtime.errors import MediaError
-from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.media.av_frame import from_av, plane_rows
-from tapetum.realtime.media.exif import exif_orientation
-from tapetum.realtime.media.frame_conversion import (
-    SCALER_THREADS,
-    PictureConverter,
-    has_alpha,
-    is_rgb,
-    nearest_format,
-)
-from tapetum.realtime.media.image_encoding import IMAGE_ENCODERS, encode_image
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.media.av_frame import FULL_RANGE, plane_rows, to_av
+from tapetum.realtime.media.frame_conversion import SCALER_THREADS, sws_matrix
 from tapetum.realtime.media.media_errors import media_errors
-from tapetum.realtime.media.media_input import check_file
 from tapetum.realtime.media.output_path import OutputFile
+from tapetum.realtime.photos.formats import output_format
+from tapetum.realtime.photos.picture import Pixels, picture_of
+from tapetum.realtime.photos.reader import PhotoFile
+from tapetum.realtime.photos.writer import PhotoWriter
 
-Alpha = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-
-_FULL_RANGE = 2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Photo:
-    """A photo as it is read.
-
-    Attributes:
-        frame: the pixels, upright. RGB comes as full-range 4:4:4 YUV of 10 bits (12 for RGB of
-            more than 8 bits), from which the same 8-bit RGB is got back.
-        alpha: (H, W) transparency, uint8 or uint16, or None for an opaque photo.
-        notices: lines for the user.
-    """
-
-    frame: Frame
-    alpha: Alpha | None = None
-    notices: tuple[str, ...] = ()
-
-
-def is_image(path: str | Path) -> bool:
-    """Whether a file name has the suffix of an image that can be read and written."""
-    return Path(path).suffix.lower() in IMAGE_ENCODERS
+_LIMITED_RANGE = 1
+_SCALING = int(Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
 
 
 def read_image(path: str | Path) -> Frame:
-    """Read a photo's pixels; see `read_photo` for its transparency.
-
-    Raises:
-        MediaError: the file is missing, broken, or no image.
-    """
-    return read_photo(path).frame
-
-
-def read_photo(path: str | Path) -> Photo:
-    """Read a photo, turned upright as its EXIF orientation says.
-
-    Raises:
-        MediaError: the file is missing, broken, or no image.
-    """
-    path = Path(path)
-    check_file(path)
-    with media_errors("cannot open", path):
-        data = path.read_bytes()
-    picture = _decode(data, path)
-    if picture.format.has_palette:
-        picture = picture.reformat(format="rgba", threads=SCALER_THREADS)
-    turn = exif_orientation(data)
-    frame = _turned(_frame(picture, square_chroma=turn > 4), turn)
-    alpha = _alpha(picture)
-    return Photo(frame, None if alpha is None else _turn(alpha, turn))
-
-
-def _decode(data: bytes, path: Path) -> av.VideoFrame:
-    try:
-        with av.open(io.BytesIO(data), "r") as container:
-            for picture in container.decode(video=0):
-                return picture
-    except (FFmpegError, ValueError, IndexError) as error:
-        raise MediaError(f"cannot open {path}: it is no image, or is damaged") from error
-    raise MediaError(f"cannot open {path}: it holds no picture")
-
-
-def _frame(picture: av.VideoFrame, *, square_chroma: bool) -> Frame:
-    """The picture in a format that can be enhanced.
+    """Read a photo's first picture, upright.
 
     Args:
-        picture: as decoded.
-        square_chroma: whether chroma must be subsampled alike both ways, to be turned by 90
-            degrees.
+        path: a photo of any format that is read; see docs/photos.md.
+
+    Returns:
+        Full-range 4:4:4 YUV of 10 bits, of 12 for a photo of 16. Transparency is left out.
+
+    Raises:
+        MediaError: the file is missing, damaged beyond reading, or no photo.
     """
-    name = picture.format.name
-    target = nearest_format(name)
-    if is_rgb(name):
-        target = "yuv444p12le" if "12" in target else "yuv444p10le"
-    elif square_chroma:
-        target = target.replace("422", "444")
-    convert = PictureConverter(target, picture.width, picture.height, rgb_range=_FULL_RANGE)
-    return from_av(convert(picture), pts=0, time_base=Fraction(1, 25))
+    from tapetum.realtime.photos.strip_kernels import frame_from_pixels
 
-
-def _turned(frame: Frame, orientation: int) -> Frame:
-    return replace(frame, planes=tuple(_turn(plane, orientation) for plane in frame.planes))
-
-
-def _turn(plane: Plane, orientation: int) -> Plane:
-    """Undo an EXIF orientation: 5 to 8 swap rows and columns, then come the mirrors."""
-    if orientation == 1:
-        return plane
-    if orientation > 4:
-        plane = plane.T
-    if orientation in (3, 4, 7, 8):
-        plane = plane[::-1]
-    if orientation in (2, 3, 6, 7):
-        plane = plane[:, ::-1]
-    return plane.copy()
-
-
-def _alpha(picture: av.VideoFrame) -> Alpha | None:
-    """The transparency; None where the photo has none or is opaque everywhere."""
-    if not has_alpha(picture.format.name):
-        return None
-    deep = max(component.bits for component in picture.format.components) > 8
-    dtype = np.uint16 if deep else np.uint8
-    rgba = picture.reformat(format="rgba64le" if deep else "rgba", threads=SCALER_THREADS)
-    alpha = plane_rows(rgba.planes[0], dtype)[:, 3 : 4 * picture.width : 4]
-    return None if (alpha == np.iinfo(dtype).max).all() else alpha
+    picture = next(PhotoFile(path).pictures())
+    return frame_from_pixels(picture.pixels(slice(0, picture.height)))
 
 
 def write_image(
     path: str | Path,
     frame: Frame,
     *,
-    alpha: Alpha | None = None,
+    alpha: Pixels | None = None,
     overwrite: bool = False,
     inputs: Iterable[Path] = (),
 ) -> list[str]:
     """Write a photo in the format of its suffix.
 
-    JPEG and WebP are written at high quality, PNG, TIFF and BMP without loss; PNG and TIFF with
-    16 bits where the frame has more than 10.
+    JPEG, WebP and AVIF are written at high quality, PNG, TIFF and BMP without loss; PNG and TIFF
+    with 16 bits where the frame has more than 10.
 
     Args:
         path: the output.
@@ -165,16 +66,32 @@ def write_image(
     Raises:
         MediaError: the output cannot or must not be written.
     """
-    file = OutputFile(path, overwrite=overwrite, inputs=inputs)
-    if not is_image(file.path):
-        suffix, known = file.path.suffix or "no suffix", ", ".join(IMAGE_ENCODERS)
-        raise MediaError(f"output {file.path} has {suffix}; use one of {known}")
-    with media_errors("cannot write", file.path):
-        encoded, notices = encode_image(frame, alpha, suffix=file.path.suffix.lower())
-        try:
-            file.temporary.write_bytes(encoded)
-        except BaseException:
-            file.discard()
-            raise
-    file.commit()
-    return notices
+    output = OutputFile(path, overwrite=overwrite, inputs=inputs)
+    writer = PhotoWriter(output_format(output.path))
+    picture = picture_of(_rgb(frame), alpha)
+    try:
+        with media_errors("cannot write", output.path), output.temporary.open("w+b") as file:
+            writer.write(file, iter([picture]))
+    except BaseException:
+        output.discard()
+        raise
+    output.commit()
+    return writer.notices
+
+
+def _rgb(frame: Frame) -> Pixels:
+    """(H, W, 3) full-range RGB of a frame, uint16 where it has more than 10 bits."""
+    deep = frame.format.depth > 10
+    matrix = sws_matrix(frame.color.matrix, frame.width, frame.height)
+    converted = VideoReformatter().reformat(
+        to_av(frame),
+        format="rgb48le" if deep else "rgb24",
+        src_colorspace=matrix,
+        dst_colorspace=matrix,
+        interpolation=_SCALING,
+        src_color_range=FULL_RANGE if frame.full_range else _LIMITED_RANGE,
+        dst_color_range=FULL_RANGE,
+        threads=SCALER_THREADS,
+    )
+    rows = plane_rows(converted.planes[0], np.uint16 if deep else np.uint8)
+    return rows[:, : 3 * frame.width].reshape(frame.height, frame.width, 3)

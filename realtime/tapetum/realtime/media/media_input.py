@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -19,22 +23,99 @@ from tapetum.realtime.media.truncation import lacks_index
 
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
+InputPlace = Path | str
+"""A file, or what is none: the address of a stream, or the name of a series of pictures."""
 
-def open_input(path: Path) -> InputContainer:
-    """Open a file for reading.
+_SERIES = re.compile(r"%(?:0(\d+))?d")
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".exr", ".dpx"})
+_NETWORK_TIMEOUT_S = 10.0
+
+
+def input_place(source: str | Path) -> InputPlace:
+    """What a user's words for an input mean.
+
+    Args:
+        source: a file; an address, like "http://host/clip.mp4"; or a series of pictures, like
+            "img_%04d.png".
+    """
+    text = str(source)
+    if os.path.exists(text):  # noqa: PTH110 - which takes names of any length
+        return Path(text)
+    return text if is_series(text) or _is_address(source) else Path(text)
+
+
+def is_series(place: InputPlace) -> bool:
+    """Whether a place is a series of pictures that no file is named like."""
+    text = str(place)
+    one_number = len(_SERIES.findall(Path(text).name)) == 1 and text.count("%") == 1
+    pictures = one_number and Path(text).suffix.lower() in _PICTURES
+    return pictures and not os.path.exists(text)  # noqa: PTH110 - as above
+
+
+def place_name(place: InputPlace) -> str:
+    """The last part of a place, for messages."""
+    return place.name if isinstance(place, Path) else place.rpartition("/")[2] or place
+
+
+def _is_address(source: str | Path) -> bool:
+    return isinstance(source, str) and re.match(r"[a-z][a-z0-9+.-]*://", source) is not None
+
+
+def open_input(place: InputPlace, *, rate: Fraction | None = None) -> InputContainer:
+    """Open a file, address or series of pictures for reading.
+
+    Args:
+        place: as `input_place` gives it.
+        rate: pictures a second of a series; None is 25.
 
     Raises:
         MediaError: it is missing, a folder, empty, not readable, incomplete, or no media file.
     """
-    check_file(path)
+    if rate is not None and not is_series(place):
+        raise MediaError(f"{place} has times of its own; a rate is for pictures, like img_%04d.png")
     try:
-        opened: InputContainer = av.open(f"file:{path}", **TEXT_OPTIONS)
+        return _opened(place, rate)
     except (InvalidDataError, EOFError) as error:
         unknown = "it is no video or image file that FFmpeg knows, or is damaged"
-        raise MediaError(_unless_cut(path, f"cannot open {path}: {unknown}")) from error
+        raise MediaError(_unless_cut(place, f"cannot open {place}: {unknown}")) from error
     except (FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"cannot open {path}: {reason(error)}") from error
+        raise MediaError(f"cannot open {place}: {reason(error)}") from error
+
+
+def _opened(place: InputPlace, rate: Fraction | None) -> InputContainer:
+    opened: InputContainer
+    if is_series(place):
+        options = {"start_number": str(_first_number(str(place)))}
+        if rate is not None:
+            options["framerate"] = str(rate)
+        opened = av.open(f"file:{place}", format="image2", options=options)
+    elif isinstance(place, str):
+        opened = av.open(place, timeout=_NETWORK_TIMEOUT_S, **TEXT_OPTIONS)
+    else:
+        check_file(place)
+        opened = av.open(f"file:{place}", **TEXT_OPTIONS)
     return opened
+
+
+def _first_number(series: str) -> int:
+    """The number of a series' first picture.
+
+    Raises:
+        MediaError: there is none, or one between the first and the last is missing.
+    """
+    path = Path(series)
+    width = _SERIES.search(path.name)
+    before, after = _SERIES.split(path.name)[0], _SERIES.split(path.name)[-1]
+    digits = rf"(\d{{{width[1]},}})" if width is not None and width[1] else r"(\d+)"
+    name = re.compile(re.escape(before) + digits + re.escape(after))
+    folder = path.parent if path.parent.is_dir() else Path()
+    found = sorted(int(m[1]) for p in folder.iterdir() if (m := name.fullmatch(p.name)))
+    if not found or not path.parent.is_dir():
+        raise MediaError(f"no picture of {series} exists")
+    missing = next((n for n, m in pairwise(found) if m != n + 1), None)
+    if missing is not None:
+        raise MediaError(f"{str(path.parent / path.name) % (missing + 1)} is missing in the series")
+    return found[0]
 
 
 def check_file(path: Path) -> None:
@@ -60,14 +141,14 @@ def check_file(path: Path) -> None:
         raise MediaError(f"input {path} is empty")
 
 
-def _unless_cut(path: Path, message: str) -> str:
+def _unless_cut(place: InputPlace, message: str) -> str:
     """The message, or the better one that an MP4 or MOV whose index is missing deserves."""
-    if lacks_index(path):
-        return f"cannot open {path}: the file is incomplete: its index (moov) is missing"
+    if isinstance(place, Path) and lacks_index(place):
+        return f"cannot open {place}: the file is incomplete: its index (moov) is missing"
     return message
 
 
-def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
+def best_video_stream(container: InputContainer, place: InputPlace) -> VideoStream:
     """The video stream that a player would show; cover art is none.
 
     Raises:
@@ -75,11 +156,11 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
     """
     videos = [s for s in container.streams.video if not is_attached_picture(s)]
     if not videos:
-        raise MediaError(_unless_cut(path, f"{path} has no video stream"))
+        raise MediaError(_unless_cut(place, f"{place} has no video stream"))
     best = container.streams.best("video")
     stream = next((s for s in videos if best is not None and s.index == best.index), videos[0])
     if stream.codec_context is None:
-        raise MediaError(f"{path} holds video that FFmpeg cannot decode")
+        raise MediaError(f"{place} holds video that FFmpeg cannot decode")
     return stream
 
 

@@ -70,7 +70,8 @@ class OutputFile:
     ) -> None:
         self.path = Path(path)
         check_output(self.path, overwrite=overwrite, inputs=inputs)
-        self._file = WholeFile(self.path, replace=overwrite)
+        with media_errors("cannot write", self.path):  # as where the folder we are in is gone
+            self._file = WholeFile(self.path, replace=overwrite)
         self.temporary = self._file.temporary
 
     def commit(self) -> None:

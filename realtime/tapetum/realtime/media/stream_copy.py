@@ -26,7 +26,13 @@ from tapetum.realtime.media.copied_streams import (
     route_stream,
 )
 from tapetum.realtime.media.file_description import chapters_in, file_metadata, uncommon_keys
-from tapetum.realtime.media.media_input import best_video_stream, is_attached_picture, open_input
+from tapetum.realtime.media.media_input import (
+    InputPlace,
+    best_video_stream,
+    is_attached_picture,
+    open_input,
+    place_name,
+)
 from tapetum.realtime.media.packet_order import PacketOrder
 from tapetum.realtime.media.sample_entries import TELEMETRY, TIMECODE, sample_entries
 from tapetum.realtime.media.timecode import moved_timecode
@@ -96,7 +102,7 @@ class StreamCopier:
 
     def __init__(
         self,
-        path: Path,
+        path: InputPlace,
         container: Container,
         *,
         start_s: float = 0.0,
@@ -110,7 +116,7 @@ class StreamCopier:
         self._output: OutputContainer
         self._span = time_range(self._input, start_s, duration_s)
         self._start_s = start_s
-        self._sample_entries = sample_entries(path)
+        self._sample_entries = sample_entries(path) if isinstance(path, Path) else {}
         self._copied: dict[int, _Copied] = {}
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._pending: Packet[Stream] | None = None
@@ -183,7 +189,7 @@ class StreamCopier:
                 places = f" and {more} more place{'s' * (more > 1)}" if more else ""
                 what = describe(copied.stream)
                 self.notices.append(
-                    f"{self._path.name} is damaged: {what} at {first_s:.3f} s{places}"
+                    f"{place_name(self._path)} is damaged: {what} at {first_s:.3f} s{places}"
                 )
 
     def _next_packet(self) -> Packet[Stream] | None:
@@ -312,7 +318,9 @@ class StreamCopier:
                 failures += 1
             else:
                 return
-        self.notices.append(f"{self._path.name} is damaged: what is beside the picture ends early")
+        self.notices.append(
+            f"{place_name(self._path)} is damaged: what is beside the picture ends early"
+        )
 
     def _seek(self) -> None:
         if self._span.start_s is None or is_broadcast(self._input):

@@ -231,15 +231,15 @@ class InputClock:
     def _move(self, packet: Packet[Stream]) -> None:
         """Add the offset of a packet's recording to its times."""
         track, time_s = self._tracks.get(packet.stream.index), _time_s(packet)
-        if time_s is None:
-            return
-        offset_s = self._nearest_s(time_s) if track is None else track.offset_s
-        base = stream_time_base(packet.stream)
         if track is not None:
+            offset_s = track.offset_s
+        else:
+            offset_s = Fraction(0) if time_s is None else self._nearest_s(time_s)
+        if track is not None and time_s is not None:
             track.last_s = time_s
             track.end_s = time_s + offset_s + _duration_s(packet)
         if offset_s:
-            ticks = round(offset_s / base)
+            ticks = round(offset_s / stream_time_base(packet.stream))
             packet.pts = None if packet.pts is None else packet.pts + ticks
             packet.dts = None if packet.dts is None else packet.dts + ticks
 
@@ -321,8 +321,13 @@ def _tells_time(stream: Stream) -> bool:
 
 
 def _time_s(packet: Packet[Stream]) -> Fraction | None:
-    """When a packet is decoded, as the file has it."""
-    ticks = packet.pts if packet.dts is None else packet.dts
+    """When a packet is decoded, as the file has it; None where only showing has a time.
+
+    Pictures are not shown in the order of decoding: their presentation times go back and forth.
+    """
+    ticks = packet.dts
+    if ticks is None and packet.stream.type != "video":
+        ticks = packet.pts
     return None if ticks is None else ticks * stream_time_base(packet.stream)
 
 

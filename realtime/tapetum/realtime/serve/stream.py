@@ -54,6 +54,7 @@ class StreamStatus:
         mode: what enhances the frames now.
         wanted: the mode that the governor has chosen; another one than `mode` while it loads.
         runs_on: what of it runs where, like "grid on CPU, OpenVINO f32".
+        note: why the picture is not the best that was asked for, in words, or nothing.
         added_p50_ms: median of the time that the server's enhancement adds, of recent frames.
         added_p95_ms: the 95th percentile of the same.
         enhanced_clock: which RTP time stamp of the enhanced track was captured when, if known.
@@ -65,6 +66,7 @@ class StreamStatus:
     mode: str
     wanted: str
     runs_on: str
+    note: str
     added_p50_ms: float
     added_p95_ms: float
     enhanced_clock: ClockReading | None
@@ -147,6 +149,7 @@ class Stream:
             mode=enhanced.ladder.mode,
             wanted=enhanced.ladder.governor.mode,
             runs_on=enhanced.ladder.running,
+            note=enhanced.ladder.note,
             added_p50_ms=round(enhanced.latencies.recent_ms(50), 1),
             added_p95_ms=round(enhanced.latencies.recent_ms(95), 1),
             enhanced_clock=readings[0],

@@ -8,15 +8,20 @@ over 8 bits are 16-bit words, low byte first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import IO
 
 import numpy as np
 
+from tapetum.realtime.choices import Sync
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.pixel_format import PixelFormat
+
+_LONGEST_GAP_S = 10
+"""A longer one, as where the machine slept, is not filled with the last frame."""
 
 _CHROMA = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}
 
@@ -27,15 +32,19 @@ class Y4mSink:
     Semi-planar frames are written planar; samples keep their depth and range.
     """
 
-    def __init__(self, output: IO[bytes], *, rate: Fraction = Fraction(30)) -> None:
+    def __init__(
+        self, output: IO[bytes], *, rate: Fraction = Fraction(30), sync: Sync = "repeat"
+    ) -> None:
         """Prepare; the header is written with the first frame.
 
         Args:
             output: where to write; it is flushed after each frame, and never closed.
             rate: frames per second, for the header.
+            sync: what keeps a reader's time right where frames are missing; see `_Slots`.
         """
         self._output = output
         self._rate = rate
+        self._slots = _Slots(rate, sync)
         self._header: bytes | None = None
 
     def write(self, frame: Frame) -> None:
@@ -49,7 +58,9 @@ class Y4mSink:
             raise MediaError("frames of a y4m stream cannot change their size or format")
         begin = header if self._header is None else b""
         self._header = header
-        _write_planes(self._output, frame, header=begin + b"FRAME\n")
+        for due in self._slots.fill(frame):
+            _write_planes(self._output, due, header=begin + b"FRAME\n")
+            begin = b""
 
     def close(self) -> None:
         """Do nothing: the output is the caller's."""
@@ -83,6 +94,7 @@ class RawVideoSink:
         output: IO[bytes],
         *,
         rate: Fraction = Fraction(30),
+        sync: Sync = "repeat",
         on_start: Callable[[str], None] = lambda _line: None,
     ) -> None:
         """Prepare.
@@ -90,11 +102,13 @@ class RawVideoSink:
         Args:
             output: where to write; it is flushed after each frame, and never closed.
             rate: frames per second, to be told.
+            sync: what keeps a reader's time right where frames are missing; see `_Slots`.
             on_start: called before the first frame with a line that says what is written, in
                 FFmpeg's options: the stream itself does not say it.
         """
         self._output = output
         self._rate = rate
+        self._slots = _Slots(rate, sync)
         self._on_start = on_start
         self._layout: tuple[int, int, str] | None = None
 
@@ -110,7 +124,8 @@ class RawVideoSink:
             self._on_start(_description(*layout, self._rate))
         elif layout != self._layout:
             raise MediaError("frames of a raw video stream cannot change their size or format")
-        _write_planes(self._output, frame)
+        for due in self._slots.fill(frame):
+            _write_planes(self._output, due)
 
     def close(self) -> None:
         """Do nothing: the output is the caller's."""
@@ -122,6 +137,37 @@ class RawVideoSink:
 def _description(width: int, height: int, pixel_format: str, rate: Fraction) -> str:
     layout = f"-pixel_format {pixel_format} -video_size {width}x{height} -framerate {rate}"
     return f"stdout is raw video; FFmpeg reads it with -f rawvideo {layout} -i -"
+
+
+class _Slots:
+    """Frames for a reader that takes them to come at a fixed rate.
+
+    With "repeat" the last frame stands in for each that is missing, and one that comes a whole
+    slot early is left out, so that 5 s stay 5 s; with "drop" each frame is written once.
+    """
+
+    def __init__(self, rate: Fraction, sync: Sync) -> None:
+        self._rate = rate
+        self._sync = sync
+        self._last: Frame | None = None
+        self._begin_s = Fraction(0)
+        self._filled = 0
+
+    def fill(self, frame: Frame) -> list[Frame]:
+        """What is to be written when a frame comes: mostly the frame itself."""
+        if self._sync == "drop" or frame.pts is None:
+            return [frame]
+        time_s = frame.pts * frame.time_base
+        late = (time_s - self._begin_s) * self._rate - self._filled
+        last, self._last = self._last, frame
+        if last is None or late > _LONGEST_GAP_S * self._rate:
+            self._begin_s, self._filled = time_s, 1
+            return [frame]
+        if late <= -1:
+            return []
+        missing = [last] * math.floor(late)
+        self._filled += len(missing) + 1
+        return [*missing, frame]
 
 
 def _write_planes(output: IO[bytes], frame: Frame, *, header: bytes = b"") -> None:

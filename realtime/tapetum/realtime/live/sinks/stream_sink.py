@@ -40,7 +40,7 @@ class StreamSink:
         self._said = ""
         self._written = False
         self._ended = False
-        self._frames = Y4mSink(self._process.stdin, rate=rate)
+        self._frames = Y4mSink(self._process.stdin, rate=rate, sync="drop")
 
     def write(self, frame: Frame) -> None:
         """Send one frame.

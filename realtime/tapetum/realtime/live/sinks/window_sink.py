@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
-from tapetum.realtime.live.sinks.bgr import BgrConverter
+from tapetum.realtime.live.sinks.bgr import BgrConverter, BgrImage
 from tapetum.realtime.live.sinks.window_toolkit import window_toolkit
 
 _TITLE = "Tapetum"
+_LARGEST = (1280, 720)
+"""Pixels across and down that the window has at first, at most; it can be made any size."""
+_CAPTION_S = 0.25
+"""How often the caption follows what it tells about."""
+_LINE, _TEXT, _MARGIN = 22, 15, 10
+"""Pixels: from line to line, height of the text, and to its left."""
+_WEIGHT = 400
+_WHITE = (255, 255, 255)
 
 
 class WindowSink:
     """A `FrameSink` that shows frames and turns keys and the mouse into `Controls`.
 
-    Windows belong to the main thread: write to it from there.
+    The caption is drawn at the window's own resolution, below the picture's middle, whatever the
+    size of the frames. Windows belong to the main thread: write to it from there.
     """
 
     def __init__(self, controls: Controls, caption: Callable[[], str]) -> None:
@@ -24,15 +37,16 @@ class WindowSink:
 
         Args:
             controls: changed by keys, and by the mouse while the view is `wipe`.
-            caption: the line that is drawn over each frame.
+            caption: a line about the stream, shown above one about the controls.
 
         Raises:
             MediaError: there can be no window; see `window_toolkit`.
         """
         self._cv2 = window_toolkit()
         self._controls = controls
-        self._caption = caption
+        self._caption = _Caption(self._cv2, caption, controls)
         self._converter = BgrConverter()
+        self._open = False
         self._width = 0
 
     def write(self, frame: Frame) -> None:
@@ -42,12 +56,12 @@ class WindowSink:
             MediaError: the display is gone.
         """
         cv2 = self._cv2
-        image = self._converter(frame)
-        for color, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):  # readable on anything
-            cv2.putText(image, self._caption(), (8, 20), 0, 0.5, color, thickness, cv2.LINE_AA)
         try:
-            if not self._width:
-                self._open(frame)
+            if not self._open:
+                self._show_window(frame)
+            image = self._fitted(self._converter(frame))
+            self._caption.draw_on(image)
+            self._width = image.shape[1]
             cv2.imshow(_TITLE, image)
             self._take_keys()
         except cv2.error as error:
@@ -55,20 +69,36 @@ class WindowSink:
 
     def close(self) -> None:
         """Close the window; calling it again does nothing."""
-        if self._width:
+        if self._open:
             self._cv2.destroyAllWindows()
-        self._width = 0
+        self._open = False
 
     def discard(self) -> None:
         """Close the window."""
         self.close()
 
-    def _open(self, frame: Frame) -> None:
+    def _show_window(self, frame: Frame) -> None:
         cv2 = self._cv2
-        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
-        cv2.resizeWindow(_TITLE, frame.width, frame.height)
+        # WINDOW_GUI_NORMAL: without OpenCV's tool bar, which takes its place from the picture.
+        cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        scale = min(1.0, _LARGEST[0] / frame.width, _LARGEST[1] / frame.height)
+        cv2.resizeWindow(_TITLE, round(scale * frame.width), round(scale * frame.height))
         cv2.setMouseCallback(_TITLE, self._follow_mouse)
-        self._width = frame.width
+        self._open = True
+
+    def _fitted(self, image: BgrImage) -> BgrImage:
+        """The picture as large as the window has room for, so that nothing scales the caption."""
+        cv2 = self._cv2
+        _, _, width, height = cv2.getWindowImageRect(_TITLE)
+        if width <= 0 or height <= 0:  # minimised
+            return image
+        scale = min(width / image.shape[1], height / image.shape[0])
+        size = max(1, round(scale * image.shape[1])), max(1, round(scale * image.shape[0]))
+        if size == (image.shape[1], image.shape[0]):
+            return image
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        fitted: BgrImage = cv2.resize(image, size, interpolation=way)
+        return fitted
 
     def _take_keys(self) -> None:
         cv2 = self._cv2
@@ -80,3 +110,38 @@ class WindowSink:
 
     def _follow_mouse(self, _event: int, x: int, _y: int, _flags: int, _data: object) -> None:
         self._controls.divider = min(1.0, max(0.0, x / self._width)) if self._width else 0.5
+
+
+class _Caption:
+    """Two lines at the lower edge: about the stream, and about the controls.
+
+    The text is drawn anew only when it, or the width of the picture, has changed.
+    """
+
+    def __init__(self, cv2: Any, line: Callable[[], str], controls: Controls) -> None:  # noqa: ANN401
+        self._cv2 = cv2
+        self._line = line
+        self._controls = controls
+        self._font = cv2.FontFace("sans")
+        self._stream_line = ""
+        self._read_s = 0.0
+        self._drawn: tuple[int, str, str] | None = None
+        self._band: BgrImage = np.zeros((0, 0, 3), np.uint8)
+
+    def draw_on(self, image: BgrImage) -> None:
+        """Draw both lines over the lower edge, which is made darker."""
+        now_s = time.monotonic()
+        if now_s - self._read_s >= _CAPTION_S:
+            self._read_s, self._stream_line = now_s, self._line()
+        wanted = image.shape[1], self._stream_line, self._controls.words
+        if wanted != self._drawn:
+            self._drawn, self._band = wanted, self._band_of(*wanted)
+        place = image[-self._band.shape[0] :]
+        np.maximum(place // 3, self._band[: place.shape[0]], out=place)
+
+    def _band_of(self, width: int, *lines: str) -> BgrImage:
+        band: BgrImage = np.zeros((_LINE * len(lines) + _MARGIN, width, 3), np.uint8)
+        for index, line in enumerate(lines):
+            place = _MARGIN, _LINE * (index + 1)
+            self._cv2.putText(band, line, place, _WHITE, self._font, _TEXT, _WEIGHT)
+        return band

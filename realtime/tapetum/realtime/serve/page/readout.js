@@ -27,7 +27,7 @@ export class Readout {
     this.#show("dropped", String(status.dropped));
     this.#show("runs-on", status.runs_on);
     document.getElementById("readout").dataset.mode = status.mode;
-    this.#explain(modeNote(status));
+    this.#explain(status.note);
   }
 
   /** Takes what is known of a picture that this browser brightens by itself. */
@@ -72,14 +72,6 @@ export class Readout {
     this.#show("arrives", this.#arriving());
     this.#show("fps", `${framesPerSecond(this.#frames).toFixed(0)} fps`);
   }
-}
-
-const PASSTHROUGH = "passthrough";
-
-function modeNote({ mode, wanted }) {
-  if (mode !== PASSTHROUGH) return "";
-  if (wanted !== PASSTHROUGH) return "The model is loading; this is the camera as it is";
-  return "This machine is too busy to enhance; this is the camera as it is";
 }
 
 function framesPerSecond(frames) {

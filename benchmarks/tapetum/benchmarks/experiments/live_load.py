@@ -1,0 +1,112 @@
+"""Live video on a machine that is kept busy on purpose: is the picture ever dark, does it jump?"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+from tapetum.realtime import FileSource
+
+SIZES = {
+    "720p30": ("1280x720", 30),
+    "1080p30": ("1920x1080", 30),
+    "4k30": ("3840x2160", 30),
+    "4k60": ("3840x2160", 60),
+}
+SETTLED_S = 1.0
+"""Frames from this time on are judged."""
+_DARKNESS = 8
+"""FFmpeg's test pattern is made so many times darker."""
+_DARK_LEVEL = 48.0
+"""Mean luma under which a frame of that pattern was not enhanced: it has 29 itself."""
+_SPIN = "while True: pass"
+
+
+def live_load(
+    size: str,
+    rate: int = 30,
+    *,
+    streams: int = 1,
+    busy: int = 2,
+    nice: int = 0,
+    duration_s: float = 10.0,
+) -> dict[str, object]:
+    """Record dark test patterns with `tapetum live` while other processes take the processors.
+
+    Args:
+        size: width and height, like "1280x720".
+        rate: frames per second of each pattern.
+        streams: how many processes record at once.
+        busy: how many others do nothing but take time.
+        nice: how far those give way, from 0 to 19.
+        duration_s: how long is recorded.
+
+    Returns:
+        `dark_percent` of the frames, `largest_jump` of the mean luma from frame to frame in levels,
+        `age_p99_ms` and `fps`, each the worst of the streams; the modes of all; the load average.
+    """
+    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder, ExitStack() as running:
+        paths = [Path(folder) / f"{index}.mkv" for index in range(streams)]
+        for _ in range(busy):
+            running.enter_context(_spinning(nice))
+        commands = [_command(size, rate, path, duration_s) for path in paths]
+        processes = [
+            running.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
+            for command in commands
+        ]
+        summaries = [json.loads(process.communicate()[0]) for process in processes]
+        load = os.getloadavg()[0]
+        running.close()
+        found = [list(_mean_luma(path)) for path in paths]
+    judged = [[level for time_s, level in levels if time_s >= SETTLED_S] for levels in found]
+    return {
+        "streams": streams,
+        "busy_processes": {"count": busy, "nice": nice},
+        "load_average": round(load, 2),
+        "dark_percent": max(map(_dark_percent, judged)),
+        "largest_jump": max(map(_largest_jump, judged)),
+        "age_p99_ms": max(summary["age_ms"]["p99"] for summary in summaries),
+        "fps": min(summary["fps"] for summary in summaries),
+        "modes": [summary["modes"] for summary in summaries],
+    }
+
+
+def _command(size: str, rate: int, path: Path, duration_s: float) -> list[str]:
+    darker = f"lutyuv=y=16+(val-16)/{_DARKNESS}:u=128+(val-128)/{_DARKNESS}"
+    source = f"lavfi:testsrc2=s={size}:r={rate},{darker}:v=128+(val-128)/{_DARKNESS}"
+    options = ("--duration", str(duration_s), "--json", "--quiet")
+    command = (sys.executable, "-m", "tapetum.realtime", "live")
+    return [*command, "--source", source, "--sink", str(path), *options]
+
+
+@contextmanager
+def _spinning(nice: int) -> Iterator[None]:
+    """A process that takes all the time that it can get."""
+    command = ["nice", "-n", str(nice), sys.executable, "-c", _SPIN]
+    with subprocess.Popen(command) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def _mean_luma(path: Path) -> Iterator[tuple[float, float]]:
+    """Time and mean luma of each frame of a file."""
+    with FileSource(path) as source:
+        for frame in source:
+            yield frame.time_s or 0.0, float(frame.planes[0].mean())
+
+
+def _dark_percent(levels: Sequence[float]) -> float:
+    return round(100 * sum(level < _DARK_LEVEL for level in levels) / max(len(levels), 1), 2)
+
+
+def _largest_jump(levels: Sequence[float]) -> float:
+    return round(max((abs(later - sooner) for sooner, later in pairwise(levels)), default=0.0), 2)

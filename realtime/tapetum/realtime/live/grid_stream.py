@@ -1,0 +1,243 @@
+"""One live stream's bilateral grid: when it is predicted anew, how it moves, how it is applied.
+
+Once there is a picture it never gets darker for want of time: a frame is enhanced by the last
+grid, or by its curve, whatever the network does. All looks are grids, so that a stream goes from
+one to another by blending coefficients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tapetum.gan.model_kinds import LEVELS
+from tapetum.realtime.cpu.grid_axis import Floats
+from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.live.global_curve import (
+    LookUp,
+    apply_curve,
+    flattened,
+    guessed_curve,
+    look_up_by_numpy,
+    node_weights,
+)
+from tapetum.realtime.sample_range import sample_range
+from tapetum.realtime.temporal import VIEW, FrameClock, TemporalFilter, is_cut
+
+_SAMPLES = 6
+"""Luma samples across and down of each of the VIEW x VIEW places at which a frame is looked."""
+CHANGED = 0.02
+"""Mean change of the guide (square root of luma) that calls for a new grid at once; two looks at
+a noisy picture differ by half as much."""
+BLEND_S = 0.5
+"""In this time one look goes over into another."""
+STEP_LEVELS = 1.5
+"""Meanwhile the mean luma changes by this at most from frame to frame, of 255 levels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """The compiled parts that a grid model comes with, see `rung.load_kernels`.
+
+    Attributes:
+        thumbnail: what the network sees of a frame.
+        apply_grid: enhances a frame's planes by a grid.
+        look_up: enhances a plane by a table.
+    """
+
+    thumbnail: Callable[[Frame], Floats]
+    apply_grid: Callable[[Frame, Floats], tuple[Plane, ...]]
+    look_up: LookUp
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is done for each frame.
+
+    Attributes:
+        frames: after so many frames the network looks again.
+        seconds: after so long it does so at the latest, whatever the frame rate.
+        flat: whether one curve does for the whole picture.
+    """
+
+    frames: int
+    seconds: float = 1.0
+    flat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Who says what a picture shall look like.
+
+    Attributes:
+        name: of the model.
+        grid: what it said last.
+        small: the thumbnail that it was said of.
+    """
+
+    name: str
+    grid: Floats
+    small: Floats
+
+
+class GridStream:
+    """Makes every frame of one stream bright, with as much effort as it is told.
+
+    Attributes:
+        scene: a number that changes at every cut.
+    """
+
+    def __init__(self) -> None:
+        self.scene = 0
+        self._view: Floats | None = None
+        self._look: Look | None = None
+        self._look_view: Floats | None = None
+        self._look_time_s = 0.0
+        self._frames = 0
+        self._weights: Floats | None = None
+        self._filter = TemporalFilter()
+        self._clock = FrameClock()
+        self._shown: Floats | None = None
+        self._style: tuple[str, bool] | None = None
+        self._way: Floats | None = None
+        self._way_left = 0.0
+
+    def look_at(self, frame: Frame) -> None:
+        """Take a glance at the next frame: whether it is another scene, and how much changed."""
+        view = _view(frame)
+        if self._view is not None and is_cut(self._view, view):
+            self.scene += 1
+            self._look = self._shown = self._style = None
+        self._view = view
+        self._frames += 1
+
+    def is_due(self, name: str, effort: Effort, now_s: float) -> bool:
+        """Whether a model shall look at this frame again.
+
+        Args:
+            name: of the model.
+            effort: how much shall be done.
+            now_s: the time, on a clock that never runs backward.
+        """
+        if self._look is None or self._look.name != name or self._look_view is None:
+            return True
+        late = self._frames >= effort.frames or now_s - self._look_time_s >= effort.seconds
+        return late or self._changed()
+
+    def take(self, look: Look, now_s: float) -> None:
+        """Take what a model says of this frame, or of one just before it."""
+        if self._look is None or self._look.name != look.name:
+            self._filter.reset()
+        self._look, self._look_view, self._look_time_s = look, self._view, now_s
+        self._frames, self._weights = 0, None
+
+    def continue_from(self, grid: Floats) -> None:
+        """Go over from the look of a picture that was made elsewhere, given as a grid."""
+        self._shown, self._style = grid, None
+
+    def enhanced(self, frame: Frame, *, flat: bool, strength: float, kernels: Kernels) -> Frame:
+        """Enhance the frame that was looked at, by what was taken last.
+
+        Args:
+            frame: in main memory.
+            flat: whether one curve shall do.
+            strength: from 0 to 1.
+            kernels: the compiled parts.
+
+        Raises:
+            RuntimeError: nothing was taken in this scene.
+        """
+        if self._look is None:
+            raise RuntimeError("no model has looked at this scene")
+        steady = self._filter(self._look.grid, thumbnail=self._look.small, time_s=frame.time_s)
+        if flat:
+            steady = flattened(steady, self._node_weights(self._look.small))
+        shown = self._on_the_way(steady, (self._look.name, flat), frame.time_s)
+        mixed = _with_strength(shown, strength)
+        if flat and self._way is None:
+            return frame.with_planes(apply_curve(frame, mixed, kernels.look_up))
+        return frame.with_planes(kernels.apply_grid(frame, mixed))
+
+    def guessed(self, frame: Frame, *, strength: float) -> Frame:
+        """Enhance the frame that was looked at with nothing but NumPy, while all else loads.
+
+        By the curve of what was shown before, or else by one that its luma suggests.
+        """
+        if self._shown is None:
+            self._shown = guessed_curve(self._luma())
+        elif self._style is not None:
+            self._shown = flattened(self._shown, node_weights(self._luma()))
+        self._style = None
+        mixed = _with_strength(self._shown, strength)
+        return frame.with_planes(apply_curve(frame, mixed, look_up_by_numpy))
+
+    def _luma(self) -> Floats:
+        view = self._view
+        luma: Floats = np.zeros((VIEW, VIEW), np.float32) if view is None else view * view
+        return luma
+
+    def _changed(self) -> bool:
+        if self._view is None or self._look_view is None:
+            return True
+        return float(np.abs(self._view - self._look_view).mean()) > CHANGED
+
+    def _node_weights(self, small: Floats) -> Floats:
+        if self._weights is None:
+            luma = np.tensordot(_LUMA, small[0, :, ::4, ::4], 1)
+            self._weights = node_weights(luma)
+        return self._weights
+
+    def _on_the_way(self, wanted: Floats, style: tuple[str, bool], time_s: float | None) -> Floats:
+        """The grid to show: a little nearer to the wanted one each frame after a change of style.
+
+        The way that is left fades within `BLEND_S`, or slower where that would be seen.
+        """
+        elapsed_s = self._clock(time_s)
+        if style != self._style:
+            self._way = None if self._shown is None else self._shown - wanted
+            self._style, self._way_left = style, 1.0
+        if self._way is not None:
+            brightness = 255 * abs(self._mean_luma(self._way))
+            self._way_left -= min(elapsed_s / BLEND_S, STEP_LEVELS / max(brightness, 1e-3))
+            if self._way_left > 0:
+                self._shown = wanted + np.float32(self._way_left) * self._way
+                return self._shown
+            self._way = None
+        self._shown = wanted
+        return wanted
+
+    def _mean_luma(self, grid: Floats) -> float:
+        """The mean luma that a grid makes of the picture."""
+        y = self._luma()
+        weights = node_weights(y)
+        levels = ((np.arange(LEVELS, dtype=np.float32) + 0.5) / LEVELS) ** 2
+        made = grid[0] * levels[:, np.newaxis, np.newaxis] + grid[1]
+        return float((made * weights).sum())
+
+
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_IDENTITY = np.zeros((8, 1, 1, 1), np.float32)
+_IDENTITY[[0, 2, 5]] = 1
+
+
+def _with_strength(grid: Floats, strength: float) -> Floats:
+    if strength == 1:
+        return grid
+    mixed: Floats = _IDENTITY + np.float32(strength) * (grid - _IDENTITY)
+    return mixed
+
+
+def _view(frame: Frame) -> Floats:
+    """The guide, square root of luma, at VIEW x VIEW places, from few samples of each."""
+    count = VIEW * _SAMPLES
+    rows = np.arange(count) * frame.height // count
+    columns = np.arange(count) * frame.width // count
+    # Rows before columns: several times quicker in NumPy than both at once.
+    bands = frame.planes[0].take(rows, 0).reshape(VIEW, _SAMPLES, -1).sum(1, dtype=np.uint32)
+    sums = bands.take(columns, 1).reshape(VIEW, VIEW, _SAMPLES).sum(2)
+    levels = sample_range(frame)
+    means = sums / np.float32(_SAMPLES * _SAMPLES << frame.format.shift)
+    view: Floats = np.sqrt(np.clip((means - levels.black) / levels.luma_span, 0, 1))
+    return view.astype(np.float32)

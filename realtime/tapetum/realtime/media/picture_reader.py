@@ -1,0 +1,372 @@
+"""`PictureReader`: the decoded pictures of an input, the one way in for files, NVDEC and live.
+
+Demuxing, seeking, damage and the times of pictures are here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from tapetum.realtime.media.timeline import (
+    InputClock,
+    is_broadcast,
+    stream_time_base,
+    time_range,
+)
+
+_DEMUX_ATTEMPTS = 8
+"""Read errors in a row after which the rest of a file is given up."""
+
+_SEEK_MARGINS_S = (0, 10, 60)
+"""How far before the start to seek, if a seek landed after it; then the file is read whole."""
+
+_LONGEST_GROUP = 600
+"""Packets without a key picture among them after which decoding begins anywhere."""
+
+_SLOT_FORMATS = frozenset({"avi"})
+"""Formats that number the pictures in the order of decoding, and say nothing of that of showing."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInput:
+    """An opened input, the stream of it that is shown, and what decodes that."""
+
+    container: InputContainer
+    stream: VideoStream
+    decoder: VideoCodecContext
+
+
+class PictureReader:
+    """The pictures of one video stream in presentation order, each with a time; read them once.
+
+    Damaged packets are skipped and counted. Times are those of `InputClock` in units of
+    `time_base`, strictly rising.
+
+    Args:
+        open_video: opens the input; called again where a file can only be read from its start.
+        start_s: seconds after the input's first instant at which to begin, to the picture.
+        duration_s: seconds to read, None for all.
+        on_packet: called with every packet of the stream as it is read.
+        live: whether it is a stream that can be lost: read errors are raised, where those of a
+            file are damage and read over, and no picture waits for what comes after it.
+
+    Attributes:
+        container: the input.
+        stream: its video stream.
+        span: the part that is read.
+        time_base: seconds per unit of the pictures' `pts`.
+        corrupt_packets: packets so far that could not be decoded.
+        damaged_frames: pictures so far of which parts could not be decoded.
+        cut: whether the last packets were damaged, as where a file is cut off.
+        ended: whether the input was read to its end.
+
+    Raises:
+        MediaError: the input cannot be opened, or the range has no sense.
+    """
+
+    def __init__(
+        self,
+        open_video: Callable[[], VideoInput],
+        *,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
+        on_packet: Callable[[Packet[VideoStream]], None] | None = None,
+        live: bool = False,
+    ) -> None:
+        self._open_video = open_video
+        self._on_packet = on_packet
+        self._live = live
+        self.corrupt_packets = 0
+        self.damaged_frames = 0
+        self.cut = False
+        self.ended = False
+        self._take(open_video())
+        try:
+            self.span = time_range(self.container, start_s, duration_s)
+        except BaseException:
+            self.container.close()
+            raise
+        self.time_base = stream_time_base(self.stream)
+        self._times = PresentationTimes(self.stream)
+        self._slot_delay: int | None = None
+        self._pictures = self._pictures_in_span()
+        self._first: av.VideoFrame | None = None
+
+    def first(self) -> av.VideoFrame | None:
+        """Decode the first picture ahead of time; None if there is none. It is still to be read."""
+        if self._first is None:
+            self._first = next(self._pictures, None)
+        return self._first
+
+    def __iter__(self) -> Iterator[av.VideoFrame]:
+        first, self._first = self._first, None
+        if first is not None:
+            yield first
+        yield from self._pictures
+
+    def close(self) -> None:
+        """Release the input; calling it again does nothing."""
+        self._first = None
+        self._pictures.close()
+        self.container.close()
+
+    @property
+    def count(self) -> int:
+        """Pictures so far, with those before the range."""
+        return self._times.count
+
+    @property
+    def begin_s(self) -> Fraction:
+        """The input's first instant."""
+        return Fraction(self.container.start_time or 0, av.time_base)
+
+    def output_pts(self, picture: av.VideoFrame) -> int | None:
+        """A picture's time in the output, whose 0 is where the range begins."""
+        return None if picture.pts is None else picture.pts - self.span.shift(self.time_base)
+
+    def notices(self) -> list[str]:
+        """What was wrong so far, a line each."""
+        times, clock = self._times, self._clock
+        bad_times, joins = (0, 0) if clock is None else (clock.bad_times, clock.joins)
+        found = (
+            (self.corrupt_packets, "skipped {}", "damaged packet"),
+            (self.damaged_frames, "{} damaged in part", "frame"),
+            (times.dropped, "left out {}, out of order after damage", "frame"),
+            (bad_times, "did not believe the time of {}, far from the others'", "packet"),
+            (joins, "went on after {} of the file's clock, sound and picture alike", "jump"),
+            (times.moved, "moved {} with the time of another by a tick", "frame"),
+        )
+        return [words.format(counted(count, noun)) for count, words, noun in found if count]
+
+    def _take(self, opened: VideoInput) -> None:
+        self.container, self.stream, self._decoder = (
+            opened.container,
+            opened.stream,
+            opened.decoder,
+        )
+        self._start_clock()
+
+    def _start_clock(self) -> None:
+        self._clock = None if self._live else InputClock(self.container, [self.stream])
+
+    # The range -------------------------------------------------------------------------------
+
+    def _pictures_in_span(self) -> Generator[av.VideoFrame, None, None]:
+        """Decoded pictures with strictly rising times, cut to the range."""
+        start = self.span.first_pts(self.time_base)
+        end = self.span.end_pts(self.time_base)
+        for picture in self._pictures_from(start):
+            damaged = self.corrupt_packets > 0 and not self._live
+            if not self._times.settle(picture, damaged=damaged):
+                continue
+            if end is not None and picture.pts is not None and picture.pts >= end:
+                return
+            if start is None or picture.pts is None or picture.pts >= start:
+                self.damaged_frames += picture.is_corrupt
+                yield picture
+        self.ended = True
+
+    def _pictures_from(self, start: int | None) -> Iterator[av.VideoFrame]:
+        """Decode from a key picture at or before `start`."""
+        if start is None:
+            yield from self._decode(self._packets())
+        elif is_broadcast(self.container):
+            yield from self._decode(self._packets_from(start))
+        else:
+            yield from self._sought(start)
+
+    def _sought(self, start: int) -> Iterator[av.VideoFrame]:
+        if self._counts_slots:
+            next(self._decode(self._packets()), None)  # which tells how far showing lags behind
+        for margin_s in _SEEK_MARGINS_S:
+            if not self._seek(start - round(margin_s / self.time_base)):
+                continue
+            pictures = self._decode(self._packets())
+            first = next(pictures, None)
+            if first is not None and first.pts is not None and first.pts <= start:
+                yield first
+                yield from pictures
+                return
+        self.container.close()
+        self._take(self._open_video())
+        yield from self._decode(self._packets())
+
+    def _seek(self, target: int) -> bool:
+        self._decoder.flush_buffers()  # PyAV flushes the stream's own alone
+        try:
+            self.container.seek(target, stream=self.stream, backward=True)
+        except FFmpegError:
+            return False
+        self._start_clock()
+        return True
+
+    def _packets_from(self, start: int) -> Iterator[Packet[VideoStream]]:
+        """Packets from the last key picture at or before `start`, found by reading up to it.
+
+        For clocks by which a place in the file cannot be known: `is_broadcast`.
+        """
+        packets = self._packets()
+        group: list[Packet[VideoStream]] = []
+        for packet in packets:
+            reached = packet.pts is not None and packet.pts >= start
+            if packet.is_keyframe and (packet.pts is None or packet.pts <= start):
+                group = []
+            group.append(packet)
+            if reached or len(group) > _LONGEST_GROUP:
+                break
+        yield from group
+        yield from packets
+
+    # Decoding --------------------------------------------------------------------------------
+
+    def _decode(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[av.VideoFrame]:
+        first_slot: int | None = None
+        for packet in self._whole(packets):
+            if first_slot is None:
+                first_slot = packet.dts
+            try:
+                pictures = self._decoder.decode(packet)
+            except FFmpegError:
+                self.corrupt_packets += 1
+                self.cut = True
+                continue
+            if packet.size:  # the empty packet at the end only flushes the decoder
+                self.cut = packet.is_corrupt
+            if self._counts_slots:
+                self._place_in_slots(pictures, first_slot)
+            yield from pictures
+
+    @property
+    def _counts_slots(self) -> bool:
+        return self.container.format.name in _SLOT_FORMATS
+
+    def _place_in_slots(self, pictures: list[av.VideoFrame], first_slot: int | None) -> None:
+        """Give pictures the slots of the packets that set them free, less the decoder's delay.
+
+        A picture comes out with the packet that completes the order of showing; so the slots of
+        these packets are in that order, and late by as much as the very first one is.
+        """
+        for picture in pictures:
+            if self._slot_delay is None and picture.dts is not None:
+                self._slot_delay = picture.dts - (first_slot or 0)
+            known = picture.dts is not None and self._slot_delay is not None
+            picture.pts = (picture.dts or 0) - (self._slot_delay or 0) if known else None
+
+    def _whole(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
+        """Packets but for a last one that is cut off.
+
+        Its error would come out while the decoder is flushed, which PyAV cannot take up again:
+        the good frames behind it would be lost.
+        """
+        doubtful: Packet[VideoStream] | None = None
+        for packet in packets:
+            if doubtful is not None and packet.size:
+                yield doubtful
+            elif doubtful is not None:
+                self.corrupt_packets += 1
+                self.cut = True
+            doubtful = packet if packet.is_corrupt else None
+            if doubtful is None:
+                yield packet
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """Packets of the stream, then the empty one that flushes the decoder."""
+        failures = 0
+        while True:
+            try:
+                for packet in self._container_packets():
+                    failures = 0
+                    yield packet
+            except FFmpegError:
+                if self._live:
+                    raise
+                failures += 1
+                self.cut = True
+                if failures < _DEMUX_ATTEMPTS:
+                    continue
+                yield from self._placed(self._flush_packet())
+            return
+
+    def _container_packets(self) -> Iterator[Packet[VideoStream]]:
+        streams = [self.stream] if self._clock is None else self._clock.streams
+        for packet in self.container.demux(streams):
+            placed = self._placed(cast("Packet[VideoStream]", packet))
+            if self._on_packet is not None:
+                for given in placed:
+                    self._on_packet(given)
+            yield from placed
+
+    def _placed(self, packet: Packet[VideoStream]) -> list[Packet[VideoStream]]:
+        if self._clock is None:
+            return [packet]
+        return cast("list[Packet[VideoStream]]", self._clock.place(cast("Packet[Stream]", packet)))
+
+    def _flush_packet(self) -> Packet[VideoStream]:
+        packet = cast("Packet[VideoStream]", Packet())
+        packet.stream = self.stream
+        packet.time_base = self.time_base
+        return packet
+
+
+class PresentationTimes:
+    """Settles the `pts` of one stream's pictures, in the order that they are decoded.
+
+    A time that the container gives is never changed unless two pictures share it, which no
+    encoder takes.
+
+    Attributes:
+        count: pictures kept.
+        moved: pictures that had the time of the one before and got the next tick.
+        dropped: pictures that came after a later one, as decoders give them after damage.
+    """
+
+    def __init__(self, stream: VideoStream) -> None:
+        rate = stream.guessed_rate or stream.average_rate
+        frames_per_tick = stream_time_base(stream) * Fraction(rate or 0)
+        self._ticks_per_frame = max(round(1 / frames_per_tick), 1) if frames_per_tick else 1
+        self._last: int | None = None
+        self._step = self._ticks_per_frame
+        self.count = 0
+        self.moved = 0
+        self.dropped = 0
+
+    def settle(self, picture: av.VideoFrame, *, damaged: bool) -> bool:
+        """Give a picture its final time; False if it must be left out.
+
+        Args:
+            picture: the picture, changed in place.
+            damaged: whether the decoder has met damage, so that late pictures are leftovers.
+        """
+        pts = self._guess(picture) if picture.pts is None else picture.pts
+        if self._last is not None and pts <= self._last:
+            if damaged and pts < self._last:
+                self.dropped += 1
+                return False
+            self.moved += 1
+            pts = self._last + 1
+        picture.pts = self._last = pts
+        self._step = picture.duration or self._ticks_per_frame
+        self.count += 1
+        return True
+
+    def _guess(self, picture: av.VideoFrame) -> int:
+        """The time of a picture without one: where the picture before it ends."""
+        if self._last is not None:
+            return self._last + self._step
+        return picture.dts if picture.dts is not None else 0
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and its noun, like "2 frames"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,32 @@
+"""A limit on memory under which a video ends in the middle, found before it begins.
+
+Codecs and the network's runtime work in threads of C++, and end the whole process when they get
+no memory: nothing can be said any more then.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from tapetum.realtime.errors import DeviceError
+
+_LEAST_BYTES = 1_250_000_000
+"""Address space that a small video needs, most of it for threads and never touched."""
+
+
+def check_memory_limit() -> None:
+    """Refuse to begin a video under a limit (`ulimit -v`) that it cannot end under.
+
+    Raises:
+        DeviceError: this process may use too little memory.
+    """
+    try:
+        resource = importlib.import_module("resource")
+    except ImportError:  # Windows has no such limits
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_BYTES:
+        raise DeviceError(
+            f"this process may use {limit / 1e9:.2f} GB of memory (ulimit -v), and a video needs"
+            f" {_LEAST_BYTES / 1e9:.2f} GB or more; raise the limit"
+        )

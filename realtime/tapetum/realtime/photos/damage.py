@@ -1,0 +1,232 @@
+"""What is wrong with a photo's file, found without looking at pixels, and mended where possible.
+
+Decoders pass over much that is wrong: bad checksums, missing ends, codes that mean nothing. What
+they would pass over is looked for here, so that no spoilt picture is called whole. A format
+without checksums (JPEG, GIF, WebP) may be changed so that it still decodes; nobody can see that.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import simplejpeg
+
+from tapetum.realtime.photos.formats import (
+    AVIF,
+    GIF,
+    HEIF,
+    JPEG,
+    JPEG2000,
+    PNG,
+    WEBP,
+    PhotoFormat,
+)
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_JPEG_END = b"\xff\xd9"
+_START_OF_SCAN = 0xDA
+_WITHIN_SCANS = range(0xD0, 0xD8)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A photo's bytes, and what is wrong with them.
+
+    Attributes:
+        data: the bytes, mended so far that a decoder takes them.
+        wrong: lines for the user, none for a whole file.
+        cut: whether the file ends before its picture does.
+        chunks: (kind, body) of a PNG's chunks but those that hold pixels.
+    """
+
+    data: bytes
+    wrong: tuple[str, ...] = ()
+    cut: bool = False
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def examine(data: bytes, photo: PhotoFormat) -> Examined:
+    """Look for damage in a whole file of a format."""
+    if photo is JPEG:
+        return _examine_jpeg(data)
+    if photo is PNG:
+        return _examine_png(data)
+    if photo is WEBP and not _webp_ends(data):
+        return Examined(_mended_webp(data), ("its end is missing",), cut=True)
+    if photo in _ENDS and not _ENDS[photo](data):
+        return Examined(data, ("its end is missing",), cut=True)
+    return Examined(data)
+
+
+def coded_bits(data: bytes, photo: PhotoFormat) -> int:
+    """Bits a sample of AVIF and JPEG 2000, which Pillow gives 8 of; 8 for other formats."""
+    if photo is AVIF:
+        at = data.find(b"av1C", 0, 1 << 16)
+        return 10 if at > 0 and len(data) > at + 6 and data[at + 6] & 0x40 else 8
+    if photo is JPEG2000:
+        at = data.find(b"\xff\x4f\xff\x51", 0, 1 << 16)
+        return (data[at + 42] & 0x7F) + 1 if 0 <= at < len(data) - 42 else 8
+    return 8
+
+
+def _examine_jpeg(data: bytes) -> Examined:
+    """Decode at an eighth of the size, which reads every code; warnings are damage."""
+    try:
+        space = simplejpeg.decode_jpeg_header(data, strict=True)[2]
+        simplejpeg.decode_jpeg(
+            data,
+            colorspace="CMYK" if space in {"CMYK", "YCCK"} else "GRAY",
+            fastdct=True,
+            min_height=1,
+            min_width=1,
+            strict=True,
+        )
+    except ValueError as error:
+        if "Premature end of JPEG file" in str(error):
+            return Examined(data, ("its end is missing",), cut=True)
+        return Examined(data, (f"parts of it are damaged ({_first_line(error)})",))
+    return Examined(data)
+
+
+def with_jpeg_end(data: bytes) -> bytes:
+    """A cut JPEG with an end after its last whole part, so that its decoder gives what is there."""
+    at = 2
+    while at + 4 <= len(data):
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        if at + 2 + size > len(data):
+            return data[:at] + _JPEG_END
+        at += 2 + size
+        if data[at - size - 1] == _START_OF_SCAN:
+            at = _scan_end(data, at)
+    return data[:at] + _JPEG_END
+
+
+def _scan_end(data: bytes, at: int) -> int:
+    """Where the codes of a scan end: at a marker that is no restart."""
+    while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
+        if data[at + 1] and data[at + 1] not in _WITHIN_SCANS:
+            return at
+        at += 2
+    return len(data)
+
+
+def _first_line(error: ValueError) -> str:
+    return str(error).splitlines()[0]
+
+
+class _Chunk(NamedTuple):
+    kind: bytes
+    body: memoryview
+    right: bool
+    whole: bool
+
+
+def _png_chunks(data: bytes) -> Iterator[_Chunk]:
+    at, kind, view = len(_PNG_SIGNATURE), b"", memoryview(data)
+    while at + 8 <= len(data) and kind != b"IEND":
+        size, kind = struct.unpack(">I4s", view[at : at + 8])
+        body, check = view[at + 8 : at + 8 + size], view[at + 8 + size : at + 12 + size]
+        at += 12 + size
+        yield _Chunk(kind, body, check == _checksum(kind, body), at <= len(data))
+
+
+def _checksum(kind: bytes, body: memoryview | bytes) -> bytes:
+    return struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
+
+
+def _examine_png(data: bytes) -> Examined:
+    """Compare every checksum."""
+    wrong, others = [], []
+    whole, last = True, b""
+    for kind, body, right, whole in _png_chunks(data):
+        last = kind
+        if whole and not right:
+            wrong.append(f"its part {kind.decode('ascii', 'replace')} is damaged")
+        if kind not in {b"IDAT", b"fdAT"} and right:
+            others.append((kind, bytes(body)))
+    cut = last != b"IEND" or not whole
+    if cut:
+        wrong.append("its end is missing")
+    mended = _mended_png(data) if wrong else data
+    return Examined(mended, tuple(dict.fromkeys(wrong)), cut, tuple(others))
+
+
+def _mended_png(data: bytes) -> bytes:
+    """The same file with right checksums and an end; bad parts that it can do without left out."""
+    kept = [_PNG_SIGNATURE]
+    for kind, body, right, _ in _png_chunks(data):
+        is_ancillary = kind[:1].islower()
+        if kind != b"IEND" and (right or not is_ancillary):
+            kept += struct.pack(">I4s", len(body), kind), bytes(body), _checksum(kind, body)
+    kept += struct.pack(">I4s", 0, b"IEND"), _checksum(b"IEND", b"")
+    return b"".join(kept)
+
+
+def _gif_ends(data: bytes) -> bool:
+    """Whether block follows block up to the end mark."""
+    at = 13 + _color_table_size(data, 10)
+    while at < len(data) and data[at] != 0x3B:
+        if data[at] == 0x2C:  # a picture
+            at += 11 + _color_table_size(data, at + 9)
+        else:
+            at += 2
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    return at < len(data)
+
+
+def _color_table_size(data: bytes, at: int) -> int:
+    flags = data[at] if at < len(data) else 0
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _webp_ends(data: bytes) -> bool:
+    return len(data) >= 8 + int.from_bytes(data[4:8], "little")
+
+
+def _mended_webp(data: bytes) -> bytes:
+    """The same file up to its last whole chunk: those pictures of an animation that are there."""
+    at = 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if at + 8 + size > len(data):
+            break
+        at += 8 + size + size % 2
+    kept = data[:at]
+    return kept[:4] + (len(kept) - 8).to_bytes(4, "little") + kept[8:]
+
+
+def _boxes_end(data: bytes) -> bool:
+    """Whether box follows box (of HEIF, AVIF, JP2) up to the end of the file."""
+    at = 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if size == 0:  # up to the end
+            return True
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        at += max(size, 8)
+    return at == len(data) or not any(data[at:])
+
+
+def _jpeg2000_ends(data: bytes) -> bool:
+    boxed = data[4:8] == b"jP  "
+    return (
+        data.rstrip(b"\0").endswith(_JPEG_END)
+        if not boxed
+        else (_boxes_end(data) and _JPEG_END in data[-64:])
+    )
+
+
+_ENDS = {
+    GIF: _gif_ends,
+    AVIF: _boxes_end,
+    HEIF: _boxes_end,
+    JPEG2000: _jpeg2000_ends,
+}
+"""Whether a file of a format goes on up to its end."""

@@ -1,0 +1,559 @@
+"""Reads photos with all that they hold: every picture, depth, transparency, metadata."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import (
+    ExifTags,
+    Image,
+    ImageCms,
+    JpegImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+)
+
+from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media.media_errors import media_errors
+from tapetum.realtime.media.media_input import check_file
+from tapetum.realtime.photos.damage import coded_bits, examine, with_jpeg_end
+from tapetum.realtime.photos.formats import (
+    AVIF,
+    FORMATS,
+    GIF,
+    HEIF,
+    JPEG,
+    PNG,
+    TIFF,
+    photo_format,
+)
+from tapetum.realtime.photos.metadata import Metadata, orientation, read_metadata
+from tapetum.realtime.photos.picture import Picture
+
+MAX_PIXELS = 256_000_000
+"""Pixels of the largest picture that is read: about 1 GB of memory."""
+
+_OTHER_ORDER = {"little": {"N": "B"}, "big": {"N": "L"}}[sys.byteorder] | {"B": "L", "L": "B"}
+_DEEP_MODES = ("RGB;16", "RGBA;16")
+_GREY_ALPHA_16 = "LA;16B"
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture of an EXIF orientation upright."""
+_MIRRORED = 2
+_UPSIDE_DOWN = (3, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Animation:
+    """How pictures follow each other.
+
+    Attributes:
+        durations_ms: how long each is shown.
+        loop: how often all are shown, 0 for ever; None where the file does not say.
+        default_image: whether the first is shown only where animations are not.
+    """
+
+    durations_ms: tuple[float, ...]
+    loop: int | None
+    default_image: bool = False
+
+
+class PhotoFile:
+    """A photo's file, opened.
+
+    Attributes:
+        path: the file.
+        format: of the file, by its content.
+        count: pictures in it, as far as it can be read.
+        animation: how they follow each other; None for a still photo, or for pages.
+        notices: lines for the user; more are found while `pictures` are read.
+        truncated: whether the file ends before its pictures do.
+        damaged: pictures of which parts did not decode.
+        intact: whether nothing at all is wrong with the file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Open a photo.
+
+        Raises:
+            MediaError: the file is missing, no photo, too large, or damaged beyond reading.
+        """
+        self.path = Path(path)
+        check_file(self.path)
+        found = photo_format(self.path)
+        if found is None:
+            known = ", ".join(photo.name for photo in FORMATS)
+            raise MediaError(
+                f"cannot open {self.path}: it is no photo that can be read, or its beginning is"
+                f" damaged ({known} are read)"
+            )
+        self.format = found
+        with media_errors("cannot open", self.path):
+            self._examined = examine(self.path.read_bytes(), found)
+        self.truncated = self._examined.cut
+        self.damaged = int(bool(self._examined.wrong) and not self.truncated)
+        self.notices = list(self._examined.wrong)
+        self.count = self._announced = 1
+        self.animation: Animation | None = None
+        with self._reading():
+            if found is not HEIF:
+                self._look_into()
+
+    @property
+    def intact(self) -> bool:
+        """Whether nothing is wrong with the file, as far as it has been read."""
+        return not (self.truncated or self.damaged)
+
+    def pictures(self) -> Iterator[Picture]:
+        """Read picture after picture, upright.
+
+        Raises:
+            MediaError: nothing of a picture can be decoded.
+        """
+        read = 0
+        for index in range(self.count):
+            with self._reading():
+                picture = self._heif() if self.format is HEIF else self._picture(index)
+            if picture is None:
+                break
+            read += 1
+            yield picture
+        self._say_what_is_there(read)
+
+    def _open(self) -> Image.Image:
+        """Open the bytes by Pillow, whose own limit on sizes is replaced by `MAX_PIXELS`."""
+        with _without_pillows_limit():
+            image = Image.open(io.BytesIO(self._examined.data), formats=[self.format.name])
+        check_size(*image.size, self.path)
+        return image
+
+    def _look_into(self) -> None:
+        image = self._open()
+        count = _count(image)
+        if image.mode != "I;16" and coded_bits(self._examined.data, self.format) > 8:
+            self._say("its colours have more than 8 bits, of which 8 are read")
+        if self.format is JPEG:
+            if count > 1:
+                self.notices.append(
+                    f"it holds {count} pictures (previews or a gain map); the main one is enhanced"
+                )
+            return
+        if count > 1 and self.format is not TIFF:
+            durations = _durations_ms(image, count)
+            self.animation = Animation(
+                durations, _loop(image), bool(getattr(image, "default_image", False))
+            )
+            self._announced = count
+            count = len(durations)
+        self.count = count
+        self._announced = max(self._announced, count)
+
+    def _picture(self, index: int) -> Picture | None:
+        """Read one picture; None where there is nothing of it."""
+        image = self._open()
+        try:
+            image.seek(index)
+        except EOFError:
+            return None
+        self._refuse_planes(image)
+        low = self._low_bytes(image, index)
+        image, rows = self._load(image, index)
+        if not rows.stop:
+            return None
+        metadata = read_metadata(image, self._examined.chunks)
+        upright, metadata = self._layers(image, low, rows, metadata)
+        duration_ms = self.animation.durations_ms[index] if self.animation else 0.0
+        sampling, progressive = _subsampling(image), bool(image.info.get("progressive"))
+        turn, height = orientation(image), image.height
+        del image, low  # a large picture is held once
+        if turn != 1:
+            _turn(upright, _TURNS[turn])
+            rows = _turned_rows(rows, turn, height, upright[0].height)
+        return Picture(tuple(upright), metadata, rows, duration_ms, sampling, progressive)
+
+    def _layers(
+        self, image: Image.Image, low: Image.Image | None, rows: slice, metadata: Metadata
+    ) -> tuple[list[Image.Image], Metadata]:
+        """A decoded picture as layers, and its metadata with what became of its profile."""
+        if low is not None:
+            return list(_deep_layers(image, low)), metadata
+        plain, metadata = self._plain(image, metadata)
+        _blacken(plain, rows)
+        # Pillow would save all pictures of a file's image for each of them.
+        return [plain.copy() if self.count > 1 else plain], metadata
+
+    def _load(self, image: Image.Image, index: int) -> tuple[Image.Image, slice]:
+        """Decode as much as there is, to the image and the rows that hold it."""
+        interlaced = _is_interlaced(image)
+        error = _load_error(image)
+        if error is None:
+            return image, slice(0, image.height)
+        rows = _rows_there(image)
+        if interlaced and rows.stop:
+            self._count_damaged(index)
+            self._say(_COARSE)
+            return image, slice(0, image.height)
+        if not rows.stop and self.format is JPEG:  # a progressive one is decoded only at its end
+            whole_parts = with_jpeg_end(self._examined.data)
+            self._examined = replace(self._examined, data=whole_parts)
+            image = self._open()
+            later_error = _load_error(image)
+            rows = _rows_there(image)
+            if later_error is None and rows.stop:
+                self._count_damaged(index)
+                self._say(_COARSE)
+                return image, slice(0, image.height)
+        if not rows.stop and index == 0:
+            raise MediaError(
+                f"cannot open {self.path}: nothing of it can be decoded ({error})"
+            ) from error
+        self._count_damaged(index)
+        if rows.stop:
+            which = f"picture {index + 1}" if self.count > 1 else "it"
+            there = rows.stop - rows.start
+            self._say(
+                f"{which} is damaged or cut: about {100 * there // image.height} % of it"
+                f" ({there} of {image.height} rows) is there"
+            )
+        return image, rows
+
+    def _count_damaged(self, index: int) -> None:
+        """Count a picture of which parts are missing; damage that was found before is that."""
+        if index or not self.damaged:
+            self.damaged += 1
+
+    def _low_bytes(self, image: Image.Image, index: int) -> Image.Image | None:
+        """Before `image` is decoded: what will give the low bytes of its 16-bit samples, if any.
+
+        Pillow unpacks either the high bytes of a file's samples or, told that they lie the other
+        way round, the low ones. Grey and alpha it unpacks at once, as four bytes a pixel.
+        """
+        raw_mode = _raw_mode(image)
+        if ";16" not in raw_mode or image.mode.startswith("I"):
+            return None
+        if self.animation is None and "transparency" not in image.info:
+            if raw_mode == _GREY_ALPHA_16:
+                _set_raw_mode(image, lambda _: "RGBA")
+                return image
+            if raw_mode[:-1] in _DEEP_MODES:
+                low = self._open()
+                low.seek(index)
+                _set_raw_mode(low, lambda raw: raw[:-1] + _OTHER_ORDER[raw[-1]])
+                return low
+        self._say("its 16 bits a colour are read as 8")
+        return None
+
+    def _refuse_planes(self, image: Image.Image) -> None:
+        """Refuse what Pillow takes for 8 bits, and decodes to noise."""
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            tags = image.tag_v2
+            bits = tags.get(ExifTags.Base.BitsPerSample, (1,))
+            apart = tags.get(ExifTags.Base.PlanarConfiguration) == 2
+            if apart and len(bits) > 1 and max(bits) > 8:
+                raise MediaError(
+                    f"cannot open {self.path}: its colours lie in separate planes of"
+                    f" {max(bits)} bits; save it interleaved first"
+                )
+
+    def _plain(self, image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:
+        """The picture in one of the modes that are enhanced."""
+        mode = image.mode
+        if mode == "I;16" and "transparency" in image.info:
+            self._say("the grey that it calls transparent is kept as a grey")
+            return image, metadata
+        if mode in {"L", "LA", "RGB", "RGBA", "I;16"} and "transparency" not in image.info:
+            return image, metadata
+        if mode == "CMYK":
+            self.notices.append("its CMYK colours are written as RGB")
+            return _rgb_from_cmyk(image, metadata.icc), replace(metadata, icc=b"")
+        if mode == "1":
+            return image.convert("L"), metadata
+        if mode in {"I", "I;16B", "I;16L"}:
+            return self._grey_16(image), metadata
+        if mode in {"F", "LAB", "HSV"}:
+            raise MediaError(
+                f"cannot open {self.path}: its pixels are {_KINDS[mode]}; save it with 8 or 16"
+                " bits of RGB first"
+            )
+        return image.convert("RGBA" if image.has_transparency_data else "RGB"), metadata
+
+    def _grey_16(self, image: Image.Image) -> Image.Image:
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise MediaError(
+                f"cannot open {self.path}: its pixels have 32 bits; save it with 16 first"
+            )
+        return Image.fromarray(values.astype(np.uint16))
+
+    def _heif(self) -> Picture:
+        import pi_heif
+
+        heif = pi_heif.open_heif(io.BytesIO(self._examined.data), convert_hdr_to_8bit=False)
+        width, height = heif.size
+        check_size(width, height, self.path)
+        if len(heif) > 1:
+            self.notices.append(f"it holds {len(heif)} pictures; the main one is enhanced")
+        values = np.asarray(heif)
+        mode = heif.mode.partition(";")[0]
+        parts = (values,) if values.dtype == np.uint8 else (values >> 8, values & 255)
+        layers = tuple(Image.fromarray(part.astype(np.uint8)) for part in parts)
+        layers = tuple(layer if layer.mode == mode else layer.convert(mode) for layer in layers)
+        layers[0].info.update(heif.info)
+        return Picture(layers, read_metadata(layers[0], ()), slice(0, height))
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Turn whatever a decoder raises into one line, and its warnings into notices."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                yield
+            except MediaError:
+                raise
+            except MemoryError as error:
+                raise MediaError(f"cannot open {self.path}: there is too little memory") from error
+            except UnidentifiedImageError as error:
+                raise MediaError(f"cannot open {self.path}: {self._why_not()}") from error
+            except Exception as error:  # decoders of damaged files raise anything
+                raise MediaError(
+                    f"cannot open {self.path}: it is damaged ({_one_line(error)})"
+                ) from error
+        for warning in caught:
+            if not issubclass(warning.category, DeprecationWarning | ResourceWarning):
+                self._say(f"a part of what it says about itself is damaged ({warning.message})")
+
+    def _why_not(self) -> str:
+        if self.truncated:
+            return f"its end is missing, and {self.format.name} cannot be shown in part"
+        return f"it is damaged, or a kind of {self.format.name} that cannot be read"
+
+    def _say(self, line: str) -> None:
+        if line not in self.notices:
+            self.notices.append(line)
+
+    def _say_what_is_there(self, read: int) -> None:
+        if read == 0:
+            raise MediaError(f"cannot open {self.path}: nothing of it can be decoded")
+        if read < self._announced:
+            self.truncated = True
+            self._say(f"{read} of {self._announced} pictures are there")
+        elif self.truncated and read > 1:
+            self._say(f"{read} pictures are there")
+
+
+def photo_size(path: Path) -> tuple[int, int]:
+    """Width and height of a photo as it lies in its file, by its beginning.
+
+    Raises:
+        MediaError: it is no photo, or its beginning is damaged.
+    """
+    found = photo_format(path)
+    try:
+        if found is HEIF:
+            import pi_heif
+
+            width, height = pi_heif.open_heif(path).size
+            return width, height
+        if found is not None:
+            with _without_pillows_limit(), Image.open(path, formats=[found.name]) as image:
+                return image.size
+    except Exception as error:  # decoders of damaged files raise anything
+        raise MediaError(f"cannot open {path}: it is damaged ({_one_line(error)})") from error
+    raise MediaError(f"{path} is no photo that can be read")
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a file holds moving pictures that the video decoder reads too (not of WebP)."""
+    if photo_format(path) not in {GIF, PNG, AVIF}:
+        return False
+    try:
+        return PhotoFile(path).animation is not None
+    except MediaError:
+        return False
+
+
+_COARSE = "it is cut: it has less detail than it had, or grey or black where nothing was left"
+_KINDS = {"F": "floating-point numbers", "LAB": "CIE Lab", "HSV": "HSV"}
+_limit_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _without_pillows_limit() -> Iterator[None]:
+    """Pillow's limit on sizes is one variable for all threads, and its warning is no answer."""
+    with _limit_lock:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def check_size(width: int, height: int, path: Path) -> None:
+    """Refuse a picture that would need too much memory.
+
+    Raises:
+        MediaError: it is larger than `MAX_PIXELS`.
+    """
+    if width * height > MAX_PIXELS:
+        raise MediaError(
+            f"cannot open {path}: {width}x{height} is {width * height / 1e6:.0f} million pixels;"
+            f" {MAX_PIXELS / 1e6:.0f} are the most"
+        )
+
+
+def _load_error(image: Image.Image) -> Exception | None:
+    """Decode, and keep what was decoded before an error."""
+    try:
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - decoders of damaged files raise anything
+        image.tile = []  # type: ignore[attr-defined] # what is decoded so far is the picture
+        return error
+    return None
+
+
+def _rows_there(image: Image.Image) -> slice:
+    """Rows from the first that is not black to the last; memory begins black."""
+    try:
+        box = image.getbbox(alpha_only=False)
+    except Exception:  # noqa: BLE001 - there is no picture at all
+        box = None
+    if box is None:
+        return slice(0, 0)
+    # Rows are decoded from the top down, or in a BMP from the bottom up.
+    upwards = box[3] == image.height and image.format == "BMP"
+    return slice(box[1] if upwards else 0, box[3])
+
+
+def _blacken(image: Image.Image, rows: slice) -> None:
+    """Make the rows that are not there black, whatever a palette or CMYK made of their zeros."""
+    for top, bottom in ((0, rows.start), (rows.stop, image.height)):
+        if top < bottom:
+            image.paste(0, (0, top, image.width, bottom))
+
+
+def _turn(layers: list[Image.Image], transpose: Image.Transpose) -> None:
+    """Turn each layer, band by band, which needs no second copy of a whole one."""
+    for number in range(len(layers)):
+        mode, bands = layers[number].mode, list(layers[number].split())
+        layers[number] = bands[0]
+        for band in range(len(bands)):
+            bands[band] = bands[band].transpose(transpose)
+        layers[number] = Image.merge(mode, bands) if len(bands) > 1 else bands[0]
+
+
+def _turned_rows(rows: slice, turn: int, height: int, new_height: int) -> slice:
+    """Where the rows that are there lie in the upright picture."""
+    if turn == _MIRRORED:
+        return rows
+    if turn in _UPSIDE_DOWN:
+        return slice(height - rows.stop, height - rows.start)
+    return slice(0, new_height)
+
+
+def _count(image: Image.Image) -> int:
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except (EOFError, SyntaxError, OSError, ValueError, struct.error):
+        return 1
+
+
+def _durations_ms(image: Image.Image, count: int) -> tuple[float, ...]:
+    """How long each picture is shown, up to the first that cannot be read."""
+    durations = []
+    for index in range(count):
+        try:
+            image.seek(index)
+        except (EOFError, SyntaxError, OSError, ValueError, struct.error):
+            break
+        error = _load_error(image)
+        durations.append(float(image.info.get("duration", 0)))
+        if error is not None:
+            break
+    return tuple(durations)
+
+
+def _loop(image: Image.Image) -> int | None:
+    loop = image.info.get("loop")
+    if loop is None:
+        return 1 if image.format == "GIF" else None
+    if image.format == "GIF" and loop:
+        return int(loop) + 1  # GIF counts repetitions
+    return int(loop)
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How the samples of a picture that is not loaded yet lie in its file."""
+    tiles = getattr(image, "tile", ())
+    if not tiles:
+        return ""
+    arguments = tiles[0].args
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def _is_interlaced(image: Image.Image) -> bool:
+    """Whether rows lie in the file in several passes, from coarse to fine."""
+    if image.format == "GIF":
+        tiles = getattr(image, "tile", ())
+        return bool(tiles and tiles[0].args[1])
+    return bool(image.info.get("interlace"))
+
+
+def _set_raw_mode(image: Image.Image, change: Callable[[str], str]) -> None:
+    tiles = []
+    for tile in image.tile:  # type: ignore[attr-defined] # opened from a file, so it has tiles
+        arguments = tile.args
+        if isinstance(arguments, tuple):
+            tiles.append(tile._replace(args=(change(arguments[0]), *arguments[1:])))
+        else:
+            tiles.append(tile._replace(args=change(arguments)))
+    image.tile = tiles  # type: ignore[attr-defined]
+
+
+def _deep_layers(image: Image.Image, low: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """High and low bytes."""
+    if image is low:
+        grey, low_grey, alpha, low_alpha = image.split()
+        return Image.merge("LA", (grey, alpha)), Image.merge("LA", (low_grey, low_alpha))
+    _load_error(low)  # which is that of `image`
+    return image, low
+
+
+def _subsampling(image: Image.Image) -> int:
+    is_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    return JpegImagePlugin.get_sampling(image) if is_jpeg else -1
+
+
+def _rgb_from_cmyk(image: Image.Image, icc: bytes) -> Image.Image:
+    if icc:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError):
+            converted = ImageCms.profileToProfile(
+                image,
+                ImageCms.ImageCmsProfile(io.BytesIO(icc)),
+                ImageCms.createProfile("sRGB"),
+                outputMode="RGB",
+            )
+            if converted is not None:
+                return converted
+    return image.convert("RGB")
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

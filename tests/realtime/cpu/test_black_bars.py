@@ -1,0 +1,140 @@
+"""Bars around a picture: found, left black, and without effect on the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tapetum.realtime import ColorInfo, Enhancer, Frame, FrameEnhancer, make_enhancer
+from tapetum.realtime.cpu.black_bars import Area, BarFinder
+from tapetum.realtime.cuda.transfer import semi_planar
+
+HEIGHT, WIDTH = 120, 200
+Planes = list[np.ndarray]
+
+
+def dark_picture(height: int = HEIGHT, width: int = WIDTH) -> Planes:
+    """A dark room with a lamp, noise and some colour, limited range."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:height, :width]
+    room = 24 + 10 * np.sin(x / 17) * np.cos(y / 23)
+    lamp = 150 * np.exp(-((x - width / 3) ** 2 + (y - height / 2) ** 2) / 200)
+    luma = np.clip(room + lamp + rng.normal(0, 2, (height, width)), 16, 235)
+    chroma = [np.full((height // 2, width // 2), level) for level in (124, 133)]
+    return [luma.round().astype(np.uint8), *(plane.astype(np.uint8) for plane in chroma)]
+
+
+def framed(planes: Planes, top: int, left: int, noise: float = 0) -> Planes:
+    """A picture in the middle of a black frame."""
+    height, width = planes[0].shape
+    rng = np.random.default_rng(6)
+    black = rng.normal(16, noise, (height + 2 * top, width + 2 * left)).round()
+    grey = np.full((black.shape[0] // 2, black.shape[1] // 2), 128)
+    whole = [black.clip(0, 255).astype(np.uint8), *(grey.astype(np.uint8) for _ in range(2))]
+    whole[0][top : top + height, left : left + width] = planes[0]
+    for plane, part in zip(whole[1:], planes[1:], strict=True):
+        plane[top // 2 : (top + height) // 2, left // 2 : (left + width) // 2] = part
+    return whole
+
+
+def as_frame(planes: Planes, index: int = 0) -> Frame:
+    color = ColorInfo(matrix=1, range=1, primaries=1, transfer=1)
+    return Frame(tuple(planes), "yuv420p", pts=index, time_base=Fraction(1, 25), color=color)
+
+
+def ten_bit(frame: Frame) -> Frame:
+    planes = tuple(4 * plane.astype(np.uint16) for plane in frame.planes)
+    return replace(frame, planes=planes, format_name="yuv420p10le")
+
+
+@pytest.fixture
+def grid() -> FrameEnhancer:
+    return make_enhancer("grid")
+
+
+@pytest.mark.parametrize("kind", [lambda frame: frame, ten_bit, semi_planar])
+@pytest.mark.parametrize(("top", "left"), [(30, 0), (0, 80), (24, 60)], ids=str)
+@pytest.mark.parametrize("noise", [0, 1.0])
+def test_a_picture_is_the_same_with_bars_and_without(
+    kind: Callable[[Frame], Frame], top: int, left: int, noise: float
+) -> None:
+    picture = dark_picture()
+    alone = make_enhancer("grid")(kind(as_frame(picture))).planes
+    given = kind(as_frame(framed(picture, top, left, noise)))
+    area = Area(top, top + HEIGHT, left, left + WIDTH)
+    result = make_enhancer("grid")(given)
+    for found, wanted in zip(area.cut(result).planes, alone, strict=True):
+        assert (found == wanted).all()
+    bars = np.ones(given.planes[0].shape, bool)
+    bars[top : top + HEIGHT, left : left + WIDTH] = False
+    assert (result.planes[0] == given.planes[0])[bars].all()
+
+
+def test_text_in_a_bar_does_not_undo_it(grid: FrameEnhancer) -> None:
+    planes = framed(dark_picture(), 40, 0)
+    planes[0][170:182, 60:140:3] = 220
+    finder = BarFinder()
+    area = Area(40, 40 + HEIGHT, 0, WIDTH)
+    assert finder(as_frame(planes)) == area
+    assert (grid(as_frame(planes)).planes[0][170:182] == planes[0][170:182]).all()
+    assert finder(as_frame(framed(dark_picture(), 40, 0), 9)) == area
+
+
+def test_bars_come_and_go_with_the_picture_and_not_with_its_light() -> None:
+    finder = BarFinder()
+    boxed = framed(dark_picture(), 30, 0)
+    filled = dark_picture(HEIGHT + 60)
+    area = Area(30, 30 + HEIGHT, 0, WIDTH)
+    black = framed(dark_picture(), 30, 0)
+    black[0][:], black[1][:], black[2][:] = 16, 128, 128
+    shown = [*[filled] * 5, *[boxed] * 5, *[black] * 5, *[boxed] * 5, filled]
+    found = [finder(as_frame(planes, index)) for index, planes in enumerate(shown)]
+    assert found == [None] * 5 + [area] * 15 + [None]
+
+
+def test_a_scene_that_is_merely_dark_at_its_edge_has_no_bar() -> None:
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    distance = np.hypot((y - HEIGHT / 2) / HEIGHT, (x - WIDTH / 2) / WIDTH) * 2
+    for noise in (0, 1, 3):
+        light = 60 * np.clip(0.9 - distance, 0, 1) ** 2
+        luma = np.clip(16 + light + rng.normal(0, noise, light.shape), 16, 235).round()
+        planes = [luma.astype(np.uint8), *dark_picture()[1:]]
+        assert BarFinder()(as_frame(planes)) is None
+
+
+def test_a_coloured_wall_is_no_bar() -> None:
+    planes = framed(dark_picture(), 30, 0)
+    planes[1][:], planes[2][:] = 145, 140
+    assert BarFinder()(as_frame(planes)) is None
+
+
+def test_a_round_picture_is_bright_and_its_black_stays() -> None:
+    height = width = 240
+    y, x = np.mgrid[:height, :width] + 0.5
+    outside = np.hypot(y - 120, x - 120) > 118
+    picture = dark_picture(height, width)
+    disc = [np.where(outside, 16, picture[0]).astype(np.uint8)]
+    disc += [np.where(outside[::2, ::2], 128, plane).astype(np.uint8) for plane in picture[1:]]
+    wide = framed(disc, 0, 60)
+    alone = make_enhancer("grid")(as_frame(picture)).planes[0][~outside]
+    for planes, left in ((disc, 0), (wide, 60)):
+        result = make_enhancer("grid")(as_frame(planes)).planes[0]
+        inside = result[:, left : left + width][~outside]
+        assert abs(float(inside.mean()) - float(alone.mean())) <= 5
+        far = np.ones(result.shape, bool)
+        far[:, left : left + width] = np.hypot(y - 120, x - 120) > 121
+        assert (result[far] == planes[0][far]).all()
+
+
+def test_bars_of_an_image_stay() -> None:
+    picture = np.repeat(dark_picture()[0][..., np.newaxis], 3, axis=2) - 16
+    image = np.pad(picture, ((0, 0), (60, 60), (0, 0)))
+    bright = Enhancer()(image)
+    assert (bright[:, 60:-60] == Enhancer()(picture)).all()
+    assert not bright[:, :60].any()
+    assert not bright[:, -60:].any()

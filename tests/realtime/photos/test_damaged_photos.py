@@ -1,0 +1,209 @@
+"""Photos that were cut or changed: what is there is enhanced, and the rest is said."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.command_line import tapetum
+from support.photos import dark_colors, moving, pillow_pixels, png_chunk, png_chunks
+
+from tapetum.realtime import EnhanceResult, MediaError, enhance_file, read_image
+from tapetum.realtime.photos.reader import PhotoFile
+
+Enhance = Callable[[bytes, str], EnhanceResult]
+
+
+def encoded(suffix: str, **options: object) -> bytes:
+    """A photo's bytes."""
+    data = io.BytesIO()
+    noise = np.random.default_rng(2).integers(0, 9, (144, 128, 3), np.uint8)
+    Image.fromarray(np.tile(dark_colors(), (3, 2, 1)) + noise).save(
+        data, Image.registered_extensions()[suffix], **options
+    )
+    return data.getvalue()
+
+
+def animation(suffix: str) -> bytes:
+    """An animation's bytes."""
+    data = io.BytesIO()
+    first, *rest = moving()
+    name = Image.registered_extensions()[suffix]
+    first.save(data, name, save_all=True, append_images=rest, duration=100)
+    return data.getvalue()
+
+
+@pytest.fixture
+def enhance(gain_model: Path, tmp_path: Path) -> Enhance:
+    """Enhance the bytes of a photo at strength 0 to out.png."""
+
+    def enhanced(data: bytes, suffix: str) -> EnhanceResult:
+        source = tmp_path / f"in{suffix}"
+        source.write_bytes(data)
+        return enhance_file(
+            source, tmp_path / "out.png", model=gain_model, strength=0, overwrite=True
+        )
+
+    return enhanced
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        (".jpg", {"quality": 98}),
+        (".png", {}),
+        (".bmp", {}),
+        (".tif", {}),
+        (".gif", {"interlace": 0}),
+    ],
+)
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+def test_a_cut_photo_keeps_the_rows_that_are_there(
+    suffix: str, options: dict[str, object], part: float, enhance: Enhance, tmp_path: Path
+) -> None:
+    data = encoded(suffix, **options)
+    (tmp_path / f"whole{suffix}").write_bytes(data)
+    result = enhance(data[: int(part * len(data))], suffix)
+    assert not result.intact
+    (line,) = [line for line in result.notices if "rows) is there" in line]
+    rows = int(line.split("(")[1].split()[0])
+    assert 144 * (part - 0.3) < rows < 144 * (part + 0.25)
+    before, after = pillow_pixels(tmp_path / f"whole{suffix}"), pillow_pixels(tmp_path / "out.png")
+    there = slice(144 - rows + 1, 144) if suffix == ".bmp" else slice(0, rows - 1)
+    np.testing.assert_array_equal(after[there], before[there])
+    missing = np.delete(after, np.arange(144)[there], axis=0)[1:-1]
+    assert not missing.any()
+
+
+def test_a_cut_progressive_jpeg_is_whole_but_coarse(enhance: Enhance, tmp_path: Path) -> None:
+    data = encoded(".jpg", progressive=True)
+    (tmp_path / "whole.jpg").write_bytes(data)
+    result = enhance(data[: len(data) * 2 // 3], ".jpg")
+    assert not result.intact
+    assert any("it has less detail than it had" in line for line in result.notices)
+    difference = pillow_pixels(tmp_path / "out.png") - pillow_pixels(tmp_path / "whole.jpg")
+    assert np.abs(difference).mean() < 8
+
+
+def test_a_cut_interlaced_photo_is_coarse(enhance: Enhance) -> None:
+    data = encoded(".gif", interlace=1)
+    result = enhance(data[: len(data) // 2], ".gif")
+    assert not result.intact
+    assert any("it has less detail than it had" in line for line in result.notices)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_its_last_bytes_is_not_called_whole(
+    progressive: bool, enhance: Enhance
+) -> None:
+    data = encoded(".jpg", progressive=progressive)
+    for missing in (1, 2, 3):
+        assert not enhance(data[:-missing], ".jpg").intact
+    assert enhance(data + b"\0" * 20, ".jpg").intact
+
+
+def test_codes_that_mean_nothing_are_found_in_a_jpeg(tmp_path: Path) -> None:
+    data = encoded(".jpg")
+    start = data.index(b"\xff\xda") + 14
+    source = tmp_path / "in.jpg"
+    for place in range(start, len(data) - 40, 97):
+        source.write_bytes(data[:place] + data[place + 30 :])
+        photo = PhotoFile(source)
+        list(photo.pictures())
+        assert not photo.intact
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT", b"IEND", b"tEXt"])
+def test_a_wrong_checksum_in_a_png_is_found(kind: bytes, enhance: Enhance, tmp_path: Path) -> None:
+    data = encoded(".png")
+    head = len(data) - 12
+    data = data[:head] + png_chunk(b"tEXt", b"Title\0x") + data[head:]
+    (tmp_path / "whole.png").write_bytes(data)
+    at, _, body = next(chunk for chunk in png_chunks(data) if chunk[1] == kind)
+    check = at + 8 + len(body)
+    result = enhance(data[:check] + b"\0\1\2\3" + data[check + 4 :], ".png")
+    assert not result.intact
+    assert f"its part {kind.decode()} is damaged" in result.notices
+    np.testing.assert_array_equal(
+        pillow_pixels(tmp_path / "out.png"), pillow_pixels(tmp_path / "whole.png")
+    )
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif", ".webp"])
+def test_a_cut_animation_keeps_the_pictures_that_are_there(suffix: str, enhance: Enhance) -> None:
+    data = animation(suffix)
+    result = enhance(data[: int(0.7 * len(data))], suffix)
+    assert not result.intact
+    assert 1 < result.frames < 4
+    assert any(f"{result.frames} " in line and "there" in line for line in result.notices)
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".avif", ".jp2"])
+def test_what_cannot_be_shown_in_part_is_one_clear_line(suffix: str, enhance: Enhance) -> None:
+    data = encoded(suffix)
+    with pytest.raises(
+        MediaError, match=r"cannot be (shown in part|read)|nothing of it can be decoded"
+    ):
+        enhance(data[: len(data) // 2], suffix)
+
+
+@pytest.mark.parametrize(
+    "suffix", [".jpg", ".png", ".webp", ".avif", ".gif", ".bmp", ".jp2", ".tif"]
+)
+@pytest.mark.filterwarnings("error")
+def test_no_damage_ends_in_anything_but_a_line(suffix: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(len(suffix))
+    whole = [encoded(suffix)]
+    if suffix in {".png", ".webp", ".gif"}:
+        whole.append(animation(suffix))
+    source = tmp_path / f"in{suffix}"
+    for data in whole:
+        for number in range(60):
+            changed = bytearray(data)
+            if number % 2:
+                changed[random.integers(len(data))] ^= 1 << random.integers(8)
+            else:
+                del changed[random.integers(1, len(data)) :]
+            source.write_bytes(changed)
+            try:
+                photo = PhotoFile(source)
+                pictures = list(photo.pictures())
+            except MediaError as error:
+                assert "\n" not in str(error)  # noqa: PT017 - either is right
+            else:
+                assert pictures
+                assert number % 2 or not photo.intact
+
+
+def test_a_damaged_photo_ends_with_exit_status_3(tmp_path: Path) -> None:
+    data = encoded(".jpg")
+    (tmp_path / "in.jpg").write_bytes(data[: len(data) // 2])
+    run = tapetum("enhance", tmp_path / "in.jpg", tmp_path / "out.png", "--json")
+    assert run.returncode == 3
+    report = json.loads(run.stdout)
+    assert (report["intact"], report["truncated"], report["damaged_frames"]) == (False, True, 1)
+    assert "rows) is there" in run.stderr
+    assert "is damaged; what it holds was enhanced" in run.stderr
+
+
+def test_bad_photos_give_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.jpg").write_text("no photo\n" * 40)
+    (tmp_path / "cut.png").write_bytes(encoded(".png")[:30])
+    cases = {
+        "missing.png": "does not exist",
+        "": "is a folder",
+        "empty.png": "is empty",
+        "text.jpg": "is no photo that can be read",
+        "cut.png": "cannot open",
+    }
+    for name, words in cases.items():
+        with pytest.raises(MediaError) as caught:
+            read_image(tmp_path / name)
+        assert words in str(caught.value)
+        assert "\n" not in str(caught.value)

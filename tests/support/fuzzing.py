@@ -1,0 +1,367 @@
+"""Damaged inputs by the thousand, each given to the product as a person gives it.
+
+    scripts/fuzz 10000 --seed 1 --keep /tmp/found
+
+Processes that have everything loaded run one command line after another. What must hold of each:
+it ends in time and within memory, with an exit status of those that are documented, and in a few
+lines without a traceback; nothing lies under the output's name unless the status says so; and an
+output that is called good has the pictures and times that ffprobe finds in the input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+from support.command_line import ROOT, environment
+from support.media import Clip, encode_picture, make_clip
+from support.mutations import mutate
+from support.tiny_networks import grid_network
+
+LIMIT_S = 20.0
+"""CPU time that a command may take; a shared machine may give it a third of a core."""
+_WALL_S = 3 * LIMIT_S
+_WARM_UP_S = 240.0
+LIMIT_MB = 1500.0
+MOST_LINES = 12
+STATUSES = {0, 1, 2, 3}
+"""Done, failed, wrongly asked for, and done but the input was damaged."""
+PHOTOS = {".jpg", ".png", ".tiff", ".bmp", ".webp"}
+_RESULT = "bench-quick.json"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One damaged file and what is done with it.
+
+    Attributes:
+        number: which of the run it is; with the run's seed, it decides all.
+        damaged: the file.
+        change: what was done to it.
+        arguments: of `tapetum`.
+        output: where the result goes; None where there is none.
+    """
+
+    number: int
+    damaged: Path
+    change: str
+    arguments: tuple[str, ...]
+    output: Path | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A case in which something did not hold.
+
+    Attributes:
+        case: which.
+        what: did not hold, like "memory: 2100 MB".
+        said: what the command printed.
+    """
+
+    case: Case
+    what: str
+    said: str
+
+    def __str__(self) -> str:
+        file, number = self.case.damaged.name, self.case.number
+        return f"{number}, {file}, {self.case.change}: {self.what}\n{self.said}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found.
+
+    Attributes:
+        statuses: how many commands ended with which exit status; None: did not answer.
+        findings: what did not hold.
+    """
+
+    statuses: Counter[int | None]
+    findings: tuple[Finding, ...]
+
+
+# What is damaged -------------------------------------------------------------------------------
+
+
+def make_seeds(folder: Path) -> list[Path]:
+    """Small whole files of every container and photo format that is read, models and results."""
+    small = Clip(frames=12)
+    fine, coarse = (replace(small, time_base=Fraction(1, per_s)) for per_s in (1000, 25))
+    fragments = {"movflags": "frag_keyframe+empty_moov"}
+    clips = {
+        "h264.mp4": replace(small, options={"bf": "2"}, audio=["aac"], subtitles="mov_text"),
+        "fragments.mp4": replace(small, container_options=fragments, audio=["aac"]),
+        "turned.mov": replace(small, rotation=(90, False), chapters=True),
+        "rich.mkv": replace(fine, audio=["libopus"], subtitles="ass", font=True),
+        "vp9.webm": replace(fine, codec="libvpx-vp9", audio=["libopus"]),
+        "h264.ts": replace(small, options={"bf": "2"}, audio=["aac"]),
+        "mpeg4.avi": replace(coarse, codec="mpeg4", audio=["mp2"]),
+        "mpeg2.mpg": replace(coarse, codec="mpeg2video", audio=["mp2"]),
+        "h264.flv": replace(fine, audio=["aac"]),
+        "raw.y4m": replace(coarse, codec="rawvideo"),
+    }
+    seeds = [make_clip(folder / name, clip) for name, clip in clips.items()]
+    pictures = {
+        "photo.jpg": ("mjpeg", "yuvj420p"),
+        "photo.png": ("png", "rgb24"),
+        "deep.png": ("png", "rgb48be"),
+        "photo.tiff": ("tiff", "rgb24"),
+        "photo.bmp": ("bmp", "bgr24"),
+        "photo.webp": ("libwebp", "yuv420p"),
+    }
+    for name, (codec, pixel_format) in pictures.items():
+        (folder / name).write_bytes(encode_picture(codec, pixel_format, 64, 48))
+        seeds.append(folder / name)
+    (folder / "grid.onnx").write_bytes(grid_network(np.ones((8, 8, 16, 16), np.float32)))
+    shutil.copy(ROOT / "benchmarks" / "results" / _RESULT, folder)
+    return [*seeds, folder / "grid.onnx", folder / _RESULT]
+
+
+def make_case(number: int, seed: int, seeds: Sequence[Path], folder: Path) -> Case:
+    """Damage one of the seeds."""
+    rng = random.Random(f"{seed}-{number}")
+    whole = seeds[number % len(seeds)]
+    data, change = mutate(whole.read_bytes(), whole.suffix, rng)
+    damaged = folder / f"{number}-{whole.name}"
+    damaged.write_bytes(data)
+    if whole.suffix == ".json":
+        return Case(number, damaged, change, ("bench", "compare", str(whole), str(damaged)), None)
+    if whole.suffix == ".onnx":
+        clip, output = whole.with_name("h264.mp4"), damaged.with_suffix(".mp4")
+        arguments = ("enhance", str(clip), str(output), "--model", str(damaged))
+        return Case(number, damaged, change, arguments, output)
+    photo = whole.suffix in PHOTOS
+    output = damaged.with_name(f"{number}-out{'.png' if photo else rng.choice(('.mp4', '.mkv'))}")
+    options = ("--start", "0.2") if not photo and rng.random() < 0.1 else ()
+    return Case(number, damaged, change, ("enhance", str(damaged), str(output), *options), output)
+
+
+# What runs it ----------------------------------------------------------------------------------
+
+
+def worker() -> None:
+    """Run the command lines of stdin, a JSON list each; what came of each is a line on stdout."""
+    from tapetum.realtime.command.cli import run_command
+
+    answers = os.fdopen(os.dup(1), "w")
+    for line in sys.stdin:
+        with tempfile.TemporaryFile() as said:
+            for stream in (1, 2):
+                os.dup2(said.fileno(), stream)
+            Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+            began_s = time.process_time()
+            status = run_command(json.loads(line))
+            sys.stdout.flush()
+            sys.stderr.flush()
+            said.seek(0)
+            answer = {
+                "status": status,
+                "said": said.read().decode(errors="replace"),
+                "cpu_s": time.process_time() - began_s,
+                "peak_mb": _peak_mb(),
+            }
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def _peak_mb() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+
+class Worker:
+    """A process with everything loaded; one that does not answer is replaced."""
+
+    def __init__(self) -> None:
+        self._start()
+
+    def run(self, arguments: Sequence[str], *, limit_s: float = _WALL_S) -> dict[str, Any] | None:
+        """What came of a command line; None if there was no answer in time."""
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(list(arguments)) + "\n")
+        process.stdin.flush()
+        ready, _, _ = select.select([process.stdout], [], [], limit_s)
+        if ready and (line := process.stdout.readline()):
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+        self.close()
+        self._start()
+        return None
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from support.fuzzing import worker; worker()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment(),
+        )
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[SimpleQueue[Worker]]:
+    free: SimpleQueue[Worker] = SimpleQueue()
+    every = [Worker() for _ in range(count)]
+    for each in every:
+        free.put(each)
+    try:
+        yield free
+    finally:
+        for each in every:
+            each.close()
+
+
+def fuzz(numbers: range, *, seed: int = 0, keep: Path | None = None, workers: int = 2) -> Report:
+    """Run cases of a seed.
+
+    Args:
+        numbers: which.
+        seed: decides, with a case's number, all that is done.
+        keep: folder to which the damaged files of findings are copied.
+        workers: how many commands run at once.
+    """
+    with tempfile.TemporaryDirectory(prefix="tapetum-fuzz-") as folder, ExitStack() as stack:
+        seeds = make_seeds(Path(folder))
+        free = stack.enter_context(_workers(workers))
+        warm_up(free, seeds)
+
+        def one(number: int) -> tuple[int | None, list[Finding]]:
+            case = make_case(number, seed, seeds, Path(folder))
+            process = free.get()
+            try:
+                answer = process.run(case.arguments)
+            finally:
+                free.put(process)
+            findings = [
+                Finding(case, what, answer["said"] if answer else "")
+                for what in faults(case, answer)
+            ]
+            if findings and keep is not None:
+                keep.mkdir(parents=True, exist_ok=True)
+                shutil.copy(case.damaged, keep)
+            for path in filter(None, (case.damaged, case.output)):
+                path.unlink(missing_ok=True)
+            return (answer["status"] if answer else None), findings
+
+        with ThreadPoolExecutor(workers) as pool:
+            done = list(pool.map(one, numbers))
+    return Report(Counter(status for status, _ in done), tuple(f for _, fs in done for f in fs))
+
+
+def warm_up(free: SimpleQueue[Worker], seeds: Sequence[Path]) -> None:
+    """Enhance what is not damaged, which compiles the kernels and is good.
+
+    Raises:
+        RuntimeError: it is not.
+    """
+    process = free.get()
+    for seed in seeds:
+        if seed.suffix not in {".onnx", ".json"}:
+            output = seed.with_name(
+                f"whole-{seed.name}{'.png' if seed.suffix in PHOTOS else '.mkv'}"
+            )
+            answer = process.run(("enhance", str(seed), str(output)), limit_s=_WARM_UP_S)
+            if answer is None or answer["status"] != 0:
+                raise RuntimeError(f"{seed.name} is whole, and gives {answer}")
+    free.put(process)
+
+
+# What must hold --------------------------------------------------------------------------------
+
+
+def faults(case: Case, answer: dict[str, Any] | None) -> Iterator[str]:
+    """What does not hold of a case."""
+    if answer is None:
+        yield f"no answer in {_WALL_S:g} s: it hangs, or the process died"
+        return
+    status, said = answer["status"], answer["said"]
+    if status not in STATUSES:
+        yield f"exit status {status}"
+    if answer["cpu_s"] > LIMIT_S:
+        yield f"{answer['cpu_s']:.0f} s of CPU time"
+    if answer["peak_mb"] > LIMIT_MB:
+        yield f"memory: {answer['peak_mb']:.0f} MB"
+    if "Traceback" in said or "bug in Tapetum" in said:
+        yield "a traceback"
+    elif not 1 <= len(said.strip().splitlines()) <= MOST_LINES and case.output is not None:
+        yield f"{len(said.strip().splitlines())} lines"
+    yield from _output_faults(case, status)
+
+
+def _output_faults(case: Case, status: int) -> Iterator[str]:
+    if case.output is None:
+        return
+    if case.output.exists() != (status in {0, 3}):
+        yield f"status {status}, and the output is {'there' if case.output.exists() else 'missing'}"
+    elif status == 0 and case.arguments[1] == str(case.damaged) and "--start" not in case.arguments:
+        wanted, found = times_ms(case.damaged), times_ms(case.output)
+        if case.damaged.suffix in PHOTOS:
+            wanted = wanted[:1]  # ffprobe takes what follows a still picture for another one
+        if len(wanted) != len(found):
+            yield f"called good, with {len(found)} pictures of {len(wanted)}"
+        elif any(abs(a - b) > 1.5 for a, b in zip(wanted, found, strict=True)):
+            yield f"called good, with pictures at {found} ms and not {wanted}"
+
+
+def times_ms(path: Path) -> list[float]:
+    """When ffprobe, which is no part of the product, sees pictures; the first is at 0."""
+    answer = subprocess.run(
+        [
+            *("ffprobe", "-v", "quiet", "-select_streams", "V:0", "-of", "json"),
+            *("-show_entries", "frame=best_effort_timestamp_time", path),
+        ],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    frames = json.loads(answer.stdout or b"{}").get("frames", [])
+    seconds = [float(frame.get("best_effort_timestamp_time", "nan")) for frame in frames]
+    return [round(1000 * (time_s - seconds[0]), 3) for time_s in seconds]
+
+
+def main() -> None:
+    """Run so many cases, and print what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", type=int, help="how many damaged inputs")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--keep", type=Path, help="folder for the inputs of findings")
+    options = parser.parse_args()
+    numbers = range(options.first, options.first + options.count)
+    report = fuzz(numbers, seed=options.seed, keep=options.keep)
+    for finding in report.findings:
+        sys.stdout.write(f"{finding}\n")
+    statuses = ", ".join(f"{count} times {status}" for status, count in report.statuses.items())
+    sys.stdout.write(f"{options.count} inputs: {statuses}; {len(report.findings)} findings\n")
+    sys.exit(bool(report.findings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,523 @@
+"""What can go wrong, what happens then, and the test that shows it: the source of a document.
+
+`python -m support.reliability` writes docs/reliability.md anew.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from support.command_line import ROOT
+
+DOCUMENT = ROOT / "docs" / "reliability.md"
+
+
+class Fault(NamedTuple):
+    """One row: what is wrong, what happens, and `tests/` file and function that show it."""
+
+    what: str
+    happens: str
+    test: str
+
+
+_MEDIA = "realtime/media/test_"
+_FILE = "realtime/test_enhance_file.py::"
+_CLI = "realtime/command/test_cli.py::"
+_LIVE = "realtime/live/test_"
+_SERVE = "realtime/serve/test_"
+_CUDA = "realtime/cuda/test_"
+_TRT = "trt_build/test_"
+_GAN = "gan/test_"
+
+FAULTS: dict[str, tuple[Fault, ...]] = {
+    "Damaged and odd videos": (
+        Fault(
+            "an MP4 is cut off",
+            "what is there is enhanced; said, exit 3",
+            f"{_MEDIA}damaged_files.py::the_beginning_of_a_cut_mp4_is_read",
+        ),
+        Fault(
+            "a Matroska file is cut off",
+            "what is there is enhanced; said, exit 3",
+            f"{_MEDIA}damaged_files.py::the_beginning_of_a_cut_mkv_is_read",
+        ),
+        Fault(
+            "an index is cut off",
+            "said as a missing end",
+            f"{_MEDIA}damaged_files.py::an_index_that_is_cut_is_missing_too",
+        ),
+        Fault(
+            "packets in the middle are damaged",
+            "they are counted, the rest is kept, exit 3",
+            f"{_FILE}damaged_packets_are_counted_and_the_rest_is_kept",
+        ),
+        Fault(
+            "a frame is damaged in part",
+            "it is kept and counted",
+            f"{_FILE}a_frame_damaged_in_part_is_kept_and_counted",
+        ),
+        Fault(
+            "frames share one time",
+            "all are kept, each at a time of its own",
+            f"{_MEDIA}damaged_files.py::frames_that_share_a_time_are_all_kept",
+        ),
+        Fault(
+            "the size changes in mid-stream",
+            "later frames are scaled; said",
+            f"{_MEDIA}damaged_files.py::a_change_of_size_is_scaled_with_a_notice",
+        ),
+        Fault(
+            "the clock jumps back",
+            "times go on from where they were",
+            f"{_MEDIA}damaged_files.py::a_clock_that_jumps_back_goes_on",
+        ),
+        Fault(
+            "the input is no video, or empty",
+            "one line, exit 1",
+            f"{_MEDIA}damaged_files.py::bad_inputs_give_one_clear_line",
+        ),
+        Fault(
+            "a file has sound alone",
+            "one line, exit 1",
+            f"{_MEDIA}damaged_files.py::a_file_without_video_is_an_error",
+        ),
+        Fault(
+            "the only pictures are cover art",
+            "it is no video: one line",
+            f"{_MEDIA}file_source.py::cover_art_is_no_video",
+        ),
+        Fault(
+            "a picture stands still for minutes",
+            "no time moves",
+            f"{_MEDIA}file_sink.py::a_picture_that_stands_still_for_minutes_moves_no_time",
+        ),
+        Fault(
+            "a file name looks like an address or a pattern",
+            "it is a file",
+            f"{_MEDIA}file_source.py::names_are_not_taken_for_addresses_or_patterns",
+        ),
+        Fault(
+            "the encoder has less depth",
+            "said",
+            f"{_MEDIA}file_sink.py::a_depth_that_the_encoder_lacks_is_told",
+        ),
+        Fault(
+            "pixels are not square and the container cannot say so",
+            "said",
+            f"{_MEDIA}file_sink.py::a_sample_aspect_ratio_that_is_lost_is_told",
+        ),
+        Fault(
+            "sound that the container cannot hold",
+            "it becomes Opus",
+            f"{_MEDIA}stream_copy.py::audio_that_webm_cannot_hold_becomes_opus",
+        ),
+        Fault(
+            "cover art that cannot be stored",
+            "named in a note",
+            f"{_MEDIA}stream_copy.py::cover_art_that_cannot_be_stored_is_named",
+        ),
+        Fault(
+            "fonts that cannot be stored",
+            "named in a note",
+            f"{_MEDIA}stream_copy.py::fonts_are_kept_in_matroska_and_named_elsewhere",
+        ),
+        Fault(
+            "subtitles that cannot be stored",
+            "named in a note",
+            f"{_MEDIA}copied_subtitles.py::picture_subtitles_that_cannot_be_stored_are_named",
+        ),
+        Fault(
+            "`--start` lies after the end",
+            "one line",
+            f"{_MEDIA}file_source.py::a_start_after_the_end_is_an_error",
+        ),
+    ),
+    "Clocks": (
+        Fault(
+            "a broadcast's clock begins at hours",
+            "the output begins at 0",
+            f"{_MEDIA}timeline.py::a_broadcast_begins_at_0",
+        ),
+        Fault(
+            "a clock wraps",
+            "no frame is lost",
+            f"{_MEDIA}timeline.py::a_clock_that_wraps_loses_no_frame",
+        ),
+        Fault(
+            "recordings were joined",
+            "sound stays with the picture",
+            f"{_MEDIA}timeline.py::joined_recordings_keep_lip_sync",
+        ),
+        Fault(
+            "one time is damaged",
+            "nothing else moves",
+            f"{_MEDIA}timeline.py::one_damaged_time_moves_nothing_else",
+        ),
+        Fault(
+            "sound begins late",
+            "it stays late",
+            f"{_MEDIA}stream_copy.py::audio_that_starts_late_stays_late",
+        ),
+        Fault(
+            "sound begins before the video",
+            "the video does not move",
+            f"{_MEDIA}stream_copy.py::the_video_does_not_move_for_audio_that_begins_before_it",
+        ),
+        Fault(
+            "the machine slept during a live run",
+            "it goes on",
+            f"{_LIVE}clock.py::a_pattern_goes_on_after_the_process_slept",
+        ),
+        Fault(
+            "the wall clock jumps by a day",
+            "nothing changes",
+            f"{_LIVE}clock.py::a_wall_clock_that_jumps_by_a_day_changes_nothing",
+        ),
+        Fault(
+            "a stream's times jump and restart",
+            "it goes on",
+            f"{_LIVE}clock.py::a_stream_whose_times_jump_and_restart_goes_on",
+        ),
+        Fault(
+            "frames of a recording do not rise in time",
+            "all are recorded",
+            f"{_LIVE}sinks.py::frames_whose_times_do_not_rise_are_recorded_all_the_same",
+        ),
+    ),
+    "Photos": (
+        Fault(
+            "a photo is broken or none",
+            "one line, exit 1",
+            f"{_MEDIA}images.py::bad_images_give_one_clear_line",
+        ),
+        Fault(
+            "its name has the wrong ending",
+            "it is read all the same",
+            f"{_MEDIA}images.py::a_wrong_suffix_does_not_matter",
+        ),
+        Fault(
+            "the output format has no transparency",
+            "said",
+            f"{_MEDIA}images.py::transparency_that_is_lost_is_told",
+        ),
+        Fault(
+            "the camera was turned",
+            "the photo is upright",
+            f"{_MEDIA}images.py::photos_are_turned_upright",
+        ),
+        Fault(
+            "an option is for videos alone",
+            "one line",
+            f"{_MEDIA}enhance_photo.py::a_photo_takes_no_options_of_videos",
+        ),
+    ),
+    "Outputs and disks": (
+        Fault(
+            "the disk is full",
+            "one line, and nothing lies under the name",
+            f"{_CLI}a_full_disk_is_one_line_and_leaves_nothing",
+        ),
+        Fault(
+            "the disk is full while a photo is written",
+            "one line",
+            f"{_MEDIA}images.py::a_full_disk_is_one_clear_line",
+        ),
+        Fault(
+            "the output is there",
+            "kept, unless `--overwrite`",
+            f"{_FILE}an_existing_output_is_kept_unless_told_otherwise",
+        ),
+        Fault("the output is the input", "refused", f"{_FILE}the_input_is_never_overwritten"),
+        Fault(
+            "the folder is missing",
+            "one line before any work",
+            f"{_FILE}an_output_folder_must_exist",
+        ),
+        Fault(
+            "the folder is read-only",
+            "one line before any work",
+            f"{_FILE}a_read_only_folder_is_refused",
+        ),
+        Fault(
+            "the output is a link",
+            "written through it, its mode kept",
+            f"{_MEDIA}safe_output.py::overwriting_goes_through_links_and_keeps_the_mode",
+        ),
+        Fault(
+            "the output is a pipe or a device",
+            "never replaced",
+            f"{_MEDIA}safe_output.py::pipes_and_devices_are_never_replaced",
+        ),
+        Fault(
+            "two jobs have one new name",
+            "one wins, the other fails",
+            f"{_MEDIA}safe_output.py::of_two_jobs_to_one_new_name_one_wins",
+        ),
+        Fault(
+            "a job was killed outright",
+            "the next one removes what it left",
+            f"{_GAN}whole_file.py::what_a_killed_process_left_is_removed_by_the_next",
+        ),
+        Fault(
+            "several threads write one file",
+            "they do not mix",
+            f"{_GAN}whole_file.py::threads_that_write_one_file_do_not_mix",
+        ),
+        Fault(
+            "the input is a pipe",
+            "refused at once",
+            f"{_FILE}a_pipe_is_refused_before_anybody_waits_for_it",
+        ),
+        Fault("stdout takes nothing", "one line", f"{_CLI}a_stdout_that_takes_nothing_is_one_line"),
+    ),
+    "Models and engines": (
+        Fault(
+            "a model file is damaged",
+            "one line with its name",
+            "realtime/cpu/test_openvino_engine.py::a_damaged_file_is_named_in_one_line",
+        ),
+        Fault(
+            "a network has other shapes",
+            "one line with both",
+            "realtime/cpu/test_openvino_engine.py::a_network_of_other_shapes_is_told_with_both",
+        ),
+        Fault(
+            "a model breaks on the way",
+            "one line, nothing written",
+            f"{_FILE}a_broken_model_leaves_nothing",
+        ),
+        Fault(
+            "a model does not exist",
+            "one line with the names that do",
+            "realtime/test_enhancer.py::a_model_that_does_not_exist_is_refused",
+        ),
+        Fault(
+            "a network gives no numbers",
+            "an error, not a picture",
+            "realtime/cpu/test_unet_enhancer.py::results_that_are_not_numbers_are_an_error",
+        ),
+        Fault(
+            "a file says what its network is not",
+            "an error",
+            f"{_GAN}model.py::a_mark_that_the_shapes_deny_is_an_error",
+        ),
+        Fault(
+            "an engine is cut or stale",
+            "it is built anew, the reason said",
+            f"{_TRT}stale_engines.py::a_broken_or_stale_engine_is_built_anew_and_the_reason_said",
+        ),
+        Fault(
+            "a manifest is none",
+            "the engine is not trusted",
+            f"{_TRT}engine_cache.py::what_is_no_manifest_is_a_value_error",
+        ),
+        Fault(
+            "an engine computes something else",
+            "refused",
+            f"{_TRT}verification.py::an_engine_that_computes_something_else_at_any_size_is_refused",
+        ),
+        Fault(
+            "two processes build one engine",
+            "it is built once",
+            f"{_TRT}build_command.py::two_processes_build_once",
+        ),
+        Fault(
+            "the cache folder cannot be made",
+            "one line",
+            f"{_TRT}engine_cache.py::a_cache_that_cannot_be_made_is_one_line",
+        ),
+    ),
+    "Devices": (
+        Fault(
+            "there is no NVIDIA driver",
+            "one line, exit 1, where one was asked for",
+            f"{_CUDA}video.py::a_missing_driver_is_one_line_and_status_1",
+        ),
+        Fault(
+            "CuPy is missing",
+            "one line with the command that installs it",
+            f"{_CUDA}device.py::a_missing_cupy_is_one_line",
+        ),
+        Fault("the GPU is full", "one line", f"{_CUDA}device.py::a_gpu_that_is_full_is_one_line"),
+        Fault(
+            "another process has the GPU to itself",
+            "one line",
+            f"{_CUDA}device.py::a_gpu_that_another_process_has_is_one_line",
+        ),
+        Fault(
+            "the driver is too old",
+            "one line",
+            f"{_CUDA}tensorrt_engine.py::a_driver_that_is_too_old_is_one_line",
+        ),
+        Fault(
+            "there is no camera",
+            "one line",
+            f"{_LIVE}cameras.py::a_camera_without_a_device_behind_it_is_one_clear_line",
+        ),
+        Fault(
+            "a camera does not open",
+            "why, in plain words",
+            f"{_LIVE}cameras.py::why_a_camera_does_not_open_is_said_in_plain_words",
+        ),
+        Fault(
+            "there is no display",
+            "what to do instead",
+            f"{_LIVE}sinks.py::a_window_without_a_display_says_what_to_do",
+        ),
+        Fault(
+            "numba's code on disk is another version's",
+            "made anew",
+            "realtime/cpu/test_grid_kernels.py::code_on_disk_of_another_version_is_made_anew",
+        ),
+    ),
+    "Live video and the network": (
+        Fault(
+            "a stream breaks off",
+            "it is opened again",
+            f"{_LIVE}network.py::a_stream_that_breaks_off_is_opened_again",
+        ),
+        Fault(
+            "a server never answers",
+            "stopping works all the same",
+            f"{_LIVE}network.py::a_server_that_never_answers_does_not_keep_from_stopping",
+        ),
+        Fault(
+            "a source falls silent",
+            "its last picture is held",
+            f"{_LIVE}run.py::a_source_that_falls_silent_has_its_last_picture_held",
+        ),
+        Fault(
+            "a sink stalls",
+            "neither the source nor other sinks wait",
+            f"{_LIVE}sink_failures.py::a_stalled_sink_stalls_neither_the_source_nor_the_other_sinks",
+        ),
+        Fault(
+            "a sink fails",
+            "it is closed, the others go on",
+            f"{_LIVE}sink_failures.py::a_sink_that_fails_is_closed_and_the_others_go_on",
+        ),
+        Fault(
+            "a model hangs",
+            "a cheaper mode takes over",
+            f"{_LIVE}ladder.py::a_model_that_hangs_is_left_for_a_cheaper_one_and_comes_back",
+        ),
+        Fault(
+            "a model is too slow",
+            "it is left before frames are late",
+            f"{_LIVE}governor.py::it_steps_down_before_the_budget_is_passed",
+        ),
+        Fault(
+            "an address cannot be reached",
+            "one line",
+            f"{_LIVE}command.py::an_address_that_cannot_be_reached_is_one_line",
+        ),
+        Fault(
+            "a reader of a pipe goes away",
+            "it ends with one line",
+            f"{_LIVE}pipe.py::a_reader_that_goes_away_ends_it_with_one_line",
+        ),
+        Fault(
+            "a recording is broken off",
+            "it can be played up to there",
+            f"{_LIVE}sinks.py::a_recording_can_be_played_at_any_moment",
+        ),
+        Fault(
+            "a port is in use", "one line", f"{_SERVE}command.py::a_port_that_is_in_use_is_one_line"
+        ),
+        Fault(
+            "another site's page sends a file",
+            "refused",
+            f"{_SERVE}access.py::an_upload_of_another_site_s_page_is_refused",
+        ),
+        Fault(
+            "a page sends nonsense",
+            "answered, the session goes on",
+            f"{_SERVE}access.py::nonsense_is_answered_and_the_session_goes_on",
+        ),
+        Fault(
+            "an upload is no video or photo",
+            "refused and removed",
+            f"{_SERVE}files.py::what_is_no_video_or_photo_is_refused_and_removed",
+        ),
+        Fault(
+            "an upload is over the limit",
+            "refused",
+            f"{_SERVE}files.py::a_file_over_the_limit_is_refused_whether_it_says_so_or_not",
+        ),
+    ),
+    "Signals and memory": (
+        Fault("Ctrl-C in a file job", "nothing is left", f"{_CLI}stopping_leaves_nothing"),
+        Fault(
+            "the terminal is closed",
+            "nothing is left",
+            f"{_CLI}a_terminal_that_closes_leaves_nothing",
+        ),
+        Fault(
+            "a hang-up under nohup", "the job goes on", f"{_CLI}a_hangup_under_nohup_stops_nothing"
+        ),
+        Fault(
+            "Ctrl-C in training",
+            "a checkpoint is kept, exit 130",
+            f"{_GAN}train_command.py::ctrl_c_saves_a_checkpoint_and_exits_with_130",
+        ),
+        Fault(
+            "a disk is full in training",
+            "the last checkpoint stays",
+            f"{_GAN}trainer.py::a_full_disk_keeps_the_checkpoint",
+        ),
+        Fault(
+            "memory does not suffice for training",
+            "what was tried is said",
+            f"{_GAN}trainer.py::a_full_memory_says_what_was_tried",
+        ),
+        Fault(
+            "a loss is no number",
+            "the run stops, the checkpoint stays",
+            f"{_GAN}trainer.py::a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint",
+        ),
+        Fault(
+            "a server is killed outright",
+            "the next start removes what it was sent",
+            f"{_SERVE}command.py::what_a_killed_server_leaves_goes_when_the_next_one_starts",
+        ),
+        Fault(
+            "the page's server is stopped in mid-work",
+            "nothing is left",
+            f"{_SERVE}command.py::stopping_in_the_middle_of_work_leaves_nothing",
+        ),
+    ),
+}
+
+_HEAD = """# When something is wrong
+
+Nothing is lost in silence: what cannot be done is one line that says what, which and what to do.
+The exit status is 0 for success, 1 for failure, 2 for wrong usage and 3 for an output that is whole
+although the input was damaged. Below is what happens in {count} cases, each shown by the test that
+is named beside it, in `tests/`.
+
+Damaged inputs are also made by the thousand: `scripts/fuzz 10000` changes bits, headers, lengths,
+times and the order of parts of every container and photo format that is read, of models and of
+results, and holds each run to this: it ends within 20 s of CPU time and 1.5 GB, with one of these
+statuses and at most twelve lines, no traceback, nothing under the output's name unless the status
+is 0 or 3, and in an output that is called good the pictures and times that ffprobe finds in the
+input. The tests run 300 of them, always the same.
+"""
+
+
+def page() -> str:
+    """The document."""
+    parts = [_HEAD.format(count=sum(map(len, FAULTS.values())))]
+    for area, rows in FAULTS.items():
+        lines = [
+            f"| {row.what} | {row.happens} | `{row.test.split('/test_')[-1]}` |" for row in rows
+        ]
+        parts.append(
+            "\n".join(
+                [f"## {area}\n", "| what | what happens | test |", "| --- | --- | --- |", *lines]
+            )
+        )
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(page())
