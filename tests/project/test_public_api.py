@@ -51,6 +51,7 @@ def test_the_main_calls_keep_their_arguments() -> None:
         "device",
         "start_s",
         "duration_s",
+        "rate",
         "compare",
         "codec",
         "crf",
