@@ -43,7 +43,7 @@ def ended(code: str) -> tuple[int, str, str]:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return answer.returncode, answer.stdout, answer.stderr

@@ -186,29 +186,39 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     ),
     "Photos": (
         Fault(
-            "a photo is broken or none",
+            "a photo is cut off",
+            "the rows that are there are kept; exit 3",
+            "realtime/photos/test_damaged_photos.py::a_cut_photo_keeps_the_rows_that_are_there",
+        ),
+        Fault(
+            "a photo is damaged",
+            "what can be read is enhanced; exit 3",
+            "realtime/photos/test_damaged_photos.py::a_damaged_photo_ends_with_exit_status_3",
+        ),
+        Fault(
+            "an animation is cut off",
+            "the pictures that are there are kept",
+            "realtime/photos/test_damaged_photos.py::a_cut_animation_keeps_the_pictures_that_are_there",
+        ),
+        Fault(
+            "a photo is none",
             "one line, exit 1",
-            f"{_MEDIA}images.py::bad_images_give_one_clear_line",
+            "realtime/photos/test_damaged_photos.py::bad_photos_give_one_clear_line",
         ),
         Fault(
-            "its name has the wrong ending",
-            "it is read all the same",
-            f"{_MEDIA}images.py::a_wrong_suffix_does_not_matter",
-        ),
-        Fault(
-            "the output format has no transparency",
+            "the output format cannot keep something",
             "said",
-            f"{_MEDIA}images.py::transparency_that_is_lost_is_told",
+            "realtime/photos/test_photos_in_and_out.py::what_a_format_cannot_keep_is_said",
         ),
         Fault(
             "the camera was turned",
             "the photo is upright",
-            f"{_MEDIA}images.py::photos_are_turned_upright",
+            "realtime/photos/test_photos_in_and_out.py::orientation_is_applied_and_reset",
         ),
         Fault(
             "an option is for videos alone",
             "one line",
-            f"{_MEDIA}enhance_photo.py::a_photo_takes_no_options_of_videos",
+            "realtime/photos/test_enhance_photo.py::a_photo_takes_no_options_of_videos",
         ),
     ),
     "Outputs and disks": (
@@ -220,7 +230,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "the disk is full while a photo is written",
             "one line",
-            f"{_MEDIA}images.py::a_full_disk_is_one_clear_line",
+            "realtime/media/test_images.py::a_full_disk_is_one_clear_line",
         ),
         Fault(
             "the output is there",

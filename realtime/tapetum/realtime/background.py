@@ -66,7 +66,9 @@ class Background(Generic[A, R]):
         self._error: BaseException | None = None
         self._idle = False
         self._closed = False
-        self._thread = Worker(self._work, name="tapetum-background", stop=self._close)
+        self._thread = Worker(
+            self._work, name="tapetum-background", stop=self._close, patience_s=None
+        )
         self._thread.start()
 
     @property
@@ -114,6 +116,8 @@ class Background(Generic[A, R]):
 
     def _work(self) -> None:
         try:
+            if self._closed:
+                return
             function = self._make()
             while (question := self._next_question()) is not None:
                 self._answer = function(question)

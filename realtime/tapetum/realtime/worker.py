@@ -13,23 +13,33 @@ import time
 import weakref
 from collections.abc import Callable
 
-_PATIENCE_S = 30.0
-"""How long the end of Python waits for all workers: longer than a network's slowest frame."""
+PATIENCE_S = 30.0
+"""How long the end of Python waits for those that wait for others: a camera, a network, a disk."""
 
 
 class Worker(threading.Thread):
     """A daemon thread that the end of Python tells to end, and waits for."""
 
-    def __init__(self, work: Callable[[], None], *, name: str, stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        work: Callable[[], None],
+        *,
+        name: str,
+        stop: Callable[[], None],
+        patience_s: float | None = PATIENCE_S,
+    ) -> None:
         """Make a thread, which `start` starts.
 
         Args:
             work: what it does.
             name: of the thread.
             stop: lets `work` return soon, and does not wait for it; called when Python ends.
+            patience_s: how long the end of Python waits for `work` to return; None for work that
+                always returns, such as a network's.
         """
         super().__init__(target=work, name=name, daemon=True)
         self._stop_work = stop
+        self.patience_s = patience_s
 
     def start(self) -> None:
         """Start the thread."""
@@ -56,6 +66,8 @@ def _end_workers() -> None:
     workers = [worker for worker in list(_ALIVE) if worker.is_alive()]
     for worker in workers:
         worker.stop()
-    end_s = time.monotonic() + _PATIENCE_S
+    begin_s = time.monotonic()
     for worker in workers:
-        worker.join(max(0.0, end_s - time.monotonic()))
+        limit_s = worker.patience_s
+        waited_s = time.monotonic() - begin_s
+        worker.join(None if limit_s is None else max(0.0, limit_s - waited_s))

@@ -31,7 +31,18 @@ def words(help_text: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "command",
-    ["tapetum", "bench", "build", "enhance", "doctor", "evaluate", "live", "serve", "train"],
+    [
+        "tapetum",
+        "bench",
+        "build",
+        "enhance",
+        "doctor",
+        "evaluate",
+        "live",
+        "serve",
+        "simulate",
+        "train",
+    ],
 )
 def test_help_is_as_reviewed(command: str) -> None:
     arguments = ["--help"] if command == "tapetum" else [command, "--help"]
