@@ -72,12 +72,12 @@ def part(function: _Function) -> _Function:
 
 
 def is_cached() -> bool:
-    """Whether every kernel imported so far has machine code on disk.
+    """Whether any kernel imported so far has machine code on disk; few jobs call all of them.
 
     False means that the first frame waits for the compiler, some seconds, which is worth a
     line to the user.
     """
-    return bool(_KERNELS) and all(_has_code_on_disk(compiled) for compiled in _KERNELS)
+    return any(_has_code_on_disk(compiled) for compiled in _KERNELS)
 
 
 def _has_code_on_disk(compiled: Any) -> bool:  # noqa: ANN401 - numba has no types

@@ -38,11 +38,7 @@ _CLOSE_TIMEOUT_S = 1.0
 
 
 def _efforts(model: str) -> dict[str, Effort]:
-    """The modes of a grid model, from the best to the cheapest, all of one brightness.
-
-    Neither fewer tables for luma nor pictures of half the size are among them: the first spares
-    a tenth of a frame's work, the second costs more than a curve.
-    """
+    """The modes of a grid model, from the best to the cheapest, all of one brightness."""
     rarely = 1 << 30
     return {
         model: Effort(frames=2),
