@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import errno
 import io
-import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points, version
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tapetum.gan.errors import TapetumError
-from tapetum.gan.stop_signals import STOP_SIGNALS, heard_stop_signals, leave_closed_terminal
 from tapetum.realtime.background import exit_process
 from tapetum.realtime.command.doctor import doctor
 from tapetum.realtime.command.enhance_command import enhance
 from tapetum.realtime.command.live_command import live
 from tapetum.realtime.command.options import FAILED, HELP, OK, USAGE
 from tapetum.realtime.command.serve_command import serve
+from tapetum.realtime.command.stopped import Stopped, StopSignals
 
 COMMANDS = "tapetum.commands"
 """The entry point group of sub-commands."""
@@ -41,14 +38,6 @@ _NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "std::bad_alloc
 """What the system's loader and C++ say where memory runs out."""
 
 
-class Stopped(BaseException):
-    """The user or the system asked the process to stop."""
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
-        self.exit_status = 128 + signal_number
-
-
 def main() -> None:
     """Run the command line of this process and exit."""
     exit_process(run_command(sys.argv[1:]))
@@ -57,7 +46,7 @@ def main() -> None:
 def run_command(arguments: Sequence[str]) -> int:
     """Run `tapetum ARGUMENTS...` and return the exit status; errors are one line on stderr."""
     try:
-        with _stop_signals():
+        with StopSignals():
             return _app()(list(arguments), prog_name="tapetum", standalone_mode=False) or OK
     except typer.TyperException as error:
         return _usage(error)
@@ -103,24 +92,6 @@ def _lacks_memory(error: BaseException) -> bool:
 def _fail(message: str, status: int) -> int:
     typer.echo(f"error: {' '.join(message.split())}", err=True)
     return status
-
-
-@contextmanager
-def _stop_signals() -> Iterator[None]:
-    """Turn the first stop signal into `Stopped`; later ones do not disturb the clean-up."""
-    before = {number: signal.signal(number, _stop) for number in heard_stop_signals()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    for other in STOP_SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
-    leave_closed_terminal()
-    raise Stopped(number)
 
 
 def _app() -> typer.Typer:
