@@ -282,3 +282,30 @@ def test_a_package_adds_a_command_by_an_entry_point(tmp_path: Path) -> None:
     paths = add_commands(tmp_path, "greet = greeting:greet")
     assert tapetum("greet", "cat", PYTHONPATH=paths).stdout == "hello cat\n"
     assert "Say hello." in tapetum("--help", PYTHONPATH=paths).stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("", "AttributeError: module 'broken' has no attribute 'run'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit('too old')", "SystemExit: too old"),
+        ("run = 1", "TypeError: "),
+        ("def run(size: 'Missing') -> None: ...", "NameError: name 'Missing'"),
+    ],
+)
+def test_a_command_that_cannot_be_loaded_says_so_where_it_is_asked_for(
+    module: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.py").write_text(module)
+    paths = add_commands(tmp_path, "another = broken:run")
+    listed = tapetum("--help", PYTHONPATH=paths)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "enhance" in listed.stdout
+    assert "another" not in listed.stdout
+    asked = tapetum("another", "x", "--help", PYTHONPATH=paths)
+    assert (asked.returncode, asked.stdout) == (1, "")
+    (line,) = asked.stderr.splitlines()
+    assert line.startswith(f"error: tapetum another cannot be loaded ({reason}")
+    assert line.endswith("install added 1 anew, with all that it needs, or remove it")

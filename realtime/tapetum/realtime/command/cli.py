@@ -10,7 +10,7 @@ import errno
 import io
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Annotated, Any
 
@@ -28,6 +28,14 @@ from tapetum.realtime.command.stopped import Stopped, StopSignals
 
 COMMANDS = "tapetum.commands"
 """The entry point group of sub-commands."""
+
+
+_ANY_ARGUMENTS = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
+"""For a command that has one answer to all of them."""
 
 
 _STDOUT_ERRORS = (errno.ENOSPC, errno.EIO)
@@ -134,13 +142,44 @@ class _Group(_PlainFlags, TyperGroup):
 
 
 def _add(app: typer.Typer, entry: EntryPoint) -> None:
-    command = entry.load()
+    """Add a command; one that cannot be had says so where it is asked for, and harms no other."""
+    try:
+        command = entry.load()
+        _check(command)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may raise anything
+        app.command(entry.name, hidden=True, context_settings=_ANY_ARGUMENTS)(_broken(entry, error))
+    else:
+        _register(app, entry.name, command)
+
+
+def _check(command: Any) -> None:  # noqa: ANN401 - as it was loaded
+    """Raise what Typer raises for it: asked of the whole app, that would end every command."""
+    alone = typer.Typer()
+    _register(alone, "alone", command)
+    typer.main.get_command(alone)
+
+
+def _register(app: typer.Typer, name: str, command: Any) -> None:  # noqa: ANN401 - as it was loaded
     if isinstance(command, typer.Typer):
         for registered in command.registered_commands:
             registered.cls = _Command
-        app.add_typer(command, name=entry.name, cls=_Group)
+        app.add_typer(command, name=name, cls=_Group)
     else:
-        app.command(entry.name, cls=_Command)(command)
+        app.command(name, cls=_Command)(command)
+
+
+def _broken(entry: EntryPoint, error: BaseException) -> Callable[[], None]:
+    """A command that tells why there is none."""
+    package = "its package" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
+    reason = f"{type(error).__name__}: {error}"
+
+    def tell() -> None:
+        raise TapetumError(
+            f"tapetum {entry.name} cannot be loaded ({reason}); install {package} anew, with all"
+            " that it needs, or remove it"
+        )
+
+    return tell
 
 
 def _print_version(wanted: bool) -> None:
