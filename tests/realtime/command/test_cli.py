@@ -24,6 +24,38 @@ pytestmark = pytest.mark.slow
 GOLDEN = Path(__file__).parent / "golden"
 
 
+_STOPPED_IN_C = """
+import ctypes, os, signal, time
+
+def stop():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.1)
+
+class Finalized:
+    def __del__(self):
+        stop()
+
+def wait(place: str) -> None:
+    if place == "finalizer":
+        Finalized()
+    else:
+        ctypes.CFUNCTYPE(None)(stop)()
+    if place == "callback-and-error":
+        raise ValueError("what the callback was for is missing")
+    time.sleep(100)
+"""
+"""A command that gets its signal in a function that C calls, as LLVM does while it compiles."""
+
+
+def add_commands(folder: Path, entries: str) -> str:
+    """Have a package in `folder` add commands, and return the PYTHONPATH that finds it."""
+    metadata = folder / "added-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: added\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text(f"[tapetum.commands]\n{entries}\n")
+    return os.pathsep.join([str(folder), environment()["PYTHONPATH"]])
+
+
 def words(help_text: str) -> list[str]:
     """Help without the frames that are drawn around it, which differ between releases of rich."""
     return "".join(" " if letter in "╭╮╰╯│─" else letter for letter in help_text).split()
@@ -210,6 +242,16 @@ def test_stopping_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("place", ["callback", "finalizer", "callback-and-error"])
+def test_a_stop_that_comes_where_nothing_can_be_raised_is_one_line(
+    place: str, tmp_path: Path
+) -> None:
+    (tmp_path / "waiting.py").write_text(_STOPPED_IN_C)
+    paths = add_commands(tmp_path, "wait = waiting:wait")
+    answer = tapetum("wait", place, PYTHONPATH=paths)
+    assert (answer.returncode, answer.stderr) == (143, "error: stopped by SIGTERM\n")
+
+
 def test_a_terminal_that_closes_leaves_nothing(gain_model: Path, tmp_path: Path) -> None:
     clip, folder = tmp_path / "long.mkv", tmp_path / "out"
     write_clip(clip, frames=4000)
@@ -237,10 +279,33 @@ def test_a_package_adds_a_command_by_an_entry_point(tmp_path: Path) -> None:
     (tmp_path / "greeting.py").write_text(
         "def greet(name: str) -> None:\n    'Say hello.'\n    print(f'hello {name}')\n"
     )
-    metadata = tmp_path / "greeting-1.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: greeting\nVersion: 1\n")
-    (metadata / "entry_points.txt").write_text("[tapetum.commands]\ngreet = greeting:greet\n")
-    paths = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
+    paths = add_commands(tmp_path, "greet = greeting:greet")
     assert tapetum("greet", "cat", PYTHONPATH=paths).stdout == "hello cat\n"
     assert "Say hello." in tapetum("--help", PYTHONPATH=paths).stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("", "AttributeError: module 'broken' has no attribute 'run'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit('too old')", "SystemExit: too old"),
+        ("run = 1", "TypeError: "),
+        ("def run(size: 'Missing') -> None: ...", "NameError: name 'Missing'"),
+    ],
+)
+def test_a_command_that_cannot_be_loaded_says_so_where_it_is_asked_for(
+    module: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.py").write_text(module)
+    paths = add_commands(tmp_path, "another = broken:run")
+    listed = tapetum("--help", PYTHONPATH=paths)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "enhance" in listed.stdout
+    assert "another" not in listed.stdout
+    asked = tapetum("another", "x", "--help", PYTHONPATH=paths)
+    assert (asked.returncode, asked.stdout) == (1, "")
+    (line,) = asked.stderr.splitlines()
+    assert line.startswith(f"error: tapetum another cannot be loaded ({reason}")
+    assert line.endswith("install added 1 anew, with all that it needs, or remove it")

@@ -8,29 +8,34 @@ from __future__ import annotations
 
 import errno
 import io
-import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points, version
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tapetum.gan.errors import TapetumError
-from tapetum.gan.stop_signals import STOP_SIGNALS, heard_stop_signals, leave_closed_terminal
 from tapetum.realtime.background import exit_process
 from tapetum.realtime.command.doctor import doctor
 from tapetum.realtime.command.enhance_command import enhance
 from tapetum.realtime.command.live_command import live
 from tapetum.realtime.command.options import FAILED, HELP, OK, USAGE
 from tapetum.realtime.command.serve_command import serve
+from tapetum.realtime.command.stopped import Stopped, StopSignals
 
 COMMANDS = "tapetum.commands"
 """The entry point group of sub-commands."""
+
+
+_ANY_ARGUMENTS = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
+"""For a command that has one answer to all of them."""
 
 
 _STDOUT_ERRORS = (errno.ENOSPC, errno.EIO)
@@ -41,14 +46,6 @@ _NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "std::bad_alloc
 """What the system's loader and C++ say where memory runs out."""
 
 
-class Stopped(BaseException):
-    """The user or the system asked the process to stop."""
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
-        self.exit_status = 128 + signal_number
-
-
 def main() -> None:
     """Run the command line of this process and exit."""
     exit_process(run_command(sys.argv[1:]))
@@ -57,7 +54,7 @@ def main() -> None:
 def run_command(arguments: Sequence[str]) -> int:
     """Run `tapetum ARGUMENTS...` and return the exit status; errors are one line on stderr."""
     try:
-        with _stop_signals():
+        with StopSignals():
             return _app()(list(arguments), prog_name="tapetum", standalone_mode=False) or OK
     except typer.TyperException as error:
         return _usage(error)
@@ -105,24 +102,6 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-@contextmanager
-def _stop_signals() -> Iterator[None]:
-    """Turn the first stop signal into `Stopped`; later ones do not disturb the clean-up."""
-    before = {number: signal.signal(number, _stop) for number in heard_stop_signals()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    for other in STOP_SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
-    leave_closed_terminal()
-    raise Stopped(number)
-
-
 def _app() -> typer.Typer:
     app = typer.Typer(
         name="tapetum",
@@ -163,13 +142,44 @@ class _Group(_PlainFlags, TyperGroup):
 
 
 def _add(app: typer.Typer, entry: EntryPoint) -> None:
-    command = entry.load()
+    """Add a command; one that cannot be had says so where it is asked for, and harms no other."""
+    try:
+        command = entry.load()
+        _check(command)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may raise anything
+        app.command(entry.name, hidden=True, context_settings=_ANY_ARGUMENTS)(_broken(entry, error))
+    else:
+        _register(app, entry.name, command)
+
+
+def _check(command: Any) -> None:  # noqa: ANN401 - as it was loaded
+    """Raise what Typer raises for it: asked of the whole app, that would end every command."""
+    alone = typer.Typer()
+    _register(alone, "alone", command)
+    typer.main.get_command(alone)
+
+
+def _register(app: typer.Typer, name: str, command: Any) -> None:  # noqa: ANN401 - as it was loaded
     if isinstance(command, typer.Typer):
         for registered in command.registered_commands:
             registered.cls = _Command
-        app.add_typer(command, name=entry.name, cls=_Group)
+        app.add_typer(command, name=name, cls=_Group)
     else:
-        app.command(entry.name, cls=_Command)(command)
+        app.command(name, cls=_Command)(command)
+
+
+def _broken(entry: EntryPoint, error: BaseException) -> Callable[[], None]:
+    """A command that tells why there is none."""
+    package = "its package" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
+    reason = f"{type(error).__name__}: {error}"
+
+    def tell() -> None:
+        raise TapetumError(
+            f"tapetum {entry.name} cannot be loaded ({reason}); install {package} anew, with all"
+            " that it needs, or remove it"
+        )
+
+    return tell
 
 
 def _print_version(wanted: bool) -> None:

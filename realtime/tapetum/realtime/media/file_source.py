@@ -25,8 +25,11 @@ from tapetum.realtime.media.media_input import (
 )
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
 from tapetum.realtime.media.truncation import is_cut
-from tapetum.realtime.media.video_info import VideoInfo, video_info
+from tapetum.realtime.media.video_info import VideoInfo, display_matrix, video_info
 from tapetum.realtime.protocols import FrameSource
+
+_Traits = tuple[int, int, bool, bool, tuple[int, ...] | None]
+"""Width, height, whether interlaced, whether of full range, and the display matrix."""
 
 
 class VideoFile(FrameSource, Protocol):
@@ -198,7 +201,7 @@ class FileReport:
         self.reader = reader
         self.notices: list[str] = []
         self.truncated = False
-        self._traits: tuple[int, int, bool, bool] | None = None
+        self._traits: _Traits | None = None
 
     def first_picture(self) -> av.VideoFrame:
         """The first picture.
@@ -232,21 +235,23 @@ class FileReport:
 
     def note_changes(self, picture: av.VideoFrame) -> None:
         """Say that a picture is not as the first was."""
-        width, height, interlaced, color_range = _traits(picture)
+        width, height, interlaced, color_range, matrix = _traits(picture)
         if self._traits is None:
             self._traits = _traits(picture)
-        was_width, was_height, was_interlaced, was_range = self._traits
+        was_width, was_height, was_interlaced, was_range, was_matrix = self._traits
         if (width, height) != (was_width, was_height):
             self.note(f"the picture size changes; all is scaled to {was_width}x{was_height}")
         if interlaced != was_interlaced:
-            self.note("interlaced and progressive pictures are mixed")
+            self.note(
+                "interlaced and progressive pictures are mixed; all are written as the first is"
+            )
         if color_range != was_range:
             self.note("the range of the colours changes; all are brought to that of the first")
+        if matrix is not None and matrix != was_matrix:  # H.264 need not say it of each picture
+            self.note("the rotation changes; all is shown turned as the first picture is")
 
     def note_stream(self, info: VideoInfo) -> None:
         """Say what cannot be kept of the stream."""
-        if info.interlaced:
-            self.note("the video is interlaced; it is written as progressive frames")
         for extra in info.unkept:
             self.note(f"{extra} cannot be kept")
 
@@ -265,7 +270,8 @@ class FileReport:
         )
 
 
-def _traits(picture: av.VideoFrame) -> tuple[int, int, bool, bool]:
-    """What a sink expects to stay: the size, whether interlaced, whether of full range."""
+def _traits(picture: av.VideoFrame) -> _Traits:
+    """What a sink expects to stay."""
     full = color_info(picture).range == FULL_RANGE
-    return picture.width, picture.height, picture.interlaced_frame, full
+    matrix = display_matrix(picture)
+    return picture.width, picture.height, picture.interlaced_frame, full, matrix
