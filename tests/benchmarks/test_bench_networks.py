@@ -135,7 +135,7 @@ def test_torch_has_precisions_and_modes() -> None:
 COMPILED = """
 import numpy as np
 from tapetum.benchmarks.measure.frames import synthetic_frames
-from tapetum.benchmarks.bench.peers import peer
+from tapetum.benchmarks.bench.named_subjects import peer
 (frame,) = synthetic_frames(96, 70, count=1)
 compiled = peer("torch-grid:mode=compile")
 assert "compile f32" in compiled.runs_on

@@ -219,7 +219,8 @@ async def _check(page: Page, percent: int) -> None:
     mode = await page.evaluate("document.querySelector('#readout').dataset.mode")
     level = await page.evaluate(SHOWN_LEVEL)
     is_bright = level > _BRIGHT * _CLIP.luma
-    if mode != "grid" or is_bright != (percent > 0):
+    wanted = "grid" if percent > 0 else "passthrough"
+    if not mode.startswith(wanted) or is_bright != (percent > 0):
         raise BenchmarkError(f"at strength {percent} % the mode is {mode}, the level {level}")
 
 

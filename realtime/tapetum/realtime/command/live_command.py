@@ -42,7 +42,7 @@ def live(
         typer.Option(
             metavar="SOURCE",
             help="A URL (rtsp, http, udp), a file, [b]screen[/b], a test pattern as"
-            " lavfi:PATTERN, or a camera.",
+            " lavfi:PATTERN, a camera, or - for stdin.",
             show_default=False,
         ),
     ] = None,
@@ -77,7 +77,7 @@ def live(
         Sync,
         typer.Option(
             help="Where a frame for --sink - is dropped: repeat the last one, so that 5 s stay 5 s"
-            " for a reader, or drop it.",
+            " for a reader, or drop it. From stdin to stdout none is dropped, unless this is drop.",
         ),
     ] = "repeat",
     size: SizeOption = None,
@@ -149,6 +149,8 @@ def live(
       tapetum live --source rtsp://camera.local/main --sink evening.mkv --duration 1:00:00
 
       tapetum live --sink - --pipe-format rawvideo | your-program
+
+      ffmpeg ... -f yuv4mpegpipe - | tapetum live --source - --sink - | ffplay -
 
       tapetum live --source lavfi:testsrc2=s=1280x720:r=30 --sink null --duration 10 --json
     """

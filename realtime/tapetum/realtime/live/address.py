@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.live.cameras import is_camera
+from tapetum.realtime.live.standard_input import STDIN, StandardInput, is_redirected_file
 
 _CAMERA_FORMATS = ("mjpeg", "yuyv422", "nv12")
 """What a camera is asked for. Large pictures fit through USB 2 only as MJPG; small ones are
@@ -32,6 +33,7 @@ class Address:
         options: for FFmpeg.
         paced: whether frames come faster than real time if nobody slows them down.
         stamps_capture: whether packet times are the monotonic clock at capture.
+        pipe: what FFmpeg reads instead of `url`.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Address:
     options: dict[str, str] = field(default_factory=dict)
     paced: bool = False
     stamps_capture: bool = False
+    pipe: StandardInput | None = None
 
     @property
     def is_url(self) -> bool:
@@ -50,6 +53,11 @@ class Address:
     def is_file(self) -> bool:
         """Whether it is a file."""
         return self.url.startswith("file:")
+
+    def interrupt(self) -> None:
+        """Let a read that waits for a pipe return; others have time limits."""
+        if self.pipe is not None:
+            self.pipe.interrupt()
 
 
 def parse_source(
@@ -63,14 +71,17 @@ def parse_source(
     Args:
         source: a camera's number or device (0, "/dev/video0", "/dev/v4l/by-id/..."), a URL
             ("rtsp://..."), "screen" or "screen::1" for the screen of an X display, a test pattern
-            ("lavfi:testsrc2"), or a file.
+            ("lavfi:testsrc2"), a file, or "-" for standard input.
         size: width and height in pixels to ask a camera or the screen for.
         rate: frames per second to ask it for.
 
     Raises:
-        MediaError: it is a file or camera that does not exist, or an address that cannot.
+        MediaError: it is a file or camera that does not exist, an address that cannot, or a
+            standard input that is closed or a terminal.
     """
     name = str(source)
+    if name == STDIN:
+        return (_standard_input(),)
     if name.isdecimal():
         name = f"/dev/video{name}"
     if name.startswith(("/dev/video", "/dev/v4l/")) or _is_char_device(name):
@@ -79,9 +90,7 @@ def parse_source(
     if kind == "screen":
         return (Address(name, rest or _display(), "x11grab", _wanted(size, rate)),)
     if kind == "lavfi":
-        if not rest:
-            raise MediaError("lavfi: has no pattern; write lavfi:PATTERN, like lavfi:testsrc2")
-        return (Address(name, rest, "lavfi", paced=True),)
+        return (_pattern(rest),)
     if rest.startswith("//"):
         check_url(name)
         return (Address(name, name, options=_LOW_DELAY | _transport(kind)),)
@@ -91,6 +100,19 @@ def parse_source(
             f"source {name} {wrong}; give a camera, a URL, a file, screen or lavfi:PATTERN"
         )
     return (Address(name, f"file:{name}", paced=True),)
+
+
+def _pattern(pattern: str) -> Address:
+    if not pattern:
+        raise MediaError("lavfi: has no pattern; write lavfi:PATTERN, like lavfi:testsrc2")
+    return Address(f"lavfi:{pattern}", pattern, "lavfi", paced=True)
+
+
+def _standard_input() -> Address:
+    name = "standard input"
+    if is_redirected_file():
+        return Address(name, "file:/dev/stdin", paced=True)
+    return Address(name, STDIN, pipe=StandardInput())
 
 
 def is_file(source: str) -> bool:

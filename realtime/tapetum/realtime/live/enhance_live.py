@@ -16,6 +16,7 @@ from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.live_source import LiveSource
 from tapetum.realtime.live.outputs import SinkPlace, open_sink
 from tapetum.realtime.live.recorder import Recorder
+from tapetum.realtime.live.standard_input import STDIN
 from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 
 _USUAL_RATE = Fraction(30)
@@ -44,8 +45,8 @@ def enhance_live(
     """Enhance a live stream, always showing the newest frame.
 
     Args:
-        source: a camera's number or device, a URL, "screen", "lavfi:PATTERN", or a file, which
-            plays at its own pace.
+        source: a camera's number or device, a URL, "screen", "lavfi:PATTERN", a file, which
+            plays at its own pace, or "-" (stdin), which comes at its writer's.
         sinks: where frames go: "window", "virtual", "null", "-" (stdout), a URL, a file to
             record to, or a sink of your own in a `SinkPlace`. The first one is measured.
         model: `grid`, `unet`, or a model file; while it loads, a simple curve stands in.
@@ -59,7 +60,8 @@ def enhance_live(
         overwrite: replace existing files.
         pipe_format: what "-" writes: `y4m`, or `rawvideo`, of which a notice says how to read it.
         sync: whether "-" repeats the last frame for each that is dropped, so that its readers'
-            time is right (`repeat`), or leaves them out (`drop`).
+            time is right (`repeat`), or leaves them out (`drop`). From stdin to stdout none is
+            dropped, unless it is `drop`.
         controls: a viewer's wishes, to be changed while it runs; None makes its own.
         on_start: called once with one line: what is read, what runs where, what is written.
         on_notice: called with a line when the source is lost or back, a sink failed, or a file is
@@ -104,6 +106,7 @@ def enhance_live(
             inputs=[Path(str(source))] if is_file(str(source)) else [],
             pipe_format=pipe_format,
             sync=sync,
+            waits=str(source) == STDIN and sync == "repeat",
             on_notice=on_notice,
         )
         unused = opened.enter_context(ExitStack())

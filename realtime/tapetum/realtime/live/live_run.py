@@ -1,4 +1,7 @@
-"""`LiveRun`: the loop of a live stream, in which the newest frame wins and nothing waits."""
+"""`LiveRun`: the loop of a live stream, in which the newest frame wins and nothing waits.
+
+Only where a sink says that it is waited for, as between two pipes, each frame goes through.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,8 @@ class LiveRun:
         self._outputs = [Output(place) for place in sinks]
         self._all_outputs = [*self._outputs]
         self._failed: dict[str, str] = {}
-        self._frames = NewestFrames(source)
+        self._every = any(place.waits for place in sinks)
+        self._frames = NewestFrames(source, policy="wait" if self._every else "drop_oldest")
         self._begin_s = time.monotonic()
         self._end_s: float | None = None
         self._status_s = 0.0
@@ -173,7 +177,7 @@ class LiveRun:
     def _process(self, frame: Frame) -> None:
         self._follow_controls()
         self._holding = False
-        if self._ladder.skips():
+        if not self._every and self._ladder.skips():
             self._skipped += 1
             return
         self._taken.append(time.monotonic())
@@ -188,7 +192,7 @@ class LiveRun:
 
     def _hold(self, silent_s: float) -> None:
         """Show the last picture again, so that a silent source does not look like an end."""
-        if self._last is None or silent_s < HOLD_S:
+        if self._every or self._last is None or silent_s < HOLD_S:
             return
         self._holding = True
         self._held += 1
@@ -229,16 +233,16 @@ class LiveRun:
     def _close(self, *, quietly: bool) -> None:
         """Close everything, the rest too when a part of it fails; the first error is raised."""
         self._frames.close()
-        errors = [error for output in self._outputs if (error := _close_error(output))]
+        errors = [error for output in self._outputs if (error := _close_error(output, quietly))]
         self._end_s = time.monotonic()
         self._ladder.close()
         if errors and not quietly:
             raise errors[0]
 
 
-def _close_error(output: Output) -> TapetumError | None:
+def _close_error(output: Output, quietly: bool) -> TapetumError | None:
     try:
-        output.close()
+        output.close(patient=not quietly)
     except TapetumError as error:
         return error
     return None

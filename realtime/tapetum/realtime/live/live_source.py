@@ -57,8 +57,9 @@ class LiveSource:
     Each frame carries `capture_time_s`, when a camera took it or its packet arrived, and
     `arrival_time_s`, when it was handed over. Files and test patterns come at their own pace and
     end; a camera or stream that is lost is reopened, with longer and longer pauses between the
-    attempts, until `close`. After it comes back its pictures are scaled to their first size. The
-    pictures of a file are turned as it says that they are shown.
+    attempts, until `close`. After it comes back its pictures are scaled to their first size.
+    Standard input comes at the pace of its writer, and ends with it. The pictures of a file or a
+    pipe are turned as it says that they are shown.
 
     Attributes:
         description: what was really opened, like "/dev/video0 1280x720 mjpeg 30 fps".
@@ -80,7 +81,7 @@ class LiveSource:
         """Open a source.
 
         Args:
-            source: as for `parse_source`: a camera, URL, screen, test pattern or file.
+            source: as for `parse_source`: a camera, URL, screen, test pattern, file or "-".
             size: width and height in pixels to ask a camera for.
             rate: frames per second to ask a camera for.
             paced: whether files and test patterns come at their own pace, or as fast as they are
@@ -92,7 +93,6 @@ class LiveSource:
             MediaError: it cannot be opened.
         """
         self.frames = 0
-        self._paced = paced
         self._on_notice = on_notice
         self._closing = threading.Event()
         self._ownership = threading.Lock()
@@ -102,9 +102,12 @@ class LiveSource:
         self._last_pts = -1
         self._addresses = parse_source(source, size=size, rate=rate)
         self._arrivals_s: dict[int, float] = {}
-        self._address, container = interruptible(lambda: open_best(self._addresses, size))
-        self._reader = self._read(container)
-        self._display_matrix = self._turn_of_file()
+        try:
+            interruptible(lambda: self._open(size))
+        except BaseException:
+            for address in self._addresses:
+                address.interrupt()
+            raise
         self._stream = self._reader.stream
         self.size = (self._stream.width, self._stream.height)
         self._crop = self._crop_of_file()
@@ -113,7 +116,9 @@ class LiveSource:
         if self._display_matrix is not None and is_sideways(self._display_matrix):
             self.size = self.size[::-1]
         self.rate = stream_rate(self._stream)
-        self.ends = self._address.paced or container.duration is not None
+        written = self._address.pipe is not None
+        self.ends = self._address.paced or written or self._reader.container.duration is not None
+        self._paced = paced and self.ends and not written
         self.description = describe(self._address, self._stream)
         self._say_what_is_not_as_asked(size, rate)
 
@@ -127,6 +132,7 @@ class LiveSource:
         """End the iteration, which releases the device; calling it again does nothing."""
         with self._ownership:
             self._closing.set()
+            self._address.interrupt()
             if not self._iterating:
                 self._reader.close()
 
@@ -167,13 +173,18 @@ class LiveSource:
     def _opened_frames(self) -> Iterator[Frame]:
         pacer = Pacer(self._closing)
         for picture in self._reader:
-            due_s = self._time_s(picture) if self._paced and self.ends else None
+            due_s = self._time_s(picture) if self._paced else None
             if due_s is not None:
                 pacer.wait(due_s)
             if self._closing.is_set():
                 return
             captured_s = self._arrivals_s.pop(picture.pts or 0, None) if due_s is None else None
             yield self._frame(picture, captured_s or time.monotonic())
+
+    def _open(self, size: tuple[int, int] | None) -> None:
+        self._address, container = open_best(self._addresses, size)
+        self._reader = self._read(container)
+        self._display_matrix = self._turn_of_first()
 
     def _read(self, container: InputContainer) -> PictureReader:
         stream = video_stream(container, self._address)
@@ -183,17 +194,20 @@ class LiveSource:
             live=not self._address.is_file,
         )
 
-    def _turn_of_file(self) -> tuple[int, ...] | None:
-        """How a file's pictures are turned to be shown; None where they are upright, or no file's.
+    def _turn_of_first(self) -> tuple[int, ...] | None:
+        """How pictures of a file or pipe are turned to be shown; None where they are upright.
 
         Only its first picture says so.
 
         Raises:
             MediaError: it has none.
         """
-        if not self._address.is_file:
+        if not self._address.is_file and self._address.pipe is None:
             return None
-        first = self._reader.first()
+        try:
+            first = self._reader.first()
+        except FFmpegError:  # of a pipe; a file's damage is read over
+            first = None
         if first is None:
             self._reader.close()
             raise MediaError(f"no frame of {self._address.name} can be decoded")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.prefetch import Channel, Prefetch
+from tapetum.realtime.prefetch import Channel, Policy, Prefetch
 from tapetum.realtime.protocols import FrameSource
 
 _CLOSE_TIMEOUT_S = 0.5
@@ -20,14 +20,15 @@ class NewestFrames(Prefetch[Frame]):
                 ...
     """
 
-    def __init__(self, source: FrameSource) -> None:
+    def __init__(self, source: FrameSource, *, policy: Policy = "drop_oldest") -> None:
         """Begin to read.
 
         Args:
             source: it is closed by `close`.
+            policy: `wait` hands every frame over, and lets a source wait that can.
         """
         self._source = source
-        super().__init__(source, depth=1, policy="drop_oldest")
+        super().__init__(source, depth=1, policy=policy)
 
     def close(self, timeout_s: float | None = _CLOSE_TIMEOUT_S) -> None:
         """Close the source, and wait so long for its thread; calling it again does nothing."""

@@ -44,15 +44,18 @@ def open_best(
 def open_address(address: Address) -> InputContainer:
     """Open an address; reading from it raises `ExitError` after `READ_TIMEOUT_S` of silence.
 
+    A pipe may be silent for ever.
+
     Raises:
         MediaError: it cannot be opened; the message says what to do.
     """
     try:
         container: InputContainer = av.open(
-            address.url,
+            address.url if address.pipe is None else address.pipe,
+            mode="r",
             format=address.format_name,
             options=dict(address.options),
-            timeout=(_OPEN_TIMEOUT_S, READ_TIMEOUT_S),
+            timeout=(_OPEN_TIMEOUT_S, READ_TIMEOUT_S) if address.pipe is None else None,
         )
     except (FFmpegError, OSError, ValueError) as error:
         why = why_not(address, error)
@@ -108,8 +111,15 @@ def why_not(address: Address, error: Exception) -> str:
         return "FFmpeg does not know this kind of address; rtsp, http and udp are usual ones"
     if address.is_url and (code == errno.EIO or isinstance(error, ExitError)):  # its time limit
         return "nothing was received; check the host's name and the network"
+    return _why_no_video(address, error)
+
+
+def _why_no_video(address: Address, error: Exception) -> str:
+    if address.pipe is not None and not address.pipe.received:
+        return "nothing came; did the program that writes into it fail?"
     if isinstance(error, InvalidDataError):
-        return "it is no video that FFmpeg can read"
+        pipe = "" if address.pipe is None else " from a pipe, as y4m, nut, mkv and mpegts"
+        return f"it is no video that FFmpeg can read{pipe}"
     return reason(error)
 
 

@@ -33,12 +33,15 @@ class SinkPlace:
         sink: the sink.
         depth: frames that may wait for it; a frame more, and the oldest is dropped.
         in_caller: whether it must be written from the thread that runs the pipeline, as windows.
+        waits: whether the run waits for it, so that no frame is dropped: for a source that can
+            wait too.
     """
 
     name: str
     sink: FrameSink
     depth: int = 1
     in_caller: bool = False
+    waits: bool = False
 
 
 class MeteredSink:
@@ -98,10 +101,14 @@ class Output:
     def __init__(self, place: SinkPlace) -> None:
         self.name = place.name
         self.meter = MeteredSink(place.sink)
+        self._waits = place.waits
         self._behind: WriteBehind | None = None
         if not place.in_caller:
             self._behind = WriteBehind(
-                self.meter, depth=place.depth, policy="drop_oldest", name=place.name
+                self.meter,
+                depth=place.depth,
+                policy="wait" if place.waits else "drop_oldest",
+                name=place.name,
             )
 
     @property
@@ -110,11 +117,14 @@ class Output:
         return 0 if self._behind is None else self._behind.dropped
 
     def write(self, frame: Frame) -> None:
-        """Hand a frame over without waiting; what the sink raised before is raised here."""
+        """Hand a frame over; what the sink raised before is raised here."""
         (self._behind or self.meter).write(frame)
 
-    def close(self) -> None:
+    def close(self, *, patient: bool = True) -> None:
         """Finish the sink.
+
+        Args:
+            patient: whether one that the run waits for has all the time that it takes.
 
         Raises:
             MediaError: it cannot be finished, or is stuck.
@@ -122,7 +132,7 @@ class Output:
         if self._behind is None:
             self.meter.close()
         else:
-            self._behind.close(CLOSE_TIMEOUT_S)
+            self._behind.close(None if self._waits and patient else CLOSE_TIMEOUT_S)
 
     def discard(self) -> None:
         """Give the sink up, without an error and without a long wait."""
@@ -142,6 +152,7 @@ def open_sink(
     inputs: Iterable[Path] = (),
     pipe_format: PipeFormat = "y4m",
     sync: Sync = "repeat",
+    waits: bool = False,
     on_notice: Callable[[str], None] = lambda _line: None,
 ) -> SinkPlace:
     """Open what a user calls a sink.
@@ -155,6 +166,7 @@ def open_sink(
         inputs: files that a recording must not replace all the same.
         pipe_format: what is written to stdout.
         sync: whether the last frame is repeated there for each that is dropped, or none is.
+        waits: whether the run waits for stdout; then each frame is written there once.
         on_notice: called with a line that says how to read raw video, in the sink's thread.
 
     Raises:
@@ -173,7 +185,8 @@ def open_sink(
 
         return SinkPlace(name, StreamSink(name, rate=rate))
     if name == "-":
-        return SinkPlace(name, _stdout(pipe_format, rate, sync, on_notice))
+        sink = _stdout(pipe_format, rate, "drop" if waits else sync, on_notice)
+        return SinkPlace(name, sink, waits=waits)
     if name == "null":
         return SinkPlace(name, NullSink())
     if name == "virtual":

@@ -71,6 +71,8 @@ class Quality:
         alpha_in: FFmpeg's names of the containers in which it keeps alpha.
         alpha_formats: the pixel formats with alpha that it really takes; empty for those it says.
         alpha_options: given to it beside where there is alpha.
+        field_options: given to it beside for interlaced video, with the top field first and with
+            the bottom field first; None where it cannot say of pictures that they are interlaced.
     """
 
     crf: int | None = None
@@ -89,6 +91,7 @@ class Quality:
     alpha_in: tuple[str, ...] = ()
     alpha_formats: tuple[str, ...] = ()
     alpha_options: dict[str, str] = field(default_factory=dict)
+    field_options: tuple[dict[str, str], dict[str, str]] | None = None
 
 
 def _nvenc(cq: int, cq_max: int, *, stores_aspect_ratio: bool = True) -> Quality:
@@ -122,6 +125,7 @@ QUALITIES: dict[str, Quality] = {
         even_size=True,
         stores_aspect_ratio=True,
         reads_at_once=True,
+        field_options=({"x264-params": "tff=1"}, {"x264-params": "bff=1"}),
     ),
     "libx265": Quality(
         crf=22,
@@ -154,8 +158,12 @@ QUALITIES: dict[str, Quality] = {
         alpha_formats=("yuva420p",),
         alpha_options={"auto-alt-ref": "0"},
     ),
-    "prores_ks": Quality(options={"vendor": "apl0"}, alpha_in=("mov", "matroska")),
-    "ffv1": Quality(options={"level": "3"}, alpha_in=("matroska",)),
+    "prores_ks": Quality(
+        options={"vendor": "apl0"},
+        alpha_in=("mov", "matroska"),
+        field_options=({"flags": "+ildct"}, {"flags": "+ildct"}),
+    ),
+    "ffv1": Quality(options={"level": "3"}, alpha_in=("matroska",), field_options=({}, {})),
     "h264_nvenc": _nvenc(23, 51),
     "hevc_nvenc": _nvenc(25, 51),
     "av1_nvenc": _nvenc(32, 63, stores_aspect_ratio=False),
@@ -197,6 +205,7 @@ class Encoder:
         reads_at_once: whether a picture may be written over when `encode` has returned.
         live: whether each frame comes out at once.
         needs: hardware without which it cannot be opened, or None.
+        fields: whether pictures are told to be interlaced, as the input's are.
         notices: lines for the user about what could not be kept.
     """
 
@@ -207,6 +216,7 @@ class Encoder:
     reads_at_once: bool
     live: bool = False
     needs: str | None = None
+    fields: bool = False
     notices: tuple[str, ...] = ()
 
 
@@ -237,15 +247,23 @@ def choose_encoder(
     elif info.alpha:
         notices.append(f"transparency cannot be stored by {name} in {suffix}; {_ALPHA_ADVICE}")
     hdr_options, hdr_notices = _hdr(name, info.hdr)
+    field_options, field_notices = _fields(name, quality, info)
+    options = _merged(_merged(options, hdr_options), field_options)
     return Encoder(
         name=name,
-        options=_merged(options, hdr_options) | (quality.live_options if live else {}),
+        options=options | (quality.live_options if live else {}),
         pixel_format=pixel_format,
         description=" ".join([name, *words]),
         reads_at_once=quality.reads_at_once,
         live=live,
         needs=quality.needs,
-        notices=(*notices, *hdr_notices, *_aspect_ratio_notice(name, quality, container, info)),
+        fields=info.interlaced and not field_notices,
+        notices=(
+            *notices,
+            *hdr_notices,
+            *field_notices,
+            *_aspect_ratio_notice(name, quality, container, info),
+        ),
     )
 
 
@@ -328,10 +346,10 @@ def _preset(name: str, quality: Quality, preset: str | None) -> str | None:
     return preset
 
 
-def _merged(options: dict[str, str], hdr_options: dict[str, str]) -> dict[str, str]:
+def _merged(options: dict[str, str], more: dict[str, str]) -> dict[str, str]:
     """Both sets of options; parameter lists of the same name are joined."""
     joined = dict(options)
-    for key, value in hdr_options.items():
+    for key, value in more.items():
         joined[key] = f"{joined[key]}:{value}" if key in joined else value
     return joined
 
@@ -351,6 +369,16 @@ def _hdr(name: str, hdr: HdrMetadata | None) -> tuple[dict[str, str], list[str]]
     option, display_key, light_key = keys
     pairs = [f"{display_key}={display}"] * bool(display) + [f"{light_key}={level}"] * bool(level)
     return {option: ":".join(pairs)}, []
+
+
+def _fields(name: str, quality: Quality, info: VideoInfo) -> tuple[dict[str, str], list[str]]:
+    """Options that keep pictures interlaced, with their order of fields."""
+    if not info.interlaced:
+        return {}, []
+    if quality.field_options is None:
+        progressive = f"the video is interlaced; {name} writes it as progressive frames"
+        return {}, [f"{progressive}: see --deinterlace, or --codec libx264 (.mp4, .mov, .mkv)"]
+    return quality.field_options[info.bottom_field_first], []
 
 
 # The pixel format that it is fed ----------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -15,6 +15,7 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av
 from tapetum.realtime.media.cropping import file_crop
+from tapetum.realtime.media.fields import Deinterlacer
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_with_alpha
 from tapetum.realtime.media.media_input import (
     InputPlace,
@@ -25,8 +26,11 @@ from tapetum.realtime.media.media_input import (
 )
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
 from tapetum.realtime.media.truncation import is_cut
-from tapetum.realtime.media.video_info import VideoInfo, video_info
+from tapetum.realtime.media.video_info import VideoInfo, display_matrix, video_info
 from tapetum.realtime.protocols import FrameSource
+
+_Traits = tuple[int, int, bool, bool, tuple[int, ...] | None]
+"""Width, height, whether interlaced, whether of full range, and the display matrix."""
 
 
 class VideoFile(FrameSource, Protocol):
@@ -66,6 +70,7 @@ class FileSource:
         duration_s: seconds to read, None for all.
         threads: decoder threads, None for one per core.
         rate: pictures a second of a series of pictures; None is 25.
+        deinterlace: whether interlaced pictures are made progressive.
 
     Attributes:
         info: the stream, for a sink.
@@ -82,8 +87,10 @@ class FileSource:
         duration_s: float | None = None,
         threads: int | None = None,
         rate: Fraction | None = None,
+        deinterlace: bool = False,
     ) -> None:
         self.path = input_place(path)
+        self._deinterlacer = Deinterlacer() if deinterlace else None
         self._report = FileReport(
             self.path,
             PictureReader(
@@ -96,7 +103,8 @@ class FileSource:
         try:
             first = self._report.first_picture()
             self._make_converter(first)
-            self.info = self._cut(self._report.describe(self._converter(first), raw=first))
+            info = self._cut(self._report.describe(self._converter(first), raw=first))
+            self.info = replace(info, interlaced=info.interlaced and not deinterlace)
         except BaseException:
             self._reader.close()
             raise
@@ -114,8 +122,10 @@ class FileSource:
         Raises:
             MediaError: the source is closed, or swscale cannot convert a frame.
         """
-        for picture in self._reader:
+        for picture in self._pictures():
             yield self._frame(picture)
+        if self._deinterlacer is not None and not self._deinterlacer.found:
+            self._report.note("nothing was deinterlaced: no picture says that it is interlaced")
         self._report.finish()
 
     def close(self) -> None:
@@ -141,6 +151,11 @@ class FileSource:
     def damaged_frames(self) -> int:
         """Frames so far of which parts could not be decoded."""
         return self._reader.damaged_frames
+
+    def _pictures(self) -> Iterable[av.VideoFrame]:
+        if self._deinterlacer is None:
+            return self._reader
+        return self._deinterlacer(self._reader, self._reader.time_base)
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
         self._report.note_changes(picture)
@@ -198,7 +213,7 @@ class FileReport:
         self.reader = reader
         self.notices: list[str] = []
         self.truncated = False
-        self._traits: tuple[int, int, bool, bool] | None = None
+        self._traits: _Traits | None = None
 
     def first_picture(self) -> av.VideoFrame:
         """The first picture.
@@ -232,21 +247,23 @@ class FileReport:
 
     def note_changes(self, picture: av.VideoFrame) -> None:
         """Say that a picture is not as the first was."""
-        width, height, interlaced, color_range = _traits(picture)
+        width, height, interlaced, color_range, matrix = _traits(picture)
         if self._traits is None:
             self._traits = _traits(picture)
-        was_width, was_height, was_interlaced, was_range = self._traits
+        was_width, was_height, was_interlaced, was_range, was_matrix = self._traits
         if (width, height) != (was_width, was_height):
             self.note(f"the picture size changes; all is scaled to {was_width}x{was_height}")
         if interlaced != was_interlaced:
-            self.note("interlaced and progressive pictures are mixed")
+            self.note(
+                "interlaced and progressive pictures are mixed; all are written as the first is"
+            )
         if color_range != was_range:
             self.note("the range of the colours changes; all are brought to that of the first")
+        if matrix is not None and matrix != was_matrix:  # H.264 need not say it of each picture
+            self.note("the rotation changes; all is shown turned as the first picture is")
 
     def note_stream(self, info: VideoInfo) -> None:
         """Say what cannot be kept of the stream."""
-        if info.interlaced:
-            self.note("the video is interlaced; it is written as progressive frames")
         for extra in info.unkept:
             self.note(f"{extra} cannot be kept")
 
@@ -265,7 +282,8 @@ class FileReport:
         )
 
 
-def _traits(picture: av.VideoFrame) -> tuple[int, int, bool, bool]:
-    """What a sink expects to stay: the size, whether interlaced, whether of full range."""
+def _traits(picture: av.VideoFrame) -> _Traits:
+    """What a sink expects to stay."""
     full = color_info(picture).range == FULL_RANGE
-    return picture.width, picture.height, picture.interlaced_frame, full
+    matrix = display_matrix(picture)
+    return picture.width, picture.height, picture.interlaced_frame, full, matrix

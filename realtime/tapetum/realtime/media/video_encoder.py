@@ -24,12 +24,16 @@ from tapetum.realtime.media.av_frame import FULL_RANGE, stores_alpha, to_av
 from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.decode_time import DecodeTimes
 from tapetum.realtime.media.encoder import HEVC_ENCODERS, Encoder
+from tapetum.realtime.media.fields import FieldTagger
 from tapetum.realtime.media.frame_conversion import PictureConverter
 from tapetum.realtime.media.thread_priority import without_real_time_threads
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.pixel_format import pixel_format
 
 _DEFAULT_RATE = Fraction(25)
+
+_TOP_FIRST, _BOTTOM_FIRST = 2, 3
+"""FFmpeg's numbers of orders of fields."""
 
 _VPX = ("libvpx", "libvpx-vp9")
 """Encoders that store alpha beside each picture."""
@@ -59,6 +63,9 @@ class MemoryPictures:
         self._reuse = encoder.reads_at_once
         self._convert = PictureConverter(encoder.pixel_format, info.width, info.height)
         self._picture: av.VideoFrame | None = None
+        self._tag_fields: FieldTagger | None = None
+        if encoder.fields:
+            self._tag_fields = FieldTagger(bottom_first=info.bottom_field_first)
 
     def __call__(self, frame: Frame) -> av.VideoFrame:
         """Copy one frame; the copy is written over by the next where the encoder has read it."""
@@ -67,7 +74,8 @@ class MemoryPictures:
         picture = to_av(frame, into=self._picture)
         if self._reuse:
             self._picture = picture
-        return self._convert(picture)
+        picture = self._convert(picture)
+        return picture if self._tag_fields is None else self._tag_fields(picture)
 
 
 class VideoEncoder:
@@ -187,6 +195,8 @@ def _set_picture_format(context: VideoCodecContext, info: VideoInfo, encoder: En
     context.time_base = info.time_base
     if not encoder.live:
         context.thread_type = "AUTO"  # PyAV's default, slices, costs x264 quality and speed
+    if encoder.fields:
+        context.field_order = _BOTTOM_FIRST if info.bottom_field_first else _TOP_FIRST
     context.sample_aspect_ratio = info.sample_aspect_ratio or Fraction(1)
     context.colorspace = info.color.matrix
     context.color_primaries = info.color.primaries

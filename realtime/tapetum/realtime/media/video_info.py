@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from tapetum.realtime.frame import ColorInfo
 from tapetum.realtime.media.av_frame import color_info, stores_alpha, without_alpha
+from tapetum.realtime.media.fields import is_bottom_field_first
 from tapetum.realtime.media.hdr import HdrMetadata, hdr_metadata, side_data_bytes
 from tapetum.realtime.media.timeline import TimeRange, stream_time_base
 
@@ -43,6 +44,7 @@ class VideoInfo:
         disposition: FFmpeg's disposition flags.
         hdr: static HDR metadata, or None.
         interlaced: whether the first frame is interlaced.
+        bottom_field_first: whether its bottom field is shown first.
         alpha: whether the frames have alpha.
         unkept: what the first frame carries beside its pixels that cannot be written again.
     """
@@ -63,6 +65,7 @@ class VideoInfo:
     disposition: int = 0
     hdr: HdrMetadata | None = None
     interlaced: bool = False
+    bottom_field_first: bool = False
     alpha: bool = False
     unkept: tuple[str, ...] = ()
 
@@ -103,6 +106,7 @@ def video_info(
         disposition=int(stream.disposition),
         hdr=hdr_metadata(raw_picture),
         interlaced=raw_picture.interlaced_frame,
+        bottom_field_first=_bottom_field_first(stream, raw_picture),
         alpha=stores_alpha(picture.format.name),
         unkept=_unkept(raw_picture),
     )
@@ -125,6 +129,22 @@ _ROTATIONS = {
 }
 """Display matrices of counter-clockwise turns in degrees, for frames whose side data PyAV cannot
 list."""
+
+
+_BOTTOM_FIELD_FIRST = (3, 4)
+"""FFmpeg's numbers of the orders of fields in which the bottom one is shown first."""
+
+
+def _bottom_field_first(stream: VideoStream, picture: av.VideoFrame) -> bool:
+    """Which field is first, by the picture itself where it is in main memory.
+
+    What a parser says of a whole stream is wrong for some H.264 whose bottom field is first.
+    """
+    if not picture.interlaced_frame:
+        return False
+    if picture.sw_format is not None:  # it is in a device's memory
+        return stream.codec_context.field_order in _BOTTOM_FIELD_FIRST
+    return is_bottom_field_first(picture)
 
 
 _UNKEPT = {

@@ -12,6 +12,7 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.live_source import LiveSource
 from tapetum.realtime.live.newest import NewestFrames
+from tapetum.realtime.live.standard_input import STDIN
 from tapetum.realtime.serve.live_tracks import CameraTrack
 
 
@@ -41,8 +42,13 @@ class ServerCamera:
             on_notice: called with a line when the source is lost or back, in any thread.
 
         Raises:
-            MediaError: it cannot be opened.
+            MediaError: it cannot be opened, or is standard input, which cannot be opened anew.
         """
+        if source == STDIN:
+            raise MediaError(
+                "the page opens a source each time that it is watched, and standard input comes"
+                " once; name a file, a URL or a camera"
+            )
         self.name = source
         self._size = size
         self._rate = rate
