@@ -31,6 +31,24 @@ def test_the_beginning_of_a_cut_mp4_is_read(long_clip: Path) -> None:
     assert f"is incomplete: {len(frames)} frames decoded" in source.notices[-1]
 
 
+@pytest.mark.parametrize("size", [0x7FFFFFFF, 0xFF000002])
+@pytest.mark.parametrize("track", [0, 1])
+def test_a_sample_of_impossible_size_is_told(track: int, size: int, tmp_path: Path) -> None:
+    """What follows it in its track is lost, and FFmpeg tells of nothing."""
+    path = make_clip(tmp_path / "in.mp4", Clip(audio=["aac"]))
+    content = bytearray(path.read_bytes())
+    table = -1
+    for _ in range(track + 1):
+        table = content.index(b"stsz", table + 1)
+    content[table + 56 : table + 60] = size.to_bytes(4, "big")  # of sample 10
+    path.write_bytes(content)
+    with FileSource(path) as source:
+        frames = list(source)
+    assert len(frames) == (25 if track else 10)
+    assert source.truncated
+    assert f"is incomplete: {len(frames)} frames decoded" in source.notices[-1]
+
+
 def test_the_beginning_of_a_cut_mkv_is_read(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "in.mkv", Clip(frames=100, time_base=Fraction(1, 1000)))
     with FileSource(cut_short(path, 0.6)) as source:

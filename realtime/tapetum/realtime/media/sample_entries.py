@@ -1,15 +1,19 @@
-"""What the tracks of an MP4 or QuickTime file hold, by the four letters of the format itself.
+"""What the tracks of an MP4 or QuickTime file hold, as the file's own tables say.
 
 FFmpeg has no codec for most of what cameras store beside sound and picture (`mebx`, `djmd`,
-`rtmd`, `tmcd`), and then does not say which of them it is; so the file's own table is read
-(ISO/IEC 14496-12: moov, trak, tkhd and stsd boxes).
+`rtmd`, `tmcd`), and then does not say which of them it is; and it leaves out, without a word, what
+follows a sample of impossible size. So the tables are read here (ISO/IEC 14496-12: moov, trak,
+tkhd, stsd and stsz boxes).
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
 
 _LARGEST_INDEX = 64 << 20
 """Bytes; the index of an ordinary file has a few thousand."""
@@ -25,11 +29,37 @@ def sample_entries(path: Path) -> dict[int, str]:
 
     Empty where the file is no MP4 or QuickTime file, or is damaged.
     """
+    found = (_track(boxes) for boxes in _tracks(path))
+    return dict(track for track in found if track is not None)
+
+
+def largest_sample(path: Path) -> int:
+    """Bytes of the largest sample that a table of the file claims; 0 where none is found."""
+    tables = (_inside(boxes).get(b"stsz", b"") for boxes in _tracks(path))
+    return max((_largest_size(table) for table in tables), default=0)
+
+
+def _tracks(path: Path) -> Iterator[dict[bytes, bytes]]:
+    """The boxes of each track."""
     with path.open("rb") as file:
         index = next((content for kind, content in _top_boxes(file) if kind == b"moov"), b"")
-    tracks = (dict(_boxes(content)) for kind, content in _boxes(index) if kind == b"trak")
-    found = (_track(boxes) for boxes in tracks)
-    return dict(track for track in found if track is not None)
+    return (dict(_boxes(content)) for kind, content in _boxes(index) if kind == b"trak")
+
+
+def _inside(boxes: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """A track's tables of samples."""
+    for kind in _INSIDE_OF_TRACK:
+        boxes = dict(_boxes(boxes.get(kind, b"")))
+    return boxes
+
+
+def _largest_size(table: bytes) -> int:
+    """Of a `stsz` table: one size for all samples, or else each one's own."""
+    if len(table) < 12:
+        return 0
+    shared, count = struct.unpack_from(">II", table, 4)
+    sizes = np.frombuffer(table[12 : len(table) // 4 * 4], ">u4")[:count]
+    return shared or int(sizes.max(initial=0))
 
 
 def _top_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
@@ -63,9 +93,7 @@ def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _track(boxes: dict[bytes, bytes]) -> tuple[int, str] | None:
     """Number and sample type of a track."""
     header = boxes.get(b"tkhd", b"")
-    for kind in _INSIDE_OF_TRACK:
-        boxes = dict(_boxes(boxes.get(kind, b"")))
-    entries = boxes.get(b"stsd", b"")
+    entries = _inside(boxes).get(b"stsd", b"")
     place = 20 if header[:1] == b"\1" else 12  # times have 8 bytes each, or 4
     number, kind = header[place : place + 4], entries[12:16]
     if len(number) < 4 or len(kind) < 4:

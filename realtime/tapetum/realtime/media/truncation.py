@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
+from tapetum.realtime.media.sample_entries import largest_sample
+
 _EBML_HEADER = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _BOX_TYPES = {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"styp", b"sidx", b"uuid"}
@@ -12,6 +14,8 @@ _BOX_TYPES = {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"styp", b"s
 
 def is_cut(path: Path) -> bool:
     """Whether the file is shorter than its MP4/MOV boxes, Matroska segment or RIFF header say.
+
+    So it is where a sample is larger than all of an MP4/MOV file: what follows it is not found.
 
     Other formats, and streams whose size was never written, give False.
     """
@@ -23,7 +27,8 @@ def is_cut(path: Path) -> bool:
         if head[:4] == b"RIFF":
             return int.from_bytes(head[4:8], "little") + 8 > size
         if head[4:8] in _BOX_TYPES:
-            return max((end for _, end in _boxes(file, size)), default=0) > size
+            ends = max((end for _, end in _boxes(file, size)), default=0)
+            return max(ends, largest_sample(path)) > size
     return False
 
 
