@@ -52,6 +52,7 @@ def test_the_main_calls_keep_their_arguments() -> None:
         "start_s",
         "duration_s",
         "rate",
+        "deinterlace",
         "compare",
         "codec",
         "crf",

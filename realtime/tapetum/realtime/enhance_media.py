@@ -12,7 +12,7 @@ from tapetum.realtime.choices import LAYOUTS, Device, Layout
 from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhance_photo import enhance_photo
 from tapetum.realtime.enhancer import check_device, check_model, checked_strength, is_cuda
-from tapetum.realtime.errors import MediaError
+from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.media.containers import CONTAINERS
 from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.media_input import InputPlace, input_place, place_name
@@ -41,6 +41,7 @@ def enhance_file(
     start_s: float = 0.0,
     duration_s: float | None = None,
     rate: float | Fraction | None = None,
+    deinterlace: bool = False,
     compare: Layout | None = None,
     codec: str | None = None,
     crf: int | None = None,
@@ -65,6 +66,8 @@ def enhance_file(
         start_s: where to begin in the input, in seconds.
         duration_s: how much to enhance, in seconds; None goes to the end.
         rate: pictures a second of a series of pictures; None is 25.
+        deinterlace: whether interlaced pictures of a video are made progressive, on the CPU; else
+            they stay interlaced where the encoder can store that.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.
         codec: encoder by FFmpeg's name, such as libx265; None suits the container.
         crf: constant quality of the encoder, lower is better; None suits the codec.
@@ -80,7 +83,7 @@ def enhance_file(
     Raises:
         MediaError: a file cannot be read or written.
         ModelError: there is no such model, or its file cannot be used.
-        DeviceError: the device is missing.
+        DeviceError: the device is missing, or cannot deinterlace.
         ValueError: a number is out of its range.
     """
     place, output_path = input_place(input_path), Path(output_path)
@@ -92,9 +95,11 @@ def enhance_file(
     check_model(model)
     check_device(device)
     if isinstance(place, Path) and is_photo(place) and not _becomes_video(place, output_path):
-        if start_s or duration_s is not None or rate is not None or encoder != EncoderSettings():
+        for_videos = duration_s is not None or rate is not None or encoder != EncoderSettings()
+        if start_s or deinterlace or for_videos:
             raise MediaError(
-                f"{place} is a photo: start, duration, rate, codec, crf and preset are for videos"
+                f"{place} is a photo: start, duration, rate, deinterlace, codec, crf and preset are"
+                " for videos"
             )
         return enhance_photo(
             place,
@@ -116,6 +121,7 @@ def enhance_file(
         start_s=start_s,
         duration_s=duration_s,
         rate=None if rate is None else _checked_rate(rate),
+        deinterlace=deinterlace,
         compare=compare,
         encoder=encoder,
         overwrite=overwrite,
@@ -153,6 +159,7 @@ def _enhance_video(
     start_s: float,
     duration_s: float | None,
     rate: Fraction | None,
+    deinterlace: bool,
     compare: Layout | None,
     encoder: EncoderSettings,
     overwrite: bool,
@@ -162,7 +169,14 @@ def _enhance_video(
 ) -> EnhanceResult:
     check_memory_limit()
     with ExitStack() as stack:
-        video = _open_video(place, device=device, start_s=start_s, duration_s=duration_s, rate=rate)
+        video = _open_video(
+            place,
+            device=device,
+            start_s=start_s,
+            duration_s=duration_s,
+            rate=rate,
+            deinterlace=deinterlace,
+        )
         source, info = video.file, video.info
         stack.callback(source.close)
         width, height = output_size(info, compare)
@@ -219,12 +233,17 @@ def _open_video(
     start_s: float,
     duration_s: float | None,
     rate: Fraction | None,
+    deinterlace: bool,
 ) -> OpenedVideo:
     if is_cuda(device):
+        if deinterlace:
+            raise DeviceError("deinterlacing is done on the CPU alone; use --device cpu")
         from tapetum.realtime.cuda.cuda_video import open_on_cuda
 
         return open_on_cuda(place, device, start_s=start_s, duration_s=duration_s, rate=rate)
-    return CpuVideo(place, start_s=start_s, duration_s=duration_s, rate=rate)
+    return CpuVideo(
+        place, start_s=start_s, duration_s=duration_s, rate=rate, deinterlace=deinterlace
+    )
 
 
 def needs_finishing(strength: float, compare: Layout | None) -> bool:

@@ -79,9 +79,12 @@ class CpuVideo:
         start_s: float = 0.0,
         duration_s: float | None = None,
         rate: Fraction | None = None,
+        deinterlace: bool = False,
     ) -> None:
         """Open a file; see `FileSource`."""
-        self.file = FileSource(path, start_s=start_s, duration_s=duration_s, rate=rate)
+        self.file = FileSource(
+            path, start_s=start_s, duration_s=duration_s, rate=rate, deinterlace=deinterlace
+        )
         self.info = self.file.info
         self.frames = self.file
         self._span = start_s, duration_s

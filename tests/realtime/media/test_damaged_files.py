@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from support.frames_of_file import read, times
 from support.media import Clip, cut_short, make_clip, scribble
+from support.transcoding import frame_times, transcode
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.file_source import FileSource
@@ -136,3 +138,66 @@ def test_a_file_without_permission_is_an_error(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(MediaError, match="permission denied"):
         FileSource(path)
+
+
+_FLV_SOUND, _FLV_VIDEO = 8, 9
+
+
+def flv_tags(content: bytes, kind: int) -> Iterator[slice]:
+    """Where the tags of one kind lie, each with the size of it that follows."""
+    start = 13
+    while start + 11 <= len(content):
+        end = start + 11 + int.from_bytes(content[start + 1 : start + 4], "big") + 4
+        if content[start] == kind:
+            yield slice(start, end)
+        start = end
+
+
+def flv_with_damaged_time(path: Path, kind: int, number: int, moved_ms: int) -> Path:
+    """A clip with B-frames and sound, of which one packet has another time."""
+    bframes = Clip(audio=["aac"], time_base=Fraction(1, 1000), options={"bf": "2"})
+    content = bytearray(make_clip(path, bframes).read_bytes())
+    begin = list(flv_tags(bytes(content), kind))[number].start
+    time_ms = int.from_bytes(content[begin + 4 : begin + 7], "big") + moved_ms
+    content[begin + 4 : begin + 7] = max(time_ms, 0).to_bytes(3, "big")
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("number", [9, 10, 11])
+@pytest.mark.parametrize("moved_ms", [-300, 300, 475, 15_000])
+def test_one_damaged_time_is_set_between_its_neighbours(
+    moved_ms: int, number: int, suffix: str, tmp_path: Path
+) -> None:
+    plain = flv_with_damaged_time(tmp_path / "plain.flv", _FLV_VIDEO, number, 0)
+    source = flv_with_damaged_time(tmp_path / "in.flv", _FLV_VIDEO, number, moved_ms)
+    output = tmp_path / f"out{suffix}"
+    transcode(source, output)
+    right, found = frame_times(plain), frame_times(output)
+    first = found[0] - right[0]
+    assert len(found) == len(right)
+    moved = [a - b for a, b in zip(found, right, strict=True) if abs(a - b - first) > 0.002]
+    assert len(moved) <= 1
+    assert all(abs(apart) < 0.04 for apart in moved)
+
+
+@pytest.mark.parametrize("moved_ms", [475, 15_000])
+def test_one_damaged_time_of_the_sound_moves_no_other(moved_ms: int, tmp_path: Path) -> None:
+    source = flv_with_damaged_time(tmp_path / "in.flv", _FLV_SOUND, 20, moved_ms)
+    transcode(source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as output:
+        found = [float((p.pts or 0) * p.time_base) for p in output.demux(audio=0) if p.size]
+    assert found[-1] - found[0] == pytest.approx((len(found) - 1) * 1024 / 48_000, abs=0.03)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_sound_that_lost_its_setup_ends_nothing(suffix: str, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.flv", Clip(audio=["aac"], time_base=Fraction(1, 1000)))
+    content = path.read_bytes()
+    setup = next(tag for tag in flv_tags(content, _FLV_SOUND) if content[tag.start + 12] == 0)
+    path.write_bytes(content[: setup.start] + content[setup.stop :])
+    transcode(path, tmp_path / f"out{suffix}")
+    with av.open(str(tmp_path / f"out{suffix}")) as output:
+        assert output.streams.video[0].codec_context.width == 64
+        assert sum(frame.samples for frame in output.decode(audio=0)) > 40_000

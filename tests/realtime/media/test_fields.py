@@ -8,11 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from av.video.stream import VideoStream
-from support.media import Clip, make_clip, picture
-from support.transcoding import transcode
+from support.command_line import tapetum
+from support.media import Clip, fill_plane, make_clip, picture
+from support.transcoding import frame_times, transcode
 
+from tapetum.realtime import enhance_file
+from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.media.fields import FieldTagger
 from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.file_source import FileSource
@@ -88,6 +92,69 @@ def test_progressive_video_stays_so(tmp_path: Path) -> None:
     make_clip(tmp_path / "in.mp4", Clip(frames=3))
     transcode(tmp_path / "in.mp4", tmp_path / "out.mp4")
     assert told(tmp_path / "out.mp4") == ({(0, 0)}, "progressive")
+
+
+# Deinterlacing -----------------------------------------------------------------------------------
+
+
+def combed_clip(path: Path) -> Path:
+    """A bar that moves sideways by a column a field, the top field first."""
+    tag = FieldTagger(bottom_first=False)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(6):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            luma = np.full((48, 64), 40, np.uint8)
+            for field in (0, 1):
+                left = 8 * index + 4 * field
+                luma[field::2, left : left + 8] = 200
+            for plane, values in zip(
+                frame.planes, (luma, *(np.full((24, 32), 128, np.uint8),) * 2), strict=True
+            ):
+                fill_plane(plane, values)
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(tag(frame)))
+        output.mux(stream.encode(None))
+    return path
+
+
+def comb(path: Path) -> float:
+    """How much neighbouring lines differ on average, in levels."""
+    with av.open(str(path)) as container:
+        lumas = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    return float(np.mean([np.abs(np.diff(luma.astype(int), axis=0)).mean() for luma in lumas]))
+
+
+def test_deinterlaced_video_is_progressive_with_the_same_times(tmp_path: Path) -> None:
+    source = combed_clip(tmp_path / "in.mkv")
+    kept, made = tmp_path / "kept.mkv", tmp_path / "made.mkv"
+    for target, options in ((kept, ()), (made, ("--deinterlace",))):
+        answer = tapetum("enhance", source, target, "--strength", "0", "--codec", "ffv1", *options)
+        assert answer.returncode == 0, answer.stderr
+        assert "is interlaced" not in answer.stderr
+        assert frame_times(target) == frame_times(source)
+    assert {pair[0] for pair in told(kept)[0]} == {1}
+    assert {pair[0] for pair in told(made)[0]} == {0}
+    assert comb(kept) == comb(source)
+    assert comb(made) < comb(source) / 3
+
+
+def test_deinterlacing_of_progressive_video_changes_nothing_and_is_told(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", Clip(frames=5, times=[0, 512, 1536, 1600, 9000]))
+    with FileSource(source) as plain, FileSource(source, deinterlace=True) as filtered:
+        for before, after in zip(plain, filtered, strict=True):
+            assert (before.pts, before.duration) == (after.pts, after.duration)
+            assert np.array_equal(before.planes[0], after.planes[0])
+    assert filtered.notices == ["nothing was deinterlaced: no picture says that it is interlaced"]
+
+
+def test_a_gpu_does_not_deinterlace_and_says_so(tmp_path: Path) -> None:
+    source = interlaced_clip(tmp_path / "in.mp4", "top")
+    with pytest.raises(DeviceError, match="on the CPU alone; use --device cpu"):
+        enhance_file(source, tmp_path / "out.mp4", device="cuda", deinterlace=True)
+    assert not (tmp_path / "out.mp4").exists()
 
 
 # Changes in mid-stream ---------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def test_a_photo_is_compared_side_by_side(gain_model: Path, tmp_path: Path) -> N
 
 def test_a_photo_takes_no_options_of_videos(gain_model: Path, tmp_path: Path) -> None:
     photo = save_photo(tmp_path / "dark.png")
-    with pytest.raises(MediaError, match="is a photo: start, duration, codec"):
+    with pytest.raises(MediaError, match="is a photo: start, duration, rate, deinterlace, codec"):
         enhance_file(photo, tmp_path / "bright.png", model=gain_model, crf=20)
     with pytest.raises(MediaError, match="not named like one"):
         enhance_file(photo, tmp_path / "bright.mp4", model=gain_model)

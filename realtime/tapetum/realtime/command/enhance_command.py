@@ -97,6 +97,14 @@ def enhance(
             show_default=False,
         ),
     ] = None,
+    deinterlace: Annotated[
+        bool,
+        typer.Option(
+            "--deinterlace",
+            help="Make interlaced pictures progressive, one of each.",
+            show_default=False,
+        ),
+    ] = False,
     codec: Annotated[
         str | None,
         typer.Option(
@@ -169,6 +177,7 @@ def enhance(
             start_s=start_s or 0.0,
             duration_s=duration_s,
             rate=rate,
+            deinterlace=deinterlace,
             compare=compare,
             codec=codec,
             crf=crf,

@@ -117,6 +117,10 @@ def container_for(path: Path) -> Container:
         raise MediaError(f"output {path} has {suffix}; use one of {known}") from None
 
 
+_AAC_SETUP_APART = frozenset({"flv", "matroska", "mp4"})
+"""Formats that have what says how to decode AAC once, and not in its packets."""
+
+
 @functools.cache
 def stored_codecs(format_name: str) -> frozenset[str]:
     """Names of the codecs (and encoders) whose streams a muxer can hold."""
@@ -129,6 +133,8 @@ def can_store(template: Stream, container: Container) -> bool:
     if template.type == "attachment" and not container.attachments:
         return False
     if container.format_name == "mp4" and _is_pcm_without_layout(template):
+        return False
+    if _is_aac_without_setup(template):
         return False
     output = av.open(io.BytesIO(), "w", format=container.format_name)
     try:
@@ -146,6 +152,17 @@ def _is_pcm_without_layout(template: Stream) -> bool:
     if not isinstance(template, AudioStream) or template.codec_context is None:
         return False
     return template.codec.name.startswith("pcm_") and "channels" in template.layout.name
+
+
+def _is_aac_without_setup(template: Stream) -> bool:
+    """Whether AAC lost what says how to decode it, found out too late by Matroska, by MP4 never.
+
+    Its decoder guesses. Elsewhere, as in MPEG-TS, every packet says it.
+    """
+    context = template.codec_context
+    if context is None or context.name != "aac" or context.extradata:
+        return False
+    return not _AAC_SETUP_APART.isdisjoint(template.container.format.name.split(","))
 
 
 def container_that_stores(template: Stream) -> str | None:

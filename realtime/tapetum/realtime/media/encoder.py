@@ -377,7 +377,7 @@ def _fields(name: str, quality: Quality, info: VideoInfo) -> tuple[dict[str, str
         return {}, []
     if quality.field_options is None:
         progressive = f"the video is interlaced; {name} writes it as progressive frames"
-        return {}, [f"{progressive}; --codec libx264 (.mp4, .mov, .mkv) keeps the fields"]
+        return {}, [f"{progressive}: see --deinterlace, or --codec libx264 (.mp4, .mov, .mkv)"]
     return quality.field_options[info.bottom_field_first], []
 
 

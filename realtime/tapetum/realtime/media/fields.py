@@ -1,10 +1,11 @@
-"""Fields of interlaced pictures: which comes first, read from a picture and written on it.
+"""Fields of interlaced pictures: which comes first, how a picture says so, and deinterlacing.
 
-PyAV shows neither, so FFmpeg's filters do both.
+PyAV shows no order of fields, so FFmpeg's filters read and write it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import av
@@ -13,6 +14,7 @@ from av.filter import Graph
 
 _BOTTOM_FIRST = "eq(interlace_type,BOTTOMFIRST)"
 _ANY_TIME_BASE = Fraction(1, 25)
+_BWDIF = "mode=send_frame:deint=interlaced"
 
 
 def is_bottom_field_first(picture: av.VideoFrame) -> bool:
@@ -51,6 +53,62 @@ class FieldTagger:
             self._graph = _graph(picture, "setfield", f"mode={self._mode}")
         self._graph.vpush(picture)
         return self._graph.vpull()
+
+
+class Deinterlacer:
+    """Makes progressive pictures of interlaced ones, one of each, by FFmpeg's bwdif.
+
+    A picture that does not say that it is interlaced stays as it is.
+
+    Attributes:
+        found: whether any picture so far was interlaced.
+    """
+
+    def __init__(self) -> None:
+        self.found = False
+
+    def __call__(
+        self, pictures: Iterable[av.VideoFrame], time_base: Fraction
+    ) -> Iterator[av.VideoFrame]:
+        """The pictures, each with its own time, late by one.
+
+        Args:
+            pictures: in main memory, each with a time.
+            time_base: seconds per unit of their `pts`.
+        """
+        graph: Graph | None = None
+        shape = None
+        for picture in pictures:
+            self.found = self.found or picture.interlaced_frame
+            picture.time_base = time_base
+            if graph is None or shape != _shape(picture):
+                if graph is not None:
+                    yield from _filtered(graph, None, time_base)
+                graph, shape = _graph(picture, "bwdif", _BWDIF), _shape(picture)
+            yield from _filtered(graph, picture, time_base)
+        if graph is not None:
+            yield from _filtered(graph, None, time_base)
+
+
+def _shape(picture: av.VideoFrame) -> tuple[int, int, str]:
+    return picture.width, picture.height, picture.format.name
+
+
+def _filtered(
+    graph: Graph, picture: av.VideoFrame | None, time_base: Fraction
+) -> Iterator[av.VideoFrame]:
+    """What comes out for one picture, or at the end (None), with times in `time_base` again."""
+    graph.vpush(picture)
+    while True:
+        try:
+            passed = graph.vpull()
+        except (NothingPassedError, EOFError):
+            return
+        units = Fraction(passed.time_base or time_base) / time_base
+        passed.pts = round((passed.pts or 0) * units)
+        passed.duration = round(passed.duration * units)
+        passed.time_base = time_base
+        yield passed
 
 
 def _graph(picture: av.VideoFrame, name: str, arguments: str) -> Graph:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -15,6 +15,7 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av
 from tapetum.realtime.media.cropping import file_crop
+from tapetum.realtime.media.fields import Deinterlacer
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_with_alpha
 from tapetum.realtime.media.media_input import (
     InputPlace,
@@ -69,6 +70,7 @@ class FileSource:
         duration_s: seconds to read, None for all.
         threads: decoder threads, None for one per core.
         rate: pictures a second of a series of pictures; None is 25.
+        deinterlace: whether interlaced pictures are made progressive.
 
     Attributes:
         info: the stream, for a sink.
@@ -85,8 +87,10 @@ class FileSource:
         duration_s: float | None = None,
         threads: int | None = None,
         rate: Fraction | None = None,
+        deinterlace: bool = False,
     ) -> None:
         self.path = input_place(path)
+        self._deinterlacer = Deinterlacer() if deinterlace else None
         self._report = FileReport(
             self.path,
             PictureReader(
@@ -99,7 +103,8 @@ class FileSource:
         try:
             first = self._report.first_picture()
             self._make_converter(first)
-            self.info = self._cut(self._report.describe(self._converter(first), raw=first))
+            info = self._cut(self._report.describe(self._converter(first), raw=first))
+            self.info = replace(info, interlaced=info.interlaced and not deinterlace)
         except BaseException:
             self._reader.close()
             raise
@@ -117,8 +122,10 @@ class FileSource:
         Raises:
             MediaError: the source is closed, or swscale cannot convert a frame.
         """
-        for picture in self._reader:
+        for picture in self._pictures():
             yield self._frame(picture)
+        if self._deinterlacer is not None and not self._deinterlacer.found:
+            self._report.note("nothing was deinterlaced: no picture says that it is interlaced")
         self._report.finish()
 
     def close(self) -> None:
@@ -144,6 +151,11 @@ class FileSource:
     def damaged_frames(self) -> int:
         """Frames so far of which parts could not be decoded."""
         return self._reader.damaged_frames
+
+    def _pictures(self) -> Iterable[av.VideoFrame]:
+        if self._deinterlacer is None:
+            return self._reader
+        return self._deinterlacer(self._reader, self._reader.time_base)
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
         self._report.note_changes(picture)

@@ -144,6 +144,7 @@ class PictureReader:
             (self.damaged_frames, "{} damaged in part", "frame"),
             (times.dropped, "left out {}, out of order after damage", "frame"),
             (bad_times, "did not believe the time of {}, far from the others'", "packet"),
+            (times.mended, "did not believe the time of {}, far from its neighbours'", "frame"),
             (joins, "went on after {} of the file's clock, sound and picture alike", "jump"),
             (times.moved, "moved {} with the time of another by a tick", "frame"),
         )
@@ -166,16 +167,33 @@ class PictureReader:
         """Decoded pictures with strictly rising times, cut to the range."""
         start = self.span.first_pts(self.time_base)
         end = self.span.end_pts(self.time_base)
-        for picture in self._pictures_from(start):
-            damaged = self.corrupt_packets > 0 and not self._live
-            if not self._times.settle(picture, damaged=damaged):
-                continue
+        for picture in self._settled(self._pictures_from(start)):
             if end is not None and picture.pts is not None and picture.pts >= end:
                 return
             if start is None or picture.pts is None or picture.pts >= start:
                 self.damaged_frames += picture.is_corrupt
                 yield picture
         self.ended = True
+
+    def _settled(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """Pictures with their final times; one whose time is in doubt waits for the next."""
+        doubtful: av.VideoFrame | None = None
+        for picture in pictures:
+            if doubtful is not None:
+                if not self.corrupt_packets:  # which have pictures come out of order
+                    self._times.mend(doubtful, picture)
+                if self._settle(doubtful):
+                    yield doubtful
+                doubtful = None
+            if not self._live and self._times.doubts(picture):
+                doubtful = picture
+            elif self._settle(picture):
+                yield picture
+        if doubtful is not None and self._settle(doubtful):
+            yield doubtful
+
+    def _settle(self, picture: av.VideoFrame) -> bool:
+        return self._times.settle(picture, damaged=self.corrupt_packets > 0 and not self._live)
 
     def _pictures_from(self, start: int | None) -> Iterator[av.VideoFrame]:
         """Decode from a key picture at or before `start`."""
@@ -322,11 +340,12 @@ class PictureReader:
 class PresentationTimes:
     """Settles the `pts` of one stream's pictures, in the order that they are decoded.
 
-    A time that the container gives is never changed unless two pictures share it, which no
-    encoder takes.
+    A time that the container gives is never changed, unless two pictures share it, which no
+    encoder takes, or it alone is not in the order of those around it: then it is damaged.
 
     Attributes:
         count: pictures kept.
+        mended: pictures that got a time between those of their neighbours.
         moved: pictures that had the time of the one before and got the next tick.
         dropped: pictures that came after a later one, as decoders give them after damage.
     """
@@ -338,8 +357,24 @@ class PresentationTimes:
         self._last: int | None = None
         self._step = self._ticks_per_frame
         self.count = 0
+        self.mended = 0
         self.moved = 0
         self.dropped = 0
+
+    def doubts(self, picture: av.VideoFrame) -> bool:
+        """Whether only the next picture tells if this one's time is damaged."""
+        if self._last is None or picture.pts is None:
+            return False
+        return picture.pts < self._last or picture.pts > self._last + 2 * self._step
+
+    def mend(self, picture: av.VideoFrame, following: av.VideoFrame) -> None:
+        """Put a picture between its neighbours, if they are in order and only it is not."""
+        before, pts, after = self._last, picture.pts, following.pts
+        if before is None or pts is None or after is None or not before < after:
+            return
+        if not before <= pts <= after:
+            picture.pts = min(before + self._step, (before + after) // 2)
+            self.mended += 1
 
     def settle(self, picture: av.VideoFrame, *, damaged: bool) -> bool:
         """Give a picture its final time; False if it must be left out.

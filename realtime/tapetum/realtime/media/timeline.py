@@ -120,11 +120,13 @@ class _Track:
 
     Attributes:
         last_s: its last decode time, as the file has it.
+        before_s: the one before that.
         end_s: where its last packet ends on the input's clock.
         offset_s: what is added to the first to get the second.
     """
 
     last_s: Fraction | None = None
+    before_s: Fraction | None = None
     end_s: Fraction = Fraction(0)
     offset_s: Fraction = Fraction(0)
 
@@ -210,6 +212,8 @@ class InputClock:
             return False
         if not self._is_leap(self._step_s(track.last_s, time_s), packet):
             return False
+        if track.before_s is not None and track.before_s < time_s < track.last_s:
+            return False  # it goes on from before the last one, whose time was damaged
         latest_s = self._offsets_s[1]
         if track.offset_s != latest_s and not self._is_leap(
             time_s + latest_s - track.end_s, packet
@@ -236,7 +240,7 @@ class InputClock:
         else:
             offset_s = Fraction(0) if time_s is None else self._nearest_s(time_s)
         if track is not None and time_s is not None:
-            track.last_s = time_s
+            track.before_s, track.last_s = track.last_s, time_s
             track.end_s = time_s + offset_s + _duration_s(packet)
         if offset_s:
             ticks = round(offset_s / stream_time_base(packet.stream))
