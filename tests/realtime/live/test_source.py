@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,13 @@ def test_a_file_keeps_its_times_paced_or_not(short_clip: Path) -> None:
     assert source.description == f"{short_clip} 96x64 h264 25 fps"
     times = [frame.time_s for frame in source]
     assert times == pytest.approx([index / 25 for index in range(12)], abs=1e-4)
+
+
+def test_a_file_is_played_over_and_over_with_times_that_go_on(short_clip: Path) -> None:
+    source = LiveSource(short_clip, paced=False, loop=True)
+    times = [frame.time_s for frame in islice(source, 30)]  # of a file of 12 frames
+    assert times == pytest.approx([index / 25 for index in range(30)], abs=1e-3)
+    source.close()
 
 
 def test_pictures_are_paced_and_not_packets(tmp_path: Path) -> None:

@@ -195,6 +195,13 @@ def test_a_reader_that_goes_away_ends_it_though_the_writer_goes_on() -> None:
     assert said[-1] == "error: cannot write frames to the pipe: Broken pipe"
 
 
+def test_what_comes_once_is_not_played_over_and_over() -> None:
+    with reading("--sink", "null", "--loop") as live:
+        _, said = live.communicate(timeout=60)
+    assert live.returncode == 1
+    assert said == b"error: standard input comes once, and cannot be played over and over\n"
+
+
 def test_the_page_refuses_standard_input() -> None:
     answer = tapetum("serve", "--source", "-", "--port", "0")
     assert answer.returncode == 1

@@ -19,6 +19,7 @@ pytest.importorskip("aiohttp")
 aiortc = pytest.importorskip("aiortc")
 
 from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack  # noqa: E402
+from support.media import Clip, make_clip  # noqa: E402
 from support.serve_client import PlainPage, plain_page, server  # noqa: E402
 from support.serve_process import serving  # noqa: E402
 from support.tiny_networks import blur_network, grid_network  # noqa: E402
@@ -216,7 +217,7 @@ def test_a_short_file_is_shown_over_and_over(
     short_clip: Path, gain_model: Path, tmp_path: Path
 ) -> None:
     async def scenario() -> int:
-        wanted = settings(gain_model, source=str(short_clip))
+        wanted = settings(gain_model, source=str(short_clip), loop=True)
         async with server(tmp_path, wanted) as url, plain_page(url) as page:
             assert page.welcome["camera"] == "short.mp4 96x64 h264 25 fps"
             viewer = Viewer(page, sends=None)
@@ -229,13 +230,43 @@ def test_a_short_file_is_shown_over_and_over(
     assert asyncio.run(scenario()) > 12
 
 
+def test_a_file_is_shown_once_and_anew_for_the_next_viewer(
+    gain_model: Path, tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", Clip(frames=40, rate=20))
+
+    async def scenario() -> None:
+        folder = tmp_path / "server"
+        folder.mkdir()
+        wanted = settings(gain_model, source=str(clip))
+        async with server(folder, wanted) as url, plain_page(url) as page:
+            for _ in range(2):
+                viewer = Viewer(page, sends=None)
+                await viewer.watch()
+                await viewer.level()
+                ended = await page.hear("ended")
+                assert ended["message"] == ""
+                await viewer.peer.close()
+
+    asyncio.run(scenario())
+
+
 def test_what_the_camera_gives_instead_is_said_on_the_terminal_once(
     short_clip: Path, gain_model: Path
 ) -> None:
     """Also when quiet, and not again for each viewer and each time that the file begins anew."""
 
     async def scenario() -> str:
-        options = ("--source", short_clip, "--size", "1280x720", "--model", gain_model, "-q")
+        options = (
+            "--source",
+            short_clip,
+            "--size",
+            "1280x720",
+            "--loop",
+            "--model",
+            gain_model,
+            "-q",
+        )
         async with serving(*options) as (process, url):
             async with plain_page(url) as page:
                 viewer = Viewer(page, sends=None)

@@ -13,6 +13,7 @@ from tapetum.realtime.choices import PipeFormat, Sync
 from tapetum.realtime.command.options import (
     REPORT,
     DeviceOption,
+    LoopOption,
     ModelOption,
     QuietOption,
     RateOption,
@@ -82,6 +83,7 @@ def live(
     ] = "repeat",
     size: SizeOption = None,
     rate: RateOption = None,
+    loop: LoopOption = False,
     model: ModelOption = "grid",
     strength: StrengthOption = 1.0,
     device: DeviceOption = "auto",
@@ -187,6 +189,7 @@ def live(
             device=device,
             size=wanted_size,
             rate=rate,
+            loop=loop,
             latency_budget_ms=budget_ms or _BUDGET_MS,
             duration_s=duration_s,
             overwrite=overwrite,

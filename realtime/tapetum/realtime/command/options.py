@@ -182,6 +182,11 @@ RateOption = Annotated[
     ),
 ]
 
+LoopOption = Annotated[
+    bool,
+    typer.Option("--loop/--no-loop", help="Play a file over and over, or once."),
+]
+
 QuietOption = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Print errors and warnings only.", rich_help_panel=REPORT),

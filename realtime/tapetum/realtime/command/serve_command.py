@@ -8,6 +8,7 @@ import typer
 
 from tapetum.realtime.choices import MODELS
 from tapetum.realtime.command.options import (
+    LoopOption,
     RateOption,
     SizeOption,
     camera_name,
@@ -52,6 +53,7 @@ def serve(
     ] = None,
     size: SizeOption = None,
     rate: RateOption = None,
+    loop: LoopOption = _DEFAULTS.loop,
     models: Annotated[
         list[str] | None,
         typer.Option(
@@ -138,6 +140,7 @@ def serve(
         source=wanted_source,
         size=wanted_size,
         rate=rate,
+        loop=loop,
         models=models or _models_that_ship(),
         strength=strength,
         latency_budget_ms=budget_ms or _DEFAULTS.latency_budget_ms,

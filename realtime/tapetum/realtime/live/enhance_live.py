@@ -31,6 +31,7 @@ def enhance_live(
     device: Device = "auto",
     size: tuple[int, int] | None = None,
     rate: Fraction | None = None,
+    loop: bool = False,
     latency_budget_ms: float = 50.0,
     duration_s: float | None = None,
     overwrite: bool = False,
@@ -54,6 +55,7 @@ def enhance_live(
         device: `auto` or `cpu`; `cuda` is for files.
         size: width and height in pixels to ask a camera for.
         rate: frames per second to ask a camera for.
+        loop: whether a file or test pattern that ends is played over and over.
         latency_budget_ms: how long a frame may be with us; a cheaper mode is taken before it is
             longer.
         duration_s: when to stop; None goes on until the source ends.
@@ -93,7 +95,7 @@ def enhance_live(
             on_notice=on_notice,
         )
         opened.callback(ladder.close)
-        camera = LiveSource(source, size=size, rate=rate, on_notice=on_notice)
+        camera = LiveSource(source, size=size, rate=rate, loop=loop, on_notice=on_notice)
         opened.callback(camera.close)
         caption = _Caption()
         pace = camera.rate or rate or _USUAL_RATE

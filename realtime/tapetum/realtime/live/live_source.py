@@ -40,6 +40,7 @@ TIME_BASE = Fraction(1, 90_000)
 """Unit of the frames' `pts`, which count from the first frame: by the time of capture, and in a
 file by its own times."""
 
+_UNKNOWN_RATE = Fraction(25)
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 _LATE_S = 0.2
@@ -76,6 +77,7 @@ class LiveSource:
         size: tuple[int, int] | None = None,
         rate: Fraction | None = None,
         paced: bool = True,
+        loop: bool = False,
         on_notice: Callable[[str], None] | None = None,
     ) -> None:
         """Open a source.
@@ -86,21 +88,28 @@ class LiveSource:
             rate: frames per second to ask a camera for.
             paced: whether files and test patterns come at their own pace, or as fast as they are
                 read.
+            loop: whether what has an end is played over and over, with times that go on rising.
             on_notice: called with a line for the user when the source is not as it was asked to
                 be, and, in the reading thread, when it is lost and when it is back.
 
         Raises:
-            MediaError: it cannot be opened.
+            MediaError: it cannot be opened, or is standard input and to be played again.
         """
         self.frames = 0
+        self._loop = loop
+        self._frames_before = 0
+        self._shift_s = 0.0
         self._on_notice = on_notice
         self._closing = threading.Event()
         self._ownership = threading.Lock()
         self._iterating = False
+        self._pacer = Pacer(self._closing)
         self._converter: PictureConverter | None = None
         self._first_time_s: float | None = None
         self._last_pts = -1
         self._addresses = parse_source(source, size=size, rate=rate)
+        if loop and self._addresses[0].pipe is not None:
+            raise MediaError("standard input comes once, and cannot be played over and over")
         self._arrivals_s: dict[int, float] = {}
         try:
             interruptible(lambda: self._open(size))
@@ -149,10 +158,7 @@ class LiveSource:
         try:
             while True:
                 why = yield from self._until_lost()
-                if self.ends or self._closing.is_set():
-                    return
-                self._notice(f"{self._address.name} is lost ({why}); the last picture is held")
-                if not self._reopen():
+                if self._closing.is_set() or not self._opened_again(why):
                     return
         finally:
             self._reader.close()
@@ -171,11 +177,10 @@ class LiveSource:
         return "it ended"
 
     def _opened_frames(self) -> Iterator[Frame]:
-        pacer = Pacer(self._closing)
         for picture in self._reader:
             due_s = self._time_s(picture) if self._paced else None
             if due_s is not None:
-                pacer.wait(due_s)
+                self._pacer.wait(due_s)
             if self._closing.is_set():
                 return
             captured_s = self._arrivals_s.pop(picture.pts or 0, None) if due_s is None else None
@@ -236,7 +241,7 @@ class LiveSource:
 
     def _time_s(self, picture: av.VideoFrame) -> float | None:
         pts = self._reader.output_pts(picture)
-        return None if pts is None else float(pts * self._reader.time_base)
+        return None if pts is None else float(pts * self._reader.time_base) + self._shift_s
 
     def _frame(self, picture: av.VideoFrame, captured_s: float) -> Frame:
         if self._converter is None:
@@ -257,6 +262,27 @@ class LiveSource:
             frame = turned(frame, self._display_matrix)
         self.frames += 1
         return replace(frame, capture_time_s=captured_s, arrival_time_s=time.monotonic())
+
+    def _opened_again(self, why: str) -> bool:
+        """Open what was lost, or is played over and over; False where it is over."""
+        if self.ends:
+            return self._loop and self._begin_anew()
+        self._notice(f"{self._address.name} is lost ({why}); the last picture is held")
+        return self._reopen()
+
+    def _begin_anew(self) -> bool:
+        """Open it at its beginning, one frame after its end; False if it gave no frame.
+
+        Raises:
+            MediaError: it cannot be opened any more.
+        """
+        if self.frames == self._frames_before:
+            return False
+        self._frames_before = self.frames
+        self._shift_s = float(self._last_pts * TIME_BASE + 1 / (self.rate or _UNKNOWN_RATE))
+        self._reader.close()
+        self._reader = self._read(open_address(self._address))
+        return True
 
     def _reopen(self) -> bool:
         """Open the source again; False if it was closed meanwhile."""

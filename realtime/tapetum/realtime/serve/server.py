@@ -67,7 +67,11 @@ class Server:
         camera = None
         if settings.source is not None:
             camera = ServerCamera(
-                settings.source, size=settings.size, rate=settings.rate, on_notice=self._notify
+                settings.source,
+                size=settings.size,
+                rate=settings.rate,
+                loop=settings.loop,
+                on_notice=self._notify,
             )
         set_bitrates()
         offer_playout_delay()

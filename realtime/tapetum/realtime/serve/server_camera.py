@@ -17,7 +17,9 @@ from tapetum.realtime.serve.live_tracks import CameraTrack
 
 
 class ServerCamera:
-    """Opens a source for the first who watches and closes it after the last; a file starts anew.
+    """Opens a source for the first who watches and closes it after the last.
+
+    A file ends for all of them, and begins anew for who watches next.
 
     Attributes:
         name: what the user called it.
@@ -31,6 +33,7 @@ class ServerCamera:
         *,
         size: tuple[int, int] | None = None,
         rate: Fraction | None = None,
+        loop: bool = False,
         on_notice: Callable[[str], None] = lambda _line: None,
     ) -> None:
         """Open the source once, to see that it works.
@@ -39,6 +42,7 @@ class ServerCamera:
             source: as for `parse_source`: a camera, URL, screen, test pattern or file.
             size: width and height in pixels to ask a camera for.
             rate: frames per second to ask a camera for.
+            loop: whether a file is played over and over.
             on_notice: called with a line when the source is lost or back, in any thread.
 
         Raises:
@@ -52,6 +56,7 @@ class ServerCamera:
         self.name = source
         self._size = size
         self._rate = rate
+        self._loop = loop
         self._on_notice = lambda line: on_notice(self._for_viewers(line))
         self._tracks: list[CameraTrack] = []
         self._playing: asyncio.Task[None] | None = None
@@ -78,26 +83,42 @@ class ServerCamera:
 
     def _unsubscribe(self, track: CameraTrack) -> None:
         self._tracks.remove(track)
-        if not self._tracks and self._frames is not None:
-            self._frames.close(0)  # a frame that is waited for is waited for no more
+        frames = self._frames
+        if not self._tracks and frames is not None:
+            self._frames = None
+            frames.close(0)  # a frame that is waited for is waited for no more
 
     def _open(self) -> LiveSource:
-        return LiveSource(self.name, size=self._size, rate=self._rate, on_notice=self._on_notice)
+        return LiveSource(
+            self.name,
+            size=self._size,
+            rate=self._rate,
+            loop=self._loop,
+            on_notice=self._on_notice,
+        )
 
     async def _play_while_watched(self) -> None:
         try:
             while self._tracks:
-                await self._play()
+                if await self._play():
+                    self._end_tracks()
+                    return
         except MediaError as error:
-            for track in list(self._tracks):
-                track.end(MediaError(self._for_viewers(str(error))))
+            self._end_tracks(MediaError(self._for_viewers(str(error))))
+
+    def _end_tracks(self, error: MediaError | None = None) -> None:
+        for track in list(self._tracks):
+            track.end(error)
 
     def _for_viewers(self, line: str) -> str:
         public = _public_name(self.name)
         return line if public == self.name else line.replace(self.name, public)
 
-    async def _play(self) -> None:
+    async def _play(self) -> bool:
         """Hand out frames to the end of the source, or until nobody watches.
+
+        Returns:
+            Whether it was the source that ended.
 
         Raises:
             MediaError: the source cannot be opened or read.
@@ -110,7 +131,9 @@ class ServerCamera:
                 for track in self._tracks:
                     track.put(frame)
         except StopAsyncIteration:
-            return
+            return self._frames is frames
+        else:
+            return False
         finally:
             self._frames = None
             await asyncio.to_thread(frames.close)

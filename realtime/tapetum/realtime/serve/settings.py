@@ -20,6 +20,7 @@ class ServerSettings:
         source: a camera, stream or file of this machine to offer, or None.
         size: width and height in pixels to ask that camera for.
         rate: frames per second to ask it for.
+        loop: whether a file is played over and over while it is watched.
         models: names and files of the models to offer, the default first; at least one.
         strength: that pages start with, from 0 to 1.
         latency_budget_ms: how long a live frame may be with us.
@@ -31,6 +32,7 @@ class ServerSettings:
     source: str | None = None
     size: tuple[int, int] | None = None
     rate: Fraction | None = None
+    loop: bool = False
     models: Sequence[str | Path] = ("grid",)
     strength: float = 1.0
     latency_budget_ms: float = 50.0
