@@ -107,6 +107,16 @@ def test_a_scene_that_is_merely_dark_at_its_edge_has_no_bar() -> None:
         assert BarFinder()(as_frame(planes)) is None
 
 
+@pytest.mark.parametrize("steps_per_level", [4, 12])
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_slope_that_rises_from_black_has_no_bar(upright: bool, steps_per_level: int) -> None:
+    """All of a line passes the limit of a bar at one place, as at an edge, but without one."""
+    slope = np.minimum(22 + np.arange(WIDTH) // steps_per_level, 235).astype(np.uint8)
+    luma = np.tile(slope, (WIDTH, 1))
+    grey = np.full((WIDTH // 2, WIDTH // 2), 128, np.uint8)
+    assert BarFinder()(as_frame([luma.T if upright else luma, grey, grey])) is None
+
+
 def test_a_coloured_wall_is_no_bar() -> None:
     planes = framed(dark_picture(), 30, 0)
     planes[1][:], planes[2][:] = 145, 140

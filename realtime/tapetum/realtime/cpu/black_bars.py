@@ -36,6 +36,8 @@ _STEP = 0.1
 """Where a bar ends, so much of a line is brighter, against the brighter lines of the picture."""
 _WEAK_STEP = 0.01
 """The same, as a share of the line, where a pair of bars ends alike: the picture is dark there."""
+_FLAT = 0.3
+"""Levels, at 8 bits, by which a bar may be brighter at its end than at its begin: a scene fades."""
 _TEXT = 0.08
 """Part of a bar's pixels that may be text."""
 _SMALLEST = 0.01
@@ -192,11 +194,15 @@ class _Lines(NamedTuple):
         bright: (H, W) whether each pixel is.
         rows: (H,) their share.
         columns: (W,) their share.
+        row_levels: (H,) mean luma at 8 bits, of which brighter pixels are not more than the others.
+        column_levels: (W,) the same of each column.
     """
 
     bright: npt.NDArray[np.bool_]
     rows: Floats
     columns: Floats
+    row_levels: Floats
+    column_levels: Floats
 
 
 def _edges_black_up_to(frame: Frame) -> list[float]:
@@ -232,12 +238,14 @@ def _lines(frame: Frame, black_up_to: float) -> _Lines:
     level = levels.black + int((black_up_to + _MARGIN) * (1 << (layout.depth - 8)))
     top = level << layout.shift | ((1 << layout.shift) - 1)
     bright = np.empty((frame.height, frame.width), np.bool_)
-    rows, columns = np.zeros(frame.height, np.int64), np.zeros(frame.width, np.int64)
+    rows, columns = (np.zeros((2, size), np.int64) for size in bright.shape)
     _count(samples, pitch, top, bright, rows, columns)
+    word = 1 << (layout.shift + layout.depth - 8)
+    axes = (rows, frame.width), (columns, frame.height)
     return _Lines(
         bright,
-        (rows / np.float32(frame.width)).astype(np.float32),
-        (columns / np.float32(frame.height)).astype(np.float32),
+        *((counts[0] / across).astype(np.float32) for counts, across in axes),
+        *((counts[1] / (across * word)).astype(np.float32) for counts, across in axes),
     )
 
 
@@ -250,17 +258,20 @@ def _count(  # noqa: PLR0917 - numba takes no keyword-only arguments
     rows: Counts,
     columns: Counts,
 ) -> None:
-    """Find the pixels over `top`, and count them by row and by column."""
+    """Find the pixels over `top`, and count them by row and by column; and sum luma up to `top`."""
     height, width = bright.shape
     for row in range(height):
         line = samples[row * pitch : row * pitch + width]
-        total = 0
+        total, light = 0, np.int64(0)
         for x in range(width):
             over = line[x] > top
+            level = min(np.int64(line[x]), np.int64(top))
             bright[row, x] = over
-            columns[x] += over
+            columns[0, x] += over
+            columns[1, x] += level
             total += over
-        rows[row] = total
+            light += level
+        rows[0, row], rows[1, row] = total, light
 
 
 def _find(lines: _Lines) -> _Bars:
@@ -279,6 +290,8 @@ def _find(lines: _Lines) -> _Bars:
         columns = lines.columns if not top + bottom else within.mean(axis=0, dtype=np.float32)
         left, right, columns_step = _ends(columns)
         step = min(rows_step, columns_step)
+    top, bottom = _flat(lines.row_levels, top), _flat(lines.row_levels[::-1], bottom)
+    left, right = _flat(lines.column_levels, left), _flat(lines.column_levels[::-1], right)
     pairs = (top, bottom, height), (left, right, width)
     even = all(abs(one - other) <= _UNEVEN * size + 2 for one, other, size in pairs)
     return _Bars(top, bottom, left, right, clear=even and step >= _CLEAR_STEP)
@@ -310,6 +323,18 @@ def _ends(shares: Floats) -> tuple[int, int, float]:
         first = first if _is_pure(shares[:first], first_step) else 0
         last = last if _is_pure(shares[count - last :], last_step) else 0
     return first, last, min(first_step, last_step)
+
+
+def _flat(levels: Floats, bar: int) -> int:
+    """The lines of a bar at the beginning of an axis, or 0 if it grows brighter towards its end.
+
+    The last few lines do not count: coding blurs an edge.
+    """
+    part, end = max(1, bar // 4), bar - max(3, len(levels) // 200)
+    if end < 2 * part:
+        return bar
+    grows = float(levels[end - part : end].mean() - levels[:part].mean())
+    return bar if grows <= _FLAT else 0
 
 
 def _dim_pair(shares: Floats) -> int:
