@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from support.live_parts import StallingSink, free_udp_port, wait_until
@@ -38,10 +39,7 @@ INFO = VideoInfo(64, 48, "yuv420p", Fraction(1, 30), average_rate=Fraction(30))
 
 
 class _Window:
-    """OpenCV's part of a window, where there is no display."""
-
-    WINDOW_NORMAL = WINDOW_KEEPRATIO = LINE_AA = WND_PROP_VISIBLE = 1
-    error = RuntimeError
+    """OpenCV without its windows, where there is no display."""
 
     def __init__(self) -> None:
         self.shown: list[str] = []
@@ -58,8 +56,16 @@ class _Window:
     def getWindowProperty(self, _title: str, _property: int) -> float:  # noqa: N802
         return 1.0
 
-    def __getattr__(self, _name: str) -> Callable[..., None]:
-        return lambda *_arguments: None
+    def getWindowImageRect(self, _title: str) -> tuple[int, int, int, int]:  # noqa: N802
+        return 0, 0, 320, 180
+
+    def imshow(self, *_arguments: object) -> None:
+        pass
+
+    resizeWindow = setMouseCallback = imshow  # noqa: N815
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(cv2, name)
 
 
 class _Camera:

@@ -212,7 +212,7 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()  # which closes its pipes
 
     def _start(self) -> None:
         self._process = subprocess.Popen(

@@ -134,6 +134,13 @@ def test_a_wrong_checksum_in_a_png_is_found(kind: bytes, enhance: Enhance, tmp_p
     )
 
 
+def test_a_png_with_two_headers_is_damaged(enhance: Enhance) -> None:
+    data = encoded(".png")
+    result = enhance(data[:33] + data[8:], ".png")
+    assert not result.intact
+    assert "its header stands in it twice" in result.notices
+
+
 @pytest.mark.parametrize("suffix", [".png", ".gif", ".webp"])
 def test_a_cut_animation_keeps_the_pictures_that_are_there(suffix: str, enhance: Enhance) -> None:
     data = animation(suffix)

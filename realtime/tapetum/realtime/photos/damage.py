@@ -143,6 +143,8 @@ def _examine_png(data: bytes) -> Examined:
     wrong, others = [], []
     whole, last = True, b""
     for kind, body, right, whole in _png_chunks(data):
+        if kind == b"IHDR" and last:
+            wrong.append("its header stands in it twice")
         last = kind
         if whole and not right:
             wrong.append(f"its part {kind.decode('ascii', 'replace')} is damaged")
@@ -160,7 +162,8 @@ def _mended_png(data: bytes) -> bytes:
     kept = [_PNG_SIGNATURE]
     for kind, body, right, _ in _png_chunks(data):
         is_ancillary = kind[:1].islower()
-        if kind != b"IEND" and (right or not is_ancillary):
+        is_repeated = kind == b"IHDR" and len(kept) > 1
+        if kind != b"IEND" and not is_repeated and (right or not is_ancillary):
             kept += struct.pack(">I4s", len(body), kind), bytes(body), _checksum(kind, body)
     kept += struct.pack(">I4s", 0, b"IEND"), _checksum(b"IEND", b"")
     return b"".join(kept)
