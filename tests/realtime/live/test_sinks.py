@@ -20,6 +20,7 @@ from tapetum.realtime.live.sinks.bgr import BgrConverter
 from tapetum.realtime.live.sinks.pipe_sinks import RawVideoSink, Y4mSink
 from tapetum.realtime.live.sinks.recording_sink import RecordingSink
 from tapetum.realtime.media.av_frame import frame_planes, to_av
+from tapetum.realtime.media.frame_conversion import SCALER_THREADS
 
 RATE = Fraction(30)
 
@@ -56,7 +57,7 @@ def test_y4m_is_read_back_bit_for_bit(
         pictures = list(container.decode(video=0))
     assert [picture.format.name for picture in pictures] == [read_back] * 3
     for frame, picture in zip(frames, pictures, strict=True):
-        expected = to_av(frame).reformat(format=read_back)
+        expected = to_av(frame).reformat(format=read_back, threads=SCALER_THREADS)
         for got, wanted in zip(frame_planes(picture), frame_planes(expected), strict=True):
             assert np.array_equal(got, wanted)
         assert picture.color_range == (2 if frame.full_range else 1)
@@ -85,7 +86,7 @@ def test_raw_video_is_the_planes_alone(format_name: str, written: str) -> None:
     sink = RawVideoSink(pipe, rate=Fraction(30000, 1001), on_start=said.append)
     for frame in frames:
         sink.write(frame)
-    pictures = [to_av(frame).reformat(format=written) for frame in frames]
+    pictures = [to_av(frame).reformat(format=written, threads=SCALER_THREADS) for frame in frames]
     planes = [plane for picture in pictures for plane in frame_planes(picture)]
     assert pipe.getvalue() == b"".join(np.ascontiguousarray(plane).tobytes() for plane in planes)
     (line,) = said

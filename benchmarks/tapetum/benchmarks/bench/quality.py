@@ -87,7 +87,7 @@ def _darkened(frame: Frame, rng: np.random.Generator) -> Frame:
     light += noise * np.sqrt(np.float32(_SHOT_NOISE) * light + np.float32(_READ_NOISE**2))
     dark = np.rint(255 * np.clip(light, 0, 1) ** (1 / _GAMMA)).astype(np.uint8)
     picture = av.VideoFrame.from_ndarray(dark, "rgb24").reformat(
-        format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+        threads=1, format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
     )
     return from_av(picture, pts=frame.pts, time_base=frame.time_base, duration=frame.duration)
 

@@ -110,7 +110,7 @@ def clip_frames(
 def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
     if (frame.width, frame.height) == size:
         return frame
-    picture = to_av(frame).reformat(*size, format="yuv420p")
+    picture = to_av(frame).reformat(*size, format="yuv420p", threads=1)
     return from_av(picture, pts=frame.pts, time_base=frame.time_base, duration=frame.duration)
 
 

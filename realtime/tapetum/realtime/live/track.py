@@ -18,7 +18,7 @@ from tapetum.realtime.live.ladder import Ladder, ladder_for
 from tapetum.realtime.live.newest import newest_channel
 from tapetum.realtime.live.summary import Latencies
 from tapetum.realtime.media.av_frame import from_av, to_av
-from tapetum.realtime.media.frame_conversion import nearest_format
+from tapetum.realtime.media.frame_conversion import SCALER_THREADS, nearest_format
 
 _TIME_BASE = Fraction(1, 90_000)
 """RTP's unit of video times."""
@@ -150,7 +150,7 @@ class EnhancedTrack(MediaStreamTrack):
 def _frame(picture: av.VideoFrame) -> Frame:
     target = nearest_format(picture.format.name)
     if target != picture.format.name:
-        picture = picture.reformat(format=target)
+        picture = picture.reformat(format=target, threads=SCALER_THREADS)
     arrival_s = time.monotonic()
     frame = from_av(picture, pts=picture.pts, time_base=Fraction(picture.time_base or _TIME_BASE))
     return replace(frame, capture_time_s=arrival_s, arrival_time_s=arrival_s)
