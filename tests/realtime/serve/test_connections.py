@@ -17,6 +17,8 @@ from support.serve_process import serving
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.settings import ServerSettings
 
+pytestmark = pytest.mark.slow
+
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 FEW_FILES = 48
 

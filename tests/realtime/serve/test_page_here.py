@@ -25,6 +25,8 @@ from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.rgb import frame_from_rgb, rgb_from_frame
 from tapetum.realtime.cpu.thumbnail import thumbnail
 
+pytestmark = pytest.mark.slow
+
 HERE = "document.querySelector('#view').dataset.where === 'here'"
 IN_THE_BROWSER = "document.querySelector('#where').value = 'browser'"
 DRAW = """(async () => {{
