@@ -1,7 +1,9 @@
 """`NvdecSource`: a file's frames decoded on the GPU, without a copy to main memory.
 
-The surfaces of NVDEC are seen as CuPy arrays by DLPack. FFmpeg decodes on the null stream, for
-which the stream of `CudaDevice` waits.
+FFmpeg copies each picture once, within the GPU's memory and on the null stream, out of the few
+surfaces of NVDEC into memory of its own, which grows as frames are held (`nvdec_retrieve_data` in
+libavcodec/nvdec.c, without `unsafe_output`). The copies are seen as CuPy arrays by DLPack. The
+stream of `CudaDevice` waits for the null stream.
 """
 
 from __future__ import annotations
@@ -40,9 +42,8 @@ from tapetum.realtime.protocols import FrameSource
 _FORMATS = ("nv12", "p010le")
 _NATIVE_DECODERS = {"libdav1d": "av1"}
 """Decoders on the CPU that PyAV takes first, and FFmpeg's own, which has NVDEC behind it."""
-_FRAMES_HELD = 12
-"""Surfaces beyond the decoder's own: what the pipeline holds at most, before the enhancer and, at
-strength 0, behind it. More than 32 in all can fail."""
+_FAILURES_BEFORE_FIRST = 8
+"""Packets that may fail before the first picture: without a decoder for a file all of them do."""
 
 
 class NvdecSource:
@@ -73,11 +74,17 @@ class NvdecSource:
         self.path: InputPlace = input_place(path)
         self._device = device
         self._report = FileReport(
-            self.path, PictureReader(self._open, start_s=start_s, duration_s=duration_s)
+            self.path,
+            PictureReader(
+                self._open,
+                start_s=start_s,
+                duration_s=duration_s,
+                failures_before_first=_FAILURES_BEFORE_FIRST,
+            ),
         )
         self._reader = self._report.reader
         try:
-            first = self._report.first_picture()
+            first = self._first_picture()
             name = self._format_name(first)
         except BaseException:
             self._reader.close()
@@ -137,13 +144,21 @@ class NvdecSource:
             except BaseException:
                 container.close()
                 raise
-        decoder.options = {"extra_hw_frames": str(_FRAMES_HELD)}
         return VideoInput(container, stream, decoder)
+
+    def _first_picture(self) -> av.VideoFrame:
+        try:
+            return self._report.first_picture()
+        except FFmpegError as error:
+            raise DeviceError(
+                f"NVDEC on {self._device.name} decodes none of the first"
+                f" {self._reader.corrupt_packets} packets of {self.path} ({error})"
+            ) from error
 
     def _decoder(self, stream: VideoStream) -> VideoCodecContext:
         if stream.codec_context.name in _NATIVE_DECODERS:
             return native_decoder(stream, self._device.index)
-        stream.codec_context.thread_count = 1  # frame threads only hold more of the few surfaces
+        stream.codec_context.thread_count = 1  # NVDEC does the work; more are not measured
         return stream.codec_context
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
@@ -159,7 +174,7 @@ class NvdecSource:
             format_name=self._format_name(picture),
             pts=self._reader.output_pts(picture),
             time_base=self._reader.time_base,
-            color=color_info(picture),
+            color=color_info(picture, self.info.codec_name),
             duration=picture.duration,
         )
 

@@ -164,6 +164,7 @@ class FileSource:
             pts=self._reader.output_pts(picture),
             time_base=self._reader.time_base,
             duration=picture.duration,
+            codec=self.info.codec_name,
         )
         return frame if self._crop is None else self._crop(frame)
 
