@@ -52,8 +52,8 @@ def test_the_page_and_all_its_parts_come_with_their_types_and_a_strict_policy(
             parts = [part.split('"')[0] for part in page.split('"/page/')[1:]]
             assert {"main.js", "theme.css", "icon.svg"} <= set(parts)
             kinds = {".js": "javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-            for part in parts:
-                async with client.get(f"{url}page/{part}") as answer:
+            for part in (*(f"page/{part}" for part in parts), "brighten/brightener.js"):
+                async with client.get(f"{url}{part}") as answer:
                     assert answer.status == 200, part
                     assert kinds[Path(part).suffix] in answer.content_type
                     assert answer.headers["X-Content-Type-Options"] == "nosniff"
