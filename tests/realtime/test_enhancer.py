@@ -224,6 +224,7 @@ def test_a_model_that_does_not_exist_is_refused(model: str, message: str) -> Non
         make_enhancer(model)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_converted_when_it_is_used(tmp_path: Path) -> None:
     path = tmp_path / "grid.pth"
     torch.save(GridGenerator().state_dict(), path)

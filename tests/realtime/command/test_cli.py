@@ -236,7 +236,7 @@ def test_stopping_leaves_nothing(
     assert "grid on CPU" in process.stderr.readline()
     time.sleep(0.3)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == status
     assert errors.splitlines()[-1] == f"error: stopped by {number.name}"
     assert list(tmp_path.iterdir()) == []

@@ -49,7 +49,7 @@ class Running:
 
     def summary(self) -> dict[str, Any]:
         self.process.send_signal(signal.SIGINT)
-        self._reader.join(30)
+        self._reader.join(60)
         assert self.process.stdout is not None
         found: dict[str, Any] = json.loads(self.process.stdout.read())
         return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tapetum.realtime.choices import MODELS
+from tapetum.gan.model_kinds import KINDS
 from tapetum.realtime.command.options import (
     LoopOption,
     RateOption,
@@ -166,7 +166,7 @@ def serve(
 
 
 def _models_that_ship() -> list[str]:
-    return [name for name in MODELS if _ships(name)]
+    return [name for name in KINDS if _ships(name)]
 
 
 def _ships(name: str) -> bool:

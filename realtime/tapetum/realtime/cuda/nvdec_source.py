@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import av
 from av.container import InputContainer
@@ -30,13 +31,13 @@ from tapetum.realtime.media.av_frame import color_info
 from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.file_source import FileReport, FileSource, VideoFile
 from tapetum.realtime.media.media_input import (
+    TEXT_OPTIONS,
     InputPlace,
     best_video_stream,
     input_place,
     open_input,
 )
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
-from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.protocols import FrameSource
 
 _FORMATS = ("nv12", "p010le")
@@ -46,7 +47,7 @@ _FAILURES_BEFORE_FIRST = 8
 """Packets that may fail before the first picture: without a decoder for a file all of them do."""
 
 
-class NvdecSource:
+class NvdecSource(VideoFile):
     """A file's frames and times as `FileSource` has them, as NV12 or P010 in GPU memory.
 
     Args:
@@ -54,9 +55,6 @@ class NvdecSource:
         device: where the frames lie.
         start_s: as for `FileSource`.
         duration_s: as for `FileSource`.
-
-    Attributes:
-        info: the stream, for a sink.
 
     Raises:
         DeviceError: NVDEC is missing, or does not decode this file; `FileSource` may.
@@ -71,18 +69,15 @@ class NvdecSource:
         start_s: float = 0.0,
         duration_s: float | None = None,
     ) -> None:
-        self.path: InputPlace = input_place(path)
         self._device = device
-        self._report = FileReport(
-            self.path,
-            PictureReader(
-                self._open,
-                start_s=start_s,
-                duration_s=duration_s,
-                failures_before_first=_FAILURES_BEFORE_FIRST,
-            ),
+        place = input_place(path)
+        reader = PictureReader(
+            partial(self._open, place),
+            start_s=start_s,
+            duration_s=duration_s,
+            failures_before_first=_FAILURES_BEFORE_FIRST,
         )
-        self._reader = self._report.reader
+        super().__init__(FileReport(place, reader))
         try:
             first = self._first_picture()
             name = self._format_name(first)
@@ -93,12 +88,6 @@ class NvdecSource:
         info = self._report.describe(first, raw=first)
         self.info = replace(info, format_name=name, source_format_name=name)
         self._report.note_stream(self.info)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames.
@@ -111,35 +100,11 @@ class NvdecSource:
             yield self._frame(picture)
         self._report.finish()
 
-    def close(self) -> None:
-        """Release the file; calling it again does nothing."""
-        self._reader.close()
-
-    @property
-    def notices(self) -> list[str]:
-        """Lines for the user: damage, a missing end; more come while iterating."""
-        return self._report.notices
-
-    @property
-    def truncated(self) -> bool:
-        """After iterating: whether the file's end is missing or unreadable."""
-        return self._report.truncated
-
-    @property
-    def corrupt_packets(self) -> int:
-        """Packets so far that could not be decoded."""
-        return self._reader.corrupt_packets
-
-    @property
-    def damaged_frames(self) -> int:
-        """Frames so far of which parts could not be decoded."""
-        return self._reader.damaged_frames
-
-    def _open(self) -> VideoInput:
+    def _open(self, place: InputPlace) -> VideoInput:
         with self._device.context():
-            container = open_with_nvdec(self.path, self._device.index)
+            container = open_with_nvdec(place, self._device.index)
             try:
-                stream = best_video_stream(container, self.path)
+                stream = best_video_stream(container, place)
                 decoder = self._decoder(stream)
             except BaseException:
                 container.close()

@@ -25,6 +25,8 @@ from tapetum.realtime.serve.session import Offered, Session
 from tapetum.realtime.serve.settings import ServerSettings
 
 _PAGE = Path(__file__).parent / "page"
+_BRIGHTEN = "brighten"
+"""The browser modules that the page shares with the extension: `web/brighten` in a checkout."""
 _HEARTBEAT_S = 10.0
 """A page that answers no ping for about so long is gone."""
 _GRACE_S = 3.0
@@ -124,6 +126,7 @@ class Server:
         app.on_shutdown.append(self._close_sessions)
         app.router.add_get("/", _page)
         app.router.add_static("/page/", _PAGE)
+        app.router.add_static("/brighten/", _brighten())
         app.router.add_get("/session", self._serve_session)
         app.router.add_post("/session/{session}/files", self._receive_file)
         app.router.add_get("/session/{session}/files/{file}", self._send_file)
@@ -199,6 +202,12 @@ class Server:
 
 async def _page(_request: web.Request) -> web.FileResponse:
     return web.FileResponse(_PAGE / "index.html")
+
+
+def _brighten() -> Path:
+    """Where the shared browser modules are: in a wheel beside the page."""
+    packaged = Path(__file__).parent / _BRIGHTEN
+    return packaged if packaged.is_dir() else Path(__file__).parents[4] / "web" / _BRIGHTEN
 
 
 def _models(models: Sequence[str | Path]) -> dict[str, str | Path]:
