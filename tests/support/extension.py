@@ -50,6 +50,17 @@ def allowed_on_localhost(extension: Path) -> Path:
     return extension
 
 
+def switched_on(extension: Path, site: str) -> Path:
+    """The same, with `site` on from its start: not every browser's window can be driven."""
+    path = extension / "manifest.json"
+    manifest: dict[str, Any] = json.loads(path.read_text())
+    manifest["background"]["scripts"].append("start.js")
+    path.write_text(json.dumps(manifest))
+    code = f'import {{ switchSite }} from "./extension/sites.js";\nswitchSite("{site}", true);\n'
+    (extension / "start.js").write_text(code)
+    return extension
+
+
 async def _no_icon(_request: web.Request) -> web.Response:
     return web.Response(status=204)
 

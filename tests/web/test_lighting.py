@@ -19,8 +19,8 @@ from support.chromium import chromium
 from support.extension import built, served
 
 from tapetum.gan.model import find_model
+from tapetum.realtime.cpu.exposure import darkness
 from tapetum.realtime.cpu.grid_kernels import identity_grid
-from tapetum.realtime.cpu.hdr_light import darkness
 from tapetum.realtime.temporal import TemporalFilter
 
 pytestmark = pytest.mark.slow

@@ -2,13 +2,12 @@
 //
 // As in tapetum.realtime.serve.lighting; it belongs in a worker.
 
+import { darkness } from "./exposure.js";
 import { TemporalFilter } from "./temporal.js";
 
 const SIDE = 256;
 const PIXELS = SIDE * SIDE;
 const CELLS = 8 * 16 * 16;
-const DARK = 0.24; // mean of a picture up to which it is dark
-const LIT = 0.4; // and from which it is well lit
 const IDENTITY = [1, 0, 1, 0, 0, 1, 0, 0]; // coefficients that leave a picture as it is
 
 /**
@@ -48,7 +47,7 @@ export class Lighting {
    * @param {boolean} onlyWhenDark leave well-lit pictures as they are
    * @returns {Promise<Float32Array<ArrayBuffer>>} coefficient, luma level, row, column
    */
-  async grid(roots, timeS, onlyWhenDark = false) {
+  async grid(roots, timeS, onlyWhenDark = true) {
     const thumbnail = planes(roots);
     const { runtime, session } = this.#network;
     const input = new runtime.Tensor("float32", thumbnail, [1, 3, SIDE, SIDE]);
@@ -73,16 +72,6 @@ function planes(roots) {
     thumbnail[(i % 3) * PIXELS + Math.floor(i / 3)] = root * root;
   }
   return thumbnail;
-}
-
-/**
- * 1 for a dark picture, 0 for one that is well lit, else in between.
- * @param {Float32Array} thumbnail
- */
-function darkness(thumbnail) {
-  const mean = thumbnail.reduce((sum, value) => sum + value, 0) / thumbnail.length;
-  const place = Math.min(Math.max((LIT - mean) / (LIT - DARK), 0), 1);
-  return place * place * (3 - 2 * place);
 }
 
 /**

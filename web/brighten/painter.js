@@ -13,7 +13,7 @@ const AGAIN_MS = 2000; // after which lost graphics are tried again
  * @property {boolean} [on] false gives the camera's own pictures
  * @property {number} [strength] 0 leaves pictures as they are, 1 is the network's own
  * @property {boolean} [compare] leave the left half as it is
- * @property {boolean} [onlyWhenDark] leave well-lit pictures as they are
+ * @property {boolean} [onlyWhenDark] leave well-lit pictures as they are, as by default
  */
 
 /** Draws a stream's pictures; what it cannot brighten is to be shown as it is. */
@@ -145,7 +145,7 @@ export class Painter {
   #ask(brightener, nowMs) {
     const roots = brightener.readThumbnail();
     if (roots) {
-      const { onlyWhenDark = false } = this.#settings;
+      const { onlyWhenDark = true } = this.#settings;
       this.#light.postMessage({ roots, timeS: nowMs / 1000, onlyWhenDark }, [roots.buffer]);
     }
     if (nowMs - this.#askedMs < LATE_MS) return;

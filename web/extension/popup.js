@@ -24,7 +24,7 @@ let justSwitchedOn = false;
 
 // What is set
 
-const { strength = 1, compare = false, onlyWhenDark = false } = await kept();
+const { strength = 1, compare = false, onlyWhenDark = true } = await kept();
 input("strength").value = String(Math.round(100 * strength));
 input("compare").checked = compare;
 input("only-when-dark").checked = onlyWhenDark;
