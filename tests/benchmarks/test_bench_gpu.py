@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 from support.kernel_devices import WallClock
 from support.random_frames import random_frame
 
@@ -76,6 +75,8 @@ class HostVideo(CudaVideo):
 
 
 def check_schema(run: dict[str, Any]) -> None:
+    from jsonschema import Draft202012Validator
+
     schema = json.loads(SCHEMA.read_text())
     Draft202012Validator(schema).validate(json.loads(json.dumps(run)))
 

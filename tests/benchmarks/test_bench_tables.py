@@ -59,6 +59,7 @@ def test_long_names_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in "".join(first) for name in filters)
 
 
+@pytest.mark.slow
 def test_names_with_brackets_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clip, file = tmp_path / "[night].mp4", str(tmp_path / "run.json")
     write_clip(clip, frames=8)

@@ -159,6 +159,7 @@ def _run(model: Path, batch: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.array(compiled(batch.numpy())[0]))
 
 
+@pytest.mark.slow
 def test_exported_grid_gives_the_same_coefficients(grid: GridGenerator, tmp_path: Path) -> None:
     export_onnx(grid, tmp_path / "grid.onnx")
     picture = torch.rand(1, 3, 256, 256) ** 2
@@ -219,6 +220,7 @@ def test_default_grid_brightens_a_dark_picture() -> None:
         assert load_generator("grid")(rgb).mean() > rgb.mean() + 0.2
 
 
+@pytest.mark.slow
 def test_weights_beyond_float16_are_not_stored_as_infinity(tmp_path: Path) -> None:
     generator = build_generator("unet").eval()
     generator.state_dict()["bn6_1.running_var"].fill_(1e6)

@@ -90,6 +90,7 @@ def test_a_checkpoint_is_described(kind: Kind, tmp_path: Path) -> None:
     assert model.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_what_is_exported_from_a_checkpoint_says_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
     save_generator(build_generator("grid"), path)

@@ -22,6 +22,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [str(folder) for folder in write_scenes(tmp_path_factory.mktemp("scenes"))]
 
 
+@pytest.mark.slow
 def test_a_sheet_a_set_and_clips_are_written(folders: list[str], tmp_path: Path) -> None:
     run = CliRunner().invoke
     sheet, clips, pairs = tmp_path / "look.png", tmp_path / "clips", tmp_path / "pairs"

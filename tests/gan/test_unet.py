@@ -114,6 +114,7 @@ def test_pads_pictures_smaller_than_their_padding(size: int) -> None:
     assert all(abs(a - b) == (size > 1) for a, b in pairwise(indices))
 
 
+@pytest.mark.slow
 def test_learns_a_brighter_picture() -> None:
     torch.manual_seed(0)
     generator = UNetGenerator().train()

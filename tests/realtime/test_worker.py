@@ -49,6 +49,7 @@ def ended(code: str) -> tuple[int, str, str]:
     return answer.returncode, answer.stdout, answer.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["grid", "unet"])
 @pytest.mark.parametrize("count", [1, 5])
 def test_live_frames_may_be_left_open(model: str, count: int) -> None:

@@ -24,7 +24,7 @@ PATTERN = "lavfi:testsrc2=s=96x64:r=30"
 StatusCallback = Callable[[LiveStatus], None]
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait for something that happens in another thread or process."""
     end_s = time.monotonic() + seconds
     while time.monotonic() < end_s:

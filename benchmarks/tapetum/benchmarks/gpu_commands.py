@@ -110,6 +110,58 @@ def training(
     _keep(result, "training", measured, path)
 
 
+@gpu.command()
+def driver() -> None:
+    """Which functions of NVIDIA's libraries are here; exit status 1 without a driver."""
+    from tapetum.benchmarks.gpu.first_contact import driver_symbols
+
+    found = driver_symbols()
+    for library, symbols in found.items():
+        for name, is_here in symbols.items():
+            typer.echo(f"{library}: {name} {'is here' if is_here else 'is missing'}")
+    if not found["libcuda.so.1"]["cuInit"]:
+        raise typer.Exit(1)
+
+
+@gpu.command(name="first-contact")
+def first_contact_command(
+    *,
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Gets a file for each stage; send us all.")
+    ],
+    minutes: Annotated[
+        float, typer.Option(min=0.5, help="The most that it takes; then it can be started again.")
+    ] = 12.0,
+) -> None:
+    """Try and measure all that only a GPU can show, most valuable first.
+
+    It wants a GPU and its driver, CuPy and PyAV, and takes what else is installed; neither a
+    network nor OpenVINO. From a checkout it runs the tests of the GPU's path too. Nothing of the
+    card's settings is changed.
+    """
+    from tapetum.benchmarks.gpu.first_contact import Outcome, first_contact, stages
+    from tapetum.benchmarks.measure.errors import BenchmarkError
+
+    def report(outcome: Outcome) -> None:
+        typer.echo(f"{outcome.name}: {outcome.state} ({outcome.seconds:g} s)")
+
+    todo = stages(out, _tests())
+    ended = first_contact(out, todo, budget_s=60 * minutes, report=report)
+    if [outcome.state for outcome in ended] == ["failed"]:
+        raise BenchmarkError("there is no NVIDIA driver here: install it, then start this again")
+    left = len(todo) - len(ended)
+    again = f"; {left} found no time: run the same command again" if left else ""
+    typer.echo(f"{out}: {len(ended)} of {len(todo)} stages ended{again}")
+    if any(outcome.state == "failed" for outcome in ended):
+        raise typer.Exit(1)
+
+
+def _tests() -> Path | None:
+    """The repository's tests, in a checkout."""
+    folder = Path.cwd() / "tests"
+    return folder if (folder / "realtime" / "cuda").is_dir() else None
+
+
 if find_spec("tapetum.benchmarks.documents") is not None:  # in a checkout
 
     @gpu.command()

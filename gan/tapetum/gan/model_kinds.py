@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 Kind = Literal["grid", "unet"]
+"""`grid`: real time on a CPU. `unet`: EnlightenGAN's generator, slower and heavier."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Also the names of the models that ship, one of each kind."""
 
 Shape = tuple[int, ...]
 """Length of each axis; 0 for what may vary."""

@@ -2,8 +2,8 @@
 
 Importing OpenVINO imports `openvino_telemetry`, which writes a client ID into the user's home,
 starts a thread and reports to a web service unless the user has forbidden it. Where that package
-is not to be found OpenVINO takes its own silent stub, so it is hidden during the import. Import
-`ov` from here, and from nowhere else, and take the runtime from `core`.
+is not to be found OpenVINO takes its own silent stub, so it is hidden during the import. Take the
+module from `openvino`, and from nowhere else, and the runtime from `core`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,13 @@ from tapetum.gan.model_kinds import DESCRIPTIONS, MARK, ModelDescription, Shape,
 _TELEMETRY = "openvino_telemetry"
 
 
-def _import_quietly() -> Any:  # noqa: ANN401 - OpenVINO has no types
+@cache
+def openvino() -> Any:  # noqa: ANN401 - OpenVINO has no types
+    """The module, imported when it is first needed: a GPU's path may do without it.
+
+    Raises:
+        ImportError: it is not installed.
+    """
     if "openvino" in sys.modules or _TELEMETRY in sys.modules:
         return importlib.import_module("openvino")
     sys.modules[_TELEMETRY] = None  # type: ignore[assignment] # Python's mark for "not to be found"
@@ -28,9 +34,6 @@ def _import_quietly() -> Any:  # noqa: ANN401 - OpenVINO has no types
         return importlib.import_module("openvino")
     finally:
         del sys.modules[_TELEMETRY]
-
-
-ov: Any = _import_quietly()
 
 
 _loading = threading.Lock()
@@ -49,7 +52,7 @@ def core() -> Any:  # noqa: ANN401 - OpenVINO has no types
 
 @cache
 def _core() -> Any:  # noqa: ANN401
-    return ov.Core()
+    return openvino().Core()
 
 
 def read_network(serialized: bytes, name: str) -> Any:  # noqa: ANN401

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-ModelName = Literal["grid", "unet"]
-"""`grid`: real time on a CPU. `unet`: EnlightenGAN's generator, slower and heavier."""
-
 Device = str
 """`auto` is the CPU, `cuda` the first NVIDIA GPU and `cuda:1` the second, for videos."""
 
@@ -19,7 +16,6 @@ PipeFormat = Literal["y4m", "rawvideo"]
 Sync = Literal["repeat", "drop"]
 """Where a pipe lacks a frame: `repeat` the last, so that time stays right, or `drop` it."""
 
-MODELS: tuple[ModelName, ...] = get_args(ModelName)
 DEVICES = "auto, cpu, cuda or cuda:INDEX"
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 PIPE_FORMATS: tuple[PipeFormat, ...] = get_args(PipeFormat)

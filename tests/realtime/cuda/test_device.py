@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -172,13 +171,23 @@ class NamedStream:
 
 @pytest.fixture
 def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A device of a stand-in for CuPy, whose arrays are the names of the streams they belong to."""
+    """A stand-in for CuPy, whose arrays are the names of the streams they belong to.
+
+    The first GPU is the current one, and has a context as soon as it is made current again.
+    """
     current: list[str] = []
+    made_current = [0]
+    runtime = SimpleNamespace(
+        CUDARuntimeError=RefusalError,
+        made_current=made_current,
+        getDevice=lambda: made_current[-1],
+        setDevice=made_current.append,
+    )
     cuda = SimpleNamespace(
-        Device=lambda _: nullcontext(SimpleNamespace(compute_capability="89")),
+        Device=lambda _: SimpleNamespace(compute_capability="89"),
         Stream=lambda *, non_blocking=False: NamedStream(current, f"non_blocking={non_blocking}"),
         Module=lambda: SimpleNamespace(load=lambda _: None),
-        runtime=SimpleNamespace(CUDARuntimeError=RefusalError),
+        runtime=runtime,
         driver=SimpleNamespace(CUDADriverError=RefusalError),
         memory=SimpleNamespace(OutOfMemoryError=MemoryError),
     )
@@ -194,6 +203,15 @@ def test_a_surface_is_not_of_memory_that_queued_work_may_use() -> None:
     device: Any = CudaDevice()
     assert device.empty((2, 2), np.uint8) == "non_blocking=False"
     assert device.empty_for_copy((2, 2), np.uint8) == "non_blocking=True"
+
+
+def test_another_gpu_than_the_first_leaves_that_without_a_context(cupy: Any) -> None:
+    device: Any = CudaDevice(1)
+    device.empty((2, 2), np.uint8)
+    with device.context():
+        device.empty_for_copy((2, 2), np.uint8)
+    first, *later = cupy.cuda.runtime.made_current
+    assert (first, set(later)) == (0, {1})
 
 
 def test_a_gpu_that_another_process_has_is_one_line(cupy: Any) -> None:

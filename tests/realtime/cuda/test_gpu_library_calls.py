@@ -41,10 +41,11 @@ OBJECTS = {
     "device": {
         "attributes": "cupy.cuda.runtime.PointerAttributes",
         "cast('Any', array)": "cupy.ndarray",
-        "device": "cupy.cuda.Device",
+        "cuda.Device(self.index)": "cupy.cuda.Device",
+        "done": "cupy.cuda.Event",
+        "self._downloads": "cupy.cuda.Stream.null",
         "self._module": "cupy.cuda.Module",
         "self._stream": "cupy.cuda.Stream.null",
-        "self._uploads": "cupy.cuda.Stream.null",
         "stream": "cupy.cuda.Stream.null",
     },
     "clocks": {
@@ -110,7 +111,8 @@ def check(owner: Any, call: Call, where: str) -> None:
     used = getattr(owner, call.name)
     if call.arguments is None or not callable(used):
         return
-    itself = inspect.isclass(owner) and inspect.isfunction(used)  # a method that has no object
+    of_class = inspect.isfunction(used) or type(used).__name__ == "cython_function_or_method"
+    itself = inspect.isclass(owner) and of_class  # a method that has no object
     given = call.arguments._replace(positional=call.arguments.positional + itself)
     assert accepts(used, given), f"{where}:{call.line}: {call.name} does not take {given}"
 

@@ -65,6 +65,7 @@ def test_positions_advance_and_retrieve_gives_what_grab_took(
         assert not capture.set(WIDTH, 640)  # a file has its size
 
 
+@pytest.mark.slow
 def test_a_stream_gives_pictures_until_it_is_released(gain_model: Path) -> None:
     url = f"udp://127.0.0.1:{free_udp_port()}"
     with live_process("--source", PATTERN, "--sink", url, "-q"):

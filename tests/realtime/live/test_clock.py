@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from support.command_line import ROOT
 from support.live_parts import free_tcp_port, live_process, opened, wait_until
-from support.network_peer import peer
+from support.network_peer import RATE, peer
 
 pytestmark = pytest.mark.slow
 
-PATTERN = "lavfi:color=c=0x101010:s=96x64:r=30"
+PATTERN = f"lavfi:color=c=0x101010:s=96x64:r={RATE}"
 JUMPING_CLOCK = ROOT / "tests" / "support" / "jumping_clock.cpp"
 ASLEEP_S = 4.0
 """Longer than a silent stream is waited for."""
@@ -49,7 +49,7 @@ class Running:
 
     def summary(self) -> dict[str, Any]:
         self.process.send_signal(signal.SIGINT)
-        self._reader.join(30)
+        self._reader.join(60)
         assert self.process.stdout is not None
         found: dict[str, Any] = json.loads(self.process.stdout.read())
         return found
@@ -75,14 +75,19 @@ def sleep(process: subprocess.Popen[str]) -> None:
 
 
 def goes_on(live: Running, trouble: Callable[[], None]) -> None:
-    """Check that after some trouble frames are new, most of them come, and they are enhanced."""
+    """Check that after some trouble frames are new, most of them come, and they are enhanced.
+
+    What was sent in the time of the trouble may be lost; of the rest, less than half.
+    """
     live.records_on()
+    begin_s = time.monotonic()
     trouble()
+    missed = RATE * (time.monotonic() - begin_s)
     live.records_on()
     wait_until(live.enhances)
     summary = live.summary()
     assert summary["age_ms"]["p90"] < 1000 * ASLEEP_S / 2
-    assert summary["dropped"] < summary["frames"]
+    assert summary["dropped"] - missed < summary["frames"]
     assert summary["modes"]["gain"] > 0
     assert set(summary["modes"]) <= {"start", "gain", "gain-4", "gain-held"}
 

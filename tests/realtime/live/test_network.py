@@ -51,7 +51,7 @@ def test_a_server_that_never_answers_does_not_keep_from_stopping() -> None:
             connection, _ = server.accept()
             with connection:
                 live.send_signal(signal.SIGTERM)
-                _, errors = live.communicate(timeout=30)
+                _, errors = live.communicate(timeout=60)
     assert errors == "error: stopped by SIGTERM\n"
     assert live.returncode == 143
 
@@ -79,7 +79,7 @@ def test_a_server_that_hangs_and_goes_on_is_lost_and_back_in_one_recording(tmp_p
             assert told(live, "is back") == f"note: {url} is back"
             wait_for_more(output)
             live.send_signal(signal.SIGINT)
-            summary = json.loads(live.communicate(timeout=30)[0])
+            summary = json.loads(live.communicate(timeout=60)[0])
     assert why == f"note: {url} is lost (nothing came for 3 s); the last picture is held"
     assert summary["held"] >= 2
     assert not summary["failed"]

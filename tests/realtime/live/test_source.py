@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -149,8 +149,7 @@ def test_a_pacer_that_is_late_starts_anew_instead_of_hurrying() -> None:
     pacer = Pacer(threading.Event())
     pacer.wait(0.0)
     time.sleep(0.3)  # as after a suspended process
-    ends = []
+    begin_s = time.monotonic()
     for index in range(1, 5):
         pacer.wait(index / 20)
-        ends.append(time.monotonic())
-    assert all(later - sooner >= 0.04 for sooner, later in pairwise(ends))
+    assert time.monotonic() - begin_s >= 3 / 20

@@ -15,6 +15,7 @@ from typing import IO
 
 import pytest
 from support.command_line import environment, tapetum
+from support.live_parts import wait_until
 from support.media import Clip, make_clip
 
 pytestmark = pytest.mark.slow
@@ -156,6 +157,13 @@ def test_a_terminal_and_a_closed_standard_input_are_refused() -> None:
     )
 
 
+def catches(process_id: int, number: signal.Signals) -> bool:
+    """Whether a process has set a handler for a signal (Linux)."""
+    lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
+    (caught,) = (int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:"))
+    return bool(caught >> (number - 1) & 1)
+
+
 @pytest.mark.parametrize("begun", [False, True])
 def test_ctrl_c_ends_the_wait_for_a_silent_pipe(begun: bool) -> None:
     with written("-f", "yuv4mpegpipe") as writer:
@@ -169,9 +177,10 @@ def test_ctrl_c_ends_the_wait_for_a_silent_pipe(begun: bool) -> None:
             live.stdin.flush()
             live.stdout.read(1000)
         else:
-            time.sleep(2)  # until it waits for the first byte
+            wait_until(lambda: catches(live.pid, signal.SIGTERM))
+            time.sleep(1)  # until it waits for the first byte
         live.send_signal(signal.SIGINT)
-        live.wait(20)
+        live.wait(60)
         assert live.stderr.read().decode().splitlines()[-1] == "error: stopped by SIGINT"
     assert live.returncode == 130
 
@@ -189,8 +198,8 @@ def test_a_reader_that_goes_away_ends_it_though_the_writer_goes_on() -> None:
         live.stdout.read(1000)
         live.stdout.close()
         said = live.stderr.read().decode().splitlines()
-        live.wait(20)
-        writer.wait(20)
+        live.wait(60)
+        writer.wait(60)
     assert live.returncode == 1
     assert said[-1] == "error: cannot write frames to the pipe: Broken pipe"
 

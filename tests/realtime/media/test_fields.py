@@ -127,6 +127,7 @@ def comb(path: Path) -> float:
     return float(np.mean([np.abs(np.diff(luma.astype(int), axis=0)).mean() for luma in lumas]))
 
 
+@pytest.mark.slow
 def test_deinterlaced_video_is_progressive_with_the_same_times(tmp_path: Path) -> None:
     source = combed_clip(tmp_path / "in.mkv")
     kept, made = tmp_path / "kept.mkv", tmp_path / "made.mkv"

@@ -12,6 +12,7 @@ from support.frames_of_file import read, times
 from support.media import VFR_TIMES, Clip, encode_picture, make_clip, picture
 from support.media_contents import first_picture
 
+from tapetum.realtime.cuda.transfer import semi_planar
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import ColorInfo
 from tapetum.realtime.media.file_source import FileSource
@@ -188,3 +189,27 @@ def test_a_picture_can_be_read_as_a_video(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(encode_picture("png", "rgb24", 8, 8))
     assert len(read(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "cosited"),
+    [("mjpeg", ".avi", (False, False)), ("libx264", ".mp4", (True, False))],
+)
+def test_chroma_of_full_range_lies_where_its_codec_has_it(
+    tmp_path: Path, codec: str, suffix: str, cosited: tuple[bool, bool]
+) -> None:
+    """FFmpeg decodes both to yuvj420p, and a GPU both to NV12, whose name says nothing."""
+    clip = Clip(
+        codec=codec,
+        frames=2,
+        pixel_format="yuvj420p",
+        color=(2, 2, 2, 2),
+        time_base=Fraction(1, 25),
+    )
+    path = make_clip(tmp_path / f"in{suffix}", clip)
+    with FileSource(path) as source:
+        assert source.info.format_name == "yuvj420p"
+        frame = next(iter(source))
+    assert frame.cosited == cosited
+    assert semi_planar(frame).cosited == cosited
+    assert frame.color == source.info.color

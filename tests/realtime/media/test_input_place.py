@@ -36,6 +36,7 @@ def served(tmp_path: Path) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_an_address_is_enhanced_with_its_sound(served: str, tmp_path: Path) -> None:
     make_clip(tmp_path / "in.mp4", Clip(audio=["aac"]))
     output = tmp_path / "out.mp4"

@@ -187,6 +187,7 @@ def test_no_damage_ends_in_anything_but_a_line(suffix: str, tmp_path: Path) -> N
                 assert number % 2 or not photo.intact
 
 
+@pytest.mark.slow
 def test_a_damaged_photo_ends_with_exit_status_3(tmp_path: Path) -> None:
     data = encoded(".jpg")
     (tmp_path / "in.jpg").write_bytes(data[: len(data) // 2])

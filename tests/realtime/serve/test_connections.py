@@ -28,7 +28,7 @@ def port_of(url: str) -> int:
 
 
 async def is_closed(reader: asyncio.StreamReader) -> bool:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await reader.read() == b""
 
 
@@ -79,7 +79,7 @@ def test_an_upload_that_stops_is_given_up(gain_model: Path, tmp_path: Path) -> N
             host = url.removeprefix("http://").rstrip("/")
             head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n"
             writer.write(f"{head}Content-Length: 1000\r\n\r\nbegun".encode())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 status = await reader.readline()
                 while (line := await reader.readline()).strip():
                     pass

@@ -62,7 +62,7 @@ def test_a_video_comes_back_brighter_under_a_name_of_ours(
 
 
 async def nothing_under(folder: Path) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while any(folder.iterdir()):
             await asyncio.sleep(0.05)
 
@@ -168,7 +168,7 @@ def test_large_pictures_and_many_files_are_refused(
 
 
 async def removed(page: PlainPage, name: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await page.fetch(name))[0] != 404:
             await asyncio.sleep(0.05)
 
@@ -185,7 +185,7 @@ def test_a_file_that_is_in_work_can_be_given_up(gain_model: Path, tmp_path: Path
             working = await page.hear_file(answer["file"], "working")
             assert 0 < working["frames"] < 3000
             await page.say("cancel", file=answer["file"])
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while files_under(folder):
                     await asyncio.sleep(0.05)
 

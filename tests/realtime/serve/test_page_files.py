@@ -57,7 +57,7 @@ def test_a_dropped_video_is_enhanced_and_downloaded(gain_model: Path, tmp_path: 
             assert await page.text("#announcer") == f"{clip.name} is ready to download"
             await page.click(".file-download")
             result = downloads / "Evening at home-bright.mp4"
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not result.exists():
                     await asyncio.sleep(0.1)
             frames, bright = mean_luma(result.read_bytes())

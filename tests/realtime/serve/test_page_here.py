@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 HERE = "document.querySelector('#view').dataset.where === 'here'"
 IN_THE_BROWSER = "document.querySelector('#where').value = 'browser'"
 DRAW = """(async () => {{
-    const {{ Brightener }} = await import('/page/brightener.js');
+    const {{ Brightener }} = await import('/brighten/brightener.js');
     const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const canvas = document.createElement('canvas');
     const brightener = new Brightener(canvas);
@@ -41,7 +41,9 @@ DRAW = """(async () => {{
     const gl = canvas.getContext('webgl2');
     const drawn = new Uint8Array(4 * {width} * {height});
     gl.readPixels(0, 0, {width}, {height}, gl.RGBA, gl.UNSIGNED_BYTE, drawn);
-    const small = await brightener.thumbnail();
+    brightener.beginThumbnail();
+    let small;
+    while (!(small = brightener.readThumbnail())) await new Promise((go) => setTimeout(go, 5));
     return {{ drawn: Array.from(drawn), small: Array.from(small) }};
 }})()"""
 

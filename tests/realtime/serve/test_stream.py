@@ -83,7 +83,7 @@ class Viewer:
         Not by `asyncio.wait_for`: before Python 3.12 that may swallow a cancellation, such as that
         of a timeout around it, when a picture comes at that moment.
         """
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             picture = await self.tracks[index].recv()
         return float(picture.to_ndarray(format="gray").mean())
 

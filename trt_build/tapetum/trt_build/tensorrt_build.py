@@ -128,6 +128,7 @@ class _Job:
         parsed = self._parse(builder, network)
         config = builder.create_builder_config()
         config.clear_flag(self._trt.BuilderFlag.TF32)  # what stays float32 is computed in it
+        config.max_aux_streams = 0  # each layer waits for the one before; captures stay simple
         config.progress_monitor = progress_monitor(self._trt, self._on_phase, self._stop)
         self._set_target(config)
         timings = self._timing_cache(config, timing_cache)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tapetum.benchmarks.bench.subjects import Network
-from tapetum.gan.openvino_runtime import core, ov
+from tapetum.gan.openvino_runtime import core, openvino
 from tapetum.realtime import Frame
 from tapetum.realtime.cpu.openvino_engine import Precision, has_native_bf16
 
@@ -116,13 +116,13 @@ def flops_per_s(threads: int | None, precision: Precision) -> float:
 
 
 def _product_of_matrices() -> Any:  # noqa: ANN401 - OpenVINO has no types
-    import openvino.opset13 as operations
+    operations = openvino().opset13
 
     shape = [_MATRIX, _MATRIX]
     left = operations.parameter(shape, np.float32)
     weights = np.random.default_rng(1).random(shape, np.float32)
     product = operations.matmul(left, operations.constant(weights), False, False)
-    return ov.Model([product], [left])
+    return openvino().Model([product], [left])
 
 
 def _shortest_s(work: Callable[[], object]) -> float:
@@ -138,7 +138,7 @@ def _shortest_s(work: Callable[[], object]) -> float:
 def network_flops(onnx: bytes, input_shape: tuple[int, ...]) -> float:
     """Floating-point operations of a network's convolutions and matrix products."""
     network = core().read_model(onnx)
-    network.reshape(ov.PartialShape(list(input_shape)))
+    network.reshape(openvino().PartialShape(list(input_shape)))
     return float(sum(_operation_flops(operation) for operation in network.get_ops()))
 
 

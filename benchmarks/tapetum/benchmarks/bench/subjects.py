@@ -9,9 +9,9 @@ from pathlib import Path
 from tapetum.benchmarks.bench.stages import Staged, StagedGrid, StagedUNet
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.gan.model import find_model
-from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
+from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, KINDS, THUMBNAIL_SHAPE
 from tapetum.realtime import Frame, FrameEnhancer, make_enhancer
-from tapetum.realtime.choices import MODELS, Device
+from tapetum.realtime.choices import Device
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, Precision
 from tapetum.realtime.cpu.unet_enhancer import MAX_PIXELS, UNetEnhancer
@@ -144,7 +144,7 @@ def cpu_subject(name: str, device: Device) -> Subject:
 
 def model_title(name: str) -> str:
     """What results call a model: its name, or its file's without the folder."""
-    return name if name in MODELS else Path(name).name
+    return name if name in KINDS else Path(name).name
 
 
 def in_precision(usual: Subject, precision: Precision) -> Subject:

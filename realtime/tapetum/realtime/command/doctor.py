@@ -155,9 +155,9 @@ def _gpu() -> Iterable[Finding]:
 
 
 def _models() -> Iterable[Finding]:
-    from tapetum.realtime.choices import MODELS
+    from tapetum.gan.model_kinds import KINDS
 
-    yield from (_model(name) for name in MODELS)
+    yield from (_model(name) for name in KINDS)
     yield _compiled_kernels()
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tapetum.realtime.choices import MODELS
+from tapetum.gan.model_kinds import KINDS
 from tapetum.realtime.command.options import (
     LoopOption,
     RateOption,
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 _ACCESS = "Who may come in"
 _LIMITS = "Limits"
 _DEFAULTS = ServerSettings()
+
+
+def _slider_strength(text: str) -> float:
+    """A number from 0 to 1, which the page's slider goes to."""
+    return parse_strength(text, most=1)
 
 
 def serve(
@@ -68,7 +73,7 @@ def serve(
         float,
         typer.Option(
             metavar="0..1",
-            parser=parse_strength,
+            parser=_slider_strength,
             help="Where the page's slider begins: 0 leaves pictures as they are.",
         ),
     ] = _DEFAULTS.strength,
@@ -161,7 +166,7 @@ def serve(
 
 
 def _models_that_ship() -> list[str]:
-    return [name for name in MODELS if _ships(name)]
+    return [name for name in KINDS if _ships(name)]
 
 
 def _ships(name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.gan.openvino_runtime import core, ov, read_network
+from tapetum.gan.openvino_runtime import core, openvino, read_network
 from tapetum.realtime.errors import EngineError, ModelError
 
 Precision = Literal["f32", "bf16", "auto"]
@@ -136,7 +136,7 @@ def _checked_precision(precision: Precision) -> str:
 
 def _fits(network: Any, input_shape: Shape, output_shape: Shape | None) -> bool:  # noqa: ANN401
     """Give the network its input shape; False if it, or what comes out, does not fit."""
-    wanted_input = ov.PartialShape(list(input_shape))
+    wanted_input = openvino().PartialShape(list(input_shape))
     if not network.input(0).partial_shape.compatible(wanted_input):
         return False
     try:
@@ -145,7 +145,9 @@ def _fits(network: Any, input_shape: Shape, output_shape: Shape | None) -> bool:
         return False
     if output_shape is None:
         return True
-    return bool(network.output(0).partial_shape.compatible(ov.PartialShape(list(output_shape))))
+    return bool(
+        network.output(0).partial_shape.compatible(openvino().PartialShape(list(output_shape)))
+    )
 
 
 def _first_line(error: RuntimeError) -> str:

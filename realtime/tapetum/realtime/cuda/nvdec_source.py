@@ -1,7 +1,9 @@
 """`NvdecSource`: a file's frames decoded on the GPU, without a copy to main memory.
 
-The surfaces of NVDEC are seen as CuPy arrays by DLPack. FFmpeg decodes on the null stream, for
-which the stream of `CudaDevice` waits.
+FFmpeg copies each picture once, within the GPU's memory and on the null stream, out of the few
+surfaces of NVDEC into memory of its own, which grows as frames are held (`nvdec_retrieve_data` in
+libavcodec/nvdec.c, without `unsafe_output`). The copies are seen as CuPy arrays by DLPack. The
+stream of `CudaDevice` waits for the null stream.
 """
 
 from __future__ import annotations
@@ -9,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import av
 from av.container import InputContainer
@@ -28,24 +31,23 @@ from tapetum.realtime.media.av_frame import color_info
 from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.file_source import FileReport, FileSource, VideoFile
 from tapetum.realtime.media.media_input import (
+    TEXT_OPTIONS,
     InputPlace,
     best_video_stream,
     input_place,
     open_input,
 )
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
-from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.protocols import FrameSource
 
 _FORMATS = ("nv12", "p010le")
 _NATIVE_DECODERS = {"libdav1d": "av1"}
 """Decoders on the CPU that PyAV takes first, and FFmpeg's own, which has NVDEC behind it."""
-_FRAMES_HELD = 12
-"""Surfaces beyond the decoder's own: what the pipeline holds at most, before the enhancer and, at
-strength 0, behind it. More than 32 in all can fail."""
+_FAILURES_BEFORE_FIRST = 8
+"""Packets that may fail before the first picture: without a decoder for a file all of them do."""
 
 
-class NvdecSource:
+class NvdecSource(VideoFile):
     """A file's frames and times as `FileSource` has them, as NV12 or P010 in GPU memory.
 
     Args:
@@ -53,9 +55,6 @@ class NvdecSource:
         device: where the frames lie.
         start_s: as for `FileSource`.
         duration_s: as for `FileSource`.
-
-    Attributes:
-        info: the stream, for a sink.
 
     Raises:
         DeviceError: NVDEC is missing, or does not decode this file; `FileSource` may.
@@ -70,14 +69,17 @@ class NvdecSource:
         start_s: float = 0.0,
         duration_s: float | None = None,
     ) -> None:
-        self.path: InputPlace = input_place(path)
         self._device = device
-        self._report = FileReport(
-            self.path, PictureReader(self._open, start_s=start_s, duration_s=duration_s)
+        place = input_place(path)
+        reader = PictureReader(
+            partial(self._open, place),
+            start_s=start_s,
+            duration_s=duration_s,
+            failures_before_first=_FAILURES_BEFORE_FIRST,
         )
-        self._reader = self._report.reader
+        super().__init__(FileReport(place, reader))
         try:
-            first = self._report.first_picture()
+            first = self._first_picture()
             name = self._format_name(first)
         except BaseException:
             self._reader.close()
@@ -86,12 +88,6 @@ class NvdecSource:
         info = self._report.describe(first, raw=first)
         self.info = replace(info, format_name=name, source_format_name=name)
         self._report.note_stream(self.info)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames.
@@ -104,46 +100,30 @@ class NvdecSource:
             yield self._frame(picture)
         self._report.finish()
 
-    def close(self) -> None:
-        """Release the file; calling it again does nothing."""
-        self._reader.close()
-
-    @property
-    def notices(self) -> list[str]:
-        """Lines for the user: damage, a missing end; more come while iterating."""
-        return self._report.notices
-
-    @property
-    def truncated(self) -> bool:
-        """After iterating: whether the file's end is missing or unreadable."""
-        return self._report.truncated
-
-    @property
-    def corrupt_packets(self) -> int:
-        """Packets so far that could not be decoded."""
-        return self._reader.corrupt_packets
-
-    @property
-    def damaged_frames(self) -> int:
-        """Frames so far of which parts could not be decoded."""
-        return self._reader.damaged_frames
-
-    def _open(self) -> VideoInput:
+    def _open(self, place: InputPlace) -> VideoInput:
         with self._device.context():
-            container = open_with_nvdec(self.path, self._device.index)
+            container = open_with_nvdec(place, self._device.index)
             try:
-                stream = best_video_stream(container, self.path)
+                stream = best_video_stream(container, place)
                 decoder = self._decoder(stream)
             except BaseException:
                 container.close()
                 raise
-        decoder.options = {"extra_hw_frames": str(_FRAMES_HELD)}
         return VideoInput(container, stream, decoder)
+
+    def _first_picture(self) -> av.VideoFrame:
+        try:
+            return self._report.first_picture()
+        except FFmpegError as error:
+            raise DeviceError(
+                f"NVDEC on {self._device.name} decodes none of the first"
+                f" {self._reader.corrupt_packets} packets of {self.path} ({error})"
+            ) from error
 
     def _decoder(self, stream: VideoStream) -> VideoCodecContext:
         if stream.codec_context.name in _NATIVE_DECODERS:
             return native_decoder(stream, self._device.index)
-        stream.codec_context.thread_count = 1  # frame threads only hold more of the few surfaces
+        stream.codec_context.thread_count = 1  # NVDEC does the work; more are not measured
         return stream.codec_context
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
@@ -159,7 +139,7 @@ class NvdecSource:
             format_name=self._format_name(picture),
             pts=self._reader.output_pts(picture),
             time_base=self._reader.time_base,
-            color=color_info(picture),
+            color=color_info(picture, self.info.codec_name),
             duration=picture.duration,
         )
 

@@ -255,7 +255,12 @@ class LiveSource:
             self._first_time_s = time_s
         since_first = round((time_s - self._first_time_s) / TIME_BASE)
         self._last_pts = max(self._last_pts + 1, since_first)
-        frame = from_av(self._converter(picture), pts=self._last_pts, time_base=TIME_BASE)
+        frame = from_av(
+            self._converter(picture),
+            pts=self._last_pts,
+            time_base=TIME_BASE,
+            codec=self._stream.codec_context.name,
+        )
         if self._crop is not None:
             frame = self._crop(frame)
         if self._display_matrix is not None:

@@ -9,12 +9,14 @@ import av
 import numpy as np
 from av.video.plane import VideoPlane
 
-from tapetum.realtime.frame import ColorInfo, Frame, Plane
+from tapetum.realtime.frame import CENTER, LEFT, ColorInfo, Frame, Plane
 from tapetum.realtime.pixel_format import pixel_format
 
 SampleType = type[np.uint8] | type[np.uint16]
 
 FULL_RANGE = 2
+_JPEG_CODECS = frozenset({"amv", "jpegls", "ljpeg", "mjpeg", "mjpegb", "thp"})
+"""Codecs whose chroma lies between the pixels that it covers (JFIF 1.02, page 4)."""
 
 
 def frame_planes(picture: av.VideoFrame) -> tuple[Plane, ...]:
@@ -75,7 +77,12 @@ def plane_rows(plane: VideoPlane, dtype: SampleType) -> Plane:
 
 
 def from_av(
-    picture: av.VideoFrame, *, pts: int | None, time_base: Fraction, duration: int = 0
+    picture: av.VideoFrame,
+    *,
+    pts: int | None,
+    time_base: Fraction,
+    duration: int = 0,
+    codec: str = "",
 ) -> Frame:
     """Wrap a decoded picture; the planes are views of the decoder's memory.
 
@@ -84,6 +91,7 @@ def from_av(
         pts: presentation time in `time_base` units.
         time_base: seconds per unit.
         duration: display time in `time_base` units, 0 where unknown.
+        codec: what it was decoded from, for `color_info`.
 
     Raises:
         MediaError: the pixel format is not one of `PIXEL_FORMATS`.
@@ -93,20 +101,31 @@ def from_av(
         format_name=without_alpha(picture.format.name),
         pts=pts,
         time_base=time_base,
-        color=color_info(picture),
+        color=color_info(picture, codec),
         duration=duration,
         alpha=alpha_plane(picture),
     )
 
 
-def color_info(picture: av.VideoFrame) -> ColorInfo:
-    """The picture's colour tags; FFmpeg's yuvj formats say "full range" by their name."""
+def color_info(picture: av.VideoFrame, codec: str = "") -> ColorInfo:
+    """The picture's colour: its tags, and what its format and its codec say without one.
+
+    FFmpeg's yuvj formats say "full range" by their name. Where chroma lies, PyAV does not tell; it
+    goes by the codec, whatever decodes it: JPEG's lies in the middle, that of others where
+    `Frame.cosited` has it, also in the yuvj formats to which full-range H.264 is decoded.
+
+    Args:
+        picture: decoded, in any memory.
+        codec: FFmpeg's name of what it was decoded from, "" where unknown.
+    """
     named_full = picture.format.name.startswith("yuvj")
+    location = CENTER if codec in _JPEG_CODECS else LEFT if codec and named_full else 0
     return ColorInfo(
         matrix=picture.colorspace,
         range=FULL_RANGE if named_full else picture.color_range,
         primaries=picture.color_primaries,
         transfer=picture.color_trc,
+        chroma_location=location,
     )
 
 

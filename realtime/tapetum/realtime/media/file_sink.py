@@ -15,10 +15,9 @@ from tapetum.realtime.media.containers import container_for
 from tapetum.realtime.media.copied_streams import kept_metadata
 from tapetum.realtime.media.encoder import EncoderSettings, choose_encoder
 from tapetum.realtime.media.media_errors import media_errors
-from tapetum.realtime.media.media_input import InputPlace
+from tapetum.realtime.media.media_input import TEXT_OPTIONS, InputPlace
 from tapetum.realtime.media.output_path import OutputFile
 from tapetum.realtime.media.stream_copy import StreamCopier
-from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.media.timecode import moved_timecode
 from tapetum.realtime.media.video_encoder import Pictures, VideoEncoder
 from tapetum.realtime.media.video_info import VideoInfo

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import av
 
@@ -27,88 +28,26 @@ from tapetum.realtime.media.media_input import (
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
 from tapetum.realtime.media.truncation import is_cut
 from tapetum.realtime.media.video_info import VideoInfo, display_matrix, video_info
-from tapetum.realtime.protocols import FrameSource
 
 _Traits = tuple[int, int, bool, bool, tuple[int, ...] | None]
 """Width, height, whether interlaced, whether of full range, and the display matrix."""
 
 
-class VideoFile(FrameSource, Protocol):
-    """A video file that is read, by whatever it is decoded: `FileSource`, or `NvdecSource`."""
-
-    path: InputPlace
-    info: VideoInfo
-
-    @property
-    def notices(self) -> list[str]:
-        """Lines for the user; more come while iterating."""
-
-    @property
-    def truncated(self) -> bool:
-        """After iterating: whether the file's end is missing or unreadable."""
-
-    @property
-    def corrupt_packets(self) -> int:
-        """Packets so far that could not be decoded."""
-
-    @property
-    def damaged_frames(self) -> int:
-        """Frames so far of which parts could not be decoded."""
-
-
-class FileSource:
-    """The best video stream of a file as frames in presentation order; iterate over it once.
-
-    Frames in formats other than `PIXEL_FORMATS` are converted, damaged packets are skipped and
-    counted, and the planes are views of the decoder's memory. The first frame is decoded at
-    once, so that a file that cannot be read fails here.
-
-    Args:
-        path: the file, address or series of pictures; see `input_place`.
-        start_s: seconds after the file's first instant at which to begin, to the frame; above
-            0, the instant `start_s` becomes time 0.
-        duration_s: seconds to read, None for all.
-        threads: decoder threads, None for one per core.
-        rate: pictures a second of a series of pictures; None is 25.
-        deinterlace: whether interlaced pictures are made progressive.
+class VideoFile(ABC):
+    """A video file that is read, by whatever it is decoded: `FileSource`, or `NvdecSource`.
 
     Attributes:
+        path: where it is.
         info: the stream, for a sink.
-
-    Raises:
-        MediaError: the file is missing, unreadable, has no video, or nothing in it decodes.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        start_s: float = 0.0,
-        duration_s: float | None = None,
-        threads: int | None = None,
-        rate: Fraction | None = None,
-        deinterlace: bool = False,
-    ) -> None:
-        self.path = input_place(path)
-        self._deinterlacer = Deinterlacer() if deinterlace else None
-        self._report = FileReport(
-            self.path,
-            PictureReader(
-                partial(_open_video, self.path, threads or 0, rate),
-                start_s=start_s,
-                duration_s=duration_s,
-            ),
-        )
-        self._reader = self._report.reader
-        try:
-            first = self._report.first_picture()
-            self._make_converter(first)
-            info = self._cut(self._report.describe(self._converter(first), raw=first))
-            self.info = replace(info, interlaced=info.interlaced and not deinterlace)
-        except BaseException:
-            self._reader.close()
-            raise
-        self._report.note_stream(self.info)
+    info: VideoInfo
+
+    def __init__(self, report: FileReport) -> None:
+        """Take what reads the file and tells of it."""
+        self.path = report.path
+        self._report = report
+        self._reader = report.reader
 
     def __enter__(self) -> Self:
         return self
@@ -116,17 +55,9 @@ class FileSource:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames.
-
-        Raises:
-            MediaError: the source is closed, or swscale cannot convert a frame.
-        """
-        for picture in self._pictures():
-            yield self._frame(picture)
-        if self._deinterlacer is not None and not self._deinterlacer.found:
-            self._report.note("nothing was deinterlaced: no picture says that it is interlaced")
-        self._report.finish()
+        """Yield the frames, once."""
 
     def close(self) -> None:
         """Release the file; calling it again does nothing."""
@@ -152,6 +83,64 @@ class FileSource:
         """Frames so far of which parts could not be decoded."""
         return self._reader.damaged_frames
 
+
+class FileSource(VideoFile):
+    """The best video stream of a file as frames in presentation order; iterate over it once.
+
+    Frames in formats other than `PIXEL_FORMATS` are converted, damaged packets are skipped and
+    counted, and the planes are views of the decoder's memory. The first frame is decoded at
+    once, so that a file that cannot be read fails here.
+
+    Args:
+        path: the file, address or series of pictures; see `input_place`.
+        start_s: seconds after the file's first instant at which to begin, to the frame; above
+            0, the instant `start_s` becomes time 0.
+        duration_s: seconds to read, None for all.
+        threads: decoder threads, None for one per core.
+        rate: pictures a second of a series of pictures; None is 25.
+        deinterlace: whether interlaced pictures are made progressive.
+
+    Raises:
+        MediaError: the file is missing, unreadable, has no video, or nothing in it decodes.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
+        threads: int | None = None,
+        rate: Fraction | None = None,
+        deinterlace: bool = False,
+    ) -> None:
+        place = input_place(path)
+        open_video = partial(_open_video, place, threads or 0, rate)
+        reader = PictureReader(open_video, start_s=start_s, duration_s=duration_s)
+        super().__init__(FileReport(place, reader))
+        self._deinterlacer = Deinterlacer() if deinterlace else None
+        try:
+            first = self._report.first_picture()
+            self._make_converter(first)
+            info = self._cut(self._report.describe(self._converter(first), raw=first))
+            self.info = replace(info, interlaced=info.interlaced and not deinterlace)
+        except BaseException:
+            self._reader.close()
+            raise
+        self._report.note_stream(self.info)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames.
+
+        Raises:
+            MediaError: the source is closed, or swscale cannot convert a frame.
+        """
+        for picture in self._pictures():
+            yield self._frame(picture)
+        if self._deinterlacer is not None and not self._deinterlacer.found:
+            self._report.note("nothing was deinterlaced: no picture says that it is interlaced")
+        self._report.finish()
+
     def _pictures(self) -> Iterable[av.VideoFrame]:
         if self._deinterlacer is None:
             return self._reader
@@ -164,6 +153,7 @@ class FileSource:
             pts=self._reader.output_pts(picture),
             time_base=self._reader.time_base,
             duration=picture.duration,
+            codec=self.info.codec_name,
         )
         return frame if self._crop is None else self._crop(frame)
 
@@ -203,13 +193,14 @@ class FileReport:
     """What is said of a file that is read, by whatever it is decoded.
 
     Attributes:
+        path: where it is.
         reader: reads it.
         notices: lines for the user.
         truncated: after the last picture, whether the file's end is missing or unreadable.
     """
 
     def __init__(self, path: InputPlace, reader: PictureReader) -> None:
-        self._path = path
+        self.path = path
         self.reader = reader
         self.notices: list[str] = []
         self.truncated = False
@@ -224,7 +215,7 @@ class FileReport:
         first = self.reader.first()
         if first is not None:
             return first
-        path, start_s = self._path, self.reader.span.start_s
+        path, start_s = self.path, self.reader.span.start_s
         if start_s is not None and not self.reader.corrupt_packets:
             asked_s = float(start_s - self.reader.begin_s)
             raise MediaError(f"{path} has no frame at {asked_s:g} s; it ends before")
@@ -274,11 +265,11 @@ class FileReport:
             self.note(line)
         if self.truncated:
             frames = counted(self.reader.count, "frame")
-            self.note(f"{self._path} is incomplete: {frames} decoded")
+            self.note(f"{self.path} is incomplete: {frames} decoded")
 
     def _is_cut(self) -> bool:
         return self.reader.ended and (
-            self.reader.cut or (isinstance(self._path, Path) and is_cut(self._path))
+            self.reader.cut or (isinstance(self.path, Path) and is_cut(self.path))
         )
 
 

@@ -79,22 +79,18 @@ class PictureConverter:
     """Brings pictures to one pixel format and size, with matrix and range always explicit.
 
     A picture of another shape gets black bars, and is not squeezed; one of another range than the
-    first is brought to that.
+    first is brought to that. RGB becomes limited.
 
     Attributes:
         format_name: the target format.
         width: target width in pixels.
         height: target height in pixels.
-        rgb_range: range (1 limited, 2 full) that RGB pictures are converted to.
     """
 
-    def __init__(
-        self, format_name: str, width: int, height: int, *, rgb_range: int = _LIMITED
-    ) -> None:
+    def __init__(self, format_name: str, width: int, height: int) -> None:
         self.format_name = format_name
         self.width = width
         self.height = height
-        self.rgb_range = rgb_range
         self._scaler = VideoReformatter()
         self._range: int | None = None
 
@@ -130,7 +126,7 @@ class PictureConverter:
         rgb = is_rgb(picture.format.name)
         matrix = _matrix(picture, rgb=rgb)
         source_range = _FULL if rgb else _source_range(picture)
-        target_range = self.rgb_range if rgb else self._range or source_range
+        target_range = _LIMITED if rgb else self._range or source_range
         width, height = self._size_of(picture)
         converted = self._scaler.reformat(
             picture,

@@ -8,6 +8,7 @@ import re
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -18,7 +19,6 @@ from av.video.stream import VideoStream
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import reason
-from tapetum.realtime.media.text_encoding import TEXT_OPTIONS
 from tapetum.realtime.media.truncation import lacks_index
 
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -29,6 +29,16 @@ InputPlace = Path | str
 _SERIES = re.compile(r"%(?:0(\d+))?d")
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".exr", ".dpx"})
 _NETWORK_TIMEOUT_S = 10.0
+
+_DECODES_ANY_BYTES = 19
+"""The major version of PyAV that does so by itself, and no longer takes the option."""
+
+TEXT_OPTIONS: dict[str, Any] = (
+    {}
+    if int(av.__version__.partition(".")[0]) >= _DECODES_ANY_BYTES
+    else {"metadata_errors": "surrogateescape"}
+)
+"""Keyword arguments of `av.open`, by which texts of any bytes go through unchanged."""
 
 
 def input_place(source: str | Path) -> InputPlace:

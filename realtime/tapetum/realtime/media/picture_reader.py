@@ -60,6 +60,9 @@ class PictureReader:
         on_packet: called with every packet of the stream as it is read.
         live: whether it is a stream that can be lost: read errors are raised, where those of a
             file are damage and read over, and no picture waits for what comes after it.
+        failures_before_first: packets that may fail to decode before the first picture, None for
+            all: a hardware decoder that cannot decode a file fails at every packet. The error of
+            the last is raised.
 
     Attributes:
         container: the input.
@@ -83,10 +86,12 @@ class PictureReader:
         duration_s: float | None = None,
         on_packet: Callable[[Packet[VideoStream]], None] | None = None,
         live: bool = False,
+        failures_before_first: int | None = None,
     ) -> None:
         self._open_video = open_video
         self._on_packet = on_packet
         self._live = live
+        self._failures_before_first = failures_before_first
         self.corrupt_packets = 0
         self.damaged_frames = 0
         self.cut = False
@@ -258,12 +263,18 @@ class PictureReader:
             except FFmpegError:
                 self.corrupt_packets += 1
                 self.cut = True
+                if self._gives_up():
+                    raise
                 continue
             if packet.size:  # the empty packet at the end only flushes the decoder
                 self.cut = packet.is_corrupt
             if self._counts_slots:
                 self._place_in_slots(pictures, first_slot)
             yield from pictures
+
+    def _gives_up(self) -> bool:
+        limit = self._failures_before_first
+        return limit is not None and not self.count and self.corrupt_packets >= limit
 
     @property
     def _counts_slots(self) -> bool:

@@ -39,10 +39,31 @@ def largest_sample(path: Path) -> int:
     return max((_largest_size(table) for table in tables), default=0)
 
 
+def top_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """The boxes of an MP4 or QuickTime file: type, and where their content begins and ends.
+
+    The last may end behind the file, which is cut then; or its size is 0, "to the end of the file",
+    or damaged, and it ends with the file.
+    """
+    size_of_file = file.seek(0, 2)
+    start = 0
+    while start + 8 <= size_of_file:
+        file.seek(start)
+        header = file.read(16)
+        size, length = int.from_bytes(header[:4], "big"), 8
+        if size == 1:
+            size, length = int.from_bytes(header[8:], "big"), 16
+        end = start + size if size >= length else size_of_file
+        yield header[4:8], start + length, end
+        start = end
+
+
 def _tracks(path: Path) -> Iterator[dict[bytes, bytes]]:
     """The boxes of each track."""
     with path.open("rb") as file:
-        index = next((content for kind, content in _top_boxes(file) if kind == b"moov"), b"")
+        index = next(
+            (_content(file, *ends) for kind, *ends in top_boxes(file) if kind == b"moov"), b""
+        )
     return (dict(_boxes(content)) for kind, content in _boxes(index) if kind == b"trak")
 
 
@@ -62,22 +83,10 @@ def _largest_size(table: bytes) -> int:
     return shared or int(sizes.max(initial=0))
 
 
-def _top_boxes(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """The boxes of a file; only the index is read."""
-    size_of_file = file.seek(0, 2)
-    start = 0
-    while start + 8 <= size_of_file:
-        file.seek(start)
-        header = file.read(16)
-        size, length = int.from_bytes(header[:4], "big"), 8
-        if size == 1:
-            size, length = int.from_bytes(header[8:], "big"), 16
-        if not length <= size <= size_of_file - start:
-            return
-        is_index = header[4:8] == b"moov" and size <= _LARGEST_INDEX
-        file.seek(start + length)
-        yield header[4:8], file.read(size - length) if is_index else b""
-        start += size
+def _content(file: BinaryIO, start: int, end: int) -> bytes:
+    """What lies in a box; nothing of one that is larger than any index is."""
+    file.seek(start)
+    return file.read(end - start) if end - start <= _LARGEST_INDEX else b""
 
 
 def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from tapetum.realtime.media.sample_entries import largest_sample
+from tapetum.realtime.media.sample_entries import largest_sample, top_boxes
 
 _EBML_HEADER = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
@@ -27,7 +27,7 @@ def is_cut(path: Path) -> bool:
         if head[:4] == b"RIFF":
             return int.from_bytes(head[4:8], "little") + 8 > size
         if head[4:8] in _BOX_TYPES:
-            ends = max((end for _, end in _boxes(file, size)), default=0)
+            ends = max((end for _, _, end in top_boxes(file)), default=0)
             return max(ends, largest_sample(path)) > size
     return False
 
@@ -38,25 +38,7 @@ def lacks_index(path: Path) -> bool:
     with path.open("rb") as file:
         if file.read(8)[4:] not in _BOX_TYPES:
             return False
-        return b"moov" not in {kind for kind, end in _boxes(file, size) if end <= size}
-
-
-def _boxes(file: BinaryIO, file_size: int) -> list[tuple[bytes, int]]:
-    """Type and end offset of every top-level box."""
-    boxes: list[tuple[bytes, int]] = []
-    start = 0
-    while start + 8 <= file_size:
-        file.seek(start)
-        header = file.read(16)
-        size = int.from_bytes(header[:4], "big")
-        if size == 1:
-            size = int.from_bytes(header[8:16], "big")
-        if size < 8:  # 0 means "to the end of the file"; anything else here is damage
-            boxes.append((header[4:8], file_size))
-            break
-        start += size
-        boxes.append((header[4:8], start))
-    return boxes
+        return b"moov" not in {kind for kind, _, end in top_boxes(file) if end <= size}
 
 
 def _segment_end(file: BinaryIO, file_size: int) -> int:

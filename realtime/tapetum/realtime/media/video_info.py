@@ -94,7 +94,7 @@ def video_info(
         height=picture.height,
         format_name=without_alpha(picture.format.name),
         time_base=stream_time_base(stream),
-        color=color_info(picture),
+        color=color_info(picture, stream.codec_context.name),
         average_rate=rate,
         frame_count=_frame_count(stream, span, rate, duration_s),
         duration_s=duration_s,

@@ -12,7 +12,7 @@ from aiohttp import web
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_PAGE_PARTS = "/page/"
+_PAGE_PARTS = ("/page/", "/brighten/")
 """Scripts and styles: the same for everyone, so that they need no token."""
 
 

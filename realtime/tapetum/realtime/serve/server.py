@@ -25,6 +25,8 @@ from tapetum.realtime.serve.session import Offered, Session
 from tapetum.realtime.serve.settings import ServerSettings
 
 _PAGE = Path(__file__).parent / "page"
+_BRIGHTEN = "brighten"
+"""The browser modules that the page shares with the extension: `web/brighten` in a checkout."""
 _HEARTBEAT_S = 10.0
 """A page that answers no ping for about so long is gone."""
 _GRACE_S = 3.0
@@ -78,7 +80,7 @@ class Server:
         self._offered = Offered(
             models,
             [name for name, model in models.items() if gives_grids(model)],
-            checked_strength(settings.strength),
+            checked_strength(settings.strength, most=1),
             camera,
             settings.latency_budget_ms,
             settings.limits,
@@ -124,6 +126,7 @@ class Server:
         app.on_shutdown.append(self._close_sessions)
         app.router.add_get("/", _page)
         app.router.add_static("/page/", _PAGE)
+        app.router.add_static("/brighten/", _brighten())
         app.router.add_get("/session", self._serve_session)
         app.router.add_post("/session/{session}/files", self._receive_file)
         app.router.add_get("/session/{session}/files/{file}", self._send_file)
@@ -201,6 +204,12 @@ async def _page(_request: web.Request) -> web.FileResponse:
     return web.FileResponse(_PAGE / "index.html")
 
 
+def _brighten() -> Path:
+    """Where the shared browser modules are: in a wheel beside the page."""
+    packaged = Path(__file__).parent / _BRIGHTEN
+    return packaged if packaged.is_dir() else Path(__file__).parents[4] / "web" / _BRIGHTEN
+
+
 def _models(models: Sequence[str | Path]) -> dict[str, str | Path]:
     """From the names that pages show to the models, which must exist."""
     for model in models:
@@ -231,7 +240,7 @@ def _address_of_this_machine(host: str) -> str:
 
 def _strength(request: web.Request) -> float:
     try:
-        return checked_strength(float(request.query.get("strength", "1")))
+        return checked_strength(float(request.query.get("strength", "1")), most=1)
     except ValueError as error:
         raise ServeError(str(error)) from None
 

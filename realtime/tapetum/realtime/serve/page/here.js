@@ -1,6 +1,6 @@
 // The picture brightened in this browser: the server sees a thumbnail of it and answers with light.
 
-import { Brightener, GRID_SIZE } from "./brightener.js";
+import { Brightener, GRID_SIZE } from "/brighten/brightener.js";
 
 const LATE_MS = 5000; // so long without an answer, and the server works no more
 
@@ -54,7 +54,7 @@ export class BrightenedHere {
     if (videoWidth === 0) return;
     const begunMs = performance.now();
     this.#brightener.take(this.#video, videoWidth, videoHeight);
-    if (begunMs - this.#askedMs > LATE_MS) this.#ask(begunMs);
+    this.#ask(begunMs);
     if (!this.#lit) return;
     this.#brightener.draw(this.#strength());
     const drawnMs = performance.now() - begunMs;
@@ -62,9 +62,13 @@ export class BrightenedHere {
     this.#gotFirst();
   };
 
-  async #ask(nowMs) {
+  /** Sends the thumbnail that the graphics have made, and begins one when the last was answered. */
+  #ask(nowMs) {
+    const thumbnail = this.#brightener.readThumbnail();
+    if (thumbnail) this.#link.sendBytes(thumbnail);
+    if (nowMs - this.#askedMs < LATE_MS) return;
     this.#askedMs = nowMs;
-    this.#link.sendBytes(await this.#brightener.thumbnail());
+    this.#brightener.beginThumbnail();
   }
 
   #hear(data) {

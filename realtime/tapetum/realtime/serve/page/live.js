@@ -1,7 +1,7 @@
 // The live picture: start, stop, and what is shown while it starts and when it fails.
 
+import { graphicsName, isSlow } from "/brighten/brightener.js";
 import { isServerCamera, openCamera, Problem } from "./camera.js";
-import { graphicsName } from "./brightener.js";
 import { CaptureClock, followFrames, localClock } from "./frames.js";
 import { BrightenedHere } from "./here.js";
 import { Original } from "./original.js";
@@ -10,10 +10,7 @@ import { connectPeer } from "./peer.js";
 const FIRST_PICTURE_MS = 15_000;
 const UNREACHED = new Problem("No picture came", "Browser and server must reach each other by UDP in "
   + "one network. Open the page on the server's machine; that too must be in some network.");
-
 const NO_LIGHT = new Problem("No light came", "The server does not answer; it may be busy. Try again.");
-const GRAPHICS = graphicsName();
-const SLOW_GRAPHICS = /swiftshader|llvmpipe|softpipe|software|basic render/i; // drawn by the processor
 
 /**
  * Shows the enhanced picture in `view`. It gives the events "live", "idle" and "problem" (whose
@@ -29,7 +26,7 @@ export class Live extends EventTarget {
   #original = new Original(document.getElementById("original"));
   #clock = new CaptureClock();
   #originalClock = new CaptureClock();
-  #run = null; // what belongs to the picture that runs or starts: { stream, camera, here, live, close[] }
+  #run = null; // what belongs to the picture that runs or starts: { stream, camera, here, captured, live, close[] }
   #streams = 0; // how many were asked for: the number of the last one
 
   constructor({ link, readout, wishes }) {
@@ -47,9 +44,11 @@ export class Live extends EventTarget {
     return this.#run !== null;
   }
 
-  /** The stream that is shown, for recordings. */
+  /** The stream that is shown, for recordings: one for each picture. */
   get stream() {
-    return this.#run?.here ? this.picture.captureStream() : this.#video.srcObject;
+    if (!this.#run?.here) return this.#video.srcObject;
+    this.#run.captured ??= this.picture.captureStream();
+    return this.#run.captured;
   }
 
   /** What shows the enhanced picture: a video, or a canvas. */
@@ -121,15 +120,16 @@ export class Live extends EventTarget {
   /** Whether this browser brightens by itself: it has the picture, and graphics, and grids can be had. */
   #canBeHere(run) {
     const { where, model, grids } = this.#wishes();
-    if (!run.camera || !grids.includes(model) || where === "server" || !GRAPHICS) return false;
-    return where === "browser" || !SLOW_GRAPHICS.test(GRAPHICS);
+    if (!run.camera || !grids.includes(model) || where === "server") return false;
+    const graphics = graphicsName();
+    return graphics !== null && (where === "browser" || !isSlow(graphics));
   }
 
   async #brightenHere(run, wishes) {
     play(this.#originalVideo, run.camera);
     const { mode, runs_on } = await this.#link.ask("light", { stream: run.stream, model: wishes.model }, "lit");
     if (this.#run !== run) return;
-    const words = `${runs_on}, applied by ${GRAPHICS}`;
+    const words = `${runs_on}, applied by ${graphicsName()}`;
     const here = new BrightenedHere({
       video: this.#originalVideo,
       canvas: freshCanvas(),
@@ -144,7 +144,7 @@ export class Live extends EventTarget {
     });
     this.#readout.setHere({ mode, runs_on: words });
     run.close.push(() => here.close());
-    await intime(here.first, NO_LIGHT);
+    await inTime(here.first, NO_LIGHT);
   }
 
   async #brightenThere(run, wishes) {
@@ -167,7 +167,7 @@ export class Live extends EventTarget {
         this.#readout.addFrame(frame);
       }),
     );
-    await intime(loaded(this.#video), UNREACHED);
+    await inTime(loaded(this.#video), UNREACHED);
   }
 
   #learn(status) {
@@ -194,6 +194,7 @@ export class Live extends EventTarget {
 
   #release({ keepCamera }) {
     for (const close of this.#run?.close ?? []) close();
+    stopTracks(this.#run?.captured);
     if (this.#run) this.#run.close = [];
     if (!keepCamera) {
       stopTracks(this.#run?.camera);
@@ -234,7 +235,7 @@ function loaded(video) {
 }
 
 /** Waits for a first picture; throws `problem` if none comes. */
-function intime(picture, problem) {
+function inTime(picture, problem) {
   return Promise.race([
     picture,
     new Promise((_, reject) => { setTimeout(() => reject(problem), FIRST_PICTURE_MS); }),

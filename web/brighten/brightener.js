@@ -7,7 +7,6 @@ const THUMBNAIL = 256; // rows and columns of the picture that the network looks
 const CELLS = 16;
 const LEVELS = 8;
 const COEFFICIENTS = 8;
-const READ_AGAIN_MS = 2;
 
 const CORNERS = `#version 300 es
 void main() { // one triangle over all of the picture
@@ -39,6 +38,7 @@ uniform sampler2D picture;
 uniform sampler3D luma_and_u; // gain, offset, m_uu, m_uv
 uniform sampler3D v_and_offsets; // m_vu, m_vv, c_u, c_v
 uniform float strength;
+uniform float before; // share of the width, from the left, that stays as it is
 out vec4 bright;
 const vec3 WEIGHTS = vec3(0.2126, 0.7152, 0.0722);
 const float BLUE_FROM_U = 1.8556, RED_FROM_V = 1.5748;
@@ -46,6 +46,10 @@ void main() {
   ivec2 size = textureSize(picture, 0);
   ivec2 place = ivec2(gl_FragCoord.x, float(size.y) - gl_FragCoord.y); // row 0 is the top one
   vec3 rgb = texelFetch(picture, place, 0).rgb;
+  if (gl_FragCoord.x < before * float(size.x)) {
+    bright = vec4(rgb, 1);
+    return;
+  }
   float y = dot(rgb, WEIGHTS);
   vec2 uv = vec2((rgb.b - y) / BLUE_FROM_U, (rgb.r - y) / RED_FROM_V);
   vec3 cell = vec3((vec2(place) + 0.5) / vec2(size), sqrt(y));
@@ -57,7 +61,14 @@ void main() {
   bright = vec4(red, (y - WEIGHTS.r * red - WEIGHTS.b * blue) / WEIGHTS.g, blue, 1);
 }`;
 
-/** Draws brightened pictures on a canvas. */
+/**
+ * Draws brightened pictures on a canvas.
+ *
+ * Example:
+ *   brightener.take(video, video.videoWidth, video.videoHeight);
+ *   brightener.setGrid(grid);
+ *   brightener.draw(1);
+ */
 export class Brightener {
   #canvas;
   #gl;
@@ -66,10 +77,15 @@ export class Brightener {
   #reduce;
   #brighten;
   #small;
+  /** @type {WebGLSync | null} */
+  #reading = null; // passed when the thumbnail that was begun can be read
 
-  /** Throws an `Error` where there is no WebGL 2. */
+  /**
+   * Throws an `Error` where there is no WebGL 2.
+   * @param {HTMLCanvasElement | OffscreenCanvas} canvas
+   */
   constructor(canvas) {
-    const gl = canvas.getContext("webgl2", OPTIONS);
+    const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", OPTIONS));
     if (!gl) throw new Error("this browser has no WebGL 2");
     this.#canvas = canvas;
     this.#gl = gl;
@@ -79,12 +95,16 @@ export class Brightener {
     this.#brighten = newProgram(gl, BRIGHTEN);
     this.#small = newThumbnail(gl);
     gl.useProgram(this.#brighten);
-    const unit = (name, number) => gl.uniform1i(gl.getUniformLocation(this.#brighten, name), number);
-    unit("luma_and_u", 1);
-    unit("v_and_offsets", 2);
+    gl.uniform1i(gl.getUniformLocation(this.#brighten, "luma_and_u"), 1);
+    gl.uniform1i(gl.getUniformLocation(this.#brighten, "v_and_offsets"), 2);
   }
 
-  /** Takes what a video, canvas or image shows now as the picture; `width` and `height` are its. */
+  /**
+   * Takes what a video, canvas, image or frame shows now as the picture; the size is its.
+   * @param {TexImageSource} source
+   * @param {number} width
+   * @param {number} height
+   */
   take(source, width, height) {
     const gl = this.#gl;
     if (this.#canvas.width !== width || this.#canvas.height !== height) {
@@ -96,7 +116,10 @@ export class Brightener {
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, source);
   }
 
-  /** Takes a grid: coefficient, luma level, row, column; as `Float32Array`. */
+  /**
+   * Takes a grid: coefficient, luma level, row, column.
+   * @param {Float32Array} grid
+   */
   setGrid(grid) {
     const gl = this.#gl;
     const cells = LEVELS * CELLS * CELLS;
@@ -113,21 +136,28 @@ export class Brightener {
     });
   }
 
-  /** Draws the picture with the grid; a strength of 0 leaves it as it is. */
-  draw(strength) {
+  /**
+   * Draws the picture with the grid.
+   * @param {number} strength 0 leaves the picture as it is, 1 is the network's own
+   * @param {number} before share of the width, from the left, that is left as it is
+   */
+  draw(strength, before = 0) {
     const gl = this.#gl;
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.viewport(0, 0, this.#canvas.width, this.#canvas.height);
     gl.useProgram(this.#brighten);
     gl.uniform1f(gl.getUniformLocation(this.#brighten, "strength"), strength);
+    gl.uniform1f(gl.getUniformLocation(this.#brighten, "before"), before);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
 
-  /**
-   * Gives the picture's thumbnail: 256 rows of 256 pixels of red, green and blue, each the square
-   * root of the mean from 0 to 255. It waits for the graphics without stopping the page.
-   */
-  async thumbnail() {
+  /** Whether a thumbnail was begun that has not been read. */
+  get reading() {
+    return this.#reading !== null;
+  }
+
+  /** Begins to make the picture's thumbnail; the page need not wait for the graphics. */
+  beginThumbnail() {
     const gl = this.#gl;
     const { frame, buffer } = this.#small;
     gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
@@ -137,18 +167,30 @@ export class Brightener {
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
     gl.readPixels(0, 0, THUMBNAIL, THUMBNAIL, gl.RGBA, gl.UNSIGNED_BYTE, 0);
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
-    const done = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    if (this.#reading) gl.deleteSync(this.#reading);
+    this.#reading = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
     gl.flush();
-    while (gl.clientWaitSync(done, 0, 0) === gl.TIMEOUT_EXPIRED) await pause(READ_AGAIN_MS);
-    gl.deleteSync(done);
+  }
+
+  /**
+   * Gives the thumbnail that was begun: 256 rows of 256 pixels of red, green and blue, each the
+   * square root of the mean from 0 to 255. It is null while the graphics are not ready.
+   * @returns {Uint8Array<ArrayBuffer> | null}
+   */
+  readThumbnail() {
+    const gl = this.#gl;
+    if (!this.#reading || gl.clientWaitSync(this.#reading, 0, 0) === gl.TIMEOUT_EXPIRED) return null;
+    gl.deleteSync(this.#reading);
+    this.#reading = null;
     const rgba = new Uint8Array(4 * THUMBNAIL * THUMBNAIL);
-    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
+    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, this.#small.buffer);
     gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, rgba);
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
     return withoutAlpha(rgba);
   }
 }
 
+/** @type {WebGLContextAttributes} */
 const OPTIONS = {
   alpha: false, antialias: false, depth: false, desynchronized: false,
   powerPreference: "high-performance", preserveDrawingBuffer: true, // for snapshots
@@ -156,6 +198,22 @@ const OPTIONS = {
 
 /** The name of the graphics that WebGL 2 draws with, or null where there is no WebGL 2. */
 export function graphicsName() {
+  graphics ??= { name: readGraphicsName() };
+  return graphics.name;
+}
+
+/**
+ * Whether graphics of this name are the processor's work.
+ * @param {string} name
+ */
+export function isSlow(name) {
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+}
+
+/** @type {{ name: string | null } | null} */
+let graphics = null; // once known
+
+function readGraphicsName() {
   const gl = document.createElement("canvas").getContext("webgl2");
   if (!gl) return null;
   const names = gl.getExtension("WEBGL_debug_renderer_info");
@@ -167,6 +225,11 @@ export function graphicsName() {
 /** How many numbers a grid has. */
 export const GRID_SIZE = COEFFICIENTS * LEVELS * CELLS * CELLS;
 
+/**
+ * @param {WebGL2RenderingContext} gl
+ * @param {number} target
+ * @param {number} filter
+ */
 function newTexture(gl, target, filter) {
   const texture = gl.createTexture();
   gl.bindTexture(target, texture);
@@ -177,11 +240,16 @@ function newTexture(gl, target, filter) {
   return texture;
 }
 
+/**
+ * @param {WebGL2RenderingContext} gl
+ * @param {string} fragment
+ */
 function newProgram(gl, fragment) {
   const program = gl.createProgram();
-  for (const [kind, text] of [[gl.VERTEX_SHADER, CORNERS], [gl.FRAGMENT_SHADER, fragment]]) {
+  for (const kind of [gl.VERTEX_SHADER, gl.FRAGMENT_SHADER]) {
     const shader = gl.createShader(kind);
-    gl.shaderSource(shader, text);
+    if (!shader) throw new Error("this browser's graphics are lost");
+    gl.shaderSource(shader, kind === gl.VERTEX_SHADER ? CORNERS : fragment);
     gl.compileShader(shader);
     gl.attachShader(program, shader);
   }
@@ -192,7 +260,10 @@ function newProgram(gl, fragment) {
   return program;
 }
 
-/** What a thumbnail is drawn in and read from. */
+/**
+ * What a thumbnail is drawn in and read from.
+ * @param {WebGL2RenderingContext} gl
+ */
 function newThumbnail(gl) {
   const texture = newTexture(gl, gl.TEXTURE_2D, gl.NEAREST);
   gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA8, THUMBNAIL, THUMBNAIL);
@@ -206,6 +277,7 @@ function newThumbnail(gl) {
   return { frame, buffer };
 }
 
+/** @param {Uint8Array} rgba */
 function withoutAlpha(rgba) {
   const rgb = new Uint8Array((3 * rgba.length) / 4);
   for (let from = 0, to = 0; from < rgba.length; from += 4) {
@@ -214,8 +286,4 @@ function withoutAlpha(rgba) {
     rgb[to++] = rgba[from + 2];
   }
   return rgb;
-}
-
-function pause(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,0 +1,293 @@
+"""What to find out first on a GPU that this project has not seen, in a quarter of an hour.
+
+Stages in the order of their worth, each a process of its own with a time limit and a file: what was
+found stays found where the time, the machine or a driver ends the rest. Started again, it goes on
+with the stages that have no file, or ran out of time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.files import read_json, write_json
+
+State = Literal["done", "failed", "out of time", "not here"]
+"""How a stage ended; `not here` is what lacks a program, such as compute-sanitizer."""
+
+SYMBOLS = {
+    "libcuda.so.1": (
+        "cuInit",
+        "cuStreamGetCaptureInfo_v2",
+        "cuGraphExecKernelNodeSetParams",
+        "cuMemcpy2DAsync_v2",
+    ),
+    "libnvcuvid.so.1": ("cuvidCreateDecoder", "cuvidGetDecoderCaps", "cuvidMapVideoFrame64"),
+    "libnvidia-encode.so.1": ("NvEncodeAPICreateInstance",),
+}
+"""What is called of NVIDIA's driver, by the library that has it."""
+
+_PACKAGES = (
+    "numpy",
+    "av",
+    "cupy-cuda13x",
+    "nvidia-cuda-nvrtc",
+    "nvidia-ml-py",
+    "openvino",
+    "torch",
+    "tensorrt-cu13",
+    "tensorrt-rtx",
+    "torch-tensorrt",
+)
+_TAIL = 4000
+"""Characters of a stage's output that are kept."""
+_LEAST_S = 20.0
+"""A stage that would get less time is not begun."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One thing to find out.
+
+    Attributes:
+        name: of its file.
+        command: arguments of Python, which runs it.
+        limit_s: the most that it may take.
+        program: what runs it in place of Python alone; skipped where it is not installed.
+        environment: variables beside those of this process.
+        needed: whether nothing after it makes sense where it fails.
+    """
+
+    name: str
+    command: Sequence[str]
+    limit_s: float
+    program: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    needed: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a stage.
+
+    Attributes:
+        name: of the stage.
+        command: as it was run.
+        state: how it ended.
+        seconds: what it took.
+        status: of its process; None where it ended none.
+        output: the last of what it wrote.
+    """
+
+    name: str
+    command: list[str]
+    state: State
+    seconds: float = 0.0
+    status: int | None = None
+    output: str = ""
+
+
+def stages(results: Path, tests: Path | None) -> list[Stage]:
+    """All stages, most valuable first.
+
+    Args:
+        results: the folder for the card's file of figures.
+        tests: the repository's tests, None where they are not here.
+    """
+    checks = [] if tests is None else _checks(tests)
+    measures = (
+        ("ceilings", (), 60),
+        ("kernels", ("--size", "4K"), 90),
+        ("networks", ("--size", "1080p", *_backends("pytorch-eager", "pytorch-cuda-graph")), 90),
+        ("pipeline", ("--size", "1080p", "--size", "4K"), 120),
+        ("codecs", ("--size", "1080p"), 90),
+        ("networks", ("--size", "1080p", *_backends("tensorrt", "tensorrt-rtx")), 120),
+        ("networks", ("--size", "1080p", *_backends("torch-compile")), 120),
+    )
+    return [
+        Stage("driver", ("-m", "tapetum.benchmarks", "gpu", "driver"), 30, needed=True),
+        *checks,
+        *(
+            Stage(_measure_name(part, options), _measure(part, options, results), limit_s)
+            for part, options, limit_s in measures
+        ),
+    ]
+
+
+def _checks(tests: Path) -> list[Stage]:
+    def pytest(*arguments: str) -> tuple[str, ...]:
+        own = ("-q", "-p", "no:cacheprovider", "-o", "filterwarnings=default", "--timeout=60")
+        return ("-m", "pytest", "-m", "needs_cuda", *own, *arguments)
+
+    required = {"FAIL_WITHOUT_CUDA": "1"}
+    here = tests / "realtime" / "cuda"
+    groups = {
+        "kernels": ("test_device.py", "test_pixel_kernels.py", "test_network_kernels.py"),
+        "graph": ("test_captured_graph.py", "test_frame_graph.py"),
+        "nvdec": ("test_nvdec_source.py", "test_video.py"),
+        "transfer": ("test_transfer.py", "test_nvenc.py"),
+        "torch": ("test_torch_engine.py", "test_enhancers.py"),
+    }
+    found = [
+        Stage(
+            f"test-{name}",
+            pytest(*(str(here / file) for file in files)),
+            120,
+            environment=required,
+        )
+        for name, files in groups.items()
+    ]
+    one = pytest(str(here / "test_pixel_kernels.py"), "-k", "every_size_is_enhanced", "-x")
+    sanitized = Stage("sanitizer", one, 90, program="compute-sanitizer", environment=required)
+    return [*found[:1], sanitized, *found[1:]]
+
+
+def _measure(part: str, options: Sequence[str], results: Path) -> tuple[str, ...]:
+    command = ("-m", "tapetum.benchmarks", "gpu", "measure", part)
+    return (*command, *options, "--results", str(results))
+
+
+def _measure_name(part: str, options: Sequence[str]) -> str:
+    backends = [name for before, name in pairwise(options) if before == _BY]
+    return "-".join(["measure", part, *backends])
+
+
+_BY = "--backend"
+
+
+def _backends(*names: str) -> tuple[str, ...]:
+    return tuple(word for name in names for word in (_BY, name))
+
+
+def first_contact(
+    folder: Path,
+    todo: Sequence[Stage],
+    *,
+    budget_s: float,
+    report: Callable[[Outcome], None],
+) -> list[Outcome]:
+    """Run the stages that have no result in a folder yet, and write a file for each.
+
+    Args:
+        folder: holds a JSON file for each stage; it is made.
+        todo: the stages.
+        budget_s: the most that all may take together. A stage for which less than its limit is
+            left gets what is left.
+        report: called as each stage ends, also for those that were done before.
+
+    Returns:
+        Every stage that has ended, now or before; the others found no time.
+
+    Raises:
+        BenchmarkError: the folder holds a file that is none of these, or cannot be written.
+    """
+    end_s = time.monotonic() + budget_s
+    ended = []
+    for stage in todo:
+        path = folder / f"{stage.name}.json"
+        left_s = end_s - time.monotonic()
+        outcome = _read(path) if path.exists() else None
+        if outcome is None or outcome.state == "out of time" or stage.needed:
+            if left_s < _LEAST_S:
+                continue
+            outcome = run_stage(stage, min(stage.limit_s, left_s))
+            _write(path, outcome)
+        report(outcome)
+        ended.append(outcome)
+        if stage.needed and outcome.state == "failed":
+            break
+    return ended
+
+
+def run_stage(stage: Stage, limit_s: float) -> Outcome:
+    """Run one stage; at its limit, it and the processes that it began are killed."""
+    command = [sys.executable, *stage.command]
+    if stage.program is not None:
+        program = shutil.which(stage.program)
+        if program is None:
+            note = f"{stage.program} is not installed"
+            return Outcome(stage.name, command, "not here", output=note)
+        command = [program, *command]
+    begin_s = time.monotonic()
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **stage.environment},
+        start_new_session=True,
+        text=True,
+        errors="replace",
+    )
+    try:
+        output, _ = process.communicate(timeout=limit_s)
+        state: State = "done" if process.returncode == 0 else "failed"
+    except subprocess.TimeoutExpired:
+        _kill_group(process)
+        output, _ = process.communicate()
+        state = "out of time"
+    except BaseException:
+        _kill_group(process)
+        raise
+    seconds = round(time.monotonic() - begin_s, 1)
+    return Outcome(stage.name, command, state, seconds, process.returncode, output[-_TAIL:])
+
+
+def _kill_group(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _read(path: Path) -> Outcome:
+    known = read_json(path, remedy=": remove it to do the stage again")
+    try:
+        return Outcome(**known["stage"])
+    except (KeyError, TypeError) as error:
+        raise BenchmarkError(f"{path} is no result of a stage; choose another folder") from error
+
+
+def _write(path: Path, outcome: Outcome) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json({"stage": asdict(outcome), "machine": machine_facts()}, path)
+
+
+def machine_facts() -> dict[str, Any]:
+    """Python, the system and the versions of what is installed; needs none of it."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def driver_symbols(known: dict[str, tuple[str, ...]] = SYMBOLS) -> dict[str, dict[str, bool]]:
+    """Which functions NVIDIA's libraries have; a library that does not load has none."""
+    return {library: _symbols(library, names) for library, names in known.items()}
+
+
+def _symbols(library: str, names: tuple[str, ...]) -> dict[str, bool]:
+    try:
+        loaded = ctypes.CDLL(library)
+    except OSError:
+        return dict.fromkeys(names, False)
+    return {name: hasattr(loaded, name) for name in names}
