@@ -50,7 +50,7 @@ def enhance(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="IN...",
+            metavar="IN",
             help="Video or photo to read, an address (http://...), or pictures (img_%04d.png);"
             " or folders, several files, patterns ('night/*.mp4').",
             show_default=False,
