@@ -173,6 +173,25 @@ def test_cover_art_is_no_video(tmp_path: Path) -> None:
         assert source.info.codec_name == "h264"
 
 
+def test_h264_that_turns_from_full_range_to_limited_stays_full(tmp_path: Path) -> None:
+    kinds = {"full": ("yuvj420p", (1, 2, 1, 1)), "limited": ("yuv420p", (1, 1, 1, 1))}
+    clips = {
+        kind: Clip(frames=8, pixel_format=name, color=color, options={"bf": "0"})
+        for kind, (name, color) in kinds.items()
+    }
+    for kind, clip in clips.items():
+        make_clip(tmp_path / f"{kind}.h264", clip)
+    joined = tmp_path / "joined.h264"
+    joined.write_bytes(b"".join((tmp_path / f"{kind}.h264").read_bytes() for kind in clips))
+    with FileSource(joined) as source:
+        frames = list(source)
+    assert len(frames) == 16
+    assert {frame.full_range for frame in frames} == {True}
+    means = [[float(frame.planes[0].mean()) for frame in part] for part in (frames[:8], frames[8:])]
+    np.testing.assert_allclose(means[0], means[1], atol=1.5)
+    assert any("the range of the colours changes" in notice for notice in source.notices)
+
+
 def test_names_are_not_taken_for_addresses_or_patterns(tmp_path: Path) -> None:
     for name in ("a:b.mp4", "clip%03d.mp4", "ünïcode 漢.mp4"):
         assert len(read(make_clip(tmp_path / "x.mp4").rename(tmp_path / name))) == 25

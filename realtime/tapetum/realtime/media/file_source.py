@@ -14,7 +14,7 @@ import av
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av
+from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av, storage_format
 from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.fields import Deinterlacer
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_with_alpha
@@ -171,7 +171,8 @@ class FileSource(VideoFile):
 
     def _make_converter(self, first: av.VideoFrame) -> None:
         name = first.format.name
-        target = nearest_with_alpha(name)
+        limited = color_info(first).range != FULL_RANGE
+        target = nearest_with_alpha(storage_format(name) if limited else name)
         self._converter = PictureConverter(target, first.width, first.height)
         if target != name:
             self._report.note(f"pixel format {name} is converted to {target}")
