@@ -26,6 +26,7 @@ from tapetum.realtime.media.media_input import (
     open_input,
 )
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
+from tapetum.realtime.media.sample_entries import has_dolby_vision_alone
 from tapetum.realtime.media.truncation import is_cut
 from tapetum.realtime.media.video_info import VideoInfo, display_matrix, video_info
 
@@ -226,8 +227,17 @@ class FileReport:
         raise MediaError(f"no frame of {path} can be decoded ({codec})")
 
     def describe(self, picture: av.VideoFrame, *, raw: av.VideoFrame) -> VideoInfo:
-        """The stream, for a sink; see `video_info`."""
+        """The stream, for a sink; see `video_info`.
+
+        Raises:
+            MediaError: its colours have a meaning that is known to Dolby Vision alone.
+        """
         reader = self.reader
+        if isinstance(self.path, Path) and has_dolby_vision_alone(self.path):
+            raise MediaError(
+                f"{self.path} is Dolby Vision without a base layer that others can show;"
+                " convert it to HDR10 or SDR first"
+            )
         return video_info(
             reader.container, reader.stream, picture=picture, raw_picture=raw, span=reader.span
         )

@@ -293,7 +293,7 @@ class PictureReader:
             slots: of the packets up to the first picture.
         """
         for picture in pictures:
-            if self._slot_delay is None and picture.dts in slots:
+            if self._slot_delay is None and picture.dts is not None and picture.dts in slots:
                 delay = picture.dts - (slots[0] or 0)
                 self._slot_delay = delay if delay == slots.index(picture.dts) else 0
             known = picture.dts is not None and self._slot_delay is not None
