@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import LAYOUTS, Device, Layout
 from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhance_photo import enhance_photo
@@ -43,6 +44,8 @@ def enhance_file(
     rate: float | Fraction | None = None,
     deinterlace: bool = False,
     compare: Layout | None = None,
+    when_dark: bool = True,
+    brightness: float | None = None,
     codec: str | None = None,
     crf: int | None = None,
     preset: str | None = None,
@@ -61,7 +64,7 @@ def enhance_file(
             pictures ("img_%04d.png").
         output_path: its suffix chooses the container (.mp4, .mkv, .mov, .webm) or image format.
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
-        strength: from 0 (the picture as it is) to 1 (the model's own output).
+        strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
         device: `auto` or `cpu`, or `cuda` or `cuda:1` for videos; see docs/gpu_path.md.
         start_s: where to begin in the input, in seconds.
         duration_s: how much to enhance, in seconds; None goes to the end.
@@ -69,6 +72,10 @@ def enhance_file(
         deinterlace: whether interlaced pictures of a video are made progressive, on the CPU; else
             they stay interlaced where the encoder can store that.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.
+        when_dark: leave well-lit pictures as they are, and go over smoothly as light falls; False
+            gives every picture the model's output, as a GPU always does.
+        brightness: mean luma that `grid` brings every picture to on the CPU, over 0 and under 1,
+            as far as strengths up to 2 can; None leaves it to the model.
         codec: encoder by FFmpeg's name, such as libx265; None suits the container.
         crf: constant quality of the encoder, lower is better; None suits the codec.
         preset: speed setting of the encoder; None suits the codec.
@@ -89,11 +96,14 @@ def enhance_file(
     place, output_path = input_place(input_path), Path(output_path)
     encoder = EncoderSettings(codec, crf, preset)
     checked_strength(strength)
+    aim = Aim(when_dark, brightness)
     _check_span(start_s, duration_s)
     if compare is not None and compare not in LAYOUTS:
         raise ValueError(f"compare is one of {', '.join(LAYOUTS)}; got {compare!r}")
     check_model(model)
     check_device(device)
+    if is_cuda(device) and (strength > 1 or brightness is not None):
+        raise DeviceError("strengths over 1 and a brightness are for the CPU; use --device cpu")
     if isinstance(place, Path) and is_photo(place) and not _becomes_video(place, output_path):
         for_videos = duration_s is not None or rate is not None or encoder != EncoderSettings()
         if start_s or deinterlace or for_videos:
@@ -106,6 +116,7 @@ def enhance_file(
             output_path,
             model=model,
             strength=strength,
+            aim=aim,
             device=device,
             compare=compare,
             overwrite=overwrite,
@@ -117,6 +128,7 @@ def enhance_file(
         output_path,
         model=model,
         strength=strength,
+        aim=aim,
         device=device,
         start_s=start_s,
         duration_s=duration_s,
@@ -155,6 +167,7 @@ def _enhance_video(
     *,
     model: str | Path,
     strength: float,
+    aim: Aim,
     device: Device,
     start_s: float,
     duration_s: float | None,
@@ -189,7 +202,7 @@ def _enhance_video(
         sink = output.file
         stack.callback(sink.discard)
         meter = Meter(info.frame_count, on_progress)
-        enhancer = video.load_enhancer(model, strength=strength, on_build=on_build)
+        enhancer = video.load_enhancer(model, strength=strength, aim=aim, on_build=on_build)
         where = (*video.notices, *output.notices, *hdr_notices)
         if on_start is not None:
             on_start(

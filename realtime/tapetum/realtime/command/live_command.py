@@ -12,6 +12,7 @@ import typer
 from tapetum.realtime.choices import PipeFormat, Sync
 from tapetum.realtime.command.options import (
     REPORT,
+    BrightnessOption,
     DeviceOption,
     LoopOption,
     ModelOption,
@@ -19,6 +20,7 @@ from tapetum.realtime.command.options import (
     RateOption,
     SizeOption,
     StrengthOption,
+    WhenDarkOption,
     camera_name,
     one_source,
     parse_budget_ms,
@@ -86,6 +88,8 @@ def live(
     loop: LoopOption = False,
     model: ModelOption = "grid",
     strength: StrengthOption = 1.0,
+    when_dark: WhenDarkOption = True,
+    brightness: BrightnessOption = None,
     device: DeviceOption = "auto",
     budget_ms: Annotated[
         float | None,
@@ -186,6 +190,8 @@ def live(
             places,
             model=model,
             strength=strength,
+            when_dark=when_dark,
+            brightness=brightness,
             device=device,
             size=wanted_size,
             rate=rate,

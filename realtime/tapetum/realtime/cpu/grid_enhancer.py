@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
+from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
+from tapetum.realtime.cpu.exposure import cell_luma, darkness
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
-from tapetum.realtime.cpu.hdr_light import darkness, working_thumbnail
+from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
+from tapetum.realtime.cpu.hdr_light import working_thumbnail
 from tapetum.realtime.cpu.picture_circle import Circle, CircleFinder, continued, keep_outside
 from tapetum.realtime.cpu.rgb import (
     Order,
@@ -39,22 +42,29 @@ class GridEnhancer:
     """
 
     def __init__(
-        self, engine: Engine, *, strength: float = 1.0, time_constant_s: float = TIME_CONSTANT_S
+        self,
+        engine: Engine,
+        *,
+        strength: float = 1.0,
+        time_constant_s: float = TIME_CONSTANT_S,
+        aim: Aim = ALWAYS,
     ) -> None:
         """Make an enhancer with no past.
 
         Args:
             engine: maps a thumbnail (1, 3, 256, 256) to a grid (1, 8, 8, 16, 16).
-            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
+            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output, and
+                2 the most, see `grid_strength`.
             time_constant_s: of the smoothing over time; 0 turns it off.
+            aim: when pictures are made bright, and how bright; every one, by default.
         """
         self.strength = strength
         self._engine = engine
+        self._aim = aim
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
-        self._identity = identity_grid()
         self._bars = BarFinder()
         self._circle = CircleFinder()
-        self._seen = self._identity
+        self._seen = identity_grid()
 
     @property
     def description(self) -> str:
@@ -70,14 +80,12 @@ class GridEnhancer:
         """
         picture, small, circle, area = self._picture(frame)
         seen = small if circle is None else continued(small, circle)
-        share = 1.0
         if frame.color.is_hdr:
             seen = working_thumbnail(seen, frame.color.transfer)
-            share = darkness(seen)
-        grid = self.steady_grid(seen, time_s=frame.time_s, share=share)
+        grid = self.steady_grid(seen, time_s=frame.time_s)
         if self.strength == 0:
             return frame
-        planes = apply_grid(picture, self._mixed(grid))
+        planes = apply_grid(picture, strengthened(grid, self.strength))
         if circle is not None:
             keep_outside(circle, picture, planes)
         return frame.with_planes(planes if area is None else area.paste(frame, planes))
@@ -104,13 +112,15 @@ class GridEnhancer:
         whole = image if has_whole_rows(image) else np.ascontiguousarray(image)
         source = pixel_rows(whole, red_first=is_red_first(order))
         small = image_thumbnail(source)
-        grid = self._filter(self._predict(small), thumbnail=small, time_s=time_s)
+        grid = self.steady_grid(small, time_s=time_s)
         if self.strength == 0:
             out[...] = image
             return
         apart = out is image or not np.may_share_memory(whole, out)
         made = out if has_whole_rows(out) and apart else np.empty(image.shape, np.uint8)
-        apply_to_pixels(source, self._mixed(grid), pixel_rows(made, red_first=source.red_first))
+        apply_to_pixels(
+            source, strengthened(grid, self.strength), pixel_rows(made, red_first=source.red_first)
+        )
         if made is not out:
             out[...] = made
 
@@ -137,13 +147,12 @@ class GridEnhancer:
             small = thumbnail(picture)
         return picture, small, circle, area
 
-    def steady_grid(self, small: Floats, *, time_s: float | None, share: float = 1.0) -> Floats:
+    def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
         """The grid of the next frame, smoothed over time, for who applies it elsewhere.
 
         Args:
             small: the frame's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
             time_s: the frame's time.
-            share: how much of the model's effect the picture needs, from 0 to 1.
 
         Returns:
             (8, 8, 16, 16): coefficient, luma level, row, column.
@@ -151,8 +160,14 @@ class GridEnhancer:
         Raises:
             EngineError: the network fails or gives no usable numbers.
         """
-        grid = self._identity + np.float32(share) * (self._predict(small) - self._identity)
-        return self._filter(grid, thumbnail=small, time_s=time_s)
+        return self._filter(
+            self._aimed(self._predict(small), small), thumbnail=small, time_s=time_s
+        )
+
+    def _aimed(self, grid: Floats, small: Floats) -> Floats:
+        if self._aim.brightness is not None:
+            return with_brightness(grid, cell_luma(small), self._aim.brightness)
+        return strengthened(grid, darkness(small)) if self._aim.when_dark else grid
 
     def look_at(self, overview: Frame) -> None:
         """Predict the grid of a whole picture, of which strips come next.
@@ -176,7 +191,7 @@ class GridEnhancer:
         """
         if self.strength == 0:
             return frame
-        mixed = self._mixed(self._seen)
+        mixed = strengthened(self._seen, self.strength)
         return frame.with_planes(apply_grid(frame, mixed, top=top, height=height))
 
     def reset(self) -> None:
@@ -184,9 +199,6 @@ class GridEnhancer:
         self._filter.reset()
         self._bars.reset()
         self._circle.reset()
-
-    def _mixed(self, grid: Floats) -> Floats:
-        return self._identity + np.float32(self.strength) * (grid - self._identity)
 
     def _predict(self, small: Floats) -> Floats:
         grid = self._engine(small)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import Kind
+from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Device
 from tapetum.realtime.enhancer import (
     check_cpu_device,
@@ -70,6 +71,7 @@ class Ladder:
         *,
         strength: float = 1.0,
         budget_ms: float = 50.0,
+        aim: Aim = ALWAYS,
         former: Ladder | None = None,
         on_notice: Callable[[str], None] = lambda _line: None,
     ) -> None:
@@ -78,8 +80,9 @@ class Ladder:
         Args:
             everyday: name and loader of a grid model, cheap enough for every frame.
             heavy: names and loaders of better models, the best first.
-            strength: from 0 to 1.
+            strength: from 0 to 2.
             budget_ms: how long a frame may be with us.
+            aim: when pictures are made bright, and how bright, while no model is there to say it.
             former: the stream's ladder before, which gets no more frames. Models that have the
                 same loader in both go on as they are, and so does the brightness.
             on_notice: called with a line when a model turns out to be too slow here.
@@ -97,7 +100,7 @@ class Ladder:
         self._on_notice = on_notice
         self._too_slow: dict[str, float] = {}
         self._skipped_last = False
-        self._stream: GridStream = GridStream() if former is None else former._stream
+        self._stream: GridStream = GridStream(aim) if former is None else former._stream
         self._easing = Easing()
         self._last: tuple[Frame, Frame] | None = None
         self._closed = False
@@ -336,6 +339,7 @@ def ladder_for(
     model: str | Path = "grid",
     *,
     strength: float = 1.0,
+    aim: Aim = Aim(),  # noqa: B008 - it is immutable
     device: Device = "auto",
     budget_ms: float = 50.0,
     former: Ladder | None = None,
@@ -347,7 +351,8 @@ def ladder_for(
 
     Args:
         model: `grid`, `unet`, or a model file.
-        strength: from 0 to 1.
+        strength: from 0 to 2.
+        aim: when pictures are made bright, and how bright.
         device: `auto` or `cpu`; `cuda` is for files.
         budget_ms: how long a frame may be with us.
         former: the stream's ladder before, see `Ladder`.
@@ -361,17 +366,18 @@ def ladder_for(
     found = find_model(model)
     check_cpu_device(device)
     name = found.shipped or _mode_name(Path(model))
-    own = _ModelLoader(model, device)
+    own = _ModelLoader(model, device, aim)
     is_grid = _is_network(found, "grid")
-    everyday = (name, own) if is_grid else ("grid", _ModelLoader("grid", device))
+    everyday = (name, own) if is_grid else ("grid", _ModelLoader("grid", device, aim))
     heavy: dict[str, Loader] = {} if is_grid else {name: own}
     if _is_network(found, "unet") and found.description.fixed_size is None:
-        heavy[f"{name}-reduced"] = _ReducedLoader(found)
+        heavy[f"{name}-reduced"] = _ReducedLoader(found, aim)
     return Ladder(
         everyday,
         heavy,
         strength=strength,
         budget_ms=budget_ms,
+        aim=aim,
         former=former,
         on_notice=on_notice,
     )
@@ -383,9 +389,10 @@ class _ModelLoader:
 
     model: str | Path
     device: Device
+    aim: Aim
 
     def __call__(self) -> FrameEnhancer:
-        return make_enhancer(self.model, device=self.device)
+        return make_enhancer(self.model, device=self.device, aim=self.aim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,11 +400,12 @@ class _ReducedLoader:
     """Loads a `unet` network as a grid model."""
 
     model: Model
+    aim: Aim
 
     def __call__(self) -> FrameEnhancer:
         from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
 
-        return make_reduced_unet(self.model)
+        return make_reduced_unet(self.model, self.aim)
 
 
 def _mode_name(path: Path) -> str:
