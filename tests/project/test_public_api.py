@@ -54,13 +54,16 @@ def test_the_main_calls_keep_their_arguments() -> None:
         "rate",
         "deinterlace",
         "compare",
+        "when_dark",
+        "brightness",
         "codec",
         "crf",
         "preset",
         "overwrite",
+        "enhancer",
         "on_start",
         "on_progress",
         "on_build",
     ]
     made = inspect.signature(tapetum.realtime.Enhancer)
-    assert list(made.parameters) == ["model", "strength", "device"]
+    assert list(made.parameters) == ["model", "strength", "device", "when_dark", "brightness"]
