@@ -51,8 +51,8 @@ def enhance(
         list[str] | None,
         typer.Argument(
             metavar="IN",
-            help="Video or photo to read, an address (http://...), or pictures (img_%04d.png);"
-            " or folders, several files, patterns ('night/*.mp4').",
+            help="Video or photo to read, an address (http://...), pictures (img_%04d.png), or -"
+            " for stdin; or folders, several files, patterns ('night/*.mp4').",
             show_default=False,
         ),
     ] = None,
@@ -61,7 +61,7 @@ def enhance(
         typer.Argument(
             metavar="OUT",
             help="File to write; its suffix chooses the format (.mp4 .mkv .mov .webm .png .jpg)."
-            " Or the folder for many.",
+            " Or the folder for many. With - as IN and as OUT y4m goes to stdout.",
             show_default=False,
         ),
     ] = None,
@@ -253,6 +253,8 @@ def enhance(
       tapetum enhance photo.jpg photo-bright.png
 
       tapetum enhance NIGHTS/ BRIGHT/ --dry-run
+
+      ffmpeg -i dark.mp4 -f yuv4mpegpipe - | tapetum enhance - - | ffplay -
     """
     from rich.console import Console
 
@@ -283,6 +285,24 @@ def enhance(
         watch,
     )
     places = inputs or []
+    report = _Report(console, quiet=quiet)
+    if _PIPE in places or str(output_path) == _PIPE:
+        given = (start_s, duration_s, rate, codec, crf, preset, deinterlace or None)
+        for_files = many.is_given or any(option is not None for option in given)
+        _check_pipes(places, output_path, as_json=as_json, for_files=for_files)
+        from tapetum.realtime.aim import Aim
+        from tapetum.realtime.live.enhance_pipe import enhance_pipe
+
+        enhance_pipe(
+            model=model,
+            strength=strength,
+            aim=Aim(when_dark, brightness),
+            device=device,
+            compare=compare,
+            on_start=report.line,
+            on_notice=report.line,
+        )
+        return
     if output_path is None or not (places or from_file):
         raise typer.BadParameter("give an input and an output", param_hint="'IN... OUT'")
     if many.is_given or _are_many(places, output_path):
@@ -300,12 +320,30 @@ def enhance(
         )
         return
     part = _Part(start_s or 0.0, duration_s, rate)
-    report = _Report(console, quiet=quiet)
     result = _enhance_one(places[0], output_path, part, report, overwrite=overwrite, **options)
     if as_json:
         typer.echo(json.dumps(_as_json(result)))
     if not result.intact:
         raise typer.Exit(DAMAGED_INPUT)
+
+
+_PIPE = "-"
+_FOR_FILES = (
+    "from - to - every frame goes through, uncompressed: --start, --duration, --rate, --codec,"
+    " --crf, --preset and --deinterlace are for files"
+)
+
+
+def _check_pipes(inputs: list[str], output: Path | None, *, as_json: bool, for_files: bool) -> None:
+    if inputs != [_PIPE] or str(output) != _PIPE:
+        raise typer.BadParameter(
+            "- reads stdin and writes stdout, both or neither; tapetum live has --source and --sink"
+            " for a file and a pipe"
+        )
+    if for_files:
+        raise typer.BadParameter(_FOR_FILES)
+    if as_json:
+        raise typer.BadParameter("--json and video cannot both go to stdout")
 
 
 class _Part(NamedTuple):
@@ -367,6 +405,11 @@ class _Report:
         if not self.quiet:
             self._say(started.description)
         self._note(started.notices)
+
+    def line(self, line: str) -> None:
+        """Say one line, unless there shall be none."""
+        if not self.quiet:
+            self._say(line)
 
     def finish(self, result: EnhanceResult) -> None:
         self._note(result.notices)
