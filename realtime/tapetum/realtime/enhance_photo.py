@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tapetum.realtime.choices import Device, Layout
+from tapetum.realtime.choices import Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import MediaError
@@ -36,6 +36,7 @@ def enhance_photo(
     model: str | Path = "grid",
     strength: float = 1.0,
     device: Device = "auto",
+    denoise: Denoise = "off",
     compare: Layout | None = None,
     overwrite: bool = False,
     on_start: Callable[[Started], None] | None = None,
@@ -45,7 +46,8 @@ def enhance_photo(
     _check_output(input_path, output_path, overwrite=overwrite)
     photo = PhotoFile(input_path)
     meter = Meter(photo.count, on_progress)
-    enhancing = _Enhancing(make_enhancer(model, strength=strength, device=device), compare, meter)
+    loaded = make_enhancer(model, strength=strength, device=device, denoise=denoise)
+    enhancing = _Enhancing(loaded, compare, meter)
     writer = PhotoWriter(output_format(output_path), photo.animation)
 
     def pictures() -> Iterator[Picture]:

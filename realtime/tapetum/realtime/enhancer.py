@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, STRIDE, THUMBNAIL_SHAPE
-from tapetum.realtime.choices import DEVICES, Device
+from tapetum.realtime.choices import DEVICES, Denoise, Device
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import device_index
 
@@ -35,6 +35,8 @@ class Enhancer:
         model: str | Path = "grid",
         strength: float = 1.0,
         device: Device = "auto",
+        *,
+        denoise: Denoise = "off",
     ) -> None:
         """Load a model.
 
@@ -42,13 +44,16 @@ class Enhancer:
             model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
             strength: from 0 (the picture as it is) to 1 (the model's own output).
             device: `auto` or `cpu`; `cuda` is for videos.
+            denoise: of a `grid` model: `auto` takes the noise out where the picture is brightened,
+                a number from 0 to 1 takes that share of it out everywhere, `off` leaves it in.
 
         Raises:
             ModelError: there is no such model, or its file cannot be used.
             DeviceError: it is `cuda`.
-            ValueError: `strength` is outside 0 to 1.
+            ValueError: `strength` or `denoise` is outside 0 to 1, or `denoise` is a number and
+                the model no `grid`.
         """
-        self._enhancer = _load(model, strength, device)
+        self._enhancer = _load(model, strength, device, denoise)
 
     @property
     def description(self) -> str:
@@ -111,18 +116,27 @@ class Enhancer:
 
 
 def make_enhancer(
-    model: str | Path = "grid", *, strength: float = 1.0, device: Device = "auto"
+    model: str | Path = "grid",
+    *,
+    strength: float = 1.0,
+    device: Device = "auto",
+    denoise: Denoise = "off",
 ) -> FrameEnhancer:
     """Load a model as the enhancer of one stream of frames in main memory, as for `Enhancer`."""
-    return _load(model, strength, device)
+    return _load(model, strength, device, denoise)
 
 
-def _load(model: str | Path, strength: float, device: Device) -> GridEnhancer | UNetEnhancer:
+def _load(
+    model: str | Path, strength: float, device: Device, denoise: Denoise
+) -> GridEnhancer | UNetEnhancer:
     checked_strength(strength)
+    checked_denoise(denoise)
     found = find_model(model)
     check_cpu_device(device)
     if found.description.kind == "grid":
-        return _grid(found, strength)
+        return _grid(found, strength, denoise)
+    if denoise not in {"auto", "off"}:
+        raise ValueError(f"noise is taken out for grid models; {found.name} is a unet")
     return _unet(found, strength)
 
 
@@ -179,13 +193,25 @@ def checked_strength(strength: float) -> float:
     return strength
 
 
-def _grid(model: Model, strength: float) -> GridEnhancer:
+def checked_denoise(denoise: Denoise) -> Denoise:
+    """`denoise` itself, if it is `auto`, `off`, or from 0 to 1.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if denoise in {"auto", "off"} or (not isinstance(denoise, str) and 0 <= denoise <= 1):
+        return denoise
+    raise ValueError(f"denoise is auto, off, or from 0 to 1; got {denoise}")
+
+
+def _grid(model: Model, strength: float, denoise: Denoise) -> GridEnhancer:
     from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
     from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 
     # One thread: the others decode and encode.
     network = OpenVINOModel(model.onnx(), model.name, threads=1, precision="auto")
-    return GridEnhancer(network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE), strength=strength)
+    engine = network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
+    return GridEnhancer(engine, strength=strength, denoise=denoise)
 
 
 def _unet(model: Model, strength: float) -> UNetEnhancer:

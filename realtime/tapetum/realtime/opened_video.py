@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource, VideoFile
@@ -54,6 +55,7 @@ class OpenedVideo(Protocol):
         model: str | Path,
         *,
         strength: float = 1.0,
+        denoise: Denoise = "off",
         on_build: Callable[[Building], None] | None = None,
     ) -> FrameEnhancer:
         """Load a model for the video's frames on the device."""
@@ -94,10 +96,11 @@ class CpuVideo:
         model: str | Path,
         *,
         strength: float = 1.0,
+        denoise: Denoise = "off",
         on_build: Callable[[Building], None] | None = None,  # noqa: ARG002 - nothing is built
     ) -> FrameEnhancer:
         """Load a model on the CPU; see `make_enhancer`."""
-        return make_enhancer(model, strength=strength)
+        return make_enhancer(model, strength=strength, denoise=denoise)
 
     def open_output(
         self, path: Path, info: VideoInfo, *, encoder: EncoderSettings, overwrite: bool = False

@@ -14,6 +14,7 @@ from tapetum.realtime.choices import Layout
 from tapetum.realtime.command.options import (
     DAMAGED_INPUT,
     REPORT,
+    DenoiseOption,
     DeviceOption,
     ModelOption,
     QuietOption,
@@ -61,6 +62,7 @@ def enhance(
     model: ModelOption = "grid",
     strength: StrengthOption = 1.0,
     device: DeviceOption = "auto",
+    denoise: DenoiseOption = "off",
     compare: Annotated[
         Layout | None,
         typer.Option(
@@ -174,6 +176,7 @@ def enhance(
             model=model,
             strength=strength,
             device=device,
+            denoise=denoise,
             start_s=start_s or 0.0,
             duration_s=duration_s,
             rate=rate,

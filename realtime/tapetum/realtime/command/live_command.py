@@ -12,6 +12,7 @@ import typer
 from tapetum.realtime.choices import PipeFormat, Sync
 from tapetum.realtime.command.options import (
     REPORT,
+    DenoiseOption,
     DeviceOption,
     LoopOption,
     ModelOption,
@@ -87,6 +88,7 @@ def live(
     model: ModelOption = "grid",
     strength: StrengthOption = 1.0,
     device: DeviceOption = "auto",
+    denoise: DenoiseOption = "off",
     budget_ms: Annotated[
         float | None,
         typer.Option(
@@ -187,6 +189,7 @@ def live(
             model=model,
             strength=strength,
             device=device,
+            denoise=denoise,
             size=wanted_size,
             rate=rate,
             loop=loop,

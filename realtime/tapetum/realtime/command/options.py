@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tapetum.realtime.enhancer import check_device, check_model, checked_strength
+from tapetum.realtime.choices import Denoise
+from tapetum.realtime.enhancer import (
+    check_device,
+    check_model,
+    checked_denoise,
+    checked_strength,
+)
 from tapetum.realtime.errors import ModelError
 from tapetum.realtime.live.governor import LONGEST_BUDGET_MS
 
@@ -64,6 +70,18 @@ def parse_strength(text: str) -> float:
         return checked_strength(number(text))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def parse_denoise(text: str) -> Denoise:
+    """`auto`, `off`, or a number from 0 to 1."""
+    if text == "auto":
+        return "auto"
+    if text == "off":
+        return "off"
+    try:
+        return checked_denoise(float(text))
+    except ValueError:
+        raise typer.BadParameter(f"it is auto, off, or from 0 to 1; got {text}") from None
 
 
 def parse_time_s(text: str) -> float:
@@ -155,6 +173,15 @@ StrengthOption = Annotated[
         metavar="0..1",
         parser=parse_strength,
         help="0 leaves the picture as it is, 1 is the model's own output.",
+    ),
+]
+
+DenoiseOption = Annotated[
+    Any,  # typer knows no unions
+    typer.Option(
+        metavar="auto|off|0..1",
+        parser=parse_denoise,
+        help="How much noise to take out: by how much the picture is brightened, or a share of it.",
     ),
 ]
 

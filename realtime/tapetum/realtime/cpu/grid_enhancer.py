@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
 from tapetum.realtime.cpu.hdr_light import darkness, working_thumbnail
 from tapetum.realtime.cpu.picture_circle import Circle, CircleFinder, continued, keep_outside
+from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.rgb import (
     Order,
     RgbImage,
@@ -18,6 +20,7 @@ from tapetum.realtime.cpu.rgb import (
     has_whole_rows,
     is_red_first,
     pixel_rows,
+    rgb_from_frame,
 )
 from tapetum.realtime.cpu.thumbnail import image_thumbnail, thumbnail
 from tapetum.realtime.errors import EngineError
@@ -39,18 +42,25 @@ class GridEnhancer:
     """
 
     def __init__(
-        self, engine: Engine, *, strength: float = 1.0, time_constant_s: float = TIME_CONSTANT_S
+        self,
+        engine: Engine,
+        *,
+        strength: float = 1.0,
+        denoise: Denoise = "off",
+        time_constant_s: float = TIME_CONSTANT_S,
     ) -> None:
         """Make an enhancer with no past.
 
         Args:
             engine: maps a thumbnail (1, 3, 256, 256) to a grid (1, 8, 8, 16, 16).
             strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
+            denoise: how much noise is taken out first; see `Restorer`.
             time_constant_s: of the smoothing over time; 0 turns it off.
         """
         self.strength = strength
         self._engine = engine
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
+        self._restorer = Restorer(denoise)
         self._identity = identity_grid()
         self._bars = BarFinder()
         self._circle = CircleFinder()
@@ -77,7 +87,8 @@ class GridEnhancer:
         grid = self.steady_grid(seen, time_s=frame.time_s, share=share)
         if self.strength == 0:
             return frame
-        planes = apply_grid(picture, self._mixed(grid))
+        mixed = self._mixed(grid)
+        planes = apply_grid(picture, mixed, seen=self._restorer(picture, mixed))
         if circle is not None:
             keep_outside(circle, picture, planes)
         return frame.with_planes(planes if area is None else area.paste(frame, planes))
@@ -108,9 +119,19 @@ class GridEnhancer:
         if self.strength == 0:
             out[...] = image
             return
+        mixed = self._mixed(grid)
+        if self._restorer.denoise != "off":
+            seen = frame_from_rgb(whole[..., :3], order=order, time_s=time_s)
+            restored = self._restorer(seen, mixed)
+            if restored is not None:
+                bright = seen.with_planes(apply_grid(restored, mixed))
+                if out is not image:
+                    out[...] = image
+                out[..., :3] = rgb_from_frame(bright, order=order)
+                return
         apart = out is image or not np.may_share_memory(whole, out)
         made = out if has_whole_rows(out) and apart else np.empty(image.shape, np.uint8)
-        apply_to_pixels(source, self._mixed(grid), pixel_rows(made, red_first=source.red_first))
+        apply_to_pixels(source, mixed, pixel_rows(made, red_first=source.red_first))
         if made is not out:
             out[...] = made
 
@@ -184,6 +205,7 @@ class GridEnhancer:
         self._filter.reset()
         self._bars.reset()
         self._circle.reset()
+        self._restorer.reset()
 
     def _mixed(self, grid: Floats) -> Floats:
         return self._identity + np.float32(self.strength) * (grid - self._identity)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
@@ -84,6 +85,7 @@ class CudaVideo:
         model: str | Path,
         *,
         strength: float = 1.0,
+        denoise: Denoise = "off",  # noqa: ARG002 - the noise stays: see `notices`
         on_build: Callable[[Building], None] | None = None,
     ) -> FrameEnhancer:
         """Load a model on the device; see `make_cuda_enhancer`."""

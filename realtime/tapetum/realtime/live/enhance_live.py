@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from tapetum.realtime.choices import PIPE_FORMATS, SYNCS, Device, PipeFormat, Sync
+from tapetum.realtime.choices import PIPE_FORMATS, SYNCS, Denoise, Device, PipeFormat, Sync
 from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.ladder import Ladder, ladder_for
@@ -29,6 +29,7 @@ def enhance_live(
     model: str | Path = "grid",
     strength: float = 1.0,
     device: Device = "auto",
+    denoise: Denoise = "off",
     size: tuple[int, int] | None = None,
     rate: Fraction | None = None,
     loop: bool = False,
@@ -53,6 +54,7 @@ def enhance_live(
         model: `grid`, `unet`, or a model file; while it loads, a simple curve stands in.
         strength: from 0 (the picture as it is) to 1 (the model's own output).
         device: `auto` or `cpu`; `cuda` is for files.
+        denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         size: width and height in pixels to ask a camera for.
         rate: frames per second to ask a camera for.
         loop: whether a file or test pattern that ends is played over and over.
@@ -91,6 +93,7 @@ def enhance_live(
             model,
             strength=strength,
             device=device,
+            denoise=denoise,
             budget_ms=latency_budget_ms,
             on_notice=on_notice,
         )
