@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import LAYOUTS, Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhance_photo import enhance_photo
@@ -52,6 +53,8 @@ def enhance_file(
     rate: float | Fraction | None = None,
     deinterlace: bool = False,
     compare: Layout | None = None,
+    when_dark: bool = True,
+    brightness: float | None = None,
     codec: str | None = None,
     crf: int | None = None,
     preset: str | None = None,
@@ -70,7 +73,7 @@ def enhance_file(
             pictures ("img_%04d.png").
         output_path: its suffix chooses the container (.mp4, .mkv, .mov, .webm) or image format.
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
-        strength: from 0 (the picture as it is) to 1 (the model's own output).
+        strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
         device: `auto` or `cpu`, or `cuda` or `cuda:1` for videos; see docs/gpu_path.md.
         denoise: `auto`: noise is taken out where the picture is brightened; a number from 0 to 1:
             this share of it everywhere; `off`. By `grid` on the CPU; see docs/denoising.md.
@@ -80,6 +83,10 @@ def enhance_file(
         deinterlace: whether interlaced pictures of a video are made progressive, on the CPU; else
             they stay interlaced where the encoder can store that.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.
+        when_dark: leave well-lit pictures as they are, and go over smoothly as light falls; False
+            gives every picture the model's output, as a GPU always does.
+        brightness: mean luma that `grid` brings every picture to on the CPU, over 0 and under 1,
+            as far as strengths up to 2 can; None leaves it to the model.
         codec: encoder by FFmpeg's name, such as libx265; None suits the container.
         crf: constant quality of the encoder, lower is better; None suits the codec.
         preset: speed setting of the encoder; None suits the codec.
@@ -100,12 +107,15 @@ def enhance_file(
     place, output_path = input_place(input_path), Path(output_path)
     encoder = EncoderSettings(codec, crf, preset)
     checked_strength(strength)
+    aim = Aim(when_dark, brightness)
     checked_denoise(denoise)
     _check_span(start_s, duration_s)
     if compare is not None and compare not in LAYOUTS:
         raise ValueError(f"compare is one of {', '.join(LAYOUTS)}; got {compare!r}")
     check_model(model)
     check_device(device)
+    if is_cuda(device) and (strength > 1 or brightness is not None):
+        raise DeviceError("strengths over 1 and a brightness are for the CPU; use --device cpu")
     if isinstance(place, Path) and is_photo(place) and not _becomes_video(place, output_path):
         for_videos = duration_s is not None or rate is not None or encoder != EncoderSettings()
         if start_s or deinterlace or for_videos:
@@ -118,6 +128,7 @@ def enhance_file(
             output_path,
             model=model,
             strength=strength,
+            aim=aim,
             device=device,
             denoise=denoise,
             compare=compare,
@@ -130,6 +141,7 @@ def enhance_file(
         output_path,
         model=model,
         strength=strength,
+        aim=aim,
         device=device,
         denoise=denoise,
         start_s=start_s,
@@ -169,6 +181,7 @@ def _enhance_video(
     *,
     model: str | Path,
     strength: float,
+    aim: Aim,
     device: Device,
     denoise: Denoise,
     start_s: float,
@@ -205,7 +218,9 @@ def _enhance_video(
         sink = output.file
         stack.callback(sink.discard)
         meter = Meter(info.frame_count, on_progress)
-        enhancer = video.load_enhancer(model, strength=strength, denoise=denoise, on_build=on_build)
+        enhancer = video.load_enhancer(
+            model, strength=strength, aim=aim, denoise=denoise, on_build=on_build
+        )
         noise_notices = (_NOISE_STAYS,) if is_cuda(device) and denoise == "auto" else ()
         where = (*video.notices, *output.notices, *hdr_notices, *noise_notices)
         if on_start is not None:

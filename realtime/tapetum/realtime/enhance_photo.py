@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison
 from tapetum.realtime.enhancer import make_enhancer
@@ -35,6 +36,7 @@ def enhance_photo(
     *,
     model: str | Path = "grid",
     strength: float = 1.0,
+    aim: Aim = Aim(),  # noqa: B008 - it is immutable
     device: Device = "auto",
     denoise: Denoise = "off",
     compare: Layout | None = None,
@@ -46,8 +48,8 @@ def enhance_photo(
     _check_output(input_path, output_path, overwrite=overwrite)
     photo = PhotoFile(input_path)
     meter = Meter(photo.count, on_progress)
-    loaded = make_enhancer(model, strength=strength, device=device, denoise=denoise)
-    enhancing = _Enhancing(loaded, compare, meter)
+    enhancer = make_enhancer(model, strength=strength, device=device, aim=aim, denoise=denoise)
+    enhancing = _Enhancing(enhancer, compare, meter)
     writer = PhotoWriter(output_format(output_path), photo.animation)
 
     def pictures() -> Iterator[Picture]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, STRIDE, THUMBNAIL_SHAPE
+from tapetum.realtime.aim import MAX_STRENGTH, Aim
 from tapetum.realtime.choices import DEVICES, Denoise, Device
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import device_index
@@ -36,24 +37,29 @@ class Enhancer:
         strength: float = 1.0,
         device: Device = "auto",
         *,
+        when_dark: bool = True,
+        brightness: float | None = None,
         denoise: Denoise = "off",
     ) -> None:
         """Load a model.
 
         Args:
             model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
-            strength: from 0 (the picture as it is) to 1 (the model's own output).
+            strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
             device: `auto` or `cpu`; `cuda` is for videos.
+            when_dark: leave well-lit images as they are; else every image gets the model's output.
+            brightness: mean luma that `grid` brings every image to, over 0 and under 1, as far as
+                strengths up to 2 can; None leaves it to the model.
             denoise: of a `grid` model: `auto` takes the noise out where the picture is brightened,
                 a number from 0 to 1 takes that share of it out everywhere, `off` leaves it in.
 
         Raises:
             ModelError: there is no such model, or its file cannot be used.
             DeviceError: it is `cuda`.
-            ValueError: `strength` or `denoise` is outside 0 to 1, or `denoise` is a number and
-                the model no `grid`.
+            ValueError: `strength`, `brightness` or `denoise` is out of its range, or a number for
+                one of the last two is given for a model that has no grid.
         """
-        self._enhancer = _load(model, strength, device, denoise)
+        self._enhancer = _load(model, strength, device, Aim(when_dark, brightness), denoise)
 
     @property
     def description(self) -> str:
@@ -62,7 +68,7 @@ class Enhancer:
 
     @property
     def strength(self) -> float:
-        """From 0 (the picture as it is) to 1 (the model's own output); may be set at any time."""
+        """0 leaves images as they are, 1 is the model's output, 2 the most; may be set any time."""
         return self._enhancer.strength
 
     @strength.setter
@@ -120,24 +126,27 @@ def make_enhancer(
     *,
     strength: float = 1.0,
     device: Device = "auto",
+    aim: Aim = Aim(),  # noqa: B008 - it is immutable
     denoise: Denoise = "off",
 ) -> FrameEnhancer:
     """Load a model as the enhancer of one stream of frames in main memory, as for `Enhancer`."""
-    return _load(model, strength, device, denoise)
+    return _load(model, strength, device, aim, denoise)
 
 
 def _load(
-    model: str | Path, strength: float, device: Device, denoise: Denoise
+    model: str | Path, strength: float, device: Device, aim: Aim, denoise: Denoise
 ) -> GridEnhancer | UNetEnhancer:
     checked_strength(strength)
     checked_denoise(denoise)
     found = find_model(model)
     check_cpu_device(device)
     if found.description.kind == "grid":
-        return _grid(found, strength, denoise)
+        return _grid(found, strength, aim, denoise)
+    if aim.brightness is not None:
+        raise ValueError(f"brightness is for grid models; {model} is none")
     if denoise not in {"auto", "off"}:
-        raise ValueError(f"noise is taken out for grid models; {found.name} is a unet")
-    return _unet(found, strength)
+        raise ValueError(f"denoise is for grid models; {model} is none")
+    return _unet(found, strength, aim)
 
 
 def check_model(model: str | Path) -> None:
@@ -182,14 +191,14 @@ def check_cpu_device(device: str) -> None:
         )
 
 
-def checked_strength(strength: float) -> float:
-    """`strength` itself, if it is from 0 to 1.
+def checked_strength(strength: float, *, most: float = MAX_STRENGTH) -> float:
+    """`strength` itself, if it is from 0 to `most`.
 
     Raises:
         ValueError: it is not.
     """
-    if not 0 <= strength <= 1:
-        raise ValueError(f"strength is from 0 to 1; got {strength:g}")
+    if not 0 <= strength <= most:
+        raise ValueError(f"strength is from 0 to {most:g}; got {strength:g}")
     return strength
 
 
@@ -204,21 +213,21 @@ def checked_denoise(denoise: Denoise) -> Denoise:
     raise ValueError(f"denoise is auto, off, or from 0 to 1; got {denoise}")
 
 
-def _grid(model: Model, strength: float, denoise: Denoise) -> GridEnhancer:
+def _grid(model: Model, strength: float, aim: Aim, denoise: Denoise) -> GridEnhancer:
     from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
     from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 
     # One thread: the others decode and encode.
     network = OpenVINOModel(model.onnx(), model.name, threads=1, precision="auto")
     engine = network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
-    return GridEnhancer(engine, strength=strength, denoise=denoise)
+    return GridEnhancer(engine, strength=strength, aim=aim, denoise=denoise)
 
 
-def _unet(model: Model, strength: float) -> UNetEnhancer:
+def _unet(model: Model, strength: float, aim: Aim) -> UNetEnhancer:
     from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
     from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 
     network = OpenVINOModel(model.onnx(), model.name, threads=None, precision="auto")
     smallest = (1, 3, STRIDE, STRIDE)
     network.compile(smallest, smallest)  # a model of one size is refused here, not in mid-video
-    return UNetEnhancer(network, strength=strength)
+    return UNetEnhancer(network, strength=strength, aim=aim)

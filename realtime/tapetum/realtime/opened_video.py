@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
@@ -55,6 +56,7 @@ class OpenedVideo(Protocol):
         model: str | Path,
         *,
         strength: float = 1.0,
+        aim: Aim = Aim(),  # noqa: B008 - it is immutable
         denoise: Denoise = "off",
         on_build: Callable[[Building], None] | None = None,
     ) -> FrameEnhancer:
@@ -96,11 +98,12 @@ class CpuVideo:
         model: str | Path,
         *,
         strength: float = 1.0,
+        aim: Aim = Aim(),  # noqa: B008 - it is immutable
         denoise: Denoise = "off",
         on_build: Callable[[Building], None] | None = None,  # noqa: ARG002 - nothing is built
     ) -> FrameEnhancer:
         """Load a model on the CPU; see `make_enhancer`."""
-        return make_enhancer(model, strength=strength, denoise=denoise)
+        return make_enhancer(model, strength=strength, aim=aim, denoise=denoise)
 
     def open_output(
         self, path: Path, info: VideoInfo, *, encoder: EncoderSettings, overwrite: bool = False

@@ -157,7 +157,7 @@ def test_times_are_seconds_or_clock_times(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--strength", "2"], "strength is from 0 to 1; got 2"),
+        (["--strength", "3"], "strength is from 0 to 2; got 3"),
         (["--strength", "much"], "'much' is no number"),
         (["--model", "gird"], "unknown model gird.*did you mean grid"),
         (["--model", "missing.onnx"], "missing.onnx does not exist"),

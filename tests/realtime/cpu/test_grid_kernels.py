@@ -178,6 +178,7 @@ OF_A_MOVED_MODULE = b"\x80\x04\x8c\x0etapetum.no_more\x94\x8c\x04Gone\x94\x93\x9
 """A pickle of `tapetum.no_more.Gone`."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rest", [OF_A_MOVED_MODULE, b"", b"\x80\x04half"], ids=len)
 def test_code_on_disk_of_another_version_is_made_anew(tmp_path: Path, rest: bytes) -> None:
     """An upgrade leaves what numba compiled before it, and a crash half of that."""

@@ -9,6 +9,7 @@ from rich.box import SIMPLE
 from rich.table import Column, Table
 from rich.text import Text
 
+from tapetum.benchmarks.bench.ab import Difference
 from tapetum.benchmarks.bench.comparison import Change
 from tapetum.benchmarks.bench.result import NOISY_PERCENT, Key
 from tapetum.benchmarks.measure.sampling import unsteady_percent
@@ -181,6 +182,45 @@ def notes(run: dict[str, Any]) -> list[str]:
         )
     if not run["complete"]:
         lines.append(f"note: this is not all, the run ended early: {run['stopped_by']}")
+    return lines
+
+
+def difference_table(found: Iterable[Difference]) -> Table:
+    """What two versions differ by."""
+    table = Table(_what(), box=SIMPLE, padding=(0, 0, 0, 1))
+    for name in ("old ms", "new ms", "change", "95 % of it", "p", "A/A"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("difference", no_wrap=True)
+    for each in found:
+        low, high = each.percent_ci95
+        table.add_row(
+            each.figure,
+            f"{each.old_ms:.4g}",
+            f"{each.new_ms:.4g}",
+            f"{each.percent:+.1f} %",
+            f"{low:+.1f}..{high:+.1f}",
+            f"{each.corrected_p:.2g}",
+            f"{each.floor_percent:.1f} %",
+            each.verdict,
+        )
+    return table
+
+
+def difference_notes(found: Iterable[Difference], limit_percent: float | None) -> list[str]:
+    """Lines that a reader of the differences must know."""
+    lines = [
+        "note: p is corrected for the number of figures; A/A is the floor: how far the old version"
+        " comes out from itself, by chance alone"
+    ]
+    for each in found:
+        if abs(each.old_percent) > 2 * each.floor_percent:
+            lines.append(
+                f"note: {each.figure}: the old version differs from itself by"
+                f" {each.old_percent:+.1f} %; measure again, with more rounds"
+            )
+        if limit_percent is not None and each.hides(limit_percent):
+            most = f"{each.percent_ci95[1]:+.1f} %"
+            lines.append(f"note: {each.figure}: too noisy, it may be {most}; take more rounds")
     return lines
 
 

@@ -12,6 +12,7 @@ import typer
 from tapetum.realtime.choices import PipeFormat, Sync
 from tapetum.realtime.command.options import (
     REPORT,
+    BrightnessOption,
     DenoiseOption,
     DeviceOption,
     LoopOption,
@@ -20,6 +21,7 @@ from tapetum.realtime.command.options import (
     RateOption,
     SizeOption,
     StrengthOption,
+    WhenDarkOption,
     camera_name,
     one_source,
     parse_budget_ms,
@@ -87,6 +89,8 @@ def live(
     loop: LoopOption = False,
     model: ModelOption = "grid",
     strength: StrengthOption = 1.0,
+    when_dark: WhenDarkOption = True,
+    brightness: BrightnessOption = None,
     device: DeviceOption = "auto",
     denoise: DenoiseOption = "off",
     budget_ms: Annotated[
@@ -188,6 +192,8 @@ def live(
             places,
             model=model,
             strength=strength,
+            when_dark=when_dark,
+            brightness=brightness,
             device=device,
             denoise=denoise,
             size=wanted_size,

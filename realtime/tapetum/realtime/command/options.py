@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tapetum.realtime.aim import MAX_STRENGTH, checked_brightness
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.enhancer import (
     check_device,
@@ -64,10 +65,18 @@ def number(text: str) -> float:
         raise typer.BadParameter(f"{text!r} is no number") from None
 
 
-def parse_strength(text: str) -> float:
-    """A number from 0 to 1."""
+def parse_strength(text: str, *, most: float = MAX_STRENGTH) -> float:
+    """A number from 0 to 2, or to `most`."""
     try:
-        return checked_strength(number(text))
+        return checked_strength(number(text), most=most)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def parse_brightness(text: str) -> float | None:
+    """A number over 0 and under 1."""
+    try:
+        return checked_brightness(number(text))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -170,9 +179,28 @@ ModelOption = Annotated[
 StrengthOption = Annotated[
     float,
     typer.Option(
-        metavar="0..1",
+        metavar="0..2",
         parser=parse_strength,
-        help="0 leaves the picture as it is, 1 is the model's own output.",
+        help="0 leaves the picture as it is, 1 is the model's own output, 2 the most.",
+    ),
+]
+
+WhenDarkOption = Annotated[
+    bool,
+    typer.Option(
+        "--when-dark/--always",
+        help="Leave what is well lit as it is, or give every picture the model's output.",
+    ),
+]
+
+BrightnessOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="0..1",
+        parser=parse_brightness,
+        help="Bring every picture to this mean luma, like 0.45, as far as strengths up to 2 can."
+        " For [b]grid[/b].",
+        show_default=False,
     ),
 ]
 

@@ -32,6 +32,11 @@ _LIMITS = "Limits"
 _DEFAULTS = ServerSettings()
 
 
+def _slider_strength(text: str) -> float:
+    """A number from 0 to 1, which the page's slider goes to."""
+    return parse_strength(text, most=1)
+
+
 def serve(
     *,
     source: Annotated[
@@ -69,7 +74,7 @@ def serve(
         float,
         typer.Option(
             metavar="0..1",
-            parser=parse_strength,
+            parser=_slider_strength,
             help="Where the page's slider begins: 0 leaves pictures as they are.",
         ),
     ] = _DEFAULTS.strength,

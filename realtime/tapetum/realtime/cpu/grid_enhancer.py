@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
+from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
+from tapetum.realtime.cpu.exposure import cell_luma, darkness
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
-from tapetum.realtime.cpu.hdr_light import darkness, working_thumbnail
+from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
+from tapetum.realtime.cpu.hdr_light import working_thumbnail
 from tapetum.realtime.cpu.picture_circle import Circle, CircleFinder, continued, keep_outside
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.rgb import (
@@ -46,25 +49,28 @@ class GridEnhancer:
         engine: Engine,
         *,
         strength: float = 1.0,
-        denoise: Denoise = "off",
         time_constant_s: float = TIME_CONSTANT_S,
+        aim: Aim = ALWAYS,
+        denoise: Denoise = "off",
     ) -> None:
         """Make an enhancer with no past.
 
         Args:
             engine: maps a thumbnail (1, 3, 256, 256) to a grid (1, 8, 8, 16, 16).
-            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
+            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output, and
+                2 the most, see `grid_strength`.
             denoise: how much noise is taken out first; see `Restorer`.
             time_constant_s: of the smoothing over time; 0 turns it off.
+            aim: when pictures are made bright, and how bright; every one, by default.
         """
         self.strength = strength
         self._engine = engine
+        self._aim = aim
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
         self._restorer = Restorer(denoise)
-        self._identity = identity_grid()
         self._bars = BarFinder()
         self._circle = CircleFinder()
-        self._seen = self._identity
+        self._seen = identity_grid()
 
     @property
     def description(self) -> str:
@@ -80,14 +86,12 @@ class GridEnhancer:
         """
         picture, small, circle, area = self._picture(frame)
         seen = small if circle is None else continued(small, circle)
-        share = 1.0
         if frame.color.is_hdr:
             seen = working_thumbnail(seen, frame.color.transfer)
-            share = darkness(seen)
-        grid = self.steady_grid(seen, time_s=frame.time_s, share=share)
+        grid = self.steady_grid(seen, time_s=frame.time_s)
         if self.strength == 0:
             return frame
-        mixed = self._mixed(grid)
+        mixed = strengthened(grid, self.strength)
         planes = apply_grid(picture, mixed, seen=self._restorer(picture, mixed))
         if circle is not None:
             keep_outside(circle, picture, planes)
@@ -115,11 +119,11 @@ class GridEnhancer:
         whole = image if has_whole_rows(image) else np.ascontiguousarray(image)
         source = pixel_rows(whole, red_first=is_red_first(order))
         small = image_thumbnail(source)
-        grid = self._filter(self._predict(small), thumbnail=small, time_s=time_s)
+        grid = self.steady_grid(small, time_s=time_s)
         if self.strength == 0:
             out[...] = image
             return
-        mixed = self._mixed(grid)
+        mixed = strengthened(grid, self.strength)
         if self._restorer.denoise != "off":
             seen = frame_from_rgb(whole[..., :3], order=order, time_s=time_s)
             restored = self._restorer(seen, mixed)
@@ -158,13 +162,12 @@ class GridEnhancer:
             small = thumbnail(picture)
         return picture, small, circle, area
 
-    def steady_grid(self, small: Floats, *, time_s: float | None, share: float = 1.0) -> Floats:
+    def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
         """The grid of the next frame, smoothed over time, for who applies it elsewhere.
 
         Args:
             small: the frame's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
             time_s: the frame's time.
-            share: how much of the model's effect the picture needs, from 0 to 1.
 
         Returns:
             (8, 8, 16, 16): coefficient, luma level, row, column.
@@ -172,8 +175,14 @@ class GridEnhancer:
         Raises:
             EngineError: the network fails or gives no usable numbers.
         """
-        grid = self._identity + np.float32(share) * (self._predict(small) - self._identity)
-        return self._filter(grid, thumbnail=small, time_s=time_s)
+        return self._filter(
+            self._aimed(self._predict(small), small), thumbnail=small, time_s=time_s
+        )
+
+    def _aimed(self, grid: Floats, small: Floats) -> Floats:
+        if self._aim.brightness is not None:
+            return with_brightness(grid, cell_luma(small), self._aim.brightness)
+        return strengthened(grid, darkness(small)) if self._aim.when_dark else grid
 
     def look_at(self, overview: Frame) -> None:
         """Predict the grid of a whole picture, of which strips come next.
@@ -197,7 +206,7 @@ class GridEnhancer:
         """
         if self.strength == 0:
             return frame
-        mixed = self._mixed(self._seen)
+        mixed = strengthened(self._seen, self.strength)
         return frame.with_planes(apply_grid(frame, mixed, top=top, height=height))
 
     def reset(self) -> None:
@@ -206,9 +215,6 @@ class GridEnhancer:
         self._bars.reset()
         self._circle.reset()
         self._restorer.reset()
-
-    def _mixed(self, grid: Floats) -> Floats:
-        return self._identity + np.float32(self.strength) * (grid - self._identity)
 
     def _predict(self, small: Floats) -> Floats:
         grid = self._engine(small)

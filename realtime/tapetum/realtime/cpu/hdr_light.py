@@ -23,8 +23,6 @@ _PQ_NITS = 10_000.0
 _HLG_NITS, _HLG_GAMMA = 1000.0, 1.2
 """Peak and system gamma of HLG's reference display (ITU-R BT.2100)."""
 _SDR_GAMMA = 2.4
-_DARK, _LIT = 0.24, 0.40
-"""Mean of a picture on the working curve up to which it is dark, and from which it is well lit."""
 _HIGHLIGHTS = 0.8
 """From here on, on the working curve, nothing becomes darker: highlights join the white above."""
 
@@ -46,13 +44,6 @@ def working_thumbnail(thumbnail: Floats, transfer: int) -> Floats:
     """A thumbnail of an HDR frame as that of its SDR twin, RGB in [0, 1]."""
     codes, curve = _curve(transfer)
     return np.interp(thumbnail, codes, curve).astype(np.float32)
-
-
-def darkness(thumbnail: Floats) -> float:
-    """1 for a working thumbnail of a dark picture, 0 for one that is well lit, else in between."""
-    mean = float(thumbnail.mean())
-    place = min(max((_LIT - mean) / (_LIT - _DARK), 0.0), 1.0)
-    return place * place * (3 - 2 * place)
 
 
 def luma_tables(grid: Floats, luma: Floats, transfer: int) -> Floats:

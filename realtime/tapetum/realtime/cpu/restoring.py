@@ -115,7 +115,8 @@ class Restorer:
             return np.full(TABLE_SIZE, round(self.denoise * whole), np.int16)
         slope = curve_slope(frame, grid)
         share = np.clip((slope - _FADE_FROM) / (_FADE_TO - _FADE_FROM), 0, 1)
-        return np.rint(share * whole).astype(np.int16)
+        weights: Fixed = np.rint(share * whole).astype(np.int16)
+        return weights
 
 
 def curve_slope(frame: Frame, grid: Floats) -> Floats:

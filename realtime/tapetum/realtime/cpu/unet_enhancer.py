@@ -7,10 +7,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.cpu.black_bars import BarFinder
+from tapetum.realtime.cpu.exposure import SteadyDarkness
 from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.cpu.rgb import Order, RgbImage, frame_from_rgb, rgb_from_frame
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
+from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.cpu.tiling import OVERLAP, Tiling, tiling
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
@@ -48,14 +51,21 @@ class UNetEnhancer:
     """
 
     def __init__(
-        self, model: NetworkModel, *, strength: float = 1.0, max_pixels: int = MAX_PIXELS
+        self,
+        model: NetworkModel,
+        *,
+        strength: float = 1.0,
+        max_pixels: int = MAX_PIXELS,
+        aim: Aim = ALWAYS,
     ) -> None:
         """Make an enhancer.
 
         Args:
             model: maps RGB in [-1, 1], (1, 3, H, W), H and W multiples of 16, to the same shape.
-            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
+            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output, and
+                up to 2 the change goes on, as far as there is room.
             max_pixels: a larger picture is enhanced in tiles of about this size.
+            aim: when pictures are made bright; every one, by default.
 
         Raises:
             ValueError: `max_pixels` is too small for tiles that overlap.
@@ -64,6 +74,7 @@ class UNetEnhancer:
             raise ValueError(f"max_pixels must be at least {(4 * OVERLAP) ** 2}; got {max_pixels}")
         self.strength = strength
         self._model = model
+        self._darkness = SteadyDarkness() if aim.when_dark else None
         self._max_pixels = max_pixels
         self._shape: tuple[int, ...] | None = None
         self._engine: Engine | None = None
@@ -85,11 +96,19 @@ class UNetEnhancer:
         if self.strength == 0:
             sample_rows(frame.planes[0])  # a frame elsewhere is an error at any strength
             return frame
+        strength = self.strength
+        if self._darkness is not None:
+            strength *= self._darkness(thumbnail(frame), time_s=frame.time_s)
+        if strength == 0:
+            return frame
         rgb = rgb_from_planes(frame)
         change = self._enhanced(rgb)
         np.clip(change, -1, 1, out=change)
         change -= rgb
-        change *= np.float32(self.strength)
+        if strength > 1:
+            change *= 1 + np.float32(strength - 1) * _room(rgb, change)
+        else:
+            change *= np.float32(strength)
         bright = frame.with_planes(planes_with_change(frame, change))
         area = self._bars(frame)
         # The network sees little of its surroundings: bars do not harm the picture beside them.
@@ -112,8 +131,10 @@ class UNetEnhancer:
         out[..., :3] = enhanced
 
     def reset(self) -> None:
-        """Forget where the bars were: every picture is enhanced by itself."""
+        """Forget where the bars were, and how dark it was."""
         self._bars.reset()
+        if self._darkness is not None:
+            self._darkness.reset()
 
     def _enhanced(self, rgb: Floats) -> Floats:
         """The network's output for (3, H, W), unclipped, a new array."""
@@ -134,3 +155,10 @@ class UNetEnhancer:
         if self._engine is None or self._shape != shape:
             self._engine, self._shape = self._model.compile(shape, shape), shape
         return self._engine
+
+
+def _room(rgb: Floats, change: Floats) -> Floats:
+    """Share of the room that a change leaves, to white where it brightens, else to black."""
+    limit = np.where(change > 0, 1, -1).astype(np.float32)
+    room: Floats = (limit - rgb - change) / np.where(limit == rgb, limit, limit - rgb)
+    return room

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tapetum.realtime.aim import MAX_STRENGTH
 from tapetum.realtime.compare import wipe
 from tapetum.realtime.frame import Frame
 
@@ -23,7 +24,7 @@ class Controls:
     Attributes:
         view: the enhanced picture, the original, or both with a divider between them.
         divider: where the divider of `wipe` is, from 0 (left) to 1.
-        strength: from 0 to 1.
+        strength: from 0 to 2.
         quit: whether to stop.
         next_model: how often the next mode of the ladder was asked for.
         recording: whether to record.
@@ -63,8 +64,8 @@ class Controls:
         self.view = "after" if self.view == view else view
 
     def strengthen(self, by: float) -> None:
-        """Change the strength, within 0 to 1."""
-        self.strength = round(min(1.0, max(0.0, self.strength + by)), 2)
+        """Change the strength, within 0 to 2."""
+        self.strength = round(min(MAX_STRENGTH, max(0.0, self.strength + by)), 2)
 
 
 def _quit(controls: Controls) -> None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import PIPE_FORMATS, SYNCS, Denoise, Device, PipeFormat, Sync
 from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.controls import Controls
@@ -28,6 +29,8 @@ def enhance_live(
     *,
     model: str | Path = "grid",
     strength: float = 1.0,
+    when_dark: bool = True,
+    brightness: float | None = None,
     device: Device = "auto",
     denoise: Denoise = "off",
     size: tuple[int, int] | None = None,
@@ -52,7 +55,9 @@ def enhance_live(
         sinks: where frames go: "window", "virtual", "null", "-" (stdout), a URL, a file to
             record to, or a sink of your own in a `SinkPlace`. The first one is measured.
         model: `grid`, `unet`, or a model file; while it loads, a simple curve stands in.
-        strength: from 0 (the picture as it is) to 1 (the model's own output).
+        strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
+        when_dark: leave well-lit pictures as they are, and go over smoothly as light falls.
+        brightness: mean luma that `grid` brings every picture to; see `enhance_file`.
         device: `auto` or `cpu`; `cuda` is for files.
         denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         size: width and height in pixels to ask a camera for.
@@ -92,6 +97,7 @@ def enhance_live(
         ladder = ladder_for(
             model,
             strength=strength,
+            aim=Aim(when_dark, brightness),
             device=device,
             denoise=denoise,
             budget_ms=latency_budget_ms,

@@ -16,6 +16,7 @@ import numpy as np
 from tapetum.gan.model_kinds import LEVELS
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.grid_axis import Floats
+from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.live.global_curve import (
     LookUp,
@@ -172,7 +173,7 @@ class GridStream:
         Args:
             frame: in main memory.
             effort: how much shall be done.
-            strength: from 0 to 1.
+            strength: from 0 to 2.
             kernels: the compiled parts.
 
         Raises:
@@ -184,7 +185,7 @@ class GridStream:
         if effort.flat:
             steady = flattened(steady, self._node_weights(self._look.small))
         shown = self._on_the_way(steady, (self._look.name, effort.flat), frame.time_s)
-        mixed = _with_strength(shown, strength)
+        mixed = strengthened(shown, strength)
         if effort.flat and self._way is None:
             return frame.with_planes(apply_curve(frame, mixed, kernels.look_up))
         seen = self._restored(frame, mixed, kernels) if effort.restores else None
@@ -205,7 +206,7 @@ class GridStream:
         elif self._style is not None:
             self._shown = flattened(self._shown, node_weights(self._luma()))
         self._style = None
-        mixed = _with_strength(self._shown, strength)
+        mixed = strengthened(self._shown, strength)
         return frame.with_planes(apply_curve(frame, mixed, look_up_by_numpy))
 
     def _luma(self) -> Floats:
@@ -253,15 +254,6 @@ class GridStream:
 
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_IDENTITY = np.zeros((8, 1, 1, 1), np.float32)
-_IDENTITY[[0, 2, 5]] = 1
-
-
-def _with_strength(grid: Floats, strength: float) -> Floats:
-    if strength == 1:
-        return grid
-    mixed: Floats = _IDENTITY + np.float32(strength) * (grid - _IDENTITY)
-    return mixed
 
 
 def _view(frame: Frame) -> Floats:

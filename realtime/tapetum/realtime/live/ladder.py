@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import Kind
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.enhancer import (
     check_cpu_device,
@@ -84,7 +85,7 @@ class Ladder:
         Args:
             everyday: name and loader of a grid model, cheap enough for every frame.
             heavy: names and loaders of better models, the best first.
-            strength: from 0 to 1.
+            strength: from 0 to 2.
             denoise: how much noise grid models take out: `auto`, `off`, or from 0 to 1.
             budget_ms: how long a frame may be with us.
             former: the stream's ladder before, which gets no more frames. Models that have the
@@ -341,6 +342,7 @@ def ladder_for(
     model: str | Path = "grid",
     *,
     strength: float = 1.0,
+    aim: Aim = Aim(),  # noqa: B008 - it is immutable
     denoise: Denoise = "off",
     device: Device = "auto",
     budget_ms: float = 50.0,
@@ -353,7 +355,8 @@ def ladder_for(
 
     Args:
         model: `grid`, `unet`, or a model file.
-        strength: from 0 to 1.
+        strength: from 0 to 2.
+        aim: when pictures are made bright, and how bright.
         denoise: how much noise grid models take out: `auto`, `off`, or from 0 to 1.
         device: `auto` or `cpu`; `cuda` is for files.
         budget_ms: how long a frame may be with us.
@@ -368,12 +371,12 @@ def ladder_for(
     found = find_model(model)
     check_cpu_device(device)
     name = found.shipped or _mode_name(Path(model))
-    own = _ModelLoader(model, device)
+    own = _ModelLoader(model, device, aim)
     is_grid = _is_network(found, "grid")
-    everyday = (name, own) if is_grid else ("grid", _ModelLoader("grid", device))
+    everyday = (name, own) if is_grid else ("grid", _ModelLoader("grid", device, aim))
     heavy: dict[str, Loader] = {} if is_grid else {name: own}
     if _is_network(found, "unet") and found.description.fixed_size is None:
-        heavy[f"{name}-reduced"] = _ReducedLoader(found)
+        heavy[f"{name}-reduced"] = _ReducedLoader(found, aim)
     return Ladder(
         everyday,
         heavy,
@@ -391,9 +394,10 @@ class _ModelLoader:
 
     model: str | Path
     device: Device
+    aim: Aim
 
     def __call__(self) -> FrameEnhancer:
-        return make_enhancer(self.model, device=self.device)
+        return make_enhancer(self.model, device=self.device, aim=self.aim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,11 +405,12 @@ class _ReducedLoader:
     """Loads a `unet` network as a grid model."""
 
     model: Model
+    aim: Aim
 
     def __call__(self) -> FrameEnhancer:
         from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
 
-        return make_reduced_unet(self.model)
+        return make_reduced_unet(self.model, self.aim)
 
 
 def _mode_name(path: Path) -> str:

@@ -80,7 +80,7 @@ class Server:
         self._offered = Offered(
             models,
             [name for name, model in models.items() if gives_grids(model)],
-            checked_strength(settings.strength),
+            checked_strength(settings.strength, most=1),
             checked_denoise(settings.denoise),
             camera,
             settings.latency_budget_ms,
@@ -241,7 +241,7 @@ def _address_of_this_machine(host: str) -> str:
 
 def _strength(request: web.Request) -> float:
     try:
-        return checked_strength(float(request.query.get("strength", "1")))
+        return checked_strength(float(request.query.get("strength", "1")), most=1)
     except ValueError as error:
         raise ServeError(str(error)) from None
 
