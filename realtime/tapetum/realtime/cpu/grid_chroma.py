@@ -77,7 +77,8 @@ def apply_to_chroma(
         rows: where the rows of chroma lie.
     """
     luma = _Luma(*sample_rows(seen.planes[0]), seen.width, seen.height)
-    chroma, levels = chroma_rows(seen), sample_range(seen)
+    chroma, finer = chroma_rows(seen), seen.format.depth - frame.format.depth
+    levels = sample_range(frame).with_fraction(finer)
     if seen.color.is_hdr:
         grid = chroma_grid(grid, seen.color.transfer)
     cells = np.zeros((CELLS, CELLS, LEVELS, LANES), np.float32)
@@ -91,13 +92,11 @@ def apply_to_chroma(
 
 def _layout(seen: Frame, levels: SampleRange, frame: Frame) -> _Layout:
     finer = seen.format.depth - frame.format.depth
-    low, high = sample_range(frame).chroma_limits
     numbers = (
         1 / (4 * levels.luma_span),
         -levels.black / levels.luma_span,
         levels.grey,
-        low << finer,
-        high << finer,
+        *levels.chroma_limits,
     )
     read, written = seen.format, frame.format
     new_step, scale = 2 if written.semi_planar else 1, np.float32(1 / (1 << finer))

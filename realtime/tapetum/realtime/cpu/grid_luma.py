@@ -60,7 +60,8 @@ def apply_to_luma(seen: Frame, grid: Floats, frame: Frame, enhanced: Plane, rows
         rows: where its rows lie.
     """
     samples, pitch = sample_rows(seen.planes[0])
-    depth, levels = seen.format.depth, sample_range(seen)
+    depth, finer = seen.format.depth, seen.format.depth - frame.format.depth
+    levels = sample_range(frame).with_fraction(finer)
     fraction_bits = max(12 - depth, 1)
     tables = np.empty((CELLS, CELLS, 1 << depth), np.int16)
     axis = level_axis(1 << depth, levels.black, levels.luma_span)
@@ -70,7 +71,7 @@ def apply_to_luma(seen: Frame, grid: Floats, frame: Frame, enhanced: Plane, rows
         tables[:] = np.rint(new * np.float32(scale) + np.float32(origin))
     else:
         _expand_tables(grid[:2], axis, np.float32(scale), np.float32(origin), fraction_bits, tables)
-    shifts = seen.format.shift, frame.format.shift, depth - frame.format.depth
+    shifts = seen.format.shift, frame.format.shift, finer
     layout = _Layout(*shifts, fraction_bits, *sample_range(frame).luma_limits)
     _enhance_luma(samples, pitch, tables, rows, cell_axis(frame.width), layout, enhanced)
 

@@ -30,7 +30,7 @@ _EVERY_ROW, _EVERY_COLUMN = 5, 3
 _UNIT = 4
 """A histogram's step, in fixed-point units: 1/32 of an 8-bit level."""
 _QUANTILE = 0.2
-_FEWEST = 100
+_FEWEST = 40
 """Samples that a bin needs to be believed."""
 _TIME_PER_DEVIATION = 0.959
 _SPACE_PER_DEVIATION = 1.563

@@ -88,7 +88,8 @@ class Restorer:
             grid: (8, 8, 16, 16) what will brighten it.
 
         Returns:
-            The frame in planar YUV of at least 10 bits, which hold fractions of its levels; None
+            The frame in planar YUV of at least 10 bits, its levels shifted up by those that are
+            more and hold their fractions, for `apply_grid`'s `seen`; None
             where there is nothing to do: a picture that is not brightened, or HDR.
 
         Raises:
@@ -160,7 +161,6 @@ class _State:
         self._depth = max(layout.depth, _LEAST_DEPTH)
         infix = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout.chroma_x, layout.chroma_y]
         self._format_name = f"yuv{infix}p{self._depth}le"
-        self._color = replace(frame.color, range=2 if frame.full_range else 1)
         self._top = ((1 << layout.depth) - 1) << (FIXED_BITS - layout.depth)
 
     def is_followed_by(self, frame: Frame) -> bool:
@@ -190,7 +190,7 @@ class _State:
                 sources, self._planes, self._tolerances(), strict=True
             )
         )
-        return replace(frame, planes=planes, format_name=self._format_name, color=self._color)
+        return replace(frame, planes=planes, format_name=self._format_name)
 
     def _weigh_evidence(self) -> None:
         noise = self._noise
