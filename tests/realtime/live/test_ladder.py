@@ -235,7 +235,7 @@ def test_the_strength_changes_at_once(gain: tuple[str, Loader]) -> None:
     ladder.strength = 0.5
     assert brightening(ladder) == 25
     with pytest.raises(ValueError, match="strength"):
-        ladder.strength = 1.5
+        ladder.strength = 2.5
     ladder.close()
 
 
