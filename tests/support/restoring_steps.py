@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tapetum.realtime.cpu.restoring_space import LEAST_REMAINS
 from tapetum.realtime.cpu.restoring_time import MOST_FRAMES, WIDE
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 
 
 def around(plane: Array) -> Array:
@@ -107,4 +107,5 @@ def enlarged(change: Array, shape: tuple[Any, ...]) -> Array:
         after = (3 * padded[1:-1] + padded[2:]) / 4
         change = np.stack([before, after], 1).reshape(-1, padded.shape[1])
         change = np.moveaxis(change, 0, axis)
-    return change[: shape[0], : shape[1]]
+    cut: Array = change[: shape[0], : shape[1]]
+    return cut

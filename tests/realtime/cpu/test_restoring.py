@@ -30,7 +30,8 @@ def scene(shift: int = 0, level: float = 50) -> Array:
     """A dark picture of soft waves and one hard edge, as 8-bit luma levels."""
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(float)
     waves = level + 12 * np.sin((x + shift) / 17) + 8 * np.sin(y / 11)
-    return waves + 25 * (((x + shift) % WIDTH) > WIDTH / 2)
+    picture: Array = waves + 25 * (((x + shift) % WIDTH) > WIDTH / 2)
+    return picture
 
 
 def noisy(clean: Array, seed: int, deviation: float = 3.0, pts: int | None = None) -> Frame:
@@ -163,7 +164,7 @@ def test_more_bits_of_the_same_picture_are_brightened_alike(name: str) -> None:
         planes = planes[0], planes[1][:, 0::2], planes[1][:, 1::2]
     infix = "444" if not frame.format.chroma_x else "420"
     color = replace(frame.color, range=2 if frame.full_range else 1)
-    deep = tuple(plane.astype(np.uint16) << 2 for plane in planes)
+    deep: Any = tuple(plane.astype(np.uint16) << 2 for plane in planes)
     seen = Frame(deep, f"yuv{infix}p10le", color=color)
     assert_planes_close(apply_grid(frame, grid, seen=seen), apply_grid(frame, grid), CPU)
 
