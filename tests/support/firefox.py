@@ -54,6 +54,11 @@ class FirefoxPage(Page):
             raise BenchmarkError(f"{code} failed: {answer['exceptionDetails']['text']}")
         return json.loads(answer["result"]["value"])
 
+    async def install(self, extension: Path) -> None:
+        """Install an unpacked extension until the browser ends."""
+        data = {"type": "path", "path": str(extension)}
+        await self.command("webExtension.install", extensionData=data)
+
     async def click(self, selector: str) -> None:
         x, y = await self.middle(selector)
         await self._act(

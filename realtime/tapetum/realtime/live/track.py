@@ -27,7 +27,8 @@ _TIME_BASE = Fraction(1, 90_000)
 class EnhancedTrack(MediaStreamTrack):
     """An aiortc video track of the newest enhanced frame of another track.
 
-    Frames of the other track that come while one is being enhanced are dropped but for the last.
+    The other track is read from when the first frame is asked for. Frames of it that come while
+    one is being enhanced are dropped but for the last.
 
     Example:
         peer.addTrack(EnhancedTrack(relay.subscribe(track)))
@@ -72,7 +73,7 @@ class EnhancedTrack(MediaStreamTrack):
         self._track = track
         self._event_loop = asyncio.get_running_loop()
         self._newest = newest_channel()
-        self._reader = asyncio.ensure_future(self._read())
+        self._reader: asyncio.Future[None] | None = None
 
     @property
     def dropped(self) -> int:
@@ -85,6 +86,8 @@ class EnhancedTrack(MediaStreamTrack):
         Raises:
             MediaStreamError: the track, or the one behind it, has ended, or see `error`.
         """
+        if self._reader is None and self.readyState == "live":
+            self._reader = asyncio.ensure_future(self._read())
         try:
             frame = await self._newest.receive()
             while self.ladder.skips():
@@ -118,7 +121,8 @@ class EnhancedTrack(MediaStreamTrack):
         if self.readyState == "ended":
             return
         super().stop()
-        self._reader.cancel()
+        if self._reader is not None:
+            self._reader.cancel()
         self._newest.close()  # who waits for a frame waits no more
         self._release(self.ladder)
 

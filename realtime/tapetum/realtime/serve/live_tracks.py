@@ -16,6 +16,7 @@ from tapetum.realtime.live.live_source import TIME_BASE
 from tapetum.realtime.live.newest import newest_channel
 from tapetum.realtime.media.av_frame import FULL_RANGE, to_av
 from tapetum.realtime.media.frame_conversion import SCALER_THREADS
+from tapetum.realtime.serve.incoming import DecoderQueue
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.rtp_clock import RTP_RATE_HZ, DepartureClock
 
@@ -34,7 +35,7 @@ def set_bitrates() -> None:
 
 
 class CheckedTrack(MediaStreamTrack):
-    """A browser's track, which ends when its pictures are larger than the limits allow.
+    """A browser's newest pictures; it ends when they are larger than the limits allow.
 
     Attributes:
         error: why it ended, if that was the reason.
@@ -42,11 +43,28 @@ class CheckedTrack(MediaStreamTrack):
 
     kind = "video"
 
-    def __init__(self, track: MediaStreamTrack, limits: Limits) -> None:
+    def __init__(
+        self, track: MediaStreamTrack, limits: Limits, waiting: DecoderQueue | None = None
+    ) -> None:
+        """Make a track; make it in a running event loop.
+
+        Args:
+            track: the browser's.
+            limits: for the size of pictures.
+            waiting: what waits to be decoded for that track, if that is known.
+        """
         super().__init__()
         self.error: ServeError | None = None
         self._track = track
         self._limits = limits
+        self._undecoded = waiting
+        self._outdated = 0
+
+    @property
+    def left_out(self) -> int:
+        """Pictures that were not handed on, or not even decoded, because newer ones waited."""
+        thrown_away = 0 if self._undecoded is None else self._undecoded.thrown_away
+        return self._outdated + thrown_away
 
     async def recv(self) -> av.VideoFrame:
         """The next picture.
@@ -55,6 +73,9 @@ class CheckedTrack(MediaStreamTrack):
             MediaStreamError: the browser's track has ended, or see `error`.
         """
         picture = await _next_picture(self._track)
+        while self._undecoded is not None and self._undecoded.outdates():
+            self._outdated += 1
+            picture = await _next_picture(self._track)
         try:
             self._limits.check_frame(picture.width, picture.height)
         except ServeError as error:
@@ -73,14 +94,18 @@ class CameraTrack(MediaStreamTrack):
 
     kind = "video"
 
-    def __init__(self, on_stop: Callable[[CameraTrack], None]) -> None:
+    def __init__(
+        self, on_start: Callable[[], None], on_stop: Callable[[CameraTrack], None]
+    ) -> None:
         """Make a track; make it in a running event loop.
 
         Args:
+            on_start: called once, when the first frame is asked for.
             on_stop: called once, when nobody wants frames any more.
         """
         super().__init__()
         self.error: MediaError | None = None
+        self._on_start: Callable[[], None] | None = on_start
         self._on_stop = on_stop
         self._newest = newest_channel()
         self._last_pts = -1
@@ -100,6 +125,9 @@ class CameraTrack(MediaStreamTrack):
         Raises:
             MediaStreamError: the track has ended.
         """
+        on_start, self._on_start = self._on_start, None
+        if on_start is not None:
+            on_start()
         try:
             frame = await self._newest.receive()
         except (StopAsyncIteration, MediaError) as error:

@@ -67,11 +67,12 @@ class ServerCamera:
         source_now.close()
 
     def subscribe(self) -> CameraTrack:
-        """A track of the newest frames, until it is stopped; call it in the event loop."""
-        track = CameraTrack(self._unsubscribe)
+        """A track of the newest frames, until it is stopped; call it in the event loop.
+
+        A file begins when the first frame is asked for, which is when its viewer is connected.
+        """
+        track = CameraTrack(self._begin, self._unsubscribe)
         self._tracks.append(track)
-        if self._playing is None or self._playing.done():
-            self._playing = asyncio.create_task(self._play_while_watched())
         return track
 
     async def close(self) -> None:
@@ -80,6 +81,10 @@ class ServerCamera:
             track.stop()
         if self._playing is not None:
             await self._playing
+
+    def _begin(self) -> None:
+        if self._playing is None or self._playing.done():
+            self._playing = asyncio.create_task(self._play_while_watched())
 
     def _unsubscribe(self, track: CameraTrack) -> None:
         self._tracks.remove(track)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +13,10 @@ from aiortc.mediastreams import MediaStreamTrack
 
 from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.live.track import EnhancedTrack
+from tapetum.realtime.serve.incoming import shorten_queue
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.live_tracks import CameraTrack, CheckedTrack, OutgoingTrack
+from tapetum.realtime.serve.offer import with_vp8_first, without_hidden_addresses
 from tapetum.realtime.serve.playout import show_at_once
 from tapetum.realtime.serve.rtp_clock import (
     RTP_RATE_HZ,
@@ -25,7 +26,6 @@ from tapetum.realtime.serve.rtp_clock import (
 )
 from tapetum.realtime.serve.server_camera import ServerCamera
 
-_HIDDEN = re.compile(r"a=end-of-candidates|a=candidate:(\S+ ){4}\S+\.local ")
 OnEnd = Callable[[TapetumError | None], None]
 
 
@@ -109,7 +109,8 @@ class Stream:
         Raises:
             ServeError: the offer is none, or offers other things.
         """
-        offer = RTCSessionDescription(sdp=without_hidden_addresses(offer_sdp), type="offer")
+        sdp = with_vp8_first(without_hidden_addresses(offer_sdp))
+        offer = RTCSessionDescription(sdp=sdp, type="offer")
         with _offer_errors():
             await self._peer.setRemoteDescription(offer)
         if camera is None:
@@ -145,7 +146,7 @@ class Stream:
         readings = [clock.reading for clock in self._clocks]
         return StreamStatus(
             fps=round((count - frames) / max(now_s - then_s, 1e-3), 1),
-            dropped=enhanced.dropped,
+            dropped=enhanced.dropped + self._left_out,
             mode=enhanced.ladder.mode,
             wanted=enhanced.ladder.governor.mode,
             runs_on=enhanced.ladder.running,
@@ -165,13 +166,17 @@ class Stream:
             track.stop()
         await self._peer.close()
 
+    @property
+    def _left_out(self) -> int:
+        return sum(one.left_out for one in self._incoming if isinstance(one, CheckedTrack))
+
     def _send_back(self) -> None:
         """Send the browser's own video back, enhanced."""
         videos = [one for one in self._peer.getTransceivers() if one.kind == "video"]
         if len(videos) != 1 or videos[0].receiver.track is None:
             raise ServeError("an offer of the browser's camera has exactly one video")
         receiver = videos[0].receiver
-        incoming = CheckedTrack(receiver.track, self._limits)
+        incoming = CheckedTrack(receiver.track, self._limits, shorten_queue(receiver))
         self._send_enhanced(incoming, CaptureClock(receiver).captured_ms)
 
     def _send_camera(self, camera: ServerCamera) -> None:
@@ -212,18 +217,6 @@ class Stream:
         if on_end is not None:
             tracks = [*self._incoming, *filter(None, [self._enhanced])]
             on_end(next((track.error for track in tracks if track.error is not None), None))
-
-
-def without_hidden_addresses(offer_sdp: str) -> str:
-    """An offer without the names (`....local`) under which a browser hides its addresses.
-
-    Such a name is told by multicast, which many networks, containers and machines do not have;
-    waiting for it holds the answer up, and a connection of which no address is left is given up.
-    Neither is needed: the browser calls us, and we answer where the call came from. For the same
-    reason nobody may say that no more addresses follow.
-    """
-    kept = (line for line in offer_sdp.splitlines(keepends=True) if not _HIDDEN.match(line))
-    return "".join(kept)
 
 
 @contextmanager
