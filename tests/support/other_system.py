@@ -49,4 +49,4 @@ if __name__ == "__main__":
     hide()
     from tapetum.realtime.command.cli import main
 
-    sys.exit(main())
+    main()

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from tapetum.benchmarks.measure.clocks import StageClock, nbytes
 from tapetum.realtime import Frame
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.exposure import darkness
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.grid_strength import strengthened
@@ -99,7 +100,7 @@ class StagedUNet:
     def __init__(self, model: NetworkModel) -> None:
         self.clock = StageClock()
         self._model = _ClockedModel(model)
-        self._enhancer = UNetEnhancer(self._model)
+        self._enhancer = UNetEnhancer(self._model, aim=Aim())
 
     def __call__(self, frame: Frame) -> Frame:
         """Enhance one frame."""
