@@ -22,7 +22,7 @@ from tapetum.benchmarks.experiments.chromium import (
 
 _PAGES = Path(__file__).parents[1] / "web" / "pages"
 STRICT = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; media-src 'self'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; img-src 'self'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
 }
@@ -51,13 +51,19 @@ def allowed_on_localhost(extension: Path) -> Path:
 
 
 def switched_on(extension: Path, site: str) -> Path:
-    """The same, with `site` on from its start: not every browser's window can be driven."""
+    """The same, with `site` on from its start, lit pictures too.
+
+    Not every browser's window can be driven, or its camera be made dark.
+    """
     path = extension / "manifest.json"
     manifest: dict[str, Any] = json.loads(path.read_text())
     manifest["background"]["scripts"].append("start.js")
     path.write_text(json.dumps(manifest))
-    code = f'import {{ switchSite }} from "./extension/sites.js";\nswitchSite("{site}", true);\n'
-    (extension / "start.js").write_text(code)
+    (extension / "start.js").write_text(
+        'import { browserApi, switchSite } from "./extension/sites.js";\n'
+        "await browserApi.storage.local.set({ onlyWhenDark: false });\n"
+        f'await switchSite("{site}", true);\n'
+    )
     return extension
 
 

@@ -102,6 +102,11 @@ def test_the_bright_track_speaks_for_the_camera(extension: Path, clip: Path) -> 
             assert said[1] == 320
             assert said[2]
             assert said[3:] == [True, "video", "live"]
+            again = "new MediaStream([track]).clone().getTracks()[0]"
+            assert await page.evaluate(f"(window.again = {again}).label") == said[0]
+            await page.evaluate("again.stop()")  # a clone's end is its own
+            assert await page.evaluate("track.readyState") == "live"
+            await page.evaluate("document.querySelector('iframe').remove()")  # for the next track
             await page.evaluate("track.applyConstraints({ width: 160, height: 90 })")
             await page.wait_for("document.querySelector('#own').videoWidth === 160")
             assert await page.evaluate("track.getSettings().width") == 160

@@ -4,6 +4,7 @@
   const browserApi = globalThis.browser ?? chrome;
   /** @type {MessagePort[]} */
   const pages = [];
+  const frame = document.createElement("iframe");
   /** @type {Promise<Window> | null} */
   let light = null;
   /** @type {{ atMs: number, report: object } | null} */
@@ -12,7 +13,6 @@
   /** An invisible frame of the extension: the network runs there, in a process of its own. */
   const openLight = () =>
     new Promise((resolve, reject) => {
-      const frame = document.createElement("iframe");
       frame.src = browserApi.runtime.getURL("extension/light.html");
       frame.hidden = true;
       frame.onload = () => resolve(frame.contentWindow);
@@ -32,7 +32,7 @@
     port1.onmessage = async ({ data: said, ports }) => {
       if (said.report) newest = { atMs: Date.now(), report: said.report };
       if (!said.light) return;
-      light ??= openLight();
+      if (!light || !frame.isConnected) light = openLight(); // the page may have removed it
       (await light).postMessage("light", browserApi.runtime.getURL("").replace(/\/$/, ""), [...ports]);
     };
     pages.push(port1);

@@ -77,4 +77,9 @@
     }
     return stream;
   };
+
+  // The browser's own would copy what is inside bright tracks, not the tracks that the page sees.
+  MediaStream.prototype.clone = function clone() {
+    return new MediaStream(this.getTracks().map((track) => track.clone()));
+  };
 })();
