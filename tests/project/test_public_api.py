@@ -49,6 +49,7 @@ def test_the_main_calls_keep_their_arguments() -> None:
         "model",
         "strength",
         "device",
+        "denoise",
         "start_s",
         "duration_s",
         "rate",
@@ -66,4 +67,11 @@ def test_the_main_calls_keep_their_arguments() -> None:
         "on_build",
     ]
     made = inspect.signature(tapetum.realtime.Enhancer)
-    assert list(made.parameters) == ["model", "strength", "device", "when_dark", "brightness"]
+    assert list(made.parameters) == [
+        "model",
+        "strength",
+        "device",
+        "when_dark",
+        "brightness",
+        "denoise",
+    ]

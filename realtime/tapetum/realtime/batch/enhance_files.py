@@ -15,7 +15,7 @@ from tapetum.gan.whole_file import whole_file
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.batch.record import FileState, Record
 from tapetum.realtime.batch.tree import Naming, Plan, Selection, Task, make_plan
-from tapetum.realtime.choices import LAYOUTS, Device, Layout
+from tapetum.realtime.choices import LAYOUTS, Denoise, Device, Layout
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.enhancer import check_device, checked_strength, is_cuda, make_enhancer
 from tapetum.realtime.errors import MediaError, TapetumError
@@ -39,6 +39,7 @@ class FileOptions(TypedDict, total=False):
     device: Device
     when_dark: bool
     brightness: float | None
+    denoise: Denoise
     deinterlace: bool
     compare: Layout | None
     codec: str | None
@@ -157,7 +158,8 @@ class Job:
         if not is_cuda(options.get("device", "auto")):
             model, strength = options.get("model", "grid"), options.get("strength", 1.0)
             aim = Aim(options.get("when_dark", True), options.get("brightness"))
-            self._enhancer = make_enhancer(model, strength=strength, aim=aim)
+            denoise = options.get("denoise", "off")
+            self._enhancer = make_enhancer(model, strength=strength, aim=aim, denoise=denoise)
 
     def outcomes(self, plan: Plan, *, copy_others: bool = False) -> Iterator[Outcome]:
         """Do the files of a plan, and tell what became of each."""

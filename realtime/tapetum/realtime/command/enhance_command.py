@@ -16,6 +16,7 @@ from tapetum.realtime.command.options import (
     DAMAGED_INPUT,
     REPORT,
     BrightnessOption,
+    DenoiseOption,
     DeviceOption,
     ModelOption,
     QuietOption,
@@ -71,6 +72,7 @@ def enhance(
     when_dark: WhenDarkOption = True,
     brightness: BrightnessOption = None,
     device: DeviceOption = "auto",
+    denoise: DenoiseOption = "off",
     compare: Annotated[
         Layout | None,
         typer.Option(
@@ -267,6 +269,7 @@ def enhance(
         "when_dark": when_dark,
         "brightness": brightness,
         "device": device,
+        "denoise": denoise,
         "deinterlace": deinterlace,
         "compare": compare,
         "codec": codec,
