@@ -86,9 +86,11 @@ FORMATS = {I420: "yuv420p", NV12: "nv12", P010: "p010le"}
 def planes_of(packed: npt.NDArray[np.uint8], name: str, size: tuple[int, int]) -> list[Plane]:
     shapes = Frame((np.zeros((1, 1), np.uint8),), name).format.plane_shapes(*size)
     samples: Plane = packed.view(np.uint16) if name == "p010le" else packed
-    ends = np.cumsum([rows * columns for rows, columns in shapes])
-    parts = np.split(samples, ends[:-1])
-    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+    planes: list[Plane] = []
+    for rows, columns in shapes:
+        planes.append(samples[: rows * columns].reshape(rows, columns))
+        samples = samples[rows * columns :]
+    return planes
 
 
 @pytest.mark.slow
