@@ -15,6 +15,7 @@ from tapetum.realtime.command.options import (
     DAMAGED_INPUT,
     REPORT,
     BrightnessOption,
+    DenoiseOption,
     DeviceOption,
     ModelOption,
     QuietOption,
@@ -47,7 +48,8 @@ def enhance(
         str,
         typer.Argument(
             metavar="IN",
-            help="Video or photo to read, an address (http://...), or pictures (img_%04d.png).",
+            help="Video or photo to read, an address (http://...), pictures (img_%04d.png), or -"
+            " for stdin.",
             show_default=False,
         ),
     ],
@@ -55,7 +57,8 @@ def enhance(
         Path,
         typer.Argument(
             metavar="OUT",
-            help="File to write; its suffix chooses the format (.mp4 .mkv .mov .webm .png .jpg).",
+            help="File to write; its suffix chooses the format (.mp4 .mkv .mov .webm .png .jpg)."
+            " With - as IN and as OUT y4m goes to stdout.",
             show_default=False,
         ),
     ],
@@ -65,6 +68,7 @@ def enhance(
     when_dark: WhenDarkOption = True,
     brightness: BrightnessOption = None,
     device: DeviceOption = "auto",
+    denoise: DenoiseOption = "off",
     compare: Annotated[
         Layout | None,
         typer.Option(
@@ -163,6 +167,8 @@ def enhance(
       tapetum enhance dark.mp4 wipe.mp4 --compare wipe --start 1:05 --duration 8
 
       tapetum enhance photo.jpg photo-bright.png
+
+      ffmpeg -i dark.mp4 -f yuv4mpegpipe - | tapetum enhance - - | ffplay -
     """
     from rich.console import Console
 
@@ -171,6 +177,24 @@ def enhance(
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     report = _Report(console, quiet=quiet)
+    if _PIPE in (input_path, str(output_path)):
+        _check_pipes(input_path, str(output_path), as_json=as_json)
+        encoding = (start_s, duration_s, rate, codec, crf, preset, deinterlace or None)
+        if any(option is not None for option in encoding):
+            raise typer.BadParameter(_FOR_FILES)
+        from tapetum.realtime.aim import Aim
+        from tapetum.realtime.live.enhance_pipe import enhance_pipe
+
+        enhance_pipe(
+            model=model,
+            strength=strength,
+            aim=Aim(when_dark, brightness),
+            device=device,
+            compare=compare,
+            on_start=report.line,
+            on_notice=report.line,
+        )
+        return
     with ProgressBar(console, visible=not quiet) as bar:
         result = enhance_file(
             input_path,
@@ -180,6 +204,7 @@ def enhance(
             when_dark=when_dark,
             brightness=brightness,
             device=device,
+            denoise=denoise,
             start_s=start_s or 0.0,
             duration_s=duration_s,
             rate=rate,
@@ -200,6 +225,23 @@ def enhance(
         raise typer.Exit(DAMAGED_INPUT)
 
 
+_PIPE = "-"
+_FOR_FILES = (
+    "from - to - every frame goes through, uncompressed: --start, --duration, --rate, --codec,"
+    " --crf, --preset and --deinterlace are for files"
+)
+
+
+def _check_pipes(input_path: str, output_path: str, *, as_json: bool) -> None:
+    if input_path != output_path:
+        raise typer.BadParameter(
+            "- reads stdin and writes stdout, both or neither; tapetum live has --source and --sink"
+            " for a file and a pipe"
+        )
+    if as_json:
+        raise typer.BadParameter("--json and video cannot both go to stdout")
+
+
 class _Report:
     """What a person reads on stderr: one line at the start, notices, one line at the end."""
 
@@ -212,6 +254,11 @@ class _Report:
         if not self._quiet:
             self._say(started.description)
         self._note(started.notices)
+
+    def line(self, line: str) -> None:
+        """Say one line, unless there shall be none."""
+        if not self._quiet:
+            self._say(line)
 
     def finish(self, result: EnhanceResult) -> None:
         self._note(result.notices)

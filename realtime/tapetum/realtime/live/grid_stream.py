@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from tapetum.gan.model_kinds import LEVELS
+from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.frame import Frame, Plane
@@ -34,8 +37,29 @@ CHANGED = 0.02
 a noisy picture differ by half as much."""
 BLEND_S = 0.5
 """In this time one look goes over into another."""
-STEP_LEVELS = 1.5
-"""Meanwhile the mean luma changes by this at most from frame to frame, of 255 levels."""
+STEP_LEVELS = 0.7
+"""Meanwhile the mean luma changes by this at most from frame to frame, of 255 levels: by less than
+2 in a recording for which there is time for every second or third frame only."""
+_WEIGHTS_S = 0.5
+"""Time constant of the weights by which a grid becomes one curve."""
+_LONGEST_STEP_S = 1 / 15
+"""No frame moves these weights by more than this time does, however rarely frames come."""
+
+
+class ApplyGrid(Protocol):
+    """Enhances a frame's planes by a grid; see `tapetum.realtime.cpu.grid_kernels.apply_grid`."""
+
+    def __call__(
+        self, frame: Frame, grid: Floats, *, seen: Frame | None = None
+    ) -> tuple[Plane, ...]:
+        """New planes, of the frame's format, made of what is `seen` in its place."""
+
+
+class Restorer(Protocol):
+    """Takes noise out of a stream's frames; see `tapetum.realtime.cpu.restoring.Restorer`."""
+
+    def __call__(self, frame: Frame, grid: Floats) -> Frame | None:
+        """The frame restored, or None where there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +70,13 @@ class Kernels:
         thumbnail: what the network sees of a frame.
         apply_grid: enhances a frame's planes by a grid.
         look_up: enhances a plane by a table.
+        restorer: makes what takes noise out of one stream.
     """
 
     thumbnail: Callable[[Frame], Floats]
-    apply_grid: Callable[[Frame, Floats], tuple[Plane, ...]]
+    apply_grid: ApplyGrid
     look_up: LookUp
+    restorer: Callable[[Denoise], Restorer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +87,13 @@ class Effort:
         frames: after so many frames the network looks again.
         seconds: after so long it does so at the latest, whatever the frame rate.
         flat: whether one curve does for the whole picture.
+        restores: whether noise is taken out first.
     """
 
     frames: int
     seconds: float = 1.0
     flat: bool = False
+    restores: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +118,23 @@ class GridStream:
         scene: a number that changes at every cut.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, aim: Aim = ALWAYS, *, denoise: Denoise = "off") -> None:
+        """Start with no past.
+
+        Args:
+            aim: when pictures are made bright, and how bright, while no model says it.
+            denoise: how much noise is taken out where the effort allows it.
+        """
         self.scene = 0
+        self._aim = aim
+        self._denoise: Denoise = denoise
+        self._restorer: Restorer | None = None
         self._view: Floats | None = None
         self._look: Look | None = None
         self._look_view: Floats | None = None
         self._look_time_s = 0.0
         self._frames = 0
+        self._look_weights: Floats | None = None
         self._weights: Floats | None = None
         self._filter = TemporalFilter()
         self._clock = FrameClock()
@@ -110,7 +148,7 @@ class GridStream:
         view = _view(frame)
         if self._view is not None and is_cut(self._view, view):
             self.scene += 1
-            self._look = self._shown = self._style = None
+            self._look = self._shown = self._style = self._weights = None
         self._view = view
         self._frames += 1
 
@@ -132,18 +170,18 @@ class GridStream:
         if self._look is None or self._look.name != look.name:
             self._filter.reset()
         self._look, self._look_view, self._look_time_s = look, self._view, now_s
-        self._frames, self._weights = 0, None
+        self._frames, self._look_weights = 0, None
 
     def continue_from(self, grid: Floats) -> None:
         """Go over from the look of a picture that was made elsewhere, given as a grid."""
         self._shown, self._style = grid, None
 
-    def enhanced(self, frame: Frame, *, flat: bool, strength: float, kernels: Kernels) -> Frame:
+    def enhanced(self, frame: Frame, *, effort: Effort, strength: float, kernels: Kernels) -> Frame:
         """Enhance the frame that was looked at, by what was taken last.
 
         Args:
             frame: in main memory.
-            flat: whether one curve shall do.
+            effort: how much shall be done.
             strength: from 0 to 2.
             kernels: the compiled parts.
 
@@ -153,13 +191,20 @@ class GridStream:
         if self._look is None:
             raise RuntimeError("no model has looked at this scene")
         steady = self._filter(self._look.grid, thumbnail=self._look.small, time_s=frame.time_s)
-        if flat:
-            steady = flattened(steady, self._node_weights(self._look.small))
-        shown = self._on_the_way(steady, (self._look.name, flat), frame.time_s)
+        elapsed_s = self._clock(frame.time_s)
+        if effort.flat:
+            steady = flattened(steady, self._steady_weights(self._look, elapsed_s))
+        shown = self._on_the_way(steady, (self._look.name, effort.flat), elapsed_s)
         mixed = strengthened(shown, strength)
-        if flat and self._way is None:
+        if effort.flat and self._way is None:
             return frame.with_planes(apply_curve(frame, mixed, kernels.look_up))
-        return frame.with_planes(kernels.apply_grid(frame, mixed))
+        seen = self._restored(frame, mixed, kernels) if effort.restores else None
+        return frame.with_planes(kernels.apply_grid(frame, mixed, seen=seen))
+
+    def _restored(self, frame: Frame, grid: Floats, kernels: Kernels) -> Frame | None:
+        if self._restorer is None:
+            self._restorer = kernels.restorer(self._denoise)
+        return self._restorer(frame, grid)
 
     def guessed(self, frame: Frame, *, strength: float) -> Frame:
         """Enhance the frame that was looked at with nothing but NumPy, while all else loads.
@@ -167,7 +212,7 @@ class GridStream:
         By the curve of what was shown before, or else by one that its luma suggests.
         """
         if self._shown is None:
-            self._shown = guessed_curve(self._luma())
+            self._shown = guessed_curve(self._luma(), self._aim)
         elif self._style is not None:
             self._shown = flattened(self._shown, node_weights(self._luma()))
         self._style = None
@@ -184,18 +229,21 @@ class GridStream:
             return True
         return float(np.abs(self._view - self._look_view).mean()) > CHANGED
 
-    def _node_weights(self, small: Floats) -> Floats:
-        if self._weights is None:
-            luma = np.tensordot(_LUMA, small[0, :, ::4, ::4], 1)
-            self._weights = node_weights(luma)
+    def _steady_weights(self, look: Look, elapsed_s: float) -> Floats:
+        """How many pixels each node stands for, smoothed: a new look must not make a step."""
+        if self._look_weights is None:
+            self._look_weights = node_weights(np.tensordot(_LUMA, look.small[0, :, ::4, ::4], 1))
+        if self._weights is None or self._style != (look.name, True):
+            self._weights = self._look_weights
+        share = np.float32(min(elapsed_s, _LONGEST_STEP_S) / _WEIGHTS_S)
+        self._weights = self._weights + share * (self._look_weights - self._weights)
         return self._weights
 
-    def _on_the_way(self, wanted: Floats, style: tuple[str, bool], time_s: float | None) -> Floats:
+    def _on_the_way(self, wanted: Floats, style: tuple[str, bool], elapsed_s: float) -> Floats:
         """The grid to show: a little nearer to the wanted one each frame after a change of style.
 
         The way that is left fades within `BLEND_S`, or slower where that would be seen.
         """
-        elapsed_s = self._clock(time_s)
         if style != self._style:
             self._way = None if self._shown is None else self._shown - wanted
             self._style, self._way_left = style, 1.0
