@@ -9,10 +9,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.choices import LAYOUTS, Device, Layout
+from tapetum.realtime.choices import LAYOUTS, Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhance_photo import enhance_photo
-from tapetum.realtime.enhancer import check_device, check_model, checked_strength, is_cuda
+from tapetum.realtime.enhancer import (
+    check_device,
+    check_model,
+    checked_denoise,
+    checked_strength,
+    is_cuda,
+)
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.media.containers import CONTAINERS
 from tapetum.realtime.media.file_sink import EncoderSettings
@@ -31,6 +37,8 @@ _LIGHT_LEVEL = (
     "the input's light levels (MaxCLL, MaxFALL) are not written: the picture is brighter now"
 )
 
+_NOISE_STAYS = "noise is taken out on the CPU alone: it stays in this video"
+
 
 def enhance_file(
     input_path: str | Path,
@@ -39,6 +47,7 @@ def enhance_file(
     model: str | Path = "grid",
     strength: float = 1.0,
     device: Device = "auto",
+    denoise: Denoise = "off",
     start_s: float = 0.0,
     duration_s: float | None = None,
     rate: float | Fraction | None = None,
@@ -66,6 +75,8 @@ def enhance_file(
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
         strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
         device: `auto` or `cpu`, or `cuda` or `cuda:1` for videos; see docs/gpu_path.md.
+        denoise: `auto`: noise is taken out where the picture is brightened; a number from 0 to 1:
+            this share of it everywhere; `off`. By `grid` on the CPU; see docs/denoising.md.
         start_s: where to begin in the input, in seconds.
         duration_s: how much to enhance, in seconds; None goes to the end.
         rate: pictures a second of a series of pictures; None is 25.
@@ -97,6 +108,7 @@ def enhance_file(
     encoder = EncoderSettings(codec, crf, preset)
     checked_strength(strength)
     aim = Aim(when_dark, brightness)
+    checked_denoise(denoise)
     _check_span(start_s, duration_s)
     if compare is not None and compare not in LAYOUTS:
         raise ValueError(f"compare is one of {', '.join(LAYOUTS)}; got {compare!r}")
@@ -118,6 +130,7 @@ def enhance_file(
             strength=strength,
             aim=aim,
             device=device,
+            denoise=denoise,
             compare=compare,
             overwrite=overwrite,
             on_start=on_start,
@@ -130,6 +143,7 @@ def enhance_file(
         strength=strength,
         aim=aim,
         device=device,
+        denoise=denoise,
         start_s=start_s,
         duration_s=duration_s,
         rate=None if rate is None else _checked_rate(rate),
@@ -169,6 +183,7 @@ def _enhance_video(
     strength: float,
     aim: Aim,
     device: Device,
+    denoise: Denoise,
     start_s: float,
     duration_s: float | None,
     rate: Fraction | None,
@@ -185,6 +200,7 @@ def _enhance_video(
         video = _open_video(
             place,
             device=device,
+            denoise=denoise,
             start_s=start_s,
             duration_s=duration_s,
             rate=rate,
@@ -202,8 +218,11 @@ def _enhance_video(
         sink = output.file
         stack.callback(sink.discard)
         meter = Meter(info.frame_count, on_progress)
-        enhancer = video.load_enhancer(model, strength=strength, aim=aim, on_build=on_build)
-        where = (*video.notices, *output.notices, *hdr_notices)
+        enhancer = video.load_enhancer(
+            model, strength=strength, aim=aim, denoise=denoise, on_build=on_build
+        )
+        noise_notices = (_NOISE_STAYS,) if is_cuda(device) and denoise == "auto" else ()
+        where = (*video.notices, *output.notices, *hdr_notices, *noise_notices)
         if on_start is not None:
             on_start(
                 Started.of(
@@ -243,12 +262,17 @@ def _open_video(
     place: InputPlace,
     *,
     device: Device,
+    denoise: Denoise,
     start_s: float,
     duration_s: float | None,
     rate: Fraction | None,
     deinterlace: bool,
 ) -> OpenedVideo:
     if is_cuda(device):
+        if denoise not in {"auto", "off"}:
+            raise DeviceError(
+                "noise is taken out on the CPU alone; use --device cpu, or --denoise off"
+            )
         if deinterlace:
             raise DeviceError("deinterlacing is done on the CPU alone; use --device cpu")
         from tapetum.realtime.cuda.cuda_video import open_on_cuda

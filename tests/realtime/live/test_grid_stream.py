@@ -11,11 +11,13 @@ from support.ladder_parts import luma
 from tapetum.realtime import SyntheticSource
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.look_up import look_up
+from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
 
-KERNELS = Kernels(thumbnail, apply_grid, look_up)
+KERNELS = Kernels(thumbnail, apply_grid, look_up, Restorer)
+CURVE = Effort(frames=30, flat=True)
 
 
 def half_gain() -> npt.NDArray[np.float32]:
@@ -40,7 +42,7 @@ def test_a_curve_moves_slowly_where_a_new_look_weighs_dark_and_bright_otherwise(
         if number % 30 == 0:
             side = slice(0, 128) if number else slice(128, 256)
             stream.take(looked_at(dark_side=side), number / 30)
-        shown = stream.enhanced(frame, flat=True, strength=1, kernels=KERNELS)
+        shown = stream.enhanced(frame, effort=CURVE, strength=1, kernels=KERNELS)
         levels.append(luma(shown))
     assert abs(levels[-1] - levels[29]) > 3, "the looks differ, or this shows nothing"
     assert max(abs(later - sooner) for sooner, later in pairwise(levels)) <= 2

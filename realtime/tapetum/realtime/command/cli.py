@@ -196,4 +196,4 @@ def _tapetum(
         ),
     ] = False,
 ) -> None:
-    """Make dark videos and photos bright, in real time, on any CPU."""
+    """Make dark videos and photos bright, in real time; no GPU is needed."""

@@ -15,6 +15,7 @@ from tapetum.realtime.command.options import (
     DAMAGED_INPUT,
     REPORT,
     BrightnessOption,
+    DenoiseOption,
     DeviceOption,
     ModelOption,
     QuietOption,
@@ -67,6 +68,7 @@ def enhance(
     when_dark: WhenDarkOption = True,
     brightness: BrightnessOption = None,
     device: DeviceOption = "auto",
+    denoise: DenoiseOption = "off",
     compare: Annotated[
         Layout | None,
         typer.Option(
@@ -188,6 +190,7 @@ def enhance(
             strength=strength,
             aim=Aim(when_dark, brightness),
             device=device,
+            denoise=denoise,
             compare=compare,
             on_start=report.line,
             on_notice=report.line,
@@ -202,6 +205,7 @@ def enhance(
             when_dark=when_dark,
             brightness=brightness,
             device=device,
+            denoise=denoise,
             start_s=start_s or 0.0,
             duration_s=duration_s,
             rate=rate,

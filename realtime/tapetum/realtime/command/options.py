@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tapetum.realtime.aim import MAX_STRENGTH, checked_brightness
-from tapetum.realtime.enhancer import check_device, check_model, checked_strength
+from tapetum.realtime.choices import Denoise
+from tapetum.realtime.enhancer import (
+    check_device,
+    check_model,
+    checked_denoise,
+    checked_strength,
+)
 from tapetum.realtime.errors import ModelError
 from tapetum.realtime.live.governor import LONGEST_BUDGET_MS
 
@@ -73,6 +79,18 @@ def parse_brightness(text: str) -> float | None:
         return checked_brightness(number(text))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def parse_denoise(text: str) -> Denoise:
+    """`auto`, `off`, or a number from 0 to 1."""
+    if text == "auto":
+        return "auto"
+    if text == "off":
+        return "off"
+    try:
+        return checked_denoise(float(text))
+    except ValueError:
+        raise typer.BadParameter(f"it is auto, off, or from 0 to 1; got {text}") from None
 
 
 def parse_time_s(text: str) -> float:
@@ -183,6 +201,15 @@ BrightnessOption = Annotated[
         help="Bring every picture to this mean luma, like 0.45, as far as strengths up to 2 can."
         " For [b]grid[/b].",
         show_default=False,
+    ),
+]
+
+DenoiseOption = Annotated[
+    Any,  # typer knows no unions
+    typer.Option(
+        metavar="auto|off|0..1",
+        parser=parse_denoise,
+        help="How much noise to take out: by how much the picture is brightened, or a share of it.",
     ),
 ]
 
