@@ -61,6 +61,7 @@ def test_the_main_calls_keep_their_arguments() -> None:
         "crf",
         "preset",
         "overwrite",
+        "enhancer",
         "on_start",
         "on_progress",
         "on_build",

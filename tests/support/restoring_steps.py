@@ -82,12 +82,14 @@ def motion(
 
 def evidence_after(moved: Array, frames: Array) -> Array:
     """The frames that an estimate rests on with one more frame."""
-    return np.minimum((1 - moved) * frames + 1, MOST_FRAMES)
+    after: Array = np.minimum((1 - moved) * frames + 1, MOST_FRAMES)
+    return after
 
 
 def remaining(frames: Array) -> Array:
     """The share of noise that remains when so many frames are averaged."""
-    return np.maximum(1 / np.sqrt(frames), LEAST_REMAINS)
+    share: Array = np.maximum(1 / np.sqrt(frames), LEAST_REMAINS)
+    return share
 
 
 def smoothed(plane: Array, tolerance: Array) -> Array:

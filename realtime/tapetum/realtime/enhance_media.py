@@ -30,6 +30,7 @@ from tapetum.realtime.photos.formats import is_photo
 from tapetum.realtime.photos.reader import is_animated
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started
+from tapetum.realtime.protocols import FrameEnhancer
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
 
@@ -59,6 +60,7 @@ def enhance_file(
     crf: int | None = None,
     preset: str | None = None,
     overwrite: bool = False,
+    enhancer: FrameEnhancer | None = None,
     on_start: Callable[[Started], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_build: Callable[[Building], None] | None = None,
@@ -91,6 +93,8 @@ def enhance_file(
         crf: constant quality of the encoder, lower is better; None suits the codec.
         preset: speed setting of the encoder; None suits the codec.
         overwrite: replace an existing output.
+        enhancer: of `make_enhancer`, in place of loading `model` for one file more; with that model
+            and strength, on the CPU. Reset it between files.
         on_start: called once, when everything is loaded and before the first frame.
         on_progress: called after each frame.
         on_build: called while an engine is built for a GPU, from other threads; must not raise.
@@ -133,6 +137,7 @@ def enhance_file(
             denoise=denoise,
             compare=compare,
             overwrite=overwrite,
+            enhancer=enhancer,
             on_start=on_start,
             on_progress=on_progress,
         )
@@ -151,6 +156,7 @@ def enhance_file(
         compare=compare,
         encoder=encoder,
         overwrite=overwrite,
+        loaded=enhancer,
         on_start=on_start,
         on_progress=on_progress,
         on_build=on_build,
@@ -191,6 +197,7 @@ def _enhance_video(
     compare: Layout | None,
     encoder: EncoderSettings,
     overwrite: bool,
+    loaded: FrameEnhancer | None,
     on_start: Callable[[Started], None] | None,
     on_progress: Callable[[Progress], None] | None,
     on_build: Callable[[Building], None] | None,
@@ -218,7 +225,7 @@ def _enhance_video(
         sink = output.file
         stack.callback(sink.discard)
         meter = Meter(info.frame_count, on_progress)
-        enhancer = video.load_enhancer(
+        enhancer = loaded or video.load_enhancer(
             model, strength=strength, aim=aim, denoise=denoise, on_build=on_build
         )
         noise_notices = (_NOISE_STAYS,) if is_cuda(device) and denoise == "auto" else ()

@@ -41,6 +41,7 @@ def enhance_photo(
     denoise: Denoise = "off",
     compare: Layout | None = None,
     overwrite: bool = False,
+    enhancer: FrameEnhancer | None = None,
     on_start: Callable[[Started], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> EnhanceResult:
@@ -48,7 +49,9 @@ def enhance_photo(
     _check_output(input_path, output_path, overwrite=overwrite)
     photo = PhotoFile(input_path)
     meter = Meter(photo.count, on_progress)
-    enhancer = make_enhancer(model, strength=strength, device=device, aim=aim, denoise=denoise)
+    enhancer = enhancer or make_enhancer(
+        model, strength=strength, device=device, aim=aim, denoise=denoise
+    )
     enhancing = _Enhancing(enhancer, compare, meter)
     writer = PhotoWriter(output_format(output_path), photo.animation)
 

@@ -6,6 +6,8 @@ A value is text in, checked value or a clear refusal out.
 from __future__ import annotations
 
 import re
+import time
+from datetime import datetime
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -36,6 +38,7 @@ HELP = (
 
 _SIZE = re.compile(r"([1-9]\d*)[x:]([1-9]\d*)")
 _AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s)?")
+_AGE = re.compile(r"(\d+(?:\.\d*)?)([mhd])")
 _CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?([0-5]?\d(?:\.\d*)?)")
 
 
@@ -104,6 +107,18 @@ def parse_time_s(text: str) -> float:
         )
     hours, minutes, seconds = match.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+def parse_moment_s(text: str) -> float:
+    """`90m`, `12h` or `7d` ago, or a date such as `2026-11-29`, in seconds since 1970."""
+    if (age := _AGE.fullmatch(text)) is not None:
+        return time.time() - float(age[1]) * {"m": 60, "h": 3600, "d": 86_400}[age[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no age or date; write 90m, 12h, 7d, or 2026-11-29"
+        ) from None
 
 
 def parse_duration_s(text: str) -> float:
