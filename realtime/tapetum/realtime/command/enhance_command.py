@@ -301,6 +301,7 @@ def enhance(
             strength=strength,
             aim=Aim(when_dark, brightness),
             device=device,
+            denoise=denoise,
             compare=compare,
             on_start=report.line,
             on_notice=report.line,

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.choices import Device, Layout
+from tapetum.realtime.choices import Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison
 from tapetum.realtime.enhancer import check_cpu_device, check_model, make_enhancer
 from tapetum.realtime.live.controls import Controls
@@ -25,6 +25,7 @@ def enhance_pipe(
     strength: float = 1.0,
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
     device: Device = "auto",
+    denoise: Denoise = "off",
     compare: Layout | None = None,
     on_start: Callable[[str], None] = lambda _line: None,
     on_notice: Callable[[str], None] = lambda _line: None,
@@ -38,6 +39,7 @@ def enhance_pipe(
         strength: from 0 (the picture as it is) over 1 (the model's own output) to 2.
         aim: when pictures are made bright, and how bright.
         device: `auto` or `cpu`; `cuda` is for files.
+        denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.
         on_start: called once with one line: what is read, what runs where, what is written.
         on_notice: called with lines for the user.
@@ -64,7 +66,7 @@ def enhance_pipe(
             waits=True,
             on_notice=on_notice,
         )
-        enhancer = make_enhancer(model, strength=strength, aim=aim)
+        enhancer = make_enhancer(model, strength=strength, aim=aim, denoise=denoise)
         on_start(f"{source.description} -> y4m on stdout | {enhancer.description}")
         stage: FrameStage = enhancer if compare is None else Comparison(enhancer, compare)
         return run(source, stage, place.sink)

@@ -35,6 +35,8 @@ _SAMPLES = 6
 CHANGED = 0.02
 """Mean change of the guide (square root of luma) that calls for a new grid at once; two looks at
 a noisy picture differ by half as much."""
+STILL = CHANGED / 2
+"""A picture that changed by less is still: a new grid would hardly differ, and may wait."""
 BLEND_S = 0.5
 """In this time one look goes over into another."""
 STEP_LEVELS = 0.7
@@ -84,7 +86,7 @@ class Effort:
     """How much is done for each frame.
 
     Attributes:
-        frames: after so many frames the network looks again.
+        frames: after so many frames the network looks again, after twice as many at a still one.
         seconds: after so long it does so at the latest, whatever the frame rate.
         flat: whether one curve does for the whole picture.
         restores: whether noise is taken out first.
@@ -162,8 +164,10 @@ class GridStream:
         """
         if self._look is None or self._look.name != name or self._look_view is None:
             return True
-        late = self._frames >= effort.frames or now_s - self._look_time_s >= effort.seconds
-        return late or self._changed()
+        change = self._change()
+        frames = effort.frames if change > STILL else 2 * effort.frames
+        late = self._frames >= frames or now_s - self._look_time_s >= effort.seconds
+        return late or change > CHANGED
 
     def take(self, look: Look, now_s: float) -> None:
         """Take what a model says of this frame, or of one just before it."""
@@ -224,10 +228,11 @@ class GridStream:
         luma: Floats = np.zeros((VIEW, VIEW), np.float32) if view is None else view * view
         return luma
 
-    def _changed(self) -> bool:
+    def _change(self) -> float:
+        """Mean change of the guide since the last look."""
         if self._view is None or self._look_view is None:
-            return True
-        return float(np.abs(self._view - self._look_view).mean()) > CHANGED
+            return 1.0
+        return float(np.abs(self._view - self._look_view).mean())
 
     def _steady_weights(self, look: Look, elapsed_s: float) -> Floats:
         """How many pixels each node stands for, smoothed: a new look must not make a step."""
