@@ -77,7 +77,8 @@ def motion(
     ]
     by_mean = (np.max(means, axis=0) / expected - 2.5) / (4.5 - 2.5)
     by_size = (binomial(np.abs(change[0])) / (0.8 * noise * expected) - 1.5) / (2.3 - 1.5)
-    return np.clip(np.maximum(by_mean, by_size), 0, 1)
+    moved: Array = np.clip(np.maximum(by_mean, by_size), 0, 1)
+    return moved
 
 
 def evidence_after(moved: Array, frames: Array) -> Array:

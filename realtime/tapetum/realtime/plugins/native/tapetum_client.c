@@ -189,11 +189,16 @@ static void end_worker(void)
     worker.dying = worker.pid;
 }
 
-static void bury_worker(void)
+/* False where it is still ending, which a frame need not wait for. */
+static bool bury_worker(bool wait)
 {
-    while (worker.dying && waitpid(worker.dying, NULL, 0) < 0 && errno == EINTR)
+    pid_t ended = 1;
+    while (worker.dying && (ended = waitpid(worker.dying, NULL, wait ? 0 : WNOHANG)) < 0 && errno == EINTR)
         ;
+    if (ended == 0)
+        return false;
     worker.dying = 0;
+    return true;
 }
 
 static void disconnect(tapetum_stream *stream)
@@ -206,6 +211,8 @@ static void disconnect(tapetum_stream *stream)
 /* Start Python; 0 or why not. The lock is held. */
 static int start_worker(const char *python)
 {
+    if (!bury_worker(false))
+        return EBUSY;
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
         return errno;
@@ -228,7 +235,6 @@ static int start_worker(const char *python)
     posix_spawnattr_setsigdefault(&how, &all);
     /* -I: hosts set PYTHONHOME and PYTHONPATH for a Python of their own. */
     char *arguments[] = {(char *)python, "-I", "-m", WORKER_MODULE, NULL};
-    bury_worker(); /* gone since, as the back-off is over */
     int error = posix_spawn(&worker.pid, python, &files, &how, arguments, environ);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&how);
@@ -498,7 +504,7 @@ void tapetum_close(tapetum_stream *stream)
     if (--worker.streams == 0) {
         if (worker.socket >= 0)
             end_worker();
-        bury_worker();
+        bury_worker(true);
     }
     pthread_mutex_unlock(&worker.lock);
     free(stream);
