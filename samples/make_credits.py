@@ -14,10 +14,10 @@ from collections import defaultdict
 from pathlib import Path
 
 INTRODUCTION = """\
-# Credits of the weights
+# Credits of the weights of `grid`
 
-The weights that ship were trained on these files and on no others. Thanks to all who made them
-and gave them away. Each is listed with its author, where one is known, and its address.
+They were trained on these files and on no others. Thanks to all who made them and gave them away.
+Each is listed with its author, where one is known, and its address.
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tapetum.benchmarks.documents.live import live_table
+from tapetum.benchmarks.documents.live import live_table, load_table
 from tapetum.benchmarks.measure.machine import machine
 
 LOAD = {"load_average": {"before": 0.25, "after": 0.5}}
@@ -54,3 +54,18 @@ def test_a_round_trip_that_was_not_measured_in_turns_is_none(tmp_path: Path) -> 
     assert "before webrtc" not in text
     (row,) = (line for line in text.splitlines() if "WebRTC" in line)
     assert row.endswith("by WebRTC | 10 ms added, p95 | not measured |  |  |")
+
+
+def test_streams_beside_busy_processes_stand_in_order(tmp_path: Path) -> None:
+    assert load_table(tmp_path) == "not measured"
+    run = {"size": "1280x720", "rate": 30, "streams": 2, "dark_percent": 0.0, "fps": 29.96}
+    run |= {"largest_jump": 1.2, "age_p99_ms": 43.21, "busy_processes": {"count": 2, "nice": 10}}
+    large = run | {"size": "3840x2160", "streams": 1}
+    write(tmp_path, "load", **{"4k": large, "one": run, "other": run | {"streams": 1}})
+    rows = load_table(tmp_path).splitlines()[2:5]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| 1 of 1280x720 at 30 fps",
+        "| 2 of 1280x720 at 30 fps",
+        "| 1 of 3840x2160 at 30 fps",
+    ]
+    assert rows[1].endswith("| 2 busy processes, nice 10 | 0 % | 1.2 levels | 43 ms | 30 |")

@@ -11,6 +11,7 @@ from tapetum.gan.bilateral_grid import (
     identity_grid,
     slice_grid,
     with_local_contrast,
+    without_unseen,
 )
 from tapetum.gan.color import BT601, BT709, rgb_to_yuv, yuv_to_rgb
 
@@ -135,3 +136,27 @@ def test_an_even_picture_keeps_its_light() -> None:
     grid = with_local_contrast(identity_grid(), even.expand(1, 3, -1, -1))
     luma, _ = apply_grid(grid, even, torch.zeros(1, 2, 32, 32))
     torch.testing.assert_close(luma, even, atol=0.01, rtol=0)
+
+
+def thumbnail_of(luma: torch.Tensor) -> torch.Tensor:
+    return luma.expand(1, 3, 256, 256)
+
+
+def test_an_even_black_gets_no_gain_and_a_noisy_one_all_of_it() -> None:
+    grid = 5 * identity_grid()
+    even = without_unseen(grid, thumbnail_of(torch.full((256, 256), 3 / 255)))
+    torch.testing.assert_close(even[:, :, 0], identity_grid()[:, :, 0])
+    torch.testing.assert_close(even[:, :, 1], (grid + identity_grid())[:, :, 1] / 2)
+    torch.testing.assert_close(even[:, :, 2:], grid[:, :, 2:])
+    noise = torch.rand((256, 256), generator=torch.Generator().manual_seed(1)) / 255
+    noisy = without_unseen(grid, thumbnail_of(2.5 / 255 + noise))
+    torch.testing.assert_close(noisy, grid)
+
+
+def test_black_blocks_of_a_codec_beside_a_lit_road_get_no_gain() -> None:
+    blocks = (torch.arange(256) // 64 % 2 + 2) / 255  # 2 and 3 of 255
+    picture = blocks.expand(256, 256).clone()
+    picture[160:] += 0.2 * torch.rand((96, 256), generator=torch.Generator().manual_seed(1))
+    gain = without_unseen(5 * identity_grid(), thumbnail_of(picture))[0, 0, 0]
+    assert gain[:8].max() < 1.2
+    assert gain[10:].min() == 5

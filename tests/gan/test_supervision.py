@@ -51,7 +51,15 @@ def test_illumination_error_ignores_detail() -> None:
 def test_contrast_error_ignores_brightness() -> None:
     ramp = torch.linspace(0, 0.31, 32).expand(1, 3, 32, 32)
     assert supervision.contrast_error(ramp + 0.3, ramp).item() == pytest.approx(0, abs=1e-6)
-    assert supervision.contrast_error(2 * ramp, ramp).item() == pytest.approx(0.01, rel=1e-4)
+    # 0.01 a pixel, and four times that a cell of 4x4 pixels.
+    assert supervision.contrast_error(2 * ramp, ramp).item() == pytest.approx(0.05, rel=1e-4)
+
+
+def test_noise_does_not_hide_lost_contrast_from_the_contrast_error() -> None:
+    noise = 0.1 * torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    edge = (torch.arange(64) // 8 % 2).float().expand(1, 3, 64, 64)
+    halved, whole = 0.5 * (edge + noise), edge + noise
+    assert supervision.contrast_error(whole, edge) < supervision.contrast_error(halved, edge)
 
 
 def test_detail_error_ignores_light_and_sees_lost_detail() -> None:

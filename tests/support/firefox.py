@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -53,6 +54,11 @@ class FirefoxPage(Page):
         if answer["type"] == "exception":
             raise BenchmarkError(f"{code} failed: {answer['exceptionDetails']['text']}")
         return json.loads(answer["result"]["value"])
+
+    async def install(self, extension: Path) -> None:
+        """Install an unpacked extension until the browser ends."""
+        data = {"type": "path", "path": str(extension)}
+        await self.command("webExtension.install", extensionData=data)
 
     async def click(self, selector: str) -> None:
         x, y = await self.middle(selector)
@@ -109,8 +115,12 @@ class FirefoxPage(Page):
 
 
 @asynccontextmanager
-async def firefox() -> AsyncIterator[FirefoxPage]:
-    """A browser with a false camera and one empty tab."""
+async def firefox(display: str | None = None) -> AsyncIterator[FirefoxPage]:
+    """A browser with a false camera and one empty tab.
+
+    Args:
+        display: where its windows are; None for no windows, and no WebGL then.
+    """
     program = shutil.which("firefox-esr") or shutil.which("firefox")
     if program is None:
         pytest.skip("needs Firefox: apt-get install firefox-esr")
@@ -118,10 +128,12 @@ async def firefox() -> AsyncIterator[FirefoxPage]:
         lines = (f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in _PREFERENCES.items())
         (Path(profile) / "user.js").write_text("".join(lines))
         process = await asyncio.create_subprocess_exec(
-            *(program, "--headless", "--no-remote", "--profile", profile),
+            *(program, "--no-remote", "--profile", profile),
+            *(["--headless"] if display is None else []),
             *("--remote-debugging-port", "0", "--width", "1280", "--height", "900", "about:blank"),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            env=None if display is None else os.environ | {"DISPLAY": display},
         )
         try:
             async with asyncio.timeout(60):

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 TS_PACKET = 188
 _PNG_HEADER = 8
+_TABLES = {b"stts", b"stsz", b"stsc", b"ctts", b"stco", b"stss", b"elst"}
+"""MP4 boxes of numbers of four bytes, behind a version and flags."""
 _MP4_PARENTS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"moof", b"traf"}
 _EBML_PARENTS = {0x18538067, 0x1549A966, 0x1654AE6B, 0xAE, 0xE0, 0xE1, 0x1F43B675, 0xA0, 0x1C53BB6B}
 """Segment, Info, Tracks, TrackEntry, Video, Audio, Cluster, BlockGroup, Cues."""
@@ -131,7 +133,7 @@ def lines(data: bytes) -> Iterator[Part]:
 
 
 PARSERS: dict[str, Parser] = {
-    **dict.fromkeys((".mp4", ".mov"), boxes),
+    **dict.fromkeys((".mp4", ".mov", ".avif", ".heic", ".jp2"), boxes),
     **dict.fromkeys((".mkv", ".webm"), elements),
     **dict.fromkeys((".avi", ".webp"), riff),
     ".ts": packets,
@@ -183,6 +185,17 @@ def _edit_length(data: bytes, parts: list[Part], rng: random.Random) -> tuple[by
     part = rng.choice(parts)
     width = part.length_bytes or 1
     return _number(data, part.length_at, width, rng), f"the length at {part.length_at}"
+
+
+def _edit_table(data: bytes, parts: list[Part], rng: random.Random) -> tuple[bytes, str]:
+    """A number of an MP4's tables of samples, which decide what is a picture and when."""
+    tables = [part for part in parts if data[part.begin + 4 : part.begin + 8] in _TABLES]
+    if not tables:
+        return _edit_field(data, parts, rng)
+    part = rng.choice(tables)
+    count = (part.end - part.body) // 4
+    place = part.body + 4 * rng.randrange(1, max(2, count))
+    return _number(data, place, 4, rng), f"number {place} of {data[part.begin + 4 : part.body]!r}"
 
 
 def _drop(data: bytes, parts: list[Part], rng: random.Random) -> tuple[bytes, str]:
@@ -250,6 +263,7 @@ _OF_PARTS = (
     _edit_field,
     _edit_field,
     _edit_field,
+    _edit_table,
     _edit_length,
     _drop,
     _double,

@@ -151,11 +151,6 @@ export class Brightener {
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
 
-  /** Whether a thumbnail was begun that has not been read. */
-  get reading() {
-    return this.#reading !== null;
-  }
-
   /** Begins to make the picture's thumbnail; the page need not wait for the graphics. */
   beginThumbnail() {
     const gl = this.#gl;
@@ -187,6 +182,11 @@ export class Brightener {
     gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, rgba);
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
     return withoutAlpha(rgba);
+  }
+
+  /** Gives the graphics back; browsers keep few of them. */
+  close() {
+    this.#gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
 }
 

@@ -25,6 +25,9 @@ _CONTRAST = 0.25
 _CONTRAST_BOUNDS = (3 / 4, 4 / 3)
 _NOISE_FLOOR = 20 / 255
 
+_NO_DETAIL, _DETAIL = 0.1 / 255, 0.25 / 255
+_UNSEEN_LEVELS = (1.0, 0.5)
+
 _IDENTITY = (1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
@@ -126,3 +129,32 @@ def with_local_contrast(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torc
     exponent = _CONTRAST * ratio.log()
     factor = (exponent - luma * F.relu(exponent)).exp().clamp(*_CONTRAST_BOUNDS)
     return grid * factor.unsqueeze(1)
+
+
+def without_unseen(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
+    """Make a grid leave what is nearly black as it is where nothing can be seen in it.
+
+    Where a codec has quantised a black sky into even blocks, gain makes the blocks seen. What was
+    recorded differs from pixel to pixel, by noise if by nothing else: of a cell whose pixels
+    differ from their neighbours by less than 0.1 of 255 levels on average, right and below
+    together, the lowest luma level becomes the identity, and the next one does by half. From 0.25
+    levels on nothing changes.
+
+    Args:
+        grid: (N, 8, L, R, C).
+        thumbnail_rgb: the picture that it is for, (N, 3, H, W) in [0, 1].
+
+    Returns:
+        The same shape.
+    """
+    luma = rgb_to_yuv(thumbnail_rgb)[0]
+    steps = luma.diff(dim=-1)[..., 1:, :].abs() + luma.diff(dim=-2)[..., :, 1:].abs()
+    rows, columns = grid.shape[-2:]
+    detail = F.adaptive_avg_pool2d(F.pad(steps, (1, 0, 1, 0), mode="replicate"), (rows, columns))
+    # Neighbours have a say, or the border of a lit area would have an edge.
+    detail = F.max_pool2d(detail, 3, 1, 1)
+    seen = ((detail - _NO_DETAIL) / (_DETAIL - _NO_DETAIL)).clamp(0, 1)
+    unseen = grid.new_tensor([*_UNSEEN_LEVELS, *[0.0] * (grid.shape[2] - 2)]).view(1, -1, 1, 1)
+    share = (1 - (1 - seen) * unseen).unsqueeze(1)
+    identity = grid.new_tensor(_IDENTITY).view(1, -1, 1, 1, 1)
+    return identity + share * (grid - identity)

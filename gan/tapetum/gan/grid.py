@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tapetum.gan.bilateral_grid import apply_grid, with_local_contrast
+from tapetum.gan.bilateral_grid import apply_grid, with_local_contrast, without_unseen
 from tapetum.gan.color import rgb_to_yuv, yuv_to_rgb
 from tapetum.gan.generator import Generator, attention_map
 from tapetum.gan.model_kinds import CELLS, COEFFICIENTS, LEVELS, THUMBNAIL, Kind
@@ -66,7 +66,9 @@ class GridGenerator(Generator):
             nn.init.normal_(parameter, std=0.01)  # training starts near the identity
 
     def predict(self, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
-        """Predict the grid that a picture is enhanced by: the learnt one, with local contrast.
+        """Predict the grid that a picture is enhanced by.
+
+        It is the learnt one, with local contrast, and without gain for black with nothing in it.
 
         Args:
             thumbnail_rgb: (N, 3, 256, 256) in [0, 1].
@@ -74,7 +76,8 @@ class GridGenerator(Generator):
         Returns:
             (N, 8, 8, 16, 16): coefficient, luma level, row, column; see `bilateral_grid`.
         """
-        return with_local_contrast(self.learned_grid(thumbnail_rgb), thumbnail_rgb)
+        grid = with_local_contrast(self.learned_grid(thumbnail_rgb), thumbnail_rgb)
+        return without_unseen(grid, thumbnail_rgb)
 
     def learned_grid(self, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
         """The network's own grid, which training compares with photos; shapes as in `predict`."""
@@ -104,12 +107,16 @@ def _coefficients(raw: torch.Tensor) -> torch.Tensor:
     level = (torch.arange(LEVELS, device=raw.device, dtype=raw.dtype) + 0.5) / LEVELS
     level = level.view(-1, 1, 1)
     gain = torch.exp(bound * torch.tanh(gain / bound))
-    # Colour follows light, but near black it is the codec's noise: a third of it is believed at
-    # the lowest level, 96 % at the next.
-    color = gain * (1 - torch.exp(-((level / 0.105) ** 2)))
-    m_uu, m_vv = (color * (1 + 0.5 * torch.tanh(m)) for m in (m_uu, m_vv))
-    m_uv, m_vu = (color * 0.2 * torch.tanh(m) for m in (m_uv, m_vu))
     # What is added grows with the level: neither grey nor a tint is put over black.
     offset = 0.25 * level * torch.tanh(offset)
-    c_u, c_v = (0.1 * level * torch.tanh(shift) for shift in (c_u, c_v))
+    c_u, c_v = (0.03 * level * torch.tanh(shift) for shift in (c_u, c_v))
+    # Colour follows light, by all that light grows, or a lifted shadow turns grey. Near black it
+    # is the codec's noise: a sixth of it is believed at the lowest level, four fifths at the next.
+    growth = (gain + offset / level.square()).clamp(min=0)
+    color = growth * (1 - torch.exp(-((level / 0.15) ** 2)))
+    # Saturation is free within bounds, hue nearly fixed: light turns none.
+    saturation = 1 + 0.4 * torch.tanh((m_uu + m_vv) / 2)
+    turn = 0.1 * torch.tanh((m_uu - m_vv) / 2)
+    m_uu, m_vv = color * (saturation + turn), color * (saturation - turn)
+    m_uv, m_vu = (color * 0.1 * torch.tanh(m) for m in (m_uv, m_vu))
     return torch.stack((gain, offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v), 1)

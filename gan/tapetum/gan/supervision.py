@@ -21,6 +21,7 @@ _MAX_LOG_GAIN = math.log(4)
 _NOISE_FLOOR = 5 / 255
 _GREY_CHROMA = 0.02
 _DETAIL_WINDOWS = (3, 9)
+_COARSE = 4
 
 
 def relit(photos: torch.Tensor, example: torch.Tensor) -> torch.Tensor:
@@ -70,7 +71,16 @@ def illumination_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tens
 
 
 def contrast_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """L1 between the pictures' differences of neighbouring pixels."""
+    """L1 between the pictures' differences of neighbouring pixels, and of neighbouring cells.
+
+    The fine differences of a noisy picture ask for less contrast, as noise is all that they
+    gain by; the means over 4x4 pixels have next to none, and ask for as much as the target has.
+    """
+    coarse = (F.avg_pool2d(picture, _COARSE) for picture in (output, target))
+    return _difference_error(output, target) + _difference_error(*coarse)
+
+
+def _difference_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     rows = F.l1_loss(output.diff(dim=-2), target.diff(dim=-2))
     return rows + F.l1_loss(output.diff(dim=-1), target.diff(dim=-1))
 

@@ -309,3 +309,27 @@ def test_a_command_that_cannot_be_loaded_says_so_where_it_is_asked_for(
     (line,) = asked.stderr.splitlines()
     assert line.startswith(f"error: tapetum another cannot be loaded ({reason}")
     assert line.endswith("install added 1 anew, with all that it needs, or remove it")
+
+
+def test_a_stop_while_the_command_still_loads_is_one_line() -> None:
+    code = """
+import os, signal, sys
+
+class Stopper:
+    def find_spec(self, name, *_):
+        if name == "tapetum.realtime.command.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Stopper())
+from tapetum.realtime.__main__ import main
+main()
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+        timeout=120,
+    )
+    assert (answer.returncode, answer.stderr) == (130, "error: stopped by SIGINT\n")

@@ -15,7 +15,8 @@ LUMA = (((np.arange(LEVELS) + 0.5) / LEVELS) ** 2)[:, np.newaxis, np.newaxis]
 
 
 def made_of(luma: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    return grid[0] * luma + grid[1]
+    made: np.ndarray = grid[0] * luma + grid[1]
+    return made
 
 
 def power(exponent: float) -> np.ndarray:

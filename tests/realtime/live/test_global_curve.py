@@ -9,6 +9,7 @@ import pytest
 from support.command_line import ROOT
 
 from tapetum.realtime import FileSource, SyntheticSource, make_enhancer
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.look_up import look_up
@@ -70,3 +71,17 @@ def test_a_guess_brightens_what_is_dark_and_leaves_what_is_bright(mean: float) -
     frame = frame.with_planes((plane, *frame.planes[1:]))
     made = (apply_curve(frame, guessed_curve(luma), look_up)[0].mean() - 16) / 219
     assert max(0.25, 0.95 * mean) <= made <= max(0.5, 1.1 * mean)
+
+
+def test_a_guess_leaves_a_well_lit_picture_as_it_is_where_the_model_will() -> None:
+    lit = np.random.default_rng(0).uniform(0.3, 0.5, (32, 32)).astype(np.float32)
+    assert np.array_equal(guessed_curve(lit, Aim()), identity_grid())
+    dark = lit / 10
+    assert np.array_equal(guessed_curve(dark, Aim()), guessed_curve(dark))
+
+
+def test_a_guess_is_as_bright_as_is_asked_for() -> None:
+    luma = np.full((32, 32), 0.1, np.float32)
+    curves = [guessed_curve(luma, Aim(brightness=brightness)) for brightness in (0.2, 0.6)]
+    means = [float(curve[0, 2, 0, 0] * 0.1 + curve[1, 2, 0, 0]) for curve in curves]
+    assert means == pytest.approx([0.2, 0.6], abs=0.02)

@@ -75,7 +75,8 @@ def test_all_modes_of_a_grid_model_are_of_one_brightness() -> None:
         levels[mode] = shown[-1]
     assert list(levels) == ["grid", "grid-4", "grid-held", "grid-curve", "grid-curve-half-rate"]
     assert max(levels.values()) - min(levels.values()) < 1
-    steps = [abs(later - sooner) for sooner, later in pairwise(shown)]
+    # A recording that gets every second frame only shall show no step either.
+    steps = [abs(later - sooner) for sooner, later in zip(shown, shown[2:], strict=False)]
     assert max(steps) <= LARGEST_STEP
     ladder.close()
 
@@ -235,7 +236,7 @@ def test_the_strength_changes_at_once(gain: tuple[str, Loader]) -> None:
     ladder.strength = 0.5
     assert brightening(ladder) == 25
     with pytest.raises(ValueError, match="strength"):
-        ladder.strength = 1.5
+        ladder.strength = 2.1
     ladder.close()
 
 

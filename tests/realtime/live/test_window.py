@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import av
 import pytest
 from support.live_parts import live_process, wait_until
+from support.x_display import x_display
 from support.x_keyboard import Keyboard
 
 from tapetum.realtime import LiveSource, LiveStatus
@@ -24,14 +23,8 @@ PATTERN = "lavfi:color=c=0x101010:s=320x240:r=15"
 
 @pytest.fixture
 def display() -> Iterator[str]:
-    xvfb = shutil.which("Xvfb")
-    if xvfb is None:
-        pytest.skip("needs Xvfb: apt-get install xvfb")
-    options = ["-displayfd", "1", "-screen", "0", "640x480x24"]
-    with subprocess.Popen([xvfb, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as x:
-        assert x.stdout is not None
-        yield f":{int(x.stdout.readline())}"
-        x.terminate()
+    with x_display() as name:
+        yield name
 
 
 def test_a_screen_is_a_source(display: str) -> None:

@@ -173,6 +173,50 @@ def test_cover_art_is_no_video(tmp_path: Path) -> None:
         assert source.info.codec_name == "h264"
 
 
+def test_h264_that_turns_from_full_range_to_limited_stays_full(tmp_path: Path) -> None:
+    kinds = {"full": ("yuvj420p", (1, 2, 1, 1)), "limited": ("yuv420p", (1, 1, 1, 1))}
+    clips = {
+        kind: Clip(frames=8, pixel_format=name, color=color, options={"bf": "0"})
+        for kind, (name, color) in kinds.items()
+    }
+    for kind, clip in clips.items():
+        make_clip(tmp_path / f"{kind}.h264", clip)
+    joined = tmp_path / "joined.h264"
+    joined.write_bytes(b"".join((tmp_path / f"{kind}.h264").read_bytes() for kind in clips))
+    with FileSource(joined) as source:
+        frames = list(source)
+    assert len(frames) == 16
+    assert {frame.full_range for frame in frames} == {True}
+    means = [[float(frame.planes[0].mean()) for frame in part] for part in (frames[:8], frames[8:])]
+    np.testing.assert_allclose(means[0], means[1], atol=1.5)
+    assert any("the range of the colours changes" in notice for notice in source.notices)
+
+
+def with_dolby_vision(data: bytes, profile: int, compatibility: int) -> bytes:
+    """An MP4 of one track whose sample entry says that it is Dolby Vision."""
+    config = bytes([1, 0, profile << 1, 0x25, compatibility << 4]) + bytes(19)
+    box = (8 + len(config)).to_bytes(4) + b"dvcC" + config
+    changed = bytearray(data)
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        at = (
+            data.rindex(kind) - 4 if kind == b"moov" else data.index(kind, data.rindex(b"moov")) - 4
+        )
+        size = int.from_bytes(data[at : at + 4]) + len(box)
+        changed[at : at + 4] = size.to_bytes(4)
+        end = at + size - len(box)
+    return bytes(changed[:end] + box + changed[end:])
+
+
+def test_dolby_vision_without_a_base_layer_is_refused(tmp_path: Path) -> None:
+    plain = make_clip(tmp_path / "in.mp4", Clip(frames=5)).read_bytes()
+    alone, compatible = tmp_path / "alone.mp4", tmp_path / "compatible.mp4"
+    alone.write_bytes(with_dolby_vision(plain, 5, 0))
+    compatible.write_bytes(with_dolby_vision(plain, 8, 1))
+    with pytest.raises(MediaError, match=r"alone\.mp4 is Dolby Vision without a base layer"):
+        FileSource(alone)
+    assert len(read(compatible)) == 5
+
+
 def test_names_are_not_taken_for_addresses_or_patterns(tmp_path: Path) -> None:
     for name in ("a:b.mp4", "clip%03d.mp4", "ünïcode 漢.mp4"):
         assert len(read(make_clip(tmp_path / "x.mp4").rename(tmp_path / name))) == 25

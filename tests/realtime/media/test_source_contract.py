@@ -59,6 +59,11 @@ CLIPS = [
         Awkward(f"AVI, {count} B-frames", Clip(time_base=SLOTS, options=b_frames(count)), ".avi")
         for count in (0, 1, 2, 3, 4, 5, 6, 8)
     ),
+    Awkward(
+        "AVI, empty slots",
+        Clip(time_base=SLOTS, options=b_frames(2), times=[0, *range(17, 40)]),
+        ".avi",
+    ),
     Awkward("MPEG-4 in AVI", Clip(codec="mpeg4", time_base=SLOTS, options={"bf": "2"}), ".avi"),
 ]
 

@@ -166,3 +166,38 @@ def test_readers_of_other_streams_get_the_same_times(tmp_path: Path) -> None:
             found.append({(p.stream.type, p.pts) for p in packets if p.size})
             assert clock.joins == 2
     assert found[0] | found[1] == found[2]
+
+
+@pytest.mark.parametrize("start_s", [0.5, 0.51, 0.7])
+def test_a_start_between_two_pictures_of_an_avi_moves_sound_and_picture_alike(
+    tmp_path: Path, start_s: float
+) -> None:
+    clip = Clip(frames=50, time_base=Fraction(1, 25), audio=["mp2"], options={"bf": "2"})
+    source = make_clip(tmp_path / "in.avi", clip)
+    whole, part = tmp_path / "whole.mp4", tmp_path / "part.mp4"
+    transcode(source, whole)
+    transcode(source, part, start_s=start_s)
+    moved = {
+        later - sooner
+        for later, sooner in zip(frame_times(whole)[-9:], frame_times(part)[-9:], strict=True)
+    }
+    heard = {
+        later - sooner
+        for later, sooner in zip(audio_times(whole)[-9:], audio_times(part)[-9:], strict=True)
+    }
+    assert len(moved) == 1
+    assert float(max(heard)) == pytest.approx(float(max(moved)), abs=0.001)
+    assert float(min(heard)) == pytest.approx(float(max(moved)), abs=0.001)
+
+
+def test_sound_that_begins_before_the_picture_of_an_avi_stays_before_it(tmp_path: Path) -> None:
+    late = Clip(
+        frames=30,
+        time_base=Fraction(1, 25),
+        times=range(20, 50),
+        audio=["mp2"],
+        options={"bf": "2"},
+    )
+    source, target = make_clip(tmp_path / "in.avi", late), tmp_path / "out.mp4"
+    transcode(source, target)
+    assert float(frame_times(target)[0] - audio_times(target)[0]) == pytest.approx(0.8, abs=0.03)

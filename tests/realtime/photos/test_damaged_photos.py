@@ -150,6 +150,13 @@ def test_a_cut_animation_keeps_the_pictures_that_are_there(suffix: str, enhance:
     assert any(f"{result.frames} " in line and "there" in line for line in result.notices)
 
 
+def test_an_animation_cut_after_its_first_picture_keeps_that(enhance: Enhance) -> None:
+    data = animation(".png")
+    second = data.index(b"fcTL", data.index(b"IDAT"))
+    result = enhance(data[: second + 40], ".png")
+    assert (result.frames, result.intact) == (1, False)
+
+
 @pytest.mark.parametrize("suffix", [".webp", ".avif", ".jp2"])
 def test_what_cannot_be_shown_in_part_is_one_clear_line(suffix: str, enhance: Enhance) -> None:
     data = encoded(suffix)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from tapetum.benchmarks.documents.markdown import TARGET_HEAD, table, target_row
+from tapetum.benchmarks.documents.markdown import MISSING, TARGET_HEAD, table, target_row
 from tapetum.benchmarks.experiments.live import SIZE as ROUND_TRIP_SIZE
 from tapetum.benchmarks.experiments.live import SIZES, TARGET_ADDED_P95_MS, TARGET_S, TARGETS_MS
 from tapetum.benchmarks.experiments.soak import AGE_LIMIT_MS, FLAT_MB
@@ -37,6 +37,44 @@ def live_table(results: Path) -> str:
     machines = {machine_line(each["machine"]) for each in found.values() if each}
     notes = [*sorted(machines), *([f"Load average {', '.join(loads)}."] if loads else [])]
     return "\n\n".join([table(TARGET_HEAD, rows), *([" ".join(notes)] if notes else [])])
+
+
+def load_table(results: Path) -> str:
+    """Live video beside busy processes, from load.json."""
+    path = results / "load.json"
+    found = read_figures(path) if path.exists() else {}
+    runs = [run for name, run in found.items() if name != "machine"]
+    if not runs:
+        return MISSING
+    rows = [_load_row(run) for run in sorted(runs, key=_heaviness)]
+    return "\n\n".join([table(_LOAD_HEAD, rows), machine_line(found["machine"])])
+
+
+_LOAD_HEAD = (
+    "streams",
+    "beside",
+    "dark frames",
+    "largest jump of mean luma",
+    "age, p99",
+    "frames a second",
+)
+
+
+def _heaviness(run: Figures) -> tuple[int, int, int, int]:
+    width, height = map(int, run["size"].split("x"))
+    return width * height, run["rate"], run["busy_processes"]["nice"], run["streams"]
+
+
+def _load_row(run: Figures) -> list[str]:
+    busy = run["busy_processes"]
+    return [
+        f"{run['streams']} of {run['size']} at {run['rate']} fps",
+        f"{busy['count']} busy processes, nice {busy['nice']}",
+        f"{run['dark_percent']:g} %",
+        f"{run['largest_jump']:g} levels",
+        f"{run['age_p99_ms']:.0f} ms",
+        f"{run['fps']:.3g}",
+    ]
 
 
 def _latency_rows(live: Figures) -> Iterator[list[str]]:

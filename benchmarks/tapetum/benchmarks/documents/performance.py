@@ -19,7 +19,7 @@ from typing import Any
 from tapetum.benchmarks.bench.comparison import by_key, compare
 from tapetum.benchmarks.bench.result import Key, read_run
 from tapetum.benchmarks.bench.subjects import EMPTY
-from tapetum.benchmarks.documents.live import live_table
+from tapetum.benchmarks.documents.live import live_table, load_table
 from tapetum.benchmarks.documents.markdown import (
     MISSING,
     TARGET_HEAD,
@@ -127,6 +127,8 @@ def tables(results: Path) -> str:
         table(TARGET_HEAD, harness_rows(list(runs.values()))),
         "### Live video on two CPU cores",
         live_table(results),
+        "### Live video beside busy processes on two CPU cores",
+        load_table(results),
         *(f"![{TITLES[name]}]({_CHARTS}/{name}.svg)" for name in charted(runs.values())),
         *(_run_table(name, run) for name, run in runs.items()),
         "### Flicker",

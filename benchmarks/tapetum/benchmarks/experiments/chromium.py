@@ -188,6 +188,17 @@ async def chromium(*flags: str) -> AsyncIterator[Page]:
     Raises:
         BenchmarkError: there is none, or it does not start.
     """
+    async with chromium_and_port(*flags) as (page, _):
+        yield page
+
+
+@asynccontextmanager
+async def chromium_and_port(*flags: str) -> AsyncIterator[tuple[Page, int]]:
+    """The same, with the port of its DevTools, for `other_target`.
+
+    Raises:
+        BenchmarkError: there is none, or it does not start.
+    """
     program = find_chromium()
     if program is None:
         raise BenchmarkError("there is no Chromium here: apt-get install chromium")
@@ -204,7 +215,7 @@ async def chromium(*flags: str) -> AsyncIterator[Page]:
         try:
             port = await _port(Path(profile) / "DevToolsActivePort")
             async with _first_tab(port) as page:
-                yield page
+                yield page, port
         finally:
             process.terminate()
             await process.wait()
@@ -218,14 +229,52 @@ async def _port(path: Path) -> int:
     raise BenchmarkError("Chromium did not start in 30 s")
 
 
+async def _targets(port: int) -> list[dict[str, str]]:
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(f"http://127.0.0.1:{port}/json/list") as listing,
+    ):
+        targets: list[dict[str, str]] = await listing.json()
+        return targets
+
+
 @asynccontextmanager
 async def _first_tab(port: int) -> AsyncIterator[Page]:
-    async with aiohttp.ClientSession() as client:
-        async with client.get(f"http://127.0.0.1:{port}/json/list") as listing:
-            tabs = await listing.json()
-        url = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-        async with client.ws_connect(url, max_msg_size=0) as socket:
-            page = Page(socket)
-            for domain in ("Page", "Runtime", "Log"):
-                await page.command(f"{domain}.enable")
-            yield page
+    target = next(target for target in await _targets(port) if target["type"] == "page")
+    async with _attached(target) as page:
+        yield page
+
+
+@asynccontextmanager
+async def other_target(port: int, ending: str) -> AsyncIterator[Page]:
+    """A tab, window or worker that is open, or will be, by the end of its address.
+
+    Args:
+        port: of the browser's DevTools.
+        ending: of the address.
+
+    Raises:
+        BenchmarkError: there is none within 30 s.
+    """
+    for _ in range(300):
+        for target in await _targets(port):
+            if target["url"].endswith(ending):
+                async with _attached(target) as page:
+                    yield page
+                return
+        await asyncio.sleep(0.1)
+    raise BenchmarkError(f"Chromium opened nothing that ends in {ending} within 30 s")
+
+
+@asynccontextmanager
+async def _attached(target: dict[str, str]) -> AsyncIterator[Page]:
+    url = target["webSocketDebuggerUrl"]
+    domains = ("Runtime",) if "worker" in target["type"] else ("Page", "Runtime", "Log")
+    async with (
+        aiohttp.ClientSession() as client,
+        client.ws_connect(url, max_msg_size=0) as socket,
+    ):
+        page = Page(socket)
+        for domain in domains:
+            await page.command(f"{domain}.enable")
+        yield page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -80,16 +81,19 @@ def live(seconds: float = 20.0, result: ResultOption = _LIVE_RESULT) -> None:
 def load(
     name: Annotated[str, typer.Argument(help=", ".join(LOAD_SIZES))] = "720p30",
     *,
-    streams: int = 1,
-    busy: int = 2,
-    nice: int = 0,
-    seconds: float = 10.0,
+    streams: Annotated[list[int] | None, typer.Option(help="At once; 1, 2, 4 and 8.")] = None,
+    nice: Annotated[list[int] | None, typer.Option(help="Of the busy ones; 0 and 10.")] = None,
+    busy: Annotated[int, typer.Option(help="Processes that take all the time they get.")] = 2,
+    seconds: float = 5.0,
     result: ResultOption = _LOAD_RESULT,
 ) -> None:
     """Live video beside busy processes: dark frames, jumps of brightness, age, frames a second."""
     size, rate = LOAD_SIZES[name]
-    figures = live_load(size, rate, streams=streams, busy=busy, nice=nice, duration_s=seconds)
-    _record(result, f"{name}, {streams} streams, {busy} busy, nice {nice}", figures)
+    for busy_nice, count in product(nice or (0, 10), streams or (1, 2, 4, 8)):
+        figures = live_load(
+            size, rate, streams=count, busy=busy, nice=busy_nice, duration_s=seconds
+        )
+        _record(result, f"{name}, {count} streams, {busy} busy, nice {busy_nice}", figures)
 
 
 @experiments.command()

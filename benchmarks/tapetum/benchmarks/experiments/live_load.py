@@ -38,7 +38,7 @@ def live_load(
     nice: int = 0,
     duration_s: float = 10.0,
 ) -> dict[str, object]:
-    """Record dark test patterns with `tapetum live` while other processes take the processors.
+    """Show and record dark test patterns by `tapetum live` while others take the processors.
 
     Args:
         size: width and height, like "1280x720".
@@ -50,7 +50,8 @@ def live_load(
 
     Returns:
         `dark_percent` of the frames, `largest_jump` of the mean luma from frame to frame in levels,
-        `age_p99_ms` and `fps`, each the worst of the streams; the modes of all; the load average.
+        `age_p99_ms` and `fps` of what is shown, each the worst of the streams; the modes of all;
+        the load average. Levels are those of the recordings.
     """
     with tempfile.TemporaryDirectory(prefix="tapetum-") as folder, ExitStack() as running:
         paths = [Path(folder) / f"{index}.mkv" for index in range(streams)]
@@ -67,6 +68,8 @@ def live_load(
         found = [list(_mean_luma(path)) for path in paths]
     judged = [[level for time_s, level in levels if time_s >= SETTLED_S] for levels in found]
     return {
+        "size": size,
+        "rate": rate,
         "streams": streams,
         "busy_processes": {"count": busy, "nice": nice},
         "load_average": round(load, 2),
@@ -83,7 +86,8 @@ def _command(size: str, rate: int, path: Path, duration_s: float) -> list[str]:
     source = f"lavfi:testsrc2=s={size}:r={rate},{darker}:v=128+(val-128)/{_DARKNESS}"
     options = ("--duration", str(duration_s), "--json", "--quiet")
     command = (sys.executable, "-m", "tapetum.realtime", "live")
-    return [*command, "--source", source, "--sink", str(path), *options]
+    # The first sink is measured: a screen, where no encoder makes anyone wait.
+    return [*command, "--source", source, "--sink", "null", "--sink", str(path), *options]
 
 
 @contextmanager

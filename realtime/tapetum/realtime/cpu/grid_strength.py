@@ -20,7 +20,7 @@ def strengthened(grid: Floats, strength: float) -> Floats:
 
     Up to 1 it is a mixture with the identity. Over 1, the change of luma from Y to Y' goes on by
     ``(strength - 1) * (Y' - Y)``, times the room that is left: ``(1 - Y') / (1 - Y)`` where it
-    becomes brighter, ``Y' / Y`` where darker. Nothing clips that did not before, and curves that
+    becomes brighter, ``Y' / Y`` where darker. No luma clips that did not before, and curves that
     rose still do. Colour follows luma.
 
     Args:

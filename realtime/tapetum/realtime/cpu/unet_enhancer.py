@@ -160,5 +160,6 @@ class UNetEnhancer:
 def _room(rgb: Floats, change: Floats) -> Floats:
     """Share of the room that a change leaves, to white where it brightens, else to black."""
     limit = np.where(change > 0, 1, -1).astype(np.float32)
-    room: Floats = (limit - rgb - change) / np.where(limit == rgb, limit, limit - rgb)
+    whole = np.where(limit == rgb, limit, limit - rgb)
+    room: Floats = np.divide(limit - rgb - change, whole, dtype=np.float32)
     return room

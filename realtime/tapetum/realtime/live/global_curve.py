@@ -13,7 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.gan.model_kinds import CELLS, LEVELS
+from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.cpu.exposure import darkness
 from tapetum.realtime.cpu.grid_axis import Floats, level_axis
+from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.plane_rows import new_planes
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import sample_range
@@ -75,13 +78,17 @@ def spread(levels: Floats) -> Floats:
     return cells
 
 
-def guessed_curve(luma: Floats) -> Floats:
-    """The curve for a picture of which nothing is known but its luma, (H, W) in [0, 1].
+def guessed_curve(luma: Floats, aim: Aim = ALWAYS) -> Floats:
+    """The curve for a picture of which nothing is known but its luma.
 
     A power of luma that makes the picture as bright as `grid` makes most pictures of its mean.
+
+    Args:
+        luma: (H, W) in [0, 1]; H and W are multiples of 16.
+        aim: when pictures are made bright, and how bright.
     """
     mean = max(float(luma.mean()), 1e-3)
-    target = float(np.interp(mean, _GUESS_MEANS, _GUESS_TARGETS))
+    target = aim.brightness or float(np.interp(mean, _GUESS_MEANS, _GUESS_TARGETS))
     power = _power(np.maximum(luma, 1e-3), target)
     guide = (np.arange(LEVELS) + 0.5) / LEVELS
     y = guide * guide
@@ -89,7 +96,8 @@ def guessed_curve(luma: Floats) -> Floats:
     levels[0] = power * y ** (power - 1)
     levels[1] = y**power - levels[0] * y
     levels[2] = levels[5] = (target / mean) ** _GUESS_CHROMA_POWER
-    return spread(levels)
+    needed = aim.when_dark and aim.brightness is None
+    return strengthened(spread(levels), darkness(np.stack([luma] * 3)[None]) if needed else 1)
 
 
 def _power(luma: Floats, target: float) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapetum.gan.model_kinds import LEVELS
+from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.frame import Frame, Plane
@@ -34,8 +35,13 @@ CHANGED = 0.02
 a noisy picture differ by half as much."""
 BLEND_S = 0.5
 """In this time one look goes over into another."""
-STEP_LEVELS = 1.5
-"""Meanwhile the mean luma changes by this at most from frame to frame, of 255 levels."""
+STEP_LEVELS = 0.7
+"""Meanwhile the mean luma changes by this at most from frame to frame, of 255 levels: by less than
+2 in a recording for which there is time for every second or third frame only."""
+_WEIGHTS_S = 0.5
+"""Time constant of the weights by which a grid becomes one curve."""
+_LONGEST_STEP_S = 1 / 15
+"""No frame moves these weights by more than this time does, however rarely frames come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +96,20 @@ class GridStream:
         scene: a number that changes at every cut.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, aim: Aim = ALWAYS) -> None:
+        """Start with no past.
+
+        Args:
+            aim: when pictures are made bright, and how bright, while no model says it.
+        """
         self.scene = 0
+        self._aim = aim
         self._view: Floats | None = None
         self._look: Look | None = None
         self._look_view: Floats | None = None
         self._look_time_s = 0.0
         self._frames = 0
+        self._look_weights: Floats | None = None
         self._weights: Floats | None = None
         self._filter = TemporalFilter()
         self._clock = FrameClock()
@@ -110,7 +123,7 @@ class GridStream:
         view = _view(frame)
         if self._view is not None and is_cut(self._view, view):
             self.scene += 1
-            self._look = self._shown = self._style = None
+            self._look = self._shown = self._style = self._weights = None
         self._view = view
         self._frames += 1
 
@@ -132,7 +145,7 @@ class GridStream:
         if self._look is None or self._look.name != look.name:
             self._filter.reset()
         self._look, self._look_view, self._look_time_s = look, self._view, now_s
-        self._frames, self._weights = 0, None
+        self._frames, self._look_weights = 0, None
 
     def continue_from(self, grid: Floats) -> None:
         """Go over from the look of a picture that was made elsewhere, given as a grid."""
@@ -153,9 +166,10 @@ class GridStream:
         if self._look is None:
             raise RuntimeError("no model has looked at this scene")
         steady = self._filter(self._look.grid, thumbnail=self._look.small, time_s=frame.time_s)
+        elapsed_s = self._clock(frame.time_s)
         if flat:
-            steady = flattened(steady, self._node_weights(self._look.small))
-        shown = self._on_the_way(steady, (self._look.name, flat), frame.time_s)
+            steady = flattened(steady, self._steady_weights(self._look, elapsed_s))
+        shown = self._on_the_way(steady, (self._look.name, flat), elapsed_s)
         mixed = strengthened(shown, strength)
         if flat and self._way is None:
             return frame.with_planes(apply_curve(frame, mixed, kernels.look_up))
@@ -167,7 +181,7 @@ class GridStream:
         By the curve of what was shown before, or else by one that its luma suggests.
         """
         if self._shown is None:
-            self._shown = guessed_curve(self._luma())
+            self._shown = guessed_curve(self._luma(), self._aim)
         elif self._style is not None:
             self._shown = flattened(self._shown, node_weights(self._luma()))
         self._style = None
@@ -184,18 +198,21 @@ class GridStream:
             return True
         return float(np.abs(self._view - self._look_view).mean()) > CHANGED
 
-    def _node_weights(self, small: Floats) -> Floats:
-        if self._weights is None:
-            luma = np.tensordot(_LUMA, small[0, :, ::4, ::4], 1)
-            self._weights = node_weights(luma)
+    def _steady_weights(self, look: Look, elapsed_s: float) -> Floats:
+        """How many pixels each node stands for, smoothed: a new look must not make a step."""
+        if self._look_weights is None:
+            self._look_weights = node_weights(np.tensordot(_LUMA, look.small[0, :, ::4, ::4], 1))
+        if self._weights is None or self._style != (look.name, True):
+            self._weights = self._look_weights
+        share = np.float32(min(elapsed_s, _LONGEST_STEP_S) / _WEIGHTS_S)
+        self._weights = self._weights + share * (self._look_weights - self._weights)
         return self._weights
 
-    def _on_the_way(self, wanted: Floats, style: tuple[str, bool], time_s: float | None) -> Floats:
+    def _on_the_way(self, wanted: Floats, style: tuple[str, bool], elapsed_s: float) -> Floats:
         """The grid to show: a little nearer to the wanted one each frame after a change of style.
 
         The way that is left fades within `BLEND_S`, or slower where that would be seen.
         """
-        elapsed_s = self._clock(time_s)
         if style != self._style:
             self._way = None if self._shown is None else self._shown - wanted
             self._style, self._way_left = style, 1.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import Kind
-from tapetum.realtime.aim import Aim
+from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Device
 from tapetum.realtime.enhancer import (
     check_cpu_device,
@@ -71,6 +71,7 @@ class Ladder:
         *,
         strength: float = 1.0,
         budget_ms: float = 50.0,
+        aim: Aim = ALWAYS,
         former: Ladder | None = None,
         on_notice: Callable[[str], None] = lambda _line: None,
     ) -> None:
@@ -81,6 +82,7 @@ class Ladder:
             heavy: names and loaders of better models, the best first.
             strength: from 0 to 2.
             budget_ms: how long a frame may be with us.
+            aim: when pictures are made bright, and how bright, while no model is there to say it.
             former: the stream's ladder before, which gets no more frames. Models that have the
                 same loader in both go on as they are, and so does the brightness.
             on_notice: called with a line when a model turns out to be too slow here.
@@ -98,7 +100,7 @@ class Ladder:
         self._on_notice = on_notice
         self._too_slow: dict[str, float] = {}
         self._skipped_last = False
-        self._stream: GridStream = GridStream() if former is None else former._stream
+        self._stream: GridStream = GridStream(aim) if former is None else former._stream
         self._easing = Easing()
         self._last: tuple[Frame, Frame] | None = None
         self._closed = False
@@ -375,6 +377,7 @@ def ladder_for(
         heavy,
         strength=strength,
         budget_ms=budget_ms,
+        aim=aim,
         former=former,
         on_notice=on_notice,
     )

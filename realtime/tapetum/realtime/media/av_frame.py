@@ -110,7 +110,8 @@ def from_av(
 def color_info(picture: av.VideoFrame, codec: str = "") -> ColorInfo:
     """The picture's colour: its tags, and what its format and its codec say without one.
 
-    FFmpeg's yuvj formats say "full range" by their name. Where chroma lies, PyAV does not tell; it
+    FFmpeg's yuvj formats say "full range" by their name, unless H.264 that began so says otherwise
+    later. Where chroma lies, PyAV does not tell; it
     goes by the codec, whatever decodes it: JPEG's lies in the middle, that of others where
     `Frame.cosited` has it, also in the yuvj formats to which full-range H.264 is decoded.
 
@@ -122,7 +123,7 @@ def color_info(picture: av.VideoFrame, codec: str = "") -> ColorInfo:
     location = CENTER if codec in _JPEG_CODECS else LEFT if codec and named_full else 0
     return ColorInfo(
         matrix=picture.colorspace,
-        range=FULL_RANGE if named_full else picture.color_range,
+        range=picture.color_range or (FULL_RANGE if named_full else 0),
         primaries=picture.color_primaries,
         transfer=picture.color_trc,
         chroma_location=location,

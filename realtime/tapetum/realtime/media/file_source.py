@@ -14,7 +14,7 @@ import av
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av
+from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av, storage_format
 from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.fields import Deinterlacer
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_with_alpha
@@ -26,6 +26,7 @@ from tapetum.realtime.media.media_input import (
     open_input,
 )
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
+from tapetum.realtime.media.sample_entries import has_dolby_vision_alone
 from tapetum.realtime.media.truncation import is_cut
 from tapetum.realtime.media.video_info import VideoInfo, display_matrix, video_info
 
@@ -175,7 +176,8 @@ class FileSource(VideoFile):
 
     def _make_converter(self, first: av.VideoFrame) -> None:
         name = first.format.name
-        target = nearest_with_alpha(name)
+        limited = color_info(first).range != FULL_RANGE
+        target = nearest_with_alpha(storage_format(name) if limited else name)
         self._converter = PictureConverter(target, first.width, first.height)
         if target != name:
             self._report.note(f"pixel format {name} is converted to {target}")
@@ -229,8 +231,17 @@ class FileReport:
         raise MediaError(f"no frame of {path} can be decoded ({codec})")
 
     def describe(self, picture: av.VideoFrame, *, raw: av.VideoFrame) -> VideoInfo:
-        """The stream, for a sink; see `video_info`."""
+        """The stream, for a sink; see `video_info`.
+
+        Raises:
+            MediaError: its colours have a meaning that is known to Dolby Vision alone.
+        """
         reader = self.reader
+        if isinstance(self.path, Path) and has_dolby_vision_alone(self.path):
+            raise MediaError(
+                f"{self.path} is Dolby Vision without a base layer that others can show;"
+                " convert it to HDR10 or SDR first"
+            )
         return video_info(
             reader.container, reader.stream, picture=picture, raw_picture=raw, span=reader.span
         )

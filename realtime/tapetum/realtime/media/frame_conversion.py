@@ -8,7 +8,13 @@ from av.video.format import VideoFormat
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.media.av_frame import alpha_plane, frame_planes, with_alpha, without_alpha
+from tapetum.realtime.media.av_frame import (
+    alpha_plane,
+    frame_planes,
+    storage_format,
+    with_alpha,
+    without_alpha,
+)
 from tapetum.realtime.pixel_format import PIXEL_FORMATS, pixel_format
 
 _BT709, _BT601, _BT2020 = 1, 6, 9
@@ -128,6 +134,8 @@ class PictureConverter:
         source_range = _FULL if rgb else _source_range(picture)
         target_range = _LIMITED if rgb else self._range or source_range
         width, height = self._size_of(picture)
+        if not rgb and source_range == _LIMITED:
+            picture = _named_limited(picture)
         converted = self._scaler.reformat(
             picture,
             width=width,
@@ -156,11 +164,25 @@ class PictureConverter:
         return max(width, 2), max(height, 2)
 
 
+def _named_limited(picture: av.VideoFrame) -> av.VideoFrame:
+    """A limited picture in a format that does not say "full" by its name, as swscale believes."""
+    name = storage_format(picture.format.name)
+    if name == picture.format.name:
+        return picture
+    named = av.VideoFrame(picture.width, picture.height, name)
+    for target, plane in zip(frame_planes(named), frame_planes(picture), strict=True):
+        target[:] = plane
+    named.pts, named.time_base = picture.pts, picture.time_base
+    named.colorspace, named.color_range = picture.colorspace, picture.color_range
+    named.color_primaries, named.color_trc = picture.color_primaries, picture.color_trc
+    return named
+
+
 def letterboxed(picture: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
     """A picture in the middle of a larger black one, with its colour tags."""
     whole = av.VideoFrame(width, height, picture.format.name)
     layout = pixel_format(without_alpha(picture.format.name))
-    full = layout.full_range or picture.color_range == _FULL
+    full = _source_range(picture) == _FULL
     black = 0 if full else 16 << (layout.depth - 8)
     levels = (black, *(1 << (layout.depth - 1) for _ in frame_planes(picture)[1:]))
     left, top = ((width - picture.width) // 4) * 2, ((height - picture.height) // 4) * 2
@@ -200,9 +222,7 @@ def sws_matrix(matrix: int, width: int, height: int) -> int:
 
 def _source_range(picture: av.VideoFrame) -> int:
     """The range of a YUV or gray picture; untagged gray is full, as swscale has it."""
-    name = picture.format.name
-    if name.startswith("yuvj"):
-        return _FULL
-    if picture.color_range in (_LIMITED, _FULL):
+    if picture.color_range in (_LIMITED, _FULL):  # also of yuvj, if it turned limited on the way
         return picture.color_range
-    return _FULL if name.startswith(("gray", "ya", "mono")) else _LIMITED
+    name = picture.format.name
+    return _FULL if name.startswith(("yuvj", "gray", "ya", "mono")) else _LIMITED

@@ -98,7 +98,7 @@ class PictureReader:
         self.ended = False
         self._take(open_video())
         try:
-            self.span = time_range(self.container, start_s, duration_s)
+            self.span = time_range(self.container, self.stream, start_s, duration_s)
         except BaseException:
             self.container.close()
             raise
@@ -273,10 +273,10 @@ class PictureReader:
     # Decoding --------------------------------------------------------------------------------
 
     def _decode(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[av.VideoFrame]:
-        first_slot: int | None = None
+        slots: list[int | None] = []
         for packet in self._whole(packets):
-            if first_slot is None:
-                first_slot = packet.dts
+            if self._slot_delay is None:
+                slots.append(packet.dts)
             try:
                 pictures = self._decoder.decode(packet)
             except FFmpegError:
@@ -288,7 +288,7 @@ class PictureReader:
             if packet.size:  # the empty packet at the end only flushes the decoder
                 self.cut = packet.is_corrupt
             if self._counts_slots:
-                self._place_in_slots(pictures, first_slot)
+                self._place_in_slots(pictures, slots)
             yield from pictures
 
     def _gives_up(self) -> bool:
@@ -299,15 +299,22 @@ class PictureReader:
     def _counts_slots(self) -> bool:
         return self.container.format.name in _SLOT_FORMATS
 
-    def _place_in_slots(self, pictures: list[av.VideoFrame], first_slot: int | None) -> None:
+    def _place_in_slots(self, pictures: list[av.VideoFrame], slots: list[int | None]) -> None:
         """Give pictures the slots of the packets that set them free, less the decoder's delay.
 
         A picture comes out with the packet that completes the order of showing; so the slots of
-        these packets are in that order, and late by as much as the very first one is.
+        these packets are in that order, and late by as much as the very first one is: a file has no
+        slots before 0 for what is decoded before it is shown. But where the picture begins later
+        than the sound, behind empty slots, there was room, and nothing is late.
+
+        Args:
+            pictures: decoded just now.
+            slots: of the packets up to the first picture.
         """
         for picture in pictures:
-            if self._slot_delay is None and picture.dts is not None:
-                self._slot_delay = picture.dts - (first_slot or 0)
+            if self._slot_delay is None and picture.dts is not None and picture.dts in slots:
+                delay = picture.dts - (slots[0] or 0)
+                self._slot_delay = delay if delay == slots.index(picture.dts) else 0
             known = picture.dts is not None and self._slot_delay is not None
             picture.pts = (picture.dts or 0) - (self._slot_delay or 0) if known else None
 

@@ -19,6 +19,11 @@ _LARGEST_INDEX = 64 << 20
 """Bytes; the index of an ordinary file has a few thousand."""
 _INSIDE_OF_TRACK = (b"mdia", b"minf", b"stbl")
 
+_DESCRIPTION_BYTES, _VISUAL_ENTRY_BYTES = 8, 86
+"""What stands in an stsd box before its first entry, and in that before the boxes inside."""
+_DOLBY_OF_ONE_LAYER = (5, 10)
+"""Profiles of Dolby Vision whose pictures may be made for it alone."""
+
 TIMECODE = "tmcd"
 TELEMETRY = "gpmd"
 """GoPro's, the only one that FFmpeg writes."""
@@ -37,6 +42,21 @@ def largest_sample(path: Path) -> int:
     """Bytes of the largest sample that a table of the file claims; 0 where none is found."""
     tables = (_inside(boxes).get(b"stsz", b"") for boxes in _tracks(path))
     return max((_largest_size(table) for table in tables), default=0)
+
+
+def has_dolby_vision_alone(path: Path) -> bool:
+    """Whether a track is Dolby Vision whose pictures are of no use without its own decoder.
+
+    So it is in HEVC (profile 5) and AV1 (10) that is compatible with nothing: its colours are IPT.
+    After "Dolby Vision Streams Within the ISO Base Media File Format", dvcC and dvvC boxes.
+    """
+    for boxes in _tracks(path):
+        entry = _inside(boxes).get(b"stsd", b"")[_DESCRIPTION_BYTES:]
+        extensions = dict(_boxes(entry[_VISUAL_ENTRY_BYTES:]))
+        config = extensions.get(b"dvcC") or extensions.get(b"dvvC") or b""
+        if len(config) > 4 and config[2] >> 1 in _DOLBY_OF_ONE_LAYER and config[4] >> 4 == 0:
+            return True
+    return False
 
 
 def top_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:

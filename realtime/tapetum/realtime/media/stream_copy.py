@@ -46,6 +46,9 @@ from tapetum.realtime.media.timeline import (
 _SEEK_MARGIN_S = 10
 """How long before the start a subtitle may begin and still be shown in full."""
 
+_COARSE_BASE, _FINE_BASE = Fraction(1, 1000), Fraction(1, 90_000)
+"""Times in longer units than the first are moved in units of about the second."""
+
 _PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 
 
@@ -114,7 +117,7 @@ class StreamCopier:
         self._video = best_video_stream(self._input, path)
         self._container = container
         self._output: OutputContainer
-        self._span = time_range(self._input, start_s, duration_s)
+        self._span = time_range(self._input, self._video, start_s, duration_s)
         self._start_s = start_s
         self._sample_entries = sample_entries(path) if isinstance(path, Path) else {}
         self._copied: dict[int, _Copied] = {}
@@ -347,11 +350,16 @@ class StreamCopier:
 
     def _in_time(self, copied: _Copied, packets: list[Packet[Stream]]) -> Iterator[Packet[Stream]]:
         """Packets whose times are settled, on the output's clock."""
-        shift = self._span.shift(copied.base)
-        copied.damaged += [(time - shift) * copied.base for time in copied.order.take_mended()]
+        ticks = round(copied.base / _FINE_BASE) if copied.base > _COARSE_BASE else 1
+        base = copied.base / ticks  # a packet of sound may be one tick of a coarse clock, as in AVI
+        shift = self._span.shift(base)
+        mended = copied.order.take_mended()
+        copied.damaged += [(time * ticks - shift) * base for time in mended]
         for packet in packets:
-            packet.pts = (packet.pts or 0) - shift
-            packet.dts = (packet.dts or 0) - shift
+            packet.pts = (packet.pts or 0) * ticks - shift
+            packet.dts = (packet.dts or 0) * ticks - shift
+            packet.duration = (packet.duration or 0) * ticks
+            packet.time_base = base
             if not self._is_unheard(packet):
                 yield packet
 
@@ -417,4 +425,4 @@ class StreamCopier:
     def _time(self, packet: Packet[Stream]) -> Fraction:
         if packet.dts is None:
             return Fraction(0)
-        return packet.dts * stream_time_base(packet.stream)
+        return packet.dts * Fraction(packet.time_base)

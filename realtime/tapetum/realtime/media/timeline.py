@@ -80,8 +80,13 @@ class TimeRange:
         return round(self.shift_s / time_base)
 
 
-def time_range(container: InputContainer, start_s: float, duration_s: float | None) -> TimeRange:
+def time_range(
+    container: InputContainer, video: Stream, start_s: float, duration_s: float | None
+) -> TimeRange:
     """Place a start and a duration, both counted from the file's first instant, on its clock.
+
+    The start is moved to the next tick of the video's clock, for all streams: where a tick is a
+    picture, as in AVI, the picture could not begin between two and would move against the sound.
 
     Raises:
         MediaError: `start_s` is negative or `duration_s` is not positive.
@@ -96,6 +101,8 @@ def time_range(container: InputContainer, start_s: float, duration_s: float | No
     if duration_s is not None:
         end = begin + Fraction(duration_s).limit_denominator(1_000_000)
     foreign = is_broadcast(container) or first_s > _LATEST_BEGIN_S
+    tick_s = stream_time_base(video)
+    begin = math.ceil(begin / tick_s) * tick_s
     return TimeRange(begin if start_s else None, end, first_s if foreign else Fraction(0))
 
 

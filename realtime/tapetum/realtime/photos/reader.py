@@ -195,8 +195,8 @@ class PhotoFile:
             return list(_deep_layers(image, low)), metadata
         plain, metadata = self._plain(image, metadata)
         _blacken(plain, rows)
-        # Pillow would save all pictures of a file's image for each of them.
-        return [plain.copy() if self.count > 1 else plain], metadata
+        # Pillow would save all pictures of a file's image for each, also those it cannot read.
+        return [plain.copy() if self._announced > 1 else plain], metadata
 
     def _load(self, image: Image.Image, index: int) -> tuple[Image.Image, slice]:
         """Decode as much as there is, to the image and the rows that hold it."""

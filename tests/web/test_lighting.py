@@ -1,0 +1,90 @@
+"""Grids that the browser makes by itself, against those of Python; and the modules' types."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pytest
+
+pytest.importorskip("aiohttp")
+
+from build_extension import WEB
+from support.chromium import chromium
+from support.extension import built, served
+
+from tapetum.gan.model import find_model
+from tapetum.realtime.cpu.exposure import darkness
+from tapetum.realtime.cpu.grid_kernels import identity_grid
+from tapetum.realtime.temporal import TemporalFilter
+
+pytestmark = pytest.mark.slow
+
+GRIDS = """(async () => {{
+    const {{ Lighting, loadNetwork }} = await import('/brighten/lighting.js');
+    const runtime = '/onnxruntime/ort.wasm.bundle.min.mjs';
+    const network = await loadNetwork('/brighten/grid.onnx', runtime);
+    const lighting = new Lighting(network);
+    const grids = [];
+    for (const [text, timeS] of {questions}) {{
+        const roots = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        grids.push(Array.from(await lighting.grid(roots, timeS, {only_when_dark})));
+    }}
+    return grids;
+}})()"""
+TIMES_S = (0.0, 0.04, 0.08, 0.5, 0.54)
+
+
+def pictures() -> list[npt.NDArray[np.uint8]]:
+    """Square roots of thumbnails: dark ones that become lighter, then a cut to another scene."""
+    random = np.random.default_rng(3)
+    y, x = np.mgrid[:256, :256] / 255.0
+    slope = np.stack([x, 0.5 * x + 0.3 * y, 1 - y], axis=-1)
+    rings = np.stack([np.sin(9 * np.hypot(x, y)) ** 2] * 3, axis=-1)
+    scenes = [0.3 * slope, 0.35 * slope, 0.5 * slope, 0.7 * rings, 0.75 * rings]
+    noisy = (255 * np.sqrt(scene.clip(0, 1)) + random.normal(0, 2, slope.shape) for scene in scenes)
+    return [picture.clip(0, 255).round().astype(np.uint8) for picture in noisy]
+
+
+@pytest.mark.parametrize("only_when_dark", [False, True])
+def test_the_browser_makes_python_s_grids(tmp_path: Path, *, only_when_dark: bool) -> None:
+    session = onnxruntime.InferenceSession(find_model("grid").onnx())
+    smooth = TemporalFilter()
+    expected = []
+    for roots, time_s in zip(pictures(), TIMES_S, strict=True):
+        rgb = np.square(roots / np.float32(255)).transpose(2, 0, 1)[np.newaxis]
+        (grid,) = session.run(None, {"thumbnail": np.ascontiguousarray(rgb)})
+        share = np.float32(darkness(rgb) if only_when_dark else 1)
+        mixed = identity_grid() + share * (grid[0] - identity_grid())
+        expected.append(smooth(mixed, thumbnail=rgb, time_s=time_s))
+    questions = [
+        [base64.b64encode(roots.tobytes()).decode(), time_s]
+        for roots, time_s in zip(pictures(), TIMES_S, strict=True)
+    ]
+    folder, _ = built(tmp_path)
+
+    async def scenario() -> list[list[float]]:
+        async with served(folder, {}) as url, chromium() as page:
+            await page.open(f"{url}extension/popup.css")
+            code = GRIDS.format(questions=questions, only_when_dark=str(only_when_dark).lower())
+            grids: list[list[float]] = await page.evaluate(code)
+            return grids
+
+    made = np.array(asyncio.run(scenario())).reshape(np.shape(expected))
+    assert np.abs(made - np.array(expected)).max() < 1e-3
+    assert np.abs(np.diff(made, axis=0)).max() > 0.01  # they differ, so that this says something
+
+
+def test_the_types_hold() -> None:
+    compiler = WEB / "node_modules" / ".bin" / "tsc"
+    if not compiler.exists():
+        pytest.skip("needs TypeScript: npm ci in web/")
+    checked = subprocess.run(
+        [compiler, "--noEmit"], cwd=WEB, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout

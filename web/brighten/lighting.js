@@ -1,0 +1,86 @@
+// Grids from thumbnails: the network, by onnxruntime-web, and what is done to its grids over time.
+//
+// As in tapetum.realtime.serve.lighting; it belongs in a worker.
+
+import { darkness } from "./exposure.js";
+import { TemporalFilter } from "./temporal.js";
+
+const SIDE = 256;
+const PIXELS = SIDE * SIDE;
+const CELLS = 8 * 16 * 16;
+const IDENTITY = [1, 0, 1, 0, 0, 1, 0, 0]; // coefficients that leave a picture as it is
+
+/**
+ * @typedef {typeof import("onnxruntime-web/wasm")} Runtime
+ * @typedef {{ runtime: Runtime, session: import("onnxruntime-web/wasm").InferenceSession }} Network
+ */
+
+/**
+ * Loads a network that gives grids. One thread is enough for it, and is allowed on every page.
+ * @param {string} model the address of an ONNX file
+ * @param {string} runtime the address of onnxruntime-web's `ort.wasm.bundle.min.mjs`
+ * @returns {Promise<Network>}
+ */
+export async function loadNetwork(model, runtime) {
+  /** @type {Runtime} */
+  const ort = await import(runtime);
+  ort.env.wasm.numThreads = 1;
+  const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
+  return { runtime: ort, session };
+}
+
+/** Makes the grids of one stream. */
+export class Lighting {
+  #network;
+  #filter = new TemporalFilter();
+
+  /** @param {Network} network */
+  constructor(network) {
+    this.#network = network;
+  }
+
+  /**
+   * The steady grid of the picture now.
+   * @param {Uint8Array} roots 256 rows of 256 pixels of red, green and blue, each 255 times the
+   *   square root of a value in [0, 1]
+   * @param {number} timeS the picture's time
+   * @param {boolean} onlyWhenDark leave well-lit pictures as they are
+   * @returns {Promise<Float32Array<ArrayBuffer>>} coefficient, luma level, row, column
+   */
+  async grid(roots, timeS, onlyWhenDark = true) {
+    const thumbnail = planes(roots);
+    const { runtime, session } = this.#network;
+    const input = new runtime.Tensor("float32", thumbnail, [1, 3, SIDE, SIDE]);
+    const outputs = await session.run({ [session.inputNames[0]]: input });
+    const data = await outputs[session.outputNames[0]].getData();
+    if (data.length !== IDENTITY.length * CELLS) throw new Error("this network gives no grid");
+    const grid = Float32Array.from(/** @type {Float32Array} */ (data));
+    if (!grid.every(Number.isFinite)) throw new Error("the network's numbers are not finite");
+    if (onlyWhenDark) mixWithIdentity(grid, darkness(thumbnail));
+    return this.#filter.smooth(grid, thumbnail, timeS);
+  }
+}
+
+/**
+ * Planes of red, green and blue in [0, 1].
+ * @param {Uint8Array} roots
+ */
+function planes(roots) {
+  const thumbnail = new Float32Array(3 * PIXELS);
+  for (let i = 0; i < roots.length; i++) {
+    const root = roots[i] / 255;
+    thumbnail[(i % 3) * PIXELS + Math.floor(i / 3)] = root * root;
+  }
+  return thumbnail;
+}
+
+/**
+ * @param {Float32Array} grid
+ * @param {number} share of the network's effect that is left
+ */
+function mixWithIdentity(grid, share) {
+  for (let i = 0; i < grid.length; i++) {
+    const same = IDENTITY[Math.floor(i / CELLS)];
+    grid[i] = same + share * (grid[i] - same);
+  }
+}

@@ -1,0 +1,49 @@
+// The worker that makes grids: one network for all streams, each of which has a port of its own.
+//
+// A stream's port takes { roots, timeS, onlyWhenDark } and answers { grid } or { failed }; it takes
+// { tickMs } and then says { tick } so often, where a page's own timers are held back; 0 ends that.
+
+import { Lighting, loadNetwork } from "./lighting.js";
+
+/** @type {Promise<import("./lighting.js").Network> | null} */
+let network = null;
+/** @type {Promise<unknown>} */
+let turn = Promise.resolve(); // a session runs one picture at a time
+
+/** @param {MessageEvent<{ model: string, runtime: string }>} event */
+self.onmessage = ({ data, ports: [port] }) => {
+  network ??= loadNetwork(data.model, data.runtime);
+  serve(port, network);
+};
+
+/**
+ * @param {MessagePort} port
+ * @param {Promise<import("./lighting.js").Network>} loading
+ */
+function serve(port, loading) {
+  const lighting = loading.then((loaded) => new Lighting(loaded));
+  let ticking = 0;
+  lighting.catch((error) => port.postMessage({ failed: String(error) }));
+  port.onmessage = ({ data }) => {
+    if ("tickMs" in data) {
+      clearInterval(ticking);
+      ticking = data.tickMs > 0 ? Number(setInterval(() => port.postMessage({ tick: true }), data.tickMs)) : 0;
+    } else {
+      turn = turn.then(() => answer(port, lighting, data));
+    }
+  };
+}
+
+/**
+ * @param {MessagePort} port
+ * @param {Promise<Lighting>} lighting
+ * @param {{ roots: Uint8Array, timeS: number, onlyWhenDark: boolean }} question
+ */
+async function answer(port, lighting, { roots, timeS, onlyWhenDark }) {
+  try {
+    const grid = await (await lighting).grid(roots, timeS, onlyWhenDark);
+    port.postMessage({ grid }, [grid.buffer]);
+  } catch (error) {
+    port.postMessage({ failed: String(error) });
+  }
+}

@@ -1,0 +1,166 @@
+// Brightens the pictures of one stream: asks for light, and draws with the newest that came.
+
+import { Brightener, GRID_SIZE } from "./brightener.js";
+
+const HOLD_MS = 2000; // so long a picture is held back for its first light
+const FADE_MS = 500; // in which it becomes bright where it had to be shown dark
+const LATE_MS = 15_000; // so long without an answer, and the last light holds no more
+const AGAIN_MS = 2000; // after which lost graphics are tried again
+
+/**
+ * What a user may change at any time.
+ * @typedef {object} Settings
+ * @property {boolean} [on] false gives the camera's own pictures
+ * @property {number} [strength] 0 leaves pictures as they are, 1 is the network's own
+ * @property {boolean} [compare] leave the left half as it is
+ * @property {boolean} [onlyWhenDark] leave well-lit pictures as they are, as by default
+ */
+
+/** Draws a stream's pictures; what it cannot brighten is to be shown as it is. */
+export class Painter {
+  #settings;
+  #light;
+  /** @type {OffscreenCanvas | null} */
+  #canvas = null;
+  /** @type {Brightener | null} */
+  #brightener = null;
+  /** @type {Float32Array | null} */
+  #grid = null;
+  #firstMs = NaN; // when the first picture came
+  #shownDark = false;
+  #litMs = NaN; // when the first light came
+  #askedMs = -Infinity; // when light was asked for that has not come
+  #failedMs = -Infinity; // when graphics were lost
+  /** What is wrong, in words for a person; empty if nothing is. */
+  problem = "";
+
+  /**
+   * @param {Settings} settings read at each picture
+   * @param {MessagePort} light of `lighting_worker.js`
+   */
+  constructor(settings, light) {
+    this.#settings = settings;
+    this.#light = light;
+    light.addEventListener("message", ({ data }) => this.#hear(data));
+    light.start();
+  }
+
+  /**
+   * Draws a picture.
+   * @param {TexImageSource} source
+   * @param {number} width
+   * @param {number} height
+   * @param {number} nowMs
+   * @returns {OffscreenCanvas | "hold" | "as it is"} the bright picture, or what to do without one
+   */
+  paint(source, width, height, nowMs) {
+    const { on = true, strength = 1, compare = false } = this.#settings;
+    if (!on || strength === 0) return "as it is";
+    if (!(this.#firstMs <= nowMs)) this.#firstMs = nowMs;
+    try {
+      return this.#paint(source, width, height, nowMs, strength, compare ? 0.5 : 0);
+    } catch (error) {
+      this.#lose(nowMs, error);
+      return "as it is";
+    }
+  }
+
+  close() {
+    this.#light.postMessage({ tickMs: 0 });
+    this.#light.close();
+    this.#forget();
+  }
+
+  /**
+   * @param {TexImageSource} source
+   * @param {number} width
+   * @param {number} height
+   * @param {number} nowMs
+   * @param {number} strength
+   * @param {number} before
+   */
+  #paint(source, width, height, nowMs, strength, before) {
+    const ready = this.#graphics(nowMs);
+    if (!ready) return "as it is";
+    const { canvas, brightener } = ready;
+    brightener.take(source, width, height);
+    this.#ask(brightener, nowMs);
+    if (!this.#grid) {
+      if (nowMs - this.#firstMs < HOLD_MS && !this.problem) return "hold";
+      this.#shownDark = true;
+      this.problem ||= "the network does not answer";
+      return "as it is";
+    }
+    if (Number.isNaN(this.#litMs)) this.#litMs = nowMs;
+    const fade = this.#shownDark ? Math.min(1, (nowMs - this.#litMs) / FADE_MS) : 1;
+    brightener.draw(fade * strength, before);
+    return canvas;
+  }
+
+  /** @param {number} nowMs */
+  #graphics(nowMs) {
+    if (!this.#canvas || !this.#brightener) {
+      if (nowMs - this.#failedMs < AGAIN_MS) return null;
+      const canvas = new OffscreenCanvas(16, 16);
+      canvas.addEventListener("webglcontextlost", () => {
+        if (this.#canvas === canvas) this.#lose(performance.now(), "the browser's graphics were lost");
+      });
+      this.#brightener = new Brightener(canvas);
+      this.#canvas = canvas;
+      this.#askedMs = -Infinity;
+      if (this.#grid) this.#brightener.setGrid(this.#grid);
+    }
+    return { canvas: this.#canvas, brightener: this.#brightener };
+  }
+
+  /**
+   * @param {number} nowMs
+   * @param {unknown} reason
+   */
+  #lose(nowMs, reason) {
+    this.problem = String(reason);
+    this.#failedMs = nowMs;
+    this.#shownDark = true;
+    this.#litMs = NaN;
+    this.#forget();
+  }
+
+  /** The network answers no more: its last light may be wrong by now. */
+  #goDark() {
+    this.#grid = null;
+    this.#litMs = NaN;
+  }
+
+  #forget() {
+    const brightener = this.#brightener;
+    this.#brightener = this.#canvas = null;
+    brightener?.close();
+  }
+
+  /**
+   * Sends the thumbnail that the graphics have made, and begins one when the last was answered.
+   * @param {Brightener} brightener
+   * @param {number} nowMs
+   */
+  #ask(brightener, nowMs) {
+    const roots = brightener.readThumbnail();
+    if (roots) {
+      const { onlyWhenDark = true } = this.#settings;
+      this.#light.postMessage({ roots, timeS: nowMs / 1000, onlyWhenDark }, [roots.buffer]);
+    }
+    if (nowMs - this.#askedMs < LATE_MS) return;
+    if (this.#askedMs > 0) this.#goDark();
+    this.#askedMs = nowMs;
+    brightener.beginThumbnail();
+  }
+
+  /** @param {{ grid?: Float32Array, failed?: string }} answer */
+  #hear({ grid, failed }) {
+    if (failed !== undefined) this.problem = failed;
+    if (!grid || grid.length !== GRID_SIZE) return;
+    this.problem = "";
+    this.#grid = grid;
+    this.#brightener?.setGrid(grid);
+    this.#askedMs = -Infinity;
+  }
+}

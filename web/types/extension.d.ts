@@ -1,0 +1,3 @@
+// Firefox's name for what Chromium calls `chrome`.
+
+declare var browser: typeof chrome | undefined;
