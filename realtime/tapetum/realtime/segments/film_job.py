@@ -68,7 +68,7 @@ class FilmJob:
                 **identity,
                 "weights": find_model(model).sha256,
                 **options,
-                "frames": repr(source.info),
+                "stream": repr(source.info),
                 "encoder": film.description,
                 **{f"version of {name}": version(name) for name in _DECIDING},
             },

@@ -263,7 +263,7 @@ def unfinished_jobs(folder: Path) -> Iterator[UnfinishedJob]:
             continue
         manifest = _json_of(path / _MANIFEST)
         files = list(path.iterdir())
-        texts = [_json_of(file) for file in files if file.suffix == ".json"]
+        texts = [_json_of(file) for file in path.glob("[0-9]*.json")]
         name = str(manifest.get("output", path.name.removeprefix(".").removesuffix(SUFFIX)))
         yield UnfinishedJob(
             path,
@@ -273,6 +273,16 @@ def unfinished_jobs(folder: Path) -> Iterator[UnfinishedJob]:
             sum(file.stat().st_size for file in files),
             _is_locked(path / _LOCK),
         )
+
+
+def remove_job(job: UnfinishedJob) -> None:
+    """Remove the folder of a job that nobody is at work on.
+
+    Raises:
+        MediaError: it cannot be removed.
+    """
+    with media_errors("cannot remove", job.path):
+        shutil.rmtree(job.path)
 
 
 def _is_locked(lock: Path) -> bool:
