@@ -47,6 +47,21 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}damaged_files.py::an_index_that_is_cut_is_missing_too",
         ),
         Fault(
+            "the tables of an MP4 do not agree",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py::an_index_whose_tables_cannot_be_true_is_said",
+        ),
+        Fault(
+            "H.264 turns from full range to limited",
+            "it is converted; said",
+            f"{_MEDIA}file_source.py::h264_that_turns_from_full_range_to_limited_stays_full",
+        ),
+        Fault(
+            "Dolby Vision has no base layer for others",
+            "one line, exit 1",
+            f"{_MEDIA}file_source.py::dolby_vision_without_a_base_layer_is_refused",
+        ),
+        Fault(
             "packets in the middle are damaged",
             "they are counted, the rest is kept, exit 3",
             f"{_FILE}damaged_packets_are_counted_and_the_rest_is_kept",
@@ -152,6 +167,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "one time is damaged",
             "nothing else moves",
             f"{_MEDIA}timeline.py::one_damaged_time_moves_nothing_else",
+        ),
+        Fault(
+            "`--start` lies between two pictures of an AVI",
+            "sound and picture move alike",
+            f"{_MEDIA}timeline.py::a_start_between_two_pictures_of_an_avi_moves_sound_and_picture_alike",
         ),
         Fault(
             "sound begins late",
@@ -457,6 +477,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     ),
     "Signals and memory": (
         Fault("Ctrl-C in a file job", "nothing is left", f"{_CLI}stopping_leaves_nothing"),
+        Fault(
+            "Ctrl-C while the command loads",
+            "one line, exit 130",
+            f"{_CLI}a_stop_while_the_command_still_loads_is_one_line",
+        ),
         Fault(
             "the terminal is closed",
             "nothing is left",

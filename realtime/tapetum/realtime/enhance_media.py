@@ -10,10 +10,16 @@ from functools import partial
 from pathlib import Path
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.choices import LAYOUTS, Device, Layout
+from tapetum.realtime.choices import LAYOUTS, Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhance_photo import enhance_photo
-from tapetum.realtime.enhancer import check_device, check_model, checked_strength, is_cuda
+from tapetum.realtime.enhancer import (
+    check_device,
+    check_model,
+    checked_denoise,
+    checked_strength,
+    is_cuda,
+)
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.media.containers import CONTAINERS
 from tapetum.realtime.media.file_sink import EncoderSettings
@@ -26,6 +32,7 @@ from tapetum.realtime.photos.formats import is_photo
 from tapetum.realtime.photos.reader import is_animated
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started
+from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.realtime.segments.film_job import FilmJob, is_long
 from tapetum.realtime.segments.segmented_sink import SeamError
 
@@ -35,6 +42,8 @@ _LIGHT_LEVEL = (
     "the input's light levels (MaxCLL, MaxFALL) are not written: the picture is brighter now"
 )
 
+_NOISE_STAYS = "noise is taken out on the CPU alone: it stays in this video"
+
 
 def enhance_file(
     input_path: str | Path,
@@ -43,6 +52,7 @@ def enhance_file(
     model: str | Path = "grid",
     strength: float = 1.0,
     device: Device = "auto",
+    denoise: Denoise = "off",
     start_s: float = 0.0,
     duration_s: float | None = None,
     rate: float | Fraction | None = None,
@@ -54,6 +64,7 @@ def enhance_file(
     crf: int | None = None,
     preset: str | None = None,
     overwrite: bool = False,
+    enhancer: FrameEnhancer | None = None,
     on_start: Callable[[Started], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_build: Callable[[Building], None] | None = None,
@@ -70,6 +81,8 @@ def enhance_file(
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
         strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
         device: `auto` or `cpu`, or `cuda` or `cuda:1` for videos; see docs/gpu_path.md.
+        denoise: `auto`: noise is taken out where the picture is brightened; a number from 0 to 1:
+            this share of it everywhere; `off`. By `grid` on the CPU; see docs/denoising.md.
         start_s: where to begin in the input, in seconds.
         duration_s: how much to enhance, in seconds; None goes to the end.
         rate: pictures a second of a series of pictures; None is 25.
@@ -84,6 +97,8 @@ def enhance_file(
         crf: constant quality of the encoder, lower is better; None suits the codec.
         preset: speed setting of the encoder; None suits the codec.
         overwrite: replace an existing output.
+        enhancer: of `make_enhancer`, in place of loading `model` for one file more; with that model
+            and strength, on the CPU. Reset it between files.
         on_start: called once, when everything is loaded and before the first frame.
         on_progress: called after each frame.
         on_build: called while an engine is built for a GPU, from other threads; must not raise.
@@ -101,6 +116,7 @@ def enhance_file(
     encoder = EncoderSettings(codec, crf, preset)
     checked_strength(strength)
     aim = Aim(when_dark, brightness)
+    checked_denoise(denoise)
     _check_span(start_s, duration_s)
     if compare is not None and compare not in LAYOUTS:
         raise ValueError(f"compare is one of {', '.join(LAYOUTS)}; got {compare!r}")
@@ -122,8 +138,10 @@ def enhance_file(
             strength=strength,
             aim=aim,
             device=device,
+            denoise=denoise,
             compare=compare,
             overwrite=overwrite,
+            enhancer=enhancer,
             on_start=on_start,
             on_progress=on_progress,
         )
@@ -135,6 +153,7 @@ def enhance_file(
         strength=strength,
         aim=aim,
         device=device,
+        denoise=denoise,
         start_s=start_s,
         duration_s=duration_s,
         rate=None if rate is None else _checked_rate(rate),
@@ -142,6 +161,7 @@ def enhance_file(
         compare=compare,
         encoder=encoder,
         overwrite=overwrite,
+        loaded=enhancer,
         on_start=on_start,
         on_progress=on_progress,
         on_build=on_build,
@@ -149,6 +169,8 @@ def enhance_file(
     try:
         return enhance_video()
     except SeamError as error:  # what was begun is removed now
+        if enhancer is not None:
+            enhancer.reset()
         result = enhance_video()
         return replace(result, notices=(str(error), *result.notices))
 
@@ -179,6 +201,7 @@ def _enhance_video(
     strength: float,
     aim: Aim,
     device: Device,
+    denoise: Denoise,
     start_s: float,
     duration_s: float | None,
     rate: Fraction | None,
@@ -186,6 +209,7 @@ def _enhance_video(
     compare: Layout | None,
     encoder: EncoderSettings,
     overwrite: bool,
+    loaded: FrameEnhancer | None,
     on_start: Callable[[Started], None] | None,
     on_progress: Callable[[Progress], None] | None,
     on_build: Callable[[Building], None] | None,
@@ -195,6 +219,7 @@ def _enhance_video(
         video = _open_video(
             place,
             device=device,
+            denoise=denoise,
             start_s=start_s,
             duration_s=duration_s,
             rate=rate,
@@ -216,6 +241,7 @@ def _enhance_video(
             options = {
                 "strength": strength,
                 "aim": asdict(aim),
+                "denoise": denoise,
                 "start": start_s,
                 "duration": duration_s,
                 "deinterlace": deinterlace,
@@ -225,8 +251,11 @@ def _enhance_video(
             stack.callback(job.sink.discard)
         total = info.frame_count if job is None else job.frames_left(info.frame_count)
         meter = Meter(total, on_progress)
-        enhancer = video.load_enhancer(model, strength=strength, aim=aim, on_build=on_build)
-        where = (*video.notices, *output.notices, *hdr_notices)
+        enhancer = loaded or video.load_enhancer(
+            model, strength=strength, aim=aim, denoise=denoise, on_build=on_build
+        )
+        noise_notices = (_NOISE_STAYS,) if is_cuda(device) and denoise == "auto" else ()
+        where = (*video.notices, *output.notices, *hdr_notices, *noise_notices)
         if job is not None:
             where += job.notices
         if on_start is not None:
@@ -277,12 +306,17 @@ def _open_video(
     place: InputPlace,
     *,
     device: Device,
+    denoise: Denoise,
     start_s: float,
     duration_s: float | None,
     rate: Fraction | None,
     deinterlace: bool,
 ) -> OpenedVideo:
     if is_cuda(device):
+        if denoise not in {"auto", "off"}:
+            raise DeviceError(
+                "noise is taken out on the CPU alone; use --device cpu, or --denoise off"
+            )
         if deinterlace:
             raise DeviceError("deinterlacing is done on the CPU alone; use --device cpu")
         from tapetum.realtime.cuda.cuda_video import open_on_cuda

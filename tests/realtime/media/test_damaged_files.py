@@ -16,6 +16,7 @@ from support.transcoding import frame_times, transcode
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.truncation import is_cut
 
 pytestmark = pytest.mark.slow
 
@@ -219,3 +220,26 @@ def test_sound_that_lost_its_setup_ends_nothing(suffix: str, tmp_path: Path) -> 
     with av.open(str(tmp_path / f"out{suffix}")) as output:
         assert output.streams.video[0].codec_context.width == 64
         assert sum(frame.samples for frame in output.decode(audio=0)) > 40_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "value"),
+    [
+        (b"stco", 2, 0x7FFF_0000),  # the first chunk lies behind the end
+        (b"stts", 2, 1),  # times of one sample
+        (b"stts", 3, 0x7F00_0000),  # hours between two pictures
+        (b"stsc", 3, 0),  # no sample in the first chunks
+        (b"stsz", 2, 5),  # five samples
+        (b"stsz", 3, 0x7FFF_FFFF),  # the first sample is larger than the file
+    ],
+)
+def test_an_index_whose_tables_cannot_be_true_is_said(
+    kind: bytes, number: int, value: int, tmp_path: Path
+) -> None:
+    path = make_clip(tmp_path / "in.mp4")
+    assert not is_cut(path)
+    data = bytearray(path.read_bytes())
+    at = data.rindex(kind) + 4 + 4 * number
+    data[at : at + 4] = value.to_bytes(4)
+    path.write_bytes(data)
+    assert is_cut(path)

@@ -253,12 +253,17 @@ def _size(frame: Frame) -> Size:
 def _load_kernels() -> Kernels:
     from tapetum.realtime.cpu.grid_kernels import apply_grid
     from tapetum.realtime.cpu.look_up import look_up
+    from tapetum.realtime.cpu.restoring import Restorer
     from tapetum.realtime.cpu.thumbnail import thumbnail
 
-    return Kernels(thumbnail, apply_grid, look_up)
+    return Kernels(thumbnail, apply_grid, look_up, Restorer)
 
 
 def _compile(kernels: Kernels, frame: Frame, look: Look) -> None:
     """Use every kernel once on a frame: the first use compiles it."""
+    restorer = kernels.restorer(1.0)
+    restorer(frame, look.grid)
+    seen = restorer(frame, look.grid)  # a second frame is what motion is looked for in
     kernels.apply_grid(frame, look.grid)
+    kernels.apply_grid(frame, look.grid, seen=seen)
     apply_curve(frame, look.grid, kernels.look_up)

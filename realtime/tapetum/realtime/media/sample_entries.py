@@ -3,7 +3,7 @@
 FFmpeg has no codec for most of what cameras store beside sound and picture (`mebx`, `djmd`,
 `rtmd`, `tmcd`), and then does not say which of them it is; and it leaves out, without a word, what
 follows a sample of impossible size. So the tables are read here (ISO/IEC 14496-12: moov, trak,
-tkhd, stsd and stsz boxes).
+tkhd, stsd, stsz, stts, stsc and stco boxes).
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 _LARGEST_INDEX = 64 << 20
 """Bytes; the index of an ordinary file has a few thousand."""
+_FAR_TOO_LONG = 10
+"""Times as long as a track's header says."""
 _INSIDE_OF_TRACK = (b"mdia", b"minf", b"stbl")
 
 _DESCRIPTION_BYTES, _VISUAL_ENTRY_BYTES = 8, 86
@@ -42,6 +45,60 @@ def largest_sample(path: Path) -> int:
     """Bytes of the largest sample that a table of the file claims; 0 where none is found."""
     tables = (_inside(boxes).get(b"stsz", b"") for boxes in _tracks(path))
     return max((_largest_size(table) for table in tables), default=0)
+
+
+def tables_disagree(path: Path) -> bool:
+    """Whether a track's table of times (stts) has not as many samples as that of sizes (stsz).
+
+    Or whether its chunks (stsc, stco) hold fewer, or the times are those of a track many times as
+    long: most of it would then lie outside of what the file says is shown.
+    """
+    for boxes in _tracks(path):
+        tables = _inside(boxes)
+        if len(tables.get(b"stsz", b"")) < 12 or b"stts" not in tables:
+            continue
+        count = int.from_bytes(tables[b"stsz"][8:12])
+        times = _rows(tables[b"stts"], 2)
+        if times[:, 0].sum() != count or _samples_in_chunks(tables) < count:
+            return True
+        length = _length(boxes)
+        if length and float(times[:, 0] @ times[:, 1]) > _FAR_TOO_LONG * length:
+            return True
+    return False
+
+
+def _length(boxes: dict[bytes, bytes]) -> int:
+    """A track's length by its header (mdhd), in its own ticks; 0 where it is not known."""
+    header = dict(_boxes(boxes.get(b"mdia", b""))).get(b"mdhd", b"")
+    field = header[24:32] if header[:1] == b"\1" else header[16:20]
+    return int.from_bytes(field)
+
+
+def _samples_in_chunks(tables: dict[bytes, bytes]) -> int:
+    """Samples that lie in all chunks; each row of stsc goes on to the first chunk of the next."""
+    table = tables.get(b"stco") or tables.get(b"co64") or b""
+    rows = _rows(tables.get(b"stsc", b""), 3)
+    ends = np.append(rows[1:, 0], int.from_bytes(table[4:8]) + 1)
+    return int(((ends - rows[:, 0]) * rows[:, 1]).sum())
+
+
+def _rows(table: bytes, columns: int) -> npt.NDArray[np.int64]:
+    """The numbers of a table behind its version and count."""
+    numbers = table[_DESCRIPTION_BYTES:]
+    whole = numbers[: len(numbers) // (4 * columns) * 4 * columns]
+    return np.frombuffer(whole, ">u4").reshape(-1, columns).astype(np.int64)
+
+
+def last_chunk(path: Path) -> int:
+    """The farthest place in the file where a table says that samples begin; 0 where none does."""
+    found = 0
+    for boxes in _tracks(path):
+        tables = _inside(boxes)
+        for kind, number in ((b"stco", ">u4"), (b"co64", ">u8")):
+            places = tables.get(kind, b"")[_DESCRIPTION_BYTES:]
+            whole = places[: len(places) // 8 * 8 if kind == b"co64" else len(places) // 4 * 4]
+            found = max(found, int(np.frombuffer(whole, number).max(initial=0)))
+    return found
 
 
 def has_dolby_vision_alone(path: Path) -> bool:

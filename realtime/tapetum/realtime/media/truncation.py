@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from tapetum.realtime.media.sample_entries import largest_sample, top_boxes
+from tapetum.realtime.media.sample_entries import (
+    largest_sample,
+    last_chunk,
+    tables_disagree,
+    top_boxes,
+)
 
 _EBML_HEADER = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
@@ -15,7 +20,8 @@ _BOX_TYPES = {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"styp", b"s
 def is_cut(path: Path) -> bool:
     """Whether the file is shorter than its MP4/MOV boxes, Matroska segment or RIFF header say.
 
-    So it is where a sample is larger than all of an MP4/MOV file: what follows it is not found.
+    So it is where a sample of an MP4/MOV file is larger than all of it, or begins behind it, or
+    where its tables do not agree on how many there are: FFmpeg then leaves out samples unsaid.
 
     Other formats, and streams whose size was never written, give False.
     """
@@ -28,7 +34,8 @@ def is_cut(path: Path) -> bool:
             return int.from_bytes(head[4:8], "little") + 8 > size
         if head[4:8] in _BOX_TYPES:
             ends = max((end for _, _, end in top_boxes(file)), default=0)
-            return max(ends, largest_sample(path)) > size
+            farthest = max(ends, largest_sample(path), last_chunk(path))
+            return farthest > size or tables_disagree(path)
     return False
 
 
