@@ -19,6 +19,7 @@ MAY_IMPORT = {
 }
 WITHOUT_TORCH = {
     "tapetum.gan.errors",
+    "tapetum.gan.machine",
     "tapetum.gan.model",
     "tapetum.gan.model_kinds",
     "tapetum.gan.openvino_runtime",

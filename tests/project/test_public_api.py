@@ -49,18 +49,29 @@ def test_the_main_calls_keep_their_arguments() -> None:
         "model",
         "strength",
         "device",
+        "denoise",
         "start_s",
         "duration_s",
         "rate",
         "deinterlace",
         "compare",
+        "when_dark",
+        "brightness",
         "codec",
         "crf",
         "preset",
         "overwrite",
+        "enhancer",
         "on_start",
         "on_progress",
         "on_build",
     ]
     made = inspect.signature(tapetum.realtime.Enhancer)
-    assert list(made.parameters) == ["model", "strength", "device"]
+    assert list(made.parameters) == [
+        "model",
+        "strength",
+        "device",
+        "when_dark",
+        "brightness",
+        "denoise",
+    ]

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tapetum.gan.errors import ModelError
+from tapetum.realtime.command.options import DenoiseOption
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.evaluate.evaluation import Evaluation, PhotoSet
+    from tapetum.realtime.choices import Denoise
 
 
 def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
@@ -28,6 +30,7 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
     clips: Annotated[
         list[Path] | None, typer.Option("--clip", help="A dark clip; may be repeated.")
     ] = None,
+    denoise: DenoiseOption = "off",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all figures, photo by photo, here.")
     ] = None,
@@ -56,7 +59,7 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
         ) from error
     photo_sets = [PhotoSet(*pairs)] if pairs else []
     photo_sets += [PhotoSet(folder) for folder in photos or []]
-    result = _evaluate_visibly(model, photo_sets, clips or [])
+    result = _evaluate_visibly(model, photo_sets, clips or [], denoise)
     _print_tables(result)
     if json_file:
         _write_json(result, json_file)
@@ -89,7 +92,9 @@ def _require_place(output: Path, folders: list[Path]) -> None:
             raise BenchmarkError(f"{output} would be one of the photos in {folder}; name another")
 
 
-def _evaluate_visibly(model: str, photo_sets: list[PhotoSet], clips: list[Path]) -> Evaluation:
+def _evaluate_visibly(
+    model: str, photo_sets: list[PhotoSet], clips: list[Path], denoise: Denoise
+) -> Evaluation:
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -104,6 +109,7 @@ def _evaluate_visibly(model: str, photo_sets: list[PhotoSet], clips: list[Path])
             model,
             photo_sets,
             clips,
+            denoise=denoise,
             on_progress=lambda what, done, total: bar.update(
                 task, description=escape(what), completed=done, total=total
             ),

@@ -9,6 +9,7 @@ lists the whole tree::
     |- DataError           a folder of photos cannot be used
     |- TrainingError       training cannot start or go on
     |- MediaError          an input or output file cannot be read or written
+    |- PluginError         a host's plugin cannot be made, or does not work there
     |- ServeError          the server cannot be started, or does not do what was asked
     |- EngineError         a network cannot be compiled or run
     |- BenchmarkError      a measurement cannot be made, or its results cannot be read or compared

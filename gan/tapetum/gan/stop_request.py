@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from multiprocessing import resource_tracker
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -69,18 +67,3 @@ class StopRequest:
     def _restore(self, numbers: Iterable[int]) -> None:
         for number in self._before.keys() & set(numbers):
             signal.signal(number, self._before.pop(number))  # type: ignore[arg-type]  # what signal() returned
-
-
-@contextmanager
-def stop_signals_blocked() -> Iterator[None]:
-    """Hold back what asks to stop, from this thread and from processes that it starts.
-
-    They begin with the signals blocked, and unblock them when they have their own handlers.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        resource_tracker.ensure_running()  # the first call unblocks two of the signals
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -12,7 +12,6 @@ import copy
 import hashlib
 import logging
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,8 +27,7 @@ from tapetum.gan.errors import DataError
 from tapetum.gan.generator import Generator
 from tapetum.gan.photos import Photo, find_photos, random_crop, read_photo
 from tapetum.gan.simulation.pair_set import PairSet
-from tapetum.gan.stop_request import stop_signals_blocked
-from tapetum.gan.stop_signals import STOP_SIGNALS
+from tapetum.gan.stop_signals import leave_stopping_to_parent, stop_signals_blocked
 from tapetum.gan.training_config import DataConfig, LossConfig, TrainConfig
 
 Batch = dict[str, torch.Tensor]
@@ -299,10 +297,6 @@ def batches(
 
 
 def _start_worker(_worker: int) -> None:
-    # Ctrl-C and SIGHUP reach every process of a terminal, SIGTERM every process of a service; the
-    # training process alone decides, and the workers are there until its checkpoint is written.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(_GRACE_S))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    # The training process alone decides, and the workers are there until its checkpoint is written.
+    leave_stopping_to_parent(_GRACE_S)
     cv2.setNumThreads(1)

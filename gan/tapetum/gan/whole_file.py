@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -169,7 +168,7 @@ def _names_in(folder: Path) -> list[bytes]:
 
 def _is_gone(process: int) -> bool:
     """Whether a process has ended for certain."""
-    if sys.platform == "win32":  # where to ask is to kill
+    if os.name == "nt":  # where to ask is to kill
         return False
     try:
         os.kill(process, 0)

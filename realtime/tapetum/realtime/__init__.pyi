@@ -1,5 +1,9 @@
 """The public names: `lazy_loader` reads them here, and so do type checkers and editors."""
 
+from .batch.enhance_files import Outcome as Outcome
+from .batch.enhance_files import enhance_files as enhance_files
+from .batch.tree import Naming as Naming
+from .batch.tree import Selection as Selection
 from .compare import Comparison as Comparison
 from .enhance_media import enhance_file as enhance_file
 from .enhancer import Enhancer as Enhancer

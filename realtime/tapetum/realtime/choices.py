@@ -7,6 +7,10 @@ from typing import Literal, get_args
 Device = str
 """`auto` is the CPU, `cuda` the first NVIDIA GPU and `cuda:1` the second, for videos."""
 
+Denoise = Literal["auto", "off"] | float
+"""`auto` takes noise out where the picture is brightened; a number from 0 to 1, that share of it
+everywhere; `off` leaves it in."""
+
 Layout = Literal["side-by-side", "wipe"]
 """`side-by-side`: twice the width, original on the left. `wipe`: a divider moves across."""
 

@@ -9,10 +9,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.choices import LAYOUTS, Device, Layout
+from tapetum.realtime.choices import LAYOUTS, Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhance_photo import enhance_photo
-from tapetum.realtime.enhancer import check_device, check_model, checked_strength, is_cuda
+from tapetum.realtime.enhancer import (
+    check_device,
+    check_model,
+    checked_denoise,
+    checked_strength,
+    is_cuda,
+)
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.media.containers import CONTAINERS
 from tapetum.realtime.media.file_sink import EncoderSettings
@@ -24,12 +30,15 @@ from tapetum.realtime.photos.formats import is_photo
 from tapetum.realtime.photos.reader import is_animated
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started
+from tapetum.realtime.protocols import FrameEnhancer
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
 
 _LIGHT_LEVEL = (
     "the input's light levels (MaxCLL, MaxFALL) are not written: the picture is brighter now"
 )
+
+_NOISE_STAYS = "noise is taken out on the CPU alone: it stays in this video"
 
 
 def enhance_file(
@@ -39,6 +48,7 @@ def enhance_file(
     model: str | Path = "grid",
     strength: float = 1.0,
     device: Device = "auto",
+    denoise: Denoise = "off",
     start_s: float = 0.0,
     duration_s: float | None = None,
     rate: float | Fraction | None = None,
@@ -50,6 +60,7 @@ def enhance_file(
     crf: int | None = None,
     preset: str | None = None,
     overwrite: bool = False,
+    enhancer: FrameEnhancer | None = None,
     on_start: Callable[[Started], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_build: Callable[[Building], None] | None = None,
@@ -66,6 +77,8 @@ def enhance_file(
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
         strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
         device: `auto` or `cpu`, or `cuda` or `cuda:1` for videos; see docs/gpu_path.md.
+        denoise: `auto`: noise is taken out where the picture is brightened; a number from 0 to 1:
+            this share of it everywhere; `off`. By `grid` on the CPU; see docs/denoising.md.
         start_s: where to begin in the input, in seconds.
         duration_s: how much to enhance, in seconds; None goes to the end.
         rate: pictures a second of a series of pictures; None is 25.
@@ -80,6 +93,8 @@ def enhance_file(
         crf: constant quality of the encoder, lower is better; None suits the codec.
         preset: speed setting of the encoder; None suits the codec.
         overwrite: replace an existing output.
+        enhancer: of `make_enhancer`, in place of loading `model` for one file more; with that model
+            and strength, on the CPU. Reset it between files.
         on_start: called once, when everything is loaded and before the first frame.
         on_progress: called after each frame.
         on_build: called while an engine is built for a GPU, from other threads; must not raise.
@@ -97,6 +112,7 @@ def enhance_file(
     encoder = EncoderSettings(codec, crf, preset)
     checked_strength(strength)
     aim = Aim(when_dark, brightness)
+    checked_denoise(denoise)
     _check_span(start_s, duration_s)
     if compare is not None and compare not in LAYOUTS:
         raise ValueError(f"compare is one of {', '.join(LAYOUTS)}; got {compare!r}")
@@ -118,8 +134,10 @@ def enhance_file(
             strength=strength,
             aim=aim,
             device=device,
+            denoise=denoise,
             compare=compare,
             overwrite=overwrite,
+            enhancer=enhancer,
             on_start=on_start,
             on_progress=on_progress,
         )
@@ -130,6 +148,7 @@ def enhance_file(
         strength=strength,
         aim=aim,
         device=device,
+        denoise=denoise,
         start_s=start_s,
         duration_s=duration_s,
         rate=None if rate is None else _checked_rate(rate),
@@ -137,6 +156,7 @@ def enhance_file(
         compare=compare,
         encoder=encoder,
         overwrite=overwrite,
+        loaded=enhancer,
         on_start=on_start,
         on_progress=on_progress,
         on_build=on_build,
@@ -169,6 +189,7 @@ def _enhance_video(
     strength: float,
     aim: Aim,
     device: Device,
+    denoise: Denoise,
     start_s: float,
     duration_s: float | None,
     rate: Fraction | None,
@@ -176,6 +197,7 @@ def _enhance_video(
     compare: Layout | None,
     encoder: EncoderSettings,
     overwrite: bool,
+    loaded: FrameEnhancer | None,
     on_start: Callable[[Started], None] | None,
     on_progress: Callable[[Progress], None] | None,
     on_build: Callable[[Building], None] | None,
@@ -185,6 +207,7 @@ def _enhance_video(
         video = _open_video(
             place,
             device=device,
+            denoise=denoise,
             start_s=start_s,
             duration_s=duration_s,
             rate=rate,
@@ -202,8 +225,11 @@ def _enhance_video(
         sink = output.file
         stack.callback(sink.discard)
         meter = Meter(info.frame_count, on_progress)
-        enhancer = video.load_enhancer(model, strength=strength, aim=aim, on_build=on_build)
-        where = (*video.notices, *output.notices, *hdr_notices)
+        enhancer = loaded or video.load_enhancer(
+            model, strength=strength, aim=aim, denoise=denoise, on_build=on_build
+        )
+        noise_notices = (_NOISE_STAYS,) if is_cuda(device) and denoise == "auto" else ()
+        where = (*video.notices, *output.notices, *hdr_notices, *noise_notices)
         if on_start is not None:
             on_start(
                 Started.of(
@@ -243,12 +269,17 @@ def _open_video(
     place: InputPlace,
     *,
     device: Device,
+    denoise: Denoise,
     start_s: float,
     duration_s: float | None,
     rate: Fraction | None,
     deinterlace: bool,
 ) -> OpenedVideo:
     if is_cuda(device):
+        if denoise not in {"auto", "off"}:
+            raise DeviceError(
+                "noise is taken out on the CPU alone; use --device cpu, or --denoise off"
+            )
         if deinterlace:
             raise DeviceError("deinterlacing is done on the CPU alone; use --device cpu")
         from tapetum.realtime.cuda.cuda_video import open_on_cuda

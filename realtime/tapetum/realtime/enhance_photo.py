@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.choices import Device, Layout
+from tapetum.realtime.choices import Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import MediaError
@@ -38,8 +38,10 @@ def enhance_photo(
     strength: float = 1.0,
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
     device: Device = "auto",
+    denoise: Denoise = "off",
     compare: Layout | None = None,
     overwrite: bool = False,
+    enhancer: FrameEnhancer | None = None,
     on_start: Callable[[Started], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> EnhanceResult:
@@ -47,7 +49,9 @@ def enhance_photo(
     _check_output(input_path, output_path, overwrite=overwrite)
     photo = PhotoFile(input_path)
     meter = Meter(photo.count, on_progress)
-    enhancer = make_enhancer(model, strength=strength, device=device, aim=aim)
+    enhancer = enhancer or make_enhancer(
+        model, strength=strength, device=device, aim=aim, denoise=denoise
+    )
     enhancing = _Enhancing(enhancer, compare, meter)
     writer = PhotoWriter(output_format(output_path), photo.animation)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, STRIDE, THUMBNAIL_SHAPE
 from tapetum.realtime.aim import MAX_STRENGTH, Aim
-from tapetum.realtime.choices import DEVICES, Device
+from tapetum.realtime.choices import DEVICES, Denoise, Device
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import device_index
 
@@ -39,6 +39,7 @@ class Enhancer:
         *,
         when_dark: bool = True,
         brightness: float | None = None,
+        denoise: Denoise = "off",
     ) -> None:
         """Load a model.
 
@@ -49,14 +50,16 @@ class Enhancer:
             when_dark: leave well-lit images as they are; else every image gets the model's output.
             brightness: mean luma that `grid` brings every image to, over 0 and under 1, as far as
                 strengths up to 2 can; None leaves it to the model.
+            denoise: of a `grid` model: `auto` takes the noise out where the picture is brightened,
+                a number from 0 to 1 takes that share of it out everywhere, `off` leaves it in.
 
         Raises:
             ModelError: there is no such model, or its file cannot be used.
             DeviceError: it is `cuda`.
-            ValueError: `strength` or `brightness` is out of its range, or `brightness` is given
-                for a model that has no grid.
+            ValueError: `strength`, `brightness` or `denoise` is out of its range, or a number for
+                one of the last two is given for a model that has no grid.
         """
-        self._enhancer = _load(model, strength, device, Aim(when_dark, brightness))
+        self._enhancer = _load(model, strength, device, Aim(when_dark, brightness), denoise)
 
     @property
     def description(self) -> str:
@@ -124,21 +127,25 @@ def make_enhancer(
     strength: float = 1.0,
     device: Device = "auto",
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
+    denoise: Denoise = "off",
 ) -> FrameEnhancer:
     """Load a model as the enhancer of one stream of frames in main memory, as for `Enhancer`."""
-    return _load(model, strength, device, aim)
+    return _load(model, strength, device, aim, denoise)
 
 
 def _load(
-    model: str | Path, strength: float, device: Device, aim: Aim
+    model: str | Path, strength: float, device: Device, aim: Aim, denoise: Denoise
 ) -> GridEnhancer | UNetEnhancer:
     checked_strength(strength)
+    checked_denoise(denoise)
     found = find_model(model)
     check_cpu_device(device)
     if found.description.kind == "grid":
-        return _grid(found, strength, aim)
+        return _grid(found, strength, aim, denoise)
     if aim.brightness is not None:
         raise ValueError(f"brightness is for grid models; {model} is none")
+    if denoise not in {"auto", "off"}:
+        raise ValueError(f"denoise is for grid models; {model} is none")
     return _unet(found, strength, aim)
 
 
@@ -195,14 +202,25 @@ def checked_strength(strength: float, *, most: float = MAX_STRENGTH) -> float:
     return strength
 
 
-def _grid(model: Model, strength: float, aim: Aim) -> GridEnhancer:
+def checked_denoise(denoise: Denoise) -> Denoise:
+    """`denoise` itself, if it is `auto`, `off`, or from 0 to 1.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if denoise in {"auto", "off"} or (not isinstance(denoise, str) and 0 <= denoise <= 1):
+        return denoise
+    raise ValueError(f"denoise is auto, off, or from 0 to 1; got {denoise}")
+
+
+def _grid(model: Model, strength: float, aim: Aim, denoise: Denoise) -> GridEnhancer:
     from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
     from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 
     # One thread: the others decode and encode.
     network = OpenVINOModel(model.onnx(), model.name, threads=1, precision="auto")
     engine = network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
-    return GridEnhancer(engine, strength=strength, aim=aim)
+    return GridEnhancer(engine, strength=strength, aim=aim, denoise=denoise)
 
 
 def _unet(model: Model, strength: float, aim: Aim) -> UNetEnhancer:

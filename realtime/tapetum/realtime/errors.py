@@ -9,6 +9,7 @@ __all__ = [
     "EngineError",
     "MediaError",
     "ModelError",
+    "PluginError",
     "ServeError",
     "TapetumError",
 ]
@@ -24,3 +25,7 @@ class EncoderError(MediaError):
 
 class ServeError(TapetumError):
     """The server cannot be started, or a viewer asked for what it does not do."""
+
+
+class PluginError(TapetumError):
+    """A host's plugin cannot be made, put in its place, or does not work there."""

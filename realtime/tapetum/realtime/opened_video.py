@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from tapetum.realtime.aim import Aim
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource, VideoFile
@@ -56,6 +57,7 @@ class OpenedVideo(Protocol):
         *,
         strength: float = 1.0,
         aim: Aim = Aim(),  # noqa: B008 - it is immutable
+        denoise: Denoise = "off",
         on_build: Callable[[Building], None] | None = None,
     ) -> FrameEnhancer:
         """Load a model for the video's frames on the device."""
@@ -97,10 +99,11 @@ class CpuVideo:
         *,
         strength: float = 1.0,
         aim: Aim = Aim(),  # noqa: B008 - it is immutable
+        denoise: Denoise = "off",
         on_build: Callable[[Building], None] | None = None,  # noqa: ARG002 - nothing is built
     ) -> FrameEnhancer:
         """Load a model on the CPU; see `make_enhancer`."""
-        return make_enhancer(model, strength=strength, aim=aim)
+        return make_enhancer(model, strength=strength, aim=aim, denoise=denoise)
 
     def open_output(
         self, path: Path, info: VideoInfo, *, encoder: EncoderSettings, overwrite: bool = False

@@ -27,6 +27,21 @@ class SampleRange:
     luma_limits: tuple[int, int]
     chroma_limits: tuple[int, int]
 
+    def with_fraction(self, bits: int) -> SampleRange:
+        """The same range where each level has so many bits of fraction below it."""
+
+        def shifted(limits: tuple[int, int]) -> tuple[int, int]:
+            return limits[0] << bits, limits[1] << bits
+
+        return SampleRange(
+            self.black << bits,
+            self.luma_span << bits,
+            self.grey << bits,
+            self.chroma_span << bits,
+            shifted(self.luma_limits),
+            shifted(self.chroma_limits),
+        )
+
 
 def sample_range(frame: Frame) -> SampleRange:
     """The levels of a frame's range and bit depth."""

@@ -71,6 +71,7 @@ def words(help_text: str) -> list[str]:
         "doctor",
         "evaluate",
         "live",
+        "plugin",
         "serve",
         "simulate",
         "train",

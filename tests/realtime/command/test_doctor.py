@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.command_line import environment, tapetum
 
-from tapetum.realtime.command.doctor import usable_cores
+from tapetum.gan.machine import usable_cores
 from tapetum.realtime.command.finding import Diagnosis, Finding, Section
 from tapetum.realtime.command.requirements import Requirement, fits, one_for_each_package
 

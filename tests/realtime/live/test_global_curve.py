@@ -76,7 +76,7 @@ def test_a_guess_brightens_what_is_dark_and_leaves_what_is_bright(mean: float) -
 def test_a_guess_leaves_a_well_lit_picture_as_it_is_where_the_model_will() -> None:
     lit = np.random.default_rng(0).uniform(0.3, 0.5, (32, 32)).astype(np.float32)
     assert np.array_equal(guessed_curve(lit, Aim()), identity_grid())
-    dark = lit / 10
+    dark = lit / np.float32(10)
     assert np.array_equal(guessed_curve(dark, Aim()), guessed_curve(dark))
 
 

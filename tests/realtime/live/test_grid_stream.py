@@ -11,10 +11,13 @@ from support.ladder_parts import luma
 from tapetum.realtime import SyntheticSource
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.look_up import look_up
+from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.thumbnail import thumbnail
-from tapetum.realtime.live.grid_stream import GridStream, Kernels, Look
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
 
-KERNELS = Kernels(thumbnail, apply_grid, look_up)
+KERNELS = Kernels(thumbnail, apply_grid, look_up, Restorer)
+CURVE = Effort(frames=30, flat=True)
 
 
 def half_gain() -> npt.NDArray[np.float32]:
@@ -39,7 +42,26 @@ def test_a_curve_moves_slowly_where_a_new_look_weighs_dark_and_bright_otherwise(
         if number % 30 == 0:
             side = slice(0, 128) if number else slice(128, 256)
             stream.take(looked_at(dark_side=side), number / 30)
-        shown = stream.enhanced(frame, flat=True, strength=1, kernels=KERNELS)
+        shown = stream.enhanced(frame, effort=CURVE, strength=1, kernels=KERNELS)
         levels.append(luma(shown))
     assert abs(levels[-1] - levels[29]) > 3, "the looks differ, or this shows nothing"
     assert max(abs(later - sooner) for sooner, later in pairwise(levels)) <= 2
+
+
+def looks(frames: list[Frame]) -> int:
+    """How often a model that shall see every second frame looks at some."""
+    stream, count = GridStream(), 0
+    for number, frame in enumerate(frames):
+        stream.look_at(frame)
+        if stream.is_due("half", Effort(frames=2), number / 30):
+            stream.take(looked_at(dark_side=slice(0, 1)), number / 30)
+            count += 1
+    return count
+
+
+def test_a_still_picture_is_looked_at_half_as_often() -> None:
+    (frame,) = SyntheticSource(128, 96, frames=1, brightness=0.1)
+    luma_plane = frame.planes[0]
+    growing = [frame.with_planes((luma_plane + 2 * n, *frame.planes[1:])) for n in range(16)]
+    assert looks([frame] * 16) == 4
+    assert looks(growing) >= 8

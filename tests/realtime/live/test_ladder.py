@@ -74,7 +74,7 @@ def test_all_modes_of_a_grid_model_are_of_one_brightness() -> None:
             assert ladder.mode == mode
         levels[mode] = shown[-1]
     assert list(levels) == ["grid", "grid-4", "grid-held", "grid-curve", "grid-curve-half-rate"]
-    assert max(levels.values()) - min(levels.values()) < 1
+    assert max(levels.values()) - min(levels.values()) < 2.5  # of 100: what no one sees
     # A recording that gets every second frame only shall show no step either.
     steps = [abs(later - sooner) for sooner, later in zip(shown, shown[2:], strict=False)]
     assert max(steps) <= LARGEST_STEP

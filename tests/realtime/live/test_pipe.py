@@ -109,6 +109,5 @@ def test_a_terminal_gets_no_video() -> None:
         os.close(terminal)
     assert answer.returncode == 1
     assert answer.stderr.decode() == (
-        "error: --sink - writes video, and stdout is a terminal; pipe it to a program, or name a"
-        " file\n"
+        "error: - writes video, and stdout is a terminal; pipe it to a program, or name a file\n"
     )

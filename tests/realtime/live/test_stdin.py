@@ -141,8 +141,8 @@ def test_a_terminal_and_a_closed_standard_input_are_refused() -> None:
         os.close(terminal)
     assert live.returncode == 1
     assert said.decode() == (
-        "error: --source - reads video, and standard input is a terminal; pipe a program's video"
-        " to it, or name a source\n"
+        "error: - reads video, and standard input is a terminal; pipe a program's video to it, or"
+        " name a file or camera\n"
     )
     closed = subprocess.run(
         ["sh", "-c", 'exec "$@" <&-', "sh", *LIVE, "--sink", "null"],
@@ -152,9 +152,7 @@ def test_a_terminal_and_a_closed_standard_input_are_refused() -> None:
         env=environment(),
     )
     assert closed.returncode == 1
-    assert closed.stderr == (
-        b"error: --source - reads video from standard input, which is closed\n"
-    )
+    assert closed.stderr == b"error: - reads video from standard input, which is closed\n"
 
 
 def catches(process_id: int, number: signal.Signals) -> bool:
@@ -215,3 +213,55 @@ def test_the_page_refuses_standard_input() -> None:
     answer = tapetum("serve", "--source", "-", "--port", "0")
     assert answer.returncode == 1
     assert "standard input comes once" in answer.stderr
+
+
+def enhanced(data: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
+    """What `tapetum enhance - -` makes of some bytes."""
+    command = [sys.executable, "-m", "tapetum.realtime", "enhance", *options]
+    return subprocess.run(
+        command, input=data, capture_output=True, check=False, timeout=120, env=environment()
+    )
+
+
+@pytest.mark.parametrize(
+    "container",
+    [["-f", "yuv4mpegpipe"], ["-c:v", "ffv1", "-f", "nut"]],
+    ids=["y4m", "nut"],
+)
+def test_enhance_sends_every_frame_of_a_pipe_through(container: list[str]) -> None:
+    with written("-f", "yuv4mpegpipe") as writer:
+        expected = writer.communicate(timeout=60)[0]
+    with written(*container) as writer:
+        made = enhanced(writer.communicate(timeout=60)[0], "-", "-", "--strength", "0")
+    assert made.returncode == 0, made.stderr.decode()
+    assert hashes(made.stdout) == hashes(expected)
+    assert made.stderr.decode().startswith("standard input 98x66 ")
+
+
+def test_enhance_makes_the_frames_of_a_pipe_brighter() -> None:
+    dark = ["-vf", "lutyuv=y=16+(val-16)/8", "-f", "yuv4mpegpipe"]
+    with written(*dark) as writer:
+        source = writer.communicate(timeout=60)[0]
+    made = enhanced(source, "-", "-", "--quiet")
+    assert (made.returncode, made.stderr) == (0, b"")
+    assert len(hashes(made.stdout)) == FRAMES
+    first = 98 * 66
+    before, after = (data.split(b"FRAME\n", 1)[1][:first] for data in (source, made.stdout))
+    assert sum(after) > 2 * sum(before)
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (["-", "out.mp4"], 2, "- reads stdin and writes stdout, both or neither"),
+        (["-", "-", "--json"], 2, "--json and video cannot both go to stdout"),
+        (["-", "-", "--crf", "20"], 2, "are for files"),
+        (["-", "-"], 1, "it is no video that FFmpeg can read from a pipe"),
+    ],
+)
+def test_what_enhance_cannot_do_with_a_pipe_is_one_line(
+    options: list[str], status: int, said: str
+) -> None:
+    made = enhanced(b"no video" * 1000, *options)
+    assert (made.returncode, made.stdout) == (status, b"")
+    assert said in " ".join(made.stderr.decode().replace("│", " ").split())

@@ -42,7 +42,7 @@ def test_stopping_in_the_middle_of_work_leaves_nothing(
             async with plain_page(url) as page:
                 _, answer = await page.send_file(clip.read_bytes())
                 await page.hear_file(answer["file"], "working")
-                assert list(temporary.glob("tapetum-serve-*/0/*/.output.part-*.mp4"))
+                assert list(temporary.glob("tapetum-serve-*/files/0/*/.output.part-*.mp4"))
                 process.send_signal(number)
                 closed = await page.socket.receive(30)
                 assert closed.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING)

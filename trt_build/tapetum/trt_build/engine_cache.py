@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -10,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from tapetum.gan.errors import EngineError
 from tapetum.gan.whole_file import write_whole
@@ -205,12 +205,7 @@ class EngineCache:
             EngineError: the lock's file cannot be opened, or the file system has no locks.
         """
         path = self.path(identity).with_suffix(".lock")
-        try:
-            file = path.open("a")
-        except OSError as error:
-            raise EngineError(f"{path} cannot be opened ({error.strerror}); remove it") from error
-        with file:
-            _lock(file, path)
+        with _locked(path):
             yield
 
     def timings(self, identity: EngineIdentity) -> bytes:
@@ -252,19 +247,25 @@ class EngineCache:
         return self.folder / f"{digest}.timings"
 
 
-def _lock(file: IO[str], path: Path) -> None:
-    """Wait until no one else has locked a file, and lock it until it is closed."""
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Wait until no one else has locked a file, and lock it."""
+    lock = FileLock(path, fallback_to_soft=False)
     try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            lock.acquire(timeout=0)
+        except Timeout:
             _log.warning("another process builds this engine; waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-    except OSError as error:  # some shared file systems have none
+            lock.acquire()
+    except (OSError, NotImplementedError) as error:  # some shared file systems have none
+        why = error.strerror if isinstance(error, OSError) else error
         raise EngineError(
-            f"{path} cannot be locked ({error.strerror}); name a folder on a local disk in "
-            "TAPETUM_CACHE"
+            f"{path} cannot be locked ({why}); name a folder on a local disk in TAPETUM_CACHE"
         ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _read_or_error(path: Path) -> EngineFile | StaleEngineError:

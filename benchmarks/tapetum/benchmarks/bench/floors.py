@@ -7,7 +7,6 @@ data sheet.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tapetum.benchmarks.bench.subjects import Network
+from tapetum.gan.machine import usable_cores
 from tapetum.gan.openvino_runtime import core, openvino
 from tapetum.realtime import Frame
 from tapetum.realtime.cpu.openvino_engine import Precision, has_native_bf16
@@ -77,7 +77,7 @@ def floors(frame: Frame, network: Network | None, *, streams: int = 1) -> list[F
 
 def _share_of_cores(streams: int, threads: int | None) -> float:
     """What each stream has of the rate that so many threads (None: all cores) would have alone."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return min(1.0, cores / (streams * (threads or cores)))
 
 

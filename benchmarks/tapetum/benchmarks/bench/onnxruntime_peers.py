@@ -6,7 +6,6 @@ images. What is declared here is done here; a network that needs more has to car
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,9 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 
 from tapetum.benchmarks.bench.subjects import Enhance
 from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.gan.machine import usable_cores
 from tapetum.realtime import Frame, make_enhancer
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
@@ -132,9 +133,9 @@ def onnxruntime_enhancer(model: Path) -> Callable[[], Enhance]:
     ours = make_enhancer(model)  # says what is wrong with a file that does not fit
     onnx = model.read_bytes()
     if isinstance(ours, GridEnhancer):
-        return lambda: GridEnhancer(OnnxRuntimeEngine(onnx, threads=1))
-    threads = len(os.sched_getaffinity(0))
-    return lambda: UNetEnhancer(OnnxRuntimeEngine(onnx, threads=threads))
+        return lambda: GridEnhancer(OnnxRuntimeEngine(onnx, threads=1), aim=Aim())
+    threads = usable_cores()
+    return lambda: UNetEnhancer(OnnxRuntimeEngine(onnx, threads=threads), aim=Aim())
 
 
 _ERRORS = (
@@ -219,7 +220,7 @@ def runtime_version() -> str:
 
 
 def _threads() -> int:
-    return len(os.sched_getaffinity(0))
+    return usable_cores()
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:

@@ -15,7 +15,10 @@ import numpy.typing as npt
 
 from tapetum.benchmarks.measure.clocks import StageClock, nbytes
 from tapetum.realtime import Frame
+from tapetum.realtime.aim import Aim
+from tapetum.realtime.cpu.exposure import darkness
 from tapetum.realtime.cpu.grid_kernels import apply_grid
+from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.cpu.unet_enhancer import NetworkModel, UNetEnhancer
 from tapetum.realtime.protocols import Engine
@@ -57,7 +60,7 @@ class StagedWhole:
 
 
 class StagedGrid:
-    """`GridEnhancer` at strength 1 in its parts.
+    """`GridEnhancer` at strength 1, which leaves what is well lit, in its parts.
 
     Attributes:
         clock: what the stages took.
@@ -77,8 +80,10 @@ class StagedGrid:
         self.clock.end("thumbnail", nbytes(*frame.planes, small))
         predicted = self._engine(small)[0]
         self.clock.end("engine", nbytes(small, predicted))
-        self.grid = self._filter(predicted, thumbnail=small, time_s=frame.time_s)
-        self.clock.end("temporal filter", nbytes(small, predicted, self.grid))
+        aimed = strengthened(predicted, darkness(small))
+        self.clock.end("darkness", nbytes(small, predicted, aimed))
+        self.grid = self._filter(aimed, thumbnail=small, time_s=frame.time_s)
+        self.clock.end("temporal filter", nbytes(small, aimed, self.grid))
         enhanced = frame.with_planes(apply_grid(frame, self.grid))
         self.clock.end("apply", nbytes(*frame.planes, self.grid, *enhanced.planes))
         return enhanced
@@ -95,7 +100,7 @@ class StagedUNet:
     def __init__(self, model: NetworkModel) -> None:
         self.clock = StageClock()
         self._model = _ClockedModel(model)
-        self._enhancer = UNetEnhancer(self._model)
+        self._enhancer = UNetEnhancer(self._model, aim=Aim())
 
     def __call__(self, frame: Frame) -> Frame:
         """Enhance one frame."""

@@ -11,6 +11,7 @@ from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, KINDS, THUMBNAIL_SHAPE
 from tapetum.realtime import Frame, FrameEnhancer, make_enhancer
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Device
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, Precision
@@ -57,8 +58,8 @@ class Network:
         """The enhancer around the network, in its precision; larger `unet` frames are tiled."""
         model = self._model()
         if self.whole_frame:
-            return UNetEnhancer(model, max_pixels=max_pixels)
-        return GridEnhancer(_grid_engine(model))
+            return UNetEnhancer(model, max_pixels=max_pixels, aim=Aim())
+        return GridEnhancer(_grid_engine(model), aim=Aim())
 
     def _model(self) -> OpenVINOModel:
         return OpenVINOModel(self.onnx, threads=self.threads, precision=self.precision)

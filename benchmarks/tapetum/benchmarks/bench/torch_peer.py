@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from tapetum.gan.checkpoint import build_generator, load_generator
 from tapetum.gan.generator import Generator
 from tapetum.gan.grid import GridGenerator
 from tapetum.gan.weights import weights_path
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 from tapetum.realtime.errors import ModelError
@@ -99,7 +101,8 @@ def torch_subject(
     if mode == "compile":
         run = torch.compile(run, dynamic=False)
     engine = TorchEngine(run, runtime, precision=precision)
-    make = (lambda: GridEnhancer(engine)) if on_grid else (lambda: UNetEnhancer(engine))
+    aim = Aim()  # as the product has it
+    make = partial(GridEnhancer if on_grid else UNetEnhancer, engine, aim=aim)
     return make, f"{kind} on {runtime}"
 
 

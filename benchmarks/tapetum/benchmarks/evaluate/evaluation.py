@@ -21,6 +21,7 @@ from tapetum.benchmarks.evaluate.photos import (
 )
 from tapetum.gan.photos import Photo
 from tapetum.realtime import Enhancer, make_enhancer
+from tapetum.realtime.choices import Denoise
 
 INPUT = "input"
 """The model that leaves everything as it is."""
@@ -52,6 +53,7 @@ def evaluate(
     photo_sets: Iterable[PhotoSet],
     clips: Iterable[Path],
     *,
+    denoise: Denoise = "off",
     on_progress: Progress = lambda *_: None,
     shown_per_set: int = 12,
 ) -> Evaluation:
@@ -61,6 +63,7 @@ def evaluate(
         model: `grid`, `unet`, a model file, or `input` for the photos themselves.
         photo_sets: what to measure PSNR, SSIM, NIQE, hue, saturation and what is kept on.
         clips: what to measure flicker and warped error on.
+        denoise: how much noise a `grid` model takes out first.
         on_progress: called after each photo and clip.
         shown_per_set: outcomes of each set that are kept to look at.
 
@@ -70,7 +73,7 @@ def evaluate(
         BenchmarkError: a clip is too short.
         MediaError: a clip cannot be read.
     """
-    enhance, shown, scores = enhancement(model), list[Outcome](), list[SetScore]()
+    enhance, shown, scores = enhancement(model, denoise), list[Outcome](), list[SetScore]()
     # All are found before the first is measured, which may take long.
     found = [(each.folder, find_pairs(each.folder, each.references)) for each in photo_sets]
     for folder, pairs in found:
@@ -81,11 +84,11 @@ def evaluate(
                 shown.append(outcome)
             on_progress(folder.resolve().name, len(figures), len(pairs))
         scores.append(summary(folder, tuple(figures)))
-    steady = tuple(_clip_scores(model, list(clips), on_progress))
+    steady = tuple(_clip_scores(model, list(clips), denoise, on_progress))
     return Evaluation(model, tuple(scores), steady, tuple(shown))
 
 
-def enhancement(model: str) -> Enhance:
+def enhancement(model: str, denoise: Denoise = "off") -> Enhance:
     """What a model makes of a photo.
 
     Raises:
@@ -93,7 +96,7 @@ def enhancement(model: str) -> Enhance:
     """
     if model == INPUT:
         return lambda photo: photo
-    enhancer = Enhancer(model)
+    enhancer = Enhancer(model, denoise=denoise)
 
     def enhance(photo: Photo) -> Photo:
         enhancer.reset()
@@ -102,11 +105,15 @@ def enhancement(model: str) -> Enhance:
     return enhance
 
 
-def _clip_scores(model: str, clips: list[Path], on_progress: Progress) -> list[ClipScore]:
+def _clip_scores(
+    model: str, clips: list[Path], denoise: Denoise, on_progress: Progress
+) -> list[ClipScore]:
     strength = 0.0 if model == INPUT else 1.0
     scores = []
     for clip in clips:
-        enhancer = make_enhancer("grid" if model == INPUT else model, strength=strength)
+        enhancer = make_enhancer(
+            "grid" if model == INPUT else model, strength=strength, denoise=denoise
+        )
         scores.append(score_clip(clip, enhancer))
         on_progress("clips", len(scores), len(clips))
     return scores

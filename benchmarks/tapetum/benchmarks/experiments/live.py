@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tapetum.benchmarks.measure.machine import load_average
 from tapetum.realtime import LiveSource, MemorySink, SinkPlace, enhance_live
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import START, Ladder, ladder_for
@@ -43,7 +43,7 @@ def live_latency(
     says how many they were.
     """
     source = f"lavfi:testsrc2=s={size}:r=30"
-    load_before = os.getloadavg()[0]
+    load_before = load_average()[0]
     summary = enhance_live(
         source,
         [SinkPlace("memory", LastFrameSink())],
@@ -55,7 +55,7 @@ def live_latency(
         "source": source,
         "model": model,
         "latency_budget_ms": latency_budget_ms,
-        "load_average": {"before": round(load_before, 2), "after": round(os.getloadavg()[0], 2)},
+        "load_average": {"before": round(load_before, 2), "after": round(load_average()[0], 2)},
         **dataclasses.asdict(summary),
     }
 
@@ -126,7 +126,7 @@ def governor_settling(
         with enhanced frames, see `held_after_s`; how many frames went out, in which
         modes, and how many of them were late; the load before and after.
     """
-    load_before, source = os.getloadavg()[0], f"lavfi:testsrc2=s={size}:r={RATE}"
+    load_before, source = load_average()[0], f"lavfi:testsrc2=s={size}:r={RATE}"
     with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
         file = model or _random_unet(Path(folder) / "unet.onnx")
         watch = _Watch(ladder_for(file, budget_ms=latency_budget_ms), file.stem, duration_s / 2)
@@ -139,7 +139,7 @@ def governor_settling(
         "source": source,
         "model": "unet, random weights" if model is None else model.name,
         "latency_budget_ms": latency_budget_ms,
-        "load_average": {"before": round(load_before, 2), "after": round(os.getloadavg()[0], 2)},
+        "load_average": {"before": round(load_before, 2), "after": round(load_average()[0], 2)},
         "from_start": _held(watch.shown, watch.start_s, latency_budget_ms),
         "from_choice": _held(watch.shown, watch.choice_s, latency_budget_ms),
         "late_percent": round(100 * late / max(1, len(watch.shown)), 2),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+from tapetum.benchmarks.measure.machine import load_average
 from tapetum.realtime import FileSource
 
 SIZES = {
@@ -63,7 +63,7 @@ def live_load(
             for command in commands
         ]
         summaries = [json.loads(process.communicate()[0]) for process in processes]
-        load = os.getloadavg()[0]
+        load = load_average()[0]
         running.close()
         found = [list(_mean_luma(path)) for path in paths]
     judged = [[level for time_s, level in levels if time_s >= SETTLED_S] for levels in found]

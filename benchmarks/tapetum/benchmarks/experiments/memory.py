@@ -69,6 +69,8 @@ def run_process(command: list[str]) -> ProcessCost:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         errors = process.stderr.read()
+        if not hasattr(os, "wait4"):
+            raise OSError("Windows does not say what a process has used")
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     wall_s = time.perf_counter() - started

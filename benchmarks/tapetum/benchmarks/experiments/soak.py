@@ -6,7 +6,6 @@ Age must stay bounded, and memory and threads flat.
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -19,7 +18,7 @@ from statistics import median
 import numpy as np
 
 from tapetum.benchmarks.measure.frames import synthetic_frames
-from tapetum.benchmarks.measure.machine import process_status
+from tapetum.benchmarks.measure.machine import load_average, resident_mb, thread_count
 from tapetum.benchmarks.measure.sampling import timed_calls
 from tapetum.realtime import Frame, FrameEnhancer, SinkPlace, make_enhancer
 from tapetum.realtime.live.ladder import Ladder
@@ -169,7 +168,7 @@ class StallingSink:
         self._closed.set()
 
     def _note(self, time_s: float) -> None:
-        status, ages_ms = process_status(), self._recent_ms or [0.0]
+        ages_ms = self._recent_ms or [0.0]
         self._recent_ms = []
         p50, p99 = np.percentile(ages_ms, (50, 99))
         figures = {"p50": float(p50), "p99": float(p99), "max": max(ages_ms)}
@@ -178,8 +177,8 @@ class StallingSink:
                 round(time_s, 2),
                 len(ages_ms),
                 {name: round(value, 1) for name, value in figures.items()},
-                round(int(status["VmRSS"].split()[0]) / 1024, 1),
-                int(status["Threads"]),
+                resident_mb(),
+                thread_count(),
             )
         )
 
@@ -213,7 +212,7 @@ def soak(
         The summary of the run, `age_limit_ms`, which the p99 of `age_ms` shall not pass, what has
         `grown`, and points over time.
     """
-    load_before, frames = os.getloadavg()[0], synthetic_frames(*size, seed=seed)
+    load_before, frames = load_average()[0], synthetic_frames(*size, seed=seed)
     held_fps = _held_fps(frames)
     sink = StallingSink(max(_SHORTEST_INTERVAL_S, duration_s / _POINTS), seed + 1)
     run = LiveRun(
@@ -231,7 +230,7 @@ def soak(
         "stalls": {name: asdict(stalls) for name, stalls in STALLS.items()},
         "latency_budget_ms": latency_budget_ms,
         "age_limit_ms": round(latency_budget_ms + 1000 / held_fps, 1),
-        "load_average": {"before": round(load_before, 2), "after": round(os.getloadavg()[0], 2)},
+        "load_average": {"before": round(load_before, 2), "after": round(load_average()[0], 2)},
         **asdict(summary),
         **grown(sink.points),
         "points": [asdict(point) for point in sink.points],

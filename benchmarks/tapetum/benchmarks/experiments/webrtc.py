@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE
@@ -20,6 +19,7 @@ from tapetum.benchmarks.experiments.chromium import Page, chromium, fake_camera
 from tapetum.benchmarks.experiments.live import SIZE, TARGET_ADDED_P95_MS
 from tapetum.benchmarks.measure.choices import parse_size
 from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.benchmarks.measure.machine import load_average
 
 BITS = 6
 """Bits of a number: the clip has 64 pictures, after which it starts anew."""
@@ -161,7 +161,7 @@ def webrtc_round_trip(seconds: float, *, pairs: int = 8) -> dict[str, object]:
     Raises:
         BenchmarkError: there is no Chromium, or the picture is not as it should be.
     """
-    load_before = os.getloadavg()[0]
+    load_before = load_average()[0]
     measured = asyncio.run(_measure(1000 * seconds / pairs, pairs))
     pooled = _Pair(
         plain=list(chain.from_iterable(pair.plain for pair in measured)),
@@ -175,7 +175,7 @@ def webrtc_round_trip(seconds: float, *, pairs: int = 8) -> dict[str, object]:
         "added_p95_ms": round(pooled.added_p95_ms, 1),
         "added_p95_of_pairs_ms": [round(pair.added_p95_ms, 1) for pair in measured],
         "age_ms": {"plain": _summary(pooled.plain), "enhanced": _summary(pooled.enhanced)},
-        "load_average": {"before": round(load_before, 2), "after": round(os.getloadavg()[0], 2)},
+        "load_average": {"before": round(load_before, 2), "after": round(load_average()[0], 2)},
     }
 
 

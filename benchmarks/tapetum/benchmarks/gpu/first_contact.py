@@ -247,7 +247,10 @@ def run_stage(stage: Stage, limit_s: float) -> Outcome:
 
 
 def _kill_group(process: subprocess.Popen[str]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
+    if sys.platform != "win32":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:  # Windows has no groups of processes
+        process.kill()
 
 
 def _read(path: Path) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import time
@@ -14,7 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tapetum.benchmarks.measure.nvml import GpuReading, mean_reading, read_gpu
+from tapetum.gan.machine import cpu_name, usable_cores
 
 _PACKAGES = ("tapetum", "av", "numba", "numpy", "openvino")
 
@@ -22,8 +24,8 @@ _PACKAGES = ("tapetum", "av", "numba", "numpy", "openvino")
 def machine() -> dict[str, object]:
     """CPU, usable cores, system and library versions, and the date."""
     return {
-        "cpu": _cpu_model(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cpu": cpu_name(),
+        "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
@@ -38,13 +40,6 @@ def machine_line(machine: Mapping[str, Any]) -> str:
         f"Measured on {machine['date']}: {machine['cpu']}, {machine['cores']} cores,"
         f" {machine['system']}, Python {machine['python']}, {packages}."
     )
-
-
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 def commit_of(file: Path) -> str | None:
@@ -119,22 +114,19 @@ class ResourceMeter:
 
 
 def load_average() -> tuple[float, float, float]:
-    """Processes that ran or waited for a core, over the last 1, 5 and 15 minutes."""
-    one, five, fifteen = os.getloadavg()
+    """Processes that ran or waited for a core, over the last 1, 5 and 15 minutes.
+
+    Windows does not count them: psutil does, from its first call on.
+    """
+    one, five, fifteen = psutil.getloadavg()
     return round(one, 2), round(five, 2), round(fifteen, 2)
 
 
 def resident_mb() -> float:
     """Resident memory of this process now."""
-    return round(int(process_status()["VmRSS"].split()[0]) / 1024, 1)
+    return round(psutil.Process().memory_info().rss / 2**20, 1)
 
 
 def thread_count() -> int:
     """Threads of this process now."""
-    return int(process_status()["Threads"])
-
-
-def process_status() -> dict[str, str]:
-    """What Linux says of this process in /proc/self/status, like `VmRSS` and `Threads`."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return psutil.Process().num_threads()

@@ -23,6 +23,7 @@ from tapetum.realtime.command.doctor import doctor
 from tapetum.realtime.command.enhance_command import enhance
 from tapetum.realtime.command.live_command import live
 from tapetum.realtime.command.options import FAILED, HELP, OK, USAGE
+from tapetum.realtime.command.plugin_command import plugin
 from tapetum.realtime.command.serve_command import serve
 from tapetum.realtime.command.stopped import Stopped, StopSignals
 
@@ -117,6 +118,7 @@ def _app() -> typer.Typer:
     app.command("live", cls=_Command, epilog=HELP)(live)
     app.command("serve", cls=_Command, epilog=HELP)(serve)
     app.command("doctor", cls=_Command)(doctor)
+    _register(app, "plugin", plugin)
     for entry in sorted(entry_points(group=COMMANDS), key=lambda entry: entry.name):
         _add(app, entry)
     return app
@@ -196,4 +198,4 @@ def _tapetum(
         ),
     ] = False,
 ) -> None:
-    """Make dark videos and photos bright, in real time, on any CPU."""
+    """Make dark videos and photos bright, in real time; no GPU is needed."""

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tapetum.gan.machine import cpu_features, cpu_name, memory_mb, usable_cores
 from tapetum.realtime.command.finding import Diagnosis, Finding, Section, State, show
 from tapetum.realtime.command.options import FAILED
 from tapetum.realtime.command.requirements import (
@@ -90,43 +91,20 @@ _CPU_FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "a
 
 def _machine() -> Iterable[Finding]:
     yield Finding("system", platform.platform())
-    fields = _cpu_fields()
-    yield Finding("cpu", fields.get("model name", platform.machine()))
+    yield Finding("cpu", cpu_name())
     yield Finding("cores", f"{usable_cores()} usable of {os.cpu_count()}")
-    flags = (fields.get("flags") or fields.get("Features", "")).split()
+    flags = cpu_features()
     features = [feature for feature in _CPU_FEATURES if feature in flags]
     yield Finding("cpu features", " ".join(features) or "none of those that help")
     yield _memory()
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on, which a container can make fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _cpu_fields() -> dict[str, str]:
-    """The first processor's fields in /proc/cpuinfo; none where there is no such file."""
-    path = Path("/proc/cpuinfo")
-    if not path.exists():
-        return {}
-    first = path.read_text().split("\n\n", 1)[0]
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 _ENOUGH_MEMORY_MB = 600
 
 
 def _memory() -> Finding:
-    path = Path("/proc/meminfo")
-    if not path.exists():
-        return Finding("memory", "unknown", "absent")
-    pairs = (line.split() for line in path.read_text().splitlines())
-    sizes_mb = {words[0]: int(words[1]) // 1024 for words in pairs}
-    free_mb = sizes_mb.get("MemAvailable:", 0)
-    value = f"{free_mb} MB free of {sizes_mb['MemTotal:']} MB"
+    free_mb, total_mb = memory_mb()
+    value = f"{free_mb} MB free of {total_mb} MB"
     if free_mb >= _ENOUGH_MEMORY_MB:
         return Finding("memory", value)
     return Finding("memory", value, "absent", f"1080p video takes {_ENOUGH_MEMORY_MB} MB")

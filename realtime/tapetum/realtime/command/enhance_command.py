@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Unpack
 
 import typer
 
@@ -15,6 +16,7 @@ from tapetum.realtime.command.options import (
     DAMAGED_INPUT,
     REPORT,
     BrightnessOption,
+    DenoiseOption,
     DeviceOption,
     ModelOption,
     QuietOption,
@@ -22,6 +24,7 @@ from tapetum.realtime.command.options import (
     WhenDarkOption,
     number,
     parse_duration_s,
+    parse_moment_s,
     parse_rate,
     parse_time_s,
 )
@@ -29,6 +32,7 @@ from tapetum.realtime.command.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tapetum.realtime.batch.enhance_files import FileOptions
     from tapetum.realtime.enhance_media import EnhanceResult, Started
 
 
@@ -40,31 +44,35 @@ def _crf(text: str) -> int:
 
 
 _ENCODER = "Output encoding"
+_MANY = "Many files"
 
 
 def enhance(
-    input_path: Annotated[
-        str,
+    inputs: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="IN",
-            help="Video or photo to read, an address (http://...), or pictures (img_%04d.png).",
+            help="Video or photo to read, an address (http://...), pictures (img_%04d.png), or -"
+            " for stdin; or folders, several files, patterns ('night/*.mp4').",
             show_default=False,
         ),
-    ],
+    ] = None,
     output_path: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="OUT",
-            help="File to write; its suffix chooses the format (.mp4 .mkv .mov .webm .png .jpg).",
+            help="File to write; its suffix chooses the format (.mp4 .mkv .mov .webm .png .jpg)."
+            " Or the folder for many. With - as IN and as OUT y4m goes to stdout.",
             show_default=False,
         ),
-    ],
+    ] = None,
     *,
     model: ModelOption = "grid",
     strength: StrengthOption = 1.0,
     when_dark: WhenDarkOption = True,
     brightness: BrightnessOption = None,
     device: DeviceOption = "auto",
+    denoise: DenoiseOption = "off",
     compare: Annotated[
         Layout | None,
         typer.Option(
@@ -139,11 +147,93 @@ def enhance(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace OUT if it exists.", show_default=False)
     ] = False,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LIST",
+            help="Take the inputs from a file, one a line; - is standard input.",
+            rich_help_panel=_MANY,
+            show_default=False,
+        ),
+    ] = None,
+    suffix: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="Put this behind the names of outputs: _bright.",
+            rich_help_panel=_MANY,
+            show_default=False,
+        ),
+    ] = "",
+    extensions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ext",
+            metavar="mkv|png|...",
+            help="Format of all videos, or of all photos; twice for both. By default each keeps"
+            " its own.",
+            rich_help_panel=_MANY,
+            show_default=False,
+        ),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Take only such files of folders: '*.mp4', '2024/*'. May be repeated.",
+            rich_help_panel=_MANY,
+            show_default=False,
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Leave such files of folders. May be repeated.",
+            rich_help_panel=_MANY,
+            show_default=False,
+        ),
+    ] = None,
+    newer_than_s: Annotated[
+        float | None,
+        typer.Option(
+            "--newer-than",
+            parser=parse_moment_s,
+            metavar="AGE|DATE",
+            help="Take only files changed since: 90m, 12h, 7d, or 2026-11-29.",
+            rich_help_panel=_MANY,
+            show_default=False,
+        ),
+    ] = None,
+    copy_others: Annotated[
+        bool,
+        typer.Option(
+            "--copy-others",
+            help="Copy files that are neither videos nor photos.",
+            rich_help_panel=_MANY,
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what would be done, how long it would take and how large it would be.",
+            rich_help_panel=_MANY,
+        ),
+    ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Then wait for more files, and enhance each when nobody writes to it any more.",
+            rich_help_panel=_MANY,
+        ),
+    ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="Print one JSON object about the result on stdout.",
+            help="Print one JSON object about the result on stdout; of many files a line each.",
             rich_help_panel=REPORT,
         ),
     ] = False,
@@ -163,71 +253,183 @@ def enhance(
       tapetum enhance dark.mp4 wipe.mp4 --compare wipe --start 1:05 --duration 8
 
       tapetum enhance photo.jpg photo-bright.png
+
+      tapetum enhance NIGHTS/ BRIGHT/ --dry-run
+
+      ffmpeg -i dark.mp4 -f yuv4mpegpipe - | tapetum enhance - - | ffplay -
     """
     from rich.console import Console
 
-    from tapetum.realtime.command.progress_bar import ProgressBar
-    from tapetum.realtime.enhance_media import enhance_file
+    from tapetum.realtime.command.enhance_many import ManyOptions, enhance_many
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    options: FileOptions = {
+        "model": model,
+        "strength": strength,
+        "when_dark": when_dark,
+        "brightness": brightness,
+        "device": device,
+        "denoise": denoise,
+        "deinterlace": deinterlace,
+        "compare": compare,
+        "codec": codec,
+        "crf": crf,
+        "preset": preset,
+    }
+    many = ManyOptions(
+        from_file,
+        suffix,
+        tuple(extensions or ()),
+        tuple(include or ()),
+        tuple(exclude or ()),
+        newer_than_s,
+        copy_others,
+        dry_run,
+        watch,
+    )
+    places = inputs or []
     report = _Report(console, quiet=quiet)
-    with ProgressBar(console, visible=not quiet) as bar:
-        result = enhance_file(
-            input_path,
-            output_path,
+    if _PIPE in places or str(output_path) == _PIPE:
+        given = (start_s, duration_s, rate, codec, crf, preset, deinterlace or None)
+        for_files = many.is_given or any(option is not None for option in given)
+        _check_pipes(places, output_path, as_json=as_json, for_files=for_files)
+        from tapetum.realtime.aim import Aim
+        from tapetum.realtime.live.enhance_pipe import enhance_pipe
+
+        enhance_pipe(
             model=model,
             strength=strength,
-            when_dark=when_dark,
-            brightness=brightness,
+            aim=Aim(when_dark, brightness),
             device=device,
-            start_s=start_s or 0.0,
-            duration_s=duration_s,
-            rate=rate,
-            deinterlace=deinterlace,
+            denoise=denoise,
             compare=compare,
-            codec=codec,
-            crf=crf,
-            preset=preset,
-            overwrite=overwrite,
-            on_start=report.start,
-            on_progress=bar,
-            on_build=bar.build,
+            on_start=report.line,
+            on_notice=report.line,
         )
-    report.finish(result)
+        return
+    if output_path is None or not (places or from_file):
+        raise typer.BadParameter("give an input and an output", param_hint="'IN... OUT'")
+    if many.is_given or _are_many(places, output_path):
+        if (start_s, duration_s, rate) != (None, None, None):
+            raise typer.BadParameter("--start, --duration and --rate are for one file")
+        enhance_many(
+            places,
+            output_path,
+            many,
+            overwrite=overwrite,
+            as_json=as_json,
+            console=console,
+            quiet=quiet,
+            **options,
+        )
+        return
+    part = _Part(start_s or 0.0, duration_s, rate)
+    result = _enhance_one(places[0], output_path, part, report, overwrite=overwrite, **options)
     if as_json:
         typer.echo(json.dumps(_as_json(result)))
     if not result.intact:
         raise typer.Exit(DAMAGED_INPUT)
 
 
+_PIPE = "-"
+_FOR_FILES = (
+    "from - to - every frame goes through, uncompressed: --start, --duration, --rate, --codec,"
+    " --crf, --preset and --deinterlace are for files"
+)
+
+
+def _check_pipes(inputs: list[str], output: Path | None, *, as_json: bool, for_files: bool) -> None:
+    if inputs != [_PIPE] or str(output) != _PIPE:
+        raise typer.BadParameter(
+            "- reads stdin and writes stdout, both or neither; tapetum live has --source and --sink"
+            " for a file and a pipe"
+        )
+    if for_files:
+        raise typer.BadParameter(_FOR_FILES)
+    if as_json:
+        raise typer.BadParameter("--json and video cannot both go to stdout")
+
+
+class _Part(NamedTuple):
+    """What of one file is enhanced."""
+
+    start_s: float
+    duration_s: float | None
+    rate: Fraction | None
+
+
+def _are_many(inputs: list[str], output: Path) -> bool:
+    """Whether inputs mean a job of many files, and the output a folder."""
+    (first, *more) = inputs
+    if more or os.path.isdir(first) or os.path.isdir(output):  # noqa: PTH112 - names of any length
+        return True
+    return (
+        not os.path.lexists(first) and "://" not in first and any(mark in first for mark in "*?[")
+    )
+
+
+def _enhance_one(
+    source: str,
+    output: Path,
+    part: _Part,
+    report: _Report,
+    *,
+    overwrite: bool,
+    **options: Unpack[FileOptions],
+) -> EnhanceResult:
+    from tapetum.realtime.command.progress_bar import ProgressBar
+    from tapetum.realtime.enhance_media import enhance_file
+
+    with ProgressBar(report.console, visible=not report.quiet) as bar:
+        result = enhance_file(
+            source,
+            output,
+            start_s=part.start_s,
+            duration_s=part.duration_s,
+            rate=part.rate,
+            overwrite=overwrite,
+            on_start=report.start,
+            on_progress=bar,
+            on_build=bar.build,
+            **options,
+        )
+    report.finish(result)
+    return result
+
+
 class _Report:
     """What a person reads on stderr: one line at the start, notices, one line at the end."""
 
     def __init__(self, console: Console, *, quiet: bool) -> None:
-        self._console = console
-        self._quiet = quiet
+        self.console = console
+        self.quiet = quiet
         self._said: set[str] = set()
 
     def start(self, started: Started) -> None:
-        if not self._quiet:
+        if not self.quiet:
             self._say(started.description)
         self._note(started.notices)
+
+    def line(self, line: str) -> None:
+        """Say one line, unless there shall be none."""
+        if not self.quiet:
+            self._say(line)
 
     def finish(self, result: EnhanceResult) -> None:
         self._note(result.notices)
         if not result.intact:
             self._say(f"warning: {result.input_path} is damaged; what it holds was enhanced")
-        if not self._quiet:
+        if not self.quiet:
             self._say(_summary(result))
 
     def _note(self, notices: tuple[str, ...]) -> None:
         for notice in notices:
-            if not self._quiet and notice not in self._said:
+            if not self.quiet and notice not in self._said:
                 self._said.add(notice)
                 self._say(f"note: {notice}")
 
     def _say(self, line: str) -> None:
-        self._console.print(line, markup=False)
+        self.console.print(line, markup=False)
 
 
 def _summary(result: EnhanceResult) -> str:

@@ -13,6 +13,7 @@ from tapetum.realtime.choices import PipeFormat, Sync
 from tapetum.realtime.command.options import (
     REPORT,
     BrightnessOption,
+    DenoiseOption,
     DeviceOption,
     LoopOption,
     ModelOption,
@@ -91,6 +92,7 @@ def live(
     when_dark: WhenDarkOption = True,
     brightness: BrightnessOption = None,
     device: DeviceOption = "auto",
+    denoise: DenoiseOption = "off",
     budget_ms: Annotated[
         float | None,
         typer.Option(
@@ -193,6 +195,7 @@ def live(
             when_dark=when_dark,
             brightness=brightness,
             device=device,
+            denoise=denoise,
             size=wanted_size,
             rate=rate,
             loop=loop,

@@ -6,13 +6,21 @@ A value is text in, checked value or a clear refusal out.
 from __future__ import annotations
 
 import re
+import time
+from datetime import datetime
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tapetum.realtime.aim import MAX_STRENGTH, checked_brightness
-from tapetum.realtime.enhancer import check_device, check_model, checked_strength
+from tapetum.realtime.choices import Denoise
+from tapetum.realtime.enhancer import (
+    check_device,
+    check_model,
+    checked_denoise,
+    checked_strength,
+)
 from tapetum.realtime.errors import ModelError
 from tapetum.realtime.live.governor import LONGEST_BUDGET_MS
 
@@ -30,6 +38,7 @@ HELP = (
 
 _SIZE = re.compile(r"([1-9]\d*)[x:]([1-9]\d*)")
 _AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s)?")
+_AGE = re.compile(r"(\d+(?:\.\d*)?)([mhd])")
 _CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?([0-5]?\d(?:\.\d*)?)")
 
 
@@ -75,6 +84,18 @@ def parse_brightness(text: str) -> float | None:
         raise typer.BadParameter(str(error)) from None
 
 
+def parse_denoise(text: str) -> Denoise:
+    """`auto`, `off`, or a number from 0 to 1."""
+    if text == "auto":
+        return "auto"
+    if text == "off":
+        return "off"
+    try:
+        return checked_denoise(float(text))
+    except ValueError:
+        raise typer.BadParameter(f"it is auto, off, or from 0 to 1; got {text}") from None
+
+
 def parse_time_s(text: str) -> float:
     """`90s`, `90.5`, `250ms`, `1:30`, `01:30.250` or `1:00:00`, in seconds."""
     if (plain := _AMOUNT.fullmatch(text)) is not None:
@@ -86,6 +107,18 @@ def parse_time_s(text: str) -> float:
         )
     hours, minutes, seconds = match.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+def parse_moment_s(text: str) -> float:
+    """`90m`, `12h` or `7d` ago, or a date such as `2026-11-29`, in seconds since 1970."""
+    if (age := _AGE.fullmatch(text)) is not None:
+        return time.time() - float(age[1]) * {"m": 60, "h": 3600, "d": 86_400}[age[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no age or date; write 90m, 12h, 7d, or 2026-11-29"
+        ) from None
 
 
 def parse_duration_s(text: str) -> float:
@@ -183,6 +216,15 @@ BrightnessOption = Annotated[
         help="Bring every picture to this mean luma, like 0.45, as far as strengths up to 2 can."
         " For [b]grid[/b].",
         show_default=False,
+    ),
+]
+
+DenoiseOption = Annotated[
+    Any,  # typer knows no unions
+    typer.Option(
+        metavar="auto|off|0..1",
+        parser=parse_denoise,
+        help="How much noise to take out: by how much the picture is brightened, or a share of it.",
     ),
 ]
 

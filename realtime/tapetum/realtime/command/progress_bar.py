@@ -18,7 +18,7 @@ class ProgressBar:
     def __init__(self, console: Console, *, visible: bool = True) -> None:
         self._visible = visible
         self._bar = RichProgress(
-            TextColumn("{task.fields[frames]}"),
+            TextColumn("{task.fields[job]}{task.fields[frames]}"),
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("{task.fields[pace]}"),
@@ -27,7 +27,11 @@ class ProgressBar:
             transient=True,
             refresh_per_second=4,
         )
-        self._task = self._bar.add_task("enhance", total=None, frames="", pace="")
+        self._task = self._bar.add_task("enhance", total=None, job="", frames="", pace="")
+
+    def begin(self, job: str) -> None:
+        """Start anew for one file of many; `job` says which, and how long all will take."""
+        self._bar.reset(self._task, total=None, job=f"{job}  ", frames="", pace="")
 
     def __call__(self, progress: Progress) -> None:
         """Show how far the job is."""

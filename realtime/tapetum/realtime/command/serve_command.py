@@ -8,6 +8,7 @@ import typer
 
 from tapetum.gan.model_kinds import KINDS
 from tapetum.realtime.command.options import (
+    DenoiseOption,
     LoopOption,
     RateOption,
     SizeOption,
@@ -77,6 +78,7 @@ def serve(
             help="Where the page's slider begins: 0 leaves pictures as they are.",
         ),
     ] = _DEFAULTS.strength,
+    denoise: DenoiseOption = _DEFAULTS.denoise,
     budget_ms: Annotated[
         float | None,
         typer.Option(
@@ -148,6 +150,7 @@ def serve(
         loop=loop,
         models=models or _models_that_ship(),
         strength=strength,
+        denoise=denoise,
         latency_budget_ms=budget_ms or _DEFAULTS.latency_budget_ms,
         limits=Limits(sessions=max_pages, upload_bytes=max_upload_mb * MB),
     )

@@ -11,6 +11,7 @@ from tapetum.gan.stop_signals import STOP_SIGNALS, heard_stop_signals, leave_clo
 
 _AGAIN_S = 0.01
 """How long after it was swallowed `Stopped` is raised again."""
+_HAS_ALARM = hasattr(signal, "SIGALRM")
 
 
 class Stopped(BaseException):
@@ -27,8 +28,9 @@ class StopSignals:
     Python runs a signal's handler wherever the main thread is: also in a function that C calls
     back, as LLVM does when it has compiled a kernel, or in a `__del__`. What is raised there, C
     cannot pass on; Python only tells of it (`sys.unraisablehook`), and the work goes on, or fails
-    by what the function did not do. So `Stopped` is then raised again a moment later, and a block
-    that was asked to stop ends by `Stopped`, whatever else it ends by.
+    by what the function did not do. So `Stopped` is then raised again a moment later (but not on
+    Windows, which has no alarms), and a block that was asked to stop ends by `Stopped`, whatever
+    else it ends by.
     """
 
     def __init__(self) -> None:
@@ -49,7 +51,7 @@ class StopSignals:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if signal.SIGALRM in self._before:
+        if sys.platform != "win32" and _HAS_ALARM and signal.SIGALRM in self._before:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -67,7 +69,9 @@ class StopSignals:
     def _on_unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
         if self._signal_number is None:
             self._tell_unraisable(unraisable)
-        elif isinstance(unraisable.exc_value, Stopped):
+            return
+        swallowed = isinstance(unraisable.exc_value, Stopped) and _HAS_ALARM
+        if sys.platform != "win32" and swallowed:
             before = signal.signal(signal.SIGALRM, self._raise_again)
             self._before.setdefault(signal.SIGALRM, before)
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)

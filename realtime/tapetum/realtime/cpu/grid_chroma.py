@@ -25,7 +25,7 @@ from tapetum.realtime.cpu.grid_axis import (
 from tapetum.realtime.cpu.hdr_light import chroma_grid
 from tapetum.realtime.cpu.plane_rows import ChromaRows, chroma_rows, sample_rows
 from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.sample_range import SampleRange
+from tapetum.realtime.sample_range import SampleRange, sample_range
 
 LANES = 8
 """Floats of a chroma transform, padded to a SIMD register."""
@@ -45,9 +45,16 @@ class _Luma(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """How the samples lie; `luma_scale` and `luma_origin` map the sum of four to Y."""
+    """How the samples lie, and what they mean.
+
+    `luma_scale` and `luma_origin` map the sum of four to Y; `scale` maps levels that are read to
+    those that are written.
+    """
 
     shift: int
+    new_shift: int
+    new_step: int
+    scale: np.float32
     chroma_x: int
     chroma_y: int
     luma_scale: np.float32
@@ -58,32 +65,44 @@ class _Layout(NamedTuple):
 
 
 def apply_to_chroma(
-    frame: Frame, grid: Floats, levels: SampleRange, enhanced: tuple[Plane, ...], rows: CellAxis
+    seen: Frame, grid: Floats, frame: Frame, enhanced: tuple[Plane, ...], rows: CellAxis
 ) -> None:
-    """Enhance the chroma planes of a frame into those of `enhanced`, without gaps between rows."""
-    luma = _Luma(*sample_rows(frame.planes[0]), frame.width, frame.height)
-    chroma = chroma_rows(frame)
-    if frame.color.is_hdr:
-        grid = chroma_grid(grid, frame.color.transfer)
+    """Enhance the chroma planes that are seen into those of `enhanced`, in `frame`'s own format.
+
+    Args:
+        seen: the frame, or the same picture with as many bits or more.
+        grid: (8, 8, 16, 16).
+        frame: whose format and legal range `enhanced` has.
+        enhanced: without gaps between rows.
+        rows: where the rows of chroma lie.
+    """
+    luma = _Luma(*sample_rows(seen.planes[0]), seen.width, seen.height)
+    chroma, finer = chroma_rows(seen), seen.format.depth - frame.format.depth
+    levels = sample_range(frame).with_fraction(finer)
+    if seen.color.is_hdr:
+        grid = chroma_grid(grid, seen.color.transfer)
     cells = np.zeros((CELLS, CELLS, LEVELS, LANES), np.float32)
     cells[..., : len(_ORDER)] = grid[_ORDER, :].transpose(2, 3, 1, 0)
     cells[..., 4:6] *= levels.chroma_span
     new_u = enhanced[1].reshape(-1)
     new_v = new_u[1:] if frame.format.semi_planar else enhanced[2].reshape(-1)
     axes = rows, cell_axis(chroma.width)
-    _enhance_chroma(luma, chroma, cells, *axes, _layout(frame, levels), new_u, new_v)
+    _enhance_chroma(luma, chroma, cells, *axes, _layout(seen, levels, frame), new_u, new_v)
 
 
-def _layout(frame: Frame, levels: SampleRange) -> _Layout:
+def _layout(seen: Frame, levels: SampleRange, frame: Frame) -> _Layout:
+    finer = seen.format.depth - frame.format.depth
     numbers = (
         1 / (4 * levels.luma_span),
         -levels.black / levels.luma_span,
         levels.grey,
         *levels.chroma_limits,
     )
-    layout = frame.format
+    read, written = seen.format, frame.format
+    new_step, scale = 2 if written.semi_planar else 1, np.float32(1 / (1 << finer))
+    chroma = read.chroma_x, read.chroma_y
     floats = (np.float32(number) for number in numbers)
-    return _Layout(layout.shift, layout.chroma_x, layout.chroma_y, *floats)
+    return _Layout(read.shift, written.shift, new_step, scale, *chroma, *floats)
 
 
 @kernel
@@ -111,9 +130,9 @@ def _enhance_chroma(  # noqa: PLR0917 - numba takes no keyword-only arguments
         _load(chroma.u[row * chroma.u_pitch :], chroma.step, layout, old_u)
         _load(chroma.v[row * chroma.v_pitch :], chroma.step, layout, old_v)
         _transform(table, columns, column_weight, entry, level_weight, old_u, old_v, new)
-        start = row * width * chroma.step
-        _store(old_u, new, chroma.step, layout, new_u[start:])
-        _store(old_v, new[1:], chroma.step, layout, new_v[start:])
+        start = row * width * layout.new_step
+        _store(old_u, new, layout, new_u[start:])
+        _store(old_v, new[1:], layout, new_v[start:])
 
 
 @part
@@ -206,14 +225,14 @@ def _load(samples: Plane, step: int, layout: _Layout, values: Floats) -> None:
 
 
 @part
-def _store(old: Floats, new: Floats, step: int, layout: _Layout, out: Plane) -> None:
+def _store(old: Floats, new: Floats, layout: _Layout, out: Plane) -> None:
     """Clip, round and store a row of chroma: every second value of `new`."""
-    shift = np.int32(layout.shift)
+    shift = np.int32(layout.new_shift)
     low, high = layout.low - layout.grey, layout.high - layout.grey
     for x in range(old.size):
         level = max(min(new[2 * x], max(old[x], high)), min(old[x], low))
-        old[x] = level + layout.grey + np.float32(0.5)
-    if step == 1:
+        old[x] = (level + layout.grey) * layout.scale + np.float32(0.5)
+    if layout.new_step == 1:
         for x in range(old.size):
             out[x] = np.int32(old[x]) << shift
     else:

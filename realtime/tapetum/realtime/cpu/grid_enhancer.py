@@ -6,6 +6,7 @@ import numpy as np
 
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
 from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
 from tapetum.realtime.cpu.exposure import cell_luma, darkness
 from tapetum.realtime.cpu.grid_axis import Floats
@@ -14,6 +15,7 @@ from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
 from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
 from tapetum.realtime.cpu.hdr_light import working_thumbnail
 from tapetum.realtime.cpu.picture_circle import Circle, CircleFinder, continued, keep_outside
+from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.rgb import (
     Order,
     RgbImage,
@@ -21,6 +23,7 @@ from tapetum.realtime.cpu.rgb import (
     has_whole_rows,
     is_red_first,
     pixel_rows,
+    rgb_from_frame,
 )
 from tapetum.realtime.cpu.thumbnail import image_thumbnail, thumbnail
 from tapetum.realtime.errors import EngineError
@@ -48,6 +51,7 @@ class GridEnhancer:
         strength: float = 1.0,
         time_constant_s: float = TIME_CONSTANT_S,
         aim: Aim = ALWAYS,
+        denoise: Denoise = "off",
     ) -> None:
         """Make an enhancer with no past.
 
@@ -55,6 +59,7 @@ class GridEnhancer:
             engine: maps a thumbnail (1, 3, 256, 256) to a grid (1, 8, 8, 16, 16).
             strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output, and
                 2 the most, see `grid_strength`.
+            denoise: how much noise is taken out first; see `Restorer`.
             time_constant_s: of the smoothing over time; 0 turns it off.
             aim: when pictures are made bright, and how bright; every one, by default.
         """
@@ -62,6 +67,7 @@ class GridEnhancer:
         self._engine = engine
         self._aim = aim
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
+        self._restorer = Restorer(denoise)
         self._bars = BarFinder()
         self._circle = CircleFinder()
         self._seen = identity_grid()
@@ -85,7 +91,8 @@ class GridEnhancer:
         grid = self.steady_grid(seen, time_s=frame.time_s)
         if self.strength == 0:
             return frame
-        planes = apply_grid(picture, strengthened(grid, self.strength))
+        mixed = strengthened(grid, self.strength)
+        planes = apply_grid(picture, mixed, seen=self._restorer(picture, mixed))
         if circle is not None:
             keep_outside(circle, picture, planes)
         return frame.with_planes(planes if area is None else area.paste(frame, planes))
@@ -116,11 +123,19 @@ class GridEnhancer:
         if self.strength == 0:
             out[...] = image
             return
+        mixed = strengthened(grid, self.strength)
+        if self._restorer.denoise != "off":
+            seen = frame_from_rgb(whole[..., :3], order=order, time_s=time_s)
+            restored = self._restorer(seen, mixed)
+            if restored is not None:
+                bright = seen.with_planes(apply_grid(restored, mixed))
+                if out is not image:
+                    out[...] = image
+                out[..., :3] = rgb_from_frame(bright, order=order)
+                return
         apart = out is image or not np.may_share_memory(whole, out)
         made = out if has_whole_rows(out) and apart else np.empty(image.shape, np.uint8)
-        apply_to_pixels(
-            source, strengthened(grid, self.strength), pixel_rows(made, red_first=source.red_first)
-        )
+        apply_to_pixels(source, mixed, pixel_rows(made, red_first=source.red_first))
         if made is not out:
             out[...] = made
 
@@ -199,6 +214,7 @@ class GridEnhancer:
         self._filter.reset()
         self._bars.reset()
         self._circle.reset()
+        self._restorer.reset()
 
     def _predict(self, small: Floats) -> Floats:
         grid = self._engine(small)

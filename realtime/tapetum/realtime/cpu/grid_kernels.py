@@ -14,7 +14,6 @@ from tapetum.realtime.cpu.grid_chroma import apply_to_chroma
 from tapetum.realtime.cpu.grid_luma import apply_to_luma
 from tapetum.realtime.cpu.plane_rows import new_planes
 from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.sample_range import sample_range
 
 
 def identity_grid() -> Floats:
@@ -25,7 +24,12 @@ def identity_grid() -> Floats:
 
 
 def apply_grid(
-    frame: Frame, grid: Floats, *, top: int = 0, height: int | None = None
+    frame: Frame,
+    grid: Floats,
+    *,
+    top: int = 0,
+    height: int | None = None,
+    seen: Frame | None = None,
 ) -> tuple[Plane, ...]:
     """Enhance a frame's planes by a grid.
 
@@ -38,6 +42,7 @@ def apply_grid(
         frame: in main memory, in any of `PIXEL_FORMATS`.
         grid: (8, 8, 16, 16): coefficient, luma level, row, column. Coefficients are gain,
             offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v; of an HDR frame, for its SDR twin.
+        seen: the frame restored, planar, with at least its bits, to be enhanced in its place.
 
     Returns:
         New planes, each sample within one level of exact arithmetic. Samples are clipped to
@@ -47,11 +52,11 @@ def apply_grid(
     Raises:
         DeviceError: the frame is not in main memory.
     """
-    levels = sample_range(frame)
+    seen = frame if seen is None else seen
     planes = new_planes(frame)
     grid = np.ascontiguousarray(grid, np.float32)
     shift, whole = frame.format.chroma_y, height or frame.height
-    apply_to_luma(frame, grid, levels, planes[0], strip_axis(top, frame.height, whole))
+    apply_to_luma(seen, grid, frame, planes[0], strip_axis(top, frame.height, whole))
     chroma_axis = strip_axis(top >> shift, planes[1].shape[0], -(-whole >> shift))
-    apply_to_chroma(frame, grid, levels, planes, chroma_axis)
+    apply_to_chroma(seen, grid, frame, planes, chroma_axis)
     return planes

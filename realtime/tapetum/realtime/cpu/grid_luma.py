@@ -27,7 +27,7 @@ from tapetum.realtime.cpu.grid_axis import (
 from tapetum.realtime.cpu.hdr_light import luma_tables
 from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.sample_range import SampleRange
+from tapetum.realtime.sample_range import sample_range
 
 Tables = npt.NDArray[np.int16]
 Levels = npt.NDArray[np.uint16]
@@ -39,28 +39,40 @@ are cut off there, at [-3.5, 4.5] of the legal range, with 12 bits at [-1.5, 2.5
 
 
 class _Layout(NamedTuple):
+    """How the samples lie: those that are read have `finer` more bits than those written."""
+
     shift: int
+    new_shift: int
+    finer: int
     fraction_bits: int
     low: int
     high: int
 
 
-def apply_to_luma(
-    frame: Frame, grid: Floats, levels: SampleRange, enhanced: Plane, rows: CellAxis
-) -> None:
-    """Enhance the luma plane of a frame into `enhanced`, a plane without gaps between rows."""
-    samples, pitch = sample_rows(frame.planes[0])
-    depth = frame.format.depth
+def apply_to_luma(seen: Frame, grid: Floats, frame: Frame, enhanced: Plane, rows: CellAxis) -> None:
+    """Enhance the luma that is seen into `enhanced`, a plane of `frame`'s own format.
+
+    Args:
+        seen: the frame, or the same picture with as many bits or more.
+        grid: (8, 8, 16, 16).
+        frame: whose format and legal range `enhanced` has.
+        enhanced: without gaps between rows.
+        rows: where its rows lie.
+    """
+    samples, pitch = sample_rows(seen.planes[0])
+    depth, finer = seen.format.depth, seen.format.depth - frame.format.depth
+    levels = sample_range(frame).with_fraction(finer)
     fraction_bits = max(12 - depth, 1)
     tables = np.empty((CELLS, CELLS, 1 << depth), np.int16)
     axis = level_axis(1 << depth, levels.black, levels.luma_span)
     scale, origin = levels.luma_span << fraction_bits, levels.black << fraction_bits
-    if frame.color.is_hdr:
-        new = luma_tables(grid, axis.luma, frame.color.transfer)
+    if seen.color.is_hdr:
+        new = luma_tables(grid, axis.luma, seen.color.transfer)
         tables[:] = np.rint(new * np.float32(scale) + np.float32(origin))
     else:
         _expand_tables(grid[:2], axis, np.float32(scale), np.float32(origin), fraction_bits, tables)
-    layout = _Layout(frame.format.shift, fraction_bits, *levels.luma_limits)
+    shifts = seen.format.shift, frame.format.shift, finer
+    layout = _Layout(*shifts, fraction_bits, *sample_range(frame).luma_limits)
     _enhance_luma(samples, pitch, tables, rows, cell_axis(frame.width), layout, enhanced)
 
 
@@ -182,11 +194,12 @@ def _blend_entries(
     levels: Levels, entries: Ints, weights: Ints, layout: _Layout, out: Plane
 ) -> None:
     """Blend between columns, round, clip and store."""
-    shift, low, high = np.int32(layout.shift), np.int32(layout.low), np.int32(layout.high)
-    down = np.int32(WEIGHT_BITS + layout.fraction_bits)
+    shift, low, high = np.int32(layout.new_shift), np.int32(layout.low), np.int32(layout.high)
+    finer = np.int32(layout.finer)
+    down = np.int32(WEIGHT_BITS + layout.fraction_bits) + finer
     half = np.int32(1) << (down - np.int32(1))
     for x in range(out.size):
-        old, entry = np.int32(levels[x]), entries[x]
+        old, entry = np.int32(levels[x]) >> finer, entries[x]
         here = (entry >> np.int32(16)) << np.int32(WEIGHT_BITS)
         new = (here + np.int32(np.int16(entry)) * weights[x] + half) >> down
         out[x] = max(min(new, max(old, high)), min(old, low)) << shift

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.gan.machine import usable_cores
 from tapetum.gan.openvino_runtime import core, openvino, read_network
 from tapetum.realtime.errors import EngineError, ModelError
 
@@ -46,7 +46,7 @@ class OpenVINOModel:
             EngineError: `bf16` is asked for on a CPU without it.
         """
         self.name = name
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or usable_cores()
         self._precision = _checked_precision(precision)
         self._network = read_network(model, name)
 

@@ -159,7 +159,7 @@ class UNetEnhancer:
 
 def _room(rgb: Floats, change: Floats) -> Floats:
     """Share of the room that a change leaves, to white where it brightens, else to black."""
-    limit = np.where(change > 0, 1, -1).astype(np.float32)
+    limit: Floats = np.where(change > 0, np.float32(1), np.float32(-1))
     whole = np.where(limit == rgb, limit, limit - rgb)
     room: Floats = np.divide(limit - rgb - change, whole, dtype=np.float32)
     return room

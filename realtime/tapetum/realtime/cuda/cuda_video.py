@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from tapetum.realtime.aim import Aim
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
@@ -86,6 +87,7 @@ class CudaVideo:
         *,
         strength: float = 1.0,
         aim: Aim = Aim(),  # noqa: ARG002, B008 - a device gives the model's own output
+        denoise: Denoise = "off",  # noqa: ARG002 - the noise stays: see `notices`
         on_build: Callable[[Building], None] | None = None,
     ) -> FrameEnhancer:
         """Load a model on the device; see `make_cuda_enhancer`."""

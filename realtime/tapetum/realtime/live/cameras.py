@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,9 @@ def list_cameras() -> list[Camera]:
 
 def is_camera(device: Path) -> bool:
     """Whether a device is one of V4L2's: Linux gives them a major number of their own."""
-    return device.is_char_device() and os.major(device.stat().st_rdev) == _V4L2_MAJOR
+    if sys.platform != "win32" and device.is_char_device():
+        return os.major(device.stat().st_rdev) == _V4L2_MAJOR
+    return False
 
 
 def _name(device: Path) -> str:

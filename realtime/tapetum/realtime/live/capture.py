@@ -8,10 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
-from tapetum.realtime.choices import Device
+from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.enhancer import (
     check_cpu_device,
     check_model,
+    checked_denoise,
     checked_strength,
     make_enhancer,
 )
@@ -49,6 +50,7 @@ class Capture:
         model: str | Path = "grid",
         strength: float = 1.0,
         device: Device = "auto",
+        denoise: Denoise = "off",
     ) -> None:
         """Open a source.
 
@@ -58,11 +60,12 @@ class Capture:
                 camera's pictures bright.
             strength: from 0 (the picture as it is) to 1 (the model's own output).
             device: `auto` or `cpu`; `cuda` is for `enhance_file`.
+            denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
 
         Raises:
             ModelError: there is no such model.
             DeviceError: it is `cuda`.
-            ValueError: `strength` is outside 0 to 1.
+            ValueError: `strength` or `denoise` is outside 0 to 1.
         """
         check_model(model)
         check_cpu_device(device)
@@ -70,6 +73,7 @@ class Capture:
         self._model = model
         self._strength = checked_strength(strength)
         self._device = device
+        self._denoise = checked_denoise(denoise)
         self._name = source
         self._wanted: dict[int, float] = {}
         self._convert = BgrConverter()
@@ -167,7 +171,13 @@ class Capture:
 
     def _begin(self, source: LiveSource) -> Generator[Frame, None, None]:
         frames = _all_frames if source.ends else live_frames
-        return frames(source, model=self._model, strength=self._strength, device=self._device)
+        return frames(
+            source,
+            model=self._model,
+            strength=self._strength,
+            device=self._device,
+            denoise=self._denoise,
+        )
 
 
 def live_frames(
@@ -176,6 +186,7 @@ def live_frames(
     model: str | Path = "grid",
     strength: float = 1.0,
     device: Device = "auto",
+    denoise: Denoise = "off",
     latency_budget_ms: float = 50.0,
 ) -> Generator[Frame, None, None]:
     """Yield the newest frame of a live stream, enhanced, each time that one is asked for.
@@ -189,6 +200,7 @@ def live_frames(
         model: `grid`, `unet`, or a model file.
         strength: from 0 (the picture as it is) to 1 (the model's own output).
         device: `auto` or `cpu`; `cuda` is for files.
+        denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a frame may be with us.
 
     Raises:
@@ -197,7 +209,13 @@ def live_frames(
         DeviceError: it is `cuda`.
     """
     with ExitStack() as opened:
-        ladder = ladder_for(model, strength=strength, device=device, budget_ms=latency_budget_ms)
+        ladder = ladder_for(
+            model,
+            strength=strength,
+            device=device,
+            denoise=denoise,
+            budget_ms=latency_budget_ms,
+        )
         opened.callback(ladder.close)
         camera = source if isinstance(source, LiveSource) else LiveSource(source)
         frames = opened.enter_context(NewestFrames(camera))
@@ -207,10 +225,10 @@ def live_frames(
 
 
 def _all_frames(
-    source: LiveSource, *, model: str | Path, strength: float, device: Device
+    source: LiveSource, *, model: str | Path, strength: float, device: Device, denoise: Denoise
 ) -> Generator[Frame, None, None]:
     """Yield every frame of a source that can wait, such as a file, enhanced."""
-    enhancer = make_enhancer(model, strength=strength, device=device)
+    enhancer = make_enhancer(model, strength=strength, device=device, denoise=denoise)
     with Prefetch(source) as frames, source:
         for frame in frames:
             yield enhancer(frame)

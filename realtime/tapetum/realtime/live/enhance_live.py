@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.choices import PIPE_FORMATS, SYNCS, Device, PipeFormat, Sync
+from tapetum.realtime.choices import PIPE_FORMATS, SYNCS, Denoise, Device, PipeFormat, Sync
 from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.ladder import Ladder, ladder_for
@@ -32,6 +32,7 @@ def enhance_live(
     when_dark: bool = True,
     brightness: float | None = None,
     device: Device = "auto",
+    denoise: Denoise = "off",
     size: tuple[int, int] | None = None,
     rate: Fraction | None = None,
     loop: bool = False,
@@ -58,6 +59,7 @@ def enhance_live(
         when_dark: leave well-lit pictures as they are, and go over smoothly as light falls.
         brightness: mean luma that `grid` brings every picture to; see `enhance_file`.
         device: `auto` or `cpu`; `cuda` is for files.
+        denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         size: width and height in pixels to ask a camera for.
         rate: frames per second to ask a camera for.
         loop: whether a file or test pattern that ends is played over and over.
@@ -97,6 +99,7 @@ def enhance_live(
             strength=strength,
             aim=Aim(when_dark, brightness),
             device=device,
+            denoise=denoise,
             budget_ms=latency_budget_ms,
             on_notice=on_notice,
         )

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from tapetum.gan.model_kinds import LEVELS
 from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.frame import Frame, Plane
@@ -33,6 +35,8 @@ _SAMPLES = 6
 CHANGED = 0.02
 """Mean change of the guide (square root of luma) that calls for a new grid at once; two looks at
 a noisy picture differ by half as much."""
+STILL = CHANGED / 2
+"""A picture that changed by less is still: a new grid would hardly differ, and may wait."""
 BLEND_S = 0.5
 """In this time one look goes over into another."""
 STEP_LEVELS = 0.7
@@ -44,6 +48,22 @@ _LONGEST_STEP_S = 1 / 15
 """No frame moves these weights by more than this time does, however rarely frames come."""
 
 
+class ApplyGrid(Protocol):
+    """Enhances a frame's planes by a grid; see `tapetum.realtime.cpu.grid_kernels.apply_grid`."""
+
+    def __call__(
+        self, frame: Frame, grid: Floats, *, seen: Frame | None = None
+    ) -> tuple[Plane, ...]:
+        """New planes, of the frame's format, made of what is `seen` in its place."""
+
+
+class Restorer(Protocol):
+    """Takes noise out of a stream's frames; see `tapetum.realtime.cpu.restoring.Restorer`."""
+
+    def __call__(self, frame: Frame, grid: Floats) -> Frame | None:
+        """The frame restored, or None where there is nothing to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kernels:
     """The compiled parts that a grid model comes with, see `rung.load_kernels`.
@@ -52,11 +72,13 @@ class Kernels:
         thumbnail: what the network sees of a frame.
         apply_grid: enhances a frame's planes by a grid.
         look_up: enhances a plane by a table.
+        restorer: makes what takes noise out of one stream.
     """
 
     thumbnail: Callable[[Frame], Floats]
-    apply_grid: Callable[[Frame, Floats], tuple[Plane, ...]]
+    apply_grid: ApplyGrid
     look_up: LookUp
+    restorer: Callable[[Denoise], Restorer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +86,16 @@ class Effort:
     """How much is done for each frame.
 
     Attributes:
-        frames: after so many frames the network looks again.
+        frames: after so many frames the network looks again, after twice as many at a still one.
         seconds: after so long it does so at the latest, whatever the frame rate.
         flat: whether one curve does for the whole picture.
+        restores: whether noise is taken out first.
     """
 
     frames: int
     seconds: float = 1.0
     flat: bool = False
+    restores: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +120,17 @@ class GridStream:
         scene: a number that changes at every cut.
     """
 
-    def __init__(self, aim: Aim = ALWAYS) -> None:
+    def __init__(self, aim: Aim = ALWAYS, *, denoise: Denoise = "off") -> None:
         """Start with no past.
 
         Args:
             aim: when pictures are made bright, and how bright, while no model says it.
+            denoise: how much noise is taken out where the effort allows it.
         """
         self.scene = 0
         self._aim = aim
+        self._denoise: Denoise = denoise
+        self._restorer: Restorer | None = None
         self._view: Floats | None = None
         self._look: Look | None = None
         self._look_view: Floats | None = None
@@ -137,8 +164,10 @@ class GridStream:
         """
         if self._look is None or self._look.name != name or self._look_view is None:
             return True
-        late = self._frames >= effort.frames or now_s - self._look_time_s >= effort.seconds
-        return late or self._changed()
+        change = self._change()
+        frames = effort.frames if change > STILL else 2 * effort.frames
+        late = self._frames >= frames or now_s - self._look_time_s >= effort.seconds
+        return late or change > CHANGED
 
     def take(self, look: Look, now_s: float) -> None:
         """Take what a model says of this frame, or of one just before it."""
@@ -151,12 +180,12 @@ class GridStream:
         """Go over from the look of a picture that was made elsewhere, given as a grid."""
         self._shown, self._style = grid, None
 
-    def enhanced(self, frame: Frame, *, flat: bool, strength: float, kernels: Kernels) -> Frame:
+    def enhanced(self, frame: Frame, *, effort: Effort, strength: float, kernels: Kernels) -> Frame:
         """Enhance the frame that was looked at, by what was taken last.
 
         Args:
             frame: in main memory.
-            flat: whether one curve shall do.
+            effort: how much shall be done.
             strength: from 0 to 2.
             kernels: the compiled parts.
 
@@ -167,13 +196,19 @@ class GridStream:
             raise RuntimeError("no model has looked at this scene")
         steady = self._filter(self._look.grid, thumbnail=self._look.small, time_s=frame.time_s)
         elapsed_s = self._clock(frame.time_s)
-        if flat:
+        if effort.flat:
             steady = flattened(steady, self._steady_weights(self._look, elapsed_s))
-        shown = self._on_the_way(steady, (self._look.name, flat), elapsed_s)
+        shown = self._on_the_way(steady, (self._look.name, effort.flat), elapsed_s)
         mixed = strengthened(shown, strength)
-        if flat and self._way is None:
+        if effort.flat and self._way is None:
             return frame.with_planes(apply_curve(frame, mixed, kernels.look_up))
-        return frame.with_planes(kernels.apply_grid(frame, mixed))
+        seen = self._restored(frame, mixed, kernels) if effort.restores else None
+        return frame.with_planes(kernels.apply_grid(frame, mixed, seen=seen))
+
+    def _restored(self, frame: Frame, grid: Floats, kernels: Kernels) -> Frame | None:
+        if self._restorer is None:
+            self._restorer = kernels.restorer(self._denoise)
+        return self._restorer(frame, grid)
 
     def guessed(self, frame: Frame, *, strength: float) -> Frame:
         """Enhance the frame that was looked at with nothing but NumPy, while all else loads.
@@ -193,10 +228,11 @@ class GridStream:
         luma: Floats = np.zeros((VIEW, VIEW), np.float32) if view is None else view * view
         return luma
 
-    def _changed(self) -> bool:
+    def _change(self) -> float:
+        """Mean change of the guide since the last look."""
         if self._view is None or self._look_view is None:
-            return True
-        return float(np.abs(self._view - self._look_view).mean()) > CHANGED
+            return 1.0
+        return float(np.abs(self._view - self._look_view).mean())
 
     def _steady_weights(self, look: Look, elapsed_s: float) -> Floats:
         """How many pixels each node stands for, smoothed: a new look must not make a step."""

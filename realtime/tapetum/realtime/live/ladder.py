@@ -11,9 +11,10 @@ from pathlib import Path
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import Kind
 from tapetum.realtime.aim import ALWAYS, Aim
-from tapetum.realtime.choices import Device
+from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.enhancer import (
     check_cpu_device,
+    checked_denoise,
     checked_strength,
     make_enhancer,
 )
@@ -38,11 +39,15 @@ _STALL_BUDGETS = 4
 _CLOSE_TIMEOUT_S = 1.0
 
 
-def _efforts(model: str) -> dict[str, Effort]:
-    """The modes of a grid model, from the best to the cheapest, all of one brightness."""
+def _efforts(model: str, *, restores: bool = True) -> dict[str, Effort]:
+    """The modes of a grid model, from the best to the cheapest, all of one brightness.
+
+    Where noise is taken out, that is the first thing to be left: the picture changes least by it.
+    """
     rarely = 1 << 30
+    best = {model: Effort(frames=2, restores=True), f"{model}-noisy": Effort(frames=2)}
     return {
-        model: Effort(frames=2),
+        **(best if restores else {model: Effort(frames=2)}),
         f"{model}-4": Effort(frames=4),
         f"{model}-held": Effort(frames=rarely),
         f"{model}-curve": Effort(frames=rarely, seconds=2.0, flat=True),
@@ -70,6 +75,7 @@ class Ladder:
         heavy: Mapping[str, Loader] | None = None,
         *,
         strength: float = 1.0,
+        denoise: Denoise = "off",
         budget_ms: float = 50.0,
         aim: Aim = ALWAYS,
         former: Ladder | None = None,
@@ -81,6 +87,7 @@ class Ladder:
             everyday: name and loader of a grid model, cheap enough for every frame.
             heavy: names and loaders of better models, the best first.
             strength: from 0 to 2.
+            denoise: how much noise grid models take out: `auto`, `off`, or from 0 to 1.
             budget_ms: how long a frame may be with us.
             aim: when pictures are made bright, and how bright, while no model is there to say it.
             former: the stream's ladder before, which gets no more frames. Models that have the
@@ -93,14 +100,15 @@ class Ladder:
         heavy = heavy or {}
         self._strength = checked_strength(strength)
         self._everyday, load = everyday
-        self._efforts = _efforts(self._everyday)
+        self._efforts = _efforts(self._everyday, restores=denoise != "off")
         self.governor = Governor((*heavy, *self._efforts), budget_ms=budget_ms)
         self.frames_by_mode: Counter[str] = Counter()
         self.mode = START
         self._on_notice = on_notice
         self._too_slow: dict[str, float] = {}
         self._skipped_last = False
-        self._stream: GridStream = GridStream(aim) if former is None else former._stream
+        stream = GridStream(aim, denoise=denoise) if former is None else former._stream
+        self._stream: GridStream = stream
         self._easing = Easing()
         self._last: tuple[Frame, Frame] | None = None
         self._closed = False
@@ -109,7 +117,8 @@ class Ladder:
         shared = {} if former is None else former._hand_over(loaders)
         # The cheapest first, which is the quickest to be there.
         self._rungs = {
-            name: shared.get(name) or Rung(name, loaders[name]) for name in reversed(loaders)
+            name: shared.get(name) or Rung(name, loaders[name], restores=denoise != "off")
+            for name in reversed(loaders)
         }
 
     @property
@@ -258,9 +267,7 @@ class Ladder:
             look = self._rungs[self._everyday].predict(frame)
         if look is not None:
             self._stream.take(look, now_s)
-        return self._stream.enhanced(
-            frame, flat=effort.flat, strength=self._strength, kernels=kernels
-        )
+        return self._stream.enhanced(frame, effort=effort, strength=self._strength, kernels=kernels)
 
     def _heavy_look(self) -> Look | None:
         """What the best heavy grid model that is in time said of this scene."""
@@ -340,6 +347,7 @@ def ladder_for(
     *,
     strength: float = 1.0,
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
+    denoise: Denoise = "off",
     device: Device = "auto",
     budget_ms: float = 50.0,
     former: Ladder | None = None,
@@ -353,6 +361,7 @@ def ladder_for(
         model: `grid`, `unet`, or a model file.
         strength: from 0 to 2.
         aim: when pictures are made bright, and how bright.
+        denoise: how much noise grid models take out: `auto`, `off`, or from 0 to 1.
         device: `auto` or `cpu`; `cuda` is for files.
         budget_ms: how long a frame may be with us.
         former: the stream's ladder before, see `Ladder`.
@@ -376,6 +385,7 @@ def ladder_for(
         everyday,
         heavy,
         strength=strength,
+        denoise=checked_denoise(denoise),
         budget_ms=budget_ms,
         aim=aim,
         former=former,

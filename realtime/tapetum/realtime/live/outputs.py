@@ -217,7 +217,7 @@ def _stdout(
 
     if sys.stdout.isatty():
         raise MediaError(
-            "--sink - writes video, and stdout is a terminal; pipe it to a program, or name a file"
+            "- writes video, and stdout is a terminal; pipe it to a program, or name a file"
         )
     output = sys.stdout.buffer
     if pipe_format == "rawvideo":

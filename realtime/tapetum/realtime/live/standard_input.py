@@ -60,10 +60,10 @@ def is_redirected_file() -> bool:
 
 def _descriptor() -> int:
     if sys.stdin is None:
-        raise MediaError("--source - reads video from standard input, which is closed")
+        raise MediaError("- reads video from standard input, which is closed")
     if sys.stdin.isatty():
         raise MediaError(
-            "--source - reads video, and standard input is a terminal; pipe a program's video to"
-            " it, or name a source"
+            "- reads video, and standard input is a terminal; pipe a program's video to it, or"
+            " name a file or camera"
         )
     return sys.stdin.fileno()

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from tapetum.realtime.choices import Device
+from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import Ladder, ladder_for
@@ -48,6 +48,7 @@ class EnhancedTrack(MediaStreamTrack):
         model: str | Path = "grid",
         strength: float = 1.0,
         device: Device = "auto",
+        denoise: Denoise = "off",
         latency_budget_ms: float = 50.0,
     ) -> None:
         """Make a track; make it in a running event loop.
@@ -57,6 +58,7 @@ class EnhancedTrack(MediaStreamTrack):
             model: `grid`, `unet`, or a model file; while it loads, a curve stands in.
             strength: from 0 (the picture as it is) to 1 (the model's own output).
             device: `auto` or `cpu`; `cuda` is for files.
+            denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
             latency_budget_ms: how long a frame may be with us.
 
         Raises:
@@ -68,6 +70,7 @@ class EnhancedTrack(MediaStreamTrack):
         self.latencies = Latencies()
         self.error: TapetumError | None = None
         self._device: Device = device
+        self._denoise: Denoise = denoise
         self._budget_ms = latency_budget_ms
         self.ladder = self._ladder_for(model, strength)
         self._track = track
@@ -133,6 +136,7 @@ class EnhancedTrack(MediaStreamTrack):
             model,
             strength=strength,
             device=self._device,
+            denoise=self._denoise,
             budget_ms=self._budget_ms,
             former=former,
         )

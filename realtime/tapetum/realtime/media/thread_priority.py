@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,7 +35,7 @@ def without_real_time_threads() -> Iterator[None]:
     they would wait for each other for ever. Linux allows that to threads with a capability, see
     capabilities(7). This thread does without it meanwhile, and those that it starts always.
     """
-    if sys.platform != "linux":
+    if platform.system() != "Linux":
         yield
         return
     before = _capabilities()

@@ -244,6 +244,7 @@ class _Work:
                 self.output,
                 model=self._enhancement.model,
                 strength=self._enhancement.strength,
+                denoise=self._enhancement.denoise,
                 on_progress=self._progress,
             )
         finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import WSCloseCode, web
 
 from tapetum.realtime.background import patient_worker
-from tapetum.realtime.enhancer import check_model, checked_strength
+from tapetum.realtime.enhancer import check_model, checked_denoise, checked_strength
 from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
 from tapetum.realtime.serve.connections import guarded, in_time
@@ -81,6 +81,7 @@ class Server:
             models,
             [name for name, model in models.items() if gives_grids(model)],
             checked_strength(settings.strength, most=1),
+            checked_denoise(settings.denoise),
             camera,
             settings.latency_budget_ms,
             settings.limits,

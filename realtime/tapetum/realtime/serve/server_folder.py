@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -10,9 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 _PREFIX = "tapetum-serve-"
 _LOCK = "lock"
 """A file that a running server holds: the system lets go of it even for one that is killed."""
+_FILES = "files"
+"""Made when the lock is held: a folder without it is that of a server that just starts."""
 
 
 @contextmanager
@@ -24,21 +27,22 @@ def server_folder() -> Iterator[Path]:
     """
     _remove_abandoned()
     with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        with (folder / "new-lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            Path(file.name).rename(folder / _LOCK)  # no other server sees it before it is held
-            yield folder
+        home = Path(name)
+        with FileLock(home / _LOCK):
+            files = home / _FILES
+            files.mkdir(mode=0o700)
+            yield files
 
 
 def _remove_abandoned() -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(OSError):  # it is held, or gone, or has no lock yet
-            if folder.lstat().st_uid == os.getuid():
-                _remove_unheld(folder)
+    for home in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError, Timeout):  # it is held, or gone
+            if _is_mine(home) and (home / _FILES).is_dir():
+                with FileLock(home / _LOCK, timeout=0):
+                    shutil.rmtree(home / _FILES, ignore_errors=True)
+                shutil.rmtree(home, ignore_errors=True)  # Windows removes no file that is open
 
 
-def _remove_unheld(folder: Path) -> None:
-    with (folder / _LOCK).open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
+def _is_mine(folder: Path) -> bool:
+    """Whether this user made it; on Windows the folder around it is each user's own."""
+    return not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()

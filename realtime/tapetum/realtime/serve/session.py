@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.serve.files import Files, FileStatus
 from tapetum.realtime.serve.lighting import Lighting
@@ -45,6 +46,7 @@ class Offered:
         models: from the names that pages show to models' names or files; the first is default.
         grids: those names whose models give grids, which pages can apply by themselves.
         strength: that pages start with.
+        denoise: how much noise is taken out, on every page.
         camera: the server's, or None.
         latency_budget_ms: how long a live frame may be with us.
         limits: how much may be asked for.
@@ -53,6 +55,7 @@ class Offered:
     models: Mapping[str, str | Path]
     grids: Sequence[str]
     strength: float
+    denoise: Denoise
     camera: ServerCamera | None
     latency_budget_ms: float
     limits: Limits
@@ -63,7 +66,7 @@ class Offered:
         Raises:
             ServeError: it is none of them.
         """
-        return Enhancement(self.model(model), strength, self.latency_budget_ms)
+        return Enhancement(self.model(model), strength, self.denoise, self.latency_budget_ms)
 
     def model(self, name: str) -> str | Path:
         """The model of that name.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.serve.limits import Limits
 
 
@@ -23,6 +24,7 @@ class ServerSettings:
         loop: whether a file is played over and over while it is watched.
         models: names and files of the models to offer, the default first; at least one.
         strength: that pages start with, from 0 to 1.
+        denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a live frame may be with us.
         limits: how much a page may ask for.
     """
@@ -35,5 +37,6 @@ class ServerSettings:
     loop: bool = False
     models: Sequence[str | Path] = ("grid",)
     strength: float = 1.0
+    denoise: Denoise = "off"
     latency_budget_ms: float = 50.0
     limits: Limits = field(default_factory=Limits)

@@ -11,6 +11,7 @@ from pathlib import Path
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.live.track import EnhancedTrack
 from tapetum.realtime.serve.incoming import shorten_queue
@@ -36,11 +37,13 @@ class Enhancement:
     Attributes:
         model: a model's name or file.
         strength: from 0 to 1.
+        denoise: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a frame may be with us.
     """
 
     model: str | Path
     strength: float
+    denoise: Denoise
     latency_budget_ms: float
 
 
@@ -197,6 +200,7 @@ class Stream:
             incoming,
             model=wanted.model,
             strength=wanted.strength,
+            denoise=wanted.denoise,
             latency_budget_ms=wanted.latency_budget_ms,
         )
         self._enhanced.on("ended", self._end)

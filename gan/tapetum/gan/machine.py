@@ -1,0 +1,54 @@
+"""What this machine has: cores, the processor's name and abilities, memory; on any system."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, which a container can make fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cpu_name() -> str:
+    """The processor as its maker calls it; its architecture where the system does not say."""
+    named = _cpu_fields().get("model name") or (_mac_cpu() if sys.platform == "darwin" else "")
+    return named or platform.processor() or platform.machine()
+
+
+def cpu_features() -> list[str]:
+    """Instruction sets as Linux names them, like "avx512_bf16"; empty on other systems."""
+    fields = _cpu_fields()
+    return (fields.get("flags") or fields.get("Features", "")).split()
+
+
+def memory_mb() -> tuple[int, int]:
+    """Megabytes that programs can still get, and megabytes in all."""
+    memory = psutil.virtual_memory()
+    return memory.available >> 20, memory.total >> 20
+
+
+@cache
+def _cpu_fields() -> dict[str, str]:
+    """The first processor's fields in Linux's list; none where there is no such list."""
+    if not _CPU_INFO.exists():
+        return {}
+    first = _CPU_INFO.read_text().split("\n\n", 1)[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _mac_cpu() -> str:
+    command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

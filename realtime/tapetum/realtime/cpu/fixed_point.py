@@ -1,0 +1,119 @@
+"""Planes in 16-bit fixed point, all depths alike: a sample's level times 2**(15 - depth)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.plane_rows import chroma_rows, sample_rows
+from tapetum.realtime.frame import Frame, Plane
+
+Fixed = npt.NDArray[np.int16]
+"""Fixed-point samples, from 0 on."""
+FIXED_BITS = 15
+"""Bits of a fixed-point sample; those of its level are on top."""
+TABLE_SHIFT = 7
+"""A fixed-point luma, shifted down by this, is its place in a table of `TABLE_SIZE` entries."""
+TABLE_SIZE = 1 << (FIXED_BITS - TABLE_SHIFT)
+
+
+class Samples(NamedTuple):
+    """A plane as it lies in memory: row r, column x is line[r * pitch + x * step] >> shift.
+
+    Attributes:
+        line: 1-D samples.
+        pitch: samples from row to row.
+        step: samples from column to column, 1 or 2.
+        width: columns.
+        height: rows.
+        shift: empty low bits of a sample's word.
+        fraction: bits that a level is shifted up by to be fixed-point.
+    """
+
+    line: Plane | Fixed
+    pitch: int
+    step: int
+    width: int
+    height: int
+    shift: int
+    fraction: int
+
+
+def frame_samples(frame: Frame) -> tuple[Samples, Samples, Samples]:
+    """Y, U and V of a frame in main memory.
+
+    Raises:
+        DeviceError: a plane is not a NumPy array.
+    """
+    luma, pitch = sample_rows(frame.planes[0])
+    chroma = chroma_rows(frame)
+    last = chroma.step, chroma.width, chroma.height
+    layout = frame.format.shift, FIXED_BITS - frame.format.depth
+    return (
+        Samples(luma, pitch, 1, frame.width, frame.height, *layout),
+        Samples(chroma.u, chroma.u_pitch, *last, *layout),
+        Samples(chroma.v, chroma.v_pitch, *last, *layout),
+    )
+
+
+def fixed_samples(plane: Fixed) -> Samples:
+    """A plane, without gaps between rows, that is fixed-point already."""
+    height, width = plane.shape
+    return Samples(plane.reshape(-1), width, 1, width, height, 0, 0)
+
+
+@kernel
+def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
+    """Fill `out` with means of a plane's samples: of two across and two down, where these are 1.
+
+    A lone last row or column counts twice.
+    """
+    upper, lower = np.empty(source.width, np.int16), np.empty(source.width, np.int16)
+    for row in range(out.shape[0]):
+        first = row << down
+        read_row(source, first, upper)
+        read_row(source, min(first + down, source.height - 1), lower)
+        if across == 0:
+            for x in range(out.shape[1]):
+                total = np.int32(np.int32(upper[x]) + np.int32(lower[x]) + np.int32(1))
+                out[row, x] = np.int16(total >> np.int32(1))
+        else:
+            _halve_row(upper, lower, out[row])
+
+
+@part
+def read_row(source: Samples, row: int, out: Fixed) -> None:
+    """Read a row of samples as fixed point."""
+    start = row * source.pitch
+    line = source.line[start : start + (out.size - 1) * source.step + 1]
+    down, up = np.int32(source.shift), np.int32(source.fraction)
+    if source.step == 1:
+        for x in range(out.size):
+            out[x] = np.int16(np.int32(np.int32(line[x]) >> down) << up)
+    else:
+        for x in range(out.size):
+            out[x] = np.int16(np.int32(np.int32(line[2 * x]) >> down) << up)
+
+
+@part
+def spread_row(cells: Fixed, out: Fixed) -> None:
+    """Give each cell's value to the two samples that it stands for."""
+    for x in range(out.size // 2):
+        out[2 * x] = cells[x]
+        out[2 * x + 1] = cells[x]
+    if out.size % 2:
+        out[out.size - 1] = cells[cells.size - 1]
+
+
+@part
+def _halve_row(upper: Fixed, lower: Fixed, out: Fixed) -> None:
+    for x in range(upper.size // 2):
+        left = np.int32(np.int32(upper[2 * x]) + np.int32(lower[2 * x]))
+        right = np.int32(np.int32(upper[2 * x + 1]) + np.int32(lower[2 * x + 1]))
+        out[x] = np.int16(np.int32(left + right + np.int32(2)) >> np.int32(2))
+    if upper.size % 2:
+        last = np.int32(upper[upper.size - 1]) + np.int32(lower[upper.size - 1])
+        out[out.size - 1] = (last + np.int32(1)) >> np.int32(1)

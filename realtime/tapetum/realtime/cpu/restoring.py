@@ -1,0 +1,285 @@
+"""The restoring stage: takes noise out of a stream's frames before they are brightened.
+
+Causal, in the frames' own YUV: averaged over time where the picture rests (`restoring_time`),
+smoothed over space where it does not (`restoring_space`), both by the noise that is measured in
+the pictures themselves (`noise_level`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.gan.model_kinds import LEVELS
+from tapetum.realtime.choices import Denoise
+from tapetum.realtime.cpu.fixed_point import (
+    FIXED_BITS,
+    TABLE_SIZE,
+    Fixed,
+    Samples,
+    fixed_samples,
+    frame_samples,
+    halve,
+)
+from tapetum.realtime.cpu.grid_axis import Floats, level_axis
+from tapetum.realtime.cpu.noise_level import NoiseLevel
+from tapetum.realtime.cpu.restoring_space import (
+    REMAINS_BITS,
+    WEIGHT_BITS,
+    Cells,
+    Tolerance,
+    correct,
+    describe_cells,
+    finish,
+)
+from tapetum.realtime.cpu.restoring_time import (
+    ONE_FRAME,
+    WIDE,
+    binomial_lean,
+    learn,
+    mean_wide_changes,
+    weigh_evidence,
+    wide_lean,
+)
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.sample_range import sample_range
+
+_SCALES = 4
+"""Sizes at which luma is smoothed, each half the one before."""
+_LUMA_TOLERANCE = 3.7
+_CHROMA_TOLERANCE = 5.0
+"""Tolerances in deviations of the noise that remains."""
+_CODED_TOLERANCE = 0.35
+"""So much more where a codec made the noise smooth: the measures see less of it than there is."""
+_FADE_FROM, _FADE_TO = 1.05, 1.35
+"""Slopes of the brightening curve up to which nothing, and from which all is restored."""
+_LONGEST_S = 1.0
+"""After a longer pause, or a step back in time, a frame has nothing to do with those before."""
+_LEAST_DEPTH = 10
+"""Bits of a restored level: with fewer the averaging of frames would be rounded away."""
+
+
+class Restorer:
+    """Takes the noise out of one stream's frames.
+
+    Example:
+        restorer = Restorer()
+        for frame, grid in stream:
+            planes = apply_grid(frame, grid, seen=restorer(frame, grid))
+    """
+
+    def __init__(self, denoise: Denoise = "off") -> None:
+        """Start with no past.
+
+        Args:
+            denoise: `auto`: all noise where the picture is brightened, and nothing where it is
+                not; a number from 0 to 1: this share of it everywhere; `off`: nothing.
+        """
+        self.denoise = denoise
+        self._state: _State | None = None
+
+    def __call__(self, frame: Frame, grid: Floats) -> Frame | None:
+        """Restore the next frame.
+
+        Args:
+            frame: in main memory; any size and format.
+            grid: (8, 8, 16, 16) what will brighten it.
+
+        Returns:
+            The frame in planar YUV of at least 10 bits, its levels shifted up by those that are
+            more and hold their fractions, for `apply_grid`'s `seen`; None
+            where there is nothing to do: a picture that is not brightened, or HDR.
+
+        Raises:
+            DeviceError: the frame is not in main memory.
+        """
+        weights = self._weights(frame, grid)
+        if frame.color.is_hdr or not weights.any():
+            self.reset()
+            return None
+        if self._state is None or not self._state.is_followed_by(frame):
+            self._state = _State(frame)
+        return self._state.restored(frame, weights)
+
+    def reset(self) -> None:
+        """Forget the past: the next frame starts a new scene."""
+        self._state = None
+
+    def _weights(self, frame: Frame, grid: Floats) -> Fixed:
+        """(256,) the share of a restored sample in the result, by luma."""
+        whole = 1 << WEIGHT_BITS
+        if self.denoise == "off":
+            return np.zeros(TABLE_SIZE, np.int16)
+        if self.denoise != "auto":
+            return np.full(TABLE_SIZE, round(self.denoise * whole), np.int16)
+        slope = curve_slope(frame, grid)
+        share = np.clip((slope - _FADE_FROM) / (_FADE_TO - _FADE_FROM), 0, 1)
+        weights: Fixed = np.rint(share * whole).astype(np.int16)
+        return weights
+
+
+def curve_slope(frame: Frame, grid: Floats) -> Floats:
+    """(256,) how much steeper than the picture a grid makes it, by luma: the mean of all cells."""
+    levels = sample_range(frame)
+    step = (1 << frame.format.depth) // TABLE_SIZE
+    axis = level_axis(TABLE_SIZE, levels.black // step, levels.luma_span // step)
+    place = np.repeat(np.arange(LEVELS - 1), np.diff(axis.starts))
+    gain, offset = grid[:2].mean(axis=(2, 3))
+    weight = axis.weight
+    bright = gain[place] * (1 - weight) + gain[place + 1] * weight
+    bright = bright * axis.luma + offset[place] * (1 - weight) + offset[place + 1] * weight
+    slope: Floats = np.gradient(bright, axis.luma)
+    return slope
+
+
+class _State:
+    """What is known of a stream, for frames of one size and format; all is allocated once."""
+
+    def __init__(self, frame: Frame) -> None:
+        layout = frame.format
+        height, width = -(-frame.height // 2), -(-frame.width // 2)
+        self._kind = _kind(frame)
+        self._time_s = frame.time_s
+        self._is_new = True
+        self._noise = NoiseLevel(sample_range(frame), layout.depth)
+        self._evidence = np.full((height, width), ONE_FRAME, np.uint8)
+        self._share: Fixed = np.full((height, width), (1 << FIXED_BITS) - 1, np.int16)
+        self._cells = Cells(*(np.empty((height, width), np.int16) for _ in Cells._fields))
+        self._half, self._last, self._known = (
+            np.empty((3, height, width), np.int16) for _ in range(3)
+        )
+        self._wide = np.empty((-(-height // WIDE), -(-width // WIDE)), np.float32)
+        chroma_shape = -(-frame.height >> layout.chroma_y), -(-frame.width >> layout.chroma_x)
+        chroma_cell = 1 - layout.chroma_y, 1 - layout.chroma_x
+        self._planes = (
+            _RestoredPlane((frame.height, frame.width), (1, 1)),
+            _RestoredPlane(chroma_shape, chroma_cell),
+            _RestoredPlane(chroma_shape, chroma_cell),
+        )
+        self._depth = max(layout.depth, _LEAST_DEPTH)
+        infix = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout.chroma_x, layout.chroma_y]
+        self._format_name = f"yuv{infix}p{self._depth}le"
+        self._top = ((1 << layout.depth) - 1) << (FIXED_BITS - layout.depth)
+
+    def is_followed_by(self, frame: Frame) -> bool:
+        """Whether a frame goes on with the stream."""
+        last_s, self._time_s = self._time_s, frame.time_s
+        if _kind(frame) != self._kind:
+            return False
+        return last_s is None or frame.time_s is None or 0 <= frame.time_s - last_s <= _LONGEST_S
+
+    def restored(self, frame: Frame, weights: Fixed) -> Frame:
+        """Learn from the frame, and restore it."""
+        sources = frame_samples(frame)
+        self._half, self._last = self._last, self._half
+        for source, plane, half in zip(sources, self._planes, self._half, strict=True):
+            halve(source, plane.across, plane.down, half)
+        self._noise.measure(sources[0], self._half, None if self._is_new else self._last[0])
+        if not self._is_new:
+            self._weigh_evidence()
+        self._is_new = False
+        for source, plane, known in zip(sources, self._planes, self._known, strict=True):
+            learn(source, self._share, plane.across, plane.down, plane.estimate)
+            halve(fixed_samples(plane.estimate), plane.across, plane.down, known)
+        describe_cells(self._known[0], self._evidence, self._noise.luma, weights, self._cells)
+        planes = tuple(
+            plane.restored(source, tolerance, self._cells.weight, self._top, self._depth)
+            for source, plane, tolerance in zip(
+                sources, self._planes, self._tolerances(), strict=True
+            )
+        )
+        return replace(frame, planes=planes, format_name=self._format_name)
+
+    def _weigh_evidence(self) -> None:
+        noise = self._noise
+        leans = (
+            np.float32(binomial_lean(noise.whiteness)),
+            np.float32(wide_lean(noise.whiteness)),
+        )
+        mean_wide_changes(self._half[0], self._known[0], self._wide)
+        weigh_evidence(
+            self._half,
+            self._known,
+            self._last[0],
+            self._wide,
+            noise.luma,
+            noise.chroma,
+            leans,
+            self._evidence,
+            self._share,
+        )
+
+    def _tolerances(self) -> list[tuple[Fixed, list[float]]]:
+        """For each plane: what tolerance depends on by cell, and a factor for each scale."""
+        noise, cells = self._noise, self._cells
+        smoothness = 1 - noise.whiteness
+        # Noise at half the size: half as much where it is white, more where a codec smoothed it.
+        lessened = 0.5 + 0.4 * smoothness
+        factors = [max(noise.fineness, 0.5), *(lessened**scale for scale in range(_SCALES - 1))]
+        luma = _LUMA_TOLERANCE * (1 + _CODED_TOLERANCE * smoothness)
+        chroma = _CHROMA_TOLERANCE * noise.chroma / (1 << REMAINS_BITS)
+        return [
+            (cells.deviation, [luma * factor for factor in factors]),
+            *((cells.remains, [float(own) * factor for factor in factors]) for own in chroma),
+        ]
+
+
+def _kind(frame: Frame) -> tuple[str, tuple[int, ...], bool]:
+    return frame.format_name, frame.planes[0].shape, frame.full_range
+
+
+class _RestoredPlane:
+    """One plane's estimate, and the pyramid that it is smoothed on.
+
+    Attributes:
+        estimate: (H, W), averaged over time.
+        down: 1 where a cell is two samples high, else 0.
+        across: 1 where a cell is two samples wide, else 0.
+    """
+
+    def __init__(self, shape: tuple[int, int], cell: tuple[int, int]) -> None:
+        self.estimate: Fixed = np.empty(shape, np.int16)
+        self.down, self.across = cell
+        self._coarser: list[tuple[Fixed, Fixed]] = []
+        height, width = shape
+        for _ in range(_SCALES - 2 + self.across):
+            height, width = -(-height // 2), -(-width // 2)
+            plane, change = (np.empty((height, width), np.int16) for _ in range(2))
+            self._coarser.append((plane, change))
+
+    def restored(
+        self,
+        source: Samples,
+        tolerance: tuple[Fixed, list[float]],
+        weight: Fixed,
+        top: int,
+        depth: int,
+    ) -> npt.NDArray[np.uint16]:
+        """The plane restored, as levels with fractions.
+
+        Args:
+            source: the frame's own samples.
+            tolerance: one cell's, and the factor for each scale.
+            weight: of what is restored, by cell.
+            top: highest fixed-point sample.
+            depth: bits of the result.
+        """
+        finer = self.estimate
+        for plane, _ in self._coarser:
+            halve(fixed_samples(finer), 1, 1, plane)
+            finer = plane
+        cells, factors = tolerance
+        tolerances = [
+            Tolerance(cells, np.float32(factor), scale - self.down, scale - self.across)
+            for scale, factor in enumerate(factors[1 - self.across :])
+        ]
+        change: Fixed = np.empty((0, 0), np.int16)
+        for (plane, changed), allowed in zip(self._coarser[::-1], tolerances[:0:-1], strict=True):
+            correct(plane, change, allowed, top, changed)
+            change = changed
+        out = np.empty(self.estimate.shape, np.uint16)
+        drop = FIXED_BITS - depth
+        finish(source, self.estimate, change, tolerances[0], weight, top, drop, out)
+        return out

@@ -1,0 +1,505 @@
+/* See tapetum_client.h. SPDX-License-Identifier: MIT
+ *
+ * One worker process serves all streams of this process. Each stream has a socket of its own to
+ * it, and a piece of anonymous shared memory: a frame's pixels before, and after them the pixels
+ * that the worker made. Nothing has a name in the file system, so nothing is left behind; either
+ * side sees the other's end by its sockets.
+ *
+ * Pixels are only written to shared memory while the worker has nothing to do for the stream, and
+ * only taken out of it after the answer to that very frame: no frame is ever torn.
+ */
+#define _GNU_SOURCE
+#include "tapetum_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROTOCOL 1
+#define LARGEST 16384
+#define MS 1000000LL
+#define HUNG_MS 5000        /* without an answer, once it has given one */
+#define START_HUNG_MS 90000 /* a model may have to be compiled first */
+#define LONGEST_BACK_OFF_MS 60000
+#define WORKER_SOCKET 3
+#define WORKER_MODULE "tapetum.realtime.plugins.worker"
+
+extern char **environ;
+
+typedef struct {
+    uint32_t protocol, format, width, height;
+    uint64_t sequence;
+    int64_t time_ns;
+    uint64_t output_offset;
+    float strength;
+    uint8_t matrix, range, primaries, transfer;
+    char model[1024];
+} request;
+
+typedef struct {
+    uint64_t sequence;
+    uint32_t failed;
+    char message[500];
+} answer;
+
+typedef struct {
+    int count;
+    size_t row_bytes[3];
+    uint32_t rows[3];
+    size_t bytes;
+} layout;
+
+struct tapetum_stream {
+    tapetum_options options;
+    char python[1024];
+    int socket;          /* to the worker, or -1 */
+    uint64_t generation; /* of the worker that it leads to */
+    bool waiting;        /* an answer is due */
+    bool answered;       /* by this worker, with this model and size */
+    int64_t sent_ns;
+    request last;
+    int memory_fd;
+    uint8_t *memory;
+    size_t memory_bytes;
+    char logged[600];
+    int64_t logged_ns;
+};
+
+typedef enum { DONE, LEFT, LOST } outcome;
+
+static struct {
+    pthread_mutex_t lock;
+    int socket; /* takes sockets of new streams, or -1 */
+    pid_t pid, dying; /* `dying` was killed, and is not gone yet; 0 is none */
+    uint64_t generation;
+    bool proved; /* it has answered */
+    unsigned streams, failures;
+    int64_t retry_ns;
+} worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .socket = -1};
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 * MS + now.tv_nsec;
+}
+
+/* The same line is said again after a minute at the earliest. */
+static void say(tapetum_stream *stream, const char *reason)
+{
+    if (!strcmp(stream->logged, reason) && now_ns() - stream->logged_ns < 60000 * MS)
+        return;
+    snprintf(stream->logged, sizeof stream->logged, "%s", reason);
+    stream->logged_ns = now_ns();
+    char line[700];
+    snprintf(line, sizeof line, "tapetum: frames pass unchanged: %s", reason);
+    if (stream->options.log)
+        stream->options.log(stream->options.log_context, line);
+    else
+        fprintf(stderr, "%s\n", line);
+}
+
+static bool lay_out(const tapetum_frame *frame, layout *out)
+{
+    size_t width = frame->width, height = frame->height;
+    size_t half_width = (width + 1) / 2, half_height = (height + 1) / 2;
+    if (width < 1 || height < 1 || width > LARGEST || height > LARGEST)
+        return false;
+    *out = (layout){.count = 1, .rows = {(uint32_t)height, (uint32_t)half_height, (uint32_t)half_height}};
+    switch (frame->format) {
+    case TAPETUM_I420:
+        out->count = 3;
+        out->row_bytes[0] = width;
+        out->row_bytes[1] = out->row_bytes[2] = half_width;
+        break;
+    case TAPETUM_NV12:
+        out->count = 2;
+        out->row_bytes[0] = width;
+        out->row_bytes[1] = 2 * half_width;
+        break;
+    case TAPETUM_P010:
+        out->count = 2;
+        out->row_bytes[0] = 2 * width;
+        out->row_bytes[1] = 4 * half_width;
+        break;
+    case TAPETUM_YUY2:
+        out->row_bytes[0] = 4 * half_width;
+        break;
+    case TAPETUM_RGBA:
+    case TAPETUM_BGRA:
+        out->row_bytes[0] = 4 * width;
+        break;
+    default:
+        return false;
+    }
+    for (int plane = 0; plane < out->count; plane++)
+        out->bytes += out->row_bytes[plane] * out->rows[plane];
+    return true;
+}
+
+/* Between a frame and its packed place in shared memory. */
+static void copy_pixels(const tapetum_frame *frame, const layout *shape, uint8_t *packed, bool out)
+{
+    for (int plane = 0; plane < shape->count; plane++)
+        for (uint32_t row = 0; row < shape->rows[plane]; row++) {
+            uint8_t *pixels = frame->planes[plane] + (ptrdiff_t)row * frame->strides[plane];
+            memcpy(out ? pixels : packed, out ? packed : pixels, shape->row_bytes[plane]);
+            packed += shape->row_bytes[plane];
+        }
+}
+
+/* Send one message, with a descriptor unless it is -1; never waits. */
+static bool send_message(int socket, const void *message, size_t bytes, int descriptor)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {(void *)message, bytes};
+    struct msghdr whole = {.msg_iov = &part, .msg_iovlen = 1};
+    if (descriptor >= 0) {
+        whole.msg_control = control.room;
+        whole.msg_controllen = sizeof control.room;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&whole);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    }
+    return sendmsg(socket, &whole, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)bytes;
+}
+
+/* End the worker, which has nothing to save; its memory takes a while to go. The lock is held. */
+static void end_worker(void)
+{
+    close(worker.socket);
+    worker.socket = -1;
+    kill(worker.pid, SIGKILL);
+    worker.dying = worker.pid;
+}
+
+static void bury_worker(void)
+{
+    while (worker.dying && waitpid(worker.dying, NULL, 0) < 0 && errno == EINTR)
+        ;
+    worker.dying = 0;
+}
+
+static void disconnect(tapetum_stream *stream)
+{
+    close(stream->socket);
+    stream->socket = -1;
+    stream->waiting = stream->answered = false;
+}
+
+/* Start Python; 0 or why not. The lock is held. */
+static int start_worker(const char *python)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+        return errno;
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t how;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&how);
+    posix_spawn_file_actions_adddup2(&files, ends[1], WORKER_SOCKET);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_RDWR, 0);
+    if (!getenv("TAPETUM_LOG"))
+        posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_RDWR, 0);
+    /* A group of its own: Ctrl-C is the host's to answer. */
+    posix_spawnattr_setflags(
+        &how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&how, &none);
+    posix_spawnattr_setsigdefault(&how, &all);
+    /* -I: hosts set PYTHONHOME and PYTHONPATH for a Python of their own. */
+    char *arguments[] = {(char *)python, "-I", "-m", WORKER_MODULE, NULL};
+    bury_worker(); /* gone since, as the back-off is over */
+    int error = posix_spawn(&worker.pid, python, &files, &how, arguments, environ);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&how);
+    close(ends[1]);
+    if (error) {
+        close(ends[0]);
+        return error;
+    }
+    worker.socket = ends[0];
+    worker.generation++;
+    worker.proved = false;
+    return 0;
+}
+
+static void back_off(void)
+{
+    int64_t wait_ms = 100LL << (worker.failures < 10 ? worker.failures : 10);
+    worker.failures++;
+    worker.retry_ns = now_ns() + (wait_ms < LONGEST_BACK_OFF_MS ? wait_ms : LONGEST_BACK_OFF_MS) * MS;
+}
+
+/* The stream's worker is dead or hung: leave it. True if it once worked: try again at once. */
+static bool lose_worker(tapetum_stream *stream, const char *reason)
+{
+    bool proved = true; /* another stream saw it first */
+    disconnect(stream);
+    pthread_mutex_lock(&worker.lock);
+    if (worker.socket >= 0 && worker.generation == stream->generation) {
+        proved = worker.proved;
+        if (proved)
+            worker.failures = 0;
+        end_worker();
+        back_off();
+    }
+    pthread_mutex_unlock(&worker.lock);
+    say(stream, reason);
+    return proved;
+}
+
+static outcome connect_stream(tapetum_stream *stream)
+{
+    int error = 0, ends[2] = {-1, -1};
+    bool sent = false;
+    pthread_mutex_lock(&worker.lock);
+    if (worker.socket < 0) {
+        if (now_ns() < worker.retry_ns) {
+            pthread_mutex_unlock(&worker.lock);
+            return LEFT;
+        }
+        error = start_worker(stream->python);
+        if (error)
+            back_off();
+    }
+    if (!error && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+        error = errno;
+    if (!error) {
+        sent = send_message(worker.socket, "s", 1, ends[1]);
+        stream->generation = worker.generation;
+        stream->socket = ends[0];
+        close(ends[1]);
+    }
+    pthread_mutex_unlock(&worker.lock);
+    if (error) {
+        char reason[1200];
+        snprintf(reason, sizeof reason, "cannot start %s: %s; run `tapetum plugin install` again",
+                 stream->python, strerror(error));
+        say(stream, reason);
+        return LEFT;
+    }
+    if (!sent)
+        return lose_worker(stream, "the worker ended") ? LOST : LEFT;
+    if (stream->memory) { /* the new worker has not seen it */
+        munmap(stream->memory, stream->memory_bytes);
+        close(stream->memory_fd);
+        stream->memory = NULL;
+    }
+    return DONE;
+}
+
+/* Shared memory for a frame, before and after; `fresh` if the worker has yet to get it. */
+static bool get_memory(tapetum_stream *stream, size_t bytes, bool *fresh)
+{
+    *fresh = false;
+    if (stream->memory && stream->memory_bytes == bytes)
+        return true;
+    if (stream->memory) {
+        munmap(stream->memory, stream->memory_bytes);
+        close(stream->memory_fd);
+        stream->memory = NULL;
+    }
+    int descriptor = memfd_create("tapetum", MFD_CLOEXEC);
+    if (descriptor < 0)
+        return false;
+    /* Reserved now: what a full memory lacks would end the host later, at a write. */
+    void *memory = MAP_FAILED;
+    if (!posix_fallocate(descriptor, 0, (off_t)bytes))
+        memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (memory == MAP_FAILED) {
+        close(descriptor);
+        return false;
+    }
+    stream->memory_fd = descriptor;
+    stream->memory = memory;
+    stream->memory_bytes = bytes;
+    *fresh = true;
+    return true;
+}
+
+/* Take the answer that is due. DONE with it, LEFT if none came until then, LOST without a worker. */
+static outcome take_answer(tapetum_stream *stream, int64_t until_ns, answer *taken)
+{
+    for (;;) {
+        int64_t left_ns = until_ns - now_ns();
+        struct pollfd ready = {stream->socket, POLLIN, 0};
+        int count = poll(&ready, 1, left_ns > 0 ? (int)((left_ns + MS - 1) / MS) : 0);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return LEFT;
+        ssize_t bytes = recv(stream->socket, taken, sizeof *taken, MSG_DONTWAIT);
+        if (bytes < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (bytes != (ssize_t)sizeof *taken || taken->sequence != stream->last.sequence)
+            return LOST;
+        stream->waiting = false;
+        stream->answered = true;
+        taken->message[sizeof taken->message - 1] = 0;
+        return DONE;
+    }
+}
+
+static void prove_worker(const tapetum_stream *stream)
+{
+    pthread_mutex_lock(&worker.lock);
+    if (worker.generation == stream->generation)
+        worker.proved = true;
+    pthread_mutex_unlock(&worker.lock);
+}
+
+/* Take the answer to an earlier frame, whose time is over; LEFT while there is none. */
+static outcome clear_answer(tapetum_stream *stream)
+{
+    answer late;
+    outcome came = take_answer(stream, 0, &late);
+    if (came == LOST)
+        return lose_worker(stream, "the worker ended") ? LOST : LEFT;
+    if (came == DONE)
+        prove_worker(stream);
+    int64_t limit_ms = stream->answered ? HUNG_MS : START_HUNG_MS;
+    if (came == LEFT && now_ns() - stream->sent_ns > limit_ms * MS)
+        lose_worker(stream, "the worker hung, and is started anew");
+    return came;
+}
+
+static bool send_frame(tapetum_stream *stream, const tapetum_frame *frame, const layout *shape)
+{
+    bool fresh;
+    size_t offset = (shape->bytes + 63) & ~(size_t)63;
+    if (!get_memory(stream, 2 * offset, &fresh)) {
+        say(stream, "there is no memory left to share");
+        return false;
+    }
+    request next = {PROTOCOL, frame->format, frame->width, frame->height,
+                    stream->last.sequence + 1, frame->time_ns, offset, frame->strength,
+                    frame->matrix, frame->range, frame->primaries, frame->transfer, {0}};
+    const char *model = frame->model && *frame->model ? frame->model : "grid";
+    if (strlen(model) >= sizeof next.model) {
+        say(stream, "the model's name is too long");
+        return false;
+    }
+    memcpy(next.model, model, strlen(model));
+    if (strcmp(next.model, stream->last.model) || next.format != stream->last.format)
+        stream->answered = false; /* what it needs now may have to be compiled */
+    copy_pixels(frame, shape, stream->memory, false);
+    stream->last = next;
+    stream->sent_ns = now_ns();
+    stream->waiting = true;
+    /* Where this fails the worker is dead, which waiting for its answer shows. */
+    send_message(stream->socket, &next, sizeof next, fresh ? stream->memory_fd : -1);
+    return true;
+}
+
+static outcome try_once(tapetum_stream *stream, const tapetum_frame *frame, int64_t until_ns)
+{
+    layout shape;
+    if (!lay_out(frame, &shape)) {
+        say(stream, "their format is unknown, or their size not 1 to 16384 pixels");
+        return LEFT;
+    }
+    if (stream->socket < 0) {
+        outcome connected = connect_stream(stream);
+        if (connected != DONE)
+            return connected;
+    }
+    if (stream->waiting) {
+        outcome cleared = clear_answer(stream);
+        if (cleared != DONE)
+            return cleared;
+    }
+    if (!send_frame(stream, frame, &shape))
+        return LEFT;
+    answer taken;
+    switch (take_answer(stream, until_ns, &taken)) {
+    case LOST:
+        return lose_worker(stream, "the worker ended") ? LOST : LEFT;
+    case LEFT:
+        say(stream, stream->answered ? "the worker is too slow" : "the worker is starting");
+        return LEFT;
+    default:
+        break;
+    }
+    prove_worker(stream);
+    if (taken.failed) {
+        say(stream, taken.message);
+        return LEFT;
+    }
+    copy_pixels(frame, &shape, stream->memory + stream->last.output_offset, true);
+    return DONE;
+}
+
+tapetum_stream *tapetum_open(const tapetum_options *options)
+{
+    tapetum_stream *stream = calloc(1, sizeof *stream);
+    if (!stream)
+        return NULL;
+    stream->options = *options;
+    stream->socket = stream->memory_fd = -1;
+    const char *python = getenv("TAPETUM_PYTHON");
+    if (!python || !*python)
+        python = options->python ? options->python : "python3";
+    snprintf(stream->python, sizeof stream->python, "%s", python);
+    pthread_mutex_lock(&worker.lock);
+    worker.streams++;
+    pthread_mutex_unlock(&worker.lock);
+    return stream;
+}
+
+bool tapetum_enhance(tapetum_stream *stream, const tapetum_frame *frame)
+{
+    int64_t until_ns = now_ns() + stream->options.patience_ms * MS;
+    for (;;) {
+        outcome came = try_once(stream, frame, until_ns);
+        if (came != LOST)
+            return came == DONE;
+        pthread_mutex_lock(&worker.lock);
+        int64_t wait_ns = worker.retry_ns - now_ns();
+        pthread_mutex_unlock(&worker.lock);
+        if (now_ns() + wait_ns >= until_ns)
+            return false;
+        struct timespec wait = {wait_ns / (1000 * MS), wait_ns % (1000 * MS)};
+        if (wait_ns > 0)
+            nanosleep(&wait, NULL);
+    }
+}
+
+void tapetum_close(tapetum_stream *stream)
+{
+    if (!stream)
+        return;
+    if (stream->socket >= 0)
+        close(stream->socket);
+    if (stream->memory) {
+        munmap(stream->memory, stream->memory_bytes);
+        close(stream->memory_fd);
+    }
+    pthread_mutex_lock(&worker.lock);
+    if (--worker.streams == 0) {
+        if (worker.socket >= 0)
+            end_worker();
+        bury_worker();
+    }
+    pthread_mutex_unlock(&worker.lock);
+    free(stream);
+}

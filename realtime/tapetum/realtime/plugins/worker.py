@@ -1,0 +1,240 @@
+"""The process that enhances frames for plugins: `python -m tapetum.realtime.plugins.worker`.
+
+`native/tapetum_client.c` starts it, with one end of a socket as descriptor 3. Through that come the
+sockets of streams, and through each of them requests and, with the first of a size, the shared
+memory in which frames lie. A socket that closes ends its stream, the first one the process.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.realtime.enhancer import Enhancer
+from tapetum.realtime.errors import MediaError, TapetumError
+from tapetum.realtime.frame import ColorInfo, Frame, Plane
+from tapetum.realtime.pixel_format import pixel_format
+from tapetum.realtime.worker import Worker
+
+PROTOCOL = 1
+REQUEST = struct.Struct("=4IQqQf4B1024s")
+ANSWER = struct.Struct("=QI500s")
+"""`request` and `answer` of native/tapetum_client.c."""
+
+_SOCKET = 3
+_NO_TIME = -(2**63)
+_JUMP_NS = 1_000_000_000
+"""A step in time after which frames no longer belong together: the host has seeked."""
+
+_PLANAR = {1: "yuv420p", 2: "nv12", 3: "p010le"}
+_YUY2 = 4
+_ORDERED = {5: "rgb", 6: "bgr"}
+
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a host wants done with the frame that lies in the shared memory.
+
+    Attributes:
+        layout: `tapetum_format` of the client.
+        width: in pixels.
+        height: in pixels.
+        sequence: its number, for the answer.
+        time_ns: on the stream's clock, or None.
+        output_offset: where in the memory the enhanced frame goes; it comes at 0.
+        strength: from 0 to 2.
+        color: what its numbers mean.
+        model: name or file.
+    """
+
+    layout: int
+    width: int
+    height: int
+    sequence: int
+    time_ns: int | None
+    output_offset: int
+    strength: float
+    color: ColorInfo
+    model: str
+
+    @classmethod
+    def parse(cls, message: bytes) -> Request:
+        """Read a client's message.
+
+        Raises:
+            MediaError: the client is of another version.
+        """
+        if len(message) != REQUEST.size or message[:4] != struct.pack("=I", PROTOCOL):
+            raise MediaError(
+                "the plugin is of another version of Tapetum; run `tapetum plugin install` again"
+            )
+        _, layout, width, height, sequence, time_ns, offset, strength, *tags, model = (
+            REQUEST.unpack(message)
+        )
+        matrix, color_range, primaries, transfer = tags
+        return cls(
+            layout,
+            width,
+            height,
+            sequence,
+            None if time_ns == _NO_TIME else time_ns,
+            offset,
+            strength,
+            ColorInfo(matrix, color_range, primaries, transfer),
+            model.rstrip(b"\0").decode(errors="replace"),
+        )
+
+
+class Stream:
+    """One video of a host: its enhancer, with the state that belongs to it."""
+
+    def __init__(self) -> None:
+        self._model: str | None = None
+        self._enhancer: Enhancer | None = None
+        self._last_ns: int | None = None
+
+    def enhance(self, request: Request, memory: memoryview) -> None:
+        """Enhance the frame at the start of `memory` to where the request says.
+
+        Raises:
+            TapetumError: the model or the format cannot be used.
+            ValueError: the strength is out of its range.
+        """
+        enhancer = self._prepared(request)
+        source = np.frombuffer(memory, np.uint8)
+        target = source[request.output_offset :]
+        if request.layout in _ORDERED:
+            shape = (request.height, request.width, 4)
+            size = request.height * request.width * 4
+            enhancer(
+                source[:size].reshape(shape),
+                order="rgb" if _ORDERED[request.layout] == "rgb" else "bgr",
+                time_s=None if request.time_ns is None else request.time_ns / 1e9,
+                out=target[:size].reshape(shape),
+            )
+        elif request.layout == _YUY2:
+            self._enhance_yuy2(request, enhancer, source, target)
+        else:
+            format_name = _PLANAR.get(request.layout)
+            if format_name is None:
+                raise MediaError(f"pixel format {request.layout} of the plugin is unknown")
+            bright = enhancer.enhance_frame(
+                _frame(request, format_name, _planes(source, format_name, request))
+            )
+            for plane, place in zip(
+                bright.planes, _planes(target, format_name, request), strict=True
+            ):
+                place[...] = plane
+
+    def _prepared(self, request: Request) -> Enhancer:
+        if self._enhancer is None or request.model != self._model:
+            self._enhancer = Enhancer(request.model, request.strength)
+            self._model = request.model
+        self._enhancer.strength = request.strength
+        last_ns, self._last_ns = self._last_ns, request.time_ns
+        if last_ns is not None and request.time_ns is not None:
+            step_ns = request.time_ns - last_ns
+            if not 0 <= step_ns <= _JUMP_NS:
+                self._enhancer.reset()
+        return self._enhancer
+
+    @staticmethod
+    def _enhance_yuy2(request: Request, enhancer: Enhancer, source: Bytes, target: Bytes) -> None:
+        """As 4:2:2 in planes; the pixel beside an odd last one is kept."""
+        width, height = request.width, request.height
+        size = height * 4 * -(-width // 2)
+        packed = source[:size].reshape(height, -1)
+        planes = tuple(
+            np.ascontiguousarray(part)
+            for part in (packed[:, 0 : 2 * width : 2], packed[:, 1::4], packed[:, 3::4])
+        )
+        bright = enhancer.enhance_frame(_frame(request, "yuv422p", planes))
+        made = target[:size].reshape(height, -1)
+        made[...] = packed
+        made[:, 0 : 2 * width : 2], made[:, 1::4], made[:, 3::4] = bright.planes
+
+
+def _planes(memory: Bytes, format_name: str, request: Request) -> tuple[Plane, ...]:
+    """Views of planes that are packed one after the other."""
+    layout = pixel_format(format_name)
+    samples: Plane = memory
+    if layout.depth > 8:
+        samples = memory[: memory.size // 2 * 2].view(np.uint16)
+    planes, begin = [], 0
+    for rows, columns in layout.plane_shapes(request.width, request.height):
+        planes.append(samples[begin : begin + rows * columns].reshape(rows, columns))
+        begin += rows * columns
+    return tuple(planes)
+
+
+def _frame(request: Request, format_name: str, planes: tuple[Plane, ...]) -> Frame:
+    return Frame(
+        planes,
+        format_name,
+        pts=request.time_ns,
+        time_base=Fraction(1, 1_000_000_000),
+        color=request.color,
+    )
+
+
+def serve_stream(connection: socket.socket) -> None:
+    """Answer a stream's requests until its host closes it."""
+    stream = Stream()
+    memory = memoryview(b"")
+    with connection:
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(connection, REQUEST.size, 1)
+            if not message:
+                return
+            for descriptor in descriptors:
+                memory = memoryview(mmap.mmap(descriptor, 0))
+                os.close(descriptor)
+            connection.send(_answer(stream, message, memory))
+
+
+def _answer(stream: Stream, message: bytes, memory: memoryview) -> bytes:
+    sequence = REQUEST.unpack(message)[4] if len(message) == REQUEST.size else 0
+    try:
+        stream.enhance(Request.parse(message), memory)
+    except (TapetumError, ValueError) as error:
+        return ANSWER.pack(sequence, 1, _line(str(error)))
+    except Exception as error:  # noqa: BLE001 - the host is told, and the worker goes on
+        return ANSWER.pack(sequence, 1, _line(f"{type(error).__name__}: {error}"))
+    return ANSWER.pack(sequence, 0, b"")
+
+
+def _line(text: str) -> bytes:
+    return " ".join(text.split()).encode()[:499]
+
+
+def main() -> None:
+    """Serve streams until the host is gone."""
+    # What the host had open without closing it for others: its files are not ours to hold.
+    os.closerange(_SOCKET + 1, os.sysconf("SC_OPEN_MAX"))
+    with socket.socket(fileno=_SOCKET) as control:
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+            if not message:
+                os._exit(0)  # at once: there is nothing to save, and nobody to wait
+            for descriptor in descriptors:
+                _start(socket.socket(fileno=descriptor))
+
+
+def _start(connection: socket.socket) -> None:
+    def stop() -> None:
+        connection.shutdown(socket.SHUT_RDWR)
+
+    Worker(lambda: serve_stream(connection), name="tapetum stream", stop=stop).start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Which files a job takes, and where their outputs go."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tapetum.realtime.batch.tree import Naming, Selection, make_plan
+from tapetum.realtime.errors import MediaError
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Path:
+    """A folder as people have them."""
+    folder = tmp_path / "nights"
+    for name in (
+        "a.mp4",
+        "b.HEIC",
+        "c.AVI",
+        "notes.txt",
+        ".hidden.mp4",
+        ".trash/d.mp4",
+        "2024/e.MOV",
+        "2024/june/f.jpg",
+    ):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return folder
+
+
+def planned(folder: Path, output: Path, *inputs: Path | str, **options: object) -> dict[str, str]:
+    plan = make_plan(inputs or [folder], output, **options)  # type: ignore[arg-type]
+    return {
+        str(task.source.relative_to(folder)): str(task.output.relative_to(output))
+        for task in plan.tasks
+    }
+
+
+def test_a_tree_is_mirrored_and_formats_are_kept_where_they_can(nights: Path) -> None:
+    assert planned(nights, nights.parent / "bright") == {
+        "a.mp4": "a.mp4",
+        "b.HEIC": "b.jpg",
+        "c.AVI": "c.mkv",
+        "2024/e.MOV": "2024/e.MOV",
+        "2024/june/f.jpg": "2024/june/f.jpg",
+    }
+
+
+def test_what_is_no_video_or_photo_is_told_apart(nights: Path, tmp_path: Path) -> None:
+    (other,) = make_plan([nights], tmp_path / "out").others
+    assert (other.source, other.output) == (nights / "notes.txt", tmp_path / "out" / "notes.txt")
+
+
+def test_names_and_formats_can_be_chosen_for_videos_and_photos(nights: Path) -> None:
+    naming = Naming("_bright", ("webm", ".PNG"))
+    found = planned(nights, nights.parent / "out", naming=naming)
+    assert found["c.AVI"] == "c_bright.webm"
+    assert found["2024/june/f.jpg"] == "2024/june/f_bright.png"
+    only_photos = planned(nights, nights.parent / "out", naming=Naming(extensions=("avif",)))
+    assert (only_photos["a.mp4"], only_photos["b.HEIC"]) == ("a.mp4", "b.avif")
+
+
+@pytest.mark.parametrize("extensions", [("xyz",), ("mp4", "mkv"), ("png", "jpg"), ("heic",)])
+def test_formats_that_cannot_be_are_refused(extensions: tuple[str, ...]) -> None:
+    with pytest.raises(MediaError):
+        Naming(extensions=extensions)
+
+
+def test_patterns_choose_by_name_or_by_path(nights: Path) -> None:
+    def chosen(**selection: object) -> set[str]:
+        return set(planned(nights, nights.parent / "o", selection=Selection(**selection)))  # type: ignore[arg-type]
+
+    assert chosen(include=("*.mp4", "*.MOV")) == {"a.mp4", "2024/e.MOV"}
+    assert chosen(include=("2024/*",)) == {"2024/e.MOV", "2024/june/f.jpg"}
+    assert chosen(include=("2024/*",), exclude=("*.jpg",)) == {"2024/e.MOV"}
+    old = time.time() - 1000
+    os.utime(nights / "a.mp4", (old, old))
+    assert "a.mp4" not in chosen(newer_than_s=old + 500)
+    assert "c.AVI" in chosen(newer_than_s=old + 500)
+
+
+def test_several_inputs_and_patterns(nights: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    plan = make_plan([nights / "2024", nights / "a.mp4"], output)
+    assert [task.output for task in plan.tasks] == [
+        output / "2024" / "e.MOV",
+        output / "2024" / "june" / "f.jpg",
+        output / "a.mp4",
+    ]
+    plan = make_plan([str(nights / "**" / "*.jpg")], output)
+    assert [task.output for task in plan.tasks] == [output / "f.jpg"]
+    with pytest.raises(MediaError, match=r"no file matches .*\*\.xyz"):
+        make_plan([str(nights / "*.xyz")], output)
+
+
+def test_two_inputs_of_one_output_are_named_and_one_is_done(nights: Path, tmp_path: Path) -> None:
+    (nights / "a.mkv").write_bytes(b"x")
+    plan = make_plan([nights], tmp_path / "out", naming=Naming(extensions=("mp4",)))
+    ((refused, why),) = plan.refused
+    assert refused == nights / "a.mp4"
+    assert f"is that of {nights / 'a.mkv'}" in why
+    assert nights / "a.mkv" in [task.source for task in plan.tasks]
+
+
+@pytest.mark.parametrize("output", [".", "bright", "2024/bright", ".."])
+def test_folders_within_each_other_are_refused(nights: Path, output: str) -> None:
+    with pytest.raises(MediaError, match="choose"):
+        make_plan([nights], nights / output)
+
+
+def test_links_in_a_circle_end_and_linked_folders_are_taken(nights: Path, tmp_path: Path) -> None:
+    (nights / "2024" / "again").symlink_to(nights)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "g.mp4").write_bytes(b"x")
+    (nights / "linked").symlink_to(elsewhere)
+    found = planned(nights, tmp_path / "out")
+    assert found["linked/g.mp4"] == "linked/g.mp4"
+    assert len(found) == 6
+
+
+def test_names_that_are_no_text_are_taken(nights: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.mp4")
+    (nights / name).write_bytes(b"x")
+    assert planned(nights, tmp_path / "out")[name] == name

@@ -1,0 +1,174 @@
+"""The restoring stage as a whole: what it takes out, and what it leaves alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from support.grids import brightening
+from support.random_frames import on_another_device, random_frame
+from support.tolerance import CPU, assert_planes_close
+
+from tapetum.realtime.cpu.fixed_point import frame_samples, halve
+from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
+from tapetum.realtime.cpu.noise_level import NoiseLevel
+from tapetum.realtime.cpu.restoring import Restorer, curve_slope
+from tapetum.realtime.errors import DeviceError
+from tapetum.realtime.frame import PQ, ColorInfo, Frame
+from tapetum.realtime.sample_range import sample_range
+
+Array = npt.NDArray[Any]
+
+LIMITED = ColorInfo(matrix=6, range=1)
+HEIGHT, WIDTH = 192, 320
+
+
+def scene(shift: int = 0, level: float = 50) -> Array:
+    """A dark picture of soft waves and one hard edge, as 8-bit luma levels."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(float)
+    waves = level + 12 * np.sin((x + shift) / 17) + 8 * np.sin(y / 11)
+    picture: Array = waves + 25 * (((x + shift) % WIDTH) > WIDTH / 2)
+    return picture
+
+
+def noisy(clean: Array, seed: int, deviation: float = 3.0, pts: int | None = None) -> Frame:
+    rng = np.random.default_rng(seed)
+    half = HEIGHT // 2, WIDTH // 2
+    planes = (
+        clean + rng.normal(0, deviation, clean.shape),
+        *(128 + rng.normal(0, deviation, half) for _ in range(2)),
+    )
+    eight = tuple(np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in planes)
+    return Frame(eight, "yuv420p", pts=pts, color=LIMITED)
+
+
+def error(frame: Frame | None, clean: Array) -> float:
+    """Root mean square error of luma, in 8-bit levels."""
+    assert frame is not None
+    scale = 1 << (frame.format.depth - 8)
+    return float(np.sqrt(np.mean((frame.planes[0] / scale - clean) ** 2)))
+
+
+def test_noise_is_measured_as_it_is() -> None:
+    frame, past = noisy(scene(), 1, 4.0), noisy(scene(), 2, 4.0)
+    halves = [np.empty((3, HEIGHT // 2, WIDTH // 2), np.int16) for _ in range(2)]
+    for one, half in zip((frame, past), halves, strict=True):
+        for plane, source in enumerate(frame_samples(one)):
+            halve(source, int(plane == 0), int(plane == 0), half[plane])
+    noise = NoiseLevel(sample_range(frame), 8)
+    noise.measure(frame_samples(frame)[0], halves[0], halves[1][0])
+    assert noise.luma[50] / 128 == pytest.approx(2.0, rel=0.15)
+    assert noise.chroma / 128 == pytest.approx(4.0, rel=0.2)
+    assert noise.fineness == pytest.approx(2.0, rel=0.15)
+
+
+def test_what_rests_is_averaged_over_time() -> None:
+    restorer, clean = Restorer(1.0), scene()
+    errors = [error(restorer(noisy(clean, seed), brightening()), clean) for seed in range(16)]
+    assert errors[0] < 0.6 * 3
+    assert errors[-1] < 0.25 * 3
+
+
+def test_what_moves_leaves_no_trail() -> None:
+    restorer, fresh = Restorer(1.0), Restorer(1.0)
+    for step in range(10):
+        moved = scene(6 * step)
+        followed = restorer(noisy(moved, step), brightening())
+    alone = fresh(noisy(moved, step), brightening())
+    assert error(followed, moved) < 1.15 * error(alone, moved)
+
+
+def test_a_cut_starts_anew() -> None:
+    restorer, other = Restorer(1.0), scene(WIDTH // 2, 90)
+    for seed in range(8):
+        restorer(noisy(scene(), seed), brightening())
+    after = restorer(noisy(other, 9), brightening())
+    assert error(after, other) < 1.15 * error(Restorer(1.0)(noisy(other, 9), brightening()), other)
+
+
+def test_a_jump_in_time_and_a_new_size_forget_the_past() -> None:
+    restorer = Restorer(1.0)
+    first = restorer(noisy(scene(), 1, pts=0), brightening())
+    later = restorer(noisy(scene(), 1, pts=5000), brightening())
+    assert first is not None
+    assert later is not None
+    assert (first.planes[0] == later.planes[0]).all()
+    small = random_frame("yuv420p", 30, 20)
+    restored = restorer(small, brightening())
+    assert restored is not None
+    assert restored.planes[0].shape == (20, 30)
+
+
+def test_a_repeated_frame_changes_nothing() -> None:
+    restorer = Restorer(1.0)
+    for seed in range(4):
+        before = restorer(noisy(scene(), seed), brightening())
+    again = restorer(noisy(scene(), 3), brightening())
+    assert before is not None
+    assert again is not None
+    assert np.abs(before.planes[0].astype(int) - again.planes[0]).mean() < 0.5
+
+
+def test_a_picture_that_is_not_brightened_is_left_alone() -> None:
+    assert Restorer("auto")(noisy(scene(), 1), identity_grid()) is None
+    assert Restorer("off")(noisy(scene(), 1), brightening()) is None
+    assert Restorer(0.0)(noisy(scene(), 1), brightening()) is None
+
+
+def test_hdr_is_left_alone() -> None:
+    frame = replace(random_frame("yuv420p10le", 32, 18), color=ColorInfo(9, 1, 9, PQ))
+    assert Restorer(1.0)(frame, brightening()) is None
+
+
+def test_auto_restores_what_is_brightened_alone() -> None:
+    grid = identity_grid()
+    grid[0] = 2.0
+    frame = noisy(scene(), 1)
+    assert curve_slope(frame, grid) == pytest.approx(2.0, abs=0.01)
+    all_of_it, auto = Restorer(1.0)(frame, grid), Restorer("auto")(frame, grid)
+    assert all_of_it is not None
+    assert auto is not None
+    assert (all_of_it.planes[0] == auto.planes[0]).all()
+
+
+def test_a_share_takes_out_a_share() -> None:
+    frame = noisy(scene(), 1)
+    whole, half = (Restorer(share)(frame, brightening()) for share in (1.0, 0.5))
+    assert whole is not None
+    assert half is not None
+    between = (4 * frame.planes[0].astype(float) + whole.planes[0]) / 2
+    np.testing.assert_allclose(half.planes[0], between, atol=1.6)
+
+
+@pytest.mark.parametrize(
+    "name", ["yuv420p", "yuvj420p", "nv12", "p010le", "yuv422p", "yuv444p12le", "yuv420p10le"]
+)
+@pytest.mark.parametrize("size", [(33, 21), (2, 2), (1, 1), (64, 36)])
+def test_every_format_and_size_is_brightened_after(name: str, size: tuple[int, int]) -> None:
+    frame, restorer = random_frame(name, *size), Restorer(1.0)
+    for _ in range(2):
+        seen = restorer(frame, brightening())
+        planes = apply_grid(frame, brightening(), seen=seen)
+        assert [plane.shape for plane in planes] == [plane.shape for plane in frame.planes]
+        assert [plane.dtype for plane in planes] == [plane.dtype for plane in frame.planes]
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "yuvj420p", "nv12", "yuv444p"])
+def test_more_bits_of_the_same_picture_are_brightened_alike(name: str) -> None:
+    frame, grid = random_frame(name, 50, 31), brightening()
+    planes = frame.planes
+    if frame.format.semi_planar:
+        planes = planes[0], planes[1][:, 0::2], planes[1][:, 1::2]
+    infix = "444" if not frame.format.chroma_x else "420"
+    color = replace(frame.color, range=2 if frame.full_range else 1)
+    deep: Any = tuple(plane.astype(np.uint16) << 2 for plane in planes)
+    seen = Frame(deep, f"yuv{infix}p10le", color=color)
+    assert_planes_close(apply_grid(frame, grid, seen=seen), apply_grid(frame, grid), CPU)
+
+
+def test_a_frame_elsewhere_is_refused() -> None:
+    with pytest.raises(DeviceError, match="main memory"):
+        Restorer(1.0)(on_another_device(random_frame("yuv420p", 16, 16)), identity_grid())

@@ -1,0 +1,155 @@
+"""Each compiled step of the restoring stage against the same in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from support import restoring_steps as exact
+from support.random_frames import pitched, random_frame
+
+from tapetum.realtime.cpu.fixed_point import fixed_samples, frame_samples, halve
+from tapetum.realtime.cpu.restoring_space import (
+    REMAINS_BITS,
+    WEIGHT_BITS,
+    Cells,
+    Tolerance,
+    correct,
+    describe_cells,
+    finish,
+)
+from tapetum.realtime.cpu.restoring_time import (
+    ONE_FRAME,
+    WIDE,
+    binomial_lean,
+    learn,
+    mean_wide_changes,
+    weigh_evidence,
+    wide_lean,
+)
+
+Array = npt.NDArray[Any]
+
+TOP = 255 << 7
+NOWHERE: npt.NDArray[np.int16] = np.empty((0, 0), np.int16)
+SHAPES = [(12, 20), (13, 21), (1, 1), (5, 2), (37, 50)]
+
+
+def picture(shape: tuple[int, ...], seed: int = 0, deviation: float = 300) -> Array:
+    """A soft slope with noise, in fixed point."""
+    rng = np.random.default_rng(seed)
+    slope = np.linspace(3000, 9000, shape[-1])
+    return (slope + rng.normal(0, deviation, shape)).astype(np.int16)
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "nv12", "p010le", "yuv422p12le", "yuvj444p"])
+def test_frames_of_every_format_are_halved_alike(name: str) -> None:
+    frame = pitched(random_frame(name, 33, 21))
+    layout = frame.format
+    chroma = 1 - layout.chroma_y, 1 - layout.chroma_x
+    planes = [frame.planes[0], *frame.planes[1:]]
+    if layout.semi_planar:
+        planes = [frame.planes[0], frame.planes[1][:, 0::2], frame.planes[1][:, 1::2]]
+    for plane, source, cell in zip(
+        planes, frame_samples(frame), ((1, 1), chroma, chroma), strict=True
+    ):
+        half = np.empty((11, 17), np.int16)
+        halve(source, cell[1], cell[0], half)
+        levels = (plane >> layout.shift).astype(float) * (1 << (15 - layout.depth))
+        np.testing.assert_allclose(half, exact.halved(levels, *cell), atol=0.5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_evidence_and_share_follow_motion(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    frame, estimate = picture((3, *shape), 1), picture((3, *shape), 2)
+    frame[:, shape[0] // 2 :] += 900  # half of it moves
+    noise = rng.uniform(200, 500, 256).astype(np.float32)
+    chroma_noise = np.array([250, 400], np.float32)
+    evidence = rng.integers(ONE_FRAME, 16 * ONE_FRAME, shape).astype(np.uint8)
+    leans = binomial_lean(0.8), wide_lean(0.8)
+    frames = evidence / ONE_FRAME
+    change = frame.astype(float) - estimate
+    moved = exact.motion(change, noise[frame[0] >> 7], chroma_noise, frames, leans)
+    expected = exact.evidence_after(moved, frames)
+
+    wide = np.empty((-(-shape[0] // WIDE), -(-shape[1] // WIDE)), np.float32)
+    mean_wide_changes(frame[0], estimate[0], wide)
+    share = np.empty(shape, np.int16)
+    last = frame[0] + np.int16(1)  # all of the picture was sent anew
+    both = np.float32(leans[0]), np.float32(leans[1])
+    weigh_evidence(frame, estimate, last, wide, noise, chroma_noise, both, evidence, share)
+    np.testing.assert_allclose(evidence / ONE_FRAME, expected, atol=0.51 / ONE_FRAME)
+    np.testing.assert_allclose(share / 32767, 1 / expected, atol=1e-3)
+
+
+def test_what_a_codec_skipped_says_nothing_new() -> None:
+    frame = picture((3, 8, 8))
+    evidence, share = np.full((8, 8), 5 * ONE_FRAME, np.uint8), np.empty((8, 8), np.int16)
+    wide, noise = np.zeros((2, 2), np.float32), np.full(256, 300, np.float32)
+    leans = np.float32(0.4), np.float32(0.1)
+    weigh_evidence(frame, frame, frame[0].copy(), wide, noise, noise[:2], leans, evidence, share)
+    assert (evidence == 5 * ONE_FRAME).all()
+    assert (share == 0).all()
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (1, 0), (1, 1)])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_estimate_learns_by_the_share_of_its_cell(
+    shape: tuple[int, int], cell: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(3)
+    cells = -(-shape[0] >> cell[0]), -(-shape[1] >> cell[1])
+    new, estimate = picture(shape, 1, 3000).clip(0), picture(shape, 2, 3000).clip(0)
+    share = rng.integers(0, 32768, cells).astype(np.int16)
+    share[0, 0] = 32767
+    spread = share.repeat(1 + cell[0], 0).repeat(1 + cell[1], 1)[: shape[0], : shape[1]]
+    expected = estimate + (new.astype(float) - estimate) * spread / 32767
+    learn(fixed_samples(new), share, cell[1], cell[0], estimate)
+    np.testing.assert_allclose(estimate, expected, atol=1)
+    assert estimate[0, 0] == new[0, 0]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_plane_is_corrected_after_a_coarser_one(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(4)
+    plane = picture(shape)
+    coarser = rng.integers(-200, 200, (-(-shape[0] // 2), -(-shape[1] // 2))).astype(np.int16)
+    cells = rng.integers(0, 400, shape).astype(np.int16)
+    out = np.empty(shape, np.int16)
+    correct(plane, coarser, Tolerance(cells, np.float32(1.5), 0, 0), TOP, out)
+    lifted = plane + exact.enlarged(coarser.astype(float), shape)
+    expected = exact.smoothed(lifted, 1.5 * cells) - plane
+    np.testing.assert_allclose(out, expected, atol=4)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize("cell", [(0, 0), (1, 0), (1, 1)])
+def test_a_restored_plane_is_mixed_with_its_frame(weight: float, cell: tuple[int, int]) -> None:
+    shape = 13, 21
+    rng = np.random.default_rng(5)
+    own, estimate = picture(shape, 1), picture(shape, 2)
+    cells = -(-shape[0] >> cell[0]), -(-shape[1] >> cell[1])
+    deviation = rng.integers(0, 400, cells).astype(np.int16)
+    weights = np.full(cells, round(weight * (1 << WEIGHT_BITS)), np.int16)
+    out = np.empty(shape, np.uint16)
+    tolerance = Tolerance(deviation, np.float32(1.5), -cell[0], -cell[1])
+    finish(fixed_samples(own), estimate, NOWHERE, tolerance, weights, TOP, 5, out)
+    spread = deviation.repeat(1 + cell[0], 0).repeat(1 + cell[1], 1)[: shape[0], : shape[1]]
+    restored = exact.smoothed(estimate.astype(float), 1.5 * spread)
+    np.testing.assert_allclose(out, (own + weight * (restored - own)) / 32, atol=0.6)
+
+
+def test_cells_are_described_by_luma_and_evidence() -> None:
+    rng = np.random.default_rng(6)
+    luma, evidence = picture((9, 14)), rng.integers(8, 129, (9, 14)).astype(np.uint8)
+    noise = rng.uniform(50, 500, 256).astype(np.float32)
+    weights = rng.integers(0, 129, 256).astype(np.int16)
+    cells = Cells(*(np.empty((9, 14), np.int16) for _ in Cells._fields))
+    describe_cells(luma, evidence, noise, weights, cells)
+    remains = exact.remaining(evidence / ONE_FRAME)
+    np.testing.assert_allclose(cells.remains, remains * (1 << REMAINS_BITS), atol=1)
+    np.testing.assert_allclose(cells.deviation, remains * noise[luma >> 7], atol=1)
+    assert (cells.weight == weights[luma >> 7]).all()

@@ -1,0 +1,227 @@
+"""The C client and the worker, from a host in C: right pixels, or else the host's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from support.command_line import ROOT
+
+from tapetum.realtime import Enhancer
+from tapetum.realtime.frame import ColorInfo, Frame, Plane
+
+NATIVE = ROOT / "realtime" / "tapetum" / "realtime" / "plugins" / "native"
+SUPPORT = ROOT / "tests" / "support"
+I420, NV12, P010, YUY2, RGBA, BGRA = range(1, 7)
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler")
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program = tmp_path_factory.mktemp("host") / "plugin_host"
+    sources = [SUPPORT / "plugin_host.c", NATIVE / "tapetum_client.c"]
+    strict = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
+    subprocess.run(
+        ["gcc", *strict, f"-I{NATIVE}", *map(str, sources), "-o", str(program), "-pthread"],
+        check=True,
+    )
+    return program
+
+
+class Run:
+    """A host that ran: its frames, which of them it said were enhanced, and what it logged."""
+
+    def __init__(self, flags: list[bool], pixels: bytes, log: str, slowest_ms: float) -> None:
+        self.flags = flags
+        self.pixels = pixels
+        self.log = log.splitlines()
+        self.slowest_ms = slowest_ms
+
+
+def run_host(
+    host: Path,
+    frames: bytes,
+    size: tuple[int, int],
+    *,
+    layout: int = I420,
+    python: Path | str = sys.executable,
+    patience_ms: int = 90_000,
+    pause_ms: int = 0,
+    model: str = "grid",
+) -> Run:
+    given, made = host.parent / "given", host.parent / "made"
+    given.write_bytes(frames)
+    words = [layout, *size, patience_ms, pause_ms, model, given, made]
+    done = subprocess.run(
+        [str(host), *map(str, words)],
+        env=os.environ | {"TAPETUM_PYTHON": str(python)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    slowest_ms = max(float(ms) for _, ms in lines)
+    return Run([flag == "1" for flag, _ in lines], made.read_bytes(), done.stderr, slowest_ms)
+
+
+def dark(count: int, seed: int = 1) -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(16, 60, count, dtype=np.uint8)
+
+
+FORMATS = {I420: "yuv420p", NV12: "nv12", P010: "p010le"}
+
+
+def planes_of(packed: npt.NDArray[np.uint8], name: str, size: tuple[int, int]) -> list[Plane]:
+    shapes = Frame((np.zeros((1, 1), np.uint8),), name).format.plane_shapes(*size)
+    samples: Plane = packed.view(np.uint16) if name == "p010le" else packed
+    planes: list[Plane] = []
+    for rows, columns in shapes:
+        planes.append(samples[: rows * columns].reshape(rows, columns))
+        samples = samples[rows * columns :]
+    return planes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(64, 48), (33, 17), (1, 1)])
+@pytest.mark.parametrize("layout", [I420, NV12, P010])
+def test_planar_frames_are_those_of_the_library(
+    host: Path, layout: int, size: tuple[int, int]
+) -> None:
+    name = FORMATS[layout]
+    width, height = size
+    chroma = 2 * -(-width // 2) * -(-height // 2)
+    light = dark(3 * width * height).reshape(3, -1)
+    frames = np.hstack([light, np.full((3, chroma), 128, np.uint8)])
+    if layout == P010:
+        frames = (frames.astype(np.uint16) << 8).view(np.uint8)
+    run = run_host(host, frames.tobytes(), size, layout=layout)
+    assert run.flags == [True] * 3
+    assert run.log == []
+
+    enhancer = Enhancer("grid")
+    made = np.frombuffer(run.pixels, np.uint8).reshape(3, -1)
+    for number, (before, after) in enumerate(zip(frames, made, strict=True)):
+        frame = Frame(
+            tuple(planes_of(before, name, size)),
+            name,
+            pts=number * 40_000_000,
+            time_base=Fraction(1, 1_000_000_000),
+            color=ColorInfo(matrix=6, range=1),
+        )
+        expected = enhancer.enhance_frame(frame).planes
+        for plane, right in zip(planes_of(after, name, size), expected, strict=True):
+            np.testing.assert_array_equal(plane, right)
+    assert made.mean() > frames.mean()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", [RGBA, BGRA])
+def test_rgba_is_that_of_the_library_and_keeps_alpha(host: Path, layout: int) -> None:
+    frame = dark(20 * 31 * 4).reshape(20, 31, 4)
+    run = run_host(host, frame.tobytes(), (31, 20), layout=layout)
+    made = np.frombuffer(run.pixels, np.uint8).reshape(frame.shape)
+    expected = Enhancer("grid")(frame, order="rgb" if layout == RGBA else "bgr", time_s=0.0)
+    np.testing.assert_array_equal(made, expected)
+    np.testing.assert_array_equal(made[..., 3], frame[..., 3])
+    assert made[..., :3].mean() > frame[..., :3].mean()
+
+
+@pytest.mark.slow
+def test_yuy2_is_enhanced_as_422(host: Path) -> None:
+    packed = dark(17 * 4 * 16).reshape(17, 64)  # 31 pixels, and one beside them
+    run = run_host(host, packed.tobytes(), (31, 17), layout=YUY2)
+    made = np.frombuffer(run.pixels, np.uint8).reshape(packed.shape)
+    planes = (packed[:, 0:62:2], packed[:, 1::4], packed[:, 3::4])
+    frame = Frame(
+        tuple(np.ascontiguousarray(plane) for plane in planes),
+        "yuv422p",
+        pts=0,
+        color=ColorInfo(matrix=6, range=1),
+    )
+    expected = Enhancer("grid").enhance_frame(frame).planes
+    for plane, right in zip((made[:, 0:62:2], made[:, 1::4], made[:, 3::4]), expected, strict=True):
+        np.testing.assert_array_equal(plane, right)
+    np.testing.assert_array_equal(made[:, 62], packed[:, 62])
+
+
+def test_without_the_python_frames_pass_and_one_line_says_so(host: Path, tmp_path: Path) -> None:
+    frames = dark(50 * 24).tobytes()
+    run = run_host(host, frames, (4, 4), python=tmp_path / "gone")
+    assert run.pixels == frames
+    assert run.flags == [False] * 50
+    (line,) = run.log
+    assert f"cannot start {tmp_path / 'gone'}: No such file" in line
+    assert "tapetum plugin install" in line
+
+
+def test_a_python_without_tapetum_passes_frames(host: Path) -> None:
+    frames = dark(50 * 24).tobytes()
+    run = run_host(host, frames, (4, 4), python="/bin/false")
+    assert run.pixels == frames
+    assert len(run.log) == 1
+
+
+@pytest.mark.slow
+def test_a_model_that_is_not_there_is_said_by_the_worker(host: Path) -> None:
+    frames = dark(3 * 24).tobytes()
+    run = run_host(host, frames, (4, 4), model="/gone.onnx")
+    assert run.pixels == frames
+    (line,) = run.log
+    assert "/gone.onnx" in line
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_and_dawdles_never_tears_a_frame(host: Path, tmp_path: Path) -> None:
+    """It writes halves of frames and dies, and answers after the host stopped waiting."""
+    moody = tmp_path / "python"
+    moody.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I "{SUPPORT / "moody_worker.py"}"\n')
+    moody.chmod(0o755)
+    size = 64 * 48 * 4
+    frames = np.random.default_rng(2).integers(0, 256, (400, size), dtype=np.uint8)
+    run = run_host(
+        host, frames.tobytes(), (64, 48), layout=RGBA, python=moody, patience_ms=20, pause_ms=8
+    )
+    made = np.frombuffer(run.pixels, np.uint8).reshape(frames.shape)
+    for before, after, enhanced in zip(frames, made, run.flags, strict=True):
+        np.testing.assert_array_equal(after, 255 - before if enhanced else before)
+    assert 20 < sum(run.flags) < 380
+
+
+def children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in text.split()]
+
+
+@pytest.mark.slow
+def test_nothing_is_left_of_a_killed_host(host: Path) -> None:
+    given = host.parent / "endless"
+    given.write_bytes(dark(2000 * 24).tobytes())
+    shared = set(os.listdir("/dev/shm"))  # noqa: PTH208
+    words = [I420, 4, 4, 90_000, 20, "grid", given, host.parent / "made"]
+    with subprocess.Popen(
+        [str(host), *map(str, words)],
+        env=os.environ | {"TAPETUM_PYTHON": sys.executable},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("1")
+        (worker,) = children(process.pid)
+        process.send_signal(signal.SIGKILL)
+    end_s = time.monotonic() + 60
+    while Path(f"/proc/{worker}/exe").exists() and time.monotonic() < end_s:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{worker}/exe").exists()
+    assert set(os.listdir("/dev/shm")) <= shared  # noqa: PTH208

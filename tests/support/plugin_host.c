@@ -1,0 +1,75 @@
+/* A host for the tests: hands raw frames of a file to the client, and writes what came back.
+ *
+ * plugin_host FORMAT WIDTH HEIGHT PATIENCE_MS PAUSE_MS MODEL IN OUT   (FORMAT as in the header)
+ *
+ * Rows are padded on the host's side. Prints a line for each frame: 1 if it was enhanced, else 0,
+ * and how many milliseconds the call took.
+ */
+#define _GNU_SOURCE
+#include "tapetum_client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PADDING 13
+
+static double now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
+}
+
+int main(int count, char **words)
+{
+    if (count != 9)
+        return 2;
+    unsigned format = atoi(words[1]), width = atoi(words[2]), height = atoi(words[3]);
+    int pause_ms = atoi(words[5]);
+    size_t half = (width + 1) / 2, rows[3] = {height, (height + 1) / 2, (height + 1) / 2};
+    size_t columns[3] = {0};
+    switch (format) {
+    case TAPETUM_I420: columns[0] = width; columns[1] = columns[2] = half; break;
+    case TAPETUM_NV12: columns[0] = width; columns[1] = 2 * half; break;
+    case TAPETUM_P010: columns[0] = 2 * width; columns[1] = 4 * half; break;
+    case TAPETUM_YUY2: columns[0] = 4 * half; break;
+    default: columns[0] = 4 * width;
+    }
+    tapetum_options options = {.patience_ms = atoi(words[4])};
+    tapetum_stream *stream = tapetum_open(&options);
+    tapetum_frame frame = {.format = format, .width = width, .height = height, .matrix = 6,
+                           .range = 1, .primaries = 2, .transfer = 2, .strength = 1,
+                           .model = words[6]};
+    for (int plane = 0; plane < 3; plane++) {
+        frame.strides[plane] = columns[plane] + PADDING;
+        frame.planes[plane] = malloc(rows[plane] * (columns[plane] + PADDING) + 1);
+    }
+    FILE *in = fopen(words[7], "rb"), *out = fopen(words[8], "wb");
+    if (!in || !out)
+        return 2;
+    for (int number = 0;; number++) {
+        for (int plane = 0; plane < 3; plane++)
+            for (size_t row = 0; columns[plane] && row < rows[plane]; row++)
+                if (!fread(frame.planes[plane] + row * frame.strides[plane], columns[plane], 1, in))
+                    goto end;
+        frame.time_ns = number * 40000000LL;
+        double begin = now_ms();
+        int enhanced = tapetum_enhance(stream, &frame);
+        printf("%d %.2f\n", enhanced, now_ms() - begin);
+        fflush(stdout);
+        for (int plane = 0; plane < 3; plane++)
+            for (size_t row = 0; columns[plane] && row < rows[plane]; row++)
+                fwrite(frame.planes[plane] + row * frame.strides[plane], columns[plane], 1, out);
+        struct timespec pause = {0, pause_ms * 1000000L};
+        nanosleep(&pause, NULL);
+    }
+end:
+    for (int plane = 0; plane < 3; plane++)
+        free(frame.planes[plane]);
+    fclose(in);
+    fclose(out);
+    tapetum_close(stream);
+    return 0;
+}

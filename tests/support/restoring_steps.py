@@ -1,0 +1,113 @@
+"""The steps of the restoring stage in plain float64, on whole planes, as they are described."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.realtime.cpu.restoring_space import LEAST_REMAINS
+from tapetum.realtime.cpu.restoring_time import MOST_FRAMES, WIDE
+
+Array = npt.NDArray[Any]
+
+
+def around(plane: Array) -> Array:
+    """(3, 3, H, W): the plane, moved by one sample in each direction; its edges are repeated."""
+    padded = np.pad(plane, 1, "edge")
+    height, width = plane.shape
+    moved = [[padded[y : y + height, x : x + width] for x in range(3)] for y in range(3)]
+    return np.array(moved)
+
+
+BINOMIAL = np.outer([1, 2, 1], [1, 2, 1]) / 16
+
+
+def binomial(plane: Array) -> Array:
+    """The 3x3 binomial mean around each sample."""
+    return np.tensordot(BINOMIAL, around(plane), 2)
+
+
+def halved(plane: Array, down: int = 1, across: int = 1) -> Array:
+    """Means of two rows and two columns; a lone last one counts twice."""
+    rows, columns = plane.shape
+    even = np.pad(plane, ((0, rows % 2 * down), (0, columns % 2 * across)), "edge")
+    blocks = even.reshape(
+        even.shape[0] // (1 + down), 1 + down, even.shape[1] // (1 + across), 1 + across
+    )
+    means: Array = blocks.mean(axis=(1, 3))
+    return means
+
+
+def wide_changes(change: Array) -> Array:
+    """Binomial means of the means of WIDE x WIDE cells, at each cell."""
+    height, width = change.shape
+    rows, columns = -(-height // WIDE), -(-width // WIDE)
+    means = np.array(
+        [
+            [
+                change[WIDE * y : WIDE * (y + 1), WIDE * x : WIDE * (x + 1)].mean()
+                for x in range(columns)
+            ]
+            for y in range(rows)
+        ]
+    )
+    return binomial(means).repeat(WIDE, 0).repeat(WIDE, 1)[:height, :width]
+
+
+def motion(
+    change: Array, noise: Array, chroma_noise: Array, frames: Array, leans: tuple[float, float]
+) -> Array:
+    """How much each cell moves, from 0 to 1.
+
+    Args:
+        change: (3, h, w) the frame less the estimate.
+        noise: (h, w) deviation of luma in one frame.
+        chroma_noise: (2,) of U and V.
+        frames: (h, w) that the estimate rests on.
+        leans: deviations of a binomial and of a wide mean of noise of deviation 1.
+    """
+    expected = np.sqrt(1 + 1 / frames)
+    means = [
+        np.abs(binomial(change[0])) / (noise * leans[0]),
+        np.abs(wide_changes(change[0])) / (noise * leans[1]),
+        np.abs(binomial(change[1])) / (chroma_noise[0] * leans[0]),
+        np.abs(binomial(change[2])) / (chroma_noise[1] * leans[0]),
+    ]
+    by_mean = (np.max(means, axis=0) / expected - 2.5) / (4.5 - 2.5)
+    by_size = (binomial(np.abs(change[0])) / (0.8 * noise * expected) - 1.5) / (2.3 - 1.5)
+    return np.clip(np.maximum(by_mean, by_size), 0, 1)
+
+
+def evidence_after(moved: Array, frames: Array) -> Array:
+    """The frames that an estimate rests on with one more frame."""
+    after: Array = np.minimum((1 - moved) * frames + 1, MOST_FRAMES)
+    return after
+
+
+def remaining(frames: Array) -> Array:
+    """The share of noise that remains when so many frames are averaged."""
+    share: Array = np.maximum(1 / np.sqrt(frames), LEAST_REMAINS)
+    return share
+
+
+def smoothed(plane: Array, tolerance: Array) -> Array:
+    """Each sample moved towards its neighbours by redescending differences."""
+    way = around(plane) - plane
+    size = np.abs(way)
+    pull = np.sign(way) * np.minimum(size, np.maximum(2 * tolerance - size, 0))
+    return plane + np.tensordot(BINOMIAL, pull, 2)
+
+
+def enlarged(change: Array, shape: tuple[Any, ...]) -> Array:
+    """Twice as many rows and columns, bilinear, of which `shape` is cut."""
+    for axis in (0, 1):
+        ends = [(1, 1) if axis == i else (0, 0) for i in (0, 1)]
+        padded = np.moveaxis(np.pad(change, ends, "edge"), axis, 0)
+        before = (3 * padded[1:-1] + padded[:-2]) / 4
+        after = (3 * padded[1:-1] + padded[2:]) / 4
+        change = np.stack([before, after], 1).reshape(-1, padded.shape[1])
+        change = np.moveaxis(change, 0, axis)
+    cut: Array = change[: shape[0], : shape[1]]
+    return cut
