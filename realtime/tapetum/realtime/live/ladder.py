@@ -117,7 +117,8 @@ class Ladder:
         shared = {} if former is None else former._hand_over(loaders)
         # The cheapest first, which is the quickest to be there.
         self._rungs = {
-            name: shared.get(name) or Rung(name, loaders[name]) for name in reversed(loaders)
+            name: shared.get(name) or Rung(name, loaders[name], restores=denoise != "off")
+            for name in reversed(loaders)
         }
 
     @property

@@ -49,13 +49,15 @@ class Rung:
         scene: of which scene it said that.
     """
 
-    def __init__(self, name: str, load: Loader) -> None:
+    def __init__(self, name: str, load: Loader, *, restores: bool = False) -> None:
         """Begin to load.
 
         Args:
             name: of the model.
             load: makes the enhancer; called in the thread.
+            restores: whether the stream takes noise out, which compiles for some seconds.
         """
+        self._restores = restores
         self.proven = False
         self.took_ms: float | None = None
         self.load = load
@@ -217,6 +219,8 @@ class Rung:
         self.scene = question.scene
         if self._kernels is not None and frame.planes[0].dtype not in self._compiled:
             _compile(self._kernels, frame, look)
+            if self._restores:
+                _compile_restoring(self._kernels, frame, look)
             self._compiled.add(frame.planes[0].dtype)
         return frame
 
@@ -261,9 +265,12 @@ def _load_kernels() -> Kernels:
 
 def _compile(kernels: Kernels, frame: Frame, look: Look) -> None:
     """Use every kernel once on a frame: the first use compiles it."""
+    kernels.apply_grid(frame, look.grid)
+    apply_curve(frame, look.grid, kernels.look_up)
+
+
+def _compile_restoring(kernels: Kernels, frame: Frame, look: Look) -> None:
+    """The same for those that take noise out; a second frame is what motion is looked for in."""
     restorer = kernels.restorer(1.0)
     restorer(frame, look.grid)
-    seen = restorer(frame, look.grid)  # a second frame is what motion is looked for in
-    kernels.apply_grid(frame, look.grid)
-    kernels.apply_grid(frame, look.grid, seen=seen)
-    apply_curve(frame, look.grid, kernels.look_up)
+    kernels.apply_grid(frame, look.grid, seen=restorer(frame, look.grid))
