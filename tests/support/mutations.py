@@ -145,13 +145,16 @@ PARSERS: dict[str, Parser] = {
 """By the ending of a file's name."""
 
 
-def mutate(data: bytes, ending: str, rng: random.Random) -> tuple[bytes, str]:
+def mutate(
+    data: bytes, ending: str, rng: random.Random, *, tables: bool = False
+) -> tuple[bytes, str]:
     """Damage a file once to three times.
 
     Args:
         data: the file.
         ending: of its name, like ".mp4".
         rng: what decides; the same one damages in the same way.
+        tables: whether the tables of MP4 are sought out, too.
 
     Returns:
         What is left, and in words what was done.
@@ -161,7 +164,9 @@ def mutate(data: bytes, ending: str, rng: random.Random) -> tuple[bytes, str]:
         parser = PARSERS.get(ending)
         parts = [part for part in parser(data) if part.end > part.body] if parser else []
         if parts and rng.random() < 0.75:
-            change: Callable[..., tuple[bytes, str]] = rng.choice(_OF_PARTS)
+            change: Callable[..., tuple[bytes, str]] = rng.choice(
+                (*_OF_PARTS, _edit_table) if tables else _OF_PARTS
+            )
             data, words = change(data, parts, rng)
         else:
             change = rng.choice(_OF_BYTES)
@@ -263,13 +268,13 @@ _OF_PARTS = (
     _edit_field,
     _edit_field,
     _edit_field,
-    _edit_table,
     _edit_length,
     _drop,
     _double,
     _swap,
     _cut_inside,
 )
+_OF_TABLES = (*_OF_PARTS[:3], _edit_table, *_OF_PARTS[3:])
 _OF_BYTES = (_flip, _flip, _noise, _cut, _hole, _zeros)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from tapetum.realtime.aim import Aim
@@ -22,6 +23,7 @@ from tapetum.realtime.enhancer import (
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.media.containers import CONTAINERS
 from tapetum.realtime.media.file_sink import EncoderSettings
+from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.media_input import InputPlace, input_place, place_name
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.memory_limit import check_memory_limit
@@ -31,6 +33,8 @@ from tapetum.realtime.photos.reader import is_animated
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started
 from tapetum.realtime.protocols import FrameEnhancer
+from tapetum.realtime.segments.film_job import FilmJob, is_long
+from tapetum.realtime.segments.segmented_sink import SeamError
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
 
@@ -141,7 +145,8 @@ def enhance_file(
             on_start=on_start,
             on_progress=on_progress,
         )
-    return _enhance_video(
+    enhance_video = partial(
+        _enhance_video,
         place,
         output_path,
         model=model,
@@ -161,6 +166,13 @@ def enhance_file(
         on_progress=on_progress,
         on_build=on_build,
     )
+    try:
+        return enhance_video()
+    except SeamError as error:  # what was begun is removed now
+        if enhancer is not None:
+            enhancer.reset()
+        result = enhance_video()
+        return replace(result, notices=(str(error), *result.notices))
 
 
 def _becomes_video(input_path: Path, output_path: Path) -> bool:
@@ -224,19 +236,35 @@ def _enhance_video(
         output = video.open_output(output_path, shown, encoder=encoder, overwrite=overwrite)
         sink = output.file
         stack.callback(sink.discard)
-        meter = Meter(info.frame_count, on_progress)
+        job: FilmJob | None = None
+        if isinstance(source, FileSource) and compare is None and is_long(place, info):
+            options = {
+                "strength": strength,
+                "aim": asdict(aim),
+                "denoise": denoise,
+                "start": start_s,
+                "duration": duration_s,
+                "deinterlace": deinterlace,
+                "encoding": asdict(encoder),
+            }
+            job = FilmJob(source, sink, output_path, model=model, options=options)
+            stack.callback(job.sink.discard)
+        total = info.frame_count if job is None else job.frames_left(info.frame_count)
+        meter = Meter(total, on_progress)
         enhancer = loaded or video.load_enhancer(
             model, strength=strength, aim=aim, denoise=denoise, on_build=on_build
         )
         noise_notices = (_NOISE_STAYS,) if is_cuda(device) and denoise == "auto" else ()
         where = (*video.notices, *output.notices, *hdr_notices, *noise_notices)
+        if job is not None:
+            where += job.notices
         if on_start is not None:
             on_start(
                 Started.of(
                     f"{place_name(place)} {_format_text(info)} -> {output_path.name}",
                     enhancer.description,
                     sink.description,
-                    total_frames=info.frame_count,
+                    total_frames=total,
                     notices=(*where, *source.notices, *sink.notices),
                 )
             )
@@ -245,7 +273,14 @@ def _enhance_video(
             stage = Comparison(enhancer, compare, display_matrix=info.display_matrix)
         if needs_finishing(strength, compare):
             stage = video.finished(stage)
-        run(video.frames, stage, output.frames, on_frame=meter)
+        if job is None:
+            run(video.frames, stage, output.frames, on_frame=meter)
+        else:
+            run(video.frames, stage, job.sink, on_frame=job.new_frames(meter))
+    frames_before, media_before_s = (
+        (0, 0.0) if job is None else (job.frames_before, job.media_before_s)
+    )
+    packets_before, damaged_before = (0, 0) if job is None else job.sink.damage_before
     return EnhanceResult(
         input_path=place,
         output_path=output_path,
@@ -254,14 +289,16 @@ def _enhance_video(
         encoder=sink.description,
         width=width,
         height=height,
-        frames=meter.frames,
-        media_s=meter.media_s,
+        frames=meter.frames + frames_before,
+        media_s=meter.media_s + media_before_s,
         elapsed_s=meter.elapsed_s,
         size_bytes=output_path.stat().st_size,
         notices=(*where, *source.notices, *sink.notices),
         truncated=source.truncated,
-        corrupt_packets=source.corrupt_packets + sink.damaged_packets,
-        damaged_frames=source.damaged_frames,
+        corrupt_packets=source.corrupt_packets + sink.damaged_packets + packets_before,
+        damaged_frames=source.damaged_frames + damaged_before,
+        frames_before=frames_before,
+        media_before_s=media_before_s,
     )
 
 

@@ -124,6 +124,8 @@ class EnhanceResult:
         truncated: whether the input ended before its time; what there was is in the output.
         corrupt_packets: packets of the input that did not decode and were skipped.
         damaged_frames: frames of the input of which parts did not decode.
+        frames_before: of `frames`, those that a job before had done, which this one continued.
+        media_before_s: their play time in seconds.
     """
 
     input_path: Path | str
@@ -141,16 +143,18 @@ class EnhanceResult:
     truncated: bool = False
     corrupt_packets: int = 0
     damaged_frames: int = 0
+    frames_before: int = 0
+    media_before_s: float = 0.0
 
     @property
     def fps(self) -> float:
         """Frames per second of wall-clock time."""
-        return self.frames / self.elapsed_s
+        return (self.frames - self.frames_before) / self.elapsed_s
 
     @property
     def speed(self) -> float:
         """Play time per wall-clock time: over 1 is faster than real time."""
-        return self.media_s / self.elapsed_s
+        return (self.media_s - self.media_before_s) / self.elapsed_s
 
     @property
     def intact(self) -> bool:

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 from support.photos import (
+    PREFIX,
     XMP,
     dark_colors,
     half_clear,
     moving,
     opencv_pixels,
     pillow_pixels,
+    png_chunk,
     save_deep,
 )
 
@@ -386,3 +388,20 @@ def test_strips_give_what_one_piece_gives(tmp_path: Path, monkeypatch: pytest.Mo
     beside = pillow_pixels(tmp_path / "beside.png")
     np.testing.assert_array_equal(beside[:, :192], pillow_pixels(source))
     assert np.abs(beside[:, 192:] - whole).max() <= 1
+
+
+@pytest.mark.parametrize(("number", "name"), [(16, "PQ"), (18, "HLG"), (13, None)])
+def test_a_photo_of_hdr_light_is_told(number: int, name: str | None, tmp_path: Path) -> None:
+    plain = save(tmp_path / "plain.png", colors()).read_bytes()
+    tagged = tmp_path / "tagged.png"
+    header_end = len(PREFIX) + 25
+    chunk = png_chunk(b"cICP", bytes([9, number, 0, 1]))
+    tagged.write_bytes(plain[:header_end] + chunk + plain[header_end:])
+    avif = save(tmp_path / "in.avif", colors())
+    data = bytearray(avif.read_bytes())
+    at = data.index(b"colrnclx") + 10
+    data[at : at + 2] = number.to_bytes(2)
+    avif.write_bytes(data)
+    wanted = [f"its light is HDR ({name}); photos are enhanced as SDR is"] if name else []
+    for path in (tagged, avif):
+        assert [line for line in PhotoFile(path).notices if "HDR" in line] == wanted

@@ -21,6 +21,7 @@ from tapetum.gan.errors import TapetumError
 from tapetum.realtime.background import exit_process
 from tapetum.realtime.command.doctor import doctor
 from tapetum.realtime.command.enhance_command import enhance
+from tapetum.realtime.command.jobs_command import jobs
 from tapetum.realtime.command.live_command import live
 from tapetum.realtime.command.options import FAILED, HELP, OK, USAGE
 from tapetum.realtime.command.plugin_command import plugin
@@ -118,6 +119,7 @@ def _app() -> typer.Typer:
     app.command("live", cls=_Command, epilog=HELP)(live)
     app.command("serve", cls=_Command, epilog=HELP)(serve)
     app.command("doctor", cls=_Command)(doctor)
+    _register(app, "jobs", jobs)
     _register(app, "plugin", plugin)
     for entry in sorted(entry_points(group=COMMANDS), key=lambda entry: entry.name):
         _add(app, entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Self
 
@@ -75,6 +76,7 @@ class FileSink:
         self.notices = [*self._choice.notices]
         self._start_s = start_s
         self._finished = False
+        self._encodes = True
         self._pictures = pictures
         self._copier: StreamCopier | None = None
         self._open_safely(copy_from, start_s, duration_s)
@@ -94,9 +96,34 @@ class FileSink:
         Raises:
             MediaError: the frame is not as `info` says, has no time, or the disk is full.
         """
-        self._check(frame)
+        self.check(frame)
         with media_errors("cannot write", self._file.path):
             self._mux(self._encoder.encode(frame))
+
+    def another_encoder(self) -> VideoEncoder:
+        """An encoder like the file's own, open, for packets that `write_encoded` takes later.
+
+        Raises:
+            EncoderError: it cannot be opened.
+        """
+        apart = av.open(io.BytesIO(), "w", format=self._container.format_name)
+        encoder = VideoEncoder(apart, self._container, self._choice, self._info)
+        encoder.open()
+        return encoder
+
+    def write_encoded(self, packet: Packet[Stream]) -> None:
+        """Write a packet of `another_encoder`; in the order of decoding, and no frame beside them.
+
+        Args:
+            packet: times are in units of `info.time_base`; decode times rise.
+
+        Raises:
+            MediaError: the disk is full, or the times are wrong.
+        """
+        self._encodes = False
+        packet.stream, packet.time_base = self._encoder.stream, self._info.time_base
+        with media_errors("cannot write", self._file.path):
+            self._mux([packet])
 
     def close(self) -> None:
         """Finish the file and give it its name; calling it again does nothing.
@@ -200,7 +227,12 @@ class FileSink:
 
     # Writing ---------------------------------------------------------------------------------
 
-    def _check(self, frame: Frame) -> None:
+    def check(self, frame: Frame) -> None:
+        """Refuse a frame that is not as `info` says.
+
+        Raises:
+            MediaError: it is not, or has no time, or the file is closed.
+        """
         info = self._info
         if self._finished:
             raise MediaError(f"{self._file.path} is closed; no frame can follow")
@@ -223,7 +255,8 @@ class FileSink:
             self._output.mux(packet)
 
     def _finish(self) -> None:
-        self._mux(self._encoder.finish())
+        if self._encodes:
+            self._mux(self._encoder.finish())
         if self._copier is not None:
             self._copier.advance(None)
         self._output.close()

@@ -142,6 +142,10 @@ class FileSource(VideoFile):
             self._report.note("nothing was deinterlaced: no picture says that it is interlaced")
         self._report.finish()
 
+    def resume_at(self, pts: int) -> None:
+        """Begin at a frame's time, before the first is read; see `PictureReader.resume_at`."""
+        self._reader.resume_at(pts)
+
     def _pictures(self) -> Iterable[av.VideoFrame]:
         if self._deinterlacer is None:
             return self._reader

@@ -105,6 +105,7 @@ class PictureReader:
         self.time_base = stream_time_base(self.stream)
         self._times = PresentationTimes(self.stream)
         self._slot_delay: int | None = None
+        self._resumed_at: int | None = None
         self._pictures = self._pictures_in_span()
         self._first: av.VideoFrame | None = None
 
@@ -113,6 +114,22 @@ class PictureReader:
         if self._first is None:
             self._first = next(self._pictures, None)
         return self._first
+
+    def resume_at(self, output_pts: int) -> None:
+        """Have the pictures begin at a time of the output, whose 0 stays where it is.
+
+        The file is opened again, and read from a key picture before that.
+
+        Raises:
+            MediaError: it cannot be opened any more.
+        """
+        self._resumed_at = output_pts + self.span.shift(self.time_base)
+        self._first = None
+        self._pictures.close()
+        self.container.close()
+        self._take(self._open_video())
+        self._times = PresentationTimes(self.stream)
+        self._pictures = self._pictures_in_span()
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         first, self._first = self._first, None
@@ -170,7 +187,9 @@ class PictureReader:
 
     def _pictures_in_span(self) -> Generator[av.VideoFrame, None, None]:
         """Decoded pictures with strictly rising times, cut to the range."""
-        start = self.span.first_pts(self.time_base)
+        start = self._resumed_at
+        if start is None:
+            start = self.span.first_pts(self.time_base)
         end = self.span.end_pts(self.time_base)
         for picture in self._settled(self._pictures_from(start)):
             if end is not None and picture.pts is not None and picture.pts >= end:

@@ -25,7 +25,7 @@ from PIL import (
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.media_input import check_file
-from tapetum.realtime.photos.damage import coded_bits, examine, with_jpeg_end
+from tapetum.realtime.photos.damage import coded_bits, examine, hdr_transfer, with_jpeg_end
 from tapetum.realtime.photos.formats import (
     AVIF,
     FORMATS,
@@ -111,6 +111,8 @@ class PhotoFile:
         self.notices = list(self._examined.wrong)
         self.count = self._announced = 1
         self.animation: Animation | None = None
+        if hdr := hdr_transfer(self._examined.data, found):
+            self.notices.append(f"its light is HDR ({hdr}); photos are enhanced as SDR is")
         with self._reading():
             if found is not HEIF:
                 self._look_into()
