@@ -22,6 +22,7 @@ from tapetum.realtime import (
     enhance_file,
     make_enhancer,
 )
+from tapetum.realtime.aim import Aim
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_is_left")]
 
@@ -117,7 +118,9 @@ def test_a_rotated_video_has_its_original_on_the_left_as_it_is_shown(
     clip = Clip(frames=3, rotation=(degrees, False) if degrees else None, options=options)
     video = make_clip(tmp_path / "rotated.mp4", clip)
     output = tmp_path / "compared.mp4"
-    enhance_file(video, output, model=gain_model, strength=0.3, compare="side-by-side")
+    enhance_file(
+        video, output, model=gain_model, strength=0.3, when_dark=False, compare="side-by-side"
+    )
     coded = frames_of(output)[0].to_ndarray(format="gray").astype(float)
     shown = np.rot90(coded, degrees // 90)
     middle = shown.shape[1] // 2
@@ -257,8 +260,8 @@ def test_an_interrupt_leaves_nothing(short_clip: Path, gain_model: Path, tmp_pat
 
 def test_options_out_of_range_are_refused(short_clip: Path, tmp_path: Path) -> None:
     output = tmp_path / "bright.mp4"
-    with pytest.raises(ValueError, match="got 2"):
-        enhance_file(short_clip, output, strength=2)
+    with pytest.raises(ValueError, match="got 3"):
+        enhance_file(short_clip, output, strength=3)
     with pytest.raises(ValueError, match="got -1"):
         enhance_file(short_clip, output, start_s=-1)
     with pytest.raises(ValueError, match="got 0"):
@@ -288,3 +291,26 @@ def test_light_levels_that_no_longer_hold_are_dropped_with_a_note(tmp_path: Path
             assert written.info.hdr.luminance == (10_000_000, 1)
             assert written.info.hdr.light_level == level
         assert any("MaxCLL" in notice for notice in result.notices) == (level is None)
+
+
+@pytest.mark.parametrize(("when_dark", "notes"), [(True, 1), (False, 0)])
+def test_a_well_lit_video_stays_and_that_is_said(
+    tmp_path: Path, gain_model: Path, when_dark: bool, notes: int
+) -> None:
+    clip = make_clip(tmp_path / "day.mp4", Clip(frames=5))
+    result = enhance_file(clip, tmp_path / "out.mp4", model=gain_model, when_dark=when_dark)
+    assert sum("it is well lit, and stays as it is" in line for line in result.notices) == notes
+
+
+def test_a_dark_video_is_not_said_to_be_well_lit(
+    sample_clip: Path, tmp_path: Path, gain_model: Path
+) -> None:
+    """Though an enhancer that served a well-lit one before makes it."""
+    day = make_clip(tmp_path / "day.mp4", Clip(frames=5))
+    enhancer = make_enhancer(gain_model, aim=Aim())
+    for source, notes in ((day, 1), (sample_clip, 0), (day, 1)):
+        enhancer.reset()
+        result = enhance_file(
+            source, tmp_path / "out.mp4", enhancer=enhancer, duration_s=0.2, overwrite=True
+        )
+        assert sum("well lit" in line for line in result.notices) == notes

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -23,6 +24,9 @@ from tapetum.realtime.segments import film_job, segmented_sink
 from tapetum.realtime.segments.job_folder import JobFolder, job_folder_path, unfinished_jobs
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_is_left")]
+
+bright = partial(enhance_file, when_dark=False)
+"""The clips are well lit, and would come out as they went in."""
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +54,7 @@ def begin(
     """Enhance a film up to some frames, and be stopped."""
     left = stop_after(frames)
     with pytest.raises(StopError):
-        enhance_file(source, output, model=model, codec=codec, on_progress=lambda _: next(left))
+        bright(source, output, model=model, codec=codec, on_progress=lambda _: next(left))
     assert not output.exists()
 
 
@@ -64,7 +68,7 @@ def whole(
     """The pictures of a film that is done in one pass."""
     with monkeypatch.context() as patch:
         patch.setattr("tapetum.realtime.enhance_media.is_long", lambda *_: False)
-        enhance_file(source, output, model=model, codec=codec)
+        bright(source, output, model=model, codec=codec)
     return pictures(output)
 
 
@@ -84,7 +88,7 @@ def test_a_seam_cannot_be_seen(
     """The pictures are kept without loss, and are those of one pass, also after a stop."""
     output, one = tmp_path / "bright.mkv", tmp_path / "one.mkv"
     begin(long_clip, output, "grid", frames=120, codec="ffv1")
-    result = enhance_file(long_clip, output, model="grid", codec="ffv1")
+    result = bright(long_clip, output, model="grid", codec="ffv1")
     expected = whole(long_clip, one, "grid", monkeypatch, codec="ffv1")
     made = pictures(output)
     assert result.frames_before == 100
@@ -102,11 +106,11 @@ def test_a_job_that_was_stopped_goes_on_to_the_same_bytes(
     times = [i * 512 + (100 if i % 7 == 3 else 0) for i in range(150)]
     source = make_clip(tmp_path / "in.mp4", Clip(times=times, options=options, audio=["aac"]))
     undisturbed, output = tmp_path / "undisturbed.mkv", tmp_path / "bright.mkv"
-    enhance_file(source, undisturbed, model=gain_model, codec="ffv1")
+    bright(source, undisturbed, model=gain_model, codec="ffv1")
     begin(source, output, gain_model, frames=120, codec="ffv1")
     (job,) = unfinished_jobs(tmp_path)
     assert (job.output, job.frames, job.is_running) == (output, 100, False)
-    result = enhance_file(source, output, model=gain_model, codec="ffv1")
+    result = bright(source, output, model=gain_model, codec="ffv1")
     assert contents(output) == contents(undisturbed)
     assert (result.frames, result.frames_before) == (150, 100)
     assert result.notices == ("continued at 4.000 s of bright.mkv",)
@@ -118,7 +122,7 @@ def test_other_options_begin_anew_and_say_so(
 ) -> None:
     output = tmp_path / "bright.mp4"
     begin(long_clip, output, gain_model, frames=120)
-    result = enhance_file(long_clip, output, model=gain_model, strength=0.5)
+    result = bright(long_clip, output, model=gain_model, strength=0.5)
     assert result.frames_before == 0
     assert result.notices == (
         "the unfinished job of bright.mp4 does not fit (strength); begun anew",
@@ -129,11 +133,11 @@ def test_a_segment_that_was_damaged_is_done_again(
     long_clip: Path, gain_model: Path, tmp_path: Path
 ) -> None:
     undisturbed, output = tmp_path / "undisturbed.mkv", tmp_path / "bright.mkv"
-    enhance_file(long_clip, undisturbed, model=gain_model, codec="ffv1")
+    bright(long_clip, undisturbed, model=gain_model, codec="ffv1")
     begin(long_clip, output, gain_model, frames=120, codec="ffv1")
     packets = job_folder_path(output) / "000001.packets"
     packets.write_bytes(packets.read_bytes()[:-1] + b"x")
-    result = enhance_file(long_clip, output, model=gain_model, codec="ffv1")
+    result = bright(long_clip, output, model=gain_model, codec="ffv1")
     assert result.frames_before == 50
     assert contents(output) == contents(undisturbed)
 
@@ -142,12 +146,12 @@ def test_where_the_seam_would_be_seen_the_film_begins_anew(
     long_clip: Path, gain_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed, output = tmp_path / "undisturbed.mkv", tmp_path / "bright.mkv"
-    enhance_file(long_clip, undisturbed, model=gain_model, codec="ffv1")
+    bright(long_clip, undisturbed, model=gain_model, codec="ffv1")
     samples = segmented_sink._samples
     with monkeypatch.context() as patch:
         patch.setattr(segmented_sink, "_samples", lambda frame: samples(frame) // 2)
         begin(long_clip, output, gain_model, frames=120, codec="ffv1")
-    result = enhance_file(long_clip, output, model=gain_model, codec="ffv1")
+    result = bright(long_clip, output, model=gain_model, codec="ffv1")
     assert result.frames_before == 0
     assert "could not be continued unseen" in result.notices[0]
     assert contents(output) == contents(undisturbed)
@@ -166,7 +170,7 @@ def test_one_process_at_a_time_makes_an_output(
     output = tmp_path / "bright.mp4"
     folder = JobFolder(output, {})
     with pytest.raises(MediaError, match=r"another process is making .*bright\.mp4"):
-        enhance_file(long_clip, output, model=gain_model)
+        bright(long_clip, output, model=gain_model)
     folder.release()
     assert list(tmp_path.iterdir()) == []
 
@@ -186,7 +190,7 @@ def test_what_lies_beside_the_picture_is_that_of_one_pass(
     source = make_clip(tmp_path / "in.mkv", clip)
     output, one = tmp_path / "bright.mkv", tmp_path / "one.mkv"
     begin(source, output, gain_model, frames=120)
-    enhance_file(source, output, model=gain_model)
+    bright(source, output, model=gain_model)
     whole(source, one, gain_model, monkeypatch)
     for kind in ("audio", "subtitle"):
         assert track(output, kind).packets == track(one, kind).packets

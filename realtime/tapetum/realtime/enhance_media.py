@@ -31,7 +31,7 @@ from tapetum.realtime.opened_video import CpuVideo, OpenedVideo
 from tapetum.realtime.photos.formats import is_photo
 from tapetum.realtime.photos.reader import is_animated
 from tapetum.realtime.pipeline import FrameStage, run
-from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started
+from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started, left_lit
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.realtime.segments.film_job import FilmJob, is_long
 from tapetum.realtime.segments.segmented_sink import SeamError
@@ -273,6 +273,7 @@ def _enhance_video(
             stage = Comparison(enhancer, compare, display_matrix=info.display_matrix)
         if needs_finishing(strength, compare):
             stage = video.finished(stage)
+        left_lit(enhancer, strength)  # forget the file before
         if job is None:
             run(video.frames, stage, output.frames, on_frame=meter)
         else:
@@ -293,7 +294,7 @@ def _enhance_video(
         media_s=meter.media_s + media_before_s,
         elapsed_s=meter.elapsed_s,
         size_bytes=output_path.stat().st_size,
-        notices=(*where, *source.notices, *sink.notices),
+        notices=(*where, *source.notices, *sink.notices, *left_lit(enhancer, strength)),
         truncated=source.truncated,
         corrupt_packets=source.corrupt_packets + sink.damaged_packets + packets_before,
         damaged_frames=source.damaged_frames + damaged_before,

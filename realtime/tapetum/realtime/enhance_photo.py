@@ -21,7 +21,7 @@ from tapetum.realtime.photos.picture import Picture, Pixels
 from tapetum.realtime.photos.reader import PhotoFile
 from tapetum.realtime.photos.writer import PhotoWriter
 from tapetum.realtime.pipeline import FrameStage
-from tapetum.realtime.progress import EnhanceResult, Meter, Progress, Started
+from tapetum.realtime.progress import EnhanceResult, Meter, Progress, Started, left_lit
 from tapetum.realtime.protocols import FrameEnhancer, StripEnhancer
 
 _WHOLE_PIXELS = 1 << 24
@@ -52,6 +52,7 @@ def enhance_photo(
     enhancer = enhancer or make_enhancer(
         model, strength=strength, device=device, aim=aim, denoise=denoise
     )
+    left_lit(enhancer, strength)  # forget the file before
     enhancing = _Enhancing(enhancer, compare, meter)
     writer = PhotoWriter(output_format(output_path), photo.animation)
 
@@ -87,7 +88,7 @@ def enhance_photo(
         media_s=meter.media_s,
         elapsed_s=meter.elapsed_s,
         size_bytes=output_path.stat().st_size,
-        notices=(*photo.notices, *writer.notices),
+        notices=(*photo.notices, *writer.notices, *left_lit(enhancer, strength)),
         truncated=photo.truncated,
         damaged_frames=photo.damaged,
     )

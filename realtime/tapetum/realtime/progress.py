@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from tapetum.realtime.frame import Frame
+    from tapetum.realtime.protocols import FrameEnhancer
 
 _FIRST_USE = "the first run on a machine compiles the pixel kernels, which takes some seconds"
 
@@ -196,3 +197,18 @@ class Meter:
             self._first_frame_s = self._first_frame_s or elapsed_s
             done = Progress(self.frames, self._total, elapsed_s, self.media_s, self._first_frame_s)
             self._callback(done)
+
+
+_HARDLY = 0.05
+"""A share of the effect that is hardly seen."""
+
+
+def left_lit(enhancer: FrameEnhancer, strength: float) -> tuple[str, ...]:
+    """A line for the user where all that an enhancer was given since the last call was well lit."""
+    from tapetum.realtime.protocols import SparingEnhancer
+
+    if strength == 0 or not isinstance(enhancer, SparingEnhancer):
+        return ()
+    if enhancer.most_needed() > _HARDLY:
+        return ()
+    return ("it is well lit, and stays as it is; --always makes it brighter all the same",)

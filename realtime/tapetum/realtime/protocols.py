@@ -61,6 +61,14 @@ class StripEnhancer(FrameEnhancer, Protocol):
 
 
 @runtime_checkable
+class SparingEnhancer(FrameEnhancer, Protocol):
+    """An enhancer that leaves pictures as they are where they are well lit."""
+
+    def most_needed(self) -> float:
+        """The greatest share of its effect, 0 to 1, that a picture needed since the last call."""
+
+
+@runtime_checkable
 class FrameSink(Protocol):
     """Takes frames in presentation order, then is closed or discarded; by one thread at a time.
 

@@ -83,7 +83,7 @@ def test_nvdec_without_a_decoder_for_a_file_says_so(
     """FFmpeg opens the file, and then no packet decodes; the file is left to the CPU."""
     from tapetum.realtime.cuda.nvdec_source import NvdecSource
 
-    def opened(_: NvdecSource) -> VideoInput:
+    def opened(*_: object) -> VideoInput:
         container = av.open(str(clip))
         stream = container.streams.video[0]
         decoder: Any = Failing(stream.codec_context, failures=60)

@@ -71,6 +71,7 @@ class GridEnhancer:
         self._bars = BarFinder()
         self._circle = CircleFinder()
         self._seen = identity_grid()
+        self._needed = 0.0
 
     @property
     def description(self) -> str:
@@ -181,8 +182,16 @@ class GridEnhancer:
 
     def _aimed(self, grid: Floats, small: Floats) -> Floats:
         if self._aim.brightness is not None:
+            self._needed = 1.0
             return with_brightness(grid, cell_luma(small), self._aim.brightness)
-        return strengthened(grid, darkness(small)) if self._aim.when_dark else grid
+        share = darkness(small) if self._aim.when_dark else 1.0
+        self._needed = max(self._needed, share)
+        return grid if share == 1 else strengthened(grid, share)
+
+    def most_needed(self) -> float:
+        """See `SparingEnhancer`."""
+        needed, self._needed = self._needed, 0.0
+        return needed
 
     def look_at(self, overview: Frame) -> None:
         """Predict the grid of a whole picture, of which strips come next.

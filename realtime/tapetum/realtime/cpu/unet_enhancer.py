@@ -79,6 +79,7 @@ class UNetEnhancer:
         self._shape: tuple[int, ...] | None = None
         self._engine: Engine | None = None
         self._bars = BarFinder()
+        self._needed = 0.0
 
     @property
     def description(self) -> str:
@@ -96,9 +97,11 @@ class UNetEnhancer:
         if self.strength == 0:
             sample_rows(frame.planes[0])  # a frame elsewhere is an error at any strength
             return frame
-        strength = self.strength
+        share = 1.0
         if self._darkness is not None:
-            strength *= self._darkness(thumbnail(frame), time_s=frame.time_s)
+            share = self._darkness(thumbnail(frame), time_s=frame.time_s)
+        self._needed = max(self._needed, share)
+        strength = share * self.strength
         if strength == 0:
             return frame
         rgb = rgb_from_planes(frame)
@@ -129,6 +132,11 @@ class UNetEnhancer:
         enhanced = rgb_from_frame(self(frame), order=order)
         out[..., 3:] = image[..., 3:]
         out[..., :3] = enhanced
+
+    def most_needed(self) -> float:
+        """See `SparingEnhancer`."""
+        needed, self._needed = self._needed, 0.0
+        return needed
 
     def reset(self) -> None:
         """Forget where the bars were, and how dark it was."""

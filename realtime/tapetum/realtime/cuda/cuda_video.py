@@ -28,6 +28,7 @@ from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.trt_build.gpu import device_index
 
+_ALWAYS = "on a GPU every picture is made brighter, well-lit ones too"
 _HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
 
 
@@ -75,8 +76,8 @@ class CudaVideo:
         self.file, self.frames = opened.file, opened.frames
         info = opened.file.info
         self.info = replace(info, format_name=device_format(info.format_name))
-        hdr = (_HDR,) if info.color.is_hdr else ()
-        self.notices = (f"decoding on {device.name}: {opened.decoder}", *choice.notices, *hdr)
+        limits = (_ALWAYS, _HDR) if info.color.is_hdr else (_ALWAYS,)
+        self.notices = (f"decoding on {device.name}: {opened.decoder}", *choice.notices, *limits)
         self._device = device
         self._choice = choice
         self._span = start_s, duration_s
