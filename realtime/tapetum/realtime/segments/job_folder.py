@@ -7,7 +7,6 @@ written last: where it is, the segment is whole, after a power cut too.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
+
+from filelock import FileLock, Timeout
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
@@ -174,11 +175,9 @@ class JobFolder:
         self._held.close()
 
     def _take(self) -> None:
-        lock = self._held.enter_context((self.path / _LOCK).open("w"))
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._held.close()
+            self._held.enter_context(FileLock(self.path / _LOCK, timeout=0))
+        except Timeout:
             raise MediaError(f"another process is making {self.output}; wait for it") from None
 
     def _begin_or_go_on(self) -> None:
@@ -286,14 +285,15 @@ def remove_job(job: UnfinishedJob) -> None:
 
 
 def _is_locked(lock: Path) -> bool:
+    if not lock.exists():
+        return False
     try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
         return True
     except OSError:
         return False
-    return False
 
 
 def _json_of(path: Path) -> dict[str, Any]:
@@ -316,9 +316,9 @@ def _write_safely(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     path.with_suffix(".json.part").replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems have no such thing for folders
+    with suppress(OSError):  # Windows and some network file systems have no such thing for folders
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
             os.fsync(folder)
-    finally:
-        os.close(folder)
+        finally:
+            os.close(folder)
