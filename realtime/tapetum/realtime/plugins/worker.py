@@ -11,6 +11,7 @@ import mmap
 import os
 import socket
 import struct
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -22,6 +23,9 @@ from tapetum.realtime.errors import MediaError, TapetumError
 from tapetum.realtime.frame import ColorInfo, Frame, Plane
 from tapetum.realtime.pixel_format import pixel_format
 from tapetum.realtime.worker import Worker
+
+if sys.platform == "win32":
+    raise ImportError("plugins hand frames over by Unix sockets, which Windows has not")
 
 PROTOCOL = 1
 REQUEST = struct.Struct("=4IQqQf4B1024s")
