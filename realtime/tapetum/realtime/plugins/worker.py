@@ -24,8 +24,7 @@ from tapetum.realtime.frame import ColorInfo, Frame, Plane
 from tapetum.realtime.pixel_format import pixel_format
 from tapetum.realtime.worker import Worker
 
-if sys.platform == "win32":
-    raise ImportError("plugins hand frames over by Unix sockets, which Windows has not")
+assert sys.platform != "win32", "plugins hand frames over by Unix sockets, which Windows has not"
 
 PROTOCOL = 1
 REQUEST = struct.Struct("=4IQqQf4B1024s")
