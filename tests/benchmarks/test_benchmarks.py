@@ -178,7 +178,7 @@ def test_training_speed_is_that_of_the_real_loop(tmp_path: Path) -> None:
     assert figures["photos_per_s"] == pytest.approx(2 / figures["step_s"], rel=0.05)
 
 
-_NAMED = re.compile(r"python -m tapetum\.benchmarks (?:(gpu) )?([a-z]+)")
+_NAMED = re.compile(r"python -m tapetum\.benchmarks (?:(gpu) )?([a-z][a-z-]*)")
 
 
 def test_everything_that_the_documents_name_is_a_command() -> None:

@@ -54,12 +54,17 @@ class Network:
         model = self._model()
         return StagedUNet(model) if self.whole_frame else StagedGrid(_grid_engine(model))
 
-    def enhancer(self, *, max_pixels: int = MAX_PIXELS) -> FrameEnhancer:
+    def enhancer(
+        self,
+        *,
+        max_pixels: int = MAX_PIXELS,
+        aim: Aim = Aim(),  # noqa: B008 - it is frozen
+    ) -> FrameEnhancer:
         """The enhancer around the network, in its precision; larger `unet` frames are tiled."""
         model = self._model()
         if self.whole_frame:
-            return UNetEnhancer(model, max_pixels=max_pixels, aim=Aim())
-        return GridEnhancer(_grid_engine(model), aim=Aim())
+            return UNetEnhancer(model, max_pixels=max_pixels, aim=aim)
+        return GridEnhancer(_grid_engine(model), aim=aim)
 
     def _model(self) -> OpenVINOModel:
         return OpenVINOModel(self.onnx, threads=self.threads, precision=self.precision)
