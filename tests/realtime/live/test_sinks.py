@@ -197,10 +197,13 @@ def test_keys_change_the_view_the_strength_and_more() -> None:
     for key in "  w++---mrsxq":
         controls.press(key)
     assert controls == Controls(
-        view="wipe", strength=0.7, next_model=1, recording=True, snapshots=1, quit=True
+        view="wipe", strength=0.9, next_model=1, recording=True, snapshots=1, quit=True
     )
     controls.press("w")
     assert controls.view == "after"
+    for _ in range(20):
+        controls.press("+")
+    assert controls.strength == 2
 
 
 def test_views_show_the_original_the_enhanced_or_both() -> None:
