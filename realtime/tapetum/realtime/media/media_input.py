@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import av
 from av.container import InputContainer
@@ -24,6 +24,8 @@ from tapetum.realtime.media.media_errors import reason
 from tapetum.realtime.media.truncation import lacks_index
 
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+_AnyStream = TypeVar("_AnyStream", bound=Stream)
 
 InputPlace = Path | str
 """A file, or what is none: the address of a stream, or the name of a series of pictures."""
@@ -178,10 +180,10 @@ def best_video_stream(container: InputContainer, place: InputPlace) -> VideoStre
 
 def demuxed(
     container: InputContainer,
-    streams: Iterable[Stream],
+    streams: Iterable[_AnyStream],
     *,
     on_late_stream: Callable[[], None] | None = None,
-) -> Iterator[Packet[Stream]]:
+) -> Iterator[Packet[_AnyStream]]:
     """Packets of some streams of an input, then an empty one of each.
 
     Args:
@@ -195,7 +197,7 @@ def demuxed(
         FFmpegError: what follows cannot be read.
     """
     try:
-        yield from container.demux(list(streams))
+        yield from cast("Iterator[Packet[_AnyStream]]", container.demux(list(streams)))
     except IndexError:
         if on_late_stream is not None:
             on_late_stream()
