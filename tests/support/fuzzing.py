@@ -299,8 +299,9 @@ def fuzz(
                 Finding(case, what, answer["said"] if answer else "")
                 for what in faults(case, answer)
             ]
-            for finding in findings if on_finding else ():
-                on_finding(finding)
+            if on_finding is not None:
+                for finding in findings:
+                    on_finding(finding)
             if findings and keep is not None:
                 keep.mkdir(parents=True, exist_ok=True)
                 shutil.copy(case.damaged, keep)

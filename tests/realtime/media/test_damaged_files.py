@@ -278,6 +278,7 @@ def test_a_damaged_last_picture_takes_no_other_with_it(threads: int, tmp_path: P
     with av.open(str(path)) as container:
         last = max((p for p in container.demux(video=0) if p.size), key=lambda p: p.dts or 0)
         content = bytearray(path.read_bytes())
+        assert last.pos is not None
         content[last.pos : last.pos + 4] = b"\x7f\xff\xff\xff"  # the length of its first part
         lost = last.pts
     path.write_bytes(content)
