@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 
-REQUEST = struct.Struct("=4IQqQf4B1024s")
+REQUEST = struct.Struct("=4IQqQ3f4BB7x1024s")
 
 
 def serve(connection: socket.socket) -> None:
