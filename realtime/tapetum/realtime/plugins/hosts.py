@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tapetum.realtime.plugins.frei0r import Frei0r
+from tapetum.realtime.plugins.obs_studio import ObsStudio
 
 
 class Host(Protocol):
@@ -55,5 +56,5 @@ class Host(Protocol):
         """
 
 
-HOSTS: dict[str, Host] = {host.name: host for host in (Frei0r(),)}
+HOSTS: dict[str, Host] = {host.name: host for host in (Frei0r(), ObsStudio())}
 """Every host, by the name that a person types."""

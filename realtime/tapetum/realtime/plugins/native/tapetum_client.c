@@ -29,8 +29,9 @@
 #define PROTOCOL 2
 #define LARGEST 16384
 #define MS 1000000LL
-#define HUNG_MS 5000        /* without an answer, once it has given one */
-#define START_HUNG_MS 90000 /* a model may have to be compiled first */
+#define WARM_ANSWERS 10     /* before as many, what frames need may have to be compiled */
+#define HUNG_MS 5000        /* without an answer, of a warm worker */
+#define START_HUNG_MS 90000 /* of one that is not */
 #define LONGEST_BACK_OFF_MS 60000
 #define HOLD_MS 500 /* how long an exchange shows a frame again, and how late it takes one */
 #define WORKER_SOCKET 3
@@ -68,7 +69,7 @@ struct tapetum_stream {
     int socket;          /* to the worker, or -1 */
     uint64_t generation; /* of the worker that it leads to */
     bool waiting;        /* an answer is due */
-    bool answered;       /* by this worker, with this model and size */
+    unsigned answers;    /* by this worker, to frames of this kind */
     int64_t sent_ns;
     request last;
     int memory_fd;
@@ -76,6 +77,7 @@ struct tapetum_stream {
     size_t memory_bytes;
     request shown;       /* whose pixels an exchange shows; of width 0 if there are none */
     int64_t shown_ns;    /* when they came */
+    bool alive;          /* its worker has answered */
     bool slow;           /* the last answer took longer than the host's patience */
     char reason[600];    /* why the last frame was left as it was, or empty */
     char logged[600];
@@ -164,8 +166,12 @@ static bool lay_out(const tapetum_frame *frame, layout *out)
     default:
         return false;
     }
-    for (int plane = 0; plane < out->count; plane++)
+    for (int plane = 0; plane < out->count; plane++) {
+        size_t stride = (size_t)(frame->strides[plane] < 0 ? -frame->strides[plane] : frame->strides[plane]);
+        if (!frame->planes[plane] || (out->rows[plane] > 1 && stride < out->row_bytes[plane]))
+            return false;
         out->bytes += out->row_bytes[plane] * out->rows[plane];
+    }
     return true;
 }
 
@@ -226,7 +232,8 @@ static void disconnect(tapetum_stream *stream)
 {
     close(stream->socket);
     stream->socket = -1;
-    stream->waiting = stream->answered = stream->slow = false;
+    stream->waiting = stream->alive = stream->slow = false;
+    stream->answers = 0;
 }
 
 static void forget_memory(tapetum_stream *stream)
@@ -385,7 +392,8 @@ static outcome take_answer(tapetum_stream *stream, int64_t until_ns, answer *tak
         if (bytes != (ssize_t)sizeof *taken || taken->sequence != stream->last.sequence)
             return LOST;
         stream->waiting = false;
-        stream->answered = true;
+        stream->answers++;
+        stream->alive = true;
         stream->slow = now_ns() - stream->sent_ns > stream->options.patience_ms * MS;
         taken->message[sizeof taken->message - 1] = 0;
         return DONE;
@@ -398,6 +406,11 @@ static void prove_worker(const tapetum_stream *stream)
     if (worker.generation == stream->generation)
         worker.proved = true;
     pthread_mutex_unlock(&worker.lock);
+}
+
+static bool is_warm(const tapetum_stream *stream)
+{
+    return stream->answers >= WARM_ANSWERS;
 }
 
 static outcome worker_ended(tapetum_stream *stream)
@@ -413,7 +426,7 @@ static outcome clear_answer(tapetum_stream *stream, answer *late)
         return worker_ended(stream);
     if (came == DONE)
         prove_worker(stream);
-    int64_t limit_ms = stream->answered ? HUNG_MS : START_HUNG_MS;
+    int64_t limit_ms = is_warm(stream) ? HUNG_MS : START_HUNG_MS;
     if (came == LEFT && now_ns() - stream->sent_ns > limit_ms * MS)
         lose_worker(stream, "the worker hung, and is started anew");
     return came;
@@ -453,8 +466,9 @@ static bool send_frame(tapetum_stream *stream, const tapetum_frame *frame, const
     }
     memcpy(next.model, model, strlen(model));
     if (strcmp(next.model, stream->last.model) || next.format != stream->last.format ||
+        next.width != stream->last.width || next.height != stream->last.height ||
         next.denoise != stream->last.denoise || next.always != stream->last.always)
-        stream->answered = false; /* what it needs now may have to be compiled */
+        stream->answers = 0;
     copy_pixels(frame, shape, stream->memory, false);
     stream->last = next;
     stream->sent_ns = now_ns();
@@ -468,7 +482,7 @@ static bool is_known(tapetum_stream *stream, const tapetum_frame *frame, layout 
 {
     bool known = lay_out(frame, shape);
     if (!known)
-        say(stream, "their format is unknown, or their size not 1 to 16384 pixels");
+        say(stream, "their format is not taken, or their size is not 1 to 16384 pixels");
     return known;
 }
 
@@ -496,7 +510,7 @@ static outcome try_once(tapetum_stream *stream, const tapetum_frame *frame, int6
     case LOST:
         return worker_ended(stream);
     case LEFT:
-        say(stream, stream->answered ? "the worker is too slow" : "the worker is starting");
+        say(stream, is_warm(stream) ? "the worker is too slow" : "the worker is starting");
         return LEFT;
     default:
         break;
@@ -547,7 +561,8 @@ static outcome exchange_once(tapetum_stream *stream, const tapetum_frame *frame)
         if (!send_frame(stream, frame, &shape, 2))
             return LEFT;
     }
-    if (!is_shown(stream, frame) && stream->answered && !stream->slow && !taken.failed) {
+    bool sent = ready == DONE;
+    if (sent && !is_shown(stream, frame) && stream->alive && !stream->slow && !taken.failed) {
         outcome came = take_answer(stream, until_ns, &taken);
         if (came == LOST)
             return worker_ended(stream);
@@ -561,7 +576,7 @@ static outcome exchange_once(tapetum_stream *stream, const tapetum_frame *frame)
         return DONE;
     }
     if (!taken.failed)
-        say(stream, stream->answered ? "the worker is too slow" : "the worker is starting");
+        say(stream, is_warm(stream) ? "the worker is too slow" : "the worker is starting");
     return LEFT;
 }
 
