@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -57,13 +56,13 @@ def wait_until(truth: Callable[[], bool], what: str, *, limit_s: float = 40) -> 
 
 def workers(pid: int) -> list[int]:
     """Processes of the filter among a program's children."""
-    found = []
+    found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError):
-            for child in (task / "children").read_text().split():
-                if b"plugins.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    found.append(int(child))
-    return found
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return [
+        child for child in found if b"plugins.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
 
 
 def processor_ticks(pid: int) -> int:
@@ -71,13 +70,15 @@ def processor_ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def last_frame(home: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def halves_of_the_last_frame(home: Path) -> tuple[float, float]:
+    """Mean luma of its left and of its right half."""
     (recording,) = home.glob("*.mkv")
-    gray = np.zeros((1, 1), np.uint8)
+    halves = (0.0, 0.0)
     with contextlib.suppress(av.FFmpegError), av.open(str(recording)) as container:
         for frame in container.decode(video=0):
-            gray = frame.to_ndarray(format="gray")
-    return gray
+            left, right = np.split(frame.to_ndarray(format="gray"), 2, axis=1)
+            halves = float(left.mean()), float(right.mean())
+    return halves
 
 
 @pytest.mark.slow
@@ -110,9 +111,9 @@ def test_obs_records_a_bright_picture_through_changes_and_kills(
 
         set_filter(before=True)
         wait_until(lambda: light() < 0.8 * first[-1], "the left half is as it was")
-        halves = np.split(last_frame(tmp_path), 2, axis=1)
-        assert halves[0].mean() < 1.2 * dark
-        assert halves[1].mean() > 2 * halves[0].mean()
+        left, right = halves_of_the_last_frame(tmp_path)
+        assert left < 1.2 * dark
+        assert right > 2 * left
         set_filter(before=False, strength=0)
         wait_until(lambda: light() < 1.2 * dark, "no strength leaves it dark")
         set_filter(strength=1, denoise="auto", only_dark=False)
@@ -126,7 +127,9 @@ def test_obs_records_a_bright_picture_through_changes_and_kills(
         assert workers(obs.pid) != [worker]
 
         (worker,) = workers(obs.pid)
-        ask_obs(port, "SetSceneItemEnabled", sceneName="Scene", sceneItemId=1, sceneItemEnabled=False)
+        ask_obs(
+            port, "SetSceneItemEnabled", sceneName="Scene", sceneItemId=1, sceneItemEnabled=False
+        )
         wait_until(lambda: light() < 0.5 * dark, "hidden")
         before = processor_ticks(worker)
         time.sleep(1)

@@ -22,7 +22,7 @@ import numpy as np
 from tapetum.realtime.errors import PluginError
 
 FILTER = "tapetum_low_light"
-SOURCE_NAME, FILTER_NAME = "Clip", "Tapetum"
+SOURCE_NAME, FILTER_NAME = "Clip", "Tapetum low light"
 SIZE = (640, 360)
 
 _LAUNCH = ["--multi", "--minimize-to-tray", "--startrecording", "--disable-missing-files-check"]
@@ -171,8 +171,9 @@ def light_of(video: Path) -> list[float]:
     """Mean luma, from 0 to 255, of each frame, as far as the file can be read by now."""
     light: list[float] = []
     with contextlib.suppress(av.FFmpegError), av.open(str(video)) as container:
-        for frame in container.decode(video=0):
-            light.append(float(frame.to_ndarray(format="gray").mean()))
+        light.extend(
+            float(frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)
+        )
     return light
 
 
@@ -182,11 +183,19 @@ def recorded_light(home: Path) -> list[float]:
     return light_of(recordings[0]) if recordings else []
 
 
+def has_no_worker(home: Path) -> bool:
+    """Whether OBS has logged that the filter's Python cannot be started."""
+    return "frames pass unchanged: cannot start" in (home / "obs.log").read_text(errors="replace")
+
+
 def wait_for_light(home: Path, least: float, *, limit_s: float) -> list[float]:
-    """The recording's light when its last frame is as bright, or when the time is over."""
+    """The recording's light when its last frame is as bright, or when that cannot be any more."""
     end_s = time.monotonic() + limit_s
     while True:
+        over = time.monotonic() > end_s or has_no_worker(home)
         light = recorded_light(home)
-        if (light and light[-1] >= least) or time.monotonic() > end_s:
+        if light and (over or light[-1] >= least):
+            return light
+        if time.monotonic() > end_s:
             return light
         time.sleep(1)

@@ -163,7 +163,9 @@ class Stream:
         bright = enhancer.enhance_frame(_frame(request, format_name, given))
         places = _planes(target, format_name, request)
         layout, cut = pixel_format(format_name), _cut(request)
-        for number, (plane, old, place) in enumerate(zip(bright.planes, given, places, strict=True)):
+        for number, (plane, old, place) in enumerate(
+            zip(bright.planes, given, places, strict=True)
+        ):
             kept = cut if number == 0 or layout.semi_planar else cut >> layout.chroma_x
             place[:, kept:] = plane[:, kept:]
             place[:, :kept] = old[:, :kept]
