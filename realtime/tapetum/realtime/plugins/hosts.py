@@ -15,6 +15,7 @@ from typing import Protocol
 
 from tapetum.gan.whole_file import whole_file
 from tapetum.realtime.errors import PluginError
+from tapetum.realtime.plugins.gstreamer_host import GStreamer
 
 _CHECK_SIZE = "320x240"
 _CHECK_PIXELS = 320 * 240 * 3
@@ -112,7 +113,7 @@ class Frei0r:
         return sum(done.stdout) / _CHECK_PIXELS
 
 
-HOSTS: dict[str, Host] = {host.name: host for host in (Frei0r(),)}
+HOSTS: dict[str, Host] = {host.name: host for host in (Frei0r(), GStreamer())}
 """Every host, by the name that a person types."""
 
 
