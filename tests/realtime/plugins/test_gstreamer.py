@@ -16,7 +16,7 @@ import pytest
 from support.command_line import ROOT, tapetum
 
 from tapetum.realtime import ColorInfo, Enhancer, Frame, SyntheticSource
-from tapetum.realtime.plugins.gstreamer_host import GStreamer
+from tapetum.realtime.plugins.gstreamer import GStreamer
 
 _MISSING = GStreamer().missing()
 pytestmark = [

@@ -1,4 +1,4 @@
-"""The GStreamer element `tapetum`; `gstreamer_host.py` copies this file to where GStreamer looks.
+"""The GStreamer element `tapetum`; `gstreamer.py` copies this file to where GStreamer looks.
 
 It runs in the Python that GStreamer's loader brings, which scans it in a process of its own and
 remembers for long what failed there. So it imports only `gi` and the standard library; Tapetum
@@ -249,9 +249,9 @@ class Tapetum(GstBase.BaseTransform):
         assert layout is not None, "buffers come after their caps"
         time_ns = None if pts == Gst.CLOCK_TIME_NONE else pts
         last_ns, self._last_ns = self._last_ns, time_ns
-        if last_ns is not None and time_ns is not None:
-            if not 0 <= time_ns - last_ns <= _JUMP_NS:
-                enhancer.reset()
+        step_ns = 0 if last_ns is None or time_ns is None else time_ns - last_ns
+        if not 0 <= step_ns <= _JUMP_NS:
+            enhancer.reset()
         planes = layout.planes(data, meta)
         frame = Frame(planes, layout.format_name, time_ns, Fraction(1, _NS), layout.color)
         bright = enhancer.enhance_frame(frame)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tapetum.gan.whole_file import whole_file
 from tapetum.realtime.errors import PluginError
+from tapetum.realtime.plugins.native_plugin import remove_plugin
 
 _APT = (
     "apt-get install gstreamer1.0-tools gstreamer1.0-python3-plugin-loader"
@@ -89,6 +90,10 @@ class GStreamer:
         except PluginError:
             self.plugin.unlink()
             raise
+
+    def uninstall(self) -> None:
+        """Remove the element."""
+        remove_plugin(self.plugin)
 
     def check(self) -> str:
         """Send a dark frame through `gst-launch-1.0`."""
