@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from typing import Any
 
 import aiohttp
+
+
+def free_port() -> int:
+    """One that OBS can listen on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 def ask_obs(port: int, kind: str, **data: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ import av
 import numpy as np
 import pytest
 from support.command_line import tapetum
-from support.obs_requests import ask_obs
+from support.obs_requests import ask_obs, free_port
 from support.x_display import x_display
 
 from tapetum.realtime.plugins.obs_run import (
@@ -39,12 +38,6 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     installed = tapetum("plugin", "install", "obs", XDG_CONFIG_HOME=str(folder))
     assert installed.returncode == 0, installed.stderr
     return folder / "obs-studio/plugins/tapetum/bin/64bit/tapetum.so"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def wait_until(truth: Callable[[], bool], what: str, *, limit_s: float = 40) -> None:
@@ -116,7 +109,7 @@ def test_obs_records_a_bright_picture_through_changes_and_kills(
         assert right > 2 * left
         set_filter(before=False, strength=0)
         wait_until(lambda: light() < 1.2 * dark, "no strength leaves it dark")
-        set_filter(strength=1, denoise="auto", only_dark=False)
+        set_filter(strength=1, denoise="auto", when_dark=False)
         wait_until(lambda: light() > 1.5 * dark, "bright again")
 
         (worker,) = workers(obs.pid)

@@ -17,7 +17,7 @@
 #define FILE_PATIENCE_MS 60000 /* a file waits for the worker's start rather than begin dark */
 
 enum parameter_type { BOOL = 0, DOUBLE = 1, STRING = 4 };
-enum parameter { STRENGTH, MODEL, LIVE, DENOISE, ALWAYS, BEFORE, PARAMETERS };
+enum parameter { STRENGTH, MODEL, LIVE, DENOISE, WHEN_DARK, BEFORE, PARAMETERS };
 
 typedef struct {
     const char *name, *author;
@@ -33,7 +33,7 @@ typedef struct {
 
 typedef struct {
     unsigned width, height;
-    double strength, live, always, before, last_time;
+    double strength, live, when_dark, before, last_time;
     char *model, *denoise;
     int64_t time_ns;
     tapetum_stream *stream;
@@ -61,7 +61,7 @@ EXPORT void f0r_get_param_info(parameter_info *info, int index)
         {"model", STRING, "grid (default), unet, or a model file"},
         {"live", BOOL, "Never wait: leave frames dark that are not ready within 40 ms"},
         {"denoise", STRING, "off (default), auto, or from 0 to 1"},
-        {"always", BOOL, "Brighten what is well lit too"},
+        {"when-dark", BOOL, "Leave what is well lit as it is (default)"},
         {"before", DOUBLE, "So much of the width, from the left, stays as it was"},
     };
     if (index >= 0 && index < PARAMETERS)
@@ -75,7 +75,7 @@ EXPORT void *f0r_construct(unsigned width, unsigned height)
         return NULL;
     made->width = width;
     made->height = height;
-    made->strength = 1;
+    made->strength = made->when_dark = 1;
     made->last_time = NAN;
     return made;
 }
@@ -118,8 +118,8 @@ EXPORT void f0r_set_param_value(void *instance, void *value, int index)
     case DENOISE:
         set_text(&self->denoise, *(char **)value);
         break;
-    case ALWAYS:
-        self->always = *(double *)value;
+    case WHEN_DARK:
+        self->when_dark = *(double *)value;
         break;
     case BEFORE:
         self->before = *(double *)value;
@@ -143,8 +143,8 @@ EXPORT void f0r_get_param_value(void *instance, void *value, int index)
     case DENOISE:
         *(char **)value = self->denoise ? self->denoise : off;
         break;
-    case ALWAYS:
-        *(double *)value = self->always;
+    case WHEN_DARK:
+        *(double *)value = self->when_dark;
         break;
     case BEFORE:
         *(double *)value = self->before;
@@ -206,7 +206,7 @@ EXPORT void f0r_update(void *instance, double time, const uint32_t *in, uint32_t
                            .strength = (float)strength,
                            .denoise = denoise_of(self->denoise),
                            .before = (float)self->before,
-                           .always = self->always >= 0.5,
+                           .always = self->when_dark < 0.5,
                            .model = self->model};
     tapetum_enhance(self->stream, &frame);
 }

@@ -18,7 +18,7 @@
 
 typedef struct {
     float strength, denoise;
-    bool only_dark, before;
+    bool when_dark, before;
     char model[MODEL_LENGTH];
 } settings;
 
@@ -82,7 +82,7 @@ static void update(void *data, obs_data_t *values)
     settings wanted = {.strength = (float)fmax(0, fmin(obs_data_get_double(values, "strength"), 2)),
                        .denoise = !strcmp(denoise, "auto") ? TAPETUM_DENOISE_AUTO
                                                            : (float)fmax(0, fmin(share, 1)),
-                       .only_dark = obs_data_get_bool(values, "only_dark"),
+                       .when_dark = obs_data_get_bool(values, "when_dark"),
                        .before = obs_data_get_bool(values, "before")};
     snprintf(wanted.model, sizeof wanted.model, "%s", obs_data_get_string(values, "model"));
     pthread_mutex_lock(&self->lock);
@@ -124,7 +124,7 @@ static void get_defaults(obs_data_t *values)
     obs_data_set_default_double(values, "strength", 1);
     obs_data_set_default_string(values, "model", "grid");
     obs_data_set_default_string(values, "denoise", "off");
-    obs_data_set_default_bool(values, "only_dark", true);
+    obs_data_set_default_bool(values, "when_dark", true);
     obs_data_set_default_bool(values, "before", false);
 }
 
@@ -144,7 +144,7 @@ static obs_properties_t *get_properties(void *data)
     obs_property_list_add_string(denoise, "A quarter", "0.25");
     obs_property_list_add_string(denoise, "Half", "0.5");
     obs_property_list_add_string(denoise, "All", "1");
-    obs_properties_add_bool(all, "only_dark", "Only when it is dark");
+    obs_properties_add_bool(all, "when_dark", "Only when it is dark");
     obs_properties_add_bool(all, "before", "Compare: leave the left half as it is");
     pthread_mutex_lock(&self->lock);
     obs_properties_add_text(all, "status", self->status, OBS_TEXT_INFO);
@@ -204,7 +204,7 @@ static bool brighten(filter *self, const struct obs_source_frame *frame)
                             .strength = wanted.strength,
                             .denoise = wanted.denoise,
                             .before = wanted.before ? 0.5f : 0,
-                            .always = !wanted.only_dark,
+                            .always = !wanted.when_dark,
                             .model = wanted.model};
     for (int plane = 0; plane < 3; plane++) {
         handed.planes[plane] = frame->data[plane];
