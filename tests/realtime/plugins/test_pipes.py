@@ -36,7 +36,8 @@ def test_mpv_gets_bright_pictures_through_a_pipe(tmp_path: Path) -> None:
     subprocess.run(
         ["ffmpeg", "-v", "error", "-i", SAMPLE, "-frames:v", "10", given], check=True, timeout=60
     )
-    shell = f"{TAPETUM} enhance - - < {given} | tee {piped} | mpv --really-quiet --ovc=ffv1 --o={seen} -"
+    mpv = f"mpv --really-quiet --ovc=ffv1 --o={seen} -"
+    shell = f"{TAPETUM} enhance - - < {given} | tee {piped} | {mpv}"
     subprocess.run(
         ["bash", "-o", "pipefail", "-c", shell], check=True, timeout=120, env=environment()
     )
