@@ -27,7 +27,8 @@ from tapetum.realtime.batch.record import NAME, Record
 from tapetum.realtime.command.cli import run_command
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.segments.job_folder import EncodedPicture, Segment, unfinished_jobs
-from tapetum.trt_build.manifest import EngineIdentity, Manifest, Profile
+from tapetum.trt_build.manifest import EngineIdentity, Manifest
+from tapetum.trt_build.profile import Profile
 
 SEGMENT = Segment(
     pictures=(EncodedPicture(0, -512, 512, 900, True), EncodedPicture(512, 0, 512, 40, False)),
