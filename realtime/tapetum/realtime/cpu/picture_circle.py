@@ -238,8 +238,8 @@ class CircleFinder:
             thumbnail: (1, 3, 256, 256) RGB in [0, 1] of the area.
             area: the part of the frame that is no bar.
         """
-        corners = thumbnail[0, :, ::255, ::255]
-        if self._circle is None and corners.max(axis=0).max() > _BLACK:
+        corners = thumbnail[0, :, ::255, ::255].max(axis=0)
+        if self._known is None and (corners > _MOST_NOISE + _MARGIN).sum() > 2:
             self._first, self._other_frames = False, 0
             return None
         light: Floats = thumbnail[0].max(axis=0)
