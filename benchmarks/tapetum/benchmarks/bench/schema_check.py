@@ -69,9 +69,7 @@ def _find(root: Schema, reference: str) -> Schema:
     return found
 
 
-def _of_object(
-    value: dict[str, object], schema: Schema, root: Schema, place: str
-) -> Iterator[str]:
+def _of_object(value: dict[str, object], schema: Schema, root: Schema, place: str) -> Iterator[str]:
     yield from (f"{place} lacks {name}" for name in schema.get("required", ()) if name not in value)
     known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
     for name, part in value.items():
