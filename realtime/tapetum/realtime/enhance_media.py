@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -33,8 +33,9 @@ from tapetum.realtime.photos.reader import is_animated
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started, left_lit
 from tapetum.realtime.protocols import FrameEnhancer
-from tapetum.realtime.segments.film_job import FilmJob, is_long
-from tapetum.realtime.segments.segmented_sink import SeamError
+from tapetum.realtime.segments.film import Film, is_long
+from tapetum.realtime.segments.film_job import FilmJob
+from tapetum.realtime.segments.joining import SeamError
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
 
@@ -238,16 +239,19 @@ def _enhance_video(
         stack.callback(sink.discard)
         job: FilmJob | None = None
         if isinstance(source, FileSource) and compare is None and is_long(place, info):
-            options = {
-                "strength": strength,
-                "aim": asdict(aim),
-                "denoise": denoise,
-                "start": start_s,
-                "duration": duration_s,
-                "deinterlace": deinterlace,
-                "encoding": asdict(encoder),
-            }
-            job = FilmJob(source, sink, output_path, model=model, options=options)
+            film = Film(
+                Path(source.path),
+                output_path,
+                model,
+                strength,
+                aim,
+                denoise,
+                start_s,
+                duration_s,
+                deinterlace,
+                encoder,
+            )
+            job = FilmJob(film, source, sink)
             stack.callback(job.sink.discard)
         total = info.frame_count if job is None else job.frames_left(info.frame_count)
         meter = Meter(total, on_progress)
@@ -281,7 +285,7 @@ def _enhance_video(
     frames_before, media_before_s = (
         (0, 0.0) if job is None else (job.frames_before, job.media_before_s)
     )
-    packets_before, damaged_before = (0, 0) if job is None else job.sink.damage_before
+    packets_before, damaged_before = (0, 0) if job is None else job.damage_before
     return EnhanceResult(
         input_path=place,
         output_path=output_path,
