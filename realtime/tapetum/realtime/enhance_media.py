@@ -27,7 +27,7 @@ from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.media_input import InputPlace, input_place, place_name
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.memory_limit import check_memory_limit
-from tapetum.realtime.opened_video import CpuVideo, OpenedVideo
+from tapetum.realtime.opened_video import CpuVideo, OpenedVideo, shown_as
 from tapetum.realtime.photos.formats import is_photo
 from tapetum.realtime.photos.reader import is_animated
 from tapetum.realtime.pipeline import FrameStage, run
@@ -38,10 +38,6 @@ from tapetum.realtime.segments.film_job import FilmJob
 from tapetum.realtime.segments.joining import SeamError
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
-
-_LIGHT_LEVEL = (
-    "the input's light levels (MaxCLL, MaxFALL) are not written: the picture is brighter now"
-)
 
 _NOISE_STAYS = "noise is taken out on the CPU alone: it stays in this video"
 
@@ -229,11 +225,8 @@ def _enhance_video(
         source, info = video.file, video.info
         stack.callback(source.close)
         width, height = output_size(info, compare)
-        hdr = info.hdr
-        hdr_notices: tuple[str, ...] = ()
-        if hdr is not None and hdr.light_level is not None and strength > 0:
-            hdr, hdr_notices = replace(hdr, light_level=None), (_LIGHT_LEVEL,)
-        shown = replace(info, width=width, height=height, hdr=hdr)
+        enhanced, hdr_notices = shown_as(info, strength=strength)
+        shown = replace(enhanced, width=width, height=height)
         output = video.open_output(output_path, shown, encoder=encoder, overwrite=overwrite)
         sink = output.file
         stack.callback(sink.discard)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple, Unpack
 
-from tapetum.realtime.batch.enhance_files import FileOptions, for_photos
+from tapetum.realtime.batch.file_maker import FileOptions, for_photos
 from tapetum.realtime.batch.tree import Task
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.errors import TapetumError

@@ -9,6 +9,7 @@ from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.segments.film import Film
 from tapetum.realtime.segments.job_folder import JobFolder
+from tapetum.realtime.segments.segment import Damage
 from tapetum.realtime.segments.segmented_sink import SegmentedSink
 
 
@@ -39,7 +40,7 @@ class FilmJob:
             output,
             folder,
             time_base=time_base,
-            damage=lambda: (source.corrupt_packets, source.damaged_frames),
+            damage=lambda: Damage.of(source),
         )
         done = self.sink.done
         self.notices = tuple(folder.notices)

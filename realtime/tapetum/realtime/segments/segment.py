@@ -13,13 +13,14 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from av.packet import Packet
 from av.stream import Stream
 
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.video_encoder import VideoEncoder
 
@@ -80,6 +81,33 @@ class Probe:
         return bool((apart <= _SAME_LEVELS).mean() >= _SAME_SHARE)
 
 
+class Damage(NamedTuple):
+    """How damaged an input is, as far as it was read.
+
+    Attributes:
+        corrupt_packets: packets that could not be decoded.
+        damaged_frames: frames that were decoded in part.
+        truncated: whether its end is missing.
+    """
+
+    corrupt_packets: int = 0
+    damaged_frames: int = 0
+    truncated: bool = False
+
+    @classmethod
+    def of(cls, source: FileSource) -> Self:
+        """What a source has met so far."""
+        return cls(source.corrupt_packets, source.damaged_frames, source.truncated)
+
+    def since(self, before: Damage) -> Damage:
+        """What was met after `before`."""
+        return Damage(
+            self.corrupt_packets - before.corrupt_packets,
+            self.damaged_frames - before.damaged_frames,
+            self.truncated,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A part of a film that is encoded and on the disk.
@@ -95,6 +123,7 @@ class Segment:
         setup_sha256: hash of what the encoder says once for all pictures; empty for no frame.
         corrupt_packets: of its part of the input, could not be decoded.
         damaged_frames: of its part of the input, were decoded in part.
+        truncated: whether the film ends here because the end of the input is missing.
         sha256: hash of the packets.
     """
 
@@ -108,6 +137,7 @@ class Segment:
     setup_sha256: str
     corrupt_packets: int
     damaged_frames: int
+    truncated: bool
     sha256: str
 
     def to_json(self) -> str:
@@ -199,13 +229,12 @@ class SegmentEncoder:
         self._frames += 1
         self._last = frame
 
-    def finish(self, *, following: int | None, corrupt_packets: int, damaged_frames: int) -> Segment:
+    def finish(self, *, following: int | None, damage: Damage) -> Segment:
         """Have all of it on the disk.
 
         Args:
             following: in which segment the next frame is shown; None: there is none.
-            corrupt_packets: of its part of the input.
-            damaged_frames: likewise.
+            damage: of its part of the input.
 
         Raises:
             MediaError: the disk is full, or the encoder fails.
@@ -228,8 +257,7 @@ class SegmentEncoder:
             last=None if last is None else Probe.of(last),
             next=following,
             setup_sha256=setup,
-            corrupt_packets=corrupt_packets,
-            damaged_frames=damaged_frames,
+            **damage._asdict(),
             sha256=self._checksum.hexdigest(),
         )
 

@@ -18,15 +18,12 @@ from tapetum.realtime.segments.job_folder import JobFolder, unfinished_path
 from tapetum.realtime.segments.joining import SeamError, check_seams, join
 from tapetum.realtime.segments.segment import (
     WARM_UP_S,
+    Damage,
     Probe,
-    Segment,
     SegmentEncoder,
     chain,
     segment_number,
 )
-
-Damage = Callable[[], tuple[int, int]]
-"""Packets of the input so far that could not be decoded, and frames that were damaged in part."""
 
 
 class SegmentedSink:
@@ -46,7 +43,12 @@ class SegmentedSink:
     """
 
     def __init__(
-        self, film: FileSink, folder: JobFolder, *, time_base: Fraction, damage: Damage
+        self,
+        film: FileSink,
+        folder: JobFolder,
+        *,
+        time_base: Fraction,
+        damage: Callable[[], Damage],
     ) -> None:
         self._film = film
         self._folder = folder
@@ -59,7 +61,7 @@ class SegmentedSink:
         self._end_of_done = None if self._before is None else self._before.pts
         self._is_at_seam = self._before is None
         """Whether what is done goes on as it did."""
-        self._damage_before = (0, 0)
+        self._damage_before = Damage()
         self._open: SegmentEncoder | None = None
         self._number = 0 if not self.done else self.done[-1].next or 0
         self._finished = False
@@ -144,11 +146,8 @@ class SegmentedSink:
 
     def _finish_segment(self, segment: SegmentEncoder, *, following: int | None) -> None:
         now = self._damage()
-        packets, frames = (a - b for a, b in zip(now, self._damage_before, strict=True))
-        self._damage_before = now
-        whole = segment.finish(
-            following=following, corrupt_packets=packets, damaged_frames=frames
-        )
+        damage, self._damage_before = now.since(self._damage_before), now
+        whole = segment.finish(following=following, damage=damage)
         self._open = None
         self._folder.add(self._number, whole, segment.path)
         self._segments[self._number] = replace(whole, pictures=())
