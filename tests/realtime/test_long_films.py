@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -148,9 +149,9 @@ def test_where_the_seam_would_be_seen_the_film_begins_anew(
 ) -> None:
     undisturbed, output = tmp_path / "undisturbed.mkv", tmp_path / "bright.mkv"
     bright(long_clip, undisturbed, model=gain_model, codec="ffv1")
-    concatenate = np.concatenate
+    of = segment.Probe.of
     with monkeypatch.context() as patch:
-        patch.setattr(segment.np, "concatenate", lambda planes: concatenate(planes) // 2)
+        patch.setattr(segment.Probe, "of", lambda frame: replace(of(frame), dtype="|i1"))
         begin(long_clip, output, gain_model, frames=120, codec="ffv1")
     result = bright(long_clip, output, model=gain_model, codec="ffv1")
     assert result.frames_before == 0
@@ -169,7 +170,7 @@ def test_one_process_at_a_time_makes_an_output(
     long_clip: Path, gain_model: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "bright.mp4"
-    folder = JobFolder(output, {})
+    folder = JobFolder(output, long_clip, {})
     with pytest.raises(MediaError, match=r"another process is making .*bright\.mp4"):
         bright(long_clip, output, model=gain_model)
     folder.release()

@@ -39,7 +39,7 @@ class FilmParts:
     def __init__(self, begun: Begun, found: LongFilm) -> None:
         self.begun = begun
         self.found = found
-        self.folder = JobFolder(found.film.output, found.identity)
+        self.folder = JobFolder(found.film.output, found.film.source, found.identity)
         self.notices = [*found.notices, *self.folder.notices]
         self._begin_s = time.perf_counter()
         self._done: dict[int, Segment] = {}

@@ -46,6 +46,8 @@ _PATIENCE = 20
 _SHORTEST_PATIENCE_S = 60.0
 _FIRST_PATIENCE_S = 600.0
 """While no pace is known."""
+_MOST_DEAF_S = 2.0
+"""Between two looks at what has happened; joining a film may take longer."""
 _PHOTO_PATIENCE_S = 3600.0
 """Of photos nothing is heard before they are done."""
 
@@ -132,7 +134,7 @@ class ParallelJob:
         self._films: dict[Path, FilmParts] = {}
         self._attempts: dict[Path, int] = {}
         self._longest_rest_s: float | None = None
-        self._begin_s = time.monotonic()
+        self._begin_s = self._listened_s = time.monotonic()
         self._files = self._total_files = 0
         self._sizes: dict[Path, int] = {}
         self._bytes_done = self._bytes_worked = 0
@@ -351,7 +353,10 @@ class ParallelJob:
 
     def _replace_hung(self) -> None:
         now_s = time.monotonic()
+        deaf_s, self._listened_s = now_s - self._listened_s, now_s
         for worker, hand in self._hands.items():
+            if deaf_s > _MOST_DEAF_S:  # what they did meanwhile was not heard
+                hand.moved_s += deaf_s
             rest_s = now_s - hand.moved_s
             if hand.work is not None and rest_s > self._patience_s(hand.work):
                 hand.moved_s = now_s

@@ -20,7 +20,7 @@ from tapetum.realtime.progress import EnhanceResult, Progress
 from tapetum.realtime.protocols import SparingEnhancer
 from tapetum.realtime.segments.film import Film, deciding_versions, is_long
 from tapetum.realtime.segments.job_folder import unfinished_path
-from tapetum.realtime.segments.segment import SEGMENT_S, Segment
+from tapetum.realtime.segments.segment import Segment, likely_segments
 from tapetum.realtime.segments.segment_maker import SegmentMaker
 
 _log = logging.getLogger(__name__)
@@ -183,7 +183,7 @@ class BatchWorker:
             return LongFilm(
                 film=film,
                 identity=film.identity(source, maker.encoder_description),
-                segments=max(1, -(-int(source.info.duration_s or 0) // SEGMENT_S)),
+                segments=likely_segments(source.info.duration_s),
                 time_base=source.info.time_base,
                 total_frames=source.info.frame_count,
                 description=f"{self._maker.description} | {maker.encoder_description}",

@@ -188,8 +188,9 @@ def parse_budget_ms(text: str) -> float:
 
 
 REPORT = "Output on the screen"
-MANY = "Many files"
 """The panel of the help for options that change what is printed."""
+MANY = "Many files"
+"""The panel of the help for options of jobs of many files."""
 
 ModelOption = Annotated[
     str,

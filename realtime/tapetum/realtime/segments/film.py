@@ -11,10 +11,8 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.media_input import InputPlace
 from tapetum.realtime.media.video_info import VideoInfo
-from tapetum.realtime.segments.job_folder import input_identity
 from tapetum.realtime.segments.segment import SEGMENT_S
 
 _DECIDING = ("tapetum", "av", "openvino", "numba", "numpy")
@@ -50,20 +48,16 @@ class Film:
     encoder: EncoderSettings = EncoderSettings()  # noqa: RUF009 - it is immutable
 
     def identity(self, source: FileSource, encoder: str) -> dict[str, object]:
-        """What tells a job from another; see `JobFolder`.
+        """What tells a job from another, but for the input itself; see `JobFolder`.
 
         Args:
             source: the input, opened.
             encoder: what the output's encoder is, in words.
 
         Raises:
-            MediaError: the input cannot be read.
             ModelError: the model's file cannot be read.
         """
-        with media_errors("cannot open", self.source):
-            found = input_identity(self.source)
         return {
-            **found,
             "weights": find_model(self.model).sha256,
             "strength": self.strength,
             "aim": asdict(self.aim),

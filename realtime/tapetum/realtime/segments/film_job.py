@@ -34,7 +34,7 @@ class FilmJob:
     """
 
     def __init__(self, film: Film, source: FileSource, output: FileSink) -> None:
-        folder = JobFolder(film.output, film.identity(source, output.description))
+        folder = JobFolder(film.output, film.source, film.identity(source, output.description))
         time_base = source.info.time_base
         self.sink = SegmentedSink(
             output,

@@ -43,21 +43,25 @@ class JobFolder:
 
     Args:
         output: the film's final name.
-        identity: all that decides what the film becomes: input, options, weights, versions.
+        source: the input.
+        identity: all else that decides what the film becomes: options, weights, versions.
 
     Attributes:
         path: the folder.
         notices: a line where what was there was of another job, or broken, and is removed.
 
     Raises:
-        MediaError: another process is at work on the same output, or the folder cannot be written.
+        MediaError: another process is at work on the same output, the folder cannot be written, or
+            the input not be read.
     """
 
-    def __init__(self, output: Path, identity: Mapping[str, object]) -> None:
+    def __init__(self, output: Path, source: Path, identity: Mapping[str, object]) -> None:
+        with media_errors("cannot open", source):
+            identity = {**input_identity(source), **identity, "output": output.name}
         self.output = output
         self.path = job_folder_path(output)
         self.notices: list[str] = []
-        self._identity = json.loads(json.dumps({**identity, "output": output.name}, default=str))
+        self._identity = json.loads(json.dumps(identity, default=str))
         self._held = ExitStack()
         with media_errors("cannot write", self.path):
             self.path.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import zlib
 from collections.abc import Callable, Mapping
@@ -170,6 +171,11 @@ class Segment:
 def segment_number(frame: Frame) -> int:
     """In which segment a frame is shown."""
     return max(0, int((frame.pts or 0) * frame.time_base // SEGMENT_S))
+
+
+def likely_segments(duration_s: float | None) -> int:
+    """How many segments a film of a duration has, if what its container says of that is right."""
+    return max(1, math.ceil((duration_s or 0.0) / SEGMENT_S))
 
 
 def chain(segments: Mapping[int, Segment]) -> list[int]:
