@@ -151,7 +151,7 @@ def test_where_the_seam_would_be_seen_the_film_begins_anew(
     bright(long_clip, undisturbed, model=gain_model, codec="ffv1")
     of = segment.Probe.of
     with monkeypatch.context() as patch:
-        patch.setattr(segment.Probe, "of", lambda frame: replace(of(frame), dtype="|i1"))
+        patch.setattr(segment.Probe, "of", lambda frame: replace(of(frame), pts=0))
         begin(long_clip, output, gain_model, frames=120, codec="ffv1")
     result = bright(long_clip, output, model=gain_model, codec="ffv1")
     assert result.frames_before == 0

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
-from tapetum.realtime.segments.segment import EncodedPicture, Segment
+from tapetum.realtime.segments.segment import NOT_A_SEGMENT, EncodedPicture, Segment
 
 SUFFIX = ".tapetum-job"
 _MANIFEST = "job.json"
@@ -100,7 +100,7 @@ class JobFolder:
             text = path.read_text()
         try:
             return Segment.from_json(text, pictures=True)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except NOT_A_SEGMENT:
             raise _changed(path) from None
 
     def packets_path(self, number: int) -> Path:
@@ -175,7 +175,8 @@ class JobFolder:
 
     def _files(self) -> list[Path]:
         """Files of segments, finished or not."""
-        return sorted(self.path.glob("[0-9]*.*"))
+        files = sorted(self.path.glob("[0-9]*.*"))
+        return [file for file in files if file.name.partition(".")[0].isdecimal()]
 
     def _note_path(self, number: int) -> Path:
         return self.path / f"{number:06d}.json"
@@ -185,7 +186,7 @@ class JobFolder:
         try:
             segment = Segment.from_json(self._note_path(number).read_text(), pictures=False)
             checksum = _sha256(self.packets_path(number))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, *NOT_A_SEGMENT):
             return None
         return segment if checksum == segment.sha256 else None
 
@@ -270,7 +271,7 @@ def unfinished_jobs(folder: Path) -> Iterator[UnfinishedJob]:
             path,
             path.with_name(name),
             str(manifest.get("input", "unknown")),
-            sum(int(text.get("frames", 0)) for text in texts),
+            sum(_count(text.get("frames")) for text in texts),
             sum(file.stat().st_size for file in files),
             _is_locked(path / _LOCK),
         )
@@ -302,9 +303,14 @@ def _json_of(path: Path) -> dict[str, Any]:
     """A file's JSON object; an empty one where there is none."""
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _count(value: object) -> int:
+    """A number of frames as a record has it; 0 for what is none."""
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:

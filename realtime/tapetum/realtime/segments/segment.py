@@ -12,7 +12,7 @@ import math
 import os
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -37,6 +37,11 @@ _PROBE_STEP = 8
 _SAME_LEVELS = 1
 _SAME_SHARE = 0.999
 """A seam is not seen where this share of samples differs by no more than these levels."""
+
+
+NOT_A_SEGMENT = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading a note raises that is no segment's."""
+_DTYPES = ("|u1", "<u2", ">u2", "=u2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +78,13 @@ class Probe:
 
     def is_same(self, other: Probe) -> bool:
         """Whether another is of the same frame, and of a picture that looks the same."""
-        one, two = (
-            np.frombuffer(zlib.decompress(probe.samples), probe.dtype) for probe in (self, other)
-        )
+        try:
+            one, two = (
+                np.frombuffer(zlib.decompress(probe.samples), probe.dtype)
+                for probe in (self, other)
+            )
+        except (zlib.error, ValueError):  # the note of one is damaged
+            return False
         if self.pts != other.pts or one.shape != two.shape:
             return False
         apart = np.abs(one.astype(np.int32) - two.astype(np.int32))
@@ -155,7 +164,7 @@ class Segment:
         """What `to_json` gave, with or without its pictures.
 
         Raises:
-            ValueError, KeyError, TypeError, AttributeError: it is something else.
+            NOT_A_SEGMENT: it is something else.
         """
         fields: dict[str, Any] = json.loads(text)
         for name in ("before", "last"):
@@ -163,9 +172,28 @@ class Segment:
             if found is not None:
                 samples = bytes.fromhex(found["samples"])
                 fields[name] = Probe(int(found["pts"]), samples, str(found["dtype"]))
-        rows = fields["pictures"] if pictures else ()
-        fields["pictures"] = tuple(EncodedPicture(*row) for row in rows)
-        return cls(**fields)
+        fields["pictures"] = tuple(EncodedPicture(*row) for row in fields["pictures"])
+        segment = cls(**fields)
+        segment._check()
+        return segment if pictures else replace(segment, pictures=())
+
+    def _check(self) -> None:
+        """Refuse what no job writes.
+
+        Raises:
+            ValueError, TypeError: it is that.
+        """
+        counts = [self.frames, self.corrupt_packets, self.damaged_frames, self.next or 0]
+        counts += [picture.size for picture in self.pictures]
+        times = [self.first_pts, self.end_pts]
+        for picture in self.pictures:
+            times += [picture.pts, picture.dts, picture.duration]
+        if not all(type(number) is int for number in counts + times) or min(counts) < 0:
+            raise ValueError("a segment's numbers are none")
+        if not isinstance(self.sha256, str) or not isinstance(self.setup_sha256, str):
+            raise TypeError("a segment's hashes are none")
+        if any(probe.dtype not in _DTYPES for probe in (self.before, self.last) if probe):
+            raise ValueError("a segment's samples are none")
 
 
 def segment_number(frame: Frame) -> int:
