@@ -11,6 +11,7 @@ from typing import Protocol
 
 from tapetum.realtime.plugins.frei0r import Frei0r
 from tapetum.realtime.plugins.gstreamer import GStreamer
+from tapetum.realtime.plugins.obs_studio import ObsStudio
 
 
 class Host(Protocol):
@@ -56,5 +57,5 @@ class Host(Protocol):
         """
 
 
-HOSTS: dict[str, Host] = {host.name: host for host in (Frei0r(), GStreamer())}
+HOSTS: dict[str, Host] = {host.name: host for host in (ObsStudio(), Frei0r(), GStreamer())}
 """Every host, by the name that a person types."""
