@@ -134,6 +134,71 @@ def test_obs_records_a_bright_picture_through_changes_and_kills(
     wait_until(lambda: not Path(f"/proc/{worker}/exe").exists(), "OBS killed, its worker gone")
 
 
+def write_orange_clip(place: Path, pixel_format: str, size: tuple[int, int]) -> None:
+    """Half a second of dark orange, as a camera of that format gives it."""
+    width, height = size
+    with av.open(str(place), "w") as container:
+        codec = "mjpeg" if pixel_format.startswith("yuvj") else "rawvideo"
+        stream = container.add_stream(codec, rate=30)
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+        picture = np.full((height, width, 3), (44, 24, 10), np.uint8)
+        picture[:, ::16] //= 2
+        for _ in range(15):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def last_color(home: Path) -> list[float]:
+    """Mean red, green and blue of the recording's last frame."""
+    (recording,) = home.glob("*.mkv")
+    mean = [0.0, 0.0, 0.0]
+    with contextlib.suppress(av.FFmpegError), av.open(str(recording)) as container:
+        for frame in container.decode(video=0):
+            mean = frame.to_ndarray(format="rgb24").mean(axis=(0, 1)).tolist()
+    return mean
+
+
+@pytest.mark.slow
+@needs_compiler
+@needs_obs
+def test_cameras_formats_and_sizes_change_while_obs_records(plugin: Path, tmp_path: Path) -> None:
+    given = [
+        ("yuv420p", (640, 360)),
+        ("yuyv422", (640, 360)),
+        ("nv12", (320, 180)),
+        ("yuvj422p", (640, 360)),
+        ("yuvj420p", (318, 179)),
+        ("uyvy422", (640, 360)),
+    ]
+    clips = [tmp_path / f"{name}.nut" for name, _ in given]
+    for clip, (name, size) in zip(clips, given, strict=True):
+        write_orange_clip(clip, name, size)
+    port = free_port()
+    write_configuration(tmp_path, plugin, clips[0], {}, websocket_port=port)
+    colors = []
+    with x_display("1280x800") as display, running_obs(tmp_path, DISPLAY=display):
+        for clip, (_, (width, height)) in zip(clips, given, strict=True):
+            ask_obs(
+                port,
+                "SetInputSettings",
+                inputName=SOURCE_NAME,
+                inputSettings={"local_file": str(clip)},
+            )
+            expected = f"tapetum: works, {width} x {height} pixels"
+
+            def is_bright(expected: str = expected) -> bool:
+                log = (tmp_path / "obs.log").read_text(errors="replace")
+                lines = [line for line in log.splitlines() if "tapetum: " in line]
+                return bool(lines) and expected in lines[-1] and last_color(tmp_path)[0] > 66
+
+            wait_until(is_bright, f"{clip.stem} bright", limit_s=60)
+            time.sleep(0.5)
+            colors.append(last_color(tmp_path))
+    for color in colors:
+        assert color[0] > color[1] > color[2]
+        np.testing.assert_allclose(color, colors[0], atol=12)
+
+
 @pytest.mark.slow
 @needs_compiler
 @needs_obs

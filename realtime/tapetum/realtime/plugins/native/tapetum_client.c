@@ -33,7 +33,7 @@
 #define HUNG_MS 5000        /* without an answer, of a warm worker */
 #define START_HUNG_MS 90000 /* of one that is not */
 #define LONGEST_BACK_OFF_MS 60000
-#define HOLD_MS 500 /* how long an exchange shows a frame again, and how late it takes one */
+#define HOLD_MS 1000 /* how long an exchange shows a frame again, and how late it takes one */
 #define WORKER_SOCKET 3
 #define WORKER_MODULE "tapetum.realtime.plugins.worker"
 
