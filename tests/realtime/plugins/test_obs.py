@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import os
 import shutil
 import signal
@@ -148,14 +150,14 @@ def write_orange_clip(place: Path, pixel_format: str, size: tuple[int, int]) -> 
         container.mux(stream.encode())
 
 
-def last_color(home: Path) -> list[float]:
-    """Mean red, green and blue of the recording's last frame."""
-    (recording,) = home.glob("*.mkv")
-    mean = [0.0, 0.0, 0.0]
-    with contextlib.suppress(av.FFmpegError), av.open(str(recording)) as container:
-        for frame in container.decode(video=0):
-            mean = frame.to_ndarray(format="rgb24").mean(axis=(0, 1)).tolist()
-    return mean
+def shown_color(port: int) -> list[float]:
+    """Mean red, green and blue of the scene as it is."""
+    size = {"imageWidth": 64, "imageHeight": 36}
+    said = ask_obs(port, "GetSourceScreenshot", sourceName="Scene", imageFormat="png", **size)
+    png = base64.b64decode(said["imageData"].partition(",")[2])
+    with av.open(io.BytesIO(png)) as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    return [float(mean) for mean in picture.mean(axis=(0, 1))]
 
 
 @pytest.mark.slow
@@ -186,14 +188,16 @@ def test_cameras_formats_and_sizes_change_while_obs_records(plugin: Path, tmp_pa
             )
             expected = f"tapetum: works, {width} x {height} pixels"
 
-            def is_bright(expected: str = expected) -> bool:
+            seen: list[list[float]] = []
+
+            def is_bright(expected: str = expected, seen: list[list[float]] = seen) -> bool:
                 log = (tmp_path / "obs.log").read_text(errors="replace")
                 lines = [line for line in log.splitlines() if "tapetum: " in line]
-                return bool(lines) and expected in lines[-1] and last_color(tmp_path)[0] > 66
+                seen.append(shown_color(port))
+                return bool(lines) and expected in lines[-1] and seen[-1][0] > 66
 
             wait_until(is_bright, f"{clip.stem} bright", limit_s=60)
-            time.sleep(0.5)
-            colors.append(last_color(tmp_path))
+            colors.append(seen[-1])
     for color in colors:
         assert color[0] > color[1] > color[2]
         np.testing.assert_allclose(color, colors[0], atol=12)
