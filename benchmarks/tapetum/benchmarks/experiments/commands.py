@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from tapetum.benchmarks.experiments.hosts import PROGRAMS, measure_host
+from tapetum.benchmarks.experiments.hosts import SIZES as HOST_SIZES
 from tapetum.benchmarks.experiments.live import SIZES as LIVE_SIZES
 from tapetum.benchmarks.experiments.live import TARGETS_MS, governor_settling, live_latency
 from tapetum.benchmarks.experiments.live_load import SIZES as LOAD_SIZES
@@ -29,7 +31,11 @@ _LIVE_RESULT = Path("benchmarks/results/live.json")
 _WEBRTC_RESULT = Path("benchmarks/results/webrtc.json")
 _GOVERNOR_RESULT = Path("benchmarks/results/governor.json")
 _LOAD_RESULT = Path("benchmarks/results/load.json")
+<<<<<<< HEAD
 _PLUGINS_RESULT = Path("benchmarks/results/plugins.json")
+=======
+_HOSTS_RESULT = Path("benchmarks/results/hosts.json")
+>>>>>>> main
 _SOAK_RESULT = Path("benchmarks/results/soak.json")
 
 
@@ -153,6 +159,31 @@ def kill_workers(
 
     figures = measured(kills, busy=busy, limit_s=60 * minutes, realtime=realtime)
     _record(result, f"kills{', realtime' if realtime else ''}", figures)
+
+
+@experiments.command()
+def hosts(
+    *,
+    host: Annotated[list[str] | None, typer.Option(help="; ".join(PROGRAMS))] = None,
+    size: Annotated[list[str] | None, typer.Option(help=", ".join(HOST_SIZES))] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Pairs of runs, for the median.")] = 3,
+    result: ResultOption = _HOSTS_RESULT,
+) -> None:
+    """Other programs with Tapetum in them: frames a second, time added, processors busy.
+
+    The machine must be idle but for this. Programs that are not here are left out.
+    """
+    for name in host or PROGRAMS:
+        if name not in PROGRAMS:
+            raise typer.BadParameter(f"there is no {name}; there is {'; '.join(PROGRAMS)}")
+        if not PROGRAMS[name].is_here():
+            typer.echo(f"{name}: not here", err=True)
+            continue
+        for each in size or HOST_SIZES:
+            if each not in HOST_SIZES:
+                raise typer.BadParameter(f"{each} is none of {', '.join(HOST_SIZES)}")
+            figures = measure_host(name, each, repeats=repeats)
+            _record(result, f"{name}, {each}", figures)
 
 
 @experiments.command()
