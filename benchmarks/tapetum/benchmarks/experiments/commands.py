@@ -31,11 +31,8 @@ _LIVE_RESULT = Path("benchmarks/results/live.json")
 _WEBRTC_RESULT = Path("benchmarks/results/webrtc.json")
 _GOVERNOR_RESULT = Path("benchmarks/results/governor.json")
 _LOAD_RESULT = Path("benchmarks/results/load.json")
-<<<<<<< HEAD
 _PLUGINS_RESULT = Path("benchmarks/results/plugins.json")
-=======
 _HOSTS_RESULT = Path("benchmarks/results/hosts.json")
->>>>>>> main
 _SOAK_RESULT = Path("benchmarks/results/soak.json")
 
 
