@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -141,7 +142,7 @@ def write_orange_clip(place: Path, pixel_format: str, size: tuple[int, int]) -> 
     width, height = size
     with av.open(str(place), "w") as container:
         codec = "mjpeg" if pixel_format.startswith("yuvj") else "rawvideo"
-        stream = container.add_stream(codec, rate=30)
+        stream = cast("av.VideoStream", container.add_stream(codec, rate=30))
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         picture = np.full((height, width, 3), (44, 24, 10), np.uint8)
         picture[:, ::16] //= 2
@@ -155,7 +156,7 @@ def shown_color(port: int) -> list[float]:
     size = {"imageWidth": 64, "imageHeight": 36}
     said = ask_obs(port, "GetSourceScreenshot", sourceName="Scene", imageFormat="png", **size)
     png = base64.b64decode(said["imageData"].partition(",")[2])
-    with av.open(io.BytesIO(png)) as container:
+    with av.open(io.BytesIO(png), "r") as container:
         picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
     return [float(mean) for mean in picture.mean(axis=(0, 1))]
 
