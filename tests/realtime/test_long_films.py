@@ -69,7 +69,7 @@ def whole(
 ) -> list[av.VideoFrame]:
     """The pictures of a film that is done in one pass."""
     with monkeypatch.context() as patch:
-        patch.setattr("tapetum.realtime.enhance_media.is_long", lambda *_: False)
+        patch.setattr("tapetum.realtime.segments.film.is_long", lambda *_: False)
         bright(source, output, model=model, codec=codec)
     return pictures(output)
 
