@@ -15,7 +15,7 @@ pytestmark = [
 
 
 def test_no_frame_is_torn_by_twenty_kills() -> None:
-    figures = kill_workers(20, busy=0, limit_s=90)
+    figures = kill_workers(20, busy=0, limit_s=45)
     assert figures["torn"] == 0
     assert int(str(figures["kills"])) > 0
     assert 0 < int(str(figures["enhanced"])) < int(str(figures["frames"]))
