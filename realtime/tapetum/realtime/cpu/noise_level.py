@@ -1,8 +1,9 @@
 """How noisy a video is, measured in its own pictures: by luma, for chroma, and how fine-grained.
 
-Most pictures have places that are flat or at rest. There, what differs between neighbours, and
-between frames, is noise: a low quantile of the differences tells its deviation, whatever else is
-in the picture. Of the two measures, over space and over time, the smaller one holds.
+Over time, small blocks are followed to where they were in the frame before; what differs there is
+noise, even in a picture that is full of texture and moves. Over space, differences between
+neighbours tell it where the picture is flat. Of each a low quantile counts, and the smaller of the
+two measures holds. What rounding to whole levels makes by itself is no noise.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.fixed_point import (
+    FIXED_BITS,
     TABLE_SHIFT,
     TABLE_SIZE,
     Fixed,
@@ -24,27 +26,41 @@ from tapetum.realtime.sample_range import SampleRange
 
 BINS = 24
 """Luma bins, uniform in the square root of luma, as noise of light is."""
+BLOCK = 8
+"""Rows and columns of cells of a block that is followed."""
 _VALUES = 256
-_EVERY_ROW, _EVERY_COLUMN = 5, 3
-"""Cells that are looked at: these are many, and their neighbours count in each."""
+_EVERY_ROW, _EVERY_COLUMN = 16, 3
+"""Cells that one frame is looked at in; the next one in other rows."""
+_BLOCKS = 400
+"""Blocks that are followed, about, in one frame."""
+_STEPS = 12
+"""A block is followed this many cells from where it is guessed to be, at most."""
 _UNIT = 4
 """A histogram's step, in fixed-point units: 1/32 of an 8-bit level."""
 _QUANTILE = 0.2
+_QUANTILE_OF_BLOCKS = 0.1
 _FEWEST = 40
+_FEWEST_BLOCKS = 12
 """Samples that a bin needs to be believed."""
-_TIME_PER_DEVIATION = 0.959
+_TEXTURE_SHARE = 0.4
+"""Of second differences, that differs from the frame before where a picture moves."""
+_STEEPEST = 1.12
+"""Noise of one bin by that of the next, at most."""
+_KEPT = 0.6
+"""Share of what was counted that still counts with the next frame."""
+_TIME_PER_DEVIATION = 0.925
 _SPACE_PER_DEVIATION = 1.563
 _BLOCK_PER_DEVIATION = 0.812
 """What these quantiles of the averaged differences are for white noise of deviation 1."""
-_FLOOR = 19.0
-_CHROMA_FLOOR = 32.0
-"""Least deviation, in fixed-point units: rounding to 8 bits alone makes nearly as much."""
-_RISE, _FALL = 0.5, 0.1
-"""Share of a new measure where it is above, or below, what held before."""
+_ROUNDING = 0.289 / 2
+"""Deviation of what rounding makes, in levels at half size."""
+_UNSEEN, _SEEN = 1.3, 2.3
+"""Noise is taken for none up to so many times what rounding makes, and whole from the second on."""
 
-Counts = npt.NDArray[np.int32]
+Counts = npt.NDArray[np.float32]
 Bins = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
 Deviations = npt.NDArray[np.float64]
 
 
@@ -56,6 +72,8 @@ class NoiseLevel:
         chroma: (2,) deviation of U and of V.
         fineness: deviation at full size by that at half size: 2 for white noise, below 1 for what
             a codec leaves of it.
+        share: (256,) how much of it is more than rounding, from 0 to 1, by luma.
+        shift: (2,) rows and columns of cells by which most of the picture moved.
     """
 
     def __init__(self, levels: SampleRange, depth: int) -> None:
@@ -71,10 +89,17 @@ class NoiseLevel:
         self._bins: Bins = np.minimum(place, BINS - 1).astype(np.uint8)
         self._one_bin: Bins = np.zeros(TABLE_SIZE, np.uint8)
         self._place = place - 0.5
-        self._past: tuple[Deviations, Deviations, Deviations] | None = None
-        self.luma: Floats = np.full(TABLE_SIZE, _FLOOR, np.float32)
-        self.chroma: Floats = np.full(2, _CHROMA_FLOOR, np.float32)
+        self._floor = _ROUNDING * (1 << (FIXED_BITS - depth))
+        self._over_space, self._over_time, self._in_blocks = (
+            np.zeros((BINS, _VALUES), np.float32) for _ in range(3)
+        )
+        self._over_chroma = np.zeros((2, 1, _VALUES), np.float32)
+        self._frames = 0
+        self.luma: Floats = np.full(TABLE_SIZE, self._floor, np.float32)
+        self.share: Floats = np.zeros(TABLE_SIZE, np.float32)
+        self.chroma: Floats = np.full(2, self._floor, np.float32)
         self.fineness = 1.0
+        self.shift = np.zeros(2, np.int32)
 
     @property
     def whiteness(self) -> float:
@@ -87,53 +112,53 @@ class NoiseLevel:
         Args:
             luma: at full size.
             half: (3, h, w) Y, U and V at half size.
-            last: luma of the frame before at half size; None if there is none.
+            last: luma of the frame before at half size, as bright as this one; None if there is
+                none.
         """
-        over_space, over_time, in_blocks = (np.zeros((BINS, _VALUES), np.int32) for _ in range(3))
-        _count_over_space(half[0], self._bins, over_space)
-        _count_in_blocks(luma, self._bins, in_blocks)
-        deviation = _quantile(over_space, _QUANTILE) / _SPACE_PER_DEVIATION
+        phase = 1 + self._frames * 7 % _EVERY_ROW if self._frames else 1
+        every = _EVERY_ROW if self._frames else _EVERY_ROW // 4
+        self._frames += 1
+        counts = self._over_space, self._over_time, self._in_blocks, self._over_chroma
+        for histogram in counts:
+            histogram *= np.float32(_KEPT)
+        _count_over_space(half[0], self._bins, phase, every, self._over_space)
+        _count_in_blocks(luma, self._bins, 2 * phase, 2 * every, self._in_blocks)
+        for plane, counted in zip(half[1:], self._over_chroma, strict=True):
+            _count_over_space(plane, self._one_bin, phase, every, counted)
         if last is not None:
-            _count_over_time(half[0], last, self._bins, over_time)
-            by_time = _quantile(over_time, _QUANTILE) / _TIME_PER_DEVIATION
-            sure = over_time.sum(axis=1) >= _FEWEST
-            deviation = np.where(sure, np.minimum(deviation, by_time), deviation)
-        counts = over_space.sum(axis=1)
-        block = _quantile(in_blocks, _QUANTILE) / _BLOCK_PER_DEVIATION
-        self._follow(
-            np.maximum(_of_all_bins(deviation, counts), _FLOOR),
-            _of_all_bins(block, counts),
-            np.array([self._of_chroma(plane) for plane in half[1:]]),
+            self._follow(half[0], last)
+        self._publish()
+
+    def _follow(self, half: Fixed, last: Fixed) -> None:
+        rows, columns = (side // BLOCK for side in half.shape)
+        every = max(round(rows * columns / _BLOCKS), 1)
+        found = np.zeros((max(rows * columns // every, 1), 2), np.int32)
+        count = _count_over_time(
+            half, last, self._bins, self.shift, self._frames % every, every, found, self._over_time
         )
-        self._publish(counts / max(counts.sum(), 1))
+        if count:
+            self.shift = np.median(found[:count], axis=0).astype(np.int32)
 
-    def _of_chroma(self, plane: Fixed) -> float:
-        counts = np.zeros((1, _VALUES), np.int32)
-        _count_over_space(plane, self._one_bin, counts)
-        deviation = _quantile(counts, _QUANTILE)[0] / _SPACE_PER_DEVIATION
-        return float(max(deviation, _CHROMA_FLOOR))
-
-    def _follow(self, luma: Deviations, block: Deviations, chroma: Deviations) -> None:
-        """Rise fast and fall slowly towards a new measure."""
-        new = luma, block, chroma
-        if self._past is None:
-            self._past = new
-            return
-        steady = [
-            old + np.where(now > old, _RISE, _FALL) * (now - old)
-            for old, now in zip(self._past, new, strict=True)
-        ]
-        self._past = steady[0], steady[1], steady[2]
-
-    def _publish(self, weights: Deviations) -> None:
-        """Lay the bins out by luma; `weights` say how much of the picture each bin is."""
-        if self._past is None:
-            return
-        luma, block, chroma = self._past
-        self.luma = np.interp(self._place, np.arange(BINS), luma).astype(np.float32)
-        self.chroma = chroma.astype(np.float32)
-        half = float((luma * weights).sum())
-        self.fineness = min(float((block * weights).sum()) / max(half, _FLOOR), 2.0)
+    def _publish(self) -> None:
+        """Make deviations of what was counted, and lay the bins out by luma."""
+        deviation = _quantile(self._over_space, _QUANTILE) / _SPACE_PER_DEVIATION
+        by_time = _quantile(self._over_time, _QUANTILE_OF_BLOCKS) / _TIME_PER_DEVIATION
+        counts, blocks = self._over_space.sum(axis=1), self._over_time.sum(axis=1)
+        if (blocks >= _FEWEST_BLOCKS).any():
+            by_time = _of_all_bins(by_time, blocks, _FEWEST_BLOCKS)
+            deviation = np.minimum(deviation, by_time)
+        deviation = np.maximum(_of_all_bins(deviation, counts, _FEWEST), self._floor)
+        deviation = _even(deviation)
+        block = _quantile(self._in_blocks, _QUANTILE) / _BLOCK_PER_DEVIATION
+        block = _of_all_bins(block, self._in_blocks.sum(axis=1), _FEWEST)
+        chroma = _quantile(self._over_chroma[:, 0], _QUANTILE) / _SPACE_PER_DEVIATION
+        share = np.clip((deviation / self._floor - _UNSEEN) / (_SEEN - _UNSEEN), 0, 1)
+        bins, weights = np.arange(BINS), counts / max(counts.sum(), 1)
+        self.luma = np.interp(self._place, bins, deviation).astype(np.float32)
+        self.share = np.interp(self._place, bins, share).astype(np.float32)
+        self.chroma = np.maximum(chroma, 2 * self._floor).astype(np.float32)
+        half = float((deviation * weights).sum())
+        self.fineness = min(float((block * weights).sum()) / max(half, self._floor), 2.0)
 
 
 def _quantile(counts: Counts, share: float) -> Deviations:
@@ -143,21 +168,29 @@ def _quantile(counts: Counts, share: float) -> Deviations:
     return values
 
 
-def _of_all_bins(deviation: Deviations, counts: npt.NDArray[Any]) -> Deviations:
+def _of_all_bins(deviation: Deviations, counts: npt.NDArray[Any], fewest: int) -> Deviations:
     """Fill the bins of few samples from those beside them."""
-    sure = counts >= _FEWEST
+    sure = counts >= fewest
     if not sure.any():
         return np.zeros(BINS)
     bins = np.arange(BINS)
     return np.interp(bins, bins[sure], deviation[sure])
 
 
+def _even(deviation: Deviations) -> Deviations:
+    """Limit each bin by the others: noise differs little between lumas that are alike."""
+    bins = np.arange(BINS)
+    apart = np.abs(bins[:, np.newaxis] - bins)
+    limited: Deviations = (deviation * _STEEPEST**apart).min(axis=1)
+    return limited
+
+
 @kernel
-def _count_over_space(plane: Fixed, bins: Bins, counts: Counts) -> None:
+def _count_over_space(plane: Fixed, bins: Bins, phase: int, every: int, counts: Counts) -> None:
     """Second differences, down in three columns and across in three rows, of some cells."""
     height, width = plane.shape
     top = np.int32(_VALUES - 1)
-    for row in range(1, height - 1, _EVERY_ROW):
+    for row in range(phase, height - 1, every):
         above, here, below = plane[row - 1], plane[row], plane[row + 1]
         for x in range(1, width - 1, _EVERY_COLUMN):
             total = np.int32(0)
@@ -169,30 +202,161 @@ def _count_over_space(plane: Fixed, bins: Bins, counts: Counts) -> None:
 
 
 @kernel
-def _count_over_time(plane: Fixed, last: Fixed, bins: Bins, counts: Counts) -> None:
-    """Binomial means of what changed; cells that a codec skipped, or repeated, say nothing."""
+def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    plane: Fixed,
+    last: Fixed,
+    bins: Bins,
+    shift: Ints,
+    phase: int,
+    every: int,
+    found: Ints,
+    counts: Counts,
+) -> int:
+    """Follow blocks, and count what differs; those that a codec skipped, or repeated, say nothing.
+
+    A block is looked for by its even rows and measured by its odd ones: the place where it differs
+    least by chance would show less noise than there is.
+
+    Args:
+        plane: the new frame.
+        last: the one before.
+        bins: by luma.
+        shift: (2,) where blocks are guessed to come from.
+        phase: the first block.
+        every: so many blocks there are to each that is followed.
+        found: filled with where they came from.
+        counts: added to.
+
+    Returns:
+        How many of `found` were filled.
+    """
     height, width = plane.shape
+    columns = width // BLOCK
+    blocks = height // BLOCK * columns
     top = np.int32(_VALUES - 1)
-    for row in range(1, height - 1, _EVERY_ROW):
-        for x in range(1, width - 1, _EVERY_COLUMN):
-            total = np.int32(0)
-            for near in range(-1, 2):
-                line, before = plane[row + near], last[row + near]
-                weight = np.int32(2) - np.int32(abs(near))
-                for column in range(x - 1, x + 2):
-                    twice = np.int32(2) if column == x else np.int32(1)
-                    change = np.int32(line[column]) - np.int32(before[column])
-                    total += weight * twice * abs(change)
-            if total > 0:
-                counts[bins[plane[row, x] >> TABLE_SHIFT], min(total // (16 * _UNIT), top)] += 1
+    many = 0
+    for block in range(phase, blocks, every):
+        row, column = block // columns * BLOCK, block % columns * BLOCK
+        y, x = np.int64(0), np.int64(0)
+        best = _difference(plane, last, row, column, y, x, 0)
+        guessed = _difference(plane, last, row, column, shift[0], shift[1], 0)
+        if guessed < best:
+            best, y, x = guessed, np.int64(shift[0]), np.int64(shift[1])
+        for _ in range(_STEPS):
+            to_y, to_x = y, x
+            for way in range(4):
+                step = 1 if way % 2 else -1
+                near_y, near_x = (y + step, x) if way < 2 else (y, x + step)
+                other = _difference(plane, last, row, column, near_y, near_x, 0)
+                if other < best:
+                    best, to_y, to_x = other, near_y, near_x
+            if to_y == y and to_x == x:
+                break
+            y, x = to_y, to_x
+        if best >= _NOWHERE:
+            continue
+        total = _difference(plane, last, row, column, y, x, 1)
+        if total > 0:
+            least = _between(plane, last, row, column, y, x, total)
+            if y != 0 or x != 0 or least != np.float32(total):
+                least = _less_texture(least, _texture(plane, row, column))
+            level = bins[plane[row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT]
+            counts[level, min(np.int32(least) // np.int32(BLOCK * BLOCK // 2 * _UNIT), top)] += 1
+        if many < found.shape[0]:
+            found[many, 0], found[many, 1] = y, x
+            many += 1
+    return many
+
+
+_NOWHERE = 1 << 30
+
+
+@part
+def _difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    plane: Fixed, last: Fixed, row: int, column: int, y: int, x: int, first: int
+) -> int:
+    """Sum of what every second row of a block differs by from one of the frame before."""
+    if row + y < 0 or column + x < 0:
+        return _NOWHERE
+    if row + y + BLOCK > plane.shape[0] or column + x + BLOCK > plane.shape[1]:
+        return _NOWHERE
+    total = np.int32(0)
+    for near in range(first, BLOCK, 2):
+        line = plane[row + near, column : column + BLOCK]
+        before = last[row + y + near, column + x : column + x + BLOCK]
+        for cell in range(BLOCK):
+            total += abs(np.int32(line[cell]) - np.int32(before[cell]))
+    return np.int64(total)
+
+
+@part
+def _between(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    plane: Fixed, last: Fixed, row: int, column: int, y: int, x: int, total: int
+) -> float:
+    """What a block differs by at the best of the places half a cell around, chosen by even rows.
+
+    The mean of two or four cells has less noise than one: what it differs by is made up for that.
+    """
+    least, chosen = np.float32(_difference(plane, last, row, column, y, x, 0)), np.float32(total)
+    for down in range(-1, 2):
+        for across in range(-1, 2):
+            if down == 0 and across == 0:
+                continue
+            top, left = row + y + min(down, 0), column + x + min(across, 0)
+            if top < 0 or left < 0:
+                continue
+            if top + BLOCK + 1 > plane.shape[0] or left + BLOCK + 1 > plane.shape[1]:
+                continue
+            more = np.float32(
+                1.1547 if down == 0 or across == 0 else 1.2649
+            )  # sqrt(2 / 1.5), sqrt(2 / 1.25)
+            even, odd = np.int32(0), np.int32(0)
+            for near in range(BLOCK):
+                line = plane[row + near, column : column + BLOCK]
+                upper = last[top + near, left : left + BLOCK + 1]
+                lower = last[top + near + abs(down), left : left + BLOCK + 1]
+                sums = np.int32(0)
+                for cell in range(BLOCK):
+                    other = cell + abs(across)
+                    mean = np.int32(upper[cell]) + np.int32(upper[other])
+                    mean += np.int32(lower[cell]) + np.int32(lower[other])
+                    sums += abs(np.int32(line[cell]) - ((mean + np.int32(2)) >> np.int32(2)))
+                if near % 2:
+                    odd += sums
+                else:
+                    even += sums
+            if np.float32(even) * more < least:
+                least, chosen = np.float32(even) * more, np.float32(odd) * more
+    return chosen
+
+
+@part
+def _texture(plane: Fixed, row: int, column: int) -> np.float32:
+    """Sum of a block's second differences, scaled to that of differences for white noise."""
+    total = np.int32(0)
+    height, width = plane.shape
+    for y in range(max(row, 1), min(row + BLOCK, height - 1)):
+        above, here, below = plane[y - 1], plane[y], plane[y + 1]
+        for x in range(max(column, 1), min(column + BLOCK, width - 1)):
+            total += abs(_two(here[x]) - np.int32(here[x - 1]) - np.int32(here[x + 1]))
+            total += abs(_two(here[x]) - np.int32(above[x]) - np.int32(below[x]))
+    return np.float32(total) * np.float32(0.25 / 3**0.5)
+
+
+@part
+def _less_texture(least: np.float32, texture: np.float32) -> np.float32:
+    """What a block differs by, without what texture adds where it moved by a part of a cell."""
+    share = np.float32(_TEXTURE_SHARE * _TEXTURE_SHARE)
+    rest = max(least * least - share * texture * texture, np.float32(0))
+    return np.sqrt(rest / (np.float32(1) - share))
 
 
 @kernel
-def _count_in_blocks(luma: Samples, bins: Bins, counts: Counts) -> None:
+def _count_in_blocks(luma: Samples, bins: Bins, phase: int, every: int, counts: Counts) -> None:
     """Differences within 2x2 samples, in some rows."""
     upper, lower = np.empty(luma.width, np.int16), np.empty(luma.width, np.int16)
     top = np.int32(_VALUES - 1)
-    for row in range(0, luma.height - 1, 2 * _EVERY_ROW):
+    for row in range(phase, luma.height - 1, every):
         read_row(luma, row, upper)
         read_row(luma, row + 1, lower)
         for x in range(0, luma.width - 1, 2 * _EVERY_COLUMN):

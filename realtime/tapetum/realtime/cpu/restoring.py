@@ -25,6 +25,7 @@ from tapetum.realtime.cpu.fixed_point import (
 )
 from tapetum.realtime.cpu.grid_axis import Floats, level_axis
 from tapetum.realtime.cpu.noise_level import NoiseLevel
+from tapetum.realtime.cpu.restoring_light import new_light, relight, relight_cells
 from tapetum.realtime.cpu.restoring_space import (
     REMAINS_BITS,
     WEIGHT_BITS,
@@ -150,6 +151,10 @@ class _State:
         self._half, self._last, self._known = (
             np.empty((3, height, width), np.int16) for _ in range(3)
         )
+        self._relit = np.empty((2, height, width), np.int16)
+        self._grey: Fixed = np.full((height, width), 1 << (FIXED_BITS - 1), np.int16)
+        self._black = float(sample_range(frame).black << (FIXED_BITS - layout.depth))
+        self._frames = 0
         self._wide = np.empty((-(-height // WIDE), -(-width // WIDE)), np.float32)
         chroma_shape = -(-frame.height >> layout.chroma_y), -(-frame.width >> layout.chroma_x)
         chroma_cell = 1 - layout.chroma_y, 1 - layout.chroma_x
@@ -170,20 +175,32 @@ class _State:
             return False
         return last_s is None or frame.time_s is None or 0 <= frame.time_s - last_s <= _LONGEST_S
 
-    def restored(self, frame: Frame, weights: Fixed) -> Frame:
-        """Learn from the frame, and restore it."""
+    def restored(self, frame: Frame, weights: Fixed) -> Frame | None:
+        """Learn from the frame, and restore it; None where there is no noise."""
         sources = frame_samples(frame)
         self._half, self._last = self._last, self._half
         for source, plane, half in zip(sources, self._planes, self._half, strict=True):
             halve(source, plane.across, plane.down, half)
-        self._noise.measure(sources[0], self._half, None if self._is_new else self._last[0])
-        if not self._is_new:
+        last: Fixed | None = None
+        if self._frames:
+            last = self._last[0] if self._is_new else self._in_new_light()
+        self._frames += 1
+        self._noise.measure(sources[0], self._half, last)
+        share = self._noise.share
+        weights = np.rint(weights * share).astype(np.int16)
+        if not weights.any():
+            self._is_new = True
+            return None
+        if self._is_new:
+            self._evidence[:] = ONE_FRAME
+            self._share[:] = (1 << FIXED_BITS) - 1
+        else:
             self._weigh_evidence()
         self._is_new = False
         for source, plane, known in zip(sources, self._planes, self._known, strict=True):
             learn(source, self._share, plane.across, plane.down, plane.estimate)
             halve(fixed_samples(plane.estimate), plane.across, plane.down, known)
-        describe_cells(self._known[0], self._evidence, self._noise.luma, weights, self._cells)
+        describe_cells(self._known[0], self._evidence, self._noise.luma * self._noise.share, weights, self._cells)
         planes = tuple(
             plane.restored(source, tolerance, self._cells.weight, self._top, self._depth)
             for source, plane, tolerance in zip(
@@ -191,6 +208,22 @@ class _State:
             )
         )
         return replace(frame, planes=planes, format_name=self._format_name)
+
+    def _in_new_light(self) -> Fixed:
+        """Bring what is known into the light of the new frame; and the frame before, returned."""
+        light = new_light(self._half[0], self._known[0], self._black)
+        if light is None:
+            return self._last[0]
+        relit, gains = self._relit
+        relight_cells(self._known[0], light, relit, gains)
+        luma, *chroma = self._planes
+        relight(luma.estimate, self._known[0], relit, gains, luma.across, luma.down)
+        self._known[0] = relit
+        for plane, known in zip(chroma, self._known[1:], strict=True):
+            for colors, across, down in ((plane.estimate, plane.across, plane.down), (known, 0, 0)):
+                relight(colors, self._grey, self._grey, gains, across, down)
+        relight_cells(self._last[0], light, relit, gains)
+        return relit
 
     def _weigh_evidence(self) -> None:
         noise = self._noise
