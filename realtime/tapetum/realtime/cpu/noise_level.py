@@ -44,8 +44,8 @@ _FEWEST_BLOCKS = 12
 """Samples that a bin needs to be believed."""
 _TEXTURE_SHARE = 0.4
 """Of second differences, that differs from the frame before where a picture moves."""
-_STEEPEST = 1.12
-"""Noise of one bin by that of the next, at most."""
+_STEEPEST, _STEEPEST_BLACK, _BLACK_BINS = 1.12, 1.5, 6
+"""Noise of one bin by that of the next, at most; and of the darkest bins, which cameras crush."""
 _KEPT = 0.6
 """Share of what was counted that still counts with the next frame."""
 _TIME_PER_DEVIATION = 0.925
@@ -56,6 +56,17 @@ _ROUNDING = 0.289 / 2
 """Deviation of what rounding makes, in levels at half size."""
 _UNSEEN, _SEEN = 1.3, 2.3
 """Noise is taken for none up to so many times what rounding makes, and whole from the second on."""
+_UNSEEN_BRIGHT, _SEEN_BRIGHT = 0.65, 1.1
+"""The same for noise that is brightened, in levels of the bright picture."""
+_CODED = 8
+"""Samples from block to block of the usual codecs; some have larger ones, of which these are a part."""
+_WHOLE, _BLOCKED = 1.3, 1.6
+"""Mean step at the edge of such a block, by that within, up to which a picture is whole, and from
+which there are blocks."""
+_FAINT, _STARK = 4.0, 8.0
+"""Slopes of brightening from which, and at which, a step of one level is taken for noise."""
+_STEP = 0.35
+"""Deviation of such noise, in levels."""
 
 Counts = npt.NDArray[np.float32]
 Bins = npt.NDArray[np.uint8]
@@ -70,9 +81,9 @@ class NoiseLevel:
     Attributes:
         luma: (256,) deviation by luma, at fixed-point steps of 2**TABLE_SHIFT.
         chroma: (2,) deviation of U and of V.
+        blocked: 1 where a codec left nothing but blocks, 0 where it left all.
         fineness: deviation at full size by that at half size: 2 for white noise, below 1 for what
             a codec leaves of it.
-        share: (256,) how much of it is more than rounding, from 0 to 1, by luma.
         shift: (2,) rows and columns of cells by which most of the picture moved.
     """
 
@@ -95,10 +106,11 @@ class NoiseLevel:
         )
         self._over_chroma = np.zeros((2, 1, _VALUES), np.float32)
         self._frames = 0
+        self._more_bits = depth - 8
         self.luma: Floats = np.full(TABLE_SIZE, self._floor, np.float32)
-        self.share: Floats = np.zeros(TABLE_SIZE, np.float32)
         self.chroma: Floats = np.full(2, self._floor, np.float32)
-        self.fineness = 1.0
+        self.fineness, self.blocked = 1.0, 0.0
+        self._edges = np.zeros(_CODED, np.float32)
         self.shift = np.zeros(2, np.int32)
 
     @property
@@ -125,9 +137,34 @@ class NoiseLevel:
         _count_in_blocks(luma, self._bins, 2 * phase, 2 * every, self._in_blocks)
         for plane, counted in zip(half[1:], self._over_chroma, strict=True):
             _count_over_space(plane, self._one_bin, phase, every, counted)
+        self._edges *= np.float32(_KEPT)
+        _add_edges(luma, 2 * phase, 2 * every, self._edges)
+        self.blocked = _blocked(self._edges)
         if last is not None:
             self._follow(half[0], last)
         self._publish()
+
+    def share(self, slope: Floats | None) -> Floats:
+        """(256,) how much of the noise is to be taken out, from 0 to 1: none where it is not seen.
+
+        Args:
+            slope: (256,) of the brightening, by luma; None to go by the noise alone.
+        """
+        noise = (self.luma / self._floor - _UNSEEN) / (_SEEN - _UNSEEN)
+        share = np.clip(np.maximum(noise, self.blocked), 0, 1)
+        if slope is not None:
+            seen = self.luma * slope * (_ROUNDING / self._floor / (1 << self._more_bits))
+            share *= np.clip((seen - _UNSEEN_BRIGHT) / (_SEEN_BRIGHT - _UNSEEN_BRIGHT), 0, 1)
+        return share.astype(np.float32)
+
+    def to_smooth(self, slope: Floats | None) -> Floats:
+        """(256,) the deviation to be smoothed: single levels too, where these become stark."""
+        if slope is None:
+            return self.luma
+        step = self._floor / _ROUNDING * _STEP * self.blocked
+        step = step * np.clip((slope - _FAINT) / (_STARK - _FAINT), 0, 1)
+        deviation: Floats = np.maximum(self.luma, step).astype(np.float32)
+        return deviation
 
     def _follow(self, half: Fixed, last: Fixed) -> None:
         rows, columns = (side // BLOCK for side in half.shape)
@@ -152,13 +189,19 @@ class NoiseLevel:
         block = _quantile(self._in_blocks, _QUANTILE) / _BLOCK_PER_DEVIATION
         block = _of_all_bins(block, self._in_blocks.sum(axis=1), _FEWEST)
         chroma = _quantile(self._over_chroma[:, 0], _QUANTILE) / _SPACE_PER_DEVIATION
-        share = np.clip((deviation / self._floor - _UNSEEN) / (_SEEN - _UNSEEN), 0, 1)
         bins, weights = np.arange(BINS), counts / max(counts.sum(), 1)
         self.luma = np.interp(self._place, bins, deviation).astype(np.float32)
-        self.share = np.interp(self._place, bins, share).astype(np.float32)
         self.chroma = np.maximum(chroma, 2 * self._floor).astype(np.float32)
         half = float((deviation * weights).sum())
         self.fineness = min(float((block * weights).sum()) / max(half, self._floor), 2.0)
+
+
+def _blocked(edges: Floats) -> float:
+    """How blocked a picture is, from 0 to 1, by its steps at each of `_CODED` places."""
+    highest = int(edges.argmax())
+    within = (float(edges.sum()) - float(edges[highest])) / (_CODED - 1)
+    ratio = float(edges[highest]) / max(within, 1e-3)
+    return min(max((ratio - _WHOLE) / (_BLOCKED - _WHOLE), 0.0), 1.0)
 
 
 def _quantile(counts: Counts, share: float) -> Deviations:
@@ -179,9 +222,10 @@ def _of_all_bins(deviation: Deviations, counts: npt.NDArray[Any], fewest: int) -
 
 def _even(deviation: Deviations) -> Deviations:
     """Limit each bin by the others: noise differs little between lumas that are alike."""
-    bins = np.arange(BINS)
-    apart = np.abs(bins[:, np.newaxis] - bins)
-    limited: Deviations = (deviation * _STEEPEST**apart).min(axis=1)
+    steep = np.where(np.arange(BINS) < _BLACK_BINS, _STEEPEST_BLACK, _STEEPEST)
+    place = np.cumsum(np.log(steep))
+    apart = np.abs(place[:, np.newaxis] - place)
+    limited: Deviations = (deviation * np.exp(apart)).min(axis=1)
     return limited
 
 
@@ -364,6 +408,23 @@ def _count_in_blocks(luma: Samples, bins: Bins, phase: int, every: int, counts: 
             c, d = np.int32(lower[x]), np.int32(lower[x + 1])
             total = abs(a - b) + abs(c - d) + abs(a - c) + abs(b - d)
             counts[bins[a >> TABLE_SHIFT], min(total // np.int32(4 * _UNIT), top)] += 1
+
+
+@kernel
+def _add_edges(luma: Samples, phase: int, every: int, edges: Floats) -> None:
+    """Add the steps from column to column of some rows to those of their place in a block.
+
+    A step of over two levels counts as two: it may be an edge of the picture.
+    """
+    line, counts = np.empty(luma.width, np.int16), np.zeros(_CODED, np.int32)
+    most = np.int32(2 << luma.fraction)
+    for row in range(phase, luma.height, every):
+        read_row(luma, row, line)
+        for x in range(1, luma.width):
+            step = min(abs(np.int32(line[x]) - np.int32(line[x - 1])), most)
+            counts[x % _CODED] += step
+    for place in range(_CODED):
+        edges[place] += np.float32(counts[place])
 
 
 @part

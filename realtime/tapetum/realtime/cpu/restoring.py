@@ -96,26 +96,25 @@ class Restorer:
         Raises:
             DeviceError: the frame is not in main memory.
         """
-        weights = self._weights(frame, grid)
+        slope = curve_slope(frame, grid) if self.denoise == "auto" else None
+        weights = self._weights(slope)
         if frame.color.is_hdr or not weights.any():
             self.reset()
             return None
         if self._state is None or not self._state.is_followed_by(frame):
             self._state = _State(frame)
-        return self._state.restored(frame, weights)
+        return self._state.restored(frame, weights, slope)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._state = None
 
-    def _weights(self, frame: Frame, grid: Floats) -> Fixed:
+    def _weights(self, slope: Floats | None) -> Fixed:
         """(256,) the share of a restored sample in the result, by luma."""
         whole = 1 << WEIGHT_BITS
-        if self.denoise == "off":
-            return np.zeros(TABLE_SIZE, np.int16)
-        if self.denoise != "auto":
-            return np.full(TABLE_SIZE, round(self.denoise * whole), np.int16)
-        slope = curve_slope(frame, grid)
+        if slope is None:
+            all_alike = 0 if self.denoise == "off" else float(self.denoise)
+            return np.full(TABLE_SIZE, round(all_alike * whole), np.int16)
         share = np.clip((slope - _FADE_FROM) / (_FADE_TO - _FADE_FROM), 0, 1)
         weights: Fixed = np.rint(share * whole).astype(np.int16)
         return weights
@@ -175,7 +174,7 @@ class _State:
             return False
         return last_s is None or frame.time_s is None or 0 <= frame.time_s - last_s <= _LONGEST_S
 
-    def restored(self, frame: Frame, weights: Fixed) -> Frame | None:
+    def restored(self, frame: Frame, weights: Fixed, slope: Floats | None) -> Frame | None:
         """Learn from the frame, and restore it; None where there is no noise."""
         sources = frame_samples(frame)
         self._half, self._last = self._last, self._half
@@ -186,7 +185,7 @@ class _State:
             last = self._last[0] if self._is_new else self._in_new_light()
         self._frames += 1
         self._noise.measure(sources[0], self._half, last)
-        share = self._noise.share
+        share = self._noise.share(slope)
         weights = np.rint(weights * share).astype(np.int16)
         if not weights.any():
             self._is_new = True
@@ -200,7 +199,8 @@ class _State:
         for source, plane, known in zip(sources, self._planes, self._known, strict=True):
             learn(source, self._share, plane.across, plane.down, plane.estimate)
             halve(fixed_samples(plane.estimate), plane.across, plane.down, known)
-        describe_cells(self._known[0], self._evidence, self._noise.luma * self._noise.share, weights, self._cells)
+        smoothed = self._noise.to_smooth(slope) * share
+        describe_cells(self._known[0], self._evidence, smoothed, weights, self._cells)
         planes = tuple(
             plane.restored(source, tolerance, self._cells.weight, self._top, self._depth)
             for source, plane, tolerance in zip(
