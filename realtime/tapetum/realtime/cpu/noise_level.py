@@ -38,17 +38,25 @@ _STEPS = 12
 _UNIT = 4
 """A histogram's step, in fixed-point units: 1/32 of an 8-bit level."""
 _QUANTILE = 0.2
-_QUANTILE_OF_BLOCKS = 0.1
+_QUANTILE_AT_REST, _QUANTILE_OF_MOVED = 0.3, 0.1
 _FEWEST = 40
 _FEWEST_BLOCKS = 12
 """Samples that a bin needs to be believed."""
+_DRIFT = 0.35
+"""Share of a block's changes that a shift explains from which it does not rest."""
 _TEXTURE_SHARE = 0.4
 """Of second differences, that differs from the frame before where a picture moves."""
-_STEEPEST, _STEEPEST_BLACK, _BLACK_BINS = 1.12, 1.5, 6
+_STEEPEST, _STEEPEST_BLACK, _BLACK_BINS = 1.12, 2.0, 6
 """Noise of one bin by that of the next, at most; and of the darkest bins, which cameras crush."""
+_RESTING = 0.3
+"""Blocks that rest, by those that moved, from which they are many: in noise, some seem to move."""
+_STEADY, _STEADY_BLOCKS = 0.4, 0.1
+"""Share of a new measure in the one that holds: of noise, and of how blocked a picture is."""
+_MUCH = 0.05
+"""Share of the picture that limits the noise of the rest."""
 _KEPT = 0.6
 """Share of what was counted that still counts with the next frame."""
-_TIME_PER_DEVIATION = 0.925
+_REST_PER_DEVIATION, _MOVED_PER_DEVIATION = 1.05, 0.925
 _SPACE_PER_DEVIATION = 1.563
 _BLOCK_PER_DEVIATION = 0.812
 """What these quantiles of the averaged differences are for white noise of deviation 1."""
@@ -60,9 +68,11 @@ _UNSEEN_BRIGHT, _SEEN_BRIGHT = 0.65, 1.1
 """The same for noise that is brightened, in levels of the bright picture."""
 _CODED = 8
 """Samples from block to block of the usual codecs; some have larger ones, of which these are a part."""
-_WHOLE, _BLOCKED = 1.3, 1.6
+_WHOLE, _BLOCKED = 1.25, 1.5
 """Mean step at the edge of such a block, by that within, up to which a picture is whole, and from
 which there are blocks."""
+_DARK = 0.07
+"""Luma up to which blocks are looked for."""
 _FAINT, _STARK = 4.0, 8.0
 """Slopes of brightening from which, and at which, a step of one level is taken for noise."""
 _STEP = 0.35
@@ -101,15 +111,16 @@ class NoiseLevel:
         self._one_bin: Bins = np.zeros(TABLE_SIZE, np.uint8)
         self._place = place - 0.5
         self._floor = _ROUNDING * (1 << (FIXED_BITS - depth))
-        self._over_space, self._over_time, self._in_blocks = (
-            np.zeros((BINS, _VALUES), np.float32) for _ in range(3)
-        )
+        self._over_space, self._in_blocks = (np.zeros((BINS, _VALUES), np.float32) for _ in "ab")
+        self._over_time = np.zeros((2 * BINS, _VALUES), np.float32)
         self._over_chroma = np.zeros((2, 1, _VALUES), np.float32)
         self._frames = 0
         self._more_bits = depth - 8
         self.luma: Floats = np.full(TABLE_SIZE, self._floor, np.float32)
         self.chroma: Floats = np.full(2, self._floor, np.float32)
         self.fineness, self.blocked = 1.0, 0.0
+        dark = levels.black + _DARK * levels.luma_span
+        self._dark = int(dark * (1 << (FIXED_BITS - depth)))
         self._edges = np.zeros(_CODED, np.float32)
         self.shift = np.zeros(2, np.int32)
 
@@ -138,8 +149,9 @@ class NoiseLevel:
         for plane, counted in zip(half[1:], self._over_chroma, strict=True):
             _count_over_space(plane, self._one_bin, phase, every, counted)
         self._edges *= np.float32(_KEPT)
-        _add_edges(luma, 2 * phase, 2 * every, self._edges)
-        self.blocked = _blocked(self._edges)
+        _add_edges(luma, 2 * phase, 2 * every, self._dark, self._edges)
+        blocked = _blocked(self._edges)
+        self.blocked += (blocked - self.blocked) * (1 if self._frames == 1 else _STEADY_BLOCKS)
         if last is not None:
             self._follow(half[0], last)
         self._publish()
@@ -179,28 +191,42 @@ class NoiseLevel:
     def _publish(self) -> None:
         """Make deviations of what was counted, and lay the bins out by luma."""
         deviation = _quantile(self._over_space, _QUANTILE) / _SPACE_PER_DEVIATION
-        by_time = _quantile(self._over_time, _QUANTILE_OF_BLOCKS) / _TIME_PER_DEVIATION
-        counts, blocks = self._over_space.sum(axis=1), self._over_time.sum(axis=1)
+        counts, (by_time, blocks) = self._over_space.sum(axis=1), self._by_time()
         if (blocks >= _FEWEST_BLOCKS).any():
             by_time = _of_all_bins(by_time, blocks, _FEWEST_BLOCKS)
             deviation = np.minimum(deviation, by_time)
         deviation = np.maximum(_of_all_bins(deviation, counts, _FEWEST), self._floor)
-        deviation = _even(deviation)
+        deviation = _even(deviation, counts >= _MUCH * counts.sum())
         block = _quantile(self._in_blocks, _QUANTILE) / _BLOCK_PER_DEVIATION
         block = _of_all_bins(block, self._in_blocks.sum(axis=1), _FEWEST)
         chroma = _quantile(self._over_chroma[:, 0], _QUANTILE) / _SPACE_PER_DEVIATION
         bins, weights = np.arange(BINS), counts / max(counts.sum(), 1)
-        self.luma = np.interp(self._place, bins, deviation).astype(np.float32)
+        luma = np.interp(self._place, bins, deviation).astype(np.float32)
+        self.luma = luma if self._frames == 1 else self.luma + _STEADY * (luma - self.luma)
         self.chroma = np.maximum(chroma, 2 * self._floor).astype(np.float32)
         half = float((deviation * weights).sum())
         self.fineness = min(float((block * weights).sum()) / max(half, self._floor), 2.0)
 
 
+    def _by_time(self) -> tuple[Deviations, Deviations]:
+        """Each bin's deviation over time, and of how many blocks.
+
+        Where enough of them rest, these alone count: what moved says less for sure.
+        """
+        resting, moved = self._over_time[:BINS], self._over_time[BINS:]
+        many, others = resting.sum(axis=1), moved.sum(axis=1)
+        rests = (many >= _FEWEST_BLOCKS) & (many >= _RESTING * others)
+        deviation = np.where(
+            rests,
+            _quantile(resting, _QUANTILE_AT_REST) / _REST_PER_DEVIATION,
+            _quantile(moved, _QUANTILE_OF_MOVED) / _MOVED_PER_DEVIATION,
+        )
+        return deviation, np.where(rests, many, others)
+
+
 def _blocked(edges: Floats) -> float:
     """How blocked a picture is, from 0 to 1, by its steps at each of `_CODED` places."""
-    highest = int(edges.argmax())
-    within = (float(edges.sum()) - float(edges[highest])) / (_CODED - 1)
-    ratio = float(edges[highest]) / max(within, 1e-3)
+    ratio = float(edges.max()) / max(float(np.median(edges)), 1e-3)
     return min(max((ratio - _WHOLE) / (_BLOCKED - _WHOLE), 0.0), 1.0)
 
 
@@ -220,12 +246,13 @@ def _of_all_bins(deviation: Deviations, counts: npt.NDArray[Any], fewest: int) -
     return np.interp(bins, bins[sure], deviation[sure])
 
 
-def _even(deviation: Deviations) -> Deviations:
-    """Limit each bin by the others: noise differs little between lumas that are alike."""
+def _even(deviation: Deviations, many: npt.NDArray[np.bool_]) -> Deviations:
+    """Limit each bin by those of which there is much: noise differs little between like lumas."""
     steep = np.where(np.arange(BINS) < _BLACK_BINS, _STEEPEST_BLACK, _STEEPEST)
     place = np.cumsum(np.log(steep))
     apart = np.abs(place[:, np.newaxis] - place)
-    limited: Deviations = (deviation * np.exp(apart)).min(axis=1)
+    limits = (np.where(many, deviation, np.inf) * np.exp(apart)).min(axis=1)
+    limited: Deviations = np.minimum(deviation, limits)
     return limited
 
 
@@ -269,7 +296,7 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
         phase: the first block.
         every: so many blocks there are to each that is followed.
         found: filled with where they came from.
-        counts: added to.
+        counts: (2 BINS, values) added to: those of blocks that rest, then of those that moved.
 
     Returns:
         How many of `found` were filled.
@@ -283,6 +310,7 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
         row, column = block // columns * BLOCK, block % columns * BLOCK
         y, x = np.int64(0), np.int64(0)
         best = _difference(plane, last, row, column, y, x, 0)
+        at_rest = best
         guessed = _difference(plane, last, row, column, shift[0], shift[1], 0)
         if guessed < best:
             best, y, x = guessed, np.int64(shift[0]), np.int64(shift[1])
@@ -299,12 +327,18 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
             y, x = to_y, to_x
         if best >= _NOWHERE:
             continue
+        rests = at_rest * 7 <= best * 8
+        if rests:
+            y, x = np.int64(0), np.int64(0)
+            rests = _drift(plane, last, row, column) < np.float32(_DRIFT)
         total = _difference(plane, last, row, column, y, x, 1)
         if total > 0:
-            least = _between(plane, last, row, column, y, x, total)
-            if y != 0 or x != 0 or least != np.float32(total):
+            least = np.float32(total)
+            level = np.int64(bins[plane[row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT])
+            if not rests:
+                least = _between(plane, last, row, column, y, x, total)
                 least = _less_texture(least, _texture(plane, row, column))
-            level = bins[plane[row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT]
+                level += BINS
             counts[level, min(np.int32(least) // np.int32(BLOCK * BLOCK // 2 * _UNIT), top)] += 1
         if many < found.shape[0]:
             found[many, 0], found[many, 1] = y, x
@@ -375,6 +409,31 @@ def _between(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 
 @part
+def _drift(plane: Fixed, last: Fixed, row: int, column: int) -> np.float32:
+    """Share of what changed in a block that a small shift of it explains."""
+    across, down, both = np.float32(1), np.float32(1), np.float32(0)
+    with_across, with_down, changes = np.float32(0), np.float32(0), np.float32(1)
+    height, width = plane.shape
+    for y in range(max(row, 1), min(row + BLOCK, height - 1)):
+        for x in range(max(column, 1), min(column + BLOCK, width - 1)):
+            change = np.float32(np.int32(plane[y, x]) - np.int32(last[y, x]))
+            to_right = np.float32(np.int32(last[y, x + 1]) - np.int32(last[y, x - 1]))
+            to_right += np.float32(np.int32(plane[y, x + 1]) - np.int32(plane[y, x - 1]))
+            to_below = np.float32(np.int32(last[y + 1, x]) - np.int32(last[y - 1, x]))
+            to_below += np.float32(np.int32(plane[y + 1, x]) - np.int32(plane[y - 1, x]))
+            across += to_right * to_right
+            down += to_below * to_below
+            both += to_right * to_below
+            with_across += to_right * change
+            with_down += to_below * change
+            changes += change * change
+    whole = max(across * down - both * both, np.float32(1))
+    explained = with_across * with_across * down + with_down * with_down * across
+    explained -= np.float32(2) * with_across * with_down * both
+    return explained / (whole * changes)
+
+
+@part
 def _texture(plane: Fixed, row: int, column: int) -> np.float32:
     """Sum of a block's second differences, scaled to that of differences for white noise."""
     total = np.int32(0)
@@ -411,8 +470,8 @@ def _count_in_blocks(luma: Samples, bins: Bins, phase: int, every: int, counts: 
 
 
 @kernel
-def _add_edges(luma: Samples, phase: int, every: int, edges: Floats) -> None:
-    """Add the steps from column to column of some rows to those of their place in a block.
+def _add_edges(luma: Samples, phase: int, every: int, dark: int, edges: Floats) -> None:
+    """Add dark steps from column to column of some rows to those of their place in a block.
 
     A step of over two levels counts as two: it may be an edge of the picture.
     """
@@ -422,7 +481,7 @@ def _add_edges(luma: Samples, phase: int, every: int, edges: Floats) -> None:
         read_row(luma, row, line)
         for x in range(1, luma.width):
             step = min(abs(np.int32(line[x]) - np.int32(line[x - 1])), most)
-            counts[x % _CODED] += step
+            counts[x % _CODED] += step if line[x] < dark else np.int32(0)
     for place in range(_CODED):
         edges[place] += np.float32(counts[place])
 

@@ -58,6 +58,8 @@ _FADE_FROM, _FADE_TO = 1.05, 1.35
 """Slopes of the brightening curve up to which nothing, and from which all is restored."""
 _LONGEST_S = 1.0
 """After a longer pause, or a step back in time, a frame has nothing to do with those before."""
+_SOON = 30
+"""Frames for which what is known is kept up where there is no noise: it may come again."""
 _LEAST_DEPTH = 10
 """Bits of a restored level: with fewer the averaging of frames would be rounded away."""
 
@@ -153,7 +155,7 @@ class _State:
         self._relit = np.empty((2, height, width), np.int16)
         self._grey: Fixed = np.full((height, width), 1 << (FIXED_BITS - 1), np.int16)
         self._black = float(sample_range(frame).black << (FIXED_BITS - layout.depth))
-        self._frames = 0
+        self._frames = self._idle = 0
         self._wide = np.empty((-(-height // WIDE), -(-width // WIDE)), np.float32)
         chroma_shape = -(-frame.height >> layout.chroma_y), -(-frame.width >> layout.chroma_x)
         chroma_cell = 1 - layout.chroma_y, 1 - layout.chroma_x
@@ -187,7 +189,8 @@ class _State:
         self._noise.measure(sources[0], self._half, last)
         share = self._noise.share(slope)
         weights = np.rint(weights * share).astype(np.int16)
-        if not weights.any():
+        self._idle = 0 if weights.any() else self._idle + 1
+        if self._idle > _SOON or (self._idle and self._is_new):
             self._is_new = True
             return None
         if self._is_new:
