@@ -81,7 +81,7 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
                 total = np.int32(np.int32(upper[x]) + np.int32(lower[x]) + np.int32(1))
                 out[row, x] = np.int16(total >> np.int32(1))
         else:
-            _halve_row(upper, lower, out[row])
+            halve_row(upper, lower, out[row])
 
 
 @part
@@ -109,7 +109,8 @@ def spread_row(cells: Fixed, out: Fixed) -> None:
 
 
 @part
-def _halve_row(upper: Fixed, lower: Fixed, out: Fixed) -> None:
+def halve_row(upper: Fixed, lower: Fixed, out: Fixed) -> None:
+    """Fill `out` with means of two rows' pairs; a lone last column counts twice."""
     for x in range(upper.size // 2):
         left = np.int32(np.int32(upper[2 * x]) + np.int32(lower[2 * x]))
         right = np.int32(np.int32(upper[2 * x + 1]) + np.int32(lower[2 * x + 1]))

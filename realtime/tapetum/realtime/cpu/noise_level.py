@@ -8,6 +8,7 @@ two measures holds. What rounding to whole levels makes by itself is no noise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ BLOCK = 8
 _VALUES = 256
 _EVERY_ROW, _EVERY_COLUMN = 16, 3
 """Cells that one frame is looked at in; the next one in other rows."""
-_BLOCKS = 400
+_BLOCKS = 250
 """Blocks that are followed, about, in one frame."""
 _STEPS = 12
 """A block is followed this many cells from where it is guessed to be, at most."""
@@ -129,12 +130,12 @@ class NoiseLevel:
         """1 for white noise, 0 for noise as smooth as a codec leaves it."""
         return min(max(self.fineness - 1, 0.0), 1.0)
 
-    def measure(self, luma: Samples, half: npt.NDArray[np.int16], last: Fixed | None) -> None:
+    def measure(self, luma: Samples, half: Sequence[Fixed], last: Fixed | None) -> None:
         """Take note of one more frame.
 
         Args:
             luma: at full size.
-            half: (3, h, w) Y, U and V at half size.
+            half: (h, w) each: Y, U and V at half size.
             last: luma of the frame before at half size, as bright as this one; None if there is
                 none.
         """

@@ -40,6 +40,7 @@ from tapetum.realtime.cpu.restoring_time import (
     WIDE,
     binomial_lean,
     learn,
+    learn_luma,
     mean_wide_changes,
     weigh_evidence,
     wide_lean,
@@ -149,9 +150,7 @@ class _State:
         self._evidence = np.full((height, width), ONE_FRAME, np.uint8)
         self._share: Fixed = np.full((height, width), (1 << FIXED_BITS) - 1, np.int16)
         self._cells = Cells(*(np.empty((height, width), np.int16) for _ in Cells._fields))
-        self._half, self._last, self._known = (
-            np.empty((3, height, width), np.int16) for _ in range(3)
-        )
+        self._half, self._last = ([*np.empty((3, height, width), np.int16)] for _ in "ab")
         self._relit = np.empty((2, height, width), np.int16)
         self._grey: Fixed = np.full((height, width), 1 << (FIXED_BITS - 1), np.int16)
         self._black = float(sample_range(frame).black << (FIXED_BITS - layout.depth))
@@ -164,6 +163,13 @@ class _State:
             _RestoredPlane(chroma_shape, chroma_cell),
             _RestoredPlane(chroma_shape, chroma_cell),
         )
+        # Chroma of the cells' own size needs no copy of that size.
+        self._known = [
+            plane.estimate
+            if plane.estimate.shape == (height, width)
+            else np.empty((height, width), np.int16)
+            for plane in self._planes
+        ]
         self._depth = max(layout.depth, _LEAST_DEPTH)
         infix = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout.chroma_x, layout.chroma_y]
         self._format_name = f"yuv{infix}p{self._depth}le"
@@ -199,9 +205,12 @@ class _State:
         else:
             self._weigh_evidence()
         self._is_new = False
-        for source, plane, known in zip(sources, self._planes, self._known, strict=True):
+        luma, *chroma = self._planes
+        learn_luma(sources[0], self._share, luma.estimate, self._known[0])
+        for source, plane, known in zip(sources[1:], chroma, self._known[1:], strict=True):
             learn(source, self._share, plane.across, plane.down, plane.estimate)
-            halve(fixed_samples(plane.estimate), plane.across, plane.down, known)
+            if known is not plane.estimate:
+                halve(fixed_samples(plane.estimate), plane.across, plane.down, known)
         smoothed = self._noise.to_smooth(slope) * share
         describe_cells(self._known[0], self._evidence, smoothed, weights, self._cells)
         planes = tuple(
@@ -221,10 +230,11 @@ class _State:
         relight_cells(self._known[0], light, relit, gains)
         luma, *chroma = self._planes
         relight(luma.estimate, self._known[0], relit, gains, luma.across, luma.down)
-        self._known[0] = relit
+        self._known[0][...] = relit
         for plane, known in zip(chroma, self._known[1:], strict=True):
-            for colors, across, down in ((plane.estimate, plane.across, plane.down), (known, 0, 0)):
-                relight(colors, self._grey, self._grey, gains, across, down)
+            relight(plane.estimate, self._grey, self._grey, gains, plane.across, plane.down)
+            if known is not plane.estimate:
+                relight(known, self._grey, self._grey, gains, 0, 0)
         relight_cells(self._last[0], light, relit, gains)
         return relit
 
@@ -236,8 +246,8 @@ class _State:
         )
         mean_wide_changes(self._half[0], self._known[0], self._wide)
         weigh_evidence(
-            self._half,
-            self._known,
+            (self._half[0], self._half[1], self._half[2]),
+            (self._known[0], self._known[1], self._known[2]),
             self._last[0],
             self._wide,
             noise.luma,
