@@ -89,13 +89,13 @@ def read_row(source: Samples, row: int, out: Fixed) -> None:
     """Read a row of samples as fixed point."""
     start = row * source.pitch
     line = source.line[start : start + (out.size - 1) * source.step + 1]
-    down, up = np.int32(source.shift), np.int32(source.fraction)
+    down, up = np.uint16(source.shift), np.uint16(source.fraction)
     if source.step == 1:
         for x in range(out.size):
-            out[x] = np.int16(np.int32(np.int32(line[x]) >> down) << up)
+            out[x] = np.int16(np.uint16(np.uint16(np.uint16(line[x]) >> down) << up))
     else:
         for x in range(out.size):
-            out[x] = np.int16(np.int32(np.int32(line[2 * x]) >> down) << up)
+            out[x] = np.int16(np.uint16(np.uint16(np.uint16(line[2 * x]) >> down) << up))
 
 
 @part

@@ -92,6 +92,7 @@ class NoiseLevel:
     Attributes:
         luma: (256,) deviation by luma, at fixed-point steps of 2**TABLE_SHIFT.
         chroma: (2,) deviation of U and of V.
+        seen: (256,) share of the picture of each luma.
         blocked: 1 where a codec left nothing but blocks, 0 where it left all.
         fineness: deviation at full size by that at half size: 2 for white noise, below 1 for what
             a codec leaves of it.
@@ -117,6 +118,7 @@ class NoiseLevel:
         self._over_chroma = np.zeros((2, 1, _VALUES), np.float32)
         self._frames = 0
         self._more_bits = depth - 8
+        self.seen: Deviations = np.zeros(TABLE_SIZE)
         self.luma: Floats = np.full(TABLE_SIZE, self._floor, np.float32)
         self.chroma: Floats = np.full(2, self._floor, np.float32)
         self.fineness, self.blocked = 1.0, 0.0
@@ -203,6 +205,8 @@ class NoiseLevel:
         chroma = _quantile(self._over_chroma[:, 0], _QUANTILE) / _SPACE_PER_DEVIATION
         bins, weights = np.arange(BINS), counts / max(counts.sum(), 1)
         luma = np.interp(self._place, bins, deviation).astype(np.float32)
+        self.seen = counts[self._bins] / np.bincount(self._bins, minlength=BINS)[self._bins]
+        self.seen /= max(self.seen.sum(), 1)
         self.luma = luma if self._frames == 1 else self.luma + _STEADY * (luma - self.luma)
         self.chroma = np.maximum(chroma, 2 * self._floor).astype(np.float32)
         half = float((deviation * weights).sum())
@@ -361,10 +365,11 @@ def _difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
         return _NOWHERE
     total = np.int32(0)
     for near in range(first, BLOCK, 2):
-        line = plane[row + near, column : column + BLOCK]
-        before = last[row + y + near, column + x : column + x + BLOCK]
-        for cell in range(BLOCK):
-            total += abs(np.int32(line[cell]) - np.int32(before[cell]))
+        here, there = np.uint64(row + near), np.uint64(row + y + near)
+        start, past = np.uint64(column), np.uint64(column + x)
+        for cell in range(np.uint64(BLOCK)):
+            change = np.int32(plane[here, start + cell]) - np.int32(last[there, past + cell])
+            total += abs(change)
     return np.int64(total)
 
 

@@ -28,7 +28,7 @@ from tapetum.realtime.cpu.noise_level import NoiseLevel
 from tapetum.realtime.cpu.restoring_light import new_light, relight, relight_cells
 from tapetum.realtime.cpu.restoring_space import (
     REMAINS_BITS,
-    WEIGHT_BITS,
+    WHOLE,
     Cells,
     Tolerance,
     correct,
@@ -59,6 +59,8 @@ _FADE_FROM, _FADE_TO = 1.05, 1.35
 """Slopes of the brightening curve up to which nothing, and from which all is restored."""
 _LONGEST_S = 1.0
 """After a longer pause, or a step back in time, a frame has nothing to do with those before."""
+_LEAST_SEEN = 0.01
+"""Share of the picture that must be restored for any of it to be."""
 _SOON = 30
 """Frames for which what is known is kept up where there is no noise: it may come again."""
 _LEAST_DEPTH = 10
@@ -93,8 +95,9 @@ class Restorer:
 
         Returns:
             The frame in planar YUV of at least 10 bits, its levels shifted up by those that are
-            more and hold their fractions, for `apply_grid`'s `seen`; None
-            where there is nothing to do: a picture that is not brightened, or HDR.
+            more and hold their fractions, for `apply_grid`'s `seen`: until the next call, which
+            writes to the same memory. None where there is nothing to do: a picture that is not
+            brightened, or has no noise, or HDR.
 
         Raises:
             DeviceError: the frame is not in main memory.
@@ -114,12 +117,11 @@ class Restorer:
 
     def _weights(self, slope: Floats | None) -> Fixed:
         """(256,) the share of a restored sample in the result, by luma."""
-        whole = 1 << WEIGHT_BITS
         if slope is None:
             all_alike = 0 if self.denoise == "off" else float(self.denoise)
-            return np.full(TABLE_SIZE, round(all_alike * whole), np.int16)
+            return np.full(TABLE_SIZE, round(all_alike * WHOLE), np.int16)
         share = np.clip((slope - _FADE_FROM) / (_FADE_TO - _FADE_FROM), 0, 1)
-        weights: Fixed = np.rint(share * whole).astype(np.int16)
+        weights: Fixed = np.rint(share * WHOLE).astype(np.int16)
         return weights
 
 
@@ -195,7 +197,8 @@ class _State:
         self._noise.measure(sources[0], self._half, last)
         share = self._noise.share(slope)
         weights = np.rint(weights * share).astype(np.int16)
-        self._idle = 0 if weights.any() else self._idle + 1
+        is_seen = float((weights * self._noise.seen).sum()) > _LEAST_SEEN * WHOLE
+        self._idle = 0 if is_seen else self._idle + 1
         if self._idle > _SOON or (self._idle and self._is_new):
             self._is_new = True
             return None
@@ -214,9 +217,9 @@ class _State:
         smoothed = self._noise.to_smooth(slope) * share
         describe_cells(self._known[0], self._evidence, smoothed, weights, self._cells)
         planes = tuple(
-            plane.restored(source, tolerance, self._cells.weight, self._top, self._depth)
-            for source, plane, tolerance in zip(
-                sources, self._planes, self._tolerances(), strict=True
+            plane.restored(source, known, tolerance, self._cells.weight, self._top, self._depth)
+            for source, plane, known, tolerance in zip(
+                sources, self._planes, self._known, self._tolerances(), strict=True
             )
         )
         return replace(frame, planes=planes, format_name=self._format_name)
@@ -288,6 +291,8 @@ class _RestoredPlane:
     def __init__(self, shape: tuple[int, int], cell: tuple[int, int]) -> None:
         self.estimate: Fixed = np.empty(shape, np.int16)
         self.down, self.across = cell
+        # New memory for every frame would cost as much as filling it.
+        self._restored: npt.NDArray[np.uint16] = np.empty(shape, np.uint16)
         self._coarser: list[tuple[Fixed, Fixed]] = []
         height, width = shape
         for _ in range(_SCALES - 2 + self.across):
@@ -298,6 +303,7 @@ class _RestoredPlane:
     def restored(
         self,
         source: Samples,
+        known: Fixed,
         tolerance: tuple[Fixed, list[float]],
         weight: Fixed,
         top: int,
@@ -307,25 +313,31 @@ class _RestoredPlane:
 
         Args:
             source: the frame's own samples.
+            known: the estimate at half size.
             tolerance: one cell's, and the factor for each scale.
             weight: of what is restored, by cell.
             top: highest fixed-point sample.
             depth: bits of the result.
         """
         finer = self.estimate
-        for plane, _ in self._coarser:
-            halve(fixed_samples(finer), 1, 1, plane)
-            finer = plane
+        pyramid = []
+        for plane, change in self._coarser:
+            if plane.shape == known.shape and self.across and self.down:
+                coarser = known
+            else:
+                halve(fixed_samples(finer), 1, 1, plane)
+                coarser = plane
+            pyramid.append((coarser, change))
+            finer = coarser
         cells, factors = tolerance
         tolerances = [
             Tolerance(cells, np.float32(factor), scale - self.down, scale - self.across)
             for scale, factor in enumerate(factors[1 - self.across :])
         ]
         change: Fixed = np.empty((0, 0), np.int16)
-        for (plane, changed), allowed in zip(self._coarser[::-1], tolerances[:0:-1], strict=True):
+        for (plane, changed), allowed in zip(pyramid[::-1], tolerances[:0:-1], strict=True):
             correct(plane, change, allowed, top, changed)
             change = changed
-        out = np.empty(self.estimate.shape, np.uint16)
         drop = FIXED_BITS - depth
-        finish(source, self.estimate, change, tolerances[0], weight, top, drop, out)
-        return out
+        finish(source, self.estimate, change, tolerances[0], weight, top, drop, self._restored)
+        return self._restored

@@ -22,8 +22,11 @@ MOST_TOLERANCE = 1300
 LEAST_REMAINS = 0.4
 """Noise is taken to remain by this share at least, however many frames were averaged."""
 REMAINS_BITS = 8
-WEIGHT_BITS = 7
-"""Bits of these shares: all is 1 << BITS."""
+"""Bits of this share: all is 1 << REMAINS_BITS."""
+WHOLE = 32767
+"""A weight that is all."""
+_MOST_WAY = 16383
+"""A sample is changed by so much at most."""
 
 
 class Cells(NamedTuple):
@@ -32,7 +35,7 @@ class Cells(NamedTuple):
     Attributes:
         remains: (h, w) the share of noise that remains, in 1 / (1 << REMAINS_BITS).
         deviation: (h, w) the deviation of luma noise that remains, fixed-point.
-        weight: (h, w) the share of what is restored in the result, 1 << WEIGHT_BITS for all.
+        weight: (h, w) the share of what is restored in the result, `WHOLE` for all.
     """
 
     remains: Fixed
@@ -157,10 +160,10 @@ def finish(  # noqa: PLR0917 - numba takes no keyword-only arguments
             if columns == 1:
                 spread_row(weight[row >> rows], weights)
             else:
-                weights[:] = weight[row >> rows]
+                weights = weight[row >> rows]
         _smooth(line, below, double, row, row + 1 < height, flows, smoothed)
         read_row(source, row, own)
-        _mix(own, weights, smoothed, np.int32(drop), out[row])
+        _mix(own, weights, smoothed, np.int16(drop), out[row])
 
 
 @part
@@ -192,24 +195,30 @@ def _smooth(  # noqa: PLR0917 - numba takes no keyword-only arguments
         flows[now::2] = 0
     for x in range(width):
         sides = np.int16(across[x + 1] - across[x])
-        sides = np.int16(sides + np.int16(down[x] - down_above[x]))
+        out[x] = np.int16(sides + np.int16(down[x] - down_above[x]))
+    for x in range(width):
         corners = np.int16(right[x + 1] - right_above[x])
-        corners = np.int16(corners + np.int16(left[x] - left_above[x + 1]))
-        total = np.int16(np.int16(corners + np.int16(sides * np.int16(2))) + np.int16(8))
+        out[x] = np.int16(np.int16(out[x] * np.int16(2)) + corners)
+    for x in range(width):
+        corners = np.int16(left[x] - left_above[x + 1])
+        total = np.int16(np.int16(out[x] + corners) + np.int16(8))
         out[x] = np.int16(line[x] + np.int16(total >> np.int16(4)))
 
 
 @part
 def _mix(
-    own: Fixed, weights: Fixed, smoothed: Fixed, drop: np.int32, out: npt.NDArray[np.uint16]
+    own: Fixed, weights: Fixed, smoothed: Fixed, drop: np.int16, out: npt.NDArray[np.uint16]
 ) -> None:
     """Mix a row with the frame's own samples, and round it to levels."""
-    half = np.int32(np.int32(np.int32(1) << drop) >> np.int32(1))
+    half = np.int16(np.int16(1 << drop) >> np.int16(1))
+    most = np.int16(_MOST_WAY)
     for x in range(out.size):
-        way = np.int32(np.int32(smoothed[x]) - np.int32(own[x]))
-        taken = np.int32(np.int32(way * np.int32(weights[x])) >> np.int32(WEIGHT_BITS))
-        mixed = np.int32(np.int32(own[x]) + np.int32(taken + half))
-        out[x] = np.uint16(np.int32(mixed >> drop))
+        way = min(max(np.int16(smoothed[x] - own[x]), np.int16(-most)), most)
+        # The upper half of a product is one instruction.
+        product = np.int32(np.int32(np.int16(way * np.int16(2))) * np.int32(weights[x]))
+        own[x] = np.int16(own[x] + np.int16(product >> np.int32(16)))
+    for x in range(out.size):
+        out[x] = np.uint16(np.uint16(own[x] + half) >> np.uint16(drop))
 
 
 @part

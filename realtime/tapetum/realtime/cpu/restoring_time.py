@@ -174,21 +174,24 @@ def _decide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     # The size of white noise is 0.8 deviations.
     of_size = np.float32(1.25 / 16)
     y, u, v, size = means[0], means[1], means[2], means[3]
+    low, doubt = np.float32(0), np.empty(motion.size, np.float32)
     # Short loops, of few arrays each: LLVM makes SIMD of those alone.
     for x in range(motion.size):
-        motion[x] = max(np.float32(abs(u[x])) * per_u, np.float32(abs(v[x])) * per_v)
-    for x in range(motion.size):
-        mean = max(np.float32(abs(y[x])) * per_mean, abs(wide[x]) * per_wide)
-        motion[x] = max(motion[x], mean * quiet[x])
+        motion[x] = max(abs(np.float32(u[x])) * per_u, abs(np.float32(v[x])) * per_v)
     for x in range(motion.size):
         # Deviation of one frame, by that of its difference from the estimate.
         frames = np.float32(evidence[x])
-        doubt = np.sqrt(frames / (frames + np.float32(ONE_FRAME)))
-        fine = np.float32(size[x]) * of_size * quiet[x] * doubt - np.float32(_SIZE_FIRM)
-        moved = motion[x] * doubt - np.float32(_MEAN_FIRM)
+        # The sum is never 0; that it is 8 at least spares numba's test.
+        doubt[x] = np.sqrt(frames / max(frames + np.float32(ONE_FRAME), np.float32(ONE_FRAME)))
+    for x in range(motion.size):
+        mean = max(abs(np.float32(y[x])) * per_mean, abs(wide[x]) * per_wide)
+        motion[x] = max(motion[x], mean * quiet[x])
+    for x in range(motion.size):
+        motion[x] = (motion[x] * doubt[x] - np.float32(_MEAN_FIRM)) * per_step
+    for x in range(motion.size):
         # Steps of sizes are laid over those of means.
-        moved = max(moved, fine * per_size) * per_step
-        motion[x] = min(max(moved, np.float32(0)), one)
+        fine = np.float32(size[x]) * of_size * quiet[x] * doubt[x] - np.float32(_SIZE_FIRM)
+        motion[x] = min(max(motion[x], fine * per_size * per_step, low), one)
 
 
 @part
