@@ -300,7 +300,7 @@ class _RestoredPlane:
             plane, change = (np.empty((height, width), np.int16) for _ in range(2))
             self._coarser.append((plane, change))
 
-    def restored(
+    def restored(  # noqa: PLR0917 - as the kernels
         self,
         source: Samples,
         known: Fixed,

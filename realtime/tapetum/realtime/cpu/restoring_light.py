@@ -79,9 +79,7 @@ def new_light(frame: Fixed, known: Fixed, black: float) -> Light | None:
     more[above] = np.minimum((levels[above] - black) / ends * by[-1], np.abs(by[-1]) * 2)
     more = np.clip(more, black - levels, None) * (levels >= black)
     gain = np.clip(1 + more / np.maximum(levels - black, 1 << TABLE_SHIFT), 0.25, 4)
-    return Light(
-        np.rint(more).astype(np.int16), np.rint(gain * (1 << GAIN_BITS)).astype(np.int16)
-    )
+    return Light(np.rint(more).astype(np.int16), np.rint(gain * (1 << GAIN_BITS)).astype(np.int16))
 
 
 def _agreement(change: Floats) -> float:

@@ -78,7 +78,7 @@ def describe_cells(
         remains[count] = max(np.float32(1) / np.sqrt(frames), np.float32(LEAST_REMAINS))
     both, width = np.empty(noise.size, np.int32), luma.shape[1]
     for level in range(noise.size):
-        deviation = np.int32(min(noise[level], np.float32(MOST_TOLERANCE)))
+        deviation = np.int32(min(noise[level], np.float32(MOST_TOLERANCE)) + np.float32(0.5))
         both[level] = (deviation << np.int32(16)) | np.int32(weights[level])
     found, shares = np.empty(width, np.int32), np.empty(width, np.float32)
     scale = np.float32(1 << REMAINS_BITS)
@@ -90,7 +90,7 @@ def describe_cells(
         for x in range(width):
             cells.remains[row, x] = np.int16(shares[x] * scale)
             deviation = np.float32(found[x] >> np.int32(16)) * shares[x]
-            cells.deviation[row, x] = np.int16(deviation)
+            cells.deviation[row, x] = np.int16(deviation + np.float32(0.5))
             cells.weight[row, x] = np.int16(found[x])
 
 
@@ -244,7 +244,7 @@ def _double_tolerance(tolerance: Tolerance, row: int, double: Fixed) -> None:
 
 
 @part
-def _change_line(
+def _change_line(  # noqa: PLR0917 - numba takes no keyword-only arguments
     plane: Fixed, coarser: Fixed, row: int, top: np.int16, lifted: Fixed, line: Fixed
 ) -> None:
     """Fill a line with a plane's row, and a coarser plane's change, enlarged bilinearly."""
