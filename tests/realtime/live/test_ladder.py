@@ -20,6 +20,7 @@ from tapetum.realtime.errors import EngineError, ModelError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import PASSTHROUGH, START, Ladder, ladder_for
 from tapetum.realtime.live.rung import Loader, Rung
+from tapetum.realtime.live.summary import LiveStatus
 
 DARK_ROOM = ROOT / "samples" / "dark_room.mp4"
 LARGEST_STEP = 2.0
@@ -73,7 +74,8 @@ def test_all_modes_of_a_grid_model_are_of_one_brightness() -> None:
             shown.append(luma(ladder(frame)))
             assert ladder.mode == mode
         levels[mode] = shown[-1]
-    assert list(levels) == ["grid", "grid-4", "grid-held", "grid-curve", "grid-curve-half-rate"]
+    paces = ["grid-curve", "grid-curve-15-fps", "grid-curve-8-fps"]
+    assert list(levels) == ["grid", "grid-4", "grid-held", *paces]
     assert max(levels.values()) - min(levels.values()) < 2.5  # of 100: what no one sees
     # A recording that gets every second frame only shall show no step either.
     steps = [abs(later - sooner) for sooner, later in zip(shown, shown[2:], strict=False)]
@@ -87,17 +89,69 @@ def test_a_machine_without_any_time_left_gets_fewer_frames_and_none_darker() -> 
     hurried = ladder_for(budget_ms=0.001, former=ladder)
     ladder.close()
     levels, skipped = [], 0
-    for frame in islice(cycle([*frames, *reversed(frames)]), 120):
-        if hurried.skips():
+    for frame in [*frames, *reversed(frames)]:
+        while hurried.skips():
             skipped += 1
-        else:
-            levels.append(luma(hurried(frame)))
-    assert hurried.governor.mode == "grid-curve-half-rate"
+            time.sleep(0.01)
+        levels.append(luma(hurried(frame)))
+    assert hurried.governor.mode == "grid-curve-8-fps"
     assert hurried.note == "this machine is busy: simpler picture"
-    assert skipped > 40
+    assert skipped > 24
     assert min(levels) > luma(frames[0]) + 20
     assert max(abs(later - sooner) for sooner, later in pairwise(levels)) <= LARGEST_STEP
     hurried.close()
+
+
+def test_a_start_on_a_full_machine_leaves_frames_out_for_the_model_to_come(
+    gain: tuple[str, Loader],
+) -> None:
+    loaded = threading.Event()
+
+    def load() -> Brightener:
+        loaded.wait(20)
+        return gain[1]()  # type: ignore[return-value] # any enhancer will do
+
+    ladder = Ladder(("gain", load), budget_ms=0.001)
+    wait_until(lambda: ladder(dark()) is not None and ladder.mode == "start-8-fps")
+    assert ladder.skips()
+    assert ladder.note == "starting"
+    time.sleep(1 / 8)
+    assert not ladder.skips()
+    loaded.set()
+    ladder.wait_for_model()
+    wait_until(lambda: ladder(dark()) is not None and ladder.mode == "gain")
+    ladder.close()
+
+
+def test_a_stream_waits_for_its_model_before_it_begins_but_not_for_long(
+    gain: tuple[str, Loader],
+) -> None:
+    loaded = threading.Event()
+    ladder = Ladder(("slow", lambda: (loaded.wait(20), Brightener(50))[1]))
+    began_s = time.monotonic()
+    ladder.wait_for_model()
+    assert 1 < time.monotonic() - began_s < 20
+    loaded.set()
+    ladder.close()
+    ready = Ladder(gain)
+    ready.wait_for_model()
+    ready(dark())
+    assert ready.mode == "gain"
+    ready.close()
+
+
+def test_a_well_lit_picture_is_said_to_be_until_the_light_falls() -> None:
+    scene = dark_room(1)[0]
+    (lit,) = SyntheticSource(scene.width, scene.height, frames=1, brightness=0.6)
+    ladder = warmed_up(ladder_for(budget_ms=60_000), "grid", lit)
+    said = [ladder.well_lit]
+    assert luma(ladder(lit)) == pytest.approx(luma(lit), abs=1)
+    assert LiveStatus(30, 5, 6, 0, "grid", "", False, well_lit=True).caption.endswith(
+        "well lit, left as it is"
+    )
+    ladder(scene)
+    assert [*said, ladder.well_lit] == [True, False]
+    ladder.close()
 
 
 @pytest.mark.parametrize("effort", ["grid-4", "grid-held", "grid-curve"])

@@ -14,7 +14,7 @@ from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
 from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
 from tapetum.realtime.cpu.hdr_light import working_thumbnail
-from tapetum.realtime.cpu.picture_circle import Circle, CircleFinder, continued, keep_outside
+from tapetum.realtime.cpu.picture_circle import PictureFinder
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.rgb import (
     Order,
@@ -42,6 +42,10 @@ class GridEnhancer:
         model = OpenVINOModel(find_model("grid").onnx())
         enhancer = GridEnhancer(model.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE))
         bright = enhancer(dark)
+
+    Attributes:
+        strength: as for `__init__`; may be set at any time.
+        aim: the same.
     """
 
     def __init__(
@@ -65,11 +69,11 @@ class GridEnhancer:
         """
         self.strength = strength
         self._engine = engine
-        self._aim = aim
+        self.aim = aim
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
         self._restorer = Restorer(denoise)
         self._bars = BarFinder()
-        self._circle = CircleFinder()
+        self._picture = PictureFinder()
         self._seen = identity_grid()
         self._needed = 0.0
 
@@ -85,18 +89,16 @@ class GridEnhancer:
             DeviceError: the frame is not in main memory.
             EngineError: the network fails or gives no usable numbers.
         """
-        picture, small, circle, area = self._picture(frame)
-        seen = small if circle is None else continued(small, circle)
+        picture = self._picture(frame)
+        seen = picture.seen
         if frame.color.is_hdr:
-            seen = working_thumbnail(seen, frame.color.transfer)
+            seen = working_thumbnail(seen, frame.color)
         grid = self.steady_grid(seen, time_s=frame.time_s)
         if self.strength == 0:
             return frame
         mixed = strengthened(grid, self.strength)
-        planes = apply_grid(picture, mixed, seen=self._restorer(picture, mixed))
-        if circle is not None:
-            keep_outside(circle, picture, planes)
-        return frame.with_planes(planes if area is None else area.paste(frame, planes))
+        restored = self._restorer(picture.frame, mixed)
+        return picture.replaced_in(frame, apply_grid(picture.frame, mixed, seen=restored))
 
     def enhance_image(
         self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
@@ -149,20 +151,6 @@ class GridEnhancer:
         whole = np.ascontiguousarray(image[..., :3])
         return self._bars(frame_from_rgb(whole, order=order, time_s=time_s))
 
-    def _picture(self, frame: Frame) -> tuple[Frame, Floats, Circle | None, Area | None]:
-        """What of a frame is picture, and its thumbnail: without bars, and around a circle."""
-        area = self._bars(frame)
-        picture = frame if area is None else area.cut(frame)
-        small = thumbnail(picture)
-        circle = self._circle(small)
-        if circle is not None:
-            whole = area or Area(0, frame.height, 0, frame.width)
-            area = circle.area(whole, (1 << frame.format.chroma_y, 1 << frame.format.chroma_x))
-            circle = circle.moved(whole, area)
-            picture = area.cut(frame)
-            small = thumbnail(picture)
-        return picture, small, circle, area
-
     def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
         """The grid of the next frame, smoothed over time, for who applies it elsewhere.
 
@@ -181,10 +169,10 @@ class GridEnhancer:
         )
 
     def _aimed(self, grid: Floats, small: Floats) -> Floats:
-        if self._aim.brightness is not None:
+        if self.aim.brightness is not None:
             self._needed = 1.0
-            return with_brightness(grid, cell_luma(small), self._aim.brightness)
-        share = darkness(small) if self._aim.when_dark else 1.0
+            return with_brightness(grid, cell_luma(small), self.aim.brightness)
+        share = darkness(small) if self.aim.when_dark else 1.0
         self._needed = max(self._needed, share)
         return grid if share == 1 else strengthened(grid, share)
 
@@ -222,7 +210,7 @@ class GridEnhancer:
         """Forget the past: the next frame starts a new scene."""
         self._filter.reset()
         self._bars.reset()
-        self._circle.reset()
+        self._picture.reset()
         self._restorer.reset()
 
     def _predict(self, small: Floats) -> Floats:

@@ -28,7 +28,7 @@ from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.trt_build.gpu import device_index
 
-_ALWAYS = "on a GPU every picture is made brighter, well-lit ones too"
+_ALWAYS = "on a GPU every picture is made brighter, well-lit ones and black bars too"
 _HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
 
 

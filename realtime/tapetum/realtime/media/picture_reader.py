@@ -18,6 +18,7 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from tapetum.realtime.media.media_input import demuxed
 from tapetum.realtime.media.timeline import (
     InputClock,
     is_broadcast,
@@ -34,8 +35,17 @@ _SEEK_MARGINS_S = (0, 10, 60)
 _LONGEST_GROUP = 600
 """Packets without a key picture among them after which decoding begins anywhere."""
 
+_MOST_UNANSWERED = 64
+"""Packets without a picture, at the end of a file, that a decoder with threads may have lost; where
+there are more, the file has packets that show nothing, as of fields or hidden pictures."""
+
+_TIMED_FORMATS = frozenset({"matroska", "mov", "flv"})
+"""Formats that say of every picture when it is shown."""
+
 _SLOT_FORMATS = frozenset({"avi"})
 """Formats that number the pictures in the order of decoding, and say nothing of that of showing."""
+
+_LATE_STREAM = "a stream that begins later than FFmpeg looks for streams is not in the output"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,8 @@ class PictureReader:
         self.damaged_frames = 0
         self.cut = False
         self.ended = False
+        self._late_stream = False
+        self._unanswered = 0
         self._take(open_video())
         try:
             self.span = time_range(self.container, self.stream, start_s, duration_s)
@@ -149,6 +161,22 @@ class PictureReader:
         return self._times.count
 
     @property
+    def bad_times(self) -> int:
+        """Packets so far whose time could not be believed."""
+        return 0 if self._clock is None else self._clock.bad_times
+
+    @property
+    def mended_times(self) -> int:
+        """Pictures so far that got a time because their own was missing or out of order."""
+        return self._times.mended + self._missing_times
+
+    @property
+    def _missing_times(self) -> int:
+        """Pictures without a time where the format gives every one a time, and this file others."""
+        timed = not _TIMED_FORMATS.isdisjoint(self.container.format.name.split(","))
+        return self._times.guessed if timed and self._times.given else 0
+
+    @property
     def begin_s(self) -> Fraction:
         """The input's first instant."""
         return Fraction(self.container.start_time or 0, av.time_base)
@@ -159,18 +187,23 @@ class PictureReader:
 
     def notices(self) -> list[str]:
         """What was wrong so far, a line each."""
-        times, clock = self._times, self._clock
-        bad_times, joins = (0, 0) if clock is None else (clock.bad_times, clock.joins)
+        times, joins = self._times, 0 if self._clock is None else self._clock.joins
         found = (
             (self.corrupt_packets, "skipped {}", "damaged packet"),
             (self.damaged_frames, "{} damaged in part", "frame"),
             (times.dropped, "left out {}, out of order after damage", "frame"),
-            (bad_times, "did not believe the time of {}, far from the others'", "packet"),
+            (self.bad_times, "did not believe the time of {}, far from the others'", "packet"),
             (times.mended, "did not believe the time of {}, far from its neighbours'", "frame"),
+            (
+                self._missing_times,
+                "set a time for {}, which had none",
+                "frame",
+            ),
             (joins, "went on after {} of the file's clock, sound and picture alike", "jump"),
             (times.moved, "moved {} with the time of another by a tick", "frame"),
         )
-        return [words.format(counted(count, noun)) for count, words, noun in found if count]
+        lines = [words.format(counted(count, noun)) for count, words, noun in found if count]
+        return lines + [_LATE_STREAM] * self._late_stream
 
     def _take(self, opened: VideoInput) -> None:
         self.container, self.stream, self._decoder = (
@@ -220,7 +253,34 @@ class PictureReader:
         return self._times.settle(picture, damaged=self.corrupt_packets > 0 and not self._live)
 
     def _pictures_from(self, start: int | None) -> Iterator[av.VideoFrame]:
-        """Decode from a key picture at or before `start`."""
+        """Decode from a key picture at or before `start`, to the end of the file."""
+        last: int | None = None
+        for picture in self._decoded_from(start):
+            last = picture.pts if last is None else max(last, picture.pts or last)
+            yield picture
+        if 0 < self._unanswered <= _MOST_UNANSWERED and self._may_decode_again:
+            yield from self._lost_at_the_end(last)
+
+    @property
+    def _may_decode_again(self) -> bool:
+        return not self._live and self._on_packet is None and self._failures_before_first is None
+
+    def _lost_at_the_end(self, last: int | None) -> Iterator[av.VideoFrame]:
+        """The pictures behind `last`, decoded once more, each before the next packet is read.
+
+        Decoders with threads meet an error late. Where they meet it while they are emptied, PyAV
+        gives no picture behind it, and where there is one before it, not the error either.
+        """
+        skipped, self.corrupt_packets = self.corrupt_packets, 0
+        self.container.close()
+        self._take(self._open_video())
+        self._decoder.thread_count = 1
+        for picture in self._decoded_from(last):
+            if last is None or picture.pts is None or picture.pts > last:
+                yield picture
+        self.corrupt_packets = max(self.corrupt_packets, skipped)
+
+    def _decoded_from(self, start: int | None) -> Iterator[av.VideoFrame]:
         if start is None:
             yield from self._decode(self._packets())
         elif is_broadcast(self.container):
@@ -274,17 +334,21 @@ class PictureReader:
 
     def _decode(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[av.VideoFrame]:
         slots: list[int | None] = []
+        self._unanswered = 0
         for packet in self._whole(packets):
             if self._slot_delay is None:
                 slots.append(packet.dts)
+            self._unanswered += packet.size > 0
             try:
                 pictures = self._decoder.decode(packet)
             except FFmpegError:
+                self._unanswered -= packet.size > 0
                 self.corrupt_packets += 1
                 self.cut = True
                 if self._gives_up():
                     raise
                 continue
+            self._unanswered -= len(pictures)
             if packet.size:  # the empty packet at the end only flushes the decoder
                 self.cut = packet.is_corrupt
             if self._counts_slots:
@@ -355,7 +419,7 @@ class PictureReader:
 
     def _container_packets(self) -> Iterator[Packet[VideoStream]]:
         streams = [self.stream] if self._clock is None else self._clock.streams
-        for packet in self.container.demux(streams):
+        for packet in demuxed(self.container, streams, on_late_stream=self._note_late_stream):
             placed = self._placed(cast("Packet[VideoStream]", packet))
             if self._on_packet is not None:
                 for given in placed:
@@ -366,6 +430,9 @@ class PictureReader:
         if self._clock is None:
             return [packet]
         return cast("list[Packet[VideoStream]]", self._clock.place(cast("Packet[Stream]", packet)))
+
+    def _note_late_stream(self) -> None:
+        self._late_stream = True
 
     def _flush_packet(self) -> Packet[VideoStream]:
         packet = cast("Packet[VideoStream]", Packet())
@@ -382,6 +449,8 @@ class PresentationTimes:
 
     Attributes:
         count: pictures kept.
+        given: pictures that came with a time.
+        guessed: pictures that came without one.
         mended: pictures that got a time between those of their neighbours.
         moved: pictures that had the time of the one before and got the next tick.
         dropped: pictures that came after a later one, as decoders give them after damage.
@@ -394,6 +463,8 @@ class PresentationTimes:
         self._last: int | None = None
         self._step = self._ticks_per_frame
         self.count = 0
+        self.given = 0
+        self.guessed = 0
         self.mended = 0
         self.moved = 0
         self.dropped = 0
@@ -420,13 +491,22 @@ class PresentationTimes:
             picture: the picture, changed in place.
             damaged: whether the decoder has met damage, so that late pictures are leftovers.
         """
-        pts = self._guess(picture) if picture.pts is None else picture.pts
+        if picture.pts is None:
+            self.guessed += 1
+            pts = self._guess(picture)
+        else:
+            self.given += 1
+            pts = picture.pts
         if self._last is not None and pts <= self._last:
             if damaged and pts < self._last:
                 self.dropped += 1
                 return False
-            self.moved += 1
-            pts = self._last + 1
+            if pts == self._last:
+                self.moved += 1
+                pts = self._last + 1
+            else:
+                self.mended += 1
+                pts = self._last + self._step
         picture.pts = self._last = pts
         self._step = picture.duration or self._ticks_per_frame
         self.count += 1

@@ -29,6 +29,7 @@ from tapetum.realtime.media.file_description import chapters_in, file_metadata, 
 from tapetum.realtime.media.media_input import (
     InputPlace,
     best_video_stream,
+    demuxed,
     is_attached_picture,
     open_input,
     place_name,
@@ -46,6 +47,7 @@ from tapetum.realtime.media.timeline import (
 _SEEK_MARGIN_S = 10
 """How long before the start a subtitle may begin and still be shown in full."""
 
+_LARGEST_DENOMINATOR = (1 << 31) - 1
 _COARSE_BASE, _FINE_BASE = Fraction(1, 1000), Fraction(1, 90_000)
 """Times in longer units than the first are moved in units of about the second."""
 
@@ -246,7 +248,7 @@ class StreamCopier:
 
     def _add_picture(self, stream: VideoStream) -> None:
         """Attach cover art as the output's format does: as a file or as a picture stream."""
-        packet = next((p for p in self._input.demux(stream) if p.size), None)
+        packet = next((p for p in demuxed(self._input, [stream]) if p.size), None)
         stream.discard = Discard.all
         if packet is None:
             return
@@ -299,8 +301,8 @@ class StreamCopier:
         clock = InputClock(self._input, [copied.stream for copied in self._copied.values()])
         if self._video not in clock.streams:
             self._video.discard = Discard.all
-        for demuxed in self._read(clock.streams):
-            for packet in clock.place(demuxed):
+        for read in self._read(clock.streams):
+            for packet in clock.place(read):
                 if packet.size:
                     yield from self._settled(packet)
             if all(copied.ended for copied in self._copied.values()):
@@ -314,7 +316,7 @@ class StreamCopier:
         failures = 0
         while failures < _DEMUX_ATTEMPTS:
             try:
-                for packet in self._input.demux(streams):
+                for packet in demuxed(self._input, streams):
                     failures = 0
                     yield packet
             except FFmpegError:
@@ -350,7 +352,10 @@ class StreamCopier:
 
     def _in_time(self, copied: _Copied, packets: list[Packet[Stream]]) -> Iterator[Packet[Stream]]:
         """Packets whose times are settled, on the output's clock."""
-        ticks = round(copied.base / _FINE_BASE) if copied.base > _COARSE_BASE else 1
+        ticks = 1
+        if copied.base > _COARSE_BASE:
+            most = max(1, _LARGEST_DENOMINATOR // copied.base.denominator)
+            ticks = min(round(copied.base / _FINE_BASE), most)
         base = copied.base / ticks  # a packet of sound may be one tick of a coarse clock, as in AVI
         shift = self._span.shift(base)
         mended = copied.order.take_mended()

@@ -18,6 +18,7 @@ from tapetum.realtime.serve.incoming import shorten_queue
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.live_tracks import CameraTrack, CheckedTrack, OutgoingTrack
 from tapetum.realtime.serve.offer import with_vp8_first, without_hidden_addresses
+from tapetum.realtime.serve.overdue import drop_overdue
 from tapetum.realtime.serve.playout import show_at_once
 from tapetum.realtime.serve.rtp_clock import (
     RTP_RATE_HZ,
@@ -37,12 +38,14 @@ class Enhancement:
     Attributes:
         model: a model's name or file.
         strength: from 0 to 1.
+        when_dark: whether well-lit pictures stay as they are.
         denoise: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a frame may be with us.
     """
 
     model: str | Path
     strength: float
+    when_dark: bool
     denoise: Denoise
     latency_budget_ms: float
 
@@ -58,6 +61,7 @@ class StreamStatus:
         wanted: the mode that the governor has chosen; another one than `mode` while it loads.
         runs_on: what of it runs where, like "grid on CPU, OpenVINO f32".
         note: why the picture is not the best that was asked for, in words, or nothing.
+        well_lit: whether the picture stays as it is because it is well lit.
         added_p50_ms: median of the time that the server's enhancement adds, of recent frames.
         added_p95_ms: the 95th percentile of the same.
         enhanced_clock: which RTP time stamp of the enhanced track was captured when, if known.
@@ -70,6 +74,7 @@ class StreamStatus:
     wanted: str
     runs_on: str
     note: str
+    well_lit: bool
     added_p50_ms: float
     added_p95_ms: float
     enhanced_clock: ClockReading | None
@@ -129,6 +134,11 @@ class Stream:
         if self._enhanced is not None:
             self._enhanced.ladder.strength = strength
 
+    def change_when_dark(self, when_dark: bool) -> None:
+        """Leave well-lit pictures as they are from now on, or enhance them too."""
+        if self._enhanced is not None:
+            self._enhanced.change_when_dark(when_dark)
+
     def change_model(self, model: str | Path) -> None:
         """Enhance with another model from the next frame on.
 
@@ -154,6 +164,7 @@ class Stream:
             wanted=enhanced.ladder.governor.mode,
             runs_on=enhanced.ladder.running,
             note=enhanced.ladder.note,
+            well_lit=enhanced.ladder.well_lit,
             added_p50_ms=round(enhanced.latencies.recent_ms(50), 1),
             added_p95_ms=round(enhanced.latencies.recent_ms(95), 1),
             enhanced_clock=readings[0],
@@ -179,7 +190,9 @@ class Stream:
         if len(videos) != 1 or videos[0].receiver.track is None:
             raise ServeError("an offer of the browser's camera has exactly one video")
         receiver = videos[0].receiver
-        incoming = CheckedTrack(receiver.track, self._limits, shorten_queue(receiver))
+        waiting = shorten_queue(receiver)
+        drop_overdue(receiver, waiting)
+        incoming = CheckedTrack(receiver.track, self._limits, waiting)
         self._send_enhanced(incoming, CaptureClock(receiver).captured_ms)
 
     def _send_camera(self, camera: ServerCamera) -> None:
@@ -200,6 +213,7 @@ class Stream:
             incoming,
             model=wanted.model,
             strength=wanted.strength,
+            when_dark=wanted.when_dark,
             denoise=wanted.denoise,
             latency_budget_ms=wanted.latency_budget_ms,
         )
