@@ -38,8 +38,6 @@ _LIGHT_LEVEL = (
     "the input's light levels (MaxCLL, MaxFALL) are not written: the picture is brighter now"
 )
 
-_NOISE_STAYS = "noise is taken out on the CPU alone: it stays in this video"
-
 
 def enhance_file(
     input_path: str | Path,
@@ -48,7 +46,7 @@ def enhance_file(
     model: str | Path = "grid",
     strength: float = 1.0,
     device: Device = "auto",
-    denoise: Denoise = "off",
+    denoise: Denoise = "auto",
     start_s: float = 0.0,
     duration_s: float | None = None,
     rate: float | Fraction | None = None,
@@ -260,8 +258,7 @@ def _enhance_video(
         enhancer = loaded or video.load_enhancer(
             model, strength=strength, aim=aim, denoise=denoise, on_build=on_build
         )
-        noise_notices = (_NOISE_STAYS,) if is_cuda(device) and denoise == "auto" else ()
-        where = (*video.notices, *output.notices, *hdr_notices, *noise_notices)
+        where = (*video.notices, *output.notices, *hdr_notices)
         if job is not None:
             where += job.notices
         if on_start is not None:

@@ -158,7 +158,7 @@ class Job:
         if not is_cuda(options.get("device", "auto")):
             model, strength = options.get("model", "grid"), options.get("strength", 1.0)
             aim = Aim(options.get("when_dark", True), options.get("brightness"))
-            denoise = options.get("denoise", "off")
+            denoise = options.get("denoise", "auto")
             self._enhancer = make_enhancer(model, strength=strength, aim=aim, denoise=denoise)
 
     def outcomes(self, plan: Plan, *, copy_others: bool = False) -> Iterator[Outcome]:

@@ -72,7 +72,7 @@ def enhance(
     when_dark: WhenDarkOption = True,
     brightness: BrightnessOption = None,
     device: DeviceOption = "auto",
-    denoise: DenoiseOption = "off",
+    denoise: DenoiseOption = "auto",
     compare: Annotated[
         Layout | None,
         typer.Option(

@@ -18,8 +18,9 @@ from tapetum.realtime.errors import DeviceError
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _KERNELS: list[Any] = []
-_HOW = {"nogil": True, "fastmath": True, "no_cfunc_wrapper": True}
+_HOW: dict[str, Any] = {"nogil": True, "fastmath": True, "no_cfunc_wrapper": True}
 """Nothing but Python calls a kernel, and nothing but a kernel a part: no more ways in are made."""
+_INNER: dict[str, Any] = {**_HOW, "no_cpython_wrapper": True}
 _UNREADABLE = (
     *(ImportError, AttributeError, EOFError, IndexError, KeyError, TypeError, ValueError),
     pickle.UnpicklingError,
@@ -68,7 +69,7 @@ def _forget_unreadable(compiled: Any) -> None:  # noqa: ANN401 - numba has no ty
 
 def part(function: _Function) -> _Function:
     """Compile a function that only kernels of the same module call, as a part of them."""
-    compiled: Any = numba.njit(**_HOW, no_cpython_wrapper=True)(function)
+    compiled: Any = numba.njit(**_INNER)(function)
     inlined: _Function = compiled
     return inlined
 

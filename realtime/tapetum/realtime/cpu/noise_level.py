@@ -84,6 +84,7 @@ Bins = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Deviations = npt.NDArray[np.float64]
+_Whole = int | np.signedinteger[Any]
 
 
 class NoiseLevel:
@@ -93,6 +94,7 @@ class NoiseLevel:
         luma: (256,) deviation by luma, at fixed-point steps of 2**TABLE_SHIFT.
         chroma: (2,) deviation of U and of V.
         seen: (256,) share of the picture of each luma.
+        sure: whether it was ever measured over time: space alone takes texture for noise.
         blocked: 1 where a codec left nothing but blocks, 0 where it left all.
         fineness: deviation at full size by that at half size: 2 for white noise, below 1 for what
             a codec leaves of it.
@@ -121,7 +123,7 @@ class NoiseLevel:
         self.seen: Deviations = np.zeros(TABLE_SIZE)
         self.luma: Floats = np.full(TABLE_SIZE, self._floor, np.float32)
         self.chroma: Floats = np.full(2, self._floor, np.float32)
-        self.fineness, self.blocked = 1.0, 0.0
+        self.fineness, self.blocked, self.sure = 1.0, 0.0, False
         dark = levels.black + _DARK * levels.luma_span
         self._dark = int(dark * (1 << (FIXED_BITS - depth)))
         self._edges = np.zeros(_CODED, np.float32)
@@ -170,7 +172,8 @@ class NoiseLevel:
         if slope is not None:
             seen = self.luma * slope * (_ROUNDING / self._floor / (1 << self._more_bits))
             share *= np.clip((seen - _UNSEEN_BRIGHT) / (_SEEN_BRIGHT - _UNSEEN_BRIGHT), 0, 1)
-        return share.astype(np.float32)
+        shares: Floats = share.astype(np.float32)
+        return shares
 
     def to_smooth(self, slope: Floats | None) -> Floats:
         """(256,) the deviation to be smoothed: single levels too, where these become stark."""
@@ -196,6 +199,7 @@ class NoiseLevel:
         deviation = _quantile(self._over_space, _QUANTILE) / _SPACE_PER_DEVIATION
         counts, (by_time, blocks) = self._over_space.sum(axis=1), self._by_time()
         if (blocks >= _FEWEST_BLOCKS).any():
+            self.sure = True
             by_time = _of_all_bins(by_time, blocks, _FEWEST_BLOCKS)
             deviation = np.minimum(deviation, by_time)
         deviation = np.maximum(_of_all_bins(deviation, counts, _FEWEST), self._floor)
@@ -313,8 +317,7 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
     for block in range(phase, blocks, every):
         row, column = block // columns * BLOCK, block % columns * BLOCK
         y, x, rests = _origin(plane, last, row, column, shift)
-        if rests:
-            rests = _drift(plane, last, row, column) < np.float32(_DRIFT)
+        rests = rests and _drift(plane, last, row, column) < _DRIFT
         total = _difference(plane, last, row, column, y, x, 1)
         if total > 0:
             least = np.float32(total)
@@ -331,7 +334,7 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 
 @part
-def _origin(plane: Fixed, last: Fixed, row: int, column: int, shift: Ints) -> tuple[int, int, bool]:
+def _origin(plane: Fixed, last: Fixed, row: int, column: int, shift: Ints) -> tuple[_Whole, _Whole, bool]:
     """Where a block comes from, in cells; and whether it may as well rest."""
     y, x = np.int64(0), np.int64(0)
     at_rest = best = _difference(plane, last, row, column, y, x, 0)
@@ -359,8 +362,14 @@ _NOWHERE = 1 << 30
 
 @part
 def _difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    plane: Fixed, last: Fixed, row: int, column: int, y: int, x: int, first: int
-) -> int:
+    plane: Fixed,
+    last: Fixed,
+    row: int,
+    column: int,
+    y: _Whole,
+    x: _Whole,
+    first: int,
+) -> _Whole:
     """Sum of what every second row of a block differs by from one of the frame before."""
     if row + y < 0 or column + x < 0:
         return _NOWHERE
@@ -379,7 +388,7 @@ def _difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
 @part
 def _between(  # noqa: PLR0917 - numba takes no keyword-only arguments
     plane: Fixed, last: Fixed, row: int, column: int, y: int, x: int, total: int
-) -> float:
+) -> np.float32:
     """What a block differs by at the best of the places half a cell around, chosen by even rows.
 
     The mean of two or four cells has less noise than one: what it differs by is made up for that.
@@ -450,7 +459,8 @@ def _drift(plane: Fixed, last: Fixed, row: int, column: int) -> np.float32:
     whole = max(across * down - both * both, np.float32(1))
     explained = with_across * with_across * down + with_down * with_down * across
     explained -= np.float32(2) * with_across * with_down * both
-    return explained / (whole * changes)
+    share: np.float32 = explained / (whole * changes)
+    return share
 
 
 @part
@@ -471,7 +481,8 @@ def _less_texture(least: np.float32, texture: np.float32) -> np.float32:
     """What a block differs by, without what texture adds where it moved by a part of a cell."""
     share = np.float32(_TEXTURE_SHARE * _TEXTURE_SHARE)
     rest = max(least * least - share * texture * texture, np.float32(0))
-    return np.sqrt(rest / (np.float32(1) - share))
+    root: np.float32 = np.sqrt(rest / (np.float32(1) - share))
+    return root
 
 
 @kernel

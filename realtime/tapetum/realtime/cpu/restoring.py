@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.gan.model_kinds import LEVELS
+from tapetum.gan.model_kinds import GRID_SHAPE, LEVELS
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.fixed_point import (
     FIXED_BITS,
@@ -80,8 +80,9 @@ class Restorer:
         """Start with no past.
 
         Args:
-            denoise: `auto`: all noise where the picture is brightened, and nothing where it is
-                not; a number from 0 to 1: this share of it everywhere; `off`: nothing.
+            denoise: `auto`: all noise that two frames show where the picture is brightened, and
+                nothing where it is not; a number from 0 to 1: this share of it everywhere, by what
+                one picture shows too; `off`: nothing.
         """
         self.denoise = denoise
         self._state: _State | None = None
@@ -123,6 +124,21 @@ class Restorer:
         share = np.clip((slope - _FADE_FROM) / (_FADE_TO - _FADE_FROM), 0, 1)
         weights: Fixed = np.rint(share * WHOLE).astype(np.int16)
         return weights
+
+
+def warm_up(frame: Frame) -> None:
+    """Use all that is compiled here once, on noise in the format of a frame."""
+    rng = np.random.default_rng(0)
+    layout = frame.format
+    side, level = 64, 1 << (layout.depth - 8 + layout.shift)
+    identity = np.zeros(GRID_SHAPE, np.float32)
+    restorer = Restorer(1.0)
+    for low in (40, 40, 40, 60):  # the last is brighter
+        shapes = [plane[:side, :side].shape for plane in frame.planes]
+        shapes[1:] = [(-(-shapes[0][0] >> layout.chroma_y), columns) for _, columns in shapes[1:]]
+        values = (rng.integers(low, low + 16, shape) * level for shape in shapes)
+        planes = tuple(plane.astype(frame.planes[0].dtype) for plane in values)
+        restorer(replace(frame, planes=planes, pts=None, alpha=None), identity)
 
 
 def curve_slope(frame: Frame, grid: Floats) -> Floats:
@@ -198,6 +214,7 @@ class _State:
         share = self._noise.share(slope)
         weights = np.rint(weights * share).astype(np.int16)
         is_seen = float((weights * self._noise.seen).sum()) > _LEAST_SEEN * WHOLE
+        is_seen &= self._noise.sure or slope is None
         self._idle = 0 if is_seen else self._idle + 1
         if self._idle > _SOON or (self._idle and self._is_new):
             self._is_new = True
@@ -228,7 +245,8 @@ class _State:
         """Bring what is known into the light of the new frame; and the frame before, returned."""
         light = new_light(self._half[0], self._known[0], self._black)
         if light is None:
-            return self._last[0]
+            last: Fixed = self._last[0]
+            return last
         relit, gains = self._relit
         relight_cells(self._known[0], light, relit, gains)
         luma, *chroma = self._planes
@@ -239,7 +257,8 @@ class _State:
             if known is not plane.estimate:
                 relight(known, self._grey, self._grey, gains, 0, 0)
         relight_cells(self._last[0], light, relit, gains)
-        return relit
+        lit: Fixed = relit
+        return lit
 
     def _weigh_evidence(self) -> None:
         noise = self._noise
@@ -334,7 +353,7 @@ class _RestoredPlane:
             Tolerance(cells, np.float32(factor), scale - self.down, scale - self.across)
             for scale, factor in enumerate(factors[1 - self.across :])
         ]
-        change: Fixed = np.empty((0, 0), np.int16)
+        change = np.empty((0, 0), np.int16)
         for (plane, changed), allowed in zip(pyramid[::-1], tolerances[:0:-1], strict=True):
             correct(plane, change, allowed, top, changed)
             change = changed
