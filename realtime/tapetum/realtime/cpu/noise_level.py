@@ -317,7 +317,7 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
     for block in range(phase, blocks, every):
         row, column = block // columns * BLOCK, block % columns * BLOCK
         y, x, rests = _origin(plane, last, row, column, shift)
-        rests = rests and _drift(plane, last, row, column) < _DRIFT
+        rests = rests and bool(_drift(plane, last, row, column) < _DRIFT)
         total = _difference(plane, last, row, column, y, x, 1)
         if total > 0:
             least = np.float32(total)
@@ -334,7 +334,9 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 
 @part
-def _origin(plane: Fixed, last: Fixed, row: int, column: int, shift: Ints) -> tuple[_Whole, _Whole, bool]:
+def _origin(
+    plane: Fixed, last: Fixed, row: int, column: int, shift: Ints
+) -> tuple[_Whole, _Whole, bool]:
     """Where a block comes from, in cells; and whether it may as well rest."""
     y, x = np.int64(0), np.int64(0)
     at_rest = best = _difference(plane, last, row, column, y, x, 0)
@@ -387,7 +389,7 @@ def _difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 @part
 def _between(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    plane: Fixed, last: Fixed, row: int, column: int, y: int, x: int, total: int
+    plane: Fixed, last: Fixed, row: int, column: int, y: _Whole, x: _Whole, total: _Whole
 ) -> np.float32:
     """What a block differs by at the best of the places half a cell around, chosen by even rows.
 
@@ -414,8 +416,8 @@ def _difference_of_means(  # noqa: PLR0917 - numba takes no keyword-only argumen
     last: Fixed,
     row: int,
     column: int,
-    top: int,
-    left: int,
+    top: _Whole,
+    left: _Whole,
     way: tuple[int, int],
 ) -> tuple[np.float32, np.float32]:
     """What even and odd rows of a block differ by from means of two or four cells."""

@@ -8,6 +8,7 @@ the pictures themselves (`noise_level`).
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -137,7 +138,7 @@ def warm_up(frame: Frame) -> None:
         shapes = [plane[:side, :side].shape for plane in frame.planes]
         shapes[1:] = [(-(-shapes[0][0] >> layout.chroma_y), columns) for _, columns in shapes[1:]]
         values = (rng.integers(low, low + 16, shape) * level for shape in shapes)
-        planes = tuple(plane.astype(frame.planes[0].dtype) for plane in values)
+        planes: Any = tuple(plane.astype(frame.planes[0].dtype) for plane in values)
         restorer(replace(frame, planes=planes, pts=None, alpha=None), identity)
 
 
@@ -308,7 +309,7 @@ class _RestoredPlane:
     """
 
     def __init__(self, shape: tuple[int, int], cell: tuple[int, int]) -> None:
-        self.estimate: Fixed = np.empty(shape, np.int16)
+        self.estimate: Fixed = np.zeros(shape, np.int16)
         self.down, self.across = cell
         # New memory for every frame would cost as much as filling it.
         self._restored: npt.NDArray[np.uint16] = np.empty(shape, np.uint16)
