@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from support.fake_driver import fake_driver
@@ -27,6 +28,10 @@ from tapetum.trt_build import EngineCache, EngineFile, build_engine
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "samples" / "dark_room.mp4"
+
+# The same examples in every run, and no limit of time: a busy machine is no fault of the code.
+hypothesis.settings.register_profile("tapetum", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("tapetum")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

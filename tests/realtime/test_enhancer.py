@@ -35,7 +35,7 @@ def test_every_rgb_colour_survives_the_way_through_yuv() -> None:
         np.testing.assert_array_equal(rgb_from_frame(frame_from_rgb(image)), image)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     image=arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))),
     reversed_rows=st.booleans(),

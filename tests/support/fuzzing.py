@@ -400,11 +400,12 @@ def main() -> None:
     parser.add_argument("count", type=int, help="how many damaged inputs")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--workers", type=int, default=2, help="how many run at once")
     parser.add_argument("--json", type=Path, help="file for the figures of the run")
     parser.add_argument("--keep", type=Path, help="folder for the inputs of findings")
     options = parser.parse_args()
     numbers = range(options.first, options.first + options.count)
-    report = fuzz(numbers, seed=options.seed, keep=options.keep, more=True)
+    report = fuzz(numbers, seed=options.seed, keep=options.keep, workers=options.workers, more=True)
     if options.json is not None:
         options.json.write_text(json.dumps(summary(report, numbers, options.seed), indent=1) + "\n")
     for finding in report.findings:

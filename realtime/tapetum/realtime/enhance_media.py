@@ -12,7 +12,6 @@ from pathlib import Path
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import LAYOUTS, Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison, output_size
-from tapetum.realtime.enhance_photo import enhance_photo
 from tapetum.realtime.enhancer import (
     check_device,
     check_model,
@@ -29,12 +28,9 @@ from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.memory_limit import check_memory_limit
 from tapetum.realtime.opened_video import CpuVideo, OpenedVideo
 from tapetum.realtime.photos.formats import is_photo
-from tapetum.realtime.photos.reader import is_animated
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started, left_lit
 from tapetum.realtime.protocols import FrameEnhancer
-from tapetum.realtime.segments.film_job import FilmJob, is_long
-from tapetum.realtime.segments.segmented_sink import SeamError
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
 
@@ -131,6 +127,8 @@ def enhance_file(
                 f"{place} is a photo: start, duration, rate, deinterlace, codec, crf and preset are"
                 " for videos"
             )
+        from tapetum.realtime.enhance_photo import enhance_photo  # libraries that videos spare
+
         return enhance_photo(
             place,
             output_path,
@@ -166,6 +164,8 @@ def enhance_file(
         on_progress=on_progress,
         on_build=on_build,
     )
+    from tapetum.realtime.segments.segmented_sink import SeamError
+
     try:
         return enhance_video()
     except SeamError as error:  # what was begun is removed now
@@ -177,7 +177,11 @@ def enhance_file(
 
 def _becomes_video(input_path: Path, output_path: Path) -> bool:
     """Whether pictures that move, in a photo's format, are wanted as a video."""
-    return output_path.suffix.lower() in CONTAINERS and is_animated(input_path)
+    if output_path.suffix.lower() not in CONTAINERS:
+        return False
+    from tapetum.realtime.photos.reader import is_animated
+
+    return is_animated(input_path)
 
 
 def _check_span(start_s: float, duration_s: float | None) -> None:
@@ -236,6 +240,8 @@ def _enhance_video(
         output = video.open_output(output_path, shown, encoder=encoder, overwrite=overwrite)
         sink = output.file
         stack.callback(sink.discard)
+        from tapetum.realtime.segments.film_job import FilmJob, is_long
+
         job: FilmJob | None = None
         if isinstance(source, FileSource) and compare is None and is_long(place, info):
             options = {

@@ -10,16 +10,18 @@ What goes wrong in a thread is raised on the caller's side, and `close` leaves n
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import FrameSink, Interruptible
 from tapetum.realtime.worker import Worker
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -111,6 +113,8 @@ class Channel(Generic[T]):
         Raises:
             StopAsyncIteration: the last one was taken.
         """
+        import asyncio  # which files do without
+
         while True:
             with self._changed:
                 if self._is_settled():

@@ -123,8 +123,8 @@ class EnhanceResult:
         size_bytes: size of the output file.
         notices: what the user should know, like a stream that the container cannot hold.
         truncated: whether the input ended before its time; what there was is in the output.
-        corrupt_packets: packets of the input that did not decode and were skipped.
-        damaged_frames: frames of the input of which parts did not decode.
+        corrupt_packets: packets of the input that did not decode, or with a damaged time or length.
+        damaged_frames: frames of the input of which parts did not decode, or with a damaged time.
         frames_before: of `frames`, those that a job before had done, which this one continued.
         media_before_s: their play time in seconds.
     """

@@ -88,7 +88,7 @@ def test_steep_curves_are_within_a_level_of_float64() -> None:
 
 
 @given(width=st.integers(1, 70), height=st.integers(1, 70), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_size_is_within_a_level_of_float64(width: int, height: int, seed: int) -> None:
     frame, grid = random_frame("yuv420p", width, height, seed=seed), random_grid(seed)
     actual, expected = apply_grid(frame, grid), apply_exactly(frame, grid)

@@ -35,7 +35,7 @@ def through_a_frame(image: RgbImage, grid: np.ndarray, order: Order) -> RgbImage
     return rgb_from_frame(frame.with_planes(apply_grid(frame, grid)), order=order)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     height=st.integers(1, 40),
     width=st.integers(1, 70),

@@ -77,7 +77,7 @@ def test_every_format_converts_as_float64_does(name: str, color: ColorInfo) -> N
     height=st.integers(1, 40),
     location=st.sampled_from([LEFT, CENTER, TOP_LEFT, TOP]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_size_and_place_of_chroma_converts_as_float64_does(
     width: int, height: int, location: int
 ) -> None:

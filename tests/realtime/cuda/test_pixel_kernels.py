@@ -139,9 +139,7 @@ def test_gaps_between_rows_do_not_matter_and_stay(
     seed=st.integers(0, 99),
     location=st.sampled_from([LEFT, CENTER, TOP_LEFT, TOP]),
 )
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_size_is_enhanced_as_on_the_cpu(
     device: ComputeDevice, width: int, height: int, seed: int, location: int
 ) -> None:

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from support.frames_of_file import read, times
 from support.media import Clip, cut_short, make_clip, scribble
+from support.mutations import elements
 from support.transcoding import frame_times, transcode
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.truncation import is_cut
+from tapetum.realtime.media.truncation import broken_tags, is_cut
 
 pytestmark = pytest.mark.slow
 
@@ -162,6 +163,9 @@ def test_a_file_without_permission_is_an_error(tmp_path: Path) -> None:
 _FLV_SOUND, _FLV_VIDEO = 8, 9
 
 
+_SIMPLE_BLOCK = 0xA3
+
+
 def flv_tags(content: bytes, kind: int) -> Iterator[slice]:
     """Where the tags of one kind lie, each with the size of it that follows."""
     start = 13
@@ -243,3 +247,69 @@ def test_an_index_whose_tables_cannot_be_true_is_said(
     data[at : at + 4] = value.to_bytes(4)
     path.write_bytes(data)
     assert is_cut(path)
+
+
+def test_a_stream_that_appears_on_the_way_is_told(tmp_path: Path) -> None:
+    """An FLV without sound by its header, which begins behind all that FFmpeg looks at."""
+    path = make_clip(tmp_path / "in.flv", Clip(audio=["aac"], time_base=Fraction(1, 1000)))
+    content = path.read_bytes()
+    video, sound = (
+        [content[tag] for tag in flv_tags(content, kind)] for kind in (_FLV_VIDEO, _FLV_SOUND)
+    )
+    filler = (6_000_000).to_bytes(4) + b"\x0c" + b"\xff" * 5_999_998 + b"\x80"
+    body = video[9][11:-4] + filler  # a part of H.264 that shows nothing
+    video[9] = video[9][:1] + len(body).to_bytes(3) + video[9][4:11] + body
+    video[9] += len(video[9]).to_bytes(4)
+    head = content[:4] + b"\x01" + content[5:13]
+    path.write_bytes(head + b"".join([*video, *sound]))
+    transcode(path, tmp_path / "out.mkv")
+    assert len(frame_times(tmp_path / "out.mkv")) == 25
+    with FileSource(path) as source:
+        list(source)
+        notices = source.notices
+    assert [line for line in notices if "begins later" in line]
+
+
+def is_called_good(path: Path) -> bool:
+    with FileSource(path) as source:
+        list(source)
+        return not (source.truncated or source.corrupt_packets or source.damaged_frames)
+
+
+@pytest.mark.parametrize("moved_ms", [0, 300])
+def test_a_picture_whose_time_was_damaged_is_not_called_good(moved_ms: int, tmp_path: Path) -> None:
+    path = flv_with_damaged_time(tmp_path / "in.flv", _FLV_VIDEO, 10, moved_ms)
+    assert is_called_good(path) == (moved_ms == 0)
+
+
+@pytest.mark.parametrize("time", [None, -30_000])
+def test_a_picture_that_lost_its_time_is_not_called_good(time: int | None, tmp_path: Path) -> None:
+    """In Matroska a time before the file's 0 is none."""
+    path = make_clip(tmp_path / "in.mkv", Clip(time_base=Fraction(1, 1000)))
+    content = bytearray(path.read_bytes())
+    block = [part for part in elements(bytes(content)) if content[part.begin] == _SIMPLE_BLOCK][9]
+    if time is not None:
+        content[block.body + 1 : block.body + 3] = time.to_bytes(2, "big", signed=True)
+    path.write_bytes(content)
+    with FileSource(path) as source:
+        frames = list(source)
+    assert [round(1000 * (frame.time_s or 0)) for frame in frames] == list(range(0, 1000, 40))
+    assert is_called_good(path) == (time is None)
+
+
+@pytest.mark.parametrize("change", ["none", "longer", "every"])
+def test_flv_whose_lengths_do_not_agree_is_not_called_good(change: str, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.flv", Clip(audio=["aac"], time_base=Fraction(1, 1000)))
+    content = bytearray(path.read_bytes())
+    tags = [*flv_tags(bytes(content), _FLV_VIDEO), *flv_tags(bytes(content), _FLV_SOUND)]
+    if change == "longer":
+        content[tags[9].stop - 4 : tags[9].stop - 4] = b"\0"
+    elif change == "every":  # of a writer that never states the second length
+        for tag in flv_tags(bytes(content), 18):
+            content[tag.stop - 4 : tag.stop] = bytes(4)
+        for tag in tags:
+            content[tag.stop - 4 : tag.stop] = bytes(4)
+    path.write_bytes(content)
+    assert broken_tags(path) == (change == "longer")
+    if change != "every":  # which FFmpeg itself reads with gaps
+        assert is_called_good(path) == (change == "none")

@@ -46,14 +46,9 @@ def install(name: HostArgument) -> None:
 @plugin.command()
 def uninstall(name: HostArgument) -> None:
     """Remove a host's plugin."""
-    place = _host(name).plugin
-    try:
-        place.unlink()
-    except FileNotFoundError:
-        raise PluginError(f"there is no {place}; nothing to remove") from None
-    except OSError as error:
-        raise PluginError(f"cannot remove {place}: {error.strerror}") from error
-    typer.echo(f"removed {place}")
+    host = _host(name)
+    host.uninstall()
+    typer.echo(f"removed {host.plugin}")
 
 
 @plugin.command()

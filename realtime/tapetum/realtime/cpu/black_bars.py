@@ -213,15 +213,17 @@ def _edges_black_up_to(frame: Frame) -> list[float]:
     layout, levels = frame.format, sample_range(frame)
     word = 1 << (layout.shift + layout.depth - 8)
     black = levels.black / (1 << (layout.depth - 8))
+    noisy = (black + _MOST_NOISE) * word
     luma, chroma = frame.planes[0], frame.planes[1:]
     wide = 2 if layout.semi_planar else 1
 
     def over(luma_line: Plane, chroma_lines: list[Plane]) -> float:
+        place = len(luma_line) * 99 // 100
+        if np.count_nonzero(luma_line > noisy) >= len(luma_line) - place:
+            return math.inf  # as most are, and this is asked of every frame
         tints = (np.abs(line.astype(np.float32) / word - 128).mean() for line in chroma_lines)
-        ordered = np.sort(luma_line)
-        most = float(ordered[len(ordered) * 99 // 100]) / word - black
-        is_black = most <= _MOST_NOISE and all(tint <= _MOST_TINT for tint in tints)
-        return max(most, 0.0) if is_black else math.inf
+        most = float(np.partition(luma_line, place)[place]) / word - black
+        return max(most, 0.0) if all(tint <= _MOST_TINT for tint in tints) else math.inf
 
     return [
         over(luma[0], [plane[0] for plane in chroma]),

@@ -27,7 +27,7 @@ from tapetum.realtime.media.media_input import (
 )
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
 from tapetum.realtime.media.sample_entries import has_dolby_vision_alone
-from tapetum.realtime.media.truncation import is_cut
+from tapetum.realtime.media.truncation import broken_tags, is_cut
 from tapetum.realtime.media.video_info import VideoInfo, display_matrix, video_info
 
 _Traits = tuple[int, int, bool, bool, tuple[int, ...] | None]
@@ -76,13 +76,13 @@ class VideoFile(ABC):
 
     @property
     def corrupt_packets(self) -> int:
-        """Packets so far that could not be decoded."""
-        return self._reader.corrupt_packets
+        """Packets so far that could not be decoded, or whose time or length cannot be true."""
+        return self._reader.corrupt_packets + self._reader.bad_times + self._report.broken_parts
 
     @property
     def damaged_frames(self) -> int:
-        """Frames so far of which parts could not be decoded."""
-        return self._reader.damaged_frames
+        """Frames so far of which parts could not be decoded, or whose time was damaged."""
+        return self._reader.damaged_frames + self._reader.mended_times
 
 
 class FileSource(VideoFile):
@@ -203,6 +203,7 @@ class FileReport:
         reader: reads it.
         notices: lines for the user.
         truncated: after the last picture, whether the file's end is missing or unreadable.
+        broken_parts: after the last picture, parts of the file whose lengths cannot be true.
     """
 
     def __init__(self, path: InputPlace, reader: PictureReader) -> None:
@@ -210,6 +211,7 @@ class FileReport:
         self.reader = reader
         self.notices: list[str] = []
         self.truncated = False
+        self.broken_parts = 0
         self._traits: _Traits | None = None
 
     def first_picture(self) -> av.VideoFrame:
@@ -281,6 +283,10 @@ class FileReport:
         if self.truncated:
             frames = counted(self.reader.count, "frame")
             self.note(f"{self.path} is incomplete: {frames} decoded")
+        if self.reader.ended and isinstance(self.path, Path):
+            self.broken_parts = broken_tags(self.path)
+        if self.broken_parts:
+            self.note(f"the lengths in {self.path} do not agree: a part of it is damaged")
 
     def _is_cut(self) -> bool:
         return self.reader.ended and (

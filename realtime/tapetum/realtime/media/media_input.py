@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
-from av.stream import Disposition
+from av.packet import Packet
+from av.stream import Disposition, Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -22,6 +24,8 @@ from tapetum.realtime.media.media_errors import reason
 from tapetum.realtime.media.truncation import lacks_index
 
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+_AnyStream = TypeVar("_AnyStream", bound=Stream)
 
 InputPlace = Path | str
 """A file, or what is none: the address of a stream, or the name of a series of pictures."""
@@ -172,6 +176,31 @@ def best_video_stream(container: InputContainer, place: InputPlace) -> VideoStre
     if stream.codec_context is None:
         raise MediaError(f"{place} holds video that FFmpeg cannot decode")
     return stream
+
+
+def demuxed(
+    container: InputContainer,
+    streams: Iterable[_AnyStream],
+    *,
+    on_late_stream: Callable[[], None] | None = None,
+) -> Iterator[Packet[_AnyStream]]:
+    """Packets of some streams of an input, then an empty one of each.
+
+    Args:
+        container: the input.
+        streams: of it.
+        on_late_stream: called at the end if a stream appeared on the way, as it may in FLV and
+            MPEG-TS. It is none of those that were there when the input was opened, and cannot be
+            read; PyAV then ends, behind the empty packets, with an IndexError.
+
+    Raises:
+        FFmpegError: what follows cannot be read.
+    """
+    try:
+        yield from cast("Iterator[Packet[_AnyStream]]", container.demux(list(streams)))
+    except IndexError:
+        if on_late_stream is not None:
+            on_late_stream()
 
 
 def decoder_of_alpha(stream: VideoStream) -> VideoCodecContext | None:

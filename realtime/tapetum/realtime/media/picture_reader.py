@@ -18,6 +18,7 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from tapetum.realtime.media.media_input import demuxed
 from tapetum.realtime.media.timeline import (
     InputClock,
     is_broadcast,
@@ -34,8 +35,13 @@ _SEEK_MARGINS_S = (0, 10, 60)
 _LONGEST_GROUP = 600
 """Packets without a key picture among them after which decoding begins anywhere."""
 
+_TIMED_FORMATS = frozenset({"matroska", "mov", "flv"})
+"""Formats that say of every picture when it is shown."""
+
 _SLOT_FORMATS = frozenset({"avi"})
 """Formats that number the pictures in the order of decoding, and say nothing of that of showing."""
+
+_LATE_STREAM = "a stream that begins later than FFmpeg looks for streams is not in the output"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,7 @@ class PictureReader:
         self.damaged_frames = 0
         self.cut = False
         self.ended = False
+        self._late_stream = False
         self._take(open_video())
         try:
             self.span = time_range(self.container, self.stream, start_s, duration_s)
@@ -149,6 +156,22 @@ class PictureReader:
         return self._times.count
 
     @property
+    def bad_times(self) -> int:
+        """Packets so far whose time could not be believed."""
+        return 0 if self._clock is None else self._clock.bad_times
+
+    @property
+    def mended_times(self) -> int:
+        """Pictures so far that got a time because their own was missing or out of order."""
+        return self._times.mended + self._missing_times
+
+    @property
+    def _missing_times(self) -> int:
+        """Pictures without a time where the format gives every one a time, and this file others."""
+        timed = not _TIMED_FORMATS.isdisjoint(self.container.format.name.split(","))
+        return self._times.guessed if timed and self._times.given else 0
+
+    @property
     def begin_s(self) -> Fraction:
         """The input's first instant."""
         return Fraction(self.container.start_time or 0, av.time_base)
@@ -159,18 +182,23 @@ class PictureReader:
 
     def notices(self) -> list[str]:
         """What was wrong so far, a line each."""
-        times, clock = self._times, self._clock
-        bad_times, joins = (0, 0) if clock is None else (clock.bad_times, clock.joins)
+        times, joins = self._times, 0 if self._clock is None else self._clock.joins
         found = (
             (self.corrupt_packets, "skipped {}", "damaged packet"),
             (self.damaged_frames, "{} damaged in part", "frame"),
             (times.dropped, "left out {}, out of order after damage", "frame"),
-            (bad_times, "did not believe the time of {}, far from the others'", "packet"),
+            (self.bad_times, "did not believe the time of {}, far from the others'", "packet"),
             (times.mended, "did not believe the time of {}, far from its neighbours'", "frame"),
+            (
+                self._missing_times,
+                "set a time for {}, which had none",
+                "frame",
+            ),
             (joins, "went on after {} of the file's clock, sound and picture alike", "jump"),
             (times.moved, "moved {} with the time of another by a tick", "frame"),
         )
-        return [words.format(counted(count, noun)) for count, words, noun in found if count]
+        lines = [words.format(counted(count, noun)) for count, words, noun in found if count]
+        return lines + [_LATE_STREAM] * self._late_stream
 
     def _take(self, opened: VideoInput) -> None:
         self.container, self.stream, self._decoder = (
@@ -355,7 +383,7 @@ class PictureReader:
 
     def _container_packets(self) -> Iterator[Packet[VideoStream]]:
         streams = [self.stream] if self._clock is None else self._clock.streams
-        for packet in self.container.demux(streams):
+        for packet in demuxed(self.container, streams, on_late_stream=self._note_late_stream):
             placed = self._placed(cast("Packet[VideoStream]", packet))
             if self._on_packet is not None:
                 for given in placed:
@@ -366,6 +394,9 @@ class PictureReader:
         if self._clock is None:
             return [packet]
         return cast("list[Packet[VideoStream]]", self._clock.place(cast("Packet[Stream]", packet)))
+
+    def _note_late_stream(self) -> None:
+        self._late_stream = True
 
     def _flush_packet(self) -> Packet[VideoStream]:
         packet = cast("Packet[VideoStream]", Packet())
@@ -382,6 +413,8 @@ class PresentationTimes:
 
     Attributes:
         count: pictures kept.
+        given: pictures that came with a time.
+        guessed: pictures that came without one.
         mended: pictures that got a time between those of their neighbours.
         moved: pictures that had the time of the one before and got the next tick.
         dropped: pictures that came after a later one, as decoders give them after damage.
@@ -394,6 +427,8 @@ class PresentationTimes:
         self._last: int | None = None
         self._step = self._ticks_per_frame
         self.count = 0
+        self.given = 0
+        self.guessed = 0
         self.mended = 0
         self.moved = 0
         self.dropped = 0
@@ -420,7 +455,12 @@ class PresentationTimes:
             picture: the picture, changed in place.
             damaged: whether the decoder has met damage, so that late pictures are leftovers.
         """
-        pts = self._guess(picture) if picture.pts is None else picture.pts
+        if picture.pts is None:
+            self.guessed += 1
+            pts = self._guess(picture)
+        else:
+            self.given += 1
+            pts = picture.pts
         if self._last is not None and pts <= self._last:
             if damaged and pts < self._last:
                 self.dropped += 1

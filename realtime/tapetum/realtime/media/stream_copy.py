@@ -29,6 +29,7 @@ from tapetum.realtime.media.file_description import chapters_in, file_metadata, 
 from tapetum.realtime.media.media_input import (
     InputPlace,
     best_video_stream,
+    demuxed,
     is_attached_picture,
     open_input,
     place_name,
@@ -246,7 +247,7 @@ class StreamCopier:
 
     def _add_picture(self, stream: VideoStream) -> None:
         """Attach cover art as the output's format does: as a file or as a picture stream."""
-        packet = next((p for p in self._input.demux(stream) if p.size), None)
+        packet = next((p for p in demuxed(self._input, [stream]) if p.size), None)
         stream.discard = Discard.all
         if packet is None:
             return
@@ -299,8 +300,8 @@ class StreamCopier:
         clock = InputClock(self._input, [copied.stream for copied in self._copied.values()])
         if self._video not in clock.streams:
             self._video.discard = Discard.all
-        for demuxed in self._read(clock.streams):
-            for packet in clock.place(demuxed):
+        for read in self._read(clock.streams):
+            for packet in clock.place(read):
                 if packet.size:
                     yield from self._settled(packet)
             if all(copied.ended for copied in self._copied.values()):
@@ -314,7 +315,7 @@ class StreamCopier:
         failures = 0
         while failures < _DEMUX_ATTEMPTS:
             try:
-                for packet in self._input.demux(streams):
+                for packet in demuxed(self._input, streams):
                     failures = 0
                     yield packet
             except FFmpegError:

@@ -1,4 +1,4 @@
-"""Tells from a file's own structure whether its end is missing, without decoding it."""
+"""Tells from a file's own structure whether parts of it are missing or damaged, undecoded."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tapetum.realtime.media.sample_entries import (
 
 _EBML_HEADER = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
+_FLV_HEADER = b"FLV"
+_TAG_HEADER_BYTES = 11
 _BOX_TYPES = {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"styp", b"sidx", b"uuid"}
 
 
@@ -46,6 +48,34 @@ def lacks_index(path: Path) -> bool:
         if file.read(8)[4:] not in _BOX_TYPES:
             return False
         return b"moov" not in {kind for kind, _, end in top_boxes(file) if end <= size}
+
+
+def broken_tags(path: Path) -> int:
+    """Whether the tags of an FLV file follow each other as they say; 1 where one does not, else 0.
+
+    Behind each tag stands its length again. FFmpeg seeks the next tag where the two differ, and
+    what it then takes for sound and picture depends on its version. Files whose writers never
+    state the second length are whole. Other formats give 0.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(3) != _FLV_HEADER:
+            return 0
+        file.seek(5)
+        at, right = int.from_bytes(file.read(4)) + 4, 0
+        while at + _TAG_HEADER_BYTES <= size:
+            file.seek(at + 1)
+            body = int.from_bytes(file.read(3))
+            length = _TAG_HEADER_BYTES + body
+            if at + length + 4 > size:
+                return int(at + length > size)
+            file.seek(at + length)
+            # Some count no header, or one byte less; FFmpeg takes these too.
+            if int.from_bytes(file.read(4)) not in {length, length - 1, body}:
+                return int(right > 0)
+            right += 1
+            at += length + 4
+    return 0
 
 
 def _segment_end(file: BinaryIO, file_size: int) -> int:
