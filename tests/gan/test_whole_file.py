@@ -17,6 +17,8 @@ from support.command_line import environment
 from tapetum.benchmarks.bench.result import COLUMNS, write_csv
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.files import write_json
+from tapetum.gan.process_mark import process_mark
+from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.gan.whole_file import WholeFile, whole_file, write_whole
 
 
@@ -118,17 +120,35 @@ def test_threads_that_write_one_file_do_not_mix(tmp_path: Path) -> None:
     assert names(tmp_path) == ["f.txt"]
 
 
+def mark_of(process: int, *, began: int | None = None, machine: str | None = None) -> str:
+    """The mark of a process, or one like it that began at another time or on another machine."""
+    if began is None:
+        status = Path(f"/proc/{process}/stat").read_text()
+        began = int(status.rpartition(")")[2].split()[19])
+    return f"{process}-{began}-{machine or process_mark().split('-')[2]}"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+    assert mark_of(os.getpid()) == process_mark()
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
         pass
+    gone = mark_of(process.pid, began=1)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as alive:
-        left = [f".out.part-{gone.pid}.mp4", f".out.part-{gone.pid}-2.mp4"]
+        left = [
+            f".out.part-{gone}.mp4",
+            f".out.part-{gone}-2.mp4",
+            f".other.part-{gone}.mkv",
+            f".no_suffix.part-{gone}",
+            f".reused.part-{mark_of(alive.pid, began=1)}.mp4",
+        ]
         others = [
-            f".out.part-{alive.pid}.mp4",
-            f".other.part-{gone.pid}.mp4",
-            f".out.part-{gone.pid}.mkv",
-            f"out.part-{gone.pid}.mp4",
+            f".out.part-{mark_of(alive.pid)}.mp4",
+            f".out.part-{mark_of(os.getpid())}-7.mp4",
+            f".elsewhere.part-{mark_of(process.pid, began=1, machine='0c0c0c')}.mp4",
+            f"out.part-{gone}.mp4",
             ".out.part-none.mp4",
+            f".out.part-{process.pid}.mp4",
         ]
         for name in (*left, *others):
             (tmp_path / name).touch()
@@ -149,3 +169,22 @@ def test_so_is_what_it_left_under_a_name_that_had_to_be_cut(tmp_path: Path, name
     assert len(names(tmp_path)) == 1
     write_whole(tmp_path / name, b"whole")
     assert names(tmp_path) == [name]
+
+
+def test_the_folder_of_a_killed_process_goes_when_another_makes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    killed = (
+        "import os, signal; from tapetum.gan.scratch_folder import scratch_folder;"
+        "folder = scratch_folder('bench'); (folder.__enter__() / 'clip.mp4').touch();"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    command = [sys.executable, "-c", killed]
+    assert subprocess.run(command, env=environment(), check=False).returncode == -signal.SIGKILL
+    (left,) = tmp_path.glob("tapetum-bench-*/files/clip.mp4")
+    with scratch_folder("estimate") as folder:
+        assert not left.exists()
+        assert folder.is_relative_to(tmp_path)
+    assert names(tmp_path) == []

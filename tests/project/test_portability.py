@@ -58,18 +58,18 @@ def test_a_benchmark_measures(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run.json").read_text())["complete"]
 
 
-def test_a_server_has_its_folder_and_removes_what_another_left() -> None:
+def test_a_process_has_its_folder_and_removes_what_another_left() -> None:
     program = """
 from support.other_system import hide
 hide()
 import tempfile
 from pathlib import Path
-from tapetum.realtime.serve.server_folder import server_folder
+from tapetum.gan.scratch_folder import scratch_folder
 with tempfile.TemporaryDirectory() as name:
     tempfile.tempdir = name
     left = Path(name) / "tapetum-serve-left" / "files"
     left.mkdir(parents=True)
-    with server_folder() as folder, server_folder() as other:
+    with scratch_folder("serve") as folder, scratch_folder("bench") as other:
         assert folder.is_dir() and other.is_dir() and folder != other
         assert not left.parent.exists()
     print(list(Path(name).iterdir()))

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -31,10 +31,12 @@ from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
+import pillow_heif
+from PIL import ExifTags, Image, ImageCms
 from support.command_line import ROOT, environment
 from support.media import Clip, encode_picture, make_clip
 from support.mutations import mutate
-from support.photos import moving
+from support.photos import XMP, moving
 from support.tiny_networks import grid_network
 
 LIMIT_S = 20.0
@@ -103,8 +105,8 @@ class Report:
 # What is damaged -------------------------------------------------------------------------------
 
 
-def make_seeds(folder: Path, *, more: bool = False) -> list[Path]:
-    """Small whole files of containers and photo formats, models, results; animations if `more`."""
+def make_seeds(folder: Path) -> list[Path]:
+    """Small whole files of containers, photo formats and animations; a model, a result."""
     small = Clip(frames=12)
     fine, coarse = (replace(small, time_base=Fraction(1, per_s)) for per_s in (1000, 25))
     fragments = {"movflags": "frag_keyframe+empty_moov"}
@@ -132,8 +134,7 @@ def make_seeds(folder: Path, *, more: bool = False) -> list[Path]:
     for name, (codec, pixel_format) in pictures.items():
         (folder / name).write_bytes(encode_picture(codec, pixel_format, 64, 48))
         seeds.append(folder / name)
-    if more:
-        seeds += _more_photos(folder)
+    seeds += _more_photos(folder)
     (folder / "grid.onnx").write_bytes(grid_network(np.ones((8, 8, 16, 16), np.float32)))
     shutil.copy(ROOT / "benchmarks" / "results" / _RESULT, folder)
     return [*seeds, folder / "grid.onnx", folder / _RESULT]
@@ -141,22 +142,33 @@ def make_seeds(folder: Path, *, more: bool = False) -> list[Path]:
 
 def _more_photos(folder: Path) -> list[Path]:
     still, *others = moving(3)
-    stills = [folder / name for name in ("photo.avif", "photo.jp2")]
-    animations = [folder / name for name in ("moving.gif", "moving.png", "moving.webp")]
-    for path in stills:
-        still.save(path)
-    for path in animations:
-        still.save(path, save_all=True, append_images=others, duration=80)
-    return stills + animations
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Copyright] = 6, "A. Cat"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    said = {"exif": exif, "icc_profile": profile}
+    stills: dict[str, tuple[Image.Image, dict[str, Any]]] = {
+        "photo.avif": (still, said),
+        "photo.jp2": (still, {}),
+        "told.jpg": (still, {"progressive": True, "xmp": XMP} | said),
+        "inks.jpg": (still.convert("CMYK"), {}),
+        "told.png": (still.convert("P"), said),
+        "told.webp": (still, {"lossless": True} | said),
+        "packed.tiff": (still, {"compression": "tiff_lzw"} | said),
+    }
+    for name, (image, options) in stills.items():
+        image.save(folder / name, **options)
+    pillow_heif.from_pillow(still).save(folder / "photo.heic", exif=exif.tobytes())
+    animations = ["moving.gif", "moving.png", "moving.webp", "moving.avif", "moving.tiff"]
+    for name in animations:
+        still.save(folder / name, save_all=True, append_images=others, duration=80)
+    return [folder / name for name in (*stills, "photo.heic", *animations)]
 
 
-def make_case(
-    number: int, seed: int, seeds: Sequence[Path], folder: Path, *, more: bool = False
-) -> Case:
+def make_case(number: int, seed: int, seeds: Sequence[Path], folder: Path) -> Case:
     """Damage one of the seeds."""
     rng = random.Random(f"{seed}-{number}")
     whole = seeds[number % len(seeds)]
-    data, change = mutate(whole.read_bytes(), whole.suffix, rng, tables=more)
+    data, change = mutate(whole.read_bytes(), whole.suffix, rng)
     damaged = folder / f"{number}-{whole.name}"
     damaged.write_bytes(data)
     if whole.suffix == ".json":
@@ -260,7 +272,7 @@ def fuzz(
     seed: int = 0,
     keep: Path | None = None,
     workers: int = 2,
-    more: bool = False,
+    on_finding: Callable[[Finding], None] | None = None,
 ) -> Report:
     """Run cases of a seed.
 
@@ -269,15 +281,15 @@ def fuzz(
         seed: decides, with a case's number, all that is done.
         keep: folder to which the damaged files of findings are copied.
         workers: how many commands run at once.
-        more: whether animations and the tables of MP4 are damaged, too.
+        on_finding: called with each finding at once, from other threads.
     """
     with tempfile.TemporaryDirectory(prefix="tapetum-fuzz-") as folder, ExitStack() as stack:
-        seeds = make_seeds(Path(folder), more=more)
+        seeds = make_seeds(Path(folder))
         free = stack.enter_context(_workers(workers))
         warm_up(free, seeds)
 
         def one(number: int) -> tuple[int | None, list[Finding]]:
-            case = make_case(number, seed, seeds, Path(folder), more=more)
+            case = make_case(number, seed, seeds, Path(folder))
             process = free.get()
             try:
                 answer = process.run(case.arguments)
@@ -287,6 +299,9 @@ def fuzz(
                 Finding(case, what, answer["said"] if answer else "")
                 for what in faults(case, answer)
             ]
+            if on_finding is not None:
+                for finding in findings:
+                    on_finding(finding)
             if findings and keep is not None:
                 keep.mkdir(parents=True, exist_ok=True)
                 shutil.copy(case.damaged, keep)
@@ -394,6 +409,11 @@ def summary(report: Report, numbers: range, seed: int) -> dict[str, Any]:
     }
 
 
+def _tell(finding: Finding) -> None:
+    sys.stdout.write(f"{finding}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Run so many cases, and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -405,11 +425,15 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for the inputs of findings")
     options = parser.parse_args()
     numbers = range(options.first, options.first + options.count)
-    report = fuzz(numbers, seed=options.seed, keep=options.keep, workers=options.workers, more=True)
+    report = fuzz(
+        numbers,
+        seed=options.seed,
+        keep=options.keep,
+        workers=options.workers,
+        on_finding=_tell,
+    )
     if options.json is not None:
         options.json.write_text(json.dumps(summary(report, numbers, options.seed), indent=1) + "\n")
-    for finding in report.findings:
-        sys.stdout.write(f"{finding}\n")
     statuses = ", ".join(f"{count} times {status}" for status, count in report.statuses.items())
     sys.stdout.write(f"{options.count} inputs: {statuses}; {len(report.findings)} findings\n")
     sys.exit(bool(report.findings))

@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 
-REQUEST = struct.Struct("=4IQqQf4B1024s")
+REQUEST = struct.Struct("=4IQqQ3f4BB7x1024s")
 
 
 def serve(connection: socket.socket) -> None:
@@ -20,16 +20,17 @@ def serve(connection: socket.socket) -> None:
         for descriptor in descriptors:
             memory = mmap.mmap(descriptor, 0)
         assert memory is not None
-        sequence, _, offset = REQUEST.unpack(message)[4:7]
-        inverted = bytes(255 - byte for byte in memory[:offset])
+        _, _, width, height, sequence, _, offset = REQUEST.unpack(message)[:7]
+        size = width * height * 4  # it is given RGBA alone
+        inverted = bytes(255 - byte for byte in memory[:size])
         mood = random.random()
         time.sleep(random.choice((0, 0, 0, 0.002, 0.03)))
-        half = offset // 2
+        half = size // 2
         memory[offset : offset + half] = inverted[:half]
         if mood < 0.1:
             os._exit(1)  # with half of a frame written
         time.sleep(random.choice((0, 0, 0.01)))
-        memory[offset + half : 2 * offset] = inverted[half:]
+        memory[offset + half : offset + size] = inverted[half:]
         if mood < 0.15:
             os._exit(1)
         connection.send(struct.pack("=QI500s", sequence, 0, b""))

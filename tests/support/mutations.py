@@ -1,4 +1,4 @@
-"""Damage to files that knows how they are built: boxes, elements, packets, segments, chunks.
+"""Damage to files that knows how they are built: boxes, elements, packets, tags, chunks.
 
 What only flips bits is refused at the first header. Most of this damage leaves the rest of a file
 as a demuxer expects it, so that it comes far.
@@ -10,13 +10,21 @@ import random
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
+
+from support.mutation_fields import Field, fields
 
 TS_PACKET = 188
 _PNG_HEADER = 8
 _TABLES = {b"stts", b"stsz", b"stsc", b"ctts", b"stco", b"stss", b"elst"}
 """MP4 boxes of numbers of four bytes, behind a version and flags."""
-_MP4_PARENTS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"moof", b"traf"}
+_MP4_PARENTS = {
+    **dict.fromkeys((b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"moof"), 8),
+    **dict.fromkeys((b"traf", b"mvex", b"dinf", b"iprp", b"ipco", b"jp2h"), 8),
+    **{b"meta": 12, b"iinf": 14, b"stsd": 16, b"avc1": 86, b"hvc1": 86, b"av01": 86, b"mp4a": 36},
+}
+"""MP4 boxes that hold others, and where in them the first begins."""
 _EBML_PARENTS = {0x18538067, 0x1549A966, 0x1654AE6B, 0xAE, 0xE0, 0xE1, 0x1F43B675, 0xA0, 0x1C53BB6B}
 """Segment, Info, Tracks, TrackEntry, Video, Audio, Cluster, BlockGroup, Cues."""
 
@@ -52,7 +60,7 @@ def boxes(data: bytes) -> Iterator[Part]:
             size = size if 8 <= size <= end - begin else end - begin
             yield Part(begin, begin + 8, begin + size, begin, 4)
             if kind in _MP4_PARENTS:
-                places.append((begin + 8, begin + size))
+                places.append((begin + _MP4_PARENTS[kind], begin + size))
             begin += size
 
 
@@ -124,6 +132,55 @@ def riff(data: bytes) -> Iterator[Part]:
             begin = until + (until - begin) % 2
 
 
+def tags(data: bytes) -> Iterator[Part]:
+    """FLV."""
+    begin = 13
+    while begin + 15 <= len(data):
+        end = min(len(data), begin + 15 + int.from_bytes(data[begin + 1 : begin + 4]))
+        yield Part(begin, begin + 11, end, begin + 1, 3)
+        begin = end
+
+
+def program_packets(data: bytes) -> Iterator[Part]:
+    """MPEG program streams: from start code to start code of a pack or packet."""
+    begins = [
+        at for at in range(len(data) - 6) if data[at : at + 3] == b"\0\0\1" and data[at + 3] >= 0xB9
+    ]
+    for begin, end in pairwise([*begins, len(data)]):
+        yield Part(begin, min(begin + 6, end), end, begin + 4, 2)
+
+
+def gif_blocks(data: bytes) -> Iterator[Part]:
+    """GIF: its extensions and pictures, as far as they follow each other."""
+    begin = 13 + (3 << (data[10] & 7) + 1 if len(data) > 13 and data[10] & 0x80 else 0)
+    while begin + 11 < len(data) and data[begin] in (0x21, 0x2C):
+        at = begin + 2
+        if data[begin] == 0x2C:
+            at = begin + 11 + (3 << (data[begin + 9] & 7) + 1 if data[begin + 9] & 0x80 else 0)
+        body = at
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        end = min(len(data), at + 1)
+        yield Part(begin, min(body, end), end, min(body, len(data) - 1), 1)
+        begin = end
+
+
+def tiff_entries(data: bytes) -> Iterator[Part]:
+    """TIFF: the entries of its directories."""
+    order, at = ("<", ">")[data[:2] == b"MM"], 4
+    for _ in range(8):
+        if at + 4 > len(data):
+            return
+        (directory,) = struct.unpack_from(order + "I", data, at)
+        if not 8 <= directory <= len(data) - 2:
+            return
+        (count,) = struct.unpack_from(order + "H", data, directory)
+        for begin in range(directory + 2, directory + 2 + 12 * count, 12):
+            if begin + 12 <= len(data):
+                yield Part(begin, begin + 2, begin + 12, begin + 4, 4)
+        at = directory + 2 + 12 * count
+
+
 def lines(data: bytes) -> Iterator[Part]:
     """Text, such as JSON, and the words of a y4m header."""
     begin = 0
@@ -137,6 +194,10 @@ PARSERS: dict[str, Parser] = {
     **dict.fromkeys((".mkv", ".webm"), elements),
     **dict.fromkeys((".avi", ".webp"), riff),
     ".ts": packets,
+    ".flv": tags,
+    ".mpg": program_packets,
+    ".gif": gif_blocks,
+    ".tiff": tiff_entries,
     ".jpg": segments,
     ".png": chunks,
     ".y4m": lines,
@@ -145,28 +206,27 @@ PARSERS: dict[str, Parser] = {
 """By the ending of a file's name."""
 
 
-def mutate(
-    data: bytes, ending: str, rng: random.Random, *, tables: bool = False
-) -> tuple[bytes, str]:
+def mutate(data: bytes, ending: str, rng: random.Random) -> tuple[bytes, str]:
     """Damage a file once to three times.
 
     Args:
         data: the file.
         ending: of its name, like ".mp4".
         rng: what decides; the same one damages in the same way.
-        tables: whether the tables of MP4 are sought out, too.
 
     Returns:
         What is left, and in words what was done.
     """
     done = []
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        parser = PARSERS.get(ending)
+        parser, numbers = PARSERS.get(ending), fields(data, ending)
         parts = [part for part in parser(data) if part.end > part.body] if parser else []
-        if parts and rng.random() < 0.75:
-            change: Callable[..., tuple[bytes, str]] = rng.choice(
-                (*_OF_PARTS, _edit_table) if tables else _OF_PARTS
-            )
+        change: Callable[..., tuple[bytes, str]]
+        if numbers and rng.random() < 0.25:
+            change = rng.choice(_OF_FIELDS)
+            data, words = change(data, numbers, rng)
+        elif parts and rng.random() < 0.75:
+            change = rng.choice(_OF_PARTS)
             data, words = change(data, parts, rng)
         else:
             change = rng.choice(_OF_BYTES)
@@ -189,7 +249,17 @@ def _edit_field(data: bytes, parts: list[Part], rng: random.Random) -> tuple[byt
 def _edit_length(data: bytes, parts: list[Part], rng: random.Random) -> tuple[bytes, str]:
     part = rng.choice(parts)
     width = part.length_bytes or 1
-    return _number(data, part.length_at, width, rng), f"the length at {part.length_at}"
+    changed = _number(data, part.length_at, width, rng)
+    if rng.random() < 0.5 and _marks_width(data, part):  # else few lengths would be as wide
+        first = data[part.length_at] & ~((1 << (8 - width)) - 1)
+        first |= changed[part.length_at] & ((1 << (8 - width)) - 1)
+        changed = changed[: part.length_at] + bytes((first,)) + changed[part.length_at + 1 :]
+    return changed, f"the length at {part.length_at}"
+
+
+def _marks_width(data: bytes, part: Part) -> bool:
+    """Whether the first bits of a length may be those that say how wide it is, as in EBML."""
+    return 0 < part.length_bytes <= 8 and _vint_bytes(data[part.length_at]) == part.length_bytes
 
 
 def _edit_table(data: bytes, parts: list[Part], rng: random.Random) -> tuple[bytes, str]:
@@ -264,17 +334,69 @@ def _zeros(data: bytes, rng: random.Random) -> tuple[bytes, str]:
     return data[:place] + bytes(count) + data[place:], f"{count} zeros at {place}"
 
 
+def _move_time(data: bytes, numbers: list[Field], rng: random.Random) -> tuple[bytes, str]:
+    """One time: a little, a lot, or to an end of its range."""
+    times = [field for field in numbers if field.kind == "time"]
+    if not times:
+        return _swap_streams(data, numbers, rng)
+    field = rng.choice(times)
+    old = field.read(data)
+    top = (1 << 33 if field.coding == "pes" else 1 << 8 * field.width) - 1
+    step = rng.choice((1, 2, 40, 500, 3600, 90_000, 900_000, 1 << 14))
+    new = rng.choice((old + step, old - step, 0, 1, top, top >> 1, rng.randint(0, top)))
+    return field.written(data, new), f"time {old} at {field.at} is {new}"
+
+
+def _move_times(data: bytes, numbers: list[Field], rng: random.Random) -> tuple[bytes, str]:
+    """All times behind a place, as where recordings are joined."""
+    times = [field for field in numbers if field.kind == "time"]
+    if not times:
+        return data, "nothing"
+    first = rng.randrange(len(times))
+    step = rng.choice((-90_000, -500, -40, 40, 500, 20_000, 90_000, 9_000_000))
+    for field in times[first:]:
+        data = field.written(data, field.read(data) + step)
+    return data, f"times from {times[first].at} moved by {step}"
+
+
+def _swap_times(data: bytes, numbers: list[Field], rng: random.Random) -> tuple[bytes, str]:
+    times = [field for field in numbers if field.kind == "time"]
+    if len(times) < 2:
+        return data, "nothing"
+    one, other = rng.sample(times, 2)
+    one_time, other_time = one.read(data), other.read(data)
+    data = other.written(one.written(data, other_time), one_time)
+    return data, f"times at {one.at} and {other.at} swapped"
+
+
+def _swap_streams(data: bytes, numbers: list[Field], rng: random.Random) -> tuple[bytes, str]:
+    """Two streams, everywhere or from some place on; or one place says another stream."""
+    marks = [field for field in numbers if field.kind == "stream"]
+    known = sorted({(field.width, field.read(data)) for field in marks})
+    if len(known) < 2:
+        return data, "nothing"
+    (width, one), (_, other) = rng.sample(known, 2)
+    first = rng.randrange(len(marks)) if rng.random() < 0.5 else 0
+    last = first + 1 if rng.random() < 0.3 else len(marks)
+    for field in marks[first:last]:
+        value = field.read(data)
+        if field.width == width and value in (one, other):
+            data = field.written(data, other if value == one else one)
+    return data, f"streams {one} and {other} swapped from {marks[first].at}"
+
+
 _OF_PARTS = (
     _edit_field,
     _edit_field,
     _edit_field,
     _edit_length,
+    _edit_table,
     _drop,
     _double,
     _swap,
     _cut_inside,
 )
-_OF_TABLES = (*_OF_PARTS[:3], _edit_table, *_OF_PARTS[3:])
+_OF_FIELDS = (_move_time, _move_time, _move_times, _swap_times, _swap_streams)
 _OF_BYTES = (_flip, _flip, _noise, _cut, _hole, _zeros)
 
 

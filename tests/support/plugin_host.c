@@ -1,7 +1,8 @@
 /* A host for the tests: hands raw frames of a file to the client, and writes what came back.
  *
- * plugin_host FORMAT WIDTH HEIGHT PATIENCE_MS PAUSE_MS MODEL IN OUT   (FORMAT as in the header)
+ * plugin_host FORMAT WIDTH HEIGHT PATIENCE_MS PAUSE_MS MODEL IN OUT [OPTION...]
  *
+ * FORMAT is as in the header. Options are exchange, always, denoise=SHARE, before=SHARE, step=MS.
  * Rows are padded on the host's side. Prints a line for each frame: 1 if it was enhanced, else 0,
  * and how many milliseconds the call took.
  */
@@ -24,7 +25,7 @@ static double now_ms(void)
 
 int main(int count, char **words)
 {
-    if (count != 9)
+    if (count < 9)
         return 2;
     unsigned format = atoi(words[1]), width = atoi(words[2]), height = atoi(words[3]);
     int pause_ms = atoi(words[5]);
@@ -34,7 +35,16 @@ int main(int count, char **words)
     case TAPETUM_I420: columns[0] = width; columns[1] = columns[2] = half; break;
     case TAPETUM_NV12: columns[0] = width; columns[1] = 2 * half; break;
     case TAPETUM_P010: columns[0] = 2 * width; columns[1] = 4 * half; break;
-    case TAPETUM_YUY2: columns[0] = 4 * half; break;
+    case TAPETUM_I010: columns[0] = 2 * width; columns[1] = columns[2] = 2 * half; break;
+    case TAPETUM_I422:
+    case TAPETUM_I444:
+        rows[1] = rows[2] = height;
+        columns[0] = width;
+        columns[1] = columns[2] = format == TAPETUM_I444 ? width : half;
+        break;
+    case TAPETUM_YUY2:
+    case TAPETUM_UYVY:
+    case TAPETUM_YVYU: columns[0] = 4 * half; break;
     default: columns[0] = 4 * width;
     }
     tapetum_options options = {.patience_ms = atoi(words[4])};
@@ -42,6 +52,23 @@ int main(int count, char **words)
     tapetum_frame frame = {.format = format, .width = width, .height = height, .matrix = 6,
                            .range = 1, .primaries = 2, .transfer = 2, .strength = 1,
                            .model = words[6]};
+    bool exchange = false;
+    int64_t step_ms = 40;
+    for (int word = 9; word < count; word++) {
+        const char *value = strchr(words[word], '=');
+        if (!strcmp(words[word], "exchange"))
+            exchange = true;
+        else if (!strcmp(words[word], "always"))
+            frame.always = true;
+        else if (value && !strncmp(words[word], "denoise", 7))
+            frame.denoise = (float)atof(value + 1);
+        else if (value && !strncmp(words[word], "before", 6))
+            frame.before = (float)atof(value + 1);
+        else if (value && !strncmp(words[word], "step", 4))
+            step_ms = atoi(value + 1);
+        else
+            return 2;
+    }
     for (int plane = 0; plane < 3; plane++) {
         frame.strides[plane] = columns[plane] + PADDING;
         frame.planes[plane] = malloc(rows[plane] * (columns[plane] + PADDING) + 1);
@@ -54,9 +81,9 @@ int main(int count, char **words)
             for (size_t row = 0; columns[plane] && row < rows[plane]; row++)
                 if (!fread(frame.planes[plane] + row * frame.strides[plane], columns[plane], 1, in))
                     goto end;
-        frame.time_ns = number * 40000000LL;
+        frame.time_ns = number * step_ms * 1000000;
         double begin = now_ms();
-        int enhanced = tapetum_enhance(stream, &frame);
+        int enhanced = exchange ? tapetum_exchange(stream, &frame) : tapetum_enhance(stream, &frame);
         printf("%d %.2f\n", enhanced, now_ms() - begin);
         fflush(stdout);
         for (int plane = 0; plane < 3; plane++)

@@ -1,7 +1,8 @@
 """Writes a file whole or not at all, for every part of Tapetum that keeps one.
 
-A file grows beside its final place, as `.NAME.part-PID.SUFFIX`, and takes that place in one step.
-What a killed process left behind is removed by the next one that writes a file of that name.
+A file grows beside its final place, as `.NAME.part-MARK.SUFFIX`, and takes that place in one step.
+What a killed process left behind is removed by the next one that writes a file into that folder;
+the mark says whose it is (`process_mark`).
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tapetum.gan.process_mark import PATTERN, is_gone, process_mark
+
 _LONGEST_NAME_BYTES = 255
 """What Linux's file systems take."""
+
+_UNFINISHED = re.compile(rb"\..*\.part-" + PATTERN.encode() + rb"(?:-\d+)?(?:\.[^.]*)?", re.DOTALL)
 
 _growing: set[Path] = set()
 """Files that threads of this process are writing."""
@@ -41,7 +46,7 @@ class WholeFile:
         self.path = path
         self._target = Path(os.path.realpath(path))
         self._replace = replace
-        _remove_leftovers(self._target)
+        _remove_leftovers(self._target.parent)
         self.temporary = _begin(self._target)
 
     def commit(self) -> None:
@@ -138,45 +143,26 @@ def _begin(target: Path) -> Path:
 
 
 def _unfinished_name(target: Path, number: int) -> Path:
-    """`.NAME.part-PID.SUFFIX`; NAME is cut where the whole would be too long."""
+    """`.NAME.part-MARK.SUFFIX`; NAME is cut where the whole would be too long."""
     again = "" if number == 1 else f"-{number}"
-    ending = os.fsencode(f".part-{os.getpid()}{again}{target.suffix}")
+    ending = os.fsencode(f".part-{process_mark()}{again}{target.suffix}")
     begin = os.fsencode(f".{target.stem}")[: _LONGEST_NAME_BYTES - len(ending)]
     return target.with_name(os.fsdecode(begin + ending))
 
 
-def _remove_leftovers(target: Path) -> None:
-    """Remove unfinished files of this name whose process is gone."""
-    ending = re.escape(os.fsencode(target.suffix))
-    pattern = re.compile(rb"\.(.*)\.part-(\d+)(?:-\d+)?" + ending, re.DOTALL)
-    stem = os.fsencode(target.stem)
-    for name in _names_in(target.parent):
-        match = pattern.fullmatch(name)
-        if match is None or not _is_gone(int(match[2])):
-            continue
-        cut = len(name) == _LONGEST_NAME_BYTES and stem.startswith(match[1])
-        if match[1] == stem or cut:
+def _remove_leftovers(folder: Path) -> None:
+    """Remove unfinished files, of whatever name, whose process is gone."""
+    for name in _names_in(folder):
+        match = _UNFINISHED.fullmatch(name)
+        if match and is_gone(int(match[1]), int(match[2]), match[3].decode()):
             with suppress(OSError):  # another's, or already removed
-                (target.parent / os.fsdecode(name)).unlink()
+                (folder / os.fsdecode(name)).unlink()
 
 
 def _names_in(folder: Path) -> list[bytes]:
     with suppress(OSError):  # whoever may not read it may still write to it
         return [os.fsencode(path.name) for path in folder.iterdir()]
     return []
-
-
-def _is_gone(process: int) -> bool:
-    """Whether a process has ended for certain."""
-    if os.name == "nt":  # where to ask is to kill
-        return False
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except OSError:  # it is another user's
-        return False
-    return False
 
 
 def _move_to_free_name(file: Path, target: Path) -> None:

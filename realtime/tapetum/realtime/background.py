@@ -88,6 +88,17 @@ class Background(Generic[A, R]):
         with self._changed:
             return not self._idle and self._thread.is_alive()
 
+    def wait_until_made(self, timeout_s: float) -> bool:
+        """Wait so long for the function to be made; whether it is.
+
+        Raises:
+            BaseException: whatever `make` raised.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._idle or self._error is not None, timeout_s)
+            self._raise_error()
+            return self._idle
+
     def ask(self, question: A, timeout_s: float) -> R | None:
         """Call the function, which must be idle.
 

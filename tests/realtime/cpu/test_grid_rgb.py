@@ -19,6 +19,7 @@ from tapetum.realtime.cpu.rgb import (
     rgb_from_frame,
 )
 from tapetum.realtime.cpu.thumbnail import image_thumbnail, thumbnail
+from tapetum.realtime.synthetic_source import SyntheticSource
 
 ORDERS = st.sampled_from(["rgb", "bgr"])
 
@@ -80,3 +81,8 @@ def test_the_thumbnail_of_an_image_is_that_of_its_frame(
     found = image_thumbnail(pixel_rows(image, red_first=is_red_first(order)))
     frame = frame_from_rgb(image[..., :3], order=order)
     np.testing.assert_allclose(found, thumbnail(frame), atol=1.1 / 255)
+
+
+def test_a_frame_of_another_format_is_no_image() -> None:
+    with pytest.raises(ValueError, match="yuv444p10le; got yuv420p"):
+        rgb_from_frame(next(iter(SyntheticSource(32, 16, frames=1))))

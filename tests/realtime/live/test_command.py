@@ -43,7 +43,7 @@ def test_json_is_the_summary(gain_model: Path) -> None:
     first, *_, last = answer.stderr.splitlines()
     assert first.startswith(f"{PATTERN} 96x64 30 fps -> null | gain | 50 ms budget")
     assert last.startswith(f"{summary['frames']} frames, {summary['dropped']} dropped, ")
-    assert "mode: start" in answer.stderr
+    assert "mode: grid on CPU" in answer.stderr
 
 
 def test_y4m_on_stdout_is_all_that_is_on_stdout(gain_model: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -270,10 +271,35 @@ def test_a_stream_that_appears_on_the_way_is_told(tmp_path: Path) -> None:
     assert [line for line in notices if "begins later" in line]
 
 
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_a_damaged_last_picture_takes_no_other_with_it(threads: int, tmp_path: Path) -> None:
+    """A decoder with threads meets the damage while it is emptied, with good pictures behind."""
+    path = make_clip(tmp_path / "in.mp4", Clip(options={"bf": "2"}))
+    with av.open(str(path)) as container:
+        last = max((p for p in container.demux(video=0) if p.size), key=lambda p: p.dts or 0)
+        content = bytearray(path.read_bytes())
+        assert last.pos is not None
+        content[last.pos : last.pos + 4] = b"\x7f\xff\xff\xff"  # the length of its first part
+        lost = last.pts
+    path.write_bytes(content)
+    with FileSource(path, threads=threads) as source:
+        found = times(list(source))
+        assert source.corrupt_packets == 1
+    assert found == [time for time in range(0, 25 * 512, 512) if time != lost]
+
+
 def is_called_good(path: Path) -> bool:
     with FileSource(path) as source:
         list(source)
         return not (source.truncated or source.corrupt_packets or source.damaged_frames)
+
+
+def test_the_last_picture_s_time_is_behind_the_others(tmp_path: Path) -> None:
+    path = flv_with_damaged_time(tmp_path / "in.flv", _FLV_VIDEO, 25, -300)
+    with FileSource(path) as source:
+        found = [round(1000 * (frame.time_s or 0)) for frame in source]
+    assert [after - before for before, after in pairwise(found)] == [40] * 24
+    assert source.damaged_frames == 1
 
 
 @pytest.mark.parametrize("moved_ms", [0, 300])

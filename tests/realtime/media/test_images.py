@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from PIL import Image
 from support.photos import dark_colors, half_clear, opencv_pixels, pillow_pixels, save_deep
 
+from tapetum.gan.process_mark import process_mark
 from tapetum.realtime import Frame, MediaError, read_image, write_image
 
 
@@ -67,7 +67,7 @@ def test_images_are_written_safely(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
 def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
     frame = dark_frame(tmp_path)
-    (tmp_path / f".out.part-{os.getpid()}.png").symlink_to("/dev/full")
+    (tmp_path / f".out.part-{process_mark()}.png").symlink_to("/dev/full")
     with pytest.raises(MediaError, match="the disk is full"):
         write_image(tmp_path / "out.png", frame)
     assert [path.name for path in tmp_path.iterdir()] == ["in.png"]

@@ -12,6 +12,7 @@ import pytest
 from support.media import Clip, make_clip
 from support.transcoding import frame_times, transcode
 
+from tapetum.gan.process_mark import process_mark
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.file_sink import FileSink
@@ -46,7 +47,7 @@ def test_nothing_lies_under_the_final_name_before_close(
     for frame in frames:
         sink.write(frame)
     assert not target.exists()
-    assert (tmp_path / f".out.part-{os.getpid()}.mp4").exists()
+    assert (tmp_path / f".out.part-{process_mark()}.mp4").exists()
     sink.close()
     sink.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
@@ -168,7 +169,7 @@ def test_a_read_only_folder_is_an_error(tmp_path: Path, info: VideoInfo) -> None
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_full_disk_is_one_clear_line(tmp_path: Path, clip_path: Path, suffix: str) -> None:
-    (tmp_path / f".out.part-{os.getpid()}{suffix}").symlink_to("/dev/full")
+    (tmp_path / f".out.part-{process_mark()}{suffix}").symlink_to("/dev/full")
     with pytest.raises(MediaError, match=f"cannot write .*out{suffix}: the disk is full"):
         transcode(clip_path, tmp_path / f"out{suffix}")
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

@@ -151,6 +151,22 @@ def test_one_damaged_time_moves_nothing_else(tmp_path: Path) -> None:
     assert all(0 < later - sooner < 9000 for sooner, later in pairwise(kept))
 
 
+def test_a_packet_that_contradicts_itself_is_no_join(tmp_path: Path) -> None:
+    """It is shown when it should be, and decoded a day before."""
+    source = broadcast(tmp_path / "in.ts", 90_000)
+    with av.open(str(source)) as container:
+        clock = InputClock(container, container.streams)
+        placed = []
+        for number, packet in enumerate(container.demux(clock.streams)):
+            if number == 0:
+                packet.dts = (packet.pts or 0) - 86_400 * 90_000
+            placed += clock.place(packet)
+    assert (clock.joins, clock.bad_times) == (0, 1)
+    with av.open(str(source)) as container:
+        right = [packet.pts for packet in container.demux()]
+    assert [packet.pts for packet in placed] == right
+
+
 def test_readers_of_other_streams_get_the_same_times(tmp_path: Path) -> None:
     first = broadcast(tmp_path / "first.ts", 90_000)
     joined = tmp_path / "joined.ts"

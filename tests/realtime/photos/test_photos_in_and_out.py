@@ -305,6 +305,22 @@ def test_animations_keep_pictures_and_times(
             assert (old[..., 3] == new[..., 3]).all()
 
 
+@pytest.mark.parametrize("output", ["out.png", "out.webp", "out.gif"])
+def test_a_gif_s_picture_of_no_time_is_shown_as_long_as_every_browser_does(
+    output: str, unchanged: Enhance, tmp_path: Path
+) -> None:
+    first, *rest = moving()
+    times = {"duration": [40, 0, 10, 60]}
+    source = save(tmp_path / "in.gif", first, save_all=True, append_images=rest, **times)
+    with Image.open(unchanged(source, tmp_path / output).output_path) as image:
+        found = []
+        for index in range(4):
+            image.seek(index)
+            image.load()
+            found.append(image.info["duration"])
+    assert found == [40, 100, 100, 60]
+
+
 def test_a_gif_plays_as_often_as_before(unchanged: Enhance, tmp_path: Path) -> None:
     first, *rest = moving()
     for loop in (None, 3):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from support.command_line import ROOT
 
 from tapetum.realtime import Enhancer
 from tapetum.realtime.frame import ColorInfo, Frame, Plane
+from tapetum.realtime.pixel_format import pixel_format
 
 NATIVE = ROOT / "realtime" / "tapetum" / "realtime" / "plugins" / "native"
 SUPPORT = ROOT / "tests" / "support"
-I420, NV12, P010, YUY2, RGBA, BGRA = range(1, 7)
+I420, NV12, P010, YUY2, RGBA, BGRA, I422, I444, I010, UYVY, YVYU = range(1, 12)
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler")
 
@@ -58,10 +60,11 @@ def run_host(
     patience_ms: int = 90_000,
     pause_ms: int = 0,
     model: str = "grid",
+    options: Sequence[str] = (),
 ) -> Run:
     given, made = host.parent / "given", host.parent / "made"
     given.write_bytes(frames)
-    words = [layout, *size, patience_ms, pause_ms, model, given, made]
+    words = [layout, *size, patience_ms, pause_ms, model, given, made, *options]
     done = subprocess.run(
         [str(host), *map(str, words)],
         env=os.environ | {"TAPETUM_PYTHON": str(python)},
@@ -80,32 +83,63 @@ def dark(count: int, seed: int = 1) -> npt.NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(16, 60, count, dtype=np.uint8)
 
 
-FORMATS = {I420: "yuv420p", NV12: "nv12", P010: "p010le"}
+FORMATS = {
+    I420: "yuv420p",
+    NV12: "nv12",
+    P010: "p010le",
+    I422: "yuv422p",
+    I444: "yuv444p",
+    I010: "yuv420p10le",
+}
 
 
 def planes_of(packed: npt.NDArray[np.uint8], name: str, size: tuple[int, int]) -> list[Plane]:
-    shapes = Frame((np.zeros((1, 1), np.uint8),), name).format.plane_shapes(*size)
-    samples: Plane = packed.view(np.uint16) if name == "p010le" else packed
+    layout = pixel_format(name)
+    samples: Plane = packed.view(np.uint16) if layout.depth > 8 else packed
     planes: list[Plane] = []
-    for rows, columns in shapes:
+    for rows, columns in layout.plane_shapes(*size):
         planes.append(samples[: rows * columns].reshape(rows, columns))
         samples = samples[rows * columns :]
     return planes
 
 
+def dark_frames(name: str, size: tuple[int, int], count: int) -> npt.NDArray[np.uint8]:
+    """Frames, packed, a row each; their chroma is grey."""
+    layout = pixel_format(name)
+    luma, *chroma = (rows * columns for rows, columns in layout.plane_shapes(*size))
+    light = dark(count * luma).reshape(count, -1)
+    frames = np.hstack([light, np.full((count, sum(chroma)), 128, np.uint8)])
+    if layout.depth == 8:
+        return frames
+    return (frames.astype(np.uint16) << (layout.depth - 8 + layout.shift)).view(np.uint8)
+
+
+def library_planes(
+    enhancer: Enhancer,
+    packed: npt.NDArray[np.uint8],
+    name: str,
+    size: tuple[int, int],
+    number: int = 0,
+) -> tuple[Plane, ...]:
+    frame = Frame(
+        tuple(planes_of(packed, name, size)),
+        name,
+        pts=number * 40_000_000,
+        time_base=Fraction(1, 1_000_000_000),
+        color=ColorInfo(matrix=6, range=1),
+    )
+    return enhancer.enhance_frame(frame).planes
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(64, 48), (33, 17), (1, 1)])
-@pytest.mark.parametrize("layout", [I420, NV12, P010])
+@pytest.mark.parametrize(
+    ("layout", "size"), [(I420, (1, 1)), (I420, (64, 48)), *((each, (33, 17)) for each in FORMATS)]
+)
 def test_planar_frames_are_those_of_the_library(
     host: Path, layout: int, size: tuple[int, int]
 ) -> None:
     name = FORMATS[layout]
-    width, height = size
-    chroma = 2 * -(-width // 2) * -(-height // 2)
-    light = dark(3 * width * height).reshape(3, -1)
-    frames = np.hstack([light, np.full((3, chroma), 128, np.uint8)])
-    if layout == P010:
-        frames = (frames.astype(np.uint16) << 8).view(np.uint8)
+    frames = dark_frames(name, size, 3)
     run = run_host(host, frames.tobytes(), size, layout=layout)
     assert run.flags == [True] * 3
     assert run.log == []
@@ -113,17 +147,62 @@ def test_planar_frames_are_those_of_the_library(
     enhancer = Enhancer("grid")
     made = np.frombuffer(run.pixels, np.uint8).reshape(3, -1)
     for number, (before, after) in enumerate(zip(frames, made, strict=True)):
-        frame = Frame(
-            tuple(planes_of(before, name, size)),
-            name,
-            pts=number * 40_000_000,
-            time_base=Fraction(1, 1_000_000_000),
-            color=ColorInfo(matrix=6, range=1),
-        )
-        expected = enhancer.enhance_frame(frame).planes
+        expected = library_planes(enhancer, before, name, size, number)
         for plane, right in zip(planes_of(after, name, size), expected, strict=True):
             np.testing.assert_array_equal(plane, right)
     assert made.mean() > frames.mean()
+
+
+@pytest.mark.slow
+def test_denoising_light_frames_and_a_part_as_it_was_are_what_was_asked_for(host: Path) -> None:
+    size, name = (64, 48), "yuv420p"
+    frames = dark_frames(name, size, 2) + np.uint8(100)  # well lit
+    asked = ("always", "denoise=0.5", "before=0.5")
+    run = run_host(host, frames.tobytes(), size, options=asked)
+    enhancer = Enhancer("grid", when_dark=False, denoise=0.5)
+    made = np.frombuffer(run.pixels, np.uint8).reshape(2, -1)
+    for number, (before, after) in enumerate(zip(frames, made, strict=True)):
+        expected = library_planes(enhancer, before, name, size, number)
+        given = planes_of(before, name, size)
+        for plane, old, right in zip(planes_of(after, name, size), given, expected, strict=True):
+            half = plane.shape[1] // 2
+            np.testing.assert_array_equal(plane[:, :half], old[:, :half])
+            np.testing.assert_array_equal(plane[:, half:], right[:, half:])
+            assert (right != old).any() or plane.shape[1] < 64
+    as_it_is = run_host(host, frames.tobytes(), size)
+    assert as_it_is.pixels == frames.tobytes()
+
+
+@pytest.mark.slow
+def test_an_exchange_gives_the_frame_before_and_waits_for_none(host: Path) -> None:
+    """A new scene each, so that an enhanced frame does not depend on which were before it."""
+    size, name, count = (64, 48), "yuv420p", 60
+    frames = dark_frames(name, size, count)
+    run = run_host(
+        host,
+        frames.tobytes(),
+        size,
+        patience_ms=40,
+        pause_ms=100,
+        options=("exchange", "step=10000"),
+    )
+    made = np.frombuffer(run.pixels, np.uint8).reshape(count, -1)
+    enhancer = Enhancer("grid")
+    bright = []
+    for number, frame in enumerate(frames):
+        enhancer.reset()
+        planes = library_planes(enhancer, frame, name, size, number)
+        bright.append(np.concatenate([plane.ravel() for plane in planes]))
+    assert sum(run.flags) > 10
+    shown = -1
+    for number, (after, enhanced) in enumerate(zip(made, run.flags, strict=True)):
+        if not enhanced:
+            np.testing.assert_array_equal(after, frames[number])
+            continue
+        (of,) = [k for k in range(number + 1) if np.array_equal(bright[k], after)]
+        assert of >= shown
+        shown = of
+    assert shown >= count - 5
 
 
 @pytest.mark.slow
@@ -139,11 +218,15 @@ def test_rgba_is_that_of_the_library_and_keeps_alpha(host: Path, layout: int) ->
 
 
 @pytest.mark.slow
-def test_yuy2_is_enhanced_as_422(host: Path) -> None:
+@pytest.mark.parametrize(("layout", "order"), [(YUY2, "YUV"), (UYVY, "UYV"), (YVYU, "YVU")])
+def test_packed_frames_are_enhanced_as_422(host: Path, layout: int, order: str) -> None:
     packed = dark(17 * 4 * 16).reshape(17, 64)  # 31 pixels, and one beside them
-    run = run_host(host, packed.tobytes(), (31, 17), layout=YUY2)
+    run = run_host(host, packed.tobytes(), (31, 17), layout=layout)
     made = np.frombuffer(run.pixels, np.uint8).reshape(packed.shape)
-    planes = (packed[:, 0:62:2], packed[:, 1::4], packed[:, 3::4])
+    y = order.index("Y")
+    u, v = {"YUV": (1, 3), "UYV": (0, 2), "YVU": (3, 1)}[order]
+    parts = (slice(y, y + 61, 2), slice(u, None, 4), slice(v, None, 4))
+    planes = tuple(packed[:, part] for part in parts)
     frame = Frame(
         tuple(np.ascontiguousarray(plane) for plane in planes),
         "yuv422p",
@@ -151,9 +234,9 @@ def test_yuy2_is_enhanced_as_422(host: Path) -> None:
         color=ColorInfo(matrix=6, range=1),
     )
     expected = Enhancer("grid").enhance_frame(frame).planes
-    for plane, right in zip((made[:, 0:62:2], made[:, 1::4], made[:, 3::4]), expected, strict=True):
-        np.testing.assert_array_equal(plane, right)
-    np.testing.assert_array_equal(made[:, 62], packed[:, 62])
+    for part, right in zip(parts, expected, strict=True):
+        np.testing.assert_array_equal(made[:, part], right)
+    np.testing.assert_array_equal(made[:, y + 62], packed[:, y + 62])
 
 
 def test_without_the_python_frames_pass_and_one_line_says_so(host: Path, tmp_path: Path) -> None:
@@ -183,7 +266,10 @@ def test_a_model_that_is_not_there_is_said_by_the_worker(host: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_and_dawdles_never_tears_a_frame(host: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("exchange", [False, True])
+def test_a_worker_that_dies_and_dawdles_never_tears_a_frame(
+    host: Path, tmp_path: Path, exchange: bool
+) -> None:
     """It writes halves of frames and dies, and answers after the host stopped waiting."""
     moody = tmp_path / "python"
     moody.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I "{SUPPORT / "moody_worker.py"}"\n')
@@ -191,11 +277,22 @@ def test_a_worker_that_dies_and_dawdles_never_tears_a_frame(host: Path, tmp_path
     size = 64 * 48 * 4
     frames = np.random.default_rng(2).integers(0, 256, (400, size), dtype=np.uint8)
     run = run_host(
-        host, frames.tobytes(), (64, 48), layout=RGBA, python=moody, patience_ms=20, pause_ms=8
+        host,
+        frames.tobytes(),
+        (64, 48),
+        layout=RGBA,
+        python=moody,
+        patience_ms=20,
+        pause_ms=8,
+        options=("exchange",) if exchange else (),
     )
     made = np.frombuffer(run.pixels, np.uint8).reshape(frames.shape)
-    for before, after, enhanced in zip(frames, made, run.flags, strict=True):
-        np.testing.assert_array_equal(after, 255 - before if enhanced else before)
+    for number, (before, after) in enumerate(zip(frames, made, strict=True)):
+        if not run.flags[number]:
+            np.testing.assert_array_equal(after, before)
+            continue
+        oldest = max(0, number - 60) if exchange else number
+        assert any(np.array_equal(after, 255 - frames[k]) for k in range(oldest, number + 1))
     assert 20 < sum(run.flags) < 380
 
 

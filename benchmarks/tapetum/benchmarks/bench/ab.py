@@ -29,7 +29,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import NormalDist, fmean, median, stdev
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -37,6 +36,7 @@ import numpy.typing as npt
 
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.machine import load_average, machine
+from tapetum.gan.scratch_folder import scratch_folder
 
 LEAST_ROUNDS = 5
 """With fewer, no p value of several figures can be under the level."""
@@ -201,8 +201,7 @@ def observe(
     """
     chance = random.Random(0)
     seen: Observations = {figure.name: [] for figure in wanted}
-    with TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+    with scratch_folder("bench") as folder:
         for version in (old, new):  # what is compiled once a machine does not count
             tell(f"warm: {version.place}")
             with _run(version, model, folder) as run:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 from tapetum.benchmarks.bench.floors import Floor
 from tapetum.benchmarks.bench.result import Key, Result
@@ -23,6 +22,7 @@ from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.frames import SYNTHETIC, Input
 from tapetum.benchmarks.measure.machine import Resources
 from tapetum.benchmarks.measure.sampling import Pace
+from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.realtime.choices import Device
 
 SCENARIO = "cold-start"
@@ -134,8 +134,8 @@ def _process_alone(starts_ms: Sequence[float]) -> Floor:
 
 def _first_run_ms(start: Callable[..., Start]) -> float:
     """The same with empty caches of compiled kernels and of a GPU's engines."""
-    with TemporaryDirectory(prefix="tapetum-bench-") as folder:
-        return round(start(NUMBA_CACHE_DIR=folder, TAPETUM_CACHE=folder).wall_ms, 1)
+    with scratch_folder("bench") as folder:
+        return round(start(NUMBA_CACHE_DIR=str(folder), TAPETUM_CACHE=str(folder)).wall_ms, 1)
 
 
 def one_start(

@@ -9,7 +9,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -34,6 +33,7 @@ from tapetum.benchmarks.bench.trial import Scenario, Settings, Trial, turns
 from tapetum.benchmarks.measure.files import write_json
 from tapetum.benchmarks.measure.frames import Input
 from tapetum.benchmarks.measure.machine import commit_of, load_average, machine
+from tapetum.gan.scratch_folder import scratch_folder
 
 Run = dict[str, Any]
 """A whole run as `schema.json` describes it."""
@@ -91,8 +91,8 @@ def run_suite(
     suite, began_s = _Suite(plan, keep), time.perf_counter()
     keep(suite.run)  # what cannot be written is found now, and not when all is measured
     try:
-        with TemporaryDirectory(prefix="tapetum-bench-") as folder:
-            suite.set_up(Path(folder), tell)
+        with scratch_folder("bench") as folder:
+            suite.set_up(folder, tell)
             suite.measure(tell)
         suite.run["complete"] = True
     except BaseException as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tapetum.benchmarks.measure.machine import load_average
+from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.realtime import LiveSource, MemorySink, SinkPlace, enhance_live
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import START, Ladder, ladder_for
@@ -127,8 +127,8 @@ def governor_settling(
         modes, and how many of them were late; the load before and after.
     """
     load_before, source = load_average()[0], f"lavfi:testsrc2=s={size}:r={RATE}"
-    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
-        file = model or _random_unet(Path(folder) / "unet.onnx")
+    with scratch_folder("bench") as folder:
+        file = model or _random_unet(folder / "unet.onnx")
         watch = _Watch(ladder_for(file, budget_ms=latency_budget_ms), file.stem, duration_s / 2)
         place = SinkPlace("null", NullSink())
         run = LiveRun(LiveSource(source), watch.ladder, [place], on_frame=watch)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 from tapetum.benchmarks.measure.machine import load_average
+from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.realtime import FileSource
 
 SIZES = {
@@ -53,8 +53,8 @@ def live_load(
         `age_p99_ms` and `fps` of what is shown, each the worst of the streams; the modes of all;
         the load average. Levels are those of the recordings.
     """
-    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder, ExitStack() as running:
-        paths = [Path(folder) / f"{index}.mkv" for index in range(streams)]
+    with scratch_folder("bench") as folder, ExitStack() as running:
+        paths = [folder / f"{index}.mkv" for index in range(streams)]
         for _ in range(busy):
             running.enter_context(_spinning(nice))
         commands = [_command(size, rate, path, duration_s) for path in paths]

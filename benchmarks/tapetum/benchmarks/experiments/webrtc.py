@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from tapetum.benchmarks.experiments.live import SIZE, TARGET_ADDED_P95_MS
 from tapetum.benchmarks.measure.choices import parse_size
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.machine import load_average
+from tapetum.gan.scratch_folder import scratch_folder
 
 BITS = 6
 """Bits of a number: the clip has 64 pictures, after which it starts anew."""
@@ -180,8 +180,8 @@ def webrtc_round_trip(seconds: float, *, pairs: int = 8) -> dict[str, object]:
 
 
 async def _measure(block_ms: float, pairs: int) -> list[_Pair]:
-    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
-        clip = _CLIP.write(Path(folder) / "camera.y4m")
+    with scratch_folder("bench") as folder:
+        clip = _CLIP.write(folder / "camera.y4m")
         async with _server() as url, chromium(*fake_camera(clip)) as page:
             await page.open(url)
             return [

@@ -8,7 +8,6 @@ else is worth nothing.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from tapetum.benchmarks.measure.sampling import distribution, steady_samples
 from tapetum.gan.checkpoint import build_generator, load_generator, save_generator
 from tapetum.gan.errors import TapetumError
 from tapetum.gan.model import find_model
+from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
@@ -166,8 +166,8 @@ def measure_networks(
     Returns:
         A row each: percentiles and floor, or `error`, why the backend has no figure.
     """
-    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
-        weights = {kind: weights_file(kind, Path(folder)) for kind in KINDS}
+    with scratch_folder("bench") as folder:
+        weights = {kind: weights_file(kind, folder) for kind in KINDS}
         networks = [Network("unet", *size, weights["unet"]) for size in sizes]
         networks.append(Network("grid", *sizes[0], weights["grid"]))
         bench = _Bench(device, clock, ceilings, samples)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -19,6 +18,7 @@ from tapetum.benchmarks.gpu.networks import weights_file
 from tapetum.benchmarks.measure.clocks import Clock
 from tapetum.benchmarks.measure.frames import synthetic_frames, write_clip
 from tapetum.gan.errors import TapetumError
+from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.realtime import EncoderSettings, FileSink, FileSource, Frame, FrameEnhancer, FrameSink
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.nvdec_source import NvdecSource, open_on_device
@@ -59,11 +59,11 @@ def measure_pipeline(
         frame; `fps` that of the whole. The pipeline overlaps what these take one by one.
         `memory_mb` is what model and buffers of the stream take of the GPU's memory.
     """
-    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
-        weights = weights_file("unet", Path(folder))  # those whose engines `networks` has built
+    with scratch_folder("bench") as folder:
+        weights = weights_file("unet", folder)  # those whose engines `networks` has built
         rows = []
         for size in sizes:
-            clip = dark_clip(Path(folder) / "clip.mkv", "h264", size, frames)
+            clip = dark_clip(folder / "clip.mkv", "h264", size, frames)
             for kind, model in (("unet", weights), ("grid", "grid")):
                 known = {"network": kind, "size": f"{size[0]}x{size[1]}"}
                 rows.append(known | _figures(device, clock, clip, partial(load, model), free_mb))
@@ -191,8 +191,8 @@ def measure_codecs(
 def _decoders(
     device: CudaDevice, codec: str, size: tuple[int, int], frames: int
 ) -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
-        clip = dark_clip(Path(folder) / "clip.mkv", codec, size, frames)
+    with scratch_folder("bench") as folder:
+        clip = dark_clip(folder / "clip.mkv", codec, size, frames)
         return [
             _row("decode", codec, size, "NVDEC", lambda: _decode_fps(NvdecSource(clip, device))),
             _row("decode", codec, size, "CPU", lambda: _decode_fps(FileSource(clip))),
@@ -257,8 +257,8 @@ def _sink(
 
 
 def _encode_fps(make: Callable[[Path], FrameSink], frames: list[Frame], count: int) -> float:
-    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
-        sink = make(Path(folder) / "clip.mkv")
+    with scratch_folder("bench") as folder:
+        sink = make(folder / "clip.mkv")
         started_s = time.perf_counter()
         for number in range(count):
             sink.write(replace(frames[number % len(frames)], pts=number))

@@ -17,6 +17,7 @@ from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.realtime import ColorInfo, EncoderSettings, FileSink, FileSource, Frame
 from tapetum.realtime.media.av_frame import from_av, to_av
 from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.sample_clip import sample_clip
 
 Floats = npt.NDArray[np.float32]
 
@@ -116,8 +117,6 @@ def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
 
 SYNTHETIC = "synthetic"
 
-_CLIP = "dark_room.mp4"
-
 
 @dataclass(frozen=True)
 class Input:
@@ -163,16 +162,11 @@ def clip_path(text: str) -> Path:
     """A clip's file, or that of the clip that ships, 640x360, where `text` is `built-in`.
 
     Raises:
-        BenchmarkError: this installation has no such clip.
+        MediaError: this installation lacks it.
     """
     if text != BUILT_IN:
         return Path(text)
-    packaged = Path(__file__).parents[1] / _CLIP
-    in_checkout = Path(__file__).parents[4] / "samples" / _CLIP
-    for path in (packaged, in_checkout):
-        if path.is_file():
-            return path
-    raise BenchmarkError("this installation has no built-in clip; give a file as --input")
+    return sample_clip()
 
 
 def write_clip(frames: Iterable[Frame], path: Path, encoder: EncoderSettings) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -13,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 )
 
 from tapetum.gan import train
+from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.gan.toml_settings import from_tables
 from tapetum.gan.training_config import TrainConfig
 from tapetum.gan.training_recipes import merge, recipe
@@ -32,11 +32,11 @@ def training_speed(low: Path, normal: Path, name: str, settings: dict[str, Any])
     Returns:
         The settings and the median over the steps after the first two.
     """
-    with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
+    with scratch_folder("bench") as folder:
         own = {"low": str(low), "normal": str(normal), "output": folder, "run": {"report_steps": 1}}
         config = from_tables(TrainConfig, merge(recipe(name), own, settings))
         train(config)
-        times = _step_times_s(Path(folder))
+        times = _step_times_s(folder)
     step_s = median(times[_WARM_UP_STEPS:])
     return {
         "recipe": name,

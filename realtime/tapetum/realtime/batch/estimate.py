@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import NamedTuple, Unpack
 
+from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.realtime.batch.enhance_files import FileOptions, for_photos
 from tapetum.realtime.batch.tree import Task
 from tapetum.realtime.enhance_media import enhance_file
@@ -54,10 +53,10 @@ class Estimator:
         with FileSource(task.source) as source:
             duration_s = source.info.duration_s or _MEASURED_S
         seen: list[Progress] = []
-        with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
+        with scratch_folder("estimate") as folder:
             result = enhance_file(
                 task.source,
-                Path(folder) / task.output.name,
+                folder / task.output.name,
                 duration_s=_MEASURED_S,
                 on_progress=seen.append,
                 **self._options,
@@ -68,8 +67,8 @@ class Estimator:
         return Estimate(seconds, round(result.size_bytes * share))
 
     def _photo(self, task: Task) -> Estimate:
-        with tempfile.TemporaryDirectory(prefix="tapetum-") as folder:
-            output = Path(folder) / task.output.name
+        with scratch_folder("estimate") as folder:
+            output = folder / task.output.name
             result = enhance_file(task.source, output, **for_photos(self._options))
         return Estimate(result.elapsed_s, result.size_bytes)
 

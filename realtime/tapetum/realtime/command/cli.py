@@ -18,7 +18,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tapetum.gan.errors import TapetumError
+from tapetum.gan.weights import RESTRICTED
 from tapetum.realtime.background import exit_process
+from tapetum.realtime.command.demo_command import demo
 from tapetum.realtime.command.doctor import doctor
 from tapetum.realtime.command.enhance_command import enhance
 from tapetum.realtime.command.jobs_command import jobs
@@ -115,6 +117,7 @@ def _app() -> typer.Typer:
         epilog=HELP,
     )
     app.callback()(_tapetum)
+    app.command("demo", cls=_Command, epilog=HELP)(demo)
     app.command("enhance", cls=_Command, epilog=HELP)(enhance)
     app.command("live", cls=_Command, epilog=HELP)(live)
     app.command("serve", cls=_Command, epilog=HELP)(serve)
@@ -188,7 +191,9 @@ def _broken(entry: EntryPoint, error: BaseException) -> Callable[[], None]:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"tapetum {version('tapetum')}")
+        typer.echo(f"tapetum {version('tapetum')}, MIT licence")
+        for name, terms in RESTRICTED.items():
+            typer.echo(f"weights of {name}: {terms}")
         raise typer.Exit
 
 

@@ -123,7 +123,13 @@ def frame_from_rgb(image: RgbImage, *, order: Order = "rgb", time_s: float | Non
 
 
 def rgb_from_frame(frame: Frame, *, order: Order = "rgb") -> RgbImage:
-    """Convert a frame that `frame_from_rgb` made, or its enhanced twin, to (H, W, 3) uint8."""
+    """Convert a frame that `frame_from_rgb` made, or its enhanced twin, to (H, W, 3) uint8.
+
+    Raises:
+        ValueError: the frame is of another format.
+    """
+    if frame.format_name != _FORMAT:
+        raise ValueError(f"a frame of frame_from_rgb is {_FORMAT}; got {frame.format_name}")
     image = np.empty((frame.height, frame.width, 3), np.uint8)
     y, u, v = (plane.astype(np.uint16, copy=False) for plane in frame.planes)
     _yuv_to_rgb(y, u, v, _red_index(order), image)

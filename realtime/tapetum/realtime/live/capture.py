@@ -218,6 +218,7 @@ def live_frames(
         )
         opened.callback(ladder.close)
         camera = source if isinstance(source, LiveSource) else LiveSource(source)
+        ladder.wait_for_model()
         frames = opened.enter_context(NewestFrames(camera))
         for frame in frames:
             if not ladder.skips():

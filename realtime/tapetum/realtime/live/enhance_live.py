@@ -124,6 +124,7 @@ def enhance_live(
         places = [_place(sink, opening, unused) for sink in sinks]
         recorder = Recorder(Path(), rate=pace, on_notice=on_notice)
         on_start(_description(camera, ladder, places))
+        ladder.wait_for_model()
         run = LiveRun(
             camera,
             ladder,

@@ -90,12 +90,14 @@ class Effort:
         seconds: after so long it does so at the latest, whatever the frame rate.
         flat: whether one curve does for the whole picture.
         restores: whether noise is taken out first.
+        pause_s: from one frame to the next, at least; those between are left out.
     """
 
     frames: int
     seconds: float = 1.0
     flat: bool = False
     restores: bool = False
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

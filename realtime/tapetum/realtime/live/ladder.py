@@ -29,14 +29,19 @@ PASSTHROUGH = "passthrough"
 """The mode of frames that are left as they are, because the strength is 0."""
 START = "start"
 """The mode of frames that come while the model loads: a curve that their luma suggests."""
-HALF_RATE = "curve-half-rate"
-"""End of the cheapest mode's name: a curve for every second frame; the others are left out."""
+_PAUSES_S = {"15-fps": 1 / 15, "8-fps": 1 / 8}
+"""Ends of the names of modes that leave frames out, and the time from one frame to the next."""
+_START_PAUSES_S = {START: 0.0, **{f"{START}-{pace}": time_s for pace, time_s in _PAUSES_S.items()}}
 
 _PREDICTION_LIMIT_MS = 1000 / 3
 """A grid model that answers less often than three times a second is too slow."""
 _STALL_BUDGETS = 4
 """A frame that takes this many budgets is not waited for."""
 _CLOSE_TIMEOUT_S = 1.0
+_LOADING_S = 2.0
+"""A stream begins without its model when that has loaded for so long."""
+_DUE_SHARE = 0.9
+"""A frame that comes so little too early is made: sources are not exact."""
 
 
 def _efforts(model: str, *, restores: bool = True) -> dict[str, Effort]:
@@ -51,7 +56,10 @@ def _efforts(model: str, *, restores: bool = True) -> dict[str, Effort]:
         f"{model}-4": Effort(frames=4),
         f"{model}-held": Effort(frames=rarely),
         f"{model}-curve": Effort(frames=rarely, seconds=2.0, flat=True),
-        f"{model}-{HALF_RATE}": Effort(frames=rarely, seconds=2.0, flat=True),
+        **{
+            f"{model}-curve-{pace}": Effort(rarely, 2.0, flat=True, pause_s=pause_s)
+            for pace, pause_s in _PAUSES_S.items()
+        },
     }
 
 
@@ -102,11 +110,13 @@ class Ladder:
         self._everyday, load = everyday
         self._efforts = _efforts(self._everyday, restores=denoise != "off")
         self.governor = Governor((*heavy, *self._efforts), budget_ms=budget_ms)
+        self._start = Governor(tuple(_START_PAUSES_S), budget_ms=budget_ms)
         self.frames_by_mode: Counter[str] = Counter()
         self.mode = START
         self._on_notice = on_notice
         self._too_slow: dict[str, float] = {}
-        self._skipped_last = False
+        self._made_s = time.monotonic()
+        self._began_s = 0.0
         stream = GridStream(aim, denoise=denoise) if former is None else former._stream
         self._stream: GridStream = stream
         self._easing = Easing()
@@ -144,7 +154,7 @@ class Ladder:
     def note(self) -> str:
         """Why the picture is not the best that was asked for, in a person's words, or nothing."""
         wanted = self.governor.wanted
-        if self.mode == START:
+        if self.mode in _START_PAUSES_S:
             return "starting"
         if self.mode == PASSTHROUGH:
             return "strength 0: the picture as it is"
@@ -168,10 +178,32 @@ class Ladder:
     def strength(self, strength: float) -> None:
         self._strength = checked_strength(strength)
 
+    def wait_for_model(self) -> None:
+        """Wait for the everyday model, until 2 s after the ladder was made at most.
+
+        Before a stream begins that is the quickest way to its model: frames take turns with what
+        loads, on a busy machine so slowly that neither gets on.
+
+        Raises:
+            TapetumError: the model cannot be loaded.
+        """
+        left_s = max(0.0, self._made_s + _LOADING_S - time.monotonic())
+        self._rungs[self._everyday].wait_until_loaded(left_s)
+
     def skips(self) -> bool:
-        """Whether the next frame shall be left out, for want of time."""
-        self._skipped_last = self.governor.mode.endswith(HALF_RATE) and not self._skipped_last
-        return self._skipped_last
+        """Whether a frame that came just now shall be left out, for want of time.
+
+        Frames that are left out leave time for what loads, for encoders and for other streams:
+        each that is made is younger then.
+        """
+        if self.mode == PASSTHROUGH:
+            return False
+        if self.mode in _START_PAUSES_S:
+            pause_s = _START_PAUSES_S[self._start.mode]
+        else:
+            effort = self._efforts.get(self.governor.mode)
+            pause_s = 0.0 if effort is None else effort.pause_s
+        return time.monotonic() - self._began_s < _DUE_SHARE * pause_s
 
     def choose_next(self) -> None:
         """Take the next of `models` as the best one from now on, at a viewer's wish."""
@@ -187,10 +219,12 @@ class Ladder:
         Raises:
             TapetumError: a model cannot be loaded or run.
         """
-        began_s = time.monotonic()
+        self._began_s = time.monotonic()
         enhanced = self._enhanced(frame)
-        took_ms = (time.monotonic() - began_s) * 1000
-        if self.mode in self.governor.modes:
+        took_ms = (time.monotonic() - self._began_s) * 1000
+        if self.mode in _START_PAUSES_S:
+            self._start.record(took_ms)
+        elif self.mode in self.governor.modes:
             self.governor.record(took_ms, made_by=self.mode, disturbed=self._disturbed)
         self.frames_by_mode[self.mode] += 1
         return enhanced
@@ -223,7 +257,7 @@ class Ladder:
         self._stream.look_at(frame)
         kernels = self._rungs[self._everyday].kernels_for(frame)
         if kernels is None:
-            self.mode = START
+            self.mode = self._start.mode
             return self._stream.guessed(frame, strength=self._strength)
         for name in self.governor.modes[: min(self.governor.index, self._everyday_index)]:
             self._rungs[name].forget()  # left for a cheaper one: it has to show itself again

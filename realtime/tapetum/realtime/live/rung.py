@@ -108,6 +108,14 @@ class Rung:
         """How long ago it was last given a frame that nobody waited for."""
         return time.monotonic() - self._asked_s
 
+    def wait_until_loaded(self, timeout_s: float) -> None:
+        """Wait so long for the model.
+
+        Raises:
+            TapetumError: it cannot be loaded.
+        """
+        self._background.wait_until_made(timeout_s)
+
     def kernels_for(self, frame: Frame) -> Kernels | None:
         """What applies the grids of a grid model, once it is compiled for such frames.
 

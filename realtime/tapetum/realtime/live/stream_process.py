@@ -17,6 +17,8 @@ from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.media_errors import reason
 
 _MUXERS = {"rtmp": "flv", "rtmps": "flv", "rtsp": "rtsp", "srt": "mpegts", "udp": "mpegts"}
+_OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}}
+"""By one connection, as it is read too: many servers take no other."""
 
 
 def send(url: str) -> None:
@@ -35,7 +37,7 @@ def send(url: str) -> None:
             last_pts = max(last_pts + 1, round((time.monotonic() - first_s) / TIME_BASE))
             frame = from_av(picture, pts=last_pts, time_base=TIME_BASE)
             if output is None:
-                container = Container("", muxer)
+                container = Container("", muxer, options=_OPTIONS.get(muxer, {}))
                 output = EncodedOutput(
                     url, container, frame, name=url, rate=Fraction(rate) if rate else None
                 )

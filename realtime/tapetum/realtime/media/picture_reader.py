@@ -35,6 +35,10 @@ _SEEK_MARGINS_S = (0, 10, 60)
 _LONGEST_GROUP = 600
 """Packets without a key picture among them after which decoding begins anywhere."""
 
+_MOST_UNANSWERED = 64
+"""Packets without a picture, at the end of a file, that a decoder with threads may have lost; where
+there are more, the file has packets that show nothing, as of fields or hidden pictures."""
+
 _TIMED_FORMATS = frozenset({"matroska", "mov", "flv"})
 """Formats that say of every picture when it is shown."""
 
@@ -103,6 +107,7 @@ class PictureReader:
         self.cut = False
         self.ended = False
         self._late_stream = False
+        self._unanswered = 0
         self._take(open_video())
         try:
             self.span = time_range(self.container, self.stream, start_s, duration_s)
@@ -248,7 +253,34 @@ class PictureReader:
         return self._times.settle(picture, damaged=self.corrupt_packets > 0 and not self._live)
 
     def _pictures_from(self, start: int | None) -> Iterator[av.VideoFrame]:
-        """Decode from a key picture at or before `start`."""
+        """Decode from a key picture at or before `start`, to the end of the file."""
+        last: int | None = None
+        for picture in self._decoded_from(start):
+            last = picture.pts if last is None else max(last, picture.pts or last)
+            yield picture
+        if 0 < self._unanswered <= _MOST_UNANSWERED and self._may_decode_again:
+            yield from self._lost_at_the_end(last)
+
+    @property
+    def _may_decode_again(self) -> bool:
+        return not self._live and self._on_packet is None and self._failures_before_first is None
+
+    def _lost_at_the_end(self, last: int | None) -> Iterator[av.VideoFrame]:
+        """The pictures behind `last`, decoded once more, each before the next packet is read.
+
+        Decoders with threads meet an error late. Where they meet it while they are emptied, PyAV
+        gives no picture behind it, and where there is one before it, not the error either.
+        """
+        skipped, self.corrupt_packets = self.corrupt_packets, 0
+        self.container.close()
+        self._take(self._open_video())
+        self._decoder.thread_count = 1
+        for picture in self._decoded_from(last):
+            if last is None or picture.pts is None or picture.pts > last:
+                yield picture
+        self.corrupt_packets = max(self.corrupt_packets, skipped)
+
+    def _decoded_from(self, start: int | None) -> Iterator[av.VideoFrame]:
         if start is None:
             yield from self._decode(self._packets())
         elif is_broadcast(self.container):
@@ -302,17 +334,21 @@ class PictureReader:
 
     def _decode(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[av.VideoFrame]:
         slots: list[int | None] = []
+        self._unanswered = 0
         for packet in self._whole(packets):
             if self._slot_delay is None:
                 slots.append(packet.dts)
+            self._unanswered += packet.size > 0
             try:
                 pictures = self._decoder.decode(packet)
             except FFmpegError:
+                self._unanswered -= packet.size > 0
                 self.corrupt_packets += 1
                 self.cut = True
                 if self._gives_up():
                     raise
                 continue
+            self._unanswered -= len(pictures)
             if packet.size:  # the empty packet at the end only flushes the decoder
                 self.cut = packet.is_corrupt
             if self._counts_slots:
@@ -465,8 +501,12 @@ class PresentationTimes:
             if damaged and pts < self._last:
                 self.dropped += 1
                 return False
-            self.moved += 1
-            pts = self._last + 1
+            if pts == self._last:
+                self.moved += 1
+                pts = self._last + 1
+            else:
+                self.mended += 1
+                pts = self._last + self._step
         picture.pts = self._last = pts
         self._step = picture.duration or self._ticks_per_frame
         self.count += 1

@@ -47,6 +47,7 @@ from tapetum.realtime.media.timeline import (
 _SEEK_MARGIN_S = 10
 """How long before the start a subtitle may begin and still be shown in full."""
 
+_LARGEST_DENOMINATOR = (1 << 31) - 1
 _COARSE_BASE, _FINE_BASE = Fraction(1, 1000), Fraction(1, 90_000)
 """Times in longer units than the first are moved in units of about the second."""
 
@@ -351,7 +352,10 @@ class StreamCopier:
 
     def _in_time(self, copied: _Copied, packets: list[Packet[Stream]]) -> Iterator[Packet[Stream]]:
         """Packets whose times are settled, on the output's clock."""
-        ticks = round(copied.base / _FINE_BASE) if copied.base > _COARSE_BASE else 1
+        ticks = 1
+        if copied.base > _COARSE_BASE:
+            most = max(1, _LARGEST_DENOMINATOR // copied.base.denominator)
+            ticks = min(round(copied.base / _FINE_BASE), most)
         base = copied.base / ticks  # a packet of sound may be one tick of a coarse clock, as in AVI
         shift = self._span.shift(base)
         mended = copied.order.take_mended()

@@ -37,6 +37,8 @@ _LONGEST_GAP_S = 3600
 """A broadcast that leaps by more than this, and not back, is another recording."""
 _WRAP_S = Fraction(1 << 33, 90_000)
 """After so long an MPEG clock begins anew; FFmpeg may have added it to what lies before."""
+_LONGEST_REORDER_S = 60
+"""From decoding to showing a picture takes no longer, in no format."""
 _RECENT_S = 5
 """A stream without a packet for longer has no say in where a recording begins."""
 _MOST_HELD = 500
@@ -198,6 +200,9 @@ class InputClock:
         """
         if not packet.size:
             return self._wanted_of([*self._let_go(), packet])
+        if packet.stream.index in self._tracks and _contradicts_itself(packet):
+            packet.dts = None
+            self.bad_times += 1
         if self._held:
             self._held.append(packet)
             return self._wanted_of(self._let_go() if self._is_decided() else [])
@@ -340,6 +345,16 @@ def _time_s(packet: Packet[Stream]) -> Fraction | None:
     if ticks is None and packet.stream.type != "video":
         ticks = packet.pts
     return None if ticks is None else ticks * stream_time_base(packet.stream)
+
+
+def _contradicts_itself(packet: Packet[Stream]) -> bool:
+    """Whether a packet is decoded and shown at times that lie farther apart than any order needs.
+
+    One of them is damaged. Joins are told by the first; the second, if it is, by its neighbours'.
+    """
+    if packet.pts is None or packet.dts is None:
+        return False
+    return abs(packet.pts - packet.dts) * stream_time_base(packet.stream) > _LONGEST_REORDER_S
 
 
 def _duration_s(packet: Packet[Stream]) -> Fraction:

@@ -55,6 +55,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes a picture of an EXIF orientation upright."""
+_SHORTEST_GIF_MS, _SHOWN_GIF_MS = 10.0, 100.0
+"""A picture of a GIF that says it is shown no longer than this is shown as long as that, by all."""
 _MIRRORED = 2
 _UPSIDE_DOWN = (3, 4)
 
@@ -158,6 +160,10 @@ class PhotoFile:
             return
         if count > 1 and self.format is not TIFF:
             durations = _durations_ms(image, count)
+            if self.format is GIF:
+                durations = tuple(
+                    ms if ms > _SHORTEST_GIF_MS else _SHOWN_GIF_MS for ms in durations
+                )
             self.animation = Animation(
                 durations, _loop(image), bool(getattr(image, "default_image", False))
             )
@@ -338,6 +344,7 @@ class PhotoFile:
                 ) from error
         for warning in caught:
             if not issubclass(warning.category, DeprecationWarning | ResourceWarning):
+                self.damaged = max(self.damaged, 1)
                 self._say(f"a part of what it says about itself is damaged ({warning.message})")
 
     def _why_not(self) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from tapetum.realtime.plugins.frei0r import Frei0r
+from tapetum.realtime.plugins.gstreamer import GStreamer
+from tapetum.realtime.plugins.obs_studio import ObsStudio
 
 
 class Host(Protocol):
@@ -55,5 +57,5 @@ class Host(Protocol):
         """
 
 
-HOSTS: dict[str, Host] = {host.name: host for host in (Frei0r(),)}
+HOSTS: dict[str, Host] = {host.name: host for host in (ObsStudio(), Frei0r(), GStreamer())}
 """Every host, by the name that a person types."""

@@ -18,6 +18,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.realtime.choices import Denoise
+from tapetum.realtime.cpu.rgb import Order
 from tapetum.realtime.enhancer import Enhancer
 from tapetum.realtime.errors import MediaError, TapetumError
 from tapetum.realtime.frame import ColorInfo, Frame, Plane
@@ -26,19 +28,22 @@ from tapetum.realtime.worker import Worker
 
 assert sys.platform != "win32", "plugins hand frames over by Unix sockets, which Windows has not"
 
-PROTOCOL = 1
-REQUEST = struct.Struct("=4IQqQf4B1024s")
+PROTOCOL = 2
+REQUEST = struct.Struct("=4IQqQ3f4BB7x1024s")
 ANSWER = struct.Struct("=QI500s")
 """`request` and `answer` of native/tapetum_client.c."""
 
 _SOCKET = 3
 _NO_TIME = -(2**63)
+_AUTO = -1
+"""`TAPETUM_DENOISE_AUTO` of the client."""
 _JUMP_NS = 1_000_000_000
 """A step in time after which frames no longer belong together: the host has seeked."""
 
-_PLANAR = {1: "yuv420p", 2: "nv12", 3: "p010le"}
-_YUY2 = 4
-_ORDERED = {5: "rgb", 6: "bgr"}
+_PLANAR = {1: "yuv420p", 2: "nv12", 3: "p010le", 7: "yuv422p", 8: "yuv444p", 9: "yuv420p10le"}
+_PACKED = {4: (0, 1, 3), 10: (1, 0, 2), 11: (0, 3, 1)}
+"""Of YUY2, UYVY and YVYU: where the first Y, the U and the V of two pixels lie in four bytes."""
+_ORDERED: dict[int, Order] = {5: "rgb", 6: "bgr"}
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -55,6 +60,9 @@ class Request:
         time_ns: on the stream's clock, or None.
         output_offset: where in the memory the enhanced frame goes; it comes at 0.
         strength: from 0 to 2.
+        denoise: `auto`, `off`, or from 0 to 1.
+        before: how much of the width, from the left, stays as it was; from 0 to 1.
+        when_dark: whether what is well lit stays as it is.
         color: what its numbers mean.
         model: name or file.
     """
@@ -66,6 +74,9 @@ class Request:
     time_ns: int | None
     output_offset: int
     strength: float
+    denoise: Denoise
+    before: float
+    when_dark: bool
     color: ColorInfo
     model: str
 
@@ -80,10 +91,10 @@ class Request:
             raise MediaError(
                 "the plugin is of another version of Tapetum; run `tapetum plugin install` again"
             )
-        _, layout, width, height, sequence, time_ns, offset, strength, *tags, model = (
-            REQUEST.unpack(message)
+        _, layout, width, height, sequence, time_ns, offset, *values, model = REQUEST.unpack(
+            message
         )
-        matrix, color_range, primaries, transfer = tags
+        strength, denoise, before, matrix, color_range, primaries, transfer, always = values
         return cls(
             layout,
             width,
@@ -92,6 +103,9 @@ class Request:
             None if time_ns == _NO_TIME else time_ns,
             offset,
             strength,
+            "auto" if denoise == _AUTO else denoise or "off",
+            before,
+            not always,
             ColorInfo(matrix, color_range, primaries, transfer),
             model.rstrip(b"\0").decode(errors="replace"),
         )
@@ -101,7 +115,7 @@ class Stream:
     """One video of a host: its enhancer, with the state that belongs to it."""
 
     def __init__(self) -> None:
-        self._model: str | None = None
+        self._made_for: tuple[str, Denoise, bool] | None = None
         self._enhancer: Enhancer | None = None
         self._last_ns: int | None = None
 
@@ -110,38 +124,28 @@ class Stream:
 
         Raises:
             TapetumError: the model or the format cannot be used.
-            ValueError: the strength is out of its range.
+            ValueError: strength or denoise is out of its range.
         """
         enhancer = self._prepared(request)
         source = np.frombuffer(memory, np.uint8)
         target = source[request.output_offset :]
         if request.layout in _ORDERED:
-            shape = (request.height, request.width, 4)
-            size = request.height * request.width * 4
-            enhancer(
-                source[:size].reshape(shape),
-                order="rgb" if _ORDERED[request.layout] == "rgb" else "bgr",
-                time_s=None if request.time_ns is None else request.time_ns / 1e9,
-                out=target[:size].reshape(shape),
-            )
-        elif request.layout == _YUY2:
-            self._enhance_yuy2(request, enhancer, source, target)
+            self._enhance_pixels(request, enhancer, source, target)
+        elif request.layout in _PACKED:
+            self._enhance_packed(request, enhancer, source, target)
         else:
-            format_name = _PLANAR.get(request.layout)
-            if format_name is None:
-                raise MediaError(f"pixel format {request.layout} of the plugin is unknown")
-            bright = enhancer.enhance_frame(
-                _frame(request, format_name, _planes(source, format_name, request))
-            )
-            for plane, place in zip(
-                bright.planes, _planes(target, format_name, request), strict=True
-            ):
-                place[...] = plane
+            self._enhance_planes(request, enhancer, source, target)
 
     def _prepared(self, request: Request) -> Enhancer:
-        if self._enhancer is None or request.model != self._model:
-            self._enhancer = Enhancer(request.model, request.strength)
-            self._model = request.model
+        wanted = (request.model, request.denoise, request.when_dark)
+        if self._enhancer is None or wanted != self._made_for:
+            self._enhancer = Enhancer(
+                request.model,
+                request.strength,
+                denoise=request.denoise,
+                when_dark=request.when_dark,
+            )
+            self._made_for = wanted
         self._enhancer.strength = request.strength
         last_ns, self._last_ns = self._last_ns, request.time_ns
         if last_ns is not None and request.time_ns is not None:
@@ -151,19 +155,59 @@ class Stream:
         return self._enhancer
 
     @staticmethod
-    def _enhance_yuy2(request: Request, enhancer: Enhancer, source: Bytes, target: Bytes) -> None:
+    def _enhance_planes(request: Request, enhancer: Enhancer, source: Bytes, target: Bytes) -> None:
+        format_name = _PLANAR.get(request.layout)
+        if format_name is None:
+            raise MediaError(f"pixel format {request.layout} of the plugin is unknown")
+        given = _planes(source, format_name, request)
+        bright = enhancer.enhance_frame(_frame(request, format_name, given))
+        places = _planes(target, format_name, request)
+        layout, cut = pixel_format(format_name), _cut(request)
+        for number, (plane, old, place) in enumerate(
+            zip(bright.planes, given, places, strict=True)
+        ):
+            kept = cut if number == 0 or layout.semi_planar else cut >> layout.chroma_x
+            place[:, kept:] = plane[:, kept:]
+            place[:, :kept] = old[:, :kept]
+
+    @staticmethod
+    def _enhance_pixels(request: Request, enhancer: Enhancer, source: Bytes, target: Bytes) -> None:
+        shape = (request.height, request.width, 4)
+        size = request.height * request.width * 4
+        given, made = source[:size].reshape(shape), target[:size].reshape(shape)
+        enhancer(
+            given,
+            order=_ORDERED[request.layout],
+            time_s=None if request.time_ns is None else request.time_ns / 1e9,
+            out=made,
+        )
+        cut = _cut(request)
+        made[:, :cut] = given[:, :cut]
+
+    @staticmethod
+    def _enhance_packed(request: Request, enhancer: Enhancer, source: Bytes, target: Bytes) -> None:
         """As 4:2:2 in planes; the pixel beside an odd last one is kept."""
         width, height = request.width, request.height
         size = height * 4 * -(-width // 2)
         packed = source[:size].reshape(height, -1)
+        y, u, v = _PACKED[request.layout]
+        luma = slice(y, y + 2 * width - 1, 2)
         planes = tuple(
             np.ascontiguousarray(part)
-            for part in (packed[:, 0 : 2 * width : 2], packed[:, 1::4], packed[:, 3::4])
+            for part in (packed[:, luma], packed[:, u::4], packed[:, v::4])
         )
         bright = enhancer.enhance_frame(_frame(request, "yuv422p", planes))
         made = target[:size].reshape(height, -1)
         made[...] = packed
-        made[:, 0 : 2 * width : 2], made[:, 1::4], made[:, 3::4] = bright.planes
+        made[:, luma], made[:, u::4], made[:, v::4] = bright.planes
+        cut = 2 * _cut(request)
+        made[:, :cut] = packed[:, :cut]
+
+
+def _cut(request: Request) -> int:
+    """Columns that stay as they were: an even number, so that chroma has as many."""
+    share = request.before if 0 <= request.before <= 1 else 0
+    return 2 * int(request.width * share / 2)
 
 
 def _planes(memory: Bytes, format_name: str, request: Request) -> tuple[Plane, ...]:

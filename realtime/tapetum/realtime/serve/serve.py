@@ -7,9 +7,9 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.gan.stop_signals import heard_stop_signals, leave_closed_terminal
 from tapetum.realtime.serve.server import Server
-from tapetum.realtime.serve.server_folder import server_folder
 from tapetum.realtime.serve.settings import ServerSettings
 
 
@@ -40,7 +40,7 @@ async def _serve(
     on_start: Callable[[str, Server], None],
     on_notice: Callable[[str], None],
 ) -> int:
-    with _stop_signal() as stopped, server_folder() as folder:
+    with _stop_signal() as stopped, scratch_folder("serve") as folder:
         server = Server(settings, folder, on_notice=on_notice)
         async with server.running() as url:
             on_start(url, server)

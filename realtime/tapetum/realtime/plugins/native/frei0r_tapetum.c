@@ -17,7 +17,7 @@
 #define FILE_PATIENCE_MS 60000 /* a file waits for the worker's start rather than begin dark */
 
 enum parameter_type { BOOL = 0, DOUBLE = 1, STRING = 4 };
-enum parameter { STRENGTH, MODEL, LIVE, PARAMETERS };
+enum parameter { STRENGTH, MODEL, LIVE, DENOISE, WHEN_DARK, BEFORE, PARAMETERS };
 
 typedef struct {
     const char *name, *author;
@@ -33,8 +33,8 @@ typedef struct {
 
 typedef struct {
     unsigned width, height;
-    double strength, live, last_time;
-    char *model;
+    double strength, live, when_dark, before, last_time;
+    char *model, *denoise;
     int64_t time_ns;
     tapetum_stream *stream;
 } filter;
@@ -60,6 +60,9 @@ EXPORT void f0r_get_param_info(parameter_info *info, int index)
         {"strength", DOUBLE, "0 leaves the picture as it is, 1 is the model's output (default)"},
         {"model", STRING, "grid (default), unet, or a model file"},
         {"live", BOOL, "Never wait: leave frames dark that are not ready within 40 ms"},
+        {"denoise", STRING, "off (default), auto, or from 0 to 1"},
+        {"when-dark", BOOL, "Leave what is well lit as it is (default)"},
+        {"before", DOUBLE, "So much of the width, from the left, stays as it was"},
     };
     if (index >= 0 && index < PARAMETERS)
         *info = all[index];
@@ -72,7 +75,7 @@ EXPORT void *f0r_construct(unsigned width, unsigned height)
         return NULL;
     made->width = width;
     made->height = height;
-    made->strength = 1;
+    made->strength = made->when_dark = 1;
     made->last_time = NAN;
     return made;
 }
@@ -82,36 +85,82 @@ EXPORT void f0r_destruct(void *instance)
     filter *ended = instance;
     tapetum_close(ended->stream);
     free(ended->model);
+    free(ended->denoise);
     free(ended);
+}
+
+static void set_text(char **text, const char *value)
+{
+    char *copy = value ? strdup(value) : NULL; /* before the free: it may be our own */
+    if (!copy)
+        return;
+    free(*text);
+    *text = copy;
 }
 
 EXPORT void f0r_set_param_value(void *instance, void *value, int index)
 {
     filter *self = instance;
-    if (index == STRENGTH)
+    switch (index) {
+    case STRENGTH:
         self->strength = *(double *)value;
-    if (index == LIVE && (*(double *)value >= 0.5) != (self->live >= 0.5)) {
+        break;
+    case MODEL:
+        set_text(&self->model, *(char **)value);
+        break;
+    case LIVE:
+        if ((*(double *)value >= 0.5) != (self->live >= 0.5)) {
+            tapetum_close(self->stream); /* the next frame opens one with the other patience */
+            self->stream = NULL;
+        }
         self->live = *(double *)value;
-        tapetum_close(self->stream); /* the next frame opens one with the other patience */
-        self->stream = NULL;
-    }
-    if (index == MODEL && *(char **)value) {
-        char *model = strdup(*(char **)value); /* before the free: it may be our own */
-        free(self->model);
-        self->model = model;
+        break;
+    case DENOISE:
+        set_text(&self->denoise, *(char **)value);
+        break;
+    case WHEN_DARK:
+        self->when_dark = *(double *)value;
+        break;
+    case BEFORE:
+        self->before = *(double *)value;
     }
 }
 
 EXPORT void f0r_get_param_value(void *instance, void *value, int index)
 {
     filter *self = instance;
-    static char usual[] = "grid";
-    if (index == STRENGTH)
+    static char grid[] = "grid", off[] = "off";
+    switch (index) {
+    case STRENGTH:
         *(double *)value = self->strength;
-    if (index == LIVE)
+        break;
+    case MODEL:
+        *(char **)value = self->model ? self->model : grid;
+        break;
+    case LIVE:
         *(double *)value = self->live;
-    if (index == MODEL)
-        *(char **)value = self->model ? self->model : usual;
+        break;
+    case DENOISE:
+        *(char **)value = self->denoise ? self->denoise : off;
+        break;
+    case WHEN_DARK:
+        *(double *)value = self->when_dark;
+        break;
+    case BEFORE:
+        *(double *)value = self->before;
+    }
+}
+
+/* What is no number is refused by the worker, with a line that says so. */
+static float denoise_of(const char *text)
+{
+    if (!text || !*text || !strcmp(text, "off"))
+        return 0;
+    if (!strcmp(text, "auto"))
+        return TAPETUM_DENOISE_AUTO;
+    char *end;
+    double value = strtod(text, &end);
+    return *end || value < 0 ? NAN : (float)value;
 }
 
 /* Hosts give seconds (frei0r's rule, MLT, GStreamer) or milliseconds (FFmpeg), and sometimes
@@ -155,6 +204,9 @@ EXPORT void f0r_update(void *instance, double time, const uint32_t *in, uint32_t
                            .primaries = 2,
                            .transfer = 2,
                            .strength = (float)strength,
+                           .denoise = denoise_of(self->denoise),
+                           .before = (float)self->before,
+                           .always = self->when_dark < 0.5,
                            .model = self->model};
     tapetum_enhance(self->stream, &frame);
 }

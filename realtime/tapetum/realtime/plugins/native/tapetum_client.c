@@ -26,12 +26,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROTOCOL 1
+#define PROTOCOL 2
 #define LARGEST 16384
 #define MS 1000000LL
-#define HUNG_MS 5000        /* without an answer, once it has given one */
-#define START_HUNG_MS 90000 /* a model may have to be compiled first */
+#define WARM_ANSWERS 10     /* before as many, what frames need may have to be compiled */
+#define HUNG_MS 5000        /* without an answer, of a warm worker */
+#define START_HUNG_MS 90000 /* of one that is not */
 #define LONGEST_BACK_OFF_MS 60000
+#define HOLD_MS 500 /* how long an exchange shows a frame again, and how late it takes one */
 #define WORKER_SOCKET 3
 #define WORKER_MODULE "tapetum.realtime.plugins.worker"
 
@@ -42,10 +44,11 @@ typedef struct {
     uint64_t sequence;
     int64_t time_ns;
     uint64_t output_offset;
-    float strength;
-    uint8_t matrix, range, primaries, transfer;
+    float strength, denoise, before;
+    uint8_t matrix, range, primaries, transfer, always, reserved[7];
     char model[1024];
 } request;
+_Static_assert(sizeof(request) == 1088, "the worker reads it as it lies");
 
 typedef struct {
     uint64_t sequence;
@@ -66,12 +69,17 @@ struct tapetum_stream {
     int socket;          /* to the worker, or -1 */
     uint64_t generation; /* of the worker that it leads to */
     bool waiting;        /* an answer is due */
-    bool answered;       /* by this worker, with this model and size */
+    unsigned answers;    /* by this worker, to frames of this kind */
     int64_t sent_ns;
     request last;
     int memory_fd;
     uint8_t *memory;
     size_t memory_bytes;
+    request shown;       /* whose pixels an exchange shows; of width 0 if there are none */
+    int64_t shown_ns;    /* when they came */
+    bool alive;          /* its worker has answered */
+    bool slow;           /* the last answer took longer than the host's patience */
+    char reason[600];    /* why the last frame was left as it was, or empty */
     char logged[600];
     int64_t logged_ns;
 };
@@ -98,6 +106,7 @@ static int64_t now_ns(void)
 /* The same line is said again after a minute at the earliest. */
 static void say(tapetum_stream *stream, const char *reason)
 {
+    snprintf(stream->reason, sizeof stream->reason, "%s", reason);
     if (!strcmp(stream->logged, reason) && now_ns() - stream->logged_ns < 60000 * MS)
         return;
     snprintf(stream->logged, sizeof stream->logged, "%s", reason);
@@ -133,7 +142,21 @@ static bool lay_out(const tapetum_frame *frame, layout *out)
         out->row_bytes[0] = 2 * width;
         out->row_bytes[1] = 4 * half_width;
         break;
+    case TAPETUM_I010:
+        out->count = 3;
+        out->row_bytes[0] = 2 * width;
+        out->row_bytes[1] = out->row_bytes[2] = 2 * half_width;
+        break;
+    case TAPETUM_I422:
+    case TAPETUM_I444:
+        out->count = 3;
+        out->rows[1] = out->rows[2] = (uint32_t)height;
+        out->row_bytes[0] = width;
+        out->row_bytes[1] = out->row_bytes[2] = frame->format == TAPETUM_I444 ? width : half_width;
+        break;
     case TAPETUM_YUY2:
+    case TAPETUM_UYVY:
+    case TAPETUM_YVYU:
         out->row_bytes[0] = 4 * half_width;
         break;
     case TAPETUM_RGBA:
@@ -143,8 +166,12 @@ static bool lay_out(const tapetum_frame *frame, layout *out)
     default:
         return false;
     }
-    for (int plane = 0; plane < out->count; plane++)
+    for (int plane = 0; plane < out->count; plane++) {
+        size_t stride = (size_t)(frame->strides[plane] < 0 ? -frame->strides[plane] : frame->strides[plane]);
+        if (!frame->planes[plane] || (out->rows[plane] > 1 && stride < out->row_bytes[plane]))
+            return false;
         out->bytes += out->row_bytes[plane] * out->rows[plane];
+    }
     return true;
 }
 
@@ -205,7 +232,18 @@ static void disconnect(tapetum_stream *stream)
 {
     close(stream->socket);
     stream->socket = -1;
-    stream->waiting = stream->answered = false;
+    stream->waiting = stream->alive = stream->slow = false;
+    stream->answers = 0;
+}
+
+static void forget_memory(tapetum_stream *stream)
+{
+    if (stream->memory) {
+        munmap(stream->memory, stream->memory_bytes);
+        close(stream->memory_fd);
+    }
+    stream->memory = NULL;
+    stream->shown.width = 0;
 }
 
 /* Start Python; 0 or why not. The lock is held. */
@@ -282,6 +320,8 @@ static outcome connect_stream(tapetum_stream *stream)
     if (worker.socket < 0) {
         if (now_ns() < worker.retry_ns) {
             pthread_mutex_unlock(&worker.lock);
+            if (!stream->reason[0])
+                say(stream, "the worker ended");
             return LEFT;
         }
         error = start_worker(stream->python);
@@ -306,25 +346,17 @@ static outcome connect_stream(tapetum_stream *stream)
     }
     if (!sent)
         return lose_worker(stream, "the worker ended") ? LOST : LEFT;
-    if (stream->memory) { /* the new worker has not seen it */
-        munmap(stream->memory, stream->memory_bytes);
-        close(stream->memory_fd);
-        stream->memory = NULL;
-    }
+    forget_memory(stream); /* the new worker has not seen it */
     return DONE;
 }
 
-/* Shared memory for a frame, before and after; `fresh` if the worker has yet to get it. */
+/* Shared memory for a frame before, and once or twice after; `fresh` if the worker has yet to get it. */
 static bool get_memory(tapetum_stream *stream, size_t bytes, bool *fresh)
 {
     *fresh = false;
     if (stream->memory && stream->memory_bytes == bytes)
         return true;
-    if (stream->memory) {
-        munmap(stream->memory, stream->memory_bytes);
-        close(stream->memory_fd);
-        stream->memory = NULL;
-    }
+    forget_memory(stream);
     int descriptor = memfd_create("tapetum", MFD_CLOEXEC);
     if (descriptor < 0)
         return false;
@@ -360,7 +392,9 @@ static outcome take_answer(tapetum_stream *stream, int64_t until_ns, answer *tak
         if (bytes != (ssize_t)sizeof *taken || taken->sequence != stream->last.sequence)
             return LOST;
         stream->waiting = false;
-        stream->answered = true;
+        stream->answers++;
+        stream->alive = true;
+        stream->slow = now_ns() - stream->sent_ns > stream->options.patience_ms * MS;
         taken->message[sizeof taken->message - 1] = 0;
         return DONE;
     }
@@ -374,40 +408,67 @@ static void prove_worker(const tapetum_stream *stream)
     pthread_mutex_unlock(&worker.lock);
 }
 
-/* Take the answer to an earlier frame, whose time is over; LEFT while there is none. */
-static outcome clear_answer(tapetum_stream *stream)
+static bool is_warm(const tapetum_stream *stream)
 {
-    answer late;
-    outcome came = take_answer(stream, 0, &late);
+    return stream->answers >= WARM_ANSWERS;
+}
+
+static outcome worker_ended(tapetum_stream *stream)
+{
+    return lose_worker(stream, "the worker ended") ? LOST : LEFT;
+}
+
+/* Take the answer to an earlier frame, if there is one; LEFT while there is none. */
+static outcome clear_answer(tapetum_stream *stream, answer *late)
+{
+    outcome came = take_answer(stream, 0, late);
     if (came == LOST)
-        return lose_worker(stream, "the worker ended") ? LOST : LEFT;
+        return worker_ended(stream);
     if (came == DONE)
         prove_worker(stream);
-    int64_t limit_ms = stream->answered ? HUNG_MS : START_HUNG_MS;
+    int64_t limit_ms = is_warm(stream) ? HUNG_MS : START_HUNG_MS;
     if (came == LEFT && now_ns() - stream->sent_ns > limit_ms * MS)
         lose_worker(stream, "the worker hung, and is started anew");
     return came;
 }
 
-static bool send_frame(tapetum_stream *stream, const tapetum_frame *frame, const layout *shape)
+/* Hand a frame over, to be enhanced to one of so many places. */
+static bool send_frame(tapetum_stream *stream, const tapetum_frame *frame, const layout *shape,
+                       int places)
 {
     bool fresh;
     size_t offset = (shape->bytes + 63) & ~(size_t)63;
-    if (!get_memory(stream, 2 * offset, &fresh)) {
+    if (!get_memory(stream, (1 + places) * offset, &fresh)) {
         say(stream, "there is no memory left to share");
         return false;
     }
-    request next = {PROTOCOL, frame->format, frame->width, frame->height,
-                    stream->last.sequence + 1, frame->time_ns, offset, frame->strength,
-                    frame->matrix, frame->range, frame->primaries, frame->transfer, {0}};
+    /* What is shown stays whole while the worker writes. */
+    bool second = stream->shown.width && stream->shown.output_offset == offset;
+    request next = {.protocol = PROTOCOL,
+                    .format = frame->format,
+                    .width = frame->width,
+                    .height = frame->height,
+                    .sequence = stream->last.sequence + 1,
+                    .time_ns = frame->time_ns,
+                    .output_offset = second && places > 1 ? 2 * offset : offset,
+                    .strength = frame->strength,
+                    .denoise = frame->denoise,
+                    .before = frame->before,
+                    .matrix = frame->matrix,
+                    .range = frame->range,
+                    .primaries = frame->primaries,
+                    .transfer = frame->transfer,
+                    .always = frame->always};
     const char *model = frame->model && *frame->model ? frame->model : "grid";
     if (strlen(model) >= sizeof next.model) {
         say(stream, "the model's name is too long");
         return false;
     }
     memcpy(next.model, model, strlen(model));
-    if (strcmp(next.model, stream->last.model) || next.format != stream->last.format)
-        stream->answered = false; /* what it needs now may have to be compiled */
+    if (strcmp(next.model, stream->last.model) || next.format != stream->last.format ||
+        next.width != stream->last.width || next.height != stream->last.height ||
+        next.denoise != stream->last.denoise || next.always != stream->last.always)
+        stream->answers = 0;
     copy_pixels(frame, shape, stream->memory, false);
     stream->last = next;
     stream->sent_ns = now_ns();
@@ -417,31 +478,39 @@ static bool send_frame(tapetum_stream *stream, const tapetum_frame *frame, const
     return true;
 }
 
+static bool is_known(tapetum_stream *stream, const tapetum_frame *frame, layout *shape)
+{
+    bool known = lay_out(frame, shape);
+    if (!known)
+        say(stream, "their format is not taken, or their size is not 1 to 16384 pixels");
+    return known;
+}
+
+/* A worker that has nothing to do: DONE. LEFT while it has, or while there is none. */
+static outcome get_ready(tapetum_stream *stream, answer *late)
+{
+    if (stream->socket < 0)
+        return connect_stream(stream);
+    return stream->waiting ? clear_answer(stream, late) : DONE;
+}
+
 static outcome try_once(tapetum_stream *stream, const tapetum_frame *frame, int64_t until_ns)
 {
     layout shape;
-    if (!lay_out(frame, &shape)) {
-        say(stream, "their format is unknown, or their size not 1 to 16384 pixels");
-        return LEFT;
-    }
-    if (stream->socket < 0) {
-        outcome connected = connect_stream(stream);
-        if (connected != DONE)
-            return connected;
-    }
-    if (stream->waiting) {
-        outcome cleared = clear_answer(stream);
-        if (cleared != DONE)
-            return cleared;
-    }
-    if (!send_frame(stream, frame, &shape))
-        return LEFT;
     answer taken;
+    if (!is_known(stream, frame, &shape))
+        return LEFT;
+    outcome ready = get_ready(stream, &taken);
+    if (ready != DONE)
+        return ready;
+    stream->shown.width = 0;
+    if (!send_frame(stream, frame, &shape, 1))
+        return LEFT;
     switch (take_answer(stream, until_ns, &taken)) {
     case LOST:
-        return lose_worker(stream, "the worker ended") ? LOST : LEFT;
+        return worker_ended(stream);
     case LEFT:
-        say(stream, stream->answered ? "the worker is too slow" : "the worker is starting");
+        say(stream, is_warm(stream) ? "the worker is too slow" : "the worker is starting");
         return LEFT;
     default:
         break;
@@ -453,6 +522,62 @@ static outcome try_once(tapetum_stream *stream, const tapetum_frame *frame, int6
     }
     copy_pixels(frame, &shape, stream->memory + stream->last.output_offset, true);
     return DONE;
+}
+
+/* The answer to an exchange is what is shown from now on, unless it failed or is from long ago. */
+static void show(tapetum_stream *stream, const answer *taken)
+{
+    int64_t now = now_ns();
+    stream->shown.width = 0;
+    if (taken->failed)
+        say(stream, taken->message);
+    else if (now - stream->sent_ns <= HOLD_MS * MS) {
+        stream->shown = stream->last;
+        stream->shown_ns = now;
+    }
+}
+
+static bool is_shown(const tapetum_stream *stream, const tapetum_frame *frame)
+{
+    const request *shown = &stream->shown;
+    return shown->width == frame->width && shown->height == frame->height &&
+           shown->format == frame->format && now_ns() - stream->shown_ns <= HOLD_MS * MS;
+}
+
+static outcome exchange_once(tapetum_stream *stream, const tapetum_frame *frame)
+{
+    layout shape;
+    answer taken = {0};
+    bool waited = stream->waiting;
+    int64_t until_ns = now_ns() + stream->options.patience_ms * MS;
+    if (!is_known(stream, frame, &shape))
+        return LEFT;
+    outcome ready = get_ready(stream, &taken);
+    if (ready == LOST || stream->socket < 0)
+        return LEFT;
+    if (ready == DONE) {
+        if (waited)
+            show(stream, &taken);
+        if (!send_frame(stream, frame, &shape, 2))
+            return LEFT;
+    }
+    bool sent = ready == DONE;
+    if (sent && !is_shown(stream, frame) && stream->alive && !stream->slow && !taken.failed) {
+        outcome came = take_answer(stream, until_ns, &taken);
+        if (came == LOST)
+            return worker_ended(stream);
+        if (came == DONE) {
+            prove_worker(stream);
+            show(stream, &taken);
+        }
+    }
+    if (is_shown(stream, frame)) {
+        copy_pixels(frame, &shape, stream->memory + stream->shown.output_offset, true);
+        return DONE;
+    }
+    if (!taken.failed)
+        say(stream, is_warm(stream) ? "the worker is too slow" : "the worker is starting");
+    return LEFT;
 }
 
 tapetum_stream *tapetum_open(const tapetum_options *options)
@@ -477,6 +602,8 @@ bool tapetum_enhance(tapetum_stream *stream, const tapetum_frame *frame)
     int64_t until_ns = now_ns() + stream->options.patience_ms * MS;
     for (;;) {
         outcome came = try_once(stream, frame, until_ns);
+        if (came == DONE)
+            stream->reason[0] = 0;
         if (came != LOST)
             return came == DONE;
         pthread_mutex_lock(&worker.lock);
@@ -490,16 +617,26 @@ bool tapetum_enhance(tapetum_stream *stream, const tapetum_frame *frame)
     }
 }
 
+bool tapetum_exchange(tapetum_stream *stream, const tapetum_frame *frame)
+{
+    if (exchange_once(stream, frame) != DONE)
+        return false;
+    stream->reason[0] = 0;
+    return true;
+}
+
+const char *tapetum_reason(const tapetum_stream *stream)
+{
+    return stream->reason[0] ? stream->reason : NULL;
+}
+
 void tapetum_close(tapetum_stream *stream)
 {
     if (!stream)
         return;
     if (stream->socket >= 0)
         close(stream->socket);
-    if (stream->memory) {
-        munmap(stream->memory, stream->memory_bytes);
-        close(stream->memory_fd);
-    }
+    forget_memory(stream);
     pthread_mutex_lock(&worker.lock);
     if (--worker.streams == 0) {
         if (worker.socket >= 0)

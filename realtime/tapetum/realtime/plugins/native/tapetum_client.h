@@ -17,6 +17,7 @@
 
 #define TAPETUM_NO_TIME INT64_MIN
 #define TAPETUM_LIVE_PATIENCE_MS 40
+#define TAPETUM_DENOISE_AUTO (-1.0f)
 
 typedef enum {
     TAPETUM_I420 = 1,
@@ -24,7 +25,12 @@ typedef enum {
     TAPETUM_P010, /* little endian */
     TAPETUM_YUY2,
     TAPETUM_RGBA, /* alpha is kept */
-    TAPETUM_BGRA
+    TAPETUM_BGRA,
+    TAPETUM_I422,
+    TAPETUM_I444,
+    TAPETUM_I010, /* little endian */
+    TAPETUM_UYVY,
+    TAPETUM_YVYU
 } tapetum_format;
 
 typedef struct {
@@ -37,6 +43,9 @@ typedef struct {
     uint8_t range;          /* 1 limited, 2 full, 0 unspecified */
     uint8_t primaries, transfer;
     float strength;         /* 0 leaves the frame as it is, 1 is the model's output, 2 the most */
+    float denoise;          /* 0 is off, up to 1; or TAPETUM_DENOISE_AUTO */
+    float before;           /* so much of the width, from the left, stays as it was; 0 to 1 */
+    bool always;            /* brighten what is well lit too */
     const char *model;      /* "grid", "unet" or a file; NULL is "grid" */
 } tapetum_frame;
 
@@ -54,6 +63,15 @@ tapetum_stream *tapetum_open(const tapetum_options *options);
 
 /* Enhance a frame in place. False if it was left as it was; why is logged once. */
 bool tapetum_enhance(tapetum_stream *stream, const tapetum_frame *frame);
+
+/* For live video: hand a frame over, and fill it with the last one that came back, which is mostly
+ * the one before it. Does not wait for the enhancing, but for the first frame, for patience_ms at
+ * most. A slow worker's last frame is shown again, for half a second, rather than flash dark ones.
+ * False if the frame was left as it was; why is logged once. */
+bool tapetum_exchange(tapetum_stream *stream, const tapetum_frame *frame);
+
+/* Why the last frame was left as it was; NULL if it was not. */
+const char *tapetum_reason(const tapetum_stream *stream);
 
 /* Close a stream; the last one ends the worker. */
 void tapetum_close(tapetum_stream *stream);

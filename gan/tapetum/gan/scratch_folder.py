@@ -1,4 +1,4 @@
-"""The folder of a server's files, which goes when the server ends, however it ends."""
+"""A folder for a while, which goes when the process that made it has ended, however it ended."""
 
 from __future__ import annotations
 
@@ -11,22 +11,27 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-_PREFIX = "tapetum-serve-"
+_PREFIX = "tapetum-"
 _LOCK = "lock"
-"""A file that a running server holds: the system lets go of it even for one that is killed."""
+"""A file that a running process holds: the system lets go of it even for one that is killed."""
 _FILES = "files"
-"""Made when the lock is held: a folder without it is that of a server that just starts."""
+"""Made when the lock is held: a folder without it is that of a process that just starts."""
 
 
 @contextmanager
-def server_folder() -> Iterator[Path]:
+def scratch_folder(kind: str) -> Iterator[Path]:
     """A new folder that nobody else may read, and that the block's end removes.
 
-    What servers of this user left behind when they were killed is removed first. A file that is
-    still in work at the end is no error.
+    What processes of this user left behind when they were killed is removed first, of any kind. A
+    file that is still in work at the end is no error.
+
+    Args:
+        kind: what it is for: a word in its name.
     """
     _remove_abandoned()
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(
+        prefix=f"{_PREFIX}{kind}-", ignore_cleanup_errors=True
+    ) as name:
         home = Path(name)
         with FileLock(home / _LOCK):
             files = home / _FILES
