@@ -169,8 +169,8 @@ def _purity(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
     rgb = F.avg_pool2d(thumbnail_rgb, 2)
     luma = rgb_to_yuv(rgb)[0]
     strongest = rgb.amax(1, keepdim=True) + _PURITY_FLOOR
-    purity = (strongest / (luma + _PURITY_FLOOR)).clamp(1, _PUREST)
-    place = (luma.clamp(1e-6, 1).sqrt() * levels - 0.5).clamp(0, levels - 1)
+    purity = (strongest / (luma + _PURITY_FLOOR)).clamp(min=1).clamp(max=_PUREST)
+    place = (luma.clamp(min=1e-6).sqrt() * levels - 0.5).clamp(min=0).clamp(max=levels - 1)
     level = torch.arange(levels, device=grid.device, dtype=grid.dtype).view(1, -1, 1, 1)
     weight = F.relu(1 - (place - level).abs())
     excess = weight * ((purity / 4).square().square() - 1 / 256)
