@@ -25,6 +25,7 @@ WITHOUT_TORCH = {
     "tapetum.gan.openvino_runtime",
     "tapetum.gan.stop_signals",
     "tapetum.gan.weights",
+    "tapetum.gan.scratch_folder",
     "tapetum.gan.whole_file",
     "tapetum.trt_build.cuda_driver",
     "tapetum.trt_build.gpu",

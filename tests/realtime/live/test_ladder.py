@@ -20,6 +20,7 @@ from tapetum.realtime.errors import EngineError, ModelError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import PASSTHROUGH, START, Ladder, ladder_for
 from tapetum.realtime.live.rung import Loader, Rung
+from tapetum.realtime.live.summary import LiveStatus
 
 DARK_ROOM = ROOT / "samples" / "dark_room.mp4"
 LARGEST_STEP = 2.0
@@ -88,14 +89,11 @@ def test_a_machine_without_any_time_left_gets_fewer_frames_and_none_darker() -> 
     hurried = ladder_for(budget_ms=0.001, former=ladder)
     ladder.close()
     levels, skipped = [], 0
-    for frame in cycle([*frames, *reversed(frames)]):
-        if hurried.skips():
+    for frame in [*frames, *reversed(frames)]:
+        while hurried.skips():
             skipped += 1
             time.sleep(0.01)
-        else:
-            levels.append(luma(hurried(frame)))
-        if len(levels) == 24:
-            break
+        levels.append(luma(hurried(frame)))
     assert hurried.governor.mode == "grid-curve-8-fps"
     assert hurried.note == "this machine is busy: simpler picture"
     assert skipped > 24
@@ -140,6 +138,20 @@ def test_a_stream_waits_for_its_model_before_it_begins_but_not_for_long(
     ready(dark())
     assert ready.mode == "gain"
     ready.close()
+
+
+def test_a_well_lit_picture_is_said_to_be_until_the_light_falls() -> None:
+    scene = dark_room(1)[0]
+    (lit,) = SyntheticSource(scene.width, scene.height, frames=1, brightness=0.6)
+    ladder = warmed_up(ladder_for(budget_ms=60_000), "grid", lit)
+    assert ladder.well_lit
+    assert luma(ladder(lit)) == pytest.approx(luma(lit), abs=1)
+    assert LiveStatus(30, 5, 6, 0, "grid", "", False, well_lit=True).caption.endswith(
+        "well lit, left as it is"
+    )
+    ladder(scene)
+    assert not ladder.well_lit
+    ladder.close()
 
 
 @pytest.mark.parametrize("effort", ["grid-4", "grid-held", "grid-curve"])

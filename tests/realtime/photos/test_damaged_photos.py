@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 from support.command_line import tapetum
@@ -60,6 +61,8 @@ def enhance(gain_model: Path, tmp_path: Path) -> Enhance:
         (".bmp", {}),
         (".tif", {}),
         (".gif", {"interlace": 0}),
+        (".webp", {"lossless": True}),
+        (".webp", {"quality": 95}),
     ],
 )
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
@@ -157,7 +160,93 @@ def test_an_animation_cut_after_its_first_picture_keeps_that(enhance: Enhance) -
     assert (result.frames, result.intact) == (1, False)
 
 
-@pytest.mark.parametrize("suffix", [".webp", ".avif", ".jp2"])
+@pytest.mark.parametrize("part", [0.7, 0.95])
+def test_a_cut_avif_keeps_the_rows_that_are_there(
+    part: float, enhance: Enhance, tmp_path: Path
+) -> None:
+    data = encoded(".avif", quality=95)
+    (tmp_path / "whole.avif").write_bytes(data)
+    result = enhance(data[: int(part * len(data))], ".avif")
+    (line,) = [line for line in result.notices if "rows) is there" in line]
+    rows = int(line.split("(")[1].split()[0])
+    assert 144 * (part - 0.5) < rows < 144 * part
+    before, after = pillow_pixels(tmp_path / "whole.avif"), pillow_pixels(tmp_path / "out.png")
+    np.testing.assert_array_equal(after[:rows], before[:rows])
+    assert not after[rows:].any()
+
+
+def test_a_webp_that_lost_only_what_it_says_of_itself_has_all_rows(enhance: Enhance) -> None:
+    data = encoded(".webp", lossless=True, exif=b"Exif\0\0II*\0" + bytes(200))
+    result = enhance(data[:-100], ".webp")
+    assert not result.intact
+    assert "it is damaged or cut: about 100 % of it (144 of 144 rows) is there" in result.notices
+
+
+@pytest.mark.parametrize("part", [0.4, 0.7, 0.9])
+def test_pages_that_are_there_are_kept(part: float, tmp_path: Path) -> None:
+    """Also where the directory of the one that is cut cannot be read."""
+    first, *rest = moving()
+    first.save(tmp_path / "whole.tif", save_all=True, append_images=rest)
+    data = (tmp_path / "whole.tif").read_bytes()
+    (tmp_path / "in.tif").write_bytes(data[: int(part * len(data))])
+    photo = PhotoFile(tmp_path / "in.tif")
+    assert photo.truncated
+    assert len(list(photo.pictures())) == int(4 * part) + 1  # with a part of the one that is cut
+    assert any("rows) is there" in line for line in photo.notices)
+
+
+def test_a_picture_of_an_animation_that_breaks_its_reader_costs_no_other(tmp_path: Path) -> None:
+    data = animation(".gif")
+    source = tmp_path / "in.gif"
+    for place in range(int(0.5 * len(data)), int(0.8 * len(data)), 31):
+        source.write_bytes(data[:place])
+        photo = PhotoFile(source)
+        assert len(list(photo.pictures())) >= 1
+        assert not photo.intact
+
+
+@pytest.mark.parametrize("missing", [1, 100, 5000])
+def test_a_heic_that_is_cut_behind_its_main_picture_is_not_whole(
+    missing: int, tmp_path: Path
+) -> None:
+    still = moving(1)[0]
+    file = pillow_heif.from_pillow(still.resize((640, 480)))
+    file.add_from_pillow(Image.effect_noise((640, 480), 60).convert("RGB"))
+    file.save(tmp_path / "whole.heic", quality=90)
+    data = (tmp_path / "whole.heic").read_bytes()
+    for left, intact in ((len(data), True), (len(data) - missing, False)):
+        (tmp_path / "in.heic").write_bytes(data[:left])
+        photo = PhotoFile(tmp_path / "in.heic")
+        assert len(list(photo.pictures())) == 1
+        assert photo.intact == intact
+
+
+@pytest.mark.parametrize(("kind", "number"), [(b"elst", 5), (b"stts", 2)])
+def test_an_avif_whose_tables_do_not_agree_is_damaged(
+    kind: bytes, number: int, tmp_path: Path
+) -> None:
+    data = bytearray(animation(".avif"))
+    source = tmp_path / "in.avif"
+    for value in (None, 0x7000_0000):
+        if value is not None:
+            at = data.index(kind) + 4 + 4 * number
+            data[at : at + 4] = value.to_bytes(4)
+        source.write_bytes(data)
+        photo = PhotoFile(source)
+        assert len(list(photo.pictures())) == 4
+        assert photo.intact == (value is None)
+
+
+def test_an_apng_that_is_read_as_a_still_picture_is_damaged(enhance: Enhance) -> None:
+    data = bytearray(animation(".png"))
+    at = data.index(b"acTL") + 4
+    body = bytes(4) + bytes(data[at + 4 : at + 8])  # of no pictures
+    data[at - 8 : at + 12] = png_chunk(b"acTL", body)
+    result = enhance(bytes(data), ".png")
+    assert (result.frames, result.intact) == (1, False)
+
+
+@pytest.mark.parametrize("suffix", [".jp2"])
 def test_what_cannot_be_shown_in_part_is_one_clear_line(suffix: str, enhance: Enhance) -> None:
     data = encoded(suffix)
     with pytest.raises(

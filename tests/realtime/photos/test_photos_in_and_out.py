@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 from support.photos import (
@@ -23,6 +25,8 @@ from support.photos import (
 )
 
 from tapetum.realtime import EnhanceResult, MediaError, enhance_file
+from tapetum.realtime.photos.extras import left_out
+from tapetum.realtime.photos.formats import HEIF
 from tapetum.realtime.photos.reader import PhotoFile
 
 pytestmark = pytest.mark.slow
@@ -116,6 +120,77 @@ def test_the_main_picture_of_several_in_a_jpeg_is_taken(unchanged: Enhance, tmp_
     result = unchanged(source, tmp_path / "out.png")
     assert "it holds 2 pictures" in result.notices[0]
     np.testing.assert_array_equal(pillow_pixels(tmp_path / "out.png"), pillow_pixels(source))
+
+
+_ABOUT = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-'
+    b'syntax-ns#"><rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    b' xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"'
+    b' xmlns:GCamera="http://ns.google.com/photos/1.0/camera/"'
+    b' xmlns:Container="http://ns.google.com/photos/1.0/container/" dc:title="Night" %b>'
+    b"<Container:Directory><rdf:Seq><rdf:li/></rdf:Seq></Container:Directory>"
+    b"</rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+@pytest.mark.parametrize(
+    ("says", "line"),
+    [
+        (b'hdrgm:Version="1.0"', "its HDR gain map is left out"),
+        (b'GCamera:MotionPhoto="1"', "the short video that it holds (a motion photo) is left out"),
+        (b"GCamera:MicroVideo='1'", "the short video that it holds (a motion photo) is left out"),
+        (b'GCamera:MotionPhoto="0"', None),
+    ],
+)
+def test_what_lies_behind_the_picture_is_left_out_and_said(
+    says: bytes, line: str | None, unchanged: Enhance, tmp_path: Path
+) -> None:
+    source = save(tmp_path / "in.jpg", colors(), xmp=_ABOUT % says)
+    source.write_bytes(source.read_bytes() + source.read_bytes())
+    result = unchanged(source, tmp_path / "out.jpg")
+    assert result.intact
+    assert [notice for notice in result.notices if "left out" in notice] == [
+        notice for notice in result.notices if line and notice.startswith(line)
+    ]
+    assert len(result.notices) == (line is not None)
+    with Image.open(result.output_path) as image:
+        xmp = image.info["xmp"]
+    assert b'dc:title="Night"' in xmp
+    assert says not in xmp
+    assert b"<Container:" not in xmp
+    ElementTree.fromstring(xmp)
+
+
+@pytest.mark.parametrize(
+    "mark", [b"urn:com:apple:photo:2020:aux:hdrgainmap", b"infe\2\0\0\0\0\7\0\0tmap"]
+)
+def test_gain_maps_of_heif_are_known(mark: bytes) -> None:
+    whole = b"\0\0\0\x18ftypheic" + bytes(200)
+    assert list(left_out(whole, HEIF)) == []
+    (line,) = left_out(whole + mark + bytes(20), HEIF)
+    assert line.startswith("its HDR gain map")
+
+
+@pytest.mark.parametrize("twelve", [False, True])
+def test_heic_of_10_and_12_bits_keeps_them(
+    twelve: bool,
+    unchanged: Enhance,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pillow_heif.options, "SAVE_HDR_TO_12_BIT", twelve)
+    ramp = np.tile(np.linspace(2000, 4000, 256).astype(np.uint16)[None, :, None], (64, 1, 3))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    file = pillow_heif.from_bytes("RGB;16", (256, 64), ramp.tobytes())
+    file.info["icc_profile"] = profile
+    file.save(tmp_path / "in.heic", quality=-1, chroma=444)
+    result = unchanged(tmp_path / "in.heic", tmp_path / "out.png")
+    after = opencv_pixels(result.output_path)
+    assert after.dtype == np.uint16
+    assert np.abs(after.astype(int) - ramp).max() < 300
+    assert len(np.unique(after[32, :, 1])) > (60 if twelve else 25)  # of 8 in 8 bits
+    with Image.open(result.output_path) as image:
+        assert image.info["icc_profile"] == profile
 
 
 def test_16_bits_in_a_format_of_8_are_rounded_and_said(unchanged: Enhance, tmp_path: Path) -> None:

@@ -148,6 +148,7 @@ def watch(**changes: object) -> str:
         "sdp": "v=0",
         "model": "grid",
         "strength": 1,
+        "when_dark": True,
     }
     return json.dumps(wish | changes)
 
@@ -160,6 +161,7 @@ def watch(**changes: object) -> str:
         ('{"type": "open the door"}', "unknown type"),
         ('{"type": "strength", "value": 2}', "strength is from 0 to 1"),
         ('{"type": "strength", "value": NaN}', "is no number"),
+        ('{"type": "when_dark", "value": 1}', "is neither true nor false"),
         (watch(camera="server"), "this server has no camera"),
         (watch(camera="neighbour"), "unknown camera"),
         (watch(model="/etc/x.onnx"), "this server has no model /etc/x.onnx; it has grid"),

@@ -17,8 +17,8 @@ import pytest
 pytest.importorskip("aiohttp")
 pytest.importorskip("aiortc")
 
-from support.chromium import Page, chromium, fake_camera
-from support.page import CLIP, ENHANCED, LIVE, PATIENT, levels_become
+from support.chromium import FAKE_CAMERA, Page, chromium, fake_camera
+from support.page import CLIP, ENHANCED, LIVE, PATIENT, levels, levels_become
 from support.serve_process import serving
 
 from tapetum.realtime.cpu.grid_kernels import apply_grid
@@ -141,6 +141,39 @@ def test_the_browser_brightens_by_itself(gain_model: Path, tmp_path: Path) -> No
                 " model.dispatchEvent(new Event('change')); })()"
             )
             await page.wait_for(f"{LIVE} && !({HERE})")  # whole pictures are the server's work
+            assert page.console == []
+
+    asyncio.run(scenario())
+
+
+WELL_LIT = "!document.querySelector('#well-lit').hidden"
+
+
+def test_a_well_lit_picture_is_said_to_stay_as_it_is_and_can_be_enhanced_all_the_same(
+    gain_model: Path,
+) -> None:
+    """Chromium's own camera shows a bright room: on the server, and in the browser."""
+
+    async def scenario() -> None:
+        server = serving("--model", gain_model, *PATIENT)
+        async with server as (_, url), chromium(*FAKE_CAMERA) as page:
+            await page.open(url)
+            await page.wait_for("!document.querySelector('#start').disabled")
+            await page.evaluate("document.querySelector('#where').value = 'server'")
+            await page.click("#start")
+            await page.wait_for(f"{LIVE} && {ENHANCED} && {WELL_LIT}")
+            before, after = await levels(page)
+            assert abs(before - after) < 10
+            await page.click("#when-dark")
+            await page.wait_for(f"!({WELL_LIT})")
+            await page.evaluate(
+                "(() => { const where = document.querySelector('#where'); where.value = 'browser';"
+                " where.dispatchEvent(new Event('change')); })()"
+            )
+            await page.wait_for(f"{LIVE} && {HERE}")
+            assert not await page.evaluate(WELL_LIT)
+            await page.click("#when-dark")
+            await page.wait_for(WELL_LIT)
             assert page.console == []
 
     asyncio.run(scenario())

@@ -68,7 +68,13 @@ class Viewer:
         model = self.page.welcome["models"][0]
         sdp = self.peer.localDescription.sdp
         await self.page.say(
-            "watch", stream=1, camera=self.camera, sdp=sdp, model=model, strength=strength
+            "watch",
+            stream=1,
+            camera=self.camera,
+            sdp=sdp,
+            model=model,
+            strength=strength,
+            when_dark=True,
         )
 
     async def watch(self) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _FIRST_CAMERA = "/dev/video0"
 _BUDGET_MS = 50.0
+_WELL_LIT = "the picture is well lit and stays as it is; --always gives it the model's output"
 
 
 def live(
@@ -276,8 +277,12 @@ class _Report:
         if status.mode != self._mode and self._verbose:
             self._say(f"mode: {status.runs_on}")
         self._mode = status.mode
-        if status.warning and status.note not in self._said and not self._quiet:
+        if self._quiet:
+            return
+        if status.warning and status.note not in self._said:
             self.notice(status.note)
+        if status.well_lit and _WELL_LIT not in self._said:
+            self.notice(_WELL_LIT)
 
     def finish(self, summary: LiveSummary) -> None:
         """Say what was done."""

@@ -12,6 +12,7 @@ from tapetum.realtime.command.options import (
     LoopOption,
     RateOption,
     SizeOption,
+    WhenDarkOption,
     camera_name,
     model_name,
     one_source,
@@ -78,6 +79,7 @@ def serve(
             help="Where the page's slider begins: 0 leaves pictures as they are.",
         ),
     ] = _DEFAULTS.strength,
+    when_dark: WhenDarkOption = _DEFAULTS.when_dark,
     denoise: DenoiseOption = _DEFAULTS.denoise,
     budget_ms: Annotated[
         float | None,
@@ -150,6 +152,7 @@ def serve(
         loop=loop,
         models=models or _models_that_ship(),
         strength=strength,
+        when_dark=when_dark,
         denoise=denoise,
         latency_budget_ms=budget_ms or _DEFAULTS.latency_budget_ms,
         limits=Limits(sessions=max_pages, upload_bytes=max_upload_mb * MB),

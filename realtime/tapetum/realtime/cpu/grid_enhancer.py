@@ -42,6 +42,10 @@ class GridEnhancer:
         model = OpenVINOModel(find_model("grid").onnx())
         enhancer = GridEnhancer(model.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE))
         bright = enhancer(dark)
+
+    Attributes:
+        strength: as for `__init__`; may be set at any time.
+        aim: the same.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class GridEnhancer:
         """
         self.strength = strength
         self._engine = engine
-        self._aim = aim
+        self.aim = aim
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
         self._restorer = Restorer(denoise)
         self._bars = BarFinder()
@@ -181,10 +185,10 @@ class GridEnhancer:
         )
 
     def _aimed(self, grid: Floats, small: Floats) -> Floats:
-        if self._aim.brightness is not None:
+        if self.aim.brightness is not None:
             self._needed = 1.0
-            return with_brightness(grid, cell_luma(small), self._aim.brightness)
-        if not self._aim.when_dark:
+            return with_brightness(grid, cell_luma(small), self.aim.brightness)
+        if not self.aim.when_dark:
             self._needed = 1.0
             return grid
         shares = darkness_by_cell(cell_luma(small))

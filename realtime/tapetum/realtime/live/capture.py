@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.enhancer import (
     check_cpu_device,
@@ -49,6 +50,7 @@ class Capture:
         *,
         model: str | Path = "grid",
         strength: float = 1.0,
+        when_dark: bool = True,
         device: Device = "auto",
         denoise: Denoise = "off",
     ) -> None:
@@ -58,20 +60,22 @@ class Capture:
             source: a camera's number or device, a URL, "screen", "lavfi:PATTERN", or a file.
             model: `grid`, `unet`, or a model file; while it loads, a simple curve makes a
                 camera's pictures bright.
-            strength: from 0 (the picture as it is) to 1 (the model's own output).
+            strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
+            when_dark: leave well-lit pictures as they are.
             device: `auto` or `cpu`; `cuda` is for `enhance_file`.
             denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
 
         Raises:
             ModelError: there is no such model.
             DeviceError: it is `cuda`.
-            ValueError: `strength` or `denoise` is outside 0 to 1.
+            ValueError: `strength` or `denoise` is out of its range.
         """
         check_model(model)
         check_cpu_device(device)
         self.error: str | None = None
         self._model = model
         self._strength = checked_strength(strength)
+        self._when_dark = when_dark
         self._device = device
         self._denoise = checked_denoise(denoise)
         self._name = source
@@ -175,6 +179,7 @@ class Capture:
             source,
             model=self._model,
             strength=self._strength,
+            when_dark=self._when_dark,
             device=self._device,
             denoise=self._denoise,
         )
@@ -185,6 +190,7 @@ def live_frames(
     *,
     model: str | Path = "grid",
     strength: float = 1.0,
+    when_dark: bool = True,
     device: Device = "auto",
     denoise: Denoise = "off",
     latency_budget_ms: float = 50.0,
@@ -198,7 +204,8 @@ def live_frames(
         source: a camera's number or device, a URL, "screen", "lavfi:PATTERN", a file, which plays
             at its own pace, or a `LiveSource`.
         model: `grid`, `unet`, or a model file.
-        strength: from 0 (the picture as it is) to 1 (the model's own output).
+        strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
+        when_dark: leave well-lit pictures as they are.
         device: `auto` or `cpu`; `cuda` is for files.
         denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a frame may be with us.
@@ -212,6 +219,7 @@ def live_frames(
         ladder = ladder_for(
             model,
             strength=strength,
+            aim=Aim(when_dark),
             device=device,
             denoise=denoise,
             budget_ms=latency_budget_ms,
@@ -226,10 +234,17 @@ def live_frames(
 
 
 def _all_frames(
-    source: LiveSource, *, model: str | Path, strength: float, device: Device, denoise: Denoise
+    source: LiveSource,
+    *,
+    model: str | Path,
+    strength: float,
+    when_dark: bool,
+    device: Device,
+    denoise: Denoise,
 ) -> Generator[Frame, None, None]:
     """Yield every frame of a source that can wait, such as a file, enhanced."""
-    enhancer = make_enhancer(model, strength=strength, device=device, denoise=denoise)
+    aim = Aim(when_dark)
+    enhancer = make_enhancer(model, strength=strength, device=device, aim=aim, denoise=denoise)
     with Prefetch(source) as frames, source:
         for frame in frames:
             yield enhancer(frame)

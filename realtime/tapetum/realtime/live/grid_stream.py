@@ -108,11 +108,13 @@ class Look:
         name: of the model.
         grid: what it said last.
         small: the thumbnail that it was said of.
+        needed: share of the model's effect, 0 to 1, that the picture needs; 0 if it is well lit.
     """
 
     name: str
     grid: Floats
     small: Floats
+    needed: float = 1.0
 
 
 class GridStream:

@@ -40,6 +40,8 @@ _STALL_BUDGETS = 4
 _CLOSE_TIMEOUT_S = 1.0
 _LOADING_S = 2.0
 """A stream begins without its model when that has loaded for so long."""
+_NO_EFFECT, _SOME_EFFECT = 0.02, 0.1
+"""Shares of the effect up to which a picture is called well lit, and from which no more."""
 _DUE_SHARE = 0.9
 """A frame that comes so little too early is made: sources are not exact."""
 
@@ -75,6 +77,7 @@ class Ladder:
         governor: what decides on the mode.
         frames_by_mode: frames that each mode made.
         mode: the mode that made the last frame.
+        well_lit: whether pictures stay as they are because they are well lit.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class Ladder:
         self._start = Governor(tuple(_START_PAUSES_S), budget_ms=budget_ms)
         self.frames_by_mode: Counter[str] = Counter()
         self.mode = START
+        self.well_lit = False
         self._on_notice = on_notice
         self._too_slow: dict[str, float] = {}
         self._made_s = time.monotonic()
@@ -252,7 +256,7 @@ class Ladder:
 
     def _enhanced(self, frame: Frame) -> Frame:
         if self._strength == 0:
-            self.mode = PASSTHROUGH
+            self.mode, self.well_lit = PASSTHROUGH, False
             return frame
         self._stream.look_at(frame)
         kernels = self._rungs[self._everyday].kernels_for(frame)
@@ -283,6 +287,7 @@ class Ladder:
                     break
             elif idle and (picture := self._made_by(name, rung, frame)) is not None:
                 self.mode = name
+                self._take_need(rung.needed)
                 return picture
         if self._last is not None:
             self._stream.continue_from(look_as_grid(*self._last))
@@ -301,7 +306,11 @@ class Ladder:
             look = self._rungs[self._everyday].predict(frame)
         if look is not None:
             self._stream.take(look, now_s)
+            self._take_need(look.needed)
         return self._stream.enhanced(frame, effort=effort, strength=self._strength, kernels=kernels)
+
+    def _take_need(self, needed: float) -> None:
+        self.well_lit = stays_well_lit(self.well_lit, needed)
 
     def _heavy_look(self) -> Look | None:
         """What the best heavy grid model that is in time said of this scene."""
@@ -374,6 +383,16 @@ class Ladder:
     @property
     def _timeout_s(self) -> float:
         return _STALL_BUDGETS * self.governor.budget_ms / 1000
+
+
+def stays_well_lit(before: bool, needed: float) -> bool:
+    """Whether a picture is to be called well lit; what is near the limit stays what it was.
+
+    Args:
+        before: whether the one before was.
+        needed: share of the model's effect that it needs, 0 to 1.
+    """
+    return needed <= (_SOME_EFFECT if before else _NO_EFFECT)
 
 
 def ladder_for(

@@ -131,6 +131,7 @@ class LiveRun:
             mode=self._ladder.mode,
             runs_on=self._ladder.running,
             note=self._ladder.note,
+            well_lit=self._ladder.well_lit,
             held=self._holding,
         )
 

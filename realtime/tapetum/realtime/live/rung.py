@@ -15,7 +15,7 @@ from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.global_curve import apply_curve
 from tapetum.realtime.live.governor import LONGEST_PATIENCE_S
 from tapetum.realtime.live.grid_stream import Kernels, Look
-from tapetum.realtime.protocols import FrameEnhancer
+from tapetum.realtime.protocols import FrameEnhancer, SparingEnhancer
 from tapetum.realtime.synthetic_source import SyntheticSource
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Rung:
         took_ms: how long its last frame took; None before there was one that counts.
         look: what a grid model said last.
         scene: of which scene it said that.
+        needed: share of its effect that its last whole picture needed.
     """
 
     def __init__(self, name: str, load: Loader, *, restores: bool = False) -> None:
@@ -63,6 +64,7 @@ class Rung:
         self.load = load
         self.look: Look | None = None
         self.scene = -1
+        self.needed = 1.0
         self._asked_s = 0.0
         self._name = name
         self._enhancer: FrameEnhancer | None = None
@@ -138,7 +140,8 @@ class Rung:
             raise RuntimeError(f"{self._name} is no grid model, or not loaded")
         small = self._kernels.thumbnail(frame)
         self._grid.reset()  # the stream smooths by itself, and over several models
-        return Look(self._name, self._grid.steady_grid(small, time_s=None), small)
+        grid = self._grid.steady_grid(small, time_s=None)
+        return Look(self._name, grid, small, self._grid.most_needed())
 
     def judge(self, limit_ms: float) -> Verdict:
         """Judge the frame that it was tried out with; a quick one makes it `proven`.
@@ -222,7 +225,10 @@ class Rung:
         frame = question.frame
         if self._grid is None:
             enhancer.strength = question.strength
-            return enhancer(frame)
+            enhanced = enhancer(frame)
+            if isinstance(enhancer, SparingEnhancer):
+                self.needed = enhancer.most_needed()
+            return enhanced
         self.look = look = self.predict(frame)
         self.scene = question.scene
         if self._kernels is not None and frame.planes[0].dtype not in self._compiled:

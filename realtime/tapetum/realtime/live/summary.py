@@ -65,6 +65,7 @@ class LiveStatus:
         runs_on: what of it runs where, like "grid on CPU, OpenVINO f32".
         held: whether the source is silent and the last picture held.
         note: why the picture is not the best that was asked for, or nothing.
+        well_lit: whether it stays as it is because it is well lit.
     """
 
     fps: float
@@ -75,12 +76,17 @@ class LiveStatus:
     runs_on: str
     held: bool
     note: str = ""
+    well_lit: bool = False
 
     def __str__(self) -> str:
         if self.held:
             return "source lost, its last picture is shown"
         state = f"live, {self.age_p50_ms:.0f} ms late, {self.fps:.0f} fps"
-        return f"{state}; {self.note}" if self.note else state
+        notes = [
+            *filter(None, [self.note]),
+            *(["well lit, left as it is"] if self.well_lit else []),
+        ]
+        return "; ".join([state, *notes])
 
     @property
     def warning(self) -> bool:
@@ -90,7 +96,8 @@ class LiveStatus:
     @property
     def caption(self) -> str:
         """The state and what runs, for a window."""
-        return str(self) if self.held or self.note else f"{self}; {self.mode} runs"
+        plain = not (self.held or self.note or self.well_lit)
+        return f"{self}; {self.mode} runs" if plain else str(self)
 
     @property
     def figures(self) -> str:

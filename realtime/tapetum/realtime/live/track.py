@@ -11,8 +11,9 @@ from pathlib import Path
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device
-from tapetum.realtime.errors import TapetumError
+from tapetum.realtime.errors import ModelError, TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import Ladder, ladder_for
 from tapetum.realtime.live.newest import newest_channel
@@ -47,6 +48,7 @@ class EnhancedTrack(MediaStreamTrack):
         *,
         model: str | Path = "grid",
         strength: float = 1.0,
+        when_dark: bool = True,
         device: Device = "auto",
         denoise: Denoise = "off",
         latency_budget_ms: float = 50.0,
@@ -56,7 +58,8 @@ class EnhancedTrack(MediaStreamTrack):
         Args:
             track: a video track whose frames nobody else takes.
             model: `grid`, `unet`, or a model file; while it loads, a curve stands in.
-            strength: from 0 (the picture as it is) to 1 (the model's own output).
+            strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
+            when_dark: leave well-lit pictures as they are.
             device: `auto` or `cpu`; `cuda` is for files.
             denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
             latency_budget_ms: how long a frame may be with us.
@@ -72,7 +75,9 @@ class EnhancedTrack(MediaStreamTrack):
         self._device: Device = device
         self._denoise: Denoise = denoise
         self._budget_ms = latency_budget_ms
-        self.ladder = self._ladder_for(model, strength)
+        self._model = model
+        self._when_dark = when_dark
+        self.ladder = self._new_ladder(strength)
         self._track = track
         self._event_loop = asyncio.get_running_loop()
         self._newest = newest_channel()
@@ -113,11 +118,18 @@ class EnhancedTrack(MediaStreamTrack):
         Raises:
             ModelError: there is no such model.
         """
-        if self.readyState == "ended":
-            return
-        former = self.ladder
-        self.ladder = self._ladder_for(model, former.strength, former)
-        self._release(former)
+        former, self._model = self._model, model
+        try:
+            self._change_ladder()
+        except ModelError:
+            self._model = former
+            raise
+
+    def change_when_dark(self, when_dark: bool) -> None:
+        """Leave well-lit pictures as they are from now on, or enhance them too."""
+        if when_dark != self._when_dark:
+            self._when_dark = when_dark
+            self._change_ladder()
 
     def stop(self) -> None:
         """End the track, and release the model."""
@@ -129,12 +141,18 @@ class EnhancedTrack(MediaStreamTrack):
         self._newest.close()  # who waits for a frame waits no more
         self._release(self.ladder)
 
-    def _ladder_for(
-        self, model: str | Path, strength: float, former: Ladder | None = None
-    ) -> Ladder:
+    def _change_ladder(self) -> None:
+        if self.readyState == "ended":
+            return
+        former = self.ladder
+        self.ladder = self._new_ladder(former.strength, former)
+        self._release(former)
+
+    def _new_ladder(self, strength: float, former: Ladder | None = None) -> Ladder:
         return ladder_for(
-            model,
+            self._model,
             strength=strength,
+            aim=Aim(self._when_dark),
             device=self._device,
             denoise=self._denoise,
             budget_ms=self._budget_ms,

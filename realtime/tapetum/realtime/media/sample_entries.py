@@ -62,6 +62,8 @@ def tables_disagree(path: Path) -> bool:
         if times[:, 0].sum() != count or _samples_in_chunks(tables) < count:
             return True
         length = _length(boxes)
+        if length and any(begin > length for begin in _edit_begins(boxes)):
+            return True
         if length and float(times[:, 0] @ times[:, 1]) > _FAR_TOO_LONG * length:
             return True
     return False
@@ -72,6 +74,17 @@ def _length(boxes: dict[bytes, bytes]) -> int:
     header = dict(_boxes(boxes.get(b"mdia", b""))).get(b"mdhd", b"")
     field = header[24:32] if header[:1] == b"\1" else header[16:20]
     return int.from_bytes(field)
+
+
+def _edit_begins(boxes: dict[bytes, bytes]) -> list[int]:
+    """Where in a track its edits begin, in its own ticks; those that show nothing have none."""
+    table = dict(_boxes(boxes.get(b"edts", b""))).get(b"elst", b"")
+    wide = table[:1] == b"\1"
+    row, at, size = (20, 8, 8) if wide else (12, 4, 4)
+    count = min(int.from_bytes(table[4:8]), (len(table) - _DESCRIPTION_BYTES) // row)
+    places = (_DESCRIPTION_BYTES + row * number + at for number in range(max(0, count)))
+    begins = (int.from_bytes(table[place : place + size], signed=True) for place in places)
+    return [begin for begin in begins if begin != -1]
 
 
 def _samples_in_chunks(tables: dict[bytes, bytes]) -> int:

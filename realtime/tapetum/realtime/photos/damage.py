@@ -22,13 +22,19 @@ from tapetum.realtime.photos.formats import (
     JPEG,
     JPEG2000,
     PNG,
+    TIFF,
     WEBP,
     PhotoFormat,
 )
+from tapetum.realtime.photos.tiff_structure import tiff_ends
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_END = b"\xff\xd9"
 _START_OF_SCAN = 0xDA
+_LARGEST_DIRECTORY = 1 << 20
+_WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
+_MOST_MISSING_BYTES = 1 << 28
+_FILLS = tuple(bytes((number,)) for number in (0, 0x55, 0xAA, 0x80, 0x33, 0x71, 0xC6, 0x9D))
 _WITHIN_SCANS = range(0xD0, 0xD8)
 
 
@@ -55,6 +61,8 @@ def examine(data: bytes, photo: PhotoFormat) -> Examined:
         return _examine_jpeg(data)
     if photo is PNG:
         return _examine_png(data)
+    if photo is TIFF:
+        return _examine_tiff(data)
     if photo is WEBP and not _webp_ends(data):
         return Examined(_mended_webp(data), ("its end is missing",), cut=True)
     if photo in _ENDS and not _ENDS[photo](data):
@@ -219,15 +227,21 @@ def _mended_webp(data: bytes) -> bytes:
 
 def _boxes_end(data: bytes) -> bool:
     """Whether box follows box (of HEIF, AVIF, JP2) up to the end of the file."""
+    end = _last_box_end(data)
+    return end <= len(data) and not any(data[end:])
+
+
+def _last_box_end(data: bytes) -> int:
+    """Where the last box ends by what it says."""
     at = 0
     while at + 8 <= len(data):
         size = int.from_bytes(data[at : at + 4], "big")
         if size == 0:  # up to the end
-            return True
+            return len(data)
         if size == 1:
             size = int.from_bytes(data[at + 8 : at + 16], "big")
         at += max(size, 8)
-    return at == len(data) or not any(data[at:])
+    return at
 
 
 def _jpeg2000_ends(data: bytes) -> bool:
@@ -237,6 +251,33 @@ def _jpeg2000_ends(data: bytes) -> bool:
         if not boxed
         else (_boxes_end(data) and _JPEG_END in data[-64:])
     )
+
+
+def _examine_tiff(data: bytes) -> Examined:
+    ends = tiff_ends(data)
+    if max(ends.directories, ends.pixels) <= len(data):
+        return Examined(data)
+    missing = ends.directories - len(data)
+    if ends.pixels <= len(data) and 0 < missing <= _LARGEST_DIRECTORY:  # they are only read whole
+        data += bytes(missing)
+    return Examined(data, ("its end is missing",), cut=True)
+
+
+def padded(data: bytes, photo: PhotoFormat) -> Iterator[bytes]:
+    """A cut still WebP or AVIF with its missing end made up in several ways; none for others.
+
+    Both are decoded from the top down: the rows that come out alike are those that are there.
+    """
+    if photo is WEBP and len(data) > _WEBP_FLAGS_AT:
+        end = 8 + int.from_bytes(data[4:8], "little")
+        moves = data[12:16] == b"VP8X" and bool(data[_WEBP_FLAGS_AT] & _WEBP_MOVES)
+    elif photo is AVIF:
+        end, moves = _last_box_end(data), b"avis" in data[:64]
+    else:
+        return
+    missing = end - len(data)
+    if not moves and 0 < missing <= _MOST_MISSING_BYTES:
+        yield from (data + fill * missing for fill in _FILLS)
 
 
 _ENDS = {

@@ -13,6 +13,8 @@ from typing import Any
 
 from PIL import ExifTags, Image, TiffImagePlugin
 
+from tapetum.realtime.photos.extras import without_extras
+
 _TIFF_ONLY = frozenset(
     {
         254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284,
@@ -82,10 +84,11 @@ def read_metadata(image: Image.Image, png_chunks: tuple[tuple[bytes, bytes], ...
     """
     info = image.info
     is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
+    xmp = _tiff_tag(image, _XMP) or _bytes(info.get("xmp"))
     exif = _exif_of_tiff(image) if is_tiff else _upright_exif(_bytes(info.get("exif")))
     return Metadata(
         exif=exif,
-        xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", _tiff_tag(image, _XMP) or _bytes(info.get("xmp"))),
+        xmp=_XMP_ORIENTATION.sub(rb"\g<1>1", without_extras(xmp)),
         icc=_bytes(info.get("icc_profile")),
         dpi=_dpi(image),
         comment=_bytes(info.get("comment")),

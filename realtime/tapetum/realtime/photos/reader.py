@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import struct
 import sys
 import threading
 import warnings
@@ -13,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import (
     ExifTags,
     Image,
@@ -25,7 +25,15 @@ from PIL import (
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.media_input import check_file
-from tapetum.realtime.photos.damage import coded_bits, examine, hdr_transfer, with_jpeg_end
+from tapetum.realtime.media.sample_entries import tables_disagree
+from tapetum.realtime.photos.damage import (
+    coded_bits,
+    examine,
+    hdr_transfer,
+    padded,
+    with_jpeg_end,
+)
+from tapetum.realtime.photos.extras import left_out
 from tapetum.realtime.photos.formats import (
     AVIF,
     FORMATS,
@@ -42,6 +50,9 @@ from tapetum.realtime.photos.picture import Picture
 MAX_PIXELS = 256_000_000
 """Pixels of the largest picture that is read: about 1 GB of memory."""
 
+_ENOUGH_MADE_UP = 3
+_MOST_PIXELS_MADE_UP = 1 << 26
+_MOST_PICTURES = 100_000
 _OTHER_ORDER = {"little": {"N": "B"}, "big": {"N": "L"}}[sys.byteorder] | {"B": "L", "L": "B"}
 _DEEP_MODES = ("RGB;16", "RGBA;16")
 _GREY_ALPHA_16 = "LA;16B"
@@ -107,7 +118,8 @@ class PhotoFile:
             )
         self.format = found
         with media_errors("cannot open", self.path):
-            self._examined = examine(self.path.read_bytes(), found)
+            raw = self.path.read_bytes()
+            self._examined = examine(raw, found)
         self.truncated = self._examined.cut
         self.damaged = int(bool(self._examined.wrong) and not self.truncated)
         self.notices = list(self._examined.wrong)
@@ -115,6 +127,10 @@ class PhotoFile:
         self.animation: Animation | None = None
         if hdr := hdr_transfer(self._examined.data, found):
             self.notices.append(f"its light is HDR ({hdr}); photos are enhanced as SDR is")
+        self.notices += left_out(raw, found)
+        self._rows: slice | None = None
+        if self.truncated:
+            self._make_up_the_end(raw)
         with self._reading():
             if found is not HEIF:
                 self._look_into()
@@ -132,8 +148,13 @@ class PhotoFile:
         """
         read = 0
         for index in range(self.count):
-            with self._reading():
-                picture = self._heif() if self.format is HEIF else self._picture(index)
+            try:
+                with self._reading():
+                    picture = self._heif() if self.format is HEIF else self._picture(index)
+            except MediaError:
+                if index == 0:
+                    raise
+                picture = None
             if picture is None:
                 break
             read += 1
@@ -147,9 +168,32 @@ class PhotoFile:
         check_size(*image.size, self.path)
         return image
 
+    def _make_up_the_end(self, raw: bytes) -> None:
+        """Find the rows of a cut photo that are there whatever its missing end is, if it can be."""
+        images: list[npt.NDArray[np.uint8]] = []
+        decoded: list[bytes] = []
+        for data in padded(raw, self.format):
+            if len(decoded) == _ENOUGH_MADE_UP:
+                break
+            with (
+                contextlib.suppress(Exception),  # of a beginning that tells too little
+                _without_pillows_limit(),
+                Image.open(io.BytesIO(data)) as image,
+            ):
+                if image.width * image.height <= _MOST_PIXELS_MADE_UP:
+                    images.append(np.asarray(image.convert("RGBA")))
+                    decoded.append(data)
+        if len(images) < 2:
+            return
+        alike = np.all([(images[0] == other).all(axis=(1, 2)) for other in images[1:]], axis=0)
+        there = len(alike) if alike.all() else int(np.argmin(alike))
+        if there:
+            self._rows = slice(0, there)
+            self._examined = replace(self._examined, data=decoded[0])
+
     def _look_into(self) -> None:
         image = self._open()
-        count = _count(image)
+        count, countable = _count(image)
         if image.mode != "I;16" and coded_bits(self._examined.data, self.format) > 8:
             self._say("its colours have more than 8 bits, of which 8 are read")
         if self.format is JPEG:
@@ -169,6 +213,12 @@ class PhotoFile:
             )
             self._announced = count
             count = len(durations)
+            if self.format is AVIF and tables_disagree(self.path) and self.intact:
+                self.damaged = 1
+                self._say("its tables of pictures and times do not agree")
+        if not countable and self.intact:
+            self.damaged = 1
+            self._say(f"what follows picture {count} cannot be read")
         self.count = count
         self._announced = max(self._announced, count)
 
@@ -210,6 +260,9 @@ class PhotoFile:
         """Decode as much as there is, to the image and the rows that hold it."""
         interlaced = _is_interlaced(image)
         error = _load_error(image)
+        if self._rows is not None and error is None:
+            self._say_rows(index, self._rows, image.height)
+            return image, self._rows
         if error is None:
             return image, slice(0, image.height)
         rows = _rows_there(image)
@@ -233,13 +286,16 @@ class PhotoFile:
             ) from error
         self._count_damaged(index)
         if rows.stop:
-            which = f"picture {index + 1}" if self.count > 1 else "it"
-            there = rows.stop - rows.start
-            self._say(
-                f"{which} is damaged or cut: about {100 * there // image.height} % of it"
-                f" ({there} of {image.height} rows) is there"
-            )
+            self._say_rows(index, rows, image.height)
         return image, rows
+
+    def _say_rows(self, index: int, rows: slice, height: int) -> None:
+        which = f"picture {index + 1}" if self.count > 1 else "it"
+        there = rows.stop - rows.start
+        self._say(
+            f"{which} is damaged or cut: about {100 * there // height} % of it"
+            f" ({there} of {height} rows) is there"
+        )
 
     def _count_damaged(self, index: int) -> None:
         """Count a picture of which parts are missing; damage that was found before is that."""
@@ -477,11 +533,17 @@ def _turned_rows(rows: slice, turn: int, height: int, new_height: int) -> slice:
     return slice(0, new_height)
 
 
-def _count(image: Image.Image) -> int:
+def _count(image: Image.Image) -> tuple[int, bool]:
+    """How many pictures there are, and whether the file's own chain of them could be followed."""
     try:
-        return int(getattr(image, "n_frames", 1))
-    except (EOFError, SyntaxError, OSError, ValueError, struct.error):
-        return 1
+        return int(getattr(image, "n_frames", 1)), True
+    except Exception:  # noqa: BLE001 - decoders of damaged files raise anything
+        count = 0
+    with contextlib.suppress(Exception):
+        while count < _MOST_PICTURES:
+            image.seek(count)
+            count += 1
+    return max(count, 1), False
 
 
 def _durations_ms(image: Image.Image, count: int) -> tuple[float, ...]:
@@ -490,7 +552,7 @@ def _durations_ms(image: Image.Image, count: int) -> tuple[float, ...]:
     for index in range(count):
         try:
             image.seek(index)
-        except (EOFError, SyntaxError, OSError, ValueError, struct.error):
+        except Exception:  # noqa: BLE001 - as above
             break
         error = _load_error(image)
         durations.append(float(image.info.get("duration", 0)))

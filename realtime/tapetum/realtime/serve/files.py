@@ -244,6 +244,7 @@ class _Work:
                 self.output,
                 model=self._enhancement.model,
                 strength=self._enhancement.strength,
+                when_dark=self._enhancement.when_dark,
                 denoise=self._enhancement.denoise,
                 on_progress=self._progress,
             )

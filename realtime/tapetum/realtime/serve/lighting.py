@@ -14,9 +14,11 @@ import numpy as np
 
 from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import THUMBNAIL
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import ModelError, ServeError
+from tapetum.realtime.live.ladder import stays_well_lit
 
 _THUMBNAIL_BYTES = 3 * THUMBNAIL * THUMBNAIL
 
@@ -43,9 +45,16 @@ def gives_grids(model: str | Path) -> bool:
 
 
 class Lighting:
-    """Makes the grids of one page's picture; its methods take a while and belong in a thread."""
+    """Makes the grids of one page's picture; its methods take a while and belong in a thread.
 
-    def __init__(self) -> None:
+    Attributes:
+        when_dark: whether well-lit pictures stay as they are; may be set at any time.
+        well_lit: whether the last one did.
+    """
+
+    def __init__(self, *, when_dark: bool = True) -> None:
+        self.when_dark = when_dark
+        self.well_lit = False
         self._enhancer: GridEnhancer | None = None
 
     def load(self, model: str | Path) -> Lit:
@@ -79,5 +88,7 @@ class Lighting:
             raise ServeError("a thumbnail that this server does not expect")
         roots = np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL, 3)
         rgb = np.square(roots / np.float32(255)).transpose(2, 0, 1)[np.newaxis]
+        enhancer.aim = Aim(self.when_dark)
         grid = enhancer.steady_grid(np.ascontiguousarray(rgb), time_s=time.monotonic())
+        self.well_lit = stays_well_lit(self.well_lit, enhancer.most_needed())
         return grid.astype("<f4").tobytes()

@@ -26,6 +26,7 @@ class Watch:
     sdp: str
     model: str
     strength: float
+    when_dark: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,14 @@ class Light:
 
     stream: int
     model: str
+    when_dark: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WhenDark:
+    """Leave well-lit pictures as they are, or enhance them too."""
+
+    value: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ class Cancel:
     file: str
 
 
-Message = Watch | Light | Strength | Model | Stop | Ping | Cancel
+Message = Watch | Light | Strength | WhenDark | Model | Stop | Ping | Cancel
 
 
 def parse_message(text: str) -> Message:
@@ -98,7 +107,12 @@ def _watch(fields: dict[str, object]) -> Watch:
         _text(fields["sdp"]),
         _text(fields["model"]),
         _strength(fields["strength"]),
+        _truth(fields["when_dark"]),
     )
+
+
+def _light(fields: dict[str, object]) -> Light:
+    return Light(_whole(fields["stream"]), _text(fields["model"]), _truth(fields["when_dark"]))
 
 
 def _camera(value: object) -> Camera:
@@ -112,6 +126,12 @@ def _camera(value: object) -> Camera:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
     return value
 
 
@@ -136,7 +156,8 @@ def _strength(value: object) -> float:
 
 _MESSAGES: dict[str, Callable[[dict[str, object]], Message]] = {
     "watch": _watch,
-    "light": lambda fields: Light(_whole(fields["stream"]), _text(fields["model"])),
+    "light": _light,
+    "when_dark": lambda fields: WhenDark(_truth(fields["value"])),
     "strength": lambda fields: Strength(_strength(fields["value"])),
     "model": lambda fields: Model(_text(fields["name"])),
     "stop": lambda _fields: Stop(),

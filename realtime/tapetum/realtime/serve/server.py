@@ -81,6 +81,7 @@ class Server:
             models,
             [name for name, model in models.items() if gives_grids(model)],
             checked_strength(settings.strength, most=1),
+            settings.when_dark,
             checked_denoise(settings.denoise),
             camera,
             settings.latency_budget_ms,
@@ -161,7 +162,9 @@ class Server:
         session = self._session(request)
         try:
             enhancement = self._offered.enhancement(
-                request.query.get("model", ""), _strength(request)
+                request.query.get("model", ""),
+                _strength(request),
+                request.query.get("when_dark", "true") != "false",
             )
             chunks = in_time(aiter(request.content.iter_chunked(1 << 18)), self._offered.limits)
             name = await session.files.receive(chunks, enhancement, request.content_length)

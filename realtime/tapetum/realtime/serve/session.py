@@ -28,6 +28,7 @@ from tapetum.realtime.serve.messages import (
     Stop,
     Strength,
     Watch,
+    WhenDark,
     parse_message,
 )
 from tapetum.realtime.serve.server_camera import ServerCamera
@@ -46,6 +47,7 @@ class Offered:
         models: from the names that pages show to models' names or files; the first is default.
         grids: those names whose models give grids, which pages can apply by themselves.
         strength: that pages start with.
+        when_dark: whether pages start with well-lit pictures left as they are.
         denoise: how much noise is taken out, on every page.
         camera: the server's, or None.
         latency_budget_ms: how long a live frame may be with us.
@@ -55,18 +57,21 @@ class Offered:
     models: Mapping[str, str | Path]
     grids: Sequence[str]
     strength: float
+    when_dark: bool
     denoise: Denoise
     camera: ServerCamera | None
     latency_budget_ms: float
     limits: Limits
 
-    def enhancement(self, model: str, strength: float) -> Enhancement:
+    def enhancement(self, model: str, strength: float, when_dark: bool) -> Enhancement:
         """How to enhance with one of the models.
 
         Raises:
             ServeError: it is none of them.
         """
-        return Enhancement(self.model(model), strength, self.denoise, self.latency_budget_ms)
+        return Enhancement(
+            self.model(model), strength, when_dark, self.denoise, self.latency_budget_ms
+        )
 
     def model(self, name: str) -> str | Path:
         """The model of that name.
@@ -134,6 +139,7 @@ class Session:
             models=list(offered.models),
             grids=list(offered.grids),
             strength=offered.strength,
+            when_dark=offered.when_dark,
             camera=None if offered.camera is None else offered.camera.label,
             upload_bytes=offered.limits.upload_bytes,
             latency_budget_ms=offered.latency_budget_ms,
@@ -154,10 +160,8 @@ class Session:
                 await self._watch(message)
             case Light():
                 await self._light(message)
-            case Model(name) if self._lighting is not None:
-                await asyncio.to_thread(self._lighting.load, self._offered.model(name))
-            case Strength() | Model() if self._stream is not None:
-                self._change(self._stream, message)
+            case Strength() | WhenDark() | Model():
+                await self._change(message)
             case Stop():
                 await self._end_stream()
             case Ping(sent_ms):
@@ -165,17 +169,26 @@ class Session:
             case Cancel(file):
                 await self.files.remove(file)
 
-    def _change(self, stream: Stream, wish: Strength | Model) -> None:
-        if isinstance(wish, Strength):
-            stream.set_strength(wish.value)
-        else:
-            stream.change_model(self._offered.model(wish.name))
+    async def _change(self, wish: Strength | WhenDark | Model) -> None:
+        """Change the picture that runs, wherever it is enhanced."""
+        lighting, stream = self._lighting, self._stream
+        match wish:
+            case Model(name) if lighting is not None:
+                await asyncio.to_thread(lighting.load, self._offered.model(name))
+            case WhenDark(value) if lighting is not None:
+                lighting.when_dark = value
+            case Model(name) if stream is not None:
+                stream.change_model(self._offered.model(name))
+            case WhenDark(value) if stream is not None:
+                stream.change_when_dark(value)
+            case Strength(value) if stream is not None:
+                stream.set_strength(value)
 
     async def _watch(self, wanted: Watch) -> None:
         camera = self._offered.camera if wanted.camera == "server" else None
         if wanted.camera == "server" and camera is None:
             raise ServeError("this server has no camera; start it with --camera or --source")
-        enhancement = self._offered.enhancement(wanted.model, wanted.strength)
+        enhancement = self._offered.enhancement(wanted.model, wanted.strength, wanted.when_dark)
         await self._end_stream()
         self._number = wanted.stream
         stream = self._stream = Stream(
@@ -191,17 +204,21 @@ class Session:
     async def _light(self, wanted: Light) -> None:
         model = self._offered.model(wanted.model)
         await self._end_stream()
-        lighting = self._lighting = Lighting()
+        lighting = self._lighting = Lighting(when_dark=wanted.when_dark)
         lit = await asyncio.to_thread(lighting.load, model)
         self._number = wanted.stream
         self._say("lit", stream=wanted.stream, **asdict(lit))
 
     async def _send_grid(self, thumbnail: bytes) -> None:
         """Answer a thumbnail; the page sends the next one when it has the answer."""
-        if self._lighting is None:
+        lighting = self._lighting
+        if lighting is None:
             return  # one that was on its way when the page stopped
+        was_well_lit = lighting.well_lit
         try:
-            self._put(await asyncio.to_thread(self._lighting.grid, thumbnail))
+            self._put(await asyncio.to_thread(lighting.grid, thumbnail))
+            if lighting.well_lit != was_well_lit:
+                self._say("well_lit", stream=self._number, value=lighting.well_lit)
         except TapetumError as error:
             self._lighting = None
             self._tell_end(self._number, error)

@@ -24,6 +24,7 @@ class ServerSettings:
         loop: whether a file is played over and over while it is watched.
         models: names and files of the models to offer, the default first; at least one.
         strength: that pages start with, from 0 to 1.
+        when_dark: whether pages start with well-lit pictures left as they are.
         denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a live frame may be with us.
         limits: how much a page may ask for.
@@ -37,6 +38,7 @@ class ServerSettings:
     loop: bool = False
     models: Sequence[str | Path] = ("grid",)
     strength: float = 1.0
+    when_dark: bool = True
     denoise: Denoise = "off"
     latency_budget_ms: float = 50.0
     limits: Limits = field(default_factory=Limits)

@@ -37,12 +37,14 @@ class Enhancement:
     Attributes:
         model: a model's name or file.
         strength: from 0 to 1.
+        when_dark: whether well-lit pictures stay as they are.
         denoise: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a frame may be with us.
     """
 
     model: str | Path
     strength: float
+    when_dark: bool
     denoise: Denoise
     latency_budget_ms: float
 
@@ -58,6 +60,7 @@ class StreamStatus:
         wanted: the mode that the governor has chosen; another one than `mode` while it loads.
         runs_on: what of it runs where, like "grid on CPU, OpenVINO f32".
         note: why the picture is not the best that was asked for, in words, or nothing.
+        well_lit: whether the picture stays as it is because it is well lit.
         added_p50_ms: median of the time that the server's enhancement adds, of recent frames.
         added_p95_ms: the 95th percentile of the same.
         enhanced_clock: which RTP time stamp of the enhanced track was captured when, if known.
@@ -70,6 +73,7 @@ class StreamStatus:
     wanted: str
     runs_on: str
     note: str
+    well_lit: bool
     added_p50_ms: float
     added_p95_ms: float
     enhanced_clock: ClockReading | None
@@ -129,6 +133,11 @@ class Stream:
         if self._enhanced is not None:
             self._enhanced.ladder.strength = strength
 
+    def change_when_dark(self, when_dark: bool) -> None:
+        """Leave well-lit pictures as they are from now on, or enhance them too."""
+        if self._enhanced is not None:
+            self._enhanced.change_when_dark(when_dark)
+
     def change_model(self, model: str | Path) -> None:
         """Enhance with another model from the next frame on.
 
@@ -154,6 +163,7 @@ class Stream:
             wanted=enhanced.ladder.governor.mode,
             runs_on=enhanced.ladder.running,
             note=enhanced.ladder.note,
+            well_lit=enhanced.ladder.well_lit,
             added_p50_ms=round(enhanced.latencies.recent_ms(50), 1),
             added_p95_ms=round(enhanced.latencies.recent_ms(95), 1),
             enhanced_clock=readings[0],
@@ -200,6 +210,7 @@ class Stream:
             incoming,
             model=wanted.model,
             strength=wanted.strength,
+            when_dark=wanted.when_dark,
             denoise=wanted.denoise,
             latency_budget_ms=wanted.latency_budget_ms,
         )

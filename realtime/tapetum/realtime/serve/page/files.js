@@ -5,7 +5,7 @@ import { withToken } from "./link.js";
 const MB = 1_000_000;
 const VIDEOS = [".mp4", ".mkv", ".mov", ".webm"];
 
-/** The list of files. `wishes()` gives the model and strength that a new file gets. */
+/** The list of files. `wishes()` gives the model, strength and `when_dark` that a new file gets. */
 export class Files {
   #link;
   #list;
@@ -28,7 +28,7 @@ export class Files {
       this.#session = detail.session;
       this.#uploadBytes = detail.upload_bytes;
       document.getElementById("files-hint").textContent =
-        `It gets the model and strength that are set above. Up to ${(detail.upload_bytes / MB).toFixed(0)} MB.`;
+        `It gets the model, strength and “only when dark” that are set above. Up to ${(detail.upload_bytes / MB).toFixed(0)} MB.`;
     });
     link.addEventListener("file", ({ detail }) => this.#follow(detail));
     link.addEventListener("gone", () => this.#lose());

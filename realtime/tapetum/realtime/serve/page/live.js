@@ -35,6 +35,9 @@ export class Live extends EventTarget {
     this.#readout = readout;
     this.#wishes = wishes;
     link.addEventListener("status", ({ detail }) => this.#learn(detail));
+    link.addEventListener("well_lit", ({ detail }) => {
+      if (detail.stream === this.#run?.stream) this.#readout.setWellLit(detail.value);
+    });
     link.addEventListener("ended", ({ detail }) => {
       if (detail.stream === this.#run?.stream) this.#fail(new Problem("The picture has ended", detail.message || "Start it again."));
     });
@@ -127,7 +130,7 @@ export class Live extends EventTarget {
 
   async #brightenHere(run, wishes) {
     play(this.#originalVideo, run.camera);
-    const { mode, runs_on } = await this.#link.ask("light", { stream: run.stream, model: wishes.model }, "lit");
+    const { mode, runs_on } = await this.#link.ask("light", { stream: run.stream, model: wishes.model, when_dark: wishes.when_dark }, "lit");
     if (this.#run !== run) return;
     const words = `${runs_on}, applied by ${graphicsName()}`;
     const here = new BrightenedHere({

@@ -14,6 +14,7 @@ const view = part("view");
 const link = new Link();
 
 const strength = () => Number(part("strength").value) / 100;
+const whenDark = () => part("when-dark").checked;
 const announce = (text) => { part("announcer").textContent = text; };
 
 let grids = []; // the models whose light this browser can apply by itself
@@ -26,6 +27,7 @@ const live = new Live({
     size: part("size").value,
     model: part("model").value,
     strength: strength(),
+    when_dark: whenDark(),
     where: part("where").value,
     grids,
   }),
@@ -36,7 +38,7 @@ const files = new Files({
   list: part("files"),
   template: part("file-template"),
   chooser: part("choose"),
-  wishes: () => ({ model: part("model").value, strength: strength() }),
+  wishes: () => ({ model: part("model").value, strength: strength(), when_dark: whenDark() }),
   announce,
 });
 
@@ -60,7 +62,10 @@ link.addEventListener("welcome", async ({ detail }) => {
   serverCamera = detail.camera;
   grids = detail.grids;
   fillModels(detail.models);
-  if (!known) setStrength(detail.strength);
+  if (!known) {
+    setStrength(detail.strength);
+    part("when-dark").checked = detail.when_dark;
+  }
   known = true;
   await fillCameras(part("camera"), serverCamera);
   part("start").disabled = false;
@@ -140,6 +145,7 @@ part("strength").addEventListener("input", () => {
   showStrength();
   link.say("strength", { value: strength() });
 });
+part("when-dark").addEventListener("change", () => link.say("when_dark", { value: whenDark() }));
 part("controls").addEventListener("submit", (event) => event.preventDefault());
 
 function setStrength(value) {

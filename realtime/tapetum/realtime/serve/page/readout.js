@@ -28,6 +28,12 @@ export class Readout {
     this.#show("runs-on", status.runs_on);
     document.getElementById("readout").dataset.mode = status.mode;
     this.#explain(status.note);
+    this.setWellLit(status.well_lit);
+  }
+
+  /** Says, as long as it holds, that the picture stays as it is because it is well lit. */
+  setWellLit(wellLit) {
+    document.getElementById("well-lit").hidden = !wellLit;
   }
 
   /** Takes what is known of a picture that this browser brightens by itself. */
@@ -42,6 +48,7 @@ export class Readout {
     for (const figure of document.querySelectorAll("#readout dd")) figure.textContent = "–";
     delete document.getElementById("readout").dataset.mode;
     this.#explain("");
+    this.setWellLit(false);
   }
 
   /** Says under the picture why it is not what the user chose. */
