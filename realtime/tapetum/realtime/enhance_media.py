@@ -86,7 +86,7 @@ def enhance_file(
             they stay interlaced where the encoder can store that.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.
         when_dark: leave well-lit pictures as they are, and go over smoothly as light falls; False
-            gives every picture the model's output, as a GPU always does.
+            gives every picture the model's output, as `unet` on a GPU always does.
         brightness: mean luma that `grid` brings every picture to on the CPU, over 0 and under 1,
             as far as strengths up to 2 can; None leaves it to the model.
         codec: encoder by FFmpeg's name, such as libx265; None suits the container.
