@@ -176,7 +176,9 @@ def _purity(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
     excess = weight * ((purity / 4).square().square() - 1 / 256)
     # Neighbours have a say: pixels between cells take from both.
     sums = (
-        F.avg_pool2d(F.pad(F.adaptive_avg_pool2d(each, (rows, columns)), (1,) * 4, "replicate"), 3, 1)
+        F.avg_pool2d(
+            F.pad(F.adaptive_avg_pool2d(each, (rows, columns)), (1,) * 4, "replicate"), 3, 1
+        )
         for each in (excess, weight)
     )
     excess, weight = sums

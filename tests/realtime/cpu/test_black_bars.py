@@ -11,6 +11,8 @@ import pytest
 
 from tapetum.realtime import ColorInfo, Enhancer, Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
+from tapetum.realtime.cpu.picture_circle import CircleFinder, find_circles
+from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.cuda.transfer import semi_planar
 
 HEIGHT, WIDTH = 120, 200
@@ -123,22 +125,75 @@ def test_a_coloured_wall_is_no_bar() -> None:
     assert BarFinder()(as_frame(planes)) is None
 
 
-def test_a_round_picture_is_bright_and_its_black_stays() -> None:
-    height = width = 240
+def disc(planes: Planes, radius: float) -> Planes:
+    """The middle of a picture through a round hole in black."""
+    height, width = planes[0].shape
     y, x = np.mgrid[:height, :width] + 0.5
-    outside = np.hypot(y - 120, x - 120) > 118
-    picture = dark_picture(height, width)
-    disc = [np.where(outside, 16, picture[0]).astype(np.uint8)]
-    disc += [np.where(outside[::2, ::2], 128, plane).astype(np.uint8) for plane in picture[1:]]
-    wide = framed(disc, 0, 60)
-    alone = make_enhancer("grid")(as_frame(picture)).planes[0][~outside]
-    for planes, left in ((disc, 0), (wide, 60)):
-        result = make_enhancer("grid")(as_frame(planes)).planes[0]
-        inside = result[:, left : left + width][~outside]
-        assert abs(float(inside.mean()) - float(alone.mean())) <= 6
-        far = np.ones(result.shape, bool)
-        far[:, left : left + width] = np.hypot(y - 120, x - 120) > 121
-        assert (result[far] == planes[0][far]).all()
+    outside = np.hypot(y - height / 2, x - width / 2) > radius
+    cut = [np.where(outside, 16, planes[0]).astype(np.uint8)]
+    return cut + [np.where(outside[::2, ::2], 128, plane).astype(np.uint8) for plane in planes[1:]]
+
+
+def with_text(planes: Planes) -> Planes:
+    planes[0][4:12, 4:60:3] = 220
+    return planes
+
+
+def with_noise(planes: Planes) -> Planes:
+    rng = np.random.default_rng(8)
+    noisy = planes[0] + rng.normal(0, 1, planes[0].shape).round()
+    return [noisy.clip(16, 235).astype(np.uint8), *planes[1:]]
+
+
+@pytest.mark.parametrize(("left", "change"), [(0, None), (60, with_text), (200, with_noise)])
+def test_a_round_picture_is_bright_and_its_black_stays(
+    left: int, change: Callable[[Planes], Planes] | None
+) -> None:
+    picture = dark_picture(240, 240)
+    alone = make_enhancer("grid")(as_frame(picture)).planes[0]
+    planes = framed(disc(picture, 118), 0, left)
+    planes = planes if change is None else change(planes)
+    result = make_enhancer("grid")(as_frame(planes)).planes[0]
+    y, x = np.mgrid[:240, :240] + 0.5
+    distance = np.hypot(y - 120, x - 120)
+    inside = distance < 116
+    bright = result[:, left : left + 240][inside]
+    assert abs(float(bright.mean()) - float(alone[inside].mean())) <= 3
+    assert np.mean(bright >= 235) - np.mean(alone[inside] >= 235) <= 0.01
+    far = np.ones(result.shape, bool)
+    far[:, left : left + 240] = distance > 123
+    assert (result[far] == planes[0][far]).all()
+
+
+def test_the_circles_of_two_lenses_are_found() -> None:
+    one = disc(dark_picture(240, 240), 116)
+    both = [np.concatenate([plane, plane[:, ::-1]], axis=1) for plane in one]
+    small = thumbnail(as_frame(both))[0].max(axis=0)
+    assert len(find_circles(small, 0.5)) == 2
+    result = make_enhancer("grid")(as_frame(both)).planes[0]
+    assert float(result[:, 100:140].mean()) > float(both[0][:, 100:140].mean()) + 30
+    assert (result[:10, 230:250] == both[0][:10, 230:250]).all()
+
+
+@pytest.mark.parametrize("noise", [0, 1, 3])
+@pytest.mark.parametrize("slope", [0.2, 0.6])
+def test_a_spot_of_light_that_fades_out_is_no_circle(noise: float, slope: float) -> None:
+    rng = np.random.default_rng(9)
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    light = slope * np.clip(58 - np.hypot(y - HEIGHT / 2, x - WIDTH / 2), 0, None)
+    luma = np.clip(16 + light + rng.normal(0, noise, light.shape), 16, 235).round()
+    grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
+    small = thumbnail(as_frame([luma.astype(np.uint8), grey, grey]))[0].max(axis=0)
+    assert find_circles(small, HEIGHT / WIDTH) == ()
+
+
+def test_a_circle_is_kept_while_it_is_dark() -> None:
+    finder, area = CircleFinder(), Area(0, 240, 0, 240)
+    bright, dark = disc(dark_picture(240, 240), 110), disc(dark_picture(240, 240), 110)
+    dark[0] = np.where(dark[0] < 40, 16, dark[0]).astype(np.uint8)
+    known = finder(thumbnail(as_frame(bright)), area)
+    assert known is not None
+    assert all(finder(thumbnail(as_frame(dark)), area) == known for _ in range(30))
 
 
 def test_bars_of_an_image_stay() -> None:

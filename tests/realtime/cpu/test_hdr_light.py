@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from tapetum.realtime import ColorInfo, Frame, make_enhancer
-from tapetum.realtime.cpu.hdr_light import from_working, to_working
+from tapetum.realtime.cpu.hdr_light import from_working, to_working, working_thumbnail
 from tapetum.realtime.frame import HLG, PQ
 
 HEIGHT, WIDTH = 96, 128
@@ -75,3 +75,22 @@ def test_the_curves_are_those_of_the_standard(transfer: int) -> None:
     assert float(white) == pytest.approx(1, abs=0.005)  # ITU-R BT.2408, table 1
     codes = np.linspace(0.02, 1, 50)
     assert from_working(to_working(codes, transfer), transfer) == pytest.approx(codes, abs=1e-6)
+
+
+def test_the_network_sees_the_colours_of_the_sdr_twin() -> None:
+    """A red of BT.709 in light, in the codes of BT.2020 (BT.2087), is that red again."""
+    working = np.array([0.5, 0.1, 0.1])
+    red, green, blue = nits(working)
+    wide = np.array(
+        [
+            0.6274 * red + 0.3293 * green + 0.0433 * blue,
+            0.0691 * red + 0.9195 * green + 0.0114 * blue,
+            0.0164 * red + 0.0880 * green + 0.8956 * blue,
+        ]
+    )
+    scene = (wide / 1000) / (wide @ [0.2627, 0.6780, 0.0593] / 1000) ** (0.2 / 1.2)
+    codes = {PQ: from_working((wide / 203) ** (1 / 2.4), PQ), HLG: np.sqrt(3 * scene)}
+    for transfer, code in codes.items():
+        thumbnail = np.broadcast_to(code[:, None, None], (3, 256, 256))[np.newaxis]
+        seen = working_thumbnail(thumbnail.astype(np.float32), ColorInfo(9, 1, 9, transfer))
+        assert seen[0, :, 0, 0] == pytest.approx(working, abs=0.005)

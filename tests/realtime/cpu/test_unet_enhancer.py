@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from support.random_frames import random_frame
 from support.tiny_networks import blur_network, grid_network, pointwise_network
 from support.tolerance import EXACT, Tolerance, assert_planes_close
 
+from tapetum.realtime.aim import Aim
+from tapetum.realtime.cpu.hdr_light import to_working
 from tapetum.realtime.cpu.openvino_engine import OpenVINOEngine, OpenVINOModel
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.tiling import axis_tiles, tiling
 from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 from tapetum.realtime.errors import EngineError, ModelError
-from tapetum.realtime.frame import ColorInfo, Frame, Plane
+from tapetum.realtime.frame import PQ, ColorInfo, Frame, Plane
 from tapetum.realtime.protocols import FrameEnhancer
 
 pytestmark = pytest.mark.slow
@@ -144,3 +147,36 @@ def test_results_that_are_not_numbers_are_an_error() -> None:
 def test_tiles_too_small_to_overlap_are_refused() -> None:
     with pytest.raises(ValueError, match="got 1000"):
         UNetEnhancer(OpenVINOModel(BRIGHTER), max_pixels=1000)
+
+
+def framed_frame(transfer: int = 1) -> Frame:
+    """A dark picture of a few levels between black bars at the left and the right."""
+    rng = np.random.default_rng(4)
+    luma = np.full((64, 160), 64, np.uint16)
+    luma[:, 40:120] = rng.integers(120, 220, (64, 80))
+    grey = np.full((32, 80), 512, np.uint16)
+    color = ColorInfo(matrix=1, range=1, primaries=1, transfer=transfer)
+    return Frame((luma, grey, grey.copy()), "yuv420p10le", color=color)
+
+
+def test_black_bars_stay_and_do_not_count_as_darkness() -> None:
+    lit = framed_frame()
+    lit.planes[0][:, 40:120] += 500
+    alone = replace(lit, planes=tuple(p[:, p.shape[1] // 4 : -p.shape[1] // 4] for p in lit.planes))
+    for frame in (lit, alone):
+        enhancer = UNetEnhancer(OpenVINOModel(BRIGHTER), aim=Aim(when_dark=True))
+        assert (enhancer(frame).planes[0] == frame.planes[0]).all()
+    dark = framed_frame()
+    result = UNetEnhancer(OpenVINOModel(BRIGHTER))(dark).planes[0]
+    assert (result[:, :40] == 64).all()
+    assert (result[:, 44:116] > dark.planes[0][:, 44:116]).all()
+
+
+def test_hdr_is_enhanced_in_the_light_of_its_sdr_twin() -> None:
+    hdr = framed_frame(PQ)
+    code = (hdr.planes[0] - 64.0) / 876
+    twin = framed_frame()
+    twin.planes[0][:] = (64 + 876 * np.minimum(to_working(code, PQ), 1)).round()
+    wanted, found = (UNetEnhancer(OpenVINOModel(BRIGHTER))(f).planes[0] for f in (twin, hdr))
+    light = to_working((found[:, 44:116] - 64.0) / 876, PQ)
+    assert light == pytest.approx((wanted[:, 44:116] - 64.0) / 876, abs=0.01)

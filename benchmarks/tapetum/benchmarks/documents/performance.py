@@ -1,8 +1,8 @@
 """Writes the tables of `docs/performance.md` from the files in `benchmarks/results`.
 
 `bench-*.json` are runs of `tapetum bench`, `quality-*.json` of `tapetum evaluate`; `cpu.json`,
-`live.json`, `soak.json` and `governor.json` are what `python -m tapetum.benchmarks` recorded. What
-no file has a figure for is "not measured".
+`live.json`, `soak.json`, `governor.json` and `hosts.json` are what `python -m tapetum.benchmarks`
+recorded. What no file has a figure for is "not measured".
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from tapetum.benchmarks.bench.comparison import by_key, compare
 from tapetum.benchmarks.bench.result import Key, read_run
 from tapetum.benchmarks.bench.subjects import EMPTY
+from tapetum.benchmarks.documents.hosts import hosts_table
 from tapetum.benchmarks.documents.live import live_table, load_table
 from tapetum.benchmarks.documents.markdown import (
     MISSING,
@@ -129,6 +130,8 @@ def tables(results: Path) -> str:
         live_table(results),
         "### Live video beside busy processes on two CPU cores",
         load_table(results),
+        "### In other programs on two CPU cores",
+        hosts_table(results),
         *(f"![{TITLES[name]}]({_CHARTS}/{name}.svg)" for name in charted(runs.values())),
         *(_run_table(name, run) for name, run in runs.items()),
         "### Flicker",

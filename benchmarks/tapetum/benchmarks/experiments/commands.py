@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from tapetum.benchmarks.experiments.hosts import PROGRAMS, measure_host
+from tapetum.benchmarks.experiments.hosts import SIZES as HOST_SIZES
 from tapetum.benchmarks.experiments.live import SIZES as LIVE_SIZES
 from tapetum.benchmarks.experiments.live import TARGETS_MS, governor_settling, live_latency
 from tapetum.benchmarks.experiments.live_load import SIZES as LOAD_SIZES
@@ -29,6 +31,7 @@ _LIVE_RESULT = Path("benchmarks/results/live.json")
 _WEBRTC_RESULT = Path("benchmarks/results/webrtc.json")
 _GOVERNOR_RESULT = Path("benchmarks/results/governor.json")
 _LOAD_RESULT = Path("benchmarks/results/load.json")
+_HOSTS_RESULT = Path("benchmarks/results/hosts.json")
 _SOAK_RESULT = Path("benchmarks/results/soak.json")
 
 
@@ -126,6 +129,31 @@ def governor(
     """`tapetum live --model unet` on a CPU that cannot hold it: time until 30 fps are held."""
     _record(result, "governor", governor_settling(model, size=size, duration_s=seconds))
     exit_process(0)  # the model may still be at work on a frame
+
+
+@experiments.command()
+def hosts(
+    *,
+    host: Annotated[list[str] | None, typer.Option(help="; ".join(PROGRAMS))] = None,
+    size: Annotated[list[str] | None, typer.Option(help=", ".join(HOST_SIZES))] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Pairs of runs, for the median.")] = 3,
+    result: ResultOption = _HOSTS_RESULT,
+) -> None:
+    """Other programs with Tapetum in them: frames a second, time added, processors busy.
+
+    The machine must be idle but for this. Programs that are not here are left out.
+    """
+    for name in host or PROGRAMS:
+        if name not in PROGRAMS:
+            raise typer.BadParameter(f"there is no {name}; there is {'; '.join(PROGRAMS)}")
+        if not PROGRAMS[name].is_here():
+            typer.echo(f"{name}: not here", err=True)
+            continue
+        for each in size or HOST_SIZES:
+            if each not in HOST_SIZES:
+                raise typer.BadParameter(f"{each} is none of {', '.join(HOST_SIZES)}")
+            figures = measure_host(name, each, repeats=repeats)
+            _record(result, f"{name}, {each}", figures)
 
 
 @experiments.command()

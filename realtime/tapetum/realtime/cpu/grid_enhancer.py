@@ -14,7 +14,7 @@ from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
 from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
 from tapetum.realtime.cpu.hdr_light import working_thumbnail
-from tapetum.realtime.cpu.picture_circle import Circle, CircleFinder, continued, keep_outside
+from tapetum.realtime.cpu.picture_circle import PictureFinder
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.rgb import (
     Order,
@@ -73,7 +73,7 @@ class GridEnhancer:
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
         self._restorer = Restorer(denoise)
         self._bars = BarFinder()
-        self._circle = CircleFinder()
+        self._picture = PictureFinder()
         self._seen = identity_grid()
         self._needed = 0.0
 
@@ -89,18 +89,16 @@ class GridEnhancer:
             DeviceError: the frame is not in main memory.
             EngineError: the network fails or gives no usable numbers.
         """
-        picture, small, circle, area = self._picture(frame)
-        seen = small if circle is None else continued(small, circle)
+        picture = self._picture(frame)
+        seen = picture.seen
         if frame.color.is_hdr:
-            seen = working_thumbnail(seen, frame.color.transfer)
+            seen = working_thumbnail(seen, frame.color)
         grid = self.steady_grid(seen, time_s=frame.time_s)
         if self.strength == 0:
             return frame
         mixed = strengthened(grid, self.strength)
-        planes = apply_grid(picture, mixed, seen=self._restorer(picture, mixed))
-        if circle is not None:
-            keep_outside(circle, picture, planes)
-        return frame.with_planes(planes if area is None else area.paste(frame, planes))
+        restored = self._restorer(picture.frame, mixed)
+        return picture.replaced_in(frame, apply_grid(picture.frame, mixed, seen=restored))
 
     def enhance_image(
         self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
@@ -152,20 +150,6 @@ class GridEnhancer:
             return None
         whole = np.ascontiguousarray(image[..., :3])
         return self._bars(frame_from_rgb(whole, order=order, time_s=time_s))
-
-    def _picture(self, frame: Frame) -> tuple[Frame, Floats, Circle | None, Area | None]:
-        """What of a frame is picture, and its thumbnail: without bars, and around a circle."""
-        area = self._bars(frame)
-        picture = frame if area is None else area.cut(frame)
-        small = thumbnail(picture)
-        circle = self._circle(small)
-        if circle is not None:
-            whole = area or Area(0, frame.height, 0, frame.width)
-            area = circle.area(whole, (1 << frame.format.chroma_y, 1 << frame.format.chroma_x))
-            circle = circle.moved(whole, area)
-            picture = area.cut(frame)
-            small = thumbnail(picture)
-        return picture, small, circle, area
 
     def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
         """The grid of the next frame, smoothed over time, for who applies it elsewhere.
@@ -229,7 +213,7 @@ class GridEnhancer:
         """Forget the past: the next frame starts a new scene."""
         self._filter.reset()
         self._bars.reset()
-        self._circle.reset()
+        self._picture.reset()
         self._restorer.reset()
 
     def _predict(self, small: Floats) -> Floats:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tapetum.gan.model_kinds import LEVELS
 from tapetum.realtime.cpu.grid_axis import Floats
-from tapetum.realtime.frame import PQ
+from tapetum.realtime.frame import PQ, ColorInfo
 
 Doubles = npt.NDArray[np.float64]
 
@@ -23,6 +23,13 @@ _PQ_NITS = 10_000.0
 _HLG_NITS, _HLG_GAMMA = 1000.0, 1.2
 """Peak and system gamma of HLG's reference display (ITU-R BT.2100)."""
 _SDR_GAMMA = 2.4
+_BT2020 = 9
+"""Of ISO/IEC 23091-4."""
+_BT2020_LUMA = np.array([0.2627, 0.6780, 0.0593])
+_BT709_OF_BT2020 = np.array(
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
+)
+"""From light in BT.2020's primaries to that in BT.709's (ITU-R BT.2087)."""
 _HIGHLIGHTS = 0.8
 """From here on, on the working curve, nothing becomes darker: highlights join the white above."""
 
@@ -40,10 +47,14 @@ def from_working(working: Doubles, transfer: int) -> Doubles:
     return _nits_to_pq(nits) if transfer == PQ else _nits_to_hlg(nits)
 
 
-def working_thumbnail(thumbnail: Floats, transfer: int) -> Floats:
-    """A thumbnail of an HDR frame as that of its SDR twin, RGB in [0, 1]."""
-    codes, curve = _curve(transfer)
-    return np.interp(thumbnail, codes, curve).astype(np.float32)
+def working_thumbnail(thumbnail: Floats, color: ColorInfo) -> Floats:
+    """A thumbnail of an HDR frame as that of its SDR twin, RGB of BT.709 in [0, 1]."""
+    codes = thumbnail[0].astype(np.float64)
+    nits = _pq_to_nits(codes) if color.transfer == PQ else _hlg_rgb_to_nits(codes)
+    if color.primaries == _BT2020:
+        nits = np.maximum(np.tensordot(_BT709_OF_BT2020, nits, 1), 0)
+    working = np.minimum((nits / _WHITE_NITS) ** (1 / _SDR_GAMMA), 1)
+    return working[np.newaxis].astype(np.float32)
 
 
 def luma_tables(grid: Floats, luma: Floats, transfer: int) -> Floats:
@@ -87,7 +98,13 @@ def _brighter(gain_and_offset: Doubles, working: Doubles) -> Doubles:
     """(count, 16, 16): the luma curves of a grid's cells, on the working curve."""
     gain, offset = _at_levels(gain_and_offset, np.minimum(working, 1))
     light = working[:, np.newaxis, np.newaxis]
-    brighter = np.clip(gain * light + offset, 0, 1)
+    return kept_highlights(gain * light + offset, light)
+
+
+def kept_highlights(brighter: npt.ArrayLike, light: npt.ArrayLike) -> Doubles:
+    """What became of light on the working curve; highlights are no darker than before."""
+    light = np.asarray(light, np.float64)
+    brighter = np.clip(np.asarray(brighter, np.float64), 0, 1)
     result: Doubles = np.where(light > _HIGHLIGHTS, np.maximum(brighter, light), brighter)
     return result
 
@@ -112,12 +129,6 @@ def _slope(working: Doubles, transfer: int) -> Doubles:
 def _inverse_curve(transfer: int) -> tuple[Doubles, Doubles]:
     codes = np.linspace(0, 1, 8192)
     return codes, to_working(codes, transfer)
-
-
-@lru_cache(maxsize=2)
-def _curve(transfer: int) -> tuple[Doubles, Doubles]:
-    codes = np.linspace(0, 1, 1024)
-    return codes, np.minimum(to_working(codes, transfer), 1)
 
 
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
@@ -145,6 +156,14 @@ def _hlg_to_nits(code: Doubles) -> Doubles:
     code = np.clip(code, 0, 1)
     scene = np.where(code <= 0.5, code**2 / 3, (np.exp((code - _C) / _A) + _B) / 12)
     nits: Doubles = _HLG_NITS * scene**_HLG_GAMMA
+    return nits
+
+
+def _hlg_rgb_to_nits(code: Doubles) -> Doubles:
+    """The same of the colours (3, H, W): the display's gamma acts on their luminance."""
+    scene = (_hlg_to_nits(code) / _HLG_NITS) ** (1 / _HLG_GAMMA)
+    luminance = np.tensordot(_BT2020_LUMA, scene, 1)
+    nits: Doubles = _HLG_NITS * scene * luminance ** (_HLG_GAMMA - 1)
     return nits
 
 

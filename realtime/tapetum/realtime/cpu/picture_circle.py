@@ -1,6 +1,8 @@
-"""The round picture of a fish-eye lens in a black frame: found, and continued over the black.
+"""What of a frame is picture: within bars, and within the circle of a fish-eye lens in black.
 
-The network then sees a picture that fills its thumbnail, as it knows them.
+A round picture is found by its edge, and continued over the black.
+The network then sees a picture that fills its thumbnail, as it knows them. Two lenses side by side
+give two circles.
 """
 
 from __future__ import annotations
@@ -10,27 +12,50 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.black_bars import Area
+from tapetum.gan.model_kinds import THUMBNAIL
+from tapetum.realtime.cpu.black_bars import Area, BarFinder
+from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.frame import Frame, Plane
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-_BLACK = 0.012
-"""Mean of a thumbnail's pixel, as RGB in [0, 1], up to which it is black."""
-_LEAST_BLACK, _MOST_BLACK = 0.03, 0.75
+_MOST_NOISE = 10 / 219
+"""Mean of a thumbnail's pixel, as RGB in [0, 1], over which none is black, however noisy."""
+_MARGIN = 0.008
+"""By so much a picture is brighter than the black around it."""
+_LEAST_BLACK, _MOST_BLACK = 0.03, 0.9
 """Part of a thumbnail that may lie outside a circle."""
 _NEAR = 1.5
 """Distance in thumbnail pixels of an edge that lies on a circle."""
-_ON_CIRCLE = 0.5
-"""Part of the edge that has to lie on it, with picture right inside."""
-_CURVED = 10
-"""Thumbnail pixels by which an edge that lies on it must leave the straight line."""
-_BEYOND = 0.02
-"""Part of the edge that may lie outside of it."""
+_INSIDE, _FURTHER = 4.0, 12.0
+"""So far inside the edge the picture is compared, to tell an edge from light that fades out."""
+_AT_ONCE = 0.5
+"""Part of the light further inside that is there at once, right behind an edge."""
+_SEEN, _SEEN_OF_ROUND = 0.3, 0.2
+"""Part of the circle, as far as it lies in the frame, that must be seen as such an edge."""
+_ROUND = 1.05
+"""Ratio of the radii in pixels up to which a circle is round."""
+_IN_FRAME = 0.4
+"""Part of the circle that must lie in the frame."""
+_LONGEST_GAP = 0.45
+"""Part of the circle that may be unseen in one piece: a picture is black there."""
+_TEXT = 0.06
+"""Part of the black outside that may be text."""
+_MOST_SQUEEZED = 1.6
+"""Ratio of the radii in pixels of the frame, which may not be square."""
+_TRIES = 600
+"""Ellipses that are tried, each through four points of the edge."""
+_POINTS = 300
+"""Points of the edge by which a try is judged."""
+_ANGLES = 256
+_ALIKE = 8
+"""Thumbnail pixels by which the circles of two lenses may differ."""
 _STEADY_FRAMES = 12
 """For so many frames must another circle be there before it is believed in mid-stream."""
+_LOOK_FRAMES = 6
+"""How often a circle is looked for, while there is none."""
 
 
 class Circle(NamedTuple):
@@ -43,186 +68,408 @@ class Circle(NamedTuple):
 
     def distance(self, height: int, width: int) -> Floats:
         """Of each pixel of a picture, the distance from the centre, 1 at the edge."""
-        y = ((np.arange(height) + 0.5) / height * 256 - 0.5 - self.y) / self.radius_y
-        x = ((np.arange(width) + 0.5) / width * 256 - 0.5 - self.x) / self.radius_x
+        y = ((np.arange(height) + 0.5) / height * THUMBNAIL - 0.5 - self.y) / self.radius_y
+        x = ((np.arange(width) + 0.5) / width * THUMBNAIL - 0.5 - self.x) / self.radius_x
         distance: Floats = np.hypot(x[np.newaxis], y[:, np.newaxis]).astype(np.float32)
         return distance
 
-    def area(self, within: Area, chroma: tuple[int, int]) -> Area:
-        """The rectangle around it, of pixels of the frame, on whole chroma samples.
-
-        Args:
-            within: the area whose thumbnail it was found in.
-            chroma: pixels of a chroma sample, down and across.
-        """
-        height, width = within.bottom - within.top, within.right - within.left
-        down, across = chroma
-        top = within.top + int((self.y - self.radius_y + 0.5) / 256 * height) // down * down
-        left = within.left + int((self.x - self.radius_x + 0.5) / 256 * width) // across * across
-        bottom = within.top - int(-(self.y + self.radius_y + 0.5) / 256 * height) // down * down
-        right = within.left - int(-(self.x + self.radius_x + 0.5) / 256 * width) // across * across
-        return Area(
-            max(top, within.top),
-            min(bottom, within.bottom),
-            max(left, within.left),
-            min(right, within.right),
-        )
-
     def moved(self, within: Area, to: Area) -> Circle:
-        """The same, in the thumbnail of an area inside that whose thumbnail it was found in."""
+        """The same circle of the frame, in the thumbnail of another area of it."""
 
-        def along(center: float, radius: float, size: int, start: int, part: int) -> list[float]:
-            scale = size / part
-            return [(center + 0.5) * scale - 256 * start / part - 0.5, radius * scale]
+        def along(center: float, radius: float, old: int, shift: int, new: int) -> list[float]:
+            place = (center + 0.5) * old / THUMBNAIL + shift
+            return [place * THUMBNAIL / new - 0.5, radius * old / new]
 
-        height, width = within.bottom - within.top, within.right - within.left
-        y, radius_y = along(self.y, self.radius_y, height, to.top - within.top, to.bottom - to.top)
-        x, radius_x = along(self.x, self.radius_x, width, to.left - within.left, to.right - to.left)
+        height, new_height = within.bottom - within.top, to.bottom - to.top
+        width, new_width = within.right - within.left, to.right - to.left
+        y, radius_y = along(self.y, self.radius_y, height, within.top - to.top, new_height)
+        x, radius_x = along(self.x, self.radius_x, width, within.left - to.left, new_width)
         return Circle(x, y, radius_x, radius_y)
 
 
+class RoundPicture(NamedTuple):
+    """One circle or two, and the area of the frame in whose thumbnail they lie."""
+
+    circles: tuple[Circle, ...]
+    area: Area
+
+    def within(self, area: Area) -> RoundPicture:
+        """The same in the thumbnail of another area."""
+        circles = tuple(circle.moved(self.area, area) for circle in self.circles)
+        return RoundPicture(circles, area)
+
+    def tight(self, chroma: tuple[int, int]) -> RoundPicture:
+        """The same in the area right around it.
+
+        Args:
+            chroma: pixels of a chroma sample, down and across.
+        """
+        area, (down, across) = self.area, chroma
+
+        def begin(places: list[float], start: int, end: int, step: int) -> int:
+            place = start + int((min(places) + 0.5) / THUMBNAIL * (end - start))
+            return max(start, place // step * step)
+
+        def stop(places: list[float], start: int, end: int, step: int) -> int:
+            place = start + int(-(-(max(places) + 0.5) / THUMBNAIL * (end - start) // 1))
+            return min(end, -(-place // step) * step)
+
+        rows, columns = (area.top, area.bottom, down), (area.left, area.right, across)
+        return self.within(
+            Area(
+                begin([c.y - c.radius_y for c in self.circles], *rows),
+                stop([c.y + c.radius_y for c in self.circles], *rows),
+                begin([c.x - c.radius_x for c in self.circles], *columns),
+                stop([c.x + c.radius_x for c in self.circles], *columns),
+            )
+        )
+
+    def distance(self, height: int, width: int) -> Floats:
+        """Of each pixel of the area, how far it is from the nearest centre, 1 at the edge."""
+        distances = [circle.distance(height, width) for circle in self.circles]
+        nearest: Floats = np.minimum.reduce(distances)
+        return nearest
+
+    def continued(self, thumbnail: Floats) -> Floats:
+        """A thumbnail whose picture goes on outside of its edge as it is there.
+
+        Of what could lie there, this is the likeliest: of 55 dark pictures that were cut to a
+        circle the brightness inside changed by 1.4 levels, with the picture mirrored by 2.2.
+        """
+        height, width = thumbnail.shape[-2:]
+        distances = np.stack([circle.distance(height, width) for circle in self.circles])
+        nearest, distance = distances.argmin(axis=0), distances.min(axis=0)
+        full = thumbnail
+        for index, circle in enumerate(self.circles):
+            # The edge itself is half black: what is there is taken from further inside.
+            edge = 1 - 2 * _NEAR / min(circle.radius_x, circle.radius_y)
+            outside = (nearest == index) & (distance > edge)
+            inward = edge / np.maximum(distance, edge)
+            y = circle.y + (np.arange(height)[:, np.newaxis] - circle.y) * inward
+            x = circle.x + (np.arange(width)[np.newaxis] - circle.x) * inward
+            rows = np.clip(np.rint(y), 0, height - 1).astype(np.intp)
+            columns = np.clip(np.rint(x), 0, width - 1).astype(np.intp)
+            full = np.where(outside, thumbnail[..., rows, columns], full)
+        return full
+
+    def keep_outside(self, frame: Frame, planes: tuple[Plane, ...]) -> None:
+        """Put the samples of the area's frame back into enhanced planes of it, outside."""
+        for index, (plane, own) in enumerate(zip(planes, frame.planes, strict=True)):
+            interleaved = 2 if index and frame.format.semi_planar else 1
+            height, width = plane.shape[0], plane.shape[1] // interleaved
+            outside = np.repeat(self.distance(height, width) > 1, interleaved, axis=1)
+            np.copyto(plane, own, where=outside)
+
+
+class Picture(NamedTuple):
+    """What of a frame is picture.
+
+    Attributes:
+        frame: its rectangle, as views of the frame's planes.
+        small: the thumbnail of that, with black around what is round.
+        area: where it lies in the frame; None where it is all of it.
+        circles: the edge of a round picture.
+    """
+
+    frame: Frame
+    small: Floats
+    area: Area | None
+    circles: RoundPicture | None
+
+    @property
+    def seen(self) -> Floats:
+        """The thumbnail of a picture that fills it, (1, 3, 256, 256) RGB in [0, 1]."""
+        return self.small if self.circles is None else self.circles.continued(self.small)
+
+    def replaced_in(self, frame: Frame, planes: tuple[Plane, ...]) -> Frame:
+        """The whole frame, with enhanced planes, new ones, where there is picture."""
+        if self.circles is not None:
+            self.circles.keep_outside(self.frame, planes)
+        return frame.with_planes(planes if self.area is None else self.area.paste(frame, planes))
+
+
+class PictureFinder:
+    """Tells picture from the black around it in the frames of one stream."""
+
+    def __init__(self) -> None:
+        """Start with no past."""
+        self._bars = BarFinder()
+        self._circles = CircleFinder()
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._bars.reset()
+        self._circles.reset()
+
+    def __call__(self, frame: Frame) -> Picture:
+        """Look at the next frame.
+
+        Raises:
+            DeviceError: it is not in main memory.
+        """
+        area = self._bars(frame)
+        picture = frame if area is None else area.cut(frame)
+        small = thumbnail(picture)
+        circles = self._circles(small, area or Area(0, frame.height, 0, frame.width))
+        if circles is None:
+            return Picture(picture, small, area, None)
+        circles = circles.tight((1 << frame.format.chroma_y, 1 << frame.format.chroma_x))
+        picture = circles.area.cut(frame)
+        return Picture(picture, thumbnail(picture), circles.area, circles)
+
+
 class CircleFinder:
-    """Follows the circle of one stream, from its thumbnails."""
+    """Follows the round picture of one stream, from its thumbnails."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         """Forget the past."""
-        self._circle: Circle | None = None
+        self._known: RoundPicture | None = None
         self._first = True
         self._other_frames = 0
+        self._until_look = 0
 
-    def __call__(self, thumbnail: Floats) -> Circle | None:
-        """The circle of a frame; None where its picture is no circle.
+    def __call__(self, thumbnail: Floats, area: Area) -> RoundPicture | None:
+        """The circles of a frame, in an area of it; None where its picture is not round.
 
         Args:
-            thumbnail: (1, 3, 256, 256) RGB in [0, 1].
+            thumbnail: (1, 3, 256, 256) RGB in [0, 1] of the area.
+            area: the part of the frame that is no bar.
         """
-        corners = thumbnail[0, :, ::255, ::255]
-        if self._circle is None and corners.max(axis=0).max() > _BLACK:
+        corners = thumbnail[0, :, ::255, ::255].max(axis=0)
+        if self._known is None and (corners > _MOST_NOISE + _MARGIN).sum() > 2:
             self._first, self._other_frames = False, 0
             return None
         light: Floats = thumbnail[0].max(axis=0)
-        black = light <= _BLACK
-        if black.all():
-            return self._circle
-        found = find_circle(light)
-        if self._agrees(black) if found is None else self._is_known(found):
-            self._other_frames = 0
-        elif self._first or self._other_frames >= _STEADY_FRAMES:
-            self._circle, self._other_frames = found, 0
+        if self._known is not None and self._known.area != area:
+            self._known = self._known.within(area)
+        if (light <= _MARGIN).all():
+            return self._known
+        if self._known is None or not self._agrees(light, self._known):
+            self._look(light, area)
         else:
-            self._other_frames += 1
+            self._other_frames = 0
+        return self._known
+
+    def _look(self, light: Floats, area: Area) -> None:
+        if self._known is None and self._until_look > 0 and not self._first:
+            self._until_look -= 1
+            return
+        self._until_look = _LOOK_FRAMES - 1
+        circles = find_circles(light, (area.bottom - area.top) / (area.right - area.left))
+        frames = 1 if self._known is not None else _LOOK_FRAMES
+        self._other_frames = self._other_frames + frames if circles or self._known else 0
+        if self._first or self._other_frames >= _STEADY_FRAMES:
+            self._known = RoundPicture(circles, area) if circles else None
+            self._other_frames = 0
         self._first = False
-        return self._circle
 
-    def _is_known(self, found: Circle) -> bool:
-        known = self._circle
-        return known is not None and float(np.abs(np.subtract(found, known)).max()) < 3
+    @staticmethod
+    def _agrees(light: Floats, known: RoundPicture) -> bool:
+        """Whether all is black that should be, and the picture reaches the edge somewhere.
 
-    def _agrees(self, black: Mask) -> bool:
-        """Whether all is black that should be, though the edge itself cannot be seen."""
-        if self._circle is None:
-            return True
-        outside = self._circle.distance(*black.shape) > 1.03
-        return bool(black[outside].mean() > 0.9)
+        Nothing more can be asked of a picture that is dark itself.
+        """
+        black = light <= _black_up_to(light)
+        distance = known.distance(*light.shape)
+        smallest = min(min(c.radius_x, c.radius_y) for c in known.circles)
+        one = 2 * _NEAR / smallest
+        outside, rim = distance > 1 + one, (distance < 1 - one) & (distance > 1 - 4 * one)
+        dark = not rim.any() or black[rim].mean() > 0.995
+        return bool(black[outside].mean() >= 1 - 2 * _TEXT) and not (
+            dark and not black[distance < 1].all()
+        )
 
 
-def find_circle(light: Floats) -> Circle | None:
-    """Fit an ellipse to where a picture begins, seen from the left and the right edge.
-
-    The picture may be black in places at the circle's edge, but nowhere goes over it; elsewhere it
-    begins at once, where a picture that a lens only darkens fades out.
+def find_circles(light: Floats, aspect: float) -> tuple[Circle, ...]:
+    """The round picture that fills a thumbnail but for black, or two side by side; else none.
 
     Args:
         light: (256, 256) the brightest channel of a thumbnail, in [0, 1].
+        aspect: height by width of the frame.
     """
-    black = light <= _BLACK
-    size = black.shape[1]
-    corners = (black[0, 0], black[0, -1], black[-1, 0], black[-1, -1])
-    if not all(corners) or not _LEAST_BLACK <= black.mean() <= _MOST_BLACK:
-        return None
-    left = np.logical_and.accumulate(black, axis=1).sum(axis=1)
-    right = np.logical_and.accumulate(black[:, ::-1], axis=1).sum(axis=1)
-    rows = np.flatnonzero((left < size) & (left > 0) & (right > 0))
-    if len(rows) < size // 8:
-        return None
-    x = np.concatenate([left[rows] - 0.5, size - right[rows] - 0.5])
-    y = np.concatenate([rows, rows]).astype(np.float64)
-    circle = _fit(x, y)
-    if circle is None or not _begins_at_once(light, circle):
-        return None
-    return circle
+    half = light.shape[1] // 2
+    left = find_circle(light[:, :half], 2 * aspect)
+    right = None if left is None else find_circle(light[:, half:], 2 * aspect)
+    if left is not None and right is not None and _are_twins(left, right, half):
+        return left, right._replace(x=right.x + half)
+    circle = find_circle(light, aspect)
+    return () if circle is None else (circle,)
 
 
-def _fit(x: Doubles, y: Doubles) -> Circle | None:
-    """Least squares, again and again without what lies inside: picture that is black there."""
-    kept = np.ones(len(x), bool)
-    circle, outwards = None, np.zeros(len(x))
-    for _ in range(8):
-        circle = _ellipse(x[kept], y[kept])
-        if circle is None:
+def _are_twins(left: Circle, right: Circle, half: int) -> bool:
+    """Whether two circles are alike and each in the middle of its half, as two lenses' are."""
+    apart = left.y - right.y, left.radius_x - right.radius_x, left.radius_y - right.radius_y
+    off = left.x - half / 2, right.x - half / 2
+    return max(map(abs, apart)) <= _ALIKE and max(map(abs, off)) <= 2 * _ALIKE
+
+
+def find_circle(light: Floats, aspect: float) -> Circle | None:
+    """Find the ellipse that a picture fills, from where it begins, seen from the four sides.
+
+    The picture may be black in places at the circle's edge, but nowhere goes over it, but for text;
+    elsewhere it begins at once, where a picture that a lens only darkens fades out.
+
+    Args:
+        light: (H, W) the brightest channel of a thumbnail, in [0, 1].
+        aspect: height by width of what it shows, in pixels of the frame.
+    """
+    level = _black_up_to(light)
+    black = light <= level
+    corners = black[0, 0], black[0, -1], black[-1, 0], black[-1, -1]
+    if sum(corners) < 2 or not _LEAST_BLACK <= black.mean() <= _MOST_BLACK:
+        return None
+    x, y = _begin(black)
+    if len(x) < sum(light.shape) // 8:
+        return None
+    # Ratio of the radii in thumbnail pixels, where the frame's pixels are square.
+    height, width = light.shape
+    squeeze = aspect * width / height
+    circle = _best_ellipse(x, y, light.shape, squeeze)
+    if circle is None:
+        return None
+    is_round = abs(np.log(circle.radius_y / circle.radius_x * squeeze)) <= np.log(_ROUND)
+    least = _SEEN_OF_ROUND if is_round else _SEEN
+    return circle if _is_edge(light, level, circle, least) else None
+
+
+def _black_up_to(light: Floats) -> float:
+    """The level up to which a thumbnail's pixel is black, by the noise of its corners."""
+    part = light.shape[0] // 32
+    corners = [light[rows, columns] for rows in _ends(part) for columns in _ends(part)]
+    noise = [float(np.percentile(corner, 75)) for corner in corners]
+    black = [level for level in noise if level <= min(_MOST_NOISE, min(noise) + _MARGIN)]
+    return max(black, default=0.0) + _MARGIN
+
+
+def _ends(part: int) -> tuple[slice, slice]:
+    return slice(part), slice(-part, None)
+
+
+def _begin(black: Mask) -> tuple[Doubles, Doubles]:
+    """Where the picture begins, seen from left, right, top and bottom; not at the frame's edge."""
+    xs, ys = list[Doubles](), list[Doubles]()
+    for across, lines in ((xs, black), (ys, black.T)):
+        along = ys if across is xs else xs
+        size = lines.shape[1]
+        before = np.logical_and.accumulate(lines, axis=1).sum(axis=1)
+        behind = np.logical_and.accumulate(lines[:, ::-1], axis=1).sum(axis=1)
+        for count, places in ((before, before - 0.5), (behind, size - behind - 0.5)):
+            index = np.flatnonzero((count > 0) & (count < size))
+            across.append(places[index].astype(np.float64))
+            along.append(index.astype(np.float64))
+    return np.concatenate(xs), np.concatenate(ys)
+
+
+def _best_ellipse(x: Doubles, y: Doubles, shape: tuple[int, ...], squeeze: float) -> Circle | None:
+    """The ellipse that most of the points lie on, and as good as none outside of."""
+    height, width = shape
+    scale = max(shape) / 2
+    u, v = (x - width / 2) / scale, (y - height / 2) / scale
+    terms = np.stack([u * u, v * v, u, v], axis=1)
+    rng = np.random.default_rng(0)  # the same picture gives the same circle
+    some = rng.permutation(len(x))[:_POINTS]
+    picked = terms[rng.integers(0, len(x), (_TRIES, 4))]
+    sure = np.abs(np.linalg.det(picked)) > 1e-6
+    if not sure.any():
+        return None
+    found = np.linalg.solve(picked[sure], np.ones((int(sure.sum()), 4, 1)))[..., 0]
+    circles = _ellipses(found, scale, height, width)
+    circles = circles[_is_possible(circles, scale, squeeze)]
+    if not len(circles):
+        return None
+    outwards = _outwards(circles.T[..., np.newaxis], x[some], y[some])
+    votes = (np.abs(outwards) <= _NEAR).sum(axis=1) - (outwards > 2 * _NEAR).sum(axis=1)
+    circle = circles[votes.argmax()]
+    for _ in range(3):
+        on_it = np.abs(_outwards(circle, x, y)) <= _NEAR
+        if on_it.sum() < len(x) // 8:
             return None
-        outwards = _outwards(circle, x, y)
-        kept = outwards >= min(-_NEAR, float(np.percentile(outwards, 30)))
-    on_it = float((np.abs(outwards) <= _NEAR).mean())
-    is_round = on_it >= _ON_CIRCLE and float((outwards > 2 * _NEAR).mean()) <= _BEYOND
-    left = x[: len(x) // 2]
-    curved = np.ptp(left[np.abs(outwards[: len(left)]) <= _NEAR]) if is_round else 0
-    return circle if curved > _CURVED else None
+        best, *_ = np.linalg.lstsq(terms[on_it], np.ones(int(on_it.sum())), rcond=None)
+        fitted = _ellipses(best[np.newaxis].astype(np.float64), scale, height, width)
+        if not _is_possible(fitted, scale, squeeze).all():
+            return None
+        circle = fitted[0]
+    return Circle(*circle.tolist())
 
 
-def _outwards(circle: Circle, x: Doubles, y: Doubles) -> Doubles:
+def _ellipses(found: Doubles, scale: float, height: int, width: int) -> Doubles:
+    """(N, 4) x, y and radii, from (N, 4) a, b, c, d of a u^2 + b v^2 + c u + d v = 1."""
+    a, b, c, d = found.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        u, v = -c / (2 * a), -d / (2 * b)
+        square = 1 + a * u**2 + b * v**2
+        radii = np.sqrt(square / a), np.sqrt(square / b)
+    return np.stack([u * scale + width / 2, v * scale + height / 2, *(scale * r for r in radii)], 1)
+
+
+def _is_possible(circles: Doubles, scale: float, squeeze: float) -> Mask:
+    """Which have numbers at all, a centre in the frame, and a size that a lens's picture has."""
+    x, y, across, down = circles.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = down / across * squeeze
+        small, large = np.minimum(across, down), np.maximum(across, down)
+        possible: Mask = (
+            (np.abs(np.log(ratio)) <= np.log(_MOST_SQUEEZED))
+            & (small > 0.12 * scale)
+            & (large < 2 * scale)
+            & (x > 0)
+            & (x < 2 * scale)
+            & (y > 0)
+            & (y < 2 * scale)
+        )
+    return possible
+
+
+def _outwards(circle: Doubles, x: Doubles, y: Doubles) -> Doubles:
     """Distance of points from a circle's edge, over 0 outside of it."""
-    part = np.hypot((x - circle.x) / circle.radius_x, (y - circle.y) / circle.radius_y) - 1
-    distance: Doubles = part * min(circle.radius_x, circle.radius_y)
+    center_x, center_y, radius_x, radius_y = circle
+    part = np.hypot((x - center_x) / radius_x, (y - center_y) / radius_y) - 1
+    distance: Doubles = part * np.minimum(radius_x, radius_y)
     return distance
 
 
-def _begins_at_once(light: Floats, circle: Circle) -> bool:
-    angles = np.linspace(0, 2 * np.pi, 256, endpoint=False)
-    x = circle.x + (circle.radius_x - 2 * _NEAR) * np.cos(angles)
-    y = circle.y + (circle.radius_y - 2 * _NEAR) * np.sin(angles)
-    seen = (x >= 0) & (x < light.shape[1] - 1) & (y >= 0) & (y < light.shape[0] - 1)
-    inside = light[np.rint(y[seen]).astype(np.intp), np.rint(x[seen]).astype(np.intp)]
-    return bool((inside > 2 * _BLACK).mean() >= _ON_CIRCLE)
+def _is_edge(light: Floats, level: float, circle: Circle, least: float) -> bool:
+    """Whether a circle is where the picture begins, at least in a part, and black outside."""
+    distance = _distance_px(light, circle)
+    outside = distance > 2 * _NEAR
+    if not outside.any() or float((light[outside] <= level).mean()) < 1 - _TEXT:
+        return False
+    rings = [_along(light, circle, inwards) for inwards in (-2 * _NEAR, _INSIDE, _FURTHER)]
+    beyond, behind, further = (ring[0] for ring in rings)
+    in_frame = rings[0][1] & rings[1][1]
+    if in_frame.mean() < _IN_FRAME:
+        return False
+    begins = (beyond <= level) & (behind > level + _MARGIN / 2)
+    # Noise is on both sides of a limit: light that fades out is told from an edge by their sum.
+    rise, whole_rise = (behind - beyond)[in_frame], (further - beyond)[in_frame]
+    if rise.sum() < _AT_ONCE * whole_rise.sum():
+        return False
+    seen = (begins & (behind - beyond >= _AT_ONCE * (further - beyond)))[in_frame]
+    return bool(seen.mean() >= least) and _longest_gap(seen) <= _LONGEST_GAP
 
 
-def _ellipse(x: Doubles, y: Doubles) -> Circle | None:
-    """A x^2 + b y^2 + c x + d y = 1, in coordinates around the middle."""
-    u, v = (x - 128) / 128, (y - 128) / 128
-    terms = np.stack([u * u, v * v, u, v], axis=1)
-    (a, b, c, d), *_ = np.linalg.lstsq(terms, np.ones(len(u)), rcond=None)
-    if a <= 0 or b <= 0:
-        return None
-    center_x, center_y = -c / (2 * a), -d / (2 * b)
-    square = 1 + a * center_x**2 + b * center_y**2
-    radius_x, radius_y = np.sqrt(square / a), np.sqrt(square / b)
-    if max(abs(center_x), abs(center_y)) > 0.5 or not 0.2 < min(radius_x, radius_y) < 1.5:
-        return None
-    return Circle(*(128 * np.array([center_x + 1, center_y + 1, radius_x, radius_y])).tolist())
+def _distance_px(light: Floats, circle: Circle) -> Doubles:
+    y, x = np.mgrid[: light.shape[0], : light.shape[1]]
+    return _outwards(np.array(circle), x, y)
 
 
-def continued(thumbnail: Floats, circle: Circle) -> Floats:
-    """A thumbnail whose picture is mirrored outwards at a circle's edge, over the black."""
-    height, width = thumbnail.shape[-2:]
-    # The edge itself is half black: what is there is taken from further inside, too.
-    distance = circle.distance(height, width) / np.float32(0.97)
-    outside = distance > 1
-    inward = np.clip(2 - distance, 0.05, 1) / distance
-    y = circle.y + (np.arange(height)[:, np.newaxis] - circle.y) * inward
-    x = circle.x + (np.arange(width)[np.newaxis] - circle.x) * inward
-    rows = np.clip(np.rint(y), 0, height - 1).astype(np.intp)
-    columns = np.clip(np.rint(x), 0, width - 1).astype(np.intp)
-    full: Floats = np.where(outside, thumbnail[..., rows, columns], thumbnail)
-    return full
+def _along(light: Floats, circle: Circle, inwards: float) -> tuple[Floats, Mask]:
+    """The light at some distance inside of a circle, by angle, and where that is in the frame."""
+    angles = np.linspace(0, 2 * np.pi, _ANGLES, endpoint=False)
+    x = np.rint(circle.x + (circle.radius_x - inwards) * np.cos(angles)).astype(np.intp)
+    y = np.rint(circle.y + (circle.radius_y - inwards) * np.sin(angles)).astype(np.intp)
+    in_frame = (x >= 0) & (x < light.shape[1]) & (y >= 0) & (y < light.shape[0])
+    height, width = light.shape
+    return light[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], in_frame
 
 
-def keep_outside(circle: Circle, frame: Frame, planes: tuple[Plane, ...]) -> None:
-    """Put a frame's own samples back into enhanced planes of its, outside a circle."""
-    for index, (plane, own) in enumerate(zip(planes, frame.planes, strict=True)):
-        interleaved = 2 if index and frame.format.semi_planar else 1
-        height, width = plane.shape[0], plane.shape[1] // interleaved
-        outside = np.repeat(circle.distance(height, width) > 1, interleaved, axis=1)
-        np.copyto(plane, own, where=outside)
+def _longest_gap(seen: Mask) -> float:
+    """The longest part of a circle's angles at which no edge is seen."""
+    places = np.flatnonzero(seen)
+    if not places.size:
+        return 1.0
+    gaps = np.diff(np.append(places, places[0] + len(seen))) - 1
+    return float(gaps.max()) / len(seen)

@@ -8,12 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.aim import ALWAYS, Aim
-from tapetum.realtime.cpu.black_bars import BarFinder
 from tapetum.realtime.cpu.exposure import SteadyDarkness
+from tapetum.realtime.cpu.hdr_light import (
+    from_working,
+    kept_highlights,
+    to_working,
+    working_thumbnail,
+)
+from tapetum.realtime.cpu.picture_circle import PictureFinder
 from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.cpu.rgb import Order, RgbImage, frame_from_rgb, rgb_from_frame
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
-from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.cpu.tiling import OVERLAP, Tiling, tiling
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
@@ -78,7 +83,7 @@ class UNetEnhancer:
         self._max_pixels = max_pixels
         self._shape: tuple[int, ...] | None = None
         self._engine: Engine | None = None
-        self._bars = BarFinder()
+        self._picture = PictureFinder()
         self._needed = 0.0
 
     @property
@@ -97,27 +102,31 @@ class UNetEnhancer:
         if self.strength == 0:
             sample_rows(frame.planes[0])  # a frame elsewhere is an error at any strength
             return frame
-        share = 1.0
+        picture, share, hdr = self._picture(frame), 1.0, frame.color.is_hdr
         if self._darkness is not None:
-            share = self._darkness(thumbnail(frame), time_s=frame.time_s)
+            small = picture.seen
+            seen = working_thumbnail(small, frame.color) if hdr else small
+            share = self._darkness(seen, time_s=frame.time_s)
         self._needed = max(self._needed, share)
         strength = share * self.strength
         if strength == 0:
             return frame
-        rgb = rgb_from_planes(frame)
-        change = self._enhanced(rgb)
+        rgb = rgb_from_planes(picture.frame)
+        working = (
+            to_working((rgb.astype(np.float64) + 1) / 2, frame.color.transfer) if hdr else None
+        )
+        shown = rgb if working is None else (2 * np.minimum(working, 1) - 1).astype(np.float32)
+        change = self._enhanced(shown)
         np.clip(change, -1, 1, out=change)
-        change -= rgb
+        change -= shown
         if strength > 1:
-            change *= 1 + np.float32(strength - 1) * _room(rgb, change)
+            change *= 1 + np.float32(strength - 1) * _room(shown, change)
         else:
             change *= np.float32(strength)
-        bright = frame.with_planes(planes_with_change(frame, change))
-        area = self._bars(frame)
-        # The network sees little of its surroundings: bars do not harm the picture beside them.
-        if area is None:
-            return bright
-        return frame.with_planes(area.paste(frame, area.cut(bright).planes))
+        if working is not None:
+            brighter = kept_highlights((shown + change + 1) / 2, working)
+            change = (2 * from_working(brighter, frame.color.transfer) - 1).astype(np.float32) - rgb
+        return picture.replaced_in(frame, planes_with_change(picture.frame, change))
 
     def enhance_image(
         self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
@@ -139,8 +148,8 @@ class UNetEnhancer:
         return needed
 
     def reset(self) -> None:
-        """Forget where the bars were, and how dark it was."""
-        self._bars.reset()
+        """Forget what of the frames was picture, and how dark it was."""
+        self._picture.reset()
         if self._darkness is not None:
             self._darkness.reset()
 

@@ -29,6 +29,7 @@ from tapetum.realtime.protocols import FrameEnhancer, SparingEnhancer
 from tapetum.trt_build.gpu import device_index
 
 _ALWAYS = "unet makes every picture brighter on a GPU, well-lit ones too"
+_BARS = "on a GPU black bars are made brighter too"
 _HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
 
 
@@ -76,7 +77,7 @@ class CudaVideo:
         self.file, self.frames = opened.file, opened.frames
         info = opened.file.info
         self.info = replace(info, format_name=device_format(info.format_name))
-        limits = (_HDR,) if info.color.is_hdr else ()
+        limits = (_BARS, _HDR) if info.color.is_hdr else (_BARS,)
         self.notices = (f"decoding on {device.name}: {opened.decoder}", *choice.notices, *limits)
         self._device = device
         self._choice = choice

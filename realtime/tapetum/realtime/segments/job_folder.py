@@ -83,7 +83,25 @@ class Segment:
         fields: dict[str, Any] = json.loads(text)
         fields["probe"] = bytes.fromhex(fields["probe"])
         fields["pictures"] = tuple(EncodedPicture(*row) for row in fields["pictures"])
-        return cls(**fields)
+        segment = cls(**fields)
+        segment._check()
+        return segment
+
+    def _check(self) -> None:
+        """Refuse what no job writes.
+
+        Raises:
+            ValueError, TypeError: it is that.
+        """
+        counts = [self.frames, self.corrupt_packets, self.damaged_frames]
+        counts += [picture.size for picture in self.pictures]
+        times = [self.last_pts, self.end_pts]
+        for picture in self.pictures:
+            times += [picture.pts, picture.dts, picture.duration]
+        if not all(type(number) is int for number in counts + times) or min(counts) < 0:
+            raise ValueError("a segment's numbers are none")
+        if not isinstance(self.sha256, str) or not isinstance(self.setup_sha256, str):
+            raise TypeError("a segment's hashes are none")
 
 
 class JobFolder:
@@ -196,7 +214,8 @@ class JobFolder:
     def _files_from(self, number: int) -> list[Path]:
         """Files of segments of this number and after it, finished or not."""
         files = self.path.glob("[0-9]*.*")
-        return [file for file in files if int(file.name.split(".")[0]) >= number]
+        numbered = ((file, file.name.split(".")[0]) for file in files)
+        return [file for file, name in numbered if name.isdecimal() and int(name) >= number]
 
     def _read(self, number: int) -> Segment | None:
         """A segment; None where it is not there, or not whole."""
@@ -204,7 +223,7 @@ class JobFolder:
             segment = Segment.from_json((self.path / f"{number:06d}.json").read_text())
             with self.packets_path(number).open("rb") as file:
                 checksum = hashlib.file_digest(file, "sha256")
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return segment if checksum.hexdigest() == segment.sha256 else None
 
@@ -268,7 +287,7 @@ def unfinished_jobs(folder: Path) -> Iterator[UnfinishedJob]:
             path,
             path.with_name(name),
             str(manifest.get("input", "unknown")),
-            sum(int(text.get("frames", 0)) for text in texts),
+            sum(_count(text.get("frames")) for text in texts),
             sum(file.stat().st_size for file in files),
             _is_locked(path / _LOCK),
         )
@@ -300,9 +319,14 @@ def _json_of(path: Path) -> dict[str, Any]:
     """A file's JSON object; an empty one where there is none."""
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _count(value: object) -> int:
+    """A number of frames as a record has it; 0 for what is none."""
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
