@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from tapetum.gan.model_kinds import CELLS
-from tapetum.realtime.cpu.compiled import kernel
+from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.temporal import TIME_CONSTANT_S, FrameClock
 
@@ -95,11 +95,26 @@ def _mean_luma(rgb: Floats, cells: Floats) -> None:
             cells[row, column] = total / np.float32(height * width)
 
 
+@part
+def _grow(large: Floats, share: Floats) -> None:
+    """Let shadows reach a cell further, as their border must not stay darker than their middle."""
+    rows, columns = large.shape
+    grown = np.empty_like(large)
+    for row in range(rows):
+        for column in range(columns):
+            around = large[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+            grown[row, column] = around.max()
+    for row in range(rows):
+        for column in range(columns):
+            around = grown[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+            share[row, column] = around.mean()
+
+
 @kernel
 def _in_shadow(cells: Floats, shadow: float, share: Floats) -> None:
     """How far each cell lies in a large shadow; `shadow` is the luma from which none does."""
     rows, columns = cells.shape
-    dark, large, grown = np.empty_like(cells), np.empty_like(cells), np.empty_like(cells)
+    dark, large = np.empty_like(cells), np.empty_like(cells)
     for row in range(rows):
         for column in range(columns):
             dark[row, column] = _fading(cells[row, column], shadow, _EDGE * shadow)
@@ -111,15 +126,7 @@ def _in_shadow(cells: Floats, shadow: float, share: Floats) -> None:
             place = around.sum() / (2 * _AROUND + 1) ** 2
             black = _fading(cells[row, column], _BLACK, shadow)
             large[row, column] = _SHADOW_EFFECT * black * (1 - _fading(place, _FEW, _MANY))
-    # The shadow's border must not stay darker than its middle.
-    for row in range(rows):
-        for column in range(columns):
-            around = large[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
-            grown[row, column] = around.max()
-    for row in range(rows):
-        for column in range(columns):
-            around = grown[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
-            share[row, column] = around.mean()
+    _grow(large, share)
 
 
 def _quantile(ranked: Floats, share: float) -> float:

@@ -146,8 +146,8 @@ class PixelKernels:
             grid: (8, 8, 16, 16) float32, what the network gave for it.
             by: `SMOOTHING`, times and thresholds.
             past: becomes that of the next frame; its grid is the smoothed one.
-            fault: (2,) float32; its first becomes 1 where `grid` is no finite number, its second the
-                greatest share that a cell of the frame needs.
+            fault: (2,) float32; its first becomes 1 where `grid` is no finite number, its second
+                the greatest share that a cell of the frame needs.
         """
         check_array(thumbnail, THUMBNAIL_SHAPE, np.float32)
         check_array(grid, GRID_SHAPE, np.float32)
