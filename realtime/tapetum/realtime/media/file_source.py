@@ -16,6 +16,7 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av, storage_format
 from tapetum.realtime.media.cropping import file_crop
+from tapetum.realtime.media.dolby_vision import has_dolby_vision_alone
 from tapetum.realtime.media.fields import Deinterlacer
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_with_alpha
 from tapetum.realtime.media.media_input import (
@@ -26,7 +27,6 @@ from tapetum.realtime.media.media_input import (
     open_input,
 )
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
-from tapetum.realtime.media.sample_entries import has_dolby_vision_alone
 from tapetum.realtime.media.truncation import broken_tags, is_cut
 from tapetum.realtime.media.video_info import VideoInfo, display_matrix, video_info
 
@@ -239,7 +239,7 @@ class FileReport:
             MediaError: its colours have a meaning that is known to Dolby Vision alone.
         """
         reader = self.reader
-        if isinstance(self.path, Path) and has_dolby_vision_alone(self.path):
+        if isinstance(self.path, Path) and has_dolby_vision_alone(self.path, raw):
             raise MediaError(
                 f"{self.path} is Dolby Vision without a base layer that others can show;"
                 " convert it to HDR10 or SDR first"
@@ -267,7 +267,8 @@ class FileReport:
             )
         if color_range != was_range:
             self.note("the range of the colours changes; all are brought to that of the first")
-        if matrix is not None and matrix != was_matrix:  # H.264 need not say it of each picture
+        # H.264 need not say it of each picture; at a key picture saying nothing means upright.
+        if matrix != was_matrix and (matrix is not None or picture.key_frame):
             self.note("the rotation changes; all is shown turned as the first picture is")
 
     def note_stream(self, info: VideoInfo) -> None:

@@ -24,8 +24,6 @@ _INSIDE_OF_TRACK = (b"mdia", b"minf", b"stbl")
 
 _DESCRIPTION_BYTES, _VISUAL_ENTRY_BYTES = 8, 86
 """What stands in an stsd box before its first entry, and in that before the boxes inside."""
-_DOLBY_OF_ONE_LAYER = (5, 10)
-"""Profiles of Dolby Vision whose pictures may be made for it alone."""
 
 TIMECODE = "tmcd"
 TELEMETRY = "gpmd"
@@ -114,19 +112,14 @@ def last_chunk(path: Path) -> int:
     return found
 
 
-def has_dolby_vision_alone(path: Path) -> bool:
-    """Whether a track is Dolby Vision whose pictures are of no use without its own decoder.
-
-    So it is in HEVC (profile 5) and AV1 (10) that is compatible with nothing: its colours are IPT.
-    After "Dolby Vision Streams Within the ISO Base Media File Format", dvcC and dvvC boxes.
-    """
+def dolby_vision_records(path: Path) -> Iterator[tuple[int, int]]:
+    """Profile and compatibility of each track that is Dolby Vision, by its dvcC or dvvC box."""
     for boxes in _tracks(path):
         entry = _inside(boxes).get(b"stsd", b"")[_DESCRIPTION_BYTES:]
         extensions = dict(_boxes(entry[_VISUAL_ENTRY_BYTES:]))
         config = extensions.get(b"dvcC") or extensions.get(b"dvvC") or b""
-        if len(config) > 4 and config[2] >> 1 in _DOLBY_OF_ONE_LAYER and config[4] >> 4 == 0:
-            return True
-    return False
+        if len(config) > 4:
+            yield config[2] >> 1, config[4] >> 4
 
 
 def top_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
