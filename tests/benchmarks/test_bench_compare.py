@@ -158,10 +158,13 @@ def test_files_that_are_not_whole_are_named(
     for damaged, said in (
         ({name: value for name, value in whole.items() if name != "machine"}, "lacks machine"),
         (whole | {"results": [{"scenario": "single-stream"}]}, "lacks subject"),
-        (whole | {"results": [result | {"samples_ms": []}]}, "a repeat has no samples"),
-        (whole | {"results": [result | {"samples_ms": [[1.0], []]}]}, "a repeat has no samples"),
+        (whole | {"results": [result | {"samples_ms": []}]}, "has 0 entries"),
+        (whole | {"results": [result | {"samples_ms": [[1.0], []]}]}, "has 0 entries"),
         (whole | {"results": [result | {"yardsticks_ms": [0.2]}]}, "a repeat has no yardstick"),
-        (whole | {"results": "none"}, "its results are no list"),
+        (whole | {"results": "none"}, "results is no array"),
+        (whole | {"results": [result | {"samples_ms": [[1.0, "2"]]}]}, "is no number"),
+        (whole | {"results": [result | {"yardsticks_ms": 0.2}]}, "is no array or null"),
+        (whole | {"machine": []}, "machine is no object"),
     ):
         files[1].write_text(json.dumps(damaged))
         for arguments in (["compare", str(files[0])], ["report"]):

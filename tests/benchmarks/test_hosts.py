@@ -38,11 +38,10 @@ def test_hosts_are_in_order_of_what_they_add(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_host_plays_with_tapetum_and_without(name: str, tmp_path: Path) -> None:
+def test_a_host_plays_with_tapetum(name: str, tmp_path: Path) -> None:
     program = PROGRAMS[name]
     if not program.is_here():
         pytest.skip(f"{name} is not here")
     clip = hosts._dark_clip(tmp_path, "64x48", 4)
     environment = hosts._installed(program, tmp_path)
-    for with_tapetum in (False, True):
-        assert hosts._run(program.words(clip, 3, with_tapetum), environment).wall_s > 0
+    hosts._run(program.words(clip, 3, True), environment)  # it would raise

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tapetum.gan.errors import ModelError
 from tapetum.trt_build.profile import Profile
 
 RECIPE = 3
@@ -113,8 +114,8 @@ class Manifest:
         Raises:
             ValueError: the text is no JSON, or not that of a manifest.
         """
-        fields = json.loads(text)
         try:
+            fields = json.loads(text)
             identity = dict(fields.pop("identity"))
             sizes = identity.pop("profile")
             profile = Profile(*((int(h), int(w)) for h, w in map(sizes.get, _SIZES)))
@@ -124,7 +125,7 @@ class Manifest:
                 float32_layers=None if layers is None else tuple(layers),
                 **_checked(fields),
             )
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, RecursionError, ModelError) as error:
             raise ValueError(f"not an engine's manifest: {error}") from error
 
 

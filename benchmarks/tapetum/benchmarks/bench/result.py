@@ -12,6 +12,7 @@ from typing import Any
 
 from tapetum.benchmarks.bench.checks import Check
 from tapetum.benchmarks.bench.floors import Floor
+from tapetum.benchmarks.bench.schema_check import first_violation
 from tapetum.benchmarks.measure.clocks import Stages
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.files import read_json
@@ -151,19 +152,11 @@ def read_run(path: Path) -> dict[str, Any]:
 
 def _check_whole(run: dict[str, Any], path: Path) -> None:
     """Refuse what was cut or edited by hand, by what the schema requires."""
-    if not isinstance(run["results"], list):
-        raise BenchmarkError(f"{path} is not whole, its results are no list: measure again")
-    schema = json.loads(SCHEMA.read_text())
-    of_result = schema["$defs"]["result"]["required"]
-    required = [(run, schema["required"]), *((each, of_result) for each in run["results"])]
-    missing = [name for part, names in required for name in names if name not in part]
-    if missing:
-        raise BenchmarkError(f"{path} is not whole, it lacks {missing[0]}: measure again")
+    if violation := first_violation(run, json.loads(SCHEMA.read_text())):
+        raise BenchmarkError(f"{path} is not whole, {violation}: measure again")
     for result in run["results"]:
         samples_ms, readings_ms = result["samples_ms"], result.get("yardsticks_ms")
-        if not samples_ms or not all(samples_ms):
-            raise BenchmarkError(f"{path} is not whole, a repeat has no samples: measure again")
-        if readings_ms and (len(readings_ms) != len(samples_ms) or min(readings_ms) <= 0):
+        if readings_ms and len(readings_ms) != len(samples_ms):
             raise BenchmarkError(f"{path} is not whole, a repeat has no yardstick: measure again")
 
 

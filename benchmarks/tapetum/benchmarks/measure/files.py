@@ -29,7 +29,7 @@ def read_json(path: Path, *, remedy: str) -> Any:  # noqa: ANN401 - whatever the
         return json.loads(path.read_text())
     except OSError as error:
         raise BenchmarkError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BenchmarkError(f"{path} is not JSON{remedy}") from error
 
 

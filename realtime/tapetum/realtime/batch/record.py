@@ -159,7 +159,7 @@ def _parsed(text: str) -> dict[str, dict[str, Any]]:
             made = found["made"]
             line = None if made is None else {key: made[key] for key in _KEYS}
             _take(known, str(found["path"]), line)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
     return known
 

@@ -5,11 +5,12 @@ A value is text in, checked value or a clear refusal out.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from datetime import datetime
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -36,10 +37,13 @@ HELP = (
     " 129 its terminal was closed."
 )
 
-_SIZE = re.compile(r"([1-9]\d*)[x:]([1-9]\d*)")
-_AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s)?")
-_AGE = re.compile(r"(\d+(?:\.\d*)?)([mhd])")
-_CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?([0-5]?\d(?:\.\d*)?)")
+_WHOLE, _DECIMAL = r"[0-9]{1,9}", r"(?:[0-9]{1,9}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})"
+"""No value has more digits; a number with a large exponent would take all memory as a fraction."""
+_SIZE = re.compile(r"([1-9][0-9]{0,8})[x:]([1-9][0-9]{0,8})")
+_AMOUNT = re.compile(rf"({_DECIMAL})\s*(ms|s)?")
+_AGE = re.compile(rf"({_DECIMAL})([mhd])")
+_CLOCK = re.compile(rf"(?:(?:({_WHOLE}):)?([0-5]?[0-9]):)?([0-5]?[0-9](?:\.[0-9]{{0,12}})?)")
+_RATE = re.compile(rf"{_DECIMAL}|{_WHOLE}/{_WHOLE}")
 
 
 def model_name(name: str) -> str:
@@ -63,9 +67,12 @@ def device_name(name: str) -> str:
 def number(text: str) -> float:
     """Any number."""
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no number") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{text!r} is no number")
+    return value
 
 
 def parse_strength(text: str, *, most: float = MAX_STRENGTH) -> float:
@@ -94,6 +101,15 @@ def parse_denoise(text: str) -> Denoise:
         return checked_denoise(float(text))
     except ValueError:
         raise typer.BadParameter(f"it is auto, off, or from 0 to 1; got {text}") from None
+
+
+def parse_workers(text: str) -> int | Literal["auto"]:
+    """`auto`, or 1 or more."""
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or not int(text):
+        raise typer.BadParameter(f"workers are 1 or more, or auto; got {text}")
+    return int(text)
 
 
 def parse_time_s(text: str) -> float:
@@ -155,6 +171,9 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def parse_rate(text: str) -> Fraction:
     """Frames per second."""
+    text = text.strip()
+    if _RATE.fullmatch(text) is None:
+        raise typer.BadParameter(f"{text!r} is no rate; write 30, 29.97 or 30000/1001")
     try:
         rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
@@ -180,6 +199,8 @@ def parse_budget_ms(text: str) -> float:
 
 REPORT = "Output on the screen"
 """The panel of the help for options that change what is printed."""
+MANY = "Many files"
+"""The panel of the help for options of jobs of many files."""
 
 ModelOption = Annotated[
     str,
@@ -215,6 +236,18 @@ BrightnessOption = Annotated[
         parser=parse_brightness,
         help="Bring every picture to this mean luma, like 0.45, as far as strengths up to 2 can."
         " For [b]grid[/b].",
+        show_default=False,
+    ),
+]
+
+WorkersOption = Annotated[
+    Any,  # typer knows no unions
+    typer.Option(
+        metavar="N|auto",
+        parser=parse_workers,
+        help="Share the work among so many processes of one thread each, the segments of a long"
+        " film too; auto is one for each core.",
+        rich_help_panel=MANY,
         show_default=False,
     ),
 ]

@@ -104,13 +104,13 @@ class EnhancedTrack(MediaStreamTrack):
             self.stop()
             raise MediaStreamError from error
         try:
-            enhanced = await asyncio.to_thread(self.ladder, frame)
+            picture = await asyncio.to_thread(_enhanced, self.ladder, frame)
         except TapetumError as error:
             self.error = error
             self.stop()
             raise MediaStreamError from error
         self.latencies.add(1000 * (time.monotonic() - (frame.arrival_time_s or 0.0)))
-        return to_av(enhanced)
+        return picture
 
     def change_model(self, model: str | Path) -> None:
         """Enhance with another model as soon as it is there; `grid` stands in while it loads.
@@ -171,6 +171,11 @@ class EnhancedTrack(MediaStreamTrack):
                     self._newest.put(_frame(picture))
         except Exception as error:  # noqa: BLE001 - the cause of what `recv` raises
             self._newest.end(error)
+
+
+def _enhanced(ladder: Ladder, frame: Frame) -> av.VideoFrame:
+    """Copied too, in the same thread: the event loop has all packets to send and to receive."""
+    return to_av(ladder(frame))
 
 
 def _frame(picture: av.VideoFrame) -> Frame:

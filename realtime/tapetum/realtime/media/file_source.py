@@ -12,6 +12,7 @@ from typing import Self
 
 import av
 
+from tapetum.gan.machine import thread_limit
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av, storage_format
@@ -80,6 +81,11 @@ class VideoFile(ABC):
         return self._reader.corrupt_packets + self._reader.bad_times + self._report.broken_parts
 
     @property
+    def decoded(self) -> int:
+        """Frames so far that were decoded, with those before the range: whether it goes on."""
+        return self._reader.count
+
+    @property
     def damaged_frames(self) -> int:
         """Frames so far of which parts could not be decoded, or whose time was damaged."""
         return self._reader.damaged_frames + self._reader.mended_times
@@ -97,7 +103,7 @@ class FileSource(VideoFile):
         start_s: seconds after the file's first instant at which to begin, to the frame; above
             0, the instant `start_s` becomes time 0.
         duration_s: seconds to read, None for all.
-        threads: decoder threads, None for one per core.
+        threads: decoder threads, None for one per core, or what the process is limited to.
         rate: pictures a second of a series of pictures; None is 25.
         deinterlace: whether interlaced pictures are made progressive.
 
@@ -116,7 +122,7 @@ class FileSource(VideoFile):
         deinterlace: bool = False,
     ) -> None:
         place = input_place(path)
-        open_video = partial(_open_video, place, threads or 0, rate)
+        open_video = partial(_open_video, place, threads or thread_limit() or 0, rate)
         reader = PictureReader(open_video, start_s=start_s, duration_s=duration_s)
         super().__init__(FileReport(place, reader))
         self._deinterlacer = Deinterlacer() if deinterlace else None

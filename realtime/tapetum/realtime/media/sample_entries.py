@@ -67,6 +67,11 @@ def tables_disagree(path: Path) -> bool:
     return False
 
 
+def begins_late(path: Path) -> bool:
+    """Whether a track's edits leave out its beginning, which libavif shows and FFmpeg does not."""
+    return any(begin > 0 for boxes in _tracks(path) for begin in _edit_begins(boxes))
+
+
 def _length(boxes: dict[bytes, bytes]) -> int:
     """A track's length by its header (mdhd), in its own ticks; 0 where it is not known."""
     header = dict(_boxes(boxes.get(b"mdia", b""))).get(b"mdhd", b"")
@@ -74,13 +79,18 @@ def _length(boxes: dict[bytes, bytes]) -> int:
     return int.from_bytes(field)
 
 
+_NOWHERE = 1 << 63
+
+
 def _edit_begins(boxes: dict[bytes, bytes]) -> list[int]:
     """Where in a track its edits begin, in its own ticks; those that show nothing have none."""
     table = dict(_boxes(boxes.get(b"edts", b""))).get(b"elst", b"")
     wide = table[:1] == b"\1"
     row, at, size = (20, 8, 8) if wide else (12, 4, 4)
-    count = min(int.from_bytes(table[4:8]), (len(table) - _DESCRIPTION_BYTES) // row)
-    places = (_DESCRIPTION_BYTES + row * number + at for number in range(max(0, count)))
+    count = int.from_bytes(table[4:8])
+    if _DESCRIPTION_BYTES + row * count > max(len(table), _DESCRIPTION_BYTES):
+        return [_NOWHERE]  # there are fewer than it says
+    places = (_DESCRIPTION_BYTES + row * number + at for number in range(count))
     begins = (int.from_bytes(table[place : place + size], signed=True) for place in places)
     return [begin for begin in begins if begin != -1]
 

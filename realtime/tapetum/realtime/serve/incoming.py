@@ -57,6 +57,14 @@ class DecoderQueue(queue.Queue[Any]):
         if item is None or self._is_wanted(*item):
             super().put(item, block, timeout)
 
+    def begin_anew(self) -> None:
+        """Throw away what waits, and all that comes until the keyframe that is asked for."""
+        with self.mutex:
+            self.thrown_away += len(self.queue)
+            self.queue.clear()
+        self._asked_s = self._clock()
+        self._ask_for_keyframe()
+
     def outdates(self) -> bool:
         """Whether the picture that was decoded last is not worth more work: newer ones wait."""
         now_s = self._clock()

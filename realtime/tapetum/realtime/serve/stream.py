@@ -18,6 +18,7 @@ from tapetum.realtime.serve.incoming import shorten_queue
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.live_tracks import CameraTrack, CheckedTrack, OutgoingTrack
 from tapetum.realtime.serve.offer import with_vp8_first, without_hidden_addresses
+from tapetum.realtime.serve.overdue import drop_overdue
 from tapetum.realtime.serve.playout import show_at_once
 from tapetum.realtime.serve.rtp_clock import (
     RTP_RATE_HZ,
@@ -189,7 +190,9 @@ class Stream:
         if len(videos) != 1 or videos[0].receiver.track is None:
             raise ServeError("an offer of the browser's camera has exactly one video")
         receiver = videos[0].receiver
-        incoming = CheckedTrack(receiver.track, self._limits, shorten_queue(receiver))
+        waiting = shorten_queue(receiver)
+        drop_overdue(receiver, waiting)
+        incoming = CheckedTrack(receiver.track, self._limits, waiting)
         self._send_enhanced(incoming, CaptureClock(receiver).captured_ms)
 
     def _send_camera(self, camera: ServerCamera) -> None:
