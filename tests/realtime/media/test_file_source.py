@@ -292,6 +292,20 @@ def test_names_are_not_taken_for_addresses_or_patterns(tmp_path: Path) -> None:
         assert len(read(make_clip(tmp_path / "x.mp4").rename(tmp_path / name))) == 25
 
 
+@pytest.mark.parametrize("grows", [True, False])
+def test_a_file_that_changes_while_it_is_read_is_said(tmp_path: Path, grows: bool) -> None:
+    clip = make_clip(tmp_path / "in.mkv", Clip(frames=5))
+    with FileSource(clip) as source:
+        frames = iter(source)
+        next(frames)
+        if grows:
+            with clip.open("ab") as file:
+                file.write(bytes(100))
+        assert len(list(frames)) == 4
+        assert source.truncated == grows
+        assert any("changed while it was read" in notice for notice in source.notices) == grows
+
+
 def test_closing_early_and_twice_is_fine(long_clip: Path) -> None:
     source = FileSource(long_clip)
     next(iter(source))

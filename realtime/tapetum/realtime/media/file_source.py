@@ -219,6 +219,7 @@ class FileReport:
         self.truncated = False
         self.broken_parts = 0
         self._traits: _Traits | None = None
+        self._version = _version(path)
 
     def first_picture(self) -> av.VideoFrame:
         """The first picture.
@@ -284,10 +285,14 @@ class FileReport:
 
     def finish(self) -> None:
         """Say what was wrong, when the last picture has been read."""
-        self.truncated = self._is_cut()
+        now = _version(self.path)
+        changed = now is not None and now != self._version
+        self.truncated = changed or self._is_cut()
         for line in self.reader.notices():
             self.note(line)
-        if self.truncated:
+        if changed:
+            self.note(f"{self.path} changed while it was read; try again when it is whole")
+        elif self.truncated:
             frames = counted(self.reader.count, "frame")
             self.note(f"{self.path} is incomplete: {frames} decoded")
         if self.reader.ended and isinstance(self.path, Path):
@@ -299,6 +304,17 @@ class FileReport:
         return self.reader.ended and (
             self.reader.cut or (isinstance(self.path, Path) and is_cut(self.path))
         )
+
+
+def _version(place: InputPlace) -> tuple[int, int] | None:
+    """Size and time of change of a file; None of what is none, or is gone."""
+    if not isinstance(place, Path):
+        return None
+    try:
+        status = place.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _traits(picture: av.VideoFrame) -> _Traits:
