@@ -35,6 +35,7 @@ _LIVE_RESULT = Path("benchmarks/results/live.json")
 _WEBRTC_RESULT = Path("benchmarks/results/webrtc.json")
 _GOVERNOR_RESULT = Path("benchmarks/results/governor.json")
 _LOAD_RESULT = Path("benchmarks/results/load.json")
+_PLUGINS_RESULT = Path("benchmarks/results/plugins.json")
 _HOSTS_RESULT = Path("benchmarks/results/hosts.json")
 _BATCH_RESULT = Path("benchmarks/results/batch.json")
 _SOAK_RESULT = Path("benchmarks/results/soak.json")
@@ -134,6 +135,32 @@ def governor(
     """`tapetum live --model unet` on a CPU that cannot hold it: time until 30 fps are held."""
     _record(result, "governor", governor_settling(model, size=size, duration_s=seconds))
     exit_process(0)  # the model may still be at work on a frame
+
+
+@experiments.command("hand-over")
+def hand_over(rounds: int = 200, result: ResultOption = _PLUGINS_RESULT) -> None:
+    """A plugin's frames of 1080p by the worker, beside the same enhancing in this process."""
+    from tapetum.benchmarks.experiments.plugin_worker import hand_over as measured
+
+    _record(result, "hand_over", measured(rounds=rounds))
+
+
+@experiments.command("kills")
+def kill_workers(
+    kills: Annotated[int, typer.Option(min=1)] = 1000,
+    *,
+    busy: Annotated[int, typer.Option(help="Processes that take all the time they get.")] = 2,
+    minutes: Annotated[float, typer.Option(help="At most.")] = 60.0,
+    realtime: Annotated[
+        bool, typer.Option(help="The host goes before all others; for the administrator.")
+    ] = False,
+    result: ResultOption = _PLUGINS_RESULT,
+) -> None:
+    """Kill a plugin's worker at random moments: torn frames, and how long its host is held up."""
+    from tapetum.benchmarks.experiments.plugin_worker import kill_workers as measured
+
+    figures = measured(kills, busy=busy, limit_s=60 * minutes, realtime=realtime)
+    _record(result, f"kills{', realtime' if realtime else ''}", figures)
 
 
 @experiments.command()
