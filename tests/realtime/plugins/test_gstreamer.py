@@ -165,6 +165,7 @@ def test_a_format_that_is_not_taken_is_an_error_of_the_host(place: dict[str, str
     ("written", "words"),
     [
         ("INSTALLED_FROM = '/gone'", "there is no /gone any more"),
+        ("INSTALLED_FROM = '/usr/lib'", "Tapetum is not in /usr/lib: No module named"),
         ("INSTALLED_FOR = 'cpython-39'", "Tapetum was installed for cpython-39"),
     ],
 )

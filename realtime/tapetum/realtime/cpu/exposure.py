@@ -53,6 +53,14 @@ def darkness(thumbnail: Floats) -> float:
     return float(darkness_by_cell(cell_luma(thumbnail)).mean(dtype=np.float64))
 
 
+def darkness_of_cells(cells: Floats) -> float:
+    """The same by the mean luma of a picture's cells, (16, 16) in [0, 1]; nothing is compiled.
+
+    Shadows in a picture that is lit do not count.
+    """
+    return _darkness_of_all(cells, np.sort(cells, axis=None))
+
+
 def darkness_by_cell(cells: Floats) -> Floats:
     """1 where a picture lies in the dark, 0 where it is well lit, else in between, (16, 16).
 
@@ -60,14 +68,17 @@ def darkness_by_cell(cells: Floats) -> Floats:
         cells: of `cell_luma`.
     """
     ranked = np.sort(cells, axis=None)
-    light = float(np.minimum(cells, _GREY).mean())
-    dim = _fading(_quantile(ranked, _BRIGHT_SHARE), _NOTHING_BRIGHT, _BRIGHT)
-    whole = max(_fading(light, _LITTLE_LIGHT, _ENOUGH_LIGHT), dim * _fading(light, _DIM, _LIT))
     share = np.empty_like(cells)
     rest = _fading(_quantile(ranked, _REST_SHARE), _DARK_REST, _BRIGHT_REST)
     _in_shadow(cells, np.float32(_SHADOW + _CONTRAST * (1 - rest)), share)
-    wider: Floats = np.maximum(share, np.float32(whole))
+    wider: Floats = np.maximum(share, np.float32(_darkness_of_all(cells, ranked)))
     return wider
+
+
+def _darkness_of_all(cells: Floats, ranked: Floats) -> float:
+    light = float(np.minimum(cells, _GREY).mean())
+    dim = _fading(_quantile(ranked, _BRIGHT_SHARE), _NOTHING_BRIGHT, _BRIGHT)
+    return max(_fading(light, _LITTLE_LIGHT, _ENOUGH_LIGHT), dim * _fading(light, _DIM, _LIT))
 
 
 def cell_luma(thumbnail: Floats) -> Floats:
@@ -95,6 +106,16 @@ def _mean_luma(rgb: Floats, cells: Floats) -> None:
             cells[row, column] = total / np.float32(height * width)
 
 
+def _fading(value: float, whole: float, none: float) -> float:
+    """1 up to `whole`, 0 from `none` on, and a smooth step between."""
+    place = min(max((none - value) / (none - whole), 0.0), 1.0)
+    return place * place * (3 - 2 * place)
+
+
+_compiled_fading = part(_fading)
+"""For kernels; Python calls the other, which needs no compiler."""
+
+
 @part
 def _grow(large: Floats, share: Floats) -> None:
     """Let shadows reach a cell further, as their border must not stay darker than their middle."""
@@ -117,15 +138,15 @@ def _in_shadow(cells: Floats, shadow: float, share: Floats) -> None:
     dark, large = np.empty_like(cells), np.empty_like(cells)
     for row in range(rows):
         for column in range(columns):
-            dark[row, column] = _fading(cells[row, column], shadow, _EDGE * shadow)
+            dark[row, column] = _compiled_fading(cells[row, column], shadow, _EDGE * shadow)
     for row in range(rows):
         for column in range(columns):
             top, left = max(row - _AROUND, 0), max(column - _AROUND, 0)
             around = dark[top : row + _AROUND + 1, left : column + _AROUND + 1]
             # Beyond the border all counts as lit: a black edge is no place.
             place = around.sum() / (2 * _AROUND + 1) ** 2
-            black = _fading(cells[row, column], _BLACK, shadow)
-            large[row, column] = _SHADOW_EFFECT * black * (1 - _fading(place, _FEW, _MANY))
+            black = _compiled_fading(cells[row, column], _BLACK, shadow)
+            large[row, column] = _SHADOW_EFFECT * black * (1 - _compiled_fading(place, _FEW, _MANY))
     _grow(large, share)
 
 
@@ -135,13 +156,6 @@ def _quantile(ranked: Floats, share: float) -> float:
     below = int(place)
     low, high = ranked[below : below + 2]
     return float(low + (place - below) * (high - low))
-
-
-@kernel
-def _fading(value: float, whole: float, none: float) -> float:
-    """1 up to `whole`, 0 from `none` on, and a smooth step between."""
-    place = min(max((none - value) / (none - whole), 0.0), 1.0)
-    return place * place * (3 - 2 * place)
 
 
 class SteadyDarkness:
