@@ -70,7 +70,7 @@ def darkness_by_cell(cells: Floats) -> Floats:
     ranked = np.sort(cells, axis=None)
     share = np.empty_like(cells)
     rest = _fading(_quantile(ranked, _REST_SHARE), _DARK_REST, _BRIGHT_REST)
-    _in_shadow(cells, np.float32(_SHADOW + _CONTRAST * (1 - rest)), share)
+    _in_shadow(cells, _SHADOW + _CONTRAST * (1 - rest), share)
     wider: Floats = np.maximum(share, np.float32(_darkness_of_all(cells, ranked)))
     return wider
 
