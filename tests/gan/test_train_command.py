@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
-from support.command_line import environment
+from support.command_line import environment, tapetum
 from support.terminal import nohup, terminal
 from support.training_photos import write_both
 
 from tapetum.gan.errors import TrainingError
+from tapetum.gan.model import find_model
 from tapetum.gan.train_command import training_settings
 
 pytestmark = pytest.mark.slow
@@ -82,8 +83,27 @@ def test_a_run_logs_its_steps_and_says_where_the_weights_are(tiny: Path, tmp_pat
     assert process.returncode == 0, stderr
     assert "step 1 of 2: " in stderr  # nothing is known of the pace yet
     assert "step 2 of 2, " in stderr
-    assert stdout.strip() == f"trained: {output / 'unet.safetensors'}"
-    assert (output / "unet.safetensors").exists()
+    weights = output / "unet.safetensors"
+    exported = weights.with_suffix(".onnx")
+    assert stdout.strip() == f"trained: {weights}, and {exported} to enhance with"
+    assert find_model(str(exported)).description.kind == find_model(str(weights)).description.kind
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--recipe", "enlighten"], "there is no recipe 'enlighten'"),
+        (["--set", "losses.low_illumination=1"], "name its weights, like teacher=grid"),
+        (["--set", "losses.pair_pixel"], "is no setting; write NAME=VALUE"),
+    ],
+)
+def test_wrong_use_is_a_line_and_exits_with_2(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    answer = tapetum("train", tmp_path, tmp_path, "-o", tmp_path / "run", *arguments)
+    assert answer.returncode == 2
+    assert said in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
 
 
 def test_ctrl_c_saves_a_checkpoint_and_exits_with_130(tiny: Path, tmp_path: Path) -> None:
@@ -94,7 +114,7 @@ def test_ctrl_c_saves_a_checkpoint_and_exits_with_130(tiny: Path, tmp_path: Path
     )
     wait_for_step(process, 1)
     process.send_signal(2)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "start again to go on" in stderr
     assert "Traceback" not in stderr
@@ -145,7 +165,7 @@ def test_a_signal_to_the_whole_group_stops_the_run_and_not_its_workers(
     else:
         wait_for_step(process, 1)
     os.killpg(process.pid, number)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=120)
     assert process.returncode == 128 + number, stderr
     assert "Traceback" not in stderr
     assert (output / "checkpoint.pt").exists()
@@ -162,7 +182,7 @@ def test_a_hangup_that_is_ignored_stops_neither_the_run_nor_its_workers(
         )
     wait_for_step(process, 1)
     os.killpg(process.pid, signal.SIGHUP)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stderr
     assert "step 3 of 3" in stderr
 

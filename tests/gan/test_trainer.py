@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import resource
@@ -11,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -24,6 +27,8 @@ from tapetum.gan.errors import DataError, ModelError, TrainingError
 from tapetum.gan.processes import joined_processes
 from tapetum.gan.stop_request import TrainingStopped
 from tapetum.gan.trainer import full_memory_explained, train
+from tapetum.gan.training_checkpoint import learning_settings
+from tapetum.gan.training_config import TrainConfig
 
 pytestmark = pytest.mark.slow
 
@@ -241,6 +246,7 @@ def test_weights_that_are_no_numbers_are_not_saved(folders: dict[str, str], tmp_
         ({"generator": "grid"}, "trained with generator = unet, not grid"),
         ({"seed": 7}, "trained with seed = 1, not 7"),
         ({"teacher": "unet"}, "trained with teacher = grid, not unet"),
+        ({"run": {"precision": "bf16"}}, r"trained with run\.precision = fp32, not bf16"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(
@@ -251,6 +257,55 @@ def test_a_checkpoint_of_another_run_is_refused(
     train(tiny_settings(folders, output, optimizer={"steps": 1}, **taught))
     with pytest.raises(TrainingError, match=message):
         train(tiny_settings(folders, output, **(taught | tables)))
+
+
+def test_vgg_weights_of_other_content_are_refused(tmp_path: Path) -> None:
+    first, moved, other = (tmp_path / name for name in ("first", "moved", "other"))
+    first.write_bytes(b"weights")
+    moved.write_bytes(b"weights")
+    other.write_bytes(b"others")
+
+    def settings(vgg_weights: Path) -> dict[str, str]:
+        config = TrainConfig(
+            low=tmp_path, normal=tmp_path, output=tmp_path, vgg_weights=vgg_weights
+        )
+        return learning_settings(config)
+
+    assert settings(first) == settings(moved)
+    assert settings(first) != settings(other)
+
+
+def test_snapshots_are_kept_judged_and_the_best_is_named(
+    folders: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dark = tmp_path / "dark"
+    dark.mkdir()
+    noise = np.random.default_rng(1).integers(0, 60, (110, 200, 3), np.uint8)
+    cv2.imwrite(str(dark / "other.png"), noise)
+    config = tiny_settings(
+        folders,
+        tmp_path / "run",
+        held_out=str(dark),
+        optimizer={"steps": 2, "batch": 6},  # two epochs of six photos
+        run={"keep_epochs": 1},
+    )
+    with caplog.at_level("INFO", "tapetum.gan"):
+        train(config)
+    kept = tmp_path / "run" / "snapshots"
+    names = [f"epoch-{epoch:04d}.safetensors" for epoch in (1, 2)]
+    assert sorted(path.name for path in kept.glob("*.safetensors")) == names
+    scores = json.loads((kept / "scores.json").read_text())
+    best = min(names, key=lambda name: scores[name])
+    assert f"best snapshot: {kept / best}, NIQE {scores[best]:.3f}" in caplog.text
+    figures = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    curve = [event.value for event in figures.Scalars("held_out/niqe")]
+    assert curve == pytest.approx([scores[name] for name in names])
+    last = load_file(kept / names[-1])
+    assert all(torch.equal(last[key], value) for key, value in weights(tmp_path / "run").items())
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "unet.safetensors")
 
 
 @pytest.mark.parametrize("make", ["broken", "foreign"])

@@ -65,6 +65,7 @@ def test_later_layers_win_within_tables() -> None:
 
 
 def test_an_assignment_is_a_table() -> None:
+    assert assignment("teacher=grid") == assignment("teacher = 'grid'") == {"teacher": "grid"}
     assert assignment("losses.pair_pixel = 0.5") == {"losses": {"pair_pixel": 0.5}}
     with pytest.raises(TrainingError, match="NAME=VALUE"):
         assignment("losses.pair_pixel")
@@ -136,5 +137,5 @@ def test_files_that_are_no_toml_are_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_recipe_is_named() -> None:
-    with pytest.raises(TrainingError, match="'enlighten'; choose enlightengan, unet, grid"):
+    with pytest.raises(TrainingError, match="'enlighten'; choose enlightengan, paper, unet, grid"):
         recipe("enlighten")

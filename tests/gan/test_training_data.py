@@ -11,8 +11,10 @@ import pytest
 import torch
 from support.training_photos import tiny_settings, write_both, write_photos
 
+from tapetum.gan import training_data
 from tapetum.gan.errors import DataError
 from tapetum.gan.generator import Generator
+from tapetum.gan.photos import Photo, read_photo
 from tapetum.gan.simulation.pair_set import PairSet
 from tapetum.gan.training_config import DataConfig, LossConfig
 from tapetum.gan.training_data import (
@@ -112,11 +114,25 @@ def test_workers_read_the_same_batches(photos: TrainingPhotos) -> None:
     assert all(map(same, here, elsewhere))
 
 
-def test_every_low_light_photo_comes_once_an_epoch(photos: TrainingPhotos) -> None:
+@pytest.mark.parametrize("kind", ["low", "normal"])
+def test_every_photo_comes_once_before_any_comes_again(
+    photos: TrainingPhotos, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_paths: list[Path] = []
+
+    def noted(path: Path) -> Photo:
+        read_paths.append(path)
+        return read_photo(path)
+
+    monkeypatch.setattr(training_data, "read_photo", noted)
     dataset = UnpairedPhotos(photos, DataConfig(crop=32), LossConfig(), seed=1)
-    orders = [[dataset._low_photo(6 * epoch + place) for place in range(6)] for epoch in range(2)]
-    assert sorted(orders[0]) == sorted(orders[1]) == sorted(photos.low)
-    assert orders[0] != orders[1]
+    folder = getattr(photos, kind)
+    for number in range(2 * len(folder)):
+        dataset[number]
+    order = [path for path in read_paths if path in folder]
+    epochs = order[: len(folder)], order[len(folder) :]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(folder)
+    assert epochs[0] != epochs[1]
 
 
 def test_processes_share_a_steps_batch() -> None:

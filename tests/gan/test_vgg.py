@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,16 @@ def test_three_max_pools_and_512_channels(weights: Path) -> None:
 
 def test_nothing_of_it_is_trained(weights: Path) -> None:
     assert not any(parameter.requires_grad for parameter in load_vgg(weights).parameters())
+
+
+def test_the_authors_names_are_known(weights: Path, tmp_path: Path) -> None:
+    state = {name: value.float() for name, value in load_vgg(weights).state_dict().items()}
+    path = tmp_path / "vgg16.weight.pth"
+    authors = {re.sub(r"block(\d)_conv", r"conv\1_", name): value for name, value in state.items()}
+    assert "conv5_1.weight" in authors
+    torch.save(authors | {"conv5_2.bias": torch.zeros(512)}, path)
+    found = load_vgg(path).state_dict()
+    assert all(torch.equal(found[name], value) for name, value in state.items())
 
 
 def test_torchvisions_weights_see_what_they_were_trained_on(weights: Path, tmp_path: Path) -> None:

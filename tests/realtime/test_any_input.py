@@ -83,6 +83,7 @@ OPTIONS = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(option=st.sampled_from(OPTIONS), value=any_text)
 def test_whatever_an_option_says_the_answer_is_a_line(option: str, value: str) -> None:
@@ -92,6 +93,7 @@ def test_whatever_an_option_says_the_answer_is_a_line(option: str, value: str) -
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(words=st.lists(any_text, max_size=4))
 def test_whatever_a_person_types_the_answer_is_a_status(words: list[str]) -> None:

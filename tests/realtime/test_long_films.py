@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from support.media import Clip, make_clip
 from support.media_contents import track, tracks
 
 from tapetum.realtime import MediaError, enhance_file
-from tapetum.realtime.segments import film_job, segmented_sink
+from tapetum.realtime.segments import film, joining, segment, segmented_sink
 from tapetum.realtime.segments.job_folder import JobFolder, job_folder_path, unfinished_jobs
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_is_left")]
@@ -32,9 +33,10 @@ bright = partial(enhance_file, when_dark=False)
 @pytest.fixture(autouse=True)
 def _short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two seconds each, after half a second of warm-up."""
-    for module in (film_job, segmented_sink):
+    for module in (film, segment):
         monkeypatch.setattr(module, "SEGMENT_S", 2)
-    monkeypatch.setattr(segmented_sink, "WARM_UP_S", 0.5)
+    for module in (segmented_sink, joining):
+        monkeypatch.setattr(module, "WARM_UP_S", 0.5)
 
 
 class StopError(Exception):
@@ -67,7 +69,7 @@ def whole(
 ) -> list[av.VideoFrame]:
     """The pictures of a film that is done in one pass."""
     with monkeypatch.context() as patch:
-        patch.setattr("tapetum.realtime.enhance_media.is_long", lambda *_: False)
+        patch.setattr("tapetum.realtime.segments.film.is_long", lambda *_: False)
         bright(source, output, model=model, codec=codec)
     return pictures(output)
 
@@ -147,9 +149,9 @@ def test_where_the_seam_would_be_seen_the_film_begins_anew(
 ) -> None:
     undisturbed, output = tmp_path / "undisturbed.mkv", tmp_path / "bright.mkv"
     bright(long_clip, undisturbed, model=gain_model, codec="ffv1")
-    samples = segmented_sink._samples
+    of = segment.Probe.of
     with monkeypatch.context() as patch:
-        patch.setattr(segmented_sink, "_samples", lambda frame: samples(frame) // 2)
+        patch.setattr(segment.Probe, "of", lambda frame: replace(of(frame), pts=0))
         begin(long_clip, output, gain_model, frames=120, codec="ffv1")
     result = bright(long_clip, output, model=gain_model, codec="ffv1")
     assert result.frames_before == 0
@@ -168,7 +170,7 @@ def test_one_process_at_a_time_makes_an_output(
     long_clip: Path, gain_model: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "bright.mp4"
-    folder = JobFolder(output, {})
+    folder = JobFolder(output, long_clip, {})
     with pytest.raises(MediaError, match=r"another process is making .*bright\.mp4"):
         bright(long_clip, output, model=gain_model)
     folder.release()

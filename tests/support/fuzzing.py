@@ -390,7 +390,6 @@ def times_ms(path: Path) -> list[float]:
 def summary(report: Report, numbers: range, seed: int) -> dict[str, Any]:
     """The figures of a run, as a document states them."""
     return {
-        "kind": "fuzz",
         "seed": seed,
         "first": numbers.start,
         "inputs": len(numbers),
@@ -409,6 +408,12 @@ def summary(report: Report, numbers: range, seed: int) -> dict[str, Any]:
     }
 
 
+def _keep(run: dict[str, Any], path: Path) -> None:
+    """Add a run to those that a file holds."""
+    runs = json.loads(path.read_text())["runs"] if path.exists() else []
+    path.write_text(json.dumps({"kind": "fuzz", "runs": [*runs, run]}, indent=1) + "\n")
+
+
 def _tell(finding: Finding) -> None:
     sys.stdout.write(f"{finding}\n")
     sys.stdout.flush()
@@ -421,7 +426,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--workers", type=int, default=2, help="how many run at once")
-    parser.add_argument("--json", type=Path, help="file for the figures of the run")
+    parser.add_argument("--json", type=Path, help="file to which the figures of the run are added")
     parser.add_argument("--keep", type=Path, help="folder for the inputs of findings")
     options = parser.parse_args()
     numbers = range(options.first, options.first + options.count)
@@ -433,7 +438,7 @@ def main() -> None:
         on_finding=_tell,
     )
     if options.json is not None:
-        options.json.write_text(json.dumps(summary(report, numbers, options.seed), indent=1) + "\n")
+        _keep(summary(report, numbers, options.seed), options.json)
     statuses = ", ".join(f"{count} times {status}" for status, count in report.statuses.items())
     sys.stdout.write(f"{options.count} inputs: {statuses}; {len(report.findings)} findings\n")
     sys.exit(bool(report.findings))

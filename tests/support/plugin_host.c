@@ -23,6 +23,23 @@ static double now_ms(void)
     return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
 }
 
+/* What exchanges waits for no start, so the host does: new scenes of its frame, which it keeps. */
+static void wait_for_worker(tapetum_stream *stream, tapetum_frame frame, const size_t *rows)
+{
+    for (int plane = 0; plane < 3; plane++) {
+        size_t bytes = rows[plane] * frame.strides[plane] + 1;
+        frame.planes[plane] = memcpy(malloc(bytes), frame.planes[plane], bytes);
+    }
+    for (int tried = 0; tried < 900; tried++) {
+        frame.time_ns = (tried - 1000) * 10000000000LL;
+        if (tapetum_exchange(stream, &frame))
+            break;
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+    }
+    for (int plane = 0; plane < 3; plane++)
+        free(frame.planes[plane]);
+}
+
 int main(int count, char **words)
 {
     if (count < 9)
@@ -81,6 +98,8 @@ int main(int count, char **words)
             for (size_t row = 0; columns[plane] && row < rows[plane]; row++)
                 if (!fread(frame.planes[plane] + row * frame.strides[plane], columns[plane], 1, in))
                     goto end;
+        if (exchange && number == 0)
+            wait_for_worker(stream, frame, rows);
         frame.time_ns = number * step_ms * 1000000;
         double begin = now_ms();
         int enhanced = exchange ? tapetum_exchange(stream, &frame) : tapetum_enhance(stream, &frame);

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from collections import Counter
+from typing import Any, NamedTuple
 
 from support.command_line import ROOT
 
@@ -26,6 +27,8 @@ _MEDIA = "realtime/media/test_"
 _FILE = "realtime/test_enhance_file.py::"
 _CLI = "realtime/command/test_cli.py::"
 _LIVE = "realtime/live/test_"
+_RECORDS = "realtime/test_damaged_records.py::"
+_PHOTOS = "realtime/photos/test_"
 _SERVE = "realtime/serve/test_"
 _CUDA = "realtime/cuda/test_"
 _TRT = "trt_build/test_"
@@ -64,6 +67,31 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}file_source.py::dolby_vision_without_a_base_layer_is_refused",
         ),
         Fault(
+            "a picture's time in an MP4 cannot be true",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py::a_picture_shown_far_from_its_decoding_is_told",
+        ),
+        Fault(
+            "a file changes while it is read",
+            "said, exit 3",
+            f"{_MEDIA}file_source.py::a_file_that_changes_while_it_is_read_is_said",
+        ),
+        Fault(
+            "the rotation changes in mid-stream",
+            "said; all is turned as the first picture is",
+            f"{_MEDIA}fields.py::a_rotation_that_changes_in_mid_stream_is_told",
+        ),
+        Fault(
+            "a format cannot be sought in, as SWF",
+            "sound is kept with `--start`",
+            f"{_MEDIA}stream_copy.py::sound_is_kept_where_the_format_cannot_be_sought_in",
+        ),
+        Fault(
+            "a live source is interlaced",
+            "its fields are joined without a comb; said",
+            f"{_MEDIA}fields.py::a_live_source_joins_fields_and_says_so",
+        ),
+        Fault(
             "packets in the middle are damaged",
             "they are counted, the rest is kept, exit 3",
             f"{_FILE}damaged_packets_are_counted_and_the_rest_is_kept",
@@ -72,6 +100,31 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "a frame is damaged in part",
             "it is kept and counted",
             f"{_FILE}a_frame_damaged_in_part_is_kept_and_counted",
+        ),
+        Fault(
+            "the last picture is damaged, and a decoder with threads meets it late",
+            "no other is lost; exit 3",
+            f"{_MEDIA}damaged_files.py::a_damaged_last_picture_takes_no_other_with_it",
+        ),
+        Fault(
+            "a picture lost its time, in a format that gives each one",
+            "it lies between its neighbours; said, exit 3",
+            f"{_MEDIA}damaged_files.py::a_picture_that_lost_its_time_is_not_called_good",
+        ),
+        Fault(
+            "a picture has an impossible time",
+            "it lies between its neighbours; said, exit 3",
+            f"{_MEDIA}damaged_files.py::a_picture_whose_time_was_damaged_is_not_called_good",
+        ),
+        Fault(
+            "the lengths in an FLV do not agree",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py::flv_whose_lengths_do_not_agree_is_not_called_good",
+        ),
+        Fault(
+            "a stream begins later than FFmpeg looks for streams",
+            "said",
+            f"{_MEDIA}damaged_files.py::a_stream_that_appears_on_the_way_is_told",
         ),
         Fault(
             "frames share one time",
@@ -171,6 +224,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}timeline.py::one_damaged_time_moves_nothing_else",
         ),
         Fault(
+            "a packet is decoded a day before it is shown",
+            "that is no join; nothing moves",
+            f"{_MEDIA}timeline.py::a_packet_that_contradicts_itself_is_no_join",
+        ),
+        Fault(
             "`--start` lies between two pictures of an AVI",
             "sound and picture move alike",
             f"{_MEDIA}timeline.py::a_start_between_two_pictures_of_an_avi_moves_sound_and_picture_alike",
@@ -210,42 +268,73 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "a photo is cut off",
             "the rows that are there are kept; exit 3",
-            "realtime/photos/test_damaged_photos.py::a_cut_photo_keeps_the_rows_that_are_there",
+            f"{_PHOTOS}damaged_photos.py::a_cut_photo_keeps_the_rows_that_are_there",
         ),
         Fault(
             "a photo is damaged",
             "what can be read is enhanced; exit 3",
-            "realtime/photos/test_damaged_photos.py::a_damaged_photo_ends_with_exit_status_3",
+            f"{_PHOTOS}damaged_photos.py::a_damaged_photo_ends_with_exit_status_3",
         ),
         Fault(
             "an animation is cut off",
             "the pictures that are there are kept",
-            "realtime/photos/test_damaged_photos.py::a_cut_animation_keeps_the_pictures_that_are_there",
+            f"{_PHOTOS}damaged_photos.py::a_cut_animation_keeps_the_pictures_that_are_there",
+        ),
+        Fault(
+            "a WebP or AVIF is cut off",
+            "the rows that do not depend on what is missing are kept; exit 3",
+            f"{_PHOTOS}damaged_photos.py::a_cut_avif_keeps_the_rows_that_are_there",
+        ),
+        Fault(
+            "a TIFF of several pages is cut off",
+            "the pages that are there are kept; exit 3",
+            f"{_PHOTOS}damaged_photos.py::pages_that_are_there_are_kept",
+        ),
+        Fault(
+            "a HEIC is cut off behind its main picture",
+            "said, exit 3",
+            f"{_PHOTOS}damaged_photos.py::a_heic_that_is_cut_behind_its_main_picture_is_not_whole",
+        ),
+        Fault(
+            "a picture of an animation breaks its reader",
+            "those before it are kept; exit 3",
+            f"{_PHOTOS}damaged_photos.py"
+            "::a_picture_of_an_animation_that_breaks_its_reader_costs_no_other",
+        ),
+        Fault(
+            "the tables of an AVIF do not agree",
+            "said, exit 3",
+            f"{_PHOTOS}damaged_photos.py::an_avif_whose_tables_do_not_agree_is_damaged",
+        ),
+        Fault(
+            "a photo holds a gain map, a short video or depth",
+            "left out, with what XMP says of it; said",
+            f"{_PHOTOS}photos_in_and_out.py::what_lies_behind_the_picture_is_left_out_and_said",
         ),
         Fault(
             "a photo is none",
             "one line, exit 1",
-            "realtime/photos/test_damaged_photos.py::bad_photos_give_one_clear_line",
+            f"{_PHOTOS}damaged_photos.py::bad_photos_give_one_clear_line",
         ),
         Fault(
             "the output format cannot keep something",
             "said",
-            "realtime/photos/test_photos_in_and_out.py::what_a_format_cannot_keep_is_said",
+            f"{_PHOTOS}photos_in_and_out.py::what_a_format_cannot_keep_is_said",
         ),
         Fault(
             "a photo is HDR (PQ, HLG)",
             "said; it is enhanced as SDR is",
-            "realtime/photos/test_photos_in_and_out.py::a_photo_of_hdr_light_is_told",
+            f"{_PHOTOS}photos_in_and_out.py::a_photo_of_hdr_light_is_told",
         ),
         Fault(
             "the camera was turned",
             "the photo is upright",
-            "realtime/photos/test_photos_in_and_out.py::orientation_is_applied_and_reset",
+            f"{_PHOTOS}photos_in_and_out.py::orientation_is_applied_and_reset",
         ),
         Fault(
             "an option is for videos alone",
             "one line",
-            "realtime/photos/test_enhance_photo.py::a_photo_takes_no_options_of_videos",
+            f"{_PHOTOS}enhance_photo.py::a_photo_takes_no_options_of_videos",
         ),
     ),
     "Outputs and disks": (
@@ -292,8 +381,13 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             "a job was killed outright",
-            "the next one removes what it left",
+            "the next one in that folder removes what it left, if its number is in use again too",
             f"{_GAN}whole_file.py::what_a_killed_process_left_is_removed_by_the_next",
+        ),
+        Fault(
+            "a job was killed that had a folder for a while",
+            "the next one that needs one removes it",
+            f"{_GAN}whole_file.py::the_folder_of_a_killed_process_goes_when_another_makes_one",
         ),
         Fault(
             "several threads write one file",
@@ -347,6 +441,31 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "a manifest is none",
             "the engine is not trusted",
             f"{_TRT}engine_cache.py::what_is_no_manifest_is_a_value_error",
+        ),
+        Fault(
+            "a model file has changed bits",
+            "it works, or is refused in one line",
+            f"{_RECORDS}a_model_works_or_is_refused_in_one_line",
+        ),
+        Fault(
+            "a manifest's numbers make no sense",
+            "the engine is not trusted",
+            f"{_RECORDS}an_engine_s_manifest_is_one_or_a_value_error",
+        ),
+        Fault(
+            "the record of an unfinished film is damaged",
+            "it is listed all the same; what is not whole is made anew",
+            f"{_RECORDS}unfinished_jobs_are_listed_whatever_their_folders_hold",
+        ),
+        Fault(
+            "the record of what is done is damaged",
+            "the damaged lines count for nothing",
+            f"{_RECORDS}a_record_of_done_files_that_is_damaged_counts_for_nothing",
+        ),
+        Fault(
+            "a benchmark's result was edited or cut",
+            "one line with what is wrong in it",
+            "benchmarks/test_bench_compare.py::files_that_are_not_whole_are_named",
         ),
         Fault(
             "an engine computes something else",
@@ -462,6 +581,16 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "a port is in use", "one line", f"{_SERVE}command.py::a_port_that_is_in_use_is_one_line"
         ),
         Fault(
+            "y4m on stdin is damaged or cut",
+            "a line",
+            f"{_RECORDS}a_damaged_y4m_on_stdin_ends_in_a_line",
+        ),
+        Fault(
+            "what comes through HTTP is none",
+            "refused; the server goes on",
+            f"{_RECORDS}nonsense_through_http_ends_nothing",
+        ),
+        Fault(
             "another site's page sends a file",
             "refused",
             f"{_SERVE}access.py::an_upload_of_another_site_s_page_is_refused",
@@ -483,6 +612,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         ),
     ),
     "Signals and memory": (
+        Fault(
+            "an option has 5000 digits, or an exponent of a milliard",
+            "refused at once in one line",
+            "realtime/test_any_input.py::an_option_is_understood_or_refused",
+        ),
         Fault("Ctrl-C in a file job", "nothing is left", f"{_CLI}stopping_leaves_nothing"),
         Fault(
             "Ctrl-C while the command loads",
@@ -547,20 +681,32 @@ input, where ffprobe can read it. The tests run 300 of them, always the same. {f
 
 
 def fuzzed() -> str:
-    """The figures of the last run whose result is kept: `scripts/fuzz --json`."""
-    run = json.loads(FUZZED.read_text())
-    statuses = ", ".join(f"{status} {count} times" for status, count in run["statuses"].items())
-    found = "; ".join(_what_failed(case) for case in run["findings"])
+    """The figures of the runs whose results are kept, each added by `scripts/fuzz --json`."""
+    runs = json.loads(FUZZED.read_text())["runs"]
+    before, last = runs[:-1], runs[-1]
     return (
-        f"`scripts/fuzz`\nalso damages animations and the tables of MP4. Its run on record:"
-        f" {run['inputs']} inputs, exit status\n{statuses}."
-        f"\nWhat did not hold: {found or 'nothing'}."
+        f"The\nruns on record: {_figures(before)}\nWhat they found was mended after each."
+        f" The last run, on what that gave: {_figures([last])}"
     )
 
 
-def _what_failed(case: dict[str, str]) -> str:
-    what = case["what"].split(" at [")
-    return f"{case['file'].split('-', 1)[1]}, {what[0]}{' at other times' if what[1:] else ''}"
+def _figures(runs: list[dict[str, Any]]) -> str:
+    """Inputs, exit statuses, and what did not hold, in words."""
+    statuses = Counter[str]()
+    found = Counter[str]()
+    for run in runs:
+        statuses.update(run["statuses"])
+        found.update(_kind(case["what"]) for case in run["findings"])
+    ended = ", ".join(f"{status} {count} times" for status, count in sorted(statuses.items()))
+    failed = ", ".join(f"{found[kind]} {kind}" for kind in ("crashes", "hangs", "wrong outputs"))
+    return f"{sum(run['inputs'] for run in runs)} inputs, exit status {ended}; {failed}."
+
+
+def _kind(what: str) -> str:
+    """Which kind of fault a finding is."""
+    if what.startswith("a traceback"):
+        return "crashes"
+    return "hangs" if what.startswith("no answer") or "CPU time" in what else "wrong outputs"
 
 
 def page() -> str:

@@ -21,7 +21,7 @@ BatchMean = Callable[[torch.Tensor], torch.Tensor]
 def global_discriminator_loss(
     real: torch.Tensor, fake: torch.Tensor, batch_mean: BatchMean = torch.mean
 ) -> torch.Tensor:
-    """Relativistic average least squares, equation (2) of the paper.
+    """Relativistic average least squares, equation (3) of the paper.
 
     L_D = E[(C(x_r) - E C(x_f) - 1)^2] + E[(C(x_f) - E C(x_r))^2]
 
@@ -37,7 +37,7 @@ def global_discriminator_loss(
 def global_generator_loss(
     real: torch.Tensor, fake: torch.Tensor, batch_mean: BatchMean = torch.mean
 ) -> torch.Tensor:
-    """Relativistic average least squares, equation (3) of the paper.
+    """Relativistic average least squares, equation (4) of the paper.
 
     L_G = E[(C(x_f) - E C(x_r) - 1)^2] + E[(C(x_r) - E C(x_f))^2]
 
@@ -50,19 +50,19 @@ def global_generator_loss(
 
 
 def local_discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """Least squares on patches, equation (4): L_D = E[(D(x_r) - 1)^2] + E[D(x_f)^2]."""
+    """Least squares on patches, equation (5): L_D = E[(D(x_r) - 1)^2] + E[D(x_f)^2]."""
     return (real - 1).square().mean() + fake.square().mean()
 
 
 def local_generator_loss(fake: torch.Tensor) -> torch.Tensor:
-    """Least squares on patches, equation (5): L_G = E[(D(x_f) - 1)^2]."""
+    """Least squares on patches, equation (6): L_G = E[(D(x_f) - 1)^2]."""
     return (fake - 1).square().mean()
 
 
 def self_feature_preserving_loss(
     low_features: torch.Tensor, enhanced_features: torch.Tensor
 ) -> torch.Tensor:
-    """Equation (6), on instance-normalised features.
+    """Equation (7), on instance-normalised features.
 
     L_SFP = mean over the feature map of (phi(I_low) - phi(G(I_low)))^2, phi = relu5_1 of VGG-16,
     each channel of each picture normalised to mean 0 and variance 1.

@@ -14,11 +14,29 @@ import psutil
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
+_most_threads: int | None = None
+
+
+def limit_threads(most: int) -> None:
+    """Have this process compute in so many threads at once: it is one of several that share cores.
+
+    To be called once, before anything is loaded.
+    """
+    global _most_threads  # noqa: PLW0603 - it is of the process, as its cores are
+    _most_threads = most
+
+
+def thread_limit() -> int | None:
+    """The threads that this process may compute in; None for as many as it likes."""
+    return _most_threads
+
+
 def usable_cores() -> int:
     """Cores that this process may run on, which a container can make fewer than there are."""
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    return min(cores, _most_threads or cores)
 
 
 def cpu_name() -> str:

@@ -9,6 +9,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -116,12 +117,16 @@ def _toml_value(value: object) -> str:
 
 
 def assignment(text: str) -> dict[str, Any]:
-    """The tables of one assignment, such as `losses.pair_pixel=1.0`.
+    """The tables of one assignment, such as `losses.pair_pixel=1.0` or `teacher=grid`.
+
+    Text needs no quotes: a shell would take them away.
 
     Raises:
         TrainingError: the text is no assignment.
     """
-    try:
-        return tomllib.loads(text)
-    except ValueError as error:
-        raise TrainingError(f"{text!r} is no setting; write NAME=VALUE as in TOML") from error
+    name, _, value = text.partition("=")
+    for written in (text, f"{name} = {json.dumps(value.strip())}"):
+        with suppress(ValueError):
+            if value.strip():
+                return tomllib.loads(written)
+    raise TrainingError(f"{text!r} is no setting; write NAME=VALUE as in TOML")

@@ -28,7 +28,9 @@ def train(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for checkpoints and weights.")
     ] = None,
-    recipe: Annotated[str, typer.Option(help="enlightengan, unet or grid.")] = "enlightengan",
+    recipe: Annotated[
+        str, typer.Option(help="enlightengan, paper, unet or grid.")
+    ] = "enlightengan",
     config: Annotated[
         Path | None, typer.Option(help="TOML file of settings, over the recipe's.")
     ] = None,
@@ -39,6 +41,14 @@ def train(
     init: Annotated[str | None, typer.Option(help="Weights to start the generator from.")] = None,
     vgg_weights: Annotated[
         Path | None, typer.Option(help="VGG-16's weights; downloaded unless given.")
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(metavar="EPOCHS", help="Keep the weights of every so many epochs, too."),
+    ] = None,
+    held_out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of other dark photos, to judge by NIQE what --keep keeps."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Length in optimiser steps.")] = None,
     batch: Annotated[int | None, typer.Option(help="Photos a step, over all processes.")] = None,
@@ -61,6 +71,8 @@ def train(
 
       tapetum train dark/ bright/ --output run --recipe grid --precision bf16
 
+      tapetum train dark/ bright/ --output run --keep 20 --held-out other-dark/
+
       tapetum enhance dark.mp4 bright.mp4 --model run/grid.safetensors
 
     Flags go over the file's settings, and those over the recipe's. Started again, a run goes on
@@ -73,12 +85,19 @@ def train(
         "pairs": pairs,
         "init": init,
         "vgg_weights": vgg_weights,
+        "held_out": held_out,
         "seed": seed,
         "optimizer": {"steps": steps, "batch": batch},
         "data": {"crop": crop, "workers": workers},
-        "run": {"device": device, "precision": precision, "threads": threads},
+        "run": {"device": device, "precision": precision, "threads": threads, "keep_epochs": keep},
     }
-    _run(training_settings(recipe, config, flags, settings or []))
+    from tapetum.gan.errors import TrainingError
+
+    try:
+        wanted = training_settings(recipe, config, flags, settings or [])
+    except TrainingError as error:
+        raise typer.BadParameter(str(error)) from error
+    _run(wanted)
 
 
 def training_settings(
@@ -131,13 +150,17 @@ def _run(config: TrainConfig) -> None:
     level = logging.INFO if first else logging.ERROR
     logging.basicConfig(level=level, format="%(asctime)s %(message)s")
     try:
-        run_training(config)
+        generator = run_training(config)
     except TrainingStopped as stopped:
         if first:
             typer.echo(str(stopped), err=True)
         raise typer.Exit(stopped.exit_status) from stopped
     if first:
-        typer.echo(f"trained: {config.output / config.generator}.safetensors")
+        from tapetum.gan.export import export_onnx
+
+        weights = config.output / f"{config.generator}.safetensors"
+        export_onnx(generator, weights.with_suffix(".onnx"))
+        typer.echo(f"trained: {weights}, and {weights.with_suffix('.onnx')} to enhance with")
 
 
 if __name__ == "__main__":

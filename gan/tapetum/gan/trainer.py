@@ -24,6 +24,7 @@ from tapetum.gan.errors import TrainingError
 from tapetum.gan.generator import Generator
 from tapetum.gan.processes import Processes, joined_processes, share_batch_statistics
 from tapetum.gan.simulation.pair_set import PairSet
+from tapetum.gan.snapshots import Snapshots
 from tapetum.gan.stop_request import StopRequest, TrainingStopped
 from tapetum.gan.training_checkpoint import (
     CHECKPOINT,
@@ -65,7 +66,8 @@ def train(config: TrainConfig) -> Generator:
     """Train a generator, or go on training it.
 
     The run's folder gets `config.toml`, `checkpoint.pt`, the averaged generator as
-    `unet.safetensors` or `grid.safetensors`, and TensorBoard's figures.
+    `unet.safetensors` or `grid.safetensors`, snapshots if they are wanted, and TensorBoard's
+    figures.
 
     Args:
         config: how.
@@ -90,7 +92,8 @@ def train(config: TrainConfig) -> Generator:
 
 def _train(config: TrainConfig, device: torch.device, processes: Processes) -> Generator:
     photos = find_training_photos(config)
-    steps = total_steps(config.optimizer, len(photos.low))
+    pictures = epoch_photos(config, photos)
+    steps, snapshots = total_steps(config.optimizer, pictures), Snapshots(config, pictures)
     state = _start(config, device, photos)
     teacher = load_generator(config.teacher) if config.teacher else None
     networks = _networks(state, config, device, processes, teacher)
@@ -115,10 +118,15 @@ def _train(config: TrainConfig, device: torch.device, processes: Processes) -> G
             report.step(state.step, terms, _rates(state), batch, state.average)
             stopped = processes.any_of(stop.requested, device)
             due = state.step % config.run.checkpoint_steps == 0 or state.step == steps
+            if processes.first and snapshots.is_due(state.step):
+                report.score(state.step, snapshots.keep(state.step, state.average))
             if processes.first and (due or stopped):
                 save_checkpoint(state, config, photos.fingerprint())
             if stopped:
                 raise TrainingStopped(state.step, config.output, stop.signal_number)
+    best = snapshots.best()
+    if best is not None:
+        _log.info("best snapshot: %s, NIQE %.3f", *best)
     return state.average.cpu().eval()
 
 
@@ -163,9 +171,15 @@ def _descend(
     state.scaler.step(optimizer)
 
 
-def total_steps(config: OptimizerConfig, low_photos: int) -> int:
+def epoch_photos(config: TrainConfig, photos: TrainingPhotos) -> int:
+    """Pictures of an epoch: the larger folder's photos, among those that a loss looks at."""
+    looks_at_lit = config.losses.adversarial or (config.losses.pairs and config.pairs is None)
+    return max(len(photos.low), len(photos.normal) if looks_at_lit else 0)
+
+
+def total_steps(config: OptimizerConfig, epoch_photos: int) -> int:
     """Length of the run in optimiser steps."""
-    return config.steps or math.ceil(config.epochs * low_photos / config.batch)
+    return config.steps or math.ceil(config.epochs * epoch_photos / config.batch)
 
 
 def learning_rate_factor(step: int, steps: int, config: OptimizerConfig) -> float:

@@ -8,11 +8,13 @@ learning rate is a function of the step.
 from __future__ import annotations
 
 import copy
+import hashlib
 import io
 import os
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +105,7 @@ def _new_generator(config: TrainConfig) -> Generator:
     if config.init is None:
         generator = build_generator(config.generator)
         if config.optimizer.initialisation == "normal":
-            generator.apply(initialise_normally)
+            initialise_normally(generator, zero_biases=config.optimizer.zero_biases)
         return generator
     generator = load_generator(config.init)
     if generator.kind != config.generator:
@@ -117,19 +119,25 @@ def _new_discriminators(config: TrainConfig) -> nn.ModuleDict:
         discriminators["global_adversarial"] = global_discriminator()
     if config.losses.local_adversarial:
         discriminators["local_adversarial"] = local_discriminator()
-    return discriminators.apply(initialise_normally)
+    initialise_normally(discriminators, zero_biases=config.optimizer.zero_biases)
+    return discriminators
 
 
-def initialise_normally(layer: nn.Module) -> None:
-    """Convolutions from N(0, 0.02), BatchNorm's weights from N(1, 0.02), no biases."""
-    if isinstance(layer, nn.Conv2d):
-        nn.init.normal_(layer.weight, 0.0, 0.02)
-    elif isinstance(layer, nn.BatchNorm2d):
-        nn.init.normal_(layer.weight, 1.0, 0.02)
-    else:
-        return
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
+def initialise_normally(network: nn.Module, *, zero_biases: bool) -> None:
+    """Convolutions from N(0, 0.02), BatchNorm's weights from N(1, 0.02), its biases 0.
+
+    Args:
+        network: whose layers are set.
+        zero_biases: of convolutions; else they stay as PyTorch drew them.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, 0.0, 0.02)
+            if zero_biases and layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, 0.02)
+            nn.init.zeros_(layer.bias)
 
 
 def freeze_statistics(network: nn.Module) -> None:
@@ -249,10 +257,24 @@ def _parts(state: TrainingState) -> Iterator[tuple[str, Any]]:
 def learning_settings(config: TrainConfig) -> dict[str, str]:
     """What decides what is learnt, as text by setting's name."""
     settings = {name: str(getattr(config, name)) for name in _LEARNT_WITH}
+    settings["run.precision"] = config.run.precision
+    if config.losses.features:
+        settings["vgg_weights"] = _content(config.vgg_weights)
     for table in _LEARNT_FROM:
         for name, value in vars(getattr(config, table)).items():
             settings[f"{table}.{name}"] = str(value)
     return settings
+
+
+@cache
+def _content(weights: Path | None) -> str:
+    """What tells a file of weights from another, wherever it lies."""
+    if weights is None:
+        return "torchvision's"
+    try:
+        return hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise ModelError(f"{weights} cannot be read: {error.strerror}") from error
 
 
 def _require_same_settings(before: dict[str, str], now: dict[str, str], path: Path) -> None:

@@ -87,6 +87,9 @@ class LossConfig:
             hides: a network that must guess that makes haze.
         pair_color: weight of the error of their colours, relative to luma.
         pair_hue: weight of the error of their hue, where these are coloured.
+        pair_kept_color: weight of the error of their colours to those of the dark inputs, where
+            these are lit. Of noisy colours, the least error to clean ones is at half of the
+            saturation; this asks for all of it.
         low_illumination: weight of the error of the enhanced low-light photos' means over 16x16
             cells, to what the teacher makes of the whole photos, as dark as the inputs are: a crop
             alone does not tell a black sky from a wall in the dark.
@@ -117,6 +120,7 @@ class LossConfig:
     pair_detail: float = 0.0
     pair_color: float = 0.0
     pair_hue: float = 0.0
+    pair_kept_color: float = 0.0
     low_illumination: float = 0.0
     low_detail: float = 0.0
     low_color: float = 0.0
@@ -179,6 +183,7 @@ TERMS = (
     "pair_detail",
     "pair_color",
     "pair_hue",
+    "pair_kept_color",
     "low_illumination",
     "low_detail",
     "low_color",
@@ -194,7 +199,8 @@ class OptimizerConfig:
     """Adam and its schedule: constant, then linearly to 0.
 
     Attributes:
-        epochs: passes over the low-light photos, unless `steps` is given.
+        epochs: passes over the photos of the larger folder, as in the authors' code, unless
+            `steps` is given. Where no loss looks at the well-lit photos, over the low-light ones.
         steps: optimiser steps; None counts epochs.
         decay_share: last share of the steps, over which the learning rates fall to 0.
         warmup_steps: first steps, over which the learning rates rise from 0. EnlightenGAN: 0.
@@ -204,6 +210,9 @@ class OptimizerConfig:
         betas: Adam's.
         initialisation: `normal` draws convolutions from N(0, 0.02) and BatchNorm's weights from
             N(1, 0.02), as EnlightenGAN; `network` keeps what the network chose for itself.
+        zero_biases: with `normal`, convolutions start without bias, and those of the discriminators
+            always do. EnlightenGAN: no, with PyTorch's own choice: uniform within one over the
+            root of a filter's inputs.
         max_gradient_norm: the generator's gradient is cut to this norm. EnlightenGAN: none.
         frozen_statistics: BatchNorm of the generator keeps the means and variances that it starts
             with, and trains as it will enhance. Batches of few pictures differ too much from
@@ -221,6 +230,7 @@ class OptimizerConfig:
     discriminator_learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.5, 0.999)
     initialisation: Literal["normal", "network"] = "normal"
+    zero_biases: bool = False
     max_gradient_norm: float | None = None
     frozen_statistics: bool = False
     ema_decay: float = 0.0
@@ -237,6 +247,8 @@ class OptimizerConfig:
 class RunConfig:
     """Where and how the training runs; none of it changes what is learnt but `precision`.
 
+    What a run learns with must stay the same when it goes on, so `precision` must, too.
+
     Attributes:
         device: `auto` is the GPU where there is one.
         precision: of convolutions: `fp32`, or mixed `bf16` or `fp16`.
@@ -246,6 +258,8 @@ class RunConfig:
         checkpoint_steps: steps between checkpoints; a killed run loses at most these.
         report_steps: steps between lines of the log and TensorBoard's figures.
         picture_steps: steps between TensorBoard's before/after pictures.
+        keep_epochs: every so many epochs the averaged generator is kept beside the newest, in
+            `snapshots`, and judged by its NIQE on `held_out`, if there is one; None keeps none.
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -256,9 +270,11 @@ class RunConfig:
     checkpoint_steps: int = 500
     report_steps: int = 50
     picture_steps: int = 500
+    keep_epochs: int | None = None
 
     def __post_init__(self) -> None:
         _require_positive(self, "threads", "checkpoint_steps", "report_steps", "picture_steps")
+        _require_positive(self, "keep_epochs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +292,7 @@ class TrainConfig:
         teacher: weights of a generator, a name or a file, that says how bright the targets of the
             pair losses are (`supervision.relit`), and how bright low-light photos should become
             (`low_illumination`); None: pairs become as bright as the photos were.
+        held_out: folder of dark photos that are not trained on, on which snapshots are judged.
         vgg_weights: VGG-16 for the self feature preserving loss; None downloads it.
         seed: of all randomness.
         data: what becomes of the photos.
@@ -291,6 +308,7 @@ class TrainConfig:
     pairs: Path | None = None
     init: str | None = None
     teacher: str | None = None
+    held_out: Path | None = None
     vgg_weights: Path | None = None
     seed: int = 1
     data: DataConfig = field(default_factory=DataConfig)
@@ -302,6 +320,10 @@ class TrainConfig:
         _require(self.seed >= 0, f"seed must be 0 or more, not {self.seed}")
         patch, judged = self.losses.patch, self.data.crop // self.losses.reduction
         _require(patch <= judged, f"patch ({patch}) must be within the crop ({judged})")
+        _require(
+            self.held_out is None or self.run.keep_epochs is not None,
+            f"{self.held_out} is to judge snapshots on, and none are kept; say how often (--keep)",
+        )
         _require(
             self.pairs is None or self.losses.pairs,
             f"{self.pairs} is a folder of pairs, and no pair loss has a weight",

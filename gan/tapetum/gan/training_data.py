@@ -189,11 +189,25 @@ def _torch_generator(rng: np.random.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(int(rng.integers(2**62)))
 
 
+class _Order:
+    """Which of `count` photos picture number i of a run is of, an epoch of them at a time."""
+
+    def __init__(self, count: int, seed: tuple[int, int]) -> None:
+        self._count, self._seed = count, seed
+        self._epoch, self._places = -1, [0]
+
+    def __getitem__(self, number: int) -> int:
+        epoch, place = divmod(number, self._count)
+        if self._epoch != epoch:
+            order = np.random.default_rng((*self._seed, epoch))
+            self._epoch, self._places = epoch, order.permutation(self._count).tolist()
+        return self._places[place]
+
+
 class UnpairedPhotos(Dataset[Batch]):
     """Picture number i of a run: a low-light crop, a well-lit one of another scene, and a pair.
 
-    Every low-light photo comes once an epoch, in a new order each time; well-lit photos are drawn
-    at random.
+    Every photo of a folder comes once before any of it comes again, in a new order each time.
     """
 
     def __init__(
@@ -208,21 +222,23 @@ class UnpairedPhotos(Dataset[Batch]):
     ) -> None:
         self._photos, self._data, self._losses, self._seed = photos, data, losses, seed
         self._teacher, self._pairs = teacher, pairs
-        self._order: tuple[int, list[int]] = (-1, [])
+        self._low_order = _Order(len(photos.low), (seed, 1))
+        self._normal_order = _Order(len(photos.normal), (seed, 2))
 
     def __getitem__(self, number: int) -> Batch:
         """The pictures of one place in a batch, without the batch dimension."""
         rng = np.random.default_rng((self._seed, 0, number))
         pictures = self._low(number, rng) if self._losses.unpaired else {}
         if self._losses.adversarial or (self._losses.pairs and self._pairs is None):
-            pictures["normal"] = self._normal(rng)
+            pictures["normal"] = self._normal(number, rng)
         if self._losses.pairs:
             pictures |= self._pair(pictures, rng)
         scaled = {name: 2 * picture - 1 for name, picture in pictures.items()}
         return scaled | {"corners": self._corners(rng)}
 
     def _low(self, number: int, rng: np.random.Generator) -> Batch:
-        photo, same = read_photo(self._low_photo(number)), copy.deepcopy(rng)
+        photo = read_photo(self._photos.low[self._low_order[number]])
+        same = copy.deepcopy(rng)
         low = _unit(random_window(photo, self._data, rng))
         divisor = darkening(self._data, rng)
         pictures = {"low": low, "low_input": spoiled(low / divisor, self._data, rng)}
@@ -232,8 +248,8 @@ class UnpairedPhotos(Dataset[Batch]):
             pictures["lit"] = _unit(random_window(lit, self._data, same))
         return pictures
 
-    def _normal(self, rng: np.random.Generator) -> torch.Tensor:
-        chosen = self._photos.normal[rng.integers(len(self._photos.normal))]
+    def _normal(self, number: int, rng: np.random.Generator) -> torch.Tensor:
+        chosen = self._photos.normal[self._normal_order[number]]
         return _unit(random_window(read_photo(chosen), self._data, rng))
 
     def _pair(self, pictures: Batch, rng: np.random.Generator) -> Batch:
@@ -243,13 +259,6 @@ class UnpairedPhotos(Dataset[Batch]):
         pair = self._pairs[int(rng.integers(len(self._pairs)))]
         both = random_window(np.concatenate((pair.dark, pair.ideal), axis=2), self._data, rng)
         return {"dark": _unit(both[..., :3]), "target": _unit(both[..., 3:])}
-
-    def _low_photo(self, number: int) -> Path:
-        epoch, place = divmod(number, len(self._photos.low))
-        if self._order[0] != epoch:
-            order = np.random.default_rng((self._seed, 1, epoch))
-            self._order = (epoch, order.permutation(len(self._photos.low)).tolist())
-        return self._photos.low[self._order[1][place]]
 
     def _corners(self, rng: np.random.Generator) -> torch.Tensor:
         furthest = self._data.crop // self._losses.reduction - self._losses.patch

@@ -1,4 +1,4 @@
-"""Named sets of training settings: the paper's, and ours for both generators."""
+"""Named sets of training settings: the authors', the paper's, and ours for both generators."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from tapetum.gan.errors import TrainingError
 RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
     {
         "enlightengan": {"generator": "unet"},
+        "paper": {
+            "generator": "unet",
+            "data": {"darkened_share": 0.0, "vertical_flips": False},
+            "losses": {
+                "local_patches": 5,
+                "halved_global_terms": False,
+                "halved_local_discriminator": False,
+            },
+        },
         "unet": {
             "generator": "unet",
             "teacher": "grid",
@@ -41,6 +50,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
                 "warmup_steps": 40,
                 "batch": 8,
                 "learning_rate": 5e-4,
+                "zero_biases": True,
                 "discriminator_learning_rate": 2e-4,
                 "max_gradient_norm": 1.0,
                 "ema_decay": 0.99,
@@ -77,6 +87,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
                 "learning_rate": 2e-3,
                 "betas": (0.9, 0.999),
                 "initialisation": "network",
+                "zero_biases": True,
                 "max_gradient_norm": 1.0,
                 "ema_decay": 0.998,
             },
@@ -85,7 +96,8 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
 )
 """Settings that differ from the defaults, by recipe.
 
-`enlightengan` is the paper's. `unet` keeps its adversarial losses, small, and anchors exposure
+`enlightengan` is the authors' code, `paper` the paper where the two differ; where it says nothing,
+the code. `unet` keeps its adversarial losses, small, and anchors exposure
 with darkened photos and a teacher, and detail with the dark photos' own. `grid` is the real-time
 generator's.
 """

@@ -114,6 +114,11 @@ class TrainingReport:
             pictures = before_and_after(batch, generator)
             self._writer.add_image("before, after", pictures, step)
 
+    def score(self, step: int, niqe: float | None) -> None:
+        """Note how the held-out photos look; None where there are none."""
+        if self._writer is not None and niqe is not None:
+            self._writer.add_scalar("held_out/niqe", niqe, step)
+
     def _write_means(self, writer: SummaryWriter, step: int, rate: float) -> None:
         means = {name: total / self._count for name, total in self._sums.items()}
         for name, mean in means.items():

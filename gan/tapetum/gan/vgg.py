@@ -7,6 +7,7 @@ mean colour is not subtracted: that is what makes the features blind to exposure
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from urllib.error import URLError
@@ -26,6 +27,7 @@ _POOLED = 3
 """Blocks that are followed by a max-pool."""
 _TORCHVISION_PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24)
 """Where the convolutions stand in torchvision's `features`."""
+_AUTHORS_NAME = re.compile(r"^conv(\d)_(\d)")
 _TORCHVISION_DEVIATION = (0.229, 0.224, 0.225)
 """What torchvision divides RGB in [0, 1] by, after subtracting a mean colour."""
 _MEAN_BGR = (103.939, 116.779, 123.68)
@@ -77,8 +79,9 @@ def load_vgg(path: Path | None = None, *, mean_subtraction: bool = False) -> VGG
     """VGG-16 with weights.
 
     Args:
-        path: a weights file with keys `block1_conv1.weight` (for BGR from 0 to 255) or
-            torchvision's `features.0.weight`; None downloads torchvision's, once.
+        path: a weights file with keys `block1_conv1.weight` or, as EnlightenGAN's authors have it,
+            `conv1_1.weight` (both for BGR from 0 to 255), or torchvision's `features.0.weight`;
+            None downloads torchvision's, once.
         mean_subtraction: see `VGGFeatures`.
 
     Raises:
@@ -87,6 +90,8 @@ def load_vgg(path: Path | None = None, *, mean_subtraction: bool = False) -> VGG
     state, source = (read_state(path), str(path)) if path else (_download(), VGG16_URL)
     if "features.0.weight" in state:
         state = _from_torchvision(state)
+    elif "conv1_1.weight" in state:
+        state = {_AUTHORS_NAME.sub(r"block\1_conv\2", key): value for key, value in state.items()}
     features = VGGFeatures(mean_subtraction=mean_subtraction)
     chosen = {key: state[key].float() for key in features.state_dict() if key in state}
     try:
@@ -94,7 +99,8 @@ def load_vgg(path: Path | None = None, *, mean_subtraction: bool = False) -> VGG
     except RuntimeError as error:
         raise ModelError(
             f"{source} holds no VGG-16 up to relu5_1; its keys should be block1_conv1.weight to "
-            "block5_conv1.bias, or torchvision's features.0.weight to features.24.bias"
+            "block5_conv1.bias, or the authors' conv1_1.weight to conv5_1.bias, or torchvision's "
+            "features.0.weight to features.24.bias"
         ) from error
     return features
 

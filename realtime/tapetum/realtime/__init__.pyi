@@ -1,7 +1,7 @@
 """The public names: `lazy_loader` reads them here, and so do type checkers and editors."""
 
-from .batch.enhance_files import Outcome as Outcome
 from .batch.enhance_files import enhance_files as enhance_files
+from .batch.ledger import Outcome as Outcome
 from .batch.tree import Naming as Naming
 from .batch.tree import Selection as Selection
 from .compare import Comparison as Comparison

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -26,17 +26,13 @@ from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.media_input import InputPlace, input_place, place_name
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.memory_limit import check_memory_limit
-from tapetum.realtime.opened_video import CpuVideo, OpenedVideo
+from tapetum.realtime.opened_video import CpuVideo, OpenedVideo, shown_as
 from tapetum.realtime.photos.formats import is_photo
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started, left_lit
 from tapetum.realtime.protocols import FrameEnhancer
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
-
-_LIGHT_LEVEL = (
-    "the input's light levels (MaxCLL, MaxFALL) are not written: the picture is brighter now"
-)
 
 
 def enhance_file(
@@ -84,7 +80,7 @@ def enhance_file(
             they stay interlaced where the encoder can store that.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.
         when_dark: leave well-lit pictures as they are, and go over smoothly as light falls; False
-            gives every picture the model's output, as a GPU always does.
+            gives every picture the model's output, as `unet` on a GPU always does.
         brightness: mean luma that `grid` brings every picture to on the CPU, over 0 and under 1,
             as far as strengths up to 2 can; None leaves it to the model.
         codec: encoder by FFmpeg's name, such as libx265; None suits the container.
@@ -162,7 +158,7 @@ def enhance_file(
         on_progress=on_progress,
         on_build=on_build,
     )
-    from tapetum.realtime.segments.segmented_sink import SeamError
+    from tapetum.realtime.segments.joining import SeamError
 
     try:
         return enhance_video()
@@ -230,28 +226,29 @@ def _enhance_video(
         source, info = video.file, video.info
         stack.callback(source.close)
         width, height = output_size(info, compare)
-        hdr = info.hdr
-        hdr_notices: tuple[str, ...] = ()
-        if hdr is not None and hdr.light_level is not None and strength > 0:
-            hdr, hdr_notices = replace(hdr, light_level=None), (_LIGHT_LEVEL,)
-        shown = replace(info, width=width, height=height, hdr=hdr)
+        enhanced, hdr_notices = shown_as(info, strength=strength)
+        shown = replace(enhanced, width=width, height=height)
         output = video.open_output(output_path, shown, encoder=encoder, overwrite=overwrite)
         sink = output.file
         stack.callback(sink.discard)
-        from tapetum.realtime.segments.film_job import FilmJob, is_long
+        from tapetum.realtime.segments.film import Film, is_long
+        from tapetum.realtime.segments.film_job import FilmJob
 
         job: FilmJob | None = None
         if isinstance(source, FileSource) and compare is None and is_long(place, info):
-            options = {
-                "strength": strength,
-                "aim": asdict(aim),
-                "denoise": denoise,
-                "start": start_s,
-                "duration": duration_s,
-                "deinterlace": deinterlace,
-                "encoding": asdict(encoder),
-            }
-            job = FilmJob(source, sink, output_path, model=model, options=options)
+            film = Film(
+                Path(source.path),
+                output_path,
+                model,
+                strength,
+                aim,
+                denoise,
+                start_s,
+                duration_s,
+                deinterlace,
+                encoder,
+            )
+            job = FilmJob(film, source, sink)
             stack.callback(job.sink.discard)
         total = info.frame_count if job is None else job.frames_left(info.frame_count)
         meter = Meter(total, on_progress)
@@ -284,7 +281,7 @@ def _enhance_video(
     frames_before, media_before_s = (
         (0, 0.0) if job is None else (job.frames_before, job.media_before_s)
     )
-    packets_before, damaged_before = (0, 0) if job is None else job.sink.damage_before
+    packets_before, damaged_before = (0, 0) if job is None else job.damage_before
     return EnhanceResult(
         input_path=place,
         output_path=output_path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -69,6 +70,19 @@ class OpenedVideo(Protocol):
 
     def finished(self, stage: FrameStage) -> FrameStage:
         """A stage that returns frames when they are done, however it works on their arrays."""
+
+
+_LIGHT_LEVEL = (
+    "the input's light levels (MaxCLL, MaxFALL) are not written: the picture is brighter now"
+)
+
+
+def shown_as(info: VideoInfo, *, strength: float) -> tuple[VideoInfo, tuple[str, ...]]:
+    """What a stream is when it is enhanced, with what the user should know of it."""
+    hdr = info.hdr
+    if hdr is None or hdr.light_level is None or strength == 0:
+        return info, ()
+    return replace(info, hdr=replace(hdr, light_level=None)), (_LIGHT_LEVEL,)
 
 
 class CpuVideo:

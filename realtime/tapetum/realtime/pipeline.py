@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 
+from tapetum.gan.machine import thread_limit
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.prefetch import DEPTH, Prefetch, WriteBehind
 from tapetum.realtime.protocols import FrameSink, FrameSource
@@ -23,7 +25,8 @@ def run(
     """Send every frame of `source` through `stage` to `sink`, in order, and close both.
 
     Reading, the stage and writing overlap; at most `depth` frames wait between two of them. If
-    anything fails, or the caller is interrupted, the sink is discarded and no thread is left.
+    anything fails, or the caller is interrupted, the sink is discarded and no thread is left. In a
+    process that is limited to one thread they take turns instead.
 
     Args:
         source: where the frames come from.
@@ -38,30 +41,30 @@ def run(
     Raises:
         TapetumError: whatever a part raised; the first error wins.
     """
-    writer = WriteBehind(sink, depth=depth)
+    alone = thread_limit() == 1
+    writer = sink if alone else WriteBehind(sink, depth=depth)
     try:
-        frames = _pump(source, stage, writer, depth, on_frame)
+        with nullcontext(source) if alone else Prefetch(source, depth=depth) as frames:
+            count = _pump(frames, stage, writer, on_frame)
         writer.close()
     except BaseException:
         writer.discard()
         raise
     finally:
         source.close()
-    return frames
+    return count
 
 
 def _pump(
-    source: FrameSource,
+    frames: Iterable[Frame],
     stage: FrameStage,
     sink: FrameSink,
-    depth: int,
     on_frame: Callable[[Frame], None] | None,
 ) -> int:
     count = 0
-    with Prefetch(source, depth=depth) as frames:
-        for count, frame in enumerate(frames, start=1):  # noqa: B007 - the count outlives the loop
-            enhanced = stage(frame)
-            sink.write(enhanced)
-            if on_frame is not None:
-                on_frame(enhanced)
+    for count, frame in enumerate(frames, start=1):  # noqa: B007 - the count outlives the loop
+        enhanced = stage(frame)
+        sink.write(enhanced)
+        if on_frame is not None:
+            on_frame(enhanced)
     return count

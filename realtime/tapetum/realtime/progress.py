@@ -209,6 +209,12 @@ def left_lit(enhancer: FrameEnhancer, strength: float) -> tuple[str, ...]:
 
     if strength == 0 or not isinstance(enhancer, SparingEnhancer):
         return ()
-    if enhancer.most_needed() > _HARDLY:
-        return ()
-    return ("it is well lit, and stays as it is; --always makes it brighter all the same",)
+    return (LIT_NOTICE,) if is_hardly_needed(enhancer.most_needed()) else ()
+
+
+LIT_NOTICE = "it is well lit, and stays as it is; --always makes it brighter all the same"
+
+
+def is_hardly_needed(share: float) -> bool:
+    """Whether so little of the effect is seen that the picture is what it was."""
+    return share <= _HARDLY

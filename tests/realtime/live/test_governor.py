@@ -249,3 +249,12 @@ def test_the_percentile_leaves_at_most_a_twentieth_above(values: list[float]) ->
     p95 = percentile_95(values)
     assert p95 in values
     assert sum(value > p95 for value in values) <= len(values) / 20
+
+
+def test_a_mode_that_leaves_frames_out_may_take_longer_for_each() -> None:
+    clock = Clock()
+    governor = Governor(MODES, budget_ms=50, leniency={"curve": 3.0, "grid": 2.0}, clock=clock)
+    assert run(governor, clock, 70, 0.5)[-1] == "grid"  # up to 80 ms
+    assert run(governor, clock, 110, 0.5)[-1] == "curve"  # up to 120 ms
+    assert set(run(governor, clock, 110, 10)) == {"curve"}
+    assert "grid" in run(governor, clock, 70, 10)

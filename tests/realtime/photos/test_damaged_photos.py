@@ -110,6 +110,17 @@ def test_a_jpeg_without_its_last_bytes_is_not_called_whole(
     assert enhance(data + b"\0" * 20, ".jpg").intact
 
 
+@pytest.mark.parametrize("sampling", [0, 1, 2])
+def test_cmyk_of_any_sampling_is_whole_unless_it_is_cut(sampling: int, tmp_path: Path) -> None:
+    path = tmp_path / "in.jpg"
+    Image.fromarray(dark_colors()).convert("CMYK").save(path, subsampling=sampling)
+    for data, intact in ((path.read_bytes(), True), (path.read_bytes()[:-40], False)):
+        path.write_bytes(data)
+        photo = PhotoFile(path)
+        assert len(list(photo.pictures())) == 1
+        assert photo.intact == intact
+
+
 def test_codes_that_mean_nothing_are_found_in_a_jpeg(tmp_path: Path) -> None:
     data = encoded(".jpg")
     start = data.index(b"\xff\xda") + 14

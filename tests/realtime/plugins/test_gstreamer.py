@@ -16,6 +16,7 @@ import pytest
 from support.command_line import ROOT, tapetum
 
 from tapetum.realtime import ColorInfo, Enhancer, Frame, SyntheticSource
+from tapetum.realtime.errors import PluginError
 from tapetum.realtime.plugins.gstreamer import GStreamer
 
 _MISSING = GStreamer().missing()
@@ -164,6 +165,7 @@ def test_a_format_that_is_not_taken_is_an_error_of_the_host(place: dict[str, str
     ("written", "words"),
     [
         ("INSTALLED_FROM = '/gone'", "there is no /gone any more"),
+        ("INSTALLED_FROM = '/usr/lib'", "Tapetum is not in /usr/lib: No module named"),
         ("INSTALLED_FOR = 'cpython-39'", "Tapetum was installed for cpython-39"),
     ],
 )
@@ -205,6 +207,17 @@ def test_check_forgets_an_old_failure_and_says_that_a_shell_hides_the_element(
     (line,) = hidden.stderr.splitlines()
     assert "not in this shell" in line
     assert "deactivate" in line
+
+
+def test_a_loader_of_another_python_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It cannot run this environment's packages."""
+    loader = tmp_path / "libgstpython.so"
+    loader.write_bytes(b"ELF\0libpython3.7m.so.1.0\0")
+    monkeypatch.setattr("tapetum.realtime.plugins.gstreamer._loader", lambda: loader)
+    with pytest.raises(PluginError, match=r"elements run Python 3\.7, and this is Python 3\.1"):
+        GStreamer().install()
 
 
 def test_it_is_removed(place: dict[str, str]) -> None:

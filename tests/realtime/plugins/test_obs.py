@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import os
 import shutil
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -132,6 +135,73 @@ def test_obs_records_a_bright_picture_through_changes_and_kills(
     assert "frames pass unchanged: the worker ended" in log
     assert "tapetum: works, 640 x 360 pixels" in log
     wait_until(lambda: not Path(f"/proc/{worker}/exe").exists(), "OBS killed, its worker gone")
+
+
+def write_orange_clip(place: Path, pixel_format: str, size: tuple[int, int]) -> None:
+    """Half a second of dark orange, as a camera of that format gives it."""
+    width, height = size
+    with av.open(str(place), "w") as container:
+        codec = "mjpeg" if pixel_format.startswith("yuvj") else "rawvideo"
+        stream = cast("av.VideoStream", container.add_stream(codec, rate=30))
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+        picture = np.full((height, width, 3), (44, 24, 10), np.uint8)
+        picture[:, ::16] //= 2
+        for _ in range(15):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def shown_color(port: int) -> list[float]:
+    """Mean red, green and blue of the scene as it is."""
+    size = {"imageWidth": 64, "imageHeight": 36}
+    said = ask_obs(port, "GetSourceScreenshot", sourceName="Scene", imageFormat="png", **size)
+    png = base64.b64decode(said["imageData"].partition(",")[2])
+    with av.open(io.BytesIO(png), "r") as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    return [float(mean) for mean in picture.mean(axis=(0, 1))]
+
+
+@pytest.mark.slow
+@needs_compiler
+@needs_obs
+def test_cameras_formats_and_sizes_change_while_obs_records(plugin: Path, tmp_path: Path) -> None:
+    given = [
+        ("yuv420p", (640, 360)),
+        ("yuyv422", (640, 360)),
+        ("nv12", (320, 180)),
+        ("yuvj422p", (640, 360)),
+        ("yuvj420p", (318, 179)),
+        ("uyvy422", (640, 360)),
+    ]
+    clips = [tmp_path / f"{name}.nut" for name, _ in given]
+    for clip, (name, size) in zip(clips, given, strict=True):
+        write_orange_clip(clip, name, size)
+    port = free_port()
+    write_configuration(tmp_path, plugin, clips[0], {}, websocket_port=port)
+    colors = []
+    with x_display("1280x800") as display, running_obs(tmp_path, DISPLAY=display):
+        for clip, (_, (width, height)) in zip(clips, given, strict=True):
+            ask_obs(
+                port,
+                "SetInputSettings",
+                inputName=SOURCE_NAME,
+                inputSettings={"local_file": str(clip)},
+            )
+            expected = f"tapetum: works, {width} x {height} pixels"
+
+            seen: list[list[float]] = []
+
+            def is_bright(expected: str = expected, seen: list[list[float]] = seen) -> bool:
+                log = (tmp_path / "obs.log").read_text(errors="replace")
+                lines = [line for line in log.splitlines() if "tapetum: " in line]
+                seen.append(shown_color(port))
+                return bool(lines) and expected in lines[-1] and seen[-1][0] > 66
+
+            wait_until(is_bright, f"{clip.stem} bright", limit_s=60)
+            colors.append(seen[-1])
+    for color in colors:
+        assert color[0] > color[1] > color[2]
+        np.testing.assert_allclose(color, colors[0], atol=12)
 
 
 @pytest.mark.slow

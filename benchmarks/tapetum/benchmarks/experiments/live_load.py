@@ -56,7 +56,7 @@ def live_load(
     with scratch_folder("bench") as folder, ExitStack() as running:
         paths = [folder / f"{index}.mkv" for index in range(streams)]
         for _ in range(busy):
-            running.enter_context(_spinning(nice))
+            running.enter_context(spinning(nice))
         commands = [_command(size, rate, path, duration_s) for path in paths]
         processes = [
             running.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
@@ -91,7 +91,7 @@ def _command(size: str, rate: int, path: Path, duration_s: float) -> list[str]:
 
 
 @contextmanager
-def _spinning(nice: int) -> Iterator[None]:
+def spinning(nice: int) -> Iterator[None]:
     """A process that takes all the time that it can get."""
     command = ["nice", "-n", str(nice), sys.executable, "-c", _SPIN]
     with subprocess.Popen(command) as process:

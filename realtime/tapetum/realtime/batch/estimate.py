@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Unpack
 
 from tapetum.gan.scratch_folder import scratch_folder
-from tapetum.realtime.batch.enhance_files import FileOptions, for_photos
+from tapetum.realtime.batch.file_maker import FileOptions, for_photos
 from tapetum.realtime.batch.tree import Task
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.errors import TapetumError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, Unpack
@@ -14,6 +15,7 @@ import typer
 from tapetum.realtime.choices import Layout
 from tapetum.realtime.command.options import (
     DAMAGED_INPUT,
+    MANY,
     REPORT,
     BrightnessOption,
     DenoiseOption,
@@ -22,6 +24,7 @@ from tapetum.realtime.command.options import (
     QuietOption,
     StrengthOption,
     WhenDarkOption,
+    WorkersOption,
     number,
     parse_duration_s,
     parse_moment_s,
@@ -32,7 +35,7 @@ from tapetum.realtime.command.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tapetum.realtime.batch.enhance_files import FileOptions
+    from tapetum.realtime.batch.file_maker import FileOptions
     from tapetum.realtime.enhance_media import EnhanceResult, Started
 
 
@@ -44,7 +47,6 @@ def _crf(text: str) -> int:
 
 
 _ENCODER = "Output encoding"
-_MANY = "Many files"
 
 
 def enhance(
@@ -152,7 +154,7 @@ def enhance(
         typer.Option(
             metavar="LIST",
             help="Take the inputs from a file, one a line; - is standard input.",
-            rich_help_panel=_MANY,
+            rich_help_panel=MANY,
             show_default=False,
         ),
     ] = None,
@@ -161,7 +163,7 @@ def enhance(
         typer.Option(
             metavar="TEXT",
             help="Put this behind the names of outputs: _bright.",
-            rich_help_panel=_MANY,
+            rich_help_panel=MANY,
             show_default=False,
         ),
     ] = "",
@@ -172,7 +174,7 @@ def enhance(
             metavar="mkv|png|...",
             help="Format of all videos, or of all photos; twice for both. By default each keeps"
             " its own.",
-            rich_help_panel=_MANY,
+            rich_help_panel=MANY,
             show_default=False,
         ),
     ] = None,
@@ -181,7 +183,7 @@ def enhance(
         typer.Option(
             metavar="PATTERN",
             help="Take only such files of folders: '*.mp4', '2024/*'. May be repeated.",
-            rich_help_panel=_MANY,
+            rich_help_panel=MANY,
             show_default=False,
         ),
     ] = None,
@@ -190,7 +192,7 @@ def enhance(
         typer.Option(
             metavar="PATTERN",
             help="Leave such files of folders. May be repeated.",
-            rich_help_panel=_MANY,
+            rich_help_panel=MANY,
             show_default=False,
         ),
     ] = None,
@@ -201,7 +203,7 @@ def enhance(
             parser=parse_moment_s,
             metavar="AGE|DATE",
             help="Take only files changed since: 90m, 12h, 7d, or 2026-11-29.",
-            rich_help_panel=_MANY,
+            rich_help_panel=MANY,
             show_default=False,
         ),
     ] = None,
@@ -210,7 +212,7 @@ def enhance(
         typer.Option(
             "--copy-others",
             help="Copy files that are neither videos nor photos.",
-            rich_help_panel=_MANY,
+            rich_help_panel=MANY,
         ),
     ] = False,
     dry_run: Annotated[
@@ -218,7 +220,7 @@ def enhance(
         typer.Option(
             "--dry-run",
             help="Say what would be done, how long it would take and how large it would be.",
-            rich_help_panel=_MANY,
+            rich_help_panel=MANY,
         ),
     ] = False,
     watch: Annotated[
@@ -226,9 +228,28 @@ def enhance(
         typer.Option(
             "--watch",
             help="Then wait for more files, and enhance each when nobody writes to it any more.",
-            rich_help_panel=_MANY,
+            rich_help_panel=MANY,
         ),
     ] = False,
+    workers: WorkersOption = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Share it among the machines of a Ray cluster, HOST:PORT; auto takes RAY_ADDRESS,"
+            " or the one that this machine has joined.",
+            rich_help_panel=MANY,
+            show_default=False,
+        ),
+    ] = None,
+    streams_per_gpu: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Workers of a cluster that share a GPU, with --device cuda.",
+            rich_help_panel=MANY,
+        ),
+    ] = 1,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -286,7 +307,12 @@ def enhance(
         copy_others,
         dry_run,
         watch,
+        workers,
+        cluster,
+        streams_per_gpu,
     )
+    if workers is not None and cluster is not None:
+        raise typer.BadParameter("--workers are processes here; a --cluster has its own")
     places = inputs or []
     report = _Report(console, quiet=quiet)
     if _PIPE in places or str(output_path) == _PIPE:
@@ -309,13 +335,19 @@ def enhance(
         return
     if output_path is None or not (places or from_file):
         raise typer.BadParameter("give an input and an output", param_hint="'IN... OUT'")
-    if many.is_given or _are_many(places, output_path):
+    are_many = replace(many, workers=None, cluster=None, streams_per_gpu=1).is_given or _are_many(
+        places, output_path
+    )
+    if many.is_given or are_many:
         if (start_s, duration_s, rate) != (None, None, None):
-            raise typer.BadParameter("--start, --duration and --rate are for one file")
+            raise typer.BadParameter(
+                "--start, --duration and --rate are for one file, without --workers or --cluster"
+            )
         enhance_many(
             places,
             output_path,
             many,
+            alone=not are_many,
             overwrite=overwrite,
             as_json=as_json,
             console=console,

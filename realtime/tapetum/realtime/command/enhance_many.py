@@ -7,9 +7,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import typer
 
@@ -20,12 +21,16 @@ from tapetum.realtime.errors import MediaError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tapetum.realtime.batch.enhance_files import FileOptions, Outcome
+    from tapetum.realtime.batch.file_maker import FileOptions
+    from tapetum.realtime.batch.ledger import Outcome
+    from tapetum.realtime.batch.parallel import CrewProgress
     from tapetum.realtime.batch.tree import Naming, Plan, Selection, Task
     from tapetum.realtime.progress import EnhanceResult, Started
 
 _SETTLE_S = 10.0
 _POLL_S = 2.0
+_TELL_S = 2.0
+"""Between two lines about the progress of workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,9 @@ class ManyOptions:
     copy_others: bool = False
     dry_run: bool = False
     watch: bool = False
+    workers: int | Literal["auto"] | None = None
+    cluster: str | None = None
+    streams_per_gpu: int = 1
 
     @property
     def is_given(self) -> bool:
@@ -53,6 +61,7 @@ def enhance_many(
     output: Path,
     many: ManyOptions,
     *,
+    alone: bool,
     overwrite: bool,
     as_json: bool,
     console: Console,
@@ -61,32 +70,56 @@ def enhance_many(
 ) -> None:
     """Enhance many files; ends with the exit status of `tapetum enhance`.
 
+    Args:
+        inputs: as they were given.
+        output: the folder for the outputs.
+        many: what is told of many files.
+        alone: whether there is one input, and `output` is its output.
+        overwrite: whether files that are there are replaced.
+        as_json: whether a program reads what happens on stdout.
+        console: where a person reads it.
+        quiet: whether a person reads of failures alone.
+        **options: for every file, as for `enhance_file`.
+
     Raises:
         TapetumError: nothing can be done at all.
         typer.Exit: a file failed, or was damaged.
     """
-    from tapetum.realtime.batch.enhance_files import Job, Watch
-    from tapetum.realtime.batch.tree import Naming, Selection, make_plan
+    from tapetum.realtime.batch.enhance_files import Watch, open_job
+    from tapetum.realtime.batch.tree import Naming, Plan, Selection, Task, make_plan
 
     selection = Selection(many.include, many.exclude, many.newer_than_s)
     naming = Naming(many.suffix, many.extensions)
     wanted = [*inputs, *_listed(many.from_file)]
-    plan = make_plan(wanted, output, selection=selection, naming=naming)
+    if alone:
+        plan = Plan([Task(Path(inputs[0]), output)])
+    else:
+        plan = make_plan(wanted, output, selection=selection, naming=naming)
     if many.dry_run:
         _tell_plan(plan, console=console, as_json=as_json, **options)
         return
     report = _Report(plan, console, quiet=quiet, as_json=as_json)
     with ProgressBar(console, visible=not quiet) as bar:
         report.bar = bar
-        watch = Watch(report.begin, report.start, bar, bar.build)
-        job = Job(output, overwrite=overwrite, watch=watch, **options)
-        plans: Iterable[Plan] = [plan]
-        if many.watch:
-            report.say(f"watching for files, for {output}; Ctrl-C ends it")
-            plans = _arriving(wanted, output, selection, naming)
-        for part in plans:
-            for outcome in job.outcomes(part, copy_others=many.copy_others):
-                report.tell(outcome)
+        watch = Watch(report.begin, report.start, bar, bar.build, report.crew, report.note)
+        folder = None if alone else output
+        job = open_job(
+            folder,
+            overwrite=overwrite,
+            workers=many.workers,
+            cluster=many.cluster,
+            streams_per_gpu=many.streams_per_gpu,
+            watch=watch,
+            **options,
+        )
+        with closing(job):
+            plans: Iterable[Plan] = [plan]
+            if many.watch:
+                report.say(f"watching for files, for {output}; Ctrl-C ends it")
+                plans = _arriving(wanted, output, selection, naming)
+            for part in plans:
+                for outcome in job.outcomes(part, copy_others=many.copy_others):
+                    report.tell(outcome)
     report.finish()
 
 
@@ -174,7 +207,7 @@ class _Report:
         self._number = 0
         self._described = False
         self._counts: Counter[str] = Counter()
-        self._begin_s = time.monotonic()
+        self._crew_told_s = self._begin_s = time.monotonic()
         self._file_s = self._begin_s
 
     def begin(self, task: Task) -> None:
@@ -190,6 +223,21 @@ class _Report:
         if not self._described:
             self._described = True
             self.say(started.description)
+
+    def crew(self, progress: CrewProgress) -> None:
+        """How far all workers are."""
+        if self.bar is not None:
+            self.bar.crew(progress)
+        now_s = time.monotonic()
+        if self._as_json and now_s - self._crew_told_s >= _TELL_S:
+            self._crew_told_s = now_s
+            typer.echo(json.dumps({"event": "progress"} | _crew_json(progress)))
+
+    def note(self, line: str) -> None:
+        """Something was lost, and is done again."""
+        self.say(f"note: {line}")
+        if self._as_json:
+            typer.echo(json.dumps({"event": "note", "note": line}))
 
     def tell(self, outcome: Outcome) -> None:
         """A file ended."""
@@ -209,6 +257,8 @@ class _Report:
             )
         elif outcome.state != "skipped":
             self.say(_line(outcome))
+        for notice in () if outcome.result is None else outcome.result.notices:
+            self.say(f"note: {outcome.source.name}: {notice}")
 
     def say(self, line: str) -> None:
         """Say something that --quiet leaves out."""
@@ -271,6 +321,19 @@ def _figures(result: EnhanceResult) -> dict[str, object]:
         "elapsed_s": round(result.elapsed_s, 3),
         "size_bytes": result.size_bytes,
         "notices": list(result.notices),
+    }
+
+
+def _crew_json(progress: CrewProgress) -> dict[str, object]:
+    left_s = progress.left_s
+    return {
+        "files": progress.files,
+        "total_files": progress.total_files,
+        "current": list(progress.current),
+        "frames": progress.frames,
+        "fps": round(progress.fps, 2),
+        "workers": [{"place": place, "fps": round(fps, 2)} for place, fps in progress.paces],
+        "left_s": None if left_s is None else round(left_s, 1),
     }
 
 

@@ -10,7 +10,7 @@ import re
 import time
 from datetime import datetime
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -103,6 +103,15 @@ def parse_denoise(text: str) -> Denoise:
         raise typer.BadParameter(f"it is auto, off, or from 0 to 1; got {text}") from None
 
 
+def parse_workers(text: str) -> int | Literal["auto"]:
+    """`auto`, or 1 or more."""
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or not int(text):
+        raise typer.BadParameter(f"workers are 1 or more, or auto; got {text}")
+    return int(text)
+
+
 def parse_time_s(text: str) -> float:
     """`90s`, `90.5`, `250ms`, `1:30`, `01:30.250` or `1:00:00`, in seconds."""
     if (plain := _AMOUNT.fullmatch(text)) is not None:
@@ -190,6 +199,8 @@ def parse_budget_ms(text: str) -> float:
 
 REPORT = "Output on the screen"
 """The panel of the help for options that change what is printed."""
+MANY = "Many files"
+"""The panel of the help for options of jobs of many files."""
 
 ModelOption = Annotated[
     str,
@@ -225,6 +236,18 @@ BrightnessOption = Annotated[
         parser=parse_brightness,
         help="Bring every picture to this mean luma, like 0.45, as far as strengths up to 2 can."
         " For [b]grid[/b].",
+        show_default=False,
+    ),
+]
+
+WorkersOption = Annotated[
+    Any,  # typer knows no unions
+    typer.Option(
+        metavar="N|auto",
+        parser=parse_workers,
+        help="Share the work among so many processes of one thread each, the segments of a long"
+        " film too; auto is one for each core.",
+        rich_help_panel=MANY,
         show_default=False,
     ),
 ]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from tapetum.realtime.progress import Building, Progress
+
+if TYPE_CHECKING:
+    from tapetum.realtime.batch.parallel import CrewProgress
+
+_SHOWN_NAMES = 3
 
 
 class ProgressBar:
@@ -41,6 +46,21 @@ class ProgressBar:
             total=progress.total_frames,
             frames=_frames(progress),
             pace=_pace(progress),
+        )
+
+    def crew(self, progress: CrewProgress) -> None:
+        """Show how far several workers are."""
+        left = "" if progress.left_s is None else f"  {format_time(progress.left_s)} left in all"
+        names = ", ".join(progress.current[:_SHOWN_NAMES])
+        more = len(progress.current) - _SHOWN_NAMES
+        workers = len(progress.paces)
+        self._bar.update(
+            self._task,
+            completed=progress.files,
+            total=progress.total_files,
+            job=f"{progress.files} of {progress.total_files} files, {workers} workers  ",
+            frames=f"{names} and {more} more" if more > 0 else names,
+            pace=f"{progress.fps:.1f} fps in all{left}",
         )
 
     def build(self, building: Building) -> None:

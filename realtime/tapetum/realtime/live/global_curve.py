@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tapetum.gan.model_kinds import CELLS, LEVELS
 from tapetum.realtime.aim import ALWAYS, Aim
-from tapetum.realtime.cpu.exposure import darkness
+from tapetum.realtime.cpu.exposure import darkness_of_cells
 from tapetum.realtime.cpu.grid_axis import Floats, level_axis
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.plane_rows import new_planes
@@ -96,8 +96,11 @@ def guessed_curve(luma: Floats, aim: Aim = ALWAYS) -> Floats:
     levels[0] = power * y ** (power - 1)
     levels[1] = y**power - levels[0] * y
     levels[2] = levels[5] = (target / mean) ** _GUESS_CHROMA_POWER
-    needed = aim.when_dark and aim.brightness is None
-    return strengthened(spread(levels), darkness(np.stack([luma] * 3)[None]) if needed else 1)
+    if not aim.when_dark or aim.brightness is not None:
+        return spread(levels)
+    height, width = luma.shape
+    cells = luma.reshape(CELLS, height // CELLS, CELLS, width // CELLS).mean(axis=(1, 3))
+    return strengthened(spread(levels), darkness_of_cells(cells))
 
 
 def _power(luma: Floats, target: float) -> float:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 DOWN_SHARE = 0.8
 """Part of the budget that makes the governor step down: before it is late, not after."""
@@ -48,6 +48,7 @@ class Governor:
         modes: Sequence[str],
         *,
         budget_ms: float = 50.0,
+        leniency: Mapping[str, float] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start in the best mode.
@@ -55,6 +56,7 @@ class Governor:
         Args:
             modes: at least one name, from the best to the cheapest.
             budget_ms: over 0, up to `LONGEST_BUDGET_MS`.
+            leniency: how many budgets a frame of a mode may take, where that is not one.
             clock: seconds that never run backward.
 
         Raises:
@@ -68,6 +70,7 @@ class Governor:
             )
         self.modes = tuple(modes)
         self.budget_ms = budget_ms
+        self._leniency = leniency or {}
         self.index = 0
         self._best = 0
         self._clock = clock
@@ -86,8 +89,8 @@ class Governor:
 
     @property
     def limit_ms(self) -> float:
-        """A mode whose frames take longer than this is left."""
-        return DOWN_SHARE * self.budget_ms
+        """The current mode is left when its frames take longer than this."""
+        return DOWN_SHARE * self._allowed_ms
 
     def record(
         self, took_ms: float, *, made_by: str | None = None, disturbed: bool = False
@@ -110,7 +113,7 @@ class Governor:
         while len(self._latencies) > _SURELY_LATE and self._latencies[0][0] < now_s - WINDOW_S:
             self._latencies.popleft()
         p95_ms = percentile_95(latency for _, latency in self._latencies)
-        if p95_ms > UP_SHARE * self.budget_ms:
+        if p95_ms > UP_SHARE * self._allowed_ms:
             self._well_since_s = now_s
         if p95_ms > self.limit_ms:
             if not self._maybe_chance() and (self._enough(now_s) or not disturbed):
@@ -138,6 +141,10 @@ class Governor:
         self._best = self._place(mode)
         self._forget_attempts()
         self._enter(self._best)
+
+    @property
+    def _allowed_ms(self) -> float:
+        return self._leniency.get(self.mode, 1.0) * self.budget_ms
 
     def _place(self, mode: str) -> int:
         if mode not in self.modes:

@@ -31,6 +31,9 @@ START = "start"
 """The mode of frames that come while the model loads: a curve that their luma suggests."""
 _PAUSES_S = {"15-fps": 1 / 15, "8-fps": 1 / 8}
 """Ends of the names of modes that leave frames out, and the time from one frame to the next."""
+_LENIENCY = {"15-fps": 2.0, "8-fps": 4.0}
+"""Budgets that such a frame may take: leaving out more cures no lateness that comes of waiting for
+a processor, and the next one comes late anyway."""
 _START_PAUSES_S = {START: 0.0, **{f"{START}-{pace}": time_s for pace, time_s in _PAUSES_S.items()}}
 
 _PREDICTION_LIMIT_MS = 1000 / 3
@@ -112,8 +115,16 @@ class Ladder:
         self._strength = checked_strength(strength)
         self._everyday, load = everyday
         self._efforts = _efforts(self._everyday, restores=denoise != "off")
-        self.governor = Governor((*heavy, *self._efforts), budget_ms=budget_ms)
-        self._start = Governor(tuple(_START_PAUSES_S), budget_ms=budget_ms)
+        self.governor = Governor(
+            (*heavy, *self._efforts),
+            budget_ms=budget_ms,
+            leniency={f"{self._everyday}-curve-{pace}": by for pace, by in _LENIENCY.items()},
+        )
+        self._start = Governor(
+            tuple(_START_PAUSES_S),
+            budget_ms=budget_ms,
+            leniency={f"{START}-{pace}": by for pace, by in _LENIENCY.items()},
+        )
         self.frames_by_mode: Counter[str] = Counter()
         self.mode = START
         self.well_lit = False

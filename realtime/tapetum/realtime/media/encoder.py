@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import av
 from av.codec.codec import UnknownCodecError
 
+from tapetum.gan.machine import cpu_features, thread_limit
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.av_frame import (
     storage_format,
@@ -63,6 +64,7 @@ class Quality:
         preset: the default speed; then what it may be, and its option.
         options: always given to it.
         live_options: given to it beside where each frame must come out at once.
+        lone_options: given to it beside in a process that is limited to one thread.
         even_size: whether it only takes sizes that its chroma subsampling divides.
         min_size: its least width and height in pixels.
         reads_at_once: whether a picture may be written over when `encode` has returned.
@@ -83,6 +85,7 @@ class Quality:
     preset_option: str = "preset"
     options: dict[str, str] = field(default_factory=dict)
     live_options: dict[str, str] = field(default_factory=dict)
+    lone_options: dict[str, str] = field(default_factory=dict)
     even_size: bool = False
     min_size: int = 1
     reads_at_once: bool = False
@@ -136,6 +139,7 @@ QUALITIES: dict[str, Quality] = {
         stores_aspect_ratio=True,
         min_size=16,
         options={"x265-params": "log-level=none"},
+        lone_options={"x265-params": "pools=none:frame-threads=1"},
         reads_at_once=True,
     ),
     "libsvtav1": Quality(
@@ -143,6 +147,7 @@ QUALITIES: dict[str, Quality] = {
         crf_range=(0, 63),
         preset="10",
         presets=tuple(str(number) for number in range(14)),
+        lone_options={"svtav1-params": "lp=1"},
         min_size=4,
         reads_at_once=True,
     ),
@@ -249,6 +254,9 @@ def choose_encoder(
     hdr_options, hdr_notices = _hdr(name, info.hdr)
     field_options, field_notices = _fields(name, quality, info)
     options = _merged(_merged(options, hdr_options), field_options)
+    options = _merged(options, _repeatable(name))
+    if thread_limit() == 1:
+        options = _merged(options, quality.lone_options)
     return Encoder(
         name=name,
         options=options | (quality.live_options if live else {}),
@@ -265,6 +273,16 @@ def choose_encoder(
             *_aspect_ratio_notice(name, quality, container, info),
         ),
     )
+
+
+def _repeatable(name: str) -> dict[str, str]:
+    """Options with which an encoder gives the same bytes for the same pictures.
+
+    x264's rate control reads memory that was never written where it is computed by AVX-512 and the
+    picture is no multiple of 256 pixels wide: no two runs are alike. AVX2 is as fast.
+    """
+    is_concerned = name == "libx264" and {"avx512f", "avx2"} <= set(cpu_features())
+    return {"x264-params": "asm=avx2"} if is_concerned else {}
 
 
 def _aspect_ratio_notice(

@@ -12,9 +12,9 @@ from av.stream import Disposition, Stream
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.containers import container_for
+from tapetum.realtime.media.containers import Container, container_for
 from tapetum.realtime.media.copied_streams import kept_metadata
-from tapetum.realtime.media.encoder import EncoderSettings, choose_encoder
+from tapetum.realtime.media.encoder import Encoder, EncoderSettings, choose_encoder
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.media_input import TEXT_OPTIONS, InputPlace
 from tapetum.realtime.media.output_path import OutputFile
@@ -27,6 +27,23 @@ __all__ = ["EncoderSettings", "FileSink"]
 
 _HAS_ALPHA = "alpha_mode"
 """Matroska's tag of a video stream with transparency, which the encoder sets where that is so."""
+
+
+def lone_encoder(container: Container, encoder: Encoder, info: VideoInfo) -> VideoEncoder:
+    """An open encoder whose packets go to no file by themselves.
+
+    Args:
+        container: what will hold them.
+        encoder: as for `VideoEncoder`.
+        info: the frames to come.
+
+    Raises:
+        EncoderError: it cannot be opened.
+    """
+    apart = av.open(io.BytesIO(), "w", format=container.format_name)
+    lone = VideoEncoder(apart, container, encoder, info)
+    lone.open()
+    return lone
 
 
 class FileSink:
@@ -106,10 +123,7 @@ class FileSink:
         Raises:
             EncoderError: it cannot be opened.
         """
-        apart = av.open(io.BytesIO(), "w", format=self._container.format_name)
-        encoder = VideoEncoder(apart, self._container, self._choice, self._info)
-        encoder.open()
-        return encoder
+        return lone_encoder(self._container, self._choice, self._info)
 
     def write_encoded(self, packet: Packet[Stream]) -> None:
         """Write a packet of `another_encoder`; in the order of decoding, and no frame beside them.

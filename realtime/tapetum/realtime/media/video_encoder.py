@@ -18,6 +18,7 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from tapetum.gan.machine import thread_limit
 from tapetum.realtime.errors import EncoderError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, stores_alpha, to_av
@@ -195,6 +196,7 @@ def _set_picture_format(context: VideoCodecContext, info: VideoInfo, encoder: En
     context.time_base = info.time_base
     if not encoder.live:
         context.thread_type = "AUTO"  # PyAV's default, slices, costs x264 quality and speed
+    context.thread_count = thread_limit() or context.thread_count
     if encoder.fields:
         context.field_order = _BOTTOM_FIRST if info.bottom_field_first else _TOP_FIRST
     context.sample_aspect_ratio = info.sample_aspect_ratio or Fraction(1)

@@ -30,6 +30,8 @@ from tapetum.realtime.photos.tiff_structure import tiff_ends
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_END = b"\xff\xd9"
+_UNCOMMON_SAMPLING = "Could not determine subsampling"
+"""What TurboJPEG says of sampling that it has no name for, as of CMYK; other decoders read it."""
 _START_OF_SCAN = 0xDA
 _LARGEST_DIRECTORY = 1 << 20
 _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
@@ -107,10 +109,18 @@ def _examine_jpeg(data: bytes) -> Examined:
             strict=True,
         )
     except ValueError as error:
+        if _UNCOMMON_SAMPLING in str(error):  # of which only the end can be looked for
+            return _examine_jpeg_end(data)
         if "Premature end of JPEG file" in str(error):
             return Examined(data, ("its end is missing",), cut=True)
         return Examined(data, (f"parts of it are damaged ({_first_line(error)})",))
     return Examined(data)
+
+
+def _examine_jpeg_end(data: bytes) -> Examined:
+    if data.rstrip(b"\0").endswith(_JPEG_END):
+        return Examined(data)
+    return Examined(data, ("its end is missing",), cut=True)
 
 
 def with_jpeg_end(data: bytes) -> bytes:

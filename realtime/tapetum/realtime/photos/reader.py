@@ -25,7 +25,7 @@ from PIL import (
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.media_input import check_file
-from tapetum.realtime.media.sample_entries import tables_disagree
+from tapetum.realtime.media.sample_entries import begins_late, tables_disagree
 from tapetum.realtime.photos.damage import (
     coded_bits,
     examine,
@@ -213,14 +213,19 @@ class PhotoFile:
             )
             self._announced = count
             count = len(durations)
-            if self.format is AVIF and tables_disagree(self.path) and self.intact:
-                self.damaged = 1
-                self._say("its tables of pictures and times do not agree")
+            if self.format is AVIF and self.intact:
+                self._doubt_tables()
         if not countable and self.intact:
             self.damaged = 1
             self._say(f"what follows picture {count} cannot be read")
         self.count = count
         self._announced = max(self._announced, count)
+
+    def _doubt_tables(self) -> None:
+        """Call an AVIF damaged whose tables of times are taken in different ways by readers."""
+        if tables_disagree(self.path) or begins_late(self.path):
+            self.damaged = 1
+            self._say("its tables of pictures and times do not agree")
 
     def _picture(self, index: int) -> Picture | None:
         """Read one picture; None where there is nothing of it."""

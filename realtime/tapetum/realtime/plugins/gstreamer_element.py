@@ -74,7 +74,7 @@ def _add_packages() -> None:
     """Let this Python find the packages of the one that installed this file.
 
     Raises:
-        InstallationError: they are gone, or for another version of Python.
+        InstallationError: they are gone, incomplete, or for another version of Python.
     """
     if "tapetum.realtime" in sys.modules or not INSTALLED_FROM:
         return  # a Python program with a Tapetum of its own
@@ -94,6 +94,10 @@ def _add_packages() -> None:
     site.addsitedir(INSTALLED_FROM)
     added = [folder for folder in sys.path if folder not in before]
     sys.path[:] = [*added, *before]
+    try:
+        from tapetum.realtime import Enhancer, Frame  # noqa: F401
+    except ImportError as error:
+        raise InstallationError(f"Tapetum is not in {INSTALLED_FROM}: {error}; {again}") from error
 
 
 @dataclass(frozen=True)

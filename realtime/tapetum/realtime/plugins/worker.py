@@ -32,6 +32,7 @@ PROTOCOL = 2
 REQUEST = struct.Struct("=4IQqQ3f4BB7x1024s")
 ANSWER = struct.Struct("=QI500s")
 """`request` and `answer` of native/tapetum_client.c."""
+_SEQUENCE, _SEQUENCE_AT = struct.Struct("=Q"), 16
 
 _SOCKET = 3
 _NO_TIME = -(2**63)
@@ -249,7 +250,8 @@ def serve_stream(connection: socket.socket) -> None:
 
 
 def _answer(stream: Stream, message: bytes, memory: memoryview) -> bytes:
-    sequence = REQUEST.unpack(message)[4] if len(message) == REQUEST.size else 0
+    # The same place in every version, so that one of another gets to read that it is.
+    (sequence,) = _SEQUENCE.unpack_from(message.ljust(_SEQUENCE_AT + _SEQUENCE.size), _SEQUENCE_AT)
     try:
         stream.enhance(Request.parse(message), memory)
     except (TapetumError, ValueError) as error:

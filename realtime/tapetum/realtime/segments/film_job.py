@@ -1,48 +1,31 @@
-"""`FilmJob`: one long film, begun or continued."""
+"""`FilmJob`: one long film, begun or continued, in one pass by one process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable
 
-from tapetum.gan.model import find_model
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.media_errors import media_errors
-from tapetum.realtime.media.media_input import InputPlace
-from tapetum.realtime.media.video_info import VideoInfo
-from tapetum.realtime.segments.job_folder import JobFolder, input_identity
-from tapetum.realtime.segments.segmented_sink import SEGMENT_S, SegmentedSink
-
-_DECIDING = ("tapetum", "av", "openvino", "numba", "numpy")
-"""Packages whose versions may change what comes out."""
-
-
-def is_long(place: InputPlace, info: VideoInfo) -> bool:
-    """Whether a video is worth being done in segments: a file that lasts for two of them or more.
-
-    One with alpha is not: encoders keep that beside the packets.
-    """
-    lasts_s = info.duration_s or 0.0
-    return isinstance(place, Path) and lasts_s >= 2 * SEGMENT_S and not info.alpha
+from tapetum.realtime.segments.film import Film
+from tapetum.realtime.segments.job_folder import JobFolder
+from tapetum.realtime.segments.segment import Damage
+from tapetum.realtime.segments.segmented_sink import SegmentedSink
 
 
 class FilmJob:
     """A film on its way through segments.
 
     Args:
+        film: what is made.
         source: the input, of which nothing was read; it begins where the job goes on.
-        film: the output, opened.
-        output: its name.
-        model: the model's name or file.
-        options: all else that decides what comes out.
+        output: the output, opened.
 
     Attributes:
         sink: takes the frames.
         frames_before: frames that jobs before this one have finished.
         media_before_s: their play time in seconds.
+        damage_before: packets and frames that they found damaged.
         notices: lines for the user about what was found of a job before.
 
     Raises:
@@ -50,41 +33,26 @@ class FilmJob:
         ModelError: the model's file cannot be read.
     """
 
-    def __init__(
-        self,
-        source: FileSource,
-        film: FileSink,
-        output: Path,
-        *,
-        model: str | Path,
-        options: Mapping[str, object],
-    ) -> None:
-        path = Path(source.path)
-        with media_errors("cannot open", path):
-            identity = input_identity(path)
-        folder = JobFolder(
-            output,
-            {
-                **identity,
-                "weights": find_model(model).sha256,
-                **options,
-                "stream": repr(source.info),
-                "encoder": film.description,
-                **{f"version of {name}": version(name) for name in _DECIDING},
-            },
-        )
+    def __init__(self, film: Film, source: FileSource, output: FileSink) -> None:
+        folder = JobFolder(film.output, film.source, film.identity(source, output.description))
+        time_base = source.info.time_base
         self.sink = SegmentedSink(
-            film,
+            output,
             folder,
-            time_base=source.info.time_base,
-            damage=lambda: (source.corrupt_packets, source.damaged_frames),
+            time_base=time_base,
+            damage=lambda: Damage.of(source),
         )
+        done = self.sink.done
         self.notices = tuple(folder.notices)
         self.frames_before = self.sink.frames_before
         self.media_before_s = 0.0
-        if self.sink.done is not None and self.sink.begin_pts is not None:
-            self.media_before_s = float(self.sink.done.end_pts * source.info.time_base)
-            self.notices += (f"continued at {self.media_before_s:.3f} s of {output.name}",)
+        self.damage_before = (
+            sum(segment.corrupt_packets for segment in done),
+            sum(segment.damaged_frames for segment in done),
+        )
+        if self.sink.begin_pts is not None:
+            self.media_before_s = float(max(segment.end_pts for segment in done) * time_base)
+            self.notices += (f"continued at {self.media_before_s:.3f} s of {film.output.name}",)
             source.resume_at(self.sink.begin_pts)
 
     def frames_left(self, total: int | None) -> int | None:

@@ -2,106 +2,40 @@
 
 `job.json` says what the job is. A segment is two files: `000003.packets`, the encoded pictures one
 after the other, and `000003.json`, which says where each lies and when it is shown, and which is
-written last: where it is, the segment is whole, after a power cut too.
+written last: where it is, the segment is whole, after a power cut too. What is being written has a
+name of its own, `000003.1234-1.part`: two that make the same segment are not in each other's way.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
+import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
+from tapetum.realtime.segments.segment import NOT_A_SEGMENT, EncodedPicture, Segment
 
 SUFFIX = ".tapetum-job"
 _MANIFEST = "job.json"
 _LOCK = "lock"
 _LONGEST_NAME_BYTES = 255
 _HASHED_BYTES = 1 << 16
+_UNFINISHED = ".part"
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedPicture:
-    """One packet of the encoder; times are in units of the video's time base."""
-
-    pts: int
-    dts: int
-    duration: int
-    size: int
-    is_key: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A part of a film that is encoded and on the disk.
-
-    Attributes:
-        pictures: its packets, in the order of decoding.
-        frames: pictures that are shown.
-        last_pts: when the last of them is shown.
-        end_pts: when that one ends.
-        probe: some samples of the last frame before it was encoded, by which is seen whether a job
-            that goes on makes the same of it; see `segmented_sink`.
-        setup_sha256: hash of what the encoder says once for all pictures.
-        corrupt_packets: of the input up to here, could not be decoded.
-        damaged_frames: of the input up to here, were decoded in part.
-        sha256: hash of the packets.
-    """
-
-    pictures: tuple[EncodedPicture, ...]
-    frames: int
-    last_pts: int
-    end_pts: int
-    probe: bytes
-    setup_sha256: str
-    corrupt_packets: int
-    damaged_frames: int
-    sha256: str
-
-    def to_json(self) -> str:
-        """As a file keeps it."""
-        fields = asdict(self) | {"probe": self.probe.hex()}
-        fields["pictures"] = [list(asdict(picture).values()) for picture in self.pictures]
-        return json.dumps(fields)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """What `to_json` gave.
-
-        Raises:
-            ValueError, KeyError, TypeError: it is something else.
-        """
-        fields: dict[str, Any] = json.loads(text)
-        fields["probe"] = bytes.fromhex(fields["probe"])
-        fields["pictures"] = tuple(EncodedPicture(*row) for row in fields["pictures"])
-        segment = cls(**fields)
-        segment._check()
-        return segment
-
-    def _check(self) -> None:
-        """Refuse what no job writes.
-
-        Raises:
-            ValueError, TypeError: it is that.
-        """
-        counts = [self.frames, self.corrupt_packets, self.damaged_frames]
-        counts += [picture.size for picture in self.pictures]
-        times = [self.last_pts, self.end_pts]
-        for picture in self.pictures:
-            times += [picture.pts, picture.dts, picture.duration]
-        if not all(type(number) is int for number in counts + times) or min(counts) < 0:
-            raise ValueError("a segment's numbers are none")
-        if not isinstance(self.sha256, str) or not isinstance(self.setup_sha256, str):
-            raise TypeError("a segment's hashes are none")
+class WrongPacketsError(MediaError):
+    """The packets of a segment are not what whoever made them says they are."""
 
 
 class JobFolder:
@@ -109,21 +43,25 @@ class JobFolder:
 
     Args:
         output: the film's final name.
-        identity: all that decides what the film becomes: input, options, weights, versions.
+        source: the input.
+        identity: all else that decides what the film becomes: options, weights, versions.
 
     Attributes:
         path: the folder.
         notices: a line where what was there was of another job, or broken, and is removed.
 
     Raises:
-        MediaError: another process is at work on the same output, or the folder cannot be written.
+        MediaError: another process is at work on the same output, the folder cannot be written, or
+            the input not be read.
     """
 
-    def __init__(self, output: Path, identity: Mapping[str, object]) -> None:
+    def __init__(self, output: Path, source: Path, identity: Mapping[str, object]) -> None:
+        with media_errors("cannot open", source):
+            identity = {**input_identity(source), **identity, "output": output.name}
         self.output = output
         self.path = job_folder_path(output)
         self.notices: list[str] = []
-        self._identity = json.loads(json.dumps({**identity, "output": output.name}, default=str))
+        self._identity = json.loads(json.dumps(identity, default=str))
         self._held = ExitStack()
         with media_errors("cannot write", self.path):
             self.path.mkdir(exist_ok=True)
@@ -135,22 +73,38 @@ class JobFolder:
             self.release()
             raise
 
-    def segments(self) -> list[Segment]:
-        """The segments that are whole, from the first on; what is behind a broken one is removed.
+    def segments(self) -> dict[int, Segment]:
+        """The segments that are whole, by their numbers, without pictures; others are removed.
 
         Raises:
-            MediaError: the folder cannot be read.
+            MediaError: the folder cannot be read or written.
         """
-        found: list[Segment] = []
+        found: dict[int, Segment] = {}
         with media_errors("cannot read", self.path):
-            while (segment := self._read(len(found))) is not None:
-                found.append(segment)
-            for file in self._files_from(len(found)):
-                file.unlink()
+            for file in self._files():
+                number = _number(file)
+                if number not in found and (segment := self._whole(number)) is not None:
+                    found[number] = segment
+                if number not in found or file.suffix == _UNFINISHED:
+                    file.unlink(missing_ok=True)
         return found
 
+    def segment(self, number: int) -> Segment:
+        """A whole segment, with its pictures.
+
+        Raises:
+            MediaError: its note is not as it was written.
+        """
+        path = self._note_path(number)
+        with media_errors("cannot read", path):
+            text = path.read_text()
+        try:
+            return Segment.from_json(text, pictures=True)
+        except NOT_A_SEGMENT:
+            raise _changed(path) from None
+
     def packets_path(self, number: int) -> Path:
-        """Where the packets of a segment lie."""
+        """Where the packets of a whole segment lie."""
         return self.path / f"{number:06d}.packets"
 
     def packets(self, number: int, segment: Segment) -> Iterator[tuple[EncodedPicture, bytes]]:
@@ -166,17 +120,25 @@ class JobFolder:
                 checksum.update(content)
                 yield picture, content
         if checksum.hexdigest() != segment.sha256:
-            raise MediaError(f"{path} has changed since it was written; run the command again")
+            raise _changed(path)
 
-    def add(self, number: int, segment: Segment) -> None:
-        """Note that a segment is whole; its packets are on the disk already."""
-        path = self.path / f"{number:06d}.json"
-        _write_safely(path, segment.to_json())
+    def add(self, number: int, segment: Segment, unfinished: Path) -> None:
+        """Take a segment whose packets are on the disk, under a name of `unfinished_path`.
+
+        Raises:
+            MediaError: the packets are not what they are said to be, or the disk is full.
+        """
+        with media_errors("cannot write", self.path):
+            if _sha256(unfinished) != segment.sha256:
+                unfinished.unlink()
+                raise WrongPacketsError(f"segment {number} of {self.output} came out damaged")
+            unfinished.replace(self.packets_path(number))
+            _write_safely(self._note_path(number), segment.to_json())
 
     def begin_anew(self) -> None:
         """Remove what is finished; the job goes on without."""
         with media_errors("cannot write", self.path):
-            for file in self._files_from(0):
+            for file in self._files():
                 file.unlink()
 
     def remove(self) -> None:
@@ -211,21 +173,43 @@ class JobFolder:
             )
         _write_safely(manifest, json.dumps(self._identity, indent=1))
 
-    def _files_from(self, number: int) -> list[Path]:
-        """Files of segments of this number and after it, finished or not."""
-        files = self.path.glob("[0-9]*.*")
-        numbered = ((file, file.name.split(".")[0]) for file in files)
-        return [file for file, name in numbered if name.isdecimal() and int(name) >= number]
+    def _files(self) -> list[Path]:
+        """Files of segments, finished or not."""
+        files = sorted(self.path.glob("[0-9]*.*"))
+        return [file for file in files if file.name.partition(".")[0].isdecimal()]
 
-    def _read(self, number: int) -> Segment | None:
+    def _note_path(self, number: int) -> Path:
+        return self.path / f"{number:06d}.json"
+
+    def _whole(self, number: int) -> Segment | None:
         """A segment; None where it is not there, or not whole."""
         try:
-            segment = Segment.from_json((self.path / f"{number:06d}.json").read_text())
-            with self.packets_path(number).open("rb") as file:
-                checksum = hashlib.file_digest(file, "sha256")
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            segment = Segment.from_json(self._note_path(number).read_text(), pictures=False)
+            checksum = _sha256(self.packets_path(number))
+        except (OSError, *NOT_A_SEGMENT):
             return None
-        return segment if checksum.hexdigest() == segment.sha256 else None
+        return segment if checksum == segment.sha256 else None
+
+
+_counter = itertools.count()
+
+
+def unfinished_path(folder: Path, number: int) -> Path:
+    """Where to write the packets of a segment: a name that nobody else takes."""
+    return folder / f"{number:06d}.{platform.node()}-{os.getpid()}-{next(_counter)}{_UNFINISHED}"
+
+
+def _number(file: Path) -> int:
+    return int(file.name.partition(".")[0])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _changed(path: Path) -> MediaError:
+    return MediaError(f"{path} has changed since it was written; run the command again")
 
 
 def job_folder_path(output: Path) -> Path:

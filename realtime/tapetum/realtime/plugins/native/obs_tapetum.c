@@ -25,7 +25,8 @@ typedef struct {
 typedef struct {
     obs_source_t *source;
     tapetum_stream *stream;
-    pthread_mutex_t lock; /* of the two below, which other threads set and read */
+    uint32_t width, height; /* that the log says it works with; 0 after a line that it does not */
+    pthread_mutex_t lock;   /* of the two below, which other threads set and read */
     settings wanted;
     char status[700];
 } filter;
@@ -57,7 +58,7 @@ static const char *get_name(void *type_data)
 }
 
 /* What the properties show; OBS draws them anew, so it is told of changes alone. */
-static bool set_status(filter *self, const char *text)
+static void set_status(filter *self, const char *text)
 {
     pthread_mutex_lock(&self->lock);
     bool changed = strcmp(self->status, text) != 0;
@@ -65,12 +66,12 @@ static bool set_status(filter *self, const char *text)
     pthread_mutex_unlock(&self->lock);
     if (changed)
         obs_source_update_properties(self->source);
-    return changed;
 }
 
 static void log_line(void *context, const char *line)
 {
     filter *self = context;
+    self->width = self->height = 0;
     blog(OBS_LOG_WARNING, "[%s] %s", obs_source_get_name(self->source), line);
 }
 
@@ -234,9 +235,12 @@ static struct obs_source_frame *filter_video(void *data, struct obs_source_frame
         return frame;
     }
     snprintf(text, sizeof text, "Works: %u x %u pixels.", frame->width, frame->height);
-    if (set_status(self, text))
+    set_status(self, text);
+    if (self->width != frame->width || self->height != frame->height)
         blog(OBS_LOG_INFO, "[%s] tapetum: works, %u x %u pixels", obs_source_get_name(self->source),
              frame->width, frame->height);
+    self->width = frame->width;
+    self->height = frame->height;
     return frame;
 }
 

@@ -33,7 +33,7 @@
 #define HUNG_MS 5000        /* without an answer, of a warm worker */
 #define START_HUNG_MS 90000 /* of one that is not */
 #define LONGEST_BACK_OFF_MS 60000
-#define HOLD_MS 500 /* how long an exchange shows a frame again, and how late it takes one */
+#define HOLD_MS 1000 /* how long an exchange shows a frame again, and how late it takes one */
 #define WORKER_SOCKET 3
 #define WORKER_MODULE "tapetum.realtime.plugins.worker"
 
@@ -88,13 +88,19 @@ typedef enum { DONE, LEFT, LOST } outcome;
 
 static struct {
     pthread_mutex_t lock;
-    int socket; /* takes sockets of new streams, or -1 */
-    pid_t pid, dying; /* `dying` was killed, and is not gone yet; 0 is none */
+    pthread_cond_t started; /* or failed to */
+    pthread_t starter;      /* the thread that starts it: that takes until its program is loaded */
+    bool starting, joinable;
+    char python[1024]; /* that it is started with */
+    int error;         /* of the last start, or 0 */
+    int socket;        /* takes sockets of new streams, or -1 */
+    pid_t pid, dying;  /* `dying` was killed, and is not gone yet; 0 is none */
     uint64_t generation;
     bool proved; /* it has answered */
     unsigned streams, failures;
     int64_t retry_ns;
-} worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .socket = -1};
+} worker = {
+    .lock = PTHREAD_MUTEX_INITIALIZER, .started = PTHREAD_COND_INITIALIZER, .socket = -1};
 
 static int64_t now_ns(void)
 {
@@ -246,11 +252,9 @@ static void forget_memory(tapetum_stream *stream)
     stream->shown.width = 0;
 }
 
-/* Start Python; 0 or why not. The lock is held. */
-static int start_worker(const char *python)
+/* Start Python, with one end of a socket; 0, or why not. */
+static int spawn_worker(const char *python, pid_t *pid, int *socket)
 {
-    if (!bury_worker(false))
-        return EBUSY;
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
         return errno;
@@ -273,18 +277,15 @@ static int start_worker(const char *python)
     posix_spawnattr_setsigdefault(&how, &all);
     /* -I: hosts set PYTHONHOME and PYTHONPATH for a Python of their own. */
     char *arguments[] = {(char *)python, "-I", "-m", WORKER_MODULE, NULL};
-    int error = posix_spawn(&worker.pid, python, &files, &how, arguments, environ);
+    int error = posix_spawn(pid, python, &files, &how, arguments, environ);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&how);
     close(ends[1]);
-    if (error) {
+    if (error)
         close(ends[0]);
-        return error;
-    }
-    worker.socket = ends[0];
-    worker.generation++;
-    worker.proved = false;
-    return 0;
+    else
+        *socket = ends[0];
+    return error;
 }
 
 static void back_off(void)
@@ -292,6 +293,47 @@ static void back_off(void)
     int64_t wait_ms = 100LL << (worker.failures < 10 ? worker.failures : 10);
     worker.failures++;
     worker.retry_ns = now_ns() + (wait_ms < LONGEST_BACK_OFF_MS ? wait_ms : LONGEST_BACK_OFF_MS) * MS;
+}
+
+static void *start(void *unused)
+{
+    (void)unused;
+    pid_t pid = 0;
+    int socket = -1, error = spawn_worker(worker.python, &pid, &socket);
+    pthread_mutex_lock(&worker.lock);
+    worker.starting = false;
+    worker.error = error;
+    if (error) {
+        back_off();
+    } else {
+        worker.pid = pid;
+        worker.socket = socket;
+        worker.generation++;
+        worker.proved = false;
+    }
+    pthread_cond_broadcast(&worker.started);
+    pthread_mutex_unlock(&worker.lock);
+    return NULL;
+}
+
+/* Have the worker started, without waiting for it. The lock is held. */
+static void begin_start(const char *python)
+{
+    if (!bury_worker(false))
+        return;
+    if (worker.joinable)
+        pthread_join(worker.starter, NULL); /* it is over */
+    worker.joinable = false;
+    snprintf(worker.python, sizeof worker.python, "%s", python);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* the host's signals are not for this thread */
+    worker.error = pthread_create(&worker.starter, NULL, start, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (worker.error)
+        back_off();
+    else
+        worker.starting = worker.joinable = true;
 }
 
 /* The stream's worker is dead or hung: leave it. True if it once worked: try again at once. */
@@ -312,23 +354,52 @@ static bool lose_worker(tapetum_stream *stream, const char *reason)
     return proved;
 }
 
-static outcome connect_stream(tapetum_stream *stream)
+/* Wait for a start that has begun. The lock is held. */
+static void wait_for_start(int64_t until_ns)
+{
+    /* The condition's clock is that of the day, which may be set meanwhile: wait in small steps. */
+    while (worker.starting && now_ns() < until_ns) {
+        struct timespec step;
+        clock_gettime(CLOCK_REALTIME, &step);
+        step.tv_nsec += 5 * MS;
+        if (step.tv_nsec >= 1000 * MS) {
+            step.tv_nsec -= 1000 * MS;
+            step.tv_sec++;
+        }
+        pthread_cond_timedwait(&worker.started, &worker.lock, &step);
+    }
+}
+
+/* Connect a stream to the worker, which is started if need be, until then. */
+static outcome connect_stream(tapetum_stream *stream, int64_t until_ns)
 {
     int error = 0, ends[2] = {-1, -1};
     bool sent = false;
     pthread_mutex_lock(&worker.lock);
-    if (worker.socket < 0) {
-        if (now_ns() < worker.retry_ns) {
-            pthread_mutex_unlock(&worker.lock);
-            if (!stream->reason[0])
-                say(stream, "the worker ended");
-            return LEFT;
-        }
-        error = start_worker(stream->python);
-        if (error)
-            back_off();
+    while (!bury_worker(false) && now_ns() < until_ns) {
+        pthread_mutex_unlock(&worker.lock);
+        nanosleep(&(struct timespec){0, 2 * MS}, NULL);
+        pthread_mutex_lock(&worker.lock);
     }
-    if (!error && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+    if (worker.socket < 0 && !worker.starting && now_ns() >= worker.retry_ns)
+        begin_start(stream->python);
+    wait_for_start(until_ns);
+    if (worker.socket < 0) {
+        bool starting = worker.starting || worker.dying;
+        error = worker.error;
+        pthread_mutex_unlock(&worker.lock);
+        if (error) {
+            char reason[1200];
+            snprintf(reason, sizeof reason,
+                     "cannot start %s: %s; run `tapetum plugin install` again", stream->python,
+                     strerror(error));
+            say(stream, reason);
+        } else if (!stream->reason[0]) {
+            say(stream, starting ? "the worker is starting" : "the worker ended");
+        }
+        return LEFT;
+    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
         error = errno;
     if (!error) {
         sent = send_message(worker.socket, "s", 1, ends[1]);
@@ -338,10 +409,7 @@ static outcome connect_stream(tapetum_stream *stream)
     }
     pthread_mutex_unlock(&worker.lock);
     if (error) {
-        char reason[1200];
-        snprintf(reason, sizeof reason, "cannot start %s: %s; run `tapetum plugin install` again",
-                 stream->python, strerror(error));
-        say(stream, reason);
+        say(stream, "there are no sockets left");
         return LEFT;
     }
     if (!sent)
@@ -487,10 +555,10 @@ static bool is_known(tapetum_stream *stream, const tapetum_frame *frame, layout 
 }
 
 /* A worker that has nothing to do: DONE. LEFT while it has, or while there is none. */
-static outcome get_ready(tapetum_stream *stream, answer *late)
+static outcome get_ready(tapetum_stream *stream, int64_t until_ns, answer *late)
 {
     if (stream->socket < 0)
-        return connect_stream(stream);
+        return connect_stream(stream, until_ns);
     return stream->waiting ? clear_answer(stream, late) : DONE;
 }
 
@@ -500,7 +568,7 @@ static outcome try_once(tapetum_stream *stream, const tapetum_frame *frame, int6
     answer taken;
     if (!is_known(stream, frame, &shape))
         return LEFT;
-    outcome ready = get_ready(stream, &taken);
+    outcome ready = get_ready(stream, until_ns, &taken);
     if (ready != DONE)
         return ready;
     stream->shown.width = 0;
@@ -552,7 +620,7 @@ static outcome exchange_once(tapetum_stream *stream, const tapetum_frame *frame)
     int64_t until_ns = now_ns() + stream->options.patience_ms * MS;
     if (!is_known(stream, frame, &shape))
         return LEFT;
-    outcome ready = get_ready(stream, &taken);
+    outcome ready = get_ready(stream, 0, &taken);
     if (ready == LOST || stream->socket < 0)
         return LEFT;
     if (ready == DONE) {
@@ -639,9 +707,15 @@ void tapetum_close(tapetum_stream *stream)
     forget_memory(stream);
     pthread_mutex_lock(&worker.lock);
     if (--worker.streams == 0) {
-        if (worker.socket >= 0)
+        wait_for_start(INT64_MAX); /* nothing of ours may run when the host unloads the plugin */
+        if (worker.streams == 0 && worker.joinable) {
+            pthread_join(worker.starter, NULL);
+            worker.joinable = false;
+        }
+        if (worker.streams == 0 && worker.socket >= 0)
             end_worker();
-        bury_worker(true);
+        if (worker.streams == 0)
+            bury_worker(true);
     }
     pthread_mutex_unlock(&worker.lock);
     free(stream);

@@ -66,7 +66,7 @@ bool tapetum_enhance(tapetum_stream *stream, const tapetum_frame *frame);
 
 /* For live video: hand a frame over, and fill it with the last one that came back, which is mostly
  * the one before it. Does not wait for the enhancing, but for the first frame, for patience_ms at
- * most. A slow worker's last frame is shown again, for half a second, rather than flash dark ones.
+ * most. A slow worker's last frame is shown again, for a second, rather than flash dark ones.
  * False if the frame was left as it was; why is logged once. */
 bool tapetum_exchange(tapetum_stream *stream, const tapetum_frame *frame);
 

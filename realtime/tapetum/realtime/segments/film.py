@@ -1,0 +1,72 @@
+"""`Film`: a long film, and all that decides what it becomes, for whoever makes a part of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from tapetum.gan.model import find_model
+from tapetum.realtime.aim import Aim
+from tapetum.realtime.choices import Denoise
+from tapetum.realtime.media.file_sink import EncoderSettings
+from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.media_input import InputPlace
+from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.segments.segment import SEGMENT_S
+
+_DECIDING = ("tapetum", "av", "openvino", "numba", "numpy")
+
+
+def deciding_versions() -> dict[str, str]:
+    """The versions of packages that may change what comes out."""
+    return {f"version of {name}": version(name) for name in _DECIDING}
+
+
+def is_long(place: InputPlace, info: VideoInfo) -> bool:
+    """Whether a video is worth being done in segments: a file that lasts for two of them or more.
+
+    One with alpha is not: encoders keep that beside the packets.
+    """
+    lasts_s = info.duration_s or 0.0
+    return isinstance(place, Path) and lasts_s >= 2 * SEGMENT_S and not info.alpha
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A film on the CPU, and the options of `enhance_file` for it."""
+
+    source: Path
+    output: Path
+    model: str | Path = "grid"
+    strength: float = 1.0
+    aim: Aim = Aim()  # noqa: RUF009 - it is immutable
+    denoise: Denoise = "off"
+    start_s: float = 0.0
+    duration_s: float | None = None
+    deinterlace: bool = False
+    encoder: EncoderSettings = EncoderSettings()  # noqa: RUF009 - it is immutable
+
+    def identity(self, source: FileSource, encoder: str) -> dict[str, object]:
+        """What tells a job from another, but for the input itself; see `JobFolder`.
+
+        Args:
+            source: the input, opened.
+            encoder: what the output's encoder is, in words.
+
+        Raises:
+            ModelError: the model's file cannot be read.
+        """
+        return {
+            "weights": find_model(self.model).sha256,
+            "strength": self.strength,
+            "aim": asdict(self.aim),
+            "denoise": self.denoise,
+            "start": self.start_s,
+            "duration": self.duration_s,
+            "deinterlace": self.deinterlace,
+            "encoding": asdict(self.encoder),
+            "stream": repr(source.info),
+            "encoder": encoder,
+            **deciding_versions(),
+        }
