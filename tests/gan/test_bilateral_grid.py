@@ -11,6 +11,7 @@ from tapetum.gan.bilateral_grid import (
     identity_grid,
     slice_grid,
     with_local_contrast,
+    within_range,
     without_unseen,
 )
 from tapetum.gan.color import BT601, BT709, rgb_to_yuv, yuv_to_rgb
@@ -160,3 +161,41 @@ def test_black_blocks_of_a_codec_beside_a_lit_road_get_no_gain() -> None:
     gain = without_unseen(5 * identity_grid(), thumbnail_of(picture))[0, 0, 0]
     assert gain[:8].max() < 1.2
     assert gain[10:].min() == 5
+
+
+def color_thumbnail(*rgb: float) -> torch.Tensor:
+    return torch.tensor(rgb).view(1, 3, 1, 1).expand(1, 3, 256, 256)
+
+
+def brightened(grid: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
+    return yuv_to_rgb(*apply_grid(grid, *rgb_to_yuv(picture)))
+
+
+def test_an_orange_lamp_keeps_its_hue_where_it_would_clip() -> None:
+    lamp = color_thumbnail(0.6, 0.3, 0.05)
+    grid = 4 * identity_grid()
+    assert brightened(grid, lamp).max() > 2
+    made = brightened(within_range(grid, lamp), lamp)
+    assert 0.85 < made.max() < 1.05
+    torch.testing.assert_close(made / made.amax(1, keepdim=True), lamp / 0.6, atol=1e-3, rtol=0)
+
+
+def test_what_stays_within_range_keeps_its_light() -> None:
+    grid = 2 * identity_grid()
+    grey = color_thumbnail(0.15, 0.14, 0.16)
+    made = brightened(within_range(grid, grey), grey)
+    torch.testing.assert_close(made, 2 * grey, atol=0.01, rtol=0)
+
+
+def test_nothing_becomes_darker_than_it_was_to_stay_within_range() -> None:
+    bright = color_thumbnail(1.0, 0.9, 0.2)
+    made = brightened(within_range(identity_grid(), bright), bright)
+    torch.testing.assert_close(made, bright, atol=1e-5, rtol=0)
+
+
+def test_a_lamp_does_not_dim_the_other_side_of_the_picture() -> None:
+    picture = color_thumbnail(0.2, 0.2, 0.2).clone()
+    picture[..., :64] = torch.tensor((0.6, 0.2, 0.02)).view(3, 1, 1)
+    gain = within_range(3 * identity_grid(), picture)[0, 0]
+    assert gain[3, :, 12:].min() > 2.9
+    assert gain[4, :, :2].max() < 2

@@ -59,8 +59,11 @@ def grid_engine(grid: Array, per_brightness: float = 0.0) -> Engine:
     return model.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
 
 
-def cuda_grid(device: ComputeDevice, engine: Engine, strength: float = 1.0) -> CudaGridEnhancer:
-    return CudaGridEnhancer(device, OpenVINOOnDevice(device, engine), strength=strength)
+def cuda_grid(
+    device: ComputeDevice, engine: Engine, strength: float = 1.0, *, when_dark: bool = False
+) -> CudaGridEnhancer:
+    there = OpenVINOOnDevice(device, engine)
+    return CudaGridEnhancer(device, there, strength=strength, when_dark=when_dark)
 
 
 def planes_of(device: ComputeDevice, frame: Frame) -> list[Array]:

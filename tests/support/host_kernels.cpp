@@ -61,7 +61,14 @@ extern "C" void smooth_grid(int, int, int threads, unsigned, const float *thumbn
     for (int i = 0; i < threads; ++i) view_pixel(i, thumbnail, views);
     for (int i = 0; i < threads; ++i) sum_view_row(i, *past, views);
     for (int i = 0; i < threads; ++i) average_view(i, views);
-    for (int i = 0; i < threads; ++i) smooth(i, grid, *by, *past, views, fault);
+    Darkness cells;
+    for (int i = 0; i < threads; ++i) cell_luma(i, thumbnail, cells);
+    for (int i = 0; i < threads; ++i) rank_cell(i, cells);
+    for (int i = 0; i < threads; ++i) darken_cell(i, cells);
+    for (int i = 0; i < threads; ++i) find_large(i, cells);
+    for (int i = 0; i < threads; ++i) grow_cell(i, cells);
+    for (int i = 0; i < threads; ++i) share_cell(i, cells);
+    for (int i = 0; i < threads; ++i) smooth(i, grid, *by, *past, views, cells, fault);
 }
 
 extern "C" int sums_needed(int width, int block) {

@@ -67,6 +67,31 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}file_source.py::dolby_vision_without_a_base_layer_is_refused",
         ),
         Fault(
+            "a picture's time in an MP4 cannot be true",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py::a_picture_shown_far_from_its_decoding_is_told",
+        ),
+        Fault(
+            "a file changes while it is read",
+            "said, exit 3",
+            f"{_MEDIA}file_source.py::a_file_that_changes_while_it_is_read_is_said",
+        ),
+        Fault(
+            "the rotation changes in mid-stream",
+            "said; all is turned as the first picture is",
+            f"{_MEDIA}fields.py::a_rotation_that_changes_in_mid_stream_is_told",
+        ),
+        Fault(
+            "a format cannot be sought in, as SWF",
+            "sound is kept with `--start`",
+            f"{_MEDIA}stream_copy.py::sound_is_kept_where_the_format_cannot_be_sought_in",
+        ),
+        Fault(
+            "a live source is interlaced",
+            "its fields are joined without a comb; said",
+            f"{_MEDIA}fields.py::a_live_source_joins_fields_and_says_so",
+        ),
+        Fault(
             "packets in the middle are damaged",
             "they are counted, the rest is kept, exit 3",
             f"{_FILE}damaged_packets_are_counted_and_the_rest_is_kept",

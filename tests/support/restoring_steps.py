@@ -94,11 +94,24 @@ def remaining(frames: Array) -> Array:
 
 
 def smoothed(plane: Array, tolerance: Array) -> Array:
-    """Each sample moved towards its neighbours by redescending differences."""
-    way = around(plane) - plane
-    size = np.abs(way)
-    pull = np.sign(way) * np.minimum(size, np.maximum(2 * tolerance - size, 0))
-    return plane + np.tensordot(BINOMIAL, pull, 2)
+    """Redescending differences flow between neighbours, by the tolerance of the upper, left one."""
+    new = plane.astype(float)
+    for down, across, weight in ((0, 1, 2), (1, 0, 2), (1, 1, 1), (1, -1, 1)):
+        height, width = plane.shape[0] - down, plane.shape[1] - abs(across)
+        upper = np.s_[:height, max(-across, 0) : max(-across, 0) + width]
+        lower = np.s_[down : down + height, max(across, 0) : max(across, 0) + width]
+        way = plane[lower].astype(float) - plane[upper]
+        size, allowed = np.abs(way), tolerance[:height, :width]
+        flow = np.sign(way) * np.minimum(size, np.maximum(2 * allowed - size, 0)) * weight / 16
+        new[upper] += flow
+        new[lower] -= flow
+    return new
+
+
+def relit(plane: Array, black: float, gain: float) -> Array:
+    """A plane in another light."""
+    brighter: Array = black + (plane - black) * gain
+    return brighter
 
 
 def enlarged(change: Array, shape: tuple[Any, ...]) -> Array:

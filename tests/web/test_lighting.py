@@ -19,7 +19,7 @@ from support.chromium import chromium
 from support.extension import built, served
 
 from tapetum.gan.model import find_model
-from tapetum.realtime.cpu.exposure import darkness
+from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.temporal import TemporalFilter
 
@@ -59,7 +59,7 @@ def test_the_browser_makes_python_s_grids(tmp_path: Path, *, only_when_dark: boo
     for roots, time_s in zip(pictures(), TIMES_S, strict=True):
         rgb = np.square(roots / np.float32(255)).transpose(2, 0, 1)[np.newaxis]
         (grid,) = session.run(None, {"thumbnail": np.ascontiguousarray(rgb)})
-        share = np.float32(darkness(rgb) if only_when_dark else 1)
+        share = darkness_by_cell(cell_luma(rgb)) if only_when_dark else np.float32(1)
         mixed = identity_grid() + share * (grid[0] - identity_grid())
         expected.append(smooth(mixed, thumbnail=rgb, time_s=time_s))
     questions = [

@@ -1,27 +1,85 @@
-// How dark a picture is, and so how much of the network's effect it needs.
+// How dark a picture is, and where, and so how much of the network's effect it needs.
 //
 // As in tapetum.realtime.cpu.exposure: little light, lamps and skies not counted as more than grey;
-// or a quarter that is nearly black. Tests hold both to the same numbers.
+// or nothing bright; or a large shadow in a picture that is lit. Tests hold both to the same
+// numbers.
 
 const CELLS = 16; // rows and columns of which luma is the mean
 const GREY = 0.5;
 const LITTLE_LIGHT = 0.15;
 const ENOUGH_LIGHT = 0.25;
-const SHADOW_SHARE = 0.25;
-const BLACK_SHADOW = 0.04;
-const SEEN_SHADOW = 0.08;
+const BRIGHT_SHARE = 0.9;
+const NOTHING_BRIGHT = 0.27;
+const BRIGHT = 0.42;
+const DIM = 0.25;
+const LIT = 0.36;
+const REST_SHARE = 0.75;
+const DARK_REST = 0.35;
+const BRIGHT_REST = 0.75;
+const BLACK = 0.05;
+const SHADOW = 0.1;
+const CONTRAST = 0.05;
+const EDGE = 1.15;
+const FEW = 0.5;
+const MANY = 0.95;
+const SHADOW_EFFECT = 0.8;
 const WEIGHTS = [0.2126, 0.7152, 0.0722];
 
 /**
- * 1 for a picture in the dark, 0 for one that is well lit, else in between.
+ * 1 where a picture lies in the dark, 0 where it is well lit, else in between; row by row.
  * @param {Float32Array} thumbnail red, green and blue planes of 256x256 in [0, 1]
  */
-export function darkness(thumbnail) {
+export function darknessByCell(thumbnail) {
   const cells = cellLuma(thumbnail);
+  const ranked = cells.slice().sort();
   const light = cells.reduce((sum, luma) => sum + Math.min(luma, GREY), 0) / cells.length;
-  const shadow = quantile(cells, SHADOW_SHARE);
-  return Math.max(
-    fading(light, LITTLE_LIGHT, ENOUGH_LIGHT), fading(shadow, BLACK_SHADOW, SEEN_SHADOW));
+  const dim = fading(quantile(ranked, BRIGHT_SHARE), NOTHING_BRIGHT, BRIGHT);
+  const whole = Math.max(
+    fading(light, LITTLE_LIGHT, ENOUGH_LIGHT), dim * fading(light, DIM, LIT));
+  const rest = fading(quantile(ranked, REST_SHARE), DARK_REST, BRIGHT_REST);
+  const share = inShadow(cells, SHADOW + CONTRAST * (1 - rest));
+  return share.map((value) => Math.max(value, whole));
+}
+
+/**
+ * How far each cell lies in a large shadow.
+ * @param {Float64Array} cells
+ * @param {number} shadow the luma from which none does
+ */
+function inShadow(cells, shadow) {
+  const dark = cells.map((luma) => fading(luma, shadow, EDGE * shadow));
+  const large = cells.map((luma, i) => {
+    const place = sum(around(dark, i, 2)) / 25; // beyond the border all counts as lit
+    return SHADOW_EFFECT * fading(luma, BLACK, shadow) * (1 - fading(place, FEW, MANY));
+  });
+  // The shadow's border must not stay darker than its middle.
+  const grown = large.map((_, i) => Math.max(...around(large, i, 1)));
+  return grown.map((_, i) => {
+    const near = around(grown, i, 1);
+    return sum(near) / near.length;
+  });
+}
+
+/**
+ * The cells in a square window around one, as far as there are any.
+ * @param {Float64Array} cells
+ * @param {number} cell
+ * @param {number} reach
+ */
+function around(cells, cell, reach) {
+  const [row, column] = [Math.floor(cell / CELLS), cell % CELLS];
+  const near = [];
+  for (let y = Math.max(row - reach, 0); y <= Math.min(row + reach, CELLS - 1); y++) {
+    for (let x = Math.max(column - reach, 0); x <= Math.min(column + reach, CELLS - 1); x++) {
+      near.push(cells[y * CELLS + x]);
+    }
+  }
+  return near;
+}
+
+/** @param {number[]} values */
+function sum(values) {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 /** @param {Float32Array} thumbnail */
@@ -40,13 +98,12 @@ function cellLuma(thumbnail) {
 
 /**
  * Between two values by their distance.
- * @param {Float64Array} values
+ * @param {Float64Array} ranked sorted values
  * @param {number} share
  */
-function quantile(values, share) {
-  const sorted = values.slice().sort();
-  const place = share * (sorted.length - 1);
-  const [below, above] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+function quantile(ranked, share) {
+  const place = share * (ranked.length - 1);
+  const [below, above] = [ranked[Math.floor(place)], ranked[Math.ceil(place)]];
   return below + (place % 1) * (above - below);
 }
 

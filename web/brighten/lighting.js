@@ -2,7 +2,7 @@
 //
 // As in tapetum.realtime.serve.lighting; it belongs in a worker.
 
-import { darkness } from "./exposure.js";
+import { darknessByCell } from "./exposure.js";
 import { TemporalFilter } from "./temporal.js";
 
 const SIDE = 256;
@@ -56,7 +56,7 @@ export class Lighting {
     if (data.length !== IDENTITY.length * CELLS) throw new Error("this network gives no grid");
     const grid = Float32Array.from(/** @type {Float32Array} */ (data));
     if (!grid.every(Number.isFinite)) throw new Error("the network's numbers are not finite");
-    if (onlyWhenDark) mixWithIdentity(grid, darkness(thumbnail));
+    if (onlyWhenDark) mixWithIdentity(grid, darknessByCell(thumbnail));
     return this.#filter.smooth(grid, thumbnail, timeS);
   }
 }
@@ -76,11 +76,11 @@ function planes(roots) {
 
 /**
  * @param {Float32Array} grid
- * @param {number} share of the network's effect that is left
+ * @param {Float64Array} shares of the network's effect that are left, cell by cell
  */
-function mixWithIdentity(grid, share) {
+function mixWithIdentity(grid, shares) {
   for (let i = 0; i < grid.length; i++) {
     const same = IDENTITY[Math.floor(i / CELLS)];
-    grid[i] = same + share * (grid[i] - same);
+    grid[i] = same + shares[i % shares.length] * (grid[i] - same);
   }
 }

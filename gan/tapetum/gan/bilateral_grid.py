@@ -25,6 +25,10 @@ _CONTRAST = 0.25
 _CONTRAST_BOUNDS = (3 / 4, 4 / 3)
 _NOISE_FLOOR = 20 / 255
 
+_PURITY_FLOOR = 2 / 255
+_PUREST = 8.0
+_BEND = 0.1
+
 _NO_DETAIL, _DETAIL = 0.1 / 255, 0.25 / 255
 _UNSEEN_LEVELS = (1.0, 0.5)
 
@@ -129,6 +133,56 @@ def with_local_contrast(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torc
     exponent = _CONTRAST * ratio.log()
     factor = (exponent - luma * F.relu(exponent)).exp().clamp(*_CONTRAST_BOUNDS)
     return grid * factor.unsqueeze(1)
+
+
+def within_range(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
+    """Make a grid leave room for the colours that it brightens, by scaling coefficients.
+
+    A lamp, or a sky, that is made so bright that its strongest channel leaves [0, 1] loses its hue:
+    orange becomes yellow, then white. How far the strongest channel is over luma, its purity, is
+    taken from the picture, by cell and luma level: the power mean, which leans to the purest. What
+    would exceed 1 then is scaled down to it, softly, luma and colour
+    alike. Nothing becomes darker than it was.
+
+    Args:
+        grid: (N, 8, L, R, C).
+        thumbnail_rgb: the picture that it is for, (N, 3, H, W) in [0, 1].
+
+    Returns:
+        The same shape.
+    """
+    luma = level_luma(grid).view(1, -1, 1, 1)
+    made = (grid[:, 0] * luma + grid[:, 1]).clamp(min=1e-3)
+    saturation = (grid[:, 2] + grid[:, 5]) / 2 * luma / made
+    strongest = made * (1 + (_purity(grid, thumbnail_rgb) - 1) * saturation)
+    over = (1 + strongest + ((strongest - 1).square() + _BEND**2).sqrt()) / 2
+    factor = torch.maximum(1 / over, (luma / made).clamp(max=1))
+    return grid * factor.unsqueeze(1)
+
+
+def _purity(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
+    """How many times luma a picture's strongest channel is, for each level and cell of a grid.
+
+    Where a level does not occur, nearly 1. Powers are scaled to be exact in half precision.
+    """
+    levels, rows, columns = grid.shape[-3:]
+    rgb = F.avg_pool2d(thumbnail_rgb, 2)
+    luma = rgb_to_yuv(rgb)[0]
+    strongest = rgb.amax(1, keepdim=True) + _PURITY_FLOOR
+    purity = (strongest / (luma + _PURITY_FLOOR)).clamp(min=1).clamp(max=_PUREST)
+    place = (luma.clamp(min=1e-6).sqrt() * levels - 0.5).clamp(min=0).clamp(max=levels - 1)
+    level = torch.arange(levels, device=grid.device, dtype=grid.dtype).view(1, -1, 1, 1)
+    weight = F.relu(1 - (place - level).abs())
+    excess = weight * ((purity / 4).square().square() - 1 / 256)
+    # Neighbours have a say: pixels between cells take from both.
+    sums = (
+        F.avg_pool2d(
+            F.pad(F.adaptive_avg_pool2d(each, (rows, columns)), (1,) * 4, "replicate"), 3, 1
+        )
+        for each in (excess, weight)
+    )
+    excess, weight = sums
+    return (1 + 256 * excess / (weight + 1e-3)).sqrt().sqrt()
 
 
 def without_unseen(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:

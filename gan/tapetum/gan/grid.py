@@ -13,7 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tapetum.gan.bilateral_grid import apply_grid, with_local_contrast, without_unseen
+from tapetum.gan.bilateral_grid import (
+    apply_grid,
+    with_local_contrast,
+    within_range,
+    without_unseen,
+)
 from tapetum.gan.color import rgb_to_yuv, yuv_to_rgb
 from tapetum.gan.generator import Generator, attention_map
 from tapetum.gan.model_kinds import CELLS, COEFFICIENTS, LEVELS, THUMBNAIL, Kind
@@ -77,6 +82,7 @@ class GridGenerator(Generator):
             (N, 8, 8, 16, 16): coefficient, luma level, row, column; see `bilateral_grid`.
         """
         grid = with_local_contrast(self.learned_grid(thumbnail_rgb), thumbnail_rgb)
+        grid = within_range(grid, thumbnail_rgb)
         return without_unseen(grid, thumbnail_rgb)
 
     def learned_grid(self, thumbnail_rgb: torch.Tensor) -> torch.Tensor:

@@ -116,7 +116,7 @@ def hue_error(output: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     A mean over pixels, each counted as the reference's chroma less 0.02, a few of 255 levels:
     what is nearly grey has no hue. More light, the same for all channels, turns no hue.
     """
-    found, wanted = rgb_to_yuv(output)[1], rgb_to_yuv(reference)[1]
+    found, wanted = rgb_to_yuv(output.clamp(0, 1))[1], rgb_to_yuv(reference)[1]
     # A length's gradient is infinite at 0; the same is added to all three, so that equals agree.
     lengths = [(chroma.square().sum(1) + 1e-6).sqrt() for chroma in (found, wanted)]
     cosine = ((found * wanted).sum(1) + 1e-6) / (lengths[0] * lengths[1])

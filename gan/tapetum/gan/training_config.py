@@ -87,6 +87,9 @@ class LossConfig:
             hides: a network that must guess that makes haze.
         pair_color: weight of the error of their colours, relative to luma.
         pair_hue: weight of the error of their hue, where these are coloured.
+        pair_kept_color: weight of the error of their colours to those of the dark inputs, where
+            these are lit. Of noisy colours, the least error to clean ones is at half of the
+            saturation; this asks for all of it.
         low_illumination: weight of the error of the enhanced low-light photos' means over 16x16
             cells, to what the teacher makes of the whole photos, as dark as the inputs are: a crop
             alone does not tell a black sky from a wall in the dark.
@@ -117,6 +120,7 @@ class LossConfig:
     pair_detail: float = 0.0
     pair_color: float = 0.0
     pair_hue: float = 0.0
+    pair_kept_color: float = 0.0
     low_illumination: float = 0.0
     low_detail: float = 0.0
     low_color: float = 0.0
@@ -179,6 +183,7 @@ TERMS = (
     "pair_detail",
     "pair_color",
     "pair_hue",
+    "pair_kept_color",
     "low_illumination",
     "low_detail",
     "low_color",

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tapetum.gan import supervision
-from tapetum.gan.bilateral_grid import apply_grid
+from tapetum.gan.bilateral_grid import apply_grid, within_range
 from tapetum.gan.color import BT601, BT709, rgb_to_yuv, yuv_to_rgb
 from tapetum.gan.generator import Generator
 from tapetum.gan.grid import GridGenerator, thumbnail
@@ -52,7 +52,8 @@ class Enhancement(nn.Module):
         if not isinstance(self.generator, GridGenerator):
             return self.generator(rgb), None
         unit = (rgb + 1) / 2
-        grid = self.generator.learned_grid(thumbnail(unit))
+        small = thumbnail(unit)
+        grid = within_range(self.generator.learned_grid(small), small)
         unit = F.avg_pool2d(unit, self.reduction)
         # The matrix alternates: a grid is applied in whichever the video has.
         matrix = BT601 if step % 2 else BT709
@@ -169,7 +170,7 @@ def generator_terms(
     if losses.unpaired:
         terms |= _unpaired_terms(networks, batch, enhanced.fake, losses, processes)
     if losses.pairs:
-        terms |= _pair_terms(enhanced.pair, networks.target(batch), losses)
+        terms |= _pair_terms(enhanced.pair, networks.target(batch), batch["dark"], losses)
     return terms | _grid_terms(enhanced, losses)
 
 
@@ -212,9 +213,11 @@ def _low_terms(fake: torch.Tensor, batch: Batch, losses: LossConfig) -> Terms:
     return terms
 
 
-def _pair_terms(pair: torch.Tensor, target: torch.Tensor, losses: LossConfig) -> Terms:
+def _pair_terms(
+    pair: torch.Tensor, target: torch.Tensor, dark: torch.Tensor, losses: LossConfig
+) -> Terms:
     """How far darkened photos, enhanced, are from what should be made of them, in [0, 1]."""
-    output, target = (pair + 1) / 2, (target + 1) / 2
+    output, target, dark = ((picture + 1) / 2 for picture in (pair, target, dark))
     functions = {
         "pair_pixel": supervision.charbonnier,
         "pair_illumination": supervision.illumination_error,
@@ -224,7 +227,10 @@ def _pair_terms(pair: torch.Tensor, target: torch.Tensor, losses: LossConfig) ->
         "pair_hue": supervision.hue_error,
     }
     weights = losses.weights()
-    return {name: loss(output, target) for name, loss in functions.items() if weights[name]}
+    terms = {name: loss(output, target) for name, loss in functions.items() if weights[name]}
+    if losses.pair_kept_color:
+        terms["pair_kept_color"] = supervision.color_error(output, dark)
+    return terms
 
 
 def _grid_terms(enhanced: Enhanced, losses: LossConfig) -> Terms:

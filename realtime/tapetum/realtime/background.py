@@ -53,12 +53,14 @@ class Background(Generic[A, R]):
         bright = slow.ask(frame, timeout_s=0.2) if slow.idle else None
     """
 
-    def __init__(self, make: Callable[[], Callable[[A], R]]) -> None:
+    def __init__(self, make: Callable[[], Callable[[A], R]], *, patient: bool = False) -> None:
         """Start the thread.
 
         Args:
             make: returns the function; called in the thread, because that too may take long.
+            patient: let other threads go first (on Linux).
         """
+        self._patient = patient
         self._make = make
         self._changed = threading.Condition()
         self._question: A | None = None
@@ -129,6 +131,8 @@ class Background(Generic[A, R]):
         try:
             if self._closed:
                 return
+            if self._patient:
+                _give_way()
             function = self._make()
             while (question := self._next_question()) is not None:
                 self._answer = function(question)

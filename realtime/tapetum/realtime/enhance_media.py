@@ -34,8 +34,6 @@ from tapetum.realtime.protocols import FrameEnhancer
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
 
-_NOISE_STAYS = "noise is taken out on the CPU alone: it stays in this video"
-
 
 def enhance_file(
     input_path: str | Path,
@@ -44,7 +42,7 @@ def enhance_file(
     model: str | Path = "grid",
     strength: float = 1.0,
     device: Device = "auto",
-    denoise: Denoise = "off",
+    denoise: Denoise = "auto",
     start_s: float = 0.0,
     duration_s: float | None = None,
     rate: float | Fraction | None = None,
@@ -82,7 +80,7 @@ def enhance_file(
             they stay interlaced where the encoder can store that.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.
         when_dark: leave well-lit pictures as they are, and go over smoothly as light falls; False
-            gives every picture the model's output, as a GPU always does.
+            gives every picture the model's output, as `unet` on a GPU always does.
         brightness: mean luma that `grid` brings every picture to on the CPU, over 0 and under 1,
             as far as strengths up to 2 can; None leaves it to the model.
         codec: encoder by FFmpeg's name, such as libx265; None suits the container.
@@ -257,8 +255,7 @@ def _enhance_video(
         enhancer = loaded or video.load_enhancer(
             model, strength=strength, aim=aim, denoise=denoise, on_build=on_build
         )
-        noise_notices = (_NOISE_STAYS,) if is_cuda(device) and denoise == "auto" else ()
-        where = (*video.notices, *output.notices, *hdr_notices, *noise_notices)
+        where = (*video.notices, *output.notices, *hdr_notices)
         if job is not None:
             where += job.notices
         if on_start is not None:

@@ -38,7 +38,7 @@ def enhance_photo(
     strength: float = 1.0,
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
     device: Device = "auto",
-    denoise: Denoise = "off",
+    denoise: Denoise = "auto",
     compare: Layout | None = None,
     overwrite: bool = False,
     enhancer: FrameEnhancer | None = None,

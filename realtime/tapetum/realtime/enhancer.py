@@ -39,7 +39,7 @@ class Enhancer:
         *,
         when_dark: bool = True,
         brightness: float | None = None,
-        denoise: Denoise = "off",
+        denoise: Denoise = "auto",
     ) -> None:
         """Load a model.
 
@@ -127,7 +127,7 @@ def make_enhancer(
     strength: float = 1.0,
     device: Device = "auto",
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
-    denoise: Denoise = "off",
+    denoise: Denoise = "auto",
 ) -> FrameEnhancer:
     """Load a model as the enhancer of one stream of frames in main memory, as for `Enhancer`."""
     return _load(model, strength, device, aim, denoise)

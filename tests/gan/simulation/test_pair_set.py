@@ -14,8 +14,9 @@ from tapetum.gan.errors import DataError
 from tapetum.gan.simulation.clips import draw_clip, write_clip
 from tapetum.gan.simulation.conditions import Conditions, draw_conditions, ideal, recorded
 from tapetum.gan.simulation.contact_sheet import COLUMNS, stages, write_contact_sheet
+from tapetum.gan.simulation.good_camera import shown
 from tapetum.gan.simulation.pair_set import SHARD, PairSet, draw_pair, write_pairs
-from tapetum.gan.simulation.scenes import SceneFolders
+from tapetum.gan.simulation.scenes import Scene, SceneFolders, backlit
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,18 @@ def test_scenes_without_panoramas_are_refused(folders: tuple[Path, Path]) -> Non
     photos, _ = folders
     with pytest.raises(DataError, match="no panorama"):
         SceneFolders(photos, photos)
+
+
+def test_against_the_light_the_dark_parts_lose_light_and_the_bright_keep_it() -> None:
+    radiance = np.full((96, 96, 3), (0.1, 0.08, 0.05), np.float32)
+    radiance[:40] = (0.8, 0.9, 1.0)
+    scene = Scene(radiance, shown(radiance))
+    made = backlit(scene, np.random.default_rng(1))
+    np.testing.assert_allclose(made.radiance[:16], radiance[:16], rtol=0.05)
+    lost = made.radiance[80:] / radiance[80:]
+    assert 0.02 < lost.mean() < 0.5
+    np.testing.assert_allclose(lost, lost[..., :1] + np.zeros(3), rtol=1e-5)  # no hue turns
+    np.testing.assert_array_equal(made.display, scene.display)
 
 
 def test_more_light_in_the_recording_is_less_noise(scenes: SceneFolders) -> None:

@@ -11,7 +11,7 @@ from support.grids import brightening
 from support.random_frames import random_frame
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.cpu.exposure import SteadyDarkness, cell_luma, darkness
+from tapetum.realtime.cpu.exposure import SteadyDarkness, cell_luma, darkness, darkness_by_cell
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.enhancer import Enhancer
@@ -33,7 +33,7 @@ def test_cells_have_the_luma_of_their_pixels() -> None:
 def test_dark_pictures_need_the_whole_effect_and_lit_ones_none() -> None:
     assert darkness(thumbnail(0.08)) == 1
     assert darkness(thumbnail(0.4)) == 0
-    assert 0 < darkness(thumbnail(0.2)) < 1
+    assert 0 < darkness(thumbnail(0.3)) < 1
 
 
 def test_lamps_do_not_make_a_night_well_lit() -> None:
@@ -41,8 +41,52 @@ def test_lamps_do_not_make_a_night_well_lit() -> None:
     assert darkness(thumbnail(*lamps)) == 1
 
 
-def test_a_black_half_before_a_bright_sky_needs_the_effect() -> None:
-    assert darkness(thumbnail(0.95, 0.02)) == 1
+def by_cell(picture: np.ndarray) -> np.ndarray:
+    return darkness_by_cell(cell_luma(picture))
+
+
+def lit_room(luma: float = 0.6) -> np.ndarray:
+    return np.full((1, 3, 256, 256), luma, np.float32)
+
+
+def test_before_a_bright_sky_the_black_half_alone_needs_the_effect() -> None:
+    shares = by_cell(thumbnail(0.95, 0.02))
+    assert (shares[:6] == 0).all()
+    assert shares[9:-1, 1:-1].min() > 0.6
+
+
+def test_a_person_before_a_window_needs_the_effect_and_the_window_none() -> None:
+    picture = lit_room(0.8)
+    picture[..., 48:144, 80:160] = 0.05  # the head
+    picture[..., 144:, 48:208] = 0.05
+    shares = by_cell(picture)
+    assert shares[5:8, 6:9].min() > 0.5
+    assert shares[10:14, 5:11].min() > 0.7
+    assert shares[:8, :2].max() == shares[:7, 13:].max() == 0
+
+
+def test_small_dark_things_in_a_lit_room_stay_dark() -> None:
+    picture = lit_room()
+    picture[..., 96:144, 96:128] = 0.02  # a bag
+    picture[..., :, 200:216] = 0.02  # the frame of a door
+    assert by_cell(picture).max() == 0
+
+
+def test_shadows_are_lifted_less_where_the_rest_is_less_bright() -> None:
+    means = []
+    for rest in (0.4, 0.55, 0.9):
+        picture = lit_room(rest)
+        picture[..., 128:, :] = 0.09
+        means.append(by_cell(picture)[9:].mean())
+    assert means[0] < means[1] < means[2]
+
+
+def test_a_picture_in_which_nothing_is_bright_needs_some_of_it() -> None:
+    haze = np.linspace(0.17, 0.34, 256, dtype=np.float32)
+    city = np.broadcast_to(haze[:, np.newaxis], (1, 3, 256, 256)).copy()
+    assert 0.3 < darkness(city) < 0.8
+    city[..., :24, :] = 0.9  # a bright sky above it: a dim street, and lit
+    assert darkness(city) < 0.1
 
 
 def test_the_effect_comes_smoothly_as_light_falls() -> None:

@@ -11,9 +11,10 @@ from support import restoring_steps as exact
 from support.random_frames import pitched, random_frame
 
 from tapetum.realtime.cpu.fixed_point import fixed_samples, frame_samples, halve
+from tapetum.realtime.cpu.restoring_light import GAIN_BITS, new_light, relight, relight_cells
 from tapetum.realtime.cpu.restoring_space import (
     REMAINS_BITS,
-    WEIGHT_BITS,
+    WHOLE,
     Cells,
     Tolerance,
     correct,
@@ -25,6 +26,7 @@ from tapetum.realtime.cpu.restoring_time import (
     WIDE,
     binomial_lean,
     learn,
+    learn_luma,
     mean_wide_changes,
     weigh_evidence,
     wide_lean,
@@ -80,7 +82,8 @@ def test_evidence_and_share_follow_motion(shape: tuple[int, int]) -> None:
     share = np.empty(shape, np.int16)
     last = frame[0] + np.int16(1)  # all of the picture was sent anew
     both = np.float32(leans[0]), np.float32(leans[1])
-    weigh_evidence(frame, estimate, last, wide, noise, chroma_noise, both, evidence, share)
+    planes = (frame[0], frame[1], frame[2]), (estimate[0], estimate[1], estimate[2])
+    weigh_evidence(*planes, last, wide, noise, chroma_noise, both, evidence, share)
     np.testing.assert_allclose(evidence / ONE_FRAME, expected, atol=0.51 / ONE_FRAME)
     np.testing.assert_allclose(share / 32767, 1 / expected, atol=1e-3)
 
@@ -90,7 +93,8 @@ def test_what_a_codec_skipped_says_nothing_new() -> None:
     evidence, share = np.full((8, 8), 5 * ONE_FRAME, np.uint8), np.empty((8, 8), np.int16)
     wide, noise = np.zeros((2, 2), np.float32), np.full(256, 300, np.float32)
     leans = np.float32(0.4), np.float32(0.1)
-    weigh_evidence(frame, frame, frame[0].copy(), wide, noise, noise[:2], leans, evidence, share)
+    planes = frame[0], frame[1], frame[2]
+    weigh_evidence(planes, planes, frame[0].copy(), wide, noise, noise[:2], leans, evidence, share)
     assert (evidence == 5 * ONE_FRAME).all()
     assert (share == 0).all()
 
@@ -110,6 +114,44 @@ def test_an_estimate_learns_by_the_share_of_its_cell(
     learn(fixed_samples(new), share, cell[1], cell[0], estimate)
     np.testing.assert_allclose(estimate, expected, atol=1)
     assert estimate[0, 0] == new[0, 0]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_luma_is_learnt_and_halved_at_once(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(7)
+    new, estimate = picture(shape, 1, 3000).clip(0), picture(shape, 2, 3000).clip(0)
+    cells = -(-shape[0] // 2), -(-shape[1] // 2)
+    share = rng.integers(0, 32768, cells).astype(np.int16)
+    apart, half = estimate.copy(), np.empty(cells, np.int16)
+    learn(fixed_samples(new), share, 1, 1, apart)
+    learn_luma(fixed_samples(new), share, estimate, half)
+    assert (estimate == apart).all()
+    np.testing.assert_allclose(half, exact.halved(apart.astype(float)), atol=0.5)
+
+
+def test_the_light_is_followed_as_it_changed() -> None:
+    black, gain = 2048.0, 1.3
+    known = picture((64, 96), deviation=60)
+    frame = np.rint(exact.relit(known.astype(float), black, gain)).astype(np.int16)
+    light = new_light(frame, known, black)
+    assert light is not None
+    lit, gains = np.empty_like(known), np.empty_like(known)
+    relight_cells(known, light, lit, gains)
+    np.testing.assert_allclose(lit, frame, atol=120)  # a level of 8 bits
+    rng = np.random.default_rng(8)
+    luma = (known.repeat(2, 0).repeat(2, 1) + rng.integers(-90, 90, (128, 192))).astype(np.int16)
+    gained = lit.repeat(2, 0).repeat(2, 1) + (
+        luma - known.repeat(2, 0).repeat(2, 1).astype(float)
+    ) * gains.repeat(2, 0).repeat(2, 1) / (1 << GAIN_BITS)
+    relight(luma, known, lit, gains, 1, 1)
+    np.testing.assert_allclose(luma, gained, atol=1)
+
+
+def test_what_moves_is_no_light() -> None:
+    known, frame = picture((64, 96), 1), picture((64, 96), 2)
+    assert new_light(frame, known, 2048.0) is None
+    frame[20:40, 30:60] += 900
+    assert new_light(frame, known, 2048.0) is None
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -133,7 +175,7 @@ def test_a_restored_plane_is_mixed_with_its_frame(weight: float, cell: tuple[int
     own, estimate = picture(shape, 1), picture(shape, 2)
     cells = -(-shape[0] >> cell[0]), -(-shape[1] >> cell[1])
     deviation = rng.integers(0, 400, cells).astype(np.int16)
-    weights = np.full(cells, round(weight * (1 << WEIGHT_BITS)), np.int16)
+    weights = np.full(cells, round(weight * WHOLE), np.int16)
     out = np.empty(shape, np.uint16)
     tolerance = Tolerance(deviation, np.float32(1.5), -cell[0], -cell[1])
     finish(fixed_samples(own), estimate, NOWHERE, tolerance, weights, TOP, 5, out)
@@ -146,7 +188,7 @@ def test_cells_are_described_by_luma_and_evidence() -> None:
     rng = np.random.default_rng(6)
     luma, evidence = picture((9, 14)), rng.integers(8, 129, (9, 14)).astype(np.uint8)
     noise = rng.uniform(50, 500, 256).astype(np.float32)
-    weights = rng.integers(0, 129, 256).astype(np.int16)
+    weights = rng.integers(0, WHOLE + 1, 256).astype(np.int16)
     cells = Cells(*(np.empty((9, 14), np.int16) for _ in Cells._fields))
     describe_cells(luma, evidence, noise, weights, cells)
     remains = exact.remaining(evidence / ONE_FRAME)

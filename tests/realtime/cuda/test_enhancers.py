@@ -22,6 +22,7 @@ from support.random_frames import on_another_device, random_frame
 from support.tiny_networks import pointwise_network
 from support.tolerance import CPU, EXACT, GPU, assert_planes_close
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
@@ -30,7 +31,7 @@ from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.temporal_smoothing import TemporalSmoothing
 from tapetum.realtime.errors import DeviceError, EngineError, MediaError
-from tapetum.realtime.frame import Frame
+from tapetum.realtime.frame import ColorInfo, Frame
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.realtime.temporal import TemporalFilter
 
@@ -63,11 +64,38 @@ def test_a_grid_video_is_enhanced_as_on_the_cpu(device: ComputeDevice, name: str
         assert_planes_close(planes_of(device, enhanced), here(timed).planes, CPU, shift=shift)
 
 
+def shaded(level: float, shadow: float) -> Frame:
+    """A picture of one level with noise, and a large shadow at its left."""
+    frame = random_frame("nv12", 64, 48, color=ColorInfo(1, 1))
+    luma: Any = frame.planes[0] // 8 + np.uint8(level)
+    luma[16:, :24] = luma[16:, :24] * shadow
+    planes: Any = (luma, np.full_like(frame.planes[1], 128))
+    return frame.with_planes(planes)
+
+
+def test_what_is_well_lit_stays_as_on_the_cpu(device: ComputeDevice) -> None:
+    engine = grid_engine(brightening())
+    there = cuda_grid(device, engine, when_dark=True)
+    here = GridEnhancer(engine, aim=Aim())
+    for level, shadow, needed in ((150, 1, 0), (150, 0.2, 0.5), (70, 1, 0.5), (20, 1, 1)):
+        there.reset()
+        here.reset()
+        frame = shaded(level, shadow)
+        made = planes_of(device, there(on_device(device, frame)))
+        assert_planes_close(made, here(frame).planes, CPU)
+        assert there.most_needed() == pytest.approx(here.most_needed(), abs=1e-3)
+        assert there.most_needed() == 0
+        if needed == 0:
+            assert_planes_close(made, frame.planes, EXACT)
+        else:
+            assert (made[0] > frame.planes[0] + 2).mean() > 0.1
+
+
 def test_coefficients_are_smoothed_and_cut_as_on_the_cpu(device: ComputeDevice) -> None:
     from tapetum.realtime.cpu.thumbnail import thumbnail
 
     there, here = TemporalSmoothing(device, time_constant_s=0.3), TemporalFilter()
-    fault = device.put(np.zeros(1, np.float32))
+    fault = device.put(np.zeros(2, np.float32))
     kept = []
     for seed, frame in enumerate(two_scenes()):
         grid = np.random.default_rng(seed).normal(size=(8, 8, 16, 16)).astype(np.float32)
@@ -87,7 +115,7 @@ def test_coefficients_are_smoothed_and_cut_as_on_the_cpu(device: ComputeDevice) 
 
 def test_a_time_constant_of_0_takes_every_grid_as_it_is(device: ComputeDevice) -> None:
     smooth = TemporalSmoothing(device, time_constant_s=0)
-    small, fault = (device.put(np.zeros(s, np.float32)) for s in ((1, 3, 256, 256), (1,)))
+    small, fault = (device.put(np.zeros(s, np.float32)) for s in ((1, 3, 256, 256), (2,)))
     for factor in (1, 2):
         grid = brightening() * np.float32(factor)
         steady = smooth(device.put(grid), thumbnail=small, time_s=None, fault=fault)

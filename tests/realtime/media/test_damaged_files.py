@@ -250,6 +250,19 @@ def test_an_index_whose_tables_cannot_be_true_is_said(
     assert is_cut(path)
 
 
+@pytest.mark.parametrize("offset", [10_000_000, -900_000])
+def test_a_picture_shown_far_from_its_decoding_is_told(offset: int, tmp_path: Path) -> None:
+    """FFmpeg leaves it out, as outside of what the file says is shown."""
+    path = make_clip(tmp_path / "in.mp4", Clip(frames=25, options={"bf": "2"}))
+    content = bytearray(path.read_bytes())
+    row = content.rindex(b"ctts") + 12 + 8 * 4
+    content[row + 4 : row + 8] = offset.to_bytes(4, signed=True)
+    path.write_bytes(content)
+    with FileSource(path) as source:
+        assert len(list(source)) < 25
+    assert source.truncated
+
+
 def test_a_stream_that_appears_on_the_way_is_told(tmp_path: Path) -> None:
     """An FLV without sound by its header, which begins behind all that FFmpeg looks at."""
     path = make_clip(tmp_path / "in.flv", Clip(audio=["aac"], time_base=Fraction(1, 1000)))

@@ -17,7 +17,9 @@ from support.transcoding import frame_times, transcode
 
 from tapetum.realtime import enhance_file
 from tapetum.realtime.errors import DeviceError
-from tapetum.realtime.media.fields import FieldTagger
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.live_source import LiveSource
+from tapetum.realtime.media.fields import FieldTagger, with_fields_joined
 from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.file_source import FileSource
 
@@ -206,7 +208,7 @@ def rotated(path: Path, degrees: int) -> Path:
 ROTATION_CHANGES = "the rotation changes; all is shown turned as the first picture is"
 
 
-@pytest.mark.parametrize(("first", "second"), [(0, 90), (90, 180)])
+@pytest.mark.parametrize(("first", "second"), [(0, 90), (90, 180), (90, 0)])
 def test_a_rotation_that_changes_in_mid_stream_is_told(
     tmp_path: Path, first: int, second: int
 ) -> None:
@@ -219,3 +221,32 @@ def test_of_a_stream_that_stays_as_it_is_nothing_is_told(tmp_path: Path) -> None
     turned = rotated(make_clip(tmp_path / "a.ts", Clip(frames=4)), 90)
     told_of = " ".join(joined_notices(tmp_path, turned, turned))
     assert not any(word in told_of for word in ("rotation", "range", "interlaced"))
+
+
+@pytest.mark.parametrize("height", [48, 47])
+def test_joined_fields_have_no_comb_and_keep_what_rests(height: int) -> None:
+    def frame(left: int) -> Frame:
+        luma = np.full((height, 64), 16, np.uint8)
+        luma[10:30, left : left + 20] = 200
+        grey = np.full((-(-height // 2), 32), 128, np.uint8)
+        return Frame((luma, grey, grey.copy()), "yuv420p")
+
+    resting, moved = frame(10), frame(30)
+    assert (with_fields_joined(resting).planes[0] == resting.planes[0]).all()
+    woven = frame(10)
+    woven.planes[0][1::2] = moved.planes[0][1::2]
+    joined = with_fields_joined(woven).planes[0].astype(int)
+    assert np.abs(np.diff(woven.planes[0][12:28].astype(int), axis=0)).max() == 184
+    assert np.abs(np.diff(joined[12:28], axis=0)).max() == 0
+
+
+def test_a_live_source_joins_fields_and_says_so(tmp_path: Path) -> None:
+    told = list[str]()
+    clip = interlaced_clip(tmp_path / "in.mp4", "top")
+    with LiveSource(clip, paced=False, on_notice=told.append) as source:
+        shown = [frame.planes[0].copy() for frame in source]
+    with FileSource(clip) as file:
+        wanted = [with_fields_joined(frame).planes[0] for frame in file]
+    assert len(shown) == 4
+    assert all((a == b).all() for a, b in zip(shown, wanted, strict=True))
+    assert told == [f"{clip} is interlaced; its two fields are joined"]

@@ -217,9 +217,93 @@ def test_dolby_vision_without_a_base_layer_is_refused(tmp_path: Path) -> None:
     assert len(read(compatible)) == 5
 
 
+def remuxed(source: Path, target: Path) -> Path:
+    """A copy in another container, with what the old one says of Dolby Vision."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0], opaque=True)
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                new.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize(("profile", "compatibility", "refused"), [(5, 0, True), (8, 1, False)])
+def test_dolby_vision_is_known_in_matroska(
+    tmp_path: Path, profile: int, compatibility: int, refused: bool
+) -> None:
+    plain = make_clip(tmp_path / "in.mp4", Clip(frames=5)).read_bytes()
+    marked = tmp_path / "marked.mp4"
+    marked.write_bytes(with_dolby_vision(plain, profile, compatibility))
+    clip = remuxed(marked, tmp_path / "clip.mkv")
+    kind = b"dvcC" if refused else b"dvvC"
+    assert kind in clip.read_bytes()
+    if refused:
+        with pytest.raises(MediaError, match="Dolby Vision without a base layer"):
+            FileSource(clip)
+    else:
+        assert len(read(clip)) == 5
+
+
+def crc_of_mpeg(data: bytes) -> bytes:
+    register = 0xFFFFFFFF
+    for byte in data:
+        register ^= byte << 24
+        for _ in range(8):
+            carry = register & 0x80000000
+            register = (register << 1 & 0xFFFFFFFF) ^ (0x04C11DB7 if carry else 0)
+    return register.to_bytes(4)
+
+
+def with_descriptor(stream: bytes, descriptor: bytes) -> bytes:
+    """A transport stream whose only stream has one more descriptor in every program map."""
+    packets = []
+    for start in range(0, len(stream), 188):
+        packet = stream[start : start + 188]
+        if packet[1] & 0x40 and packet[3] == packet[3] & ~0x20 and packet[4:6] == b"\0\2":
+            table = bytearray(packet[5 : 5 + 3 + (int.from_bytes(packet[6:8]) & 0xFFF) - 4])
+            at = 12 + (int.from_bytes(table[10:12]) & 0xFFF) + 3
+            table += descriptor
+            for place in (1, at):
+                size = int.from_bytes(table[place : place + 2])
+                more = len(descriptor)
+                table[place : place + 2] = (size + more).to_bytes(2)
+            packet = (packet[:5] + bytes(table) + crc_of_mpeg(bytes(table))).ljust(188, b"\xff")
+        packets.append(packet)
+    return b"".join(packets)
+
+
+@pytest.mark.parametrize(("profile", "compatibility", "refused"), [(5, 0, True), (8, 1, False)])
+def test_dolby_vision_is_known_in_transport_streams(
+    tmp_path: Path, profile: int, compatibility: int, refused: bool
+) -> None:
+    clip = make_clip(tmp_path / "clip.ts", Clip(frames=5))
+    record = bytes([0xB0, 5, 1, 0, profile << 1, 0b00001101, compatibility << 4])
+    clip.write_bytes(with_descriptor(clip.read_bytes(), record))
+    if refused:
+        with pytest.raises(MediaError, match="Dolby Vision without a base layer"):
+            FileSource(clip)
+    else:
+        assert len(read(clip)) == 5
+
+
 def test_names_are_not_taken_for_addresses_or_patterns(tmp_path: Path) -> None:
     for name in ("a:b.mp4", "clip%03d.mp4", "ünïcode 漢.mp4"):
         assert len(read(make_clip(tmp_path / "x.mp4").rename(tmp_path / name))) == 25
+
+
+@pytest.mark.parametrize("grows", [True, False])
+def test_a_file_that_changes_while_it_is_read_is_said(tmp_path: Path, grows: bool) -> None:
+    clip = make_clip(tmp_path / "in.mkv", Clip(frames=5))
+    with FileSource(clip) as source:
+        frames = iter(source)
+        next(frames)
+        if grows:
+            with clip.open("ab") as file:
+                file.write(bytes(100))
+        assert len(list(frames)) == 4
+        assert source.truncated == grows
+        assert any("changed while it was read" in notice for notice in source.notices) == grows
 
 
 def test_closing_early_and_twice_is_fine(long_clip: Path) -> None:

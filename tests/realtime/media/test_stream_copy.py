@@ -5,6 +5,7 @@ Subtitles have tests of their own, `test_copied_subtitles.py`.
 
 from __future__ import annotations
 
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def test_the_video_does_not_move_for_audio_that_begins_before_it(
     assert track(tmp_path / "out.mkv", "video").times[0] == 0
     assert after.times[0] == 0
     assert [p[2] for p in after.packets] == [p[2] for p in before.packets[1:]]
+
+
+def test_sound_is_kept_where_the_format_cannot_be_sought_in(tmp_path: Path) -> None:
+    source = tmp_path / "in.swf"
+    inputs = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=5:duration=13"]
+    inputs += ["-f", "lavfi", "-i", "sine=duration=13:sample_rate=22050"]
+    command = ["ffmpeg", "-v", "error", *inputs, "-c:v", "flv1", "-c:a", "libmp3lame", str(source)]
+    subprocess.run(command, check=True)
+    for start_s in (1, 11):
+        transcode(source, tmp_path / f"{start_s}.mkv", start_s=start_s)
+        sound = track(tmp_path / f"{start_s}.mkv", "audio")
+        assert len(sound.packets) == pytest.approx((13 - start_s) * 22050 / 576, rel=0.1)
+        assert abs(sound.times[0]) < 0.05
 
 
 def test_audio_that_starts_late_stays_late(tmp_path: Path) -> None:

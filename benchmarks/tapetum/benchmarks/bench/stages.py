@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tapetum.benchmarks.measure.clocks import StageClock, nbytes
 from tapetum.realtime import Frame
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.cpu.exposure import darkness
+from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.thumbnail import thumbnail
@@ -80,7 +80,7 @@ class StagedGrid:
         self.clock.end("thumbnail", nbytes(*frame.planes, small))
         predicted = self._engine(small)[0]
         self.clock.end("engine", nbytes(small, predicted))
-        aimed = strengthened(predicted, darkness(small))
+        aimed = strengthened(predicted, darkness_by_cell(cell_luma(small)))
         self.clock.end("darkness", nbytes(small, predicted, aimed))
         self.grid = self._filter(aimed, thumbnail=small, time_s=frame.time_s)
         self.clock.end("temporal filter", nbytes(small, aimed, self.grid))

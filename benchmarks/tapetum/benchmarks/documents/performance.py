@@ -19,6 +19,7 @@ from typing import Any
 from tapetum.benchmarks.bench.comparison import by_key, compare
 from tapetum.benchmarks.bench.result import Key, read_run
 from tapetum.benchmarks.bench.subjects import EMPTY
+from tapetum.benchmarks.documents.batch import batch_table
 from tapetum.benchmarks.documents.hosts import hosts_table
 from tapetum.benchmarks.documents.live import live_table, load_table
 from tapetum.benchmarks.documents.markdown import (
@@ -130,6 +131,8 @@ def tables(results: Path) -> str:
         live_table(results),
         "### Live video beside busy processes on two CPU cores",
         load_table(results),
+        "### Many files on two CPU cores",
+        batch_table(results),
         "### In other programs on two CPU cores",
         hosts_table(results),
         *(f"![{TITLES[name]}]({_CHARTS}/{name}.svg)" for name in charted(runs.values())),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tapetum.benchmarks.experiments import batch as jobs
 from tapetum.benchmarks.experiments.hosts import PROGRAMS, measure_host
 from tapetum.benchmarks.experiments.hosts import SIZES as HOST_SIZES
 from tapetum.benchmarks.experiments.live import SIZES as LIVE_SIZES
@@ -23,6 +25,8 @@ from tapetum.benchmarks.measure.machine import machine
 from tapetum.realtime.background import exit_process
 
 experiments = typer.Typer()
+batch = typer.Typer(help="Many files: segments, workers, folders, kills, and a simulation.")
+experiments.add_typer(batch, name="batch")
 
 ClipArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A dark clip.")]
 ResultOption = Annotated[Path, typer.Option("--result", help="JSON file to add the figures to.")]
@@ -33,6 +37,7 @@ _GOVERNOR_RESULT = Path("benchmarks/results/governor.json")
 _LOAD_RESULT = Path("benchmarks/results/load.json")
 _PLUGINS_RESULT = Path("benchmarks/results/plugins.json")
 _HOSTS_RESULT = Path("benchmarks/results/hosts.json")
+_BATCH_RESULT = Path("benchmarks/results/batch.json")
 _SOAK_RESULT = Path("benchmarks/results/soak.json")
 
 
@@ -191,3 +196,59 @@ def soak(
 ) -> None:
     """A long live run with a camera that is too fast, and random stalls: does anything grow?"""
     _record(result, "soak", run_soak(duration_s=duration, size=parse_size(size)))
+
+
+@batch.command("segments")
+def batch_segments(
+    clip: ClipArgument,
+    seconds: float = 61.0,
+    rounds: int = 1,
+    result: ResultOption = _BATCH_RESULT,
+) -> None:
+    """A film in segments against the same in one pass, in turns: time and size."""
+    _record(result, "segments", jobs.segments(clip, seconds=seconds, rounds=rounds))
+
+
+@batch.command("workers")
+def batch_workers(
+    clip: ClipArgument, seconds: float = 120.0, result: ResultOption = _BATCH_RESULT
+) -> None:
+    """A film by one worker and by two."""
+    _record(result, "workers", jobs.workers(clip, seconds=seconds, counts=(1, 2)))
+
+
+@batch.command("photos")
+def batch_photos(count: int = 2000, size: int = 320, result: ResultOption = _BATCH_RESULT) -> None:
+    """A folder of small photos against enhancing and coding them alone."""
+    _record(result, "photos", jobs.photos(count=count, size=size))
+
+
+@batch.command("kills")
+def batch_kills(
+    clip: ClipArgument,
+    count: int = 50,
+    workers: int = 2,
+    seconds: float = 150.0,
+    result: ResultOption = _BATCH_RESULT,
+) -> None:
+    """A job killed at random moments, and the same command again: is the output the same?"""
+    _record(result, "kills", jobs.kills(clip, count=count, workers=workers, seconds=seconds))
+
+
+@batch.command("simulation")
+def batch_simulation(
+    open_s: float = 0.3,
+    segment_s: float = 30.0,
+    warm_up_s: float = 3.0,
+    join_s: float = 0.05,
+    begin_s: float = 3.0,
+    *,
+    result: ResultOption = _BATCH_RESULT,
+) -> None:
+    """Simulate 1,000 films over 2 to 64 workers, of which 5 % die over their work.
+
+    The costs are those of one worker; give the ones that were measured.
+    """
+    costs = jobs.Costs(open_s, segment_s, warm_up_s, join_s, begin_s)
+    runs = [jobs.simulate(costs, workers=count) for count in (2, 4, 8, 16, 32, 64)]
+    _record(result, "simulation", {"is_a_simulation": True, "costs": asdict(costs), "runs": runs})

@@ -22,13 +22,15 @@ from tapetum.gan.errors import DataError
 from tapetum.gan.photos import Photo
 from tapetum.gan.simulation.coding import coded
 from tapetum.gan.simulation.conditions import draw_coding, draw_conditions, ideal, recorded
-from tapetum.gan.simulation.scenes import SceneFolders
+from tapetum.gan.simulation.scenes import SceneFolders, backlit
 from tapetum.gan.whole_file import whole_file
 
 SHARD = 128
 """Pairs in a shard."""
 
 _WELL_LIT_SHARE = 0.2
+_BACKLIT_SHARE = 0.25
+_BACKLIT_EXPOSURE = (0.4, 1.0)
 _VIDEO_FRAMES = 3
 
 
@@ -41,13 +43,21 @@ class Pair:
 
 
 def draw_pair(scenes: SceneFolders, size: int, rng: np.random.Generator) -> Pair:
-    """One pair of size x size pixels; a fifth are well lit, and to be left as they are."""
+    """One pair of size x size pixels.
+
+    A fifth are well lit, and to be left as they are; a quarter of the rest are seen against the
+    light, most of which is to be left as it is.
+    """
     scene = scenes.draw(size, rng)
     if rng.random() < _WELL_LIT_SHARE:
         picture = np.rint(scene.display * 255).astype(np.uint8)
         stored = coded([picture], draw_coding(rng))[0]
         return Pair(stored, stored)
-    conditions = draw_conditions(rng)
+    if rng.random() < _BACKLIT_SHARE:
+        scene = backlit(scene, rng)
+        conditions = draw_conditions(rng, exposure=_BACKLIT_EXPOSURE)
+    else:
+        conditions = draw_conditions(rng)
     # A video's first frame is the best that it has; later ones show what its rate allows.
     frames = _VIDEO_FRAMES if conditions.coding.codec == "h264" else 1
     dark = recorded([scene.radiance] * frames, conditions, rng)[-1]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tapetum.gan.errors import DataError
 from tapetum.gan.photos import find_photos, random_crop, read_photo
-from tapetum.gan.simulation.good_camera import exposure_for, range_fitted, shown
+from tapetum.gan.simulation.good_camera import exposure_for, guided_filter, range_fitted, shown
 from tapetum.gan.simulation.radiance import (
     Radiance,
     View,
@@ -28,6 +28,8 @@ WELL_LIT_LUMA = 0.27
 _PANORAMA_SHARE = 0.5
 _KEPT_UNEVENNESS = 0.15
 _MAX_UNEVENNESS = 1.2
+_HARSHNESS = (0.3, 1.3)
+_BRIGHT_SHARE = 0.95
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,19 @@ def uneven_light(size: int, rng: np.random.Generator) -> npt.NDArray[np.float32]
     field = (field - field.max()) / (field.std() + 1e-6)
     light: npt.NDArray[np.float32] = np.exp(field * np.float32(deviation)).astype(np.float32)
     return light
+
+
+def backlit(scene: Scene, rng: np.random.Generator) -> Scene:
+    """A scene whose bright parts stay, and whose large dark ones lose light: a person at a window.
+
+    Steps of the light's base, in stops, become 1.3 to 2.3 times as high, from its brightest
+    twentieth down; detail and hues stay, as in `good_camera.range_fitted`, which does the reverse.
+    """
+    light = np.log2(luminance(scene.radiance) + np.float32(1e-4))
+    base = guided_filter(light, max(light.shape) // 12, 0.4)
+    below = np.minimum(base - np.float32(np.quantile(base, _BRIGHT_SHARE)), 0)
+    lost = np.exp2(np.float32(rng.uniform(*_HARSHNESS)) * below)
+    return Scene(scene.radiance * lost[..., None], scene.display)
 
 
 class SceneFolders:

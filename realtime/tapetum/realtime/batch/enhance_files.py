@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, Unpack
 
+from tapetum.realtime.batch.crew import Crew
 from tapetum.realtime.batch.file_maker import FileMaker, FileOptions, check_options
 from tapetum.realtime.batch.ledger import Ledger, Outcome
 from tapetum.realtime.batch.parallel import CrewProgress, ParallelJob
@@ -57,6 +58,7 @@ def enhance_files(
     copy_others: bool = False,
     overwrite: bool = False,
     workers: Workers = None,
+    cluster: str | None = None,
     watch: Watch = Watch(),
     **options: Unpack[FileOptions],
 ) -> Iterator[Outcome]:
@@ -74,6 +76,7 @@ def enhance_files(
         overwrite: whether files that are there are replaced, those that are done already too.
         workers: processes that share the work, of one thread each; `auto` is one for each core;
             None does one file after the other here.
+        cluster: address of a Ray cluster that does the work, or "auto"; see docs/batch.md.
         watch: what is told meanwhile.
         **options: for every file, as for `enhance_file`.
 
@@ -89,7 +92,9 @@ def enhance_files(
     """
     folder = Path(output)
     plan = make_plan(inputs, folder, selection=selection, naming=naming)
-    job = open_job(folder, overwrite=overwrite, workers=workers, watch=watch, **options)
+    job = open_job(
+        folder, overwrite=overwrite, workers=workers, cluster=cluster, watch=watch, **options
+    )
     return _outcomes(job, plan, copy_others=copy_others)
 
 
@@ -113,6 +118,8 @@ def open_job(
     *,
     overwrite: bool = False,
     workers: Workers = None,
+    cluster: str | None = None,
+    streams_per_gpu: int = 1,
     watch: Watch = Watch(),
     **options: Unpack[FileOptions],
 ) -> Job:
@@ -122,6 +129,8 @@ def open_job(
         folder: for the outputs, which is made and gets a record; None for a file by itself.
         overwrite: whether files that are there are replaced, those that are done already too.
         workers: processes that share the work.
+        cluster: address of a Ray cluster that does the work, or "auto".
+        streams_per_gpu: workers of a cluster that share a GPU, where the device is one.
         watch: what is told meanwhile.
         **options: for every file, as for `enhance_file`.
 
@@ -132,11 +141,25 @@ def open_job(
     """
     check_options(options)
     ledger = Ledger(folder, overwrite=overwrite, options=options)
+    if workers is not None and cluster is not None:
+        raise ValueError("workers are processes here, and a cluster has its own; give one of them")
+    if cluster is not None:
+        from tapetum.realtime.batch.cluster import ClusterCrew
+
+        return _shared(
+            ledger,
+            ClusterCrew(cluster, options, folder=folder, streams_per_gpu=streams_per_gpu),
+            watch,
+        )
     if workers is None:
         return _LoneJob(ledger, watch, options)
     if workers != "auto" and workers < 1:
         raise ValueError(f"workers are 1 or more, or auto; got {workers}")
-    crew = ProcessCrew(automatic_workers() if workers == "auto" else workers, options)
+    count = automatic_workers() if workers == "auto" else workers
+    return _shared(ledger, ProcessCrew(count, options), watch)
+
+
+def _shared(ledger: Ledger, crew: Crew, watch: Watch) -> Job:
     return ParallelJob(
         ledger, crew, on_file=watch.on_file, on_crew=watch.on_crew, on_note=watch.on_note
     )

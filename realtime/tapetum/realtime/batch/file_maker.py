@@ -69,7 +69,7 @@ class FileMaker:
         if not is_cuda(options.get("device", "auto")):
             model, strength = options.get("model", "grid"), options.get("strength", 1.0)
             aim = Aim(options.get("when_dark", True), options.get("brightness"))
-            denoise = options.get("denoise", "off")
+            denoise = options.get("denoise", "auto")
             self.enhancer = make_enhancer(model, strength=strength, aim=aim, denoise=denoise)
 
     @property

@@ -323,7 +323,8 @@ class ParallelJob:
     def _lose(self, lost: Lost) -> Iterator[Outcome]:
         hand = self._hands.pop(lost.worker, None)
         if hand is None:
-            self._note(f"a worker ended before it began: {lost.reason}")
+            before = "" if lost.was_refused else "a worker ended before it began: "
+            self._note(f"{before}{lost.reason}")
             return
         self._frames_of_lost += hand.frames
         work = hand.work

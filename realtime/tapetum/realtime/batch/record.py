@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from tapetum.realtime.errors import MediaError
 
 NAME = ".tapetum-done.jsonl"
 """In the output folder; hidden, so that a job does not take it for an input."""
+_SYNC_S = 1.0
+"""A small photo takes less time than to have a line on the disk for certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Record:
         self._recipe = json.loads(json.dumps(recipe, default=str))
         text = _read(self._path)
         self._known = _parsed(text)
+        self._synced_s = float("-inf")
         self._torn = not text.endswith("\n") and bool(text)
 
     def is_done(self, task: Task) -> bool:
@@ -107,7 +111,7 @@ class Record:
         return line if line["output"] == _state(task.output) else None
 
     def _append(self, task: Task, states: dict[str, Any] | None, *, safely: bool) -> None:
-        """Add a line, on the disk before this returns where that is asked for."""
+        """Add a line, and have it and those before it on the disk, but not for every photo."""
         key = self._key(task)
         line = None if states is None else {**states, "recipe": self._recipe}
         text = json.dumps({"path": key, "made": line})
@@ -115,8 +119,9 @@ class Record:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write("\n" * self._torn + text + "\n")
                 file.flush()
-                if safely:
+                if safely and time.monotonic() - self._synced_s > _SYNC_S:
                     os.fsync(file.fileno())
+                    self._synced_s = time.monotonic()
         except OSError as error:
             raise MediaError(f"{self._path} cannot be written: {error.strerror}") from error
         self._torn = False

@@ -120,10 +120,6 @@ class BatchWorker:
     Args:
         options: for every file, as for `enhance_file`.
 
-    Attributes:
-        frames: enhanced so far.
-        moves: a number that rises as long as something goes on.
-
     Raises:
         ModelError: there is no such model.
         DeviceError: the device is missing.
@@ -135,8 +131,14 @@ class BatchWorker:
         self._options = options
         self._film: SegmentMaker | None = None
         self._file_frames = 0
-        self.frames = 0
+        self._frames = 0
         self._moves = 0
+
+    @property
+    def frames(self) -> int:
+        """Frames so far, with those that warm up."""
+        film = self._film
+        return self._frames + (0 if film is None else film.decoded)
 
     @property
     def moves(self) -> int:
@@ -155,6 +157,7 @@ class BatchWorker:
         film, self._film = self._film, None
         if film is not None:
             self._moves += film.decoded
+            self._frames += film.decoded
             film.close()
 
     def _file(self, task: Task, overwrite: bool) -> FileAnswer:
@@ -216,13 +219,12 @@ class BatchWorker:
         except Exception as error:  # noqa: BLE001 - as for a file
             self.close()
             return _bug(error, work.film.source)
-        self.frames += segment.frames
         enhancer = self._maker.enhancer
         needed = enhancer.most_needed() if isinstance(enhancer, SparingEnhancer) else None
         return MadeSegment(segment, path, needed, maker.notices)
 
     def _count(self, progress: Progress) -> None:
-        self.frames += progress.frames - self._file_frames
+        self._frames += progress.frames - self._file_frames
         self._moves += 1
         self._file_frames = progress.frames
 
@@ -238,7 +240,7 @@ def film_of(task: Task, options: FileOptions) -> Film | None:
         model=options.get("model", "grid"),
         strength=options.get("strength", 1.0),
         aim=Aim(options.get("when_dark", True), options.get("brightness")),
-        denoise=options.get("denoise", "off"),
+        denoise=options.get("denoise", "auto"),
         deinterlace=options.get("deinterlace", False),
         encoder=EncoderSettings(options.get("codec"), options.get("crf"), options.get("preset")),
     )

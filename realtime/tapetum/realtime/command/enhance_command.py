@@ -74,7 +74,7 @@ def enhance(
     when_dark: WhenDarkOption = True,
     brightness: BrightnessOption = None,
     device: DeviceOption = "auto",
-    denoise: DenoiseOption = "off",
+    denoise: DenoiseOption = "auto",
     compare: Annotated[
         Layout | None,
         typer.Option(
@@ -232,6 +232,24 @@ def enhance(
         ),
     ] = False,
     workers: WorkersOption = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Share it among the machines of a Ray cluster, HOST:PORT; auto takes RAY_ADDRESS,"
+            " or the one that this machine has joined.",
+            rich_help_panel=MANY,
+            show_default=False,
+        ),
+    ] = None,
+    streams_per_gpu: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Workers of a cluster that share a GPU, with --device cuda.",
+            rich_help_panel=MANY,
+        ),
+    ] = 1,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -290,7 +308,11 @@ def enhance(
         dry_run,
         watch,
         workers,
+        cluster,
+        streams_per_gpu,
     )
+    if workers is not None and cluster is not None:
+        raise typer.BadParameter("--workers are processes here; a --cluster has its own")
     places = inputs or []
     report = _Report(console, quiet=quiet)
     if _PIPE in places or str(output_path) == _PIPE:
@@ -313,11 +335,13 @@ def enhance(
         return
     if output_path is None or not (places or from_file):
         raise typer.BadParameter("give an input and an output", param_hint="'IN... OUT'")
-    are_many = replace(many, workers=None).is_given or _are_many(places, output_path)
+    are_many = replace(many, workers=None, cluster=None, streams_per_gpu=1).is_given or _are_many(
+        places, output_path
+    )
     if many.is_given or are_many:
         if (start_s, duration_s, rate) != (None, None, None):
             raise typer.BadParameter(
-                "--start, --duration and --rate are for one file, without --workers"
+                "--start, --duration and --rate are for one file, without --workers or --cluster"
             )
         enhance_many(
             places,

@@ -47,6 +47,8 @@ class ManyOptions:
     dry_run: bool = False
     watch: bool = False
     workers: int | Literal["auto"] | None = None
+    cluster: str | None = None
+    streams_per_gpu: int = 1
 
     @property
     def is_given(self) -> bool:
@@ -101,7 +103,15 @@ def enhance_many(
         report.bar = bar
         watch = Watch(report.begin, report.start, bar, bar.build, report.crew, report.note)
         folder = None if alone else output
-        job = open_job(folder, overwrite=overwrite, workers=many.workers, watch=watch, **options)
+        job = open_job(
+            folder,
+            overwrite=overwrite,
+            workers=many.workers,
+            cluster=many.cluster,
+            streams_per_gpu=many.streams_per_gpu,
+            watch=watch,
+            **options,
+        )
         with closing(job):
             plans: Iterable[Plan] = [plan]
             if many.watch:

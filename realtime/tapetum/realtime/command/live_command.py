@@ -93,7 +93,7 @@ def live(
     when_dark: WhenDarkOption = True,
     brightness: BrightnessOption = None,
     device: DeviceOption = "auto",
-    denoise: DenoiseOption = "off",
+    denoise: DenoiseOption = "auto",
     budget_ms: Annotated[
         float | None,
         typer.Option(

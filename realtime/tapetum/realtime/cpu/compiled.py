@@ -18,6 +18,9 @@ from tapetum.realtime.errors import DeviceError
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _KERNELS: list[Any] = []
+_HOW: dict[str, Any] = {"nogil": True, "fastmath": True, "no_cfunc_wrapper": True}
+"""Nothing but Python calls a kernel, and nothing but a kernel a part: no more ways in are made."""
+_INNER: dict[str, Any] = {**_HOW, "no_cpython_wrapper": True}
 _UNREADABLE = (
     *(ImportError, AttributeError, EOFError, IndexError, KeyError, TypeError, ValueError),
     pickle.UnpicklingError,
@@ -40,10 +43,10 @@ def kernel(function: _Function) -> _Function:
             " unset it"
         )
     try:
-        compiled: Any = numba.njit(nogil=True, fastmath=True, cache=True)(function)
+        compiled: Any = numba.njit(**_HOW, cache=True)(function)
     except RuntimeError:
         # Numba's word for "no folder to cache in": slower starts, the same results.
-        compiled = numba.njit(nogil=True, fastmath=True)(function)
+        compiled = numba.njit(**_HOW)(function)
     else:
         _forget_unreadable(compiled)
     _KERNELS.append(compiled)
@@ -66,7 +69,7 @@ def _forget_unreadable(compiled: Any) -> None:  # noqa: ANN401 - numba has no ty
 
 def part(function: _Function) -> _Function:
     """Compile a function that only kernels of the same module call, as a part of them."""
-    compiled: Any = numba.njit(nogil=True, fastmath=True)(function)
+    compiled: Any = numba.njit(**_INNER)(function)
     inlined: _Function = compiled
     return inlined
 

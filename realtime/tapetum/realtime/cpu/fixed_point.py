@@ -81,7 +81,7 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
                 total = np.int32(np.int32(upper[x]) + np.int32(lower[x]) + np.int32(1))
                 out[row, x] = np.int16(total >> np.int32(1))
         else:
-            _halve_row(upper, lower, out[row])
+            halve_row(upper, lower, out[row])
 
 
 @part
@@ -89,13 +89,13 @@ def read_row(source: Samples, row: int, out: Fixed) -> None:
     """Read a row of samples as fixed point."""
     start = row * source.pitch
     line = source.line[start : start + (out.size - 1) * source.step + 1]
-    down, up = np.int32(source.shift), np.int32(source.fraction)
+    down, up = np.uint16(source.shift), np.uint16(source.fraction)
     if source.step == 1:
         for x in range(out.size):
-            out[x] = np.int16(np.int32(np.int32(line[x]) >> down) << up)
+            out[x] = np.int16(np.uint16(np.uint16(np.uint16(line[x]) >> down) << up))
     else:
         for x in range(out.size):
-            out[x] = np.int16(np.int32(np.int32(line[2 * x]) >> down) << up)
+            out[x] = np.int16(np.uint16(np.uint16(np.uint16(line[2 * x]) >> down) << up))
 
 
 @part
@@ -109,7 +109,8 @@ def spread_row(cells: Fixed, out: Fixed) -> None:
 
 
 @part
-def _halve_row(upper: Fixed, lower: Fixed, out: Fixed) -> None:
+def halve_row(upper: Fixed, lower: Fixed, out: Fixed) -> None:
+    """Fill `out` with means of two rows' pairs; a lone last column counts twice."""
     for x in range(upper.size // 2):
         left = np.int32(np.int32(upper[2 * x]) + np.int32(lower[2 * x]))
         right = np.int32(np.int32(upper[2 * x + 1]) + np.int32(lower[2 * x + 1]))

@@ -8,7 +8,7 @@ from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
-from tapetum.realtime.cpu.exposure import cell_luma, darkness
+from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
@@ -172,9 +172,12 @@ class GridEnhancer:
         if self.aim.brightness is not None:
             self._needed = 1.0
             return with_brightness(grid, cell_luma(small), self.aim.brightness)
-        share = darkness(small) if self.aim.when_dark else 1.0
-        self._needed = max(self._needed, share)
-        return grid if share == 1 else strengthened(grid, share)
+        if not self.aim.when_dark:
+            self._needed = 1.0
+            return grid
+        shares = darkness_by_cell(cell_luma(small))
+        self._needed = max(self._needed, float(shares.max()))
+        return strengthened(grid, shares)
 
     def most_needed(self) -> float:
         """See `SparingEnhancer`."""

@@ -15,7 +15,7 @@ _DARKEST = np.float32(1e-4)
 _TRIED = np.linspace(0, MAX_STRENGTH, 17)
 
 
-def strengthened(grid: Floats, strength: float) -> Floats:
+def strengthened(grid: Floats, strength: float | Floats) -> Floats:
     """A grid whose effect is weaker or stronger.
 
     Up to 1 it is a mixture with the identity. Over 1, the change of luma from Y to Y' goes on by
@@ -25,11 +25,15 @@ def strengthened(grid: Floats, strength: float) -> Floats:
 
     Args:
         grid: (8, 8, 16, 16): coefficient, luma level, row, column.
-        strength: 0 gives the identity, 1 the grid itself, 2 is the most.
+        strength: 0 gives the identity, 1 the grid itself, 2 is the most; or of each cell,
+            (16, 16), up to 1.
 
     Returns:
         A grid of the same shape; at 1 `grid` itself.
     """
+    if isinstance(strength, np.ndarray):
+        by_cell: Floats = _IDENTITY + strength * (grid - _IDENTITY)
+        return by_cell
     if strength == 1:
         return grid
     if strength < 1:

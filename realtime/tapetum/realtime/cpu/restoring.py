@@ -8,11 +8,12 @@ the pictures themselves (`noise_level`).
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.gan.model_kinds import LEVELS
+from tapetum.gan.model_kinds import GRID_SHAPE, LEVELS
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.fixed_point import (
     FIXED_BITS,
@@ -25,9 +26,10 @@ from tapetum.realtime.cpu.fixed_point import (
 )
 from tapetum.realtime.cpu.grid_axis import Floats, level_axis
 from tapetum.realtime.cpu.noise_level import NoiseLevel
+from tapetum.realtime.cpu.restoring_light import new_light, relight, relight_cells
 from tapetum.realtime.cpu.restoring_space import (
     REMAINS_BITS,
-    WEIGHT_BITS,
+    WHOLE,
     Cells,
     Tolerance,
     correct,
@@ -39,6 +41,7 @@ from tapetum.realtime.cpu.restoring_time import (
     WIDE,
     binomial_lean,
     learn,
+    learn_luma,
     mean_wide_changes,
     weigh_evidence,
     wide_lean,
@@ -57,6 +60,10 @@ _FADE_FROM, _FADE_TO = 1.05, 1.35
 """Slopes of the brightening curve up to which nothing, and from which all is restored."""
 _LONGEST_S = 1.0
 """After a longer pause, or a step back in time, a frame has nothing to do with those before."""
+_LEAST_SEEN = 0.01
+"""Share of the picture that must be restored for any of it to be."""
+_SOON = 30
+"""Frames for which what is known is kept up where there is no noise: it may come again."""
 _LEAST_DEPTH = 10
 """Bits of a restored level: with fewer the averaging of frames would be rounded away."""
 
@@ -74,8 +81,9 @@ class Restorer:
         """Start with no past.
 
         Args:
-            denoise: `auto`: all noise where the picture is brightened, and nothing where it is
-                not; a number from 0 to 1: this share of it everywhere; `off`: nothing.
+            denoise: `auto`: all noise that two frames show where the picture is brightened, and
+                nothing where it is not; a number from 0 to 1: this share of it everywhere, by what
+                one picture shows too; `off`: nothing.
         """
         self.denoise = denoise
         self._state: _State | None = None
@@ -89,35 +97,49 @@ class Restorer:
 
         Returns:
             The frame in planar YUV of at least 10 bits, its levels shifted up by those that are
-            more and hold their fractions, for `apply_grid`'s `seen`; None
-            where there is nothing to do: a picture that is not brightened, or HDR.
+            more and hold their fractions, for `apply_grid`'s `seen`: until the next call, which
+            writes to the same memory. None where there is nothing to do: a picture that is not
+            brightened, or has no noise, or HDR.
 
         Raises:
             DeviceError: the frame is not in main memory.
         """
-        weights = self._weights(frame, grid)
+        slope = curve_slope(frame, grid) if self.denoise == "auto" else None
+        weights = self._weights(slope)
         if frame.color.is_hdr or not weights.any():
             self.reset()
             return None
         if self._state is None or not self._state.is_followed_by(frame):
             self._state = _State(frame)
-        return self._state.restored(frame, weights)
+        return self._state.restored(frame, weights, slope)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._state = None
 
-    def _weights(self, frame: Frame, grid: Floats) -> Fixed:
+    def _weights(self, slope: Floats | None) -> Fixed:
         """(256,) the share of a restored sample in the result, by luma."""
-        whole = 1 << WEIGHT_BITS
-        if self.denoise == "off":
-            return np.zeros(TABLE_SIZE, np.int16)
-        if self.denoise != "auto":
-            return np.full(TABLE_SIZE, round(self.denoise * whole), np.int16)
-        slope = curve_slope(frame, grid)
+        if slope is None:
+            all_alike = 0 if self.denoise == "off" else float(self.denoise)
+            return np.full(TABLE_SIZE, round(all_alike * WHOLE), np.int16)
         share = np.clip((slope - _FADE_FROM) / (_FADE_TO - _FADE_FROM), 0, 1)
-        weights: Fixed = np.rint(share * whole).astype(np.int16)
+        weights: Fixed = np.rint(share * WHOLE).astype(np.int16)
         return weights
+
+
+def warm_up(frame: Frame) -> None:
+    """Use all that is compiled here once, on noise in the format of a frame."""
+    rng = np.random.default_rng(0)
+    layout = frame.format
+    side, level = 64, 1 << (layout.depth - 8 + layout.shift)
+    identity = np.zeros(GRID_SHAPE, np.float32)
+    restorer = Restorer(1.0)
+    for low in (40, 40, 40, 60):  # the last is brighter
+        shapes = [plane[:side, :side].shape for plane in frame.planes]
+        shapes[1:] = [(-(-shapes[0][0] >> layout.chroma_y), columns) for _, columns in shapes[1:]]
+        values = (rng.integers(low, low + 16, shape) * level for shape in shapes)
+        planes: Any = tuple(plane.astype(frame.planes[0].dtype) for plane in values)
+        restorer(replace(frame, planes=planes, pts=None, alpha=None), identity)
 
 
 def curve_slope(frame: Frame, grid: Floats) -> Floats:
@@ -147,9 +169,11 @@ class _State:
         self._evidence = np.full((height, width), ONE_FRAME, np.uint8)
         self._share: Fixed = np.full((height, width), (1 << FIXED_BITS) - 1, np.int16)
         self._cells = Cells(*(np.empty((height, width), np.int16) for _ in Cells._fields))
-        self._half, self._last, self._known = (
-            np.empty((3, height, width), np.int16) for _ in range(3)
-        )
+        self._half, self._last = ([*np.empty((3, height, width), np.int16)] for _ in "ab")
+        self._relit = np.empty((2, height, width), np.int16)
+        self._grey: Fixed = np.full((height, width), 1 << (FIXED_BITS - 1), np.int16)
+        self._black = float(sample_range(frame).black << (FIXED_BITS - layout.depth))
+        self._frames = self._idle = 0
         self._wide = np.empty((-(-height // WIDE), -(-width // WIDE)), np.float32)
         chroma_shape = -(-frame.height >> layout.chroma_y), -(-frame.width >> layout.chroma_x)
         chroma_cell = 1 - layout.chroma_y, 1 - layout.chroma_x
@@ -158,6 +182,13 @@ class _State:
             _RestoredPlane(chroma_shape, chroma_cell),
             _RestoredPlane(chroma_shape, chroma_cell),
         )
+        # Chroma of the cells' own size needs no copy of that size.
+        self._known = [
+            plane.estimate
+            if plane.estimate.shape == (height, width)
+            else np.empty((height, width), np.int16)
+            for plane in self._planes
+        ]
         self._depth = max(layout.depth, _LEAST_DEPTH)
         infix = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout.chroma_x, layout.chroma_y]
         self._format_name = f"yuv{infix}p{self._depth}le"
@@ -170,27 +201,65 @@ class _State:
             return False
         return last_s is None or frame.time_s is None or 0 <= frame.time_s - last_s <= _LONGEST_S
 
-    def restored(self, frame: Frame, weights: Fixed) -> Frame:
-        """Learn from the frame, and restore it."""
+    def restored(self, frame: Frame, weights: Fixed, slope: Floats | None) -> Frame | None:
+        """Learn from the frame, and restore it; None where there is no noise."""
         sources = frame_samples(frame)
         self._half, self._last = self._last, self._half
         for source, plane, half in zip(sources, self._planes, self._half, strict=True):
             halve(source, plane.across, plane.down, half)
-        self._noise.measure(sources[0], self._half, None if self._is_new else self._last[0])
-        if not self._is_new:
+        last: Fixed | None = None
+        if self._frames:
+            last = self._last[0] if self._is_new else self._in_new_light()
+        self._frames += 1
+        self._noise.measure(sources[0], self._half, last)
+        share = self._noise.share(slope)
+        weights = np.rint(weights * share).astype(np.int16)
+        is_seen = float((weights * self._noise.seen).sum()) > _LEAST_SEEN * WHOLE
+        is_seen &= self._noise.sure or slope is None
+        self._idle = 0 if is_seen else self._idle + 1
+        if self._idle > _SOON or (self._idle and self._is_new):
+            self._is_new = True
+            return None
+        if self._is_new:
+            self._evidence[:] = ONE_FRAME
+            self._share[:] = (1 << FIXED_BITS) - 1
+        else:
             self._weigh_evidence()
         self._is_new = False
-        for source, plane, known in zip(sources, self._planes, self._known, strict=True):
+        luma, *chroma = self._planes
+        learn_luma(sources[0], self._share, luma.estimate, self._known[0])
+        for source, plane, known in zip(sources[1:], chroma, self._known[1:], strict=True):
             learn(source, self._share, plane.across, plane.down, plane.estimate)
-            halve(fixed_samples(plane.estimate), plane.across, plane.down, known)
-        describe_cells(self._known[0], self._evidence, self._noise.luma, weights, self._cells)
+            if known is not plane.estimate:
+                halve(fixed_samples(plane.estimate), plane.across, plane.down, known)
+        smoothed = self._noise.to_smooth(slope) * share
+        describe_cells(self._known[0], self._evidence, smoothed, weights, self._cells)
         planes = tuple(
-            plane.restored(source, tolerance, self._cells.weight, self._top, self._depth)
-            for source, plane, tolerance in zip(
-                sources, self._planes, self._tolerances(), strict=True
+            plane.restored(source, known, tolerance, self._cells.weight, self._top, self._depth)
+            for source, plane, known, tolerance in zip(
+                sources, self._planes, self._known, self._tolerances(), strict=True
             )
         )
         return replace(frame, planes=planes, format_name=self._format_name)
+
+    def _in_new_light(self) -> Fixed:
+        """Bring what is known into the light of the new frame; and the frame before, returned."""
+        light = new_light(self._half[0], self._known[0], self._black)
+        if light is None:
+            last: Fixed = self._last[0]
+            return last
+        relit, gains = self._relit
+        relight_cells(self._known[0], light, relit, gains)
+        luma, *chroma = self._planes
+        relight(luma.estimate, self._known[0], relit, gains, luma.across, luma.down)
+        self._known[0][...] = relit
+        for plane, known in zip(chroma, self._known[1:], strict=True):
+            relight(plane.estimate, self._grey, self._grey, gains, plane.across, plane.down)
+            if known is not plane.estimate:
+                relight(known, self._grey, self._grey, gains, 0, 0)
+        relight_cells(self._last[0], light, relit, gains)
+        lit: Fixed = relit
+        return lit
 
     def _weigh_evidence(self) -> None:
         noise = self._noise
@@ -200,8 +269,8 @@ class _State:
         )
         mean_wide_changes(self._half[0], self._known[0], self._wide)
         weigh_evidence(
-            self._half,
-            self._known,
+            (self._half[0], self._half[1], self._half[2]),
+            (self._known[0], self._known[1], self._known[2]),
             self._last[0],
             self._wide,
             noise.luma,
@@ -240,8 +309,10 @@ class _RestoredPlane:
     """
 
     def __init__(self, shape: tuple[int, int], cell: tuple[int, int]) -> None:
-        self.estimate: Fixed = np.empty(shape, np.int16)
+        self.estimate: Fixed = np.zeros(shape, np.int16)
         self.down, self.across = cell
+        # New memory for every frame would cost as much as filling it.
+        self._restored: npt.NDArray[np.uint16] = np.empty(shape, np.uint16)
         self._coarser: list[tuple[Fixed, Fixed]] = []
         height, width = shape
         for _ in range(_SCALES - 2 + self.across):
@@ -249,9 +320,10 @@ class _RestoredPlane:
             plane, change = (np.empty((height, width), np.int16) for _ in range(2))
             self._coarser.append((plane, change))
 
-    def restored(
+    def restored(  # noqa: PLR0917 - as the kernels
         self,
         source: Samples,
+        known: Fixed,
         tolerance: tuple[Fixed, list[float]],
         weight: Fixed,
         top: int,
@@ -261,25 +333,31 @@ class _RestoredPlane:
 
         Args:
             source: the frame's own samples.
+            known: the estimate at half size.
             tolerance: one cell's, and the factor for each scale.
             weight: of what is restored, by cell.
             top: highest fixed-point sample.
             depth: bits of the result.
         """
         finer = self.estimate
-        for plane, _ in self._coarser:
-            halve(fixed_samples(finer), 1, 1, plane)
-            finer = plane
+        pyramid = []
+        for plane, change in self._coarser:
+            if plane.shape == known.shape and self.across and self.down:
+                coarser = known
+            else:
+                halve(fixed_samples(finer), 1, 1, plane)
+                coarser = plane
+            pyramid.append((coarser, change))
+            finer = coarser
         cells, factors = tolerance
         tolerances = [
             Tolerance(cells, np.float32(factor), scale - self.down, scale - self.across)
             for scale, factor in enumerate(factors[1 - self.across :])
         ]
-        change: Fixed = np.empty((0, 0), np.int16)
-        for (plane, changed), allowed in zip(self._coarser[::-1], tolerances[:0:-1], strict=True):
+        change = np.empty((0, 0), np.int16)
+        for (plane, changed), allowed in zip(pyramid[::-1], tolerances[:0:-1], strict=True):
             correct(plane, change, allowed, top, changed)
             change = changed
-        out = np.empty(self.estimate.shape, np.uint16)
         drop = FIXED_BITS - depth
-        finish(source, self.estimate, change, tolerances[0], weight, top, drop, out)
-        return out
+        finish(source, self.estimate, change, tolerances[0], weight, top, drop, self._restored)
+        return self._restored

@@ -1,8 +1,9 @@
 """The restoring stage over space: what time could not average is smoothed, from coarse to fine.
 
-Each sample moves towards its eight neighbours by a redescending difference: all of a small one,
-which is noise, and nothing of one over twice a tolerance, which is an edge. It is done on a pyramid
-of 2x2 means; what a coarse plane changed is carried up to the finer one first.
+Between each two neighbours something flows: all of a small difference, which is noise, and nothing
+of one over twice a tolerance, which is an edge. What one sample gains its neighbour loses, so that
+the mean of the picture stays. It is done on a pyramid of 2x2 means; what a coarse plane changed is
+carried up to the finer one first.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ MOST_TOLERANCE = 1300
 LEAST_REMAINS = 0.4
 """Noise is taken to remain by this share at least, however many frames were averaged."""
 REMAINS_BITS = 8
-WEIGHT_BITS = 7
-"""Bits of these shares: all is 1 << BITS."""
+"""Bits of this share: all is 1 << REMAINS_BITS."""
+WHOLE = 32767
+"""A weight that is all."""
+_MOST_WAY = 16383
+"""A sample is changed by so much at most."""
 
 
 class Cells(NamedTuple):
@@ -31,7 +35,7 @@ class Cells(NamedTuple):
     Attributes:
         remains: (h, w) the share of noise that remains, in 1 / (1 << REMAINS_BITS).
         deviation: (h, w) the deviation of luma noise that remains, fixed-point.
-        weight: (h, w) the share of what is restored in the result, 1 << WEIGHT_BITS for all.
+        weight: (h, w) the share of what is restored in the result, `WHOLE` for all.
     """
 
     remains: Fixed
@@ -72,13 +76,22 @@ def describe_cells(
     for count in range(remains.size):
         frames = np.float32(max(count, ONE_FRAME)) / np.float32(ONE_FRAME)
         remains[count] = max(np.float32(1) / np.sqrt(frames), np.float32(LEAST_REMAINS))
-    scale, most = np.float32(1 << REMAINS_BITS), np.float32(MOST_TOLERANCE)
+    both, width = np.empty(noise.size, np.int32), luma.shape[1]
+    for level in range(noise.size):
+        deviation = np.int32(min(noise[level], np.float32(MOST_TOLERANCE)) + np.float32(0.5))
+        both[level] = (deviation << np.int32(16)) | np.int32(weights[level])
+    found, shares = np.empty(width, np.int32), np.empty(width, np.float32)
+    scale = np.float32(1 << REMAINS_BITS)
     for row in range(luma.shape[0]):
-        for x in range(luma.shape[1]):
-            level, share = luma[row, x] >> TABLE_SHIFT, remains[evidence[row, x]]
-            cells.remains[row, x] = np.int16(share * scale)
-            cells.deviation[row, x] = np.int16(min(noise[level] * share, most))
-            cells.weight[row, x] = weights[level]
+        # A loop of its own, being the part that is not SIMD.
+        for x in range(width):
+            found[x] = both[np.uint16(luma[row, x]) >> np.uint16(TABLE_SHIFT)]
+            shares[x] = remains[evidence[row, x]]
+        for x in range(width):
+            cells.remains[row, x] = np.int16(shares[x] * scale)
+            deviation = np.float32(found[x] >> np.int32(16)) * shares[x]
+            cells.deviation[row, x] = np.int16(deviation + np.float32(0.5))
+            cells.weight[row, x] = np.int16(found[x])
 
 
 @kernel
@@ -93,18 +106,19 @@ def correct(plane: Fixed, coarser: Fixed, tolerance: Tolerance, top: int, out: F
         out: like `plane`.
     """
     height, width = plane.shape
-    lines, lifted = np.empty((3, width + 2), np.int16), np.empty(width // 2 + 3, np.int16)
-    double = np.empty(width, np.int16)
-    for row in range(-1, height):
+    lines, lifted = np.empty((2, width), np.int16), np.empty(width // 2 + 3, np.int16)
+    double, smoothed = np.empty(width, np.int16), np.empty(width, np.int16)
+    flows = np.zeros((7, width + 1), np.int16)
+    _change_line(plane[0], coarser, 0, np.int16(top), lifted, lines[0])
+    for row in range(height):
+        line, below = lines[row % 2], lines[1 - row % 2]
         if row + 1 < height:
-            line = lines[(row + 1) % 3]
-            line[1 : width + 1] = plane[row + 1]
-            _change_line(coarser, row + 1, np.int32(top), lifted, line)
-        if row >= 0:
-            _double_tolerance(tolerance, row, double)
-            _smooth(lines, row, height, double, out[row])
-            for x in range(width):
-                out[row, x] = np.int16(out[row, x] - plane[row, x])
+            _change_line(plane[row + 1], coarser, row + 1, np.int16(top), lifted, below)
+        _double_tolerance(tolerance, row, double)
+        _smooth(line, below, double, row, row + 1 < height, flows, smoothed)
+        new, old = out[row], plane[row]
+        for x in range(width):
+            new[x] = np.int16(smoothed[x] - old[x])
 
 
 @kernel
@@ -131,50 +145,85 @@ def finish(  # noqa: PLR0917 - numba takes no keyword-only arguments
         out: levels with some fraction.
     """
     height, width = estimate.shape
-    lines, lifted = np.empty((3, width + 2), np.int16), np.empty(width // 2 + 3, np.int16)
+    lines, lifted = np.empty((2, width), np.int16), np.empty(width // 2 + 3, np.int16)
     double, weights = np.empty(width, np.int16), np.empty(width, np.int16)
     own, smoothed = np.empty(width, np.int16), np.empty(width, np.int16)
-    half, whole = np.int32((1 << drop) >> 1), 1 << WEIGHT_BITS
-    across, down = -tolerance.columns, -tolerance.rows
-    for row in range(-1, height):
+    flows = np.zeros((7, width + 1), np.int16)
+    columns, rows = -tolerance.columns, -tolerance.rows
+    _change_line(estimate[0], coarser, 0, np.int16(top), lifted, lines[0])
+    for row in range(height):
+        line, below = lines[row % 2], lines[1 - row % 2]
         if row + 1 < height:
-            line = lines[(row + 1) % 3]
-            line[1 : width + 1] = estimate[row + 1]
-            _change_line(coarser, row + 1, np.int32(top), lifted, line)
-        if row < 0:
-            continue
-        _double_tolerance(tolerance, row, double)
-        _smooth(lines, row, height, double, smoothed)
-        shares = weight[row >> down]
-        if shares.min() < whole:
-            read_row(source, row, own)
-            if across == 1:
-                spread_row(shares, weights)
+            _change_line(estimate[row + 1], coarser, row + 1, np.int16(top), lifted, below)
+        if row % (1 + rows) == 0:
+            _double_tolerance(tolerance, row, double)
+            if columns == 1:
+                spread_row(weight[row >> rows], weights)
             else:
-                weights[:] = shares
-            _mix(own, weights, smoothed, np.int32(drop), out[row])
-        else:
-            for x in range(width):
-                level = np.int32(np.int32(smoothed[x]) + half)
-                out[row, x] = np.uint16(level >> np.int32(drop))
+                weights = weight[row >> rows]
+        _smooth(line, below, double, row, row + 1 < height, flows, smoothed)
+        read_row(source, row, own)
+        _mix(own, weights, smoothed, np.int16(drop), out[row])
+
+
+@part
+def _smooth(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    line: Fixed, below: Fixed, double: Fixed, row: int, more: bool, flows: Fixed, out: Fixed
+) -> None:
+    """Let flow what flows between a row and its neighbours.
+
+    Args:
+        line: (W,) the row.
+        below: (W,) the next.
+        double: (W,) twice the tolerance of the row's samples.
+        row: which.
+        more: whether there is a next row.
+        flows: (7, W + 1) within the row; and down, down and right, down and left from this row
+            and from the one above. What leaves the plane is 0.
+        out: (W,) the row smoothed.
+    """
+    width, now, then = out.size, 1 + row % 2, 2 - row % 2
+    across = flows[0]
+    down, right, left = flows[now], flows[now + 2], flows[now + 4]
+    down_above, right_above, left_above = flows[then], flows[then + 2], flows[then + 4]
+    _flow(line, line[1:], double, across[1:width])
+    if more:
+        _flow(line, below, double, down[:width])
+        _flow(line, below[1:], double, right[1:width])
+        _flow(line[1:], below, double, left[1:width])
+    else:
+        flows[now::2] = 0
+    for x in range(width):
+        sides = np.int16(across[x + 1] - across[x])
+        out[x] = np.int16(sides + np.int16(down[x] - down_above[x]))
+    for x in range(width):
+        corners = np.int16(right[x + 1] - right_above[x])
+        out[x] = np.int16(np.int16(out[x] * np.int16(2)) + corners)
+    for x in range(width):
+        corners = np.int16(left[x] - left_above[x + 1])
+        total = np.int16(np.int16(out[x] + corners) + np.int16(8))
+        out[x] = np.int16(line[x] + np.int16(total >> np.int16(4)))
 
 
 @part
 def _mix(
-    own: Fixed, weights: Fixed, smoothed: Fixed, drop: np.int32, out: npt.NDArray[np.uint16]
+    own: Fixed, weights: Fixed, smoothed: Fixed, drop: np.int16, out: npt.NDArray[np.uint16]
 ) -> None:
     """Mix a row with the frame's own samples, and round it to levels."""
-    half = np.int32(np.int32(np.int32(1) << drop) >> np.int32(1))
+    half = np.int16(np.int16(1 << drop) >> np.int16(1))
+    most = np.int16(_MOST_WAY)
     for x in range(out.size):
-        way = np.int32(np.int32(smoothed[x]) - np.int32(own[x]))
-        taken = np.int32(np.int32(way * np.int32(weights[x])) >> np.int32(WEIGHT_BITS))
-        mixed = np.int32(np.int32(own[x]) + np.int32(taken + half))
-        out[x] = np.uint16(np.int32(mixed >> drop))
+        way = min(max(np.int16(smoothed[x] - own[x]), np.int16(-most)), most)
+        # The upper half of a product is one instruction.
+        product = np.int32(np.int32(np.int16(way * np.int16(2))) * np.int32(weights[x]))
+        own[x] = np.int16(own[x] + np.int16(product >> np.int32(16)))
+    for x in range(out.size):
+        out[x] = np.uint16(np.uint16(own[x] + half) >> np.uint16(drop))
 
 
 @part
 def _double_tolerance(tolerance: Tolerance, row: int, double: Fixed) -> None:
-    """Twice the tolerance of a row's samples, for `_smooth`."""
+    """Twice the tolerance of a row's samples, for `_flow`."""
     factor, most = np.float32(2) * tolerance.factor, np.float32(2 * MOST_TOLERANCE)
     if tolerance.rows < 0:
         cells = tolerance.cells[row >> 1]
@@ -184,6 +233,9 @@ def _double_tolerance(tolerance: Tolerance, row: int, double: Fixed) -> None:
         spread_row(cells, double)
         for x in range(double.size):
             double[x] = np.int16(min(np.float32(double[x]) * factor, most))
+    elif tolerance.columns == 0:
+        for x in range(double.size):
+            double[x] = np.int16(min(np.float32(cells[x]) * factor, most))
     else:
         step = np.uint64(1 << tolerance.columns)
         for x in range(double.size):
@@ -192,64 +244,44 @@ def _double_tolerance(tolerance: Tolerance, row: int, double: Fixed) -> None:
 
 
 @part
-def _change_line(coarser: Fixed, row: int, top: np.int32, lifted: Fixed, line: Fixed) -> None:
-    """Add a coarser plane's change, enlarged bilinearly, to a line; repeat the line's ends."""
-    width, (rows, columns) = line.size - 2, coarser.shape
-    if rows:
-        near = row >> 1
-        far = min(max(near + (1 if row % 2 else -1), 0), rows - 1)
-        three, two = np.int32(3), np.int32(2)
-        for x in range(columns):
-            total = np.int32(three * np.int32(coarser[near, x]) + np.int32(coarser[far, x]))
-            lifted[x + 1] = np.int16(np.int32(total + two) >> two)
-        lifted[0], lifted[columns + 1] = lifted[1], lifted[columns]
-        for x in range(width // 2):
-            here = np.int32(three * np.int32(lifted[x + 1]) + two)
-            left = np.int32(np.int32(here + np.int32(lifted[x])) >> two)
-            right = np.int32(np.int32(here + np.int32(lifted[x + 2])) >> two)
-            left = np.int32(left + np.int32(line[2 * x + 1]))
-            right = np.int32(right + np.int32(line[2 * x + 2]))
-            line[2 * x + 1] = np.int16(min(max(left, np.int32(0)), top))
-            line[2 * x + 2] = np.int16(min(max(right, np.int32(0)), top))
-        if width % 2:
-            here = three * np.int32(lifted[columns]) + two
-            last = np.int32(line[width]) + ((here + np.int32(lifted[columns - 1])) >> two)
-            line[width] = np.int16(min(max(last, np.int32(0)), top))
-    line[0], line[width + 1] = line[1], line[width]
+def _change_line(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    plane: Fixed, coarser: Fixed, row: int, top: np.int16, lifted: Fixed, line: Fixed
+) -> None:
+    """Fill a line with a plane's row, and a coarser plane's change, enlarged bilinearly."""
+    width, (rows, columns) = line.size, coarser.shape
+    if rows == 0:
+        line[:] = plane
+        return
+    near = row >> 1
+    far = min(max(near + (1 if row % 2 else -1), 0), rows - 1)
+    three, two = np.int16(3), np.int16(2)
+    for x in range(columns):
+        total = np.int16(np.int16(three * coarser[near, x]) + coarser[far, x])
+        lifted[x + 1] = np.int16(np.int16(total + two) >> two)
+    lifted[0], lifted[columns + 1] = lifted[1], lifted[columns]
+    for x in range(width // 2):
+        here = np.int16(np.int16(three * lifted[x + 1]) + two)
+        left = np.int16(np.int16(here + lifted[x]) >> two)
+        right = np.int16(np.int16(here + lifted[x + 2]) >> two)
+        line[2 * x] = left
+        line[2 * x + 1] = right
+    if width % 2:
+        here = np.int16(np.int16(three * lifted[columns]) + two)
+        line[width - 1] = np.int16(np.int16(here + lifted[columns - 1]) >> two)
+    for x in range(width):
+        own = plane[x]
+        change = min(max(line[x], np.int16(-own)), np.int16(top - own))
+        line[x] = np.int16(own + change)
 
 
 @part
-def _smooth(lines: Fixed, row: int, height: int, double: Fixed, out: Fixed) -> None:
-    """Move a row towards its neighbours.
+def _flow(first: Fixed, second: Fixed, double: Fixed, out: Fixed) -> None:
+    """What samples of `first` gain of those of `second`.
 
-    Args:
-        lines: (3, W + 2) the rows around, row r at r % 3; each with one more sample on either side.
-        row: which.
-        height: rows in all; those beyond the edge are like the edge.
-        double: twice the tolerance.
-        out: the new row.
+    The redescending difference, min(|d|, max(2 t - |d|, 0)) with the sign of d.
     """
-    here = lines[row % 3]
-    above = lines[(row + 2) % 3] if row > 0 else here
-    below = lines[(row + 1) % 3] if row + 1 < height else here
     for x in range(out.size):
-        own, limit = here[x + 1], double[x]
-        corners = np.int16(
-            np.int16(_pull(above[x], own, limit) + _pull(above[x + 2], own, limit))
-            + np.int16(_pull(below[x], own, limit) + _pull(below[x + 2], own, limit))
-        )
-        sides = np.int16(
-            np.int16(_pull(above[x + 1], own, limit) + _pull(below[x + 1], own, limit))
-            + np.int16(_pull(here[x], own, limit) + _pull(here[x + 2], own, limit))
-        )
-        total = np.int16(corners + np.int16(sides * np.int16(2)))
-        out[x] = np.int16(own + np.int16(np.int16(total + np.int16(8)) >> np.int16(4)))
-
-
-@part
-def _pull(neighbor: np.int16, own: np.int16, double: np.int16) -> np.int16:
-    """The redescending difference, min(|d|, max(2 t - |d|, 0)) with the sign of d."""
-    way = np.int16(neighbor - own)
-    size = np.int16(abs(way))
-    kept = min(size, max(np.int16(double - size), np.int16(0)))
-    return np.int16(-kept) if way < 0 else kept
+        way = np.int16(second[x] - first[x])
+        size = np.int16(abs(way))
+        kept = min(size, max(np.int16(double[x] - size), np.int16(0)))
+        out[x] = np.int16(-kept) if way < 0 else kept

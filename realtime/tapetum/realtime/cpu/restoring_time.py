@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
-from tapetum.realtime.cpu.fixed_point import TABLE_SHIFT, Fixed, Samples, read_row, spread_row
+from tapetum.realtime.cpu.fixed_point import (
+    TABLE_SHIFT,
+    Fixed,
+    Samples,
+    halve_row,
+    read_row,
+    spread_row,
+)
 
 ONE_FRAME = 8
 """The unit of `Evidence`."""
@@ -18,6 +25,8 @@ MOST_FRAMES = 16
 """An estimate rests on so many frames at most, and follows what changes unseen."""
 WIDE = 4
 """Cells across and down over which faint, wide changes are looked for."""
+_MOST_CHANGE = 2047
+"""Changes of more, 16 levels of 8 bits, count as so much: they are motion in any noise."""
 _SHARE_BITS = 15
 _MEAN_FIRM, _MEAN_SURE = 2.5, 4.5
 """Deviations of a mean change, with its sign, at which it may be, and is, motion."""
@@ -26,10 +35,9 @@ _SIZE_FIRM, _SIZE_SURE = 1.5, 2.3
 
 Evidence = npt.NDArray[np.uint8]
 """(h, w) how many frames a cell's estimate rests on, in eighths."""
-Planes = npt.NDArray[np.int16]
-"""(3, h, w) Y, U and V at half size, fixed-point."""
+Planes = tuple[Fixed, Fixed, Fixed]
+"""(h, w) each: Y, U and V at half size, fixed-point."""
 Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
 
 
 def binomial_lean(whiteness: float) -> float:
@@ -104,45 +112,29 @@ def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
         evidence: updated.
         share: (h, w) filled with the new frame's share, 32767 for all.
     """
-    height, width = frame.shape[1:]
-    changes = np.empty((4, 3, width), np.int16)  # of Y, U and V; and of Y since the frame before
-    sums = np.empty(width + 2, np.int32)
-    means = np.empty((5, width), np.float32)
-    wide_means = np.empty(width, np.float32)
-    doubt, quiet = np.empty(width, np.float32), np.empty(width, np.float32)
-    tables = _doubts(), np.float32(1) / luma_noise
+    height, width = frame[0].shape
+    changes = np.empty((5, 3, width), np.int16)  # of Y, U and V; of Y in size; and whether new
+    sums, means = np.empty(width + 2, np.int16), np.empty((5, width), np.int16)
+    wide_means, quiet = np.empty(width, np.float32), np.empty(width, np.float32)
+    motion, counts = np.empty(width, np.float32), np.empty(width, np.float32)
+    table = np.float32(1) / luma_noise
     for row in range(-1, height):
         slot = (row + 1) % 3
-        _subtract_rows(frame, estimate, last, min(row + 1, height - 1), changes[:, slot])
+        below = min(row + 1, height - 1)
+        for plane in range(3):
+            _subtract(frame[plane][below], estimate[plane][below], changes[plane, slot])
+        _compare(changes[0, slot], frame[0][below], last[below], changes[3, slot], changes[4, slot])
         if row < 0:
             continue
         above, here = (row + 2) % 3 if row > 0 else row % 3, row % 3
-        for plane in range(4):
+        for plane in range(5):
             rows = changes[plane]
-            _add_rows(rows[above], rows[here], rows[slot], plane == 3, sums)
+            _add_rows(rows[above], rows[here], rows[slot], sums)
             _add_columns(sums, means[plane])
-        _add_rows(changes[0, above], changes[0, here], changes[0, slot], True, sums)
-        _add_columns(sums, means[4])
         _widen(wide[row // WIDE], wide_means)
-        _look_up(evidence[row], frame[0, row], tables, doubt, quiet)
-        _decide(means, wide_means, doubt, quiet, chroma_noise, leans, evidence[row], share[row])
-
-
-@part
-def _subtract_rows(frame: Planes, estimate: Planes, last: Fixed, row: int, changes: Planes) -> None:
-    for plane in range(3):
-        _subtract(frame[plane, row], estimate[plane, row], changes[plane])
-    _subtract(frame[0, row], last[row], changes[3])
-
-
-@part
-def _doubts() -> Floats:
-    """By evidence: deviation of one frame, by that of its difference from the estimate."""
-    doubts = np.empty(MOST_FRAMES * ONE_FRAME + 1, np.float32)
-    for count in range(doubts.size):
-        frames = np.float32(max(count, ONE_FRAME)) / np.float32(ONE_FRAME)
-        doubts[count] = np.float32(1) / np.sqrt(np.float32(1) + np.float32(1) / frames)
-    return doubts
+        _look_up(frame[0][row], table, quiet)
+        _decide(means, wide_means, evidence[row], quiet, chroma_noise, leans, motion)
+        _take_note(motion, means[4], counts, evidence[row], share[row])
 
 
 @part
@@ -156,72 +148,73 @@ def _widen(means: Floats, wide: Floats) -> None:
 
 
 @part
-def _look_up(
-    evidence: npt.NDArray[np.uint8],
-    luma: Fixed,
-    tables: tuple[Floats, Floats],
-    doubt: Floats,
-    quiet: Floats,
-) -> None:
-    """Fetch a row's entries of both tables: by evidence, and by luma."""
-    for x in range(doubt.size):
-        doubt[x] = tables[0][evidence[x]]
-        quiet[x] = tables[1][np.uint16(luma[x]) >> np.uint16(TABLE_SHIFT)]
+def _look_up(luma: Fixed, table: Floats, quiet: Floats) -> None:
+    """Fetch a row's entries of a table by luma."""
+    for x in range(quiet.size):
+        quiet[x] = table[np.uint16(luma[x]) >> np.uint16(TABLE_SHIFT)]
 
 
 @part
 def _decide(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    means: Floats,
+    means: Fixed,
     wide: Floats,
-    doubt: Floats,
+    evidence: npt.NDArray[np.uint8],
     quiet: Floats,
     chroma_noise: Floats,
     leans: tuple[np.float32, np.float32],
-    evidence: npt.NDArray[np.uint8],
-    share: Fixed,
+    motion: Floats,
 ) -> None:
-    """Weigh a row's measures of change against the noise, and set its evidence and share."""
-    per_u = np.float32(1) / (chroma_noise[0] * leans[0])
-    per_v = np.float32(1) / (chroma_noise[1] * leans[0])
-    per_mean, per_wide = np.float32(1) / leans[0], np.float32(1) / leans[1]
-    per_size = np.float32(_MEAN_SURE - _MEAN_FIRM) / np.float32(_SIZE_SURE - _SIZE_FIRM)
-    y, u, v, since, size = means[0], means[1], means[2], means[3], means[4]
-    low, high = np.float32(0), np.float32(1)
-    motion = np.empty(share.size, np.float32)
+    """Weigh a row's measures of change, in sixteenths, against the noise: motion from 0 to 1."""
+    sixteenth, one = np.float32(1 / 16), np.float32(1)
+    per_u = sixteenth / (chroma_noise[0] * leans[0])
+    per_v = sixteenth / (chroma_noise[1] * leans[0])
+    per_mean, per_wide = sixteenth / leans[0], one / leans[1]
+    per_step = np.float32(1 / (_MEAN_SURE - _MEAN_FIRM))
+    per_size = np.float32((_MEAN_SURE - _MEAN_FIRM) / (_SIZE_SURE - _SIZE_FIRM))
+    # The size of white noise is 0.8 deviations.
+    of_size = np.float32(1.25 / 16)
+    y, u, v, size = means[0], means[1], means[2], means[3]
+    low, doubt = np.float32(0), np.empty(motion.size, np.float32)
     # Short loops, of few arrays each: LLVM makes SIMD of those alone.
-    for x in range(share.size):
-        motion[x] = max(abs(u[x]) * per_u, abs(v[x]) * per_v)
-    for x in range(share.size):
-        mean = max(abs(y[x]) * per_mean, abs(wide[x]) * per_wide)
-        motion[x] = max(motion[x], mean * quiet[x]) * doubt[x] - np.float32(_MEAN_FIRM)
-    for x in range(share.size):
-        # The size of white noise is 0.8 deviations. Its steps are laid over those of means.
-        fine = size[x] * quiet[x] * doubt[x] * np.float32(1.25) - np.float32(_SIZE_FIRM)
-        motion[x] = max(motion[x], fine * per_size) * np.float32(1 / (_MEAN_SURE - _MEAN_FIRM))
-    for x in range(share.size):
-        motion[x] = min(max(motion[x], low), high)
-    _take_note(motion, since, evidence, share)
+    for x in range(motion.size):
+        motion[x] = max(abs(np.float32(u[x])) * per_u, abs(np.float32(v[x])) * per_v)
+    for x in range(motion.size):
+        # Deviation of one frame, by that of its difference from the estimate.
+        frames = np.float32(evidence[x])
+        # The sum is never 0; that it is 8 at least spares numba's test.
+        doubt[x] = np.sqrt(frames / max(frames + np.float32(ONE_FRAME), np.float32(ONE_FRAME)))
+    for x in range(motion.size):
+        mean = max(abs(np.float32(y[x])) * per_mean, abs(wide[x]) * per_wide)
+        motion[x] = max(motion[x], mean * quiet[x])
+    for x in range(motion.size):
+        motion[x] = (motion[x] * doubt[x] - np.float32(_MEAN_FIRM)) * per_step
+    for x in range(motion.size):
+        # Steps of sizes are laid over those of means.
+        fine = np.float32(size[x]) * of_size * quiet[x] * doubt[x] - np.float32(_SIZE_FIRM)
+        motion[x] = min(max(motion[x], fine * per_size * per_step, low), one)
 
 
 @part
 def _take_note(
-    motion: Floats, since: Floats, evidence: npt.NDArray[np.uint8], share: Fixed
+    motion: Floats,
+    news: Fixed,
+    counts: Floats,
+    evidence: npt.NDArray[np.uint8],
+    share: Fixed,
 ) -> None:
     """Set a row's evidence and share by its motion, from 0 to 1."""
     one, most = np.float32(ONE_FRAME), np.float32(MOST_FRAMES * ONE_FRAME)
-    none, all_taken = np.float32(0), np.float32(ONE_FRAME * ((1 << _SHARE_BITS) - 1))
-    news, counts = np.empty(share.size, np.float32), np.empty(share.size, np.float32)
+    all_taken = np.float32(ONE_FRAME * ((1 << _SHARE_BITS) - 1))
     for x in range(share.size):
         # Where nothing was sent since the last frame, and nothing moves, all stays as it is.
-        news[x] = max(since[x], motion[x] - np.float32(0.5))
-    for x in range(share.size):
         count = np.float32(evidence[x]) * (np.float32(1) - motion[x]) + one
-        counts[x] = min(count, most)
+        is_new = max(np.float32(news[x]), motion[x] - np.float32(0.5)) > np.float32(0)
+        counts[x] = min(count, most) if is_new else np.float32(0)
     for x in range(share.size):
-        taken = all_taken / counts[x] if news[x] > none else none
-        share[x] = np.int16(np.int32(taken))
+        taken = all_taken / max(counts[x], one)
+        share[x] = np.int16(np.int32(taken)) if counts[x] > np.float32(0) else np.int16(0)
     for x in range(share.size):
-        count = counts[x] if news[x] > none else np.float32(evidence[x])
+        count = counts[x] if counts[x] > np.float32(0) else np.float32(evidence[x])
         evidence[x] = np.uint8(np.int32(count + np.float32(0.5)))
 
 
@@ -238,7 +231,6 @@ def learn(source: Samples, share: Fixed, across: int, down: int, estimate: Fixed
     """
     height, width = estimate.shape
     new, shares = np.empty(width, np.int16), np.empty(width, np.int16)
-    half, bits = np.int32(1 << (_SHARE_BITS - 1)), np.int32(_SHARE_BITS)
     for row in range(height):
         read_row(source, row, new)
         if across == 0:
@@ -246,37 +238,75 @@ def learn(source: Samples, share: Fixed, across: int, down: int, estimate: Fixed
         else:
             spread_row(share[row >> down], shares)
         for x in range(width):
-            old = np.int32(estimate[row, x])
             # 32767 counts as 32768, so that all is all.
-            taken = np.int32(np.int32(shares[x]) + np.int32(shares[x] >> np.int16(14)))
-            way = np.int32(np.int32(np.int32(new[x]) - old) * taken)
-            estimate[row, x] = np.int16(old + np.int32(np.int32(way + half) >> bits))
+            shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
+        _learn_row(new, shares, estimate[row])
+
+
+@kernel
+def learn_luma(source: Samples, share: Fixed, estimate: Fixed, half: Fixed) -> None:
+    """Do as `learn`, and as `halve` with the result, row by row.
+
+    Args:
+        source: the frame's luma.
+        share: from `weigh_evidence`.
+        estimate: updated, fixed-point.
+        half: filled with means of its 2x2 samples.
+    """
+    height, width = estimate.shape
+    new, shares = np.empty(width, np.int16), np.empty(width, np.int16)
+    for row in range(half.shape[0]):
+        first, last = 2 * row, min(2 * row + 1, height - 1)
+        spread_row(share[row], shares)
+        for x in range(width):
+            # 32767 counts as 32768, so that all is all.
+            shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
+        read_row(source, first, new)
+        _learn_row(new, shares, estimate[first])
+        if last > first:
+            read_row(source, last, new)
+            _learn_row(new, shares, estimate[last])
+        halve_row(estimate[first], estimate[last], half[row])
+
+
+@part
+def _learn_row(new: Fixed, shares: Fixed, estimate: Fixed) -> None:
+    half, bits = np.int32(1 << (_SHARE_BITS - 1)), np.int32(_SHARE_BITS)
+    for x in range(new.size):
+        old = np.int32(estimate[x])
+        taken = np.int32(np.uint16(shares[x]))
+        way = np.int32(np.int32(np.int32(new[x]) - old) * taken)
+        estimate[x] = np.int16(old + np.int32(np.int32(way + half) >> bits))
 
 
 @part
 def _subtract(a: Fixed, b: Fixed, out: Fixed) -> None:
+    """Differences, cut off where sixteen of them would not fit."""
     for x in range(out.size):
-        out[x] = np.int16(np.int32(a[x]) - np.int32(b[x]))
+        change = np.int16(a[x] - b[x])
+        out[x] = min(max(change, np.int16(-_MOST_CHANGE)), np.int16(_MOST_CHANGE))
 
 
 @part
-def _add_rows(above: Fixed, here: Fixed, below: Fixed, sizes: bool, sums: Ints) -> None:
-    """Binomial sums of three rows, or of their sizes, with the edges repeated on either side."""
-    two = np.int32(2)
-    if sizes:
-        for x in range(here.size):
-            outer = np.int32(np.int32(abs(np.int32(above[x]))) + np.int32(abs(np.int32(below[x]))))
-            sums[x + 1] = np.int32(outer + np.int32(two * np.int32(abs(np.int32(here[x])))))
-    else:
-        for x in range(here.size):
-            outer = np.int32(np.int32(above[x]) + np.int32(below[x]))
-            sums[x + 1] = np.int32(outer + np.int32(two * np.int32(here[x])))
+def _compare(change: Fixed, a: Fixed, b: Fixed, size: Fixed, is_new: Fixed) -> None:
+    """The sizes of changes, and whether two rows differ."""
+    for x in range(size.size):
+        size[x] = abs(change[x])
+    for x in range(size.size):
+        is_new[x] = np.int16(1) if a[x] != b[x] else np.int16(0)
+
+
+@part
+def _add_rows(above: Fixed, here: Fixed, below: Fixed, sums: Fixed) -> None:
+    """Binomial sums of three rows, with the edges repeated on either side."""
+    for x in range(here.size):
+        outer = np.int16(above[x] + below[x])
+        sums[x + 1] = np.int16(outer + np.int16(here[x] * np.int16(2)))
     sums[0], sums[here.size + 1] = sums[1], sums[here.size]
 
 
 @part
-def _add_columns(sums: Ints, means: Floats) -> None:
-    for x in range(means.size):
-        outer = np.int32(sums[x] + sums[x + 2])
-        total = np.int32(outer + np.int32(np.int32(2) * sums[x + 1]))
-        means[x] = np.float32(total) * np.float32(1 / 16)
+def _add_columns(sums: Fixed, out: Fixed) -> None:
+    for x in range(out.size):
+        outer = np.int16(sums[x] + sums[x + 2])
+        out[x] = np.int16(outer + np.int16(sums[x + 1] * np.int16(2)))

@@ -117,18 +117,26 @@ class Fault:
     """A mark that kernels leave where a network gives no finite numbers.
 
     It is read at the end of a frame, together with the one wait that hands the frame on.
+
+    Attributes:
+        mark: (2,) float32: 1 where numbers were not finite, and the greatest share of its effect
+            that a cell of the frame needed.
+        needed: the greatest such share of all frames so far.
     """
 
     def __init__(self, device: ComputeDevice) -> None:
         self._device = device
+        self.needed = 0.0
         self._clear()
 
     def _clear(self) -> None:
-        self.mark = self._device.put(np.zeros(1, np.float32))
+        self.mark = self._device.put(np.zeros(2, np.float32))
 
     def wait(self) -> bool:
         """Wait for all queued work; whether the mark was set since the last call."""
-        found = bool(self._device.get(self.mark)[0])
+        marked, needed = self._device.get(self.mark)
+        self.needed = max(self.needed, float(needed))
+        found = bool(marked)
         if found:
             self._clear()
         return found

@@ -67,6 +67,7 @@ def make_cuda_enhancer(
     device: ComputeDevice,
     *,
     strength: float = 1.0,
+    when_dark: bool = False,
     flavour: Flavour | None = None,
     size: Size | None = None,
     on_build: Callable[[Building], None] | None = None,
@@ -77,6 +78,7 @@ def make_cuda_enhancer(
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
         device: where the frames are.
         strength: 0 leaves the picture as it is, 1 is the model's own output.
+        when_dark: `grid` leaves what is well lit as it is; `unet` never does here.
         flavour: the TensorRT that runs it, see `choose_engine`; PyTorch by default.
         size: height and width of the frames to come, to compile `unet` now and not when the
             first one arrives.
@@ -94,7 +96,8 @@ def make_cuda_enhancer(
     else:
         compiler = TensorRTModel(found, device, flavour, on_build=on_build)
     if compiler.kind == "grid":
-        return CudaGridEnhancer(device, compiler.compile(THUMBNAIL_SHAPE), strength=strength)
+        engine = compiler.compile(THUMBNAIL_SHAPE)
+        return CudaGridEnhancer(device, engine, strength=strength, when_dark=when_dark)
     enhancer = CudaUNetEnhancer(device, compiler, strength=strength)
     if size is not None and strength > 0:
         enhancer.compile_for(*size)

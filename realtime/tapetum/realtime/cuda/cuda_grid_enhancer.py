@@ -30,6 +30,7 @@ class CudaGridEnhancer:
         *,
         strength: float = 1.0,
         time_constant_s: float = TIME_CONSTANT_S,
+        when_dark: bool = False,
     ) -> None:
         """Allocate all buffers but the frames'.
 
@@ -38,11 +39,14 @@ class CudaGridEnhancer:
             engine: maps a thumbnail (1, 3, 256, 256) float32 to a grid (8, 8, 16, 16) float32.
             strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
             time_constant_s: of the smoothing over time; 0 turns it off.
+            when_dark: leave what is well lit as it is, like `cpu.exposure`.
         """
         self.strength = strength
         self._device = device
         self._engine = engine
-        self._smooth = TemporalSmoothing(device, time_constant_s=time_constant_s)
+        self._smooth = TemporalSmoothing(
+            device, time_constant_s=time_constant_s, when_dark=when_dark
+        )
         self._small = device.empty(THUMBNAIL_SHAPE, np.float32)
         self._grid = device.empty(GRID_SHAPE, np.float32)
         self._fault = Fault(device)
@@ -78,6 +82,11 @@ class CudaGridEnhancer:
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._smooth.reset()
+
+    def most_needed(self) -> float:
+        """See `SparingEnhancer`."""
+        needed, self._fault.needed = self._fault.needed, 0.0
+        return needed
 
     def _queue(self, frame: Frame, planes: DevicePlanes, times: Structure) -> None:
         grid = self._queue_grid(frame, times)

@@ -25,10 +25,11 @@ from tapetum.realtime.opened_video import OpenedOutput
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.pixel_format import pixel_format
 from tapetum.realtime.progress import Building
-from tapetum.realtime.protocols import FrameEnhancer
+from tapetum.realtime.protocols import FrameEnhancer, SparingEnhancer
 from tapetum.trt_build.gpu import device_index
 
-_ALWAYS = "on a GPU every picture is made brighter, well-lit ones and black bars too"
+_ALWAYS = "unet makes every picture brighter on a GPU, well-lit ones too"
+_BARS = "on a GPU black bars are made brighter too"
 _HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
 
 
@@ -76,7 +77,7 @@ class CudaVideo:
         self.file, self.frames = opened.file, opened.frames
         info = opened.file.info
         self.info = replace(info, format_name=device_format(info.format_name))
-        limits = (_ALWAYS, _HDR) if info.color.is_hdr else (_ALWAYS,)
+        limits = (_BARS, _HDR) if info.color.is_hdr else (_BARS,)
         self.notices = (f"decoding on {device.name}: {opened.decoder}", *choice.notices, *limits)
         self._device = device
         self._choice = choice
@@ -87,19 +88,23 @@ class CudaVideo:
         model: str | Path,
         *,
         strength: float = 1.0,
-        aim: Aim = Aim(),  # noqa: ARG002, B008 - a device gives the model's own output
+        aim: Aim = Aim(),  # noqa: B008 - it is immutable
         denoise: Denoise = "off",  # noqa: ARG002 - the noise stays: see `notices`
         on_build: Callable[[Building], None] | None = None,
     ) -> FrameEnhancer:
         """Load a model on the device; see `make_cuda_enhancer`."""
-        return make_cuda_enhancer(
+        enhancer = make_cuda_enhancer(
             model,
             self._device,
             strength=strength,
+            when_dark=aim.when_dark,
             flavour=self._choice.flavour,
             size=(self.info.height, self.info.width),
             on_build=on_build,
         )
+        if aim.when_dark and not isinstance(enhancer, SparingEnhancer):
+            self.notices += (_ALWAYS,)
+        return enhancer
 
     def open_output(
         self, path: Path, info: VideoInfo, *, encoder: EncoderSettings, overwrite: bool = False

@@ -67,9 +67,10 @@ SMOOTHING = np.dtype(
         ("cut_correlation", np.float32),
         ("quick_change", np.float32),
         ("restart", np.int32),
+        ("when_dark", np.int32),
     ]
 )
-"""`Smoothing` of `kernels.cu`: times and thresholds of the temporal filter."""
+"""`Smoothing` of `kernels.cu`: times and thresholds of the temporal filter, and what is left."""
 
 PAST = np.dtype([("grid", np.uint64), ("scene", np.uint64), ("view", np.uint64)])
 """`Past` of `kernels.cu`: addresses of what one frame leaves to the next."""

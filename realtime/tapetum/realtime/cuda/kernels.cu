@@ -627,14 +627,110 @@ BOTH void write_thumbnail(int bin, int block, int bin_row, const Picture &in, co
     place[2 * THUMBNAIL * THUMBNAIL] = clamp(rgb.blue, 0, 1);
 }
 
+// How dark it is, and where ---------------------------------------------------------------------
+
+const int CELL_COUNT = CELLS * CELLS;
+
+// What the threads of the one block share: luma of the cells, the same sorted, and steps on the way
+// to the share of the effect that each needs; see cpu/exposure.py, whose numbers these are.
+struct Darkness {
+    float luma[CELL_COUNT], ranked[CELL_COUNT], dark[CELL_COUNT], large[CELL_COUNT],
+        grown[CELL_COUNT], share[CELL_COUNT];
+};
+
+// 1 up to `whole`, 0 from `none` on, and a smooth step between.
+BOTH float fading(float value, float whole, float none) {
+    const float place = clamp((none - value) / (none - whole), 0, 1);
+    return place * place * (3 - 2 * place);
+}
+
+BOTH void cell_luma(int cell, const float *thumbnail, Darkness &cells) {
+    if (cell >= CELL_COUNT) return;
+    const int side = THUMBNAIL / CELLS, plane = THUMBNAIL * THUMBNAIL;
+    const float *corner = thumbnail + (cell / CELLS * THUMBNAIL + cell % CELLS) * side;
+    float sum = 0;
+    for (int i = 0; i < side * side; ++i) {
+        const float *pixel = corner + i / side * THUMBNAIL + i % side;
+        sum += 0.2126f * pixel[0] + 0.7152f * pixel[plane] + 0.0722f * pixel[2 * plane];
+    }
+    cells.luma[cell] = sum / (side * side);
+}
+
+BOTH void rank_cell(int cell, Darkness &cells) {
+    if (cell >= CELL_COUNT) return;
+    int rank = 0;
+    for (int i = 0; i < CELL_COUNT; ++i)
+        rank += cells.luma[i] < cells.luma[cell] || (cells.luma[i] == cells.luma[cell] && i < cell);
+    cells.ranked[rank] = cells.luma[cell];
+}
+
+BOTH float quantile(const float *ranked, float share) {
+    const float place = share * (CELL_COUNT - 1);
+    const int below = static_cast<int>(place);
+    return ranked[below] + (place - below) * (ranked[below + 1] - ranked[below]);
+}
+
+// Luma from which a cell is no shadow.
+BOTH float shadow_luma(const Darkness &cells) {
+    return 0.10f + 0.05f * (1 - fading(quantile(cells.ranked, 0.75f), 0.35f, 0.75f));
+}
+
+BOTH void darken_cell(int cell, Darkness &cells) {
+    if (cell >= CELL_COUNT) return;
+    const float shadow = shadow_luma(cells);
+    cells.dark[cell] = fading(cells.luma[cell], shadow, 1.15f * shadow);
+}
+
+// Sum, most and number of the cells in a square window around one, as far as there are any.
+struct Around {
+    float sum, most;
+    int count;
+};
+
+BOTH Around around(const float *cells, int cell, int reach) {
+    const int row = cell / CELLS, column = cell % CELLS;
+    Around found = {};
+    for (int y = row - reach; y <= row + reach; ++y)
+        for (int x = column - reach; x <= column + reach; ++x) {
+            if (y < 0 || y >= CELLS || x < 0 || x >= CELLS) continue;
+            const float value = cells[y * CELLS + x];
+            found.sum += value;
+            found.most = fmaxf(found.most, value);
+            ++found.count;
+        }
+    return found;
+}
+
+BOTH void find_large(int cell, Darkness &cells) {
+    if (cell >= CELL_COUNT) return;
+    const float place = around(cells.dark, cell, 2).sum / 25;
+    const float black = fading(cells.luma[cell], 0.05f, shadow_luma(cells));
+    cells.large[cell] = 0.8f * black * (1 - fading(place, 0.5f, 0.95f));
+}
+
+BOTH void grow_cell(int cell, Darkness &cells) {
+    if (cell < CELL_COUNT) cells.grown[cell] = around(cells.large, cell, 1).most;
+}
+
+BOTH void share_cell(int cell, Darkness &cells) {
+    if (cell >= CELL_COUNT) return;
+    float light = 0;
+    for (int i = 0; i < CELL_COUNT; ++i) light += fminf(cells.luma[i], 0.5f) / CELL_COUNT;
+    const float dim = fading(quantile(cells.ranked, 0.9f), 0.27f, 0.42f);
+    const float whole = fmaxf(fading(light, 0.15f, 0.25f), dim * fading(light, 0.25f, 0.36f));
+    const Around near = around(cells.grown, cell, 1);
+    cells.share[cell] = fmaxf(near.sum / near.count, whole);
+}
+
 // Smoothing over time ---------------------------------------------------------------------------
 
 const int VIEW = 32, VIEW_SIZE = VIEW * VIEW, GRID_SIZE = 8 * LEVELS * CELLS * CELLS, SUMS = 7;
 
-// Thresholds and times of temporal.py; `restart` for a frame that has no past.
+// Thresholds and times of temporal.py; `restart` for a frame that has no past; `when_dark` to leave
+// what is well lit as it is.
 struct Smoothing {
     float elapsed_s, time_constant_s, cut_change, cut_correlation, quick_change;
-    int restart;
+    int restart, when_dark;
 };
 
 // What one frame leaves to the next: the smoothed grid and scene, and the last frame's view.
@@ -709,13 +805,21 @@ BOTH float toward(float old, float value, float share) {
 }
 
 // One of VIEW_SIZE threads: its share of what the next frame finds. `fault` becomes 1 where the
-// network gave no finite number.
+// network gave no finite number, and its second the greatest share that a cell needs.
 BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past &past,
-                 const Views &views, float *fault) {
+                 const Views &views, const Darkness &cells, float *fault) {
     const float share = share_of_new(views.mean, by);
     for (int i = thread; i < GRID_SIZE; i += VIEW_SIZE) {
         if (!is_finite(grid[i])) *fault = 1;
-        past.grid[i] = toward(past.grid[i], grid[i], share);
+        const int coefficient = i / (LEVELS * CELL_COUNT);
+        const float same = coefficient == 0 || coefficient == 2 || coefficient == 5 ? 1 : 0;
+        const float needed = by.when_dark ? cells.share[i % CELL_COUNT] : 1;
+        past.grid[i] = toward(past.grid[i], toward(same, grid[i], needed), share);
+    }
+    if (thread == 0) {
+        fault[1] = by.when_dark ? 0 : 1;
+        for (int i = 0; i < CELL_COUNT; ++i)
+            if (by.when_dark) fault[1] = fmaxf(fault[1], cells.share[i]);
     }
     past.scene[thread] = toward(past.scene[thread], views.now[thread], share);
     past.view[thread] = views.now[thread];
@@ -755,13 +859,23 @@ KERNELS(unsigned short, 16)
 extern "C" __global__ void __launch_bounds__(VIEW * VIEW) smooth_grid(const float *thumbnail, const float *grid, Smoothing by,
                                        Past past, float *fault) {
     __shared__ Views views;
+    __shared__ Darkness cells;
     view_pixel(threadIdx.x, thumbnail, views);
+    cell_luma(threadIdx.x, thumbnail, cells);
     __syncthreads();
     sum_view_row(threadIdx.x, past, views);
+    rank_cell(threadIdx.x, cells);
     __syncthreads();
     average_view(threadIdx.x, views);
+    darken_cell(threadIdx.x, cells);
     __syncthreads();
-    smooth(threadIdx.x, grid, by, past, views, fault);
+    find_large(threadIdx.x, cells);
+    __syncthreads();
+    grow_cell(threadIdx.x, cells);
+    __syncthreads();
+    share_cell(threadIdx.x, cells);
+    __syncthreads();
+    smooth(threadIdx.x, grid, by, past, views, cells, fault);
 }
 
 #endif

@@ -91,10 +91,10 @@ class PixelKernels:
             frame: the picture that the network was given.
             result: (1, 3, H, W) float16, the network's output, of the size of its input.
             planes: get the enhanced picture.
-            fault: (1,) float32; becomes 1 where `result` is no finite number.
+            fault: (2,) float32; its first becomes 1 where `result` is no finite number.
             strength: share of the change.
         """
-        check_array(fault, (1,), np.float32)
+        check_array(fault, (2,), np.float32)
         placed = tensor(frame, result)
         out = picture(frame, planes)
         arguments = (*_source(frame), placed, np.float32(strength), out, fault)
@@ -139,18 +139,19 @@ class PixelKernels:
         *,
         fault: DeviceArray,
     ) -> None:
-        """Smooth a grid over time, like `TemporalFilter`.
+        """Leave of a grid what its frame needs, and smooth it over time, like `TemporalFilter`.
 
         Args:
             thumbnail: (1, 3, 256, 256) float32, of the frame.
             grid: (8, 8, 16, 16) float32, what the network gave for it.
             by: `SMOOTHING`, times and thresholds.
             past: becomes that of the next frame; its grid is the smoothed one.
-            fault: (1,) float32; becomes 1 where `grid` is no finite number.
+            fault: (2,) float32; its first becomes 1 where `grid` is no finite number, its second
+                the greatest share that a cell of the frame needs.
         """
         check_array(thumbnail, THUMBNAIL_SHAPE, np.float32)
         check_array(grid, GRID_SHAPE, np.float32)
-        check_array(fault, (1,), np.float32)
+        check_array(fault, (2,), np.float32)
         arguments = (thumbnail, grid, by, past.structure(), fault)
         self._launch("smooth_grid", (1, 1), VIEW * VIEW, arguments, 0)
 

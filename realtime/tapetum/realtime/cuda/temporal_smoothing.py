@@ -12,18 +12,26 @@ from tapetum.realtime.temporal import CUT_CHANGE, CUT_CORRELATION, QUICK_CHANGE,
 
 
 class TemporalSmoothing:
-    """`TemporalFilter` on a device, for one stream."""
+    """`TemporalFilter` on a device, for one stream, and `darkness_by_cell` before it."""
 
-    def __init__(self, device: ComputeDevice, *, time_constant_s: float) -> None:
+    def __init__(
+        self, device: ComputeDevice, *, time_constant_s: float, when_dark: bool = False
+    ) -> None:
         """Start with no past.
 
+        Args:
+            device: where the coefficients are.
+            time_constant_s: of the smoothing; 0 turns it off.
+            when_dark: leave what is well lit as it is.
+
         Raises:
-            ValueError: `time_constant_s` is negative; 0 turns the smoothing off.
+            ValueError: `time_constant_s` is negative.
         """
         if not time_constant_s >= 0:
             raise ValueError(f"time_constant_s must be 0 or more; got {time_constant_s}")
         self._device = device
         self._time_constant_s = time_constant_s
+        self._when_dark = when_dark
         shapes = (GRID_SHAPE, (VIEW, VIEW), (VIEW, VIEW))
         self._past = Past(*(device.empty(shape, np.float32) for shape in shapes))
         self.reset()
@@ -55,7 +63,7 @@ class TemporalSmoothing:
         """
         times = self._clock(time_s), self._time_constant_s
         thresholds = CUT_CHANGE, CUT_CORRELATION, QUICK_CHANGE
-        by = np.array((*times, *thresholds, not self._has_past), SMOOTHING)
+        by = np.array((*times, *thresholds, not self._has_past, self._when_dark), SMOOTHING)
         self._has_past = True
         return by
 
@@ -68,7 +76,7 @@ class TemporalSmoothing:
             grid: (8, 8, 16, 16) float32, what the network gave.
             by: of `step`.
             thumbnail: (1, 3, 256, 256) float32, of the frame.
-            fault: (1,) float32; becomes 1 where `grid` is no finite number.
+            fault: `Fault.mark`.
 
         Returns:
             The steady grid, always the same array: the next call writes over it.

@@ -52,7 +52,7 @@ class Capture:
         strength: float = 1.0,
         when_dark: bool = True,
         device: Device = "auto",
-        denoise: Denoise = "off",
+        denoise: Denoise = "auto",
     ) -> None:
         """Open a source.
 
@@ -192,7 +192,7 @@ def live_frames(
     strength: float = 1.0,
     when_dark: bool = True,
     device: Device = "auto",
-    denoise: Denoise = "off",
+    denoise: Denoise = "auto",
     latency_budget_ms: float = 50.0,
 ) -> Generator[Frame, None, None]:
     """Yield the newest frame of a live stream, enhanced, each time that one is asked for.

@@ -32,7 +32,7 @@ def enhance_live(
     when_dark: bool = True,
     brightness: float | None = None,
     device: Device = "auto",
-    denoise: Denoise = "off",
+    denoise: Denoise = "auto",
     size: tuple[int, int] | None = None,
     rate: Fraction | None = None,
     loop: bool = False,

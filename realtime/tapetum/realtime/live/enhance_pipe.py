@@ -25,7 +25,7 @@ def enhance_pipe(
     strength: float = 1.0,
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
     device: Device = "auto",
-    denoise: Denoise = "off",
+    denoise: Denoise = "auto",
     compare: Layout | None = None,
     on_start: Callable[[str], None] = lambda _line: None,
     on_notice: Callable[[str], None] = lambda _line: None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tapetum.gan.model import Model, find_model
@@ -318,6 +318,8 @@ class Ladder:
         if look is not None:
             self._stream.take(look, now_s)
             self._take_need(look.needed)
+        if effort.restores and not self._rungs[self._everyday].restores(frame):
+            effort = replace(effort, restores=False)
         return self._stream.enhanced(frame, effort=effort, strength=self._strength, kernels=kernels)
 
     def _take_need(self, needed: float) -> None:

@@ -29,6 +29,7 @@ from tapetum.realtime.live.open_address import (
 )
 from tapetum.realtime.media.av_frame import from_av
 from tapetum.realtime.media.cropping import Crop, file_crop
+from tapetum.realtime.media.fields import with_fields_joined
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_format
 from tapetum.realtime.media.media_errors import reason
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
@@ -100,6 +101,7 @@ class LiveSource:
         self._frames_before = 0
         self._shift_s = 0.0
         self._on_notice = on_notice
+        self._said = set[str]()
         self._closing = threading.Event()
         self._ownership = threading.Lock()
         self._iterating = False
@@ -261,6 +263,9 @@ class LiveSource:
             time_base=TIME_BASE,
             codec=self._stream.codec_context.name,
         )
+        if picture.interlaced_frame:
+            self._say_once(f"{self._address.name} is interlaced; its two fields are joined")
+            frame = with_fields_joined(frame)
         if self._crop is not None:
             frame = self._crop(frame)
         if self._display_matrix is not None:
@@ -314,6 +319,11 @@ class LiveSource:
             instead.append(f"{fps:g} instead of {wanted:g} frames per second")
         if instead:
             self._notice(f"{self._address.name} gives {', '.join(instead)}")
+
+    def _say_once(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self._notice(line)
 
     def _notice(self, line: str) -> None:
         if self._on_notice is not None:

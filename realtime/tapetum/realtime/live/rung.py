@@ -56,9 +56,13 @@ class Rung:
         Args:
             name: of the model.
             load: makes the enhancer; called in the thread.
-            restores: whether the stream takes noise out, which compiles for some seconds.
+            restores: whether the stream takes noise out. What does it compiles for some seconds,
+                in a thread of its own: a picture need not wait for it.
         """
-        self._restores = restores
+        self._restorable: set[np.dtype[np.uint8] | np.dtype[np.uint16]] = set()
+        self._restoring: Background[_Question, Frame] | None = None
+        if restores:
+            self._restoring = Background(lambda: self._made_restoring, patient=True)
         self.proven = False
         self.took_ms: float | None = None
         self.load = load
@@ -130,6 +134,27 @@ class Rung:
             self._background.ask(_Question(frame, 1.0, -1), 0)
         return None
 
+    def restores(self, frame: Frame) -> bool:
+        """Whether what takes noise out is compiled for such frames; else it begins to be.
+
+        Raises:
+            BaseException: what it raised.
+        """
+        if self._restoring is None or self._kernels is None:
+            return False
+        if frame.planes[0].dtype in self._restorable:
+            return True
+        if self._restoring.idle:
+            self._restoring.ask(_Question(frame, 1.0, -1), 0)
+        return False
+
+    def _made_restoring(self, question: _Question) -> Frame:
+        from tapetum.realtime.cpu.restoring import warm_up
+
+        warm_up(question.frame)
+        self._restorable.add(question.frame.planes[0].dtype)
+        return question.frame
+
     def predict(self, frame: Frame) -> Look:
         """What a grid model that is `idle` says of a frame, in the caller's thread.
 
@@ -193,6 +218,8 @@ class Rung:
     def close(self, timeout_s: float) -> None:
         """End the thread when its work is done; wait so long for it at most."""
         self._background.close(timeout_s)
+        if self._restoring is not None:
+            self._restoring.close(timeout_s)
 
     def _made(self) -> Callable[[_Question], Frame]:
         with _LOADING:
@@ -233,8 +260,6 @@ class Rung:
         self.scene = question.scene
         if self._kernels is not None and frame.planes[0].dtype not in self._compiled:
             _compile(self._kernels, frame, look)
-            if self._restores:
-                _compile_restoring(self._kernels, frame, look)
             self._compiled.add(frame.planes[0].dtype)
         return frame
 
@@ -281,10 +306,3 @@ def _compile(kernels: Kernels, frame: Frame, look: Look) -> None:
     """Use every kernel once on a frame: the first use compiles it."""
     kernels.apply_grid(frame, look.grid)
     apply_curve(frame, look.grid, kernels.look_up)
-
-
-def _compile_restoring(kernels: Kernels, frame: Frame, look: Look) -> None:
-    """The same for those that take noise out; a second frame is what motion is looked for in."""
-    restorer = kernels.restorer(1.0)
-    restorer(frame, look.grid)
-    kernels.apply_grid(frame, look.grid, seen=restorer(frame, look.grid))

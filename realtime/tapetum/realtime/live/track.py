@@ -50,7 +50,7 @@ class EnhancedTrack(MediaStreamTrack):
         strength: float = 1.0,
         when_dark: bool = True,
         device: Device = "auto",
-        denoise: Denoise = "off",
+        denoise: Denoise = "auto",
         latency_budget_ms: float = 50.0,
     ) -> None:
         """Make a track; make it in a running event loop.

@@ -1,6 +1,7 @@
 """Fields of interlaced pictures: which comes first, how a picture says so, and deinterlacing.
 
-PyAV shows no order of fields, so FFmpeg's filters read and write it.
+PyAV shows no order of fields, so FFmpeg's filters read and write it. Files are deinterlaced by
+FFmpeg's too; live pictures, which cannot wait for the next, by `with_fields_joined`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import av
+import numpy as np
 from av.error import BlockingIOError as NothingPassedError
 from av.filter import Graph
+
+from tapetum.realtime.frame import Frame, Plane
 
 _BOTTOM_FIRST = "eq(interlace_type,BOTTOMFIRST)"
 _ANY_TIME_BASE = Fraction(1, 25)
@@ -88,6 +92,24 @@ class Deinterlacer:
             yield from _filtered(graph, picture, time_base)
         if graph is not None:
             yield from _filtered(graph, None, time_base)
+
+
+def with_fields_joined(frame: Frame) -> Frame:
+    """An interlaced frame without the comb that its two fields make of what moves.
+
+    A line of the second field stays where it lies between the lines above and below, and is brought
+    there where it does not: edges that rest are kept, and no line flickers.
+    """
+    return frame.with_planes(tuple(_joined(plane) for plane in frame.planes))
+
+
+def _joined(plane: Plane) -> Plane:
+    joined = plane.copy()
+    lines, above = plane[1::2], plane[::2]
+    below = above[1:] if len(above) > len(lines) else np.concatenate([above[1:], above[-1:]])
+    above = above[: len(lines)]
+    np.clip(lines, np.minimum(above, below), np.maximum(above, below), out=joined[1::2])
+    return joined
 
 
 def _shape(picture: av.VideoFrame) -> tuple[int, int, str]:

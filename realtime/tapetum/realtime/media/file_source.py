@@ -17,6 +17,7 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av, storage_format
 from tapetum.realtime.media.cropping import file_crop
+from tapetum.realtime.media.dolby_vision import has_dolby_vision_alone
 from tapetum.realtime.media.fields import Deinterlacer
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_with_alpha
 from tapetum.realtime.media.media_input import (
@@ -27,7 +28,6 @@ from tapetum.realtime.media.media_input import (
     open_input,
 )
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
-from tapetum.realtime.media.sample_entries import has_dolby_vision_alone
 from tapetum.realtime.media.truncation import broken_tags, is_cut
 from tapetum.realtime.media.video_info import VideoInfo, display_matrix, video_info
 
@@ -219,6 +219,7 @@ class FileReport:
         self.truncated = False
         self.broken_parts = 0
         self._traits: _Traits | None = None
+        self._version = _version(path)
 
     def first_picture(self) -> av.VideoFrame:
         """The first picture.
@@ -245,7 +246,7 @@ class FileReport:
             MediaError: its colours have a meaning that is known to Dolby Vision alone.
         """
         reader = self.reader
-        if isinstance(self.path, Path) and has_dolby_vision_alone(self.path):
+        if isinstance(self.path, Path) and has_dolby_vision_alone(self.path, raw):
             raise MediaError(
                 f"{self.path} is Dolby Vision without a base layer that others can show;"
                 " convert it to HDR10 or SDR first"
@@ -273,7 +274,8 @@ class FileReport:
             )
         if color_range != was_range:
             self.note("the range of the colours changes; all are brought to that of the first")
-        if matrix is not None and matrix != was_matrix:  # H.264 need not say it of each picture
+        # H.264 need not say it of each picture; at a key picture saying nothing means upright.
+        if matrix != was_matrix and (matrix is not None or picture.key_frame):
             self.note("the rotation changes; all is shown turned as the first picture is")
 
     def note_stream(self, info: VideoInfo) -> None:
@@ -283,10 +285,14 @@ class FileReport:
 
     def finish(self) -> None:
         """Say what was wrong, when the last picture has been read."""
-        self.truncated = self._is_cut()
+        now = _version(self.path)
+        changed = now is not None and now != self._version
+        self.truncated = changed or self._is_cut()
         for line in self.reader.notices():
             self.note(line)
-        if self.truncated:
+        if changed:
+            self.note(f"{self.path} changed while it was read; try again when it is whole")
+        elif self.truncated:
             frames = counted(self.reader.count, "frame")
             self.note(f"{self.path} is incomplete: {frames} decoded")
         if self.reader.ended and isinstance(self.path, Path):
@@ -298,6 +304,17 @@ class FileReport:
         return self.reader.ended and (
             self.reader.cut or (isinstance(self.path, Path) and is_cut(self.path))
         )
+
+
+def _version(place: InputPlace) -> tuple[int, int] | None:
+    """Size and time of change of a file; None of what is none, or is gone."""
+    if not isinstance(place, Path):
+        return None
+    try:
+        status = place.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _traits(picture: av.VideoFrame) -> _Traits:

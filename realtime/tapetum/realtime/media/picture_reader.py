@@ -177,6 +177,12 @@ class PictureReader:
         return self._times.guessed if timed and self._times.given else 0
 
     @property
+    def _mended_from(self) -> str:
+        """Where in the input the first such picture is."""
+        first_s = (self._times.first_mended or 0) * self.time_base - self.begin_s
+        return f"from {float(first_s):.3f} s on"
+
+    @property
     def begin_s(self) -> Fraction:
         """The input's first instant."""
         return Fraction(self.container.start_time or 0, av.time_base)
@@ -193,7 +199,11 @@ class PictureReader:
             (self.damaged_frames, "{} damaged in part", "frame"),
             (times.dropped, "left out {}, out of order after damage", "frame"),
             (self.bad_times, "did not believe the time of {}, far from the others'", "packet"),
-            (times.mended, "did not believe the time of {}, far from its neighbours'", "frame"),
+            (
+                times.mended,
+                f"did not believe the time of {{}}, far from its neighbours', {self._mended_from}",
+                "frame",
+            ),
             (
                 self._missing_times,
                 "set a time for {}, which had none",
@@ -452,6 +462,7 @@ class PresentationTimes:
         given: pictures that came with a time.
         guessed: pictures that came without one.
         mended: pictures that got a time between those of their neighbours.
+        first_mended: the time that the first of them got.
         moved: pictures that had the time of the one before and got the next tick.
         dropped: pictures that came after a later one, as decoders give them after damage.
     """
@@ -466,6 +477,7 @@ class PresentationTimes:
         self.given = 0
         self.guessed = 0
         self.mended = 0
+        self.first_mended: int | None = None
         self.moved = 0
         self.dropped = 0
 
@@ -482,7 +494,7 @@ class PresentationTimes:
             return
         if not before <= pts <= after:
             picture.pts = min(before + self._step, (before + after) // 2)
-            self.mended += 1
+            self._note_mended(picture.pts)
 
     def settle(self, picture: av.VideoFrame, *, damaged: bool) -> bool:
         """Give a picture its final time; False if it must be left out.
@@ -505,12 +517,17 @@ class PresentationTimes:
                 self.moved += 1
                 pts = self._last + 1
             else:
-                self.mended += 1
                 pts = self._last + self._step
+                self._note_mended(pts)
         picture.pts = self._last = pts
         self._step = picture.duration or self._ticks_per_frame
         self.count += 1
         return True
+
+    def _note_mended(self, pts: int) -> None:
+        self.mended += 1
+        if self.first_mended is None:
+            self.first_mended = pts
 
     def _guess(self, picture: av.VideoFrame) -> int:
         """The time of a picture without one: where the picture before it ends."""

@@ -20,12 +20,14 @@ _LARGEST_INDEX = 64 << 20
 """Bytes; the index of an ordinary file has a few thousand."""
 _FAR_TOO_LONG = 10
 """Times as long as a track's header says."""
+_FARTHEST_PICTURES = 64
+"""Pictures between decoding and showing: codecs hold back 16, and some count fields."""
+_MOST_ALIKE = 1000
+"""Pictures of one row of a table that have a say in what is usual."""
 _INSIDE_OF_TRACK = (b"mdia", b"minf", b"stbl")
 
 _DESCRIPTION_BYTES, _VISUAL_ENTRY_BYTES = 8, 86
 """What stands in an stsd box before its first entry, and in that before the boxes inside."""
-_DOLBY_OF_ONE_LAYER = (5, 10)
-"""Profiles of Dolby Vision whose pictures may be made for it alone."""
 
 TIMECODE = "tmcd"
 TELEMETRY = "gpmd"
@@ -50,8 +52,9 @@ def largest_sample(path: Path) -> int:
 def tables_disagree(path: Path) -> bool:
     """Whether a track's table of times (stts) has not as many samples as that of sizes (stsz).
 
-    Or whether its chunks (stsc, stco) hold fewer, or the times are those of a track many times as
-    long: most of it would then lie outside of what the file says is shown.
+    Or whether a picture is shown long before or after it is decoded (ctts), or an edit begins
+    before the track, or its chunks (stsc, stco) hold fewer, or the times are those of a track many
+    times as long: most of it would then lie outside of what the file says is shown.
     """
     for boxes in _tracks(path):
         tables = _inside(boxes)
@@ -62,7 +65,10 @@ def tables_disagree(path: Path) -> bool:
         if times[:, 0].sum() != count or _samples_in_chunks(tables) < count:
             return True
         length = _length(boxes)
-        if length and any(begin > length for begin in _edit_begins(boxes)):
+        begins = _edit_begins(boxes)
+        if any(begin < 0 for begin in begins) or (length and any(b > length for b in begins)):
+            return True
+        if _shows_far_off(tables, times):
             return True
         if length and float(times[:, 0] @ times[:, 1]) > _FAR_TOO_LONG * length:
             return True
@@ -72,6 +78,17 @@ def tables_disagree(path: Path) -> bool:
 def begins_late(path: Path) -> bool:
     """Whether a track's edits leave out its beginning, which libavif shows and FFmpeg does not."""
     return any(begin > 0 for boxes in _tracks(path) for begin in _edit_begins(boxes))
+
+
+def _shows_far_off(tables: dict[bytes, bytes], times: npt.NDArray[np.int64]) -> bool:
+    """Whether a picture is shown (ctts) farther from its decoding than any order of them asks."""
+    offsets = _rows(tables.get(b"ctts", b""), 2)
+    offsets = offsets[offsets[:, 0] > 0]
+    if not len(offsets) or not len(times):
+        return False
+    signed = offsets[:, 1].astype(np.uint32).view(np.int32).astype(np.int64)
+    usual = int(np.median(np.repeat(signed, np.minimum(offsets[:, 0], _MOST_ALIKE))))
+    return bool(np.abs(signed - usual).max() > _FARTHEST_PICTURES * times[:, 1].max())
 
 
 def _length(boxes: dict[bytes, bytes]) -> int:
@@ -124,19 +141,14 @@ def last_chunk(path: Path) -> int:
     return found
 
 
-def has_dolby_vision_alone(path: Path) -> bool:
-    """Whether a track is Dolby Vision whose pictures are of no use without its own decoder.
-
-    So it is in HEVC (profile 5) and AV1 (10) that is compatible with nothing: its colours are IPT.
-    After "Dolby Vision Streams Within the ISO Base Media File Format", dvcC and dvvC boxes.
-    """
+def dolby_vision_records(path: Path) -> Iterator[tuple[int, int]]:
+    """Profile and compatibility of each track that is Dolby Vision, by its dvcC or dvvC box."""
     for boxes in _tracks(path):
         entry = _inside(boxes).get(b"stsd", b"")[_DESCRIPTION_BYTES:]
         extensions = dict(_boxes(entry[_VISUAL_ENTRY_BYTES:]))
         config = extensions.get(b"dvcC") or extensions.get(b"dvvC") or b""
-        if len(config) > 4 and config[2] >> 1 in _DOLBY_OF_ONE_LAYER and config[4] >> 4 == 0:
-            return True
-    return False
+        if len(config) > 4:
+            yield config[2] >> 1, config[4] >> 4
 
 
 def top_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:

@@ -330,11 +330,18 @@ class StreamCopier:
     def _seek(self) -> None:
         if self._span.start_s is None or is_broadcast(self._input):
             return
-        target = self._span.start_s - _SEEK_MARGIN_S
-        try:
-            self._input.seek(int(target * 1_000_000), backward=True)
-        except FFmpegError:
-            return  # read from where the file stands: its beginning
+        target = int((self._span.start_s - _SEEK_MARGIN_S) * 1_000_000)
+        if target > (self._input.start_time or 0) and self._can_seek(target):
+            self._input.seek(target, backward=True)
+
+    def _can_seek(self, target: int) -> bool:
+        """Whether a seek works; where it does not, as in SWF, nothing can be read behind it."""
+        with open_input(self._path) as probe:
+            try:
+                probe.seek(target, backward=True)
+            except FFmpegError:
+                return False
+            return True
 
     def _flush(self) -> Iterator[Packet[Stream]]:
         for index in self._copied:

@@ -39,6 +39,6 @@ class ServerSettings:
     models: Sequence[str | Path] = ("grid",)
     strength: float = 1.0
     when_dark: bool = True
-    denoise: Denoise = "off"
+    denoise: Denoise = "auto"
     latency_budget_ms: float = 50.0
     limits: Limits = field(default_factory=Limits)
