@@ -27,6 +27,7 @@ from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.trt_build import EngineCache, EngineFile, build_engine
 
 ROOT = Path(__file__).parents[1]
+_LIVE = {"live", "serve", "plugins", "web"}
 SAMPLE = ROOT / "samples" / "dark_room.mp4"
 
 # The same examples in every run, and no limit of time: a busy machine is no fault of the code.
@@ -35,7 +36,15 @@ hypothesis.settings.load_profile("tapetum")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip `needs_cuda` tests, unless the run must not pass by skipping them."""
+    """Skip `needs_cuda` tests, unless the run must not pass by skipping them.
+
+    Where two are tested at a time, those that look at real time, or start browsers and other
+    programs, are not beside one another; the others stay with those of their file.
+    """
+    for item in items:
+        place = item.path.relative_to(ROOT / "tests")
+        is_live = bool(_LIVE & set(place.parts)) or "webrtc" in place.name
+        item.add_marker(pytest.mark.xdist_group("live" if is_live else str(place)))
     if os.environ.get("FAIL_WITHOUT_CUDA"):
         return
     skip = pytest.mark.skip(reason="needs an NVIDIA GPU; set FAIL_WITHOUT_CUDA to run it")

@@ -22,7 +22,15 @@ def made_run(medians_ms: list[float], *, size: str = "96x64", cores: int = 2) ->
         "started": "2026-01-01T00:00:00+00:00",
         "commit": None,
         "seed": 0,
-        "machine": {"cpu": "a CPU", "cores": cores},
+        "machine": {
+            "cpu": "a CPU",
+            "cores": cores,
+            "system": "an OS",
+            "python": "3.11.0",
+            "packages": {},
+            "date": "2026-01-01",
+            "memory_bytes_per_s": 1e10,
+        },
         "load_average": {"before": [0.1, 0.1, 0.1], "after": [0.1, 0.1, 0.1]},
         "results": [result.as_json()],
     }

@@ -37,8 +37,13 @@ async def open_with_extension(page: FirefoxPage, extension: Path, url: str) -> N
 
 
 @pytest.mark.parametrize("headers", [{}, STRICT], ids=["open", "strict"])
-def test_others_in_a_call_see_a_brighter_picture(headers: dict[str, str], tmp_path: Path) -> None:
-    """The false camera shows one colour that changes slowly: compare what is received with it."""
+def test_others_in_a_call_see_what_is_well_lit_as_it_is(
+    headers: dict[str, str], tmp_path: Path
+) -> None:
+    """Firefox's false camera shows one colour of middle light, which is to stay as it is.
+
+    What is dark becomes bright in Chromium's tests, where the camera is a clip.
+    """
     _, unpacked = built(tmp_path)
     extension = allowed_on_localhost(unpacked)
 
@@ -48,7 +53,8 @@ def test_others_in_a_call_see_a_brighter_picture(headers: dict[str, str], tmp_pa
             await page.evaluate("begin({ width: 320, height: 180 }).then(() => true)")
             await page.evaluate(OWN_CAMERA)
             await page.wait_for(
-                "luma('camera').all > 0 && luma('received').all > luma('camera').all + 15"
+                "luma('received').all > 50"
+                " && Math.abs(luma('received').all - luma('camera').all) < 10"
             )
             said = await page.evaluate("[track.label !== '', track.getSettings().width]")
             assert said == [True, 320]

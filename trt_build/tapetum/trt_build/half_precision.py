@@ -230,8 +230,8 @@ def fold(model: onnx.ModelProto) -> onnx.ModelProto:
     shift worked out in float64, rounded once. TensorRT fuses them with the layer before. One whose
     statistics are no stored weights is left to TensorRT.
 
-    Clip without an upper bound becomes Max: TensorRT would add float32's greatest number as the
-    bound, which is no float16.
+    Clip without an upper bound becomes Max, and without a lower one Min: TensorRT would add
+    float32's greatest or lowest number as the bound, which is no float16.
 
     Weights that nothing reads any more are dropped.
 
@@ -252,6 +252,9 @@ def fold(model: onnx.ModelProto) -> onnx.ModelProto:
             nodes.append(
                 onnx.helper.make_node("Max", node.input[:2], node.output, name=node.output[0])
             )
+        elif node.op_type == "Clip" and not any(node.input[1:2]) and any(node.input[2:]):
+            bounded = [node.input[0], node.input[2]]
+            nodes.append(onnx.helper.make_node("Min", bounded, node.output, name=node.output[0]))
         else:
             nodes.append(node)
     replace_nodes(folded.graph, nodes)

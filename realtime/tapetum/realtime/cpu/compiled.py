@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,6 +50,7 @@ def kernel(function: _Function) -> _Function:
         compiled = numba.njit(**_HOW)(function)
     else:
         _forget_unreadable(compiled)
+        _spare_full_disks(compiled)
     _KERNELS.append(compiled)
     kernel_function: _Function = compiled
     return kernel_function
@@ -65,6 +67,18 @@ def _forget_unreadable(compiled: Any) -> None:  # noqa: ANN401 - numba has no ty
         cache._cache_file._load_index()
     except _UNREADABLE:
         cache.flush()
+
+
+def _spare_full_disks(compiled: Any) -> None:  # noqa: ANN401 - numba has no types
+    """Let a kernel run though its code cannot be kept: on a full disk, beyond a limit of size."""
+    cache = compiled._cache
+    save = cache.save_overload
+
+    def save_if_there_is_room(*arguments: Any) -> None:  # noqa: ANN401
+        with suppress(OSError):
+            save(*arguments)
+
+    cache.save_overload = save_if_there_is_room
 
 
 def part(function: _Function) -> _Function:
