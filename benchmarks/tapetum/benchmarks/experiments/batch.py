@@ -138,8 +138,9 @@ def kills(clip: Path, *, count: int, workers: int, seconds: float) -> dict[str, 
             command = tapetum("enhance", str(film), str(output), *words, "--json")
             job = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
             time.sleep(rng.uniform(0, took_s))
-            with suppress(ProcessLookupError):  # it was done
-                os.killpg(job.pid, signal.SIGKILL)
+            if sys.platform != "win32":  # which has no signals
+                with suppress(ProcessLookupError):  # it was done
+                    os.killpg(job.pid, signal.SIGKILL)
             job.wait()
             if output.exists():
                 finished += 1

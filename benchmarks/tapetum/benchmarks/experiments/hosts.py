@@ -167,7 +167,7 @@ def _run(words: str, environment: dict[str, str]) -> _Run:
 def _busy_s() -> float:
     """Processor time that all programs of the machine took since it started."""
     times = psutil.cpu_times()
-    return float(times.user + times.nice + times.system)
+    return float(times.user + times.system + getattr(times, "nice", 0.0))
 
 
 def _checked(done: subprocess.CompletedProcess[bytes]) -> None:

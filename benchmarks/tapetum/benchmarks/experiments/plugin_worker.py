@@ -6,7 +6,7 @@ import contextlib
 import os
 import random
 import select
-import signal
+import sys
 import tempfile
 import threading
 import time
@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import psutil
 
 from tapetum.benchmarks.experiments.live_load import spinning
 from tapetum.benchmarks.experiments.plugin_client import Bytes, Client, ClientStream
@@ -181,10 +182,9 @@ class _Sleeps:
     def run(self, before: Callable[[], None]) -> None:
         """Sleep until it is over."""
         before()
-        poll = select.poll()
         while not self._over.is_set():
             begin_s = time.perf_counter()
-            poll.poll(_LIVE_PATIENCE_MS)
+            select.select([], [], [], _LIVE_PATIENCE_MS / 1e3)
             took_ms = 1e3 * (time.perf_counter() - begin_s)
             self.longest_ms = max(self.longest_ms, took_ms)
             self.over += took_ms > BOUND_MS
@@ -192,10 +192,13 @@ class _Sleeps:
 
 def _go_first() -> None:
     """Let this thread go before all others; not what it starts."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-    except OSError as error:
-        raise BenchmarkError(f"threads may not go first here: {error.strerror}") from error
+    if sys.platform == "linux":
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        except OSError as error:
+            raise BenchmarkError(f"threads may not go first here: {error.strerror}") from error
+    else:
+        raise BenchmarkError("threads can be made to go first on Linux alone")
 
 
 def _stay() -> None:
@@ -219,8 +222,8 @@ def _kill_one(
                 return []
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.2))
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(worker, signal.SIGKILL)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(worker).kill()
         return [worker]
     return []
 

@@ -7,19 +7,26 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 
 from tapetum.gan.machine import limit_threads, memory_mb, usable_cores
+from tapetum.gan.stop_signals import HANG_UPS
 from tapetum.realtime.batch.crew import Answered, Event, Lost, Pulse, Ready
 from tapetum.realtime.batch.file_maker import FileOptions
 from tapetum.realtime.batch.worker import BatchWorker, Work
 from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.worker import Worker
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection as Connection
+else:
+    from multiprocessing.connection import Connection
 
 _PULSE_S = 0.5
 _END_S = 5.0
@@ -159,14 +166,14 @@ class ProcessCrew:
 @contextlib.contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
     """Have a process that begins here never hear Ctrl-C: it is ended by this one."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *HANG_UPS})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    else:
         yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # In the worker's process -----------------------------------------------------------------------
