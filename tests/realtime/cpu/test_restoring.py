@@ -68,23 +68,24 @@ def texture(shift: int) -> Array:
     return picture
 
 
-def test_texture_that_moves_is_no_noise() -> None:
+def measured_in_moving_texture(pixels: int, *, deviation: float) -> NoiseLevel:
+    """The level after five frames, each moved on by so many pixels."""
     noise, last = NoiseLevel(sample_range(noisy(texture(0), 0, 0)), 8), None
     for step in range(5):
-        frame = noisy(texture(3 * step), step, 0)
+        frame = noisy(texture(pixels * step), step, deviation)
         half = halved(frame)
         noise.measure(frame_samples(frame)[0], half, last)
         last = half[0]
+    return noise
+
+
+def test_texture_that_moves_is_no_noise() -> None:
+    noise = measured_in_moving_texture(3, deviation=0)
     assert noise.share(np.full(256, 3.0))[60] < 0.1
 
 
 def test_noise_of_texture_that_moves_is_measured() -> None:
-    noise, last = NoiseLevel(sample_range(noisy(texture(0), 0, 0)), 8), None
-    for step in range(5):
-        frame = noisy(texture(4 * step), step, 4)
-        half = halved(frame)
-        noise.measure(frame_samples(frame)[0], half, last)
-        last = half[0]
+    noise = measured_in_moving_texture(4, deviation=4)
     assert noise.luma[60] / 128 == pytest.approx(2.0, rel=0.3)
 
 

@@ -40,15 +40,21 @@ def dark_room(count: int) -> list[Frame]:
         return list(islice(source, count))
 
 
-def test_a_stream_starts_bright_and_goes_over_to_the_model_without_a_step(
-    gain: tuple[str, Loader],
-) -> None:
+def held_back(load_now: Loader) -> tuple[threading.Event, Loader]:
+    """A loader that waits for the event."""
     loaded = threading.Event()
 
     def load() -> Brightener:
         loaded.wait(20)
-        return gain[1]()  # type: ignore[return-value] # any enhancer will do
+        return load_now()  # type: ignore[return-value] # any enhancer will do
 
+    return loaded, load
+
+
+def test_a_stream_starts_bright_and_goes_over_to_the_model_without_a_step(
+    gain: tuple[str, Loader],
+) -> None:
+    loaded, load = held_back(gain[1])
     ladder = Ladder(("gain", load), budget_ms=5000)
     frame = dark_room(1)[0]
     levels = [luma(ladder(frame))]
@@ -105,12 +111,7 @@ def test_a_machine_without_any_time_left_gets_fewer_frames_and_none_darker() -> 
 def test_a_start_on_a_full_machine_leaves_frames_out_for_the_model_to_come(
     gain: tuple[str, Loader],
 ) -> None:
-    loaded = threading.Event()
-
-    def load() -> Brightener:
-        loaded.wait(20)
-        return gain[1]()  # type: ignore[return-value] # any enhancer will do
-
+    loaded, load = held_back(gain[1])
     ladder = Ladder(("gain", load), budget_ms=0.001)
     wait_until(lambda: ladder(dark()) is not None and ladder.mode == "start-8-fps")
     assert ladder.skips()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tapetum.benchmarks.documents.markdown import MISSING, table
-from tapetum.benchmarks.measure.files import Figures, read_figures
+from tapetum.benchmarks.measure.files import Figures, recorded_figures
 from tapetum.benchmarks.measure.machine import machine_line
 
 _HEAD = ("what", "target", "measured")
@@ -13,8 +13,7 @@ _HEAD = ("what", "target", "measured")
 
 def batch_table(results: Path) -> str:
     """Each target of jobs of many files, from batch.json; the simulation says that it is one."""
-    path = results / "batch.json"
-    found = read_figures(path) if path.exists() else {}
+    found = recorded_figures(results / "batch.json")
     if not found:
         return MISSING
     rows = [*_measured_rows(found), *_simulated_rows(found.get("simulation", {}))]

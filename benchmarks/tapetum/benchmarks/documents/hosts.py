@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tapetum.benchmarks.documents.markdown import MISSING, table
-from tapetum.benchmarks.measure.files import Figures, read_figures
+from tapetum.benchmarks.measure.files import Figures, recorded_figures
 from tapetum.benchmarks.measure.machine import machine_line
 
 _HEAD = (
@@ -16,8 +16,7 @@ _HEAD = (
 
 def hosts_table(results: Path) -> str:
     """Each host at each size, from hosts.json; the fastest first."""
-    path = results / "hosts.json"
-    found = read_figures(path) if path.exists() else {}
+    found = recorded_figures(results / "hosts.json")
     runs = [run for name, run in found.items() if name != "machine"]
     if not runs:
         return MISSING

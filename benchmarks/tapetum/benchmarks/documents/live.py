@@ -10,7 +10,7 @@ from tapetum.benchmarks.documents.markdown import MISSING, TARGET_HEAD, table, t
 from tapetum.benchmarks.experiments.live import SIZE as ROUND_TRIP_SIZE
 from tapetum.benchmarks.experiments.live import SIZES, TARGET_ADDED_P95_MS, TARGET_S, TARGETS_MS
 from tapetum.benchmarks.experiments.soak import AGE_LIMIT_MS, FLAT_MB
-from tapetum.benchmarks.measure.files import Figures, read_figures
+from tapetum.benchmarks.measure.files import Figures, recorded_figures
 from tapetum.benchmarks.measure.machine import machine_line
 
 _FILES = ("live", "webrtc", "soak", "governor")
@@ -19,7 +19,7 @@ _FILES = ("live", "webrtc", "soak", "governor")
 def live_table(results: Path) -> str:
     """Every target of live video, from live.json, webrtc.json, soak.json and governor.json."""
     paths = {name: results / f"{name}.json" for name in _FILES}
-    found = {name: read_figures(path) if path.exists() else {} for name, path in paths.items()}
+    found = {name: recorded_figures(path) for name, path in paths.items()}
     round_trip = _measured_in_turns(found["webrtc"].get("round_trip", {}))
     soak, governor = found["soak"].get("soak", {}), found["governor"].get("governor", {})
     rows = [
@@ -41,8 +41,7 @@ def live_table(results: Path) -> str:
 
 def load_table(results: Path) -> str:
     """Live video beside busy processes, from load.json."""
-    path = results / "load.json"
-    found = read_figures(path) if path.exists() else {}
+    found = recorded_figures(results / "load.json")
     runs = [run for name, run in found.items() if name != "machine"]
     if not runs:
         return MISSING

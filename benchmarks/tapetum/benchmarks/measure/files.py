@@ -43,6 +43,15 @@ def read_figures(path: Path) -> Figures:
     return figures
 
 
+def recorded_figures(path: Path) -> Figures:
+    """The same, and nothing where nobody has run the command yet.
+
+    Raises:
+        BenchmarkError: the file is not JSON.
+    """
+    return read_figures(path) if path.exists() else {}
+
+
 def write_json(value: Any, path: Path) -> None:  # noqa: ANN401 - whatever was measured
     """Write a JSON file, whole or not at all; numbers that follow each other share a line.
 

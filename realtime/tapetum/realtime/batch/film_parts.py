@@ -60,11 +60,6 @@ class FilmParts:
         return bool(known) and self._done[known[-1]].next is None
 
     @property
-    def is_taken(self) -> bool:
-        """Whether a worker makes a part of it."""
-        return bool(self._taken)
-
-    @property
     def share_done(self) -> float:
         """About how much of it is done, 0 to 1."""
         count = len(self._done) + len(self._free) + len(self._taken)

@@ -137,7 +137,7 @@ class ParallelJob:
         self._begin_s = self._listened_s = time.monotonic()
         self._files = self._total_files = 0
         self._sizes: dict[Path, int] = {}
-        self._bytes_done = self._bytes_worked = 0
+        self._bytes_worked = 0
         self._frames_of_lost = 0
 
     def outcomes(self, plan: Plan, *, copy_others: bool = False) -> Iterator[Outcome]:
@@ -379,7 +379,6 @@ class ParallelJob:
             self._begun.pop(outcome.output, None)
             self._attempts.pop(outcome.output, None)
             size = self._sizes.pop(outcome.output, 0)
-            self._bytes_done += size
             self._bytes_worked += size if outcome.result is not None else 0
         return outcome
 

@@ -90,7 +90,7 @@ def cell_luma(thumbnail: Floats) -> Floats:
 
 @kernel
 def _mean_luma(rgb: Floats, cells: Floats) -> None:
-    """Mean luma of each cell; a kernel, as NumPy takes ten times as long in every live frame."""
+    """Mean luma of each cell; NumPy takes several times as long, for every live frame."""
     height, width = rgb.shape[1] // cells.shape[0], rgb.shape[2] // cells.shape[1]
     columns = np.empty(rgb.shape[2], np.float32)
     for row in range(cells.shape[0]):
