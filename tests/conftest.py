@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import hypothesis
 import numpy as np
@@ -22,11 +22,15 @@ from support.rtx_builds import SM89
 from support.small_clips import write_clip
 from support.tiny_networks import grid_network
 
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.trt_build import EngineCache, EngineFile, build_engine
 
 ROOT = Path(__file__).parents[1]
+_ENVIRONMENT = dict(os.environ)  # before any test module is imported
 _LIVE = {"live", "serve", "plugins", "web"}
 SAMPLE = ROOT / "samples" / "dark_room.mp4"
 
@@ -36,15 +40,7 @@ hypothesis.settings.load_profile("tapetum")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip `needs_cuda` tests, unless the run must not pass by skipping them.
-
-    Where two are tested at a time, those that look at real time, or start browsers and other
-    programs, are not beside one another; the others stay with those of their file.
-    """
-    for item in items:
-        place = item.path.relative_to(ROOT / "tests")
-        is_live = bool(_LIVE & set(place.parts)) or "webrtc" in place.name
-        item.add_marker(pytest.mark.xdist_group("live" if is_live else str(place)))
+    """Skip `needs_cuda` tests, unless the run must not pass by skipping them."""
     if os.environ.get("FAIL_WITHOUT_CUDA"):
         return
     skip = pytest.mark.skip(reason="needs an NVIDIA GPU; set FAIL_WITHOUT_CUDA to run it")
@@ -53,11 +49,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
+class _LivePartsApart(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Where two are tested at a time, the tests of a file stay together.
+
+    Those that look at real time, or start browsers and other programs, are not beside one another.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = PurePosixPath(nodeid.partition("::")[0])
+        is_live = bool(_LIVE & set(path.parts)) or "webrtc" in path.name
+        return "live" if is_live else str(path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """What pytest-xdist hands tests out by."""
+    return _LivePartsApart(config, log)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _hears_signals() -> None:
     """Processes that tests stop inherit what is ignored, which is much in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _environment_of_a_user() -> None:
+    """What importing OpenCV here sets would lead the Qt of other programs to OpenCV's parts."""
+    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR", "LD_LIBRARY_PATH"):
+        if name in _ENVIRONMENT:
+            os.environ[name] = _ENVIRONMENT[name]
+        else:
+            os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")

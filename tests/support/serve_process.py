@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -30,6 +31,8 @@ async def serving(*arguments: str | Path, port: int = 0) -> AsyncIterator[tuple[
             raise AssertionError(errors.decode())
         yield process, url
     finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
+        # A test may have killed it just now, before asyncio hears of the end.
+        with contextlib.suppress(ProcessLookupError):
+            if process.returncode is None:
+                process.terminate()
+        await process.wait()
