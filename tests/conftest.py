@@ -21,7 +21,6 @@ from support.media import RICH, Clip, make_clip
 from support.rtx_builds import SM89
 from support.small_clips import write_clip
 from support.tiny_networks import grid_network
-
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
