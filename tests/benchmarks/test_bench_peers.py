@@ -23,7 +23,7 @@ from tapetum.benchmarks.bench.subjects import EMPTY, Subject
 from tapetum.benchmarks.bench.trial import Settings
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.frames import Input, clip_frames, synthetic_frames
-from tapetum.benchmarks.measure.quality import psnr_db
+from tapetum.gan.metrics import psnr_db
 from tapetum.gan.weights import weights_path
 from tapetum.realtime.command.cli import run_command
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tapetum.benchmarks.bench.subjects import Subject
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.frames import clip_frames
-from tapetum.benchmarks.measure.quality import flicker, psnr_db
+from tapetum.benchmarks.measure.quality import flicker
 from tapetum.realtime import Frame
 from tapetum.realtime.media.av_frame import from_av, to_av
 
@@ -40,6 +40,7 @@ def quality(subject: Subject, truth: Path, seed: int = 0) -> dict[str, float]:
         MediaError: the clip cannot be read.
     """
     lit = well_lit(truth)
+    from tapetum.gan.metrics import psnr_db
     from tapetum.gan.niqe import luma_of, niqe
 
     enhance = subject.make()

@@ -18,6 +18,7 @@ from tapetum.realtime.enhancer import (
     checked_strength,
     make_enhancer,
 )
+from tapetum.realtime.errors import ModelError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
@@ -103,7 +104,7 @@ class Ladder:
             strength: from 0 to 2.
             denoise: how much noise grid models take out: `auto`, `off`, or from 0 to 1.
             budget_ms: how long a frame may be with us.
-            aim: when pictures are made bright, and how bright, while no model is there to say it.
+            aim: when pictures are made bright, and how bright.
             former: the stream's ladder before, which gets no more frames. Models that have the
                 same loader in both go on as they are, and so does the brightness.
             on_notice: called with a line when a model turns out to be too slow here.
@@ -134,6 +135,7 @@ class Ladder:
         self._began_s = 0.0
         stream = GridStream(aim, denoise=denoise) if former is None else former._stream
         self._stream: GridStream = stream
+        self._aim = aim
         self._easing = Easing()
         self._last: tuple[Frame, Frame] | None = None
         self._closed = False
@@ -145,6 +147,7 @@ class Ladder:
             name: shared.get(name) or Rung(name, loaders[name], restores=denoise != "off")
             for name in reversed(loaders)
         }
+        self._tell_aim()
 
     @property
     def description(self) -> str:
@@ -192,6 +195,20 @@ class Ladder:
     @strength.setter
     def strength(self, strength: float) -> None:
         self._strength = checked_strength(strength)
+
+    @property
+    def aim(self) -> Aim:
+        """When pictures are made bright, and how bright.
+
+        It may be set at any time, by any thread; models go on, and the brightness moves smoothly.
+        """
+        return self._aim
+
+    @aim.setter
+    def aim(self, aim: Aim) -> None:
+        if aim != self._aim:
+            self._aim = aim
+            self._tell_aim()
 
     def wait_for_model(self) -> None:
         """Wait for the everyday model, until 2 s after the ladder was made at most.
@@ -258,6 +275,11 @@ class Ladder:
         end_s = time.monotonic() + _CLOSE_TIMEOUT_S
         for rung in own:
             rung.close(max(0.0, end_s - time.monotonic()))
+
+    def _tell_aim(self) -> None:
+        for rung in self._rungs.values():
+            rung.aim = self._aim
+        self._stream.change_aim(self._aim)
 
     def _hand_over(self, loaders: Mapping[str, Loader]) -> dict[str, Rung]:
         rungs = self._rungs.items()
@@ -434,19 +456,21 @@ def ladder_for(
         on_notice: see `Ladder`.
 
     Raises:
-        ModelError: there is no such model.
+        ModelError: there is no such model, or a brightness is wanted and it gives no grid.
         DeviceError: live video does not run on the device.
         ValueError: a number is out of its range.
     """
     found = find_model(model)
     check_cpu_device(device)
     name = found.shipped or _mode_name(Path(model))
-    own = _ModelLoader(model, device, aim)
+    own = _ModelLoader(model, device)
     is_grid = _is_network(found, "grid")
-    everyday = (name, own) if is_grid else ("grid", _ModelLoader("grid", device, aim))
+    if aim.brightness is not None and not is_grid:
+        raise ModelError(f"brightness is for grid models; {model} is none")
+    everyday = (name, own) if is_grid else ("grid", _ModelLoader("grid", device))
     heavy: dict[str, Loader] = {} if is_grid else {name: own}
     if _is_network(found, "unet") and found.description.fixed_size is None:
-        heavy[f"{name}-reduced"] = _ReducedLoader(found, aim)
+        heavy[f"{name}-reduced"] = _ReducedLoader(found)
     return Ladder(
         everyday,
         heavy,
@@ -465,10 +489,9 @@ class _ModelLoader:
 
     model: str | Path
     device: Device
-    aim: Aim
 
     def __call__(self) -> FrameEnhancer:
-        return make_enhancer(self.model, device=self.device, aim=self.aim)
+        return make_enhancer(self.model, device=self.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,12 +499,11 @@ class _ReducedLoader:
     """Loads a `unet` network as a grid model."""
 
     model: Model
-    aim: Aim
 
     def __call__(self) -> FrameEnhancer:
         from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
 
-        return make_reduced_unet(self.model, self.aim)
+        return make_reduced_unet(self.model)
 
 
 def _mode_name(path: Path) -> str:

@@ -122,6 +122,8 @@ def is_broadcast(container: InputContainer) -> bool:
 def stream_time_base(stream: Stream) -> Fraction:
     """A stream's time base, as a `Fraction` in every version of PyAV."""
     base = stream.time_base
+    if isinstance(base, Fraction):
+        return base
     return Fraction(base.numerator, base.denominator) if base else Fraction(1, av.time_base)
 
 
@@ -309,7 +311,9 @@ class InputClock:
 
     @staticmethod
     def _is_leap(step_s: Fraction, packet: Packet[Stream]) -> bool:
-        return step_s < -max(_STEP_BACK_S, 4 * _duration_s(packet)) or step_s > _STEP_AHEAD_S
+        if step_s < -_STEP_BACK_S:
+            return step_s < -4 * _duration_s(packet)
+        return step_s > _STEP_AHEAD_S
 
     def _move(self, packet: Packet[Stream]) -> None:
         """Add the offset of a packet's recording to its times."""
