@@ -60,7 +60,7 @@ class EnhancedTrack(MediaStreamTrack):
             model: `grid`, `unet`, or a model file; while it loads, a curve stands in.
             strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
             when_dark: leave well-lit pictures as they are.
-            device: `auto` or `cpu`; `cuda` is for files.
+            device: `auto` or `cpu`, or a GPU such as `cuda`.
             denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
             latency_budget_ms: how long a frame may be with us.
 
