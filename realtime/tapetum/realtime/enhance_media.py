@@ -281,7 +281,7 @@ def _enhance_video(
     frames_before, media_before_s = (
         (0, 0.0) if job is None else (job.frames_before, job.media_before_s)
     )
-    packets_before, damaged_before = (0, 0) if job is None else job.damage_before
+    damage = source if job is None else job.sink.damage
     return EnhanceResult(
         input_path=place,
         output_path=output_path,
@@ -295,9 +295,9 @@ def _enhance_video(
         elapsed_s=meter.elapsed_s,
         size_bytes=output_path.stat().st_size,
         notices=(*where, *source.notices, *sink.notices, *left_lit(enhancer, strength)),
-        truncated=source.truncated,
-        corrupt_packets=source.corrupt_packets + sink.damaged_packets + packets_before,
-        damaged_frames=source.damaged_frames + damaged_before,
+        truncated=damage.truncated,
+        corrupt_packets=damage.corrupt_packets + sink.damaged_packets,
+        damaged_frames=damage.damaged_frames,
         frames_before=frames_before,
         media_before_s=media_before_s,
     )

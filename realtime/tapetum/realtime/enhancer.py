@@ -9,7 +9,7 @@ from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, STRIDE, THUMBNAIL_SHAPE
 from tapetum.realtime.aim import MAX_STRENGTH, Aim
 from tapetum.realtime.choices import DEVICES, Denoise, Device
-from tapetum.realtime.errors import DeviceError
+from tapetum.realtime.errors import DeviceError, ModelError
 from tapetum.trt_build.gpu import device_index
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ class Enhancer:
                 a number from 0 to 1 takes that share of it out everywhere, `off` leaves it in.
 
         Raises:
-            ModelError: there is no such model, or its file cannot be used.
+            ModelError: there is no such model, or its file cannot be used, or a number is given
+                for `brightness` or `denoise` and it has no grid.
             DeviceError: it is `cuda`.
-            ValueError: `strength`, `brightness` or `denoise` is out of its range, or a number for
-                one of the last two is given for a model that has no grid.
+            ValueError: `strength`, `brightness` or `denoise` is out of its range.
         """
         self._enhancer = _load(model, strength, device, Aim(when_dark, brightness), denoise)
 
@@ -162,9 +162,9 @@ def _load(
     if found.description.kind == "grid":
         return _grid(found, strength, aim, denoise)
     if aim.brightness is not None:
-        raise ValueError(f"brightness is for grid models; {model} is none")
+        raise ModelError(f"brightness is for grid models; {model} is none")
     if denoise not in {"auto", "off"}:
-        raise ValueError(f"denoise is for grid models; {model} is none")
+        raise ModelError(f"denoise is for grid models; {model} is none")
     return _unet(found, strength, aim)
 
 
@@ -234,14 +234,14 @@ def check_gpu_does(*, strength: float, aim: Aim, denoise: Denoise) -> None:
         raise DeviceError("noise is taken out on the CPU alone; use --device cpu, or --denoise off")
 
 
-def checked_strength(strength: float, *, most: float = MAX_STRENGTH) -> float:
-    """`strength` itself, if it is from 0 to `most`.
+def checked_strength(strength: float) -> float:
+    """`strength` itself, if it is from 0 to 2.
 
     Raises:
         ValueError: it is not.
     """
-    if not 0 <= strength <= most:
-        raise ValueError(f"strength is from 0 to {most:g}; got {strength:g}")
+    if not 0 <= strength <= MAX_STRENGTH:
+        raise ValueError(f"strength is from 0 to {MAX_STRENGTH:g}; got {strength:g}")
     return strength
 
 

@@ -13,10 +13,12 @@ from support.random_frames import random_frame
 from support.this_gpu import has_driver
 from support.tolerance import EXACT, GPU, assert_planes_close
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.round_trip import RoundTripEnhancer
 from tapetum.realtime.errors import MediaError
+from tapetum.realtime.protocols import AimingEnhancer
 
 needs_cupy = pytest.mark.skipif(
     importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"
@@ -45,6 +47,16 @@ def test_it_has_the_memory_of_its_enhancer(device: ComputeDevice) -> None:
         assert_planes_close(there(frame).planes, here(frame).planes, GPU)
     assert there.most_needed() == 1
     there.reset()
+
+
+def test_its_aim_can_change_at_any_time(device: ComputeDevice) -> None:
+    there = RoundTripEnhancer(cuda_grid(device, grid_engine(brightening())), device)
+    lit = random_frame("nv12", 64, 48)  # as bright as dark, and so well lit
+    assert isinstance(there, AimingEnhancer)
+    assert there(lit).planes[0].mean() > lit.planes[0].mean() + 5
+    there.aim = Aim(when_dark=True)
+    there.reset()
+    assert abs(there(lit).planes[0].mean() - lit.planes[0].mean()) < 1
 
 
 def test_strength_0_changes_no_bit(device: ComputeDevice) -> None:

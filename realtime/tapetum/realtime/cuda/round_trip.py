@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tapetum.realtime.aim import Aim
+from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_enhancer import choose_engine, make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
+from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.transfer import downloaded, format_as, uploaded
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.progress import Building
-from tapetum.realtime.protocols import FrameEnhancer, SparingEnhancer
+from tapetum.realtime.protocols import SparingEnhancer
 from tapetum.trt_build.gpu import device_index
 
 
@@ -23,10 +25,17 @@ class RoundTripEnhancer:
     stay in their own format.
     """
 
-    def __init__(self, enhancer: FrameEnhancer, device: ComputeDevice) -> None:
-        """Take an enhancer of frames in a device's memory."""
+    def __init__(
+        self,
+        enhancer: CudaGridEnhancer | CudaUNetEnhancer,
+        device: ComputeDevice,
+        *,
+        aim: Aim = ALWAYS,
+    ) -> None:
+        """Take an enhancer of frames in a device's memory; see `make_round_trip`."""
         self._enhancer = enhancer
         self._device = device
+        self.aim = aim
 
     @property
     def strength(self) -> float:
@@ -36,6 +45,17 @@ class RoundTripEnhancer:
     @strength.setter
     def strength(self, strength: float) -> None:
         self._enhancer.strength = strength
+
+    @property
+    def aim(self) -> Aim:
+        """Whether `grid` leaves what is well lit as it is; a brightness is for the CPU alone."""
+        return self._aim
+
+    @aim.setter
+    def aim(self, aim: Aim) -> None:
+        self._aim = aim
+        if isinstance(self._enhancer, CudaGridEnhancer):
+            self._enhancer.when_dark = aim.when_dark
 
     @property
     def description(self) -> str:
@@ -103,8 +123,7 @@ def make_round_trip(
         model,
         gpu,
         strength=strength,
-        when_dark=aim.when_dark,
         flavour=choose_engine(gpu.index).flavour,
         on_build=on_build,
     )
-    return RoundTripEnhancer(enhancer, gpu)
+    return RoundTripEnhancer(enhancer, gpu, aim=aim)

@@ -20,7 +20,7 @@ from tapetum.realtime.enhancer import (
     is_cuda,
     make_enhancer,
 )
-from tapetum.realtime.errors import TapetumError
+from tapetum.realtime.errors import ModelError, TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
@@ -107,7 +107,7 @@ class Ladder:
             strength: from 0 to 2.
             denoise: how much noise grid models take out: `auto`, `off`, or from 0 to 1.
             budget_ms: how long a frame may be with us.
-            aim: when pictures are made bright, and how bright, while no model is there to say it.
+            aim: when pictures are made bright, and how bright.
             replaceable: those of `heavy` that are given up, with a notice, where they fail: a GPU
                 can go in the middle of a stream.
             former: the stream's ladder before, which gets no more frames. Models that have the
@@ -142,6 +142,7 @@ class Ladder:
         self._began_s = 0.0
         stream = GridStream(aim, denoise=denoise) if former is None else former._stream
         self._stream: GridStream = stream
+        self._aim = aim
         self._easing = Easing()
         self._last: tuple[Frame, Frame] | None = None
         self._closed = False
@@ -153,6 +154,7 @@ class Ladder:
             name: shared.get(name) or Rung(name, loaders[name], restores=denoise != "off")
             for name in reversed(loaders)
         }
+        self._tell_aim()
 
     @property
     def description(self) -> str:
@@ -188,8 +190,9 @@ class Ladder:
             return ""
         if wanted in self._too_slow:
             return _slow_line(wanted, self._too_slow[wanted], self.mode)
-        strong = self._strength > 1 and wanted in self._replaceable
-        why = "strengths over 1 are for the CPU" if strong else f"{wanted} is being prepared"
+        other = wanted in self._replaceable and self._is_for_cpu
+        cpu = "strengths over 1 and a brightness are for the CPU"
+        why = cpu if other else f"{wanted} is being prepared"
         return f"{why}; {self.mode} runs"
 
     @property
@@ -203,6 +206,20 @@ class Ladder:
     @strength.setter
     def strength(self, strength: float) -> None:
         self._strength = checked_strength(strength)
+
+    @property
+    def aim(self) -> Aim:
+        """When pictures are made bright, and how bright.
+
+        It may be set at any time, by any thread; models go on, and the brightness moves smoothly.
+        """
+        return self._aim
+
+    @aim.setter
+    def aim(self, aim: Aim) -> None:
+        if aim != self._aim:
+            self._aim = aim
+            self._tell_aim()
 
     def wait_for_model(self) -> None:
         """Wait for the everyday model, until 2 s after the ladder was made at most.
@@ -270,6 +287,11 @@ class Ladder:
         for rung in own:
             rung.close(max(0.0, end_s - time.monotonic()))
 
+    def _tell_aim(self) -> None:
+        for rung in self._rungs.values():
+            rung.aim = self._aim
+        self._stream.change_aim(self._aim)
+
     def _hand_over(self, loaders: Mapping[str, Loader]) -> dict[str, Rung]:
         rungs = self._rungs.items()
         shared = {name: rung for name, rung in rungs if rung.load == loaders.get(name)}
@@ -290,12 +312,12 @@ class Ladder:
         picture = self._heavy_picture(frame)
         if picture is None:
             return self._by_grid(frame, kernels)
-        mode, self._last = self.mode, (frame, picture)
-        if self._easing.is_over:
-            return picture
-        mixed = self._easing.mixed(self._by_grid(frame, kernels), picture)
-        self.mode = mode
-        return mixed
+        mode = self.mode
+        if not self._easing.is_over:
+            picture = self._easing.mixed(self._by_grid(frame, kernels), picture)
+            self.mode = mode
+        self._last = frame, picture  # what was shown, which others go on from
+        return picture
 
     def _heavy_picture(self, frame: Frame) -> Frame | None:
         """The frame as the best heavy model that is in time makes it, and `mode` set to it."""
@@ -319,9 +341,13 @@ class Ladder:
     def _heavy(self) -> list[str]:
         """The heavy models that may run now, the best first."""
         names = self.governor.modes[self.governor.index : self._everyday_index]
-        strong = self._strength > 1  # which is for the CPU
-        gone = self._lost | (self._replaceable if strong else frozenset())
+        gone = self._lost | (self._replaceable if self._is_for_cpu else frozenset())
         return [name for name in names if name not in gone]
+
+    @property
+    def _is_for_cpu(self) -> bool:
+        """Whether what is wanted is what only the CPU does."""
+        return self._strength > 1 or self._aim.brightness is not None
 
     def _has_look(self, name: str, frame: Frame) -> bool:
         """Whether a grid model said something of this scene; one that is idle is asked."""
@@ -488,25 +514,27 @@ def ladder_for(
         on_notice: see `Ladder`.
 
     Raises:
-        ModelError: there is no such model.
+        ModelError: there is no such model, or a brightness is wanted and it gives no grid.
         DeviceError: the GPU, or what it needs, is missing.
         ValueError: a number is out of its range, or there is no device of that name.
     """
     found = find_model(model)
     check_device_is_there(device)  # one line now, not in a thread when the stream runs
     name = found.shipped or _mode_name(Path(model))
-    on_cpu = _ModelLoader(model, "cpu", aim)
     is_grid = _is_network(found, "grid")
-    everyday = (name, on_cpu) if is_grid else ("grid", _ModelLoader("grid", "cpu", aim))
+    if aim.brightness is not None and not is_grid:
+        raise ModelError(f"brightness is for grid models; {model} is none")
+    on_cpu = _ModelLoader(model, "cpu")
+    everyday = (name, on_cpu) if is_grid else ("grid", _ModelLoader("grid", "cpu"))
     heavy: dict[str, Loader] = {} if is_grid else {name: on_cpu}
     by_gpu: tuple[str, ...] = ()
     if is_cuda(device):
         check_gpu_does(strength=strength, aim=aim, denoise=denoise)
         by_gpu = (f"{name} on {device}",)
-        heavy = {by_gpu[0]: _ModelLoader(model, device, aim)}
+        heavy = {by_gpu[0]: _ModelLoader(model, device)}
         on_notice(f"on {device} noise stays, and black bars are made brighter too")
     elif _is_network(found, "unet") and found.description.fixed_size is None:
-        heavy[f"{name}-reduced"] = _ReducedLoader(found, aim)
+        heavy[f"{name}-reduced"] = _ReducedLoader(found)
     return Ladder(
         everyday,
         heavy,
@@ -526,10 +554,9 @@ class _ModelLoader:
 
     model: str | Path
     device: Device
-    aim: Aim
 
     def __call__(self) -> FrameEnhancer:
-        return make_enhancer(self.model, device=self.device, aim=self.aim)
+        return make_enhancer(self.model, device=self.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -537,12 +564,11 @@ class _ReducedLoader:
     """Loads a `unet` network as a grid model."""
 
     model: Model
-    aim: Aim
 
     def __call__(self) -> FrameEnhancer:
         from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
 
-        return make_reduced_unet(self.model, self.aim)
+        return make_reduced_unet(self.model)
 
 
 def _mode_name(path: Path) -> str:
