@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from tapetum.gan.model import Model
 from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.cpu.cpu_network import cpu_network
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_fit import fit_grid
-from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 from tapetum.realtime.protocols import Engine
 
 REDUCED = 128
@@ -52,7 +52,7 @@ def make_reduced_unet(model: Model, aim: Aim = ALWAYS) -> GridEnhancer:
     Raises:
         ModelError: it is no ONNX file of such a network.
     """
-    network = OpenVINOModel(model.onnx(), model.name, threads=None, precision="auto")
+    network = cpu_network(model.onnx(), model.name, threads=None, precision="auto")
     return GridEnhancer(FittedGridEngine(network.compile(SHAPE, SHAPE)), aim=aim)
 
 
