@@ -52,7 +52,12 @@ def core() -> Any:  # noqa: ANN401 - OpenVINO has no types
 
 @cache
 def _core() -> Any:  # noqa: ANN401
-    return openvino().Core()
+    runtime = openvino().Core()
+    # The binding looks NumPy's types up when they are first needed, and lets Python's lock go
+    # meanwhile. A second thread that needs them then waits for the first while it has that lock:
+    # two streams that began at once would stop for ever.
+    openvino().Type.f32.to_dtype()
+    return runtime
 
 
 def read_network(serialized: bytes, name: str) -> Any:  # noqa: ANN401
