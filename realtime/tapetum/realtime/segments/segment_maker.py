@@ -56,7 +56,6 @@ class SegmentMaker:
         self._next_number: int | None = None
         self._ahead: Frame | None = None
         self._last: Frame | None = None
-        self._damage = Damage()
 
     def __enter__(self) -> Self:
         return self
@@ -117,8 +116,8 @@ class SegmentMaker:
             frame = next(self._enhanced, None)
         self._ahead = frame
         self._next_number = None if frame is None else segment_number(frame)
-        now = Damage.of(self._source)
-        damage, self._damage = now.since(self._damage), now
+        before = Damage.until(first, self._source) if number else Damage()
+        damage = Damage.until(frame, self._source).since(before)
         begins, ending = self._stage.take(number)
         return segment.finish(
             following=self._next_number, damage=damage, begins=begins, ending=ending
@@ -138,7 +137,6 @@ class SegmentMaker:
             frame = next(self._enhanced, None)
         while frame is not None and segment_number(frame) < number:
             self._last = frame
-            self._damage = Damage.of(self._source)
             frame = next(self._enhanced, None)
         return frame
 

@@ -36,7 +36,7 @@ class SegmentedSink:
         film: the output, opened, to which no frame is written.
         folder: of the job.
         time_base: seconds per unit of the frames' `pts`.
-        damage: how damaged the input was so far.
+        damage: how damaged the input was until a frame, or its end.
 
     Attributes:
         done: the segments that jobs before this one have finished, from the first on.
@@ -51,7 +51,7 @@ class SegmentedSink:
         folder: JobFolder,
         *,
         time_base: Fraction,
-        damage: Callable[[], Damage],
+        damage: Callable[[Frame | None], Damage],
     ) -> None:
         self._film = film
         self._folder = folder
@@ -69,7 +69,7 @@ class SegmentedSink:
         self._shown = next((n for n in reversed(self._segments) if found[n].last is not None), None)
         """The last segment that has a frame."""
         self._handed: HandedStage | None = None
-        self._damage_before = Damage()
+        self._damage_before: Damage | None = None if self.done else Damage()
         self._open: SegmentEncoder | None = None
         self._number = 0 if not self.done else self.done[-1].next or 0
         self._finished = False
@@ -80,6 +80,16 @@ class SegmentedSink:
         if self._end_of_done is None:
             return None
         return self._end_of_done - round(WARM_UP_S / self._time_base)
+
+    @property
+    def damage(self) -> Damage:
+        """Of the whole input, as far as the segments go that are finished."""
+        segments = self._segments.values()
+        return Damage(
+            sum(segment.corrupt_packets for segment in segments),
+            sum(segment.damaged_frames for segment in segments),
+            any(segment.truncated for segment in segments),
+        )
 
     @property
     def frames_before(self) -> int:
@@ -113,7 +123,6 @@ class SegmentedSink:
         if self.has(frame):
             if frame.pts == self._end_of_done and self._expected is not None:
                 self._is_at_seam = self._expected.is_same(Probe.of(frame))
-            self._damage_before = self._damage()
             return
         if not self._is_at_seam:
             self._folder.begin_anew()
@@ -130,7 +139,7 @@ class SegmentedSink:
             return
         try:
             if self._open is not None:
-                self._finish_segment(self._open, following=None)
+                self._finish_segment(self._open, following=None, first=None)
             check_seams(self._segments.values(), self._time_base)
             join(self._folder, self._segments, self._film)
             self._film.close(durably=True)  # its segments go
@@ -152,10 +161,12 @@ class SegmentedSink:
 
     def _encode(self, frame: Frame) -> None:
         number = segment_number(frame)
+        if self._damage_before is None:
+            self._damage_before = self._damage(frame)
         if self._open is None:
             self._open = self._begin_segment()
         if number > self._number:
-            self._finish_segment(self._open, following=number)
+            self._finish_segment(self._open, following=number, first=frame)
             self._number = number
             self._open = self._begin_segment()
         self._open.encode(frame)
@@ -164,9 +175,11 @@ class SegmentedSink:
         path = unfinished_path(self._folder.path, self._number)
         return SegmentEncoder(path, self._film.another_encoder, self._before)
 
-    def _finish_segment(self, segment: SegmentEncoder, *, following: int | None) -> None:
-        now = self._damage()
-        damage, self._damage_before = now.since(self._damage_before), now
+    def _finish_segment(
+        self, segment: SegmentEncoder, *, following: int | None, first: Frame | None
+    ) -> None:
+        now = self._damage(first)
+        damage, self._damage_before = now.since(self._damage_before or Damage()), now
         begins, ending = ("", None) if self._handed is None else self._handed.take(self._number)
         whole = segment.finish(following=following, damage=damage, begins=begins, ending=ending)
         self._open = None
