@@ -30,7 +30,7 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
     clips: Annotated[
         list[Path] | None, typer.Option("--clip", help="A dark clip; may be repeated.")
     ] = None,
-    denoise: DenoiseOption = "off",
+    denoise: DenoiseOption = "auto",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all figures, photo by photo, here.")
     ] = None,

@@ -53,7 +53,7 @@ def evaluate(
     photo_sets: Iterable[PhotoSet],
     clips: Iterable[Path],
     *,
-    denoise: Denoise = "off",
+    denoise: Denoise = "auto",
     on_progress: Progress = lambda *_: None,
     shown_per_set: int = 12,
 ) -> Evaluation:
@@ -88,7 +88,7 @@ def evaluate(
     return Evaluation(model, tuple(scores), steady, tuple(shown))
 
 
-def enhancement(model: str, denoise: Denoise = "off") -> Enhance:
+def enhancement(model: str, denoise: Denoise = "auto") -> Enhance:
     """What a model makes of a photo.
 
     Raises:
