@@ -225,7 +225,7 @@ class _State:
         share = noise.share(slope)
         weights = np.rint(weights * share).astype(np.int16)
         is_seen = float((weights * noise.seen).sum()) > _LEAST_SEEN * WHOLE
-        is_seen &= noise is not self._noise or self._noise.sure or slope is None
+        is_seen &= isinstance(noise, StillNoise) or noise.sure or slope is None
         self._idle = 0 if is_seen else self._idle + 1
         if self._idle > _SOON or (self._idle and self._is_new):
             self._is_new = True
@@ -236,11 +236,11 @@ class _State:
         else:
             self._weigh_evidence()
         self._is_new = False
-        if noise is self._noise:
+        if isinstance(noise, StillNoise):
+            smoothed, tolerances = noise.luma, self._still_tolerances(noise)
+        else:
             self._learn(sources)
             smoothed, tolerances = noise.to_smooth(slope) * share, self._tolerances()
-        else:
-            smoothed, tolerances = noise.luma, self._still_tolerances(noise)
         describe_cells(self._known[0], self._evidence, smoothed, weights, self._cells)
         planes = tuple(
             plane.restored(source, known, tolerance, self._cells.weight, self._top, self._depth)
