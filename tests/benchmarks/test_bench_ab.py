@@ -136,6 +136,8 @@ def test_versions_are_checkouts_environments_or_interpreters(tmp_path: Path) -> 
     checkout = made_version(tmp_path / "checkout", 0)
     assert side(checkout).checkout == checkout
     assert side(checkout).environment["PYTHONPATH"].startswith(str(checkout / "gan"))
+    (tmp_path / "link").symlink_to(checkout)
+    assert side(tmp_path / "checkout" / ".." / "link") == side(checkout)
     python = tmp_path / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)

@@ -57,7 +57,8 @@ class PlainPage:
     async def send_file(self, data: bytes, **query: str) -> tuple[int, Any]:
         """Status and answer of an upload."""
         files = f"{self.url}/session/{self.welcome['session']}/files"
-        wishes = {"model": self.welcome["models"][0], "strength": "1"} | query
+        look = {"strength": "1", "when_dark": "true", "brightness": "null"}
+        wishes = {"model": self.welcome["models"][0]} | look | query
         headers = {"Origin": self.url}
         async with self.client.post(files, data=data, params=wishes, headers=headers) as answer:
             is_json = answer.content_type == "application/json"

@@ -19,8 +19,10 @@ from support.chromium import chromium
 from support.extension import built, served
 
 from tapetum.gan.model import find_model
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_kernels import identity_grid
+from tapetum.realtime.cpu.grid_strength import with_brightness
 from tapetum.realtime.temporal import TemporalFilter
 
 pytestmark = pytest.mark.slow
@@ -33,7 +35,7 @@ GRIDS = """(async () => {{
     const grids = [];
     for (const [text, timeS] of {questions}) {{
         const roots = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-        grids.push(Array.from(await lighting.grid(roots, timeS, {only_when_dark})));
+        grids.push(Array.from(await lighting.grid(roots, timeS, {aim})));
     }}
     return grids;
 }})()"""
@@ -51,16 +53,29 @@ def pictures() -> list[npt.NDArray[np.uint8]]:
     return [picture.clip(0, 255).round().astype(np.uint8) for picture in noisy]
 
 
-@pytest.mark.parametrize("only_when_dark", [False, True])
-def test_the_browser_makes_python_s_grids(tmp_path: Path, *, only_when_dark: bool) -> None:
+@pytest.mark.parametrize(
+    ("aim", "shared"),
+    [
+        ("{onlyWhenDark: false}", Aim(when_dark=False)),
+        ("{onlyWhenDark: true}", Aim()),
+        ("{brightness: 0.55}", Aim(brightness=0.55)),
+        ("{brightness: 0.99, onlyWhenDark: true}", Aim(brightness=0.99)),
+        ("{brightness: 0.3}", Aim(brightness=0.3)),
+    ],
+)
+def test_the_browser_makes_python_s_grids(tmp_path: Path, aim: str, shared: Aim) -> None:
     session = onnxruntime.InferenceSession(find_model("grid").onnx())
     smooth = TemporalFilter()
     expected = []
     for roots, time_s in zip(pictures(), TIMES_S, strict=True):
         rgb = np.square(roots / np.float32(255)).transpose(2, 0, 1)[np.newaxis]
         (grid,) = session.run(None, {"thumbnail": np.ascontiguousarray(rgb)})
-        share = darkness_by_cell(cell_luma(rgb)) if only_when_dark else np.float32(1)
-        mixed = identity_grid() + share * (grid[0] - identity_grid())
+        mixed = grid[0]
+        if shared.brightness is not None:
+            mixed = with_brightness(mixed, cell_luma(rgb), shared.brightness)
+        elif shared.when_dark:
+            share = darkness_by_cell(cell_luma(rgb))
+            mixed = identity_grid() + share * (mixed - identity_grid())
         expected.append(smooth(mixed, thumbnail=rgb, time_s=time_s))
     questions = [
         [base64.b64encode(roots.tobytes()).decode(), time_s]
@@ -71,7 +86,7 @@ def test_the_browser_makes_python_s_grids(tmp_path: Path, *, only_when_dark: boo
     async def scenario() -> list[list[float]]:
         async with served(folder, {}) as url, chromium() as page:
             await page.open(f"{url}extension/popup.css")
-            code = GRIDS.format(questions=questions, only_when_dark=str(only_when_dark).lower())
+            code = GRIDS.format(questions=questions, aim=aim)
             grids: list[list[float]] = await page.evaluate(code)
             return grids
 

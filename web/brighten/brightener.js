@@ -3,6 +3,8 @@
 // As in tapetum.realtime.cpu.grid_kernels: a pixel looks eight coefficients up by its place and by
 // the square root of its luma, between cells linearly, and they transform its Y, U and V.
 
+import { strengthened } from "./strength.js";
+
 const THUMBNAIL = 256; // rows and columns of the picture that the network looks at
 const CELLS = 16;
 const LEVELS = 8;
@@ -73,10 +75,13 @@ export class Brightener {
   #canvas;
   #gl;
   #picture;
-  #grid;
+  #textures;
   #reduce;
   #brighten;
   #small;
+  /** @type {Float32Array<ArrayBuffer> | null} */
+  #grid = null;
+  #loaded = NaN; // the strength of the grid that the textures have, from 1 on
   /** @type {WebGLSync | null} */
   #reading = null; // passed when the thumbnail that was begun can be read
 
@@ -90,7 +95,7 @@ export class Brightener {
     this.#canvas = canvas;
     this.#gl = gl;
     this.#picture = newTexture(gl, gl.TEXTURE_2D, gl.NEAREST);
-    this.#grid = [0, 1].map(() => newTexture(gl, gl.TEXTURE_3D, gl.LINEAR));
+    this.#textures = [0, 1].map(() => newTexture(gl, gl.TEXTURE_3D, gl.LINEAR));
     this.#reduce = newProgram(gl, REDUCE);
     this.#brighten = newProgram(gl, BRIGHTEN);
     this.#small = newThumbnail(gl);
@@ -118,12 +123,18 @@ export class Brightener {
 
   /**
    * Takes a grid: coefficient, luma level, row, column.
-   * @param {Float32Array} grid
+   * @param {Float32Array<ArrayBuffer>} grid
    */
   setGrid(grid) {
+    this.#grid = grid;
+    this.#loaded = NaN;
+  }
+
+  /** @param {Float32Array} grid */
+  #load(grid) {
     const gl = this.#gl;
     const cells = LEVELS * CELLS * CELLS;
-    this.#grid.forEach((texture, half) => {
+    this.#textures.forEach((texture, half) => {
       const texels = new Float32Array(4 * cells);
       for (let channel = 0; channel < 4; channel++) {
         const from = (4 * half + channel) * cells;
@@ -137,16 +148,21 @@ export class Brightener {
   }
 
   /**
-   * Draws the picture with the grid.
-   * @param {number} strength 0 leaves the picture as it is, 1 is the network's own
+   * Draws the picture with the grid, which must have come.
+   * @param {number} strength 0 leaves the picture as it is, 1 is the network's own, 2 the most
    * @param {number} before share of the width, from the left, that is left as it is
    */
   draw(strength, before = 0) {
     const gl = this.#gl;
+    const stronger = Math.max(1, strength); // weaker is the shader's work
+    if (this.#grid && stronger !== this.#loaded) {
+      this.#load(strengthened(this.#grid, stronger));
+      this.#loaded = stronger;
+    }
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.viewport(0, 0, this.#canvas.width, this.#canvas.height);
     gl.useProgram(this.#brighten);
-    gl.uniform1f(gl.getUniformLocation(this.#brighten, "strength"), strength);
+    gl.uniform1f(gl.getUniformLocation(this.#brighten, "strength"), Math.min(1, strength));
     gl.uniform1f(gl.getUniformLocation(this.#brighten, "before"), before);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }

@@ -27,10 +27,9 @@ const WEIGHTS = [0.2126, 0.7152, 0.0722];
 
 /**
  * 1 where a picture lies in the dark, 0 where it is well lit, else in between; row by row.
- * @param {Float32Array} thumbnail red, green and blue planes of 256x256 in [0, 1]
+ * @param {Float64Array} cells of `cellLuma`
  */
-export function darknessByCell(thumbnail) {
-  const cells = cellLuma(thumbnail);
+export function darknessByCell(cells) {
   const ranked = cells.slice().sort();
   const light = cells.reduce((sum, luma) => sum + Math.min(luma, GREY), 0) / cells.length;
   const dim = fading(quantile(ranked, BRIGHT_SHARE), NOTHING_BRIGHT, BRIGHT);
@@ -82,8 +81,11 @@ function sum(values) {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** @param {Float32Array} thumbnail */
-function cellLuma(thumbnail) {
+/**
+ * Mean luma of the picture's cells, row by row.
+ * @param {Float32Array} thumbnail red, green and blue planes of 256x256 in [0, 1]
+ */
+export function cellLuma(thumbnail) {
   const pixels = thumbnail.length / 3;
   const side = Math.sqrt(pixels);
   const block = side / CELLS;

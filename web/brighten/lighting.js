@@ -2,7 +2,8 @@
 //
 // As in tapetum.realtime.serve.lighting; it belongs in a worker.
 
-import { darknessByCell } from "./exposure.js";
+import { cellLuma, darknessByCell } from "./exposure.js";
+import { withBrightness } from "./strength.js";
 import { TemporalFilter } from "./temporal.js";
 
 const SIDE = 256;
@@ -13,6 +14,10 @@ const IDENTITY = [1, 0, 1, 0, 0, 1, 0, 0]; // coefficients that leave a picture 
 /**
  * @typedef {typeof import("onnxruntime-web/wasm")} Runtime
  * @typedef {{ runtime: Runtime, session: import("onnxruntime-web/wasm").InferenceSession }} Network
+ *
+ * When pictures are made bright, and how bright: well-lit ones stay as they are, by default; or each
+ * is brought to a mean luma, over 0 and under 1, as far as strengths up to 2 can.
+ * @typedef {{ onlyWhenDark?: boolean, brightness?: number | null }} Aim
  */
 
 /**
@@ -44,10 +49,10 @@ export class Lighting {
    * @param {Uint8Array} roots 256 rows of 256 pixels of red, green and blue, each 255 times the
    *   square root of a value in [0, 1]
    * @param {number} timeS the picture's time
-   * @param {boolean} onlyWhenDark leave well-lit pictures as they are
+   * @param {Aim} aim
    * @returns {Promise<Float32Array<ArrayBuffer>>} coefficient, luma level, row, column
    */
-  async grid(roots, timeS, onlyWhenDark = true) {
+  async grid(roots, timeS, { onlyWhenDark = true, brightness = null } = {}) {
     const thumbnail = planes(roots);
     const { runtime, session } = this.#network;
     const input = new runtime.Tensor("float32", thumbnail, [1, 3, SIDE, SIDE]);
@@ -56,8 +61,14 @@ export class Lighting {
     if (data.length !== IDENTITY.length * CELLS) throw new Error("this network gives no grid");
     const grid = Float32Array.from(/** @type {Float32Array} */ (data));
     if (!grid.every(Number.isFinite)) throw new Error("the network's numbers are not finite");
-    if (onlyWhenDark) mixWithIdentity(grid, darknessByCell(thumbnail));
-    return this.#filter.smooth(grid, thumbnail, timeS);
+    return this.#filter.smooth(aimed(grid, cellLuma(thumbnail)), thumbnail, timeS);
+
+    /** @param {Float32Array<ArrayBuffer>} wanted @param {Float64Array} cells */
+    function aimed(wanted, cells) {
+      if (brightness !== null) return withBrightness(wanted, cells, brightness);
+      if (onlyWhenDark) mixWithIdentity(wanted, darknessByCell(cells));
+      return wanted;
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 // The worker that makes grids: one network for all streams, each of which has a port of its own.
 //
-// A stream's port takes { roots, timeS, onlyWhenDark } and answers { grid } or { failed }; it takes
+// A stream's port takes { roots, timeS, aim } and answers { grid } or { failed }; it takes
 // { tickMs } and then says { tick } so often, where a page's own timers are held back; 0 ends that.
 
 import { Lighting, loadNetwork } from "./lighting.js";
@@ -37,11 +37,11 @@ function serve(port, loading) {
 /**
  * @param {MessagePort} port
  * @param {Promise<Lighting>} lighting
- * @param {{ roots: Uint8Array, timeS: number, onlyWhenDark: boolean }} question
+ * @param {{ roots: Uint8Array, timeS: number, aim: import("./lighting.js").Aim }} question
  */
-async function answer(port, lighting, { roots, timeS, onlyWhenDark }) {
+async function answer(port, lighting, { roots, timeS, aim }) {
   try {
-    const grid = await (await lighting).grid(roots, timeS, onlyWhenDark);
+    const grid = await (await lighting).grid(roots, timeS, aim);
     port.postMessage({ grid }, [grid.buffer]);
   } catch (error) {
     port.postMessage({ failed: String(error) });

@@ -11,9 +11,11 @@ const AGAIN_MS = 2000; // after which lost graphics are tried again
  * What a user may change at any time.
  * @typedef {object} Settings
  * @property {boolean} [on] false gives the camera's own pictures
- * @property {number} [strength] 0 leaves pictures as they are, 1 is the network's own
+ * @property {number} [strength] 0 leaves pictures as they are, 1 is the network's own, 2 the most
  * @property {boolean} [compare] leave the left half as it is
  * @property {boolean} [onlyWhenDark] leave well-lit pictures as they are, as by default
+ * @property {number | null} [brightness] mean luma to which every picture is brought, over 0 and
+ *   under 1; null leaves it to the network
  */
 
 /** Draws a stream's pictures; what it cannot brighten is to be shown as it is. */
@@ -24,7 +26,7 @@ export class Painter {
   #canvas = null;
   /** @type {Brightener | null} */
   #brightener = null;
-  /** @type {Float32Array | null} */
+  /** @type {Float32Array<ArrayBuffer> | null} */
   #grid = null;
   #firstMs = NaN; // when the first picture came
   #shownDark = false;
@@ -145,8 +147,9 @@ export class Painter {
   #ask(brightener, nowMs) {
     const roots = brightener.readThumbnail();
     if (roots) {
-      const { onlyWhenDark = true } = this.#settings;
-      this.#light.postMessage({ roots, timeS: nowMs / 1000, onlyWhenDark }, [roots.buffer]);
+      const { onlyWhenDark, brightness } = this.#settings;
+      const aim = { onlyWhenDark, brightness };
+      this.#light.postMessage({ roots, timeS: nowMs / 1000, aim }, [roots.buffer]);
     }
     if (nowMs - this.#askedMs < LATE_MS) return;
     if (this.#askedMs > 0) this.#goDark();
@@ -154,7 +157,7 @@ export class Painter {
     brightener.beginThumbnail();
   }
 
-  /** @param {{ grid?: Float32Array, failed?: string }} answer */
+  /** @param {{ grid?: Float32Array<ArrayBuffer>, failed?: string }} answer */
   #hear({ grid, failed }) {
     if (failed !== undefined) this.problem = failed;
     if (!grid || grid.length !== GRID_SIZE) return;

@@ -1,5 +1,6 @@
 // What the user sets, and what becomes of the camera in the page that is open.
 
+import { makeBrightness, makeStrength } from "../brighten/sliders.js";
 import { browserApi, kept, pattern, runNow, sitesThatAreOn, switchSite } from "./sites.js";
 
 const ASK_MS = 500;
@@ -7,6 +8,8 @@ const FRESH_MS = 3000; // so old may the last picture of a camera in use be
 
 /** @param {string} id */
 const input = (id) => /** @type {HTMLInputElement} */ (document.getElementById(id));
+/** @param {string} id */
+const output = (id) => /** @type {HTMLOutputElement} */ (document.getElementById(id));
 /** @param {string} text */
 const say = (text) => { /** @type {HTMLElement} */ (document.getElementById("state")).textContent = text; };
 
@@ -24,21 +27,24 @@ let justSwitchedOn = false;
 
 // What is set
 
-const { strength = 1, compare = false, onlyWhenDark = true } = await kept();
-input("strength").value = String(Math.round(100 * strength));
+const { strength = 1, brightness = null, compare = false, onlyWhenDark = true } = await kept();
 input("compare").checked = compare;
 input("only-when-dark").checked = onlyWhenDark;
-showStrength();
+const strong = makeStrength(input("strength"), output("strength-shown"), () =>
+  browserApi.storage.local.set({ strength: strong.value }));
+const bright = makeBrightness(input("brightness"), output("brightness-shown"), () => {
+  showWhatCounts();
+  browserApi.storage.local.set({ brightness: bright.value });
+});
+strong.value = strength;
+bright.value = brightness;
+showWhatCounts();
 
-function showStrength() {
-  const text = `${input("strength").value} %`;
-  /** @type {HTMLOutputElement} */ (document.getElementById("strength-shown")).value = text;
+/** A brightness is for every picture, lit or not. */
+function showWhatCounts() {
+  input("only-when-dark").disabled = bright.value !== null;
 }
 
-input("strength").addEventListener("input", () => {
-  showStrength();
-  browserApi.storage.local.set({ strength: Number(input("strength").value) / 100 });
-});
 input("compare").addEventListener("change", () =>
   browserApi.storage.local.set({ compare: input("compare").checked }));
 input("only-when-dark").addEventListener("change", () =>

@@ -40,7 +40,8 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
 ) -> None:
     """Measure a model: PSNR and SSIM on pairs, NIQE and colours on any photos, flicker on clips.
 
-    Of photos that are well lit, the PSNR to themselves (kept dB) says whether they are left alone.
+    What tapetum enhance writes of each photo is measured. Of photos that are well lit, the PSNR to
+    themselves (kept dB) says whether they are left alone.
 
     Example: tapetum evaluate grid --pairs low/ high/ --photos dark/ --sheet look.png
     """
@@ -64,9 +65,9 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
     if json_file:
         _write_json(result, json_file)
     if sheet:
-        from tapetum.benchmarks.evaluate.photos import write_contact_sheet
+        from tapetum.benchmarks.evaluate.contact_sheet import write_contact_sheet
 
-        write_contact_sheet(list(result.shown), sheet)
+        write_contact_sheet(result, sheet)
 
 
 def _require_usable_sheet(sheet: Path, folders: list[Path], json_file: Path | None) -> None:
@@ -119,11 +120,14 @@ def _evaluate_visibly(
 def _print_tables(result: Evaluation) -> None:
     from rich.console import Console
 
-    from tapetum.benchmarks.evaluate.evaluation import clip_table, photo_table
+    from tapetum.benchmarks.evaluate.evaluation import MEANING, clip_table, photo_table
 
+    console = Console()
     for table in (photo_table(result.photos), clip_table(result.clips)):
         if table.row_count:
-            Console().print(table)
+            console.print(table)
+    if result.photos:
+        console.print(MEANING, highlight=False)
 
 
 def _write_json(result: Evaluation, path: Path) -> None:

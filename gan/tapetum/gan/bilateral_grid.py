@@ -166,9 +166,10 @@ def _purity(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
     Where a level does not occur, nearly 1. Powers are scaled to be exact in half precision.
     """
     levels, rows, columns = grid.shape[-3:]
-    rgb = F.avg_pool2d(thumbnail_rgb, 2)
-    luma = rgb_to_yuv(rgb)[0]
-    strongest = rgb.amax(1, keepdim=True) + _PURITY_FLOOR
+    # Planes one by one: of three in one tensor, OpenVINO makes sixteen.
+    red, green, blue = (F.avg_pool2d(each, 2) for each in thumbnail_rgb.chunk(3, 1))
+    luma = rgb_to_yuv(torch.cat((red, green, blue), 1))[0]
+    strongest = torch.maximum(torch.maximum(red, green), blue) + _PURITY_FLOOR
     purity = (strongest / (luma + _PURITY_FLOOR)).clamp(min=1).clamp(max=_PUREST)
     place = (luma.clamp(min=1e-6).sqrt() * levels - 0.5).clamp(min=0).clamp(max=levels - 1)
     level = torch.arange(levels, device=grid.device, dtype=grid.dtype).view(1, -1, 1, 1)

@@ -22,7 +22,7 @@ class TapetumError(Exception):
 
 
 class ModelError(TapetumError):
-    """A model or weights file is missing, broken, or of the wrong shape."""
+    """A model or weights file is missing, broken, of the wrong shape, or cannot do this."""
 
 
 class DataError(TapetumError):

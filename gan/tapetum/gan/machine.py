@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-
-import psutil
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -53,6 +50,8 @@ def cpu_features() -> list[str]:
 
 def memory_mb() -> tuple[int, int]:
     """Megabytes that programs can still get, and megabytes in all."""
+    import psutil  # takes long to import, and few ask
+
     memory = psutil.virtual_memory()
     return memory.available >> 20, memory.total >> 20
 
@@ -68,5 +67,7 @@ def _cpu_fields() -> dict[str, str]:
 
 
 def _mac_cpu() -> str:
+    import subprocess
+
     command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -6,7 +6,6 @@ the process began, by the system's own count, and on which machine.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 from functools import cache
@@ -73,4 +72,6 @@ def _begin(number: int) -> int:
 
 @cache
 def _machine() -> str:
+    import hashlib  # only where something is written
+
     return hashlib.sha256(platform.node().encode()).hexdigest()[:6]

@@ -106,7 +106,9 @@ class Frame:
     @property
     def time_s(self) -> float | None:
         """Presentation time in seconds, or None."""
-        return None if self.pts is None else float(self.pts * self.time_base)
+        if self.pts is None:
+            return None
+        return self.pts * self.time_base.numerator / self.time_base.denominator
 
     @property
     def full_range(self) -> bool:

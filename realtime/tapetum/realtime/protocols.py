@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.frame import Frame
 
 
@@ -66,6 +67,13 @@ class SparingEnhancer(FrameEnhancer, Protocol):
 
     def most_needed(self) -> float:
         """The greatest share of its effect, 0 to 1, that a picture needed since the last call."""
+
+
+@runtime_checkable
+class AimingEnhancer(FrameEnhancer, Protocol):
+    """An enhancer that can be told at any time when, and how, pictures are to be made bright."""
+
+    aim: Aim
 
 
 @runtime_checkable

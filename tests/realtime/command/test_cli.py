@@ -13,7 +13,7 @@ from pathlib import Path
 
 import av
 import pytest
-from support.command_line import environment, tapetum
+from support.command_line import ROOT, environment, tapetum
 from support.live_parts import live_process
 from support.small_clips import write_clip
 from support.terminal import nohup, terminal
@@ -175,6 +175,26 @@ def test_wrong_use_is_one_line_and_status_2(
     (line,) = answer.stderr.splitlines()
     assert line.startswith("error: ")
     assert re.search(message, line)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["enhance", "samples/dark_room.mp4", "OUT.mp4"],
+        ["enhance", "docs/twelve.jpg", "OUT.png"],
+        ["live", "--source", "samples/dark_room.mp4", "--sink", "null"],
+        ["serve", "--port", "0"],
+    ],
+    ids=["video", "photo", "live", "serve"],
+)
+def test_a_brightness_for_a_model_without_grids_is_one_line(
+    command: list[str], tmp_path: Path
+) -> None:
+    words = [word.replace("OUT", f"{tmp_path}/out") for word in command]
+    words = [str(ROOT / word) if word.startswith(("samples", "docs")) else word for word in words]
+    answer = tapetum(*words, "--model", "unet", "--brightness", "0.4")
+    assert answer.returncode == 1
+    assert answer.stderr == "error: brightness is for grid models; unet is none\n"
 
 
 def test_a_missing_input_is_one_line_and_status_1(gain_model: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tapetum.realtime.cpu.exposure import SteadyDarkness, cell_luma, darkness, d
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.enhancer import Enhancer
+from tapetum.realtime.errors import ModelError
 
 
 def thumbnail(*bands: float) -> np.ndarray:
@@ -129,7 +130,7 @@ def test_a_brightness_is_what_every_picture_comes_to() -> None:
 
 
 def test_a_brightness_is_for_grid_models_and_within_its_range() -> None:
-    with pytest.raises(ValueError, match=r"brightness is for grid models; unet is none"):
+    with pytest.raises(ModelError, match=r"brightness is for grid models; unet is none"):
         Enhancer("unet", brightness=0.4)
     with pytest.raises(ValueError, match=r"brightness is over 0 and under 1; got 1.5"):
         Enhancer(brightness=1.5)

@@ -16,6 +16,7 @@ from support.ladder_parts import Brightener, brightening, dark, luma, warmed_up
 from support.live_parts import wait_until
 
 from tapetum.realtime import FileSource, SyntheticSource, make_enhancer
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.errors import EngineError, ModelError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import PASSTHROUGH, START, Ladder, ladder_for
@@ -87,6 +88,31 @@ def test_all_modes_of_a_grid_model_are_of_one_brightness() -> None:
     steps = [abs(later - sooner) for sooner, later in zip(shown, shown[2:], strict=False)]
     assert max(steps) <= LARGEST_STEP
     ladder.close()
+
+
+def test_another_aim_moves_the_brightness_smoothly_and_no_model_loads_again() -> None:
+    """As when the page's slider is dragged."""
+    frames = dark_room(12)
+    ladder = warmed_up(ladder_for(budget_ms=60_000), "grid", frames[0])
+    shown = list[float]()
+    for aim in (Aim(brightness=0.5), Aim(brightness=0.25), Aim()):
+        ladder.aim = aim
+        for frame in islice(cycle([*frames, *reversed(frames)]), 96):
+            shown.append(luma(ladder(frame)))
+            assert ladder.mode == "grid"
+        assert ladder.aim == aim
+    bright, dim, automatic = (shown[i] for i in (95, 191, 287))
+    assert bright == pytest.approx(16 + 219 * 0.5, abs=12)
+    assert dim == pytest.approx(16 + 219 * 0.25, abs=12)
+    assert dim < automatic < bright
+    steps = [abs(later - sooner) for sooner, later in pairwise(shown)]
+    assert max(steps) < 12  # of 75 that it moves
+    ladder.close()
+
+
+def test_a_brightness_is_refused_for_a_model_that_gives_no_grid() -> None:
+    with pytest.raises(ModelError, match="brightness is for grid models; unet is none"):
+        ladder_for("unet", aim=Aim(brightness=0.5))
 
 
 def test_a_machine_without_any_time_left_gets_fewer_frames_and_none_darker() -> None:
@@ -316,6 +342,41 @@ def test_an_error_of_the_model_reaches_the_stream(gain: tuple[str, Loader]) -> N
     with pytest.raises(EngineError, match="out of order"):
         ladder(dark())
     ladder.close()
+
+
+def test_a_device_that_is_lost_in_mid_stream_is_left_with_a_notice(
+    gain: tuple[str, Loader],
+) -> None:
+    breaking, notices = Brightener(50), list[str]()
+    ladder = Ladder(
+        gain,
+        {"one on cuda": lambda: breaking},
+        replaceable=["one on cuda"],
+        budget_ms=5000,
+        on_notice=notices.append,
+    )
+    before = luma(warmed_up(ladder, "one on cuda")(dark()))
+    breaking.broken = True
+    pictures = [ladder(dark()) for _ in range(60)]
+    assert ladder.mode == "gain"
+    assert notices == ["one on cuda is given up: out of order; gain runs instead"]
+    lights = [before, *map(luma, pictures)]
+    assert min(lights) > luma(dark())  # no frame is left as it was
+    assert max(abs(b - a) for a, b in pairwise(lights)) <= LARGEST_STEP
+    assert ladder.models == ("gain",)
+    ladder.close()
+
+
+def test_strengths_that_a_gpu_has_not_are_for_the_cpu(gain: tuple[str, Loader]) -> None:
+    model = Brightener(50)
+    heavy: dict[str, Loader] = {"one on cuda": lambda: model}
+    ladder = Ladder(gain, heavy, replaceable=heavy, budget_ms=5000)
+    warmed_up(ladder, "one on cuda").strength = 1.5
+    ladder(dark())
+    assert ladder.mode == "gain"
+    assert ladder.note == "strengths over 1 and a brightness are for the CPU; gain runs"
+    ladder.strength = 1
+    warmed_up(ladder, "one on cuda").close()
 
 
 def test_a_model_file_makes_what_it_makes_of_a_file(gain_model: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -149,6 +150,7 @@ def watch(**changes: object) -> str:
         "model": "grid",
         "strength": 1,
         "when_dark": True,
+        "brightness": None,
     }
     return json.dumps(wish | changes)
 
@@ -159,9 +161,12 @@ def watch(**changes: object) -> str:
         ("no json", "does not understand"),
         ("[]", "does not understand"),
         ('{"type": "open the door"}', "unknown type"),
-        ('{"type": "strength", "value": 2}', "strength is from 0 to 1"),
-        ('{"type": "strength", "value": NaN}', "is no number"),
-        ('{"type": "when_dark", "value": 1}', "is neither true nor false"),
+        (watch(type="look", strength=2.1), "strength is from 0 to 2"),
+        (watch(type="look", strength=math.nan), "is no number"),
+        (watch(type="look", when_dark=1), "is neither true nor false"),
+        (watch(type="look", brightness=1), "brightness is over 0 and under 1"),
+        (watch(type="look", brightness="much"), "is no number"),
+        (watch(type="look", model="unet"), "this server has no model unet"),
         (watch(camera="server"), "this server has no camera"),
         (watch(camera="neighbour"), "unknown camera"),
         (watch(model="/etc/x.onnx"), "this server has no model /etc/x.onnx; it has grid"),

@@ -91,6 +91,52 @@ def test_the_strength_changes_pixels(dark_clip: Path, gain_model: Path) -> None:
     asyncio.run(scenario())
 
 
+SET_BRIGHTNESS = """(() => { const slider = document.querySelector('#brightness');
+    slider.value = %d; slider.dispatchEvent(new Event('input')); })()"""
+
+
+@pytest.mark.parametrize("where", ["server", "browser"])
+def test_a_brightness_is_reached_and_left_to_the_model_again(
+    where: str, dark_clip: Path, gain_model: Path
+) -> None:
+    async def scenario() -> None:
+        server = serving("--model", gain_model, "--model", "unet", *PATIENT, "--brightness", "0.3")
+        async with server as (_, url), chromium(*fake_camera(dark_clip)) as page:
+            await page.open(url)
+            await page.wait_for("!document.querySelector('#start').disabled")
+            assert await page.text("#brightness-shown") == "30 %"
+            assert await page.evaluate("document.querySelector('#when-dark').disabled")
+            await page.evaluate(f"document.querySelector('#where').value = '{where}'")
+            await page.click("#start")
+            await page.wait_for(f"{LIVE} && {ENHANCED}")
+            await becomes(page, 0.3)
+            await page.evaluate(SET_BRIGHTNESS % 15)
+            await becomes(page, 0.15)
+            await page.evaluate("document.querySelector('#brightness').focus()")
+            await page.press("Home", 36)
+            assert await page.text("#brightness-shown") == "Automatic"
+            assert not await page.evaluate("document.querySelector('#when-dark').disabled")
+            await becomes(page, 3 * (DARK - 16) / 219)  # as the model makes it
+            await page.evaluate(
+                "(() => { const model = document.querySelector('#model'); model.value = 'unet';"
+                " model.dispatchEvent(new Event('change')); })()"
+            )
+            assert await page.evaluate("document.querySelector('#brightness').disabled")
+            assert page.console == []
+
+    asyncio.run(scenario())
+
+
+async def becomes(page: Page, luma: float) -> None:
+    """Wait until the enhanced part of the picture has this mean luma, from 0 to 1."""
+    for _ in range(150):
+        _, after = await levels(page)
+        if after == pytest.approx(255 * luma, abs=8):
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail(f"the picture is {await levels(page)}, not {255 * luma}")
+
+
 def test_the_model_that_is_chosen_makes_the_picture(
     dark_clip: Path, gain_model: Path, tmp_path: Path
 ) -> None:

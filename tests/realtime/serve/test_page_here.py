@@ -22,6 +22,7 @@ from support.page import CLIP, ENHANCED, LIVE, PATIENT, levels, levels_become
 from support.serve_process import serving
 
 from tapetum.realtime.cpu.grid_kernels import apply_grid
+from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.rgb import frame_from_rgb, rgb_from_frame
 from tapetum.realtime.cpu.thumbnail import thumbnail
 
@@ -75,7 +76,7 @@ def strong_grid() -> npt.NDArray[np.float32]:
     return grid
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize("strength", [2.0, 1.3, 1.0, 0.5, 0.0])
 @pytest.mark.parametrize("size", [(90, 160), (361, 477)], ids=str)
 def test_the_shaders_agree_with_the_cpu(
     size: tuple[int, int], strength: float, gain_model: Path
@@ -98,10 +99,8 @@ def test_the_shaders_agree_with_the_cpu(
 
     answer = asyncio.run(scenario())
     drawn = np.array(answer["drawn"], np.uint8).reshape(*size, 4)[::-1, :, :3]
-    identity = np.zeros_like(grid)
-    identity[[0, 2, 5]] = 1
     frame = frame_from_rgb(image)
-    mixed = identity + np.float32(strength) * (grid - identity)
+    mixed = strengthened(grid, strength)
     expected = rgb_from_frame(frame.with_planes(apply_grid(frame, mixed)))
     apart = np.abs(drawn.astype(int) - expected.astype(int))
     assert np.mean(apart <= 2) >= 0.99

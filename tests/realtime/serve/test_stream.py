@@ -67,15 +67,8 @@ class Viewer:
         await self.peer.setLocalDescription(await self.peer.createOffer())
         model = self.page.welcome["models"][0]
         sdp = self.peer.localDescription.sdp
-        await self.page.say(
-            "watch",
-            stream=1,
-            camera=self.camera,
-            sdp=sdp,
-            model=model,
-            strength=strength,
-            when_dark=True,
-        )
+        look = {"model": model, "strength": strength, "when_dark": True, "brightness": None}
+        await self.page.say("watch", stream=1, camera=self.camera, sdp=sdp, **look)
 
     async def watch(self) -> None:
         await self.offer()
@@ -99,6 +92,11 @@ class Viewer:
                 pass
 
 
+async def say_look(page: PlainPage, **changes: Any) -> None:
+    look = {"strength": 1, "when_dark": True, "brightness": None}
+    await page.say("look", **({"model": page.welcome["models"][0]} | look | changes))
+
+
 def settings(model: Path, **more: Any) -> ServerSettings:
     return ServerSettings(port=0, models=[model], latency_budget_ms=5000, **more)
 
@@ -111,9 +109,9 @@ def test_a_dark_camera_comes_back_brighter_and_follows_the_strength(
             viewer = Viewer(page, sends=DarkTrack())
             await viewer.watch()
             await viewer.level_reaches(2 * DARK, 255)
-            await page.say("strength", value=0)
+            await say_look(page, strength=0)
             await viewer.level_reaches(DARK - 8, DARK + 8)
-            await page.say("strength", value=1)
+            await say_look(page, strength=1)
             await viewer.level_reaches(2 * DARK, 255)
             status = await page.hear("status")
             assert status["wanted"] == "gain"
@@ -210,9 +208,9 @@ def test_the_model_can_be_changed_to_another_that_is_offered(
             viewer = Viewer(page, sends=DarkTrack())
             await viewer.watch()
             await viewer.level_reaches(2 * DARK, 255)
-            await page.say("model", name="darker.onnx")
+            await say_look(page, model="darker.onnx")
             await viewer.level_reaches(0, 0.8 * DARK)
-            await page.say("model", name=str(darker))
+            await say_look(page, model=str(darker))
             assert "has no model" in (await page.hear("problem"))["message"]
             await viewer.peer.close()
 

@@ -89,6 +89,9 @@ def side(place: Path) -> Side:
     """
     place = place.absolute()
     if (place / "realtime" / "tapetum").is_dir():
+        place = (
+            place.resolve()
+        )  # "../before", or a link: what is imported is inside it all the same
         return Side(place, _python_in(place / ".venv") or Path(sys.executable), place)
     python = place if place.is_file() and os.access(place, os.X_OK) else _python_in(place)
     if python is None:

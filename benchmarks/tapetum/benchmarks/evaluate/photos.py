@@ -1,4 +1,4 @@
-"""Picture quality over folders of photos, and one picture of many outcomes to look at."""
+"""Picture quality over folders of photos."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.benchmarks.measure.quality import psnr_db
 from tapetum.gan.color_metrics import hue_change_degrees, saturation_ratio
 from tapetum.gan.errors import DataError
-from tapetum.gan.metrics import photo_niqe, ssim
+from tapetum.gan.metrics import exposure_aligned, noise_levels, photo_niqe, psnr_db, ssim
 from tapetum.gan.niqe import TOO_SMALL, large_enough
 from tapetum.gan.photos import Photo, find_photos, read_photo
-from tapetum.gan.whole_file import write_whole
 
 _NOTHING_CHANGED_DB = 60.0
 
-Enhance = Callable[[Photo], Photo]
-"""What is measured: (H, W, 3) uint8 RGB in and out."""
+Enhance = Callable[[Path], Photo]
+"""What is measured: from a photo's file to what becomes of it."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +31,10 @@ class PhotoScore:
             left alone.
         hue_degrees: how far its colours turned (`color_metrics`); None where it has none.
         saturation: share of the colours' saturation that is left; None where it has none.
-        psnr_db: PSNR to its reference, where it has one.
+        psnr_db: PSNR to its reference, where it has one; at most 60.
+        psnr_aligned_db: the same with its exposure aligned to the reference's; at most 60.
         ssim: SSIM to its reference, where it has one.
+        noise_levels: noise against its reference, where it has one that tells (`gan.metrics`).
     """
 
     photo: str
@@ -45,7 +43,9 @@ class PhotoScore:
     hue_degrees: float | None
     saturation: float | None
     psnr_db: float | None = None
+    psnr_aligned_db: float | None = None
     ssim: float | None = None
+    noise_levels: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ class SetScore:
     hue_degrees: float | None
     saturation: float | None
     psnr_db: float | None
+    psnr_aligned_db: float | None
     ssim: float | None
+    noise_levels: float | None
     photos: tuple[PhotoScore, ...]
 
 
@@ -109,6 +111,7 @@ def outcomes(pairs: Iterable[tuple[Path, Path | None]], enhance: Enhance) -> Ite
     Raises:
         DataError: a photo is broken or too small to judge, or its reference is of another size or
             the same picture.
+        MediaError: a photo cannot be enhanced.
     """
     for path, twin in pairs:
         dark = read_photo(path)
@@ -117,7 +120,7 @@ def outcomes(pairs: Iterable[tuple[Path, Path | None]], enhance: Enhance) -> Ite
         reference = read_photo(twin) if twin else None
         if reference is not None:
             _require_a_twin(path, dark, reference)
-        yield Outcome(path, dark, enhance(dark), reference)
+        yield Outcome(path, dark, enhance(path), reference)
 
 
 def _require_a_twin(path: Path, dark: Photo, reference: Photo) -> None:
@@ -142,14 +145,24 @@ def score(outcome: Outcome) -> PhotoScore:
     except ValueError as error:
         raise DataError(f"{outcome.path} cannot be judged: {error}; leave it out") from error
     change = outcome.enhanced, outcome.dark
-    kept_db = min(psnr_db(*change), _NOTHING_CHANGED_DB)
+    kept_db = _bounded_psnr_db(*change)
     figures = PhotoScore(
         name, niqe, kept_db, hue_change_degrees(*change), saturation_ratio(*change)
     )
     if outcome.reference is None:
         return figures
     pair = outcome.enhanced, outcome.reference
-    return replace(figures, psnr_db=psnr_db(*pair), ssim=ssim(*pair))
+    return replace(
+        figures,
+        psnr_db=_bounded_psnr_db(*pair),
+        psnr_aligned_db=_bounded_psnr_db(exposure_aligned(*pair), outcome.reference),
+        ssim=ssim(*pair),
+        noise_levels=noise_levels(*pair),
+    )
+
+
+def _bounded_psnr_db(photo: Photo, reference: Photo) -> float:
+    return min(psnr_db(photo, reference), _NOTHING_CHANGED_DB)
 
 
 def summary(folder: Path, scores: tuple[PhotoScore, ...]) -> SetScore:
@@ -163,7 +176,9 @@ def summary(folder: Path, scores: tuple[PhotoScore, ...]) -> SetScore:
         hue_degrees=_mean([score.hue_degrees for score in scores]),
         saturation=_mean([score.saturation for score in scores]),
         psnr_db=_mean([score.psnr_db for score in scores]),
+        psnr_aligned_db=_mean([score.psnr_aligned_db for score in scores]),
         ssim=_mean([score.ssim for score in scores]),
+        noise_levels=_mean([score.noise_levels for score in scores]),
         photos=scores,
     )
 
@@ -171,48 +186,3 @@ def summary(folder: Path, scores: tuple[PhotoScore, ...]) -> SetScore:
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-
-TILE = (256, 192)
-"""Width and height of one tile in pixels."""
-
-_COLUMNS = 6
-
-
-def fit_tile(photo: Photo) -> Photo:
-    """A photo scaled to fit a tile, centred on black."""
-    width, height = TILE
-    scale = min(width / photo.shape[1], height / photo.shape[0])
-    size = (max(1, int(photo.shape[1] * scale)), max(1, int(photo.shape[0] * scale)))
-    small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-    tile = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - size[1]) // 2, (width - size[0]) // 2
-    tile[top : top + size[1], left : left + size[0]] = small
-    return tile
-
-
-def contact_sheet(outcomes: list[Outcome]) -> Photo:
-    """Columns of input above output above reference (where there is one), six in a row."""
-    strips = [_strip(outcome) for outcome in outcomes]
-    tallest = max(strip.shape[0] for strip in strips)
-    strips = [np.pad(strip, ((0, tallest - strip.shape[0]), (0, 0), (0, 0))) for strip in strips]
-    strips += [np.zeros_like(strips[0])] * (-len(strips) % _COLUMNS)
-    rows = [strips[place : place + _COLUMNS] for place in range(0, len(strips), _COLUMNS)]
-    return np.vstack([np.hstack(row) for row in rows])
-
-
-def write_contact_sheet(outcomes: list[Outcome], path: Path) -> None:
-    """Write the sheet of some outcomes as a PNG, whole or not at all.
-
-    Raises:
-        BenchmarkError: the file cannot be written.
-    """
-    _, encoded = cv2.imencode(".png", np.ascontiguousarray(contact_sheet(outcomes)[..., ::-1]))
-    write_whole(path, encoded.tobytes(), error=BenchmarkError)
-
-
-def _strip(outcome: Outcome) -> Photo:
-    shown = [outcome.dark, outcome.enhanced]
-    if outcome.reference is not None:
-        shown.append(outcome.reference)
-    return np.vstack([fit_tile(photo) for photo in shown])

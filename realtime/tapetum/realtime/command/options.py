@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tapetum.realtime.aim import MAX_STRENGTH, checked_brightness
+from tapetum.realtime.aim import checked_brightness
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.enhancer import (
     check_device,
@@ -75,10 +75,10 @@ def number(text: str) -> float:
     return value
 
 
-def parse_strength(text: str, *, most: float = MAX_STRENGTH) -> float:
-    """A number from 0 to 2, or to `most`."""
+def parse_strength(text: str) -> float:
+    """A number from 0 to 2."""
     try:
-        return checked_strength(number(text), most=most)
+        return checked_strength(number(text))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

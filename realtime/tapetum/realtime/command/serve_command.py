@@ -8,17 +8,18 @@ import typer
 
 from tapetum.gan.model_kinds import KINDS
 from tapetum.realtime.command.options import (
+    BrightnessOption,
     DenoiseOption,
     LoopOption,
     RateOption,
     SizeOption,
+    StrengthOption,
     WhenDarkOption,
     camera_name,
     model_name,
     one_source,
     parse_budget_ms,
     parse_size,
-    parse_strength,
 )
 from tapetum.realtime.enhancer import check_model
 from tapetum.realtime.errors import ModelError, ServeError
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
 _ACCESS = "Who may come in"
 _LIMITS = "Limits"
 _DEFAULTS = ServerSettings()
-
-
-def _slider_strength(text: str) -> float:
-    """A number from 0 to 1, which the page's slider goes to."""
-    return parse_strength(text, most=1)
 
 
 def serve(
@@ -71,15 +67,9 @@ def serve(
             show_default=False,
         ),
     ] = None,
-    strength: Annotated[
-        float,
-        typer.Option(
-            metavar="0..1",
-            parser=_slider_strength,
-            help="Where the page's slider begins: 0 leaves pictures as they are.",
-        ),
-    ] = _DEFAULTS.strength,
+    strength: StrengthOption = _DEFAULTS.strength,
     when_dark: WhenDarkOption = _DEFAULTS.when_dark,
+    brightness: BrightnessOption = _DEFAULTS.brightness,
     denoise: DenoiseOption = _DEFAULTS.denoise,
     budget_ms: Annotated[
         float | None,
@@ -153,6 +143,7 @@ def serve(
         models=models or _models_that_ship(),
         strength=strength,
         when_dark=when_dark,
+        brightness=brightness,
         denoise=denoise,
         latency_budget_ms=budget_ms or _DEFAULTS.latency_budget_ms,
         limits=Limits(sessions=max_pages, upload_bytes=max_upload_mb * MB),

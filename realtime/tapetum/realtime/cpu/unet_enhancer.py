@@ -53,6 +53,10 @@ class UNetEnhancer:
         model = OpenVINOModel(find_model("unet").onnx(), threads=2, precision="auto")
         enhancer = UNetEnhancer(model)
         bright = enhancer(dark)
+
+    Attributes:
+        strength: as for `__init__`; may be set at any time.
+        aim: the same.
     """
 
     def __init__(
@@ -70,7 +74,8 @@ class UNetEnhancer:
             strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output, and
                 up to 2 the change goes on, as far as there is room.
             max_pixels: a larger picture is enhanced in tiles of about this size.
-            aim: when pictures are made bright; every one, by default.
+            aim: when pictures are made bright; every one, by default. How bright is the model's
+                own business.
 
         Raises:
             ValueError: `max_pixels` is too small for tiles that overlap.
@@ -79,7 +84,8 @@ class UNetEnhancer:
             raise ValueError(f"max_pixels must be at least {(4 * OVERLAP) ** 2}; got {max_pixels}")
         self.strength = strength
         self._model = model
-        self._darkness = SteadyDarkness() if aim.when_dark else None
+        self.aim = aim
+        self._darkness = SteadyDarkness()
         self._max_pixels = max_pixels
         self._shape: tuple[int, ...] | None = None
         self._engine: Engine | None = None
@@ -103,7 +109,7 @@ class UNetEnhancer:
             sample_rows(frame.planes[0])  # a frame elsewhere is an error at any strength
             return frame
         picture, share, hdr = self._picture(frame), 1.0, frame.color.is_hdr
-        if self._darkness is not None:
+        if self.aim.when_dark:
             small = picture.seen
             seen = working_thumbnail(small, frame.color) if hdr else small
             share = self._darkness(seen, time_s=frame.time_s)
@@ -150,8 +156,7 @@ class UNetEnhancer:
     def reset(self) -> None:
         """Forget what of the frames was picture, and how dark it was."""
         self._picture.reset()
-        if self._darkness is not None:
-            self._darkness.reset()
+        self._darkness.reset()
 
     def _enhanced(self, rgb: Floats) -> Floats:
         """The network's output for (3, H, W), unclipped, a new array."""

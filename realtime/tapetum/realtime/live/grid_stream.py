@@ -173,6 +173,10 @@ class GridStream:
         late = self._frames >= frames or now_s - self._look_time_s >= effort.seconds
         return late or change > CHANGED
 
+    def change_aim(self, aim: Aim) -> None:
+        """Have the next frame looked at again: pictures shall be made bright in another way."""
+        self._aim, self._look_view = aim, None
+
     def take(self, look: Look, now_s: float) -> None:
         """Take what a model says of this frame, or of one just before it."""
         if self._look is None or self._look.name != look.name:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.background import Background
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.global_curve import apply_curve
 from tapetum.realtime.live.governor import LONGEST_PATIENCE_S
 from tapetum.realtime.live.grid_stream import Kernels, Look
-from tapetum.realtime.protocols import FrameEnhancer, SparingEnhancer
+from tapetum.realtime.protocols import AimingEnhancer, FrameEnhancer, SparingEnhancer
 from tapetum.realtime.synthetic_source import SyntheticSource
 
 if TYPE_CHECKING:
@@ -48,14 +49,18 @@ class Rung:
         look: what a grid model said last.
         scene: of which scene it said that.
         needed: share of its effect that its last whole picture needed.
+        aim: when it makes pictures bright, and how bright; may be set at any time.
     """
 
-    def __init__(self, name: str, load: Loader, *, restores: bool = False) -> None:
+    def __init__(
+        self, name: str, load: Loader, *, aim: Aim = ALWAYS, restores: bool = False
+    ) -> None:
         """Begin to load.
 
         Args:
             name: of the model.
             load: makes the enhancer; called in the thread.
+            aim: when it makes pictures bright, and how bright.
             restores: whether the stream takes noise out. What does it compiles for some seconds,
                 in a thread of its own: a picture need not wait for it.
         """
@@ -66,6 +71,7 @@ class Rung:
         self.proven = False
         self.took_ms: float | None = None
         self.load = load
+        self.aim = aim
         self.look: Look | None = None
         self.scene = -1
         self.needed = 1.0
@@ -165,6 +171,7 @@ class Rung:
             raise RuntimeError(f"{self._name} is no grid model, or not loaded")
         small = self._kernels.thumbnail(frame)
         self._grid.reset()  # the stream smooths by itself, and over several models
+        self._grid.aim = self.aim
         grid = self._grid.steady_grid(small, time_s=None)
         return Look(self._name, grid, small, self._grid.most_needed())
 
@@ -252,6 +259,8 @@ class Rung:
         frame = question.frame
         if self._grid is None:
             enhancer.strength = question.strength
+            if isinstance(enhancer, AimingEnhancer):
+                enhancer.aim = self.aim
             enhanced = enhancer(frame)
             if isinstance(enhancer, SparingEnhancer):
                 self.needed = enhancer.most_needed()

@@ -35,7 +35,7 @@ class EnhancedTrack(MediaStreamTrack):
         peer.addTrack(EnhancedTrack(relay.subscribe(track)))
 
     Attributes:
-        ladder: what enhances; set its `strength` at any time.
+        ladder: what enhances; set its `strength` and `aim` at any time.
         latencies: how long frames were with us, from their arrival until they were enhanced.
         error: what ended the track, where that is a model that cannot be used.
     """
@@ -49,6 +49,7 @@ class EnhancedTrack(MediaStreamTrack):
         model: str | Path = "grid",
         strength: float = 1.0,
         when_dark: bool = True,
+        brightness: float | None = None,
         device: Device = "auto",
         denoise: Denoise = "auto",
         latency_budget_ms: float = 50.0,
@@ -60,12 +61,14 @@ class EnhancedTrack(MediaStreamTrack):
             model: `grid`, `unet`, or a model file; while it loads, a curve stands in.
             strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
             when_dark: leave well-lit pictures as they are.
-            device: `auto` or `cpu`; `cuda` is for files.
+            brightness: mean luma that a grid model brings every picture to, over 0 and under 1;
+                None leaves it to the model.
+            device: `auto` or `cpu`, or a GPU such as `cuda`.
             denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
             latency_budget_ms: how long a frame may be with us.
 
         Raises:
-            ModelError: there is no such model.
+            ModelError: there is no such model, or a brightness is wanted and it gives no grid.
             DeviceError: the device is missing.
             ValueError: a number is out of its range.
         """
@@ -76,8 +79,7 @@ class EnhancedTrack(MediaStreamTrack):
         self._denoise: Denoise = denoise
         self._budget_ms = latency_budget_ms
         self._model = model
-        self._when_dark = when_dark
-        self.ladder = self._new_ladder(strength)
+        self.ladder = self._new_ladder(strength, Aim(when_dark, brightness))
         self._track = track
         self._event_loop = asyncio.get_running_loop()
         self._newest = newest_channel()
@@ -112,24 +114,26 @@ class EnhancedTrack(MediaStreamTrack):
         self.latencies.add(1000 * (time.monotonic() - (frame.arrival_time_s or 0.0)))
         return picture
 
-    def change_model(self, model: str | Path) -> None:
+    def change_model(self, model: str | Path, aim: Aim | None = None) -> None:
         """Enhance with another model as soon as it is there; `grid` stands in while it loads.
 
-        Raises:
-            ModelError: there is no such model.
-        """
-        former, self._model = self._model, model
-        try:
-            self._change_ladder()
-        except ModelError:
-            self._model = former
-            raise
+        Args:
+            model: as for `__init__`.
+            aim: when pictures are made bright, and how bright; None leaves it as it is.
 
-    def change_when_dark(self, when_dark: bool) -> None:
-        """Leave well-lit pictures as they are from now on, or enhance them too."""
-        if when_dark != self._when_dark:
-            self._when_dark = when_dark
-            self._change_ladder()
+        Raises:
+            ModelError: there is no such model, or a brightness is wanted and it gives no grid.
+        """
+        if self.readyState == "ended":
+            return
+        former, before = self.ladder, self._model
+        self._model = model
+        try:
+            self.ladder = self._new_ladder(former.strength, aim or former.aim, former)
+        except ModelError:
+            self._model = before
+            raise
+        self._release(former)
 
     def stop(self) -> None:
         """End the track, and release the model."""
@@ -141,18 +145,11 @@ class EnhancedTrack(MediaStreamTrack):
         self._newest.close()  # who waits for a frame waits no more
         self._release(self.ladder)
 
-    def _change_ladder(self) -> None:
-        if self.readyState == "ended":
-            return
-        former = self.ladder
-        self.ladder = self._new_ladder(former.strength, former)
-        self._release(former)
-
-    def _new_ladder(self, strength: float, former: Ladder | None = None) -> Ladder:
+    def _new_ladder(self, strength: float, aim: Aim, former: Ladder | None = None) -> Ladder:
         return ladder_for(
             self._model,
             strength=strength,
-            aim=Aim(self._when_dark),
+            aim=aim,
             device=self._device,
             denoise=self._denoise,
             budget_ms=self._budget_ms,

@@ -437,4 +437,4 @@ class StreamCopier:
     def _time(self, packet: Packet[Stream]) -> Fraction:
         if packet.dts is None:
             return Fraction(0)
-        return packet.dts * Fraction(packet.time_base)
+        return packet.dts * packet.time_base

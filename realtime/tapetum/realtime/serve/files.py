@@ -19,8 +19,8 @@ from typing import Literal
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.progress import Progress
+from tapetum.realtime.serve.enhancement import Enhancement
 from tapetum.realtime.serve.limits import Limits
-from tapetum.realtime.serve.stream import Enhancement
 from tapetum.realtime.serve.uploaded_kind import UploadedKind, uploaded_kind
 
 _TELL_EVERY_S = 0.2
@@ -98,7 +98,7 @@ class Files:
 
         Args:
             chunks: the file.
-            enhancement: model and strength.
+            enhancement: how.
             announced_bytes: how large it says that it is.
 
         Returns:
@@ -244,7 +244,8 @@ class _Work:
                 self.output,
                 model=self._enhancement.model,
                 strength=self._enhancement.strength,
-                when_dark=self._enhancement.when_dark,
+                when_dark=self._enhancement.aim.when_dark,
+                brightness=self._enhancement.aim.brightness,
                 denoise=self._enhancement.denoise,
                 on_progress=self._progress,
             )

@@ -48,12 +48,14 @@ class Lighting:
     """Makes the grids of one page's picture; its methods take a while and belong in a thread.
 
     Attributes:
-        when_dark: whether well-lit pictures stay as they are; may be set at any time.
-        well_lit: whether the last one did.
+        aim: when pictures are made bright, and how bright; may be set at any time.
+        model: what was loaded last, or begins to be.
+        well_lit: whether the last picture stayed as it was because it was well lit.
     """
 
-    def __init__(self, *, when_dark: bool = True) -> None:
-        self.when_dark = when_dark
+    def __init__(self, aim: Aim = Aim()) -> None:  # noqa: B008 - it is immutable
+        self.aim = aim
+        self.model: str | Path | None = None
         self.well_lit = False
         self._enhancer: GridEnhancer | None = None
 
@@ -64,6 +66,7 @@ class Lighting:
             ServeError: it gives no grid.
             ModelError: it cannot be loaded.
         """
+        self.model = model
         enhancer = make_enhancer(model)
         if not isinstance(enhancer, GridEnhancer):
             raise ServeError(f"{Path(model).name} makes whole pictures, which the server must do")
@@ -88,7 +91,7 @@ class Lighting:
             raise ServeError("a thumbnail that this server does not expect")
         roots = np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL, 3)
         rgb = np.square(roots / np.float32(255)).transpose(2, 0, 1)[np.newaxis]
-        enhancer.aim = Aim(self.when_dark)
+        enhancer.aim = self.aim
         grid = enhancer.steady_grid(np.ascontiguousarray(rgb), time_s=time.monotonic())
         self.well_lit = stays_well_lit(self.well_lit, enhancer.most_needed())
         return grid.astype("<f4").tobytes()

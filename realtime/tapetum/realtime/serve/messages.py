@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from tapetum.realtime.aim import Aim
+from tapetum.realtime.enhancer import checked_strength
 from tapetum.realtime.errors import ServeError
 
 Camera = Literal["browser", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How pictures shall be enhanced, which a page may change at any time.
+
+    Attributes:
+        model: the name of one of those that the server offers.
+        strength: from 0 to 2.
+        aim: when pictures are made bright, and how bright.
+    """
+
+    model: str
+    strength: float
+    aim: Aim
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +41,7 @@ class Watch:
     stream: int
     camera: Camera
     sdp: str
-    model: str
-    strength: float
-    when_dark: bool
+    look: Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +49,7 @@ class Light:
     """Make grids for a picture that the page brightens by itself; thumbnails follow as bytes."""
 
     stream: int
-    model: str
-    when_dark: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WhenDark:
-    """Leave well-lit pictures as they are, or enhance them too."""
-
-    value: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Strength:
-    """Change the strength, from 0 to 1."""
-
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """Change the model, to one of those that the server offers."""
-
-    name: str
+    look: Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +71,7 @@ class Cancel:
     file: str
 
 
-Message = Watch | Light | Strength | WhenDark | Model | Stop | Ping | Cancel
+Message = Watch | Light | Look | Stop | Ping | Cancel
 
 
 def parse_message(text: str) -> Message:
@@ -94,6 +87,19 @@ def parse_message(text: str) -> Message:
         raise ServeError(f"a message that this server does not understand: {error}") from error
 
 
+def parse_look(query: Mapping[str, str]) -> Look:
+    """Read how a file shall be enhanced from the query of its upload, in words of JSON.
+
+    Raises:
+        ServeError: it does not say.
+    """
+    try:
+        numbers = {key: json.loads(query[key]) for key in ("strength", "when_dark", "brightness")}
+        return _look({"model": query["model"], **numbers})
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ServeError(f"a file that does not say well how to enhance it: {error}") from error
+
+
 def _message(kind: str, fields: dict[str, object]) -> Message:
     if kind not in _MESSAGES:
         raise ValueError(f"unknown type {kind!r}")
@@ -105,14 +111,18 @@ def _watch(fields: dict[str, object]) -> Watch:
         _whole(fields["stream"]),
         _camera(fields["camera"]),
         _text(fields["sdp"]),
-        _text(fields["model"]),
-        _strength(fields["strength"]),
-        _truth(fields["when_dark"]),
+        _look(fields),
     )
 
 
 def _light(fields: dict[str, object]) -> Light:
-    return Light(_whole(fields["stream"]), _text(fields["model"]), _truth(fields["when_dark"]))
+    return Light(_whole(fields["stream"]), _look(fields))
+
+
+def _look(fields: dict[str, object]) -> Look:
+    brightness = fields["brightness"]
+    aim = Aim(_truth(fields["when_dark"]), None if brightness is None else _number(brightness))
+    return Look(_text(fields["model"]), checked_strength(_number(fields["strength"])), aim)
 
 
 def _camera(value: object) -> Camera:
@@ -147,19 +157,10 @@ def _whole(value: object) -> int:
     return value
 
 
-def _strength(value: object) -> float:
-    strength = _number(value)
-    if not 0 <= strength <= 1:
-        raise ValueError(f"strength is from 0 to 1; got {strength:g}")
-    return strength
-
-
 _MESSAGES: dict[str, Callable[[dict[str, object]], Message]] = {
     "watch": _watch,
     "light": _light,
-    "when_dark": lambda fields: WhenDark(_truth(fields["value"])),
-    "strength": lambda fields: Strength(_strength(fields["value"])),
-    "model": lambda fields: Model(_text(fields["name"])),
+    "look": _look,
     "stop": lambda _fields: Stop(),
     "ping": lambda fields: Ping(_number(fields["sent_ms"])),
     "cancel": lambda fields: Cancel(_text(fields["file"])),

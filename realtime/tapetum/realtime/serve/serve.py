@@ -32,7 +32,7 @@ def serve(
         ServeError: the address or port cannot be used.
         ModelError: there is no such model.
         MediaError: the source cannot be opened.
-        ValueError: the strength is outside 0 to 1.
+        ValueError: a number is out of its range.
     """
     signal.raise_signal(asyncio.run(_serve(settings, on_start, on_notice)))
 

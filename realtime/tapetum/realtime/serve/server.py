@@ -12,13 +12,15 @@ from pathlib import Path
 
 from aiohttp import WSCloseCode, web
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.background import patient_worker
 from tapetum.realtime.enhancer import check_model, checked_denoise, checked_strength
-from tapetum.realtime.errors import ServeError, TapetumError
+from tapetum.realtime.errors import ModelError, ServeError, TapetumError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
 from tapetum.realtime.serve.connections import guarded, in_time
 from tapetum.realtime.serve.lighting import gives_grids
 from tapetum.realtime.serve.live_tracks import set_bitrates
+from tapetum.realtime.serve.messages import parse_look
 from tapetum.realtime.serve.playout import offer_playout_delay
 from tapetum.realtime.serve.server_camera import ServerCamera
 from tapetum.realtime.serve.session import Offered, Session
@@ -52,9 +54,9 @@ class Server:
                 else than what was asked for, is lost or is back; in any thread.
 
         Raises:
-            ModelError: there is no such model.
+            ModelError: there is no such model, or a brightness is wanted and none gives grids.
             MediaError: the source cannot be opened.
-            ValueError: `strength` is outside 0 to 1.
+            ValueError: a number is out of its range.
         """
         self._settings = settings
         self._folder = folder
@@ -75,13 +77,16 @@ class Server:
                 loop=settings.loop,
                 on_notice=self._notify,
             )
+        grids = [name for name, model in models.items() if gives_grids(model)]
+        if settings.brightness is not None and not grids:
+            raise ModelError(f"brightness is for grid models; {', '.join(models)} is none")
         set_bitrates()
         offer_playout_delay()
         self._offered = Offered(
             models,
-            [name for name, model in models.items() if gives_grids(model)],
-            checked_strength(settings.strength, most=1),
-            settings.when_dark,
+            grids,
+            checked_strength(settings.strength),
+            Aim(settings.when_dark, settings.brightness),
             checked_denoise(settings.denoise),
             camera,
             settings.latency_budget_ms,
@@ -161,11 +166,7 @@ class Server:
     async def _receive_file(self, request: web.Request) -> web.Response:
         session = self._session(request)
         try:
-            enhancement = self._offered.enhancement(
-                request.query.get("model", ""),
-                _strength(request),
-                request.query.get("when_dark", "true") != "false",
-            )
+            enhancement = self._offered.enhancement(parse_look(request.query))
             chunks = in_time(aiter(request.content.iter_chunked(1 << 18)), self._offered.limits)
             name = await session.files.receive(chunks, enhancement, request.content_length)
         except TapetumError as error:
@@ -240,13 +241,6 @@ def _address_of_this_machine(host: str) -> str:
         probe.connect(("2001:db8::1" if host == "::" else "192.0.2.1", 9))  # sends nothing
         return str(probe.getsockname()[0])
     return "::1" if host == "::" else "127.0.0.1"
-
-
-def _strength(request: web.Request) -> float:
-    try:
-        return checked_strength(float(request.query.get("strength", "1")), most=1)
-    except ValueError as error:
-        raise ServeError(str(error)) from None
 
 
 async def _start(site: web.TCPSite, settings: ServerSettings) -> None:

@@ -14,25 +14,25 @@ from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.errors import ServeError, TapetumError
+from tapetum.realtime.serve.enhancement import Enhancement
 from tapetum.realtime.serve.files import Files, FileStatus
 from tapetum.realtime.serve.lighting import Lighting
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.messages import (
     Cancel,
     Light,
+    Look,
     Message,
-    Model,
     Ping,
     Stop,
-    Strength,
     Watch,
-    WhenDark,
     parse_message,
 )
 from tapetum.realtime.serve.server_camera import ServerCamera
-from tapetum.realtime.serve.stream import Enhancement, Stream
+from tapetum.realtime.serve.stream import Stream
 
 _STATUS_S = 0.5
 _QUEUED = 1000
@@ -47,7 +47,7 @@ class Offered:
         models: from the names that pages show to models' names or files; the first is default.
         grids: those names whose models give grids, which pages can apply by themselves.
         strength: that pages start with.
-        when_dark: whether pages start with well-lit pictures left as they are.
+        aim: that pages start with.
         denoise: how much noise is taken out, on every page.
         camera: the server's, or None.
         latency_budget_ms: how long a live frame may be with us.
@@ -57,20 +57,21 @@ class Offered:
     models: Mapping[str, str | Path]
     grids: Sequence[str]
     strength: float
-    when_dark: bool
+    aim: Aim
     denoise: Denoise
     camera: ServerCamera | None
     latency_budget_ms: float
     limits: Limits
 
-    def enhancement(self, model: str, strength: float, when_dark: bool) -> Enhancement:
-        """How to enhance with one of the models.
+    def enhancement(self, look: Look) -> Enhancement:
+        """How to enhance with one of the models; a brightness is for those that give grids.
 
         Raises:
             ServeError: it is none of them.
         """
+        aim = look.aim if look.model in self.grids else Aim(look.aim.when_dark)
         return Enhancement(
-            self.model(model), strength, when_dark, self.denoise, self.latency_budget_ms
+            self.model(look.model), look.strength, aim, self.denoise, self.latency_budget_ms
         )
 
     def model(self, name: str) -> str | Path:
@@ -139,7 +140,8 @@ class Session:
             models=list(offered.models),
             grids=list(offered.grids),
             strength=offered.strength,
-            when_dark=offered.when_dark,
+            when_dark=offered.aim.when_dark,
+            brightness=offered.aim.brightness,
             camera=None if offered.camera is None else offered.camera.label,
             upload_bytes=offered.limits.upload_bytes,
             latency_budget_ms=offered.latency_budget_ms,
@@ -160,7 +162,7 @@ class Session:
                 await self._watch(message)
             case Light():
                 await self._light(message)
-            case Strength() | WhenDark() | Model():
+            case Look():
                 await self._change(message)
             case Stop():
                 await self._end_stream()
@@ -169,26 +171,22 @@ class Session:
             case Cancel(file):
                 await self.files.remove(file)
 
-    async def _change(self, wish: Strength | WhenDark | Model) -> None:
+    async def _change(self, look: Look) -> None:
         """Change the picture that runs, wherever it is enhanced."""
-        lighting, stream = self._lighting, self._stream
-        match wish:
-            case Model(name) if lighting is not None:
-                await asyncio.to_thread(lighting.load, self._offered.model(name))
-            case WhenDark(value) if lighting is not None:
-                lighting.when_dark = value
-            case Model(name) if stream is not None:
-                stream.change_model(self._offered.model(name))
-            case WhenDark(value) if stream is not None:
-                stream.change_when_dark(value)
-            case Strength(value) if stream is not None:
-                stream.set_strength(value)
+        lighting = self._lighting
+        wanted = self._offered.enhancement(look)
+        if lighting is not None:
+            lighting.aim = wanted.aim
+            if wanted.model != lighting.model:
+                await asyncio.to_thread(lighting.load, wanted.model)
+        if self._stream is not None:
+            self._stream.change(wanted)
 
     async def _watch(self, wanted: Watch) -> None:
         camera = self._offered.camera if wanted.camera == "server" else None
         if wanted.camera == "server" and camera is None:
             raise ServeError("this server has no camera; start it with --camera or --source")
-        enhancement = self._offered.enhancement(wanted.model, wanted.strength, wanted.when_dark)
+        enhancement = self._offered.enhancement(wanted.look)
         await self._end_stream()
         self._number = wanted.stream
         stream = self._stream = Stream(
@@ -202,10 +200,10 @@ class Session:
         self._say("answer", stream=wanted.stream, sdp=sdp)
 
     async def _light(self, wanted: Light) -> None:
-        model = self._offered.model(wanted.model)
+        enhancement = self._offered.enhancement(wanted.look)
         await self._end_stream()
-        lighting = self._lighting = Lighting(when_dark=wanted.when_dark)
-        lit = await asyncio.to_thread(lighting.load, model)
+        lighting = self._lighting = Lighting(enhancement.aim)
+        lit = await asyncio.to_thread(lighting.load, enhancement.model)
         self._number = wanted.stream
         self._say("lit", stream=wanted.stream, **asdict(lit))
 

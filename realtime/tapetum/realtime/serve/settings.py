@@ -23,8 +23,9 @@ class ServerSettings:
         rate: frames per second to ask it for.
         loop: whether a file is played over and over while it is watched.
         models: names and files of the models to offer, the default first; at least one.
-        strength: that pages start with, from 0 to 1.
+        strength: that pages start with, from 0 to 2.
         when_dark: whether pages start with well-lit pictures left as they are.
+        brightness: mean luma that pages start with wanting of grid models, or None.
         denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a live frame may be with us.
         limits: how much a page may ask for.
@@ -39,6 +40,7 @@ class ServerSettings:
     models: Sequence[str | Path] = ("grid",)
     strength: float = 1.0
     when_dark: bool = True
+    brightness: float | None = None
     denoise: Denoise = "auto"
     latency_budget_ms: float = 50.0
     limits: Limits = field(default_factory=Limits)

@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 
-from tapetum.realtime.choices import Denoise
 from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.live.track import EnhancedTrack
+from tapetum.realtime.serve.enhancement import Enhancement
 from tapetum.realtime.serve.incoming import shorten_queue
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.live_tracks import CameraTrack, CheckedTrack, OutgoingTrack
@@ -29,25 +28,6 @@ from tapetum.realtime.serve.rtp_clock import (
 from tapetum.realtime.serve.server_camera import ServerCamera
 
 OnEnd = Callable[[TapetumError | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Enhancement:
-    """How a stream is to be enhanced.
-
-    Attributes:
-        model: a model's name or file.
-        strength: from 0 to 1.
-        when_dark: whether well-lit pictures stay as they are.
-        denoise: `auto`, `off`, or from 0 to 1.
-        latency_budget_ms: how long a frame may be with us.
-    """
-
-    model: str | Path
-    strength: float
-    when_dark: bool
-    denoise: Denoise
-    latency_budget_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +109,15 @@ class Stream:
             await self._peer.setLocalDescription(await self._peer.createAnswer())
         return str(self._peer.localDescription.sdp)
 
-    def set_strength(self, strength: float) -> None:
-        """Change the strength, from 0 to 1, from the next frame on."""
-        if self._enhanced is not None:
-            self._enhanced.ladder.strength = strength
-
-    def change_when_dark(self, when_dark: bool) -> None:
-        """Leave well-lit pictures as they are from now on, or enhance them too."""
-        if self._enhanced is not None:
-            self._enhanced.change_when_dark(when_dark)
-
-    def change_model(self, model: str | Path) -> None:
-        """Enhance with another model from the next frame on.
+    def change(self, wanted: Enhancement) -> None:
+        """Enhance in another way from the next frame on.
 
         Raises:
             ModelError: there is no such model.
         """
         if self._enhanced is not None:
-            self._enhanced.change_model(model)
+            wanted.take_over(self._enhanced, self._enhancement)
+        self._enhancement = wanted
 
     @property
     def status(self) -> StreamStatus | None:
@@ -208,15 +179,7 @@ class Stream:
         self, incoming: CheckedTrack | CameraTrack, captured_ms: Callable[[int], float | None]
     ) -> None:
         self._incoming.append(incoming)
-        wanted = self._enhancement
-        self._enhanced = EnhancedTrack(
-            incoming,
-            model=wanted.model,
-            strength=wanted.strength,
-            when_dark=wanted.when_dark,
-            denoise=wanted.denoise,
-            latency_budget_ms=wanted.latency_budget_ms,
-        )
+        self._enhanced = self._enhancement.track(incoming)
         self._enhanced.on("ended", self._end)
         self._send(self._enhanced, captured_ms)
 

@@ -5,30 +5,30 @@ import { withToken } from "./link.js";
 const MB = 1_000_000;
 const VIDEOS = [".mp4", ".mkv", ".mov", ".webm"];
 
-/** The list of files. `wishes()` gives the model, strength and `when_dark` that a new file gets. */
+/** The list of files. `look()` gives how a new file is enhanced. */
 export class Files {
   #link;
   #list;
   #template;
   #chooser;
-  #wishes;
+  #look;
   #announce;
   #session = null;
   #uploadBytes = 0;
   #items = new Map(); // from the server's name of a file to its element
 
-  constructor({ link, list, template, chooser, wishes, announce }) {
+  constructor({ link, list, template, chooser, look, announce }) {
     this.#link = link;
     this.#list = list;
     this.#template = template;
     this.#chooser = chooser;
-    this.#wishes = wishes;
+    this.#look = look;
     this.#announce = announce;
     link.addEventListener("welcome", ({ detail }) => {
       this.#session = detail.session;
       this.#uploadBytes = detail.upload_bytes;
       document.getElementById("files-hint").textContent =
-        `It gets the model, strength and “only when dark” that are set above. Up to ${(detail.upload_bytes / MB).toFixed(0)} MB.`;
+        `It is enhanced as is set above. Up to ${(detail.upload_bytes / MB).toFixed(0)} MB.`;
     });
     link.addEventListener("file", ({ detail }) => this.#follow(detail));
     link.addEventListener("gone", () => this.#lose());
@@ -58,8 +58,8 @@ export class Files {
   }
 
   #upload(item, file, request) {
-    const wishes = new URLSearchParams(this.#wishes());
-    request.open("POST", withToken(`/session/${this.#session}/files?${wishes}`));
+    const look = new URLSearchParams(this.#look());
+    request.open("POST", withToken(`/session/${this.#session}/files?${look}`));
     request.upload.onprogress = ({ loaded, total }) => show(item, "sending", "Sending", loaded / total);
     request.onload = () => {
       if (request.status === 200) this.#sent(item, JSON.parse(request.responseText).file);

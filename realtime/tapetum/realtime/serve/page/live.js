@@ -68,10 +68,10 @@ export class Live extends EventTarget {
     return this.#video;
   }
 
-  /** Enhances with another model, from the next picture on. */
-  changeModel(name) {
-    if (!this.#run) return;
-    if (this.#run.here === this.#canBeHere(this.#run)) this.#link.say("model", { name });
+  /** Enhances as is wished now, from the next picture on. */
+  changeLook() {
+    if (this.#run?.here === undefined) return; // it begins, and will ask
+    if (this.#run.here === this.#canBeHere(this.#run)) this.#link.say("look", this.#wishes().look);
     else this.start();
   }
 
@@ -101,10 +101,10 @@ export class Live extends EventTarget {
   }
 
   async #begin(run) {
-    const wishes = this.#wishes();
-    if (!isServerCamera(wishes.camera) && !run.camera) {
+    const { camera: chosen, size } = this.#wishes();
+    if (!isServerCamera(chosen) && !run.camera) {
       this.#tell("busy", { title: "Asking for the camera", text: "Allow it if the browser asks." });
-      const camera = await openCamera(wishes.camera, wishes.size);
+      const camera = await openCamera(chosen, size);
       if (this.#run !== run) return stopTracks(camera);
       run.camera = camera;
       camera.getVideoTracks()[0].onended = () =>
@@ -113,8 +113,8 @@ export class Live extends EventTarget {
     this.#tell("busy", { title: "Connecting", text: "The first picture comes in a moment." });
     run.here = this.#canBeHere(run);
     this.#view.dataset.where = run.here ? "here" : "there";
-    if (run.here) await this.#brightenHere(run, wishes);
-    else await this.#brightenThere(run, wishes);
+    if (run.here) await this.#brightenHere(run);
+    else await this.#brightenThere(run);
     if (this.#run !== run) return;
     run.live = true;
     this.#tell("live");
@@ -122,22 +122,22 @@ export class Live extends EventTarget {
 
   /** Whether this browser brightens by itself: it has the picture, and graphics, and grids can be had. */
   #canBeHere(run) {
-    const { where, model, grids } = this.#wishes();
-    if (!run.camera || !grids.includes(model) || where === "server") return false;
+    const { where, look, grids } = this.#wishes();
+    if (!run.camera || !grids.includes(look.model) || where === "server") return false;
     const graphics = graphicsName();
     return graphics !== null && (where === "browser" || !isSlow(graphics));
   }
 
-  async #brightenHere(run, wishes) {
+  async #brightenHere(run) {
     play(this.#originalVideo, run.camera);
-    const { mode, runs_on } = await this.#link.ask("light", { stream: run.stream, model: wishes.model, when_dark: wishes.when_dark }, "lit");
+    const { mode, runs_on } = await this.#link.ask("light", { stream: run.stream, ...this.#wishes().look }, "lit");
     if (this.#run !== run) return;
     const words = `${runs_on}, applied by ${graphicsName()}`;
     const here = new BrightenedHere({
       video: this.#originalVideo,
       canvas: freshCanvas(),
       link: this.#link,
-      strength: () => this.#wishes().strength,
+      strength: () => this.#wishes().look.strength,
       onFrame: ({ metadata, drawnMs, shownMs }) => {
         const capturedMs = localClock.capturedMs(metadata);
         const atMs = performance.timeOrigin + shownMs;
@@ -150,9 +150,10 @@ export class Live extends EventTarget {
     await inTime(here.first, NO_LIGHT);
   }
 
-  async #brightenThere(run, wishes) {
+  async #brightenThere(run) {
+    const look = () => this.#wishes().look;
     const onLost = () => this.#run === run && this.#lose(run);
-    const peer = await connectPeer({ link: this.#link, ...wishes, stream: run.stream, camera: run.camera, onLost });
+    const peer = await connectPeer({ link: this.#link, look, stream: run.stream, camera: run.camera, onLost });
     if (this.#run !== run) return peer.close();
     run.close.push(peer.close);
     await this.#show(run, peer);

@@ -1,5 +1,6 @@
 // Puts the parts of the page together.
 
+import { makeBrightness, makeStrength } from "/brighten/sliders.js";
 import { fillCameras } from "./camera.js";
 import { Files } from "./files.js";
 import { Recording, saveSnapshot } from "./keep.js";
@@ -13,8 +14,16 @@ const part = (id) => document.getElementById(id);
 const view = part("view");
 const link = new Link();
 
-const strength = () => Number(part("strength").value) / 100;
-const whenDark = () => part("when-dark").checked;
+const strength = makeStrength(part("strength"), part("strength-shown"), sayLook);
+const brightness = makeBrightness(part("brightness"), part("brightness-shown"), sayLook);
+
+/** How pictures and files are to be enhanced. */
+const look = () => ({
+  model: part("model").value,
+  strength: strength.value,
+  when_dark: part("when-dark").checked,
+  brightness: brightness.value,
+});
 const announce = (text) => { part("announcer").textContent = text; };
 
 let grids = []; // the models whose light this browser can apply by itself
@@ -25,10 +34,8 @@ const live = new Live({
   wishes: () => ({
     camera: part("camera").value,
     size: part("size").value,
-    model: part("model").value,
-    strength: strength(),
-    when_dark: whenDark(),
     where: part("where").value,
+    look: look(),
     grids,
   }),
 });
@@ -38,7 +45,7 @@ const files = new Files({
   list: part("files"),
   template: part("file-template"),
   chooser: part("choose"),
-  wishes: () => ({ model: part("model").value, strength: strength(), when_dark: whenDark() }),
+  look,
   announce,
 });
 
@@ -63,10 +70,12 @@ link.addEventListener("welcome", async ({ detail }) => {
   grids = detail.grids;
   fillModels(detail.models);
   if (!known) {
-    setStrength(detail.strength);
+    strength.value = detail.strength;
+    brightness.value = detail.brightness;
     part("when-dark").checked = detail.when_dark;
   }
   known = true;
+  showWhatCounts();
   await fillCameras(part("camera"), serverCamera);
   part("start").disabled = false;
   if (live.running) live.start();
@@ -140,22 +149,19 @@ for (const id of ["camera", "size", "where"]) {
     live.start();
   });
 }
-part("model").addEventListener("change", () => live.changeModel(part("model").value));
-part("strength").addEventListener("input", () => {
-  showStrength();
-  link.say("strength", { value: strength() });
-});
-part("when-dark").addEventListener("change", () => link.say("when_dark", { value: whenDark() }));
+for (const id of ["model", "when-dark"]) part(id).addEventListener("change", sayLook);
 part("controls").addEventListener("submit", (event) => event.preventDefault());
 
-function setStrength(value) {
-  part("strength").value = String(Math.round(100 * value));
-  showStrength();
+function sayLook() {
+  showWhatCounts();
+  live.changeLook();
 }
 
-function showStrength() {
-  part("strength-shown").textContent = `${part("strength").value} %`;
-  part("strength").setAttribute("aria-valuetext", `${part("strength").value} percent`);
+/** A brightness is for models that give grids, and then for every picture, lit or not. */
+function showWhatCounts() {
+  const grid = grids.includes(part("model").value);
+  part("brightness").disabled = !grid;
+  part("when-dark").disabled = grid && brightness.value !== null;
 }
 
 // What is kept

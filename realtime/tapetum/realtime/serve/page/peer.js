@@ -8,17 +8,17 @@ const MOST_BITS = 12_000_000;
 /**
  * Connects to the server.
  *
- * With a `camera` (a MediaStream) that one is enhanced, else the server's own. `onLost` is called
+ * With a `camera` (a MediaStream) that one is enhanced, else the server's own; `look()` says how. `onLost` is called
  * once if the connection fails later. Returns the streams to show, and `close`.
  */
-export async function connectPeer({ link, stream, camera, model, strength, when_dark, onLost }) {
+export async function connectPeer({ link, stream, camera, look, onLost }) {
   const peer = new RTCPeerConnection({ iceServers: [] });
   const close = () => { peer.onconnectionstatechange = null; peer.close(); };
   try {
     addVideos(peer, camera);
     await peer.setLocalDescription();
     await gathered(peer);
-    const wish = { stream, camera: camera ? "browser" : "server", sdp: peer.localDescription.sdp, model, strength, when_dark };
+    const wish = { stream, camera: camera ? "browser" : "server", sdp: peer.localDescription.sdp, ...look() };
     const { sdp } = await link.ask("watch", wish, "answer");
     await sendWhole(peer, camera, sdp);
   } catch (error) {
