@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import av
 import numpy as np
 import pytest
 from support.command_line import environment, tapetum
-from support.media import Clip, make_clip
+from support.media import Clip, blank_packet, make_clip
 from support.media_contents import track, tracks
 
 from tapetum.realtime import MediaError, enhance_file
@@ -142,6 +143,27 @@ def test_a_segment_that_was_damaged_is_done_again(
     result = bright(long_clip, output, model=gain_model, codec="ffv1")
     assert result.frames_before == 50
     assert contents(output) == contents(undisturbed)
+
+
+def test_damage_is_counted_once(
+    long_clip: Path, gain_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what lies in the warm-up of a job that goes on, or right before a seam."""
+    source, output = tmp_path / "in.mp4", tmp_path / "bright.mkv"
+    shutil.copy(long_clip, source)
+    for number in (20, 92, 99, 120):
+        blank_packet(source, number)
+    with monkeypatch.context() as patch:
+        patch.setattr("tapetum.realtime.segments.film.is_long", lambda *_: False)
+        one = bright(source, tmp_path / "one.mkv", model=gain_model, codec="ffv1")
+    begin(source, output, gain_model, frames=120, codec="ffv1")
+    result = bright(source, output, model=gain_model, codec="ffv1")
+    assert result.frames_before > 0
+    assert one.corrupt_packets + one.damaged_frames >= 4
+    assert (result.corrupt_packets, result.damaged_frames) == (
+        one.corrupt_packets,
+        one.damaged_frames,
+    )
 
 
 def test_where_the_seam_would_be_seen_the_film_begins_anew(

@@ -18,7 +18,7 @@ from PIL import Image
 from support.command_line import environment, tapetum
 from support.inline_crew import Fault, InlineCrew
 from support.live_parts import wait_until
-from support.media import Clip, make_clip
+from support.media import Clip, blank_packet, make_clip
 from support.media_contents import tracks
 from support.photos import dark_colors
 
@@ -114,6 +114,23 @@ def test_more_workers_make_the_same_film(case: Case, workers: int) -> None:
     assert sorted(job.segments) == [0, 1, 2, 3, 4]
     assert contents(case.output) == case.undisturbed
     assert not job_folder_path(case.output).exists()
+
+
+def test_damage_is_counted_once(
+    film_clip: Path, gain_model: Path, tmp_path: Path, short_segments: None
+) -> None:
+    """Also what lies in the warm-up of a segment, or right before it."""
+    del short_segments
+    for number in (10, 57, 59, 70):
+        blank_packet(film_clip, number)
+    found = []
+    for workers in (1, 2, 9):
+        outcome = Job(film_clip, tmp_path / f"{workers}.mkv", gain_model, workers).run()
+        assert outcome.state == "damaged"
+        assert outcome.result is not None
+        found.append((outcome.result.corrupt_packets, outcome.result.damaged_frames))
+    assert sum(found[0]) >= 4
+    assert found == found[:1] * 3
 
 
 def test_a_worker_goes_on_where_it_is_and_a_new_one_takes_half(case: Case) -> None:

@@ -53,6 +53,15 @@ class CudaGridEnhancer:
         self._graph = FrameGraph(device, engine, self._small, self._grid)
 
     @property
+    def when_dark(self) -> bool:
+        """Whether what is well lit is left as it is; may be set at any time."""
+        return self._smooth.when_dark
+
+    @when_dark.setter
+    def when_dark(self, when_dark: bool) -> None:
+        self._smooth.when_dark = when_dark
+
+    @property
     def description(self) -> str:
         """What runs where, like "grid on cuda:0, TensorRT f16"."""
         return f"grid on {self._engine.description}"

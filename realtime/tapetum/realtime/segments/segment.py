@@ -105,9 +105,14 @@ class Damage(NamedTuple):
     truncated: bool = False
 
     @classmethod
-    def of(cls, source: FileSource) -> Self:
-        """What a source has met so far."""
-        return cls(source.corrupt_packets, source.damaged_frames, source.truncated)
+    def until(cls, frame: Frame | None, source: FileSource) -> Self:
+        """What a source has met until it gave a frame; None for its end.
+
+        It belongs to what is before the frame, also where another job has begun before that.
+        """
+        if frame is None:
+            return cls(source.corrupt_packets, source.damaged_frames, source.truncated)
+        return cls(*source.damage_at(frame.pts or 0))
 
     def since(self, before: Damage) -> Damage:
         """What was met after `before`."""

@@ -51,7 +51,6 @@ class SegmentMaker:
         self._next_number: int | None = None
         self._ahead: Frame | None = None
         self._last: Frame | None = None
-        self._damage = Damage()
 
     def __enter__(self) -> Self:
         return self
@@ -108,8 +107,8 @@ class SegmentMaker:
             frame = next(self._enhanced, None)
         self._ahead = frame
         self._next_number = None if frame is None else segment_number(frame)
-        now = Damage.of(self._source)
-        damage, self._damage = now.since(self._damage), now
+        before = Damage.until(first, self._source) if number else Damage()
+        damage = Damage.until(frame, self._source).since(before)
         return segment.finish(following=self._next_number, damage=damage)
 
     def _first_of(self, number: int) -> Frame | None:
@@ -119,7 +118,6 @@ class SegmentMaker:
             frame = next(self._enhanced, None)
         while frame is not None and segment_number(frame) < number:
             self._last = frame
-            self._damage = Damage.of(self._source)
             frame = next(self._enhanced, None)
         return frame
 

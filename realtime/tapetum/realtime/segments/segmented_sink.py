@@ -33,7 +33,7 @@ class SegmentedSink:
         film: the output, opened, to which no frame is written.
         folder: of the job.
         time_base: seconds per unit of the frames' `pts`.
-        damage: how damaged the input was so far.
+        damage: how damaged the input was until a frame, or its end.
 
     Attributes:
         done: the segments that jobs before this one have finished, from the first on.
@@ -48,7 +48,7 @@ class SegmentedSink:
         folder: JobFolder,
         *,
         time_base: Fraction,
-        damage: Callable[[], Damage],
+        damage: Callable[[Frame | None], Damage],
     ) -> None:
         self._film = film
         self._folder = folder
@@ -61,7 +61,7 @@ class SegmentedSink:
         self._end_of_done = None if self._before is None else self._before.pts
         self._is_at_seam = self._before is None
         """Whether what is done goes on as it did."""
-        self._damage_before = Damage()
+        self._damage_before: Damage | None = None if self.done else Damage()
         self._open: SegmentEncoder | None = None
         self._number = 0 if not self.done else self.done[-1].next or 0
         self._finished = False
@@ -72,6 +72,16 @@ class SegmentedSink:
         if self._end_of_done is None:
             return None
         return self._end_of_done - round(WARM_UP_S / self._time_base)
+
+    @property
+    def damage(self) -> Damage:
+        """Of the whole input, as far as the segments go that are finished."""
+        segments = self._segments.values()
+        return Damage(
+            sum(segment.corrupt_packets for segment in segments),
+            sum(segment.damaged_frames for segment in segments),
+            any(segment.truncated for segment in segments),
+        )
 
     @property
     def frames_before(self) -> int:
@@ -93,7 +103,6 @@ class SegmentedSink:
         if self.has(frame):
             if frame.pts == self._end_of_done and self._before is not None:
                 self._is_at_seam = self._before.is_same(Probe.of(frame))
-            self._damage_before = self._damage()
             return
         if not self._is_at_seam:
             self._folder.begin_anew()
@@ -110,7 +119,7 @@ class SegmentedSink:
             return
         try:
             if self._open is not None:
-                self._finish_segment(self._open, following=None)
+                self._finish_segment(self._open, following=None, first=None)
             check_seams(self._segments.values(), self._time_base)
             join(self._folder, self._segments, self._film)
             self._film.close()
@@ -132,10 +141,12 @@ class SegmentedSink:
 
     def _encode(self, frame: Frame) -> None:
         number = segment_number(frame)
+        if self._damage_before is None:
+            self._damage_before = self._damage(frame)
         if self._open is None:
             self._open = self._begin_segment()
         if number > self._number:
-            self._finish_segment(self._open, following=number)
+            self._finish_segment(self._open, following=number, first=frame)
             self._number = number
             self._open = self._begin_segment()
         self._open.encode(frame)
@@ -144,9 +155,11 @@ class SegmentedSink:
         path = unfinished_path(self._folder.path, self._number)
         return SegmentEncoder(path, self._film.another_encoder, self._before)
 
-    def _finish_segment(self, segment: SegmentEncoder, *, following: int | None) -> None:
-        now = self._damage()
-        damage, self._damage_before = now.since(self._damage_before), now
+    def _finish_segment(
+        self, segment: SegmentEncoder, *, following: int | None, first: Frame | None
+    ) -> None:
+        now = self._damage(first)
+        damage, self._damage_before = now.since(self._damage_before or Damage()), now
         whole = segment.finish(following=following, damage=damage)
         self._open = None
         self._folder.add(self._number, whole, segment.path)
