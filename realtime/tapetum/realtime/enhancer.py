@@ -257,20 +257,20 @@ def checked_denoise(denoise: Denoise) -> Denoise:
 
 
 def _grid(model: Model, strength: float, aim: Aim, denoise: Denoise) -> GridEnhancer:
+    from tapetum.realtime.cpu.cpu_network import cpu_network
     from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
-    from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 
     # One thread: the others decode and encode.
-    network = OpenVINOModel(model.onnx(), model.name, threads=1, precision="auto")
+    network = cpu_network(model.onnx(), model.name, threads=1, precision="auto")
     engine = network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
     return GridEnhancer(engine, strength=strength, aim=aim, denoise=denoise)
 
 
 def _unet(model: Model, strength: float, aim: Aim) -> UNetEnhancer:
-    from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
+    from tapetum.realtime.cpu.cpu_network import cpu_network
     from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 
-    network = OpenVINOModel(model.onnx(), model.name, threads=None, precision="auto")
+    network = cpu_network(model.onnx(), model.name, threads=None, precision="auto")
     smallest = (1, 3, STRIDE, STRIDE)
     network.compile(smallest, smallest)  # a model of one size is refused here, not in mid-video
     return UNetEnhancer(network, strength=strength, aim=aim)
