@@ -27,7 +27,6 @@ from tapetum.benchmarks.measure.errors import BenchmarkError
 
 ROOT = Path(__file__).parents[2]
 HIDDEN = (
-    "xdist",
     "openvino",
     "onnxruntime",
     "jsonschema",
