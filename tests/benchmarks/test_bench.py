@@ -79,7 +79,14 @@ def test_every_sample_is_kept_and_counted(run: dict[str, Any]) -> None:
 
 def test_stages_have_their_own_distributions_and_a_sum(run: dict[str, Any]) -> None:
     stages = run["results"][0]["stages"]
-    assert list(stages["parts"]) == ["thumbnail", "engine", "darkness", "temporal filter", "apply"]
+    assert list(stages["parts"]) == [
+        "thumbnail",
+        "engine",
+        "darkness",
+        "temporal filter",
+        "denoise",
+        "apply",
+    ]
     total = sum(part["mean"] for part in stages["parts"].values())
     assert stages["sum_of_means_ms"] == pytest.approx(total, abs=1e-3)
     assert run["results"][1]["stages"] is None

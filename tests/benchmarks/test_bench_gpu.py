@@ -160,7 +160,7 @@ def test_a_cold_start_tells_loading_from_building(
     monkeypatch.setattr("tapetum.benchmarks.bench.gpu_subject.gpu_path", lambda _: path)
     for model in (TorchModel, TensorRTModel):
         monkeypatch.setattr(model, "compile", model.compile)  # puts it back afterwards
-    told: Any = first_frame.main("grid", "cuda", 96, 64, time.monotonic_ns())
+    told: Any = first_frame.main("grid", ("cuda", "off"), (96, 64), time.monotonic_ns())
     assert tuple(told["parts"]) == first_frame.PARTS
     assert all(wall_ms > 0 for wall_ms, _ in told["parts"].values())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import sys
+from dataclasses import asdict
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from support.made_runs import made_run
 
+from tapetum.benchmarks.bench.quality import MEANING, Quality
 from tapetum.benchmarks.bench.report import (
     charts,
     distribution_chart,
@@ -38,6 +40,11 @@ def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arguments = ["--scenario", "single-stream", "--vs", "gamma", "--json", str(path)]
     assert run_command(["bench", *size, *arguments]) == 0
     return path
+
+
+def quality(aligned_db: float) -> dict[str, Any]:
+    """One truth's figures."""
+    return asdict(Quality("night", 5, 9.0, aligned_db, 0.75, 4.5, 4.25, 2.0, None, 0.125, 0.1))
 
 
 class _Sources(HTMLParser):
@@ -125,7 +132,7 @@ def test_quality_is_drawn_against_speed(run_file: Path) -> None:
     results = read_run(run_file)["results"]
     assert "quality" not in charts(results)
     for place, result in enumerate(results):
-        result["figures"] |= {"psnr_db": 10.0 + place}
+        result["quality"] = [quality(10.0 + place)]
     (axes,) = charts(results)["quality"].axes
     points: list[Any] = [(line.get_xdata(), line.get_ydata()) for line in axes.get_lines()]
     medians = [result["latency_ms"]["p50"] for result in results]
@@ -155,7 +162,7 @@ def test_lines_are_told_apart_by_more_than_colour() -> None:
     (axes,) = distribution_chart([result] * 9).axes
     looks = {(line.get_color(), line.get_linestyle()) for line in axes.get_lines()}
     assert len(looks) == 9
-    judged = [result | {"figures": {"psnr_db": 1.0}}] * 5
+    judged = [result | {"quality": [quality(1.0)]}] * 5
     (axes,) = quality_chart(judged).axes
     assert len({line.get_marker() for line in axes.get_lines()}) == 5
 
@@ -180,8 +187,12 @@ def test_targets_are_held_against_the_results(run_file: Path, tmp_path: Path) ->
     share = f"{100 * median / 4:.3g} %"
     assert row.endswith(f"| 4 ms median | {median:.4g} | {share} | yes |")
     assert "### `bench-made.json`" in text
-    assert f"Load average {run['load_average']['before'][0]} before" in text
+    assert f"load average {run['load_average']['before'][0]} before" in text
     assert "PSNR" not in text
+    begin = text.splitlines()[:3]
+    assert begin[2].startswith(f"| grid | 1280x720 | 333 | {median:.3g} | not measured |")
+    assert text.count("Measured on") == 1, "hardware is said once"
+    assert text.index("charts/latency.svg") < text.index("## Appendix")
 
 
 def test_the_harness_is_held_to_its_own_targets(run_file: Path) -> None:
@@ -214,9 +225,10 @@ def test_a_machine_that_slows_down_is_told_from_a_harness_that_differs() -> None
 
 def test_quality_has_a_table_beside_speed(run_file: Path, tmp_path: Path) -> None:
     run = read_run(run_file)
-    quality = {"psnr_db": 17.25, "niqe": 4.5, "truth_niqe": 4.25, "flicker_levels": 0.125}
-    run["results"][1]["figures"] |= quality
+    run["results"][1]["quality"] = [quality(17.25)]
     write_json(run, tmp_path / "bench-peers.json")
-    median = run["results"][1]["latency_ms"]["p50"]
-    row = f"| `gamma`, 96x64 | 17.25 | 4.5 | 4.25 | 0.125 | {median:.4g} |"
-    assert row in tables(tmp_path).splitlines()
+    text = tables(tmp_path)
+    median = ms_text(run["results"][1]["latency_ms"]["p50"])
+    row = f"| gamma 96x64 | 9.00 | 17.25 | 0.750 | 4.50 | 2.00 |  | 0.12 | {median} |"
+    assert any(line.startswith(row) for line in text.splitlines())
+    assert MEANING in text

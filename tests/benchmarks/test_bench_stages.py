@@ -99,7 +99,7 @@ def test_codecs_are_stages_of_single_stream(tmp_path: Path) -> None:
     grid, gamma = bench(*arguments, "--json", tmp_path / "run.json")["results"]
     assert grid["scenario"] == "single-stream with codec"
     parts = grid["stages"]["parts"]
-    network = ["thumbnail", "engine", "darkness", "temporal filter", "apply"]
+    network = ["thumbnail", "engine", "darkness", "temporal filter", "denoise", "apply"]
     assert list(parts) == ["decode", *network, "encode"]
     assert list(gamma["stages"]["parts"]) == ["decode", "enhance", "encode"]
     assert gamma["stages"]["parts"]["enhance"]["bytes"] == 2 * FRAME_BYTES

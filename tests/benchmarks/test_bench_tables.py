@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +11,16 @@ from rich.console import Console
 from support.made_runs import made_run
 from support.small_clips import write_clip
 
-from tapetum.benchmarks.bench.result import Key, Result
+from tapetum.benchmarks.bench.glance import glances, headline
+from tapetum.benchmarks.bench.quality import Quality
+from tapetum.benchmarks.bench.result import Key, Result, frames_per_s
 from tapetum.benchmarks.bench.tables import (
     USAGE_HEAD,
+    fps_text,
     ms_text,
     notes,
+    percentile_text,
+    quality_rows,
     result_tables,
     usage_rows,
     usage_table,
@@ -23,6 +28,7 @@ from tapetum.benchmarks.bench.tables import (
 from tapetum.benchmarks.measure.files import read_json, write_json
 from tapetum.benchmarks.measure.machine import Resources
 from tapetum.benchmarks.measure.nvml import GpuReading
+from tapetum.benchmarks.measure.sampling import distribution
 from tapetum.realtime.command.cli import run_command
 
 GPU = GpuReading("GPU", 1500.0, 25.0, None, 1410.0)
@@ -38,10 +44,10 @@ def paced_result(gpu: GpuReading | None = None) -> Result:
     )
 
 
-def test_drops_throughput_and_resources_are_shown() -> None:
+def test_drops_and_resources_are_shown() -> None:
     results = [paced_result().as_json(), paced_result(GPU).as_json()]
     plain, with_gpu = usage_rows(results)
-    usual = ["paced 30 fps, grid 96x64", "29.88", "2 of 9", "98 %", "300", "5"]
+    usual = ["paced 30 fps, grid 96x64", "2 of 9", "98 %", "300", "5"]
     assert plain == [*usual, "not measured"]
     assert with_gpu == [*usual, "25 %, 1500 MB, 1410 MHz"]
     assert len(usage_table(results).columns) == len(USAGE_HEAD)
@@ -69,6 +75,59 @@ def test_names_with_brackets_are_shown(tmp_path: Path, capsys: pytest.CaptureFix
     assert "single-stream, [night].mp4: latency" in capsys.readouterr().out
     assert run_command(["bench", "compare", file, file]) == 0
     assert "[night].mp4" in capsys.readouterr().out
+
+
+def test_a_percentile_takes_samples_above_it() -> None:
+    for count, shown in ((9, 1), (10, 2), (20, 3), (99, 3), (100, 4), (999, 4), (1000, 5)):
+        found = distribution([list(map(float, range(count)))])
+        given = [found.p50, found.p90, found.p95, found.p99, found.p99_9]
+        assert [value is not None for value in given] == [True] * shown + [False] * (5 - shown)
+        latency = asdict(found)
+        assert percentile_text(latency, "p99") == ("" if count < 100 else ms_text(latency["p99"]))
+    older = asdict(found) | {"samples": 12}  # files had figures of too few samples
+    assert percentile_text(older, "p99") == ""
+
+
+def test_frames_a_second_stand_beside_milliseconds() -> None:
+    single = made_run([4.0])["results"][0]
+    assert frames_per_s(single) == pytest.approx(250, rel=0.01)
+    paced = paced_result().as_json()
+    assert fps_text(paced) == "29.9"
+    of_camera = paced | {"figures": {"rate_fps": 30.0, "frames": 90, "dropped": 9}}
+    assert frames_per_s(of_camera) == pytest.approx(27)
+    assert fps_text(single | {"measure": "start to first frame"}) == ""
+
+
+def test_a_reader_is_told_where_stages_do_not_add_up() -> None:
+    run = made_run([4.0, 4.0])
+    stages = {"parts": {}, "sum_of_means_ms": 6.7, "end_to_end_mean_ms": 4.0}
+    for percent, told in ((67.5, 1), (-80.0, 1), (4.0, 0)):
+        run["results"][0]["stages"] = stages | {"difference_percent": percent}
+        lines = [line for line in notes(run) if "the stages' sum is" in line]
+        assert len(lines) == told
+        assert all(f"{percent:+.0f} %" in line for line in lines)
+
+
+def test_quality_stands_beside_speed_with_the_truth_s_own() -> None:
+    figures = Quality("night", 5, 17.25, 21.5, 0.75, 4.5, 4.25, 2.0, None, 0.125, 0.1)
+    results = [made_run([4.0])["results"][0] | {"quality": [asdict(figures)]}]
+    (title, (row, own)) = next(iter(quality_rows(results).items()))
+    assert title == "night, 5 pictures"
+    assert row[:-2] == ["grid 96x64", "17.25", "21.50", "0.750", "4.50", "2.00", "", "0.12"]
+    assert own[4] == "4.25"
+    assert own[7] == "0.10"
+
+
+def test_a_headline_says_what_was_found() -> None:
+    run = made_run([4.0], size="1280x720")
+    assert headline(run).startswith("grid at 1280x720: 250 frames a second, 4 ms a frame, on 2")
+    offline = run["results"][0] | {
+        "scenario": "offline",
+        "measure": "time per frame",
+        "figures": {"frames_per_s": 60.0, "frames": 90, "clip_fps": 25.0},
+    }
+    (row,) = glances([*run["results"], offline])
+    assert row.cells("not measured")[2:] == ["250", "4", "not measured", "2.4 times"]
 
 
 def test_what_took_nothing_of_the_machine_has_no_row() -> None:

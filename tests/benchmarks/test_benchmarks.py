@@ -161,7 +161,7 @@ def test_a_chart_is_drawn_where_there_are_figures_for_it() -> None:
     assert list(charted([run, harness])) == ["latency", "stages"]
     single = [result for result in run["results"] if result["scenario"] == "single-stream"]
     assert charted([run, run])["latency"] == single
-    run["results"][0]["figures"]["psnr_db"] = 17.0
+    run["results"][0]["quality"] = [{"truth": "night"}]
     assert charted([run])["quality"] == run["results"][:1]
 
 
@@ -174,6 +174,7 @@ def test_training_speed_is_that_of_the_real_loop(tmp_path: Path) -> None:
         "run": {"threads": 2, "device": "cpu"},
     }
     figures = training_speed(Path(folders["low"]), Path(folders["normal"]), "grid", settings)
+    assert (figures["crop"], figures["batch"]) == (64, 2)
     assert figures["steps"] == 1
     assert figures["photos_per_s"] == pytest.approx(2 / figures["step_s"], rel=0.05)
 

@@ -18,10 +18,12 @@ MAY_IMPORT = {
     "benchmarks": set(PARTS),
 }
 WITHOUT_TORCH = {
+    "tapetum.gan.cpu_runtime",
     "tapetum.gan.errors",
     "tapetum.gan.machine",
     "tapetum.gan.model",
     "tapetum.gan.model_kinds",
+    "tapetum.gan.onnxruntime_runtime",
     "tapetum.gan.openvino_runtime",
     "tapetum.gan.stop_signals",
     "tapetum.gan.weights",

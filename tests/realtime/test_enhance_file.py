@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from support.media import Clip, make_clip
+from support.media import Clip, blank_packet, make_clip
 from support.small_clips import write_clip
 
 from tapetum.realtime import (
@@ -137,14 +137,7 @@ def test_the_encoder_settings_are_used(short_clip: Path, gain_model: Path, tmp_p
 def test_damaged_packets_are_counted_and_the_rest_is_kept(
     clip_copy: Path, gain_model: Path, tmp_path: Path
 ) -> None:
-    data = bytearray(clip_copy.read_bytes())
-    with av.open(clip_copy) as container:
-        packets = [packet for packet in container.demux(video=0) if packet.size]
-        damaged = packets[6]
-        position, size = damaged.pos, damaged.size
-    assert position is not None
-    data[position + 4 : position + size] = b"\xff" * (size - 4)
-    clip_copy.write_bytes(data)
+    blank_packet(clip_copy, 6)
     result = enhance_file(clip_copy, tmp_path / "bright.mp4", model=gain_model)
     assert not result.intact
     assert result.frames >= 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from tapetum.realtime import (
     SyntheticSource,
     make_enhancer,
 )
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.rgb import RgbImage, frame_from_rgb, rgb_from_frame
 
 GRAY = np.full((40, 60, 3), 30, np.uint8)
@@ -244,8 +246,16 @@ def test_a_checkpoint_without_torch_says_what_to_install(tmp_path: Path) -> None
 
 
 def test_images_are_not_enhanced_on_cuda() -> None:
-    with pytest.raises(DeviceError, match="use --device cpu"):
-        make_enhancer(device="cuda")
+    with pytest.raises(DeviceError, match="not for photos and RGB images; use --device cpu"):
+        Enhancer(device="cuda")
+
+
+@pytest.mark.parametrize(
+    "wish", [{"strength": 1.5}, {"aim": Aim(brightness=0.4)}, {"denoise": 0.5}], ids=str
+)
+def test_what_a_gpu_does_not_do_is_said_before_it_is_looked_for(wish: dict[str, Any]) -> None:
+    with pytest.raises(DeviceError, match="the CPU"):
+        make_enhancer(device="cuda", **wish)
 
 
 def test_an_unknown_device_is_refused() -> None:

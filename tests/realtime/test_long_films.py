@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,11 +19,14 @@ import av
 import numpy as np
 import pytest
 from support.command_line import environment, tapetum
-from support.media import Clip, make_clip
+from support.media import Clip, blank_packet, make_clip
 from support.media_contents import track, tracks
+from support.small_clips import write_noisy_clip
 
 from tapetum.realtime import MediaError, enhance_file
+from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.segments import film, joining, segment, segmented_sink
+from tapetum.realtime.segments.handover import _recall
 from tapetum.realtime.segments.job_folder import JobFolder, job_folder_path, unfinished_jobs
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_is_left")]
@@ -119,6 +124,39 @@ def test_a_job_that_was_stopped_goes_on_to_the_same_bytes(
     assert not job_folder_path(output).exists()
 
 
+def test_a_noisy_film_goes_on_to_the_same_bytes(gain_model: Path, tmp_path: Path) -> None:
+    """What is remembered of a part that rests, and of bars, outlasts any warm-up."""
+    source = write_noisy_clip(tmp_path / "in.mp4", frames=150, rate=25)
+    undisturbed, output = tmp_path / "undisturbed.mkv", tmp_path / "bright.mkv"
+    bright(source, undisturbed, model=gain_model, codec="ffv1")
+    begin(source, output, gain_model, frames=120, codec="ffv1")
+    job = job_folder_path(output)
+    assert [path.name for path in sorted(job.glob("*.memory"))] == ["000001.memory"]
+    result = bright(source, output, model=gain_model, codec="ffv1")
+    assert result.notices[0] == "continued at 4.000 s of bright.mkv"
+    assert contents(output) == contents(undisturbed)
+
+
+def test_a_memory_that_is_damaged_is_none(gain_model: Path, tmp_path: Path) -> None:
+    source = write_noisy_clip(tmp_path / "in.mp4", frames=150, rate=25)
+    undisturbed, output = tmp_path / "undisturbed.mkv", tmp_path / "bright.mkv"
+    bright(source, undisturbed, model=gain_model, codec="ffv1")
+    begin(source, output, gain_model, frames=120, codec="ffv1")
+    memory = job_folder_path(output) / "000001.memory"
+    memory.write_bytes(memory.read_bytes()[:-1] + b"x")
+    result = bright(source, output, model=gain_model, codec="ffv1")
+    assert (result.frames, result.frames_before) in {(150, 0), (150, 100)}
+    assert [p.pts for p in pictures(output)] == [p.pts for p in pictures(undisturbed)]
+
+
+def test_a_memory_runs_no_program(gain_model: Path) -> None:
+    """Whoever can write into the folder of a job gives it numbers, and no more."""
+    enhancer = make_enhancer(gain_model)
+    for found in (Path("x"), print, os.system, ("a", 1), subprocess.run):
+        with pytest.raises(MediaError, match="memory of an enhancer cannot be read"):
+            _recall(enhancer, pickle.dumps(found))
+
+
 def test_other_options_begin_anew_and_say_so(
     long_clip: Path, gain_model: Path, tmp_path: Path
 ) -> None:
@@ -142,6 +180,27 @@ def test_a_segment_that_was_damaged_is_done_again(
     result = bright(long_clip, output, model=gain_model, codec="ffv1")
     assert result.frames_before == 50
     assert contents(output) == contents(undisturbed)
+
+
+def test_damage_is_counted_once(
+    long_clip: Path, gain_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what lies in the warm-up of a job that goes on, or right before a seam."""
+    source, output = tmp_path / "in.mp4", tmp_path / "bright.mkv"
+    shutil.copy(long_clip, source)
+    for number in (20, 92, 99, 120):
+        blank_packet(source, number)
+    with monkeypatch.context() as patch:
+        patch.setattr("tapetum.realtime.segments.film.is_long", lambda *_: False)
+        one = bright(source, tmp_path / "one.mkv", model=gain_model, codec="ffv1")
+    begin(source, output, gain_model, frames=120, codec="ffv1")
+    result = bright(source, output, model=gain_model, codec="ffv1")
+    assert result.frames_before > 0
+    assert one.corrupt_packets + one.damaged_frames >= 4
+    assert (result.corrupt_packets, result.damaged_frames) == (
+        one.corrupt_packets,
+        one.damaged_frames,
+    )
 
 
 def test_where_the_seam_would_be_seen_the_film_begins_anew(

@@ -272,3 +272,13 @@ def scribble(path: Path, begin: float, end: float) -> Path:
     data[first:last] = np.random.default_rng(0).bytes(last - first)
     target.write_bytes(data)
     return target
+
+
+def blank_packet(path: Path, number: int) -> None:
+    """Overwrite one packet of a file's video, but for its beginning."""
+    with av.open(path) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][number]
+    assert packet.pos is not None
+    data = bytearray(path.read_bytes())
+    data[packet.pos + 4 : packet.pos + packet.size] = b"\xff" * (packet.size - 4)
+    path.write_bytes(data)

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from tapetum.benchmarks.bench_versions_command import ab, compare
 from tapetum.benchmarks.measure.choices import (
     BUILT_IN,
     DEFAULT_SIZES,
-    LEAST_REPEATS,
     PRECISIONS,
     QUICK_SIZES,
     SCENARIOS,
     SINGLE_STREAM,
 )
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.gan.model_kinds import KINDS
-from tapetum.realtime.command.options import device_name
+from tapetum.realtime.command.options import DenoiseOption, device_name
 
 if TYPE_CHECKING:
-    from tapetum.benchmarks.bench.comparison import Change
     from tapetum.benchmarks.bench.subjects import Subject
     from tapetum.benchmarks.bench.suite import Plan
     from tapetum.benchmarks.bench.trial import Settings
     from tapetum.benchmarks.measure.frames import Input
+    from tapetum.realtime.choices import Denoise
     from tapetum.realtime.cpu.openvino_engine import Precision
 
 bench = typer.Typer()
@@ -94,6 +92,7 @@ def measure(
             " measured too. What --vs names runs on the CPU.",
         ),
     ] = "auto",
+    denoise: DenoiseOption = "auto",
     sizes: Annotated[
         list[str] | None,
         typer.Option(
@@ -115,12 +114,13 @@ def measure(
             show_default=False,
         ),
     ] = None,
-    truth: Annotated[
-        Path | None,
+    truths: Annotated[
+        list[Path] | None,
         typer.Option(
             "--truth",
-            metavar="FILE",
-            help="Also measure quality on this well-lit clip: darkened, enhanced, compared.",
+            metavar="FOLDER",
+            help="Also measure quality: on clips or pairs of tapetum simulate, or on photos in low"
+            " and high; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -133,6 +133,14 @@ def measure(
             show_default=False,
         ),
     ] = None,
+    capacity: Annotated[
+        bool,
+        typer.Option(
+            "--capacity",
+            help="Search how many streams of --rate frames a second fit, instead of scenarios.",
+            show_default=False,
+        ),
+    ] = False,
     with_codec: Annotated[
         bool,
         typer.Option(
@@ -176,7 +184,12 @@ def measure(
     """
     if context.invoked_subcommand is not None:
         return
-    _check_single_stream(scenarios, with_codec=with_codec, truth=truth)
+    _check_single_stream(scenarios, with_codec=with_codec, truths=truths)
+    if capacity and (scenarios or with_codec or truths or csv_file):
+        raise typer.BadParameter(
+            "--capacity is a measurement of its own, of enhancing alone; leave out --scenario,"
+            " --with-codec, --truth and --csv"
+        )
     if json_file is not None and csv_file is not None and json_file.resolve() == csv_file.resolve():
         raise typer.BadParameter("--json and --csv name one file; give each its own")
     from tapetum.benchmarks.bench.suite import run_and_show
@@ -184,23 +197,37 @@ def measure(
     from tapetum.benchmarks.measure.sampling import Effort
 
     effort = Effort(seconds, samples, repeats)
-    settings = Settings(effort, seed, streams, rate_fps, with_codec=with_codec, truth=truth)
+    settings = Settings(
+        effort, seed, streams, rate_fps, with_codec=with_codec, truths=tuple(truths or ())
+    )
+    subjects = _subjects(models or ["grid"], precisions or ["auto"], device, denoise, peers)
+    inputs = _inputs(sizes or _default_sizes(clip, quick=quick), clip)
+    if capacity:
+        from tapetum.benchmarks.bench.capacity import run_and_show as search_and_show
+
+        search_and_show(
+            subjects,
+            inputs,
+            rate_fps=rate_fps,
+            seconds=seconds,
+            seed=seed,
+            command=_command(sys.argv[1:]),
+            json_file=json_file,
+        )
+        return
     plan = _plan(
-        scenarios or list(SCENARIOS),
-        _subjects(models or ["grid"], precisions or ["auto"], device, peers),
-        _inputs(sizes or _default_sizes(clip, quick=quick), clip),
-        settings.quick() if quick else settings,
+        scenarios or list(SCENARIOS), subjects, inputs, settings.quick() if quick else settings
     )
     run_and_show(plan, json_file=json_file, csv_file=csv_file)
 
 
 def _check_single_stream(
-    scenarios: list[str] | None, *, with_codec: bool, truth: Path | None
+    scenarios: list[str] | None, *, with_codec: bool, truths: list[Path] | None
 ) -> None:
     """Refuse options of single-stream where it is not measured, instead of passing them over."""
     if not scenarios or SINGLE_STREAM in scenarios:
         return
-    for option, given in (("--with-codec", with_codec), ("--truth", truth is not None)):
+    for option, given in (("--with-codec", with_codec), ("--truth", bool(truths))):
         if given:
             raise typer.BadParameter(f"{option} is for single-stream; add --scenario single-stream")
 
@@ -222,7 +249,7 @@ def _inputs(sizes: list[str], clip: str | None) -> list[Input]:
 
 
 def _subjects(
-    models: list[str], precisions: list[str], device: str, peers: str | None
+    models: list[str], precisions: list[str], device: str, denoise: Denoise, peers: str | None
 ) -> list[Subject]:
     from tapetum.benchmarks.bench.named_subjects import different_names, peer, subject
     from tapetum.benchmarks.bench.subjects import EMPTY
@@ -231,7 +258,7 @@ def _subjects(
     if peers is not None and not others:
         raise typer.BadParameter("--vs names nothing; one of them is clahe")
     ours = [
-        subject(model, device, cast("Precision", precision))
+        subject(model, device, cast("Precision", precision), denoise)
         for model in models
         for precision in (["auto"] if model == EMPTY else precisions)
     ]
@@ -258,162 +285,8 @@ def _command(arguments: list[str]) -> str:
     return shlex.join(["tapetum", *shown])
 
 
-def _percent(text: str) -> float:
-    try:
-        percent = float(text.removesuffix("%"))
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no percentage, like 5%") from None
-    if not percent >= 0:  # nor is nan, which nothing is above
-        raise typer.BadParameter(f"a limit is 0% or more; got {text}")
-    return percent
-
-
-@bench.command()
-def compare(
-    before_file: Annotated[Path, typer.Argument(metavar="BEFORE", help="A file of --json.")],
-    after_file: Annotated[Path, typer.Argument(metavar="AFTER", help="Another.")],
-    *,
-    fail_above: Annotated[
-        float | None,
-        typer.Option(
-            parser=_percent,
-            metavar="PERCENT",
-            help="Exit with status 1 if anything is significantly slower by more than this.",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Say what got slower or faster between two runs on one machine.
-
-    A change counts where its whole 95 % confidence interval is on one
-    side of 0: more than the noise between repeats explains. What differs
-    between two sessions on one machine is not seen, and is often 5 %:
-    tapetum bench ab measures two versions in one session.
-
-    For example:
-
-      tapetum bench compare before.json after.json --fail-above 5%
-    """
-    from rich.console import Console
-
-    from tapetum.benchmarks.bench import comparison
-    from tapetum.benchmarks.bench.result import read_run
-    from tapetum.benchmarks.bench.tables import change_table, comparison_notes
-
-    before, after = read_run(before_file), read_run(after_file)
-    changes = comparison.compare(before, after)
-    console = Console(highlight=False, markup=False, emoji=False)  # a clip may be "[night].mp4"
-    console.print(change_table(changes))
-    alone = comparison.only_in_one(before, after)
-    for line in comparison_notes(before, after, changes, alone):
-        console.print(line)
-    if fail_above is not None:
-        for change in changes:
-            if change.hides(fail_above):
-                most = f"{change.percent_ci95[1]:+.1f} %"
-                console.print(f"note: {change.key}: too noisy, it may be {most}")
-        _fail_above(fail_above, changes)
-
-
-def _fail_above(limit_percent: float, changes: list[Change]) -> None:
-    unsure = [str(each.key) for each in changes if each.verdict == "too few repeats"]
-    if unsure:
-        raise BenchmarkError(
-            f"nothing can be said with fewer than {LEAST_REPEATS} repeats: {'; '.join(unsure)}"
-        )
-    failed = [str(each.key) for each in changes if each.fails(limit_percent)]
-    if failed:
-        raise BenchmarkError(f"slower by more than {limit_percent:g} %: {'; '.join(failed)}")
-
-
-@bench.command()
-def ab(
-    old: Annotated[
-        Path,
-        typer.Argument(metavar="OLD", help="A checkout, a virtual environment or a Python."),
-    ],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="Another.")],
-    *,
-    model: Annotated[str, typer.Option(metavar="grid|unet|FILE", help="What enhances.")] = "grid",
-    sizes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--size",
-            metavar="SIZE",
-            help="Of frames, as for tapetum bench; may be repeated. By default 720p and 1080p.",
-            show_default=False,
-        ),
-    ] = None,
-    clip: Annotated[
-        str,
-        typer.Option(
-            "--input", metavar=f"FILE|{BUILT_IN}|none", help="The clip of the file job, or none."
-        ),
-    ] = BUILT_IN,
-    rounds: Annotated[
-        int, typer.Option(min=5, help="In each, two processes of OLD and one of NEW.")
-    ] = 10,
-    fail_above: Annotated[
-        float | None,
-        typer.Option(
-            parser=_percent,
-            metavar="PERCENT",
-            help="Exit with status 1 if anything is significantly slower by more than this.",
-            show_default=False,
-        ),
-    ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write all that was measured here."),
-    ] = None,
-) -> None:
-    """Measure two versions against each other, in turns, and say if they differ.
-
-    OLD runs twice in each round: by what it differs from itself, nothing
-    can be told on this machine.
-
-    For example:
-
-      git worktree add ../before main~1
-
-      tapetum bench ab ../before . --fail-above 5%
-    """
-    from rich.console import Console
-
-    from tapetum.benchmarks.bench import ab as versions
-    from tapetum.benchmarks.bench.tables import difference_notes, difference_table
-    from tapetum.benchmarks.measure.choices import parse_size
-    from tapetum.benchmarks.measure.files import write_json
-    from tapetum.benchmarks.measure.frames import clip_path
-    from tapetum.gan.model import find_model
-
-    find_model(model)  # a wrong name is said before anything runs
-    name = model if model in KINDS else str(Path(model).absolute())
-    file = None if clip == "none" else clip_path(clip)
-    if file is not None and not file.is_file():
-        raise BenchmarkError(f"{file} does not exist; give a clip as --input, or none")
-    pixels = [parse_size(size) for size in sizes or ("720p", "1080p")]
-    old_side, new_side = versions.side(old), versions.side(new)
-    errors = Console(stderr=True, highlight=False, markup=False)
-    with errors.status("") if errors.is_terminal else nullcontext() as status:
-        seen = versions.observe(
-            old_side,
-            new_side,
-            versions.figures(Path(model).stem, pixels, file),
-            model=name,
-            rounds=rounds,
-            tell=status.update if status else (lambda _line: None),
-        )
-    found = versions.differences(seen)
-    console = Console(highlight=False, markup=False, emoji=False)
-    console.print(difference_table(found))
-    for line in difference_notes(found, fail_above):
-        console.print(line, soft_wrap=True)
-    if json_file is not None:
-        write_json(versions.as_json(old_side, new_side, seen, found), json_file)
-    slower = [each.figure for each in found if fail_above is not None and each.fails(fail_above)]
-    if slower:
-        raise BenchmarkError(f"slower by more than {fail_above:g} %: {'; '.join(slower)}")
+bench.command()(compare)
+bench.command()(ab)
 
 
 @bench.command()

@@ -167,7 +167,7 @@ def _purity(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
     """
     levels, rows, columns = grid.shape[-3:]
     # Planes one by one: of three in one tensor, OpenVINO makes sixteen.
-    red, green, blue = (F.avg_pool2d(each, 2) for each in thumbnail_rgb.split(1, 1))
+    red, green, blue = (F.avg_pool2d(each, 2) for each in thumbnail_rgb.chunk(3, 1))
     luma = rgb_to_yuv(torch.cat((red, green, blue), 1))[0]
     strongest = torch.maximum(torch.maximum(red, green), blue) + _PURITY_FLOOR
     purity = (strongest / (luma + _PURITY_FLOOR)).clamp(min=1).clamp(max=_PUREST)

@@ -60,9 +60,9 @@ class Model:
         if self.shipped:
             return DESCRIPTIONS[self.shipped]
         if not self.is_checkpoint:
-            from tapetum.gan.openvino_runtime import described, read_network
+            from tapetum.gan.cpu_runtime import describe_onnx
 
-            return described(read_network(self._bytes(), self.name), self.name)
+            return describe_onnx(self._bytes(), self.name)
         try:
             from tapetum.gan.checkpoint import load_generator
         except ImportError as error:

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from tapetum.gan.errors import ModelError
-from tapetum.gan.model_kinds import DESCRIPTIONS, MARK, ModelDescription, Shape, described_network
+from tapetum.gan.model_kinds import MARK, Shape
 
 _TELEMETRY = "openvino_telemetry"
 
@@ -52,7 +52,12 @@ def core() -> Any:  # noqa: ANN401 - OpenVINO has no types
 
 @cache
 def _core() -> Any:  # noqa: ANN401
-    return openvino().Core()
+    runtime = openvino().Core()
+    # The binding looks NumPy's types up when they are first needed, and lets Python's lock go
+    # meanwhile. A second thread that needs them then waits for the first while it has that lock:
+    # two streams that began at once would stop for ever.
+    openvino().Type.f32.to_dtype()
+    return runtime
 
 
 def read_network(serialized: bytes, name: str) -> Any:  # noqa: ANN401
@@ -75,31 +80,16 @@ def read_network(serialized: bytes, name: str) -> Any:  # noqa: ANN401
     return network
 
 
-def described(network: Any, name: str) -> ModelDescription:  # noqa: ANN401
-    """What an `openvino.Model` is.
-
-    Raises:
-        ModelError: it is no generator.
-    """
-    shapes = network.input(0).partial_shape, network.output(0).partial_shape
-    found = described_network(_metadata(network), *(_lengths(shape) for shape in shapes))
-    if found is None:
-        kinds = (
-            f"a {kind} model ({_shape_text(known.input_shape)} to"
-            f" {_shape_text(known.output_shape)})"
-            for kind, known in DESCRIPTIONS.items()
-        )
-        raise ModelError(
-            f"{name} is neither {' nor '.join(kinds)}: it maps {shapes[0]} to {shapes[1]}"
-        )
-    return found
-
-
-def _metadata(network: Any) -> dict[str, str]:  # noqa: ANN401
-    """The metadata of the ONNX file, which OpenVINO keeps under "framework"."""
+def metadata(network: Any) -> dict[str, str]:  # noqa: ANN401
+    """The metadata of an ONNX file, which OpenVINO keeps under "framework"."""
     if not network.has_rt_info(["framework", MARK]):
         return {}
     return {MARK: network.get_rt_info(["framework", MARK]).astype(str)}
+
+
+def shapes(network: Any) -> tuple[Shape, Shape]:  # noqa: ANN401
+    """The lengths of an `openvino.Model`'s input and output."""
+    return _lengths(network.input(0).partial_shape), _lengths(network.output(0).partial_shape)
 
 
 def _lengths(shape: Any) -> Shape:  # noqa: ANN401
@@ -107,7 +97,3 @@ def _lengths(shape: Any) -> Shape:  # noqa: ANN401
     if shape.rank.is_dynamic:
         return ()
     return tuple(0 if length.is_dynamic else length.get_length() for length in shape)
-
-
-def _shape_text(shape: Shape) -> str:
-    return f"[{','.join(str(length or '?') for length in shape)}]"

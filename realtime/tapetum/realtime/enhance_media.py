@@ -14,6 +14,7 @@ from tapetum.realtime.choices import LAYOUTS, Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhancer import (
     check_device,
+    check_gpu_does,
     check_model,
     checked_denoise,
     checked_strength,
@@ -112,8 +113,8 @@ def enhance_file(
         raise ValueError(f"compare is one of {', '.join(LAYOUTS)}; got {compare!r}")
     check_model(model)
     check_device(device)
-    if is_cuda(device) and (strength > 1 or brightness is not None):
-        raise DeviceError("strengths over 1 and a brightness are for the CPU; use --device cpu")
+    if is_cuda(device):
+        check_gpu_does(strength=strength, aim=aim, denoise=denoise)
     if isinstance(place, Path) and is_photo(place) and not _becomes_video(place, output_path):
         for_videos = duration_s is not None or rate is not None or encoder != EncoderSettings()
         if start_s or deinterlace or for_videos:
@@ -217,7 +218,6 @@ def _enhance_video(
         video = _open_video(
             place,
             device=device,
-            denoise=denoise,
             start_s=start_s,
             duration_s=duration_s,
             rate=rate,
@@ -277,11 +277,11 @@ def _enhance_video(
         if job is None:
             run(video.frames, stage, output.frames, on_frame=meter)
         else:
-            run(video.frames, stage, job.sink, on_frame=job.new_frames(meter))
+            run(video.frames, job.sink.handed(stage), job.sink, on_frame=job.new_frames(meter))
     frames_before, media_before_s = (
         (0, 0.0) if job is None else (job.frames_before, job.media_before_s)
     )
-    packets_before, damaged_before = (0, 0) if job is None else job.damage_before
+    damage = source if job is None else job.sink.damage
     return EnhanceResult(
         input_path=place,
         output_path=output_path,
@@ -295,9 +295,9 @@ def _enhance_video(
         elapsed_s=meter.elapsed_s,
         size_bytes=output_path.stat().st_size,
         notices=(*where, *source.notices, *sink.notices, *left_lit(enhancer, strength)),
-        truncated=source.truncated,
-        corrupt_packets=source.corrupt_packets + sink.damaged_packets + packets_before,
-        damaged_frames=source.damaged_frames + damaged_before,
+        truncated=damage.truncated,
+        corrupt_packets=damage.corrupt_packets + sink.damaged_packets,
+        damaged_frames=damage.damaged_frames,
         frames_before=frames_before,
         media_before_s=media_before_s,
     )
@@ -307,17 +307,12 @@ def _open_video(
     place: InputPlace,
     *,
     device: Device,
-    denoise: Denoise,
     start_s: float,
     duration_s: float | None,
     rate: Fraction | None,
     deinterlace: bool,
 ) -> OpenedVideo:
     if is_cuda(device):
-        if denoise not in {"auto", "off"}:
-            raise DeviceError(
-                "noise is taken out on the CPU alone; use --device cpu, or --denoise off"
-            )
         if deinterlace:
             raise DeviceError("deinterlacing is done on the CPU alone; use --device cpu")
         from tapetum.realtime.cuda.cuda_video import open_on_cuda

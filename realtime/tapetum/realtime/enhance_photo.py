@@ -11,7 +11,7 @@ from PIL import Image
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison
-from tapetum.realtime.enhancer import make_enhancer
+from tapetum.realtime.enhancer import check_cpu_device, make_enhancer
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.media_errors import media_errors
@@ -46,6 +46,7 @@ def enhance_photo(
     on_progress: Callable[[Progress], None] | None = None,
 ) -> EnhanceResult:
     """Enhance a photo; see `enhance_file`."""
+    check_cpu_device(device)
     _check_output(input_path, output_path, overwrite=overwrite)
     photo = PhotoFile(input_path)
     meter = Meter(photo.count, on_progress)

@@ -46,7 +46,7 @@ class Enhancer:
         Args:
             model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
             strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
-            device: `auto` or `cpu`; `cuda` is for videos.
+            device: `auto` or `cpu`; for frames on a GPU see `make_enhancer`.
             when_dark: leave well-lit images as they are; else every image gets the model's output.
             brightness: mean luma that `grid` brings every image to, over 0 and under 1, as far as
                 strengths up to 2 can; None leaves it to the model.
@@ -129,8 +129,27 @@ def make_enhancer(
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
     denoise: Denoise = "auto",
 ) -> FrameEnhancer:
-    """Load a model as the enhancer of one stream of frames in main memory, as for `Enhancer`."""
-    return _load(model, strength, device, aim, denoise)
+    """Load a model as the enhancer of one stream of frames in main memory.
+
+    Args:
+        model: `grid`, `unet`, or a model file.
+        strength: as for `Enhancer`; up to 1 on a GPU.
+        device: `auto` or `cpu`; or a GPU such as `cuda`, to which each frame is copied.
+        aim: when pictures are made bright, and how bright; how bright is for the CPU.
+        denoise: as for `Enhancer`; on a GPU the noise stays, and `auto` is `off`.
+
+    Raises:
+        ModelError: there is no such model, or its file cannot be used.
+        DeviceError: the GPU or what it needs is missing, or it cannot do what is asked for.
+        ValueError: a value is out of its range.
+    """
+    check_device(device)
+    if not is_cuda(device):
+        return _load(model, strength, device, aim, denoise)
+    check_gpu_does(strength=strength, aim=aim, denoise=checked_denoise(denoise))
+    from tapetum.realtime.cuda.round_trip import make_round_trip
+
+    return make_round_trip(model, device, strength=checked_strength(strength), aim=aim)
 
 
 def _load(
@@ -181,14 +200,38 @@ def check_cpu_device(device: str) -> None:
     """Check that `device` is, or may be, the CPU.
 
     Raises:
-        DeviceError: it is a GPU, on which only whole video files are enhanced.
+        DeviceError: it is a GPU, on which photos and RGB images are not enhanced.
         ValueError: there is no device of that name.
     """
     check_device(device)
     if is_cuda(device):
-        raise DeviceError(
-            f"{device} is for `tapetum enhance` of videos alone; use --device cpu here"
-        )
+        raise DeviceError(f"{device} is for video, not for photos and RGB images; use --device cpu")
+
+
+def check_device_is_there(device: str) -> None:
+    """Check that there is a device of that name, and, of a GPU, that this machine can use it.
+
+    Raises:
+        DeviceError: the GPU or what it needs is missing.
+        ValueError: there is no device of that name.
+    """
+    check_device(device)
+    if is_cuda(device):
+        from tapetum.realtime.cuda.round_trip import check_gpu
+
+        check_gpu(device)
+
+
+def check_gpu_does(*, strength: float, aim: Aim, denoise: Denoise) -> None:
+    """Check that what is asked for is not for the CPU alone.
+
+    Raises:
+        DeviceError: it is.
+    """
+    if strength > 1 or aim.brightness is not None:
+        raise DeviceError("strengths over 1 and a brightness are for the CPU; use --device cpu")
+    if denoise not in {"auto", "off"}:
+        raise DeviceError("noise is taken out on the CPU alone; use --device cpu, or --denoise off")
 
 
 def checked_strength(strength: float) -> float:
@@ -214,20 +257,20 @@ def checked_denoise(denoise: Denoise) -> Denoise:
 
 
 def _grid(model: Model, strength: float, aim: Aim, denoise: Denoise) -> GridEnhancer:
+    from tapetum.realtime.cpu.cpu_network import cpu_network
     from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
-    from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 
     # One thread: the others decode and encode.
-    network = OpenVINOModel(model.onnx(), model.name, threads=1, precision="auto")
+    network = cpu_network(model.onnx(), model.name, threads=1, precision="auto")
     engine = network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
     return GridEnhancer(engine, strength=strength, aim=aim, denoise=denoise)
 
 
 def _unet(model: Model, strength: float, aim: Aim) -> UNetEnhancer:
-    from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
+    from tapetum.realtime.cpu.cpu_network import cpu_network
     from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 
-    network = OpenVINOModel(model.onnx(), model.name, threads=None, precision="auto")
+    network = cpu_network(model.onnx(), model.name, threads=None, precision="auto")
     smallest = (1, 3, STRIDE, STRIDE)
     network.compile(smallest, smallest)  # a model of one size is refused here, not in mid-video
     return UNetEnhancer(network, strength=strength, aim=aim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,12 @@ from support.command_line import environment, tapetum
 
 from tapetum.gan.machine import usable_cores
 from tapetum.realtime.command.finding import Diagnosis, Finding, Section
-from tapetum.realtime.command.requirements import Requirement, fits, one_for_each_package
+from tapetum.realtime.command.requirements import (
+    Requirement,
+    fits,
+    one_for_each_package,
+    parsed,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +97,24 @@ def test_a_package_is_filed_under_the_extra_that_a_person_would_install() -> Non
     for needed in (train + others, others + train):
         found = {each.name: each.extra for each in one_for_each_package(needed)}
         assert found == {"torch": "train", "safetensors": "train", "trt": "torch-tensorrt"}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("numpy>=1.26", [("numpy", ">=1.26", None)]),
+        ("av<20,>=18.1", [("av", "<20,>=18.1", None)]),
+        (f"here>=1; sys_platform == '{sys.platform}'", [("here", ">=1", None)]),
+        ("elsewhere; sys_platform == 'none'", []),
+        ("torch>=2.11; extra == 'train'", [("torch", ">=2.11", "train")]),
+        ("cv[gpu]; extra == 'live' or extra == 'train'", [("cv", "", "live"), ("cv", "", "train")]),
+    ],
+)
+def test_a_requirement_counts_where_its_marker_says_so(
+    line: str, expected: list[tuple[str, str, str | None]]
+) -> None:
+    found = parsed(line, ["live", "train"])
+    assert [(each.name, each.wanted, each.extra) for each in found] == expected
 
 
 def test_a_package_that_is_not_there_is_not_met() -> None:

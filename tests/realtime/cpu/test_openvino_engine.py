@@ -90,3 +90,24 @@ def test_signals_arrive_after_every_model_is_gone() -> None:
         "signal.raise_signal(signal.SIGCHLD)\n"
     )
     assert printed == "a signal came\n"
+
+
+def test_streams_that_begin_at_once_do_not_wait_for_each_other_for_ever() -> None:
+    """Two threads that first need NumPy's types of OpenVINO at once stopped both."""
+    for _ in range(3):  # one of them may have been fast enough
+        printed = python(
+            "import threading\n"
+            "from tapetum.gan.openvino_runtime import core, openvino\n"
+            "core()\n"
+            "together = threading.Barrier(4)\n"
+            "def look_up():\n"
+            "    together.wait()\n"
+            "    openvino().Type.f32.to_dtype()\n"
+            "threads = [threading.Thread(target=look_up, daemon=True) for _ in range(4)]\n"
+            "for thread in threads:\n"
+            "    thread.start()\n"
+            "for thread in threads:\n"
+            "    thread.join(60)\n"
+            "print(sum(thread.is_alive() for thread in threads))\n"
+        )
+        assert printed == "0\n"

@@ -69,7 +69,9 @@ def test_frames_are_waited_for_where_no_enhancer_does() -> None:
 def test_photos_are_refused_with_the_remedy(tmp_path: Path) -> None:
     photo, output = tmp_path / "in.png", tmp_path / "out.png"
     write_image(photo, random_frame("yuv444p", 16, 16))
-    with pytest.raises(DeviceError, match="of videos alone; use --device cpu"):
+    with pytest.raises(
+        DeviceError, match="is for video, not for photos and RGB images; use --device cpu"
+    ):
         enhance_file(photo, output, device="cuda")
     assert not output.exists()
 

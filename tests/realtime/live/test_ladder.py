@@ -344,6 +344,41 @@ def test_an_error_of_the_model_reaches_the_stream(gain: tuple[str, Loader]) -> N
     ladder.close()
 
 
+def test_a_device_that_is_lost_in_mid_stream_is_left_with_a_notice(
+    gain: tuple[str, Loader],
+) -> None:
+    breaking, notices = Brightener(50), list[str]()
+    ladder = Ladder(
+        gain,
+        {"one on cuda": lambda: breaking},
+        replaceable=["one on cuda"],
+        budget_ms=5000,
+        on_notice=notices.append,
+    )
+    before = luma(warmed_up(ladder, "one on cuda")(dark()))
+    breaking.broken = True
+    pictures = [ladder(dark()) for _ in range(60)]
+    assert ladder.mode == "gain"
+    assert notices == ["one on cuda is given up: out of order; gain runs instead"]
+    lights = [before, *map(luma, pictures)]
+    assert min(lights) > luma(dark())  # no frame is left as it was
+    assert max(abs(b - a) for a, b in pairwise(lights)) <= LARGEST_STEP
+    assert ladder.models == ("gain",)
+    ladder.close()
+
+
+def test_strengths_that_a_gpu_has_not_are_for_the_cpu(gain: tuple[str, Loader]) -> None:
+    model = Brightener(50)
+    heavy: dict[str, Loader] = {"one on cuda": lambda: model}
+    ladder = Ladder(gain, heavy, replaceable=heavy, budget_ms=5000)
+    warmed_up(ladder, "one on cuda").strength = 1.5
+    ladder(dark())
+    assert ladder.mode == "gain"
+    assert ladder.note == "strengths over 1 and a brightness are for the CPU; gain runs"
+    ladder.strength = 1
+    warmed_up(ladder, "one on cuda").close()
+
+
 def test_a_model_file_makes_what_it_makes_of_a_file(gain_model: Path) -> None:
     ladder = warmed_up(ladder_for(gain_model, budget_ms=5000), "gain")
     assert ladder.models == ("gain",)

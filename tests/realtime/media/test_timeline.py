@@ -15,6 +15,7 @@ from support.frames_of_file import read
 from support.media import Clip, make_clip
 from support.transcoding import frame_times, transcode
 
+from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.timeline import InputClock
 
 MPEG_CLOCK = Fraction(1, 90_000)
@@ -122,6 +123,27 @@ def test_joined_recordings_keep_lip_sync(tmp_path: Path, second_begin_s: int, sh
     assert all(later > sooner for sooner, later in pairwise(sound))
 
 
+@pytest.mark.parametrize("bframes", [0, 1, 3])
+def test_pictures_of_joined_files_do_not_overlap(tmp_path: Path, bframes: int) -> None:
+    """FFmpeg knows no decode times of the second, and takes those of showing for them."""
+    clip = Clip(
+        frames=30,
+        audio=["aac"],
+        time_base=Fraction(1, 1000),
+        options={"bf": str(bframes), "b_strategy": "0"},
+    )
+    one = make_clip(tmp_path / "one.mkv", clip)
+    joined = tmp_path / "joined.mkv"
+    joined.write_bytes(one.read_bytes() * 2)
+    with FileSource(joined) as source:
+        times = [(frame.pts or 0) * frame.time_base for frame in source]
+    assert (source.damaged_frames, source.corrupt_packets) == (0, 0)
+    assert len(times) == 60
+    steps = [float(later - time) for time, later in pairwise(times)]
+    assert steps[:29] + steps[30:] == pytest.approx([0.04] * 58)
+    assert 0.04 <= steps[29] < 0.2
+
+
 def test_a_pause_of_a_broadcast_is_kept(tmp_path: Path) -> None:
     """Behind 20 s without a packet goes on what went before: that is no join."""
     source = broadcast(tmp_path / "first.ts", 90_000)
@@ -131,6 +153,54 @@ def test_a_pause_of_a_broadcast_is_kept(tmp_path: Path) -> None:
     times = [frame.time_s or 0.0 for frame in read(joined)]
     assert len(times) == 100
     assert times[50] - times[0] == pytest.approx(22, abs=0.05)
+
+
+STEADY = range(0, 2000, 40)
+GAPS = {
+    "slides": [15_000 * n for n in range(9)],
+    "lapse": [70_000 * n for n in range(9)],
+    "two gaps": [time + (time > 800) * 28_000 + (time > 840) * 12_000 for time in STEADY],
+    **{f"behind {n}": [t + (t >= 40 * n) * 90_000 for t in STEADY] for n in (1, 2, 20, 49)},
+}
+"""Times in milliseconds, of pictures that stand still for long."""
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mkv", ".flv", ".mp4"])
+@pytest.mark.parametrize("sound", [[], ["mp2"]], ids=["silent", "sound"])
+@pytest.mark.parametrize("times_ms", GAPS.values(), ids=GAPS)
+def test_pictures_that_stand_still_for_long_are_no_damage(
+    times_ms: list[int], sound: list[str], suffix: str, tmp_path: Path
+) -> None:
+    clip = Clip(
+        times=times_ms,
+        time_base=Fraction(1, 1000),
+        audio=["aac"] if sound and suffix == ".flv" else sound,
+        options={"bf": "2", "b_strategy": "0"},
+    )
+    with FileSource(make_clip(tmp_path / f"in{suffix}", clip)) as source:
+        frames = list(source)
+    assert (source.corrupt_packets, source.damaged_frames, source.truncated) == (0, 0, False)
+    assert source.notices == []
+    found = [(frame.pts or 0) * frame.time_base for frame in frames]
+    assert [round(1000 * (time - found[0])) for time in found] == times_ms
+    lasting = [frame.duration * frame.time_base for frame in frames]
+    assert lasting[:-1] == [later - time for time, later in pairwise(found)]
+
+
+def test_several_damaged_times_in_a_row_move_nothing_else(tmp_path: Path) -> None:
+    """Also where each is later than the one before, as behind gaps."""
+    source = make_clip(tmp_path / "in.mkv", Clip(frames=50, time_base=Fraction(1, 1000)))
+    with av.open(str(source)) as container:
+        right = [packet.pts for packet in container.demux() if packet.size]
+    with av.open(str(source)) as container:
+        clock, placed = InputClock(container, container.streams), []
+        for number, packet in enumerate(container.demux(clock.streams)):
+            if number in {20, 21}:
+                packet.pts = packet.dts = (packet.pts or 0) + 60_000 * (number - 19)
+            placed += clock.place(packet)
+    assert clock.joins == 0
+    found = [packet.pts for packet in placed if packet.size]
+    assert found[:20] + found[22:] == right[:20] + right[22:]
 
 
 def test_one_damaged_time_moves_nothing_else(tmp_path: Path) -> None:
@@ -204,6 +274,23 @@ def test_a_start_between_two_pictures_of_an_avi_moves_sound_and_picture_alike(
     assert len(moved) == 1
     assert float(max(heard)) == pytest.approx(float(max(moved)), abs=0.001)
     assert float(min(heard)) == pytest.approx(float(max(moved)), abs=0.001)
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+@pytest.mark.parametrize("bframes", [1, 2, 3])
+def test_empty_slots_between_the_pictures_of_an_avi_are_no_late_begin(
+    tmp_path: Path, every: int, bframes: int
+) -> None:
+    clip = Clip(
+        times=range(0, 30 * every, every),
+        time_base=Fraction(1, 50),
+        rate=50,
+        audio=["mp2"],
+        options={"bf": str(bframes), "b_strategy": "0"},
+    )
+    target = tmp_path / "out.mp4"
+    transcode(make_clip(tmp_path / "in.avi", clip), target)
+    assert frame_times(target) == [Fraction(time, 50) for time in clip.frame_times()]
 
 
 def test_sound_that_begins_before_the_picture_of_an_avi_stays_before_it(tmp_path: Path) -> None:

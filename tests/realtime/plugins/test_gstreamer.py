@@ -52,7 +52,9 @@ def run(words: list[str], variables: dict[str, str]) -> subprocess.CompletedProc
 
 
 def launch(pipeline: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return run(["gst-launch-1.0", "-q", *pipeline.split()], variables)
+    """Run a pipeline; what GStreamer calls critical ends it."""
+    strict = variables | {"G_DEBUG": "fatal-criticals"}
+    return run(["gst-launch-1.0", "-q", *pipeline.split()], strict)
 
 
 def frames_of(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.gan.cpu_runtime import cpu_runtime
 from tapetum.gan.errors import EngineError, ModelError
 from tapetum.trt_build.cuda_driver import CudaDriver
 from tapetum.trt_build.flavour import Flavour
@@ -104,8 +105,15 @@ def reference_output(
         picture: its input.
 
     Raises:
-        ModelError: OpenVINO cannot run the network.
+        ModelError: the CPU's runtime cannot run the network.
     """
+    if cpu_runtime() == "onnxruntime":
+        from tapetum.gan.onnxruntime_runtime import session
+
+        reference = session(network.SerializeToString(), "the network")
+        given = {network.graph.input[0].name: picture}
+        found: npt.NDArray[np.float32] = reference.run(None, given)[0]
+        return found
     from tapetum.gan.openvino_runtime import core
 
     try:

@@ -23,7 +23,7 @@ from tapetum.benchmarks.measure.frames import SYNTHETIC, Input
 from tapetum.benchmarks.measure.machine import Resources
 from tapetum.benchmarks.measure.sampling import Pace
 from tapetum.gan.scratch_folder import scratch_folder
-from tapetum.realtime.choices import Device
+from tapetum.realtime.choices import Denoise, Device
 
 SCENARIO = "cold-start"
 
@@ -83,7 +83,7 @@ class _ColdStart(Trial):
         super().__init__(
             Key(SCENARIO, subject.name, SYNTHETIC, shown, "start to first frame"), subject
         )
-        self._start = partial(one_start, subject.model, *size, subject.device)
+        self._start = partial(one_start, subject.model, *size, subject.device, subject.denoise)
         self._start()
         self._first_run_ms = _first_run_ms(self._start) if first_run else None
         self._repeats: list[tuple[Start, Pace]] = []
@@ -139,7 +139,12 @@ def _first_run_ms(start: Callable[..., Start]) -> float:
 
 
 def one_start(
-    model: str, width: int, height: int, device: Device = "auto", **variables: str
+    model: str,
+    width: int,
+    height: int,
+    device: Device = "auto",
+    denoise: Denoise = "off",
+    **variables: str,
 ) -> Start:
     """Start one process, with environment variables, and ask it what took how long.
 
@@ -148,7 +153,7 @@ def one_start(
     """
     child = str(Path(__file__).with_name("first_frame.py"))
     # The clock counts from the start of the machine, so it is the same in both processes.
-    arguments = [model, device, str(width), str(height), str(time.monotonic_ns())]
+    arguments = [model, device, str(denoise), str(width), str(height), str(time.monotonic_ns())]
     answer = subprocess.run(
         [sys.executable, "-P", child, *arguments],
         capture_output=True,

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 PARTS = ("process start", "imports", "model load", "engine build", "first frame")
@@ -19,15 +20,27 @@ Load = Callable[[str], Callable[[Any], object]]
 """Makes what enhances frames of a model's name."""
 
 
-def main(model: str, device: str, width: int, height: int, started_ns: int) -> dict[str, object]:
-    """What each part of the start took, in milliseconds and in those of CPU time; the process."""
+def main(
+    model: str, where: tuple[str, str], size: tuple[int, int], started_ns: int
+) -> dict[str, object]:
+    """What each part of the start took, in milliseconds and in those of CPU time; the process.
+
+    Args:
+        model: its name or file.
+        where: the device, and how much noise is taken out, as the command line names them.
+        size: width and height of the frame.
+        started_ns: when the process was started, by the monotonic clock.
+    """
+    device, denoise = where
+    width, height = size
     clock = PartClock(PARTS[0], started_ns)
     clock.switch("imports")
     import numpy as np
 
     from tapetum.realtime import Frame
 
-    load, compilers = _on_gpu(device) if device.startswith("cuda") else _on_cpu(device)
+    on_gpu = device.startswith("cuda")
+    load, compilers = _on_gpu(device) if on_gpu else _on_cpu(device, denoise)
     clock.switch("the yardstick, and the frame itself")
     from tapetum.benchmarks.measure.sampling import yardstick_ms
 
@@ -46,13 +59,15 @@ def main(model: str, device: str, width: int, height: int, started_ns: int) -> d
     return {"parts": parts, "yardsticks_ms": yardsticks_ms, **_process()}
 
 
-def _on_cpu(device: str) -> tuple[Load, list[Any]]:
+def _on_cpu(device: str, denoise: str) -> tuple[Load, list[Any]]:
     """What loads a model, and the classes that build its engines."""
     from tapetum.realtime import make_enhancer
-    from tapetum.realtime.cpu import grid_enhancer, openvino_engine, unet_enhancer
+    from tapetum.realtime.cpu import cpu_network, grid_enhancer, unet_enhancer
 
     del grid_enhancer, unet_enhancer  # imported now, so as not to be counted below
-    return lambda model: make_enhancer(model, device=device), [openvino_engine.OpenVINOModel]
+    share: Any = denoise if denoise in {"auto", "off"} else float(denoise)
+    load = partial(make_enhancer, device=device, denoise=share)
+    return load, [cpu_network.network_class()]
 
 
 def _on_gpu(device: str) -> tuple[Load, list[Any]]:
@@ -106,5 +121,6 @@ def _process() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    name, where, *numbers = sys.argv[1:]
-    sys.stdout.write(json.dumps(main(name, where, *map(int, numbers))))
+    name, on, taken_out, *numbers = sys.argv[1:]
+    columns, rows, began_ns = map(int, numbers)
+    sys.stdout.write(json.dumps(main(name, (on, taken_out), (columns, rows), began_ns)))

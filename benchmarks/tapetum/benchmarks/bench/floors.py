@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from tapetum.benchmarks.bench.subjects import Network
+from tapetum.gan.cpu_runtime import cpu_runtime
 from tapetum.gan.machine import usable_cores
 from tapetum.gan.openvino_runtime import core, openvino
 from tapetum.realtime import Frame
-from tapetum.realtime.cpu.openvino_engine import Precision, has_native_bf16
+from tapetum.realtime.cpu.cpu_network import best_precision
+from tapetum.realtime.cpu.openvino_engine import Precision
 
 _COPIED_BYTES = 64 << 20
 """Larger than any cache of a core."""
@@ -59,14 +61,15 @@ def floors(frame: Frame, network: Network | None, *, streams: int = 1) -> list[F
 
     Args:
         frame: what is enhanced.
-        network: what enhances it, where that is a network.
+        network: what enhances it, where that is a network; its arithmetic counts with OpenVINO.
         streams: how many frames are enhanced at once; where they want more cores than there are,
             each has its share.
     """
     moved = 2 * sum(plane.size * plane.itemsize for plane in frame.planes)
     bandwidth = bytes_per_s() * _share_of_cores(streams, 1)
     found = [_floor("memory: read and write every sample once", moved, bandwidth)]
-    if network is not None:
+    # OpenVINO counts the operations, and measures the peak.
+    if network is not None and cpu_runtime() == "openvino":
         count = network_flops(network.onnx, network.input_shape(frame))
         rate = _flops_per_s(network) * _share_of_cores(streams, network.threads)
         found.append(_floor("arithmetic of the network", count, rate))
@@ -94,9 +97,7 @@ def bytes_per_s() -> float:
 
 
 def _flops_per_s(network: Network) -> float:
-    precision = network.precision
-    if precision == "auto":
-        precision = "bf16" if has_native_bf16() else "f32"
+    precision = best_precision() if network.precision == "auto" else network.precision
     return flops_per_s(network.threads, precision)
 
 

@@ -21,7 +21,7 @@ from tapetum.benchmarks.bench.subjects import (
     in_precision,
 )
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.realtime.choices import Device
+from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.cpu.openvino_engine import Precision
 from tapetum.realtime.enhancer import is_cuda
 
@@ -39,7 +39,12 @@ _PICTURE_OPTIONS = {
 _RANGE = re.compile(r"(-?\d+(?:\.\d+)?)\.\.(-?\d+(?:\.\d+)?)")
 
 
-def subject(name: str, device: Device = "auto", precision: Precision = "auto") -> Subject:
+def subject(
+    name: str,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    denoise: Denoise = "auto",
+) -> Subject:
     """The subject of a name.
 
     Args:
@@ -47,6 +52,7 @@ def subject(name: str, device: Device = "auto", precision: Precision = "auto") -
         device: where a model runs.
         precision: what its network is computed in; but for `auto`, it is part of the subject's
             name.
+        denoise: how much noise a `grid` model takes out on the CPU; but for `auto`, likewise.
 
     Raises:
         ModelError: there is no such model, or its file cannot be used.
@@ -60,7 +66,7 @@ def subject(name: str, device: Device = "auto", precision: Precision = "auto") -
 
         usual = gpu_subject(name, device)
     else:
-        usual = cpu_subject(name, device)
+        usual = cpu_subject(name, device, denoise)
     return usual if precision == "auto" else in_precision(usual, precision)
 
 

@@ -47,9 +47,10 @@ def offline(
     clip = _clip(given, settings, folder)
     with FileSource(clip) as source:
         size = f"{source.info.width}x{source.info.height}"
+        rate = source.info.average_rate
     for subject in subjects:
         key = Key(SCENARIO, subject.name, given.name, size, "time per frame")
-        yield _Offline(key, subject, clip, folder)
+        yield _Offline(key, subject, clip, folder, float(rate) if rate else None)
 
 
 def _clip(given: Input, settings: Settings, folder: Path) -> Path:
@@ -81,9 +82,12 @@ class _Offline(Trial):
 
     most_repeats = 4
 
-    def __init__(self, key: Key, subject: Subject, clip: Path, folder: Path) -> None:
+    def __init__(
+        self, key: Key, subject: Subject, clip: Path, folder: Path, clip_fps: float | None
+    ) -> None:
         super().__init__(key, subject)
         self._clip, self._folder = clip, folder
+        self._played = {} if clip_fps is None else {"clip_fps": round(clip_fps, 3)}
         self._files: list[_FileTimes] = []
         self._meter = ResourceMeter()
         self._enhance_file(ResourceMeter())
@@ -127,7 +131,7 @@ class _Offline(Trial):
             stages=joined([done.stages for done in files]),
             resources=self._meter.read(),
             floors=() if subject.on_gpu else [_transcode_floor(files)],
-            figures=_figures(files) | ({} if subject.on_gpu else _ratios(files)),
+            figures=_figures(files) | self._played | ({} if subject.on_gpu else _ratios(files)),
             notes=files[-1].notices,
         )
 

@@ -9,25 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import (
-    Fail,
-    InvalidArgument,
-    InvalidGraph,
-    InvalidProtobuf,
-    NotImplemented,  # noqa: A004 - ONNX Runtime's name
-    RuntimeException,
-)
 
 from tapetum.benchmarks.bench.subjects import Enhance
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.gan.machine import usable_cores
+from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
+from tapetum.gan.onnxruntime_runtime import failures, onnxruntime
 from tapetum.realtime import Frame, make_enhancer
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
+from tapetum.realtime.cpu.onnxruntime_engine import OnnxRuntimeModel, version
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 
@@ -94,36 +89,6 @@ class PictureFormat:
         return np.asarray(np.clip(rgb if self.order == "rgb" else rgb[::-1], -1, 1), np.float32)
 
 
-class OnnxRuntimeEngine:
-    """An `Engine`, and a model whose engines are itself: a session takes any shape of its model."""
-
-    def __init__(self, onnx: bytes, *, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        providers = ["CPUExecutionProvider"]
-        self._threads = threads
-        self._session = onnxruntime.InferenceSession(onnx, options, providers=providers)
-        self._input = self._session.get_inputs()[0].name
-
-    @property
-    def description(self) -> str:
-        """Runtime, device and precision."""
-        return f"CPU, ONNX Runtime {onnxruntime.__version__} f32, {self._threads} threads"
-
-    def compile(
-        self,
-        input_shape: tuple[int, ...],  # noqa: ARG002 - nothing is compiled
-        output_shape: tuple[int, ...] | None = None,  # noqa: ARG002
-    ) -> OnnxRuntimeEngine:
-        """The engine itself."""
-        return self
-
-    def __call__(self, batch: Floats) -> Floats:
-        """Run the network on (N, C, H, W) float32."""
-        output: Floats = self._session.run(None, {self._input: np.ascontiguousarray(batch)})[0]
-        return output
-
-
 def onnxruntime_enhancer(model: Path) -> Callable[[], Enhance]:
     """A maker of enhancers of an .onnx file: a grid from a thumbnail, or RGB in [-1, 1] to RGB.
 
@@ -131,21 +96,14 @@ def onnxruntime_enhancer(model: Path) -> Callable[[], Enhance]:
         ModelError: the file is missing, or neither.
     """
     ours = make_enhancer(model)  # says what is wrong with a file that does not fit
-    onnx = model.read_bytes()
+    threads = 1 if isinstance(ours, GridEnhancer) else None
+    network = OnnxRuntimeModel(model.read_bytes(), threads=threads)
     if isinstance(ours, GridEnhancer):
-        return lambda: GridEnhancer(OnnxRuntimeEngine(onnx, threads=1), aim=Aim())
-    threads = usable_cores()
-    return lambda: UNetEnhancer(OnnxRuntimeEngine(onnx, threads=threads), aim=Aim())
+        engine = network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
+        return lambda: GridEnhancer(engine, aim=Aim())
+    return lambda: UNetEnhancer(network, aim=Aim())
 
 
-_ERRORS = (
-    Fail,
-    InvalidArgument,
-    InvalidGraph,
-    InvalidProtobuf,
-    NotImplemented,
-    RuntimeException,
-)
 _TYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -198,7 +156,7 @@ class OnnxPictureEnhancer:
             batch = np.rint(batch)
         try:
             (output,) = self._session.run([self._output], {self._input: batch.astype(self._type)})
-        except _ERRORS as error:
+        except failures() as error:
             shape = list(batch.shape)
             raise BenchmarkError(f"{self._name} does not take {shape}: {_line(error)}") from error
         return np.asarray(output)
@@ -216,24 +174,24 @@ def picture_enhancer(path: Path, form: PictureFormat) -> Callable[[], Enhance]:
 
 def runtime_version() -> str:
     """Version and threads, for the results."""
-    return f"ONNX Runtime {onnxruntime.__version__}, {_threads()} threads"
+    return f"ONNX Runtime {version()}, {_threads()} threads"
 
 
 def _threads() -> int:
     return usable_cores()
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def _session(path: Path) -> Any:  # noqa: ANN401 - ONNX Runtime has no types
     if not path.is_file():
         raise BenchmarkError(f"model file {path} does not exist")
-    options = onnxruntime.SessionOptions()
+    options = onnxruntime().SessionOptions()
     options.intra_op_num_threads = _threads()
     options.log_severity_level = 4  # what is wrong is raised, too
     try:
-        return onnxruntime.InferenceSession(
+        return onnxruntime().InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
-    except _ERRORS as error:
+    except failures() as error:
         raise BenchmarkError(f"ONNX Runtime cannot load {path.name}: {_line(error)}") from error
 
 

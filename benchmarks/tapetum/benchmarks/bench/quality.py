@@ -1,103 +1,151 @@
-"""How good the pictures are, next to how fast: a well-lit clip is darkened and enhanced again."""
+"""How near a subject's pictures come to the truth, next to how fast they are made."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
-import numpy.typing as npt
 
-from tapetum.benchmarks.bench.subjects import Subject
+from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.benchmarks.measure.frames import clip_frames
 from tapetum.benchmarks.measure.quality import flicker
-from tapetum.realtime import Frame
-from tapetum.realtime.media.av_frame import from_av, to_av
 
-Rgb = npt.NDArray[np.uint8]
-"""(H, W, 3)."""
+if TYPE_CHECKING:
+    from tapetum.benchmarks.bench.truth import Truth
+    from tapetum.gan.photos import Photo
 
-FRAMES = 24
-EXPOSURE = 1 / 12
-"""Share of the light that is left, in linear light."""
-_SHOT_NOISE, _READ_NOISE = 1e-4, 1e-3
-_GAMMA = 2.2
+MEANING = (
+    "PSNR and SSIM: more is nearer to the truth. How bright the scene was, a dark picture does not"
+    " tell, so the first PSNR ranks guesses of that; aligned is the PSNR after one gain gave both"
+    " the same mean luma, which ranks all else. noise is in 8-bit levels after that gain, hue in"
+    " degrees from the truth's. NIQE is less for what looks like an untouched photo; flicker, in"
+    " 8-bit levels, is the unsteadiness of the mean luma."
+)
+"""What the columns say, in words."""
+
+_EVERY = 6
+"""Of a clip's frames, so many apart, those that are compared; flicker is that of all."""
+_MOST_DB = 60.0
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A subject's pictures against a truth, means over the pictures.
+
+    Attributes:
+        truth: name of its folder.
+        pictures: how many were compared.
+        psnr_db: over RGB, at most 60.
+        psnr_aligned_db: the same after the exposure was aligned.
+        ssim: over RGB.
+        niqe: lower is more natural.
+        truth_niqe: of the truth itself.
+        noise_levels: see `gan.metrics.noise_levels`; None where it cannot be told.
+        hue_degrees: from the truth's hues; None where nothing is coloured.
+        flicker_levels: see `measure.quality.flicker`; None for photos.
+        truth_flicker_levels: of the truth itself.
+    """
+
+    truth: str
+    pictures: int
+    psnr_db: float
+    psnr_aligned_db: float
+    ssim: float
+    niqe: float
+    truth_niqe: float
+    noise_levels: float | None
+    hue_degrees: float | None
+    flicker_levels: float | None
+    truth_flicker_levels: float | None
+
+
+def found_truth(folder: Path) -> Truth:
+    """The truth in a folder; see `truth.read_truth`.
+
+    Raises:
+        BenchmarkError: OpenCV is missing, or the folder has none.
+        DataError: a photo cannot be read.
+    """
+    try:
+        from tapetum.benchmarks.bench.truth import read_truth
+    except ImportError as error:
+        raise BenchmarkError(f"--truth needs {error.name}: pip install 'tapetum[bench]'") from error
+    return read_truth(folder)
 
 
 @cache
-def quality(subject: Subject, truth: Path, seed: int = 0) -> dict[str, float]:
-    """Measure the pictures of a subject against a well-lit clip.
-
-    Returns:
-        `psnr_db` over RGB, the mean over the frames; `niqe` of the last frame; `flicker_levels`,
-        see `measure.quality.flicker`; and `truth_niqe`, `truth_flicker_levels` of the clip itself.
+def quality(subject: Subject, folder: Path) -> Quality:
+    """Measure the pictures of a subject against a truth.
 
     Raises:
-        BenchmarkError: OpenCV is missing, or the clip is too short or too small.
-        MediaError: the clip cannot be read.
+        BenchmarkError: OpenCV is missing, or the folder has no truth.
+        DataError: a photo cannot be read.
     """
-    lit = well_lit(truth)
-    from tapetum.gan.metrics import psnr_db
-    from tapetum.gan.niqe import luma_of, niqe
+    truth = found_truth(folder)
+    figures: list[dict[str, float | None]] = []
+    unsteady: list[tuple[float, float]] = []
+    for twins, enhanced in zip(truth.sequences, _enhanced(subject, truth), strict=True):
+        compared = slice(None, None, _EVERY)
+        pairs = zip(enhanced[compared], twins.ideal[compared], strict=True)
+        figures += [_figures(*pair) for pair in pairs]
+        if truth.moves:
+            unsteady.append((_flicker(enhanced), _flicker(twins.ideal)))
+    means: dict[str, Any] = {name: _mean([each[name] for each in figures]) for name in figures[0]}
+    flickers = np.mean(unsteady, axis=0).round(3).tolist() if unsteady else (None, None)
+    return Quality(
+        truth.name,
+        len(figures),
+        **means,
+        flicker_levels=flickers[0],
+        truth_flicker_levels=flickers[1],
+    )
 
-    enhance = subject.make()
-    enhanced = [enhance(frame) for frame in darkened(lit, seed=seed)]
-    pictures = [(_rgb(bright), _rgb(wanted)) for bright, wanted in zip(enhanced, lit, strict=True)]
+
+def _enhanced(subject: Subject, truth: Truth) -> Iterator[list[Photo]]:
+    """What a subject makes of each sequence, which starts anew."""
+    from tapetum.benchmarks.bench.truth import as_frame, as_picture
+
+    enhance: Enhance | None = None
+    for twins in truth.sequences:
+        enhance = _fresh(enhance, subject)
+        frames = (as_frame(picture, index) for index, picture in enumerate(twins.dark))
+        yield [as_picture(enhance(frame)) for frame in frames]
+
+
+def _fresh(before: Enhance | None, subject: Subject) -> Enhance:
+    """An enhancer without a past: the one before, where it can forget."""
+    forget = getattr(before, "reset", None)
+    if before is None or forget is None:
+        return subject.make()
+    forget()
+    return before
+
+
+def _figures(picture: Photo, ideal: Photo) -> dict[str, float | None]:
+    from tapetum.gan.color_metrics import hue_change_degrees
+    from tapetum.gan.metrics import exposure_aligned, noise_levels, photo_niqe, psnr_db, ssim
+
+    truth = ideal[: picture.shape[0], : picture.shape[1]]
     return {
-        "psnr_db": round(float(np.mean([psnr_db(*pair) for pair in pictures])), 2),
-        "niqe": round(niqe(luma_of(pictures[-1][0])), 3),
-        "truth_niqe": round(niqe(luma_of(pictures[-1][1])), 3),
-        "flicker_levels": round(flicker(_means(enhanced)), 3),
-        "truth_flicker_levels": round(flicker(_means(lit)), 3),
+        "psnr_db": min(psnr_db(picture, truth), _MOST_DB),
+        "psnr_aligned_db": min(psnr_db(exposure_aligned(picture, truth), truth), _MOST_DB),
+        "ssim": ssim(picture, truth),
+        "niqe": photo_niqe(picture),
+        "truth_niqe": photo_niqe(truth),
+        "noise_levels": noise_levels(picture, truth),
+        "hue_degrees": hue_change_degrees(picture, truth),
     }
 
 
-@cache
-def well_lit(truth: Path) -> tuple[Frame, ...]:
-    """The frames of a clip that subjects are measured against.
-
-    Raises:
-        BenchmarkError: OpenCV is missing, or the clip is too short or too small.
-        MediaError: it cannot be read.
-    """
-    try:
-        from tapetum.gan.niqe import TOO_SMALL, large_enough
-    except ImportError as error:
-        raise BenchmarkError(f"--truth needs {error.name}: pip install 'tapetum[bench]'") from error
-    frames = clip_frames(truth, count=FRAMES)
-    if not large_enough(frames[0].height, frames[0].width):
-        raise BenchmarkError(f"{truth} {TOO_SMALL}")
-    return frames
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(fmean(known), 3) if known else None
 
 
-def darkened(frames: Sequence[Frame], *, seed: int = 0) -> list[Frame]:
-    """The frames as a camera with a twelfth of the light would have taken them, as 8-bit 4:2:0.
-
-    Poisson-Gaussian noise in linear light, as in `tapetum.gan.darken`, which needs PyTorch.
-    """
-    rng = np.random.default_rng(seed)
-    return [_darkened(frame, rng) for frame in frames]
-
-
-def _darkened(frame: Frame, rng: np.random.Generator) -> Frame:
-    light = (_rgb(frame).astype(np.float32) / 255) ** _GAMMA * np.float32(EXPOSURE)
-    noise = rng.standard_normal(light.shape, np.float32)
-    light += noise * np.sqrt(np.float32(_SHOT_NOISE) * light + np.float32(_READ_NOISE**2))
-    dark = np.rint(255 * np.clip(light, 0, 1) ** (1 / _GAMMA)).astype(np.uint8)
-    picture = av.VideoFrame.from_ndarray(dark, "rgb24").reformat(
-        threads=1, format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
-    )
-    return from_av(picture, pts=frame.pts, time_base=frame.time_base, duration=frame.duration)
-
-
-def _rgb(frame: Frame) -> Rgb:
-    return np.asarray(to_av(frame).to_ndarray(format="rgb24"), np.uint8)
-
-
-def _means(frames: Sequence[Frame]) -> npt.NDArray[np.float64]:
-    """Mean luma of each frame, in 8-bit levels."""
-    scale = 1 << (frames[0].format.depth + frames[0].format.shift - 8)
-    return np.array([frame.planes[0].mean() / scale for frame in frames])
+def _flicker(pictures: Sequence[Photo]) -> float:
+    return flicker(np.array([picture.mean() for picture in pictures]))

@@ -16,10 +16,16 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
+from tapetum.benchmarks.bench.glance import HEAD, glances, headline
+from tapetum.benchmarks.bench.result import stages_apart_percent
 from tapetum.benchmarks.bench.tables import (
+    QUALITY_HEAD,
     USAGE_HEAD,
+    fps_text,
     ms_text,
     notes,
+    percentile_text,
+    quality_rows,
     stage_cost,
     usage_rows,
     where,
@@ -62,7 +68,7 @@ def charts(results: Sequence[Result]) -> dict[str, Figure]:
     staged = [result for result in results if result["stages"]]
     if staged:
         found["stages"] = stage_chart(staged)
-    judged = [result for result in results if "psnr_db" in result["figures"]]
+    judged = [result for result in results if result.get("quality")]
     if judged:
         found["quality"] = quality_chart(judged)
     return found
@@ -139,24 +145,35 @@ def _draw_stages(axes: Any, result: Result) -> None:  # noqa: ANN401 - an Axes, 
     axes.invert_yaxis()
     axes.margins(x=0.08)
     title = f"{result['scenario']}, {result['subject']}, {result['size']}: {ms_text(whole_ms)} ms"
+    apart = stages_apart_percent(result)
+    if apart is not None:
+        title += f"; timed apart, the stages' sum is {apart:+.0f} % off"
     axes.set_title(title, loc="left", fontsize=8)
 
 
 def quality_chart(results: Sequence[Result]) -> Figure:
-    """PSNR against the median latency; up and left is better."""
+    """PSNR, exposures aligned, against the median latency, for each truth: best is up and left.
+
+    Args:
+        results: those that have quality, of all the same truths.
+    """
+    truths = list(dict.fromkeys(each["truth"] for result in results for each in result["quality"]))
     with rc_context(_CHART_STYLE):
-        figure = Figure(figsize=(8, 3.2), layout="constrained")
-        axes = figure.subplots()
-        axes.set_prop_cycle(cycler(marker=_MARKERS) + cycler(color=_COLORS))
-        for result in results:
-            place = result["latency_ms"]["p50"], result["figures"]["psnr_db"]
-            label = f"{result['subject']} {result['size']}"
-            axes.plot(*place, linestyle="none", label=label)
-        axes.legend(frameon=False, **_LEGEND)
-        _set_log_scale(axes)
-        axes.set_title("up and left is better", loc="left", fontsize=8)
-        axes.set_xlabel("median latency, ms")
-        axes.set_ylabel("PSNR, dB")
+        figure = Figure(figsize=(8, 2.6), layout="constrained")
+        all_axes = figure.subplots(1, len(truths), squeeze=False)[0]
+        for axes, truth in zip(all_axes, truths, strict=True):
+            axes.set_prop_cycle(cycler(marker=_MARKERS) + cycler(color=_COLORS))
+            for result in results:
+                for each in result["quality"]:
+                    if each["truth"] == truth:
+                        place = result["latency_ms"]["p50"], each["psnr_aligned_db"]
+                        label = f"{result['subject']} {result['size']}"
+                        axes.plot(*place, linestyle="none", label=label)
+            _set_log_scale(axes)
+            axes.set_title(truth, loc="left", fontsize=8)
+            axes.set_xlabel("median latency, ms")
+        all_axes[0].set_ylabel("PSNR, exposure aligned, dB")
+        all_axes[-1].legend(frameon=False, **_LEGEND)
     return figure
 
 
@@ -202,6 +219,7 @@ th:first-child, td:first-child { text-align: left; white-space: normal; min-widt
 .table { overflow-x: auto } img { max-width: 100% } code { font-size: 13px }
 """
 _PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
+_NOT_MEASURED = "not measured"
 
 
 def html_report(runs: Sequence[tuple[str, Run]]) -> str:
@@ -218,10 +236,13 @@ def html_report(runs: Sequence[tuple[str, Run]]) -> str:
 def _section(name: str, run: Run) -> str:
     parts = [
         f"<h2>{escape(name)}</h2>",
+        f"<p><strong>{escape(headline(run))}</strong></p>",
+        _table(HEAD, (each.cells(_NOT_MEASURED) for each in glances(run["results"]))),
+        *_quality_tables(run["results"]),
         _facts(run),
         _list([*where(run["results"]), *notes(run)]),
         _table(_LATENCY_HEAD, (_latency_row(result) for result in run["results"])),
-        "<h3>Throughput and resources</h3>",
+        "<h3>Drops and resources</h3>",
         _table(USAGE_HEAD, usage_rows(run["results"])),
         "<h3>Charts</h3>",
         *(_image(title, svg(figure)) for title, figure in charts(run["results"]).items()),
@@ -235,6 +256,12 @@ def _section(name: str, run: Run) -> str:
         _table(("check", "largest difference", "tolerance", "changed"), _checks(run["results"])),
     ]
     return "\n".join(parts)
+
+
+def _quality_tables(results: Sequence[Result]) -> Iterable[str]:
+    for truth, rows in quality_rows(results).items():
+        yield f"<h3>Quality and speed: {escape(truth)}</h3>"
+        yield _table(("what", *QUALITY_HEAD), rows)
 
 
 def _facts(run: Run) -> str:
@@ -253,9 +280,10 @@ def _facts(run: Run) -> str:
 _LATENCY_HEAD = (
     "milliseconds",
     *(name.replace("_", ".") for name in _PERCENTILES),
+    "n",
+    "frames/s",
     "95 % of p50",
     "noise",
-    "samples",
     "limit",
 )
 
@@ -265,10 +293,11 @@ def _latency_row(result: dict[str, Any]) -> list[str]:
     low, high = latency["median_ci95"]
     return [
         ", ".join(result[name] for name in ("scenario", "subject", "input", "size", "measure")),
-        *(ms_text(latency[name]) for name in _PERCENTILES),
+        *(percentile_text(latency, name) for name in _PERCENTILES),
+        str(latency["samples"]),
+        fps_text(result),
         f"{ms_text(low)}..{ms_text(high)}",
         f"{result['noise_percent']:.0f} %",
-        str(latency["samples"]),
         _ratio(limits[-1]) if limits else "",
     ]
 
@@ -278,7 +307,7 @@ def _stage_rows(results: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
         stages = result["stages"] or {"parts": {}}
         what = f"{result['scenario']}, {result['subject']} {result['size']}"
         for name, part in stages["parts"].items():
-            figures = (ms_text(part[key]) for key in ("mean", "p50", "p99"))
+            figures = (ms_text(part["mean"]), ms_text(part["p50"]), percentile_text(part, "p99"))
             yield [f"{what}: {name}", *figures, *stage_cost(part)]
         if stages["parts"]:
             whole, difference = stages["end_to_end_mean_ms"], stages["difference_percent"]

@@ -5,24 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tapetum.benchmarks.bench.checks import Check
 from tapetum.benchmarks.bench.floors import Floor
+from tapetum.benchmarks.bench.quality import Quality
 from tapetum.benchmarks.bench.schema_check import first_violation
 from tapetum.benchmarks.measure.clocks import Stages
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.files import read_json
 from tapetum.benchmarks.measure.machine import Resources
 from tapetum.benchmarks.measure.sampling import (
+    LEAST_SAMPLES,
     Distribution,
     Samples,
     WarmUp,
     distribution,
     noise_percent,
+    percentile_ms,
 )
 from tapetum.gan.whole_file import write_whole
 from tapetum.realtime import Frame
@@ -72,6 +75,7 @@ class Result:
         floors: limits beside the median.
         checks: what held for the output.
         figures: further numbers of the scenario, units in their names.
+        quality: how near its pictures come to each truth.
         notes: what a reader must know, such as noise.
     """
 
@@ -84,6 +88,7 @@ class Result:
     floors: Sequence[Floor] = ()
     checks: Sequence[Check] = ()
     figures: dict[str, float] = field(default_factory=dict)
+    quality: Sequence[Quality] = ()
     notes: Sequence[str] = ()
 
     @property
@@ -104,6 +109,7 @@ class Result:
             "floors": [asdict(floor.against(whole.p50)) for floor in self.floors],
             "checks": [asdict(check) for check in self.checks],
             "figures": self.figures,
+            "quality": [asdict(each) for each in self.quality],
             "notes": list(self.notes),
             "yardsticks_ms": [round(ms, _DIGITS) for ms in self.yardsticks_ms] or None,
             "samples_ms": [[round(ms, _DIGITS) for ms in repeat] for repeat in self.repeats_ms],
@@ -119,6 +125,28 @@ class Result:
             "end_to_end_mean_ms": whole_mean_ms,
             "difference_percent": round(100 * (sum_ms / whole_mean_ms - 1), 2),
         }
+
+
+def frames_per_s(result: Mapping[str, Any]) -> float | None:
+    """Throughput of a file's result; None where no frames follow one another."""
+    figures: dict[str, float] = result["figures"]
+    if "frames_per_s" in figures:
+        return figures["frames_per_s"]
+    if "dropped" in figures:  # of what a camera gave
+        return figures["rate_fps"] * (1 - figures["dropped"] / figures["frames"])
+    if result["measure"] != "latency":
+        return None
+    return 1000 / float(result["latency_ms"]["mean"])
+
+
+STAGES_APART_PERCENT = 10.0
+"""From here on a reader is told that the stages do not add up to the whole."""
+
+
+def stages_apart_percent(result: Mapping[str, Any]) -> float | None:
+    """How far the sum of a file's stages is from the whole; None where it is near."""
+    percent: float = result["stages"]["difference_percent"] if result["stages"] else 0.0
+    return percent if abs(percent) >= STAGES_APART_PERCENT else None
 
 
 def size_text(frame: Frame) -> str:
@@ -165,9 +193,8 @@ _TIMES = ("samples", "mean", "min", "p50", "p90", "p95", "p99", "p99_9", "max")
 _TRUST = ("median_low", "median_high", "noise_percent", "limit_ratio", "run_complete")
 _THROUGHPUT = ("frames_per_s", "frames", "dropped")
 _COST = ("cpu_percent", "rss_mb", "threads")
-_QUALITY = ("psnr_db", "niqe", "flicker_levels")
 
-COLUMNS = (*_KEY, *_TIMES, *_TRUST, *_THROUGHPUT, *_COST, *_QUALITY)
+COLUMNS = (*_KEY, *_TIMES, *_TRUST, *_THROUGHPUT, *_COST)
 """Of the file; times in milliseconds, empty where a result has no such figure."""
 
 
@@ -191,5 +218,7 @@ def _flat(result: dict[str, Any]) -> dict[str, Any]:
     ratio = result["floors"][-1]["ratio"] if result["floors"] else None
     inner = result["latency_ms"] | (result["resources"] or {}) | result["figures"]
     added = {"median_low": low, "median_high": high, "limit_ratio": ratio}
+    added |= {name: percentile_ms(result["latency_ms"], name) for name in LEAST_SAMPLES}
+    added["frames_per_s"] = frames_per_s(result)
     flat: dict[str, Any] = result | inner | added
     return flat

@@ -19,7 +19,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
-from tapetum.benchmarks.bench.quality import quality, well_lit
+from tapetum.benchmarks.bench.quality import found_truth, quality
 from tapetum.benchmarks.bench.result import Key, Result, size_text, warm_up_notes
 from tapetum.benchmarks.bench.stages import Staged, StagedWhole
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
@@ -149,8 +149,8 @@ def single_stream(
     With `settings.with_codec`, from packet to packet instead of from frame to frame. There are
     stages for Tapetum's own models, and where codecs are measured.
     """
-    if settings.truth is not None:
-        well_lit(settings.truth)  # refused before anything is measured
+    for folder in settings.truths:
+        found_truth(folder)  # refused before anything is measured
     frames = given.frames(settings.seed)
     key = Key(SINGLE_STREAM, "", given.name, size_text(frames[0]), "latency")
     if settings.with_codec:
@@ -183,7 +183,7 @@ class _SingleStream(Trial, Generic[T]):
         super().__init__(replace(key, subject=subject.name), subject)
         self._given, self._effort = given, settings.effort
         self._with_codec = settings.with_codec
-        self._figures = quality(subject, settings.truth, settings.seed) if settings.truth else {}
+        self._quality = [quality(subject, folder) for folder in settings.truths]
         self._floors = self.floors(given.frame)
         self._warm_up = self._warmed(subject.make())
         if (staged := self._staged()) is not None:
@@ -230,6 +230,7 @@ class _SingleStream(Trial, Generic[T]):
             stages=joined(self._stages),
             resources=self._meter.read(),
             floors=self._floors,
-            figures={"warm_up_calls": self._warm_up.calls} | self._figures,
+            figures={"warm_up_calls": self._warm_up.calls},
+            quality=self._quality,
             notes=warm_up_notes(self._warm_up),
         )

@@ -16,10 +16,13 @@ import numpy.typing as npt
 from tapetum.benchmarks.measure.clocks import StageClock, nbytes
 from tapetum.realtime import Frame
 from tapetum.realtime.aim import Aim
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.grid_strength import strengthened
-from tapetum.realtime.cpu.thumbnail import thumbnail
+from tapetum.realtime.cpu.hdr_light import working_thumbnail
+from tapetum.realtime.cpu.picture_circle import PictureFinder
+from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.unet_enhancer import NetworkModel, UNetEnhancer
 from tapetum.realtime.protocols import Engine
 from tapetum.realtime.temporal import TemporalFilter
@@ -62,21 +65,30 @@ class StagedWhole:
 class StagedGrid:
     """`GridEnhancer` at strength 1, which leaves what is well lit, in its parts.
 
+    Args:
+        engine: maps a thumbnail to a grid.
+        denoise: how much noise is taken out first.
+
     Attributes:
         clock: what the stages took.
         grid: the coefficients (8, 8, 16, 16) that the last frame was enhanced by.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, denoise: Denoise = "off") -> None:
         self.clock = StageClock()
         self.grid: Floats = np.zeros(0, np.float32)
         self._engine = engine
+        self._picture = PictureFinder()
         self._filter = TemporalFilter()
+        self._restorer = Restorer(denoise)
 
     def __call__(self, frame: Frame) -> Frame:
         """Enhance one frame."""
         self.clock.start()
-        small = thumbnail(frame)
+        picture = self._picture(frame)
+        small = picture.seen
+        if frame.color.is_hdr:
+            small = working_thumbnail(small, frame.color)
         self.clock.end("thumbnail", nbytes(*frame.planes, small))
         predicted = self._engine(small)[0]
         self.clock.end("engine", nbytes(small, predicted))
@@ -84,7 +96,12 @@ class StagedGrid:
         self.clock.end("darkness", nbytes(small, predicted, aimed))
         self.grid = self._filter(aimed, thumbnail=small, time_s=frame.time_s)
         self.clock.end("temporal filter", nbytes(small, aimed, self.grid))
-        enhanced = frame.with_planes(apply_grid(frame, self.grid))
+        restored = None
+        if self._restorer.denoise != "off":
+            restored = self._restorer(picture.frame, self.grid)
+            planes = restored.planes if restored is not None else ()
+            self.clock.end("denoise", nbytes(*frame.planes, *planes))
+        enhanced = picture.replaced_in(frame, apply_grid(picture.frame, self.grid, seen=restored))
         self.clock.end("apply", nbytes(*frame.planes, self.grid, *enhanced.planes))
         return enhanced
 

@@ -12,9 +12,10 @@ from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, KINDS, THUMBNAIL_SHAPE
 from tapetum.realtime import Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.choices import Device
+from tapetum.realtime.choices import Denoise, Device
+from tapetum.realtime.cpu.cpu_network import CpuNetwork, cpu_network
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
-from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, Precision
+from tapetum.realtime.cpu.openvino_engine import Precision
 from tapetum.realtime.cpu.unet_enhancer import MAX_PIXELS, UNetEnhancer
 from tapetum.realtime.opened_video import OpenedVideo
 from tapetum.realtime.protocols import Engine
@@ -35,12 +36,14 @@ class Network:
         threads: CPU threads for a run; None takes all.
         whole_frame: whether it sees the whole frame, as `unet` does, or a thumbnail.
         precision: what it is computed in.
+        denoise: how much noise is taken out around it, by `grid`.
     """
 
     onnx: bytes
     threads: int | None
     whole_frame: bool
     precision: Precision = "auto"
+    denoise: Denoise = "off"
 
     def input_shape(self, frame: Frame) -> tuple[int, ...]:
         """What it sees of a frame; a large `unet` frame is counted as one tile."""
@@ -52,7 +55,9 @@ class Network:
     def staged(self) -> Staged:
         """The enhancer around the network, in its parts."""
         model = self._model()
-        return StagedUNet(model) if self.whole_frame else StagedGrid(_grid_engine(model))
+        if self.whole_frame:
+            return StagedUNet(model)
+        return StagedGrid(_grid_engine(model), self.denoise)
 
     def enhancer(
         self,
@@ -64,13 +69,13 @@ class Network:
         model = self._model()
         if self.whole_frame:
             return UNetEnhancer(model, max_pixels=max_pixels, aim=aim)
-        return GridEnhancer(_grid_engine(model), aim=aim)
+        return GridEnhancer(_grid_engine(model), aim=aim, denoise=self.denoise)
 
-    def _model(self) -> OpenVINOModel:
-        return OpenVINOModel(self.onnx, threads=self.threads, precision=self.precision)
+    def _model(self) -> CpuNetwork:
+        return cpu_network(self.onnx, threads=self.threads, precision=self.precision)
 
 
-def _grid_engine(model: OpenVINOModel) -> Engine:
+def _grid_engine(model: CpuNetwork) -> Engine:
     return model.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
 
 
@@ -89,6 +94,7 @@ class Subject:
             of `tapetum enhance`.
         model: name or file of one of Tapetum's own models.
         device: where that model runs, as `--device` names it.
+        denoise: how much noise it takes out, as `--denoise` names it.
         notes: what a reader of every result must know, such as why an engine is not the usual one.
     """
 
@@ -101,6 +107,7 @@ class Subject:
     open_video: Callable[[Path, float], OpenedVideo] | None = None
     model: str = ""
     device: Device = "auto"
+    denoise: Denoise = "off"
     notes: tuple[str, ...] = ()
 
     @property
@@ -128,23 +135,32 @@ def _untouched(frame: Frame) -> Frame:
     return frame
 
 
-def cpu_subject(name: str, device: Device) -> Subject:
+def cpu_subject(name: str, device: Device, denoise: Denoise = "auto") -> Subject:
     """A model in its usual precision, on the CPU.
+
+    Args:
+        name: of the model.
+        device: where it runs.
+        denoise: how much noise a `grid` model takes out; but for `auto`, it is part of its name.
 
     Raises:
         ModelError: there is no such model, or its file cannot be used.
         DeviceError: the device is missing.
     """
-    enhancer = make_enhancer(name, device=device)
-    network = _network(name, enhancer)
+    on_grid = find_model(name).description.kind == "grid"
+    taken_out: Denoise = denoise if on_grid else "off"
+    enhancer = make_enhancer(name, device=device, denoise=taken_out)
+    network = _network(name, enhancer, taken_out)
+    usual = not on_grid or denoise == "auto"
     return Subject(
-        name=model_title(name),
-        make=lambda: make_enhancer(name, device=device),
+        name=model_title(name) if usual else f"{model_title(name)} denoise={denoise}",
+        make=lambda: make_enhancer(name, device=device, denoise=taken_out),
         runs_on=enhancer.description,
         network=network,
         staged=network.staged if network else None,
         model=name,
         device=device,
+        denoise=taken_out,
     )
 
 
@@ -173,10 +189,10 @@ def in_precision(usual: Subject, precision: Precision) -> Subject:
     )
 
 
-def _network(name: str, enhancer: FrameEnhancer) -> Network | None:
+def _network(name: str, enhancer: FrameEnhancer, denoise: Denoise) -> Network | None:
     """The network of an enhancer on the CPU; others are measured as a whole."""
     if isinstance(enhancer, GridEnhancer):
-        return network_on_cpu(name, whole_frame=False)
+        return replace(network_on_cpu(name, whole_frame=False), denoise=denoise)
     if isinstance(enhancer, UNetEnhancer):
         return network_on_cpu(name, whole_frame=True)
     return None

@@ -24,7 +24,7 @@ from tapetum.benchmarks.bench.streams import multi_stream, paced
 from tapetum.benchmarks.bench.subjects import Subject
 from tapetum.benchmarks.bench.tables import (
     notes,
-    quality_table,
+    quality_tables,
     result_tables,
     stage_tables,
     usage_table,
@@ -222,7 +222,7 @@ def _print(run: Run) -> None:
         return
     console = Console(highlight=False, markup=False, emoji=False)  # a clip may be "[night].mp4"
     tables = (*result_tables(results), usage_table(results), *stage_tables(results))
-    for table in (*tables, quality_table(results)):
+    for table in (*tables, *quality_tables(results)):
         if table.row_count:
             console.print(table)
     for line in notes(run):

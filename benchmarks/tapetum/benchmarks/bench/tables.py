@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE
@@ -11,11 +11,16 @@ from rich.text import Text
 
 from tapetum.benchmarks.bench.ab import Difference
 from tapetum.benchmarks.bench.comparison import Change
-from tapetum.benchmarks.bench.result import NOISY_PERCENT, Key
-from tapetum.benchmarks.measure.sampling import unsteady_percent
+from tapetum.benchmarks.bench.quality import MEANING
+from tapetum.benchmarks.bench.result import (
+    NOISY_PERCENT,
+    Key,
+    frames_per_s,
+    stages_apart_percent,
+)
+from tapetum.benchmarks.measure.sampling import percentile_ms, unsteady_percent
 
-_PERCENTILES = ("p50", "p90", "p95", "p99", "p99_9")
-_QUALITY = ("psnr_db", "niqe", "flicker_levels")
+_PERCENTILES = ("p50", "p95", "p99", "p99_9")
 
 
 def _what() -> Column:
@@ -24,7 +29,7 @@ def _what() -> Column:
 
 
 def result_tables(results: Sequence[dict[str, Any]]) -> list[Table]:
-    """A table for each scenario: percentiles in milliseconds, the median's interval, noise, limit.
+    """A table for each scenario: milliseconds, samples, frames a second, interval, noise, limit.
 
     "limit" is the median over the highest floor: 1 would be the best that the machine can do. Below
     stands what ran where.
@@ -39,7 +44,8 @@ def result_tables(results: Sequence[dict[str, Any]]) -> list[Table]:
 def _scenario_table(title: str, results: Sequence[dict[str, Any]]) -> Table:
     table = Table(_what(), title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
     table.caption_justify = "left"
-    names = (*(name.replace("_", ".") for name in _PERCENTILES), "95 % of p50", "noise", "limit")
+    percentiles = (name.replace("_", ".") for name in _PERCENTILES)
+    names = (*percentiles, "n", "frames/s", "95 % of p50", "noise", "limit")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
@@ -58,7 +64,9 @@ def _row(result: dict[str, Any]) -> list[str]:
     low, high = latency["median_ci95"]
     return [
         f"{result['subject']} {result['size']}",
-        *(ms_text(latency[name]) for name in _PERCENTILES),
+        *(percentile_text(latency, name) for name in _PERCENTILES),
+        str(latency["samples"]),
+        fps_text(result),
         f"{ms_text(low)}..{ms_text(high)}",
         f"{result['noise_percent']:.0f} %",
         f"x{result['floors'][-1]['ratio']:.3g}" if result["floors"] else "",
@@ -68,6 +76,18 @@ def _row(result: dict[str, Any]) -> list[str]:
 def ms_text(value: float) -> str:
     """Three digits, without an exponent for seconds."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def percentile_text(latency: Mapping[str, Any], name: str) -> str:
+    """A percentile of a result or stage; nothing where there are too few samples for it."""
+    value = percentile_ms(latency, name)
+    return "" if value is None else ms_text(value)
+
+
+def fps_text(result: Mapping[str, Any]) -> str:
+    """Frames a second; nothing where no frames follow one another."""
+    value = frames_per_s(result)
+    return "" if value is None else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def stage_tables(results: Iterable[dict[str, Any]]) -> list[Table]:
@@ -83,7 +103,7 @@ def _stage_table(result: dict[str, Any]) -> Table:
     for name in ("mean", "p50", "p99", "share", "CPU ms", "MB moved"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, part in stages["parts"].items():
-        figures = (f"{part[key]:.4g}" for key in ("mean", "p50", "p99"))
+        figures = (f"{part['mean']:.4g}", f"{part['p50']:.4g}", percentile_text(part, "p99"))
         beside = "beside" if part.get("overlaps") else f"{100 * part['mean'] / whole_ms:.0f} %"
         table.add_row(name, *figures, beside, *stage_cost(part))
     total = f"{stages['sum_of_means_ms']:.4g}"
@@ -102,12 +122,12 @@ def stage_cost(part: dict[str, Any]) -> tuple[str, str]:
 
 
 NO_GPU = "not measured"
-USAGE_HEAD = ("what", "frames/s", "dropped", "CPU", "RSS MB", "threads", "GPU")
+USAGE_HEAD = ("what", "dropped", "CPU", "RSS MB", "threads", "GPU")
 
 
 def usage_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Frames a second, dropped frames, and what the process took of the machine meanwhile."""
-    title = "throughput and resources"
+    """Dropped frames, and what the process took of the machine meanwhile."""
+    title = "drops and resources"
     table = Table(_what(), title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
     rows = list(usage_rows(results))
     # What no GPU answered is no column here, where there is little room.
@@ -126,7 +146,6 @@ def usage_rows(results: Iterable[dict[str, Any]]) -> Iterator[list[str]]:
         if used is not None:
             yield [
                 f"{result['scenario']}, {result['subject']} {result['size']}",
-                f"{figures['frames_per_s']:.4g}" if "frames_per_s" in figures else "",
                 f"{figures['dropped']} of {figures['frames']}" if "dropped" in figures else "",
                 f"{used['cpu_percent']:.0f} %",
                 f"{used['rss_mb']:.0f}",
@@ -144,18 +163,55 @@ def _gpu_text(gpu: dict[str, Any] | None) -> str:
     return ", ".join(known)
 
 
-def quality_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Quality next to speed, for the results that have it."""
-    table = Table(_what(), title="quality and speed", title_justify="left", box=SIMPLE)
-    for name in ("p50 ms", "PSNR dB", "NIQE", "flicker"):
-        table.add_column(name, justify="right")
+QUALITY_HEAD = ("PSNR", "aligned", "SSIM", "NIQE", "noise", "hue", "flicker", "ms", "frames/s")
+
+
+def quality_tables(results: Iterable[dict[str, Any]]) -> list[Table]:
+    """Quality beside speed, a table for each truth."""
+    tables = []
+    for truth, rows in quality_rows(results).items():
+        title = f"quality and speed: {truth}"
+        table = Table(_what(), title=title, title_justify="left", box=SIMPLE, padding=(0, 0, 0, 1))
+        for name in QUALITY_HEAD:
+            table.add_column(name, justify="right", no_wrap=True)
+        table.columns[0].min_width = 16
+        for row in rows:
+            table.add_row(*row)
+        tables.append(table)
+    return tables
+
+
+def quality_rows(results: Iterable[Mapping[str, Any]]) -> dict[str, list[list[str]]]:
+    """The subjects' names and their cells under `QUALITY_HEAD`, by truth; then the truth's own."""
+    found: dict[str, list[list[str]]] = {}
+    own: dict[str, list[str]] = {}
     for result in results:
-        figures = result["figures"]
-        if "psnr_db" in figures:
-            row = (figures[name] for name in _QUALITY)
-            what = f"{result['subject']} {result['size']}"
-            table.add_row(what, f"{result['latency_ms']['p50']:.3g}", *map(str, row))
-    return table
+        for figures in result.get("quality", ()):
+            title = f"{figures['truth']}, {figures['pictures']} pictures"
+            found.setdefault(title, []).append(_quality_row(result, figures))
+            flicker = _digits(figures["truth_flicker_levels"], 2)
+            niqe = _digits(figures["truth_niqe"], 2)
+            own[title] = ["the truth itself", "", "", "", niqe, "", "", flicker, "", ""]
+    return {title: [*rows, own[title]] for title, rows in found.items()}
+
+
+def _quality_row(result: Mapping[str, Any], figures: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{result['subject']} {result['size']}",
+        _digits(figures["psnr_db"], 2),
+        _digits(figures["psnr_aligned_db"], 2),
+        _digits(figures["ssim"], 3),
+        _digits(figures["niqe"], 2),
+        _digits(figures["noise_levels"], 2),
+        _digits(figures["hue_degrees"], 1),
+        _digits(figures["flicker_levels"], 2),
+        ms_text(result["latency_ms"]["p50"]),
+        fps_text(result),
+    ]
+
+
+def _digits(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def notes(run: dict[str, Any]) -> list[str]:
@@ -165,6 +221,15 @@ def notes(run: dict[str, Any]) -> list[str]:
         for result in run["results"]
         for note in result["notes"]
     ]
+    lines += [
+        f"note: {result['subject']}, {result['size']}, {result['scenario']}: the stages' sum is"
+        f" {apart:+.0f} % from the whole, which was timed apart, at another pace of the machine:"
+        " their shares tell, not their sum"
+        for result in run["results"]
+        if (apart := stages_apart_percent(result)) is not None
+    ]
+    if any(result.get("quality") for result in run["results"]):
+        lines.append(f"note: {MEANING}")
     noisy = sum(result["noise_percent"] >= NOISY_PERCENT for result in run["results"])
     if noisy:
         lines.append(

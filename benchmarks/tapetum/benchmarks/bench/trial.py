@@ -33,7 +33,7 @@ class Settings:
         first_run: whether `cold-start` also measures the first run on a machine, kernels
             compiled anew, which takes some ten seconds.
         with_codec: whether `single-stream` also decodes and encodes each frame.
-        truth: a well-lit clip by which `single-stream` also measures quality, or None.
+        truths: folders of pictures by which `single-stream` also measures quality (`truth`).
     """
 
     effort: Effort = field(default_factory=Effort)
@@ -42,7 +42,7 @@ class Settings:
     rate_fps: float = 30.0
     first_run: bool = True
     with_codec: bool = False
-    truth: Path | None = None
+    truths: tuple[Path, ...] = ()
 
     def quick(self) -> Settings:
         """Less of everything."""

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tapetum.benchmarks.documents.markdown import MISSING, table
 from tapetum.benchmarks.measure.files import Figures, recorded_figures
-from tapetum.benchmarks.measure.machine import machine_line
 
 _HEAD = ("what", "target", "measured")
 
@@ -17,7 +16,7 @@ def batch_table(results: Path) -> str:
     if not found:
         return MISSING
     rows = [*_measured_rows(found), *_simulated_rows(found.get("simulation", {}))]
-    return "\n\n".join([table(_HEAD, rows), machine_line(found["machine"])])
+    return table(_HEAD, rows)
 
 
 def _measured_rows(found: Figures) -> list[list[str]]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tapetum.benchmarks.documents.markdown import MISSING, table
 from tapetum.benchmarks.measure.files import Figures, recorded_figures
-from tapetum.benchmarks.measure.machine import machine_line
 
 _HEAD = (
     *("host", "size", "frames a second", "without", "added to a frame", "processors busy"),
@@ -22,7 +21,7 @@ def hosts_table(results: Path) -> str:
         return MISSING
     rows = [_row(run) for run in sorted(runs, key=_order)]
     loads = ", ".join(f"{run['load_average']['before'][0]:g}" for run in runs)
-    notes = f"{machine_line(found['machine'])} Load average before each: {loads}."
+    notes = f"Load average before each: {loads}."
     return "\n\n".join([table(_HEAD, rows), notes])
 
 

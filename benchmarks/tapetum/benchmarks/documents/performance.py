@@ -1,5 +1,7 @@
 """Writes the tables of `docs/performance.md` from the files in `benchmarks/results`.
 
+First what most readers want, at a glance and in charts, and then all else.
+
 `bench-*.json` are runs of `tapetum bench`, `quality-*.json` of `tapetum evaluate`; `cpu.json`,
 `live.json`, `soak.json`, `governor.json` and `hosts.json` are what `python -m tapetum.benchmarks`
 recorded. What no file has a figure for is "not measured".
@@ -16,9 +18,17 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from tapetum.benchmarks.bench import capacity, glance
 from tapetum.benchmarks.bench.comparison import by_key, compare
+from tapetum.benchmarks.bench.quality import MEANING
 from tapetum.benchmarks.bench.result import Key, read_run
 from tapetum.benchmarks.bench.subjects import EMPTY
+from tapetum.benchmarks.bench.tables import (
+    QUALITY_HEAD,
+    fps_text,
+    percentile_text,
+    quality_rows,
+)
 from tapetum.benchmarks.documents.batch import batch_table
 from tapetum.benchmarks.documents.hosts import hosts_table
 from tapetum.benchmarks.documents.live import live_table, load_table
@@ -31,9 +41,9 @@ from tapetum.benchmarks.documents.markdown import (
 )
 from tapetum.benchmarks.measure.choices import PRECISIONS
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.benchmarks.measure.files import Figures, read_figures
-from tapetum.benchmarks.measure.machine import machine_line
-from tapetum.benchmarks.measure.sampling import unsteady_percent
+from tapetum.benchmarks.measure.files import Figures, read_figures, recorded_figures
+from tapetum.benchmarks.measure.machine import machine_lines
+from tapetum.benchmarks.measure.sampling import percentile_ms, unsteady_percent
 from tapetum.gan.whole_file import write_whole
 
 _CHARTS = "charts"
@@ -57,15 +67,15 @@ class Target:
     key: tuple[str, str, str]
     limit: float
     unit: str
-    figure: Callable[[Figures], float]
+    figure: Callable[[Figures], float | None]
 
 
 def _median(result: Figures) -> float:
     return float(result["latency_ms"]["p50"])
 
 
-def _p99(result: Figures) -> float:
-    return float(result["latency_ms"]["p99"])
+def _p99(result: Figures) -> float | None:
+    return percentile_ms(result["latency_ms"], "p99")
 
 
 TARGETS = (
@@ -123,10 +133,16 @@ def tables(results: Path) -> str:
     """All figures of a folder as Markdown."""
     runs = runs_in(results)
     parts = [
+        glance_table(runs),
+        *machine_lines(_machines(results)),
+        *(f"![{TITLES[name]}]({_CHARTS}/{name}.svg)" for name in charted(runs.values())),
+        "## Appendix",
         "### Targets on two CPU cores",
         _target_table([result for run in runs.values() for result in run["results"]]),
         "### Targets of the harness on two CPU cores",
         table(TARGET_HEAD, harness_rows(list(runs.values()))),
+        "### How many streams fit",
+        capacity_table(results),
         "### Live video on two CPU cores",
         live_table(results),
         "### Live video beside busy processes on two CPU cores",
@@ -135,7 +151,6 @@ def tables(results: Path) -> str:
         batch_table(results),
         "### In other programs on two CPU cores",
         hosts_table(results),
-        *(f"![{TITLES[name]}]({_CHARTS}/{name}.svg)" for name in charted(runs.values())),
         *(_run_table(name, run) for name, run in runs.items()),
         "### Flicker",
         flicker_table(results),
@@ -145,6 +160,30 @@ def tables(results: Path) -> str:
         table(("what", "figure"), [(f"`grid`, one frame, {size}", MISSING) for size in _SIZES]),
     ]
     return "\n\n".join(parts)
+
+
+_MAIN_RUN = "bench-cpu.json"
+
+
+def glance_table(runs: Mapping[str, Figures]) -> str:
+    """Tapetum's own models, from the run of all scenarios first."""
+    ordered = sorted(runs, key=lambda name: name != _MAIN_RUN)
+    results = [result for name in ordered for result in runs[name]["results"]]
+    own = [result for result in results if "on CPU, OpenVINO" in result["runs_on"]]
+    rows = [each.cells(MISSING) for each in glance.glances(own)]
+    return table(glance.HEAD, rows) if rows else MISSING
+
+
+_NOT_HERE = ("gpu-", "quality-", "fuzz", "plugins")
+"""How files begin whose times are in other documents, or that have none."""
+
+
+def _machines(results: Path) -> Iterator[Figures]:
+    """What the times of a folder's files were measured on."""
+    for path in sorted(results.glob("*.json")):
+        figures = read_figures(path)
+        if "machine" in figures and not path.name.startswith(_NOT_HERE):
+            yield figures["machine"]
 
 
 def _target_table(results: Sequence[Figures]) -> str:
@@ -168,30 +207,30 @@ def _run_table(name: str, run: Figures) -> str:
     load, machine = run["load_average"], run["machine"]
     stopped = "" if run["complete"] else " It was stopped early."
     took = f" It took {run['wall_s']:g} s." if run.get("wall_s") else ""
-    head = ("ms", "median", "95 % of it", "p99", "noise", "against the limit")
+    head = (
+        "ms",
+        "median",
+        "95 % of it",
+        "p99",
+        "n",
+        "frames a second",
+        "noise",
+        "against the limit",
+    )
     rows = [_run_row(result) for result in run["results"]]
     return (
-        f"### `{name}`\n\n`{run['command']}`\n\n{machine_line(machine)} Load average"
+        f"### `{name}`\n\n`{run['command']}`\n\nOn {machine['date']}, load average"
         f" {load['before'][0]} before and {load['after'][0]} after.{took}{stopped}\n\n"
         f"{table(head, rows)}{_quality(run['results'])}"
     )
 
 
 def _quality(results: Sequence[Figures]) -> str:
-    """A table of the results that have quality beside speed, or nothing."""
-    judged = [result for result in results if "psnr_db" in result["figures"]]
-    if not judged:
-        return ""
-    head = ("quality", "PSNR, dB", "NIQE", "NIQE of the truth", "flicker", "median ms")
-    rows = [_quality_row(result) for result in judged]
-    return f"\n\n{table(head, rows)}"
-
-
-def _quality_row(result: Figures) -> list[str]:
-    names = ("psnr_db", "niqe", "truth_niqe", "flicker_levels")
-    figures = (f"{result['figures'][name]:.4g}" for name in names)
-    median = f"{result['latency_ms']['p50']:.4g}"
-    return [f"`{result['subject']}`, {result['size']}", *figures, median]
+    """A table of quality beside speed for each truth, and what it means; or nothing."""
+    found = quality_rows(results)
+    tables = (f"{title}:\n\n{table(('', *QUALITY_HEAD), rows)}" for title, rows in found.items())
+    parts = [*tables, *([MEANING] if found else [])]
+    return "".join(f"\n\n{part}" for part in parts)
 
 
 def _run_row(result: Figures) -> list[str]:
@@ -202,7 +241,9 @@ def _run_row(result: Figures) -> list[str]:
         f"{what}: {result['measure']}",
         f"{latency['p50']:.4g}",
         f"{low:.4g} to {high:.4g}",
-        f"{latency['p99']:.4g}",
+        percentile_text(latency, "p99"),
+        str(latency["samples"]),
+        fps_text(result),
         f"{result['noise_percent']:.0f} %",
         f"{limits[-1]['ratio']:.3g}x" if limits else "",
     ]
@@ -226,14 +267,22 @@ def flicker_table(results: Path) -> str:
     return table(TARGET_HEAD, rows) if rows else MISSING
 
 
+def capacity_table(results: Path) -> str:
+    """How many streams fit, from capacity.json."""
+    found = recorded_figures(results / "capacity.json")
+    if not found:
+        return MISSING
+    each = [capacity.Capacity(**row) for row in found["capacity"]]
+    return f"`{found['command']}`\n\n{table(capacity.HEAD, capacity.rows(each))}"
+
+
 def recorded_table(results: Path) -> str:
     """The memory and the training speed that `cpu.json` holds."""
-    path = results / "cpu.json"
-    if not path.exists():
+    figures = recorded_figures(results / "cpu.json")
+    if not figures:
         return MISSING
-    figures = read_figures(path)
     rows = [(label, text(figures.get(part))) for label, part, text in _ROWS]
-    return f"{machine_line(figures['machine'])}\n\n{table(('', ''), rows)}"
+    return table(("", ""), rows)
 
 
 def _memory(part: Figures | None) -> str:
@@ -247,8 +296,8 @@ def _training(part: list[Figures] | None) -> str:
     if part is None:
         return MISSING
     return "; ".join(
-        f"{run['recipe']}: {run['photos_per_s']} photos/s, batch"
-        f" {run['settings']['optimizer']['batch']}"
+        f"{run['recipe']}: {run['photos_per_s']} photos/s, batches of {run['batch']} crops of"
+        f" {run['crop']} pixels"
         for run in part
     )
 
@@ -330,7 +379,7 @@ def _steady_percent(one: Run, other: Run) -> Iterator[float]:
 TITLES = {
     "latency": "Latency of a frame: how many samples lie at or under each time",
     "stages": "Where the time of a frame goes",
-    "quality": "Quality against latency, each on a well-lit clip that was darkened",
+    "quality": "Quality against latency: how near to the truth, the exposure aligned",
 }
 """Names of the charts, which are also those of their files, and what they show."""
 
@@ -349,7 +398,7 @@ def charted(runs: Iterable[Figures]) -> dict[str, list[Figures]]:
     found = {
         "latency": [result for result in single if not result["scenario"].endswith("codec")],
         "stages": [result for result in single if result["stages"]],
-        "quality": [result for result in results if "psnr_db" in result["figures"]],
+        "quality": [result for result in results if result.get("quality")],
     }
     return {name: shown for name, shown in found.items() if shown}
 

@@ -25,7 +25,8 @@ COUNT = 8
 """Different frames that a measurement goes round and round over."""
 
 _BT709 = ColorInfo(matrix=1, range=1, primaries=1, transfer=1)
-_RATE = 30
+RATE_FPS = 30
+"""Of synthetic clips, and of all that is written here."""
 _STEP = 4
 """Columns by which the scene moves from frame to frame."""
 
@@ -87,7 +88,7 @@ def _frame(light: Floats, tint: list[Floats], index: int, rng: np.random.Generat
     shade = luma[::2, ::2] - 16
     chroma = (128 + 0.3 * shade * plane for plane in tint)
     planes = tuple(np.rint(plane).astype(np.uint8) for plane in (luma, *chroma))
-    return Frame(planes, "yuv420p", index, Fraction(1, _RATE), _BT709, duration=1)
+    return Frame(planes, "yuv420p", index, Fraction(1, RATE_FPS), _BT709, duration=1)
 
 
 def clip_frames(
@@ -180,10 +181,10 @@ def write_clip(frames: Iterable[Frame], path: Path, encoder: EncoderSettings) ->
         width=first.width,
         height=first.height,
         format_name=first.format_name,
-        time_base=Fraction(1, _RATE),
+        time_base=Fraction(1, RATE_FPS),
         color=first.color,
-        average_rate=Fraction(_RATE),
+        average_rate=Fraction(RATE_FPS),
     )
     with FileSink(path, info=info, encoder=encoder, overwrite=True) as sink:
         for index, frame in enumerate((first, *others)):
-            sink.write(replace(frame, pts=index, time_base=Fraction(1, _RATE)))
+            sink.write(replace(frame, pts=index, time_base=Fraction(1, RATE_FPS)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +16,10 @@ from typing import Any
 import psutil
 
 from tapetum.benchmarks.measure.nvml import GpuReading, mean_reading, read_gpu
+from tapetum.gan.cpu_runtime import cpu_runtime
 from tapetum.gan.machine import cpu_name, usable_cores
 
-_PACKAGES = ("tapetum", "av", "numba", "numpy", "openvino")
+_PACKAGES = ("tapetum", "av", "numba", "numpy")
 
 
 def machine() -> dict[str, object]:
@@ -28,18 +29,27 @@ def machine() -> dict[str, object]:
         "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in _PACKAGES},
+        "packages": {name: version(name) for name in (*_PACKAGES, cpu_runtime())},
         "date": datetime.now(UTC).date().isoformat(),
     }
 
 
-def machine_line(machine: Mapping[str, Any]) -> str:
-    """A sentence for documents."""
-    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
-    return (
-        f"Measured on {machine['date']}: {machine['cpu']}, {machine['cores']} cores,"
-        f" {machine['system']}, Python {machine['python']}, {packages}."
-    )
+def machine_lines(machines: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence for documents on each machine with its libraries, and from when to when."""
+    dates: dict[str, list[str]] = {}
+    for each in machines:
+        packages = ", ".join(f"{name} {number}" for name, number in each["packages"].items())
+        what = (
+            f"{each['cpu']}, {each['cores']} cores, {each['system']}, Python {each['python']},"
+            f" {packages}."
+        )
+        dates.setdefault(what, []).append(each["date"])
+    return [f"Measured {_from_to(found)}: {what}" for what, found in dates.items()]
+
+
+def _from_to(dates: Sequence[str]) -> str:
+    first, last = min(dates), max(dates)
+    return f"on {first}" if first == last else f"from {first} to {last}"
 
 
 def commit_of(file: Path) -> str | None:

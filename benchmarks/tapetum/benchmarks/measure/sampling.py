@@ -26,13 +26,16 @@ Samples = Sequence[float]
 
 _RESAMPLES = 400
 
+LEAST_SAMPLES = {"p50": 1, "p90": 10, "p95": 20, "p99": 100, "p99_9": 1000}
+"""Samples that a percentile takes: with fewer, it is one sample's chance."""
+
 
 @dataclass(frozen=True)
 class Distribution:
-    """Percentiles in milliseconds over all repeats.
+    """Percentiles in milliseconds over all repeats; None where there are too few samples for it.
 
     Attributes:
-        samples: how many there were.
+        samples: how many there were; `LEAST_SAMPLES` says what each percentile takes.
         median_ci95: 95 % confidence interval of the median, see `bootstrap_medians`.
     """
 
@@ -40,10 +43,10 @@ class Distribution:
     mean: float
     min: float
     p50: float
-    p90: float
-    p95: float
-    p99: float
-    p99_9: float
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    p99_9: float | None
     max: float
     median_ci95: tuple[float, float]
 
@@ -56,19 +59,29 @@ def distribution(repeats: Sequence[Samples]) -> Distribution:
     """
     values = np.concatenate([np.asarray(repeat, float) for repeat in repeats])
     low, high = np.percentile(bootstrap_medians(repeats), (2.5, 97.5))
-    p50, p90, p95, p99, p99_9 = np.percentile(values, (50, 90, 95, 99, 99.9))
+    shown = {
+        name: _rounded(np.percentile(values, float(name[1:].replace("_", "."))))
+        for name, least in LEAST_SAMPLES.items()
+        if values.size >= least
+    }
     return Distribution(
         samples=values.size,
         mean=_rounded(values.mean()),
         min=_rounded(values.min()),
-        p50=_rounded(p50),
-        p90=_rounded(p90),
-        p95=_rounded(p95),
-        p99=_rounded(p99),
-        p99_9=_rounded(p99_9),
+        p50=shown["p50"],
+        p90=shown.get("p90"),
+        p95=shown.get("p95"),
+        p99=shown.get("p99"),
+        p99_9=shown.get("p99_9"),
         max=_rounded(values.max()),
         median_ci95=(_rounded(low), _rounded(high)),
     )
+
+
+def percentile_ms(latency: Mapping[str, Any], name: str) -> float | None:
+    """A percentile of a file's distribution; None where it has too few samples for it."""
+    value: float | None = latency[name]
+    return value if latency["samples"] >= LEAST_SAMPLES[name] else None
 
 
 def bootstrap_medians(repeats: Sequence[Samples], *, seed: int = 0) -> npt.NDArray[np.float64]:

@@ -40,7 +40,9 @@ def training_speed(low: Path, normal: Path, name: str, settings: dict[str, Any])
     step_s = median(times[_WARM_UP_STEPS:])
     return {
         "recipe": name,
-        "settings": settings,
+        "settings": {key: value for key, value in settings.items() if key != "vgg_weights"},
+        "crop": config.data.crop,
+        "batch": config.optimizer.batch,
         "steps": len(times) - _WARM_UP_STEPS,
         "step_s": round(step_s, 3),
         "photos_per_s": round(config.optimizer.batch / step_s, 2),

@@ -79,6 +79,7 @@ def write_pairs(
     Raises:
         DataError: a folder of scenes cannot be used.
     """
+    SceneFolders(photos, panoramas)  # refused here, with a reason, and not in a process
     folder.mkdir(parents=True, exist_ok=True)
     lacking = [number for number in range(shards) if not _shard(folder, number).exists()]
     write = partial(_write_shard, folder, size=size, seed=seed)

@@ -112,7 +112,21 @@ def _memory() -> Finding:
 
 
 def _compute() -> Iterable[Finding]:
-    yield _openvino()
+    from tapetum.gan.cpu_runtime import cpu_runtime
+
+    yield _openvino() if cpu_runtime() == "openvino" else _onnxruntime()
+
+
+def _onnxruntime() -> Finding:
+    """Where OpenVINO has no package."""
+    try:
+        from tapetum.gan.onnxruntime_runtime import onnxruntime
+
+        found = onnxruntime().get_available_providers()
+    except ImportError as error:
+        remedy = "pip install --force-reinstall onnxruntime"
+        return Finding("onnxruntime devices", str(error), "problem", remedy)
+    return Finding("onnxruntime devices", ", ".join(found))
 
 
 def _openvino() -> Finding:

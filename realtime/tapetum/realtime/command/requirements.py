@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import operator
-import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 
-_REQUIREMENT = re.compile(r"\s*([\w.-]+)\s*(?:\[[^]]*\])?\s*\(?([^;)]*)\)?\s*(?:;(.*))?")
-_EXTRA = re.compile(r"extra\s*==\s*['\"]([\w-]+)['\"]")
-_CLAUSE = re.compile(r"(>=|<=|==|!=|~=|>|<)\s*([\w.]+)")
-
-_Release = tuple[int, ...]
-
-_COMPARE: dict[str, Callable[[_Release, _Release], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "~=": lambda have, want: have >= want and have[: len(want) - 1] == want[:-1],
-}
+from packaging.requirements import Requirement as Line
+from packaging.specifiers import SpecifierSet
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One package that Tapetum needs.
+    """One package that Tapetum needs on this system.
 
     Attributes:
         name: the package.
-        wanted: version clauses such as ">=18.1,<20"; empty for any.
+        wanted: version clauses such as "<20,>=18.1"; empty for any.
         extra: the extra that asks for it, or None for the base install.
     """
 
@@ -56,11 +41,28 @@ class Requirement:
 def requirements(package: str = "tapetum") -> list[Requirement]:
     """Read the requirements of an installed package; none where it is not installed as one."""
     try:
-        lines = requires(package) or []
+        lines, extras = requires(package) or [], metadata(package).get_all("Provides-Extra") or []
     except PackageNotFoundError:
         return []
-    found = (_parse(line) for line in lines)
+    found = [each for line in lines for each in parsed(line, extras)]
     return [requirement for requirement in found if requirement.name != package]
+
+
+def parsed(line: str, extras: list[str]) -> Iterator[Requirement]:
+    """A line of a package's requirements, once for each that asks for it on this system.
+
+    Args:
+        line: like "openvino>=2026.4; sys_platform == 'win32'".
+        extras: of the package.
+    """
+    needed = Line(line)
+    wanted = str(needed.specifier)
+    if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+        yield Requirement(needed.name, wanted, None)
+        return
+    for extra in extras:
+        if needed.marker.evaluate({"extra": extra}):
+            yield Requirement(needed.name, wanted, extra)
 
 
 def one_for_each_package(needed: list[Requirement]) -> list[Requirement]:
@@ -84,32 +86,6 @@ def one_for_each_package(needed: list[Requirement]) -> list[Requirement]:
     return list(chosen.values())
 
 
-def _parse(line: str) -> Requirement:
-    match = _REQUIREMENT.match(line)
-    if match is None:
-        raise ValueError(f"no requirement: {line!r}")
-    name, wanted, marker = match.groups()
-    extra = _EXTRA.search(marker or "")
-    return Requirement(name, wanted.strip(), extra.group(1) if extra else None)
-
-
 def fits(installed: str, wanted: str) -> bool:
     """Whether a version such as "18.1.0" satisfies clauses such as ">=18.1,<20"."""
-    have = _release(installed)
-    return all(
-        _COMPARE[sign](*_same_length(have, _release(bound), sign))
-        for sign, bound in _CLAUSE.findall(wanted)
-    )
-
-
-def _release(text: str) -> _Release:
-    """The numbers of a version, without what marks pre-releases and local builds."""
-    match = re.match(r"\d+(?:\.\d+)*", text)
-    return tuple(int(number) for number in match.group().split(".")) if match else (0,)
-
-
-def _same_length(have: _Release, want: _Release, sign: str) -> tuple[_Release, _Release]:
-    if sign == "~=":
-        return have, want
-    length = max(len(have), len(want))
-    return have + (0,) * (length - len(have)), want + (0,) * (length - len(want))
+    return SpecifierSet(wanted).contains(installed, prereleases=True)

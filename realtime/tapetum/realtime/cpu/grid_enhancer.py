@@ -225,6 +225,23 @@ class GridEnhancer:
         self._picture.reset()
         self._restorer.reset()
 
+    @property
+    def lasting(self) -> str:
+        """See `RememberingEnhancer`."""
+        return str(self._picture.lasting)
+
+    @property
+    def memory(self) -> object:
+        """See `RememberingEnhancer`."""
+        return self._filter, self._bars, self._picture, self._restorer
+
+    @memory.setter
+    def memory(self, memory: object) -> None:
+        kept = (TemporalFilter, BarFinder, PictureFinder, Restorer)
+        if not isinstance(memory, tuple) or [*map(type, memory)] != [*kept]:
+            raise TypeError("this is no grid enhancer's memory")
+        self._filter, self._bars, self._picture, self._restorer = memory
+
     def _predict(self, small: Floats) -> Floats:
         grid = self._engine(small)
         if grid.shape != GRID_OUTPUT_SHAPE:

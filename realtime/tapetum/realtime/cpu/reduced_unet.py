@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.gan.model import Model
+from tapetum.realtime.cpu.cpu_network import cpu_network
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_fit import fit_grid
-from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 from tapetum.realtime.protocols import Engine
 
 REDUCED = 128
@@ -51,7 +51,7 @@ def make_reduced_unet(model: Model) -> GridEnhancer:
     Raises:
         ModelError: it is no ONNX file of such a network.
     """
-    network = OpenVINOModel(model.onnx(), model.name, threads=None, precision="auto")
+    network = cpu_network(model.onnx(), model.name, threads=None, precision="auto")
     return GridEnhancer(FittedGridEngine(network.compile(SHAPE, SHAPE)))
 
 

@@ -10,6 +10,7 @@ from tapetum.gan.model_kinds import GRID_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
 from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, Structure
+from tapetum.realtime.cuda.surface import empty_surface
 from tapetum.realtime.cuda.temporal_smoothing import TemporalSmoothing
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
@@ -53,6 +54,15 @@ class CudaGridEnhancer:
         self._graph = FrameGraph(device, engine, self._small, self._grid)
 
     @property
+    def when_dark(self) -> bool:
+        """Whether what is well lit is left as it is; may be set at any time."""
+        return self._smooth.when_dark
+
+    @when_dark.setter
+    def when_dark(self, when_dark: bool) -> None:
+        self._smooth.when_dark = when_dark
+
+    @property
     def description(self) -> str:
         """What runs where, like "grid on cuda:0, TensorRT f16"."""
         return f"grid on {self._engine.description}"
@@ -72,7 +82,7 @@ class CudaGridEnhancer:
         if self.strength == 0:
             self._queue_grid(frame, times)
         else:
-            planes = tuple(self._device.empty(plane.shape, plane.dtype) for plane in planes)
+            planes = empty_surface(frame, self._device.empty)
             self._graph(frame, lambda given: self._queue(given, planes, times))
         if self._fault.wait():
             self.reset()

@@ -29,6 +29,7 @@ from tapetum.realtime.protocols import FrameEnhancer, SparingEnhancer
 from tapetum.trt_build.gpu import device_index
 
 _ALWAYS = "unet makes every picture brighter on a GPU, well-lit ones too"
+_NOISE = "on a GPU noise stays in the picture; --device cpu takes it out"
 _BARS = "on a GPU black bars are made brighter too"
 _HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
 
@@ -89,7 +90,7 @@ class CudaVideo:
         *,
         strength: float = 1.0,
         aim: Aim = Aim(),  # noqa: B008 - it is immutable
-        denoise: Denoise = "off",  # noqa: ARG002 - the noise stays: see `notices`
+        denoise: Denoise = "off",
         on_build: Callable[[Building], None] | None = None,
     ) -> FrameEnhancer:
         """Load a model on the device; see `make_cuda_enhancer`."""
@@ -102,6 +103,8 @@ class CudaVideo:
             size=(self.info.height, self.info.width),
             on_build=on_build,
         )
+        if denoise != "off":
+            self.notices += (_NOISE,)
         if aim.when_dark and not isinstance(enhancer, SparingEnhancer):
             self.notices += (_ALWAYS,)
         return enhancer

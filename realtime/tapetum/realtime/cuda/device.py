@@ -90,13 +90,8 @@ class CudaDevice:
         """
         self.index = index
         self._cupy: Any = cupy_for(index)
-        cuda = self._cupy.cuda
-        try:
+        with self._reporting():
             self._open()
-        except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
-            raise DeviceError(
-                f"{self.name} cannot be used: {error}; see nvidia-smi, or use --device cpu"
-            ) from error
         self._functions: dict[str, Any] = {}
         self._queue: LaunchQueue = StreamQueue(self._stream)
         self.kernels = PixelKernels(self._launch)
@@ -108,6 +103,21 @@ class CudaDevice:
         self._uploads, self._downloads = (cuda.Stream(non_blocking=True) for _ in range(2))
         self._module = cuda.Module()
         self._module.load(kept_kernels(int(cuda.Device(self.index).compute_capability)))
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Say what CUDA says of a GPU that is not there, no more there, or out of order.
+
+        Raises:
+            DeviceError: it is one of these.
+        """
+        cuda = self._cupy.cuda
+        try:
+            yield
+        except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
+            raise DeviceError(
+                f"{self.name} cannot be used: {error}; see nvidia-smi, or use --device cpu"
+            ) from error
 
     @property
     def name(self) -> str:
@@ -121,7 +131,7 @@ class CudaDevice:
 
     def holds(self, array: DeviceArray) -> bool:
         """Whether an array lies in this device's memory, and not in another GPU's."""
-        with self.context():
+        with self._reporting(), self.context():
             attributes = self._cupy.cuda.runtime.pointerGetAttributes(address(array))
         return int(attributes.device) == self.index
 
@@ -143,7 +153,7 @@ class CudaDevice:
 
     def enqueue(self, work: Callable[[int], None]) -> None:
         """Queue what is no pixel kernel, such as an engine; see `ComputeDevice.enqueue`."""
-        with self.context():
+        with self._reporting(), self.context():
             self._queue.enqueue(work)
 
     def capture(self, work: Callable[[], None]) -> CapturedGraph:
@@ -152,7 +162,7 @@ class CudaDevice:
         Raises:
             EngineError: something in it cannot be captured.
         """
-        with self.context():
+        with self._reporting(), self.context():
             return CapturedGraph(self._cupy, self._stream, self._queueing, work)
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
@@ -190,8 +200,9 @@ class CudaDevice:
         """Copy an array that is done to pinned main memory, beside the queued work."""
         from cupyx import empty_pinned
 
-        self._make_current()
-        copy: npt.NDArray[Any] = empty_pinned(array.shape, array.dtype)
+        with self._reporting():
+            self._make_current()
+            copy: npt.NDArray[Any] = empty_pinned(array.shape, array.dtype)
         self._fetch(array, copy, self._downloads)
         return copy
 
@@ -202,8 +213,9 @@ class CudaDevice:
         gaps, which takes headers that no user has installed.
         """
         cuda = self._cupy.cuda
-        self._make_current()
-        with stream:
+        with self._reporting():
+            self._make_current()
+        with self._reporting(), stream:
             if len(array.shape) == 2 and array.strides[0] != array.shape[1] * array.dtype.itemsize:
                 rows, columns = array.shape
                 places = copy.ctypes.data, copy.strides[0], address(array), array.strides[0]
@@ -219,10 +231,11 @@ class CudaDevice:
         cuda, (rows, columns) = self._cupy.cuda, source.shape
         size = columns * source.dtype.itemsize, rows
         places = address(target), target.strides[0], address(source), source.strides[0]
-        self._make_current()
         kind = cuda.runtime.memcpyDeviceToDevice
-        cuda.runtime.memcpy2DAsync(*places, *size, kind, self._downloads.ptr)
-        self._wait_for(self._downloads)
+        with self._reporting():
+            self._make_current()
+            cuda.runtime.memcpy2DAsync(*places, *size, kind, self._downloads.ptr)
+            self._wait_for(self._downloads)
 
     def _wait_for(self, stream: CuPyObject) -> None:
         """Sleep until what is queued on a stream is done.
@@ -265,13 +278,14 @@ class CudaDevice:
         CuPy gives a stream's memory out again at once, while that stream may be at work with it.
 
         Raises:
-            DeviceError: there is not enough.
+            DeviceError: there is not enough, or the GPU cannot be used any more.
         """
         cuda = self._cupy.cuda
         try:
-            self._make_current()
-            with stream:
-                yield
+            with self._reporting():
+                self._make_current()
+                with stream:
+                    yield
         except cuda.memory.OutOfMemoryError as error:
             raise DeviceError(
                 f"{self.name} has not enough memory ({error}); close what else uses it, or use"
@@ -286,10 +300,11 @@ class CudaDevice:
         arguments: tuple[Any, ...],
         shared: int,
     ) -> None:
-        if name not in self._functions:
-            self._functions[name] = self._module.get_function(name)
-        self._make_current()
-        self._queue.launch(Launched(self._functions[name], grid, threads, arguments, shared))
+        with self._reporting():
+            if name not in self._functions:
+                self._functions[name] = self._module.get_function(name)
+            self._make_current()
+            self._queue.launch(Launched(self._functions[name], grid, threads, arguments, shared))
 
     @contextmanager
     def _queueing(self, queue: LaunchQueue) -> Iterator[None]:

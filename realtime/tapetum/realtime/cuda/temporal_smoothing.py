@@ -31,7 +31,7 @@ class TemporalSmoothing:
             raise ValueError(f"time_constant_s must be 0 or more; got {time_constant_s}")
         self._device = device
         self._time_constant_s = time_constant_s
-        self._when_dark = when_dark
+        self.when_dark = when_dark
         shapes = (GRID_SHAPE, (VIEW, VIEW), (VIEW, VIEW))
         self._past = Past(*(device.empty(shape, np.float32) for shape in shapes))
         self.reset()
@@ -63,7 +63,7 @@ class TemporalSmoothing:
         """
         times = self._clock(time_s), self._time_constant_s
         thresholds = CUT_CHANGE, CUT_CORRELATION, QUICK_CHANGE
-        by = np.array((*times, *thresholds, not self._has_past, self._when_dark), SMOOTHING)
+        by = np.array((*times, *thresholds, not self._has_past, self.when_dark), SMOOTHING)
         self._has_past = True
         return by
 

@@ -46,7 +46,7 @@ class TorchModel:
         self._network, self._dtype = network_of(generator)
         place = torch_device(device)
         module: Any = generator  # the stubs of `to` know no memory format
-        with _enough_memory(f"the weights of {self.kind} on {device.name}"):
+        with _reporting(f"the weights of {self.kind} on {device.name}"):
             module.to(device=place, dtype=self._dtype, memory_format=torch.channels_last)
 
     @property
@@ -63,7 +63,7 @@ class TorchModel:
         import torch
 
         batch = torch.zeros(shape, dtype=self._dtype, device=torch_device(self._device))
-        with _enough_memory(f"{self.kind} at {shape[3]}x{shape[2]} on {self._device.name}"):
+        with _reporting(f"{self.kind} at {shape[3]}x{shape[2]} on {self._device.name}"):
             return TorchEngine(self._network, batch, self._device, self.description)
 
 
@@ -116,12 +116,22 @@ class TorchEngine:
                 self._result = self._network(self._batch)
 
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
-        """Queue one run: read `batch`, fill `result`; both are without gaps."""
+        """Queue one run: read `batch`, fill `result`; both are without gaps.
+
+        Raises:
+            EngineError: there is not enough memory.
+            DeviceError: the GPU cannot be used any more.
+        """
         import torch
         from torch.utils.dlpack import from_dlpack
 
         given, wanted = (from_dlpack(array) for array in (batch, result))
-        with torch.inference_mode(), self._stream(), self._precision():
+        with (
+            _reporting(self.description),
+            torch.inference_mode(),
+            self._stream(),
+            self._precision(),
+        ):
             self._batch.copy_(given)
             if self._graph is None:
                 self._result = self._network(self._batch)
@@ -202,11 +212,14 @@ def torch_stream(device: ComputeDevice) -> Callable[[], AbstractContextManager[A
 
 
 @contextmanager
-def _enough_memory(what: str) -> Iterator[None]:
-    """Turn PyTorch's out-of-memory error into one line."""
+def _reporting(what: str) -> Iterator[None]:
+    """Turn PyTorch's errors of a GPU that is full, or no more there, into one line."""
     import torch
 
     try:
         yield
     except torch.OutOfMemoryError as error:
         raise EngineError(f"not enough GPU memory for {what}; use --device cpu") from error
+    except torch.AcceleratorError as error:
+        reason = str(error).partition("\n")[0]
+        raise DeviceError(f"{what}: {reason}; see nvidia-smi, or use --device cpu") from error

@@ -123,6 +123,24 @@ def semi_planar(frame: Frame) -> Frame:
     return replace(frame, planes=planes, format_name=name, color=_said_by_name(frame))
 
 
+def format_as(frame: Frame, given: Frame) -> Frame:
+    """An NV12 or P010 frame in the format of the one that `semi_planar` made its like of.
+
+    Args:
+        frame: in main memory.
+        given: 4:2:0 of the same size and of no more bits; what its colours mean is kept.
+    """
+    if given.format_name == frame.format_name:
+        return frame
+    planes = frame.planes
+    if frame.format_name == "p010le":
+        planes = tuple(np.right_shift(plane, _P010_SHIFT) for plane in planes)
+    luma, chroma = planes
+    u, v = (np.ascontiguousarray(chroma[:, first::2]) for first in (0, 1))
+    apart = cast("tuple[Plane, ...]", (luma, u, v))
+    return replace(frame, planes=apart, format_name=given.format_name, color=given.color)
+
+
 def _said_by_name(frame: Frame) -> ColorInfo:
     """A frame's colour with what yuvj420p says by its name, which is lost."""
     if not frame.format.full_range:

@@ -11,7 +11,7 @@ from typing import Self
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.enhancer import (
-    check_cpu_device,
+    check_device_is_there,
     check_model,
     checked_denoise,
     checked_strength,
@@ -62,16 +62,16 @@ class Capture:
                 camera's pictures bright.
             strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
             when_dark: leave well-lit pictures as they are.
-            device: `auto` or `cpu`; `cuda` is for `enhance_file`.
+            device: `auto` or `cpu`, or a GPU such as `cuda`.
             denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
 
         Raises:
             ModelError: there is no such model.
-            DeviceError: it is `cuda`.
+            DeviceError: the GPU or what it needs is missing.
             ValueError: `strength` or `denoise` is out of its range.
         """
         check_model(model)
-        check_cpu_device(device)
+        check_device_is_there(device)
         self.error: str | None = None
         self._model = model
         self._strength = checked_strength(strength)
@@ -206,14 +206,14 @@ def live_frames(
         model: `grid`, `unet`, or a model file.
         strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
         when_dark: leave well-lit pictures as they are.
-        device: `auto` or `cpu`; `cuda` is for files.
+        device: `auto` or `cpu`, or a GPU such as `cuda`.
         denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a frame may be with us.
 
     Raises:
         MediaError: the source cannot be opened or read.
         ModelError: there is no such model, or its file cannot be used.
-        DeviceError: it is `cuda`.
+        DeviceError: the GPU or what it needs is missing.
     """
     with ExitStack() as opened:
         ladder = ladder_for(

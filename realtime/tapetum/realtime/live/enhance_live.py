@@ -58,7 +58,7 @@ def enhance_live(
         strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
         when_dark: leave well-lit pictures as they are, and go over smoothly as light falls.
         brightness: mean luma that `grid` brings every picture to; see `enhance_file`.
-        device: `auto` or `cpu`; `cuda` is for files.
+        device: `auto` or `cpu`, or a GPU such as `cuda`.
         denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         size: width and height in pixels to ask a camera for.
         rate: frames per second to ask a camera for.

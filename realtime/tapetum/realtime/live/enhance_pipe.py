@@ -9,7 +9,7 @@ from pathlib import Path
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison
-from tapetum.realtime.enhancer import check_cpu_device, check_model, make_enhancer
+from tapetum.realtime.enhancer import check_device_is_there, check_model, make_enhancer
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.live_source import LiveSource
 from tapetum.realtime.live.outputs import open_sink
@@ -38,7 +38,7 @@ def enhance_pipe(
         model: `grid`, `unet`, or a model file.
         strength: from 0 (the picture as it is) over 1 (the model's own output) to 2.
         aim: when pictures are made bright, and how bright.
-        device: `auto` or `cpu`; `cuda` is for files.
+        device: `auto` or `cpu`, or a GPU such as `cuda`.
         denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.
         on_start: called once with one line: what is read, what runs where, what is written.
@@ -51,10 +51,10 @@ def enhance_pipe(
         MediaError: standard input holds no video that can be read, is closed or a terminal, or
             nobody reads standard output.
         ModelError: there is no such model, or its file cannot be used.
-        DeviceError: the device is not for pipes.
+        DeviceError: the GPU or what it needs is missing.
     """
     check_model(model)
-    check_cpu_device(device)
+    check_device_is_there(device)
     source = LiveSource(STDIN, paced=False, on_notice=on_notice)
     try:
         rate = source.rate or _USUAL_RATE
@@ -66,7 +66,7 @@ def enhance_pipe(
             waits=True,
             on_notice=on_notice,
         )
-        enhancer = make_enhancer(model, strength=strength, aim=aim, denoise=denoise)
+        enhancer = make_enhancer(model, strength=strength, device=device, aim=aim, denoise=denoise)
         on_start(f"{source.description} -> y4m on stdout | {enhancer.description}")
         stage: FrameStage = enhancer if compare is None else Comparison(enhancer, compare)
         return run(source, stage, place.sink)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +13,14 @@ from tapetum.gan.model_kinds import Kind
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.enhancer import (
-    check_cpu_device,
+    check_device_is_there,
+    check_gpu_does,
     checked_denoise,
     checked_strength,
+    is_cuda,
     make_enhancer,
 )
-from tapetum.realtime.errors import ModelError
+from tapetum.realtime.errors import ModelError, TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
@@ -93,6 +95,7 @@ class Ladder:
         denoise: Denoise = "off",
         budget_ms: float = 50.0,
         aim: Aim = ALWAYS,
+        replaceable: Collection[str] = (),
         former: Ladder | None = None,
         on_notice: Callable[[str], None] = lambda _line: None,
     ) -> None:
@@ -105,6 +108,8 @@ class Ladder:
             denoise: how much noise grid models take out: `auto`, `off`, or from 0 to 1.
             budget_ms: how long a frame may be with us.
             aim: when pictures are made bright, and how bright.
+            replaceable: those of `heavy` that are given up, with a notice, where they fail: a GPU
+                can go in the middle of a stream.
             former: the stream's ladder before, which gets no more frames. Models that have the
                 same loader in both go on as they are, and so does the brightness.
             on_notice: called with a line when a model turns out to be too slow here.
@@ -130,7 +135,9 @@ class Ladder:
         self.mode = START
         self.well_lit = False
         self._on_notice = on_notice
+        self._replaceable = frozenset(replaceable)
         self._too_slow: dict[str, float] = {}
+        self._lost: set[str] = set()
         self._made_s = time.monotonic()
         self._began_s = 0.0
         stream = GridStream(aim, denoise=denoise) if former is None else former._stream
@@ -157,7 +164,8 @@ class Ladder:
     @property
     def models(self) -> tuple[str, ...]:
         """What a viewer may choose from: the best first."""
-        return self.governor.modes[: self._everyday_index + 1]
+        models = self.governor.modes[: self._everyday_index + 1]
+        return tuple(name for name in models if name not in self._lost)
 
     @property
     def is_starting(self) -> bool:
@@ -187,7 +195,10 @@ class Ladder:
             return ""
         if wanted in self._too_slow:
             return _slow_line(wanted, self._too_slow[wanted], self.mode)
-        return f"{wanted} is being prepared; {self.mode} runs"
+        other = wanted in self._replaceable and self._is_for_cpu
+        cpu = "strengths over 1 and a brightness are for the CPU"
+        why = cpu if other else f"{wanted} is being prepared"
+        return f"{why}; {self.mode} runs"
 
     @property
     def strength(self) -> float:
@@ -306,32 +317,78 @@ class Ladder:
         picture = self._heavy_picture(frame)
         if picture is None:
             return self._by_grid(frame, kernels)
-        mode, self._last = self.mode, (frame, picture)
-        if self._easing.is_over:
-            return picture
-        mixed = self._easing.mixed(self._by_grid(frame, kernels), picture)
-        self.mode = mode
-        return mixed
+        mode = self.mode
+        if not self._easing.is_over:
+            picture = self._easing.mixed(self._by_grid(frame, kernels), picture)
+            self.mode = mode
+        self._last = frame, picture  # what was shown, which others go on from
+        return picture
 
     def _heavy_picture(self, frame: Frame) -> Frame | None:
         """The frame as the best heavy model that is in time makes it, and `mode` set to it."""
-        for name in self.governor.modes[self.governor.index : self._everyday_index]:
-            rung = self._rungs[name]
-            idle = rung.idle
-            if rung.predicts:
-                if idle:
-                    self._ask_for_look(name, rung, frame)
-                if self._is_usable(rung):
+        for name in self._heavy:
+            try:
+                if self._has_look(name, frame):
                     break
-            elif idle and (picture := self._made_by(name, rung, frame)) is not None:
-                self.mode = name
-                self._take_need(rung.needed)
+                picture = self._picture_by(name, frame)
+            except TapetumError as error:
+                self._give_up(name, error)
+                continue
+            if picture is not None:
                 return picture
         if self._last is not None:
             self._stream.continue_from(look_as_grid(*self._last))
             self._last = None
             self._easing = Easing()
         return None
+
+    @property
+    def _heavy(self) -> list[str]:
+        """The heavy models that may run now, the best first."""
+        names = self.governor.modes[self.governor.index : self._everyday_index]
+        gone = self._lost | (self._replaceable if self._is_for_cpu else frozenset())
+        return [name for name in names if name not in gone]
+
+    @property
+    def _is_for_cpu(self) -> bool:
+        """Whether what is wanted is what only the CPU does."""
+        return self._strength > 1 or self._aim.brightness is not None
+
+    def _has_look(self, name: str, frame: Frame) -> bool:
+        """Whether a grid model said something of this scene; one that is idle is asked."""
+        rung = self._rungs[name]
+        idle = rung.idle
+        if not rung.predicts:
+            return False
+        if idle:
+            self._ask_for_look(name, rung, frame)
+        return self._is_usable(rung)
+
+    def _picture_by(self, name: str, frame: Frame) -> Frame | None:
+        """What a model of whole pictures makes of a frame, if it is in time."""
+        rung = self._rungs[name]
+        if rung.predicts or not rung.idle:
+            return None
+        picture = self._made_by(name, rung, frame)
+        if picture is not None:
+            self.mode = name
+            self._take_need(rung.needed)
+        return picture
+
+    def _give_up(self, name: str, error: TapetumError) -> None:
+        """Go on without a model whose device failed: the stream is worth more than it.
+
+        Raises:
+            TapetumError: `error`, of a model that nothing stands in for.
+        """
+        if name not in self._replaceable:
+            raise error
+        self._lost.add(name)
+        place = self.governor.modes.index
+        instead = next(mode for mode in self.models if place(mode) > place(name))
+        if place(self.governor.wanted) <= place(name):
+            self.governor.choose(instead)
+        self._on_notice(f"{name} is given up: {error}; {instead} runs instead")
 
     def _by_grid(self, frame: Frame, kernels: Kernels) -> Frame:
         """Apply the grid of the best grid model that is in time, and set `mode` to it."""
@@ -354,7 +411,7 @@ class Ladder:
 
     def _heavy_look(self) -> Look | None:
         """What the best heavy grid model that is in time said of this scene."""
-        for name in self.governor.modes[self.governor.index : self._everyday_index]:
+        for name in self._heavy:
             rung = self._rungs[name]
             if rung.predicts and self._is_usable(rung):
                 return rung.look
@@ -448,33 +505,40 @@ def ladder_for(
 ) -> Ladder:
     """The modes for a model: itself, itself on reduced frames, `grid` with less and less effort.
 
-    A grid model has no reduced mode, nor has a checkpoint, which is no ONNX file.
+    A grid model has no reduced mode, nor has a checkpoint, which is no ONNX file. On a GPU the
+    model has whole frames as long as that works; `grid` on the CPU stands in for it.
 
     Args:
         model: `grid`, `unet`, or a model file.
         strength: from 0 to 2.
         aim: when pictures are made bright, and how bright.
         denoise: how much noise grid models take out: `auto`, `off`, or from 0 to 1.
-        device: `auto` or `cpu`; `cuda` is for files.
+        device: `auto` or `cpu`, or a GPU such as `cuda`.
         budget_ms: how long a frame may be with us.
         former: the stream's ladder before, see `Ladder`.
         on_notice: see `Ladder`.
 
     Raises:
         ModelError: there is no such model, or a brightness is wanted and it gives no grid.
-        DeviceError: live video does not run on the device.
-        ValueError: a number is out of its range.
+        DeviceError: the GPU, or what it needs, is missing.
+        ValueError: a number is out of its range, or there is no device of that name.
     """
     found = find_model(model)
-    check_cpu_device(device)
+    check_device_is_there(device)  # one line now, not in a thread when the stream runs
     name = found.shipped or _mode_name(Path(model))
-    own = _ModelLoader(model, device)
     is_grid = _is_network(found, "grid")
     if aim.brightness is not None and not is_grid:
         raise ModelError(f"brightness is for grid models; {model} is none")
-    everyday = (name, own) if is_grid else ("grid", _ModelLoader("grid", device))
-    heavy: dict[str, Loader] = {} if is_grid else {name: own}
-    if _is_network(found, "unet") and found.description.fixed_size is None:
+    on_cpu = _ModelLoader(model, "cpu")
+    everyday = (name, on_cpu) if is_grid else ("grid", _ModelLoader("grid", "cpu"))
+    heavy: dict[str, Loader] = {} if is_grid else {name: on_cpu}
+    by_gpu: tuple[str, ...] = ()
+    if is_cuda(device):
+        check_gpu_does(strength=strength, aim=aim, denoise=denoise)
+        by_gpu = (f"{name} on {device}",)
+        heavy = {by_gpu[0]: _ModelLoader(model, device)}
+        on_notice(f"on {device} noise stays, and black bars are made brighter too")
+    elif _is_network(found, "unet") and found.description.fixed_size is None:
         heavy[f"{name}-reduced"] = _ReducedLoader(found)
     return Ladder(
         everyday,
@@ -483,6 +547,7 @@ def ladder_for(
         denoise=checked_denoise(denoise),
         budget_ms=budget_ms,
         aim=aim,
+        replaceable=by_gpu,
         former=former,
         on_notice=on_notice,
     )

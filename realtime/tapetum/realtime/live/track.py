@@ -63,7 +63,7 @@ class EnhancedTrack(MediaStreamTrack):
             when_dark: leave well-lit pictures as they are.
             brightness: mean luma that a grid model brings every picture to, over 0 and under 1;
                 None leaves it to the model.
-            device: `auto` or `cpu`; `cuda` is for files.
+            device: `auto` or `cpu`, or a GPU such as `cuda`.
             denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
             latency_budget_ms: how long a frame may be with us.
 

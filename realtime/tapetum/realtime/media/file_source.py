@@ -50,6 +50,7 @@ class VideoFile(ABC):
         self.path = report.path
         self._report = report
         self._reader = report.reader
+        self._met: list[tuple[int, int, int]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -79,6 +80,17 @@ class VideoFile(ABC):
     def corrupt_packets(self) -> int:
         """Packets so far that could not be decoded, or whose time or length cannot be true."""
         return self._reader.corrupt_packets + self._reader.bad_times + self._report.broken_parts
+
+    def damage_at(self, pts: int) -> tuple[int, int]:
+        """The two counts as they were when a frame was given, whoever reads ahead since."""
+        earlier = ((packets, frames) for at, packets, frames in reversed(self._met) if at <= pts)
+        return next(earlier, (0, 0))
+
+    def _note_damage(self, pts: int) -> None:
+        """Keep the counts that `damage_at` gives, where they change."""
+        damage = self.corrupt_packets, self.damaged_frames
+        if not self._met or self._met[-1][1:] != damage:
+            self._met.append((pts, *damage))
 
     @property
     def decoded(self) -> int:
@@ -143,7 +155,9 @@ class FileSource(VideoFile):
             MediaError: the source is closed, or swscale cannot convert a frame.
         """
         for picture in self._pictures():
-            yield self._frame(picture)
+            frame = self._frame(picture)
+            self._note_damage(frame.pts or 0)
+            yield frame
         if self._deinterlacer is not None and not self._deinterlacer.found:
             self._report.note("nothing was deinterlaced: no picture says that it is interlaced")
         self._report.finish()

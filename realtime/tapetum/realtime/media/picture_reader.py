@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import cast
 
 import av
@@ -117,6 +118,8 @@ class PictureReader:
         self.time_base = stream_time_base(self.stream)
         self._times = PresentationTimes(self.stream)
         self._slot_delay: int | None = None
+        self._last_slot: int | None = None
+        self._slot_step = 1
         self._resumed_at: int | None = None
         self._pictures = self._pictures_in_span()
         self._first: av.VideoFrame | None = None
@@ -234,13 +237,31 @@ class PictureReader:
         if start is None:
             start = self.span.first_pts(self.time_base)
         end = self.span.end_pts(self.time_base)
-        for picture in self._settled(self._pictures_from(start)):
+        for picture in self._lasting(self._settled(self._pictures_from(start))):
             if end is not None and picture.pts is not None and picture.pts >= end:
                 return
             if start is None or picture.pts is None or picture.pts >= start:
                 self.damaged_frames += picture.is_corrupt
                 yield picture
         self.ended = True
+
+    def _lasting(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """Pictures that each last until the next one is shown.
+
+        Formats that give packets durations have them in the order of decoding: with B-frames, that
+        of a gap is at another picture than the one that stands still.
+        """
+        if self._live:
+            yield from pictures
+            return
+        before: av.VideoFrame | None = None
+        for picture in pictures:
+            if before is not None:
+                before.duration = (picture.pts or 0) - (before.pts or 0)
+                yield before
+            before = picture
+        if before is not None:
+            yield before
 
     def _settled(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Pictures with their final times; one whose time is in doubt waits for the next."""
@@ -387,10 +408,25 @@ class PictureReader:
         """
         for picture in pictures:
             if self._slot_delay is None and picture.dts is not None and picture.dts in slots:
-                delay = picture.dts - (slots[0] or 0)
-                self._slot_delay = delay if delay == slots.index(picture.dts) else 0
+                self._slot_delay = self._delay(slots, slots.index(picture.dts))
             known = picture.dts is not None and self._slot_delay is not None
             picture.pts = (picture.dts or 0) - (self._slot_delay or 0) if known else None
+            if picture.pts is not None:
+                last, self._last_slot = self._last_slot, picture.pts
+                self._slot_step = self._slot_step if last is None else max(1, picture.pts - last)
+            picture.duration = self._slot_step  # by which the last ones follow, which free none
+
+    @staticmethod
+    def _delay(slots: list[int | None], place: int) -> int:
+        """By how many slots the first picture is late; see `_place_in_slots`.
+
+        Slots may be empty between all pictures; more of them behind the first are a late begin.
+        """
+        known = [slot or 0 for slot in slots]
+        steps = [after - before for before, after in pairwise(known)]
+        if place and steps[0] > max(steps[1:], default=1):
+            return 0
+        return known[place] - known[0]
 
     def _whole(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
         """Packets but for a last one that is cut off.

@@ -24,6 +24,8 @@ _FARTHEST_PICTURES = 64
 """Pictures between decoding and showing: codecs hold back 16, and some count fields."""
 _MOST_ALIKE = 1000
 """Pictures of one row of a table that have a say in what is usual."""
+_MOST_SAMPLES = 1 << 24
+"""Of a track; days of it."""
 _INSIDE_OF_TRACK = (b"mdia", b"minf", b"stbl")
 
 _DESCRIPTION_BYTES, _VISUAL_ENTRY_BYTES = 8, 86
@@ -68,7 +70,7 @@ def tables_disagree(path: Path) -> bool:
         begins = _edit_begins(boxes)
         if any(begin < 0 for begin in begins) or (length and any(b > length for b in begins)):
             return True
-        if _shows_far_off(tables, times):
+        if _shows_far_off(tables, times, length):
             return True
         if length and float(times[:, 0] @ times[:, 1]) > _FAR_TOO_LONG * length:
             return True
@@ -80,15 +82,26 @@ def begins_late(path: Path) -> bool:
     return any(begin > 0 for boxes in _tracks(path) for begin in _edit_begins(boxes))
 
 
-def _shows_far_off(tables: dict[bytes, bytes], times: npt.NDArray[np.int64]) -> bool:
-    """Whether a picture is shown (ctts) farther from its decoding than any order of them asks."""
+def _shows_far_off(tables: dict[bytes, bytes], times: npt.NDArray[np.int64], length: int) -> bool:
+    """Whether a picture is shown (ctts) farther from its decoding than any order of them asks.
+
+    Encoders have pictures behind a gap decoded before it: those end with the track all the same.
+    """
     offsets = _rows(tables.get(b"ctts", b""), 2)
     offsets = offsets[offsets[:, 0] > 0]
     if not len(offsets) or not len(times):
         return False
     signed = offsets[:, 1].astype(np.uint32).view(np.int32).astype(np.int64)
     usual = int(np.median(np.repeat(signed, np.minimum(offsets[:, 0], _MOST_ALIKE))))
-    return bool(np.abs(signed - usual).max() > _FARTHEST_PICTURES * times[:, 1].max())
+    most = _FARTHEST_PICTURES * times[:, 1].max()
+    far = np.abs(signed - usual) > most
+    count, stated = int(times[:, 0].sum()), int(offsets[:, 0].sum())
+    if not far.any() or not length or stated > count or count > _MOST_SAMPLES:
+        return bool(far.any())
+    decoded = np.cumsum(np.repeat(times[:, 1], times[:, 0]))[:stated]
+    shown, is_far = decoded + np.repeat(signed, offsets[:, 0]), np.repeat(far, offsets[:, 0])
+    begin = int(shown[~is_far].min())
+    return bool(((shown[is_far] < begin) | (shown[is_far] > begin + length + most)).any())
 
 
 def _length(boxes: dict[bytes, bytes]) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tapetum.gan.whole_file import whole_file
 from tapetum.realtime.errors import PluginError
+from tapetum.realtime.other_programs import environment_of_others
 from tapetum.realtime.plugins.native_plugin import remove_plugin
 
 _APT = (
@@ -107,7 +108,7 @@ class GStreamer:
                 f"{version} left the dark picture as it was (mean {before:.1f}, then {after:.1f})"
             )
         # Without a look at the registry: what fails here would stay failed in every shell.
-        here = os.environ | {"GST_REGISTRY_UPDATE": "no"}
+        here = environment_of_others() | {"GST_REGISTRY_UPDATE": "no"}
         if _run(["gst-inspect-1.0", "tapetum"], here).returncode:
             raise PluginError(
                 "the element works, but not in this shell: GStreamer's Python takes its packages"
@@ -127,7 +128,7 @@ def _run(
     """
     if environment is None:
         folders = os.pathsep.join(["/usr/bin", os.environ.get("PATH", os.defpath)])
-        environment = os.environ | {"PATH": folders}
+        environment = environment_of_others() | {"PATH": folders}
     return subprocess.run(
         words,
         env=environment,
@@ -204,7 +205,7 @@ def _mean_luma_before_and_after() -> tuple[float, float]:
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:
-    """What went wrong, without what every Python element makes GStreamer say."""
-    lines = [line for line in done.stderr.splitlines() if line and "faulty bindings" not in line]
+    """What went wrong."""
+    lines = [line for line in done.stderr.splitlines() if line]
     errors = [line for line in lines if line.startswith("ERROR: from")]
     return " ".join(" ".join(errors or lines[-2:]).split())[:400]

@@ -185,7 +185,12 @@ class Tapetum(GstBase.BaseTransform):
     }
 
     def __init__(self) -> None:
+        is_from_factory = _has_object(self)
         super().__init__()
+        if is_from_factory and not self.is_floating():
+            # PyGObject 3.42 keeps the reference that is its maker's, who then says that it lacks.
+            self._ref()
+            self._force_floating()
         self.set_in_place(True)
         self.set_qos_enabled(True)
         # gi cannot override `query`, whose name two base classes have. This sees answers.
@@ -319,6 +324,14 @@ def _add_latency(_pad: Any, info: Any, element: weakref.ref[Tapetum]) -> Any:  #
             most += itself.latency_ns
         query.set_latency(live, least + itself.latency_ns, most)
     return Gst.PadProbeReturn.OK
+
+
+def _has_object(element: Tapetum) -> bool:
+    """Whether GStreamer's object was there before its Python, as where a factory makes it."""
+    try:
+        return bool(element.__grefcount__)
+    except TypeError:
+        return False
 
 
 def _is_ours(error: Exception) -> bool:

@@ -11,12 +11,18 @@ from pathlib import Path
 
 from tapetum.gan.whole_file import whole_file
 from tapetum.realtime.errors import PluginError
+from tapetum.realtime.other_programs import environment_of_others
 
 
 def run(words: list[str]) -> subprocess.CompletedProcess[bytes]:
     """Run a program that needs no input, for two minutes at most."""
     return subprocess.run(
-        words, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=120
+        words,
+        env=environment_of_others(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=120,
     )
 
 

@@ -20,12 +20,12 @@ import av
 import numpy as np
 
 from tapetum.realtime.errors import PluginError
+from tapetum.realtime.other_programs import environment_of_others
 
 FILTER = "tapetum_low_light"
 SOURCE_NAME, FILTER_NAME = "Clip", "Tapetum low light"
 SIZE = (640, 360)
 
-_OF_OPENCV = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 _LAUNCH = ["--multi", "--minimize-to-tray", "--startrecording", "--disable-missing-files-check"]
 
 
@@ -129,9 +129,7 @@ def running_obs(home: Path, **variables: str) -> Iterator[subprocess.Popen[bytes
     """
     (home / "runtime").mkdir(mode=0o700, exist_ok=True)
     with contextlib.ExitStack() as ending:
-        # OpenCV leads every Qt to its own parts, in whatever process has imported it.
-        own = {name: value for name, value in os.environ.items() if name not in _OF_OPENCV}
-        environment = own | {
+        environment = environment_of_others() | {
             "XDG_CONFIG_HOME": str(home),
             "XDG_RUNTIME_DIR": str(home / "runtime"),
             "QT_QPA_PLATFORM": "xcb",

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from tapetum.gan.cpu_runtime import cpu_runtime
 from tapetum.gan.model import find_model
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
@@ -15,12 +16,12 @@ from tapetum.realtime.media.media_input import InputPlace
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.segments.segment import SEGMENT_S
 
-_DECIDING = ("tapetum", "av", "openvino", "numba", "numpy")
+_DECIDING = ("tapetum", "av", "numba", "numpy")
 
 
 def deciding_versions() -> dict[str, str]:
     """The versions of packages that may change what comes out."""
-    return {f"version of {name}": version(name) for name in _DECIDING}
+    return {f"version of {name}": version(name) for name in (*_DECIDING, cpu_runtime())}
 
 
 def is_long(place: InputPlace, info: VideoInfo) -> bool:

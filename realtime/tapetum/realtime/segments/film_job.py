@@ -25,7 +25,6 @@ class FilmJob:
         sink: takes the frames.
         frames_before: frames that jobs before this one have finished.
         media_before_s: their play time in seconds.
-        damage_before: packets and frames that they found damaged.
         notices: lines for the user about what was found of a job before.
 
     Raises:
@@ -40,16 +39,12 @@ class FilmJob:
             output,
             folder,
             time_base=time_base,
-            damage=lambda: Damage.of(source),
+            damage=lambda frame: Damage.until(frame, source),
         )
         done = self.sink.done
         self.notices = tuple(folder.notices)
         self.frames_before = self.sink.frames_before
         self.media_before_s = 0.0
-        self.damage_before = (
-            sum(segment.corrupt_packets for segment in done),
-            sum(segment.damaged_frames for segment in done),
-        )
         if self.sink.begin_pts is not None:
             self.media_before_s = float(max(segment.end_pts for segment in done) * time_base)
             self.notices += (f"continued at {self.media_before_s:.3f} s of {film.output.name}",)

@@ -14,6 +14,7 @@ from fractions import Fraction
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.sinks.pipe_sinks import Y4mSink
+from tapetum.realtime.other_programs import environment_of_others
 
 _END_TIMEOUT_S = 3.0
 
@@ -32,6 +33,7 @@ class StreamSink:
         command = [sys.executable, "-m", "tapetum.realtime.live.stream_process", url]
         self._process = subprocess.Popen(
             command,
+            env=environment_of_others(),
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C is for us; the process ends when its input does

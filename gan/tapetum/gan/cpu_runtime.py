@@ -1,0 +1,62 @@
+"""Which runtime computes networks on this CPU: OpenVINO, or ONNX Runtime where that lacks one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from typing import Literal
+
+from tapetum.gan.errors import ModelError
+from tapetum.gan.model_kinds import DESCRIPTIONS, ModelDescription, Shape, described_network
+
+CpuRuntime = Literal["openvino", "onnxruntime"]
+"""Also the names of their packages."""
+
+
+@cache
+def cpu_runtime() -> CpuRuntime:
+    """The runtime that this installation has: the package's requirements choose it."""
+    return "openvino" if find_spec("openvino") is not None else "onnxruntime"
+
+
+def describe_onnx(serialized: bytes, name: str) -> ModelDescription:
+    """What the bytes of an ONNX file are.
+
+    Args:
+        serialized: the bytes.
+        name: what errors call the file.
+
+    Raises:
+        ModelError: they are no generator.
+    """
+    if cpu_runtime() == "openvino":
+        from tapetum.gan.openvino_runtime import metadata, read_network, shapes
+
+        network = read_network(serialized, name)
+        return _described(metadata(network), *shapes(network), name)
+    from tapetum.gan.onnxruntime_runtime import session, session_shapes
+
+    network = session(serialized, name, optimised=False)
+    return _described(network.get_modelmeta().custom_metadata_map, *session_shapes(network), name)
+
+
+def _described(
+    metadata: Mapping[str, str], input_shape: Shape, output_shape: Shape, name: str
+) -> ModelDescription:
+    found = described_network(metadata, input_shape, output_shape)
+    if found is None:
+        kinds = (
+            f"a {kind} model ({shape_text(known.input_shape)} to {shape_text(known.output_shape)})"
+            for kind, known in DESCRIPTIONS.items()
+        )
+        raise ModelError(
+            f"{name} is neither {' nor '.join(kinds)}: it maps {shape_text(input_shape)} to"
+            f" {shape_text(output_shape)}"
+        )
+    return found
+
+
+def shape_text(shape: Shape) -> str:
+    """Like "[1,3,?,?]", or "[...]" where not even the number of axes is known."""
+    return f"[{','.join(str(length or '?') for length in shape) or '...'}]"

@@ -1,0 +1,31 @@
+"""A network on the CPU, by the runtime that this installation has."""
+
+from __future__ import annotations
+
+from tapetum.gan.cpu_runtime import cpu_runtime
+from tapetum.realtime.cpu.onnxruntime_engine import OnnxRuntimeModel
+from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, Precision, has_native_bf16
+
+CpuNetwork = OpenVINOModel | OnnxRuntimeModel
+
+
+def network_class() -> type[OpenVINOModel] | type[OnnxRuntimeModel]:
+    """What reads networks here."""
+    return OpenVINOModel if cpu_runtime() == "openvino" else OnnxRuntimeModel
+
+
+def cpu_network(
+    model: bytes, name: str = "the given model", *, threads: int | None, precision: Precision
+) -> CpuNetwork:
+    """Read a network; see `OpenVINOModel`.
+
+    Raises:
+        ModelError: it is not a network.
+        EngineError: the precision is not to be had here.
+    """
+    return network_class()(model, name, threads=threads, precision=precision)
+
+
+def best_precision() -> Precision:
+    """What `auto` stands for here."""
+    return "bf16" if cpu_runtime() == "openvino" and has_native_bf16() else "f32"

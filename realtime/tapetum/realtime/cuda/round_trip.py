@@ -1,0 +1,129 @@
+"""Frames of main memory by a GPU's enhancer: for live video, tracks and other programs' frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.cuda_enhancer import choose_engine, make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
+from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
+from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.transfer import downloaded, format_as, uploaded
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.progress import Building
+from tapetum.realtime.protocols import SparingEnhancer
+from tapetum.trt_build.gpu import device_index
+
+
+class RoundTripEnhancer:
+    """Copies each frame to a GPU, has it enhanced there, and copies it back.
+
+    A `FrameEnhancer` of one stream, as those of the CPU are; frames are 4:2:0 of 8 or 10 bits and
+    stay in their own format.
+    """
+
+    def __init__(
+        self,
+        enhancer: CudaGridEnhancer | CudaUNetEnhancer,
+        device: ComputeDevice,
+        *,
+        aim: Aim = ALWAYS,
+    ) -> None:
+        """Take an enhancer of frames in a device's memory; see `make_round_trip`."""
+        self._enhancer = enhancer
+        self._device = device
+        self.aim = aim
+
+    @property
+    def strength(self) -> float:
+        """0 leaves the picture as it is, bit for bit; 1 is the model's own output."""
+        return self._enhancer.strength
+
+    @strength.setter
+    def strength(self, strength: float) -> None:
+        self._enhancer.strength = strength
+
+    @property
+    def aim(self) -> Aim:
+        """Whether `grid` leaves what is well lit as it is; a brightness is for the CPU alone."""
+        return self._aim
+
+    @aim.setter
+    def aim(self, aim: Aim) -> None:
+        self._aim = aim
+        if isinstance(self._enhancer, CudaGridEnhancer):
+            self._enhancer.when_dark = aim.when_dark
+
+    @property
+    def description(self) -> str:
+        """What runs where, like "unet on cuda:0, TensorRT f16"."""
+        return self._enhancer.description
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Enhance one frame; frames come in presentation order.
+
+        Raises:
+            DeviceError: the frame is not in main memory, or the GPU failed.
+            MediaError: it is not 4:2:0, or deeper than 10 bits.
+            EngineError: the network cannot be compiled, or gives no usable numbers.
+        """
+        bright = self._enhancer(uploaded(frame, self._device))
+        return format_as(downloaded(bright, self._device), frame)
+
+    def reset(self) -> None:
+        """Forget the past: the next frame starts a new scene."""
+        self._enhancer.reset()
+
+    def most_needed(self) -> float:
+        """See `SparingEnhancer`; all of its effect, for a model that is not sparing."""
+        if isinstance(self._enhancer, SparingEnhancer):
+            return self._enhancer.most_needed()
+        return 1.0
+
+
+def check_gpu(device: str) -> None:
+    """Check, without loading a model, that a GPU is there with what it needs.
+
+    Args:
+        device: such as "cuda:1".
+
+    Raises:
+        DeviceError: the GPU or what it needs is missing.
+    """
+    CudaDevice(device_index(device))
+
+
+def make_round_trip(
+    model: str | Path,
+    device: str,
+    *,
+    strength: float = 1.0,
+    aim: Aim = Aim(),  # noqa: B008 - it is immutable
+    on_build: Callable[[Building], None] | None = None,
+) -> RoundTripEnhancer:
+    """Load a model on a GPU as the enhancer of one stream of frames in main memory.
+
+    Args:
+        model: `grid`, `unet`, or a model file.
+        device: such as "cuda:1".
+        strength: 0 leaves the picture as it is, 1 is the model's own output.
+        aim: whether `grid` leaves well-lit pictures as they are.
+        on_build: called while a TensorRT engine is built, from TensorRT's threads.
+
+    Raises:
+        ModelError: there is no such model, its file cannot be used, or what it needs is missing.
+        DeviceError: the GPU or what it needs is missing.
+        EngineError: an engine cannot be built, or there is not enough memory.
+    """
+    gpu = CudaDevice(device_index(device))
+    enhancer = make_cuda_enhancer(
+        model,
+        gpu,
+        strength=strength,
+        flavour=choose_engine(gpu.index).flavour,
+        on_build=on_build,
+    )
+    return RoundTripEnhancer(enhancer, gpu, aim=aim)
