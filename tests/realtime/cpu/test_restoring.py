@@ -154,10 +154,10 @@ def test_a_jump_in_time_and_a_new_size_forget_the_past() -> None:
     later = restorer(noisy(scene(), 1, pts=5000), brightening())
     assert later is not None
     assert (luma == later.planes[0]).all()
-    small = random_frame("yuv420p", 30, 20)
-    restored = restorer(small, brightening())
+    other = random_frame("yuv420p", 300, 200)
+    restored = restorer(other, brightening())
     assert restored is not None
-    assert restored.planes[0].shape == (20, 30)
+    assert restored.planes[0].shape == (200, 300)
 
 
 def test_a_repeated_frame_changes_nothing() -> None:
@@ -189,8 +189,7 @@ def test_auto_restores_what_is_brightened_alone() -> None:
     assert curve_slope(frame, grid) == pytest.approx(2.0, abs=0.01)
     two = Restorer(1.0), Restorer("auto")
     for restorer in two:
-        first = restorer(noisy(scene(), 2), grid)
-        assert (first is None) == (restorer.denoise == "auto")  # one picture does not tell noise
+        assert error(restorer(noisy(scene(), 2), grid), scene()) < 0.6 * 3
     all_of_it, auto = (restorer(frame, grid) for restorer in two)
     assert all_of_it is not None
     assert auto is not None

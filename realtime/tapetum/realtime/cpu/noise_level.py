@@ -108,18 +108,14 @@ class NoiseLevel:
             levels: which samples are black and white.
             depth: bits of a sample.
         """
-        step = (1 << depth) / TABLE_SIZE
-        luma = (np.arange(TABLE_SIZE) * step - levels.black) / levels.luma_span
-        place = np.sqrt(np.clip(luma, 0, 1)) * BINS
-        self._bins: Bins = np.minimum(place, BINS - 1).astype(np.uint8)
+        self._place = luma_places(levels, depth)
+        self._bins = luma_bins(self._place)
         self._one_bin: Bins = np.zeros(TABLE_SIZE, np.uint8)
-        self._place = place - 0.5
         self._floor = _ROUNDING * (1 << (FIXED_BITS - depth))
         self._over_space, self._in_blocks = (np.zeros((BINS, _VALUES), np.float32) for _ in "ab")
         self._over_time = np.zeros((2 * BINS, _VALUES), np.float32)
         self._over_chroma = np.zeros((2, 1, _VALUES), np.float32)
         self._frames = 0
-        self._more_bits = depth - 8
         self.seen: Deviations = np.zeros(TABLE_SIZE)
         self.luma: Floats = np.full(TABLE_SIZE, self._floor, np.float32)
         self.chroma: Floats = np.full(2, self._floor, np.float32)
@@ -170,8 +166,7 @@ class NoiseLevel:
         noise = (self.luma / self._floor - _UNSEEN) / (_SEEN - _UNSEEN)
         share = np.clip(np.maximum(noise, self.blocked), 0, 1)
         if slope is not None:
-            seen = self.luma * slope * (_ROUNDING / self._floor / (1 << self._more_bits))
-            share *= np.clip((seen - _UNSEEN_BRIGHT) / (_SEEN_BRIGHT - _UNSEEN_BRIGHT), 0, 1)
+            share *= share_seen(self.luma, slope)
         shares: Floats = share.astype(np.float32)
         return shares
 
@@ -200,12 +195,12 @@ class NoiseLevel:
         counts, (by_time, blocks) = self._over_space.sum(axis=1), self._by_time()
         if (blocks >= _FEWEST_BLOCKS).any():
             self.sure = True
-            by_time = _of_all_bins(by_time, blocks, _FEWEST_BLOCKS)
+            by_time = of_all_bins(by_time, blocks, _FEWEST_BLOCKS)
             deviation = np.minimum(deviation, by_time)
-        deviation = np.maximum(_of_all_bins(deviation, counts, _FEWEST), self._floor)
-        deviation = _even(deviation, counts >= _MUCH * counts.sum())
+        deviation = np.maximum(of_all_bins(deviation, counts, _FEWEST), self._floor)
+        deviation = even_by_luma(deviation, counts >= _MUCH * counts.sum())
         block = _quantile(self._in_blocks, _QUANTILE) / _BLOCK_PER_DEVIATION
-        block = _of_all_bins(block, self._in_blocks.sum(axis=1), _FEWEST)
+        block = of_all_bins(block, self._in_blocks.sum(axis=1), _FEWEST)
         chroma = _quantile(self._over_chroma[:, 0], _QUANTILE) / _SPACE_PER_DEVIATION
         bins, weights = np.arange(BINS), counts / max(counts.sum(), 1)
         luma = np.interp(self._place, bins, deviation).astype(np.float32)
@@ -232,6 +227,26 @@ class NoiseLevel:
         return deviation, np.where(rests, many, others)
 
 
+def luma_places(levels: SampleRange, depth: int) -> Deviations:
+    """(256,) where each step of luma lies between the middles of the bins."""
+    step = (1 << depth) / TABLE_SIZE
+    luma = (np.arange(TABLE_SIZE) * step - levels.black) / levels.luma_span
+    places: Deviations = np.sqrt(np.clip(luma, 0, 1)) * BINS - 0.5
+    return places
+
+
+def luma_bins(places: Deviations) -> Bins:
+    """(256,) the bins of `luma_places`."""
+    return np.minimum(places + 0.5, BINS - 1).astype(np.uint8)
+
+
+def share_seen(noise: Floats, slope: Floats) -> Floats:
+    """(256,) how much of a noise at half size is seen in the bright picture, from 0 to 1."""
+    seen = noise * slope * np.float32(1 / (1 << (FIXED_BITS - 8)))
+    share: Floats = np.clip((seen - _UNSEEN_BRIGHT) / (_SEEN_BRIGHT - _UNSEEN_BRIGHT), 0, 1)
+    return share
+
+
 def _blocked(edges: Floats) -> float:
     """How blocked a picture is, from 0 to 1, by its steps at each of `_CODED` places."""
     ratio = float(edges.max()) / max(float(np.sort(edges)[_CODED // 2]), 1e-3)
@@ -245,7 +260,7 @@ def _quantile(counts: Counts, share: float) -> Deviations:
     return values
 
 
-def _of_all_bins(deviation: Deviations, counts: npt.NDArray[Any], fewest: int) -> Deviations:
+def of_all_bins(deviation: Deviations, counts: npt.NDArray[Any], fewest: int) -> Deviations:
     """Fill the bins of few samples from those beside them."""
     sure = counts >= fewest
     if not sure.any():
@@ -254,7 +269,7 @@ def _of_all_bins(deviation: Deviations, counts: npt.NDArray[Any], fewest: int) -
     return np.interp(bins, bins[sure], deviation[sure])
 
 
-def _even(deviation: Deviations, many: npt.NDArray[np.bool_]) -> Deviations:
+def even_by_luma(deviation: Deviations, many: npt.NDArray[np.bool_]) -> Deviations:
     """Limit each bin by those of which there is much: noise differs little between like lumas."""
     steep = np.where(np.arange(BINS) < _BLACK_BINS, _STEEPEST_BLACK, _STEEPEST)
     place = np.cumsum(np.log(steep))

@@ -46,6 +46,7 @@ from tapetum.realtime.cpu.restoring_time import (
     weigh_evidence,
     wide_lean,
 )
+from tapetum.realtime.cpu.still_noise import SIZES, StillNoise, still_noise
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.sample_range import sample_range
 
@@ -54,6 +55,11 @@ _SCALES = 4
 _LUMA_TOLERANCE = 3.7
 _CHROMA_TOLERANCE = 5.0
 """Tolerances in deviations of the noise that remains."""
+_STILL_LUMA_TOLERANCE = 3.3
+_STILL_CHROMA_TOLERANCE = 5.0
+"""The same for a first frame, of whose noise less is measured."""
+_SMALLER = 0.6
+"""Noise at a size by that at double the size, where it is not measured."""
 _CODED_TOLERANCE = 0.35
 """So much more where a codec made the noise smooth: the measures see less of it than there is."""
 _FADE_FROM, _FADE_TO = 1.05, 1.35
@@ -212,10 +218,14 @@ class _State:
             last = self._last[0] if self._is_new else self._in_new_light()
         self._frames += 1
         self._noise.measure(sources[0], self._half, last)
-        share = self._noise.share(slope)
+        noise: NoiseLevel | StillNoise = self._noise
+        if self._frames == 1:
+            self._learn(sources)
+            noise = self._still_noise(frame, careful=slope is not None)
+        share = noise.share(slope)
         weights = np.rint(weights * share).astype(np.int16)
-        is_seen = float((weights * self._noise.seen).sum()) > _LEAST_SEEN * WHOLE
-        is_seen &= self._noise.sure or slope is None
+        is_seen = float((weights * noise.seen).sum()) > _LEAST_SEEN * WHOLE
+        is_seen &= isinstance(noise, StillNoise) or noise.sure or slope is None
         self._idle = 0 if is_seen else self._idle + 1
         if self._idle > _SOON or (self._idle and self._is_new):
             self._is_new = True
@@ -226,21 +236,34 @@ class _State:
         else:
             self._weigh_evidence()
         self._is_new = False
+        if isinstance(noise, StillNoise):
+            smoothed, tolerances = noise.luma, self._still_tolerances(noise)
+        else:
+            self._learn(sources)
+            smoothed, tolerances = noise.to_smooth(slope) * share, self._tolerances()
+        describe_cells(self._known[0], self._evidence, smoothed, weights, self._cells)
+        planes = tuple(
+            plane.restored(source, known, tolerance, self._cells.weight, self._top, self._depth)
+            for source, plane, known, tolerance in zip(
+                sources, self._planes, self._known, tolerances, strict=True
+            )
+        )
+        return replace(frame, planes=planes, format_name=self._format_name)
+
+    def _learn(self, sources: tuple[Samples, Samples, Samples]) -> None:
+        """Move the estimates towards a frame."""
         luma, *chroma = self._planes
         learn_luma(sources[0], self._share, luma.estimate, self._known[0])
         for source, plane, known in zip(sources[1:], chroma, self._known[1:], strict=True):
             learn(source, self._share, plane.across, plane.down, plane.estimate)
             if known is not plane.estimate:
                 halve(fixed_samples(plane.estimate), plane.across, plane.down, known)
-        smoothed = self._noise.to_smooth(slope) * share
-        describe_cells(self._known[0], self._evidence, smoothed, weights, self._cells)
-        planes = tuple(
-            plane.restored(source, known, tolerance, self._cells.weight, self._top, self._depth)
-            for source, plane, known, tolerance in zip(
-                sources, self._planes, self._known, self._tolerances(), strict=True
-            )
-        )
-        return replace(frame, planes=planes, format_name=self._format_name)
+
+    def _still_noise(self, frame: Frame, *, careful: bool) -> StillNoise:
+        """What the first frame, just learnt, shows by itself."""
+        full = [plane.estimate for plane in self._planes]
+        levels, depth = sample_range(frame), frame.format.depth
+        return still_noise(full, self._half, levels, depth, careful=careful)
 
     def _in_new_light(self) -> Fixed:
         """Bring what is known into the light of the new frame; and the frame before, returned."""
@@ -293,6 +316,14 @@ class _State:
             (cells.deviation, [luma * factor for factor in factors]),
             *((cells.remains, [float(own) * factor for factor in factors]) for own in chroma),
         ]
+
+    def _still_tolerances(self, noise: StillNoise) -> list[tuple[Fixed, list[float]]]:
+        """The same for a first frame."""
+        coarser = _SMALLER ** np.arange(1, _SCALES - SIZES + 1)
+        by_size = np.append(noise.by_size, noise.by_size[:, -1:] * coarser, axis=1)
+        by_size[0] *= _STILL_LUMA_TOLERANCE
+        by_size[1:] *= _STILL_CHROMA_TOLERANCE
+        return [(self._cells.deviation, [float(own) for own in plane]) for plane in by_size]
 
 
 def _kind(frame: Frame) -> tuple[str, tuple[int, ...], bool]:
