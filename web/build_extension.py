@@ -27,6 +27,8 @@ _FILES = {
     "onnxruntime": [
         _ONNXRUNTIME / "ort.wasm.bundle.min.mjs",
         _ONNXRUNTIME / "ort-wasm-simd-threaded.wasm",
+        _ONNXRUNTIME / "ort.webgpu.bundle.min.mjs",
+        _ONNXRUNTIME / "ort-wasm-simd-threaded.asyncify.wasm",
     ],
     ".": [WEB.parent / "LICENSE"],
 }

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +29,9 @@ from tapetum.realtime.temporal import TemporalFilter
 pytestmark = pytest.mark.slow
 
 GRIDS = """(async () => {{
-    const {{ Lighting, loadNetwork }} = await import('/brighten/lighting.js');
-    const runtime = '/onnxruntime/ort.wasm.bundle.min.mjs';
-    const network = await loadNetwork('/brighten/grid.onnx', runtime);
-    const lighting = new Lighting(network);
+    const {{ Lighting }} = await import('/brighten/lighting.js');
+    const {{ Network }} = await import('/brighten/network.js');
+    const lighting = new Lighting(await Network.load({parts}));
     const grids = [];
     for (const [text, timeS] of {questions}) {{
         const roots = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -39,6 +39,27 @@ GRIDS = """(async () => {{
     }}
     return grids;
 }})()"""
+PARTS = """{
+    model: '/brighten/grid.onnx',
+    runtime: '/onnxruntime/ort.wasm.bundle.min.mjs',
+    gpuRuntime: '/onnxruntime/ort.webgpu.bundle.min.mjs',
+}"""
+ON_GRAPHICS = """(async () => {{
+    const {{ Network }} = await import('/brighten/network.js');
+    const parts = {parts};
+    const said = {{ usual: (await Network.load(parts)).description, by: [], grids: [] }};
+    const network = await Network.load(parts, 'WebGPU');
+    for (const text of {pictures}) {{
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        said.grids.push(Array.from(await network.run(new Float32Array(bytes.buffer))));
+        said.by.push(network.description);
+        if (said.grids.length < 2) continue;
+        const {{ env }} = await import(parts.gpuRuntime);
+        (await env.webgpu.device).destroy();
+    }}
+    return said;
+}})()"""
+SOFTWARE_WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 TIMES_S = (0.0, 0.04, 0.08, 0.5, 0.54)
 
 
@@ -86,13 +107,41 @@ def test_the_browser_makes_python_s_grids(tmp_path: Path, aim: str, shared: Aim)
     async def scenario() -> list[list[float]]:
         async with served(folder, {}) as url, chromium() as page:
             await page.open(f"{url}extension/popup.css")
-            code = GRIDS.format(questions=questions, aim=aim)
+            code = GRIDS.format(parts=PARTS, questions=questions, aim=aim)
             grids: list[list[float]] = await page.evaluate(code)
             return grids
 
     made = np.array(asyncio.run(scenario())).reshape(np.shape(expected))
     assert np.abs(made - np.array(expected)).max() < 1e-3
     assert np.abs(np.diff(made, axis=0)).max() > 0.01  # they differ, so that this says something
+
+
+def test_graphics_give_the_processor_s_grids_and_may_be_lost(tmp_path: Path) -> None:
+    """By WebGPU in Chromium's own software, which is not taken unless it is asked for."""
+    session = onnxruntime.InferenceSession(find_model("grid").onnx())
+    thumbnails = [
+        np.ascontiguousarray(np.square(roots / np.float32(255)).transpose(2, 0, 1)[np.newaxis])
+        for roots in (*pictures()[2:4], pictures()[0])
+    ]
+    expected = [session.run(None, {"thumbnail": one})[0].ravel() for one in thumbnails]
+    texts = [base64.b64encode(one.tobytes()).decode() for one in thumbnails]
+    folder, _ = built(tmp_path)
+
+    async def scenario() -> dict[str, Any]:
+        async with served(folder, {}) as url, chromium(*SOFTWARE_WEBGPU) as page:
+            await page.open(f"{url}extension/popup.css")
+            if not await page.evaluate("navigator.gpu?.requestAdapter().then(Boolean)"):
+                pytest.skip("this Chromium has no WebGPU in software")
+            code = ON_GRAPHICS.format(parts=PARTS, pictures=texts)
+            await page.evaluate(f"{code}.then((said) => (window.said = said)); true")
+            said: dict[str, Any] = await page.wait_for("window.said", seconds=300)
+            return said
+
+    said = asyncio.run(scenario())
+    assert said["usual"] == "WebAssembly"
+    assert said["by"][:2] == ["WebGPU", "WebGPU"]
+    assert said["by"][2].startswith("WebAssembly, because WebGPU failed: ")
+    assert np.abs(np.array(said["grids"]) - np.array(expected)).max() < 1e-3
 
 
 def test_the_types_hold() -> None:

@@ -6,10 +6,7 @@ import { throughCanvas, throughFrames } from "./streams.js";
 /**
  * @typedef {import("./painter.js").Settings} Settings
  *
- * What the network needs.
- * @typedef {object} Parts
- * @property {string} model the address of an ONNX file that gives grids
- * @property {string} runtime the address of onnxruntime-web's `ort.wasm.bundle.min.mjs`
+ * @typedef {import("./network.js").Parts} Parts
  *
  * What became of a picture.
  * @typedef {object} Report
@@ -17,6 +14,7 @@ import { throughCanvas, throughFrames } from "./streams.js";
  * @property {number} width
  * @property {number} height
  * @property {string} problem in words, or empty
+ * @property {string} network what runs it, in words, or empty before its first light
  */
 
 /**
@@ -43,7 +41,7 @@ export function brighten(camera, settings, { light, onPicture = () => {} }) {
   const painter = new Painter(settings, port);
   /** @type {(spentMs: number, width: number, height: number) => void} */
   const report = (spentMs, width, height) =>
-    onPicture({ spentMs, width, height, problem: painter.problem });
+    onPicture({ spentMs, width, height, problem: painter.problem, network: painter.network });
   const byFrames = "MediaStreamTrackProcessor" in window && "MediaStreamTrackGenerator" in window;
   const stream = byFrames
     ? throughFrames(camera, painter, report)

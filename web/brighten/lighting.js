@@ -1,4 +1,4 @@
-// Grids from thumbnails: the network, by onnxruntime-web, and what is done to its grids over time.
+// Grids from thumbnails: the network's, and what is done to them over time.
 //
 // As in tapetum.realtime.serve.lighting; it belongs in a worker.
 
@@ -12,34 +12,17 @@ const CELLS = 8 * 16 * 16;
 const IDENTITY = [1, 0, 1, 0, 0, 1, 0, 0]; // coefficients that leave a picture as it is
 
 /**
- * @typedef {typeof import("onnxruntime-web/wasm")} Runtime
- * @typedef {{ runtime: Runtime, session: import("onnxruntime-web/wasm").InferenceSession }} Network
- *
  * When pictures are made bright, and how bright: well-lit ones stay as they are, by default; or each
  * is brought to a mean luma, over 0 and under 1, as far as strengths up to 2 can.
  * @typedef {{ onlyWhenDark?: boolean, brightness?: number | null }} Aim
  */
-
-/**
- * Loads a network that gives grids. One thread is enough for it, and is allowed on every page.
- * @param {string} model the address of an ONNX file
- * @param {string} runtime the address of onnxruntime-web's `ort.wasm.bundle.min.mjs`
- * @returns {Promise<Network>}
- */
-export async function loadNetwork(model, runtime) {
-  /** @type {Runtime} */
-  const ort = await import(runtime);
-  ort.env.wasm.numThreads = 1;
-  const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
-  return { runtime: ort, session };
-}
 
 /** Makes the grids of one stream. */
 export class Lighting {
   #network;
   #filter = new TemporalFilter();
 
-  /** @param {Network} network */
+  /** @param {import("./network.js").Network} network */
   constructor(network) {
     this.#network = network;
   }
@@ -54,13 +37,7 @@ export class Lighting {
    */
   async grid(roots, timeS, { onlyWhenDark = true, brightness = null } = {}) {
     const thumbnail = planes(roots);
-    const { runtime, session } = this.#network;
-    const input = new runtime.Tensor("float32", thumbnail, [1, 3, SIDE, SIDE]);
-    const outputs = await session.run({ [session.inputNames[0]]: input });
-    const data = await outputs[session.outputNames[0]].getData();
-    if (data.length !== IDENTITY.length * CELLS) throw new Error("this network gives no grid");
-    const grid = Float32Array.from(/** @type {Float32Array} */ (data));
-    if (!grid.every(Number.isFinite)) throw new Error("the network's numbers are not finite");
+    const grid = await this.#network.run(thumbnail);
     return this.#filter.smooth(aimed(grid, cellLuma(thumbnail)), thumbnail, timeS);
 
     /** @param {Float32Array<ArrayBuffer>} wanted @param {Float64Array} cells */

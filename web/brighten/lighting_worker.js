@@ -1,24 +1,25 @@
 // The worker that makes grids: one network for all streams, each of which has a port of its own.
 //
-// A stream's port takes { roots, timeS, aim } and answers { grid } or { failed }; it takes
+// A stream's port takes { roots, timeS, aim } and answers { grid, by } or { failed }; it takes
 // { tickMs } and then says { tick } so often, where a page's own timers are held back; 0 ends that.
 
-import { Lighting, loadNetwork } from "./lighting.js";
+import { Lighting } from "./lighting.js";
+import { Network } from "./network.js";
 
-/** @type {Promise<import("./lighting.js").Network> | null} */
+/** @type {Promise<Network> | null} */
 let network = null;
 /** @type {Promise<unknown>} */
 let turn = Promise.resolve(); // a session runs one picture at a time
 
-/** @param {MessageEvent<{ model: string, runtime: string }>} event */
+/** @param {MessageEvent<import("./network.js").Parts>} event */
 self.onmessage = ({ data, ports: [port] }) => {
-  network ??= loadNetwork(data.model, data.runtime);
+  network ??= Network.load(data);
   serve(port, network);
 };
 
 /**
  * @param {MessagePort} port
- * @param {Promise<import("./lighting.js").Network>} loading
+ * @param {Promise<Network>} loading
  */
 function serve(port, loading) {
   const lighting = loading.then((loaded) => new Lighting(loaded));
@@ -29,20 +30,21 @@ function serve(port, loading) {
       clearInterval(ticking);
       ticking = data.tickMs > 0 ? Number(setInterval(() => port.postMessage({ tick: true }), data.tickMs)) : 0;
     } else {
-      turn = turn.then(() => answer(port, lighting, data));
+      turn = turn.then(() => answer(port, loading, lighting, data));
     }
   };
 }
 
 /**
  * @param {MessagePort} port
+ * @param {Promise<Network>} loading
  * @param {Promise<Lighting>} lighting
  * @param {{ roots: Uint8Array, timeS: number, aim: import("./lighting.js").Aim }} question
  */
-async function answer(port, lighting, { roots, timeS, aim }) {
+async function answer(port, loading, lighting, { roots, timeS, aim }) {
   try {
     const grid = await (await lighting).grid(roots, timeS, aim);
-    port.postMessage({ grid }, [grid.buffer]);
+    port.postMessage({ grid, by: (await loading).description }, [grid.buffer]);
   } catch (error) {
     port.postMessage({ failed: String(error) });
   }

@@ -35,6 +35,8 @@ export class Painter {
   #failedMs = -Infinity; // when graphics were lost
   /** What is wrong, in words for a person; empty if nothing is. */
   problem = "";
+  /** What runs the network, in words; empty before its first light. */
+  network = "";
 
   /**
    * @param {Settings} settings read at each picture
@@ -157,11 +159,12 @@ export class Painter {
     brightener.beginThumbnail();
   }
 
-  /** @param {{ grid?: Float32Array<ArrayBuffer>, failed?: string }} answer */
-  #hear({ grid, failed }) {
+  /** @param {{ grid?: Float32Array<ArrayBuffer>, by?: string, failed?: string }} answer */
+  #hear({ grid, by = "", failed }) {
     if (failed !== undefined) this.problem = failed;
     if (!grid || grid.length !== GRID_SIZE) return;
     this.problem = "";
+    this.network = by;
     this.#grid = grid;
     this.#brightener?.setGrid(grid);
     this.#askedMs = -Infinity;

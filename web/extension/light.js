@@ -4,6 +4,7 @@ const worker = new Worker("../brighten/lighting_worker.js", { type: "module" });
 const parts = {
   model: new URL("../brighten/grid.onnx", import.meta.url).href,
   runtime: new URL("../onnxruntime/ort.wasm.bundle.min.mjs", import.meta.url).href,
+  gpuRuntime: new URL("../onnxruntime/ort.webgpu.bundle.min.mjs", import.meta.url).href,
 };
 
 addEventListener("message", ({ data, ports }) => {

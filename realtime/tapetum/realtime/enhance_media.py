@@ -277,7 +277,7 @@ def _enhance_video(
         if job is None:
             run(video.frames, stage, output.frames, on_frame=meter)
         else:
-            run(video.frames, stage, job.sink, on_frame=job.new_frames(meter))
+            run(video.frames, job.sink.handed(stage), job.sink, on_frame=job.new_frames(meter))
     frames_before, media_before_s = (
         (0, 0.0) if job is None else (job.frames_before, job.media_before_s)
     )

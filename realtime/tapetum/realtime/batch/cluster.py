@@ -39,6 +39,7 @@ from tapetum.realtime.batch.worker import (
 from tapetum.realtime.enhancer import is_cuda
 from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.segments.job_folder import unfinished_path
+from tapetum.realtime.segments.segment import memory_path, write_through
 
 _PULSE_S = 1.0
 _LOOK_S = 5.0
@@ -303,7 +304,9 @@ class ClusterCrew:
                     unfinished.write_bytes(content)
             if done.packets is not None and isinstance(work, SegmentWork):
                 path = unfinished_path(work.folder, work.number)
-                _write_through(path, done.packets)
+                write_through(path, done.packets)
+                if done.memory:
+                    write_through(memory_path(path), done.memory)
                 if isinstance(answer, MadeSegment):
                     answer = replace(answer, path=path)
         except OSError as error:
@@ -330,13 +333,6 @@ def _sources(work: Work) -> list[Path]:
     if isinstance(work, FileWork):
         return [task.source for task in work.tasks]
     return [work.film.source]
-
-
-def _write_through(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _put_token(folder: Path | None) -> tuple[Path, str] | None:

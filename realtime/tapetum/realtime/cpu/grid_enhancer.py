@@ -164,9 +164,18 @@ class GridEnhancer:
         Raises:
             EngineError: the network fails or gives no usable numbers.
         """
-        return self._filter(
-            self._aimed(self._predict(small), small), thumbnail=small, time_s=time_s
-        )
+        return self._filter(self.aimed_grid(small), thumbnail=small, time_s=time_s)
+
+    def aimed_grid(self, small: Floats) -> Floats:
+        """The grid of one frame by itself, for who smooths it elsewhere.
+
+        Args:
+            small: as for `steady_grid`.
+
+        Raises:
+            EngineError: the network fails or gives no usable numbers.
+        """
+        return self._aimed(self._predict(small), small)
 
     def _aimed(self, grid: Floats, small: Floats) -> Floats:
         if self.aim.brightness is not None:
@@ -215,6 +224,23 @@ class GridEnhancer:
         self._bars.reset()
         self._picture.reset()
         self._restorer.reset()
+
+    @property
+    def lasting(self) -> str:
+        """See `RememberingEnhancer`."""
+        return str(self._picture.lasting)
+
+    @property
+    def memory(self) -> object:
+        """See `RememberingEnhancer`."""
+        return self._filter, self._bars, self._picture, self._restorer
+
+    @memory.setter
+    def memory(self, memory: object) -> None:
+        kept = (TemporalFilter, BarFinder, PictureFinder, Restorer)
+        if not isinstance(memory, tuple) or [*map(type, memory)] != [*kept]:
+            raise TypeError("this is no grid enhancer's memory")
+        self._filter, self._bars, self._picture, self._restorer = memory
 
     def _predict(self, small: Floats) -> Floats:
         grid = self._engine(small)

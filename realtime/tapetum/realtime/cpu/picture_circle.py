@@ -201,6 +201,11 @@ class PictureFinder:
         self._bars.reset()
         self._circles.reset()
 
+    @property
+    def lasting(self) -> tuple[object, ...]:
+        """What is remembered for as long as the stream lasts."""
+        return *self._bars.lasting, self._circles.is_round
+
     def __call__(self, frame: Frame) -> Picture:
         """Look at the next frame.
 
@@ -230,6 +235,11 @@ class CircleFinder:
         self._first = True
         self._other_frames = 0
         self._until_look = 0
+
+    @property
+    def is_round(self) -> bool:
+        """Whether circles are known."""
+        return self._known is not None
 
     def __call__(self, thumbnail: Floats, area: Area) -> RoundPicture | None:
         """The circles of a frame, in an area of it; None where its picture is not round.
