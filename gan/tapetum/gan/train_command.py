@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tapetum.gan.plain_help import run_alone
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -164,4 +166,4 @@ def _run(config: TrainConfig) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(train)
+    run_alone(train)

@@ -164,9 +164,18 @@ class GridEnhancer:
         Raises:
             EngineError: the network fails or gives no usable numbers.
         """
-        return self._filter(
-            self._aimed(self._predict(small), small), thumbnail=small, time_s=time_s
-        )
+        return self._filter(self.aimed_grid(small), thumbnail=small, time_s=time_s)
+
+    def aimed_grid(self, small: Floats) -> Floats:
+        """The grid of one frame by itself, for who smooths it elsewhere.
+
+        Args:
+            small: as for `steady_grid`.
+
+        Raises:
+            EngineError: the network fails or gives no usable numbers.
+        """
+        return self._aimed(self._predict(small), small)
 
     def _aimed(self, grid: Floats, small: Floats) -> Floats:
         if self.aim.brightness is not None:
