@@ -130,6 +130,7 @@ def make_plan(
     *,
     selection: Selection = Selection(),
     naming: Naming = Naming(),
+    may_be_none: bool = False,
 ) -> Plan:
     """Look for the files of a job.
 
@@ -139,11 +140,12 @@ def make_plan(
         output: the folder for the outputs; it need not exist.
         selection: which files of folders and patterns are taken.
         naming: of the outputs.
+        may_be_none: whether a pattern may match no file yet.
 
     Raises:
-        MediaError: an input is, or holds, the output folder, or the reverse.
+        MediaError: an input is, or holds, the output folder, or the reverse; or no file matches.
     """
-    places = [path for given in inputs for path in _expanded(given)]
+    places = [path for given in inputs for path in _expanded(given, may_be_none=may_be_none)]
     plan = Plan()
     found = _Found(plan, naming)
     for place in places:
@@ -205,13 +207,13 @@ def _is_new(folder: Path, seen: set[Path]) -> bool:
     return True
 
 
-def _expanded(given: str | Path) -> list[Path]:
+def _expanded(given: str | Path, *, may_be_none: bool) -> list[Path]:
     """What one input stands for: itself, or the files that its pattern names."""
     text = str(given)
     if os.path.lexists(text) or not _WILD.search(text):
         return [Path(text)]
     matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - patterns may be absolute
-    if not matches:
+    if not matches and not may_be_none:
         raise MediaError(f"no file matches {text}")
     return [Path(match) for match in matches if not os.path.isdir(match)]  # noqa: PTH112 - as above
 
