@@ -9,9 +9,9 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path, PurePosixPath
+from importlib.util import find_spec
+from pathlib import Path
 
-import hypothesis
 import numpy as np
 import pytest
 from support.fake_driver import fake_driver
@@ -21,8 +21,6 @@ from support.media import RICH, Clip, make_clip
 from support.rtx_builds import SM89
 from support.small_clips import write_clip
 from support.tiny_networks import grid_network
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.device import CudaDevice
@@ -30,12 +28,21 @@ from tapetum.trt_build import EngineCache, EngineFile, build_engine
 
 ROOT = Path(__file__).parents[1]
 _ENVIRONMENT = dict(os.environ)  # before any test module is imported
-_LIVE = {"live", "serve", "plugins", "web"}
 SAMPLE = ROOT / "samples" / "dark_room.mp4"
 
-# The same examples in every run, and no limit of time: a busy machine is no fault of the code.
-hypothesis.settings.register_profile("tapetum", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("tapetum")
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set up what tests are made and handed out by, which a machine with a GPU may lack."""
+    if find_spec("hypothesis"):
+        from hypothesis import settings
+
+        # The same examples in every run, and no limit of time: a busy machine is no fault.
+        settings.register_profile("tapetum", deadline=None, derandomize=True)
+        settings.load_profile("tapetum")
+    if config.pluginmanager.hasplugin("xdist"):
+        from support import scheduling
+
+        config.pluginmanager.register(scheduling)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,23 +53,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "needs_cuda" in item.keywords:
             item.add_marker(skip)
-
-
-class _LivePartsApart(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Where two are tested at a time, the tests of a file stay together.
-
-    Those that look at real time, or start browsers and other programs, are not beside one another.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        path = PurePosixPath(nodeid.partition("::")[0])
-        is_live = bool(_LIVE & set(path.parts)) or "webrtc" in path.name
-        return "live" if is_live else str(path)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """What pytest-xdist hands tests out by."""
-    return _LivePartsApart(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import environment
+from support.this_gpu import has_driver
 
 from tapetum.benchmarks.gpu.first_contact import (
     SYMBOLS,
@@ -25,7 +26,15 @@ from tapetum.benchmarks.gpu.first_contact import (
 from tapetum.benchmarks.measure.errors import BenchmarkError
 
 ROOT = Path(__file__).parents[2]
-HIDDEN = ("openvino", "onnxruntime", "jsonschema", "cv2", "aiortc", "aiohttp", "matplotlib")
+HIDDEN = (
+    "openvino",
+    "onnxruntime",
+    "jsonschema",
+    "cv2",
+    "aiortc",
+    "aiohttp",
+    "matplotlib",
+)
 """What a machine with a GPU may lack."""
 
 
@@ -126,6 +135,12 @@ def test_every_stage_has_a_name_of_its_own_and_files_that_are_there() -> None:
     files = [word for stage in todo for word in stage.command if word.endswith(".py")]
     assert len(files) > 8
     assert all(Path(file).is_file() for file in files)
+    names = [stage.name for stage in todo]
+    assert names.index("measure-pipeline") < names.index("live-grid") < names.index("live-unet")
+    (live,) = (stage for stage in todo if stage.name == "live-unet")
+    answer = run_stage(live, 60)
+    assert answer.state == ("done" if has_driver() else "failed")
+    assert has_driver() or "use --device cpu" in answer.output
     without_tests = stages(Path("results"), None)
     assert [stage.name for stage in without_tests][:2] == ["driver", "measure-ceilings"]
 
@@ -138,7 +153,9 @@ def test_the_tests_are_found_on_a_machine_that_has_little(tmp_path: Path) -> Non
     )
     todo = stages(Path("results"), ROOT / "tests")
     files = [word for stage in todo for word in stage.command if word.endswith(".py")]
-    command = ["-m", "pytest", "--collect-only", "-q", "-m", "needs_cuda", *files]
+    plugins = ("xdist", "xdist.looponfail")
+    without = [word for plugin in plugins for word in ("-p", f"no:{plugin}")]
+    command = ["-m", "pytest", *without, "--collect-only", "-q", "-m", "needs_cuda", *files]
     answer = subprocess.run(
         [sys.executable, *command, "-o", "filterwarnings=default"],
         cwd=ROOT,

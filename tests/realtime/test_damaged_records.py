@@ -38,12 +38,16 @@ SEGMENT = Segment(
     end_pts=1024,
     before=None,
     last=Probe(512, bytes(range(16)), "|u1"),
+    seen=Probe(512, bytes(range(16)), "|u1"),
     next=None,
     setup_sha256="1" * 64,
     corrupt_packets=0,
     damaged_frames=0,
     truncated=False,
     sha256="2" * 64,
+    memory_sha256="3" * 64,
+    begins="(None, 0.5, False)",
+    ends="",
 )
 NESTED = "[" * 200_000
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -20,9 +21,12 @@ import pytest
 from support.command_line import environment, tapetum
 from support.media import Clip, blank_packet, make_clip
 from support.media_contents import track, tracks
+from support.small_clips import write_noisy_clip
 
 from tapetum.realtime import MediaError, enhance_file
+from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.segments import film, joining, segment, segmented_sink
+from tapetum.realtime.segments.handover import _recall
 from tapetum.realtime.segments.job_folder import JobFolder, job_folder_path, unfinished_jobs
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_is_left")]
@@ -118,6 +122,39 @@ def test_a_job_that_was_stopped_goes_on_to_the_same_bytes(
     assert (result.frames, result.frames_before) == (150, 100)
     assert result.notices == ("continued at 4.000 s of bright.mkv",)
     assert not job_folder_path(output).exists()
+
+
+def test_a_noisy_film_goes_on_to_the_same_bytes(gain_model: Path, tmp_path: Path) -> None:
+    """What is remembered of a part that rests, and of bars, outlasts any warm-up."""
+    source = write_noisy_clip(tmp_path / "in.mp4", frames=150, rate=25)
+    undisturbed, output = tmp_path / "undisturbed.mkv", tmp_path / "bright.mkv"
+    bright(source, undisturbed, model=gain_model, codec="ffv1")
+    begin(source, output, gain_model, frames=120, codec="ffv1")
+    job = job_folder_path(output)
+    assert [path.name for path in sorted(job.glob("*.memory"))] == ["000001.memory"]
+    result = bright(source, output, model=gain_model, codec="ffv1")
+    assert result.notices[0] == "continued at 4.000 s of bright.mkv"
+    assert contents(output) == contents(undisturbed)
+
+
+def test_a_memory_that_is_damaged_is_none(gain_model: Path, tmp_path: Path) -> None:
+    source = write_noisy_clip(tmp_path / "in.mp4", frames=150, rate=25)
+    undisturbed, output = tmp_path / "undisturbed.mkv", tmp_path / "bright.mkv"
+    bright(source, undisturbed, model=gain_model, codec="ffv1")
+    begin(source, output, gain_model, frames=120, codec="ffv1")
+    memory = job_folder_path(output) / "000001.memory"
+    memory.write_bytes(memory.read_bytes()[:-1] + b"x")
+    result = bright(source, output, model=gain_model, codec="ffv1")
+    assert (result.frames, result.frames_before) in {(150, 0), (150, 100)}
+    assert [p.pts for p in pictures(output)] == [p.pts for p in pictures(undisturbed)]
+
+
+def test_a_memory_runs_no_program(gain_model: Path) -> None:
+    """Whoever can write into the folder of a job gives it numbers, and no more."""
+    enhancer = make_enhancer(gain_model)
+    for found in (Path("x"), print, os.system, ("a", 1), subprocess.run):
+        with pytest.raises(MediaError, match="memory of an enhancer cannot be read"):
+            _recall(enhancer, pickle.dumps(found))
 
 
 def test_other_options_begin_anew_and_say_so(

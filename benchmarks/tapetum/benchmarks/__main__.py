@@ -9,6 +9,7 @@ import typer
 
 from tapetum.benchmarks.gpu_commands import gpu
 from tapetum.gan.errors import TapetumError
+from tapetum.gan.plain_help import with_plain_help
 
 IN_CHECKOUT = find_spec("tapetum.benchmarks.experiments") is not None
 """Whether this is the repository, which has experiments that no installation has."""
@@ -18,12 +19,15 @@ _ONLY_GPUS = (
     " the browser, and the tables of the documents belong to the repository: run it in a checkout."
 )
 
-app = typer.Typer(help=f"{__doc__}{'' if IN_CHECKOUT else _ONLY_GPUS}", no_args_is_help=True)
+app = typer.Typer(
+    help=f"{__doc__}{'' if IN_CHECKOUT else _ONLY_GPUS}", no_args_is_help=True, add_completion=False
+)
 app.add_typer(gpu, name="gpu")
 if IN_CHECKOUT:
     from tapetum.benchmarks.experiments.commands import experiments
 
     app.add_typer(experiments)
+with_plain_help(app)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from tapetum.gan.checkpoint import load_generator
 from tapetum.gan.errors import TapetumError
 from tapetum.gan.export import described_by_itself, export_onnx
 from tapetum.gan.model import find_model
+from tapetum.gan.plain_help import run_alone
 from tapetum.gan.whole_file import whole_file
 
 
@@ -40,4 +41,4 @@ def export(
 
 
 if __name__ == "__main__":
-    typer.run(export)
+    run_alone(export)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tapetum.gan.plain_help import run_alone
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -148,7 +150,9 @@ def _run(config: TrainConfig) -> None:
     run_training = _trainer()
     first = os.environ.get("RANK", "0") == "0"
     level = logging.INFO if first else logging.ERROR
-    logging.basicConfig(level=level, format="%(asctime)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    # Ours alone: what exports the weights tells of each node that it leaves out.
+    logging.getLogger("tapetum").setLevel(level)
     try:
         generator = run_training(config)
     except TrainingStopped as stopped:
@@ -164,4 +168,4 @@ def _run(config: TrainConfig) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(train)
+    run_alone(train)

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,13 @@ _LONGEST_NAME_BYTES = 255
 """What Linux's file systems take."""
 
 _UNFINISHED = re.compile(rb"\..*\.part-" + PATTERN.encode() + rb"(?:-\d+)?(?:\.[^.]*)?", re.DOTALL)
+
+_LOOKS = 50
+"""So many times what looking for leftovers took passes before a folder is looked at again: in one
+of 100,000 files that takes longer than a photo."""
+
+_looked: tuple[Path, float] | None = None
+"""The folder that was looked at last, and when it may be again."""
 
 _growing: set[Path] = set()
 """Files that threads of this process are writing."""
@@ -49,13 +57,18 @@ class WholeFile:
         _remove_leftovers(self._target.parent)
         self.temporary = _begin(self._target)
 
-    def commit(self) -> None:
+    def commit(self, *, durably: bool = False) -> None:
         """Give the whole file its final name; the mode of a file that is replaced is kept.
+
+        Args:
+            durably: whether it is on the disk, and so outlives a power cut, when this returns.
 
         Raises:
             FileExistsError: another one took the name meanwhile, and is not to be replaced.
-            OSError: the file cannot be renamed.
+            OSError: the file cannot be renamed, or not be brought to the disk.
         """
+        if durably:
+            _sync(self.temporary, os.O_RDWR)  # Windows syncs nothing that is only read
         if self._replace:
             with suppress(FileNotFoundError, PermissionError):  # new, or modes are not kept here
                 shutil.copymode(self._target, self.temporary)
@@ -63,6 +76,8 @@ class WholeFile:
         else:
             _move_to_free_name(self.temporary, self._target)
         self._end()
+        if durably:
+            sync_folder(self._target.parent)
 
     def discard(self) -> None:
         """Remove what was written; after `commit`, or a second time, this does nothing."""
@@ -74,6 +89,20 @@ class WholeFile:
     def _end(self) -> None:
         with _growing_lock:
             _growing.discard(self.temporary)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system can do that."""
+    with suppress(OSError):  # Windows and some network file systems have no such thing
+        _sync(folder, os.O_RDONLY)
+
+
+def _sync(path: Path, access: int) -> None:
+    descriptor = os.open(path, access)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -151,17 +180,25 @@ def _unfinished_name(target: Path, number: int) -> Path:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove unfinished files, of whatever name, whose process is gone."""
+    """Remove unfinished files, of whatever name, whose process is gone; see `_LOOKS`."""
+    global _looked  # noqa: PLW0603 - it is of the process
+    begin_s = time.monotonic()
+    if _looked is not None and _looked[0] == folder and begin_s < _looked[1]:
+        return
     for name in _names_in(folder):
         match = _UNFINISHED.fullmatch(name)
         if match and is_gone(int(match[1]), int(match[2]), match[3].decode()):
             with suppress(OSError):  # another's, or already removed
                 (folder / os.fsdecode(name)).unlink()
+    end_s = time.monotonic()
+    _looked = folder, end_s + _LOOKS * (end_s - begin_s)
 
 
 def _names_in(folder: Path) -> list[bytes]:
-    with suppress(OSError):  # whoever may not read it may still write to it
-        return [os.fsencode(path.name) for path in folder.iterdir()]
+    """The hidden ones, among which leftovers are."""
+    # Whoever may not read it may still write to it.
+    with suppress(OSError), os.scandir(os.fsencode(folder)) as entries:
+        return [entry.name for entry in entries if entry.name.startswith(b".")]
     return []
 
 

@@ -225,6 +225,11 @@ def _enhance_video(
         )
         source, info = video.file, video.info
         stack.callback(source.close)
+        if source.still_format is not None and output_path.suffix.lower() not in CONTAINERS:
+            raise MediaError(
+                f"{place} is a picture of a kind ({source.still_format}) that is read as a video"
+                " alone; convert it to PNG or TIFF first"
+            )
         width, height = output_size(info, compare)
         enhanced, hdr_notices = shown_as(info, strength=strength)
         shown = replace(enhanced, width=width, height=height)
@@ -277,7 +282,7 @@ def _enhance_video(
         if job is None:
             run(video.frames, stage, output.frames, on_frame=meter)
         else:
-            run(video.frames, stage, job.sink, on_frame=job.new_frames(meter))
+            run(video.frames, job.sink.handed(stage), job.sink, on_frame=job.new_frames(meter))
     frames_before, media_before_s = (
         (0, 0.0) if job is None else (job.frames_before, job.media_before_s)
     )

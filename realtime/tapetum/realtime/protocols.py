@@ -62,6 +62,18 @@ class StripEnhancer(FrameEnhancer, Protocol):
 
 
 @runtime_checkable
+class RememberingEnhancer(FrameEnhancer, Protocol):
+    """An enhancer whose memory of its stream can be kept, and given to another one like it."""
+
+    memory: object
+    """All that it remembers. Reading gives what it goes on to change: keep a copy."""
+
+    @property
+    def lasting(self) -> str:
+        """What of it does not fade, but stays until the picture says otherwise, in words."""
+
+
+@runtime_checkable
 class SparingEnhancer(FrameEnhancer, Protocol):
     """An enhancer that leaves pictures as they are where they are well lit."""
 

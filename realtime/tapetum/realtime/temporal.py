@@ -88,7 +88,10 @@ class TemporalFilter:
         Returns:
             Steady coefficients, a new array.
         """
-        view = _guide_view(thumbnail)
+        return self.smoothed(coefficients, view=guide_view(thumbnail), time_s=time_s)
+
+    def smoothed(self, coefficients: Floats, *, view: Floats, time_s: float | None) -> Floats:
+        """The same, for who has the frame's `guide_view`: that of one thumbnail stays the same."""
         elapsed_s = self._clock(time_s)
         if self._steady is None or self._scene is None or self._is_cut(view):
             self._steady, self._scene = coefficients.copy(), view
@@ -121,8 +124,12 @@ def _correlation(before: Floats, after: Floats) -> float:
     return float((a * b).mean() / (a.std() * b.std() + 1e-4))
 
 
-def _guide_view(thumbnail: Floats) -> Floats:
-    """The guide, from the mean of the channels, at VIEW x VIEW."""
+def guide_view(thumbnail: Floats) -> Floats:
+    """The guide, from the mean of the channels, at VIEW x VIEW.
+
+    Args:
+        thumbnail: (1, 3, 256, 256) RGB in [0, 1].
+    """
     grey = thumbnail.reshape(3, *thumbnail.shape[-2:]).sum(axis=0)
     height, width = grey.shape[0] // VIEW, grey.shape[1] // VIEW
     # Rows before columns: several times quicker in NumPy than both at once.

@@ -13,14 +13,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from support.command_line import environment, tapetum
+from support.frames_of_file import read
 from support.inline_crew import Fault, InlineCrew
 from support.live_parts import wait_until
 from support.media import Clip, blank_packet, make_clip
 from support.media_contents import tracks
 from support.photos import dark_colors
+from support.small_clips import write_noisy_clip
 
 from tapetum.realtime.batch import parallel
 from tapetum.realtime.batch.ledger import Ledger, Outcome
@@ -28,7 +31,16 @@ from tapetum.realtime.batch.parallel import ParallelJob
 from tapetum.realtime.batch.processes import ProcessCrew
 from tapetum.realtime.batch.tree import Plan, Task, make_plan
 from tapetum.realtime.batch.worker import Answer, FileWork, MadeSegment, SegmentWork, Work
-from tapetum.realtime.segments import film, joining, segment, segment_maker, segmented_sink
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.segments import (
+    film,
+    handover,
+    joining,
+    segment,
+    segment_maker,
+    segmented_sink,
+)
+from tapetum.realtime.segments.handover import Handover
 from tapetum.realtime.segments.job_folder import job_folder_path, unfinished_jobs
 
 TAPETUM = (sys.executable, "-m", "tapetum.realtime")
@@ -163,7 +175,10 @@ def test_what_a_worker_loses_is_done_again(
             return fault
         path = work.folder / "000003.here.part"
         path.write_bytes(b"something else")
-        made = segment.Segment((), 1, 0, 1, None, None, 4, "", 0, 0, False, "0" * 64)
+        packets = "0" * 64
+        made = segment.Segment(
+            (), 1, 0, 1, None, None, None, 4, "", 0, 0, False, packets, "", "", ""
+        )
         return MadeSegment(made, path, None)
 
     if fault == "hangs":
@@ -194,27 +209,62 @@ def test_a_film_that_kills_every_worker_fails_and_keeps_what_is_done(case: Case)
     assert contents(case.output) == case.undisturbed
 
 
-def test_a_seam_that_would_be_seen_has_the_film_made_in_one_go(
+@pytest.mark.parametrize("has_memory", [True, False])
+def test_a_seam_that_would_be_seen_is_made_again(
     case: Case,
     monkeypatch: pytest.MonkeyPatch,
+    has_memory: bool,
 ) -> None:
     """As where an enhancer remembers more than the warm-up gives it."""
     make = segment_maker.SegmentMaker.make
 
-    def make_unlike(self: segment_maker.SegmentMaker, number: int, path: Path) -> segment.Segment:
+    def make_unlike(
+        self: segment_maker.SegmentMaker, number: int, path: Path, handed: Handover | None
+    ) -> segment.Segment:
         fresh = self.can_make(number) and self.can_make(number + 7)
-        made = make(self, number, path)
-        if not fresh or made.before is None:
+        made = make(self, number, path, handed)
+        if not fresh or made.before is None or handed is not None:
             return made
         return replace(made, before=replace(made.before, pts=made.before.pts - 1))
 
     monkeypatch.setattr(segment_maker.SegmentMaker, "make", make_unlike)
+    if not has_memory:
+        monkeypatch.setattr(handover, "_memory", lambda _: b"")
     job = case.job()
     result = job.run().result
     assert result is not None
-    assert any("would be seen; begun anew, in one go" in notice for notice in result.notices)
-    assert job.segments[-5:] == [0, 1, 2, 3, 4]
+    if has_memory:
+        assert any("its parts follow each other" in notice for notice in result.notices)
+        assert sorted(job.segments) == [0, 1, 2, 3, 3, 4, 4]
+    else:
+        assert any("would be seen; begun anew, in one go" in notice for notice in result.notices)
+        assert job.segments[-5:] == [0, 1, 2, 3, 4]
     assert contents(case.output) == case.undisturbed
+
+
+def test_a_noisy_film_is_the_same_by_several(
+    gain_model: Path, tmp_path: Path, short_segments: None
+) -> None:
+    """Who begins in the middle does not know what rests, and where bars are; so it is told."""
+    del short_segments
+    source = write_noisy_clip(tmp_path / "in.mp4", frames=100, rate=10)
+    one, two = tmp_path / "one.mkv", tmp_path / "two.mkv"
+    assert Job(source, one, gain_model, workers=1).run().state == "done"
+    job = Job(source, two, gain_model, workers=2)
+    result = job.run().result
+    assert result is not None
+    assert any("its parts follow each other" in notice for notice in result.notices)
+    assert job.segments == [0, 3, 1, 4, 2, 3, 4]
+    same = [share_of_like_samples(*pair) for pair in zip(read(two), read(one), strict=True)]
+    assert min(same) >= 0.999
+    assert not job_folder_path(two).exists()
+
+
+def share_of_like_samples(found: Frame, wanted: Frame) -> float:
+    assert found.pts == wanted.pts
+    pairs = zip(found.planes, wanted.planes, strict=True)
+    apart = [np.abs(one.astype(int) - other.astype(int)).ravel() for one, other in pairs]
+    return float((np.concatenate(apart) <= 1).mean())
 
 
 def test_one_process_and_several_continue_each_other(case: Case) -> None:
@@ -227,6 +277,19 @@ def test_one_process_and_several_continue_each_other(case: Case) -> None:
     result = enhance_file(case.source, case.output, model=case.model, when_dark=False, codec="ffv1")
     assert result.frames_before == 40
     assert contents(case.output) == case.undisturbed
+
+
+@pytest.mark.parametrize("change", ["shrinks", "grows"])
+def test_a_film_that_changes_in_the_middle_is_not_called_done(case: Case, change: str) -> None:
+    def disturb(_: int, work: Work) -> None:
+        if isinstance(work, SegmentWork) and work.number == 3:
+            size = case.source.stat().st_size
+            os.truncate(case.source, size // 2 if change == "shrinks" else size + 5000)
+
+    outcome = case.job(fault=disturb).run()
+    assert outcome.state == "failed"
+    assert "\n" not in outcome.reason
+    assert [path.name for path in case.output.parent.iterdir() if path.stem == "bright"] == []
 
 
 @pytest.fixture
@@ -357,6 +420,43 @@ def test_a_driver_that_is_killed_loses_a_segment_of_each_worker_at_most(
     assert "note: a.mp4: continued" in again.stderr
     assert two.read_bytes() == one.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.mp4", "two.mp4"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no files")
+def test_where_there_is_no_room_the_rest_goes_on(
+    two_films: Path, tmp_path: Path, gain_model: Path
+) -> None:
+    """No file may become so large as the long film; it waits for room, and loses nothing."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    options = ("--model", gain_model, "--always", "--codec", "ffv1", "--ext", "mkv", "--quiet")
+    words = [str(word) for word in ("enhance", two_films, two, *options, "--workers", "2")]
+    undisturbed = tapetum("enhance", two_films, one, *options, "--workers", "1")
+    assert undisturbed.returncode == 1  # c.mp4
+    sizes = sorted(path.stat().st_size for path in one.glob("*.mkv"))
+    limited = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({sum(sizes) // 2},) * 2);"
+        " from tapetum.realtime.command.cli import main; main()"
+    )
+    full = subprocess.run(
+        [sys.executable, "-c", limited, *words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert full.returncode == 1
+    said = [line for line in full.stderr.splitlines() if "a.mp4" in line]
+    assert len(said) == 1
+    assert "cannot write" in said[0]
+    assert "the file is larger than the file system allows" in said[0]
+    assert [path.name for path in two.glob("*.mkv")] == ["b.mkv"]
+    (left,) = unfinished_jobs(two)
+    assert left.frames > 0
+    assert tapetum(*words).returncode == 1
+    assert [contents(two / name) for name in ("a.mkv", "b.mkv")] == [
+        contents(one / name) for name in ("a.mkv", "b.mkv")
+    ]
 
 
 @pytest.mark.slow

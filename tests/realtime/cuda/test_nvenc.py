@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,24 @@ from typing import Any
 import av
 import pytest
 from support.command_line import tapetum
+from support.cuda_parts import (
+    BRIGHTER,
+    OpenVINOModelOnDevice,
+    cuda_grid,
+    grid_engine,
+    planes_of,
+)
+from support.grids import brightening
 from support.kernel_devices import on_device
 from support.random_frames import on_another_device, random_frame
 from support.this_gpu import has_driver, needs_nvenc
 from support.tolerance import EXACT, Tolerance, assert_planes_close
 
+from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.device import CudaDevice
-from tapetum.realtime.cuda.nvenc import SurfacePictures, nvenc_name, nvenc_pictures, surface_shape
+from tapetum.realtime.cuda.kernel_arguments import address, device_planes
+from tapetum.realtime.cuda.nvenc import SurfacePictures, nvenc_name, nvenc_pictures
+from tapetum.realtime.cuda.surface import surface_shape
 from tapetum.realtime.cuda.transfer import UploadSource, semi_planar
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.errors import DeviceError, EncoderError, MediaError
@@ -26,6 +38,7 @@ from tapetum.realtime.media.encoder import QUALITIES
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.pipeline import run
+from tapetum.realtime.protocols import FrameEnhancer
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +57,14 @@ def encoded(path: Path, clip: Path, encoder: EncoderSettings, pictures: Any, dev
 
 def semi_planar_name(name: str) -> str:
     return {"yuv420p": "nv12", "yuv420p10le": "p010le"}[name]
+
+
+def made_by_grid(device: Any) -> FrameEnhancer:
+    return cuda_grid(device, grid_engine(brightening()))
+
+
+def made_by_unet(device: Any) -> FrameEnhancer:
+    return CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))
 
 
 @pytest.mark.parametrize("name", ["nv12", "p010le"])
@@ -77,6 +98,22 @@ def test_a_surface_holds_luma_and_chroma() -> None:
     assert surface_shape(1920, 1080, 1) == (1620, 2048)
     assert surface_shape(3840, 2160, 2) == (3240, 3840)
     assert surface_shape(2, 2, 2) == (3, 128)
+    assert surface_shape(257, 3, 1) == (5, 512)
+
+
+@pytest.mark.parametrize("name", ["nv12", "p010le"])
+@pytest.mark.parametrize("made_by", [made_by_grid, made_by_unet])
+def test_what_enhancers_make_is_encoded_where_it_lies(
+    host: Any, name: str, made_by: Callable[[Any], FrameEnhancer]
+) -> None:
+    frame = random_frame(name, 258, 130)
+    bright = made_by(host)(on_device(host, frame, gap=3))
+    picture = SurfacePictures(host)(bright)
+    luma, chroma = device_planes(bright)
+    assert [plane.buffer_ptr for plane in picture.planes] == [address(luma), address(chroma)]
+    assert picture.planes[0].line_size % 256 == 0
+    seen = from_av(picture, pts=0, time_base=frame.time_base)
+    assert_planes_close(seen.planes, planes_of(host, bright), EXACT)
 
 
 def test_frames_elsewhere_and_of_other_formats_are_errors(host: Any) -> None:

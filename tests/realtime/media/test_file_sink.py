@@ -78,6 +78,27 @@ def test_the_last_frame_lasts_as_long(tmp_path: Path, clip: Clip) -> None:
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("clip", [Clip(), Clip(rate=8), Clip(times=VFR_TIMES), Clip(frames=2)])
+def test_a_track_is_as_long_as_what_it_shows(tmp_path: Path, clip: Clip, codec: str) -> None:
+    source = make_clip(tmp_path / "in.mp4", clip)
+    transcode(source, tmp_path / "out.mp4", EncoderSettings(codec=codec))
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        stream = container.streams.video[0]
+        length_s = (stream.duration or 0) * Fraction(stream.time_base or 0)
+    times = frame_times(source)
+    step_s = Fraction(1, clip.rate)
+    assert float(length_s) == pytest.approx(float(times[-1] + step_s - times[0]), abs=1e-5)
+
+
+def test_a_picture_before_a_gap_lasts_as_long_in_every_box(tmp_path: Path) -> None:
+    """The file as a whole is no longer than its tracks."""
+    times = [0, *range(25_000, 27_000, 40)]
+    clip = Clip(times=times, time_base=Fraction(1, 1000), options={"bf": "3"})
+    transcode(make_clip(tmp_path / "in.mp4", clip), tmp_path / "out.mp4")
+    assert float(duration_s(tmp_path / "out.mp4")) == pytest.approx(27.0, abs=0.001)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("still", [1, 2, 7], ids=["first", "second", "later"])
 def test_a_picture_that_stands_still_for_minutes_moves_no_time(

@@ -123,6 +123,27 @@ def test_joined_recordings_keep_lip_sync(tmp_path: Path, second_begin_s: int, sh
     assert all(later > sooner for sooner, later in pairwise(sound))
 
 
+@pytest.mark.parametrize("bframes", [0, 1, 3])
+def test_pictures_of_joined_files_do_not_overlap(tmp_path: Path, bframes: int) -> None:
+    """FFmpeg knows no decode times of the second, and takes those of showing for them."""
+    clip = Clip(
+        frames=30,
+        audio=["aac"],
+        time_base=Fraction(1, 1000),
+        options={"bf": str(bframes), "b_strategy": "0"},
+    )
+    one = make_clip(tmp_path / "one.mkv", clip)
+    joined = tmp_path / "joined.mkv"
+    joined.write_bytes(one.read_bytes() * 2)
+    with FileSource(joined) as source:
+        times = [(frame.pts or 0) * frame.time_base for frame in source]
+    assert (source.damaged_frames, source.corrupt_packets) == (0, 0)
+    assert len(times) == 60
+    steps = [float(later - time) for time, later in pairwise(times)]
+    assert steps[:29] + steps[30:] == pytest.approx([0.04] * 58)
+    assert 0.04 <= steps[29] < 0.2
+
+
 def test_a_pause_of_a_broadcast_is_kept(tmp_path: Path) -> None:
     """Behind 20 s without a packet goes on what went before: that is no join."""
     source = broadcast(tmp_path / "first.ts", 90_000)

@@ -122,7 +122,7 @@ def test_beyond_this_machine_the_url_has_a_token() -> None:
         (["--camera", "/dev/video77"], 1, "camera /dev/video77 does not exist"),
         (["--source", "a.mp4", "--camera", "0"], 2, "give one of them"),
         (["--model", "gird"], 2, "did you mean grid"),
-        (["--strength", "2"], 2, "strength is from 0 to 1"),
+        (["--strength", "3"], 2, "strength is from 0 to 2"),
         (["--port", "99999"], 2, "less than or equal to 65535"),
         (["--host", "203.0.113.7"], 1, "cannot listen on 203.0.113.7"),
         (["--host", "no.such.host.invalid"], 1, "cannot listen on no.such.host.invalid"),

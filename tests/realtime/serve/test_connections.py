@@ -75,7 +75,8 @@ def test_an_upload_that_stops_is_given_up(gain_model: Path, tmp_path: Path) -> N
     async def scenario() -> bytes:
         async with server(tmp_path, settings) as url, plain_page(url) as page:
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url))
-            path = f"/session/{page.welcome['session']}/files?model={gain_model.name}"
+            path = f"/session/{page.welcome['session']}/files?model={gain_model.name}&"
+            path += "strength=1&when_dark=true&brightness=null"
             host = url.removeprefix("http://").rstrip("/")
             head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n"
             writer.write(f"{head}Content-Length: 1000\r\n\r\nbegun".encode())

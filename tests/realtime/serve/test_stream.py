@@ -183,6 +183,11 @@ def test_the_server_s_camera_comes_enhanced_and_as_it_is_to_two_viewers(
                 await viewer.level_reaches(70, 255, 0)
                 await viewer.level_reaches(25, 60, 1)
             status = await one.hear("status")
+            await say_look(two, strength=0)
+            await viewers[1].level_reaches(25, 60, 0)
+            await viewers[0].level_reaches(70, 255, 0)  # whose picture stays as it is
+            await say_look(two, strength=1)
+            await viewers[1].level_reaches(70, 255, 0)
             for clock in (status["enhanced_clock"], status["original_clock"]):
                 assert clock["time_ms"] == pytest.approx(1000 * time.monotonic(), abs=20_000)
             for viewer in viewers:

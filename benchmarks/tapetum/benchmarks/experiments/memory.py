@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import av
+from av.packet import Packet
+from av.video.stream import VideoStream
 
 
 def peak_memory(clip: Path, *, repeats: int = 4) -> dict[str, object]:
@@ -33,21 +36,36 @@ def peak_memory(clip: Path, *, repeats: int = 4) -> dict[str, object]:
 def repeat_clip(clip: Path, target: Path, repeats: int) -> None:
     """Write a clip's video several times after itself, without encoding it again."""
     with av.open(str(target), "w") as writer:
-        output: av.VideoStream | None = None
+        output: VideoStream | None = None
         offset = 0
         for _ in range(repeats):
             with av.open(str(clip)) as reader:
                 video = reader.streams.video[0]
                 output = output or writer.add_stream_from_template(video, opaque=True)
                 ends = [offset]
-                for packet in reader.demux(video):
-                    if packet.pts is None or packet.dts is None:
-                        continue
-                    packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
+                for packet in _timed(reader.demux(video)):
+                    packet.pts, packet.dts = (packet.pts or 0) + offset, (packet.dts or 0) + offset
                     ends.append(packet.pts + (packet.duration or 0))
                     packet.stream = output
                     writer.mux(packet)
                 offset = max(ends)
+
+
+def _timed(packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
+    """Packets that are shown, with decode times: Matroska says none of the first of B-frames."""
+    early: list[Packet[VideoStream]] = []
+    for packet in packets:
+        if packet.pts is None:
+            continue
+        early.append(packet)
+        if packet.dts is None:
+            continue
+        for place, first in enumerate(early):
+            if first.dts is None:
+                first.dts = packet.dts - (len(early) - 1 - place) * max(1, packet.duration or 0)
+        yield from early
+        early = []
+    yield from early
 
 
 @dataclass(frozen=True)

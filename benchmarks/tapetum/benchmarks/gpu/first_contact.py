@@ -108,23 +108,31 @@ def stages(results: Path, tests: Path | None) -> list[Stage]:
         tests: the repository's tests, None where they are not here.
     """
     checks = [] if tests is None else _checks(tests)
-    measures = (
+    first = (
         ("ceilings", (), 60),
         ("kernels", ("--size", "4K"), 90),
         ("networks", ("--size", "1080p", *_backends("pytorch-eager", "pytorch-cuda-graph")), 90),
         ("pipeline", ("--size", "1080p", "--size", "4K"), 120),
         ("codecs", ("--size", "1080p"), 90),
+    )
+    later = (
         ("networks", ("--size", "1080p", *_backends("tensorrt", "tensorrt-rtx")), 120),
         ("networks", ("--size", "1080p", *_backends("torch-compile")), 120),
     )
     return [
         Stage("driver", ("-m", "tapetum.benchmarks", "gpu", "driver"), 30, needed=True),
         *checks,
-        *(
-            Stage(_measure_name(part, options), _measure(part, options, results), limit_s)
-            for part, options, limit_s in measures
-        ),
+        *(_measuring(*measure, results) for measure in first),
+        *(Stage(f"live-{model}", _live(model), 60) for model in ("grid", "unet")),
+        *(_measuring(*measure, results) for measure in later),
     ]
+
+
+def _live(model: str) -> tuple[str, ...]:
+    """A made-up camera of 1080p60, enhanced for 20 s; the summary has its ages and drops."""
+    camera = ("--source", "lavfi:testsrc2=size=1920x1080:rate=60", "--sink", "null")
+    options = ("--model", model, "--device", "cuda", "--duration", "20s", "--json")
+    return ("-m", "tapetum.realtime", "live", *camera, *options)
 
 
 def _checks(tests: Path) -> list[Stage]:
@@ -138,7 +146,7 @@ def _checks(tests: Path) -> list[Stage]:
         "kernels": ("test_device.py", "test_pixel_kernels.py", "test_network_kernels.py"),
         "graph": ("test_captured_graph.py", "test_frame_graph.py"),
         "nvdec": ("test_nvdec_source.py", "test_video.py"),
-        "transfer": ("test_transfer.py", "test_nvenc.py"),
+        "transfer": ("test_transfer.py", "test_nvenc.py", "test_round_trip.py"),
         "torch": ("test_torch_engine.py", "test_enhancers.py"),
     }
     found = [
@@ -153,6 +161,10 @@ def _checks(tests: Path) -> list[Stage]:
     one = pytest(str(here / "test_pixel_kernels.py"), "-k", "every_size_is_enhanced", "-x")
     sanitized = Stage("sanitizer", one, 90, program="compute-sanitizer", environment=required)
     return [*found[:1], sanitized, *found[1:]]
+
+
+def _measuring(part: str, options: Sequence[str], limit_s: float, results: Path) -> Stage:
+    return Stage(_measure_name(part, options), _measure(part, options, results), limit_s)
 
 
 def _measure(part: str, options: Sequence[str], results: Path) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ from tapetum.realtime.batch.worker import (
 from tapetum.realtime.enhancer import is_cuda
 from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.segments.job_folder import unfinished_path
+from tapetum.realtime.segments.segment import memory_path, write_through
 
 _PULSE_S = 1.0
 _LOOK_S = 5.0
@@ -122,8 +123,13 @@ class ClusterCrew:
         self._looked_s = 0.0
         self._head = _connect(address)
         self._heard_head_s = time.monotonic()
-        self._token = _put_token(folder)
-        self._look()
+        self._token: tuple[Path, str] | None = None
+        try:
+            self._token = _put_token(folder)
+            self._look()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def size(self) -> int:
@@ -303,7 +309,9 @@ class ClusterCrew:
                     unfinished.write_bytes(content)
             if done.packets is not None and isinstance(work, SegmentWork):
                 path = unfinished_path(work.folder, work.number)
-                _write_through(path, done.packets)
+                write_through(path, done.packets)
+                if done.memory:
+                    write_through(memory_path(path), done.memory)
                 if isinstance(answer, MadeSegment):
                     answer = replace(answer, path=path)
         except OSError as error:
@@ -330,13 +338,6 @@ def _sources(work: Work) -> list[Path]:
     if isinstance(work, FileWork):
         return [task.source for task in work.tasks]
     return [work.film.source]
-
-
-def _write_through(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _put_token(folder: Path | None) -> tuple[Path, str] | None:
@@ -369,8 +370,11 @@ def _connect(address: str) -> str:
         ray = _ray()
     except ImportError:
         raise TapetumError(
-            'Ray is not installed; --cluster needs it: pip install "tapetum[cluster]"'
+            "Ray is not installed; --cluster, or RAY_ADDRESS, needs it:"
+            ' pip install "tapetum[cluster]"'
         ) from None
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", address)
     if address != "auto":
         _check_address(address)
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -384,14 +388,15 @@ def _connect(address: str) -> str:
 
 
 def _check_address(address: str) -> None:
+    named = f"{address} (RAY_ADDRESS)" if os.environ.get("RAY_ADDRESS") == address else address
     if "://" in address or ":" not in address:
         raise TapetumError(
-            f"{address} is no address of a Ray cluster; give HOST:PORT of its head, as `ray start`"
+            f"{named} is no address of a Ray cluster; give HOST:PORT of its head, as `ray start`"
             " says it, on a machine that has joined it"
         )
     if not _answers(address):
         raise TapetumError(
-            f"no Ray cluster answers at {address}; start one: ray start --head --port 6379"
+            f"no Ray cluster answers at {named}; start one: ray start --head --port 6379"
         )
 
 

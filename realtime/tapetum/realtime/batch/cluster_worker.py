@@ -31,6 +31,7 @@ from tapetum.realtime.batch.worker import (
 from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.progress import EnhanceResult
 from tapetum.realtime.segments.job_folder import input_identity
+from tapetum.realtime.segments.segment import memory_path
 
 _Identity = Mapping[str, object]
 
@@ -79,11 +80,13 @@ class Done:
         answer: with the names that the files have where the job is.
         files: outputs that are to be written there.
         packets: of a segment.
+        memory: of the enhancer at the end of a segment; empty where it has none to be kept.
     """
 
     answer: Answer
     files: Mapping[Path, bytes]
     packets: bytes | None = None
+    memory: bytes = b""
 
 
 class ClusterWorker:
@@ -162,9 +165,12 @@ class ClusterWorker:
         answer = self._do(replace(work, film=local, folder=self._copies))
         if not isinstance(answer, MadeSegment):
             return Done(_said(answer, source, film.source), {})
-        packets = answer.path.read_bytes()
+        packets, memory = answer.path.read_bytes(), b""
         answer.path.unlink()
-        return Done(answer, {}, packets)
+        if answer.segment.memory_sha256:
+            memory = memory_path(answer.path).read_bytes()
+            memory_path(answer.path).unlink()
+        return Done(answer, {}, packets, memory)
 
     def _do(self, work: Work) -> Answer:
         assert self._worker is not None, self._refusal

@@ -1,4 +1,10 @@
-"""`FilmParts`: which segments of a film are done, being made, and free."""
+"""`FilmParts`: which segments of a film are done, being made, and free.
+
+A worker that begins in the middle warms up, and so may not make what the one before it would have
+gone on with. This is seen as soon as both parts of a seam are there. The parts behind it are then
+made again, each by one that is given the enhancer's memory of the part before: in such a film
+nobody begins in the middle any more.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +17,10 @@ from tapetum.realtime.batch.ledger import Begun
 from tapetum.realtime.batch.worker import LongFilm, MadeSegment
 from tapetum.realtime.opened_video import CpuVideo, shown_as
 from tapetum.realtime.progress import LIT_NOTICE, EnhanceResult, is_hardly_needed
+from tapetum.realtime.segments.handover import Handover
 from tapetum.realtime.segments.job_folder import JobFolder
 from tapetum.realtime.segments.joining import SeamError, check_seams, join
-from tapetum.realtime.segments.segment import Segment, chain
+from tapetum.realtime.segments.segment import Segment, chain, memory_path
 
 _MOST_ATTEMPTS = 3
 """Workers that may be lost over a segment before the film is given up."""
@@ -47,6 +54,8 @@ class FilmParts:
         self._attempts: Counter[int] = Counter()
         self._needed: float | None = 0.0
         self._is_split = True
+        self._stale: set[int] = set()
+        """Segments being made by who began in the middle of a film in which that cannot be."""
         try:
             self._take_up()
         except BaseException:
@@ -67,8 +76,8 @@ class FilmParts:
 
     @property
     def free(self) -> int:
-        """Segments that nobody makes yet."""
-        return len(self._free) if self._is_split or not self._taken else 0
+        """Segments that somebody could make now."""
+        return len(self._ready())
 
     def after(self, number: int) -> int | None:
         """The segment that goes on where another ends, if it is free."""
@@ -80,9 +89,16 @@ class FilmParts:
 
         So that who makes the segment before the run has as much before them.
         """
-        run = max(_runs(sorted(self._free)), key=len)
+        run = max(_runs(self._ready()), key=len)
         is_led = run[0] - 1 in self._taken
         return run[len(run) // 2] if is_led else run[0]
+
+    def handover(self, number: int) -> Handover | None:
+        """For who begins a segment and did not make the one before: what that one remembered."""
+        before = self._before(number)
+        if before is None:
+            return None
+        return self.folder.handover(before, self._done[before])
 
     def take(self, number: int, worker: int) -> None:
         """Note that a worker makes a segment."""
@@ -97,17 +113,23 @@ class FilmParts:
             MediaError: the disk is full.
         """
         segment = made.segment
+        if number in self._stale:
+            self._forget(number, made)
+            return
         self.folder.add(number, segment, made.path)
         self._taken.pop(number, None)
         self._note(number, replace(segment, pictures=()))
         self.notices += [line for line in made.notices if line not in self.notices]
         if self._needed is not None:
             self._needed = None if made.needed is None else max(self._needed, made.needed)
+        self._check_seam(self._before(number), number)
+        self._check_seam(number, segment.next)
 
     def give_back(self, number: int) -> bool:
         """Note that a segment is not made after all; False when that was so too often."""
         self._taken.pop(number, None)
         self._free.add(number)
+        self._stale.discard(number)
         self._attempts[number] += 1
         return self._attempts[number] < _MOST_ATTEMPTS
 
@@ -139,7 +161,7 @@ class FilmParts:
             sink = output.file
             try:
                 join(self.folder, numbers, sink)
-                sink.close()
+                sink.close(durably=True)  # its segments go
             except BaseException:
                 sink.discard()
                 raise
@@ -175,6 +197,8 @@ class FilmParts:
         self._free = set(range(self.found.segments))
         for number, segment in sorted(self.folder.segments().items()):
             self._note(number, segment)
+        for number in sorted(self._done):
+            self._check_seam(self._before(number), number)
         done = [segment for segment in self._done.values() if segment.frames]
         base = self.found.time_base
         self._before_frames = sum(segment.frames for segment in done)
@@ -186,6 +210,49 @@ class FilmParts:
                 self.notices.append(f"continued at {at_s:.3f} s of {name}")
             else:
                 self.notices.append(f"continued {name}, of which {self._before_s:.3f} s were done")
+
+    def _before(self, number: int) -> int | None:
+        """The segment that is done and goes on with another."""
+        return next((n for n, segment in self._done.items() if segment.next == number), None)
+
+    def _ready(self) -> list[int]:
+        """Segments that somebody could make now; where none may warm up, those behind done ones."""
+        free = sorted(self._free)
+        if self._is_split:
+            return free
+        return [n for n in free if n == 0 or self._before(n) is not None]
+
+    def _check_seam(self, before: int | None, number: int | None) -> None:
+        """Have what is behind a seam made again where it does not go on as the part before ended.
+
+        Where nobody can go on there exactly, that is left to the end.
+        """
+        if before is None or number is None or not {before, number} <= self._done.keys():
+            return
+        one, other = self._done[before], self._done[number]
+        try:
+            check_seams([one, other], self.found.time_base)
+        except SeamError as error:
+            if other.before is None or self.folder.handover(before, one) is None:
+                return
+            behind = {n for n in self._done if n >= number}
+            self._done = {n: kept for n, kept in self._done.items() if n < number}
+            self._free |= behind
+            self._stale |= {n for n in self._taken if n > number}
+            if self._is_split:
+                name = self.found.film.output.name
+                self.notices.append(f"{name}: {error}; from there on its parts follow each other")
+            self._is_split = False
+        else:
+            self.folder.forget_memory(before)
+
+    def _forget(self, number: int, made: MadeSegment) -> None:
+        """Have a segment made again that is of no use."""
+        self._stale.discard(number)
+        self._taken.pop(number, None)
+        self._free.add(number)
+        made.path.unlink(missing_ok=True)
+        memory_path(made.path).unlink(missing_ok=True)
 
     def _note(self, number: int, segment: Segment) -> None:
         """Note a segment that is done, and what is known by it of those behind it."""

@@ -89,6 +89,7 @@ class Ledger:
             if record is not None:
                 _make_folder(task.output.parent)
                 replaceable = self._overwrite or record.is_replaceable(task)
+                _check_options(record, task, overwrite=replaceable)
             check_output(task.output, overwrite=replaceable, inputs=[task.source])
             if record is not None:
                 record.begin(task)
@@ -127,9 +128,11 @@ class Ledger:
 
     def copy(self, task: Task) -> Outcome:
         """Copy a file that is neither video nor photo."""
-        if task.output.exists() and not self._overwrite:
-            return Outcome(task.source, task.output, "skipped")
         try:
+            if task.output.exists() and not self._overwrite:
+                if _state(task.source) == _state(task.output):
+                    return Outcome(task.source, task.output, "skipped")
+                check_output(task.output, overwrite=False)
             _make_folder(task.output.parent)
             with whole_file(task.output) as unfinished:
                 shutil.copy2(task.source, unfinished)
@@ -165,6 +168,19 @@ def _check_unchanged(task: Task, before: FileState) -> None:
         return
     task.output.unlink()
     raise MediaError(f"{task.source} changed while it was read; try again when it is whole")
+
+
+def _check_options(record: Record, task: Task, *, overwrite: bool) -> None:
+    """Say why an output of a job before stays.
+
+    Raises:
+        MediaError: it was made with other options.
+    """
+    if not overwrite and record.is_of_other_options(task):
+        raise MediaError(
+            f"output {task.output} was made with other options, weights or another version; pass"
+            " --overwrite to replace it"
+        )
 
 
 def _recipe(options: FileOptions) -> dict[str, object]:

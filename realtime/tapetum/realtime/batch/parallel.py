@@ -297,7 +297,7 @@ class ParallelJob:
             return
         following = film.after(work.number)
         if following is not None:
-            self._give(worker, _segment_work(film, following))
+            self._give(worker, _segment_work(film, following, goes_on=True))
 
     def _finish(self, film: FilmParts) -> Iterator[Outcome]:
         try:
@@ -413,8 +413,10 @@ def _file_work(files: list[Begun]) -> FileWork:
     return FileWork(tuple(begun.task for begun in files), tuple(begun.overwrite for begun in files))
 
 
-def _segment_work(film: FilmParts, number: int) -> SegmentWork:
-    return SegmentWork(film.found.film, number, film.folder.path)
+def _segment_work(film: FilmParts, number: int, *, goes_on: bool = False) -> SegmentWork:
+    """A segment for a worker; `goes_on`: for the one that made the segment before."""
+    handover = None if goes_on else film.handover(number)
+    return SegmentWork(film.found.film, number, film.folder.path, handover)
 
 
 def _name(work: Work) -> str:

@@ -19,6 +19,7 @@ from tapetum.realtime.photos.formats import is_photo_name
 from tapetum.realtime.progress import EnhanceResult, Progress
 from tapetum.realtime.protocols import SparingEnhancer
 from tapetum.realtime.segments.film import Film, deciding_versions, is_long
+from tapetum.realtime.segments.handover import Handover
 from tapetum.realtime.segments.job_folder import unfinished_path
 from tapetum.realtime.segments.segment import Segment, likely_segments
 from tapetum.realtime.segments.segment_maker import SegmentMaker
@@ -47,11 +48,13 @@ class SegmentWork:
         film: of what.
         number: which.
         folder: where its packets go.
+        handover: of the segment before; None for who made that, or warms up.
     """
 
     film: Film
     number: int
     folder: Path
+    handover: Handover | None = None
 
 
 Work = FileWork | SegmentWork
@@ -93,7 +96,7 @@ class MadeSegment:
 
     Attributes:
         segment: what is known of it.
-        path: its packets.
+        path: its packets; `memory_path` says where the enhancer's memory lies.
         needed: the greatest share of its effect that a picture needed; None where nobody knows.
         notices: lines for the user about the input.
     """
@@ -209,10 +212,14 @@ class BatchWorker:
         path = unfinished_path(work.folder, work.number)
         try:
             maker = self._film
-            if maker is None or maker.film != work.film or not maker.can_make(work.number):
+            if (
+                maker is None
+                or maker.film != work.film
+                or not maker.can_make(work.number, work.handover)
+            ):
                 source = FileSource(work.film.source, deinterlace=work.film.deinterlace)
                 maker = self._open(work.film, source)
-            segment = maker.make(work.number, path)
+            segment = maker.make(work.number, path, work.handover)
         except TapetumError as error:
             self.close()
             return Failure(str(error))

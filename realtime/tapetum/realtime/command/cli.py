@@ -15,9 +15,9 @@ from importlib.metadata import EntryPoint, entry_points, version
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from tapetum.gan.errors import TapetumError
+from tapetum.gan.plain_help import PlainCommand, PlainGroup, with_plain_help
 from tapetum.gan.weights import RESTRICTED
 from tapetum.realtime.background import exit_process
 from tapetum.realtime.command.demo_command import demo
@@ -109,7 +109,7 @@ def _fail(message: str, status: int) -> int:
 def _app() -> typer.Typer:
     app = typer.Typer(
         name="tapetum",
-        cls=_Group,
+        cls=PlainGroup,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -117,35 +117,16 @@ def _app() -> typer.Typer:
         epilog=HELP,
     )
     app.callback()(_tapetum)
-    app.command("demo", cls=_Command, epilog=HELP)(demo)
-    app.command("enhance", cls=_Command, epilog=HELP)(enhance)
-    app.command("live", cls=_Command, epilog=HELP)(live)
-    app.command("serve", cls=_Command, epilog=HELP)(serve)
-    app.command("doctor", cls=_Command)(doctor)
+    app.command("demo", cls=PlainCommand, epilog=HELP)(demo)
+    app.command("enhance", cls=PlainCommand, epilog=HELP)(enhance)
+    app.command("live", cls=PlainCommand, epilog=HELP)(live)
+    app.command("serve", cls=PlainCommand, epilog=HELP)(serve)
+    app.command("doctor", cls=PlainCommand)(doctor)
     _register(app, "jobs", jobs)
     _register(app, "plugin", plugin)
     for entry in sorted(entry_points(group=COMMANDS), key=lambda entry: entry.name):
         _add(app, entry)
     return app
-
-
-class _PlainFlags:
-    """Has the help say nothing of a flag's type: what takes no value has none to name."""
-
-    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - Typer's own are private
-        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for param in params:
-            if getattr(param, "is_flag", False):
-                param.metavar = ""
-        return params
-
-
-class _Command(_PlainFlags, TyperCommand):
-    """A sub-command."""
-
-
-class _Group(_PlainFlags, TyperGroup):
-    """`tapetum` itself."""
 
 
 def _add(app: typer.Typer, entry: EntryPoint) -> None:
@@ -168,11 +149,9 @@ def _check(command: Any) -> None:  # noqa: ANN401 - as it was loaded
 
 def _register(app: typer.Typer, name: str, command: Any) -> None:  # noqa: ANN401 - as it was loaded
     if isinstance(command, typer.Typer):
-        for registered in command.registered_commands:
-            registered.cls = _Command
-        app.add_typer(command, name=name, cls=_Group)
+        app.add_typer(with_plain_help(command), name=name)
     else:
-        app.command(name, cls=_Command)(command)
+        app.command(name, cls=PlainCommand)(command)
 
 
 def _broken(entry: EntryPoint, error: BaseException) -> Callable[[], None]:

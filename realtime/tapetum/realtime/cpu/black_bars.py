@@ -132,6 +132,16 @@ class BarFinder:
         self._elapsed_s = 0.0
         self._black = [False] * 4
 
+    @property
+    def lasting(self) -> tuple[object, ...]:
+        """What does not fade: bars, how long others are in doubt, and since when."""
+        known, most_s = self._bars and self._bars.sides, self._doubt_s
+        if self._candidate is not None:
+            return known, most_s, self._candidate, round(min(self._candidate_s, most_s), 1)
+        waits = most_s > _STEADY_S and not any(self._black)
+        waits_s = min(self._elapsed_s, most_s) if waits else 0.0
+        return known, most_s, round(waits_s, 1)
+
     def __call__(self, frame: Frame) -> Area | None:
         """The area of a frame that is picture; None for the whole frame.
 

@@ -24,6 +24,8 @@ def sample_rows(plane: Plane) -> tuple[Plane, int]:
             f"this enhancer takes frames in main memory; got a plane of type {type(plane).__name__}"
         )
     height, width = plane.shape
+    if plane.flags.c_contiguous:
+        return plane.reshape(-1), width
     rows: Any = plane
     size = plane.itemsize
     if plane.strides[1] != size or plane.strides[0] < width * size or plane.strides[0] % size:

@@ -158,6 +158,23 @@ class UNetEnhancer:
         self._picture.reset()
         self._darkness.reset()
 
+    @property
+    def lasting(self) -> str:
+        """See `RememberingEnhancer`."""
+        return str(self._picture.lasting)
+
+    @property
+    def memory(self) -> object:
+        """See `RememberingEnhancer`."""
+        return self._picture, self._darkness
+
+    @memory.setter
+    def memory(self, memory: object) -> None:
+        kept = (PictureFinder, type(self._darkness))
+        if not isinstance(memory, tuple) or [*map(type, memory)] != [*kept]:
+            raise TypeError("this is no U-Net enhancer's memory")
+        self._picture, self._darkness = memory
+
     def _enhanced(self, rgb: Floats) -> Floats:
         """The network's output for (3, H, W), unclipped, a new array."""
         tiles = tiling(rgb.shape[1], rgb.shape[2], self._max_pixels)

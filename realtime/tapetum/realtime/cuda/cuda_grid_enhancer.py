@@ -10,6 +10,7 @@ from tapetum.gan.model_kinds import GRID_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
 from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, Structure
+from tapetum.realtime.cuda.surface import empty_surface
 from tapetum.realtime.cuda.temporal_smoothing import TemporalSmoothing
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
@@ -81,7 +82,7 @@ class CudaGridEnhancer:
         if self.strength == 0:
             self._queue_grid(frame, times)
         else:
-            planes = tuple(self._device.empty(plane.shape, plane.dtype) for plane in planes)
+            planes = empty_surface(frame, self._device.empty)
             self._graph(frame, lambda given: self._queue(given, planes, times))
         if self._fault.wait():
             self.reset()

@@ -10,6 +10,7 @@ from tapetum.gan.model_kinds import padded_size
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
 from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
+from tapetum.realtime.cuda.surface import empty_surface
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
 
@@ -75,10 +76,10 @@ class CudaUNetEnhancer:
             MediaError: it is neither NV12 nor P010.
             EngineError: the network cannot be compiled, or gives no usable numbers.
         """
-        old = planes_on(self._device, frame)
+        planes_on(self._device, frame)
         if self.strength == 0:
             return frame
-        planes: Any = tuple(self._device.empty(plane.shape, plane.dtype) for plane in old)
+        planes: Any = empty_surface(frame, self._device.empty)
         self.compile_for(frame.height, frame.width)
         graph = cast("_Compiled", self._compiled).graph
         graph(frame, lambda given: self._queue(given, planes))

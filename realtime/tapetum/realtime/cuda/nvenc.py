@@ -1,17 +1,15 @@
 """Encoding on a GPU: frames go from its memory to NVENC, and never through main memory.
 
-NVENC is given one address and one pitch for a picture: it takes the chroma to begin where the
-rows of luma end (`nvenc_register_frame` in FFmpeg's libavcodec/nvenc.c). Planes that were decoded
-or enhanced do not lie so. They are copied once, within the GPU's memory, to a surface that does.
+What enhancers make lies as NVENC reads it, see `surface`. Other planes, such as decoded ones, are
+copied once, within the GPU's memory, to a surface that does.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 import av
-import numpy as np
 import numpy.typing as npt
 from av.codec.hwaccel import HWAccel
 from av.video.frame import CudaContext
@@ -19,13 +17,11 @@ from av.video.frame import CudaContext
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.ffmpeg_device import cuda_context, hwaccel
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, device_planes
+from tapetum.realtime.cuda.surface import empty_surface, is_surface
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import tag_picture
 from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.encoder import ENCODER_NAMES, is_nvenc
-
-_ALIGNMENT = 256
-"""Bytes of which a row of a surface is a multiple, as in FFmpeg's own surfaces."""
 
 _TWINS = {"libx264": "h264_nvenc", "libx265": "hevc_nvenc", "libsvtav1": "av1_nvenc"}
 """Encoders that have a twin on the GPU."""
@@ -48,7 +44,7 @@ class SurfaceDevice(Protocol):
 
 
 class SurfacePictures:
-    """Copies frames in GPU memory to surfaces of the same GPU that its encoder reads.
+    """Makes pictures of frames in GPU memory that the encoder of the same GPU reads.
 
     A surface goes back to the device's memory pool when the encoder lets go of it, so that a few
     are used in turn.
@@ -73,15 +69,13 @@ class SurfacePictures:
         self._cuda_context = cuda_context
 
     def __call__(self, frame: Frame) -> av.VideoFrame:
-        """Copy one frame, which must be done.
+        """One frame, which must be done, as a picture; it is copied if it has to be.
 
         Raises:
             DeviceError: the frame is not in GPU memory.
             MediaError: it is neither NV12 nor P010.
         """
-        surface = self._surface(frame)
-        for source, target in zip(device_planes(frame), surface, strict=True):
-            self._device.copy_rows(source, target)
+        surface = self._surface(device_planes(frame), frame)
         capsules = tuple(self._device.to_dlpack(plane) for plane in surface)
         with self._device.context():
             picture = av.VideoFrame.from_dlpack(
@@ -90,30 +84,19 @@ class SurfacePictures:
         tag_picture(picture, frame)
         return picture
 
-    def _surface(self, frame: Frame) -> DevicePlanes:
-        dtype = np.dtype(np.uint8 if frame.format.depth == 8 else np.uint16)
-        shape = surface_shape(frame.width, frame.height, dtype.itemsize)
-        block: Any = self._device.empty_for_copy(shape, dtype)
-        rows = block[:, : frame.width]
-        return rows[: frame.height], rows[frame.height :]
+    def _surface(self, planes: DevicePlanes, frame: Frame) -> DevicePlanes:
+        if is_surface(planes):
+            return planes
+        surface = empty_surface(frame, self._device.empty_for_copy)
+        for source, target in zip(planes, surface, strict=True):
+            self._device.copy_rows(source, target)
+        return surface
 
 
 def nvenc_pictures(device: CudaDevice) -> SurfacePictures:
     """Pictures for NVENC; open the encoder that reads them inside `CudaDevice.context`."""
     index = device.index
     return SurfacePictures(device, hwaccel=hwaccel(index), cuda_context=cuda_context(index))
-
-
-def surface_shape(width: int, height: int, itemsize: int) -> tuple[int, int]:
-    """Rows and samples a row of a surface: those of luma, and half as many of chroma below.
-
-    Args:
-        width: of the picture in pixels, even.
-        height: of the picture in pixels, even.
-        itemsize: bytes of a sample.
-    """
-    pitch = -(-width * itemsize // _ALIGNMENT) * _ALIGNMENT
-    return height + height // 2, pitch // itemsize
 
 
 def nvenc_name(codec: str | None, container: Container, depth: int) -> str | None:

@@ -28,7 +28,7 @@ from tapetum.realtime.live.global_curve import (
     node_weights,
 )
 from tapetum.realtime.sample_range import sample_range
-from tapetum.realtime.temporal import VIEW, FrameClock, TemporalFilter, is_cut
+from tapetum.realtime.temporal import VIEW, FrameClock, TemporalFilter, guide_view, is_cut
 
 _SAMPLES = 6
 """Luma samples across and down of each of the VIEW x VIEW places at which a frame is looked."""
@@ -138,6 +138,7 @@ class GridStream:
         self._view: Floats | None = None
         self._look: Look | None = None
         self._look_view: Floats | None = None
+        self._look_guide: Floats | None = None
         self._look_time_s = 0.0
         self._frames = 0
         self._look_weights: Floats | None = None
@@ -183,6 +184,7 @@ class GridStream:
             self._filter.reset()
         self._look, self._look_view, self._look_time_s = look, self._view, now_s
         self._frames, self._look_weights = 0, None
+        self._look_guide = guide_view(look.small)
 
     def continue_from(self, grid: Floats) -> None:
         """Go over from the look of a picture that was made elsewhere, given as a grid."""
@@ -200,9 +202,10 @@ class GridStream:
         Raises:
             RuntimeError: nothing was taken in this scene.
         """
-        if self._look is None:
+        if self._look is None or self._look_guide is None:
             raise RuntimeError("no model has looked at this scene")
-        steady = self._filter(self._look.grid, thumbnail=self._look.small, time_s=frame.time_s)
+        grid, guide = self._look.grid, self._look_guide
+        steady = self._filter.smoothed(grid, view=guide, time_s=frame.time_s)
         elapsed_s = self._clock(frame.time_s)
         if effort.flat:
             steady = flattened(steady, self._steady_weights(self._look, elapsed_s))
@@ -287,9 +290,11 @@ def _view(frame: Frame) -> Floats:
     count = VIEW * _SAMPLES
     rows = np.arange(count) * frame.height // count
     columns = np.arange(count) * frame.width // count
-    # Rows before columns: several times quicker in NumPy than both at once.
-    bands = frame.planes[0].take(rows, 0).reshape(VIEW, _SAMPLES, -1).sum(1, dtype=np.uint32)
-    sums = bands.take(columns, 1).reshape(VIEW, VIEW, _SAMPLES).sum(2)
+    # Rows before columns, in numbers no wider than they must be: several times quicker in NumPy.
+    luma = frame.planes[0]
+    wide = np.uint16 if luma.itemsize == 1 else np.uint32
+    bands = luma.take(rows, 0).reshape(VIEW, _SAMPLES, -1).sum(1, dtype=wide)
+    sums = bands.take(columns, 1).reshape(VIEW, VIEW, _SAMPLES).sum(2, dtype=np.uint32)
     levels = sample_range(frame)
     means = sums / np.float32(_SAMPLES * _SAMPLES << frame.format.shift)
     view: Floats = np.sqrt(np.clip((means - levels.black) / levels.luma_span, 0, 1))

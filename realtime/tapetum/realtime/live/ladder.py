@@ -168,6 +168,11 @@ class Ladder:
         return tuple(name for name in models if name not in self._lost)
 
     @property
+    def is_starting(self) -> bool:
+        """Whether no model has made a frame yet."""
+        return self.mode in _START_PAUSES_S
+
+    @property
     def running(self) -> str:
         """What of the current mode runs where, like "grid on CPU, OpenVINO f32"."""
         if self.mode in self._rungs:

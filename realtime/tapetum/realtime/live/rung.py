@@ -170,9 +170,8 @@ class Rung:
         if self._grid is None or self._kernels is None:
             raise RuntimeError(f"{self._name} is no grid model, or not loaded")
         small = self._kernels.thumbnail(frame)
-        self._grid.reset()  # the stream smooths by itself, and over several models
         self._grid.aim = self.aim
-        grid = self._grid.steady_grid(small, time_s=None)
+        grid = self._grid.aimed_grid(small)  # the stream smooths by itself, over several models
         return Look(self._name, grid, small, self._grid.most_needed())
 
     def judge(self, limit_ms: float) -> Verdict:

@@ -107,6 +107,10 @@ def from_av(
     )
 
 
+_UNSPECIFIED, _BT470BG = 2, 5
+"""Matrices of ISO/IEC 23091-4; VP8 has the second alone, which libvpx does not say."""
+
+
 def color_info(picture: av.VideoFrame, codec: str = "") -> ColorInfo:
     """The picture's colour: its tags, and what its format and its codec say without one.
 
@@ -121,8 +125,11 @@ def color_info(picture: av.VideoFrame, codec: str = "") -> ColorInfo:
     """
     named_full = picture.format.name.startswith("yuvj")
     location = CENTER if codec in _JPEG_CODECS else LEFT if codec and named_full else 0
+    matrix = picture.colorspace
+    if codec == "vp8" and matrix == _UNSPECIFIED:
+        matrix = _BT470BG
     return ColorInfo(
-        matrix=picture.colorspace,
+        matrix=matrix,
         range=picture.color_range or (FULL_RANGE if named_full else 0),
         primaries=picture.color_primaries,
         transfer=picture.color_trc,

@@ -31,6 +31,9 @@ _QUICKTIME_LANGUAGES = {"deu": "ger", "nld": "dut", "swe": "sve"}
 _EMPTY_LINE = b"\0\0"
 """How MP4 text fills the time between two lines; the muxer does so by itself."""
 
+_LAYOUTS = {1: "mono", 6: "5.1", 8: "7.1"}
+"""The usual layouts of so many channels, where theirs is not known or not encoded."""
+
 _OPUS_RATE = 48_000
 _BIT_RATE_PER_CHANNEL = 96_000
 
@@ -142,7 +145,7 @@ def _audio_stream(
 def _usable_layout(source: AudioStream, encoder: str) -> str | None:
     """The first channel layout, from the source's own to stereo, that the encoder opens with."""
     own = source.layout
-    for layout in (own.name, {6: "5.1", 8: "7.1"}.get(own.nb_channels, "stereo"), "stereo"):
+    for layout in (own.name, _LAYOUTS.get(own.nb_channels, "stereo"), "stereo"):
         context = av.CodecContext.create(encoder, "w")
         if not isinstance(context, av.AudioCodecContext):
             return None

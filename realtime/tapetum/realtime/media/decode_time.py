@@ -46,6 +46,7 @@ class DecodeTimes:
         self._delay: int | None = None
         self._steps_left = 0
         self._last: int | None = None
+        self._early = 0
 
     def expect(self, pts: int) -> None:
         """Note a picture that is encoded next; their times rise."""
@@ -60,8 +61,19 @@ class DecodeTimes:
             self._delay = self._delay_of(packet)
             self._steps_left = self._delay
         packet.dts = self._next(packet.pts, self._delay)
+        if self._last is None:
+            self._early = packet.pts - packet.dts
         self._last = packet.dts
         self._decoded(packet.pts)
+
+    def left_of(self, last: Packet[Stream], end: int) -> int:
+        """From when the last packet is decoded to where decoding ends if it lasts as showing does.
+
+        Args:
+            last: the last packet, whose decode time is set.
+            end: where what is shown ends.
+        """
+        return end - self._early - (last.dts or 0)
 
     def _next(self, pts: int, delay: int) -> int:
         ahead = len(self._ahead)

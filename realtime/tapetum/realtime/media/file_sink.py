@@ -139,8 +139,11 @@ class FileSink:
         with media_errors("cannot write", self._file.path):
             self._mux([packet])
 
-    def close(self) -> None:
+    def close(self, *, durably: bool = False) -> None:
         """Finish the file and give it its name; calling it again does nothing.
+
+        Args:
+            durably: whether it outlives a power cut when this returns.
 
         Raises:
             MediaError: the rest cannot be written; nothing is left then.
@@ -150,7 +153,7 @@ class FileSink:
         try:
             with media_errors("cannot write", self._file.path):
                 self._finish()
-            self._file.commit()
+            self._file.commit(durably=durably)
         except BaseException:
             self.discard()
             raise

@@ -74,15 +74,18 @@ class OutputFile:
             self._file = WholeFile(self.path, replace=overwrite)
         self.temporary = self._file.temporary
 
-    def commit(self) -> None:
+    def commit(self, *, durably: bool = False) -> None:
         """Give the whole file its final name.
+
+        Args:
+            durably: whether it outlives a power cut when this returns.
 
         Raises:
             MediaError: the rename failed, or another job took the name meanwhile.
         """
         with media_errors("cannot write", self.path):
             try:
-                self._file.commit()
+                self._file.commit(durably=durably)
             except FileExistsError:
                 raise _exists(self.path) from None
 

@@ -137,7 +137,8 @@ class _Track:
         calm_s: the one before its last gap.
         shown_s: when its last packet is shown, as the file has it.
         end_s: where its last packet ends on the input's clock.
-        offset_s: what is added to the first to get the last.
+        shown_end_s: where what it shows ends on that clock.
+        offset_s: what is added to a time of the file to get one of that clock.
     """
 
     last_s: Fraction | None = None
@@ -145,6 +146,7 @@ class _Track:
     calm_s: Fraction | None = None
     shown_s: Fraction | None = None
     end_s: Fraction = Fraction(0)
+    shown_end_s: Fraction = Fraction(0)
     offset_s: Fraction = Fraction(0)
 
 
@@ -176,11 +178,13 @@ class _Ahead:
     Attributes:
         last_s: the last decode time before its leap.
         end_s: where that packet ends on the input's clock, without a join.
+        shown_end_s: where what was shown until then ends on that clock.
         leap: where its times leap; None where they do not.
     """
 
     last_s: Fraction
     end_s: Fraction
+    shown_end_s: Fraction
     leap: _Leap | None = None
 
 
@@ -327,6 +331,7 @@ class InputClock:
                 track.calm_s = track.last_s
             track.before_s, track.last_s = track.last_s, time_s
             track.end_s = time_s + offset_s + _duration_s(packet)
+            track.shown_end_s = max(track.shown_end_s, _shown_s(packet, time_s) + offset_s)
             if packet.pts is not None:
                 track.shown_s = packet.pts * stream_time_base(packet.stream)
         if offset_s:
@@ -349,7 +354,7 @@ class InputClock:
         if track is None or time_s is None:
             return
         last_s = time_s if track.last_s is None else track.last_s
-        ahead = self._ahead.setdefault(index, _Ahead(last_s, track.end_s))
+        ahead = self._ahead.setdefault(index, _Ahead(last_s, track.end_s, track.shown_end_s))
         leap = ahead.leap
         if leap is not None and leap.sure:
             return
@@ -359,8 +364,12 @@ class InputClock:
         ):  # what had leapt was a damaged time
             ahead.last_s, ahead.leap = time_s, None
             ahead.end_s = time_s + track.offset_s + _duration_s(packet)
+            shown_s = _shown_s(packet, time_s) + track.offset_s
+            ahead.shown_end_s = max(ahead.shown_end_s, shown_s)
         elif leap is None or not self._goes_on(leap, time_s, packet):
-            ahead.leap = _Leap(packet, time_s, step_s, ahead.end_s - time_s)
+            begin_s = _shown_s(packet, time_s) - _duration_s(packet)
+            offset_s = max(ahead.end_s - time_s, ahead.shown_end_s - begin_s)
+            ahead.leap = _Leap(packet, time_s, step_s, offset_s)
         elif self._is_leap(self._step_s(leap.time_s, time_s), packet):
             rises = leap.rises + 1  # there may be a gap behind each, as between slides
             ahead.leap = replace(leap, rises=rises, sure=rises >= _SURE_RISES)
@@ -453,6 +462,12 @@ def _time_s(packet: Packet[Stream]) -> Fraction | None:
     if ticks is None and packet.stream.type != "video":
         ticks = packet.pts
     return None if ticks is None else ticks * stream_time_base(packet.stream)
+
+
+def _shown_s(packet: Packet[Stream], time_s: Fraction) -> Fraction:
+    """When a packet has been shown, as the file has it; by its decode time if that is damaged."""
+    shown_s = time_s if packet.pts is None else packet.pts * stream_time_base(packet.stream)
+    return (time_s if abs(shown_s - time_s) > _LONGEST_REORDER_S else shown_s) + _duration_s(packet)
 
 
 def _duration_s(packet: Packet[Stream]) -> Fraction:

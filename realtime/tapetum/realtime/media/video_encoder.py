@@ -114,6 +114,7 @@ class VideoEncoder:
         self._info = info
         self._pictures = pictures or MemoryPictures(encoder, info)
         self._durations: dict[int, int] = {}
+        self._end = 0
         self._decode_times = DecodeTimes(info.time_base, rate)
         self.stream = self._add(output, rate)
         context = self.stream.codec_context
@@ -166,7 +167,11 @@ class VideoEncoder:
         Raises:
             FFmpegError: the encoder failed.
         """
-        return self._timed(self.stream.encode(None))
+        packets = self._timed(self.stream.encode(None))
+        if packets and self._container.is_mov:
+            # MP4 tells a track's length by the times of decoding; the last one makes up for theirs.
+            packets[-1].duration = max(1, self._decode_times.left_of(packets[-1], self._end))
+        return packets
 
     def _timed(self, packets: list[Packet[Stream]]) -> list[Packet[Stream]]:
         for packet in packets:
@@ -174,6 +179,7 @@ class VideoEncoder:
             duration = self._durations.pop(packet.pts or 0, 0)
             if duration:
                 packet.duration = duration
+                self._end = max(self._end, (packet.pts or 0) + duration)
         return packets
 
     def _add(self, output: OutputContainer, rate: Fraction) -> VideoStream:

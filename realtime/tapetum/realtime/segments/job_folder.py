@@ -2,8 +2,10 @@
 
 `job.json` says what the job is. A segment is two files: `000003.packets`, the encoded pictures one
 after the other, and `000003.json`, which says where each lies and when it is shown, and which is
-written last: where it is, the segment is whole, after a power cut too. What is being written has a
-name of its own, `000003.1234-1.part`: two that make the same segment are not in each other's way.
+written last: where it is, the segment is whole, after a power cut too. `000003.memory` is what the
+enhancer remembered at its end, as long as somebody may have to go on there. What is being written
+has a name of its own, `000003.1234-1.part`: two that make the same segment are not in each other's
+way.
 """
 
 from __future__ import annotations
@@ -22,9 +24,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from tapetum.gan.whole_file import sync_folder
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
-from tapetum.realtime.segments.segment import NOT_A_SEGMENT, EncodedPicture, Segment
+from tapetum.realtime.segments.handover import Handover
+from tapetum.realtime.segments.segment import (
+    NOT_A_SEGMENT,
+    EncodedPicture,
+    Ending,
+    Segment,
+    memory_path,
+)
 
 SUFFIX = ".tapetum-job"
 _MANIFEST = "job.json"
@@ -123,17 +133,38 @@ class JobFolder:
             raise _changed(path)
 
     def add(self, number: int, segment: Segment, unfinished: Path) -> None:
-        """Take a segment whose packets are on the disk, under a name of `unfinished_path`.
+        """Take a segment whose files are on the disk, under names of `unfinished_path`.
 
         Raises:
             MediaError: the packets are not what they are said to be, or the disk is full.
         """
         with media_errors("cannot write", self.path):
-            if _sha256(unfinished) != segment.sha256:
+            memory = memory_path(unfinished)
+            if not _is_as_said(segment, unfinished, memory):
                 unfinished.unlink()
+                memory.unlink(missing_ok=True)
                 raise WrongPacketsError(f"segment {number} of {self.output} came out damaged")
             unfinished.replace(self.packets_path(number))
+            if segment.memory_sha256:
+                memory.replace(self._memory_path(number))
             _write_safely(self._note_path(number), segment.to_json())
+
+    def handover(self, number: int, segment: Segment) -> Handover | None:
+        """What is needed to go on behind a whole segment; None where it is not there."""
+        if segment.last is None or segment.seen is None or not segment.memory_sha256:
+            return None
+        try:
+            memory = self._memory_path(number).read_bytes()
+        except OSError:
+            return None
+        if hashlib.sha256(memory).hexdigest() != segment.memory_sha256:
+            return None
+        return Handover(segment.last, Ending(segment.seen, memory, segment.ends))
+
+    def forget_memory(self, number: int) -> None:
+        """Remove what the enhancer remembered: somebody has gone on behind that segment."""
+        with suppress(OSError):  # it goes with the folder
+            self._memory_path(number).unlink(missing_ok=True)
 
     def begin_anew(self) -> None:
         """Remove what is finished; the job goes on without."""
@@ -181,6 +212,9 @@ class JobFolder:
     def _note_path(self, number: int) -> Path:
         return self.path / f"{number:06d}.json"
 
+    def _memory_path(self, number: int) -> Path:
+        return self.path / f"{number:06d}.memory"
+
     def _whole(self, number: int) -> Segment | None:
         """A segment; None where it is not there, or not whole."""
         try:
@@ -206,6 +240,12 @@ def _number(file: Path) -> int:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_as_said(segment: Segment, packets: Path, memory: Path) -> bool:
+    if segment.memory_sha256 and _sha256(memory) != segment.memory_sha256:
+        return False
+    return _sha256(packets) == segment.sha256
 
 
 def _changed(path: Path) -> MediaError:
@@ -324,9 +364,4 @@ def _write_safely(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     path.with_suffix(".json.part").replace(path)
-    with suppress(OSError):  # Windows and some network file systems have no such thing for folders
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(path.parent)

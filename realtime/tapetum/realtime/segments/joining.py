@@ -11,7 +11,7 @@ from av.stream import Stream
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.segments.job_folder import JobFolder
-from tapetum.realtime.segments.segment import WARM_UP_S, Probe, Segment
+from tapetum.realtime.segments.segment import WARM_UP_S, Segment
 
 
 class SeamError(MediaError):
@@ -28,17 +28,20 @@ def check_seams(segments: Iterable[Segment], time_base: Fraction) -> None:
     Raises:
         SeamError: a seam would be seen.
     """
-    last: Probe | None = None
+    before: Segment | None = None
     for segment in segments:
-        if last is not None and segment.frames and not _goes_on(last, segment, time_base):
+        if before is not None and segment.frames and not _goes_on(before, segment, time_base):
             at_s = float(segment.first_pts * time_base)
             raise SeamError(f"the seam at {at_s:.3f} s would be seen")
-        last = segment.last or last
+        before = segment if segment.last is not None else before
 
 
-def _goes_on(last: Probe, segment: Segment, time_base: Fraction) -> bool:
+def _goes_on(one: Segment, segment: Segment, time_base: Fraction) -> bool:
+    last = one.last
+    if last is None:
+        return True
     if segment.before is not None:
-        return last.is_same(segment.before)
+        return last.is_same(segment.before) and one.ends == segment.begins
     # Nothing was shown for so long before it that all is forgotten.
     return (segment.first_pts - last.pts) * time_base >= WARM_UP_S
 

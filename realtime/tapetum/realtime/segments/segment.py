@@ -41,6 +41,7 @@ _SAME_SHARE = 0.999
 
 NOT_A_SEGMENT = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading a note raises that is no segment's."""
+_PROBES = ("before", "last", "seen")
 _DTYPES = ("|u1", "<u2", ">u2", "=u2")
 
 
@@ -91,6 +92,21 @@ class Probe:
         return bool((apart <= _SAME_LEVELS).mean() >= _SAME_SHARE)
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a segment ends, for who goes on.
+
+    Attributes:
+        seen: samples of its last frame as it was read.
+        memory: of the enhancer after that frame; empty where it has none to be kept.
+        lasting: what of that does not fade.
+    """
+
+    seen: Probe
+    memory: bytes
+    lasting: str
+
+
 class Damage(NamedTuple):
     """How damaged an input is, as far as it was read.
 
@@ -134,12 +150,16 @@ class Segment:
         end_pts: when the last of them ends; 0 for none.
         before: of the frame before its first; None where there is none.
         last: of its last frame; None for none.
+        seen: of its last frame as it was read; None where nobody can go on exactly.
         next: the number of the segment in which the next frame is shown; None: the film ends here.
         setup_sha256: hash of what the encoder says once for all pictures; empty for no frame.
         corrupt_packets: of its part of the input, could not be decoded.
         damaged_frames: of its part of the input, were decoded in part.
         truncated: whether the film ends here because the end of the input is missing.
         sha256: hash of the packets.
+        memory_sha256: hash of what the enhancer remembered at its end; empty: that is not kept.
+        begins: what the enhancer remembered for good before it, in words.
+        ends: the same at its end; empty where nobody goes on.
     """
 
     pictures: tuple[EncodedPicture, ...]
@@ -148,17 +168,21 @@ class Segment:
     end_pts: int
     before: Probe | None
     last: Probe | None
+    seen: Probe | None
     next: int | None
     setup_sha256: str
     corrupt_packets: int
     damaged_frames: int
     truncated: bool
     sha256: str
+    memory_sha256: str
+    begins: str
+    ends: str
 
     def to_json(self) -> str:
         """As a file keeps it."""
         fields = asdict(self)
-        for name in ("before", "last"):
+        for name in _PROBES:
             if fields[name] is not None:
                 fields[name]["samples"] = fields[name]["samples"].hex()
         fields["pictures"] = [list(asdict(picture).values()) for picture in self.pictures]
@@ -172,7 +196,7 @@ class Segment:
             NOT_A_SEGMENT: it is something else.
         """
         fields: dict[str, Any] = json.loads(text)
-        for name in ("before", "last"):
+        for name in _PROBES:
             found = fields[name]
             if found is not None:
                 samples = bytes.fromhex(found["samples"])
@@ -195,9 +219,11 @@ class Segment:
             times += [picture.pts, picture.dts, picture.duration]
         if not all(type(number) is int for number in counts + times) or min(counts) < 0:
             raise ValueError("a segment's numbers are none")
-        if not isinstance(self.sha256, str) or not isinstance(self.setup_sha256, str):
+        texts = (self.sha256, self.setup_sha256, self.memory_sha256, self.begins, self.ends)
+        if not all(isinstance(text, str) for text in texts):
             raise TypeError("a segment's hashes are none")
-        if any(probe.dtype not in _DTYPES for probe in (self.before, self.last) if probe):
+        probes = (self.before, self.last, self.seen)
+        if any(probe.dtype not in _DTYPES for probe in probes if probe):
             raise ValueError("a segment's samples are none")
 
 
@@ -222,6 +248,23 @@ def chain(segments: Mapping[int, Segment]) -> list[int]:
         found.append(number)
         number = segments[number].next
     return found
+
+
+def memory_path(unfinished: Path) -> Path:
+    """Where the enhancer's memory goes, by where the packets of an unfinished segment do."""
+    return unfinished.with_suffix(f".memory{unfinished.suffix}")
+
+
+def write_through(path: Path, content: bytes) -> None:
+    """Write a file, and have it on the disk when this returns.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 class SegmentEncoder:
@@ -268,12 +311,21 @@ class SegmentEncoder:
         self._frames += 1
         self._last = frame
 
-    def finish(self, *, following: int | None, damage: Damage) -> Segment:
+    def finish(
+        self,
+        *,
+        following: int | None,
+        damage: Damage,
+        begins: str = "",
+        ending: Ending | None = None,
+    ) -> Segment:
         """Have all of it on the disk.
 
         Args:
             following: in which segment the next frame is shown; None: there is none.
             damage: of its part of the input.
+            begins: what the enhancer remembered for good before it.
+            ending: for who goes on behind it, if anyone can.
 
         Raises:
             MediaError: the disk is full, or the encoder fails.
@@ -286,6 +338,9 @@ class SegmentEncoder:
                 setup = hashlib.sha256(said).hexdigest()
             self._file.flush()
             os.fsync(self._file.fileno())
+            memory = b"" if ending is None else ending.memory
+            if memory:
+                write_through(memory_path(self.path), memory)
         last = self._last
         return Segment(
             pictures=tuple(self._pictures),
@@ -294,16 +349,21 @@ class SegmentEncoder:
             end_pts=0 if last is None else (last.pts or 0) + last.duration,
             before=self._before,
             last=None if last is None else Probe.of(last),
+            seen=None if ending is None else ending.seen,
             next=following,
             setup_sha256=setup,
             **damage._asdict(),
             sha256=self._checksum.hexdigest(),
+            memory_sha256=hashlib.sha256(memory).hexdigest() if memory else "",
+            begins=begins,
+            ends="" if ending is None else ending.lasting,
         )
 
     def discard(self) -> None:
         """Remove it."""
         self._file.close()
         self.path.unlink(missing_ok=True)
+        memory_path(self.path).unlink(missing_ok=True)
 
     def _keep(self, packets: list[Packet[Stream]]) -> None:
         for packet in packets:

@@ -1,9 +1,10 @@
 """`SegmentedSink`: frames into segments on the disk, and these into the film when all are there.
 
-A job that goes on begins some seconds before the first frame that is missing: these frames warm up
-what the enhancer remembers (smoothing, bars), and are not encoded again. The last of them is held
-against samples of the same frame that the job before has kept. Where they differ, the enhancer does
-not do what it would have done without the stop, and the film is begun anew: a seam is never seen.
+A job that goes on begins some seconds before the first frame that is missing, and does not encode
+these frames again. Its enhancer is given what the other one remembered (`handover`); one that has
+no memory to be kept is warmed up by them. The last of them is held against samples of the same
+frame that the job before has kept. Where they differ, the enhancer would not do what it would have
+done without the stop, and the film is begun anew: a seam is never seen.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from fractions import Fraction
 
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.file_sink import FileSink
+from tapetum.realtime.pipeline import FrameStage
+from tapetum.realtime.segments.handover import HandedStage
 from tapetum.realtime.segments.job_folder import JobFolder, unfinished_path
 from tapetum.realtime.segments.joining import SeamError, check_seams, join
 from tapetum.realtime.segments.segment import (
@@ -61,6 +64,11 @@ class SegmentedSink:
         self._end_of_done = None if self._before is None else self._before.pts
         self._is_at_seam = self._before is None
         """Whether what is done goes on as it did."""
+        self._expected = self._before
+        """Of the last frame of what is done, as it comes here."""
+        self._shown = next((n for n in reversed(self._segments) if found[n].last is not None), None)
+        """The last segment that has a frame."""
+        self._handed: HandedStage | None = None
         self._damage_before: Damage | None = None if self.done else Damage()
         self._open: SegmentEncoder | None = None
         self._number = 0 if not self.done else self.done[-1].next or 0
@@ -88,6 +96,18 @@ class SegmentedSink:
         """Frames that jobs before this one have finished."""
         return sum(segment.frames for segment in self.done)
 
+    def handed(self, stage: FrameStage) -> FrameStage:
+        """The enhancer, which remembers nothing, as it goes on where what is done ends.
+
+        All frames go through it on their way here.
+        """
+        shown = self._shown
+        handover = None if shown is None else self._folder.handover(shown, self._segments[shown])
+        if handover is not None:
+            self._expected = handover.ending.seen
+        self._handed = HandedStage(stage, handover)
+        return self._handed
+
     def has(self, frame: Frame) -> bool:
         """Whether a frame was encoded by a job before this one."""
         return self._end_of_done is not None and (frame.pts or 0) <= self._end_of_done
@@ -101,8 +121,8 @@ class SegmentedSink:
         """
         self._film.check(frame)
         if self.has(frame):
-            if frame.pts == self._end_of_done and self._before is not None:
-                self._is_at_seam = self._before.is_same(Probe.of(frame))
+            if frame.pts == self._end_of_done and self._expected is not None:
+                self._is_at_seam = self._expected.is_same(Probe.of(frame))
             return
         if not self._is_at_seam:
             self._folder.begin_anew()
@@ -122,7 +142,7 @@ class SegmentedSink:
                 self._finish_segment(self._open, following=None, first=None)
             check_seams(self._segments.values(), self._time_base)
             join(self._folder, self._segments, self._film)
-            self._film.close()
+            self._film.close(durably=True)  # its segments go
         except BaseException:
             self.discard()
             raise
@@ -160,8 +180,13 @@ class SegmentedSink:
     ) -> None:
         now = self._damage(first)
         damage, self._damage_before = now.since(self._damage_before or Damage()), now
-        whole = segment.finish(following=following, damage=damage)
+        begins, ending = ("", None) if self._handed is None else self._handed.take(self._number)
+        whole = segment.finish(following=following, damage=damage, begins=begins, ending=ending)
         self._open = None
         self._folder.add(self._number, whole, segment.path)
+        if whole.last is not None:
+            if self._shown is not None:
+                self._folder.forget_memory(self._shown)
+            self._shown = self._number
         self._segments[self._number] = replace(whole, pictures=())
         self._before = whole.last or self._before

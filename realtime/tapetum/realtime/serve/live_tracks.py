@@ -1,37 +1,20 @@
-"""Video tracks between a peer connection and the enhancer: in, checked; out, fit for VP8."""
+"""The tracks that are enhanced: a browser's, checked, and that of a camera of this machine."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from fractions import Fraction
 
 import av
-from aiortc.codecs import vpx
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from tapetum.realtime.errors import MediaError, ServeError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.live_source import TIME_BASE
 from tapetum.realtime.live.newest import newest_channel
-from tapetum.realtime.media.av_frame import FULL_RANGE, to_av
-from tapetum.realtime.media.frame_conversion import SCALER_THREADS
+from tapetum.realtime.media.av_frame import to_av
 from tapetum.realtime.serve.incoming import DecoderQueue
 from tapetum.realtime.serve.limits import Limits
-from tapetum.realtime.serve.rtp_clock import RTP_RATE_HZ, DepartureClock
-
-_LIMITED_RANGE = 1
-_FIRST_BITRATE = 2_500_000
-_HIGHEST_BITRATE = 8_000_000
-"""Bits per second. aiortc's own (0.5 to 1.5 million) are for calls across the internet, and blur
-what enhancing brings out; here the network is a local one. Browsers still ask for less if it is
-slow."""
-
-
-def set_bitrates() -> None:
-    """Give the encoders of this process the bit rates of a local network."""
-    vpx.DEFAULT_BITRATE = _FIRST_BITRATE
-    vpx.MAX_BITRATE = _HIGHEST_BITRATE
+from tapetum.realtime.serve.rtp_clock import RTP_RATE_HZ
 
 
 class CheckedTrack(MediaStreamTrack):
@@ -147,55 +130,8 @@ class CameraTrack(MediaStreamTrack):
             self._on_stop(self)
 
 
-class OutgoingTrack(MediaStreamTrack):
-    """What is sent to a browser: another track in VP8's pixel format, with its frames' ages known.
-
-    VP8 has no colour tags: browsers take all of it for limited range.
-    """
-
-    kind = "video"
-
-    def __init__(self, track: MediaStreamTrack, clock: DepartureClock) -> None:
-        super().__init__()
-        self._track = track
-        self._clock = clock
-        self._last_pts: int | None = None
-
-    async def recv(self) -> av.VideoFrame:
-        """The next picture.
-
-        Raises:
-            MediaStreamError: the track behind this one has ended.
-        """
-        if self._last_pts is not None:
-            self._clock.sent(self._last_pts)
-        picture = await _next_picture(self._track)
-        self._last_pts = _in_rtp_units(picture)
-        if picture.format.name == "yuv420p" and picture.color_range != FULL_RANGE:
-            return picture
-        return await asyncio.to_thread(_for_vp8, picture)
-
-    def stop(self) -> None:
-        """End the track and the one behind it."""
-        super().stop()
-        self._track.stop()
-
-
 async def _next_picture(track: MediaStreamTrack) -> av.VideoFrame:
     picture = await track.recv()
     if not isinstance(picture, av.VideoFrame):
         raise MediaStreamError(f"a video track gave a {type(picture).__name__}")
     return picture
-
-
-def _in_rtp_units(picture: av.VideoFrame) -> int:
-    time_base = Fraction(picture.time_base or TIME_BASE)
-    return round((picture.pts or 0) * time_base * RTP_RATE_HZ)
-
-
-def _for_vp8(picture: av.VideoFrame) -> av.VideoFrame:
-    converted = picture.reformat(
-        format="yuv420p", dst_color_range=_LIMITED_RANGE, threads=SCALER_THREADS
-    )
-    converted.pts, converted.time_base = picture.pts, picture.time_base
-    return converted

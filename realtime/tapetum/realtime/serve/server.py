@@ -17,9 +17,9 @@ from tapetum.realtime.background import patient_worker
 from tapetum.realtime.enhancer import check_model, checked_denoise, checked_strength
 from tapetum.realtime.errors import ModelError, ServeError, TapetumError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
+from tapetum.realtime.serve.camera_views import CameraViews
 from tapetum.realtime.serve.connections import guarded, in_time
 from tapetum.realtime.serve.lighting import gives_grids
-from tapetum.realtime.serve.live_tracks import set_bitrates
 from tapetum.realtime.serve.messages import parse_look
 from tapetum.realtime.serve.playout import offer_playout_delay
 from tapetum.realtime.serve.server_camera import ServerCamera
@@ -68,7 +68,7 @@ class Server:
         self._worker = patient_worker()
         self._loop = asyncio.get_running_loop()
         models = _models(settings.models)
-        camera = None
+        camera, views = None, None
         if settings.source is not None:
             camera = ServerCamera(
                 settings.source,
@@ -77,18 +77,19 @@ class Server:
                 loop=settings.loop,
                 on_notice=self._notify,
             )
+            views = CameraViews(camera)
         grids = [name for name, model in models.items() if gives_grids(model)]
         if settings.brightness is not None and not grids:
             raise ModelError(f"brightness is for grid models; {', '.join(models)} is none")
-        set_bitrates()
         offer_playout_delay()
+        self._camera = camera
         self._offered = Offered(
             models,
             grids,
             checked_strength(settings.strength),
             Aim(settings.when_dark, settings.brightness),
             checked_denoise(settings.denoise),
-            camera,
+            views,
             settings.latency_budget_ms,
             settings.limits,
         )
@@ -96,9 +97,9 @@ class Server:
     @property
     def description(self) -> str:
         """One line: the camera, the models, and where the limits are."""
-        camera = self._offered.camera
+        camera = "no camera of this machine" if self._camera is None else self._camera.description
         words = [
-            "no camera of this machine" if camera is None else camera.description,
+            camera,
             f"models: {', '.join(self._offered.models)}",
             f"{self._offered.latency_budget_ms:g} ms budget",
             f"up to {self._offered.limits.sessions} pages",
@@ -122,8 +123,8 @@ class Server:
                 yield self._url(runner.addresses[0][1])
         finally:
             await runner.cleanup()
-            if self._offered.camera is not None:
-                await self._offered.camera.close()
+            if self._camera is not None:
+                await self._camera.close()
             self._worker.shutdown(cancel_futures=True)
 
     def _app(self) -> web.Application:

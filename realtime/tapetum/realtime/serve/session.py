@@ -17,6 +17,7 @@ from aiohttp import WSMsgType, web
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.errors import ServeError, TapetumError
+from tapetum.realtime.serve.camera_views import CameraViews
 from tapetum.realtime.serve.enhancement import Enhancement
 from tapetum.realtime.serve.files import Files, FileStatus
 from tapetum.realtime.serve.lighting import Lighting
@@ -31,7 +32,6 @@ from tapetum.realtime.serve.messages import (
     Watch,
     parse_message,
 )
-from tapetum.realtime.serve.server_camera import ServerCamera
 from tapetum.realtime.serve.stream import Stream
 
 _STATUS_S = 0.5
@@ -49,7 +49,7 @@ class Offered:
         strength: that pages start with.
         aim: that pages start with.
         denoise: how much noise is taken out, on every page.
-        camera: the server's, or None.
+        views: of the server's camera, or None.
         latency_budget_ms: how long a live frame may be with us.
         limits: how much may be asked for.
     """
@@ -59,7 +59,7 @@ class Offered:
     strength: float
     aim: Aim
     denoise: Denoise
-    camera: ServerCamera | None
+    views: CameraViews | None
     latency_budget_ms: float
     limits: Limits
 
@@ -142,7 +142,7 @@ class Session:
             strength=offered.strength,
             when_dark=offered.aim.when_dark,
             brightness=offered.aim.brightness,
-            camera=None if offered.camera is None else offered.camera.label,
+            camera=None if offered.views is None else offered.views.camera.label,
             upload_bytes=offered.limits.upload_bytes,
             latency_budget_ms=offered.latency_budget_ms,
         )
@@ -183,8 +183,8 @@ class Session:
             self._stream.change(wanted)
 
     async def _watch(self, wanted: Watch) -> None:
-        camera = self._offered.camera if wanted.camera == "server" else None
-        if wanted.camera == "server" and camera is None:
+        views = self._offered.views if wanted.camera == "server" else None
+        if wanted.camera == "server" and views is None:
             raise ServeError("this server has no camera; start it with --camera or --source")
         enhancement = self._offered.enhancement(wanted.look)
         await self._end_stream()
@@ -193,7 +193,7 @@ class Session:
             enhancement, self._offered.limits, partial(self._tell_end, wanted.stream)
         )
         try:
-            sdp = await stream.answer(wanted.sdp, camera)
+            sdp = await stream.answer(wanted.sdp, views)
         except TapetumError:
             await self._end_stream()
             raise

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamTrack
 
 from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.live.track import EnhancedTrack
+from tapetum.realtime.serve.camera_views import CameraViews
 from tapetum.realtime.serve.enhancement import Enhancement
 from tapetum.realtime.serve.incoming import shorten_queue
 from tapetum.realtime.serve.limits import Limits
-from tapetum.realtime.serve.live_tracks import CameraTrack, CheckedTrack, OutgoingTrack
-from tapetum.realtime.serve.offer import with_vp8_first, without_hidden_addresses
+from tapetum.realtime.serve.live_tracks import CheckedTrack
+from tapetum.realtime.serve.offer import has_vp8, with_vp8_first, without_hidden_addresses
 from tapetum.realtime.serve.overdue import drop_overdue
 from tapetum.realtime.serve.playout import show_at_once
 from tapetum.realtime.serve.rtp_clock import (
@@ -25,7 +25,7 @@ from tapetum.realtime.serve.rtp_clock import (
     ClockReading,
     DepartureClock,
 )
-from tapetum.realtime.serve.server_camera import ServerCamera
+from tapetum.realtime.serve.shared_video import SharedVideo, VideoTrack
 
 OnEnd = Callable[[TapetumError | None], None]
 
@@ -81,18 +81,18 @@ class Stream:
         # No STUN server: viewers are on this machine or in its network, and nobody else is asked.
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._peer.on("connectionstatechange", self._follow_connection)
-        self._enhanced: EnhancedTrack | None = None
-        self._incoming: list[CheckedTrack | CameraTrack] = []
+        self._views: CameraViews | None = None
+        self._tracks: list[VideoTrack] = []
         self._clocks: list[DepartureClock] = []
-        self._counted = (time.monotonic(), 0)
+        self._counted: tuple[EnhancedTrack | None, float, int] = None, 0.0, 0
 
-    async def answer(self, offer_sdp: str, camera: ServerCamera | None) -> str:
+    async def answer(self, offer_sdp: str, views: CameraViews | None) -> str:
         """Take an offer, and return the answer's SDP.
 
         Args:
             offer_sdp: for the browser's camera, one video that it sends and receives; for the
                 server's, two that it receives: the enhanced and the original.
-            camera: the server's camera, or None for the browser's.
+            views: of the server's camera, or None for the browser's.
 
         Raises:
             ServeError: the offer is none, or offers other things.
@@ -101,10 +101,12 @@ class Stream:
         offer = RTCSessionDescription(sdp=sdp, type="offer")
         with _offer_errors():
             await self._peer.setRemoteDescription(offer)
-        if camera is None:
+        if views is None:
             self._send_back()
         else:
-            self._send_camera(camera)
+            self._send_camera(views)
+        if not has_vp8(sdp):
+            raise ServeError("this browser offers no video in VP8, which all should have")
         with _offer_errors():
             await self._peer.setLocalDescription(await self._peer.createAnswer())
         return str(self._peer.localDescription.sdp)
@@ -115,22 +117,28 @@ class Stream:
         Raises:
             ModelError: there is no such model.
         """
-        if self._enhanced is not None:
-            wanted.take_over(self._enhanced, self._enhancement)
+        enhanced = self._enhanced
+        if enhanced is not None and self._views is None:
+            wanted.take_over(enhanced, self._enhancement)
+        elif self._views is not None:
+            track = self._tracks[0]
+            track.follow(self._views.changed(track.wanted, self._enhancement, wanted))
         self._enhancement = wanted
 
     @property
     def status(self) -> StreamStatus | None:
-        """The state now, or None before there is a picture."""
+        """The state now, or None while nothing is known of the picture."""
         enhanced = self._enhanced
         if enhanced is None or enhanced.latencies.count == 0:
             return None
-        then_s, frames = self._counted
-        self._counted = now_s, count = time.monotonic(), enhanced.latencies.count
+        before, then_s, frames = self._counted
+        self._counted = _, now_s, count = enhanced, time.monotonic(), enhanced.latencies.count
+        if before is not enhanced:  # whose frames others may have got before
+            return None
         readings = [clock.reading for clock in self._clocks]
         return StreamStatus(
             fps=round((count - frames) / max(now_s - then_s, 1e-3), 1),
-            dropped=enhanced.dropped + self._left_out,
+            dropped=enhanced.dropped + self._tracks[0].video.left_out,
             mode=enhanced.ladder.mode,
             wanted=enhanced.ladder.governor.mode,
             runs_on=enhanced.ladder.running,
@@ -145,15 +153,15 @@ class Stream:
     async def close(self) -> None:
         """End the connection, and release the model and the camera."""
         self._on_end = None
-        if self._enhanced is not None:
-            self._enhanced.stop()
-        for track in self._incoming:
+        for track in self._tracks:
             track.stop()
         await self._peer.close()
 
     @property
-    def _left_out(self) -> int:
-        return sum(one.left_out for one in self._incoming if isinstance(one, CheckedTrack))
+    def _enhanced(self) -> EnhancedTrack | None:
+        """What enhances the picture that is sent now."""
+        track = self._tracks[0].video.track if self._tracks else None
+        return track if isinstance(track, EnhancedTrack) else None
 
     def _send_back(self) -> None:
         """Send the browser's own video back, enhanced."""
@@ -164,29 +172,24 @@ class Stream:
         waiting = shorten_queue(receiver)
         drop_overdue(receiver, waiting)
         incoming = CheckedTrack(receiver.track, self._limits, waiting)
-        self._send_enhanced(incoming, CaptureClock(receiver).captured_ms)
+        video = SharedVideo(self._enhancement.track(incoming), (incoming,))
+        self._send(video, CaptureClock(receiver).captured_ms)
 
-    def _send_camera(self, camera: ServerCamera) -> None:
+    def _send_camera(self, views: CameraViews) -> None:
         """Send the server's camera twice: enhanced, and as it is."""
         if len(self._peer.getTransceivers()) != 2:
             raise ServeError("an offer to watch the server's camera has exactly two videos")
-        self._send_enhanced(camera.subscribe(), _captured_here_ms)
-        original = camera.subscribe()
-        self._incoming.append(original)
-        self._send(original, _captured_here_ms)
+        self._send(views.enhanced(self._enhancement), _captured_here_ms)
+        self._send(views.original(), _captured_here_ms)
+        self._views = views
 
-    def _send_enhanced(
-        self, incoming: CheckedTrack | CameraTrack, captured_ms: Callable[[int], float | None]
-    ) -> None:
-        self._incoming.append(incoming)
-        self._enhanced = self._enhancement.track(incoming)
-        self._enhanced.on("ended", self._end)
-        self._send(self._enhanced, captured_ms)
-
-    def _send(self, track: MediaStreamTrack, captured_ms: Callable[[int], float | None]) -> None:
+    def _send(self, video: SharedVideo, captured_ms: Callable[[int], float | None]) -> None:
         clock = DepartureClock(captured_ms)
-        clock.sender = self._peer.addTrack(OutgoingTrack(track, clock))
-        show_at_once(clock.sender)
+        track = VideoTrack(video, clock, self._end)
+        self._tracks.append(track)
+        sender = self._peer.addTrack(track)
+        track.sent_by(sender)
+        show_at_once(sender)
         self._clocks.append(clock)
 
     def _follow_connection(self) -> None:
@@ -196,8 +199,8 @@ class Stream:
     def _end(self) -> None:
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
-            tracks = [*self._incoming, *filter(None, [self._enhanced])]
-            on_end(next((track.error for track in tracks if track.error is not None), None))
+            videos = [track.video for track in self._tracks]
+            on_end(next((video.error for video in videos if video.error is not None), None))
 
 
 @contextmanager
