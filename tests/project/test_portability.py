@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
 from support.command_line import environment, python
+from support.serve_client import plain_page
+from support.serve_process import serving
+from support.training_photos import write_both
 
 pytestmark = pytest.mark.slow
+
+TINY = """
+[data]
+crop = 32
+workers = 0
+[losses]
+global_adversarial = 0.0
+patch = 16
+reduction = 1
+[optimizer]
+batch = 2
+[run]
+threads = 1
+device = "cpu"
+"""
 
 
 def elsewhere(*arguments: str | Path) -> str:
@@ -44,6 +65,40 @@ def test_live_video_is_recorded(gain_model: Path, tmp_path: Path) -> None:
     source = ("--source", "lavfi:testsrc2=s=96x64:r=30:d=1", "--model", gain_model)
     said = elsewhere("live", *source, "--sink", output, "--json")
     assert frames(output) == json.loads(said)["frames"] > 0
+
+
+def test_the_page_makes_a_file_bright(short_clip: Path, gain_model: Path) -> None:
+    async def scenario() -> None:
+        elsewhere_too = serving("--model", gain_model, program="support.other_system")
+        async with elsewhere_too as (_process, url), plain_page(url.partition("?")[0]) as page:
+            status, answer = await page.send_file(short_clip.read_bytes())
+            assert status == 200
+            await page.hear_file(answer["file"], "done")
+            status, data, _ = await page.fetch(answer["file"])
+            assert status == 200
+            assert len(data) > 1000
+
+    asyncio.run(scenario())
+
+
+def test_a_training_run_trains_and_goes_on(tmp_path: Path) -> None:
+    folders = write_both(tmp_path)
+    settings = tmp_path / "tiny.toml"
+    settings.write_text(TINY)
+    run = tmp_path / "run"
+    named = (folders["low"], folders["normal"], "--output", run, "--config", settings)
+    elsewhere("train", *named, "--recipe", "grid", "--steps", "1")
+    assert (run / "grid.onnx").exists()
+    said = elsewhere("train", *named, "--recipe", "grid", "--steps", "2")
+    assert "trained: " in said
+
+
+def test_photos_are_evaluated(tmp_path: Path) -> None:
+    coarse = np.random.default_rng(0).integers(0, 60, (12, 16, 3)).astype(np.uint8)
+    (tmp_path / "dark").mkdir()
+    photo = cv2.resize(coarse, (256, 192), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(tmp_path / "dark" / "0.png"), photo)
+    assert "NIQE" in elsewhere("evaluate", "grid", "--photos", tmp_path / "dark")
 
 
 def test_the_doctor_tells_of_the_machine() -> None:

@@ -14,10 +14,12 @@ from support.command_line import environment
 
 
 @asynccontextmanager
-async def serving(*arguments: str | Path, port: int = 0) -> AsyncIterator[tuple[Process, str]]:
+async def serving(
+    *arguments: str | Path, port: int = 0, program: str = "tapetum.realtime"
+) -> AsyncIterator[tuple[Process, str]]:
     """The process and the URL that it printed; it is stopped at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tapetum.realtime", "serve", "--port", str(port)),
+        *(sys.executable, "-m", program, "serve", "--port", str(port)),
         *map(str, arguments),
         stdout=PIPE,
         stderr=PIPE,

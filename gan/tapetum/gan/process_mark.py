@@ -17,7 +17,11 @@ PATTERN = r"(\d+)-(\d+)-([0-9a-f]{6})"
 
 def process_mark() -> str:
     """This process's mark, such as 4711-88203-c0ffee."""
-    number = os.getpid()  # a forked process has its own
+    return _mark_of(os.getpid())  # a forked process has its own
+
+
+@cache
+def _mark_of(number: int) -> str:
     return f"{number}-{_begin(number)}-{_machine()}"
 
 

@@ -143,6 +143,12 @@ def test_other_files_are_copied_on_wish(nights: Path, tmp_path: Path, gain_model
     found = states(bright(nights, output, gain_model, copy_others=True))
     assert found["notes.txt"] == "copied"
     assert (output / "notes.txt").read_text() == "remember the milk"
+    assert states(bright(nights, output, gain_model, copy_others=True))["notes.txt"] == "skipped"
+    (nights / "notes.txt").write_text("remember the bread")
+    *_, other = bright(nights, output, gain_model, copy_others=True)
+    assert (other.state, "pass --overwrite" in other.reason) == ("failed", True)
+    *_, other = bright(nights, output, gain_model, copy_others=True, overwrite=True)
+    assert (other.state, (output / "notes.txt").read_text()) == ("copied", "remember the bread")
 
 
 def test_a_torn_record_costs_one_file_and_nothing_else(
@@ -215,12 +221,59 @@ def test_a_watched_file_is_taken_when_nobody_writes_to_it(tmp_path: Path) -> Non
     assert settled() == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+def test_a_file_that_a_program_has_open_waits(tmp_path: Path) -> None:
+    """A recorder may write nothing for a minute, and then go on."""
+    film, now_s = tmp_path / "in" / "a.mp4", 0.0
+    film.parent.mkdir()
+    held: list[Path] = []
+    arrivals = Arrivals(settle_s=10, clock=lambda: now_s, on_held=held.append)
+
+    def settled() -> list[Path]:
+        plan = make_plan([film.parent], tmp_path / "o")
+        return [task.source for task in arrivals.settled(plan).tasks]
+
+    with film.open("wb") as file:
+        file.write(b"x" * 10)
+        file.flush()
+        settled()
+        now_s = 60.0
+        assert settled() == settled() == []
+    assert held == [film]
+    assert settled() == [film]
+
+
+def test_a_watch_forgets_what_is_gone_and_tells_refusals_once(tmp_path: Path) -> None:
+    folder, now_s = tmp_path / "in", 0.0
+    folder.mkdir()
+    arrivals = Arrivals(settle_s=10, clock=lambda: now_s)
+
+    def settled() -> tuple[list[str], list[str]]:
+        found = arrivals.settled(make_plan([folder], tmp_path / "o", may_be_none=True))
+        return [task.source.name for task in found.tasks], [path.name for path, _ in found.refused]
+
+    for name in ("a.avi", "a.mkv"):  # both would be a.mkv
+        (folder / name).write_bytes(b"x")
+    assert settled() == ([], ["a.mkv"])
+    now_s = 20.0
+    assert settled() == (["a.avi"], [])
+    for path in folder.iterdir():
+        path.unlink()
+    settled()
+    assert not arrivals._told
+    assert not arrivals._seen
+    (folder / "a.mkv").write_bytes(b"x")
+    settled()
+    now_s = 40.0
+    assert settled() == (["a.mkv"], [])
+
+
 @pytest.mark.slow
 def test_a_watched_folder_is_worked_off(tmp_path: Path, gain_model: Path) -> None:
     folder, output = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     job = subprocess.Popen(
-        [*TAPETUM, "enhance", folder, output, "--watch", "--model", gain_model],
+        [*TAPETUM, "enhance", folder / "*.mp4", output, "--watch", "--model", gain_model],
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,
@@ -294,6 +347,24 @@ def test_what_cannot_be_is_one_line(
     assert answer.returncode == status
     (line,) = answer.stderr.splitlines()
     assert words in line
+
+
+@pytest.mark.slow
+def test_a_list_of_names_may_hold_any(tmp_path: Path, gain_model: Path) -> None:
+    """But for the end of a line, which ends a name."""
+    names = [os.fsdecode(b"caf\xe9.mp4"), "a\u2028b.mp4", "c\x0cd \x85.mp4"]
+    for name in names:
+        make_clip(tmp_path / "a.mp4", Clip(frames=3)).rename(tmp_path / name)
+    output = tmp_path / "out"
+    answer = subprocess.run(
+        [*TAPETUM, "enhance", "--from-file", "-", output, "--model", gain_model, "--quiet"],
+        input="\r\n".join(str(tmp_path / name) for name in names).encode(errors="surrogateescape"),
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert sorted(path.name for path in output.glob("*.mp4")) == sorted(names)
 
 
 @pytest.mark.slow

@@ -124,8 +124,9 @@ def test_other_devices_and_files_are_no_cameras(tmp_path: Path) -> None:
             LiveSource(device)
     assert not cameras.is_camera(tmp_path)
     answer = tapetum("live", "--camera", "clip.mp4", "--sink", "null")
-    assert answer.returncode == 2
-    assert "'clip.mp4' is no camera; give its number or device" in answer.stderr
+    assert answer.returncode == 1
+    assert "there is no camera clip.mp4, or several have it in their names" in answer.stderr
+    assert answer.stderr.count("\n") == 1
 
 
 def test_cameras_are_listed_with_whether_they_may_be_used() -> None:

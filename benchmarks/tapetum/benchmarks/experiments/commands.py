@@ -228,7 +228,7 @@ def batch_kills(
     clip: ClipArgument,
     count: int = 50,
     workers: int = 2,
-    seconds: float = 150.0,
+    seconds: float = 125.0,
     result: ResultOption = _BATCH_RESULT,
 ) -> None:
     """A job killed at random moments, and the same command again: is the output the same?"""

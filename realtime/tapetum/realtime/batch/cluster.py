@@ -123,8 +123,13 @@ class ClusterCrew:
         self._looked_s = 0.0
         self._head = _connect(address)
         self._heard_head_s = time.monotonic()
-        self._token = _put_token(folder)
-        self._look()
+        self._token: tuple[Path, str] | None = None
+        try:
+            self._token = _put_token(folder)
+            self._look()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def size(self) -> int:
@@ -365,8 +370,11 @@ def _connect(address: str) -> str:
         ray = _ray()
     except ImportError:
         raise TapetumError(
-            'Ray is not installed; --cluster needs it: pip install "tapetum[cluster]"'
+            "Ray is not installed; --cluster, or RAY_ADDRESS, needs it:"
+            ' pip install "tapetum[cluster]"'
         ) from None
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", address)
     if address != "auto":
         _check_address(address)
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -380,14 +388,15 @@ def _connect(address: str) -> str:
 
 
 def _check_address(address: str) -> None:
+    named = f"{address} (RAY_ADDRESS)" if os.environ.get("RAY_ADDRESS") == address else address
     if "://" in address or ":" not in address:
         raise TapetumError(
-            f"{address} is no address of a Ray cluster; give HOST:PORT of its head, as `ray start`"
+            f"{named} is no address of a Ray cluster; give HOST:PORT of its head, as `ray start`"
             " says it, on a machine that has joined it"
         )
     if not _answers(address):
         raise TapetumError(
-            f"no Ray cluster answers at {address}; start one: ray start --head --port 6379"
+            f"no Ray cluster answers at {named}; start one: ray start --head --port 6379"
         )
 
 

@@ -190,6 +190,7 @@ class Record:
                     os.fsync(file.fileno())
                     self._synced_s = time.monotonic()
         except OSError as error:
+            self._torn = True  # a part of the line may be there
             raise MediaError(f"{self._path} cannot be written: {error.strerror}") from error
         self._torn = False
         _take(self._known, key, line)

@@ -9,7 +9,6 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -216,14 +215,14 @@ def _has_codec(name: str, mode: Literal["r", "w"]) -> bool:
 
 
 def _cameras() -> Iterable[Finding]:
-    devices = sorted(Path("/dev").glob("video*"))
-    if not devices:
-        yield Finding("cameras", "no /dev/video*", "absent")
-    for device in devices:
-        label = Path("/sys/class/video4linux") / device.name / "name"
-        name = label.read_text().strip() if label.exists() else "unnamed"
-        if os.access(device, os.R_OK | os.W_OK):
-            yield Finding(str(device), name)
+    from tapetum.realtime.live.cameras import list_cameras
+
+    cameras = list_cameras()
+    if not cameras:
+        yield Finding("cameras", "none found", "absent")
+    for camera in cameras:
+        if camera.usable:
+            yield Finding(camera.device, camera.name)
         else:
             remedy = "add yourself to the group video: sudo usermod -aG video $USER"
-            yield Finding(str(device), f"{name}; no permission", "absent", remedy)
+            yield Finding(camera.device, f"{camera.name}; no permission", "absent", remedy)

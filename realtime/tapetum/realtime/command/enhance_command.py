@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tapetum.realtime.batch.file_maker import FileOptions
+    from tapetum.realtime.command.enhance_many import ManyOptions
     from tapetum.realtime.enhance_media import EnhanceResult, Started
 
 
@@ -236,8 +237,8 @@ def enhance(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Share it among the machines of a Ray cluster, HOST:PORT; auto takes RAY_ADDRESS,"
-            " or the one that this machine has joined.",
+            help="Share it among the machines of a Ray cluster, HOST:PORT; auto is the one that"
+            " this machine has joined. By default RAY_ADDRESS, where that is set.",
             rich_help_panel=MANY,
             show_default=False,
         ),
@@ -335,11 +336,13 @@ def enhance(
         return
     if output_path is None or not (places or from_file):
         raise typer.BadParameter("give an input and an output", param_hint="'IN... OUT'")
+    is_whole = (start_s, duration_s, rate) == (None, None, None)
+    many = _with_environment(many) if is_whole else many
     are_many = replace(many, workers=None, cluster=None, streams_per_gpu=1).is_given or _are_many(
         places, output_path
     )
     if many.is_given or are_many:
-        if (start_s, duration_s, rate) != (None, None, None):
+        if not is_whole:
             raise typer.BadParameter(
                 "--start, --duration and --rate are for one file, without --workers or --cluster"
             )
@@ -361,6 +364,13 @@ def enhance(
         typer.echo(json.dumps(_as_json(result)))
     if not result.intact:
         raise typer.Exit(DAMAGED_INPUT)
+
+
+def _with_environment(many: ManyOptions) -> ManyOptions:
+    """The options with the cluster that the environment names, unless they say who works."""
+    if many.workers is not None or many.cluster is not None:
+        return many
+    return replace(many, cluster=os.environ.get("RAY_ADDRESS") or None)
 
 
 _PIPE = "-"

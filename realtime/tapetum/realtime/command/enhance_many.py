@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _SETTLE_S = 10.0
 _POLL_S = 2.0
+_LOOKS = 20
+"""So many times what looking for files took passes at least before the next look."""
 _TELL_S = 2.0
 """Between two lines about the progress of workers."""
 
@@ -94,7 +96,7 @@ def enhance_many(
     if alone:
         plan = Plan([Task(Path(inputs[0]), output)])
     else:
-        plan = make_plan(wanted, output, selection=selection, naming=naming)
+        plan = make_plan(wanted, output, selection=selection, naming=naming, may_be_none=many.watch)
     if many.dry_run:
         _tell_plan(plan, console=console, as_json=as_json, **options)
         return
@@ -116,7 +118,7 @@ def enhance_many(
             plans: Iterable[Plan] = [plan]
             if many.watch:
                 report.say(f"watching for files, for {output}; Ctrl-C ends it")
-                plans = _arriving(wanted, output, selection, naming)
+                plans = _arriving(wanted, output, selection, naming, on_held=report.held)
             for part in plans:
                 for outcome in job.outcomes(part, copy_others=many.copy_others):
                     report.tell(outcome)
@@ -135,27 +137,34 @@ def _listed(file: Path | None) -> list[str]:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise MediaError(f"list {file} cannot be read: {error.strerror}") from error
-    lines = data.decode("utf-8", "surrogateescape").splitlines()
-    return [line for line in lines if line.strip()]
+    lines = data.decode("utf-8", "surrogateescape").split("\n")  # names may hold all else
+    return [line.removesuffix("\r") for line in lines if line.strip()]
 
 
 def _arriving(
-    inputs: Sequence[str], output: Path, selection: Selection, naming: Naming
+    inputs: Sequence[str],
+    output: Path,
+    selection: Selection,
+    naming: Naming,
+    *,
+    on_held: Callable[[Path], None],
 ) -> Iterator[Plan]:
     """Plans for files as they arrive, and again when they change; it never ends.
 
-    A file is taken when it has not changed for ten seconds.
+    A file is taken when it has not changed for ten seconds, and no program has it open for writing.
     """
     from tapetum.realtime.batch.arrivals import Arrivals
     from tapetum.realtime.batch.tree import make_plan
 
-    arrivals = Arrivals(settle_s=_SETTLE_S)
+    arrivals = Arrivals(settle_s=_SETTLE_S, on_held=on_held)
     while True:
-        plan = make_plan(inputs, output, selection=selection, naming=naming)
+        begin_s = time.monotonic()
+        plan = make_plan(inputs, output, selection=selection, naming=naming, may_be_none=True)
         settled = arrivals.settled(plan)
-        if settled.tasks or settled.others:
+        looking_s = time.monotonic() - begin_s
+        if settled.tasks or settled.others or settled.refused:
             yield settled
-        time.sleep(_POLL_S)
+        time.sleep(max(_POLL_S, _LOOKS * looking_s))
 
 
 def _tell_plan(
@@ -238,6 +247,10 @@ class _Report:
         self.say(f"note: {line}")
         if self._as_json:
             typer.echo(json.dumps({"event": "note", "note": line}))
+
+    def held(self, path: Path) -> None:
+        """A file that arrived stays where it is for now."""
+        self.note(f"{path} waits: a program has it open for writing")
 
     def tell(self, outcome: Outcome) -> None:
         """A file ended."""

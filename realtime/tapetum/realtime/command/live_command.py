@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 
-_FIRST_CAMERA = "/dev/video0"
+_FIRST_CAMERA = "0"
 _BUDGET_MS = 50.0
 _WELL_LIT = "the picture is well lit and stays as it is; --always gives it the model's output"
 
@@ -56,7 +56,7 @@ def live(
         typer.Option(
             metavar="DEVICE",
             callback=camera_name,
-            help=f"A camera's number or device. Without this and --source: {_FIRST_CAMERA}.",
+            help="A camera's number, device or name. Without this and --source: the first.",
             show_default=False,
         ),
     ] = None,
@@ -233,7 +233,7 @@ def _list_cameras() -> None:
         remedy = "" if camera.usable else "  (no permission: sudo usermod -aG video $USER)"
         typer.echo(f"{camera.device}  {camera.name}{remedy}")
     if not found:
-        typer.echo("no cameras: there is no /dev/video*", err=True)
+        typer.echo("no cameras were found", err=True)
 
 
 class _Report:

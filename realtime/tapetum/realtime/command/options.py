@@ -146,12 +146,10 @@ def parse_duration_s(text: str) -> float:
 
 
 def camera_name(text: str | None) -> str | None:
-    """A camera's number or device; which exist is seen when it is opened."""
+    """A camera's number, device or name; which exist is seen when it is opened."""
     if text is None or text.isdecimal() or text.startswith("/dev/"):
         return text
-    raise typer.BadParameter(
-        f"{text!r} is no camera; give its number or device, like 0 or /dev/video0"
-    )
+    return f"camera:{text}"
 
 
 def one_source(source: str | None, camera: str | None) -> str | None:

@@ -50,7 +50,7 @@ def serve(
         typer.Option(
             metavar="DEVICE",
             callback=camera_name,
-            help="Offer a camera of this machine too: its number or device.",
+            help="Offer a camera of this machine too: its number, device or name.",
             show_default=False,
         ),
     ] = None,

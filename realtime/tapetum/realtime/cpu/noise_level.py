@@ -63,8 +63,12 @@ _BLOCK_PER_DEVIATION = 0.812
 """What these quantiles of the averaged differences are for white noise of deviation 1."""
 _ROUNDING = 0.289 / 2
 """Deviation of what rounding makes, in levels at half size."""
-_UNSEEN, _SEEN = 1.3, 2.3
-"""Noise is taken for none up to so many times what rounding makes, and whole from the second on."""
+_UNSEEN, _SEEN, _SEEN_CODED = 1.3, 2.3, 1.7
+"""Noise is taken for none up to so many times what rounding makes, and whole from the second on, or
+from the third where a codec made it smooth."""
+_HIDDEN = 1.5
+"""So much more than is measured there is of the noise that a codec made smooth: it lasts, and is
+wide."""
 _UNSEEN_BRIGHT, _SEEN_BRIGHT = 0.65, 1.1
 """The same for noise that is brightened, in levels of the bright picture."""
 _CODED = 8
@@ -163,10 +167,12 @@ class NoiseLevel:
         Args:
             slope: (256,) of the brightening, by luma; None to go by the noise alone.
         """
-        noise = (self.luma / self._floor - _UNSEEN) / (_SEEN - _UNSEEN)
+        smoothness = 1 - self.whiteness
+        whole = _SEEN + (_SEEN_CODED - _SEEN) * smoothness
+        noise = (self.luma / self._floor - _UNSEEN) / (whole - _UNSEEN)
         share = np.clip(np.maximum(noise, self.blocked), 0, 1)
         if slope is not None:
-            share *= share_seen(self.luma, slope)
+            share *= share_seen(self.luma * np.float32(1 + _HIDDEN * smoothness), slope)
         shares: Floats = share.astype(np.float32)
         return shares
 

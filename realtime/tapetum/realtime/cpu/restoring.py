@@ -60,13 +60,13 @@ _STILL_CHROMA_TOLERANCE = 5.0
 """The same for a first frame, of whose noise less is measured."""
 _SMALLER = 0.6
 """Noise at a size by that at double the size, where it is not measured."""
-_CODED_TOLERANCE = 0.35
+_CODED_TOLERANCE = 0.7
 """So much more where a codec made the noise smooth: the measures see less of it than there is."""
 _FADE_FROM, _FADE_TO = 1.05, 1.35
 """Slopes of the brightening curve up to which nothing, and from which all is restored."""
 _LONGEST_S = 1.0
 """After a longer pause, or a step back in time, a frame has nothing to do with those before."""
-_LEAST_SEEN = 0.01
+_LEAST_SEEN = 0.03
 """Share of the picture that must be restored for any of it to be."""
 _SOON = 30
 """Frames for which what is known is kept up where there is no noise: it may come again."""

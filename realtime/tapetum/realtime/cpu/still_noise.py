@@ -49,8 +49,6 @@ _MUTE, _TELLING = 0.05, 0.12
 """Noise of chroma at full size, in 8-bit levels: that of a coded picture, and that of rounding."""
 _ROUNDED = (0.107, 0.093, 0.098), (0.145, 0.289, 0.289)
 """Noise that 8-bit rounding makes in Y, U and V at half size: of RGB, and of YUV 4:2:0."""
-_DEEP = 12
-"""Bits from which samples were not made of 8-bit ones."""
 _UNSEEN, _SEEN = 1.4, 1.83
 """Noise is taken for none up to so many times what rounding makes, and whole from the second on."""
 _MOST_BY_SIZE = 1.0, 2.2, 0.8
@@ -123,7 +121,6 @@ def still_noise(
     counts = np.bincount(_places(half[0], bins).ravel(), minlength=BINS)
     one_level = 1 << (FIXED_BITS - 8)
     rounded = np.array(_ROUNDED[0 if whole_chroma else 1]) * one_level
-    rounded = rounded / (1 if depth < _DEEP else 1 << (depth - 8))
     if careful:
         deviation = _sure(measured, rounded, one_level)
     else:

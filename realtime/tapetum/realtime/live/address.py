@@ -10,12 +10,23 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tapetum.realtime.errors import MediaError
-from tapetum.realtime.live.cameras import is_camera
+from tapetum.realtime.live.cameras import (
+    Camera,
+    camera_system,
+    find_camera,
+    first_screen,
+    is_camera,
+    list_cameras,
+)
 from tapetum.realtime.live.standard_input import STDIN, StandardInput, is_redirected_file
 
 _CAMERA_FORMATS = ("mjpeg", "yuyv422", "nv12")
 """What a camera is asked for. Large pictures fit through USB 2 only as MJPG; small ones are
 better uncompressed."""
+_PIXEL_FORMATS = ("nv12", "yuyv422", "uyvy422")
+"""What a camera of DirectShow or AVFoundation is asked for, before it may choose."""
+_RATES = ("30", "25", "15")
+"""What AVFoundation is asked for: it opens nothing at a rate that a camera does not name."""
 _LARGE_PIXELS = 640 * 480
 _LIST = "tapetum live --list-cameras lists them"
 
@@ -69,9 +80,10 @@ def parse_source(
     """Ways to open a source, the best first.
 
     Args:
-        source: a camera's number or device (0, "/dev/video0", "/dev/v4l/by-id/..."), a URL
-            ("rtsp://..."), "screen" or "screen::1" for the screen of an X display, a test pattern
-            ("lavfi:testsrc2"), a file, or "-" for standard input.
+        source: a camera's number or device (0, "/dev/video0", "/dev/v4l/by-id/...") or its name
+            ("camera:HD Webcam"), a URL ("rtsp://..."), "screen" or "screen::1" for the screen, of
+            an X display where there are several, a test pattern ("lavfi:testsrc2"), a file, or
+            "-" for standard input.
         size: width and height in pixels to ask a camera or the screen for.
         rate: frames per second to ask it for.
 
@@ -82,13 +94,11 @@ def parse_source(
     name = str(source)
     if name == STDIN:
         return (_standard_input(),)
-    if name.isdecimal():
-        name = f"/dev/video{name}"
-    if name.startswith(("/dev/video", "/dev/v4l/")) or _is_char_device(name):
-        return tuple(_camera(name, size, rate))
+    if ways := tuple(_ways_of_camera(name, size, rate)):
+        return ways
     kind, _, rest = name.partition(":")
     if kind == "screen":
-        return (Address(name, rest or _display(), "x11grab", _wanted(size, rate)),)
+        return (_screen(name, rest, _wanted(size, rate)),)
     if kind == "lavfi":
         return (_pattern(rest),)
     if rest.startswith("//"):
@@ -134,6 +144,71 @@ def check_url(url: str) -> None:
 
 def _is_char_device(name: str) -> bool:
     return os.path.exists(name) and Path(name).is_char_device()  # noqa: PTH110 - as `is_file`
+
+
+def _ways_of_camera(
+    name: str, size: tuple[int, int] | None, rate: Fraction | None
+) -> Iterator[Address]:
+    """Ways to open a camera; none where the source is none."""
+    system = camera_system()
+    if name.startswith("camera:") or (name.isdecimal() and system != "v4l2"):
+        yield from camera_ways(_found_camera(name.removeprefix("camera:")), system, size, rate)
+    elif name.isdecimal():
+        yield from _camera(f"/dev/video{name}", size, rate)
+    elif name.startswith(("/dev/video", "/dev/v4l/")) or _is_char_device(name):
+        yield from _camera(name, size, rate)
+
+
+def _found_camera(wanted: str) -> Camera:
+    cameras = list_cameras()
+    camera = find_camera(wanted, cameras)
+    if camera is None:
+        raise MediaError(f"there is no camera {wanted}, or several have it in their names; {_LIST}")
+    return camera
+
+
+def camera_ways(
+    camera: Camera, system: str, size: tuple[int, int] | None, rate: Fraction | None
+) -> Iterator[Address]:
+    """Ways to open a camera that was found in the list, the best first.
+
+    Args:
+        camera: what to open.
+        system: `v4l2`, `dshow` or `avfoundation`.
+        size: width and height in pixels to ask for.
+        rate: frames per second to ask for.
+    """
+    if system == "v4l2":
+        yield from _camera(camera.device, size, rate)
+        return
+    wanted = _wanted(size, rate)
+    plain = Address(camera.name, camera.device, system, wanted)
+    if system == "avfoundation":
+        rates = [str(rate), *_RATES] if rate is not None else _RATES
+        for text in dict.fromkeys(rates):
+            yield from _formats(replace(plain, options=wanted | {"framerate": text}))
+    elif size is None or size[0] * size[1] <= _LARGE_PIXELS:
+        yield from _formats(plain)
+    # Large pictures fit through USB 2 only as MJPG, which DirectShow chooses by size and rate.
+    yield plain
+
+
+def _formats(address: Address) -> Iterator[Address]:
+    for name in _PIXEL_FORMATS:
+        yield replace(address, options=address.options | {"pixel_format": name})
+    yield address
+
+
+def _screen(name: str, display: str, wanted: dict[str, str]) -> Address:
+    system = camera_system()
+    if system == "dshow":
+        return Address(name, "desktop", "gdigrab", wanted)
+    if system == "avfoundation":
+        screen = first_screen()
+        if screen is None:
+            raise MediaError("no screen can be recorded; allow it in the system's settings")
+        return Address(name, screen.device, "avfoundation", {"framerate": "30"} | wanted)
+    return Address(name, display or _display(), "x11grab", wanted)
 
 
 def _camera(device: str, size: tuple[int, int] | None, rate: Fraction | None) -> Iterator[Address]:

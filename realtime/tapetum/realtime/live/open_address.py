@@ -107,6 +107,11 @@ def why_not(address: Address, error: Exception) -> str:
         return "there is no such X display; set DISPLAY, or write screen:DISPLAY, like screen::1"
     if address.format_name == "v4l2":
         return _why_no_camera(code, error)
+    if address.format_name in {"dshow", "avfoundation"} and code == errno.EIO:
+        return (
+            "it gives no pictures: another program uses it, or the system's settings forbid it,"
+            " or it has no such size or rate"
+        )
     if isinstance(error, ProtocolNotFoundError):
         return "FFmpeg does not know this kind of address; rtsp, http and udp are usual ones"
     if address.is_url and (code == errno.EIO or isinstance(error, ExitError)):  # its time limit

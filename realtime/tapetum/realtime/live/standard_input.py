@@ -39,10 +39,16 @@ class StandardInput:
         Raises:
             OSError: it cannot be read.
         """
-        ready, _, _ = select.select([self._input, self._woken], [], [])
-        data = b"" if self._woken in ready else os.read(self._input, size)
+        data = b"" if self._is_interrupted() else os.read(self._input, size)
         self.received = self.received or bool(data)
         return data
+
+    def _is_interrupted(self) -> bool:
+        """Wait until there is something to read or it is interrupted, where both can be awaited."""
+        if os.name == "nt":  # Windows awaits sockets alone: a read that waits ends with its bytes
+            return not self._close_wake.alive
+        ready, _, _ = select.select([self._input, self._woken], [], [])
+        return self._woken in ready
 
     def interrupt(self) -> None:
         """End it for the reader, also for one that waits; calling it again does nothing."""
@@ -55,7 +61,8 @@ def is_redirected_file() -> bool:
     Raises:
         MediaError: it is closed, or a terminal.
     """
-    return stat.S_ISREG(os.fstat(_descriptor()).st_mode)
+    # On Windows it has no name by which FFmpeg could open it: there it is read like a pipe.
+    return os.name != "nt" and stat.S_ISREG(os.fstat(_descriptor()).st_mode)
 
 
 def _descriptor() -> int:

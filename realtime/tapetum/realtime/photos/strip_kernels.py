@@ -1,7 +1,7 @@
 """Strips of pixels to frames that an enhancer takes, and its result back onto the pixels.
 
-A frame between is full-range BT.709 YUV 4:4:4 with 10 bits, or 12 for 16-bit pixels, whatever
-the pixels' own colours are: an enhancer makes them brighter in their own space. What comes back
+A frame between is full-range BT.709 YUV 4:4:4 with 12 bits, whatever the pixels' own colours
+are: an enhancer makes them brighter in their own space. What comes back
 is a change of the pixels, not the frame itself: pixels that were not changed stay bit for bit,
 and 16-bit pixels keep their fine steps, stretched as much as their luma.
 """
@@ -16,8 +16,9 @@ from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.frame import ColorInfo, Frame, Plane
 from tapetum.realtime.photos.picture import Pixels
 
-_DEPTHS = {1: 10, 2: 12}
-"""Bits of a frame's samples, by the bytes of a pixel's."""
+_DEPTH = 12
+"""Bits of a frame's samples: with 10, what rounding leaves of 8-bit pixels would be seen as noise
+where these are brightened."""
 _COLOR = ColorInfo(matrix=1, range=2, primaries=1, transfer=13)
 _MS = Fraction(1, 1000)
 
@@ -36,7 +37,7 @@ def frame_from_pixels(pixels: Pixels, *, time_ms: float = 0.0, duration_ms: floa
     _to_yuv(pixels, green, blue, *_scale(pixels), *planes)
     return Frame(
         planes,
-        f"yuv444p{_DEPTHS[pixels.itemsize]}le",
+        f"yuv444p{_DEPTH}le",
         pts=round(time_ms),
         time_base=_MS,
         color=_COLOR,
@@ -68,7 +69,7 @@ def changed_pixels(pixels: Pixels, before: Frame, after: Frame) -> Pixels:
 
 def _scale(pixels: Pixels) -> tuple[np.float32, np.float32]:
     """Levels of a frame's sample for one of a pixel's, and the highest of a frame's."""
-    top = (1 << _DEPTHS[pixels.itemsize]) - 1
+    top = (1 << _DEPTH) - 1
     return np.float32(top / np.iinfo(pixels.dtype).max), np.float32(top)
 
 

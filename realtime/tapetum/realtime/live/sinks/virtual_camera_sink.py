@@ -1,7 +1,8 @@
-"""A camera that other programs can choose, by pyvirtualcam and v4l2loopback."""
+"""A camera that other programs can choose, by pyvirtualcam: v4l2loopback, or OBS's own."""
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from typing import Any
 
@@ -60,9 +61,15 @@ class VirtualCameraSink:
             )
         except RuntimeError as error:
             raise DeviceError(
-                "there is no virtual camera on this system; load v4l2loopback"
-                " (sudo modprobe v4l2loopback devices=1), or choose another --sink"
+                f"there is no virtual camera on this system; {remedy()}, or choose another --sink"
             ) from error
+
+
+def remedy(platform: str = sys.platform) -> str:
+    """What makes one there."""
+    if platform in {"win32", "darwin"}:
+        return "install OBS Studio, and start its virtual camera once"
+    return "load v4l2loopback (sudo modprobe v4l2loopback devices=1)"
 
 
 def _pyvirtualcam() -> Any:  # noqa: ANN401 - an optional package
