@@ -61,7 +61,8 @@ def mean_wide_changes(frame: Fixed, estimate: Fixed, wide: Floats) -> None:
     means = np.empty((rows + 2, columns + 2), np.float32)
     line = np.empty(width, np.int32)
     for row in range(rows):
-        line[:] = 0
+        for x in range(width):
+            line[x] = 0
         last = min(WIDE * (row + 1), height)
         for y in range(WIDE * row, last):
             for x in range(width):
@@ -72,8 +73,11 @@ def mean_wide_changes(frame: Fixed, estimate: Fixed, wide: Floats) -> None:
                 total += line[x]
             count = (last - WIDE * row) * (right - WIDE * column)
             means[row + 1, column + 1] = np.float32(total) / np.float32(count)
-    means[0], means[rows + 1] = means[1], means[rows]
-    means[:, 0], means[:, columns + 1] = means[:, 1], means[:, columns]
+    # Slices that are assigned take long to compile, for the messages of their errors.
+    for x in range(1, columns + 1):
+        means[0, x], means[rows + 1, x] = means[1, x], means[rows, x]
+    for y in range(rows + 2):
+        means[y, 0], means[y, columns + 1] = means[y, 1], means[y, columns]
     two, sixteenth = np.float32(2), np.float32(1 / 16)
     for row in range(rows):
         above, here, below = means[row], means[row + 1], means[row + 2]
@@ -234,7 +238,9 @@ def learn(source: Samples, share: Fixed, across: int, down: int, estimate: Fixed
     for row in range(height):
         read_row(source, row, new)
         if across == 0:
-            shares[:] = share[row >> down]
+            cells = share[row >> down]
+            for x in range(width):
+                shares[x] = cells[x]
         else:
             spread_row(share[row >> down], shares)
         for x in range(width):
