@@ -40,14 +40,14 @@ report_steps = 1
 
 
 def train_command(
-    *arguments: str | Path, launch: str = "tapetum.gan.train_command"
+    *arguments: str | Path, launch: str = "tapetum.gan.train_command", **variables: str
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", *launch.split(), *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env=environment() | variables,
         start_new_session=True,  # a process group, as `timeout` and a terminal make one
     )
 
@@ -104,6 +104,21 @@ def test_wrong_use_is_a_line_and_exits_with_2(
     assert answer.returncode == 2
     assert said in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_processes_train_together_without_a_word_of_warning(tiny: Path, tmp_path: Path) -> None:
+    folders, output = write_both(tmp_path), tmp_path / "run"
+    process = train_command(
+        *(folders["low"], folders["normal"], "-o", output, "--config", tiny, "--steps", "1"),
+        launch="torch.distributed.run --standalone --nproc-per-node 2 -m tapetum.realtime train",
+        OMP_NUM_THREADS="1",
+    )
+    said, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    assert "trained: " in said
+    lines = errors.splitlines()
+    assert "step 1 of 1" in lines[0]
+    assert len(lines) == 1, errors
 
 
 def test_ctrl_c_saves_a_checkpoint_and_exits_with_130(tiny: Path, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -13,6 +15,15 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from tapetum.gan.errors import TrainingError
+
+_WITHOUT_BUFFERS = "forward_sync_buffers", "broadcast_buffers"
+"""What newer and older torch call it; the newer warns of the other."""
+_UNSYNCED: dict[str, Any] = dict.fromkeys(
+    [name for name in _WITHOUT_BUFFERS if name in signature(DistributedDataParallel).parameters][
+        :1
+    ],
+    False,
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class Processes:
         """The network with gradients that are averaged over all processes."""
         if self.count == 1:
             return network
-        return DistributedDataParallel(network, broadcast_buffers=False)
+        return DistributedDataParallel(network, **_UNSYNCED)
 
     def any_of(self, truth: bool, device: torch.device) -> bool:
         """Whether `truth` holds in any process."""

@@ -150,7 +150,9 @@ def _run(config: TrainConfig) -> None:
     run_training = _trainer()
     first = os.environ.get("RANK", "0") == "0"
     level = logging.INFO if first else logging.ERROR
-    logging.basicConfig(level=level, format="%(asctime)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    # Ours alone: what exports the weights tells of each node that it leaves out.
+    logging.getLogger("tapetum").setLevel(level)
     try:
         generator = run_training(config)
     except TrainingStopped as stopped:

@@ -225,6 +225,11 @@ def _enhance_video(
         )
         source, info = video.file, video.info
         stack.callback(source.close)
+        if source.still_format is not None and output_path.suffix.lower() not in CONTAINERS:
+            raise MediaError(
+                f"{place} is a picture of a kind ({source.still_format}) that is read as a video"
+                " alone; convert it to PNG or TIFF first"
+            )
         width, height = output_size(info, compare)
         enhanced, hdr_notices = shown_as(info, strength=strength)
         shown = replace(enhanced, width=width, height=height)

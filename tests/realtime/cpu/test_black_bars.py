@@ -12,8 +12,10 @@ import pytest
 from tapetum.realtime import ColorInfo, Enhancer, Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
 from tapetum.realtime.cpu.picture_circle import CircleFinder, find_circles
+from tapetum.realtime.cpu.rgb import Order
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.cuda.transfer import semi_planar
+from tapetum.realtime.protocols import StripEnhancer
 
 HEIGHT, WIDTH = 120, 200
 Planes = list[np.ndarray]
@@ -55,7 +57,7 @@ def ten_bit(frame: Frame) -> Frame:
 
 @pytest.fixture
 def grid() -> FrameEnhancer:
-    return make_enhancer("grid")
+    return make_enhancer("grid", denoise="off")
 
 
 @pytest.mark.parametrize("kind", [lambda frame: frame, ten_bit, semi_planar])
@@ -203,3 +205,41 @@ def test_bars_of_an_image_stay() -> None:
     assert (bright[:, 60:-60] == Enhancer()(picture)).all()
     assert not bright[:, :60].any()
     assert not bright[:, -60:].any()
+
+
+@pytest.mark.parametrize("side", [0, 60])
+@pytest.mark.parametrize("order", ["rgb", "bgr"])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_round_image_is_bright_and_its_black_stays(
+    side: int, order: Order, in_place: bool
+) -> None:
+    picture = np.repeat(dark_picture(240, 240)[0][..., np.newaxis], 3, axis=2) - 16
+    y, x = np.mgrid[:240, :240] + 0.5
+    distance = np.hypot(y - 120, x - 120)
+    image = np.where(distance[..., np.newaxis] > 118, 0, picture).astype(np.uint8)
+    image = np.pad(image, ((0, 0), (side, side), (0, 0)))
+    alone = Enhancer(denoise="off")(picture, order=order)[distance < 116]
+    given = image.copy()
+    out = given if in_place else None
+    bright = Enhancer(denoise="off")(given, order=order, out=out)[:, side : side + 240]
+    assert abs(float(bright[distance < 116].mean()) - float(alone.mean())) <= 3
+    assert not bright[distance > 123].any()
+
+
+@pytest.mark.parametrize("kind", ["letterbox", "pillarbox", "circle"])
+def test_what_surrounds_a_picture_in_strips_stays(kind: str, grid: FrameEnhancer) -> None:
+    """As large photos come: seen small, and then strip by strip."""
+    assert isinstance(grid, StripEnhancer)
+    picture = dark_picture(240, 240)
+    top, left = {"letterbox": (60, 0), "pillarbox": (0, 80), "circle": (0, 20)}[kind]
+    planes = framed(disc(picture, 118) if kind == "circle" else picture, top, left)
+    whole = as_frame(planes)
+    grid.look_at(whole)
+    found = []
+    for row in range(0, whole.height, 56):
+        parts = [plane[row >> (n > 0) : (row + 56) >> (n > 0)] for n, plane in enumerate(planes)]
+        strip = grid.enhance_strip(as_frame(parts), top=row, height=whole.height)
+        found.append(strip.planes)
+    wanted = make_enhancer("grid", denoise="off")(whole).planes
+    for joined, plane in zip(map(np.concatenate, zip(*found, strict=True)), wanted, strict=True):
+        assert (joined == plane).all()

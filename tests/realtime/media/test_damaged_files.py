@@ -206,6 +206,23 @@ def test_one_damaged_time_is_set_between_its_neighbours(
     assert all(abs(apart) < 0.04 for apart in moved)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_first_picture_before_the_file_begins_is_shown(suffix: str, tmp_path: Path) -> None:
+    """An MP4 would hide it."""
+    source = make_clip(
+        tmp_path / "in.flv", Clip(time_base=Fraction(1, 1000), options={"bf": "2"}, frames=12)
+    )
+    content = bytearray(source.read_bytes())
+    first = list(flv_tags(bytes(content), _FLV_VIDEO))[1].start
+    content[first + 13 : first + 16] = (-90).to_bytes(3, "big", signed=True)
+    source.write_bytes(content)
+    with FileSource(source) as frames:
+        count = len(list(frames))
+    assert frames.damaged_frames == 1
+    transcode(source, tmp_path / f"out{suffix}")
+    assert len(frame_times(tmp_path / f"out{suffix}")) == count == 12
+
+
 @pytest.mark.parametrize("moved_ms", [475, 15_000])
 def test_one_damaged_time_of_the_sound_moves_no_other(moved_ms: int, tmp_path: Path) -> None:
     source = flv_with_damaged_time(tmp_path / "in.flv", _FLV_SOUND, 20, moved_ms)

@@ -63,6 +63,7 @@ def enhance(gain_model: Path, tmp_path: Path) -> Enhance:
         (".gif", {"interlace": 0}),
         (".webp", {"lossless": True}),
         (".webp", {"quality": 95}),
+        (".webp", {"lossless": True, "exif": b"Exif\0\0II*\0" + bytes(999), "xmp": b"<x/>" * 99}),
     ],
 )
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])

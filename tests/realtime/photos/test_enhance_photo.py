@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from tapetum.realtime import MediaError, enhance_file, read_image
 
@@ -54,3 +55,12 @@ def test_a_photo_takes_no_options_of_videos(gain_model: Path, tmp_path: Path) ->
         enhance_file(photo, tmp_path / "bright.png", model=gain_model, crf=20)
     with pytest.raises(MediaError, match="not named like one"):
         enhance_file(photo, tmp_path / "bright.mp4", model=gain_model)
+
+
+@pytest.mark.parametrize("suffix", [".ppm", ".tga", ".pcx", ".ico"])
+def test_a_picture_of_another_kind_is_told_what_to_become(suffix: str, tmp_path: Path) -> None:
+    source = tmp_path / f"in{suffix}"
+    Image.new("RGB", (48, 32), (20, 30, 10)).save(source)
+    with pytest.raises(MediaError, match="convert it to PNG or TIFF first"):
+        enhance_file(source, tmp_path / "out.jpg")
+    assert list(tmp_path.iterdir()) == [source]

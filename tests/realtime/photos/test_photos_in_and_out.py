@@ -496,3 +496,18 @@ def test_a_photo_of_hdr_light_is_told(number: int, name: str | None, tmp_path: P
     wanted = [f"its light is HDR ({name}); photos are enhanced as SDR is"] if name else []
     for path in (tagged, avif):
         assert [line for line in PhotoFile(path).notices if "HDR" in line] == wanted
+
+
+def test_pictures_that_are_alike_are_all_kept_in_png(tmp_path: Path) -> None:
+    first, second, third = moving(3)
+    source, output = tmp_path / "in.png", tmp_path / "out.png"
+    images, kept = [second, second, second, third], [0, 0, 2, 0, 0]
+    first.save(source, save_all=True, append_images=images, duration=80, disposal=kept)
+    result = enhance_file(source, output, strength=0)
+    with Image.open(output) as image:
+        assert isinstance(image, PngImagePlugin.PngImageFile)
+        assert result.frames == image.n_frames == 5
+        for index, wanted in enumerate([first, *images]):
+            image.seek(index)
+            assert image.info["duration"] == 80
+            assert (np.asarray(image.convert("RGB")) == np.asarray(wanted.convert("RGB"))).all()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
-from tapetum.realtime.cpu.black_bars import Area, BarFinder
 from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
 from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
 from tapetum.realtime.cpu.hdr_light import working_thumbnail
-from tapetum.realtime.cpu.picture_circle import PictureFinder
+from tapetum.realtime.cpu.picture_circle import Picture, PictureFinder, PictureStrips
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.rgb import (
     Order,
@@ -25,7 +27,7 @@ from tapetum.realtime.cpu.rgb import (
     pixel_rows,
     rgb_from_frame,
 )
-from tapetum.realtime.cpu.thumbnail import image_thumbnail, thumbnail
+from tapetum.realtime.cpu.thumbnail import image_thumbnail
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.protocols import Engine
@@ -33,6 +35,8 @@ from tapetum.realtime.temporal import TIME_CONSTANT_S, TemporalFilter
 
 _BLACK_EDGE = 12
 """Median of an image's edge over which it is no bar, however noisy."""
+_BLACK_CORNERS = 2
+"""So many corners of a round picture's frame are black, at least."""
 
 
 class GridEnhancer:
@@ -72,9 +76,9 @@ class GridEnhancer:
         self.aim = aim
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
         self._restorer = Restorer(denoise)
-        self._bars = BarFinder()
         self._picture = PictureFinder()
         self._seen = identity_grid()
+        self._strips: PictureStrips | None = None
         self._needed = 0.0
 
     @property
@@ -114,14 +118,32 @@ class GridEnhancer:
         Raises:
             EngineError: the network fails or gives no usable numbers.
         """
-        area = self._image_area(image, order, time_s)
-        if area is not None:
+        picture = self._image_picture(image, order, time_s)
+        if picture is not None and picture.area is not None:
+            area = picture.area
             out[...] = image
             place = slice(area.top, area.bottom), slice(area.left, area.right)
             image, out = image[place], out[place]
+            if picture.circles is not None:
+                before = image.copy()
+                self._enhance_pixels(image, out, picture.circles.continued, order, time_s)
+                picture.circles.keep_pixels_outside(before, out)
+                return
+        self._enhance_pixels(image, out, None, order, time_s)
+
+    def _enhance_pixels(
+        self,
+        image: RgbImage,
+        out: RgbImage,
+        continued: Callable[[Floats], Floats] | None,
+        order: Order,
+        time_s: float | None,
+    ) -> None:
+        """Enhance an image that is all picture, or whose thumbnail `continued` makes so."""
         whole = image if has_whole_rows(image) else np.ascontiguousarray(image)
         source = pixel_rows(whole, red_first=is_red_first(order))
         small = image_thumbnail(source)
+        small = small if continued is None else continued(small)
         grid = self.steady_grid(small, time_s=time_s)
         if self.strength == 0:
             out[...] = image
@@ -142,14 +164,17 @@ class GridEnhancer:
         if made is not out:
             out[...] = made
 
-    def _image_area(self, image: RgbImage, order: Order, time_s: float | None) -> Area | None:
-        """What of an image is picture; only one with a black edge is looked at whole."""
+    def _image_picture(self, image: RgbImage, order: Order, time_s: float | None) -> Picture | None:
+        """What of an image is picture; only one with a black edge or corner is looked at whole."""
         edges = (image[0], image[-1], image[:, 0], image[:, -1])
-        if all(np.median(edge[:, :3]) > _BLACK_EDGE for edge in edges):
-            self._bars.reset()
+        ends = [image[rows, columns, :3] for rows in (0, -1) for columns in (0, -1)]
+        if all(np.median(edge[:, :3]) > _BLACK_EDGE for edge in edges) and (
+            sum(end.max() <= _BLACK_EDGE for end in ends) < _BLACK_CORNERS
+        ):
+            self._picture.reset()
             return None
         whole = np.ascontiguousarray(image[..., :3])
-        return self._bars(frame_from_rgb(whole, order=order, time_s=time_s))
+        return self._picture(frame_from_rgb(whole, order=order, time_s=time_s))
 
     def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
         """The grid of the next frame, smoothed over time, for who applies it elsewhere.
@@ -203,7 +228,9 @@ class GridEnhancer:
             DeviceError: the frame is not in main memory.
             EngineError: the network fails or gives no usable numbers.
         """
-        self._seen = self.steady_grid(thumbnail(overview), time_s=overview.time_s)
+        picture = self._picture(overview)
+        self._strips = PictureStrips(picture, overview.height, overview.width)
+        self._seen = self.steady_grid(picture.seen, time_s=overview.time_s)
 
     def enhance_strip(self, frame: Frame, *, top: int, height: int) -> Frame:
         """Enhance some rows of the picture that `look_at` saw.
@@ -216,13 +243,15 @@ class GridEnhancer:
         if self.strength == 0:
             return frame
         mixed = strengthened(self._seen, self.strength)
-        return frame.with_planes(apply_grid(frame, mixed, top=top, height=height))
+        if self._strips is None:
+            return frame.with_planes(apply_grid(frame, mixed, top=top, height=height))
+        return self._strips(frame, top=top, height=height, enhance=partial(apply_grid, grid=mixed))
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._filter.reset()
-        self._bars.reset()
         self._picture.reset()
+        self._strips = None
         self._restorer.reset()
 
     @property
@@ -233,14 +262,14 @@ class GridEnhancer:
     @property
     def memory(self) -> object:
         """See `RememberingEnhancer`."""
-        return self._filter, self._bars, self._picture, self._restorer
+        return self._filter, self._picture, self._restorer
 
     @memory.setter
     def memory(self, memory: object) -> None:
-        kept = (TemporalFilter, BarFinder, PictureFinder, Restorer)
+        kept = (TemporalFilter, PictureFinder, Restorer)
         if not isinstance(memory, tuple) or [*map(type, memory)] != [*kept]:
             raise TypeError("this is no grid enhancer's memory")
-        self._filter, self._bars, self._picture, self._restorer = memory
+        self._filter, self._picture, self._restorer = memory
 
     def _predict(self, small: Floats) -> Floats:
         grid = self._engine(small)

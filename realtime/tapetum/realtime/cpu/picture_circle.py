@@ -7,7 +7,7 @@ give two circles.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.frame import Frame, Plane
 
 Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
@@ -58,6 +59,13 @@ _LOOK_FRAMES = 6
 """How often a circle is looked for, while there is none."""
 
 
+class EnhanceStrip(Protocol):
+    """Enhances rows of a picture of which it knows the rest."""
+
+    def __call__(self, frame: Frame, *, top: int, height: int) -> tuple[Plane, ...]:
+        """The planes of rows that begin at `top` of a picture of `height` rows."""
+
+
 class Circle(NamedTuple):
     """An ellipse along the axes (a thumbnail's pixels are not square), in thumbnail pixels."""
 
@@ -66,9 +74,9 @@ class Circle(NamedTuple):
     radius_x: float
     radius_y: float
 
-    def distance(self, height: int, width: int) -> Floats:
-        """Of each pixel of a picture, the distance from the centre, 1 at the edge."""
-        y = ((np.arange(height) + 0.5) / height * THUMBNAIL - 0.5 - self.y) / self.radius_y
+    def distance(self, height: int, width: int, rows: slice = slice(None)) -> Floats:
+        """Of each pixel, or of some rows, the distance from the centre, 1 at the edge."""
+        y = ((np.arange(height)[rows] + 0.5) / height * THUMBNAIL - 0.5 - self.y) / self.radius_y
         x = ((np.arange(width) + 0.5) / width * THUMBNAIL - 0.5 - self.x) / self.radius_x
         distance: Floats = np.hypot(x[np.newaxis], y[:, np.newaxis]).astype(np.float32)
         return distance
@@ -124,9 +132,12 @@ class RoundPicture(NamedTuple):
             )
         )
 
-    def distance(self, height: int, width: int) -> Floats:
-        """Of each pixel of the area, how far it is from the nearest centre, 1 at the edge."""
-        distances = [circle.distance(height, width) for circle in self.circles]
+    def distance(self, height: int, width: int, rows: slice = slice(None)) -> Floats:
+        """Of each pixel of the area, or of some rows of it, how far it is from the nearest centre.
+
+        It is 1 at the edge.
+        """
+        distances = [circle.distance(height, width, rows) for circle in self.circles]
         nearest: Floats = np.minimum.reduce(distances)
         return nearest
 
@@ -152,13 +163,30 @@ class RoundPicture(NamedTuple):
             full = np.where(outside, thumbnail[..., rows, columns], full)
         return full
 
-    def keep_outside(self, frame: Frame, planes: tuple[Plane, ...]) -> None:
-        """Put the samples of the area's frame back into enhanced planes of it, outside."""
+    def keep_outside(
+        self, frame: Frame, planes: tuple[Plane, ...], top: int = 0, height: int | None = None
+    ) -> None:
+        """Put the samples of the area's frame back into enhanced planes of it, outside.
+
+        Args:
+            frame: the area, or a strip of it.
+            planes: changed in place.
+            top: where the strip begins.
+            height: rows of the area; None for the frame's.
+        """
         for index, (plane, own) in enumerate(zip(planes, frame.planes, strict=True)):
             interleaved = 2 if index and frame.format.semi_planar else 1
-            height, width = plane.shape[0], plane.shape[1] // interleaved
-            outside = np.repeat(self.distance(height, width) > 1, interleaved, axis=1)
+            down = frame.format.chroma_y if index else 0
+            whole = -(-(frame.height if height is None else height) >> down)
+            rows = slice(top >> down, (top >> down) + plane.shape[0])
+            distance = self.distance(whole, plane.shape[1] // interleaved, rows)
+            outside = np.repeat(distance > 1, interleaved, axis=1)
             np.copyto(plane, own, where=outside)
+
+    def keep_pixels_outside(self, image: Pixels, out: Pixels) -> None:
+        """The same of (H, W, C) pixels of the area."""
+        outside = self.distance(*image.shape[:2]) > 1
+        np.copyto(out, image, where=outside[..., np.newaxis])
 
 
 class Picture(NamedTuple):
@@ -186,6 +214,61 @@ class Picture(NamedTuple):
         if self.circles is not None:
             self.circles.keep_outside(self.frame, planes)
         return frame.with_planes(planes if self.area is None else self.area.paste(frame, planes))
+
+
+class PictureStrips:
+    """What of a large picture is picture, seen in a small one of it, for its strips.
+
+    Args:
+        picture: what of the small one is picture.
+        height: rows of the small one.
+        width: its columns.
+    """
+
+    def __init__(self, picture: Picture, height: int, width: int) -> None:
+        self._area = picture.area
+        self._circles = picture.circles
+        self._height, self._width = height, width
+
+    def __call__(self, strip: Frame, *, top: int, height: int, enhance: EnhanceStrip) -> Frame:
+        """Have a strip enhanced where there is picture.
+
+        Args:
+            strip: rows of the large picture; they begin with a whole row of chroma.
+            top: where they begin.
+            height: rows of the large picture.
+            enhance: gives the planes of a strip of what is picture.
+        """
+        if self._area is None:
+            return strip.with_planes(enhance(strip, top=top, height=height))
+        area = self._in_the_large(self._area, height, strip)
+        first, end = max(area.top, top), min(area.bottom, top + strip.height)
+        if first >= end:
+            return strip
+        place = Area(first - top, end - top, area.left, area.right)
+        part = place.cut(strip)
+        rows = area.bottom - area.top
+        planes = enhance(part, top=first - area.top, height=rows)
+        if self._circles is not None:
+            self._circles.keep_outside(part, planes, first - area.top, rows)
+        return strip.with_planes(place.paste(strip, planes))
+
+    def _in_the_large(self, area: Area, height: int, strip: Frame) -> Area:
+        down, across = 1 << strip.format.chroma_y, 1 << strip.format.chroma_x
+        y, x = height / self._height, strip.width / self._width
+
+        def begin(place: float, step: int) -> int:
+            return int(place) // step * step
+
+        def end(place: float, step: int, most: int) -> int:
+            return min(-(-int(np.ceil(place)) // step) * step, most)
+
+        return Area(
+            begin(area.top * y, down),
+            end(area.bottom * y, down, height),
+            begin(area.left * x, across),
+            end(area.right * x, across, strip.width),
+        )
 
 
 class PictureFinder:

@@ -31,6 +31,9 @@ from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, cou
 from tapetum.realtime.media.truncation import broken_tags, is_cut
 from tapetum.realtime.media.video_info import VideoInfo, display_matrix, video_info
 
+_STILL_PICTURES = ("_pipe", "image2", "ico")
+"""How FFmpeg's names of formats end that hold a single picture."""
+
 _Traits = tuple[int, int, bool, bool, tuple[int, ...] | None]
 """Width, height, whether interlaced, whether of full range, and the display matrix."""
 
@@ -65,6 +68,13 @@ class VideoFile(ABC):
     def close(self) -> None:
         """Release the file; calling it again does nothing."""
         self._reader.close()
+
+    @property
+    def still_format(self) -> str | None:
+        """FFmpeg's name of the file's format if that is one of still pictures, else None."""
+        name = self._reader.container.format.name
+        is_still = name.endswith(_STILL_PICTURES) and isinstance(self.path, Path)
+        return name.removesuffix("_pipe") if is_still else None
 
     @property
     def notices(self) -> list[str]:

@@ -116,7 +116,7 @@ class PictureReader:
             self.container.close()
             raise
         self.time_base = stream_time_base(self.stream)
-        self._times = PresentationTimes(self.stream)
+        self._times = PresentationTimes(self.stream, self._earliest)
         self._slot_delay: int | None = None
         self._last_slot: int | None = None
         self._slot_step = 1
@@ -143,7 +143,7 @@ class PictureReader:
         self._pictures.close()
         self.container.close()
         self._take(self._open_video())
-        self._times = PresentationTimes(self.stream)
+        self._times = PresentationTimes(self.stream, self._earliest)
         self._pictures = self._pictures_in_span()
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
@@ -184,6 +184,12 @@ class PictureReader:
         """Where in the input the first such picture is."""
         first_s = (self._times.first_mended or 0) * self.time_base - self.begin_s
         return f"from {float(first_s):.3f} s on"
+
+    @property
+    def _earliest(self) -> int | None:
+        """The time that becomes the output's 0, before which an MP4 would hide a picture."""
+        is_cut = self._live or self.span.start_s is not None
+        return None if is_cut else self.span.shift(self.time_base)
 
     @property
     def begin_s(self) -> Fraction:
@@ -491,7 +497,8 @@ class PresentationTimes:
     """Settles the `pts` of one stream's pictures, in the order that they are decoded.
 
     A time that the container gives is never changed, unless two pictures share it, which no
-    encoder takes, or it alone is not in the order of those around it: then it is damaged.
+    encoder takes, or it alone is not in the order of those around it: then it is damaged. So is
+    that of a first picture before the file begins.
 
     Attributes:
         count: pictures kept.
@@ -503,7 +510,8 @@ class PresentationTimes:
         dropped: pictures that came after a later one, as decoders give them after damage.
     """
 
-    def __init__(self, stream: VideoStream) -> None:
+    def __init__(self, stream: VideoStream, earliest: int | None = None) -> None:
+        self._earliest = earliest
         rate = stream.guessed_rate or stream.average_rate
         frames_per_tick = stream_time_base(stream) * Fraction(rate or 0)
         self._ticks_per_frame = max(round(1 / frames_per_tick), 1) if frames_per_tick else 1
@@ -545,6 +553,9 @@ class PresentationTimes:
         else:
             self.given += 1
             pts = picture.pts
+        if self._last is None and self._earliest is not None and pts < self._earliest:
+            pts = self._earliest
+            self._note_mended(pts)
         if self._last is not None and pts <= self._last:
             if damaged and pts < self._last:
                 self.dropped += 1

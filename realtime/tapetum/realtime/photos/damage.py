@@ -225,14 +225,19 @@ def _webp_ends(data: bytes) -> bool:
 
 def _mended_webp(data: bytes) -> bytes:
     """The same file up to its last whole chunk: those pictures of an animation that are there."""
+    kept = data[: _cut_chunk(data)]
+    return kept[:4] + (len(kept) - 8).to_bytes(4, "little") + kept[8:]
+
+
+def _cut_chunk(data: bytes) -> int:
+    """Where the first chunk of a WebP begins that is not whole; the end where all are."""
     at = 12
     while at + 8 <= len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "little")
         if at + 8 + size > len(data):
             break
         at += 8 + size + size % 2
-    kept = data[:at]
-    return kept[:4] + (len(kept) - 8).to_bytes(4, "little") + kept[8:]
+    return min(at, len(data))
 
 
 def _boxes_end(data: bytes) -> bool:
@@ -279,7 +284,10 @@ def padded(data: bytes, photo: PhotoFormat) -> Iterator[bytes]:
     Both are decoded from the top down: the rows that come out alike are those that are there.
     """
     if photo is WEBP and len(data) > _WEBP_FLAGS_AT:
-        end = 8 + int.from_bytes(data[4:8], "little")
+        cut = _cut_chunk(data)  # what would lie behind it, as EXIF, is lost
+        size = int.from_bytes(data[cut + 4 : cut + 8].ljust(4, b"\0"), "little")
+        end = cut + 8 + size + size % 2
+        data = data[:4] + (end - 8).to_bytes(4, "little") + data[8:]
         moves = data[12:16] == b"VP8X" and bool(data[_WEBP_FLAGS_AT] & _WEBP_MOVES)
     elif photo is AVIF:
         end, moves = _last_box_end(data), b"avis" in data[:64]

@@ -177,6 +177,7 @@ class PhotoFile:
                 break
             with (
                 contextlib.suppress(Exception),  # of a beginning that tells too little
+                warnings.catch_warnings(action="ignore"),  # of the end that is made up
                 _without_pillows_limit(),
                 Image.open(io.BytesIO(data)) as image,
             ):

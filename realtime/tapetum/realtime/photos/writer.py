@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, pairwise
 from typing import IO, Any
 
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
@@ -151,6 +151,8 @@ class PhotoWriter:
         for image in images:
             image.info.clear()
         options = self._options(first) | self._timing(animation, transparent=first.has_alpha)
+        if self._format is PNG:
+            options["disposal"] = _disposals(images)
         images[0].save(file, self._format.name, save_all=True, append_images=images[1:], **options)
         return len(pictures)
 
@@ -159,7 +161,7 @@ class PhotoWriter:
         whole = [round(duration) for duration in durations]
         loop = animation.loop
         if self._format is PNG:
-            of_png = {"blend": 0, "disposal": 0, "default_image": animation.default_image}
+            of_png = {"blend": 0, "default_image": animation.default_image}
             return {"duration": durations, "loop": loop or 0} | of_png
         if self._format is GIF:
             repeats = {} if loop == 1 else {"loop": max(0, (loop or 0) - 1)}
@@ -273,3 +275,16 @@ def _png_chunks(metadata: Metadata) -> list[tuple[bytes, bytes]]:
     Image.new("RGB", (1, 1)).save(small, "PNG", **options)
     chunks = examine(small.getvalue(), PNG).chunks
     return [chunk for chunk in chunks if chunk[0] not in {b"IHDR", b"IEND", b"PLTE"}]
+
+
+def _disposals(images: Sequence[Image.Image]) -> list[int]:
+    """What becomes of each picture of an APNG when its time is over; the next one replaces it all.
+
+    Pillow makes one picture of two that are alike, unless this differs: 0 leaves it there, 2 takes
+    it back.
+    """
+    disposals = [0]
+    for before, image in pairwise(images):
+        alike = before.mode == image.mode and before.tobytes() == image.tobytes()
+        disposals.append(2 - disposals[-1] if alike else disposals[-1])
+    return disposals
