@@ -41,6 +41,22 @@ def test_a_sink_that_is_refused_ends_the_process_of_the_one_before(tmp_path: Pat
     assert children() == before
 
 
+def test_no_frame_is_made_for_a_recording_that_cannot_take_it(gain_model: Path) -> None:
+    """On a full machine enhancing would take the encoder's time, for frames that are dropped."""
+    stalled = StallingSink()
+    source = LiveSource(PATTERN)
+    ladder = ladder_for(gain_model)
+    run = LiveRun(source, ladder, [SinkPlace("recording", stalled, depth=4)])
+    stopping = threading.Timer(2.5, stalled.release.set)
+    stopping.start()
+    summary = run.run(duration_s=2)
+    made = sum(ladder.frames_by_mode.values())
+    assert source.frames >= 10
+    assert 5 <= made <= 6  # those that wait, the one that is written, and one between
+    assert summary.sinks["recording"]["dropped"] <= 1
+    assert summary.dropped >= source.frames - made - 2
+
+
 def test_a_stalled_sink_stalls_neither_the_source_nor_the_other_sinks(gain_model: Path) -> None:
     stalled, fluent = StallingSink(), MemorySink()
     source = LiveSource(PATTERN)

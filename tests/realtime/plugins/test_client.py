@@ -37,13 +37,15 @@ pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C c
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program = tmp_path_factory.mktemp("host") / "plugin_host"
+    return built_host(tmp_path_factory.mktemp("host"))
+
+
+def built_host(folder: Path, *more: str) -> Path:
+    program = folder / "plugin_host"
     sources = [SUPPORT / "plugin_host.c", NATIVE / "tapetum_client.c"]
     strict = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
-    subprocess.run(
-        ["gcc", *strict, f"-I{NATIVE}", *map(str, sources), "-o", str(program), "-pthread"],
-        check=True,
-    )
+    words = ["gcc", *strict, f"-I{NATIVE}", *map(str, sources), *more, "-pthread"]
+    subprocess.run([*words, "-o", str(program)], check=True)
     return program
 
 
@@ -261,6 +263,16 @@ def test_a_python_without_tapetum_passes_frames(host: Path) -> None:
     run = run_host(host, frames, (4, 4), python="/bin/false")
     assert run.pixels == frames
     assert len(run.log) == 1
+
+
+def test_no_frame_waits_for_the_thread_that_started_a_worker(tmp_path: Path) -> None:
+    """It may not run for long where others go before it: here it lingers for three seconds."""
+    lingering = str(SUPPORT / "lingering_threads.c")
+    host = built_host(tmp_path, lingering, "-Wl,--wrap=pthread_create")
+    frames = dark(50 * 24).tobytes()
+    run = run_host(host, frames, (4, 4), python="/bin/false", patience_ms=40, pause_ms=20)
+    assert run.pixels == frames
+    assert run.slowest_ms < 2000
 
 
 def test_a_python_that_may_not_run_passes_frames_and_says_so(host: Path, tmp_path: Path) -> None:

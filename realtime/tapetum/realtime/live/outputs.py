@@ -102,6 +102,7 @@ class Output:
         self.name = place.name
         self.meter = MeteredSink(place.sink)
         self._waits = place.waits
+        self._depth = place.depth
         self._behind: WriteBehind | None = None
         if not place.in_caller:
             self._behind = WriteBehind(
@@ -115,6 +116,11 @@ class Output:
     def dropped(self) -> int:
         """Frames that this sink was too slow for."""
         return 0 if self._behind is None else self._behind.dropped
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether many frames wait for the sink already, so that one more would push one out."""
+        return self._depth > 1 and self._behind is not None and self._behind.is_full
 
     def write(self, frame: Frame) -> None:
         """Hand a frame over; what the sink raised before is raised here."""
