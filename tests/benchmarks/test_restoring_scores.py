@@ -15,7 +15,7 @@ from tapetum.benchmarks.evaluate.recordings import FRAMES, Conditions, record
 from tapetum.benchmarks.evaluate.restoring import (
     RestoringScore,
     filtered,
-    restoring_table,
+    restoring_tables,
     score_restoring,
 )
 from tapetum.benchmarks.measure.errors import BenchmarkError
@@ -89,7 +89,7 @@ def test_every_way_is_scored(lit_clip: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert ours.temporal_noise < 0.5 * nothing.temporal_noise
     assert ours.kilobytes < nothing.kilobytes
     assert abs(nothing.ghosting) < 3
-    assert restoring_table(scores).row_count == len(scores)
+    assert [table.row_count for table in restoring_tables(scores)] == [len(scores)]
 
 
 def test_a_trail_is_measured_as_its_share() -> None:
@@ -115,6 +115,7 @@ def test_the_command_writes_the_figures(
     assert [row["way"] for row in rows] == ["nothing", "tapetum", "hqdn3d"]
 
 
-def test_the_table_leaves_out_what_is_not_there() -> None:
+def test_each_recording_has_a_table_of_its_own() -> None:
     row = RestoringScore("a.mp4", "noisy", "nothing", 30, 40, 0.9, None, 30, 1, 0, 5)
-    assert restoring_table([row, replace(row, way="tapetum")]).row_count == 2
+    rows = [row, replace(row, way="tapetum"), replace(row, conditions="clean")]
+    assert [table.row_count for table in restoring_tables(rows)] == [2, 1]

@@ -133,11 +133,11 @@ def _print_tables(result: Evaluation) -> None:
     from rich.console import Console
 
     from tapetum.benchmarks.evaluate.evaluation import MEANING, clip_table, photo_table
-    from tapetum.benchmarks.evaluate.restoring import restoring_table
+    from tapetum.benchmarks.evaluate.restoring import restoring_tables
 
     console = Console()
-    tables = photo_table(result.photos), clip_table(result.clips), restoring_table(result.noisy)
-    for table in tables:
+    tables = [photo_table(result.photos), clip_table(result.clips)]
+    for table in [*tables, *restoring_tables(result.noisy)]:
         if table.row_count:
             console.print(table)
     if result.photos:

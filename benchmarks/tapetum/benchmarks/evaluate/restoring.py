@@ -290,18 +290,17 @@ def _kilobytes(frames: Sequence[Frame]) -> float:
     return len(encoded(eight, {"crf": "20", "preset": "veryfast"})) / len(eight) / 1000
 
 
-def restoring_table(scores: Sequence[RestoringScore]) -> Table:
-    """All figures, recording by recording."""
-    names = ("PSNR", "chroma", "SSIM", "moving", "static", "trembles", "trails", "kB")
-    right = (Column(name, justify="right", no_wrap=True) for name in names)
-    table = Table("clip, noise", Column("way", no_wrap=True), *right, box=SIMPLE)
+def restoring_tables(scores: Sequence[RestoringScore]) -> list[Table]:
+    """All figures, a table for each recording."""
+    names = ("PSNR", "chroma", "SSIM", "moves", "rests", "noise", "trails", "kB")
+    tables = list[Table]()
     for row in scores:
-        figures = (
-            *(row.psnr_db, row.chroma_psnr_db),
-            *(row.ssim, row.moving_psnr_db, row.static_psnr_db, row.temporal_noise),
-        )
-        texts = ("" if figure is None else f"{figure:.2f}" for figure in figures)
-        more = f"{row.ghosting:.1f} %", f"{row.kilobytes:.1f}"
-        what = f"{row.clip}, {row.conditions}" if row.way == NOTHING else ""
-        table.add_row(Text(what), row.way, *texts, *more)
-    return table
+        title = f"{row.clip}, {row.conditions}"
+        if not tables or str(tables[-1].title) != title:
+            right = (Column(name, justify="right", no_wrap=True) for name in names)
+            tables.append(Table(Column("way", no_wrap=True), *right, box=SIMPLE, title=Text(title)))
+        figures = (row.psnr_db, row.chroma_psnr_db, row.ssim, row.moving_psnr_db)
+        more = row.static_psnr_db, row.temporal_noise
+        texts = ("" if figure is None else f"{figure:.2f}" for figure in (*figures, *more))
+        tables[-1].add_row(row.way, *texts, f"{row.ghosting:.1f} %", f"{row.kilobytes:.1f}")
+    return tables
