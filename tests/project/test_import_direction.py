@@ -24,6 +24,7 @@ WITHOUT_TORCH = {
     "tapetum.gan.model",
     "tapetum.gan.model_kinds",
     "tapetum.gan.onnxruntime_runtime",
+    "tapetum.gan.plain_help",
     "tapetum.gan.openvino_runtime",
     "tapetum.gan.stop_signals",
     "tapetum.gan.weights",

@@ -106,6 +106,11 @@ def test_what_is_no_rgb_image_is_refused(image: RgbImage, gain_model: Path) -> N
         Enhancer(gain_model)(image)
 
 
+def test_what_is_no_array_is_refused_in_words(gain_model: Path) -> None:
+    with pytest.raises(TypeError, match=r"an image is a NumPy array; got list: np\.asarray"):
+        Enhancer(gain_model)([[[0, 0, 0]]])  # type: ignore[arg-type]
+
+
 PICTURE = np.random.default_rng(4).integers(0, 90, (48, 70, 4), np.uint8)
 
 

@@ -121,6 +121,23 @@ def test_write_behind_writes_all_frames_in_order_and_closes_the_sink() -> None:
     assert memory.closed
 
 
+def test_a_sink_that_is_slow_and_not_stuck_gets_all_that_waits() -> None:
+    """As an encoder on a full machine: each frame is in time, all of them are not."""
+
+    class SlowSink(MemorySink):
+        def write(self, frame: Frame) -> None:
+            time.sleep(0.3)
+            super().write(frame)
+
+    sink = SlowSink()
+    behind = WriteBehind(sink, depth=6)
+    frames = list(SyntheticSource(16, 16, frames=6))
+    for frame in frames:
+        behind.write(frame)
+    behind.close(timeout_s=1.5)
+    assert len(sink.frames) == 6
+
+
 def test_discard_does_not_wait_for_a_sink_that_is_behind() -> None:
     memory = MemorySink()
     writer = WriteBehind(memory)

@@ -27,6 +27,8 @@ _PREFERENCES = {
     "browser.shell.checkDefaultBrowser": False,
 }
 """Nothing but the false camera and its permission: all else is as a person has it."""
+_KEYS = {"End": "\ue010", "Home": "\ue011"}
+"""As WebDriver writes them."""
 _LISTENING = "WebDriver BiDi listening on "
 
 
@@ -72,6 +74,25 @@ class FirefoxPage(Page):
             ],
         )
 
+    async def press(self, key: str, code: int) -> None:  # noqa: ARG002 - for Chromium
+        value = _KEYS[key]
+        await self._act(
+            "key", {}, [{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]
+        )
+
+    async def choose_files(self, selector: str, *paths: Path) -> None:
+        found = await self.command(
+            "browsingContext.locateNodes",
+            context=self.context,
+            locator={"type": "css", "value": selector},
+        )
+        await self.command(
+            "input.setFiles",
+            context=self.context,
+            element={"sharedId": found["nodes"][0]["sharedId"]},
+            files=[str(path) for path in paths],
+        )
+
     async def box(self, selector: str) -> dict[str, float]:
         element = f"document.querySelector({selector!r})"
         box: dict[str, float] = await self.evaluate(
@@ -94,7 +115,9 @@ class FirefoxPage(Page):
     async def _act(
         self, kind: str, parameters: dict[str, str], actions: list[dict[str, Any]]
     ) -> None:
-        source = {"type": kind, "id": kind, "parameters": parameters, "actions": actions}
+        source: dict[str, Any] = {"type": kind, "id": kind, "actions": actions}
+        if parameters:
+            source["parameters"] = parameters
         await self.command("input.performActions", context=self.context, actions=[source])
 
     async def _read(self) -> None:

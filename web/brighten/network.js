@@ -105,5 +105,7 @@ async function loaded({ model, runtime: processor, gpuRuntime }, provider) {
 /** Whether WebGPU is there, and is not the processor's work in the graphics' place. */
 async function hasGraphics() {
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
-  return Boolean(adapter && !adapter.info.isFallbackAdapter);
+  if (!adapter) return false;
+  const older = /** @type {{ isFallbackAdapter?: boolean }} */ (/** @type {unknown} */ (adapter));
+  return !(adapter.info?.isFallbackAdapter ?? older.isFallbackAdapter);
 }

@@ -173,8 +173,8 @@ def measure(
 ) -> None:
     """Measure how fast Tapetum is on this machine.
 
-    Output is checked against a reference, no sample is left out, and what
-    the machine could do at best stands beside each figure.
+    Output is checked against a reference, no sample is left out, and an
+    estimate of the machine's best stands beside each figure.
 
     For example:
 

@@ -30,6 +30,12 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
     clips: Annotated[
         list[Path] | None, typer.Option("--clip", help="A dark clip; may be repeated.")
     ] = None,
+    noisy: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--noise", help="A well-lit clip, which is made dark and noisy; may be repeated."
+        ),
+    ] = None,
     denoise: DenoiseOption = "auto",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all figures, photo by photo, here.")
@@ -41,12 +47,13 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
     """Measure a model: PSNR and SSIM on pairs, NIQE and colours on any photos, flicker on clips.
 
     What tapetum enhance writes of each photo is measured. Of photos that are well lit, the PSNR to
-    themselves (kept dB) says whether they are left alone.
+    themselves (kept dB) says whether they are left alone. With --noise, what takes noise out is
+    compared with filters of the ffmpeg program.
 
     Example: tapetum evaluate grid --pairs low/ high/ --photos dark/ --sheet look.png
     """
-    if not (pairs or photos or clips):
-        raise typer.BadParameter("name something to measure: --pairs, --photos or --clip")
+    if not (pairs or photos or clips or noisy):
+        raise typer.BadParameter("name something to measure: --pairs, --photos, --clip or --noise")
     folders = [*(pairs or ()), *(photos or ())]
     if sheet:
         _require_usable_sheet(sheet, folders, json_file)
@@ -60,7 +67,7 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
         ) from error
     photo_sets = [PhotoSet(*pairs)] if pairs else []
     photo_sets += [PhotoSet(folder) for folder in photos or []]
-    result = _evaluate_visibly(model, photo_sets, clips or [], denoise)
+    result = _evaluate_visibly(model, photo_sets, clips or [], noisy or [], denoise)
     _print_tables(result)
     if json_file:
         _write_json(result, json_file)
@@ -94,7 +101,11 @@ def _require_place(output: Path, folders: list[Path]) -> None:
 
 
 def _evaluate_visibly(
-    model: str, photo_sets: list[PhotoSet], clips: list[Path], denoise: Denoise
+    model: str,
+    photo_sets: list[PhotoSet],
+    clips: list[Path],
+    noisy: list[Path],
+    denoise: Denoise,
 ) -> Evaluation:
     from rich.console import Console
     from rich.markup import escape
@@ -110,6 +121,7 @@ def _evaluate_visibly(
             model,
             photo_sets,
             clips,
+            noisy,
             denoise=denoise,
             on_progress=lambda what, done, total: bar.update(
                 task, description=escape(what), completed=done, total=total
@@ -121,9 +133,11 @@ def _print_tables(result: Evaluation) -> None:
     from rich.console import Console
 
     from tapetum.benchmarks.evaluate.evaluation import MEANING, clip_table, photo_table
+    from tapetum.benchmarks.evaluate.restoring import restoring_tables
 
     console = Console()
-    for table in (photo_table(result.photos), clip_table(result.clips)):
+    tables = [photo_table(result.photos), clip_table(result.clips)]
+    for table in [*tables, *restoring_tables(result.noisy)]:
         if table.row_count:
             console.print(table)
     if result.photos:
@@ -134,6 +148,9 @@ def _write_json(result: Evaluation, path: Path) -> None:
     from tapetum.benchmarks.measure.files import write_json
     from tapetum.benchmarks.measure.machine import machine
 
-    photos, clips = ([asdict(score) for score in part] for part in (result.photos, result.clips))
-    figures = {"machine": machine(), "model": result.model, "photos": photos, "clips": clips}
-    write_json(figures, path)
+    scores = {
+        "photos": [asdict(score) for score in result.photos],
+        "clips": [asdict(score) for score in result.clips],
+        "noise": [asdict(score) for score in result.noisy],
+    }
+    write_json({"machine": machine(), "model": result.model, **scores}, path)

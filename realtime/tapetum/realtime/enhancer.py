@@ -97,7 +97,8 @@ class Enhancer:
             `out`, by default a new array, of the same shape and order.
 
         Raises:
-            ValueError: `image` is none of these, or `out` is not like it.
+            TypeError: `image` is no array.
+            ValueError: it is none of these, or `out` is not like it.
         """
         from tapetum.realtime.cpu.rgb import check_image, is_red_first, luma_of, output_for
 

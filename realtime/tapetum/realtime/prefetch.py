@@ -69,6 +69,12 @@ class Channel(Generic[T]):
                 self._tell()
             return not self._closed
 
+    @property
+    def waiting(self) -> int:
+        """Items that were put and not taken."""
+        with self._changed:
+            return len(self._items)
+
     def end(self, error: BaseException | None = None) -> None:
         """No more items will come; `error` is raised to the reader after the last one."""
         with self._changed:
@@ -262,6 +268,7 @@ class WriteBehind:
         self._channel: Channel[Frame] = Channel(depth, policy)
         self._error: BaseException | None = None
         self._failed = False
+        self._written = 0
         self._ending = threading.Lock()
         self._ended = False
         self._left = False
@@ -273,10 +280,16 @@ class WriteBehind:
         """Frames that the policy `drop_oldest` threw away so far."""
         return self._channel.dropped
 
+    @property
+    def waiting(self) -> int:
+        """Frames that are not yet written, nor at it."""
+        return self._channel.waiting
+
     def _write(self) -> None:
         try:
             for frame in self._channel:
                 self._sink.write(frame)
+                self._written += 1
         except BaseException as error:  # noqa: BLE001 - raised again on the writer's side
             self._error = error
             self._failed = True
@@ -305,10 +318,14 @@ class WriteBehind:
         """Write what waits, then close the sink; one that has failed is discarded.
 
         Raises:
-            MediaError: the sink took longer than `timeout_s` over it, and was discarded.
+            MediaError: the sink took longer than `timeout_s` over one frame of these, and was
+                discarded: it is stuck, and not only slow.
         """
         self._channel.end()
-        self._thread.join(timeout_s)
+        written = -1
+        while self._thread.is_alive() and self._written > written:
+            written = self._written
+            self._thread.join(timeout_s)
         if self._thread.is_alive():
             self.discard(_INTERRUPTED_S)
             raise MediaError(f"{self._name} has taken nothing for {timeout_s:g} s; it was left")

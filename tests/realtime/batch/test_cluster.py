@@ -227,6 +227,16 @@ def test_another_ray_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_cluster_without_gpus_is_one_line(cluster: Nodes, films: Films, tmp_path: Path) -> None:
+    address, _ = cluster
+    gpus = ("--cluster", address, "--device", "cuda", "--streams-per-gpu", "2")
+    answer = tapetum("enhance", films.folder, tmp_path, *gpus)
+    assert answer.returncode == 1
+    (line,) = answer.stderr.splitlines()
+    assert f":{address.rpartition(':')[2]} has no GPU for workers" in line
+    assert not [path for path in tmp_path.iterdir() if "cluster" in path.name]
+
+
 def test_workers_win_over_a_cluster_of_the_environment(films: Films, tmp_path: Path) -> None:
     source, output = films.folder / "short0.mp4", tmp_path / "a.mp4"
     nobody = {"RAY_ADDRESS": "127.0.0.1:1"}

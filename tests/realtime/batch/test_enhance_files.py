@@ -143,6 +143,12 @@ def test_other_files_are_copied_on_wish(nights: Path, tmp_path: Path, gain_model
     found = states(bright(nights, output, gain_model, copy_others=True))
     assert found["notes.txt"] == "copied"
     assert (output / "notes.txt").read_text() == "remember the milk"
+    assert states(bright(nights, output, gain_model, copy_others=True))["notes.txt"] == "skipped"
+    (nights / "notes.txt").write_text("remember the bread")
+    *_, other = bright(nights, output, gain_model, copy_others=True)
+    assert (other.state, "pass --overwrite" in other.reason) == ("failed", True)
+    *_, other = bright(nights, output, gain_model, copy_others=True, overwrite=True)
+    assert (other.state, (output / "notes.txt").read_text()) == ("copied", "remember the bread")
 
 
 def test_a_torn_record_costs_one_file_and_nothing_else(
@@ -173,7 +179,7 @@ def test_a_job_that_is_killed_goes_on(sample_clip: Path, tmp_path: Path, gain_mo
         env=environment(),
         stderr=subprocess.DEVNULL,
     )
-    wait_until((output / "a.mp4").exists)
+    wait_until((output / "a.mp4").exists, seconds=200)
     job.send_signal(signal.SIGKILL)
     job.wait()
     answer = tapetum(*command, "--preset", "veryslow", "--json")
@@ -274,7 +280,7 @@ def test_a_watched_folder_is_worked_off(tmp_path: Path, gain_model: Path) -> Non
     )
     make_clip(folder / "late.mp4", Clip(frames=5))
     try:
-        wait_until((output / "late.mp4").exists)
+        wait_until((output / "late.mp4").exists, seconds=200)
         time.sleep(0.5)
         job.send_signal(signal.SIGINT)
         _, said = job.communicate(timeout=60)
@@ -341,6 +347,24 @@ def test_what_cannot_be_is_one_line(
     assert answer.returncode == status
     (line,) = answer.stderr.splitlines()
     assert words in line
+
+
+@pytest.mark.slow
+def test_a_list_of_names_may_hold_any(tmp_path: Path, gain_model: Path) -> None:
+    """But for the end of a line, which ends a name."""
+    names = [os.fsdecode(b"caf\xe9.mp4"), "a\u2028b.mp4", "c\x0cd \x85.mp4"]
+    for name in names:
+        make_clip(tmp_path / "a.mp4", Clip(frames=3)).rename(tmp_path / name)
+    output = tmp_path / "out"
+    answer = subprocess.run(
+        [*TAPETUM, "enhance", "--from-file", "-", output, "--model", gain_model, "--quiet"],
+        input="\r\n".join(str(tmp_path / name) for name in names).encode(errors="surrogateescape"),
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert sorted(path.name for path in output.glob("*.mp4")) == sorted(names)
 
 
 @pytest.mark.slow

@@ -97,6 +97,32 @@ def test_several_inputs_and_patterns(nights: Path, tmp_path: Path) -> None:
         make_plan([str(nights / "*.xyz")], output)
 
 
+def test_a_pattern_is_taken_as_the_folder_that_it_looks_into(nights: Path, tmp_path: Path) -> None:
+    """Files of other kinds are none that failed, and folders are gone through."""
+    out = tmp_path / "out"
+    whole, matched = make_plan([nights], out), make_plan([f"{nights}/*"], out)
+    assert {task.source for task in matched.tasks} == {task.source for task in whole.tasks}
+    assert {task.source for task in matched.others} == {task.source for task in whole.others}
+    (nights / "out").mkdir()
+    again = make_plan([f"{nights}/*"], nights / "out")
+    assert {task.source for task in again.tasks} == {task.source for task in whole.tasks}
+    deep = make_plan([f"{nights}/**"], out)
+    assert {task.source for task in deep.tasks} == {task.source for task in whole.tasks}
+    few = make_plan([f"{nights}/**"], out, selection=Selection(exclude=["*.mkv"]))
+    assert {task.source.suffix for task in few.tasks} == (
+        {task.source.suffix for task in whole.tasks} - {".mkv"}
+    )
+
+
+def test_two_others_of_one_copy_are_named(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "notes.txt").write_text(folder)
+    plan = make_plan([f"{tmp_path}/a/*", f"{tmp_path}/b/*"], tmp_path / "out")
+    assert [task.source for task in plan.others] == [tmp_path / "a" / "notes.txt"]
+    assert [path for path, _ in plan.refused] == [tmp_path / "b" / "notes.txt"]
+
+
 def test_two_inputs_of_one_output_are_named_and_one_is_done(nights: Path, tmp_path: Path) -> None:
     (nights / "a.mkv").write_bytes(b"x")
     plan = make_plan([nights], tmp_path / "out", naming=Naming(extensions=("mp4",)))

@@ -260,6 +260,30 @@ def test_a_noisy_film_is_the_same_by_several(
     assert not job_folder_path(two).exists()
 
 
+def test_one_process_leaves_what_several_began_in_the_middle(
+    gain_model: Path, tmp_path: Path, short_segments: None
+) -> None:
+    """Parts behind a seam that would be seen lie on the disk when the job is killed."""
+    from tapetum.realtime import enhance_file
+
+    del short_segments
+    source = write_noisy_clip(tmp_path / "in.mp4", frames=100, rate=10)
+    one, two = tmp_path / "one.mkv", tmp_path / "two.mkv"
+    assert Job(source, one, gain_model, workers=1).run().state == "done"
+    made: list[int] = []
+
+    def die(_: int, work: Work) -> str | None:
+        made.extend([work.number] if isinstance(work, SegmentWork) else [])
+        return "it died" if made.count(3) > 1 else None
+
+    assert Job(source, two, gain_model, 2, die).run().state == "failed"
+    (left,) = unfinished_jobs(tmp_path)
+    assert left.frames == 100
+    result = enhance_file(source, two, model=gain_model, when_dark=False, codec="ffv1")
+    assert result.frames_before == 60
+    assert contents(two) == contents(one)
+
+
 def share_of_like_samples(found: Frame, wanted: Frame) -> float:
     assert found.pts == wanted.pts
     pairs = zip(found.planes, wanted.planes, strict=True)
@@ -277,6 +301,19 @@ def test_one_process_and_several_continue_each_other(case: Case) -> None:
     result = enhance_file(case.source, case.output, model=case.model, when_dark=False, codec="ffv1")
     assert result.frames_before == 40
     assert contents(case.output) == case.undisturbed
+
+
+@pytest.mark.parametrize("change", ["shrinks", "grows"])
+def test_a_film_that_changes_in_the_middle_is_not_called_done(case: Case, change: str) -> None:
+    def disturb(_: int, work: Work) -> None:
+        if isinstance(work, SegmentWork) and work.number == 3:
+            size = case.source.stat().st_size
+            os.truncate(case.source, size // 2 if change == "shrinks" else size + 5000)
+
+    outcome = case.job(fault=disturb).run()
+    assert outcome.state == "failed"
+    assert "\n" not in outcome.reason
+    assert [path.name for path in case.output.parent.iterdir() if path.stem == "bright"] == []
 
 
 @pytest.fixture
@@ -407,6 +444,43 @@ def test_a_driver_that_is_killed_loses_a_segment_of_each_worker_at_most(
     assert "note: a.mp4: continued" in again.stderr
     assert two.read_bytes() == one.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.mp4", "two.mp4"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no files")
+def test_where_there_is_no_room_the_rest_goes_on(
+    two_films: Path, tmp_path: Path, gain_model: Path
+) -> None:
+    """No file may become so large as the long film; it waits for room, and loses nothing."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    options = ("--model", gain_model, "--always", "--codec", "ffv1", "--ext", "mkv", "--quiet")
+    words = [str(word) for word in ("enhance", two_films, two, *options, "--workers", "2")]
+    undisturbed = tapetum("enhance", two_films, one, *options, "--workers", "1")
+    assert undisturbed.returncode == 1  # c.mp4
+    sizes = sorted(path.stat().st_size for path in one.glob("*.mkv"))
+    limited = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({sum(sizes) // 2},) * 2);"
+        " from tapetum.realtime.command.cli import main; main()"
+    )
+    full = subprocess.run(
+        [sys.executable, "-c", limited, *words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert full.returncode == 1
+    said = [line for line in full.stderr.splitlines() if "a.mp4" in line]
+    assert len(said) == 1
+    assert "cannot write" in said[0]
+    assert "the file is larger than the file system allows" in said[0]
+    assert [path.name for path in two.glob("*.mkv")] == ["b.mkv"]
+    (left,) = unfinished_jobs(two)
+    assert left.frames > 0
+    assert tapetum(*words).returncode == 1
+    assert [contents(two / name) for name in ("a.mkv", "b.mkv")] == [
+        contents(one / name) for name in ("a.mkv", "b.mkv")
+    ]
 
 
 @pytest.mark.slow

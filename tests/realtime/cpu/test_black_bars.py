@@ -282,3 +282,19 @@ def test_bars_of_coarsely_coded_video_are_found(tmp_path: Path, kind: str, crf: 
     wanted = Area(top, top + HEIGHT, left, left + WIDTH)
     apart = np.abs(np.subtract(areas[-1] or (0, 0, 0, 0), wanted))
     assert apart.max() <= 2, areas[-1]
+
+
+def test_a_wall_in_the_dark_beside_what_is_lighter_is_no_bar() -> None:
+    """Nearly grey, a few levels over black, and ending at an edge: but black has no even light."""
+    rng = np.random.default_rng(3)
+    luma = rng.normal(24.5, 1.2, (HEIGHT, WIDTH)).clip(17, 26).round()
+    luma[:, :110] = rng.normal(34, 3, (HEIGHT, 110)).round()
+    chroma = [np.full((HEIGHT // 2, WIDTH // 2), level, np.uint8) for level in (126, 128)]
+    find = BarFinder()
+    for index in range(30):
+        assert find(as_frame([luma.astype(np.uint8), *chroma], index)) is None
+    luma[:, 110:] = np.abs(rng.normal(0, 1, (HEIGHT, WIDTH - 110))).round() + 16
+    black = [plane.copy() for plane in chroma]
+    for plane in black:
+        plane[:, 55:] = 128
+    assert BarFinder()(as_frame([luma.astype(np.uint8), *black])) is not None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
+import av
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -18,6 +21,7 @@ from tapetum.realtime.cpu.noise_level import NoiseLevel
 from tapetum.realtime.cpu.restoring import Restorer, curve_slope
 from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import PQ, ColorInfo, Frame
+from tapetum.realtime.media.av_frame import from_av, to_av
 from tapetum.realtime.sample_range import sample_range
 
 Array = npt.NDArray[Any]
@@ -194,6 +198,31 @@ def test_auto_restores_what_is_brightened_alone() -> None:
     assert all_of_it is not None
     assert auto is not None
     assert error(auto, scene()) < 0.8 * 3
+
+
+def after_h264(frames: list[Frame], bits_per_pixel: float) -> list[Frame]:
+    file, rate = io.BytesIO(), 30
+    with av.open(file, "w", format="matroska") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.bit_rate = round(bits_per_pixel * WIDTH * HEIGHT * rate)
+        for index, frame in enumerate(frames):
+            picture = to_av(frame)
+            picture.pts, picture.time_base = index, Fraction(1, rate)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    file.seek(0)
+    with av.open(file, "r") as coded:
+        pictures = enumerate(coded.decode(video=0))
+        return [from_av(each, pts=at, time_base=Fraction(1, rate)) for at, each in pictures]
+
+
+def test_noise_that_a_codec_left_is_taken_out() -> None:
+    frames = after_h264([noisy(scene(), seed, 2.0) for seed in range(24)], 0.6)
+    restorer = Restorer("auto")
+    for frame in frames:
+        seen = restorer(frame, brightening())
+    assert error(seen, scene()) < 0.6 * error(frames[-1], scene())
 
 
 def test_a_share_takes_out_a_share() -> None:

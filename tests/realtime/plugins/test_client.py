@@ -24,6 +24,7 @@ from support.command_line import ROOT
 
 from tapetum.benchmarks.experiments.plugin_client import Client
 from tapetum.realtime import Enhancer
+from tapetum.realtime.cpu.rgb import Order
 from tapetum.realtime.frame import ColorInfo, Frame, Plane
 from tapetum.realtime.pixel_format import pixel_format
 from tapetum.realtime.plugins.worker import ANSWER, serve_stream
@@ -37,13 +38,15 @@ pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C c
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program = tmp_path_factory.mktemp("host") / "plugin_host"
+    return built_host(tmp_path_factory.mktemp("host"))
+
+
+def built_host(folder: Path, *more: str) -> Path:
+    program = folder / "plugin_host"
     sources = [SUPPORT / "plugin_host.c", NATIVE / "tapetum_client.c"]
     strict = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
-    subprocess.run(
-        ["gcc", *strict, f"-I{NATIVE}", *map(str, sources), "-o", str(program), "-pthread"],
-        check=True,
-    )
+    words = ["gcc", *strict, f"-I{NATIVE}", *map(str, sources), *more, "-pthread"]
+    subprocess.run([*words, "-o", str(program)], check=True)
     return program
 
 
@@ -151,7 +154,7 @@ def test_planar_frames_are_those_of_the_library(
     assert run.flags == [True] * 3
     assert run.log == []
 
-    enhancer = Enhancer("grid")
+    enhancer = Enhancer("grid", denoise="off")
     made = np.frombuffer(run.pixels, np.uint8).reshape(3, -1)
     for number, (before, after) in enumerate(zip(frames, made, strict=True)):
         expected = library_planes(enhancer, before, name, size, number)
@@ -194,7 +197,7 @@ def test_an_exchange_gives_the_frame_before_and_waits_for_none(host: Path) -> No
         options=("exchange", "step=10000"),
     )
     made = np.frombuffer(run.pixels, np.uint8).reshape(count, -1)
-    enhancer = Enhancer("grid")
+    enhancer = Enhancer("grid", denoise="off")
     bright = []
     for number, frame in enumerate(frames):
         enhancer.reset()
@@ -218,7 +221,8 @@ def test_rgba_is_that_of_the_library_and_keeps_alpha(host: Path, layout: int) ->
     frame = dark(20 * 31 * 4).reshape(20, 31, 4)
     run = run_host(host, frame.tobytes(), (31, 20), layout=layout)
     made = np.frombuffer(run.pixels, np.uint8).reshape(frame.shape)
-    expected = Enhancer("grid")(frame, order="rgb" if layout == RGBA else "bgr", time_s=0.0)
+    order: Order = "rgb" if layout == RGBA else "bgr"
+    expected = Enhancer("grid", denoise="off")(frame, order=order, time_s=0.0)
     np.testing.assert_array_equal(made, expected)
     np.testing.assert_array_equal(made[..., 3], frame[..., 3])
     assert made[..., :3].mean() > frame[..., :3].mean()
@@ -240,7 +244,7 @@ def test_packed_frames_are_enhanced_as_422(host: Path, layout: int, order: str) 
         pts=0,
         color=ColorInfo(matrix=6, range=1),
     )
-    expected = Enhancer("grid").enhance_frame(frame).planes
+    expected = Enhancer("grid", denoise="off").enhance_frame(frame).planes
     for part, right in zip(parts, expected, strict=True):
         np.testing.assert_array_equal(made[:, part], right)
     np.testing.assert_array_equal(made[:, y + 62], packed[:, y + 62])
@@ -261,6 +265,16 @@ def test_a_python_without_tapetum_passes_frames(host: Path) -> None:
     run = run_host(host, frames, (4, 4), python="/bin/false")
     assert run.pixels == frames
     assert len(run.log) == 1
+
+
+def test_no_frame_waits_for_the_thread_that_started_a_worker(tmp_path: Path) -> None:
+    """It may not run for long where others go before it: here it lingers for three seconds."""
+    lingering = str(SUPPORT / "lingering_threads.c")
+    host = built_host(tmp_path, lingering, "-Wl,--wrap=pthread_create")
+    frames = dark(50 * 24).tobytes()
+    run = run_host(host, frames, (4, 4), python="/bin/false", patience_ms=40, pause_ms=20)
+    assert run.pixels == frames
+    assert run.slowest_ms < 2000
 
 
 def test_a_python_that_may_not_run_passes_frames_and_says_so(host: Path, tmp_path: Path) -> None:

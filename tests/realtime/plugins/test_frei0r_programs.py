@@ -23,6 +23,9 @@ SIZE = (100, 76)
 FFV1 = "--really-quiet --no-audio --ovc=ffv1"
 COMMANDS = {
     "ffmpeg": "ffmpeg -v error -i {dark} -vf frei0r=tapetum -c:v ffv1 {bright}",
+    "ffmpeg, all parameters": (
+        "ffmpeg -v error -i {dark} -vf frei0r=tapetum:1|grid|n|auto|n|0.5 -c:v ffv1 {bright}"
+    ),
     "mpv": f"mpv {FFV1} --vf=lavfi=[frei0r=tapetum:1] --o={{bright}} {{dark}}",
     "melt": "melt {dark} -attach frei0r.tapetum -consumer avformat:{bright} vcodec=ffv1 an=1",
     "gst-launch-1.0": (
@@ -54,8 +57,9 @@ def light(picture: av.VideoFrame) -> float:
     return float(np.mean(picture.to_ndarray(format="gray")))
 
 
-@pytest.mark.parametrize("program", COMMANDS)
-def test_a_program_brightens_every_frame(place: Path, program: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_program_brightens_every_frame(place: Path, name: str, tmp_path: Path) -> None:
+    program = COMMANDS[name].split()[0]
     if shutil.which(program) is None:
         pytest.skip(f"needs {program}")
     environment = os.environ | {
@@ -74,7 +78,7 @@ def test_a_program_brightens_every_frame(place: Path, program: str, tmp_path: Pa
         if shown.returncode:
             pytest.skip("needs GStreamer's frei0r plugin, of gstreamer1.0-plugins-bad")
     bright = tmp_path / "bright.mkv"
-    words = COMMANDS[program].format(dark=place / "dark.mkv", bright=bright).split()
+    words = COMMANDS[name].format(dark=place / "dark.mkv", bright=bright).split()
     done = subprocess.run(
         words,
         env=environment,

@@ -34,6 +34,7 @@ def test_frei0r_is_installed_makes_pictures_bright_and_is_removed(tmp_path: Path
     )
     assert gone.returncode == 1
     assert "left the dark picture as it was" in gone.stderr
+    assert f"cannot start {tmp_path / 'gone'}" in gone.stderr
     assert tapetum("plugin", "uninstall", "frei0r", FREI0R_PATH=folder).returncode == 0
     assert list((tmp_path / "frei0r").iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""How fast it could be at best: bytes over measured bandwidth, arithmetic over measured peak.
+"""An estimate of how fast it could be: bytes over measured bandwidth, arithmetic over its peak.
 
 Floors in the sense of Williams, Waterman, Patterson, "Roofline: an insightful visual performance
 model for multicore architectures" (2009), with both roofs measured here and not taken from a
@@ -32,7 +32,7 @@ _ROUNDS = 8
 
 @dataclass(frozen=True)
 class Floor:
-    """A time that no implementation can beat on this machine.
+    """An estimate of the least time that this machine could take.
 
     Attributes:
         name: what bounds it.

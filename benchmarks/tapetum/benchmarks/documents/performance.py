@@ -39,6 +39,7 @@ from tapetum.benchmarks.documents.markdown import (
     table,
     target_row,
 )
+from tapetum.benchmarks.documents.noise import noise_table
 from tapetum.benchmarks.measure.choices import PRECISIONS
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.files import Figures, read_figures, recorded_figures
@@ -154,6 +155,8 @@ def tables(results: Path) -> str:
         *(_run_table(name, run) for name, run in runs.items()),
         "### Flicker",
         flicker_table(results),
+        "### Noise taken out, after brightening",
+        noise_table(results),
         "### Memory and training",
         recorded_table(results),
         "### On NVIDIA GPUs",

@@ -22,6 +22,7 @@ from tapetum.benchmarks.evaluate.photos import (
     score,
     summary,
 )
+from tapetum.benchmarks.evaluate.restoring import RestoringScore, score_restoring
 from tapetum.gan.photos import Photo, read_photo
 from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.realtime import make_enhancer
@@ -43,6 +44,7 @@ class Evaluation:
     photos: tuple[SetScore, ...]
     clips: tuple[ClipScore, ...]
     shown: tuple[tuple[Outcome, PhotoScore], ...]
+    noisy: tuple[RestoringScore, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def evaluate(
     model: str,
     photo_sets: Iterable[PhotoSet],
     clips: Iterable[Path],
+    noisy: Iterable[Path] = (),
     *,
     denoise: Denoise = "auto",
     on_progress: Progress = lambda *_: None,
@@ -68,6 +71,7 @@ def evaluate(
         model: `grid`, `unet`, a model file, or `input` for the photos themselves.
         photo_sets: what to measure PSNR, SSIM, NIQE, hue, saturation and what is kept on.
         clips: what to measure flicker and warped error on.
+        noisy: well-lit clips on which to compare what takes noise out, see `restoring`.
         denoise: how much noise a `grid` model takes out first, as `enhance` takes it.
         on_progress: called after each photo and clip.
         shown_per_set: outcomes of each set that are kept to look at.
@@ -75,7 +79,7 @@ def evaluate(
     Raises:
         ModelError: there is no such model, or its file cannot be used.
         DataError: a folder cannot be used.
-        BenchmarkError: a clip is too short.
+        BenchmarkError: a clip is too short, or there is no ffmpeg program to compare with.
         MediaError: a photo or clip cannot be read.
     """
     shown, scores = list[tuple[Outcome, PhotoScore]](), list[SetScore]()
@@ -91,7 +95,8 @@ def evaluate(
                 on_progress(folder.resolve().name, len(figures), len(pairs))
             scores.append(summary(folder, tuple(figures)))
     steady = tuple(_clip_scores(model, list(clips), denoise, on_progress))
-    return Evaluation(model, tuple(scores), steady, tuple(shown))
+    restored = [row for clip in noisy for row in score_restoring(clip, model, on_progress)]
+    return Evaluation(model, tuple(scores), steady, tuple(shown), tuple(restored))
 
 
 @contextmanager

@@ -9,14 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -88,7 +88,7 @@ def segments(clip: Path, *, seconds: float, rounds: int) -> dict[str, object]:
             "one pass": [sys.executable, "-c", _ONE_PASS, *words],
             "segments": tapetum(*words),
         }
-        for number in range(2 * rounds):
+        for number in range(rounds):
             for name in (*commands,) if number % 2 else (*reversed(commands),):
                 times[name].append(run_process(commands[name]).wall_s)
                 sizes[name] = output.stat().st_size
@@ -143,7 +143,7 @@ def photos(*, count: int, size: int) -> dict[str, object]:
             picture.save(nights / f"{number:05d}.jpg")
         maker = FileMaker({})
         tasks = [Task(path, alone / path.name) for path in sorted(nights.iterdir())]
-        for task in tasks[:5]:  # all is compiled and loaded then
+        for task in tasks[:20]:  # all is compiled and loaded then
             maker.make(task, overwrite=True)
         begin_s = time.perf_counter()
         outcomes = enhance_files([nights], bright)
@@ -228,6 +228,74 @@ class Costs:
     warm_up_s: float
     join_s: float
     begin_s: float
+
+
+def measured_costs(clip: Path) -> Costs:
+    """The parts of a film of four segments, each done by one worker of one thread."""
+    from tapetum.gan.machine import limit_threads
+    from tapetum.realtime.batch.film_parts import FilmParts
+    from tapetum.realtime.batch.ledger import Begun, Ledger
+    from tapetum.realtime.batch.tree import Task
+    from tapetum.realtime.batch.worker import (
+        BatchWorker,
+        FileWork,
+        LongFilm,
+        MadeSegment,
+        SegmentWork,
+    )
+
+    with TemporaryDirectory() as folder:
+        begin_s = _beginning_s()
+        limit_threads(1)
+        task = Task(Path(folder) / "film.mp4", Path(folder) / "out.mp4")
+        _clip_of(clip, task.source, 105)
+        worker = BatchWorker({})
+        begun = Ledger(None, overwrite=False, options={}).begin(task)
+        assert isinstance(begun, Begun)
+        open_s, (found,) = _timed(lambda: worker.do(FileWork((task,), (False,))))
+        assert isinstance(found, LongFilm)
+        film = FilmParts(begun, found)
+
+        def make(number: int) -> float:
+            took_s, made = _timed(
+                lambda: worker.do(SegmentWork(found.film, number, film.folder.path))
+            )
+            assert isinstance(made, MadeSegment), made
+            film.put(number, made)
+            return took_s
+
+        make(0)
+        segment_s = make(1)
+        worker.close()
+        there_s = make(2)  # opened anew, and warmed up
+        while not film.is_whole:
+            make(min(film.ready))
+        segments = film.found.segments
+        join_s = _timed(film.finish)[0] / segments
+        worker.close()
+    warm_up_s = max(there_s - segment_s - open_s, 0.0)
+    return Costs(*(round(cost, 3) for cost in (open_s, segment_s, warm_up_s, join_s, begin_s)))
+
+
+def _beginning_s() -> float:
+    """Until a worker in a new process is ready."""
+    from tapetum.realtime.batch.crew import Ready
+    from tapetum.realtime.batch.processes import ProcessCrew
+
+    begin_s = time.perf_counter()
+    crew = ProcessCrew(1, {})
+    try:
+        while not any(isinstance(event, Ready) for event in crew.events(1.0)):
+            pass
+        return time.perf_counter() - begin_s
+    finally:
+        crew.close()
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    begin_s = time.perf_counter()
+    result = work()
+    return time.perf_counter() - begin_s, result
 
 
 class _Simulation:

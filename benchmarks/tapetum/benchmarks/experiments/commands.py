@@ -211,7 +211,7 @@ def batch_segments(
 
 @batch.command("workers")
 def batch_workers(
-    clip: ClipArgument, seconds: float = 120.0, result: ResultOption = _BATCH_RESULT
+    clip: ClipArgument, seconds: float = 240.0, result: ResultOption = _BATCH_RESULT
 ) -> None:
     """A film by one worker and by two."""
     _record(result, "workers", jobs.workers(clip, seconds=seconds, counts=(1, 2)))
@@ -236,19 +236,15 @@ def batch_kills(
 
 
 @batch.command("simulation")
-def batch_simulation(
-    open_s: float = 0.3,
-    segment_s: float = 30.0,
-    warm_up_s: float = 3.0,
-    join_s: float = 0.05,
-    begin_s: float = 3.0,
-    *,
-    result: ResultOption = _BATCH_RESULT,
-) -> None:
-    """Simulate 1,000 films over 2 to 64 workers, of which 5 % die over their work.
+def batch_simulation(clip: ClipArgument, result: ResultOption = _BATCH_RESULT) -> None:
+    """Measure the parts of a film's work, and simulate 1,000 films over 2 to 64 workers.
 
-    The costs are those of one worker; give the ones that were measured.
+    5 % of the workers die over their work. Nothing of the simulation is enhanced.
     """
-    costs = jobs.Costs(open_s, segment_s, warm_up_s, join_s, begin_s)
+    costs = jobs.measured_costs(clip)
     runs = [jobs.simulate(costs, workers=count) for count in (2, 4, 8, 16, 32, 64)]
-    _record(result, "simulation", {"is_a_simulation": True, "costs": asdict(costs), "runs": runs})
+    _record(
+        result,
+        "simulation",
+        {"is_a_simulation": True, "clip": clip.name, "costs": asdict(costs), "runs": runs},
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -43,18 +42,6 @@ class _Frame(ctypes.Structure):
     )
 
 
-_LOG = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
-
-
-class _Options(ctypes.Structure):
-    _fields_ = (
-        ("python", ctypes.c_char_p),
-        ("patience_ms", ctypes.c_int),
-        ("log", _LOG),
-        ("log_context", ctypes.c_void_p),
-    )
-
-
 class Client:
     """The compiled client.
 
@@ -67,40 +54,49 @@ class Client:
         found, library = compiler(), folder / "client.so"
         if found is None:
             raise BenchmarkError("the plugins' client needs a C compiler; apt-get install gcc")
-        with as_file(files("tapetum.realtime.plugins") / "native" / "tapetum_client.c") as source:
-            words = [found, "-std=c11", "-O2", "-fPIC", "-shared", "-pthread", str(source)]
+        with (
+            as_file(files("tapetum.realtime.plugins") / "native") as native,
+            as_file(files("tapetum.benchmarks.experiments") / "timed_client.c") as timed,
+        ):
+            sources = [f"-I{native}", str(native / "tapetum_client.c"), str(timed)]
+            words = [found, "-std=c11", "-O2", "-fPIC", "-shared", "-pthread", *sources]
             done = subprocess.run([*words, "-o", str(library)], capture_output=True, check=False)
         if done.returncode:
             raise BenchmarkError(f"{found} cannot compile the client: {done.stderr.decode()[:300]}")
         self._library = ctypes.CDLL(str(library))
-        self._library.tapetum_open.restype = ctypes.c_void_p
-        self._library.tapetum_open.argtypes = [ctypes.POINTER(_Options)]
+        self._library.timed_open.restype = ctypes.c_void_p
+        self._library.timed_open.argtypes = [ctypes.c_char_p, ctypes.c_int]
         self._library.tapetum_close.argtypes = [ctypes.c_void_p]
-        for name in ("tapetum_enhance", "tapetum_exchange"):
-            function = getattr(self._library, name)
-            function.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Frame)]
-            function.restype = ctypes.c_bool
+        self._library.timed_call.restype = ctypes.c_bool
+        self._library.timed_call.argtypes = [
+            *(ctypes.c_void_p, ctypes.POINTER(_Frame), ctypes.c_bool),
+            ctypes.POINTER(ctypes.c_int64),
+        ]
+        self._library.timed_sleep_ns.restype = ctypes.c_int64
+        self._library.timed_sleep_ns.argtypes = [ctypes.c_int64]
 
     @contextmanager
     def stream(self, patience_ms: int, *, exchange: bool = False) -> Iterator[ClientStream]:
         """A stream, whose frames may each take so long."""
-        quiet = _LOG(lambda _context, _line: None)
-        options = _Options(sys.executable.encode(), patience_ms, quiet, None)
-        opened = self._library.tapetum_open(ctypes.byref(options))
-        function = self._library.tapetum_exchange if exchange else self._library.tapetum_enhance
+        opened = self._library.timed_open(sys.executable.encode(), patience_ms)
         try:
-            yield ClientStream(opened, function)
+            yield ClientStream(opened, self._library.timed_call, exchange=exchange)
         finally:
             self._library.tapetum_close(opened)
+
+    def sleep(self, wanted_s: float) -> float:
+        """Sleep; gives how many seconds that took."""
+        return 1e-9 * int(self._library.timed_sleep_ns(round(1e9 * wanted_s)))
 
 
 class ClientStream:
     """One video that is handed to the worker."""
 
-    def __init__(self, opened: int, function: ctypes._NamedFuncPointer) -> None:
+    def __init__(self, opened: int, function: ctypes._NamedFuncPointer, *, exchange: bool) -> None:
         """Made by `Client.stream`."""
         self._opened = opened
         self._function = function
+        self._exchange = exchange
 
     def __call__(
         self, planes: Sequence[Bytes], time_ns: int, *, strength: float = 1.0
@@ -108,7 +104,7 @@ class ClientStream:
         """Hand over a frame of I420, whose planes are changed in place.
 
         Returns:
-            Whether it was enhanced, and how many seconds the call took.
+            Whether it was enhanced, and how many seconds the call took, without Python's part.
         """
         height, width = planes[0].shape
         frame = _Frame(
@@ -124,6 +120,8 @@ class ClientStream:
             transfer=2,
             strength=strength,
         )
-        begin_s = time.perf_counter()
-        enhanced = bool(self._function(self._opened, ctypes.byref(frame)))
-        return enhanced, time.perf_counter() - begin_s
+        took_ns = ctypes.c_int64()
+        enhanced = self._function(
+            self._opened, ctypes.byref(frame), self._exchange, ctypes.byref(took_ns)
+        )
+        return bool(enhanced), 1e-9 * took_ns.value

@@ -123,8 +123,13 @@ class ClusterCrew:
         self._looked_s = 0.0
         self._head = _connect(address)
         self._heard_head_s = time.monotonic()
-        self._token = _put_token(folder)
-        self._look()
+        self._token: tuple[Path, str] | None = None
+        try:
+            self._token = _put_token(folder)
+            self._look()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def size(self) -> int:

@@ -75,9 +75,17 @@ class FilmParts:
         return len(self._done) / count if count else 1.0
 
     @property
+    def ready(self) -> list[int]:
+        """Segments that somebody could make now; where none may warm up, those behind done ones."""
+        free = sorted(self._free)
+        if self._is_split:
+            return free
+        return [n for n in free if n == 0 or self._before(n) is not None]
+
+    @property
     def free(self) -> int:
         """Segments that somebody could make now."""
-        return len(self._ready())
+        return len(self.ready)
 
     def after(self, number: int) -> int | None:
         """The segment that goes on where another ends, if it is free."""
@@ -89,7 +97,7 @@ class FilmParts:
 
         So that who makes the segment before the run has as much before them.
         """
-        run = max(_runs(self._ready()), key=len)
+        run = max(_runs(self.ready), key=len)
         is_led = run[0] - 1 in self._taken
         return run[len(run) // 2] if is_led else run[0]
 
@@ -214,13 +222,6 @@ class FilmParts:
     def _before(self, number: int) -> int | None:
         """The segment that is done and goes on with another."""
         return next((n for n, segment in self._done.items() if segment.next == number), None)
-
-    def _ready(self) -> list[int]:
-        """Segments that somebody could make now; where none may warm up, those behind done ones."""
-        free = sorted(self._free)
-        if self._is_split:
-            return free
-        return [n for n in free if n == 0 or self._before(n) is not None]
 
     def _check_seam(self, before: int | None, number: int | None) -> None:
         """Have what is behind a seam made again where it does not go on as the part before ended.

@@ -128,9 +128,11 @@ class Ledger:
 
     def copy(self, task: Task) -> Outcome:
         """Copy a file that is neither video nor photo."""
-        if task.output.exists() and not self._overwrite:
-            return Outcome(task.source, task.output, "skipped")
         try:
+            if task.output.exists() and not self._overwrite:
+                if _state(task.source) == _state(task.output):
+                    return Outcome(task.source, task.output, "skipped")
+                check_output(task.output, overwrite=False)
             _make_folder(task.output.parent)
             with whole_file(task.output) as unfinished:
                 shutil.copy2(task.source, unfinished)

@@ -138,19 +138,22 @@ def make_plan(
         inputs: folders, files, and patterns such as "night/**/*.mp4". One folder alone is mirrored
             into `output`; of several, each goes into a folder of its name there.
         output: the folder for the outputs; it need not exist.
-        selection: which files of folders and patterns are taken.
+        selection: which files of folders and patterns are taken; one that is named is.
         naming: of the outputs.
         may_be_none: whether a pattern may match no file yet.
 
     Raises:
         MediaError: an input is, or holds, the output folder, or the reverse; or no file matches.
     """
-    places = [path for given in inputs for path in _expanded(given, may_be_none=may_be_none)]
+    places = [place for given in inputs for place in _expanded(given, may_be_none=may_be_none)]
     plan = Plan()
     found = _Found(plan, naming)
-    for place in places:
+    for place, is_named in places:
         if not place.is_dir():
-            found.add(place, output / naming.output_name(place.name), is_named=True)
+            if is_named or selection.takes(PurePath(place.name), _modified_s(place)):
+                found.add(place, output / naming.output_name(place.name), is_named=is_named)
+            continue
+        if not is_named and place.resolve() == output.resolve():  # as '*' does
             continue
         _check_apart(place, output)
         target = output if len(places) == 1 else output / place.resolve().name
@@ -170,10 +173,10 @@ class _Found:
         self._sources: dict[Path, Path] = {}
 
     def add(self, source: Path, output: Path, *, is_named: bool) -> None:
-        plan = self._plan
+        plan, tasks = self._plan, self._plan.tasks
         if not (is_named or source.suffix.lower() in VIDEO_SUFFIXES | PHOTO_SUFFIXES):
-            plan.others.append(Task(source, output.with_name(source.name)))
-        elif output in self._sources:
+            output, tasks = output.with_name(source.name), plan.others
+        if output in self._sources:
             first = self._sources[output]
             why = (
                 f"its output {output} is that of {first}; give --suffix or --ext, or another folder"
@@ -181,7 +184,7 @@ class _Found:
             plan.refused.append((source, why))
         else:
             self._sources[output] = source
-            plan.tasks.append(Task(source, output))
+            tasks.append(Task(source, output))
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, PurePath]]:
@@ -207,15 +210,20 @@ def _is_new(folder: Path, seen: set[Path]) -> bool:
     return True
 
 
-def _expanded(given: str | Path, *, may_be_none: bool) -> list[Path]:
-    """What one input stands for: itself, or the files that its pattern names."""
+def _expanded(given: str | Path, *, may_be_none: bool) -> list[tuple[Path, bool]]:
+    """What one input stands for, and whether it is named itself.
+
+    That is the input, or what its pattern names: files, and folders, unless it goes through these
+    itself by `**`.
+    """
     text = str(given)
     if os.path.lexists(text) or not _WILD.search(text):
-        return [Path(text)]
+        return [(Path(text), True)]
     matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - patterns may be absolute
     if not matches and not may_be_none:
         raise MediaError(f"no file matches {text}")
-    return [Path(match) for match in matches if not os.path.isdir(match)]  # noqa: PTH112 - as above
+    goes_deep = "**" in text
+    return [(Path(match), False) for match in matches if not (goes_deep and Path(match).is_dir())]
 
 
 def _check_apart(folder: Path, output: Path) -> None:

@@ -137,8 +137,8 @@ def _listed(file: Path | None) -> list[str]:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise MediaError(f"list {file} cannot be read: {error.strerror}") from error
-    lines = data.decode("utf-8", "surrogateescape").splitlines()
-    return [line for line in lines if line.strip()]
+    lines = data.decode("utf-8", "surrogateescape").split("\n")  # names may hold all else
+    return [line.removesuffix("\r") for line in lines if line.strip()]
 
 
 def _arriving(

@@ -26,6 +26,8 @@ Counts = npt.NDArray[np.int64]
 
 _MOST_NOISE = 10
 """Levels over black, at 8 bits, over which no pixel is taken for a noisy black one."""
+_MOST_LIFT = 2
+"""Levels, at 8 bits, by which a bar may be over black all along."""
 _MARGIN = 1.5
 """Levels, at 8 bits, by which a picture is brighter than the brightest of a bar's noise."""
 _MOST_TINT = 4
@@ -243,6 +245,9 @@ def _edges_black_up_to(frame: Frame) -> list[float]:
         place = len(luma_line) * 99 // 100
         if np.count_nonzero(luma_line > noisy) >= len(luma_line) - place:
             return math.inf  # as most are, and this is asked of every frame
+        over_black = luma_line.astype(np.float32) / word - black
+        if over_black.mean() > _MOST_LIFT + 2 * over_black.std():
+            return math.inf  # darkness with a little light: noise on black is as wide as it is high
         tints = (np.abs(line.astype(np.float32) / word - 128).mean() for line in chroma_lines)
         most = float(np.partition(luma_line, place)[place]) / word - black
         return max(most, 0.0) if all(tint <= _MOST_TINT for tint in tints) else math.inf

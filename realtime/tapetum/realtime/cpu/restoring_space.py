@@ -192,7 +192,8 @@ def _smooth(  # noqa: PLR0917 - numba takes no keyword-only arguments
         _flow(line, below[1:], double, right[1:width])
         _flow(line[1:], below, double, left[1:width])
     else:
-        flows[now::2] = 0
+        for x in range(width + 1):
+            down[x] = right[x] = left[x] = np.int16(0)
     for x in range(width):
         sides = np.int16(across[x + 1] - across[x])
         out[x] = np.int16(sides + np.int16(down[x] - down_above[x]))
@@ -250,7 +251,8 @@ def _change_line(  # noqa: PLR0917 - numba takes no keyword-only arguments
     """Fill a line with a plane's row, and a coarser plane's change, enlarged bilinearly."""
     width, (rows, columns) = line.size, coarser.shape
     if rows == 0:
-        line[:] = plane
+        for x in range(width):
+            line[x] = plane[x]
         return
     near = row >> 1
     far = min(max(near + (1 if row % 2 else -1), 0), rows - 1)

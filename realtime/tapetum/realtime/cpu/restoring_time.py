@@ -38,6 +38,7 @@ Evidence = npt.NDArray[np.uint8]
 Planes = tuple[Fixed, Fixed, Fixed]
 """(h, w) each: Y, U and V at half size, fixed-point."""
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
 
 
 def binomial_lean(whiteness: float) -> float:
@@ -61,19 +62,15 @@ def mean_wide_changes(frame: Fixed, estimate: Fixed, wide: Floats) -> None:
     means = np.empty((rows + 2, columns + 2), np.float32)
     line = np.empty(width, np.int32)
     for row in range(rows):
-        line[:] = 0
         last = min(WIDE * (row + 1), height)
-        for y in range(WIDE * row, last):
-            for x in range(width):
-                line[x] += np.int32(frame[y, x]) - np.int32(estimate[y, x])
+        _sum_changes(frame, estimate, WIDE * row, last, line)
         for column in range(columns):
             total, right = np.int32(0), min(WIDE * (column + 1), width)
             for x in range(WIDE * column, right):
                 total += line[x]
             count = (last - WIDE * row) * (right - WIDE * column)
             means[row + 1, column + 1] = np.float32(total) / np.float32(count)
-    means[0], means[rows + 1] = means[1], means[rows]
-    means[:, 0], means[:, columns + 1] = means[:, 1], means[:, columns]
+    _repeat_edges(means)
     two, sixteenth = np.float32(2), np.float32(1 / 16)
     for row in range(rows):
         above, here, below = means[row], means[row + 1], means[row + 2]
@@ -81,6 +78,29 @@ def mean_wide_changes(frame: Fixed, estimate: Fixed, wide: Floats) -> None:
             total = above[x] + above[x + 2] + below[x] + below[x + 2]
             total += two * (above[x + 1] + below[x + 1] + here[x] + here[x + 2])
             wide[row, x] = (total + two * two * here[x + 1]) * sixteenth
+
+
+@part
+def _sum_changes(frame: Fixed, estimate: Fixed, first: int, last: int, line: Ints) -> None:
+    """Fill a line with the changes of each column of some rows."""
+    for x in range(line.size):
+        line[x] = 0
+    for y in range(first, last):
+        for x in range(line.size):
+            line[x] += np.int32(frame[y, x]) - np.int32(estimate[y, x])
+
+
+@part
+def _repeat_edges(plane: Floats) -> None:
+    """Fill the outermost rows and columns from those beside them.
+
+    One by one: slices that are assigned take long to compile, for the messages of their errors.
+    """
+    rows, columns = plane.shape
+    for x in range(1, columns - 1):
+        plane[0, x], plane[rows - 1, x] = plane[1, x], plane[rows - 2, x]
+    for y in range(rows):
+        plane[y, 0], plane[y, columns - 1] = plane[y, 1], plane[y, columns - 2]
 
 
 @kernel
@@ -234,7 +254,9 @@ def learn(source: Samples, share: Fixed, across: int, down: int, estimate: Fixed
     for row in range(height):
         read_row(source, row, new)
         if across == 0:
-            shares[:] = share[row >> down]
+            cells = share[row >> down]
+            for x in range(width):
+                shares[x] = cells[x]
         else:
             spread_row(share[row >> down], shares)
         for x in range(width):

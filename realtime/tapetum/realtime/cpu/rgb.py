@@ -46,12 +46,16 @@ class PixelRows(NamedTuple):
     red_first: bool
 
 
-def check_image(image: RgbImage) -> None:
-    """Check that an array is a picture.
+def check_image(image: object) -> None:
+    """Check that something is a picture, whatever its type says.
 
     Raises:
+        TypeError: it is no array.
         ValueError: it is not (H, W), (H, W, 3) or (H, W, 4) uint8.
     """
+    if not isinstance(image, np.ndarray):
+        kind = type(image).__name__
+        raise TypeError(f"an image is a NumPy array; got {kind}: np.asarray makes one of it")
     is_grey, has_colours = image.ndim == 2, image.ndim == 3 and image.shape[-1] in {3, 4}
     if not (is_grey or has_colours) or image.dtype != np.uint8 or not image.size:
         raise ValueError(

@@ -246,7 +246,8 @@ def measure_blocks(plane: Fixed, every: int, rest: Floats) -> None:
     down, left = np.empty(width + 2, np.int32), np.empty(width, np.float32)
     for row in range(rest.shape[0]):
         totals = rest[row]
-        totals[:] = 0
+        for column in range(totals.size):
+            totals[column] = np.float32(0)
         for y in range(BLOCK):
             middle = 1 + row * every * BLOCK + y
             _differ_down(plane[middle - 1], plane[middle], plane[middle + 1], down)

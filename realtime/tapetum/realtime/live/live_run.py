@@ -178,12 +178,16 @@ class LiveRun:
     def _process(self, frame: Frame) -> None:
         self._follow_controls()
         self._holding = False
-        if not self._every and self._ladder.skips():
+        if not self._every and (self._ladder.skips() or self._all_behind()):
             self._skipped += 1
             return
         self._taken.append(time.monotonic())
         shown = self._controls.show(frame, self._ladder(frame))
         self._send(shown)
+
+    def _all_behind(self) -> bool:
+        """Whether the frame would be made in vain; what it takes is better spent on encoding."""
+        return all(output.is_behind for output in self._outputs)
 
     def _follow_controls(self) -> None:
         self._ladder.strength = self._controls.strength

@@ -55,19 +55,22 @@ class Frei0r:
         version = self.version()
         if version is None:
             raise PluginError("found no ffmpeg with frei0r to check it with; install ffmpeg")
-        before, after = self._mean_light(_DARK), self._mean_light(f"{_DARK},frei0r=tapetum")
+        before, _ = self._mean_light(_DARK)
+        after, said = self._mean_light(f"{_DARK},frei0r=tapetum")
         if after < _LEAST_GAIN * before:
+            why = [line for line in said.splitlines() if "frames pass unchanged" in line]
             raise PluginError(
                 f"{version} left the dark picture as it was (mean {before:.1f}, then"
-                f" {after:.1f}); TAPETUM_LOG=1 shows what the worker says"
+                f" {after:.1f}): {why[-1] if why else 'TAPETUM_LOG=1 shows what the worker says'}"
             )
         return f"{version} made a dark picture bright: mean {before:.1f}, now {after:.1f} of 255"
 
     @staticmethod
-    def _mean_light(graph: str) -> float:
+    def _mean_light(graph: str) -> tuple[float, str]:
+        """Of what a graph makes; and what FFmpeg and the plugin said meanwhile."""
         raw = ["-frames:v", "1", "-pix_fmt", "rgb24", "-f", "rawvideo", "-"]
         done = run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", graph, *raw])
+        said = done.stderr.decode(errors="replace")
         if done.returncode or len(done.stdout) != _CHECK_PIXELS:
-            said = " ".join(done.stderr.decode(errors="replace").split())
-            raise PluginError(f"ffmpeg cannot run {graph}: {said}")
-        return sum(done.stdout) / _CHECK_PIXELS
+            raise PluginError(f"ffmpeg cannot run {graph}: {' '.join(said.split())}")
+        return sum(done.stdout) / _CHECK_PIXELS, said

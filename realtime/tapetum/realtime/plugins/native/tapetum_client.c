@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@
 #define START_HUNG_MS 90000 /* of one that is not */
 #define LONGEST_BACK_OFF_MS 60000
 #define HOLD_MS 1000 /* how long an exchange shows a frame again, and how late it takes one */
+#define NEVER_WORKED "the worker ended before its first frame; TAPETUM_LOG=1 shows what it said"
 #define WORKER_SOCKET 3
 #define WORKER_MODULE "tapetum.realtime.plugins.worker"
 
@@ -86,12 +88,21 @@ struct tapetum_stream {
 
 typedef enum { DONE, LEFT, LOST } outcome;
 
+/* A thread starts the worker: that takes until its program is loaded. It holds no lock, and nobody
+ * waits for it but who has time: where the host's threads go before others, it may not run for long. */
+static struct {
+    pthread_t thread;
+    bool joinable;
+    atomic_bool over; /* the rest is the thread's until then */
+    char python[1024];
+    int error; /* or 0, with what was started */
+    pid_t pid;
+    int socket;
+} starter;
+
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t started; /* or failed to */
-    pthread_t starter;      /* the thread that starts it: that takes until its program is loaded */
-    bool starting, joinable;
-    char python[1024]; /* that it is started with */
+    bool starting;
     int error;         /* of the last start, or 0 */
     int socket;        /* takes sockets of new streams, or -1 */
     pid_t pid, dying;  /* `dying` was killed, and is not gone yet; 0 is none */
@@ -99,8 +110,7 @@ static struct {
     bool proved; /* it has answered */
     unsigned streams, failures;
     int64_t retry_ns;
-} worker = {
-    .lock = PTHREAD_MUTEX_INITIALIZER, .started = PTHREAD_COND_INITIALIZER, .socket = -1};
+} worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .socket = -1};
 
 static int64_t now_ns(void)
 {
@@ -298,22 +308,26 @@ static void back_off(void)
 static void *start(void *unused)
 {
     (void)unused;
-    pid_t pid = 0;
-    int socket = -1, error = spawn_worker(worker.python, &pid, &socket);
-    pthread_mutex_lock(&worker.lock);
-    worker.starting = false;
-    worker.error = error;
-    if (error) {
-        back_off();
-    } else {
-        worker.pid = pid;
-        worker.socket = socket;
-        worker.generation++;
-        worker.proved = false;
-    }
-    pthread_cond_broadcast(&worker.started);
-    pthread_mutex_unlock(&worker.lock);
+    starter.error = spawn_worker(starter.python, &starter.pid, &starter.socket);
+    atomic_store(&starter.over, true);
     return NULL;
+}
+
+/* Take what has been started, once it is. The lock is held. */
+static void take_start(void)
+{
+    if (!worker.starting || !atomic_load(&starter.over))
+        return;
+    worker.starting = false;
+    worker.error = starter.error;
+    if (worker.error) {
+        back_off();
+        return;
+    }
+    worker.pid = starter.pid;
+    worker.socket = starter.socket;
+    worker.generation++;
+    worker.proved = false;
 }
 
 /* Have the worker started, without waiting for it. The lock is held. */
@@ -321,22 +335,24 @@ static void begin_start(const char *python)
 {
     if (!bury_worker(false))
         return;
-    if (worker.joinable)
-        pthread_join(worker.starter, NULL); /* it is over */
-    worker.joinable = false;
-    snprintf(worker.python, sizeof worker.python, "%s", python);
+    if (starter.joinable && pthread_tryjoin_np(starter.thread, NULL))
+        return; /* the last one has all but ended */
+    starter.joinable = false;
+    atomic_store(&starter.over, false);
+    snprintf(starter.python, sizeof starter.python, "%s", python);
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* the host's signals are not for this thread */
-    worker.error = pthread_create(&worker.starter, NULL, start, NULL);
+    worker.error = pthread_create(&starter.thread, NULL, start, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (worker.error)
         back_off();
     else
-        worker.starting = worker.joinable = true;
+        worker.starting = starter.joinable = true;
 }
 
-/* The stream's worker is dead or hung: leave it. True if it once worked: try again at once. */
+/* The stream's worker has ended, or hangs, which is the reason then: leave it. True if it once
+ * worked: try again at once. */
 static bool lose_worker(tapetum_stream *stream, const char *reason)
 {
     bool proved = true; /* another stream saw it first */
@@ -350,24 +366,23 @@ static bool lose_worker(tapetum_stream *stream, const char *reason)
         back_off();
     }
     pthread_mutex_unlock(&worker.lock);
-    say(stream, reason);
+    say(stream, reason ? reason : proved ? "the worker ended" : NEVER_WORKED);
     return proved;
+}
+
+/* Give others a while. The lock is held, but not meanwhile. */
+static void let_others(void)
+{
+    pthread_mutex_unlock(&worker.lock);
+    nanosleep(&(struct timespec){0, 2 * MS}, NULL);
+    pthread_mutex_lock(&worker.lock);
 }
 
 /* Wait for a start that has begun. The lock is held. */
 static void wait_for_start(int64_t until_ns)
 {
-    /* The condition's clock is that of the day, which may be set meanwhile: wait in small steps. */
-    while (worker.starting && now_ns() < until_ns) {
-        struct timespec step;
-        clock_gettime(CLOCK_REALTIME, &step);
-        step.tv_nsec += 5 * MS;
-        if (step.tv_nsec >= 1000 * MS) {
-            step.tv_nsec -= 1000 * MS;
-            step.tv_sec++;
-        }
-        pthread_cond_timedwait(&worker.started, &worker.lock, &step);
-    }
+    for (take_start(); worker.starting && now_ns() < until_ns; take_start())
+        let_others();
 }
 
 /* Connect a stream to the worker, which is started if need be, until then. */
@@ -376,11 +391,9 @@ static outcome connect_stream(tapetum_stream *stream, int64_t until_ns)
     int error = 0, ends[2] = {-1, -1};
     bool sent = false;
     pthread_mutex_lock(&worker.lock);
-    while (!bury_worker(false) && now_ns() < until_ns) {
-        pthread_mutex_unlock(&worker.lock);
-        nanosleep(&(struct timespec){0, 2 * MS}, NULL);
-        pthread_mutex_lock(&worker.lock);
-    }
+    take_start();
+    while (!bury_worker(false) && now_ns() < until_ns)
+        let_others();
     if (worker.socket < 0 && !worker.starting && now_ns() >= worker.retry_ns)
         begin_start(stream->python);
     wait_for_start(until_ns);
@@ -413,7 +426,7 @@ static outcome connect_stream(tapetum_stream *stream, int64_t until_ns)
         return LEFT;
     }
     if (!sent)
-        return lose_worker(stream, "the worker ended") ? LOST : LEFT;
+        return lose_worker(stream, NULL) ? LOST : LEFT;
     forget_memory(stream); /* the new worker has not seen it */
     return DONE;
 }
@@ -483,7 +496,7 @@ static bool is_warm(const tapetum_stream *stream)
 
 static outcome worker_ended(tapetum_stream *stream)
 {
-    return lose_worker(stream, "the worker ended") ? LOST : LEFT;
+    return lose_worker(stream, NULL) ? LOST : LEFT;
 }
 
 /* Take the answer to an earlier frame, if there is one; LEFT while there is none. */
@@ -708,9 +721,9 @@ void tapetum_close(tapetum_stream *stream)
     pthread_mutex_lock(&worker.lock);
     if (--worker.streams == 0) {
         wait_for_start(INT64_MAX); /* nothing of ours may run when the host unloads the plugin */
-        if (worker.streams == 0 && worker.joinable) {
-            pthread_join(worker.starter, NULL);
-            worker.joinable = false;
+        if (worker.streams == 0 && starter.joinable) {
+            pthread_join(starter.thread, NULL);
+            starter.joinable = false;
         }
         if (worker.streams == 0 && worker.socket >= 0)
             end_worker();

@@ -1,7 +1,7 @@
 // Puts the parts of the page together.
 
 import { makeBrightness, makeStrength } from "/brighten/sliders.js";
-import { fillCameras } from "./camera.js";
+import { fillCameras, isServerCamera } from "./camera.js";
 import { Files } from "./files.js";
 import { Recording, saveSnapshot } from "./keep.js";
 import { Link } from "./link.js";
@@ -75,8 +75,8 @@ link.addEventListener("welcome", async ({ detail }) => {
     part("when-dark").checked = detail.when_dark;
   }
   known = true;
-  showWhatCounts();
   await fillCameras(part("camera"), serverCamera);
+  showWhatCounts();
   part("start").disabled = false;
   if (live.running) live.start();
 });
@@ -144,6 +144,7 @@ navigator.mediaDevices?.addEventListener("devicechange", () => fillCameras(part(
 
 for (const id of ["camera", "size", "where"]) {
   part(id).addEventListener("change", () => {
+    showWhatCounts();
     if (!live.running) return;
     live.stop();
     live.start();
@@ -157,8 +158,12 @@ function sayLook() {
   live.changeLook();
 }
 
-/** A brightness is for models that give grids, and then for every picture, lit or not. */
+/**
+ * A brightness is for models that give grids, and then for every picture, lit or not. The size is
+ * asked of cameras of the browser, and only their pictures can be enhanced here.
+ */
 function showWhatCounts() {
+  for (const id of ["size", "where"]) part(id).disabled = isServerCamera(part("camera").value);
   const grid = grids.includes(part("model").value);
   part("brightness").disabled = !grid;
   part("when-dark").disabled = grid && brightness.value !== null;
