@@ -70,10 +70,10 @@ class Channel(Generic[T]):
             return not self._closed
 
     @property
-    def is_full(self) -> bool:
-        """Whether as many items wait as may."""
+    def waiting(self) -> int:
+        """Items that were put and not taken."""
         with self._changed:
-            return len(self._items) >= self._depth
+            return len(self._items)
 
     def end(self, error: BaseException | None = None) -> None:
         """No more items will come; `error` is raised to the reader after the last one."""
@@ -281,9 +281,9 @@ class WriteBehind:
         return self._channel.dropped
 
     @property
-    def is_full(self) -> bool:
-        """Whether as many frames wait as may."""
-        return self._channel.is_full
+    def waiting(self) -> int:
+        """Frames that are not yet written, nor at it."""
+        return self._channel.waiting
 
     def _write(self) -> None:
         try:

@@ -179,7 +179,7 @@ def test_a_job_that_is_killed_goes_on(sample_clip: Path, tmp_path: Path, gain_mo
         env=environment(),
         stderr=subprocess.DEVNULL,
     )
-    wait_until((output / "a.mp4").exists)
+    wait_until((output / "a.mp4").exists, seconds=200)
     job.send_signal(signal.SIGKILL)
     job.wait()
     answer = tapetum(*command, "--preset", "veryslow", "--json")
@@ -280,7 +280,7 @@ def test_a_watched_folder_is_worked_off(tmp_path: Path, gain_model: Path) -> Non
     )
     make_clip(folder / "late.mp4", Clip(frames=5))
     try:
-        wait_until((output / "late.mp4").exists)
+        wait_until((output / "late.mp4").exists, seconds=200)
         time.sleep(0.5)
         job.send_signal(signal.SIGINT)
         _, said = job.communicate(timeout=60)

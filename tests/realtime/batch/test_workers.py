@@ -260,6 +260,30 @@ def test_a_noisy_film_is_the_same_by_several(
     assert not job_folder_path(two).exists()
 
 
+def test_one_process_leaves_what_several_began_in_the_middle(
+    gain_model: Path, tmp_path: Path, short_segments: None
+) -> None:
+    """Parts behind a seam that would be seen lie on the disk when the job is killed."""
+    from tapetum.realtime import enhance_file
+
+    del short_segments
+    source = write_noisy_clip(tmp_path / "in.mp4", frames=100, rate=10)
+    one, two = tmp_path / "one.mkv", tmp_path / "two.mkv"
+    assert Job(source, one, gain_model, workers=1).run().state == "done"
+    made: list[int] = []
+
+    def die(_: int, work: Work) -> str | None:
+        made.extend([work.number] if isinstance(work, SegmentWork) else [])
+        return "it died" if made.count(3) > 1 else None
+
+    assert Job(source, two, gain_model, 2, die).run().state == "failed"
+    (left,) = unfinished_jobs(tmp_path)
+    assert left.frames == 100
+    result = enhance_file(source, two, model=gain_model, when_dark=False, codec="ffv1")
+    assert result.frames_before == 60
+    assert contents(two) == contents(one)
+
+
 def share_of_like_samples(found: Frame, wanted: Frame) -> float:
     assert found.pts == wanted.pts
     pairs = zip(found.planes, wanted.planes, strict=True)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import pytest
 from support.live_parts import PATTERN, StallingSink, memory, quit_when, wait_until
 
-from tapetum.realtime import LiveSource, MemorySink, SinkPlace, enhance_live
+from tapetum.realtime import LiveSource, MemorySink, SinkPlace, SyntheticSource, enhance_live
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.ladder import ladder_for
 from tapetum.realtime.live.live_run import LiveRun
+from tapetum.realtime.live.outputs import MeteredSink
 from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 from tapetum.realtime.prefetch import WriteBehind
 
@@ -55,6 +58,17 @@ def test_no_frame_is_made_for_a_recording_that_cannot_take_it(gain_model: Path) 
     assert 5 <= made <= 6  # those that wait, the one that is written, and one between
     assert summary.sinks["recording"]["dropped"] <= 1
     assert summary.dropped >= source.frames - made - 2
+
+
+def test_fewer_frames_wait_for_a_recording_that_is_slow_and_more_when_it_is_quick_again() -> None:
+    meter = MeteredSink(MemorySink(), depth=15)
+    (frame,) = SyntheticSource(16, 16, frames=1)
+    rooms = []
+    for waited_s, count in ((3.0, 20), (0.7, 5), (3.0, 20), (0.1, 8)):
+        for _ in range(count):
+            meter.write(replace(frame, arrival_time_s=time.monotonic() - waited_s))
+        rooms.append(meter.room)
+    assert rooms == [5.0, 5.0, 1.0, 5.0]
 
 
 def test_a_stalled_sink_stalls_neither_the_source_nor_the_other_sinks(gain_model: Path) -> None:

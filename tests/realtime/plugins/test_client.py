@@ -24,6 +24,7 @@ from support.command_line import ROOT
 
 from tapetum.benchmarks.experiments.plugin_client import Client
 from tapetum.realtime import Enhancer
+from tapetum.realtime.cpu.rgb import Order
 from tapetum.realtime.frame import ColorInfo, Frame, Plane
 from tapetum.realtime.pixel_format import pixel_format
 from tapetum.realtime.plugins.worker import ANSWER, serve_stream
@@ -153,7 +154,7 @@ def test_planar_frames_are_those_of_the_library(
     assert run.flags == [True] * 3
     assert run.log == []
 
-    enhancer = Enhancer("grid")
+    enhancer = Enhancer("grid", denoise="off")
     made = np.frombuffer(run.pixels, np.uint8).reshape(3, -1)
     for number, (before, after) in enumerate(zip(frames, made, strict=True)):
         expected = library_planes(enhancer, before, name, size, number)
@@ -196,7 +197,7 @@ def test_an_exchange_gives_the_frame_before_and_waits_for_none(host: Path) -> No
         options=("exchange", "step=10000"),
     )
     made = np.frombuffer(run.pixels, np.uint8).reshape(count, -1)
-    enhancer = Enhancer("grid")
+    enhancer = Enhancer("grid", denoise="off")
     bright = []
     for number, frame in enumerate(frames):
         enhancer.reset()
@@ -220,7 +221,8 @@ def test_rgba_is_that_of_the_library_and_keeps_alpha(host: Path, layout: int) ->
     frame = dark(20 * 31 * 4).reshape(20, 31, 4)
     run = run_host(host, frame.tobytes(), (31, 20), layout=layout)
     made = np.frombuffer(run.pixels, np.uint8).reshape(frame.shape)
-    expected = Enhancer("grid")(frame, order="rgb" if layout == RGBA else "bgr", time_s=0.0)
+    order: Order = "rgb" if layout == RGBA else "bgr"
+    expected = Enhancer("grid", denoise="off")(frame, order=order, time_s=0.0)
     np.testing.assert_array_equal(made, expected)
     np.testing.assert_array_equal(made[..., 3], frame[..., 3])
     assert made[..., :3].mean() > frame[..., :3].mean()
@@ -242,7 +244,7 @@ def test_packed_frames_are_enhanced_as_422(host: Path, layout: int, order: str) 
         pts=0,
         color=ColorInfo(matrix=6, range=1),
     )
-    expected = Enhancer("grid").enhance_frame(frame).planes
+    expected = Enhancer("grid", denoise="off").enhance_frame(frame).planes
     for part, right in zip(parts, expected, strict=True):
         np.testing.assert_array_equal(made[:, part], right)
     np.testing.assert_array_equal(made[:, y + 62], packed[:, y + 62])

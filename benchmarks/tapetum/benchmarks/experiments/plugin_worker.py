@@ -48,7 +48,7 @@ def hand_over(size: tuple[int, int] = (1920, 1080), rounds: int = 200) -> dict[s
         Medians in milliseconds, and what the worker's take more.
     """
     planes = _picture(1, size)
-    enhancer, inside, outside = Enhancer("grid"), [], []
+    enhancer, inside, outside = Enhancer("grid", denoise="off"), [], []
     with ExitStack() as running:
         folder = running.enter_context(tempfile.TemporaryDirectory(prefix="tapetum-"))
         stream = running.enter_context(Client(Path(folder)).stream(60_000))
@@ -247,7 +247,7 @@ def _picture(seed: int, size: tuple[int, int]) -> tuple[Bytes, Bytes, Bytes]:
 def _bright(planes: tuple[Bytes, Bytes, Bytes]) -> bytes:
     """What the worker makes of a picture that is a scene of its own."""
     frame = Frame(planes, "yuv420p", 0, Fraction(1, 1_000_000_000), _color())
-    return _packed(Enhancer("grid").enhance_frame(frame).planes)
+    return _packed(Enhancer("grid", denoise="off").enhance_frame(frame).planes)
 
 
 def _packed(planes: tuple[object, ...] | list[Bytes]) -> bytes:

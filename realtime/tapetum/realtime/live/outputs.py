@@ -21,6 +21,9 @@ from tapetum.realtime.protocols import FrameSink, Interruptible
 RECORDING_DEPTH = 15
 """Frames that wait for a recording: an encoder is late now and then, a file need not be."""
 
+_BEHIND_S = 1.0
+"""A recording that is so far behind gets fewer frames until it has caught up."""
+
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -51,9 +54,12 @@ class MeteredSink:
         frames: frames handed on, without repeated ones.
         latencies: from the source's hand-over.
         ages: from capture.
+        room: how many frames may wait for the sink so that none waits for long.
     """
 
-    def __init__(self, sink: FrameSink) -> None:
+    def __init__(self, sink: FrameSink, depth: int = 1) -> None:
+        self.room = float(depth)
+        self._depth = depth
         self.frames = 0
         self.latencies = Latencies()
         self.ages = Latencies()
@@ -64,7 +70,9 @@ class MeteredSink:
         now_s = time.monotonic()
         if frame.arrival_time_s is not None:  # a held picture has none, and no age
             self.frames += 1
-            self.latencies.add(1000 * (now_s - frame.arrival_time_s))
+            waited_s = now_s - frame.arrival_time_s
+            self._make_room(waited_s)
+            self.latencies.add(1000 * waited_s)
             self.ages.add(1000 * (now_s - (frame.capture_time_s or frame.arrival_time_s)))
         self._sink.write(frame)
 
@@ -75,6 +83,13 @@ class MeteredSink:
     def discard(self) -> None:
         """Discard the sink."""
         self._sink.discard()
+
+    def _make_room(self, waited_s: float) -> None:
+        """Half a place less for each frame that was late: every second one still has a next."""
+        if waited_s > _BEHIND_S:
+            self.room = max(1.0, self.room - 0.5)
+        elif waited_s < _BEHIND_S / 2:
+            self.room = min(float(self._depth), self.room + 0.5)
 
     def interrupt(self) -> None:
         """Interrupt the sink, if that can be done."""
@@ -100,7 +115,7 @@ class Output:
 
     def __init__(self, place: SinkPlace) -> None:
         self.name = place.name
-        self.meter = MeteredSink(place.sink)
+        self.meter = MeteredSink(place.sink, place.depth)
         self._waits = place.waits
         self._depth = place.depth
         self._behind: WriteBehind | None = None
@@ -119,8 +134,10 @@ class Output:
 
     @property
     def is_behind(self) -> bool:
-        """Whether many frames wait for the sink already, so that one more would push one out."""
-        return self._depth > 1 and self._behind is not None and self._behind.is_full
+        """Whether as many frames wait for the sink as it takes in a second, or as may."""
+        if self._depth == 1 or self._behind is None:
+            return False
+        return self._behind.waiting >= self.meter.room
 
     def write(self, frame: Frame) -> None:
         """Hand a frame over; what the sink raised before is raised here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from av.packet import Packet
@@ -11,7 +11,7 @@ from av.stream import Stream
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.segments.job_folder import JobFolder
-from tapetum.realtime.segments.segment import WARM_UP_S, Segment
+from tapetum.realtime.segments.segment import WARM_UP_S, Segment, chain
 
 
 class SeamError(MediaError):
@@ -34,6 +34,20 @@ def check_seams(segments: Iterable[Segment], time_base: Fraction) -> None:
             at_s = float(segment.first_pts * time_base)
             raise SeamError(f"the seam at {at_s:.3f} s would be seen")
         before = segment if segment.last is not None else before
+
+
+def unseen(segments: Mapping[int, Segment], time_base: Fraction) -> list[int]:
+    """The numbers of a film's segments from the first on, up to a seam that would be seen.
+
+    Several workers may have made parts behind it that were not yet made again.
+    """
+    numbers = chain(segments)
+    for place, number in enumerate(numbers):
+        try:
+            check_seams([segments[n] for n in (*numbers[:place][-1:], number)], time_base)
+        except SeamError:
+            return numbers[:place]
+    return numbers
 
 
 def _goes_on(one: Segment, segment: Segment, time_base: Fraction) -> bool:

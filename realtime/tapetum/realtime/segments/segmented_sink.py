@@ -18,13 +18,12 @@ from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.segments.handover import HandedStage
 from tapetum.realtime.segments.job_folder import JobFolder, unfinished_path
-from tapetum.realtime.segments.joining import SeamError, check_seams, join
+from tapetum.realtime.segments.joining import SeamError, check_seams, join, unseen
 from tapetum.realtime.segments.segment import (
     WARM_UP_S,
     Damage,
     Probe,
     SegmentEncoder,
-    chain,
     segment_number,
 )
 
@@ -58,7 +57,7 @@ class SegmentedSink:
         self._time_base = time_base
         self._damage = damage
         found = folder.segments()
-        self._segments = {number: found[number] for number in chain(found)}
+        self._segments = {number: found[number] for number in unseen(found, time_base)}
         self.done = [*self._segments.values()]
         self._before = next((s.last for s in reversed(self.done) if s.last is not None), None)
         self._end_of_done = None if self._before is None else self._before.pts
@@ -124,7 +123,7 @@ class SegmentedSink:
             if frame.pts == self._end_of_done and self._expected is not None:
                 self._is_at_seam = self._expected.is_same(Probe.of(frame))
             return
-        if not self._is_at_seam:
+        if not self._is_at_seam or not self._remembers_the_same(frame):
             self._folder.begin_anew()
             raise SeamError("the unfinished job before could not be continued unseen; begun anew")
         self._encode(frame)
@@ -140,7 +139,7 @@ class SegmentedSink:
         try:
             if self._open is not None:
                 self._finish_segment(self._open, following=None, first=None)
-            check_seams(self._segments.values(), self._time_base)
+            self._check_seams()
             join(self._folder, self._segments, self._film)
             self._film.close(durably=True)  # its segments go
         except BaseException:
@@ -158,6 +157,20 @@ class SegmentedSink:
             self._open.discard()
         self._film.discard()
         self._folder.release()
+
+    def _check_seams(self) -> None:
+        try:
+            check_seams(self._segments.values(), self._time_base)
+        except SeamError:
+            self._folder.begin_anew()
+            raise
+
+    def _remembers_the_same(self, frame: Frame) -> bool:
+        """Whether the enhancer begins with what the one before it knew for good, at the seam."""
+        if self._open is not None or self._shown is None or self._handed is None:
+            return True
+        ends = self._segments[self._shown].ends
+        return self._handed.begins.get(segment_number(frame), ends) == ends
 
     def _encode(self, frame: Frame) -> None:
         number = segment_number(frame)
