@@ -37,7 +37,6 @@ _LONGEST_GROUP = 3000
 """Pictures without a keyframe; who needs one asks for it."""
 _LESS, _MORE = 0.85, 1.5
 """Parts of the bit rate between which another one is not worth it: the encoder begins anew."""
-_LARGE_PIXELS = 1280 * 720
 
 
 class Vp8Encoder:
@@ -100,7 +99,7 @@ def _opened(width: int, height: int, bitrate: int) -> av.VideoCodecContext:
     codec.time_base = RTP_TIME_BASE
     codec.gop_size = _LONGEST_GROUP
     codec.qmin, codec.qmax = 2, 56
-    codec.thread_count = 2 if width * height >= _LARGE_PIXELS else 1
+    codec.thread_count = 1  # several spin while they wait for each other: ruin on a full machine
     rate = str(bitrate)
     codec.options = {
         **{"deadline": "realtime", "cpu-used": "-8", "lag-in-frames": "0", "static-thresh": "1"},
