@@ -685,8 +685,9 @@ def fuzzed() -> str:
     runs = json.loads(FUZZED.read_text())["runs"]
     before, last = runs[:-1], runs[-1]
     return (
-        f"The\nruns on record: {_figures(before)}\nWhat they found was mended after each, but for an"
-        " FLV whose first length is damaged and an AVIF whose times are: ffprobe reads other\npictures"
+        f"The\nruns on record: {_figures(before)}\nWhat they found was mended after each, but"
+        " for an FLV whose first length is damaged and an AVIF whose times are:\nffprobe"
+        " reads other pictures"
         f" and times of these. The last run: {_figures([last])}"
     )
 
