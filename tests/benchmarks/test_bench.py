@@ -111,7 +111,8 @@ def test_csv_has_a_line_for_each_result(run_file: Path, run: dict[str, Any]) -> 
     low, high = grid["latency_ms"]["median_ci95"]
     assert (float(rows[0]["median_low"]), float(rows[0]["median_high"])) == (low, high)
     assert rows[0]["run_complete"] == "True"
-    assert rows[1]["limit_ratio"] == rows[1]["psnr_db"] == ""
+    assert rows[1]["limit_ratio"] == ""
+    assert float(rows[0]["frames_per_s"]) == pytest.approx(1000 / grid["latency_ms"]["mean"])
 
 
 def test_percentiles_by_hand() -> None:

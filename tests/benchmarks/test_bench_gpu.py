@@ -144,7 +144,7 @@ def test_a_file_goes_through_the_pipeline_of_the_gpu(
     run = run_suite(plan)
     check_schema(run)
     (result,) = run["results"]
-    assert result["figures"].keys() == {"frames", "frames_per_s"}
+    assert result["figures"].keys() == {"frames", "frames_per_s", "clip_fps"}
     assert result["figures"]["frames"] == 12
     assert result["floors"] == []  # a transcode by the CPU limits no GPU
     assert result["notes"][:2] == [NOTICE, "decoding on host: decoded on the CPU"]

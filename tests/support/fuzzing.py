@@ -367,7 +367,10 @@ def _output_faults(case: Case, status: int) -> Iterator[str]:
             wanted = wanted[:1]  # ffprobe takes what follows a still picture for another one
         if len(wanted) != len(found):
             yield f"called good, with {len(found)} pictures of {len(wanted)}"
-        elif any(abs(a - b) > 1.5 for a, b in zip(wanted, found, strict=True)):
+        # Recordings that were joined have times of their own each there, and one clock here.
+        elif wanted == sorted(wanted) and any(
+            abs(a - b) > 1.5 for a, b in zip(wanted, found, strict=True)
+        ):
             yield f"called good, with pictures at {found} ms and not {wanted}"
 
 

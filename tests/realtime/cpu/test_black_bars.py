@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -15,6 +17,8 @@ from tapetum.realtime.cpu.picture_circle import CircleFinder, find_circles
 from tapetum.realtime.cpu.rgb import Order
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.cuda.transfer import semi_planar
+from tapetum.realtime.media.av_frame import to_av
+from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.protocols import StripEnhancer
 
 HEIGHT, WIDTH = 120, 200
@@ -243,6 +247,41 @@ def test_what_surrounds_a_picture_in_strips_stays(kind: str, grid: FrameEnhancer
     wanted = make_enhancer("grid", denoise="off")(whole).planes
     for joined, plane in zip(map(np.concatenate, zip(*found, strict=True)), wanted, strict=True):
         assert (joined == plane).all()
+
+
+def subtitled(planes: Planes) -> Planes:
+    for row in (HEIGHT + 46, HEIGHT + 60):
+        planes[0][row : row + 10, 60:140:3] = 230
+    return planes
+
+
+@pytest.mark.parametrize(
+    ("kind", "crf"), [("plain", 20), ("plain", 32), ("window", 32), ("logo", 32), ("subtitles", 20)]
+)
+def test_bars_of_coarsely_coded_video_are_found(tmp_path: Path, kind: str, crf: int) -> None:
+    """Coding leaves traces of the picture in the lines beside it."""
+    top, left = 40, 60 if kind == "window" else 0
+    shown = framed(dark_picture(), top, left)
+    if kind == "subtitles":
+        shown = subtitled(shown)
+    if kind == "logo":
+        shown[0][8:26, 150:180] = 150
+    path = tmp_path / "in.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"crf": str(crf)})
+        stream.height, stream.width = shown[0].shape
+        stream.codec_context.thread_count = 1
+        for index in range(6):
+            picture = to_av(as_frame(shown, index))
+            picture.pts = index
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    with FileSource(path) as source:
+        finder = BarFinder()
+        areas = [finder(frame) for frame in source]
+    wanted = Area(top, top + HEIGHT, left, left + WIDTH)
+    apart = np.abs(np.subtract(areas[-1] or (0, 0, 0, 0), wanted))
+    assert apart.max() <= 2, areas[-1]
 
 
 def test_a_wall_in_the_dark_beside_what_is_lighter_is_no_bar() -> None:

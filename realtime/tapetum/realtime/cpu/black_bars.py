@@ -40,8 +40,16 @@ _WEAK_STEP = 0.01
 """The same, as a share of the line, where a pair of bars ends alike: the picture is dark there."""
 _FLAT = 0.3
 """Levels, at 8 bits, by which a bar may be brighter at its end than at its begin: a scene fades."""
-_TEXT = 0.08
-"""Part of a bar's pixels that may be text."""
+_TEXT = 0.14
+"""Part of a bar's pixels that may be text: two lines of subtitles."""
+_RINGING = 10
+"""Lines before an edge in which coding leaves traces of it: blocks of 8, and what smooths them."""
+_SHARP = 3
+"""Lines in which an edge is passed."""
+_TRACES = 0.2
+"""What is bright in traces of an edge, against what is bright behind it."""
+_EDGE_LIGHT = 0.4
+"""Where the light of the picture's first lines, against the black, is reached, the bar ends."""
 _SMALLEST = 0.01
 """Narrower bars, against the frame, count for nothing."""
 _SMALLEST_PICTURE = 0.1
@@ -208,6 +216,8 @@ class _Lines(NamedTuple):
         columns: (W,) their share.
         row_levels: (H,) mean luma at 8 bits, of which brighter pixels are not more than the others.
         column_levels: (W,) the same of each column.
+        row_light: (H,) mean luma at 8 bits.
+        column_light: (W,) the same of each column.
     """
 
     bright: npt.NDArray[np.bool_]
@@ -215,6 +225,8 @@ class _Lines(NamedTuple):
     columns: Floats
     row_levels: Floats
     column_levels: Floats
+    row_light: Floats
+    column_light: Floats
 
 
 def _edges_black_up_to(frame: Frame) -> list[float]:
@@ -255,7 +267,7 @@ def _lines(frame: Frame, black_up_to: float) -> _Lines:
     level = levels.black + int((black_up_to + _MARGIN) * (1 << (layout.depth - 8)))
     top = level << layout.shift | ((1 << layout.shift) - 1)
     bright = np.empty((frame.height, frame.width), np.bool_)
-    rows, columns = (np.zeros((2, size), np.int64) for size in bright.shape)
+    rows, columns = (np.zeros((3, size), np.int64) for size in bright.shape)
     _count(samples, pitch, top, bright, rows, columns)
     word = 1 << (layout.shift + layout.depth - 8)
     axes = (rows, frame.width), (columns, frame.height)
@@ -263,6 +275,7 @@ def _lines(frame: Frame, black_up_to: float) -> _Lines:
         bright,
         *((counts[0] / across).astype(np.float32) for counts, across in axes),
         *((counts[1] / (across * word)).astype(np.float32) for counts, across in axes),
+        *((counts[2] / (across * word)).astype(np.float32) for counts, across in axes),
     )
 
 
@@ -279,16 +292,18 @@ def _count(  # noqa: PLR0917 - numba takes no keyword-only arguments
     height, width = bright.shape
     for row in range(height):
         line = samples[row * pitch : row * pitch + width]
-        total, light = 0, np.int64(0)
+        total, light, whole = 0, np.int64(0), np.int64(0)
         for x in range(width):
             over = line[x] > top
             level = min(np.int64(line[x]), np.int64(top))
             bright[row, x] = over
             columns[0, x] += over
             columns[1, x] += level
+            columns[2, x] += np.int64(line[x])
+            whole += np.int64(line[x])
             total += over
             light += level
-        rows[0, row], rows[1, row] = total, light
+        rows[0, row], rows[1, row], rows[2, row] = total, light, whole
 
 
 def _find(lines: _Lines) -> _Bars:
@@ -309,6 +324,8 @@ def _find(lines: _Lines) -> _Bars:
         step = min(rows_step, columns_step)
     top, bottom = _flat(lines.row_levels, top), _flat(lines.row_levels[::-1], bottom)
     left, right = _flat(lines.column_levels, left), _flat(lines.column_levels[::-1], right)
+    top, bottom = _to_light(lines.row_light, top), _to_light(lines.row_light[::-1], bottom)
+    left, right = _to_light(lines.column_light, left), _to_light(lines.column_light[::-1], right)
     pairs = (top, bottom, height), (left, right, width)
     even = all(abs(one - other) <= _UNEVEN * size + 2 for one, other, size in pairs)
     return _Bars(top, bottom, left, right, clear=even and step >= _CLEAR_STEP)
@@ -330,10 +347,9 @@ def _ends(shares: Floats) -> tuple[int, int, float]:
     if not first and not last:
         first = last = _dim_pair(shares)
         first_step = last_step = 0.0
-    elif first and not last:
-        last, last_step = _twin(shares[::-1], first), first_step
-    elif last and not first:
-        first, first_step = _twin(shares, last), last_step
+    elif abs(first - last) > _UNEVEN * count + 2:
+        first, last = _paired(shares, first, last)
+        first_step = last_step = min(first_step, last_step)
     if first + last > (1 - _SMALLEST_PICTURE) * count:
         return 0, 0, 1.0
     if abs(first - last) > _UNEVEN * count + 2:
@@ -352,6 +368,16 @@ def _flat(levels: Floats, bar: int) -> int:
         return bar
     grows = float(levels[end - part : end].mean() - levels[:part].mean())
     return bar if grows <= _FLAT else 0
+
+
+def _to_light(light: Floats, bar: int) -> int:
+    """The lines of a bar with those behind it that hold no more than an edge's traces."""
+    if not bar:
+        return 0
+    behind = light[bar : bar + _RINGING]
+    black = float(np.median(light[:bar]))
+    limit = black + _EDGE_LIGHT * (float(behind.max()) - black)
+    return bar + min(int(np.argmax(behind >= limit)), _SHARP + 1)
 
 
 def _dim_pair(shares: Floats) -> int:
@@ -377,24 +403,43 @@ def _end(shares: Floats, usual: float) -> tuple[int, float]:
         usual: that of a line that is full of picture.
     """
     count = len(shares)
-    reach = max(3, count // 200)  # coding and scaling spread an edge over some lines
+    # Coding and scaling spread an edge over some lines.
+    short, reach = (max(lines, count // 200) for lines in (_SHARP, _RINGING))
     empty = shares <= _EMPTY
     before = np.cumsum(shares)
     begins = np.flatnonzero(empty[:-2] & empty[1:-1] & ~empty[2:]) + 2
     for line in begins[(begins >= _SMALLEST * count) & (begins < 0.9 * count)][::-1].tolist():
-        step = float(shares[line : line + reach].max()) / usual
+        edge, sharp = line, True
+        step = float(shares[line : line + short].max()) / usual
+        if step < _STEP:
+            behind = shares[line : line + reach]
+            edge = line + int(np.argmax(behind >= behind.max() / 2))
+            sharp = bool(shares[max(0, edge - _SHARP)] <= _TRACES * behind.max())
+            step = float(shares[edge : edge + short].max()) / usual
         margin = empty[: max(2, line // 10)].all()
-        if step >= _STEP and margin and before[line - 1] <= _TEXT * line:
-            return line, step
+        if step >= _STEP and sharp and margin and before[line - 1] <= _TEXT * line:
+            return edge, step
     return 0, 1.0
 
 
-def _twin(shares: Floats, lines: int) -> int:
-    """As many lines as the bar at the other end has, where they are black too.
+def _paired(shares: Floats, first: int, last: int) -> tuple[int, int]:
+    """The lines of two bars of which one was found, or only a part of one, up to its text."""
+    if first > last:
+        return first, _twin(shares[::-1], first) or last
+    return _twin(shares, last) or first, last
 
-    The edge itself cannot be seen where the picture is black beside it.
+
+def _twin(shares: Floats, lines: int) -> int:
+    """As many lines as the bar at the other end has, where they are black too, or hold text.
+
+    The edge itself cannot be seen where the picture is black beside it, nor where text is close to
+    it: then what is behind it has to be brighter throughout than any line of the text.
     """
-    return lines if shares[:lines].mean() <= _EMPTY else 0
+    if shares[:lines].mean() <= _EMPTY:
+        return lines
+    bar, behind = shares[: max(1, lines - _SHARP)], shares[lines + 1 : lines + 1 + _SHARP]
+    is_text = bar.mean() <= _TEXT and bar[: max(2, lines // 10)].max() <= _EMPTY
+    return lines if is_text and behind.size and behind.min() >= 2 * bar.max() else 0
 
 
 def _has_picture(lines: _Lines, bars: _Bars) -> bool:
