@@ -26,6 +26,7 @@ from tapetum.realtime.protocols import FrameEnhancer, StripEnhancer
 
 _WHOLE_PIXELS = 1 << 24
 """Pixels up to which a picture is enhanced in one piece; a larger one in strips."""
+_NOISE_STAYS = "its noise stays: it is taken out of photos of up to 16 megapixels"
 _OVERVIEW_SIDE = 1024
 """Rows and columns, at most, of what an enhancer sees of a picture that comes in strips."""
 
@@ -89,7 +90,12 @@ def enhance_photo(
         media_s=meter.media_s,
         elapsed_s=meter.elapsed_s,
         size_bytes=output_path.stat().st_size,
-        notices=(*photo.notices, *writer.notices, *left_lit(enhancer, strength)),
+        notices=(
+            *photo.notices,
+            *writer.notices,
+            *([_NOISE_STAYS] if enhancing.in_strips and denoise != "off" else []),
+            *left_lit(enhancer, strength),
+        ),
         truncated=photo.truncated,
         damaged_frames=photo.damaged,
     )
@@ -123,10 +129,12 @@ class _Enhancing:
     Attributes:
         width: of the pictures that come out.
         height: of the same.
+        in_strips: whether one was too large to be enhanced in one piece.
     """
 
     def __init__(self, enhancer: FrameEnhancer, compare: Layout | None, meter: Meter) -> None:
         self.width = self.height = 0
+        self.in_strips = False
         self._enhancer = enhancer
         self._compare = compare
         self._stage = self._stage_around(enhancer)
@@ -148,7 +156,7 @@ class _Enhancing:
         height = there.stop - there.start
         enhancer = self._enhancer
         if picture.width * height > _WHOLE_PIXELS and isinstance(enhancer, StripEnhancer):
-            strips = list(picture.strips())
+            strips, self.in_strips = list(picture.strips()), True
             look = self._frame(_overview(picture), picture)
             stage = self._stage_around(_Strips(enhancer, look, height))
         bright = picture

@@ -85,6 +85,23 @@ def answers(address: str) -> bool:
         return client.connect_ex((host, int(port))) == 0
 
 
+def nodes_of(address: str) -> int:
+    """How many machines a cluster has, as it says itself."""
+    code = (
+        f"import ray; ray.init({address!r}, log_to_driver=False)\n"
+        "print('nodes', sum(node['Alive'] for node in ray.nodes()))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment() | {"RAY_USAGE_STATS_ENABLED": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout
+    return int(said.split()[-1])
+
+
 @dataclass(frozen=True)
 class Films:
     """Six films, one of which has five segments, and what one worker makes of them."""
@@ -204,6 +221,7 @@ def test_another_version_is_not_used(films: Films, tmp_path: Path) -> None:
         wait_until(lambda: answers(address))
         packages = f"{other_version}{os.pathsep}{environment()['PYTHONPATH']}"
         nodes.append(start("--address", address, PYTHONPATH=packages))
+        wait_until(lambda: nodes_of(address) == 2)
         output = tmp_path / "out"
         driver = Driver(films.command(output, "--cluster", address), output)
         events, errors = driver.finish()

@@ -469,11 +469,13 @@ def test_too_large_a_side_for_a_format_is_one_clear_line(
 
 def test_strips_give_what_one_piece_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = save(tmp_path / "in.png", Image.fromarray(np.tile(dark_colors(), (4, 3, 1))))
-    enhance_file(source, tmp_path / "whole.png", model="grid")
+    enhance_file(source, tmp_path / "whole.png", model="grid", denoise="off")
     monkeypatch.setattr("tapetum.realtime.enhance_photo._WHOLE_PIXELS", 1000)
     monkeypatch.setattr("tapetum.realtime.photos.picture._STRIP_PIXELS", 192 * 17)
     for compare, name in ((None, "strips.png"), ("side-by-side", "beside.png")):
-        enhance_file(source, tmp_path / name, model="grid", compare=compare)  # type: ignore[arg-type]
+        enhance_file(source, tmp_path / name, denoise="off", compare=compare)  # type: ignore[arg-type]
+    noisy = enhance_file(source, tmp_path / "noisy.png")
+    assert "its noise stays: it is taken out of photos of up to 16 megapixels" in noisy.notices
     whole = pillow_pixels(tmp_path / "whole.png")
     assert np.abs(pillow_pixels(tmp_path / "strips.png") - whole).max() <= 1
     beside = pillow_pixels(tmp_path / "beside.png")

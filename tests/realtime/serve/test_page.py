@@ -311,11 +311,11 @@ def test_without_a_camera_it_says_so(gain_model: Path) -> None:
 def test_the_picture_comes_back_when_the_server_does(
     dark_clip: Path, gain_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a killed server leaves its folder
-
     async def scenario() -> None:
         options = ("--model", gain_model, *PATIENT)
         async with chromium(*fake_camera(dark_clip)) as page:
+            # A killed server leaves its folder. Chromium's socket has too long a name there.
+            monkeypatch.setenv("TMPDIR", str(tmp_path))
             async with serving(*options) as (process, url):
                 port = int(url.rstrip("/").rpartition(":")[2])
                 await begin(page, url)

@@ -156,7 +156,8 @@ def _network(network: str, size: str, backend: str) -> Cell:
         if "error" in found:
             return f"no figure: {found['error']}"
         times = found["p50_ms"] / found["floor_ms"]
-        return f"{found['p50_ms']:.4g} ms, {found['p99_ms']:.4g} ms, {times:.3g}x"
+        p99 = "not enough samples" if found["p99_ms"] is None else f"{found['p99_ms']:.4g} ms"
+        return f"{found['p50_ms']:.4g} ms, {p99}, {times:.3g}x"
 
     return cell
 

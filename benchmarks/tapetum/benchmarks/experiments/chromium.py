@@ -217,7 +217,8 @@ async def chromium_and_port(*flags: str) -> AsyncIterator[tuple[Page, int]]:
             async with _first_tab(port) as page:
                 yield page, port
         finally:
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
             await process.wait()
 
 

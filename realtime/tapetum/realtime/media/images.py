@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,8 @@ def read_image(path: str | Path) -> Frame:
     from tapetum.realtime.photos.strip_kernels import frame_from_pixels
 
     picture = next(PhotoFile(path).pictures())
-    return frame_from_pixels(picture.pixels(slice(0, picture.height)))
+    frame = frame_from_pixels(picture.pixels(slice(0, picture.height)))
+    return frame if picture.deep else _with_10_bits(frame)
 
 
 def write_image(
@@ -77,6 +79,12 @@ def write_image(
         raise
     output.commit()
     return writer.notices
+
+
+def _with_10_bits(frame: Frame) -> Frame:
+    """A 12-bit frame with the bits that tell the colours of 8-bit photos apart."""
+    planes = tuple(np.minimum((plane + 2) >> 2, 1023).astype(np.uint16) for plane in frame.planes)
+    return replace(frame, planes=planes, format_name="yuv444p10le")
 
 
 def _rgb(frame: Frame) -> Pixels:
