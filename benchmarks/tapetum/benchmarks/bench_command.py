@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tapetum.benchmarks.bench.trial import Settings
     from tapetum.benchmarks.measure.frames import Input
     from tapetum.realtime.choices import Denoise
-    from tapetum.realtime.cpu.openvino_engine import Precision
+    from tapetum.realtime.cpu.network_shapes import Precision
 
 bench = typer.Typer()
 

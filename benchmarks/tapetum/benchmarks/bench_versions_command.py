@@ -26,19 +26,22 @@ def _percent(text: str) -> float:
     return percent
 
 
+_FailAboveOption = Annotated[
+    float | None,
+    typer.Option(
+        parser=_percent,
+        metavar="PERCENT",
+        help="Exit with status 1 if anything is significantly slower by more than this.",
+        show_default=False,
+    ),
+]
+
+
 def compare(
     before_file: Annotated[Path, typer.Argument(metavar="BEFORE", help="A file of --json.")],
     after_file: Annotated[Path, typer.Argument(metavar="AFTER", help="Another.")],
     *,
-    fail_above: Annotated[
-        float | None,
-        typer.Option(
-            parser=_percent,
-            metavar="PERCENT",
-            help="Exit with status 1 if anything is significantly slower by more than this.",
-            show_default=False,
-        ),
-    ] = None,
+    fail_above: _FailAboveOption = None,
 ) -> None:
     """Say what got slower or faster between two runs on one machine.
 
@@ -109,15 +112,7 @@ def ab(
     rounds: Annotated[
         int, typer.Option(min=5, help="In each, two processes of OLD and one of NEW.")
     ] = 10,
-    fail_above: Annotated[
-        float | None,
-        typer.Option(
-            parser=_percent,
-            metavar="PERCENT",
-            help="Exit with status 1 if anything is significantly slower by more than this.",
-            show_default=False,
-        ),
-    ] = None,
+    fail_above: _FailAboveOption = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write all that was measured here."),

@@ -22,7 +22,7 @@ from tapetum.gan.machine import usable_cores
 from tapetum.gan.openvino_runtime import core, openvino
 from tapetum.realtime import Frame
 from tapetum.realtime.cpu.cpu_network import best_precision
-from tapetum.realtime.cpu.openvino_engine import Precision
+from tapetum.realtime.cpu.network_shapes import Precision
 
 _COPIED_BYTES = 64 << 20
 """Larger than any cache of a core."""

@@ -22,7 +22,7 @@ from tapetum.benchmarks.bench.subjects import (
 )
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.realtime.choices import Denoise, Device
-from tapetum.realtime.cpu.openvino_engine import Precision
+from tapetum.realtime.cpu.network_shapes import Precision
 from tapetum.realtime.enhancer import is_cuda
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.cpu.cpu_network import CpuNetwork, cpu_network
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
-from tapetum.realtime.cpu.openvino_engine import Precision
+from tapetum.realtime.cpu.network_shapes import Precision
 from tapetum.realtime.cpu.unet_enhancer import MAX_PIXELS, UNetEnhancer
 from tapetum.realtime.opened_video import OpenedVideo
 from tapetum.realtime.protocols import Engine

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tapetum.gan.cpu_runtime import cpu_runtime
+from tapetum.realtime.cpu.network_shapes import Precision
 from tapetum.realtime.cpu.onnxruntime_engine import OnnxRuntimeModel
-from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, Precision, has_native_bf16
+from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, has_native_bf16
 
 CpuNetwork = OpenVINOModel | OnnxRuntimeModel
 

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from tapetum.gan.cpu_runtime import shape_text
 from tapetum.gan.machine import usable_cores
+from tapetum.gan.model_kinds import Shape
 from tapetum.gan.onnxruntime_runtime import failures, onnxruntime, session, session_shapes
-from tapetum.realtime.cpu.openvino_engine import Precision, Shape
-from tapetum.realtime.errors import EngineError, ModelError
+from tapetum.realtime.cpu.network_shapes import Precision, another_model, checked_batch
+from tapetum.realtime.errors import EngineError
 
 
 class OnnxRuntimeModel:
@@ -63,9 +64,8 @@ class OnnxRuntimeModel:
         """
         takes, gives = session_shapes(self._session)
         if not (_fits(takes, input_shape) and (not output_shape or _fits(gives, output_shape))):
-            wanted = f"{list(input_shape)} to {list(output_shape) if output_shape else 'any'}"
             found = f"{shape_text(takes)} to {shape_text(gives)}"
-            raise ModelError(f"{self.name} maps shape {found}, expected {wanted}: another model?")
+            raise another_model(self.name, found, input_shape, output_shape)
         return OnnxRuntimeEngine(self._session, input_shape, self.description)
 
 
@@ -92,12 +92,9 @@ class OnnxRuntimeEngine:
         Raises:
             EngineError: `batch` is not of the engine's shape and type, or the run fails.
         """
-        if batch.shape != self._input_shape or batch.dtype != np.float32:
-            raise EngineError(
-                f"the network takes {self._input_shape} float32; got {batch.shape} {batch.dtype}"
-            )
+        given = checked_batch(batch, self._input_shape)
         try:
-            results = self._session.run(None, {self._input_name: np.ascontiguousarray(batch)})
+            results = self._session.run(None, {self._input_name: given})
         except failures() as error:
             reason = str(error).partition("\n")[0] or "no reason given"
             raise EngineError(f"the network failed: {reason}") from error

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tapetum.gan.machine import usable_cores
+from tapetum.gan.model_kinds import Shape
 from tapetum.gan.openvino_runtime import core, openvino, read_network
+from tapetum.realtime.cpu.network_shapes import Precision, another_model, checked_batch
 from tapetum.realtime.errors import EngineError, ModelError
-
-Precision = Literal["f32", "bf16", "auto"]
-"""`auto` is bf16 where the CPU computes it natively, else f32."""
-
-Shape = tuple[int, ...]
 
 
 class OpenVINOModel:
@@ -68,8 +65,7 @@ class OpenVINOModel:
         network = self._network.clone()
         found = f"{network.input(0).partial_shape} to {network.output(0).partial_shape}"
         if not _fits(network, input_shape, output_shape):
-            wanted = f"{list(input_shape)} to {list(output_shape) if output_shape else 'any'}"
-            raise ModelError(f"{self.name} maps shape {found}, expected {wanted}: another model?")
+            raise another_model(self.name, found, input_shape, output_shape)
         return OpenVINOEngine(self._compiled(network), self.description)
 
     def _compiled(self, network: Any) -> Any:  # noqa: ANN401 - OpenVINO has no types here
@@ -108,12 +104,9 @@ class OpenVINOEngine:
         Raises:
             EngineError: `batch` is not of the compiled shape and type, or the run fails.
         """
-        if batch.shape != self._input_shape or batch.dtype != np.float32:
-            raise EngineError(
-                f"the network takes {self._input_shape} float32; got {batch.shape} {batch.dtype}"
-            )
+        given = checked_batch(batch, self._input_shape)
         try:
-            results = self._request.infer([np.ascontiguousarray(batch)], share_inputs=True)
+            results = self._request.infer([given], share_inputs=True)
         except RuntimeError as error:
             raise EngineError(f"the network failed: {_first_line(error)}") from error
         output: npt.NDArray[np.float32] = results[0]
