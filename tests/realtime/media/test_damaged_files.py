@@ -353,19 +353,24 @@ def test_a_picture_that_lost_its_time_is_not_called_good(time: int | None, tmp_p
     assert is_called_good(path) == (time is None)
 
 
-@pytest.mark.parametrize("change", ["none", "longer", "every"])
+@pytest.mark.parametrize("change", ["none", "longer", "first", "zeros", "every"])
 def test_flv_whose_lengths_do_not_agree_is_not_called_good(change: str, tmp_path: Path) -> None:
     path = make_clip(tmp_path / "in.flv", Clip(audio=["aac"], time_base=Fraction(1, 1000)))
     content = bytearray(path.read_bytes())
     tags = [*flv_tags(bytes(content), _FLV_VIDEO), *flv_tags(bytes(content), _FLV_SOUND)]
     if change == "longer":
         content[tags[9].stop - 4 : tags[9].stop - 4] = b"\0"
+    elif change == "first":  # no writer states all but one
+        first = next(flv_tags(bytes(content), 18))
+        content[first.stop - 4 : first.stop] = bytes(4)
+    elif change == "zeros":
+        content[86:4182] = bytes(4096)
     elif change == "every":  # of a writer that never states the second length
         for tag in flv_tags(bytes(content), 18):
             content[tag.stop - 4 : tag.stop] = bytes(4)
         for tag in tags:
             content[tag.stop - 4 : tag.stop] = bytes(4)
     path.write_bytes(content)
-    assert broken_tags(path) == (change == "longer")
-    if change != "every":  # which FFmpeg itself reads with gaps
+    assert broken_tags(path) == (change not in {"none", "every"})
+    if change not in {"zeros", "every"}:  # which FFmpeg cannot read, or reads with gaps
         assert is_called_good(path) == (change == "none")

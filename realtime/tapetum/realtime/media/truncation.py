@@ -16,6 +16,9 @@ _EBML_HEADER = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _FLV_HEADER = b"FLV"
 _TAG_HEADER_BYTES = 11
+_TAG_KINDS = {8, 9, 15, 18}
+"""Of FLV: sound, picture, and data in two ways of writing it."""
+_TAG_KIND = 0x1F
 _BOX_TYPES = {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"styp", b"sidx", b"uuid"}
 
 
@@ -62,18 +65,20 @@ def broken_tags(path: Path) -> int:
         if file.read(3) != _FLV_HEADER:
             return 0
         file.seek(5)
-        at, right = int.from_bytes(file.read(4)) + 4, 0
+        at, right, wrong = int.from_bytes(file.read(4)) + 4, 0, 0
         while at + _TAG_HEADER_BYTES <= size:
-            file.seek(at + 1)
+            file.seek(at)
+            kind = file.read(1)[0] & _TAG_KIND
             body = int.from_bytes(file.read(3))
             length = _TAG_HEADER_BYTES + body
             if at + length + 4 > size:
                 return int(at + length > size)
             file.seek(at + length)
             # Some count no header, or one byte less; FFmpeg takes these too.
-            if int.from_bytes(file.read(4)) not in {length, length - 1, body}:
-                return int(right > 0)
-            right += 1
+            is_right = int.from_bytes(file.read(4)) in {length, length - 1, body}
+            right, wrong = right + is_right, wrong + (not is_right)
+            if wrong and (right or kind not in _TAG_KINDS):
+                return 1
             at += length + 4
     return 0
 
