@@ -353,6 +353,12 @@ def test_a_picture_that_lost_its_time_is_not_called_good(time: int | None, tmp_p
     assert is_called_good(path) == (time is None)
 
 
+@pytest.mark.parametrize("moved_ms", [0, -60])
+def test_flv_whose_times_fall_is_not_called_good(moved_ms: int, tmp_path: Path) -> None:
+    path = flv_with_damaged_time(tmp_path / "in.flv", _FLV_VIDEO, 10, moved_ms)
+    assert is_called_good(path) == (not moved_ms)
+
+
 @pytest.mark.parametrize("change", ["none", "longer", "first", "zeros", "every"])
 def test_flv_whose_lengths_do_not_agree_is_not_called_good(change: str, tmp_path: Path) -> None:
     path = make_clip(tmp_path / "in.flv", Clip(audio=["aac"], time_base=Fraction(1, 1000)))

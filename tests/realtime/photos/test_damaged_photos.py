@@ -270,6 +270,24 @@ def test_an_apng_that_is_read_as_a_still_picture_is_damaged(enhance: Enhance) ->
     assert (result.frames, result.intact) == (1, False)
 
 
+@pytest.mark.parametrize("kind", [b"IDAT", b"fdAT"])
+def test_pixels_of_a_png_without_their_end_are_damaged(kind: bytes, enhance: Enhance) -> None:
+    """Decoders stop where the last row is whole."""
+    data = animation(".png")
+    at, _, body = next(chunk for chunk in png_chunks(data) if chunk[1] == kind)
+    shorter = png_chunk(kind, body[:-3])
+    result = enhance(data[:at] + shorter + data[at + len(shorter) + 3 :], ".png")
+    assert (result.frames, result.intact) == (len(moving()), False)
+
+
+def test_a_cut_webp_of_a_length_that_cannot_be_is_one_clear_line(enhance: Enhance) -> None:
+    data = bytearray(encoded(".webp", exif=b"Exif"))
+    at = data.index(b"VP8 ", 12)
+    data[at + 4 : at + 8] = b"\xff" * 4
+    with pytest.raises(MediaError, match="is damaged"):
+        enhance(bytes(data[: len(data) // 2]), ".webp")
+
+
 @pytest.mark.parametrize("suffix", [".jp2"])
 def test_what_cannot_be_shown_in_part_is_one_clear_line(suffix: str, enhance: Enhance) -> None:
     data = encoded(suffix)
