@@ -18,6 +18,7 @@ from support.transcoding import frame_times, transcode
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.matroska_structure import broken_elements
 from tapetum.realtime.media.truncation import broken_tags, is_cut
 
 pytestmark = pytest.mark.slow
@@ -351,6 +352,30 @@ def test_a_picture_that_lost_its_time_is_not_called_good(time: int | None, tmp_p
         frames = list(source)
     assert [round(1000 * (frame.time_s or 0)) for frame in frames] == list(range(0, 1000, 40))
     assert is_called_good(path) == (time is None)
+
+
+@pytest.mark.parametrize("change", ["none", "header", "track", "length", "zeros at the end"])
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+def test_matroska_whose_parts_do_not_follow_each_other_is_not_called_good(
+    change: str, suffix: str, tmp_path: Path
+) -> None:
+    """FFmpeg goes on at the next cluster; here there is none, and most of the file is lost."""
+    codec = "libvpx" if suffix == ".webm" else "libx264"
+    path = make_clip(tmp_path / f"in{suffix}", Clip(codec=codec, time_base=Fraction(1, 1000)))
+    content = bytearray(path.read_bytes())
+    block = [part for part in elements(bytes(content)) if content[part.begin] == _SIMPLE_BLOCK][9]
+    if change == "header":
+        content[block.begin] = 0
+    elif change == "track":
+        content[block.body] = 0
+    elif change == "length":
+        content[block.length_at : block.body] = b"\x1f" * (block.body - block.length_at)
+    elif change == "zeros at the end":
+        content += bytes(4096)
+    path.write_bytes(content)
+    whole = change in {"none", "zeros at the end"}
+    assert broken_elements(path) == (not whole)
+    assert is_called_good(path) == whole
 
 
 @pytest.mark.parametrize("moved_ms", [0, -60])
