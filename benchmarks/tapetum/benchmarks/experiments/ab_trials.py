@@ -48,7 +48,7 @@ def same_version(checkout: Path, *, rounds: int) -> dict[str, Any]:
 
 def slowed_version(checkout: Path, *, rounds: int, share: float) -> dict[str, Any]:
     """One comparison of a checkout with a copy that takes a share longer a frame."""
-    with _slowed_copy(checkout, share) as copy:
+    with slowed_copy(checkout, share) as copy:
         return _compare(side(checkout), side(copy), rounds) | {"slowed_percent": 100 * share}
 
 
@@ -72,7 +72,8 @@ def _compare(old: Side, new: Side, rounds: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _slowed_copy(checkout: Path, share: float) -> Iterator[Path]:
+def slowed_copy(checkout: Path, share: float) -> Iterator[Path]:
+    """A version that is gone afterwards, of a checkout, slower by a share a frame."""
     with TemporaryDirectory() as folder:
         copy = Path(folder)
         for part in _PARTS:
