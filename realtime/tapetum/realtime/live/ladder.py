@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import Kind
@@ -17,7 +18,6 @@ from tapetum.realtime.enhancer import (
     check_gpu_does,
     checked_denoise,
     checked_strength,
-    is_cuda,
     make_enhancer,
 )
 from tapetum.realtime.errors import ModelError, TapetumError
@@ -27,6 +27,10 @@ from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
 from tapetum.realtime.live.picture_look import Easing, look_as_grid
 from tapetum.realtime.live.rung import Loader, Rung
 from tapetum.realtime.protocols import FrameEnhancer
+
+if TYPE_CHECKING:
+    from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
+    from tapetum.realtime.progress import Building
 
 PASSTHROUGH = "passthrough"
 """The mode of frames that are left as they are, because the strength is 0."""
@@ -524,7 +528,7 @@ def ladder_for(
         ValueError: a number is out of its range, or there is no device of that name.
     """
     found = find_model(model)
-    check_device_is_there(device)  # one line now, not in a thread when the stream runs
+    choice = check_device_is_there(device)  # one line now, not in a thread when the stream runs
     name = found.shipped or _mode_name(Path(model))
     is_grid = _is_network(found, "grid")
     if aim.brightness is not None and not is_grid:
@@ -533,11 +537,13 @@ def ladder_for(
     everyday = (name, on_cpu) if is_grid else ("grid", _ModelLoader("grid", "cpu"))
     heavy: dict[str, Loader] = {} if is_grid else {name: on_cpu}
     by_gpu: tuple[str, ...] = ()
-    if is_cuda(device):
-        check_gpu_does(strength=strength, aim=aim, denoise=denoise)
+    if choice is not None:
+        if former is None:  # a stream that runs goes over to the CPU for what only that does
+            check_gpu_does(strength=strength, aim=aim, denoise=denoise)
         by_gpu = (f"{name} on {device}",)
-        heavy = {by_gpu[0]: _ModelLoader(model, device)}
-        on_notice(f"on {device} noise stays, and black bars are made brighter too")
+        heavy = {by_gpu[0]: _GpuLoader(model, device, choice, on_notice)}
+        for line in (*choice.notices, *_left_undone(is_grid, aim, denoise)):
+            on_notice(line)
     elif _is_network(found, "unet") and found.description.fixed_size is None:
         heavy[f"{name}-reduced"] = _ReducedLoader(found)
     return Ladder(
@@ -565,6 +571,25 @@ class _ModelLoader:
 
 
 @dataclass(frozen=True, slots=True)
+class _GpuLoader:
+    """Loads a model on a GPU that was checked; two of the same model are equal."""
+
+    model: str | Path
+    device: Device
+    choice: EngineChoice = field(compare=False)
+    on_notice: Callable[[str], None] = field(compare=False)
+
+    def __call__(self) -> FrameEnhancer:
+        from tapetum.realtime.cuda.round_trip import make_round_trip
+
+        def tell(building: Building) -> None:
+            if not building.phase:
+                self.on_notice(f"an engine is built, once: {building.description}")
+
+        return make_round_trip(self.model, self.device, choice=self.choice, on_build=tell)
+
+
+@dataclass(frozen=True, slots=True)
 class _ReducedLoader:
     """Loads a `unet` network as a grid model."""
 
@@ -574,6 +599,12 @@ class _ReducedLoader:
         from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
 
         return make_reduced_unet(self.model)
+
+
+def _left_undone(gives_grids: bool, aim: Aim, denoise: Denoise) -> tuple[str, ...]:
+    from tapetum.realtime.cuda.gpu_limits import left_undone
+
+    return left_undone(gives_grids=gives_grids, aim=aim, denoise=denoise)
 
 
 def _mode_name(path: Path) -> str:
