@@ -40,6 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
         # The same examples in every run, and no limit of time: a busy machine is no fault.
         settings.register_profile("tapetum", deadline=None, derandomize=True)
         settings.load_profile("tapetum")
+    if config.pluginmanager.hasplugin("rerunfailures"):
+        from support import second_try
+
+        config.pluginmanager.register(second_try)
     if config.pluginmanager.hasplugin("xdist"):
         from support import scheduling
 

@@ -24,6 +24,7 @@ from tapetum.realtime.errors import ModelError, TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
+from tapetum.realtime.live.look_pace import LookPace
 from tapetum.realtime.live.picture_look import Easing, look_as_grid
 from tapetum.realtime.live.rung import Loader, Rung
 from tapetum.realtime.protocols import FrameEnhancer
@@ -147,7 +148,7 @@ class Ladder:
         stream = GridStream(aim, denoise=denoise) if former is None else former._stream
         self._stream: GridStream = stream
         self._aim = aim
-        self._easing = Easing()
+        self._easing = Easing(stream.pace)
         self._last: tuple[Frame, Frame] | None = None
         self._closed = False
         self._handed_over: set[str] = set()
@@ -170,6 +171,11 @@ class Ladder:
         """What a viewer may choose from: the best first."""
         models = self.governor.modes[: self._everyday_index + 1]
         return tuple(name for name in models if name not in self._lost)
+
+    @property
+    def pace(self) -> LookPace:
+        """How far the brightness may move from frame to frame."""
+        return self._stream.pace
 
     @property
     def is_starting(self) -> bool:
@@ -343,7 +349,7 @@ class Ladder:
         if self._last is not None:
             self._stream.continue_from(look_as_grid(*self._last))
             self._last = None
-            self._easing = Easing()
+            self._easing = Easing(self._stream.pace)
         return None
 
     @property
