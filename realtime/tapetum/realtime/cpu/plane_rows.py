@@ -14,7 +14,9 @@ from tapetum.realtime.frame import Frame, Plane
 def sample_rows(plane: Plane) -> tuple[Plane, int]:
     """A plane as (samples, pitch): 1-D contiguous, row r begins at samples[r * pitch].
 
-    Nothing is copied unless the samples within a row are apart, or rows go upwards.
+    Nothing is copied unless the samples within a row are apart, or rows go upwards. The samples are
+    read-only, whatever the plane is: for both kinds kernels would be compiled twice, the second
+    time in the middle of a stream, as where rows have gaps.
 
     Raises:
         DeviceError: the plane is not a NumPy array.
@@ -25,7 +27,9 @@ def sample_rows(plane: Plane) -> tuple[Plane, int]:
         )
     height, width = plane.shape
     if plane.flags.c_contiguous:
-        return plane.reshape(-1), width
+        whole = plane.reshape(-1)
+        whole.flags.writeable = False
+        return whole, width
     rows: Any = plane
     size = plane.itemsize
     if plane.strides[1] != size or plane.strides[0] < width * size or plane.strides[0] % size:
@@ -34,6 +38,42 @@ def sample_rows(plane: Plane) -> tuple[Plane, int]:
     length = (height - 1) * pitch + width
     samples: Plane = np.lib.stride_tricks.as_strided(rows, (length,), (size,), writeable=False)
     return samples, pitch
+
+
+class EitherSize(NamedTuple):
+    """The 1-D samples of a plane whose size a kernel learns when it runs: it is compiled once.
+
+    Attributes:
+        bytes: uint8; empty where samples are words.
+        words: uint16; empty where they are bytes.
+    """
+
+    bytes: npt.NDArray[np.uint8]
+    words: npt.NDArray[np.uint16]
+
+
+def either_size(samples: Plane | npt.NDArray[np.int16]) -> EitherSize:
+    """Samples to be read; signed ones count as unsigned.
+
+    What cannot be written is another type to numba, so none of it can.
+    """
+    seen: Any = samples.view()
+    seen.flags.writeable = False
+    if seen.dtype == np.uint8:
+        return EitherSize(seen, _NO_WORDS)
+    return EitherSize(_NO_BYTES, seen.view(np.uint16))
+
+
+def either_size_to_fill(samples: Plane) -> EitherSize:
+    """Samples to be written."""
+    filled: Any = samples
+    if filled.dtype == np.uint8:
+        return EitherSize(filled, np.empty(0, np.uint16))
+    return EitherSize(np.empty(0, np.uint8), filled)
+
+
+_NO_BYTES, _NO_WORDS = np.empty(0, np.uint8), np.empty(0, np.uint16)
+_NO_BYTES.flags.writeable = _NO_WORDS.flags.writeable = False
 
 
 class ChromaRows(NamedTuple):
