@@ -24,11 +24,11 @@ from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.media.containers import CONTAINERS
 from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.media_input import InputPlace, input_place, place_name
+from tapetum.realtime.media.media_input import InputPlace, input_place, is_series, place_name
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.memory_limit import check_memory_limit
 from tapetum.realtime.opened_video import CpuVideo, OpenedVideo, shown_as
-from tapetum.realtime.photos.formats import is_photo
+from tapetum.realtime.photos.formats import is_photo, is_photo_name
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started, left_lit
 from tapetum.realtime.protocols import FrameEnhancer
@@ -115,6 +115,10 @@ def enhance_file(
     check_device(device)
     if is_cuda(device):
         check_gpu_does(strength=strength, aim=aim, denoise=denoise)
+    if isinstance(place, str) and is_photo_name(output_path) and not is_series(place):
+        raise MediaError(
+            f"{place} cannot become a photo: photos are read from files; save it first"
+        )
     if isinstance(place, Path) and is_photo(place) and not _becomes_video(place, output_path):
         for_videos = duration_s is not None or rate is not None or encoder != EncoderSettings()
         if start_s or deinterlace or for_videos:

@@ -45,7 +45,7 @@ _TRACES = 0.2
 _EDGE_LIGHT = 0.4
 """Where the light of the picture's first lines, against the black, is reached, the bar ends."""
 _SMALLEST = 0.01
-"""Narrower bars, against the frame, count for nothing."""
+"""Narrower bars, against the frame, have to be pure."""
 _SMALLEST_PICTURE = 0.1
 _UNEVEN = 0.02
 """Difference of the two bars of a pair, against the frame."""
@@ -406,7 +406,7 @@ def _end(shares: Floats, usual: float) -> tuple[int, float]:
     empty = shares <= _EMPTY
     before = np.cumsum(shares)
     begins = np.flatnonzero(empty[:-2] & empty[1:-1] & ~empty[2:]) + 2
-    for line in begins[(begins >= _SMALLEST * count) & (begins < 0.9 * count)][::-1].tolist():
+    for line in begins[begins < 0.9 * count][::-1].tolist():
         edge, sharp = line, True
         step = float(shares[line : line + short].max()) / usual
         if step < _STEP:
@@ -415,6 +415,8 @@ def _end(shares: Floats, usual: float) -> tuple[int, float]:
             sharp = bool(shares[max(0, edge - _SHARP)] <= _TRACES * behind.max())
             step = float(shares[edge : edge + short].max()) / usual
         margin = empty[: max(2, line // 10)].all()
+        if line < _SMALLEST * count and not _is_pure(shares[:line], step):
+            continue
         if step >= _STEP and sharp and margin and before[line - 1] <= _TEXT * line:
             return edge, step
     return 0, 1.0
