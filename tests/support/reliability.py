@@ -711,10 +711,11 @@ def fuzzed() -> str:
     runs = json.loads(FUZZED.read_text())["runs"]
     found = [number for number, run in enumerate(runs) if run["findings"]]
     since = runs[found[-1] + 1 :]
+    last = f" The runs since the last finding: {_figures(since)}" if since else ""
     return (
         f"The\nruns on record: {_figures(runs)}\nWhat they found was mended after each, but for"
         " an AVI whose damaged unit of time is a fraction\nof nine digits: MP4 cannot hold its"
-        f" times. The runs since the last finding: {_figures(since)}"
+        f" times.{last}"
     )
 
 
