@@ -192,9 +192,11 @@ def _mpv(clip: Clip, frames: int, with_tapetum: bool) -> str:
 
 
 def _melt(clip: Clip, frames: int, with_tapetum: bool) -> str:
+    """To a file that keeps nothing: for its consumer "null" melt makes no pictures."""
     graph = "-attach frei0r.tapetum " if with_tapetum else ""
     return (
-        f"melt {clip.path} out={frames - 1} {graph}-consumer null real_time=0 terminate_on_pause=1"
+        f"melt {clip.path} out={frames - 1} {graph}"
+        "-consumer avformat:/dev/null f=rawvideo vcodec=rawvideo an=1"
     )
 
 
