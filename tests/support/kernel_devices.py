@@ -70,7 +70,7 @@ class HostDevice:
     stream_address = None
 
     def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
+        self.library = library
         self.kernels = PixelKernels(self._launch)
         self._take: Callable[[Node], None] = lambda node: node()
 
@@ -149,7 +149,7 @@ class HostDevice:
         places = [ctypes.c_void_p(argument.ctypes.data) for argument in kept]
 
         def run(_keep: Any = kept) -> None:
-            self._library[name](*grid, threads, ctypes.c_uint(shared), *places)
+            self.library[name](*grid, threads, ctypes.c_uint(shared), *places)
 
         self._take(Node(name, run))
 

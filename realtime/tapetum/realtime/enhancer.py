@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
     from tapetum.realtime.cpu.rgb import Order, RgbImage
     from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
+    from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
     from tapetum.realtime.frame import Frame, Plane
+    from tapetum.realtime.progress import Building
     from tapetum.realtime.protocols import FrameEnhancer
 
 
@@ -150,6 +153,7 @@ def make_enhancer(
     device: Device = "auto",
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
     denoise: Denoise = "auto",
+    on_build: Callable[[Building], None] | None = None,
 ) -> FrameEnhancer:
     """Load a model as the enhancer of one stream of frames in main memory.
 
@@ -159,6 +163,7 @@ def make_enhancer(
         device: `auto` or `cpu`; or a GPU such as `cuda`, to which each frame is copied.
         aim: when pictures are made bright, and how bright; how bright is for the CPU.
         denoise: as for `Enhancer`; on a GPU the noise stays, and `auto` is `off`.
+        on_build: called while an engine is built for a GPU, from other threads; must not raise.
 
     Raises:
         ModelError: there is no such model, or its file cannot be used.
@@ -171,7 +176,10 @@ def make_enhancer(
     check_gpu_does(strength=strength, aim=aim, denoise=checked_denoise(denoise))
     from tapetum.realtime.cuda.round_trip import make_round_trip
 
-    return make_round_trip(model, device, strength=checked_strength(strength), aim=aim)
+    checked_strength(strength)
+    return make_round_trip(
+        model, device, strength=strength, aim=aim, denoise=denoise, on_build=on_build
+    )
 
 
 def _load(
@@ -230,18 +238,23 @@ def check_cpu_device(device: str) -> None:
         raise DeviceError(f"{device} is for video, not for photos and RGB images; use --device cpu")
 
 
-def check_device_is_there(device: str) -> None:
+def check_device_is_there(device: str) -> EngineChoice | None:
     """Check that there is a device of that name, and, of a GPU, that this machine can use it.
+
+    Returns:
+        What runs models on the GPU; None for the CPU.
 
     Raises:
         DeviceError: the GPU or what it needs is missing.
+        ModelError: nothing that runs models on the GPU is installed.
         ValueError: there is no device of that name.
     """
     check_device(device)
-    if is_cuda(device):
-        from tapetum.realtime.cuda.round_trip import check_gpu
+    if not is_cuda(device):
+        return None
+    from tapetum.realtime.cuda.round_trip import check_gpu
 
-        check_gpu(device)
+    return check_gpu(device)
 
 
 def check_gpu_does(*, strength: float, aim: Aim, denoise: Denoise) -> None:

@@ -13,7 +13,9 @@ from tapetum.realtime.frame import Frame, Plane
 def sample_rows(plane: Plane) -> tuple[Plane, int]:
     """A plane as (samples, pitch): 1-D contiguous, row r begins at samples[r * pitch].
 
-    Nothing is copied unless the samples within a row are apart, or rows go upwards.
+    Nothing is copied unless the samples within a row are apart, or rows go upwards. The samples are
+    read-only, whatever the plane is: for both kinds kernels would be compiled twice, the second
+    time in the middle of a stream, as where rows have gaps.
 
     Raises:
         DeviceError: the plane is not a NumPy array.
@@ -24,7 +26,9 @@ def sample_rows(plane: Plane) -> tuple[Plane, int]:
         )
     height, width = plane.shape
     if plane.flags.c_contiguous:
-        return plane.reshape(-1), width
+        whole = plane.reshape(-1)
+        whole.flags.writeable = False
+        return whole, width
     rows: Any = plane
     size = plane.itemsize
     if plane.strides[1] != size or plane.strides[0] < width * size or plane.strides[0] % size:

@@ -10,7 +10,9 @@ from pathlib import Path
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.gpu_limits import HDR, left_undone
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
 from tapetum.realtime.cuda.nvenc import nvenc_name, nvenc_pictures
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format
@@ -25,13 +27,8 @@ from tapetum.realtime.opened_video import OpenedOutput
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.pixel_format import pixel_format
 from tapetum.realtime.progress import Building
-from tapetum.realtime.protocols import FrameEnhancer, SparingEnhancer
+from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.trt_build.gpu import device_index
-
-_ALWAYS = "unet makes every picture brighter on a GPU, well-lit ones too"
-_NOISE = "on a GPU noise stays in the picture; --device cpu takes it out"
-_BARS = "on a GPU black bars are made brighter too"
-_HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
 
 
 def open_on_cuda(
@@ -78,7 +75,7 @@ class CudaVideo:
         self.file, self.frames = opened.file, opened.frames
         info = opened.file.info
         self.info = replace(info, format_name=device_format(info.format_name))
-        limits = (_BARS, _HDR) if info.color.is_hdr else (_BARS,)
+        limits = (HDR,) if info.color.is_hdr else ()
         self.notices = (f"decoding on {device.name}: {opened.decoder}", *choice.notices, *limits)
         self._device = device
         self._choice = choice
@@ -103,10 +100,8 @@ class CudaVideo:
             size=(self.info.height, self.info.width),
             on_build=on_build,
         )
-        if denoise != "off":
-            self.notices += (_NOISE,)
-        if aim.when_dark and not isinstance(enhancer, SparingEnhancer):
-            self.notices += (_ALWAYS,)
+        grids = isinstance(enhancer, CudaGridEnhancer)
+        self.notices += left_undone(gives_grids=grids, aim=aim, denoise=denoise)
         return enhancer
 
     def open_output(

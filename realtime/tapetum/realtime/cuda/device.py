@@ -310,7 +310,7 @@ class CudaDevice:
     def _queueing(self, queue: LaunchQueue) -> Iterator[None]:
         before, self._queue = self._queue, queue
         try:
-            with self.context():
+            with self._reporting(), self.context():
                 yield
         finally:
             self._queue = before

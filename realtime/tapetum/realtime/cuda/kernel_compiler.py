@@ -82,6 +82,15 @@ def kept_kernels(architecture: int) -> bytes:
     return cubin
 
 
+def check_compiler() -> None:
+    """Check that NVRTC is there.
+
+    Raises:
+        DeviceError: it is not.
+    """
+    _compiler_version()
+
+
 def _key(architecture: int) -> str:
     what = f"{kernel_source()}\0{OPTIONS}\0{architecture}\0{_compiler_version()}"
     return hashlib.sha256(what.encode()).hexdigest()

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice
-from tapetum.realtime.cuda.cuda_enhancer import choose_engine, make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_enhancer import (
+    EngineChoice,
+    choose_engine,
+    make_cuda_enhancer,
+    no_runtime,
+)
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
-from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.device import CudaDevice, cupy_for
+from tapetum.realtime.cuda.gpu_limits import left_undone
+from tapetum.realtime.cuda.kernel_compiler import check_compiler
 from tapetum.realtime.cuda.transfer import downloaded, format_as, uploaded
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.progress import Building
@@ -23,6 +32,9 @@ class RoundTripEnhancer:
 
     A `FrameEnhancer` of one stream, as those of the CPU are; frames are 4:2:0 of 8 or 10 bits and
     stay in their own format.
+
+    Attributes:
+        notices: see `NoticingEnhancer`.
     """
 
     def __init__(
@@ -31,11 +43,13 @@ class RoundTripEnhancer:
         device: ComputeDevice,
         *,
         aim: Aim = ALWAYS,
+        notices: tuple[str, ...] = (),
     ) -> None:
         """Take an enhancer of frames in a device's memory; see `make_round_trip`."""
         self._enhancer = enhancer
         self._device = device
         self.aim = aim
+        self.notices = notices
 
     @property
     def strength(self) -> float:
@@ -62,6 +76,11 @@ class RoundTripEnhancer:
         """What runs where, like "unet on cuda:0, TensorRT f16"."""
         return self._enhancer.description
 
+    @property
+    def compiles_by_size(self) -> bool:
+        """See `SizingEnhancer`: `unet` does."""
+        return isinstance(self._enhancer, CudaUNetEnhancer)
+
     def __call__(self, frame: Frame) -> Frame:
         """Enhance one frame; frames come in presentation order.
 
@@ -84,16 +103,25 @@ class RoundTripEnhancer:
         return 1.0
 
 
-def check_gpu(device: str) -> None:
-    """Check, without loading a model, that a GPU is there with what it needs.
+def check_gpu(device: str) -> EngineChoice:
+    """Check that a GPU is there with what it needs, and say what runs models there.
+
+    The driver and the libraries are asked; nothing is opened on the GPU, compiled or loaded.
 
     Args:
         device: such as "cuda:1".
 
     Raises:
-        DeviceError: the GPU or what it needs is missing.
+        DeviceError: the GPU, or what it needs, is missing.
+        ModelError: nothing that runs models on it is installed.
     """
-    CudaDevice(device_index(device))
+    index = device_index(device)
+    cupy_for(index)
+    check_compiler()
+    choice = choose_engine(index)
+    if choice.flavour is None and find_spec("torch") is None:
+        raise no_runtime(f"cuda:{index}", "torch")
+    return choice
 
 
 def make_round_trip(
@@ -102,6 +130,8 @@ def make_round_trip(
     *,
     strength: float = 1.0,
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
+    denoise: Denoise = "off",
+    choice: EngineChoice | None = None,
     on_build: Callable[[Building], None] | None = None,
 ) -> RoundTripEnhancer:
     """Load a model on a GPU as the enhancer of one stream of frames in main memory.
@@ -111,6 +141,8 @@ def make_round_trip(
         device: such as "cuda:1".
         strength: 0 leaves the picture as it is, 1 is the model's own output.
         aim: whether `grid` leaves well-lit pictures as they are.
+        denoise: whether a notice is wanted that noise stays.
+        choice: what `check_gpu` said of the device, where it was asked.
         on_build: called while a TensorRT engine is built, from TensorRT's threads.
 
     Raises:
@@ -118,12 +150,15 @@ def make_round_trip(
         DeviceError: the GPU or what it needs is missing.
         EngineError: an engine cannot be built, or there is not enough memory.
     """
+    choice = choice or check_gpu(device)
     gpu = CudaDevice(device_index(device))
     enhancer = make_cuda_enhancer(
         model,
         gpu,
         strength=strength,
-        flavour=choose_engine(gpu.index).flavour,
+        flavour=choice.flavour,
         on_build=on_build,
     )
-    return RoundTripEnhancer(enhancer, gpu, aim=aim)
+    grids = isinstance(enhancer, CudaGridEnhancer)
+    limits = left_undone(gives_grids=grids, aim=aim, denoise=denoise)
+    return RoundTripEnhancer(enhancer, gpu, aim=aim, notices=(*choice.notices, *limits))
