@@ -9,11 +9,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import psutil
@@ -145,6 +146,17 @@ def kill_workers(
         "busy": busy,
         "realtime": realtime,
         "load_average": loads,
+    }
+
+
+def together(runs: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """The figures of several runs of `kill_workers`: sums, and the longest of all; and the runs."""
+    longest = ("longest_ms", "longest_sleep_of_40_ms")
+    summed = ("kills", "frames", "enhanced", "torn", f"over_{BOUND_MS}_ms")
+    return {
+        **{name: sum(run[name] for run in runs) for name in summed},
+        **{name: max(run[name] for run in runs) for name in longest},
+        "runs": list(runs),
     }
 
 
