@@ -287,9 +287,12 @@ def test_a_checkpoint_without_torch_says_what_to_install(tmp_path: Path) -> None
     assert "pip install 'tapetum[train]'" in python(code)
 
 
-def test_images_are_not_enhanced_on_cuda() -> None:
-    with pytest.raises(DeviceError, match="not for photos and RGB images; use --device cpu"):
-        Enhancer(device="cuda")
+@pytest.mark.parametrize(
+    "wish", [{"strength": 1.5}, {"brightness": 0.4}, {"denoise": 0.5}], ids=str
+)
+def test_images_have_on_cuda_what_frames_have(wish: dict[str, Any]) -> None:
+    with pytest.raises(DeviceError, match="the CPU"):
+        Enhancer(device="cuda", **wish)
 
 
 @pytest.mark.parametrize(

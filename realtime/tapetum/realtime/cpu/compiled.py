@@ -6,6 +6,7 @@ options are parsed.
 
 from __future__ import annotations
 
+import gc
 import pickle
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import event
 
 from tapetum.realtime.errors import DeviceError
 
@@ -27,6 +29,32 @@ _UNREADABLE = (
     pickle.UnpicklingError,
 )
 """What unpickling raises for things that are no more, or never were whole."""
+
+
+class _UncollectedCompiles(event.Listener):
+    """Pauses Python's collector while numba compiles.
+
+    A compiler makes many objects and little rubbish: a seventh of its time would go into looking
+    for it. Numba compiles under a lock of its own, one function within another.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._collects = False
+
+    def on_start(self, event: object) -> None:  # noqa: ARG002 - as numba calls it
+        if self._depth == 0:
+            self._collects = gc.isenabled()
+            gc.disable()
+        self._depth += 1
+
+    def on_end(self, event: object) -> None:  # noqa: ARG002
+        self._depth -= 1
+        if self._depth == 0 and self._collects:
+            gc.enable()
+
+
+event.register("numba:compile", _UncollectedCompiles())  # type: ignore[no-untyped-call]
 
 
 def kernel(function: _Function) -> _Function:

@@ -39,6 +39,42 @@ def sample_rows(plane: Plane) -> tuple[Plane, int]:
     return samples, pitch
 
 
+class EitherSize(NamedTuple):
+    """The 1-D samples of a plane whose size a kernel learns when it runs: it is compiled once.
+
+    Attributes:
+        bytes: uint8; empty where samples are words.
+        words: uint16; empty where they are bytes.
+    """
+
+    bytes: npt.NDArray[np.uint8]
+    words: npt.NDArray[np.uint16]
+
+
+def either_size(samples: Plane | npt.NDArray[np.int16]) -> EitherSize:
+    """Samples to be read; signed ones count as unsigned.
+
+    What cannot be written is another type to numba, so none of it can.
+    """
+    seen: Any = samples.view()
+    seen.flags.writeable = False
+    if seen.dtype == np.uint8:
+        return EitherSize(seen, _NO_WORDS)
+    return EitherSize(_NO_BYTES, seen.view(np.uint16))
+
+
+def either_size_to_fill(samples: Plane) -> EitherSize:
+    """Samples to be written."""
+    filled: Any = samples
+    if filled.dtype == np.uint8:
+        return EitherSize(filled, np.empty(0, np.uint16))
+    return EitherSize(np.empty(0, np.uint8), filled)
+
+
+_NO_BYTES, _NO_WORDS = np.empty(0, np.uint8), np.empty(0, np.uint16)
+_NO_BYTES.flags.writeable = _NO_WORDS.flags.writeable = False
+
+
 class ChromaRows(NamedTuple):
     """The chroma samples of a frame; U of row r and column x is at u[r * u_pitch + x * step].
 

@@ -109,13 +109,15 @@ def correct(plane: Fixed, coarser: Fixed, tolerance: Tolerance, top: int, out: F
     lines, lifted = np.empty((2, width), np.int16), np.empty(width // 2 + 3, np.int16)
     double, smoothed = np.empty(width, np.int16), np.empty(width, np.int16)
     flows = np.zeros((7, width + 1), np.int16)
-    _change_line(plane[0], coarser, 0, np.int16(top), lifted, lines[0])
-    for row in range(height):
-        line, below = lines[row % 2], lines[1 - row % 2]
-        if row + 1 < height:
-            _change_line(plane[row + 1], coarser, row + 1, np.int16(top), lifted, below)
+    for below_row in range(height + 1):
+        row = below_row - 1
+        line, below = lines[1 - below_row % 2], lines[below_row % 2]
+        if below_row < height:
+            _change_line(plane[below_row], coarser, below_row, np.int16(top), lifted, below)
+        if row < 0:
+            continue
         _double_tolerance(tolerance, row, double)
-        _smooth(line, below, double, row, row + 1 < height, flows, smoothed)
+        _smooth(line, below, double, row, below_row < height, flows, smoothed)
         new, old = out[row], plane[row]
         for x in range(width):
             new[x] = np.int16(smoothed[x] - old[x])
@@ -150,18 +152,20 @@ def finish(  # noqa: PLR0917 - numba takes no keyword-only arguments
     own, smoothed = np.empty(width, np.int16), np.empty(width, np.int16)
     flows = np.zeros((7, width + 1), np.int16)
     columns, rows = -tolerance.columns, -tolerance.rows
-    _change_line(estimate[0], coarser, 0, np.int16(top), lifted, lines[0])
-    for row in range(height):
-        line, below = lines[row % 2], lines[1 - row % 2]
-        if row + 1 < height:
-            _change_line(estimate[row + 1], coarser, row + 1, np.int16(top), lifted, below)
+    for below_row in range(height + 1):
+        row = below_row - 1
+        line, below = lines[1 - below_row % 2], lines[below_row % 2]
+        if below_row < height:
+            _change_line(estimate[below_row], coarser, below_row, np.int16(top), lifted, below)
+        if row < 0:
+            continue
         if row % (1 + rows) == 0:
             _double_tolerance(tolerance, row, double)
             if columns == 1:
                 spread_row(weight[row >> rows], weights)
             else:
                 weights = weight[row >> rows]
-        _smooth(line, below, double, row, row + 1 < height, flows, smoothed)
+        _smooth(line, below, double, row, below_row < height, flows, smoothed)
         read_row(source, row, own)
         _mix(own, weights, smoothed, np.int16(drop), out[row])
 
