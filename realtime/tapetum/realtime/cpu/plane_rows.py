@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import Frame, Plane
