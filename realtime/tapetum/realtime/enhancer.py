@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
     from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
     from tapetum.realtime.cuda.round_trip import RoundTripEnhancer
-    from tapetum.realtime.frame import Frame
+    from tapetum.realtime.frame import Frame, Plane
     from tapetum.realtime.progress import Building
     from tapetum.realtime.protocols import FrameEnhancer
 
@@ -135,9 +135,30 @@ class Enhancer:
         target[...] = luma_of(colored) + 0.5
         return target
 
-    def enhance_frame(self, frame: Frame) -> Frame:
-        """Enhance one decoded frame in its own pixel format; cheaper than RGB."""
-        return self._enhancer(frame)
+    def enhance_frame(self, frame: Frame, *, out: tuple[Plane, ...] | None = None) -> Frame:
+        """Enhance one decoded frame in its own pixel format; cheaper than RGB.
+
+        Args:
+            frame: in main memory.
+            out: gets the planes; of the frame's shapes and type, rows without gaps, and apart from
+                the frame's own.
+
+        Returns:
+            A frame of `out`; by default of new planes, or of its own where nothing is to be done.
+
+        Raises:
+            ValueError: `out` is not so.
+        """
+        if out is None:
+            return self._enhancer(frame)
+        from tapetum.realtime.cpu.plane_rows import check_out
+
+        check_out(frame, out)
+        bright = self._enhancer(frame, out=out)
+        for place, plane in zip(out, bright.planes, strict=True):
+            if plane is not place:
+                place[...] = plane
+        return bright.with_planes(out)
 
     def reset(self) -> None:
         """Forget the past: the next image starts a new scene."""
