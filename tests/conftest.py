@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.fake_driver import fake_driver
-from support.kernel_devices import HostDevice, host_library
+from support.kernel_devices import HostDevice, host_kernels
 from support.live_parts import wait_until
 from support.media import RICH, Clip, make_clip
 from support.rtx_builds import SM89
@@ -179,7 +179,7 @@ def clip_copy(short_clip: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> HostDevice:
     """Main memory in the place of a GPU's, with the kernels compiled by g++."""
-    return HostDevice(host_library(tmp_path_factory.mktemp("kernels")))
+    return HostDevice(host_kernels(tmp_path_factory.mktemp("kernels")))
 
 
 @pytest.fixture
