@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.kernel_devices import HostKernels
 
 from tapetum.gan.model import Model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
@@ -97,11 +98,12 @@ class SimulatedGPU:
         faults: what goes wrong; may be changed at any time.
         waits: how often somebody waited, by the function that did.
         skipped: functions whose waits do nothing, for tests that show that something is missing.
-        opened: how many modules of kernels were loaded: one for each device that is opened.
+        opened: how many modules of kernels were loaded: one for each device that is opened, and
+            for each kind of chroma more.
         launches: of captured graphs.
     """
 
-    def __init__(self, library: ctypes.CDLL, faults: Faults, count: int = 1) -> None:
+    def __init__(self, library: HostKernels, faults: Faults, count: int = 1) -> None:
         self.library = library
         self.faults = faults
         self.count = count
@@ -550,7 +552,7 @@ class SimulatedEngine:
 
 @contextmanager
 def simulated(
-    patch: pytest.MonkeyPatch, library: ctypes.CDLL, faults: Faults | None = None, count: int = 1
+    patch: pytest.MonkeyPatch, library: HostKernels, faults: Faults | None = None, count: int = 1
 ) -> Iterator[SimulatedGPU]:
     """Put a simulated GPU in the place of CuPy, the driver, NVRTC and PyTorch."""
     from tapetum.realtime.cuda import captured_graph, cuda_enhancer

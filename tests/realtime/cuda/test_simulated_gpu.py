@@ -5,23 +5,16 @@ They are held against the CPU path, with faults, and with each wait taken away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
 import numpy as np
 import pytest
-from support.kernel_devices import HostDevice
 from support.random_frames import random_frame
 from support.simulated_codecs import simulate_codecs
-from support.simulated_gpu import (
-    CUDADriverError,
-    CUDARuntimeError,
-    Faults,
-    SimulatedGPU,
-    simulated,
-)
+from support.simulated_gpu import CUDADriverError, CUDARuntimeError, SimulatedGPU
 from support.tolerance import EXACT, GPU, assert_planes_close
 
 from tapetum.realtime.choices import LAYOUTS, Layout
@@ -39,15 +32,6 @@ from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.memory_sink import MemorySink
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def gpu(
-    host: HostDevice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[SimulatedGPU]:
-    monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path / "cache"))
-    with simulated(monkeypatch, host.library, Faults(), count=2) as there:
-        yield there
 
 
 @pytest.fixture(scope="session")
@@ -172,7 +156,7 @@ def test_without_any_of_its_waits_the_path_fails(
 def test_a_device_that_is_full_is_one_line(
     gpu: SimulatedGPU, short_clip: Path, tmp_path: Path
 ) -> None:
-    gpu.faults.memory_bytes = 1 << 20
+    gpu.faults.memory_bytes = 1 << 18
     output = tmp_path / "out.mp4"
     with pytest.raises(DeviceError, match=r"cuda:0 has not enough memory \(Out of memory"):
         enhance_file(short_clip, output, device="cuda")

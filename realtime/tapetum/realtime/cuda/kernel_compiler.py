@@ -14,8 +14,20 @@ _log = logging.getLogger(__name__)
 
 OPTIONS = ("--std=c++17", "--prec-div=false", "--prec-sqrt=false")
 """Division and square root within 2 units in the last place, which is far under a level."""
+CHROMAS = ("420", "422", "444")
+"""What the kernels are compiled for, each time one; the first has those that mind no chroma too."""
 _CHECKSUM_BYTES = 32
 """A kept cubin's SHA-256 stands before it."""
+
+
+def chroma_of(kernel: str) -> str:
+    """Which of `CHROMAS` a kernel is compiled for, by its name."""
+    return next((chroma for chroma in CHROMAS if f"_{chroma}_" in kernel), CHROMAS[0])
+
+
+def compiler_options(architecture: int, chroma: str) -> tuple[str, ...]:
+    """NVRTC's options."""
+    return (f"--gpu-architecture=sm_{architecture}", f"--define-macro=CHROMA={chroma}", *OPTIONS)
 
 
 def kernel_source() -> str:
@@ -24,11 +36,12 @@ def kernel_source() -> str:
 
 
 @cache
-def compile_kernels(architecture: int) -> bytes:
+def compile_kernels(architecture: int, chroma: str = CHROMAS[0]) -> bytes:
     """Compile the pixel kernels to machine code, a cubin; takes some seconds.
 
     Args:
         architecture: a compute capability, such as 89 for 8.9.
+        chroma: of the pictures, one of `CHROMAS`.
 
     Raises:
         DeviceError: CuPy or NVRTC is missing, or NVRTC does not know the architecture.
@@ -40,7 +53,7 @@ def compile_kernels(architecture: int) -> bytes:
     except (ImportError, RuntimeError) as error:
         raise _no_compiler(error) from error
     try:
-        nvrtc.compileProgram(program, (f"--gpu-architecture=sm_{architecture}", *OPTIONS))
+        nvrtc.compileProgram(program, compiler_options(architecture, chroma))
         cubin: bytes = nvrtc.getCUBIN(program)
     except nvrtc.NVRTCError as error:
         reason = _first_line(nvrtc.getProgramLog(program) or str(error))
@@ -52,7 +65,7 @@ def compile_kernels(architecture: int) -> bytes:
     return cubin
 
 
-def kept_kernels(architecture: int) -> bytes:
+def kept_kernels(architecture: int, chroma: str = CHROMAS[0]) -> bytes:
     """The pixel kernels as machine code: as an earlier process compiled them, or compiled now.
 
     They are kept in the engine cache's folder, by source, options, architecture and compiler.
@@ -63,17 +76,17 @@ def kept_kernels(architecture: int) -> bytes:
     from tapetum.trt_build.engine_cache import default_folder
 
     try:
-        path = default_folder() / f"kernels-{_key(architecture)[:32]}.cubin"
+        path = default_folder() / f"kernels-{_key(architecture, chroma)[:32]}.cubin"
         kept = path.read_bytes()
     except EngineError as error:  # no home folder
         _log.info("the pixel kernels are not kept: %s", error)
-        return compile_kernels(architecture)
+        return compile_kernels(architecture, chroma)
     except OSError:
         kept = b""
     checksum, cubin = kept[:_CHECKSUM_BYTES], kept[_CHECKSUM_BYTES:]
     if checksum == hashlib.sha256(cubin).digest():
         return cubin
-    cubin = compile_kernels(architecture)
+    cubin = compile_kernels(architecture, chroma)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, hashlib.sha256(cubin).digest() + cubin)
@@ -91,8 +104,9 @@ def check_compiler() -> None:
     _compiler_version()
 
 
-def _key(architecture: int) -> str:
-    what = f"{kernel_source()}\0{OPTIONS}\0{architecture}\0{_compiler_version()}"
+def _key(architecture: int, chroma: str) -> str:
+    options = compiler_options(architecture, chroma)
+    what = f"{kernel_source()}\0{options}\0{_compiler_version()}"
     return hashlib.sha256(what.encode()).hexdigest()
 
 

@@ -1,10 +1,11 @@
-"""Frames of main memory by a GPU's enhancer: for live video, tracks and other programs' frames."""
+"""Frames of main memory by a GPU's enhancer: live video, photos, images, other programs' frames."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
@@ -21,17 +22,19 @@ from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.gpu_limits import left_undone
 from tapetum.realtime.cuda.kernel_compiler import check_compiler
 from tapetum.realtime.cuda.transfer import downloaded, format_as, uploaded
-from tapetum.realtime.frame import Frame
+from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import SparingEnhancer
 from tapetum.trt_build.gpu import device_index
+
+if TYPE_CHECKING:
+    from tapetum.realtime.cpu.rgb import Order, RgbImage
 
 
 class RoundTripEnhancer:
     """Copies each frame to a GPU, has it enhanced there, and copies it back.
 
-    A `FrameEnhancer` of one stream, as those of the CPU are; frames are 4:2:0 of 8 or 10 bits and
-    stay in their own format.
+    A `FrameEnhancer` of one stream, as those of the CPU are; frames stay in their own format.
 
     Attributes:
         notices: see `NoticingEnhancer`.
@@ -81,16 +84,47 @@ class RoundTripEnhancer:
         """See `SizingEnhancer`: `unet` does."""
         return isinstance(self._enhancer, CudaUNetEnhancer)
 
-    def __call__(self, frame: Frame) -> Frame:
+    def __call__(self, frame: Frame, *, out: tuple[Plane, ...] | None = None) -> Frame:
         """Enhance one frame; frames come in presentation order.
+
+        Args:
+            frame: in main memory.
+            out: gets the planes; see `planes_for`.
 
         Raises:
             DeviceError: the frame is not in main memory, or the GPU failed.
-            MediaError: it is not 4:2:0, or deeper than 10 bits.
             EngineError: the network cannot be compiled, or gives no usable numbers.
         """
         bright = self._enhancer(uploaded(frame, self._device))
-        return format_as(downloaded(bright, self._device), frame)
+        made = format_as(downloaded(bright, self._device), frame)
+        if out is None:
+            return made
+        for place, plane in zip(out, made.planes, strict=True):
+            place[...] = plane
+        return made.with_planes(out)
+
+    def enhance_image(
+        self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
+    ) -> None:
+        """Enhance one image; consecutive ones are frames of one video.
+
+        Args:
+            image: (H, W, 3) uint8, or (H, W, 4) with alpha, which is kept.
+            out: gets the picture; of the same shape, and may be `image` itself.
+            order: of the channels.
+            time_s: when the image was taken, on the stream's own clock.
+
+        Raises:
+            DeviceError: the GPU failed.
+            EngineError: the network cannot be compiled, or gives no usable numbers.
+        """
+        from tapetum.realtime.cpu.rgb import frame_from_rgb, rgb_from_frame
+
+        given = frame_from_rgb(image[..., :3], order=order, time_s=time_s)
+        bright = self(given)
+        if image.shape[2] == 4 and out is not image:
+            out[..., 3] = image[..., 3]
+        out[..., :3] = rgb_from_frame(bright, order=order)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""

@@ -142,7 +142,7 @@ class Ladder:
         self._on_notice = on_notice
         self._replaceable = frozenset(replaceable)
         self._too_slow: dict[str, float] = {}
-        self._lost: set[str] = set()
+        self._lost: dict[str, str] = {}
         self._made_s = time.monotonic()
         self._began_s = 0.0
         stream = GridStream(aim, denoise=denoise) if former is None else former._stream
@@ -201,8 +201,8 @@ class Ladder:
             return "strength 0: the picture as it is"
         if self.governor.modes.index(self.mode) > self._everyday_index:
             return "this machine is busy: simpler picture"
-        if self.mode == wanted:
-            return ""
+        if self._lost or self.mode == wanted:
+            return next(reversed(self._lost.values()), "")
         if wanted in self._too_slow:
             return _slow_line(wanted, self._too_slow[wanted], self.mode)
         other = wanted in self._replaceable and self._is_for_cpu
@@ -356,7 +356,7 @@ class Ladder:
     def _heavy(self) -> list[str]:
         """The heavy models that may run now, the best first."""
         names = self.governor.modes[self.governor.index : self._everyday_index]
-        gone = self._lost | (self._replaceable if self._is_for_cpu else frozenset())
+        gone = self._replaceable if self._is_for_cpu else self._lost
         return [name for name in names if name not in gone]
 
     @property
@@ -393,12 +393,12 @@ class Ladder:
         """
         if name not in self._replaceable:
             raise error
-        self._lost.add(name)
         place = self.governor.modes.index
         instead = next(mode for mode in self.models if place(mode) > place(name))
+        self._lost[name] = f"{name} is given up: {error}; {instead} runs instead"
         if place(self.governor.wanted) <= place(name):
             self.governor.choose(instead)
-        self._on_notice(f"{name} is given up: {error}; {instead} runs instead")
+        self._on_notice(self._lost[name])
 
     def _by_grid(self, frame: Frame, kernels: Kernels) -> Frame:
         """Apply the grid of the best grid model that is in time, and set `mode` to it."""

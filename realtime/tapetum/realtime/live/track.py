@@ -15,7 +15,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device
-from tapetum.realtime.errors import ModelError, TapetumError
+from tapetum.realtime.errors import DeviceError, ModelError, TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import Ladder, ladder_for
 from tapetum.realtime.live.newest import newest_channel
@@ -57,6 +57,7 @@ class EnhancedTrack(MediaStreamTrack):
         device: Device = "auto",
         denoise: Denoise = "auto",
         latency_budget_ms: float = 50.0,
+        on_notice: Callable[[str], None] = lambda _line: None,
     ) -> None:
         """Make a track; make it in a running event loop.
 
@@ -70,6 +71,8 @@ class EnhancedTrack(MediaStreamTrack):
             device: `auto` or `cpu`, or a GPU such as `cuda`.
             denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
             latency_budget_ms: how long a frame may be with us.
+            on_notice: called with a line, in any thread, of what runs where on a GPU, when a model
+                is too slow, and when a GPU is lost.
 
         Raises:
             ModelError: there is no such model, or a brightness is wanted and it gives no grid.
@@ -82,6 +85,7 @@ class EnhancedTrack(MediaStreamTrack):
         self._device: Device = device
         self._denoise: Denoise = denoise
         self._budget_ms = latency_budget_ms
+        self._on_notice = on_notice
         self._model = model
         self.ladder = self._new_ladder(strength, Aim(when_dark, brightness))
         self._track = track
@@ -146,6 +150,7 @@ class EnhancedTrack(MediaStreamTrack):
 
         Raises:
             ModelError: there is no such model, or a brightness is wanted and it gives no grid.
+            DeviceError: the GPU is gone.
         """
         if self.readyState == "ended":
             return
@@ -153,7 +158,7 @@ class EnhancedTrack(MediaStreamTrack):
         self._model = model
         try:
             self.ladder = self._new_ladder(former.strength, aim or former.aim, former)
-        except ModelError:
+        except (DeviceError, ModelError):
             self._model = before
             raise
         self._release(former)
@@ -177,6 +182,7 @@ class EnhancedTrack(MediaStreamTrack):
             denoise=self._denoise,
             budget_ms=self._budget_ms,
             former=former,
+            on_notice=self._on_notice,
         )
 
     def _release(self, ladder: Ladder) -> None:
