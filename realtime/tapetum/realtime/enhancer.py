@@ -10,7 +10,6 @@ from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, STRIDE, THUMBNAIL_SHAPE
 from tapetum.realtime.aim import MAX_STRENGTH, Aim
 from tapetum.realtime.choices import DEVICES, Denoise, Device
 from tapetum.realtime.errors import DeviceError, ModelError
-from tapetum.trt_build.gpu import device_index
 
 if TYPE_CHECKING:
     from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
@@ -186,6 +185,8 @@ def check_device(device: str) -> None:
     """
     if device in {"auto", "cpu"}:
         return
+    from tapetum.trt_build.gpu import device_index
+
     try:
         device_index(device)
     except ValueError:
