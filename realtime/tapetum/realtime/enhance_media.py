@@ -233,11 +233,7 @@ def _enhance_video(
                 f"{place} is a picture of a kind ({source.still_format}) that is read as a video"
                 " alone; convert it to PNG or TIFF first"
             )
-        width, height = info.width, info.height
-        if compare is not None:
-            from tapetum.realtime.compare import Comparison, output_size
-
-            width, height = output_size(info, compare)
+        width, height = _output_size(info, compare)
         enhanced, hdr_notices = shown_as(info, strength=strength)
         shown = replace(enhanced, width=width, height=height)
         output = video.open_output(output_path, shown, encoder=encoder, overwrite=overwrite)
@@ -282,6 +278,8 @@ def _enhance_video(
             )
         stage: FrameStage = enhancer
         if compare is not None:
+            from tapetum.realtime.compare import Comparison
+
             stage = Comparison(enhancer, compare, display_matrix=info.display_matrix)
         if needs_finishing(strength, compare):
             stage = video.finished(stage)
@@ -313,6 +311,14 @@ def _enhance_video(
         frames_before=frames_before,
         media_before_s=media_before_s,
     )
+
+
+def _output_size(info: VideoInfo, compare: Layout | None) -> tuple[int, int]:
+    if compare is None:
+        return info.width, info.height
+    from tapetum.realtime.compare import output_size
+
+    return output_size(info, compare)
 
 
 def _open_video(
