@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tapetum.realtime.cpu.rgb import Order, RgbImage
     from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
     from tapetum.realtime.frame import Frame
-    from tapetum.realtime.protocols import FrameEnhancer
+    from tapetum.realtime.protocols import Engine, FrameEnhancer
 
 
 class Enhancer:
@@ -260,12 +261,15 @@ def checked_denoise(denoise: Denoise) -> Denoise:
 
 def _grid(model: Model, strength: float, aim: Aim, denoise: Denoise) -> GridEnhancer:
     from tapetum.realtime.cpu.cpu_network import cpu_network
-    from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 
     # One thread: the others decode and encode.
     network = cpu_network(model.onnx(), model.name, threads=1, precision="auto")
-    engine = network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
-    return GridEnhancer(engine, strength=strength, aim=aim, denoise=denoise)
+    with ThreadPoolExecutor(1, "tapetum-compile") as beside:
+        compiling: Future[Engine]
+        compiling = beside.submit(network.compile, THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
+        from tapetum.realtime.cpu.grid_enhancer import GridEnhancer  # with numba: as slow again
+
+    return GridEnhancer(compiling.result(), strength=strength, aim=aim, denoise=denoise)
 
 
 def _unet(model: Model, strength: float, aim: Aim) -> UNetEnhancer:
