@@ -263,7 +263,8 @@ def _grid(model: Model, strength: float, aim: Aim, denoise: Denoise) -> GridEnha
     from tapetum.realtime.cpu.cpu_network import cpu_network
 
     # One thread: the others decode and encode.
-    network = cpu_network(model.onnx(), model.name, threads=1, precision="auto")
+    keep = model.shipped is not None
+    network = cpu_network(model.onnx(), model.name, threads=1, precision="auto", keep=keep)
     with ThreadPoolExecutor(1, "tapetum-compile") as beside:
         compiling: Future[Engine]
         compiling = beside.submit(network.compile, THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)

@@ -69,7 +69,7 @@ def darkness_by_cell(cells: Floats) -> Floats:
     """
     ranked = np.sort(cells, axis=None)
     share = np.empty_like(cells)
-    rest = _fading(_quantile(ranked, _REST_SHARE), _DARK_REST, _BRIGHT_REST)
+    rest = _fading(quantile(ranked, _REST_SHARE), _DARK_REST, _BRIGHT_REST)
     _in_shadow(cells, _SHADOW + _CONTRAST * (1 - rest), share)
     wider: Floats = np.maximum(share, np.float32(_darkness_of_all(cells, ranked)))
     return wider
@@ -77,7 +77,7 @@ def darkness_by_cell(cells: Floats) -> Floats:
 
 def _darkness_of_all(cells: Floats, ranked: Floats) -> float:
     light = float(np.minimum(cells, _GREY).mean())
-    dim = _fading(_quantile(ranked, _BRIGHT_SHARE), _NOTHING_BRIGHT, _BRIGHT)
+    dim = _fading(quantile(ranked, _BRIGHT_SHARE), _NOTHING_BRIGHT, _BRIGHT)
     return max(_fading(light, _LITTLE_LIGHT, _ENOUGH_LIGHT), dim * _fading(light, _DIM, _LIT))
 
 
@@ -150,7 +150,7 @@ def _in_shadow(cells: Floats, shadow: float, share: Floats) -> None:
     _grow(large, share)
 
 
-def _quantile(ranked: Floats, share: float) -> float:
+def quantile(ranked: Floats, share: float) -> float:
     """`np.quantile` of sorted values, which spends most of its time on what they may be."""
     place = share * (len(ranked) - 1)
     below = int(place)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from functools import cache
 from importlib import resources
 
-from tapetum.gan.whole_file import write_whole
-from tapetum.realtime.errors import DeviceError, EngineError
-
-_log = logging.getLogger(__name__)
+from tapetum.gan.build_cache import keep, kept
+from tapetum.realtime.errors import DeviceError
 
 OPTIONS = ("--std=c++17", "--prec-div=false", "--prec-sqrt=false")
 """Division and square root within 2 units in the last place, which is far under a level."""
-_CHECKSUM_BYTES = 32
-"""A kept cubin's SHA-256 stands before it."""
 
 
 def kernel_source() -> str:
@@ -60,25 +55,11 @@ def kept_kernels(architecture: int) -> bytes:
     Raises:
         DeviceError: as for `compile_kernels`.
     """
-    from tapetum.trt_build.engine_cache import default_folder
-
-    try:
-        path = default_folder() / f"kernels-{_key(architecture)[:32]}.cubin"
-        kept = path.read_bytes()
-    except EngineError as error:  # no home folder
-        _log.info("the pixel kernels are not kept: %s", error)
-        return compile_kernels(architecture)
-    except OSError:
-        kept = b""
-    checksum, cubin = kept[:_CHECKSUM_BYTES], kept[_CHECKSUM_BYTES:]
-    if checksum == hashlib.sha256(cubin).digest():
-        return cubin
-    cubin = compile_kernels(architecture)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, hashlib.sha256(cubin).digest() + cubin)
-    except OSError as error:
-        _log.info("the pixel kernels are not kept: %s", error)
+    name = f"kernels-{_key(architecture)[:32]}.cubin"
+    cubin = kept(name)
+    if not cubin:
+        cubin = compile_kernels(architecture)
+        keep(name, cubin)
     return cubin
 
 
