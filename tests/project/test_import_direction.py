@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "benchmarks": set(PARTS),
 }
 WITHOUT_TORCH = {
+    "tapetum.gan.build_cache",
     "tapetum.gan.cpu_runtime",
     "tapetum.gan.errors",
     "tapetum.gan.machine",
