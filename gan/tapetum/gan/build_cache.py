@@ -37,7 +37,7 @@ def cache_folder() -> Path:
     return Path(base) / "tapetum" / "engines"
 
 
-def kept(name: str) -> bytes:
+def kept_content(name: str) -> bytes:
     """What was kept by a name; empty where that is nothing, or is no longer whole."""
     try:
         content = (cache_folder() / name).read_bytes()
@@ -47,7 +47,7 @@ def kept(name: str) -> bytes:
     return content if checksum == hashlib.sha256(content).digest() else b""
 
 
-def keep(name: str, content: bytes) -> None:
+def keep_content(name: str, content: bytes) -> None:
     """Keep something by a name, if there is a folder that takes it; else the log says why not."""
     try:
         path = cache_folder() / name

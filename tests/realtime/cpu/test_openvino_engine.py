@@ -9,7 +9,7 @@ import pytest
 from support.command_line import python
 from support.tiny_networks import pointwise_network
 
-from tapetum.gan import build_cache
+from tapetum.gan.build_cache import keep_content
 from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, has_native_bf16
@@ -169,7 +169,7 @@ def test_what_another_runtime_kept_counts_for_nothing(
     model = OpenVINOModel(pointwise_network(np.eye(3), np.zeros(3)), keep=True)
     model.compile(shape)
     (kept,) = tmp_path.iterdir()
-    build_cache.keep(kept.name, b"no network of this one")
+    keep_content(kept.name, b"no network of this one")
     batch = np.random.default_rng(0).random(shape, np.float32)
     np.testing.assert_allclose(model.compile(shape)(batch), batch)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.gan import build_cache
+from tapetum.gan.build_cache import keep_content, kept_content
 from tapetum.gan.machine import usable_cores
 from tapetum.gan.model_kinds import Shape
 from tapetum.gan.openvino_runtime import core, openvino, read_network
@@ -79,12 +79,12 @@ class OpenVINOModel:
         if not self._sha256:
             return OpenVINOEngine(self._compiled(network), self.description)
         name = self._kept_name(input_shape)
-        compiled = self._taken_up(build_cache.kept(name))
+        compiled = self._taken_up(kept_content(name))
         if compiled is None:
             compiled = self._compiled(network)
             exported = io.BytesIO()
             compiled.export_model(exported)
-            build_cache.keep(name, exported.getvalue())
+            keep_content(name, exported.getvalue())
         return OpenVINOEngine(compiled, self.description)
 
     def _compiled(self, network: Any) -> Any:  # noqa: ANN401 - OpenVINO has no types here

@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from importlib import resources
 
-from tapetum.gan.build_cache import keep, kept
+from tapetum.gan.build_cache import keep_content, kept_content
 from tapetum.realtime.errors import DeviceError
 
 OPTIONS = ("--std=c++17", "--prec-div=false", "--prec-sqrt=false")
@@ -56,10 +56,10 @@ def kept_kernels(architecture: int) -> bytes:
         DeviceError: as for `compile_kernels`.
     """
     name = f"kernels-{_key(architecture)[:32]}.cubin"
-    cubin = kept(name)
+    cubin = kept_content(name)
     if not cubin:
         cubin = compile_kernels(architecture)
-        keep(name, cubin)
+        keep_content(name, cubin)
     return cubin
 
 
