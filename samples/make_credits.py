@@ -8,8 +8,8 @@ and url; the others are ignored.
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -62,4 +62,8 @@ def main(sources: Path, target: Path, folders: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("sources", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("folders", nargs="+")
+    main(**vars(parser.parse_args()))

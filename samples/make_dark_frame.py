@@ -5,7 +5,7 @@ python samples/make_dark_frame.py trt_build/tapetum/trt_build/dark_frame.jpg
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from tapetum.realtime import FileSource, write_image
@@ -20,4 +20,6 @@ def main(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("target", type=Path)
+    main(**vars(parser.parse_args()))

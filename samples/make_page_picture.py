@@ -5,6 +5,7 @@ python samples/make_page_picture.py docs/page.jpg        (needs Chromium, and th
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import io
 import subprocess
@@ -72,4 +73,6 @@ def main(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("target", type=Path)
+    main(**vars(parser.parse_args()))

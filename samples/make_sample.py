@@ -9,7 +9,7 @@ and noise are simulated. The same seed gives the same pictures.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -164,4 +164,6 @@ def make(path: Path, seed: int = 7) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("path", metavar="target", type=Path)
+    make(**vars(parser.parse_args()))

@@ -8,8 +8,8 @@ CPU enhancer, as `tapetum enhance` would take them. The credits are printed, as 
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
 from pathlib import Path
 
 import cv2
@@ -63,4 +63,7 @@ def main(free: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("free", type=Path)
+    parser.add_argument("target", type=Path)
+    main(**vars(parser.parse_args()))

@@ -9,7 +9,7 @@ training. The same seed gives the same pictures.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import cv2
@@ -62,4 +62,7 @@ def main(model: str, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("model")
+    parser.add_argument("target", type=Path)
+    main(**vars(parser.parse_args()))

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.fake_driver import fake_driver
-from support.kernel_devices import HostDevice, host_library
+from support.kernel_devices import HostDevice, host_kernels
 from support.live_parts import wait_until
 from support.media import RICH, Clip, make_clip
 from support.rtx_builds import SM89
+from support.simulated_gpu import Faults, SimulatedGPU, simulated
 from support.small_clips import write_clip
 from support.tiny_networks import grid_network
 
@@ -39,6 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
         # The same examples in every run, and no limit of time: a busy machine is no fault.
         settings.register_profile("tapetum", deadline=None, derandomize=True)
         settings.load_profile("tapetum")
+    if config.pluginmanager.hasplugin("rerunfailures"):
+        from support import second_try
+
+        config.pluginmanager.register(second_try)
     if config.pluginmanager.hasplugin("xdist"):
         from support import scheduling
 
@@ -174,7 +179,17 @@ def clip_copy(short_clip: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> HostDevice:
     """Main memory in the place of a GPU's, with the kernels compiled by g++."""
-    return HostDevice(host_library(tmp_path_factory.mktemp("kernels")))
+    return HostDevice(host_kernels(tmp_path_factory.mktemp("kernels")))
+
+
+@pytest.fixture
+def gpu(
+    host: HostDevice, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SimulatedGPU]:
+    """Two simulated GPUs, in the place of CuPy and of NVIDIA's driver."""
+    monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path_factory.mktemp("cache")))
+    with simulated(monkeypatch, host.library, Faults(), count=2) as there:
+        yield there
 
 
 @pytest.fixture(scope="session")

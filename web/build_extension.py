@@ -6,6 +6,7 @@ Makes tapetum-chromium.zip and tapetum-firefox.zip, and the same unpacked, in FO
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import sys
@@ -98,7 +99,9 @@ def _zip(unpacked: Path, packed: Path) -> None:
 
 def main() -> None:
     """Build into the folder that the command line names."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else WEB / "dist"
+    parser = argparse.ArgumentParser(description="Builds the extension for Chromium and Firefox.")
+    parser.add_argument("folder", metavar="FOLDER", nargs="?", type=Path, default=WEB / "dist")
+    folder = parser.parse_args().folder
     try:
         built = build_extension(folder)
     except OSError as error:

@@ -152,7 +152,7 @@ FLOORS = {
     "bench": {"measure", "bench"},
     "gpu": {"measure", "gpu"},
     "evaluate": {"measure", "evaluate"},
-    "experiments": {"measure", "experiments"},
+    "experiments": {"measure", "bench", "experiments"},
     "documents": {"measure", "bench", "gpu", "evaluate", "experiments", "documents"},
 }
 """The floors of `benchmarks`, from the ground up, and what each may import of the others. What

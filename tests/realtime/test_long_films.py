@@ -286,7 +286,8 @@ def test_a_process_that_is_killed_is_continued_by_the_same_command(
     again = tapetum(*command)
     assert "continued at " in again.stderr
     assert contents(output) == contents(undisturbed)
-    assert tapetum("jobs", "list", tmp_path).stdout == ""
+    none = tapetum("jobs", "list", tmp_path)
+    assert (none.stdout, none.stderr) == ("", f"no unfinished films in {tmp_path}\n")
 
 
 def test_jobs_clean_removes_them(long_clip: Path, gain_model: Path, tmp_path: Path) -> None:

@@ -23,14 +23,17 @@ static void thumbnail_block(int block, int row, int threads, unsigned shared, co
         write_thumbnail(i, block, row, in, colors, sums.data(), out);
 }
 
+#define JOINED(NAME, OF, BITS) NAME##_##OF##_##BITS
+#define NAMED(NAME, OF, BITS) JOINED(NAME, OF, BITS)
+
 #define RUN(T, BITS)                                                                             \
-    extern "C" void planes_to_rgb_##BITS(int grid_x, int grid_y, int threads, unsigned,          \
+    extern "C" void NAMED(planes_to_rgb, CHROMA, BITS)(int grid_x, int grid_y, int threads, unsigned,          \
                                          const Picture *in, const Colors *colors,                \
                                          const Tensor *out) {                                    \
         for (int y = 0; y < grid_y; ++y)                                                         \
             for (int i = 0; i < grid_x * threads; ++i) planes_to_rgb<T>(i, y, *in, *colors, *out); \
     }                                                                                            \
-    extern "C" void change_to_planes_##BITS(int grid_x, int grid_y, int threads, unsigned,       \
+    extern "C" void NAMED(change_to_planes, CHROMA, BITS)(int grid_x, int grid_y, int threads, unsigned,       \
                                             const Picture *in, const Colors *colors,             \
                                             const Tensor *result, const float *strength,         \
                                             const Picture *out, float *fault) {                  \
@@ -38,13 +41,13 @@ static void thumbnail_block(int block, int row, int threads, unsigned shared, co
             for (int i = 0; i < grid_x * threads; ++i)                                           \
                 change_to_planes<T>(i, y, *in, *colors, *result, *strength, *out, fault);               \
     }                                                                                            \
-    extern "C" void apply_grid_##BITS(int grid_x, int, int threads, unsigned, const Picture *in, \
+    extern "C" void NAMED(apply_grid, CHROMA, BITS)(int grid_x, int, int threads, unsigned, const Picture *in, \
                                       const Colors *colors, const float *grid,                   \
                                       const float *strength, const Picture *out) {               \
         for (int x = 0; x < grid_x; ++x)                                                         \
             grid_block<T>(x, threads, *in, *colors, grid, *strength, *out);                      \
     }                                                                                            \
-    extern "C" void thumbnail_##BITS(int grid_x, int grid_y, int threads, unsigned shared,       \
+    extern "C" void NAMED(thumbnail, CHROMA, BITS)(int grid_x, int grid_y, int threads, unsigned shared,       \
                                      const Picture *in, const Colors *colors, float *out) {      \
         for (int y = 0; y < grid_y; ++y)                                                         \
             for (int x = 0; x < grid_x; ++x)                                                     \
@@ -71,8 +74,12 @@ extern "C" void smooth_grid(int, int, int threads, unsigned, const float *thumbn
     for (int i = 0; i < threads; ++i) smooth(i, grid, *by, *past, views, cells, fault);
 }
 
+extern "C" int entry_bytes() { return sizeof(Entry); }
+
+extern "C" int entries_of_a_level() { return STEPS; }
+
 extern "C" int sums_needed(int width, int block) {
-    const int chroma = chroma_size(width), last = block * BLOCK_BINS + BLOCK_BINS - 1;
+    const int chroma = chroma_width(width), last = block * BLOCK_BINS + BLOCK_BINS - 1;
     const int luma_end = (bin_end(last, width) - block_start(block, width, 1) + 3) & ~3;
     const int chroma_end = (2 * bin_end(last, chroma) - block_start(block, chroma, 2) + 3) & ~3;
     return luma_end > chroma_sums(width) ? -1 : chroma_sums(width) + chroma_end;

@@ -16,7 +16,7 @@ from tapetum.realtime.frame import CENTER, LEFT, TOP_LEFT, ColorInfo, Frame, Pla
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
-FORMATS = ["nv12", "p010le"]
+FORMATS = ["nv12", "p010le", "nv16", "p210le", "nv24", "p412le"]
 COLORS = [
     ColorInfo(matrix, range_, chroma_location=location)
     for matrix, location in ((1, LEFT), (6, CENTER), (9, TOP_LEFT))

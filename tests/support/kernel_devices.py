@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,6 +18,7 @@ import pytest
 
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
+from tapetum.realtime.cuda.kernel_compiler import chroma_of
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.frame import Frame
 
@@ -69,8 +71,8 @@ class HostDevice:
     index = 0
     stream_address = None
 
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._library = library
+    def __init__(self, library: HostKernels) -> None:
+        self.library = library
         self.kernels = PixelKernels(self._launch)
         self._take: Callable[[Node], None] = lambda node: node()
 
@@ -149,7 +151,7 @@ class HostDevice:
         places = [ctypes.c_void_p(argument.ctypes.data) for argument in kept]
 
         def run(_keep: Any = kept) -> None:
-            self._library[name](*grid, threads, ctypes.c_uint(shared), *places)
+            self.library[name](*grid, threads, ctypes.c_uint(shared), *places)
 
         self._take(Node(name, run))
 
@@ -173,16 +175,38 @@ class WallClock:
         return [time_ms / inputs for time_ms in self.calls_ms(whole_round, rounds)]
 
 
-def host_library(folder: Path) -> ctypes.CDLL:
-    """Compile the kernels for the host; the test skips where there is no g++."""
-    compiler = shutil.which("g++")
-    if compiler is None:
+class HostKernels:
+    """The kernels compiled for the host, by name; for each kind of chroma when it is needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._libraries: dict[str, ctypes.CDLL] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, kernel: str) -> Any:
+        return self.library(chroma_of(kernel))[kernel]
+
+    def library(self, chroma: str) -> ctypes.CDLL:
+        with self._lock:
+            if chroma not in self._libraries:
+                self._libraries[chroma] = self._compiled(chroma)
+            return self._libraries[chroma]
+
+    def _compiled(self, chroma: str) -> ctypes.CDLL:
+        compiler = shutil.which("g++")
+        assert compiler is not None
+        target = self._folder / f"host_kernels_{chroma}.so"
+        given = f"-I{SOURCE.parent}", f"-DCHROMA={chroma}"
+        command = [compiler, *FLAGS, *TRAPS, *given, str(DRIVER), "-o", str(target)]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+        return ctypes.CDLL(str(target))
+
+
+def host_kernels(folder: Path) -> HostKernels:
+    """The kernels for the host; the test skips where there is no g++."""
+    if shutil.which("g++") is None:
         pytest.skip("needs g++ to compile the kernels for the host")
-    target = folder / "host_kernels.so"
-    include = f"-I{SOURCE.parent}"
-    command = [compiler, *FLAGS, *TRAPS, include, str(DRIVER), "-o", str(target)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    return ctypes.CDLL(str(target))
+    return HostKernels(folder)
 
 
 GAP = 77

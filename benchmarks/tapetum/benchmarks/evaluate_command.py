@@ -22,26 +22,35 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
     ] = "grid",
     pairs: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(help="A folder of dark photos, and one of references under the same names."),
+        typer.Option(
+            metavar="LOW HIGH",
+            help="A folder of dark photos, and one of references under the same names.",
+        ),
     ] = None,
     photos: Annotated[
-        list[Path] | None, typer.Option(help="A folder of dark photos; may be repeated.")
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="A folder of dark photos; may be repeated."),
     ] = None,
     clips: Annotated[
-        list[Path] | None, typer.Option("--clip", help="A dark clip; may be repeated.")
+        list[Path] | None,
+        typer.Option("--clip", metavar="CLIP", help="A dark clip; may be repeated."),
     ] = None,
     noisy: Annotated[
         list[Path] | None,
         typer.Option(
-            "--noise", help="A well-lit clip, which is made dark and noisy; may be repeated."
+            "--noise",
+            metavar="CLIP",
+            help="A well-lit clip, which is made dark and noisy; may be repeated.",
         ),
     ] = None,
     denoise: DenoiseOption = "auto",
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write all figures, photo by photo, here.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write all figures, photo by photo, here."),
     ] = None,
     sheet: Annotated[
-        Path | None, typer.Option(help="Write a PNG of inputs, outputs and references here.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a PNG of inputs, outputs and references here."),
     ] = None,
 ) -> None:
     """Measure a model: PSNR and SSIM on pairs, NIQE and colours on any photos, flicker on clips.

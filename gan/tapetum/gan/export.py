@@ -1,6 +1,6 @@
 """Exports generators to ONNX, the form that `tapetum.realtime` runs.
 
-    python -m tapetum.gan.export unet.safetensors unet.onnx --half
+    python -m tapetum.gan.export_command unet.safetensors unet.onnx --half
 
 What the two kinds of model take and give is in `tapetum.gan.model_kinds`; each file's metadata
 say which kind it is.

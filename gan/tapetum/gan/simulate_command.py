@@ -28,7 +28,7 @@ def simulate(
     ] = None,
     size: Annotated[
         tuple[int, int],
-        typer.Option(min=32, help="Width and height of clips; even."),
+        typer.Option(min=32, metavar="WIDTH HEIGHT", help="Of clips; even."),
     ] = (640, 360),
     frames: Annotated[int, typer.Option(min=1, help="Length of each clip.")] = 60,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 1,

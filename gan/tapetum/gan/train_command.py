@@ -62,7 +62,9 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of all randomness.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Any other setting, as TOML: losses.pair_pixel=1.0"),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Any other setting, as TOML: losses.pair_pixel=1.0"
+        ),
     ] = None,
 ) -> None:
     """Train a generator on dark and on well-lit photos, unpaired.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 Device = str
-"""`auto` is the CPU, `cuda` the first NVIDIA GPU and `cuda:1` the second, for videos."""
+"""`auto` is the CPU, `cuda` the first NVIDIA GPU and `cuda:1` the second."""
 
 Denoise = Literal["auto", "off"] | float
 """`auto` takes noise out where the picture is brightened; a number from 0 to 1, that share of it

@@ -75,7 +75,7 @@ def enhance_file(
         output_path: its suffix chooses the container (.mp4, .mkv, .mov, .webm) or image format.
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
         strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
-        device: `auto` or `cpu`, or `cuda` or `cuda:1` for videos; see docs/gpu_path.md.
+        device: `auto` or `cpu`, or a GPU: `cuda` or `cuda:1`; see docs/gpu_path.md.
         denoise: `auto`: noise is taken out where the picture is brightened; a number from 0 to 1:
             this share of it everywhere; `off`. By `grid` on the CPU; see docs/denoising.md.
         start_s: where to begin in the input, in seconds.
@@ -141,6 +141,7 @@ def enhance_file(
             enhancer=enhancer,
             on_start=on_start,
             on_progress=on_progress,
+            on_build=on_build,
         )
     enhance_video = partial(
         _enhance_video,

@@ -11,7 +11,7 @@ from PIL import Image
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device, Layout
 from tapetum.realtime.compare import Comparison
-from tapetum.realtime.enhancer import check_cpu_device, make_enhancer
+from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.media_errors import media_errors
@@ -19,10 +19,17 @@ from tapetum.realtime.media.output_path import OutputFile, check_output
 from tapetum.realtime.photos.formats import is_photo_name, output_format
 from tapetum.realtime.photos.picture import Picture, Pixels
 from tapetum.realtime.photos.reader import PhotoFile
-from tapetum.realtime.photos.writer import PhotoWriter
+from tapetum.realtime.photos.writer import PhotoOutput, PhotoWriter
 from tapetum.realtime.pipeline import FrameStage
-from tapetum.realtime.progress import EnhanceResult, Meter, Progress, Started, left_lit
-from tapetum.realtime.protocols import FrameEnhancer, StripEnhancer
+from tapetum.realtime.progress import (
+    Building,
+    EnhanceResult,
+    Meter,
+    Progress,
+    Started,
+    left_lit,
+)
+from tapetum.realtime.protocols import FrameEnhancer, StripEnhancer, notices_of
 
 _WHOLE_PIXELS = 1 << 24
 """Pixels up to which a picture is enhanced in one piece; a larger one in strips."""
@@ -45,15 +52,16 @@ def enhance_photo(
     enhancer: FrameEnhancer | None = None,
     on_start: Callable[[Started], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_build: Callable[[Building], None] | None = None,
 ) -> EnhanceResult:
     """Enhance a photo; see `enhance_file`."""
-    check_cpu_device(device)
     _check_output(input_path, output_path, overwrite=overwrite)
     photo = PhotoFile(input_path)
     meter = Meter(photo.count, on_progress)
     enhancer = enhancer or make_enhancer(
-        model, strength=strength, device=device, aim=aim, denoise=denoise
+        model, strength=strength, device=device, aim=aim, denoise=denoise, on_build=on_build
     )
+    where = notices_of(enhancer)
     left_lit(enhancer, strength)  # forget the file before
     enhancing = _Enhancing(enhancer, compare, meter)
     writer = PhotoWriter(output_format(output_path), photo.animation)
@@ -61,14 +69,14 @@ def enhance_photo(
     def pictures() -> Iterator[Picture]:
         for index, picture in enumerate(photo.pictures()):
             if index == 0 and on_start is not None:
-                on_start(_started(photo, picture, output_path, enhancing.description))
+                on_start(_started(photo, picture, output_path, enhancing.description, where))
             if photo.animation is None:
                 enhancing.reset()  # a page is no next frame
             yield enhancing(picture)
 
     output = OutputFile(output_path, overwrite=overwrite, inputs=[input_path])
     try:
-        with media_errors("cannot write", output_path), output.temporary.open("w+b") as file:
+        with media_errors("cannot write", output_path), PhotoOutput(output.temporary) as file:
             written = writer.write(file, pictures())
     except BaseException:
         output.discard()
@@ -91,6 +99,7 @@ def enhance_photo(
         elapsed_s=meter.elapsed_s,
         size_bytes=output_path.stat().st_size,
         notices=(
+            *where,
             *photo.notices,
             *writer.notices,
             *([_NOISE_STAYS] if enhancing.in_strips and denoise != "off" else []),
@@ -111,7 +120,9 @@ def _check_output(input_path: Path, output_path: Path, *, overwrite: bool) -> No
     check_output(output_path, overwrite=overwrite, inputs=[input_path])
 
 
-def _started(photo: PhotoFile, picture: Picture, output_path: Path, runs: str) -> Started:
+def _started(
+    photo: PhotoFile, picture: Picture, output_path: Path, runs: str, where: tuple[str, ...]
+) -> Started:
     bits = 16 if picture.deep else 8
     kind = {1: "grey", 2: "grey with alpha", 3: "RGB", 4: "RGB with alpha"}[picture.bands]
     text = f"{picture.width}x{picture.height} {photo.format.name}, {bits}-bit {kind}"
@@ -119,7 +130,7 @@ def _started(photo: PhotoFile, picture: Picture, output_path: Path, runs: str) -
         f"{photo.path.name} {text} -> {output_path.name}",
         runs,
         total_frames=photo.count,
-        notices=tuple(photo.notices),
+        notices=(*where, *photo.notices),
     )
 
 

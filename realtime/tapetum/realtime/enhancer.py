@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
     from tapetum.realtime.cpu.rgb import Order, RgbImage
     from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
-    from tapetum.realtime.frame import Frame
+    from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
+    from tapetum.realtime.cuda.round_trip import RoundTripEnhancer
+    from tapetum.realtime.frame import Frame, Plane
+    from tapetum.realtime.progress import Building
     from tapetum.realtime.protocols import Engine, FrameEnhancer
 
 
@@ -46,7 +50,7 @@ class Enhancer:
         Args:
             model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
             strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
-            device: `auto` or `cpu`; for frames on a GPU see `make_enhancer`.
+            device: `auto` or `cpu`; or a GPU such as `cuda`: images are copied there and back.
             when_dark: leave well-lit images as they are; else every image gets the model's output.
             brightness: mean luma that `grid` brings every image to, over 0 and under 1, as far as
                 strengths up to 2 can; None leaves it to the model.
@@ -56,10 +60,17 @@ class Enhancer:
         Raises:
             ModelError: there is no such model, or its file cannot be used, or a number is given
                 for `brightness` or `denoise` and it has no grid.
-            DeviceError: it is `cuda`.
+            DeviceError: the GPU or what it needs is missing, or it cannot do what is asked for.
             ValueError: `strength`, `brightness` or `denoise` is out of its range.
         """
-        self._enhancer = _load(model, strength, device, Aim(when_dark, brightness), denoise)
+        aim = Aim(when_dark, brightness)
+        self._device: Device = device
+        self._enhancer: GridEnhancer | UNetEnhancer | RoundTripEnhancer
+        check_device(device)
+        if is_cuda(device):
+            self._enhancer = _load_on_gpu(model, strength, device, aim, denoise)
+        else:
+            self._enhancer = _load(model, strength, aim, denoise)
 
     @property
     def description(self) -> str:
@@ -73,7 +84,17 @@ class Enhancer:
 
     @strength.setter
     def strength(self, strength: float) -> None:
-        self._enhancer.strength = checked_strength(strength)
+        checked_strength(strength)
+        if is_cuda(self._device):
+            check_gpu_does(strength=strength)
+        self._enhancer.strength = strength
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What runs the model on a GPU, and what is left undone there, in words."""
+        from tapetum.realtime.protocols import notices_of
+
+        return notices_of(self._enhancer)
 
     def __call__(
         self,
@@ -97,6 +118,7 @@ class Enhancer:
             `out`, by default a new array, of the same shape and order.
 
         Raises:
+            DeviceError: the GPU is full, or lost.
             TypeError: `image` is no array.
             ValueError: it is none of these, or `out` is not like it.
         """
@@ -113,9 +135,30 @@ class Enhancer:
         target[...] = luma_of(colored) + 0.5
         return target
 
-    def enhance_frame(self, frame: Frame) -> Frame:
-        """Enhance one decoded frame in its own pixel format; cheaper than RGB."""
-        return self._enhancer(frame)
+    def enhance_frame(self, frame: Frame, *, out: tuple[Plane, ...] | None = None) -> Frame:
+        """Enhance one decoded frame in its own pixel format; cheaper than RGB.
+
+        Args:
+            frame: in main memory.
+            out: gets the planes; of the frame's shapes and type, rows without gaps, and apart from
+                the frame's own.
+
+        Returns:
+            A frame of `out`; by default of new planes, or of its own where nothing is to be done.
+
+        Raises:
+            ValueError: `out` is not so.
+        """
+        if out is None:
+            return self._enhancer(frame)
+        from tapetum.realtime.cpu.plane_rows import check_out
+
+        check_out(frame, out)
+        bright = self._enhancer(frame, out=out)
+        for place, plane in zip(out, bright.planes, strict=True):
+            if plane is not place:
+                place[...] = plane
+        return bright.with_planes(out)
 
     def reset(self) -> None:
         """Forget the past: the next image starts a new scene."""
@@ -129,6 +172,7 @@ def make_enhancer(
     device: Device = "auto",
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
     denoise: Denoise = "auto",
+    on_build: Callable[[Building], None] | None = None,
 ) -> FrameEnhancer:
     """Load a model as the enhancer of one stream of frames in main memory.
 
@@ -138,6 +182,7 @@ def make_enhancer(
         device: `auto` or `cpu`; or a GPU such as `cuda`, to which each frame is copied.
         aim: when pictures are made bright, and how bright; how bright is for the CPU.
         denoise: as for `Enhancer`; on a GPU the noise stays, and `auto` is `off`.
+        on_build: called while an engine is built for a GPU, from other threads; must not raise.
 
     Raises:
         ModelError: there is no such model, or its file cannot be used.
@@ -145,21 +190,35 @@ def make_enhancer(
         ValueError: a value is out of its range.
     """
     check_device(device)
-    if not is_cuda(device):
-        return _load(model, strength, device, aim, denoise)
+    if is_cuda(device):
+        return _load_on_gpu(model, strength, device, aim, denoise, on_build=on_build)
+    return _load(model, strength, aim, denoise)
+
+
+def _load_on_gpu(
+    model: str | Path,
+    strength: float,
+    device: Device,
+    aim: Aim,
+    denoise: Denoise,
+    *,
+    on_build: Callable[[Building], None] | None = None,
+) -> RoundTripEnhancer:
+    checked_strength(strength)
     check_gpu_does(strength=strength, aim=aim, denoise=checked_denoise(denoise))
     from tapetum.realtime.cuda.round_trip import make_round_trip
 
-    return make_round_trip(model, device, strength=checked_strength(strength), aim=aim)
+    return make_round_trip(
+        model, device, strength=strength, aim=aim, denoise=denoise, on_build=on_build
+    )
 
 
 def _load(
-    model: str | Path, strength: float, device: Device, aim: Aim, denoise: Denoise
+    model: str | Path, strength: float, aim: Aim, denoise: Denoise
 ) -> GridEnhancer | UNetEnhancer:
     checked_strength(strength)
     checked_denoise(denoise)
     found = find_model(model)
-    check_cpu_device(device)
     if found.description.kind == "grid":
         return _grid(found, strength, aim, denoise)
     if aim.brightness is not None:
@@ -199,33 +258,31 @@ def is_cuda(device: str) -> bool:
     return device.startswith("cuda")
 
 
-def check_cpu_device(device: str) -> None:
-    """Check that `device` is, or may be, the CPU.
-
-    Raises:
-        DeviceError: it is a GPU, on which photos and RGB images are not enhanced.
-        ValueError: there is no device of that name.
-    """
-    check_device(device)
-    if is_cuda(device):
-        raise DeviceError(f"{device} is for video, not for photos and RGB images; use --device cpu")
-
-
-def check_device_is_there(device: str) -> None:
+def check_device_is_there(device: str) -> EngineChoice | None:
     """Check that there is a device of that name, and, of a GPU, that this machine can use it.
+
+    Returns:
+        What runs models on the GPU; None for the CPU.
 
     Raises:
         DeviceError: the GPU or what it needs is missing.
+        ModelError: nothing that runs models on the GPU is installed.
         ValueError: there is no device of that name.
     """
     check_device(device)
-    if is_cuda(device):
-        from tapetum.realtime.cuda.round_trip import check_gpu
+    if not is_cuda(device):
+        return None
+    from tapetum.realtime.cuda.round_trip import check_gpu
 
-        check_gpu(device)
+    return check_gpu(device)
 
 
-def check_gpu_does(*, strength: float, aim: Aim, denoise: Denoise) -> None:
+def check_gpu_does(
+    *,
+    strength: float,
+    aim: Aim = Aim(),  # noqa: B008 - it is immutable
+    denoise: Denoise = "off",
+) -> None:
     """Check that what is asked for is not for the CPU alone.
 
     Raises:

@@ -59,15 +59,29 @@ PIXEL_FORMATS: dict[str, PixelFormat] = {
 }
 """Formats whose planes are enhanced without conversion, by FFmpeg's name."""
 
+DEVICE_FORMATS: dict[str, PixelFormat] = {
+    layout.name: layout
+    for chroma, names in {
+        (1, 1): ("nv12", "p010le", "p012le"),
+        (1, 0): ("nv16", "p210le", "p212le"),
+        (0, 0): ("nv24", "p410le", "p412le"),
+    }.items()
+    for layout in (
+        PixelFormat(name, depth, 0 if depth == 8 else 16 - depth, *chroma, semi_planar=True)
+        for name, depth in zip(names, (8, 10, 12), strict=True)
+    )
+}
+"""Formats of frames in a GPU's memory: as each of `PIXEL_FORMATS`, with U and V interleaved."""
+
 
 def pixel_format(name: str) -> PixelFormat:
     """Look a format up.
 
     Raises:
-        MediaError: `name` is not in `PIXEL_FORMATS`.
+        MediaError: `name` is neither in `PIXEL_FORMATS` nor in `DEVICE_FORMATS`.
     """
     try:
-        return PIXEL_FORMATS[name]
+        return PIXEL_FORMATS.get(name) or DEVICE_FORMATS[name]
     except KeyError:
         known = ", ".join(sorted(PIXEL_FORMATS))
         raise MediaError(f"pixel format {name} cannot be enhanced; use one of {known}") from None

@@ -89,6 +89,28 @@ class AimingEnhancer(FrameEnhancer, Protocol):
 
 
 @runtime_checkable
+class NoticingEnhancer(FrameEnhancer, Protocol):
+    """An enhancer that has something to say of what runs where, or of what it leaves undone."""
+
+    notices: tuple[str, ...]
+    """Lines for the user."""
+
+
+def notices_of(enhancer: FrameEnhancer) -> tuple[str, ...]:
+    """Lines for the user about what runs where, and what is left undone there."""
+    return enhancer.notices if isinstance(enhancer, NoticingEnhancer) else ()
+
+
+@runtime_checkable
+class SizingEnhancer(FrameEnhancer, Protocol):
+    """An enhancer that may have to compile its network for each size of frames."""
+
+    @property
+    def compiles_by_size(self) -> bool:
+        """Whether it does, which can take minutes."""
+
+
+@runtime_checkable
 class FrameSink(Protocol):
     """Takes frames in presentation order, then is closed or discarded; by one thread at a time.
 

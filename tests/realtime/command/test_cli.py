@@ -84,7 +84,7 @@ def test_help_is_as_reviewed(command: str) -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text("\n".join(line.rstrip() for line in shown.splitlines()).strip() + "\n")
     assert words(shown) == words(golden.read_text())
-    assert "<bool>" not in shown
+    assert not any(word in shown for word in ("<bool>", "[Path]", ",Path", "int,int"))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")

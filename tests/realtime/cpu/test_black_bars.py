@@ -18,6 +18,7 @@ from tapetum.realtime.cpu.rgb import Order
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.cuda.transfer import semi_planar
 from tapetum.realtime.media.av_frame import to_av
+from tapetum.realtime.media.encoder import repeatable
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.protocols import StripEnhancer
 
@@ -249,9 +250,39 @@ def test_what_surrounds_a_picture_in_strips_stays(kind: str, grid: FrameEnhancer
         assert (joined == plane).all()
 
 
-def subtitled(planes: Planes) -> Planes:
-    for row in (HEIGHT + 46, HEIGHT + 60):
-        planes[0][row : row + 10, 60:140:3] = 230
+def subtitled(planes: Planes, *places: int) -> Planes:
+    """With lines of text 10 rows high that begin at the places."""
+    for row in places:
+        planes[0][row : row + 10, 30:170:4] = 230
+        planes[0][row + 4, 30:170] = 230
+    return planes
+
+
+def coded(frames: list[Planes], path: Path, crf: int) -> Path:
+    """Frames as a video of H.264."""
+    options = {"crf": str(crf)} | repeatable("libx264")
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options=options)
+        stream.height, stream.width = frames[0][0].shape
+        stream.codec_context.thread_count = 1
+        for index, planes in enumerate(frames):
+            picture = to_av(as_frame(planes, index))
+            picture.pts = index
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    return path
+
+
+def areas_of(path: Path) -> list[Area | None]:
+    finder = BarFinder()
+    with FileSource(path) as source:
+        return [finder(frame) for frame in source]
+
+
+def lit_picture() -> Planes:
+    """A dark picture that is lit at its ends, where text does not reach."""
+    planes = dark_picture()
+    planes[0] = np.maximum(planes[0], 30)
     return planes
 
 
@@ -263,25 +294,31 @@ def test_bars_of_coarsely_coded_video_are_found(tmp_path: Path, kind: str, crf: 
     top, left = 40, 60 if kind == "window" else 0
     shown = framed(dark_picture(), top, left)
     if kind == "subtitles":
-        shown = subtitled(shown)
+        shown = subtitled(shown, HEIGHT + 46, HEIGHT + 60)
     if kind == "logo":
         shown[0][8:26, 150:180] = 150
-    path = tmp_path / "in.mkv"
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=25, options={"crf": str(crf)})
-        stream.height, stream.width = shown[0].shape
-        stream.codec_context.thread_count = 1
-        for index in range(6):
-            picture = to_av(as_frame(shown, index))
-            picture.pts = index
-            output.mux(stream.encode(picture))
-        output.mux(stream.encode(None))
-    with FileSource(path) as source:
-        finder = BarFinder()
-        areas = [finder(frame) for frame in source]
+    areas = areas_of(coded([shown] * 6, tmp_path / "in.mkv", crf))
     wanted = Area(top, top + HEIGHT, left, left + WIDTH)
     apart = np.abs(np.subtract(areas[-1] or (0, 0, 0, 0), wanted))
     assert apart.max() <= 2, areas[-1]
+
+
+@pytest.mark.parametrize("crf", [20, 30])
+@pytest.mark.parametrize("places", [(162, 176), (154,), (172, 8), (4, 22)], ids=str)
+@pytest.mark.parametrize("without", [0, 3])
+def test_text_in_bars_of_coarsely_coded_video_undoes_none(
+    tmp_path: Path, places: tuple[int, ...], crf: int, without: int
+) -> None:
+    """Two lines of it, or one across the edge, or one in each bar; from the first frame or later.
+
+    Nothing is left of the empty lines by which a bar is told from the picture, but at its ends.
+    """
+    plain = framed(lit_picture(), 40, 0)
+    text = subtitled(framed(lit_picture(), 40, 0), *places)
+    areas = areas_of(coded([plain] * without + [text] * 6, tmp_path / "in.mkv", crf))
+    for area in areas:
+        apart = np.abs(np.subtract(area or (0, 0, 0, 0), (40, 40 + HEIGHT, 0, WIDTH)))
+        assert apart.max() <= 4, areas
 
 
 def test_a_wall_in_the_dark_beside_what_is_lighter_is_no_bar() -> None:

@@ -17,8 +17,8 @@ from tapetum.realtime.cuda import device as device_module
 from tapetum.realtime.cuda import kernel_compiler
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.kernel_compiler import (
-    OPTIONS,
     compile_kernels,
+    compiler_options,
     kept_kernels,
     kernel_source,
 )
@@ -27,9 +27,10 @@ from tapetum.trt_build.gpu import device_index
 
 ARCHITECTURES = (75, 80, 86, 87, 89, 90, 100, 120)
 KERNELS = (
-    *(f"{name}_{bits}" for name in ("planes_to_rgb", "change_to_planes") for bits in (8, 16)),
-    *(f"{name}_{bits}" for name in ("apply_grid", "thumbnail") for bits in (8, 16)),
-    "smooth_grid",
+    "planes_to_rgb",
+    "change_to_planes",
+    "apply_grid",
+    "thumbnail",
 )
 
 REGISTERS_OF_A_MULTIPROCESSOR = 65536
@@ -48,28 +49,40 @@ def _without_driver() -> None:
 
 
 @needs_cupy
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_kernels_compile_for_every_architecture(architecture: int) -> None:
-    cubin = compile_kernels(architecture)
+@pytest.mark.parametrize(
+    ("architecture", "chroma"),
+    [*((architecture, "420") for architecture in ARCHITECTURES), (75, "422"), (75, "444")],
+)
+def test_the_kernels_compile_for_every_architecture(architecture: int, chroma: str) -> None:
+    cubin = compile_kernels(architecture, chroma)
     assert cubin.startswith(b"\x7fELF")
-    for kernel in KERNELS:
+    for kernel in kernels_of(chroma):
         assert f".text.{kernel}\0".encode() in cubin
 
 
+def kernels_of(chroma: str) -> list[str]:
+    """The names of all kernels for a kind of chroma."""
+    names = [f"{name}_{chroma}_{bits}" for name in KERNELS for bits in (8, 16)]
+    return [*names, "smooth_grid"] if chroma == "420" else names
+
+
 @needs_cupy
-@pytest.mark.parametrize("architecture", [75, 90])
-def test_no_kernel_runs_out_of_registers(architecture: int) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "chroma"), [(75, "420"), (90, "420"), (90, "422"), (90, "444")]
+)
+def test_no_kernel_runs_out_of_registers(architecture: int, chroma: str) -> None:
     """What is spilt goes through memory, which is what the kernels have too little of."""
     from cupy.cuda import nvrtc
 
     program = nvrtc.createProgram(kernel_source(), "kernels.cu", (), ())
-    options = (f"--gpu-architecture=sm_{architecture}", *OPTIONS, "--ptxas-options=-v")
+    options = (*compiler_options(architecture, chroma), "--ptxas-options=-v")
     nvrtc.compileProgram(program, options)
     log = nvrtc.getProgramLog(program)
     nvrtc.destroyProgram(program)
-    assert re.findall(r"(\d+) bytes spill stores", log) == ["0"] * len(KERNELS)
+    names = kernels_of(chroma)
+    assert re.findall(r"(\d+) bytes spill stores", log) == ["0"] * len(names)
     used = re.findall(r"entry function '(\w+)'.*?Used (\d+) registers", log, re.DOTALL)
-    assert {name for name, _ in used} == set(KERNELS)
+    assert {name for name, _ in used} == set(names)
     for name, registers in used:
         threads = 1024 if name == "smooth_grid" else 256
         assert int(registers) * threads <= REGISTERS_OF_A_MULTIPROCESSOR, name
@@ -82,8 +95,9 @@ def test_kernels_are_compiled_once_a_machine(
     monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path / "engines"))
     compiled = kept_kernels(89)
     (kept,) = (tmp_path / "engines").iterdir()
-    monkeypatch.setattr(kernel_compiler, "compile_kernels", lambda _: b"compiled anew")
+    monkeypatch.setattr(kernel_compiler, "compile_kernels", lambda *_: b"compiled anew")
     assert kept_kernels(89) == compiled
+    assert kept_kernels(89, "444") == b"compiled anew"
     assert kept_kernels(90) == b"compiled anew"  # what was kept is of another architecture
     kept.write_bytes(kept.read_bytes()[:-1])
     assert kept_kernels(89) == b"compiled anew"
@@ -95,7 +109,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path / "file" / "engines"))
-    monkeypatch.setattr(kernel_compiler, "compile_kernels", lambda _: b"compiled anew")
+    monkeypatch.setattr(kernel_compiler, "compile_kernels", lambda *_: b"compiled anew")
     assert kept_kernels(89) == b"compiled anew"
 
 
@@ -139,7 +153,7 @@ sys.modules["cupy"] = None  # what importing finds where it is not installed
 from tapetum.realtime.cuda import device as device_module
 from tapetum.realtime.cuda import kernel_compiler
 from tapetum.realtime.cuda.device import CudaDevice
-from tapetum.realtime.cuda.kernel_compiler import OPTIONS, compile_kernels, kernel_source
+from tapetum.realtime.cuda.kernel_compiler import compile_kernels
 from tapetum.realtime.errors import DeviceError
 for attempt in (CudaDevice, lambda: compile_kernels(80)):
     try:
@@ -193,7 +207,7 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
     )
     cupy = SimpleNamespace(cuda=cuda, empty=lambda *_: current[-1])
     monkeypatch.setattr(device_module, "cupy_for", lambda _: cupy)
-    monkeypatch.setattr(device_module, "kept_kernels", lambda _: b"")
+    monkeypatch.setattr(device_module, "kept_kernels", lambda *_: b"")
     return cupy
 
 

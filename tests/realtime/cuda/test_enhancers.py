@@ -208,5 +208,5 @@ def test_frames_of_another_kind_are_errors(device: ComputeDevice) -> None:
     for enhance in (grid, unet):
         with pytest.raises(DeviceError, match="GPU memory"):
             enhance(elsewhere)
-        with pytest.raises(MediaError, match="nv12 and p010le"):
+        with pytest.raises(MediaError, match="a GPU's frames are nv12, p010le"):
             enhance(planar)

@@ -38,6 +38,7 @@ from tapetum.realtime.media.encoder import QUALITIES
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.pipeline import run
+from tapetum.realtime.pixel_format import pixel_format
 from tapetum.realtime.protocols import FrameEnhancer
 
 pytestmark = pytest.mark.slow
@@ -95,10 +96,12 @@ def test_a_picture_keeps_its_surface(host: Any) -> None:
 
 
 def test_a_surface_holds_luma_and_chroma() -> None:
-    assert surface_shape(1920, 1080, 1) == (1620, 2048)
-    assert surface_shape(3840, 2160, 2) == (3240, 3840)
-    assert surface_shape(2, 2, 2) == (3, 128)
-    assert surface_shape(257, 3, 1) == (5, 512)
+    eight, ten, wide = (pixel_format(name) for name in ("nv12", "p010le", "nv24"))
+    assert surface_shape(eight, 1920, 1080) == (1620, 2048)
+    assert surface_shape(ten, 3840, 2160) == (3240, 3840)
+    assert surface_shape(ten, 2, 2) == (3, 128)
+    assert surface_shape(eight, 257, 3) == (5, 512)
+    assert surface_shape(wide, 257, 3) == (6, 768)
 
 
 @pytest.mark.parametrize("name", ["nv12", "p010le"])
@@ -120,7 +123,7 @@ def test_frames_elsewhere_and_of_other_formats_are_errors(host: Any) -> None:
     make = SurfacePictures(host)
     with pytest.raises(DeviceError, match="GPU memory"):
         make(on_another_device(random_frame("nv12", 8, 8)))
-    with pytest.raises(MediaError, match="nv12 and p010le"):
+    with pytest.raises(MediaError, match="a GPU's frames are nv12, p010le"):
         make(on_device(host, random_frame("yuv420p", 8, 8)))
 
 

@@ -25,9 +25,9 @@ from support.kernel_calls import (
     random_result,
     tensor_size,
 )
-from support.kernel_devices import GAP, host_library, on_device, poisoned_planes, with_gaps
+from support.kernel_devices import GAP, host_kernels, on_device, poisoned_planes, with_gaps
 from support.random_frames import on_another_device, random_frame
-from support.tolerance import CPU, EXACT, assert_planes_close
+from support.tolerance import CPU, EXACT, Tolerance, assert_planes_close
 
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
@@ -36,6 +36,9 @@ from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
 from tapetum.realtime.cuda.pixel_kernels import thumbnail_shared_bytes
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import CENTER, LEFT, TOP, TOP_LEFT, ColorInfo, Frame
+
+NEAR = Tolerance(1, 0.15)
+"""Of 12 bits the CPU's tables round a little too."""
 
 
 @pytest.mark.parametrize("color", COLORS, ids=str)
@@ -70,7 +73,7 @@ def test_a_strength_mixes_the_grid_with_the_identity(device: ComputeDevice, name
     assert_planes_close(enhanced_by_grid(device, there, grid, strength=0), frame.planes, EXACT)
     mixed = identity_grid() + np.float32(0.4) * (grid - identity_grid())
     actual = enhanced_by_grid(device, there, grid, strength=0.4)
-    assert_planes_close(actual, apply_grid(frame, mixed), CPU, shift=shift)
+    assert_planes_close(actual, apply_grid(frame, mixed), NEAR, shift=shift)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -134,24 +137,24 @@ def test_gaps_between_rows_do_not_matter_and_stay(
 
 
 @given(
-    width=st.integers(1, 70),
-    height=st.integers(1, 40),
+    name=st.sampled_from(FORMATS),
+    size=st.tuples(st.integers(1, 70), st.integers(1, 40)),
     seed=st.integers(0, 99),
     location=st.sampled_from([LEFT, CENTER, TOP_LEFT, TOP]),
 )
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_size_is_enhanced_as_on_the_cpu(
-    device: ComputeDevice, width: int, height: int, seed: int, location: int
+    device: ComputeDevice, name: str, size: tuple[int, int], seed: int, location: int
 ) -> None:
     color = ColorInfo(chroma_location=location)
-    frame, grid = random_frame("nv12", width, height, seed=seed, color=color), random_grid(seed)
+    frame, grid = random_frame(name, *size, seed=seed, color=color), random_grid(seed)
     result, there = random_result(frame, seed), on_device(device, frame, gap=seed % 5)
     for actual, expected in (
         (enhanced_by_grid(device, there, grid), apply_grid(frame, grid)),
         (enhanced_by_change(device, there, result), changed_on_cpu(frame, result)),
     ):
         for found, wanted in zip(actual, expected, strict=True):
-            assert np.abs(found.astype(int) - wanted).max() <= 1
+            assert np.abs(found.astype(int) - wanted).max() <= 1 << frame.format.shift
 
 
 def test_legal_input_stays_legal_however_strong_the_grid(device: ComputeDevice) -> None:
@@ -176,7 +179,7 @@ def test_a_frame_in_main_memory_is_an_error(device: ComputeDevice) -> None:
 def test_other_formats_and_arrays_are_errors(device: ComputeDevice) -> None:
     out = device.put(np.zeros(THUMBNAIL_SHAPE, np.float32))
     planar = on_device(device, random_frame("yuv420p", 16, 16))
-    with pytest.raises(MediaError, match="nv12 and p010le frames; got yuv420p"):
+    with pytest.raises(MediaError, match=r"a GPU's frames are nv12, .*; got yuv420p"):
         device.kernels.thumbnail(planar, out)
     frame = on_device(device, random_frame("nv12", 32, 32))
     with pytest.raises(ValueError, match="16x16 cannot hold a frame of 32x32"):
@@ -189,9 +192,12 @@ def test_other_formats_and_arrays_are_errors(device: ComputeDevice) -> None:
         device.kernels.apply_grid(frame, grid, small)
 
 
-def test_the_sums_of_a_thumbnail_fit_their_memory(tmp_path: Path) -> None:
-    needed = host_library(tmp_path).sums_needed
+@pytest.mark.parametrize(("chroma", "chroma_x"), [("420", 1), ("422", 1), ("444", 0)])
+def test_the_sums_of_a_thumbnail_fit_their_memory(
+    chroma: str, chroma_x: int, tmp_path: Path
+) -> None:
+    needed = host_kernels(tmp_path).library(chroma).sums_needed
     for width in (*range(1, 600), 639, 1919, 1920, 3839, 3840, 7680, 16383):
         sums = [needed(width, block) for block in range(8)]
         assert min(sums) > 0, width
-        assert 4 * max(sums) <= thumbnail_shared_bytes(width), width
+        assert 4 * max(sums) <= thumbnail_shared_bytes(width, chroma_x=chroma_x), width

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.command_line import tapetum
 from support.fake_driver import python_with
-from support.kernel_devices import HostDevice, host_library
+from support.kernel_devices import HostDevice, host_kernels
 from support.rtx_builds import needs_tensorrt_rtx
 from support.this_gpu import has_driver, tensorrt_here
 from support.tiny_networks import blur_network
@@ -47,7 +47,7 @@ def gpu(tmp_path_factory: pytest.TempPathFactory) -> Any:
     class Named(HostDevice):
         name = "cuda:0"
 
-    return Named(host_library(tmp_path_factory.mktemp("kernels")))
+    return Named(host_kernels(tmp_path_factory.mktemp("kernels")))
 
 
 @needs_tensorrt_rtx

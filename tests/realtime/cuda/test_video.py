@@ -20,9 +20,7 @@ from tapetum.realtime.compare import Direction, side_by_side, wipe
 from tapetum.realtime.cuda.kernel_arguments import device_planes
 from tapetum.realtime.cuda.transfer import semi_planar
 from tapetum.realtime.enhance_media import enhance_file, needs_finishing
-from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.images import write_image
 
 pytestmark = pytest.mark.slow
 
@@ -64,16 +62,6 @@ def test_frames_are_waited_for_where_no_enhancer_does() -> None:
     assert needs_finishing(0, None)
     assert needs_finishing(1, "wipe")
     assert not needs_finishing(0.5, None)
-
-
-def test_photos_are_refused_with_the_remedy(tmp_path: Path) -> None:
-    photo, output = tmp_path / "in.png", tmp_path / "out.png"
-    write_image(photo, random_frame("yuv444p", 16, 16))
-    with pytest.raises(
-        DeviceError, match="is for video, not for photos and RGB images; use --device cpu"
-    ):
-        enhance_file(photo, output, device="cuda")
-    assert not output.exists()
 
 
 @pytest.mark.needs_cuda

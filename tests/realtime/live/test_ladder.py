@@ -360,6 +360,7 @@ def test_a_device_that_is_lost_in_mid_stream_is_left_with_a_notice(
     pictures = [ladder(dark()) for _ in range(60)]
     assert ladder.mode == "gain"
     assert notices == ["one on cuda is given up: out of order; gain runs instead"]
+    assert ladder.note == notices[0]  # what tells a page
     lights = [before, *map(luma, pictures)]
     assert min(lights) > luma(dark())  # no frame is left as it was
     assert max(abs(b - a) for a, b in pairwise(lights)) <= LARGEST_STEP

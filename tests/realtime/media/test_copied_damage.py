@@ -101,6 +101,61 @@ def test_two_sound_packets_of_one_time_end_no_job(tmp_path: Path, suffix: str) -
 # Damage in the bytes ------------------------------------------------------------------------------
 
 
+def with_damaged_sound(path: Path, number: int) -> Fraction:
+    """Change the bytes of one sound packet, and give its time."""
+    with av.open(str(path)) as source:
+        packets = [packet for packet in source.demux(audio=0) if packet.size]
+        sound = bytes(packets[number])
+        time = (packets[number].pts or 0) * packets[number].time_base
+    data = path.read_bytes()
+    at = data.index(sound)
+    wrong = bytes(byte ^ 0x5A for byte in sound[: max(8, len(sound) * 3 // 4)])
+    path.write_bytes(data[:at] + wrong + data[at + len(wrong) :])
+    return Fraction(time)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+@pytest.mark.parametrize(
+    ("codec", "source"),
+    [
+        ("ac3", ".mkv"),
+        ("ac3", ".mp4"),
+        ("eac3", ".mp4"),
+        ("libmp3lame", ".mkv"),
+        ("libmp3lame", ".avi"),
+        ("mp2", ".mkv"),
+        ("flac", ".mkv"),
+        ("aac", ".mp4"),
+    ],
+)
+def test_sound_that_does_not_decode_is_said_and_ends_no_job(
+    codec: str, source: str, suffix: str, tmp_path: Path
+) -> None:
+    is_avi = source == ".avi"
+    base = Fraction(1, 25) if is_avi else MILLISECOND
+    video = "mpeg4" if is_avi else "libx264"
+    clip = Clip(codec=video, audio=[codec], time_base=base, frames=50)
+    path = make_clip(tmp_path / f"in{source}", clip)
+    whole = transcode(path, tmp_path / f"whole{suffix}")
+    assert whole.damaged_packets == 0
+    time = with_damaged_sound(path, 12)
+    sink = transcode(path, tmp_path / f"out{suffix}")
+    before, after = (tracks(tmp_path / f"{name}{suffix}") for name in ("whole", "out"))
+    assert len(after[0].packets) == len(before[0].packets) == 50
+    assert len(after[1].packets) >= len(before[1].packets) - 5
+    assert float(after[1].times[-1]) == pytest.approx(float(before[1].times[-1]), abs=0.05)
+    assert sink.damaged_packets >= 1
+    (note,) = (line for line in sink.notices if "damaged" in line)
+    said_s = float(note.partition(" at ")[2].split()[0])
+    assert said_s == pytest.approx(float(time), abs=0.06)
+
+
+@pytest.mark.parametrize("codec", ["aac", "ac3", "libmp3lame", "flac", "mp2"])
+def test_sound_from_the_middle_of_a_whole_file_is_no_damage(codec: str, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mkv", Clip(audio=[codec], time_base=MILLISECOND, frames=75))
+    assert transcode(path, tmp_path / "out.mkv", start_s=1.3).damaged_packets == 0
+
+
 @pytest.fixture
 def broadcast(tmp_path: Path) -> Path:
     clip = Clip(frames=50, audio=["aac"], time_base=Fraction(1, 90_000))

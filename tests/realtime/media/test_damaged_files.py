@@ -18,6 +18,7 @@ from support.transcoding import frame_times, transcode
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.matroska_structure import broken_elements
 from tapetum.realtime.media.truncation import broken_tags, is_cut
 
 pytestmark = pytest.mark.slow
@@ -353,19 +354,54 @@ def test_a_picture_that_lost_its_time_is_not_called_good(time: int | None, tmp_p
     assert is_called_good(path) == (time is None)
 
 
-@pytest.mark.parametrize("change", ["none", "longer", "every"])
+@pytest.mark.parametrize("change", ["none", "header", "track", "length", "zeros at the end"])
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+def test_matroska_whose_parts_do_not_follow_each_other_is_not_called_good(
+    change: str, suffix: str, tmp_path: Path
+) -> None:
+    """FFmpeg goes on at the next cluster; here there is none, and most of the file is lost."""
+    codec = "libvpx" if suffix == ".webm" else "libx264"
+    path = make_clip(tmp_path / f"in{suffix}", Clip(codec=codec, time_base=Fraction(1, 1000)))
+    content = bytearray(path.read_bytes())
+    block = [part for part in elements(bytes(content)) if content[part.begin] == _SIMPLE_BLOCK][9]
+    if change == "header":
+        content[block.begin] = 0
+    elif change == "track":
+        content[block.body] = 0
+    elif change == "length":
+        content[block.length_at : block.body] = b"\x1f" * (block.body - block.length_at)
+    elif change == "zeros at the end":
+        content += bytes(4096)
+    path.write_bytes(content)
+    whole = change in {"none", "zeros at the end"}
+    assert broken_elements(path) == (not whole)
+    assert is_called_good(path) == whole
+
+
+@pytest.mark.parametrize("moved_ms", [0, -60])
+def test_flv_whose_times_fall_is_not_called_good(moved_ms: int, tmp_path: Path) -> None:
+    path = flv_with_damaged_time(tmp_path / "in.flv", _FLV_VIDEO, 10, moved_ms)
+    assert is_called_good(path) == (not moved_ms)
+
+
+@pytest.mark.parametrize("change", ["none", "longer", "first", "zeros", "every"])
 def test_flv_whose_lengths_do_not_agree_is_not_called_good(change: str, tmp_path: Path) -> None:
     path = make_clip(tmp_path / "in.flv", Clip(audio=["aac"], time_base=Fraction(1, 1000)))
     content = bytearray(path.read_bytes())
     tags = [*flv_tags(bytes(content), _FLV_VIDEO), *flv_tags(bytes(content), _FLV_SOUND)]
     if change == "longer":
         content[tags[9].stop - 4 : tags[9].stop - 4] = b"\0"
+    elif change == "first":  # no writer states all but one
+        first = next(flv_tags(bytes(content), 18))
+        content[first.stop - 4 : first.stop] = bytes(4)
+    elif change == "zeros":
+        content[86:4182] = bytes(4096)
     elif change == "every":  # of a writer that never states the second length
         for tag in flv_tags(bytes(content), 18):
             content[tag.stop - 4 : tag.stop] = bytes(4)
         for tag in tags:
             content[tag.stop - 4 : tag.stop] = bytes(4)
     path.write_bytes(content)
-    assert broken_tags(path) == (change == "longer")
-    if change != "every":  # which FFmpeg itself reads with gaps
+    assert broken_tags(path) == (change not in {"none", "every"})
+    if change not in {"zeros", "every"}:  # which FFmpeg cannot read, or reads with gaps
         assert is_called_good(path) == (change == "none")

@@ -106,6 +106,20 @@ def test_opus_goes_through_webm_unchanged(tmp_path: Path) -> None:
     assert track(tmp_path / "out.webm", "audio").packets == track(source, "audio").packets
 
 
+@pytest.mark.parametrize(
+    ("suffix", "kept"), [(".mkv", True), (".mp4", True), (".mov", False), (".webm", False)]
+)
+def test_what_a_stream_is_marked_as_is_kept_or_its_loss_said(
+    suffix: str, kept: bool, tmp_path: Path
+) -> None:
+    source = make_clip(tmp_path / "in.mkv", Clip(audio=["aac", "aac"], time_base=Fraction(1, 1000)))
+    sink = transcode(source, tmp_path / f"out{suffix}")
+    commentary = tracks(tmp_path / f"out{suffix}")[2]
+    assert (commentary.disposition == Disposition.comment) == kept
+    said = [line for line in sink.notices if "is not marked as comment any more" in line]
+    assert len(said) == (not kept)
+
+
 def test_languages_titles_and_dispositions_are_kept(tmp_path: Path, rich_mkv: Path) -> None:
     transcode(rich_mkv, tmp_path / "out.mkv")
     after = of_kind(tmp_path / "out.mkv", "audio")

@@ -233,20 +233,32 @@ def test_a_heic_that_is_cut_behind_its_main_picture_is_not_whole(
         assert photo.intact == intact
 
 
-@pytest.mark.parametrize(("kind", "number"), [(b"elst", 5), (b"stts", 2)])
+_AVIF_TABLES = [
+    (b"elst", 16, 0x7000_0000),  # an edit begins there
+    (b"elst", 12, 1),  # and lasts
+    (b"elst", 0, 0x8000_0000),  # version
+    (b"stts", 8, 0x7000_0000),
+]
+
+
+@pytest.mark.parametrize(("kind", "place", "value"), _AVIF_TABLES)
 def test_an_avif_whose_tables_do_not_agree_is_damaged(
-    kind: bytes, number: int, tmp_path: Path
+    kind: bytes, place: int, value: int, tmp_path: Path
 ) -> None:
     data = bytearray(animation(".avif"))
     source = tmp_path / "in.avif"
-    for value in (None, 0x7000_0000):
-        if value is not None:
-            at = data.index(kind) + 4 + 4 * number
-            data[at : at + 4] = value.to_bytes(4)
-        source.write_bytes(data)
-        photo = PhotoFile(source)
-        assert len(list(photo.pictures())) == 4
-        assert photo.intact == (value is None)
+    source.write_bytes(data)
+    whole = PhotoFile(source)
+    assert len(list(whole.pictures())) == 4
+    assert whole.intact
+    at = data.index(kind) + 4 + place
+    data[at : at + 4] = value.to_bytes(4)
+    if kind == b"elst" and not place:
+        data[at + 4 : at + 8] = bytes(4)  # else libavif refuses it
+    source.write_bytes(data)
+    damaged = PhotoFile(source)
+    assert len(list(damaged.pictures())) == 4
+    assert not damaged.intact
 
 
 def test_an_apng_that_is_read_as_a_still_picture_is_damaged(enhance: Enhance) -> None:
@@ -256,6 +268,24 @@ def test_an_apng_that_is_read_as_a_still_picture_is_damaged(enhance: Enhance) ->
     data[at - 8 : at + 12] = png_chunk(b"acTL", body)
     result = enhance(bytes(data), ".png")
     assert (result.frames, result.intact) == (1, False)
+
+
+@pytest.mark.parametrize("kind", [b"IDAT", b"fdAT"])
+def test_pixels_of_a_png_without_their_end_are_damaged(kind: bytes, enhance: Enhance) -> None:
+    """Decoders stop where the last row is whole."""
+    data = animation(".png")
+    at, _, body = next(chunk for chunk in png_chunks(data) if chunk[1] == kind)
+    shorter = png_chunk(kind, body[:-3])
+    result = enhance(data[:at] + shorter + data[at + len(shorter) + 3 :], ".png")
+    assert (result.frames, result.intact) == (len(moving()), False)
+
+
+def test_a_cut_webp_of_a_length_that_cannot_be_is_one_clear_line(enhance: Enhance) -> None:
+    data = bytearray(encoded(".webp", exif=b"Exif"))
+    at = data.index(b"VP8 ", 12)
+    data[at + 4 : at + 8] = b"\xff" * 4
+    with pytest.raises(MediaError, match="is damaged"):
+        enhance(bytes(data[: len(data) // 2]), ".webp")
 
 
 @pytest.mark.parametrize("suffix", [".jp2"])

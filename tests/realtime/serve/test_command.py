@@ -123,6 +123,8 @@ def test_beyond_this_machine_the_url_has_a_token() -> None:
         (["--source", "a.mp4", "--camera", "0"], 2, "give one of them"),
         (["--model", "gird"], 2, "did you mean grid"),
         (["--strength", "3"], 2, "strength is from 0 to 2"),
+        (["--device", "gpu"], 2, "device is auto, cpu, cuda or cuda:INDEX; got 'gpu'"),
+        (["--device", "cuda:9"], 1, "use --device cpu"),
         (["--port", "99999"], 2, "less than or equal to 65535"),
         (["--host", "203.0.113.7"], 1, "cannot listen on 203.0.113.7"),
         (["--host", "no.such.host.invalid"], 1, "cannot listen on no.such.host.invalid"),

@@ -9,6 +9,7 @@ on standard output a JSON value a line.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import tempfile
@@ -67,9 +68,12 @@ def _times_ms(enhance: Any, frames: list[Any]) -> list[float]:  # noqa: ANN401 -
 
 def main() -> None:
     """Answer until standard input ends."""
+    parser = argparse.ArgumentParser(description="Measures one side for `tapetum bench ab`.")
+    parser.add_argument("model", metavar="MODEL", help="its name or file")
+    model = parser.parse_args().model
     answering = sys.stdout
     sys.stdout = sys.stderr  # whatever else is said
-    for answer in answers(sys.argv[1]):
+    for answer in answers(model):
         answering.write(json.dumps(answer) + "\n")
         answering.flush()
 

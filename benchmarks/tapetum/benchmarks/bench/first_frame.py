@@ -14,6 +14,13 @@ from typing import Any, ParamSpec, TypeVar
 
 PARTS = ("process start", "imports", "model load", "engine build", "first frame")
 
+_USAGE = """\
+usage: first_frame.py MODEL DEVICE DENOISE WIDTH HEIGHT BEGAN_NS
+
+Says how long the first frame of a process takes; `tapetum bench` starts it.
+"""
+_ARGUMENTS = 7
+
 P = ParamSpec("P")
 T = TypeVar("T")
 Load = Callable[[str], Callable[[Any], object]]
@@ -121,6 +128,9 @@ def _process() -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != _ARGUMENTS:  # `argparse` would count as a part of the start
+        sys.stderr.write(_USAGE)
+        sys.exit(0 if sys.argv[1:] == ["--help"] else 2)
     name, on, taken_out, *numbers = sys.argv[1:]
     columns, rows, began_ns = map(int, numbers)
     sys.stdout.write(json.dumps(main(name, (on, taken_out), (columns, rows), began_ns)))

@@ -29,6 +29,7 @@ from tapetum.benchmarks.bench.tables import (
     percentile_text,
     quality_rows,
 )
+from tapetum.benchmarks.documents.ab import ab_table
 from tapetum.benchmarks.documents.batch import batch_table
 from tapetum.benchmarks.documents.hosts import hosts_table
 from tapetum.benchmarks.documents.live import live_table, load_table
@@ -142,6 +143,8 @@ def tables(results: Path) -> str:
         _target_table([result for run in runs.values() for result in run["results"]]),
         "### Targets of the harness on two CPU cores",
         table(TARGET_HEAD, harness_rows(list(runs.values()))),
+        "### Whether `tapetum bench ab` tells the truth",
+        ab_table(results),
         "### How many streams fit",
         capacity_table(results),
         "### Live video on two CPU cores",

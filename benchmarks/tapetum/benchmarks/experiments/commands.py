@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from tapetum.benchmarks.experiments import batch as jobs
+from tapetum.benchmarks.experiments.ab_trials import same_version, slowed_version
 from tapetum.benchmarks.experiments.hosts import PROGRAMS, measure_host
 from tapetum.benchmarks.experiments.hosts import SIZES as HOST_SIZES
 from tapetum.benchmarks.experiments.live import SIZES as LIVE_SIZES
@@ -20,7 +21,7 @@ from tapetum.benchmarks.experiments.live_load import live_load
 from tapetum.benchmarks.experiments.memory import peak_memory
 from tapetum.benchmarks.experiments.soak import soak as run_soak
 from tapetum.benchmarks.measure.choices import parse_size
-from tapetum.benchmarks.measure.files import read_json, write_json
+from tapetum.benchmarks.measure.files import read_json, recorded_figures, write_json
 from tapetum.benchmarks.measure.machine import machine
 from tapetum.realtime.background import exit_process
 
@@ -39,6 +40,7 @@ _PLUGINS_RESULT = Path("benchmarks/results/plugins.json")
 _HOSTS_RESULT = Path("benchmarks/results/hosts.json")
 _BATCH_RESULT = Path("benchmarks/results/batch.json")
 _SOAK_RESULT = Path("benchmarks/results/soak.json")
+_AB_RESULT = Path("benchmarks/results/ab.json")
 
 
 def _record(result: Path, name: str, figures: object) -> None:
@@ -156,11 +158,17 @@ def kill_workers(
     ] = False,
     result: ResultOption = _PLUGINS_RESULT,
 ) -> None:
-    """Kill a plugin's worker at random moments: torn frames, and how long its host is held up."""
-    from tapetum.benchmarks.experiments.plugin_worker import kill_workers as measured
+    """Kill a plugin's worker at random moments: torn frames, and how long its host is held up.
 
+    A run is added to those in the result.
+    """
+    from tapetum.benchmarks.experiments.plugin_worker import kill_workers as measured
+    from tapetum.benchmarks.experiments.plugin_worker import together
+
+    name = f"kills{', realtime' if realtime else ''}"
+    earlier = recorded_figures(result).get(name, {}).get("runs", [])
     figures = measured(kills, busy=busy, limit_s=60 * minutes, realtime=realtime)
-    _record(result, f"kills{', realtime' if realtime else ''}", figures)
+    _record(result, name, together([*earlier, figures]))
 
 
 @experiments.command()
@@ -186,6 +194,30 @@ def hosts(
                 raise typer.BadParameter(f"{each} is none of {', '.join(HOST_SIZES)}")
             figures = measure_host(name, each, repeats=repeats)
             _record(result, f"{name}, {each}", figures)
+
+
+@experiments.command("ab-trials")
+def ab_trials(
+    checkout: Annotated[Path, typer.Argument(exists=True, file_okay=False)] = Path(),
+    *,
+    same: Annotated[int, typer.Option(min=0, help="Comparisons with itself.")] = 20,
+    slowed: Annotated[int, typer.Option(min=0, help="Comparisons with a slowed copy.")] = 10,
+    percent: Annotated[float, typer.Option(min=0, help="By which the copy is slowed.")] = 10.0,
+    rounds: Annotated[int, typer.Option(min=5, help="Of each comparison.")] = 10,
+    result: ResultOption = _AB_RESULT,
+) -> None:
+    """`tapetum bench ab` of one version against itself, and against a copy slowed on purpose.
+
+    Each comparison is added to those on record, so a run can be stopped and gone on with.
+    """
+    known = read_json(result, remedy="; name another --result") if result.exists() else {}
+    trials = {"same": known.get("same", []), "slowed": known.get("slowed", [])}
+    for _ in range(same):
+        trials["same"].append(same_version(checkout, rounds=rounds))
+        _record(result, "same", trials["same"])
+    for _ in range(slowed):
+        trials["slowed"].append(slowed_version(checkout, rounds=rounds, share=percent / 100))
+        _record(result, "slowed", trials["slowed"])
 
 
 @experiments.command()

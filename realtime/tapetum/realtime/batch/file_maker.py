@@ -44,7 +44,7 @@ class FileMaker:
         on_build: called while an engine is built.
 
     Attributes:
-        enhancer: the loaded model on the CPU; None for a GPU, where each file loads its own.
+        enhancer: the loaded model on the CPU; None for a GPU, where each video loads its own.
 
     Raises:
         ModelError: there is no such model.
@@ -66,11 +66,20 @@ class FileMaker:
         self._on_progress = on_progress
         self._on_build = on_build
         self.enhancer: FrameEnhancer | None = None
+        self._photo_enhancer: FrameEnhancer | None = None
         if not is_cuda(options.get("device", "auto")):
-            model, strength = options.get("model", "grid"), options.get("strength", 1.0)
-            aim = Aim(options.get("when_dark", True), options.get("brightness"))
-            denoise = options.get("denoise", "auto")
-            self.enhancer = make_enhancer(model, strength=strength, aim=aim, denoise=denoise)
+            self.enhancer = self._loaded()
+
+    def _loaded(self) -> FrameEnhancer:
+        options = self._options
+        return make_enhancer(
+            options.get("model", "grid"),
+            strength=options.get("strength", 1.0),
+            device=options.get("device", "auto"),
+            aim=Aim(options.get("when_dark", True), options.get("brightness")),
+            denoise=options.get("denoise", "auto"),
+            on_build=self._on_build,
+        )
 
     @property
     def description(self) -> str:
@@ -90,13 +99,16 @@ class FileMaker:
             TapetumError: it cannot be made.
         """
         options = for_photos(self._options) if is_photo_name(task.output) else self._options
-        if self.enhancer is not None:
-            self.enhancer.reset()
+        enhancer = self.enhancer
+        if enhancer is None and is_photo_name(task.output):
+            enhancer = self._photo_enhancer = self._photo_enhancer or self._loaded()
+        if enhancer is not None:
+            enhancer.reset()
         return enhance_file(
             task.source,
             task.output,
             overwrite=overwrite,
-            enhancer=self.enhancer,
+            enhancer=enhancer,
             on_start=self._on_start,
             on_progress=self._on_progress,
             on_build=self._on_build,

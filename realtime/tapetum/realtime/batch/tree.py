@@ -176,8 +176,10 @@ class _Found:
         plan, tasks = self._plan, self._plan.tasks
         if not (is_named or source.suffix.lower() in VIDEO_SUFFIXES | PHOTO_SUFFIXES):
             output, tasks = output.with_name(source.name), plan.others
-        if output in self._sources:
-            first = self._sources[output]
+        first = self._sources.get(output)
+        if first is not None and first.resolve() == source.resolve():  # patterns may overlap
+            return
+        if first is not None:
             why = (
                 f"its output {output} is that of {first}; give --suffix or --ext, or another folder"
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import platform
 import sys
@@ -17,6 +16,7 @@ from tapetum.gan.machine import cpu_features, cpu_name, memory_mb, usable_cores
 from tapetum.gan.weights import RESTRICTED
 from tapetum.realtime.command.finding import Diagnosis, Finding, Section, State, show
 from tapetum.realtime.command.options import FAILED
+from tapetum.realtime.command.program_output import program_output
 from tapetum.realtime.command.requirements import (
     Requirement,
     one_for_each_package,
@@ -35,10 +35,11 @@ def doctor(
     `ok` works, `--` is not there and `tapetum enhance` does without, `!!` must be mended. Exit
     status: 0 if `tapetum enhance` works on this machine, else 1.
     """
-    diagnosis = examine()
-    if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(diagnosis) | {"healthy": diagnosis.healthy}))
-    else:
+    with program_output(is_wanted=as_json) as write_json:
+        diagnosis = examine()
+        if write_json is not None:
+            write_json(dataclasses.asdict(diagnosis) | {"healthy": diagnosis.healthy})
+    if not as_json:
         show(diagnosis)
     if not diagnosis.healthy:
         raise typer.Exit(FAILED)

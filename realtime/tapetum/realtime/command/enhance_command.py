@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from dataclasses import replace
 from fractions import Fraction
@@ -31,6 +30,7 @@ from tapetum.realtime.command.options import (
     parse_rate,
     parse_time_s,
 )
+from tapetum.realtime.command.program_output import program_output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -341,27 +341,28 @@ def enhance(
     are_many = replace(many, workers=None, cluster=None, streams_per_gpu=1).is_given or _are_many(
         places, output_path
     )
-    if many.is_given or are_many:
-        if not is_whole:
-            raise typer.BadParameter(
-                "--start, --duration and --rate are for one file, without --workers or --cluster"
-            )
-        enhance_many(
-            places,
-            output_path,
-            many,
-            alone=not are_many,
-            overwrite=overwrite,
-            as_json=as_json,
-            console=console,
-            quiet=quiet,
-            **options,
+    if (many.is_given or are_many) and not is_whole:
+        raise typer.BadParameter(
+            "--start, --duration and --rate are for one file, without --workers or --cluster"
         )
-        return
-    part = _Part(start_s or 0.0, duration_s, rate)
-    result = _enhance_one(places[0], output_path, part, report, overwrite=overwrite, **options)
-    if as_json:
-        typer.echo(json.dumps(_as_json(result)))
+    with program_output(is_wanted=as_json) as write_json:
+        if many.is_given or are_many:
+            enhance_many(
+                places,
+                output_path,
+                many,
+                alone=not are_many,
+                overwrite=overwrite,
+                write_json=write_json,
+                console=console,
+                quiet=quiet,
+                **options,
+            )
+            return
+        part = _Part(start_s or 0.0, duration_s, rate)
+        result = _enhance_one(places[0], output_path, part, report, overwrite=overwrite, **options)
+        if write_json is not None:
+            write_json(_as_json(result))
     if not result.intact:
         raise typer.Exit(DAMAGED_INPUT)
 

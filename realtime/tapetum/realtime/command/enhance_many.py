@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from tapetum.realtime.batch.ledger import Outcome
     from tapetum.realtime.batch.parallel import CrewProgress
     from tapetum.realtime.batch.tree import Naming, Plan, Selection, Task
+    from tapetum.realtime.command.program_output import JsonWriter
     from tapetum.realtime.progress import EnhanceResult, Started
 
 _SETTLE_S = 10.0
@@ -65,7 +65,7 @@ def enhance_many(
     *,
     alone: bool,
     overwrite: bool,
-    as_json: bool,
+    write_json: JsonWriter | None,
     console: Console,
     quiet: bool,
     **options: Unpack[FileOptions],
@@ -78,7 +78,7 @@ def enhance_many(
         many: what is told of many files.
         alone: whether there is one input, and `output` is its output.
         overwrite: whether files that are there are replaced.
-        as_json: whether a program reads what happens on stdout.
+        write_json: what a program reads what happens by.
         console: where a person reads it.
         quiet: whether a person reads of failures alone.
         **options: for every file, as for `enhance_file`.
@@ -98,9 +98,9 @@ def enhance_many(
     else:
         plan = make_plan(wanted, output, selection=selection, naming=naming, may_be_none=many.watch)
     if many.dry_run:
-        _tell_plan(plan, console=console, as_json=as_json, **options)
+        _tell_plan(plan, console=console, write_json=write_json, **options)
         return
-    report = _Report(plan, console, quiet=quiet, as_json=as_json)
+    report = _Report(plan, console, quiet=quiet, write_json=write_json)
     with ProgressBar(console, visible=not quiet) as bar:
         report.bar = bar
         watch = Watch(report.begin, report.start, bar, bar.build, report.crew, report.note)
@@ -168,7 +168,7 @@ def _arriving(
 
 
 def _tell_plan(
-    plan: Plan, *, console: Console, as_json: bool, **options: Unpack[FileOptions]
+    plan: Plan, *, console: Console, write_json: JsonWriter | None, **options: Unpack[FileOptions]
 ) -> None:
     """Say what would be done, how long it would take and how large it would be."""
     from tapetum.realtime.batch.estimate import Estimator
@@ -186,9 +186,9 @@ def _tell_plan(
             total_s += guess.seconds
             total_bytes += guess.size_bytes
             text = f"about {format_time(guess.seconds)}, {guess.size_bytes / 1e6:.1f} MB"
-        if as_json:
+        if write_json is not None:
             known = None if guess is None else guess._asdict()
-            typer.echo(json.dumps(_places(task.source, task.output) | {"estimate": known}))
+            write_json(_places(task.source, task.output) | {"estimate": known})
         else:
             console.print(f"{task.source} -> {task.output}: {text}", markup=False)
     files = len(plan.tasks) - unknown
@@ -202,11 +202,13 @@ def _tell_plan(
 class _Report:
     """What a person, or a program, reads of a job."""
 
-    def __init__(self, plan: Plan, console: Console, *, quiet: bool, as_json: bool) -> None:
+    def __init__(
+        self, plan: Plan, console: Console, *, quiet: bool, write_json: JsonWriter | None
+    ) -> None:
         self.bar: ProgressBar | None = None
         self._console = console
         self._quiet = quiet
-        self._as_json = as_json
+        self._write_json = write_json
         self._total = len(plan.tasks)
         self._others = len(plan.others)
         self._sizes = {task.source: _size(task.source) for task in plan.tasks}
@@ -238,15 +240,15 @@ class _Report:
         if self.bar is not None:
             self.bar.crew(progress)
         now_s = time.monotonic()
-        if self._as_json and now_s - self._crew_told_s >= _TELL_S:
+        if self._write_json is not None and now_s - self._crew_told_s >= _TELL_S:
             self._crew_told_s = now_s
-            typer.echo(json.dumps({"event": "progress"} | _crew_json(progress)))
+            self._write_json({"event": "progress"} | _crew_json(progress))
 
     def note(self, line: str) -> None:
         """Something was lost, and is done again."""
         self.say(f"note: {line}")
-        if self._as_json:
-            typer.echo(json.dumps({"event": "note", "note": line}))
+        if self._write_json is not None:
+            self._write_json({"event": "note", "note": line})
 
     def held(self, path: Path) -> None:
         """A file that arrived stays where it is for now."""
@@ -260,8 +262,8 @@ class _Report:
         if outcome.result is not None:
             self._worked_bytes += size
             self._worked_s += time.monotonic() - self._file_s
-        if self._as_json:
-            typer.echo(json.dumps({"event": "file"} | _as_json(outcome)))
+        if self._write_json is not None:
+            self._write_json({"event": "file"} | _as_json(outcome))
         if outcome.state == "failed":
             self._console.print(f"failed: {outcome.source}: {outcome.reason}", markup=False)
         elif outcome.state == "damaged":
@@ -285,9 +287,9 @@ class _Report:
             typer.Exit: a file failed, or was damaged.
         """
         counts, took_s = self._counts, time.monotonic() - self._begin_s
-        if self._as_json:
+        if self._write_json is not None:
             summary = {"event": "summary", **counts, "elapsed_s": round(took_s, 2)}
-            typer.echo(json.dumps(summary))
+            self._write_json(summary)
         words = {
             "done": "enhanced",
             "damaged": "enhanced from damaged files",

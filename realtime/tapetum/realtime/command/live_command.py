@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -28,6 +28,7 @@ from tapetum.realtime.command.options import (
     parse_duration_s,
     parse_size,
 )
+from tapetum.realtime.command.program_output import program_output
 from tapetum.realtime.errors import MediaError
 
 if TYPE_CHECKING:
@@ -182,12 +183,16 @@ def live(
 
     def finish(summary: LiveSummary) -> None:
         report.finish(summary)
-        if as_json:
-            typer.echo(json.dumps(dataclasses.asdict(summary)))
+        if write_json is not None:
+            write_json(dataclasses.asdict(summary))
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     keys = KEYS_HELP if "window" in places else ""
-    with _Report(console, quiet=quiet, verbose=verbose, keys=keys) as report:
+    for_programs = program_output(is_wanted=True) if as_json else nullcontext()
+    with (
+        for_programs as write_json,
+        _Report(console, quiet=quiet, verbose=verbose, keys=keys) as report,
+    ):
         summary = enhance_live(
             _FIRST_CAMERA if wanted_source is None else wanted_source,
             places,

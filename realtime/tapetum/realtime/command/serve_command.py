@@ -10,6 +10,7 @@ from tapetum.gan.model_kinds import KINDS
 from tapetum.realtime.command.options import (
     BrightnessOption,
     DenoiseOption,
+    DeviceOption,
     LoopOption,
     RateOption,
     SizeOption,
@@ -70,6 +71,7 @@ def serve(
     strength: StrengthOption = _DEFAULTS.strength,
     when_dark: WhenDarkOption = _DEFAULTS.when_dark,
     brightness: BrightnessOption = _DEFAULTS.brightness,
+    device: DeviceOption = _DEFAULTS.device,
     denoise: DenoiseOption = _DEFAULTS.denoise,
     budget_ms: Annotated[
         float | None,
@@ -144,6 +146,7 @@ def serve(
         strength=strength,
         when_dark=when_dark,
         brightness=brightness,
+        device=device,
         denoise=denoise,
         latency_budget_ms=budget_ms or _DEFAULTS.latency_budget_ms,
         limits=Limits(sessions=max_pages, upload_bytes=max_upload_mb * MB),

@@ -15,7 +15,6 @@ import math
 import numpy as np
 
 from tapetum.gan.model_kinds import CELLS
-from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.temporal import TIME_CONSTANT_S, FrameClock
 
@@ -54,7 +53,7 @@ def darkness(thumbnail: Floats) -> float:
 
 
 def darkness_of_cells(cells: Floats) -> float:
-    """The same by the mean luma of a picture's cells, (16, 16) in [0, 1]; nothing is compiled.
+    """The same by the mean luma of a picture's cells, (16, 16) in [0, 1].
 
     Shadows in a picture that is lit do not count.
     """
@@ -68,9 +67,8 @@ def darkness_by_cell(cells: Floats) -> Floats:
         cells: of `cell_luma`.
     """
     ranked = np.sort(cells, axis=None)
-    share = np.empty_like(cells)
     rest = _fading(quantile(ranked, _REST_SHARE), _DARK_REST, _BRIGHT_REST)
-    _in_shadow(cells, _SHADOW + _CONTRAST * (1 - rest), share)
+    share = _in_shadow(cells, _SHADOW + _CONTRAST * (1 - rest))
     wider: Floats = np.maximum(share, np.float32(_darkness_of_all(cells, ranked)))
     return wider
 
@@ -83,27 +81,11 @@ def _darkness_of_all(cells: Floats, ranked: Floats) -> float:
 
 def cell_luma(thumbnail: Floats) -> Floats:
     """Mean luma of a thumbnail's 16x16 cells, (16, 16) in [0, 1]."""
-    cells = np.empty((CELLS, CELLS), np.float32)
-    _mean_luma(np.ascontiguousarray(thumbnail[0]), cells)
+    rows = thumbnail[0].reshape(3, CELLS, -1, thumbnail.shape[3]).sum(axis=2)
+    luma = _RED * rows[0] + _GREEN * rows[1] + _BLUE * rows[2]
+    size = thumbnail[0, 0].size // (CELLS * CELLS)
+    cells: Floats = luma.reshape(CELLS, CELLS, -1).sum(axis=2) * np.float32(1 / size)
     return cells
-
-
-@kernel
-def _mean_luma(rgb: Floats, cells: Floats) -> None:
-    """Mean luma of each cell; NumPy takes several times as long, for every live frame."""
-    height, width = rgb.shape[1] // cells.shape[0], rgb.shape[2] // cells.shape[1]
-    columns = np.empty(rgb.shape[2], np.float32)
-    for row in range(cells.shape[0]):
-        columns[:] = 0
-        for y in range(row * height, (row + 1) * height):
-            red, green, blue = rgb[0, y], rgb[1, y], rgb[2, y]
-            for x in range(len(columns)):
-                columns[x] += _RED * red[x] + _GREEN * green[x] + _BLUE * blue[x]
-        for column in range(cells.shape[1]):
-            total = np.float32(0)
-            for x in range(column * width, (column + 1) * width):
-                total += columns[x]
-            cells[row, column] = total / np.float32(height * width)
 
 
 def _fading(value: float, whole: float, none: float) -> float:
@@ -112,42 +94,41 @@ def _fading(value: float, whole: float, none: float) -> float:
     return place * place * (3 - 2 * place)
 
 
-_compiled_fading = part(_fading)
-"""For kernels; Python calls the other, which needs no compiler."""
+def _fading_by_cell(values: Floats, whole: float, none: float) -> Floats:
+    place = np.clip((none - values) * (1 / (none - whole)), 0, 1)
+    share: Floats = place * place * (3 - 2 * place)
+    return share
 
 
-@part
-def _grow(large: Floats, share: Floats) -> None:
-    """Let shadows reach a cell further, as their border must not stay darker than their middle."""
-    rows, columns = large.shape
-    grown = np.empty_like(large)
-    for row in range(rows):
-        for column in range(columns):
-            around = large[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
-            grown[row, column] = around.max()
-    for row in range(rows):
-        for column in range(columns):
-            around = grown[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
-            share[row, column] = around.mean()
+def _within(reach: int) -> Floats:
+    """(16, 16) 1 for each two rows of cells that are no further apart."""
+    row = np.arange(CELLS)
+    near: Floats = (np.abs(row[:, np.newaxis] - row) <= reach).astype(np.float32)
+    return near
 
 
-@kernel
-def _in_shadow(cells: Floats, shadow: float, share: Floats) -> None:
+_NEAR = _within(_AROUND) / np.float32(2 * _AROUND + 1)
+"""Mean of a cell's surroundings; beyond the border all counts as lit: a black edge is no place."""
+_BESIDE = _within(1) / _within(1).sum(axis=1, keepdims=True)
+
+
+def _in_shadow(cells: Floats, shadow: float) -> Floats:
     """How far each cell lies in a large shadow; `shadow` is the luma from which none does."""
-    rows, columns = cells.shape
-    dark, large = np.empty_like(cells), np.empty_like(cells)
-    for row in range(rows):
-        for column in range(columns):
-            dark[row, column] = _compiled_fading(cells[row, column], shadow, _EDGE * shadow)
-    for row in range(rows):
-        for column in range(columns):
-            top, left = max(row - _AROUND, 0), max(column - _AROUND, 0)
-            around = dark[top : row + _AROUND + 1, left : column + _AROUND + 1]
-            # Beyond the border all counts as lit: a black edge is no place.
-            place = around.sum() / (2 * _AROUND + 1) ** 2
-            black = _compiled_fading(cells[row, column], _BLACK, shadow)
-            large[row, column] = _SHADOW_EFFECT * black * (1 - _compiled_fading(place, _FEW, _MANY))
-    _grow(large, share)
+    place = _NEAR @ _fading_by_cell(cells, shadow, _EDGE * shadow) @ _NEAR
+    black = _fading_by_cell(cells, _BLACK, shadow)
+    large = _SHADOW_EFFECT * black * (1 - _fading_by_cell(place, _FEW, _MANY))
+    # Shadows reach a cell further, as their border must not stay darker than their middle.
+    grown = _largest_of_three(_largest_of_three(large).T).T
+    share: Floats = _BESIDE @ grown @ _BESIDE.T
+    return share
+
+
+def _largest_of_three(cells: Floats) -> Floats:
+    """The largest of each cell, the one above and the one below."""
+    largest = cells.copy()
+    np.maximum(largest[1:], cells[:-1], out=largest[1:])
+    np.maximum(largest[:-1], cells[1:], out=largest[:-1])
+    return largest
 
 
 def quantile(ranked: Floats, share: float) -> float:

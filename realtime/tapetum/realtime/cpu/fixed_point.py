@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
-from tapetum.realtime.cpu.plane_rows import chroma_rows, sample_rows
-from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.cpu.plane_rows import EitherSize, chroma_rows, either_size, sample_rows
+from tapetum.realtime.frame import Frame
 
 Fixed = npt.NDArray[np.int16]
 """Fixed-point samples, from 0 on."""
@@ -21,10 +21,10 @@ TABLE_SIZE = 1 << (FIXED_BITS - TABLE_SHIFT)
 
 
 class Samples(NamedTuple):
-    """A plane as it lies in memory: row r, column x is line[r * pitch + x * step] >> shift.
+    """A plane as it lies in memory: row r, column x is at r * pitch + x * step, shifted up.
 
     Attributes:
-        line: 1-D samples.
+        lines: 1-D samples.
         pitch: samples from row to row.
         step: samples from column to column, 1 or 2.
         width: columns.
@@ -33,7 +33,7 @@ class Samples(NamedTuple):
         fraction: bits that a level is shifted up by to be fixed-point.
     """
 
-    line: Plane | Fixed
+    lines: EitherSize
     pitch: int
     step: int
     width: int
@@ -53,16 +53,16 @@ def frame_samples(frame: Frame) -> tuple[Samples, Samples, Samples]:
     last = chroma.step, chroma.width, chroma.height
     layout = frame.format.shift, FIXED_BITS - frame.format.depth
     return (
-        Samples(luma, pitch, 1, frame.width, frame.height, *layout),
-        Samples(chroma.u, chroma.u_pitch, *last, *layout),
-        Samples(chroma.v, chroma.v_pitch, *last, *layout),
+        Samples(either_size(luma), pitch, 1, frame.width, frame.height, *layout),
+        Samples(either_size(chroma.u), chroma.u_pitch, *last, *layout),
+        Samples(either_size(chroma.v), chroma.v_pitch, *last, *layout),
     )
 
 
 def fixed_samples(plane: Fixed) -> Samples:
     """A plane, without gaps between rows, that is fixed-point already."""
     height, width = plane.shape
-    return Samples(plane.reshape(-1), width, 1, width, height, 0, 0)
+    return Samples(either_size(plane.reshape(-1)), width, 1, width, height, 0, 0)
 
 
 @kernel
@@ -71,11 +71,13 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
 
     A lone last row or column counts twice.
     """
-    upper, lower = np.empty(source.width, np.int16), np.empty(source.width, np.int16)
+    rows = np.empty((2, source.width), np.int16)
     for row in range(out.shape[0]):
-        first = row << down
+        first, last = row << down, min((row << down) + down, source.height - 1)
+        upper, lower = rows[0], rows[last - first]
         read_row(source, first, upper)
-        read_row(source, min(first + down, source.height - 1), lower)
+        if last > first:
+            read_row(source, last, lower)
         if across == 0:
             for x in range(out.shape[1]):
                 total = np.int32(np.int32(upper[x]) + np.int32(lower[x]) + np.int32(1))
@@ -87,15 +89,43 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
 @part
 def read_row(source: Samples, row: int, out: Fixed) -> None:
     """Read a row of samples as fixed point."""
-    start = row * source.pitch
-    line = source.line[start : start + (out.size - 1) * source.step + 1]
-    down, up = np.uint16(source.shift), np.uint16(source.fraction)
-    if source.step == 1:
-        for x in range(out.size):
-            out[x] = np.int16(np.uint16(np.uint16(np.uint16(line[x]) >> down) << up))
+    start, step = np.uint64(row * source.pitch), np.uint64(source.step)
+    if source.lines.words.size > 0:
+        _fetch_words(source.lines.words, start, step, out)
+        down, up = np.uint16(source.shift), np.uint16(source.fraction)
+        if down > 0 or up > 0:
+            for x in range(out.size):
+                out[x] = np.int16(np.uint16(np.uint16(np.uint16(out[x]) >> down) << up))
     else:
-        for x in range(out.size):
-            out[x] = np.int16(np.uint16(np.uint16(np.uint16(line[2 * x]) >> down) << up))
+        _fetch_bytes(source.lines.bytes, start, step, np.uint16(source.fraction), out)
+
+
+# Places are unsigned and in the whole array, which spares numba's tests for negative indices:
+# slices would be counted as references, row by row.
+
+
+@part
+def _fetch_words(
+    words: npt.NDArray[np.uint16], start: np.uint64, step: np.uint64, out: Fixed
+) -> None:
+    if step == 1:
+        for x in range(np.uint64(out.size)):
+            out[x] = np.int16(words[start + x])
+    else:
+        for x in range(np.uint64(out.size)):
+            out[x] = np.int16(words[start + step * x])
+
+
+@part
+def _fetch_bytes(
+    samples: npt.NDArray[np.uint8], start: np.uint64, step: np.uint64, up: np.uint16, out: Fixed
+) -> None:
+    if step == 1:
+        for x in range(np.uint64(out.size)):
+            out[x] = np.int16(np.uint16(samples[start + x]) << up)
+    else:
+        for x in range(np.uint64(out.size)):
+            out[x] = np.int16(np.uint16(samples[start + step * x]) << up)
 
 
 @part

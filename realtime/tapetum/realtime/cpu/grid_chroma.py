@@ -23,7 +23,13 @@ from tapetum.realtime.cpu.grid_axis import (
     cell_axis,
 )
 from tapetum.realtime.cpu.hdr_light import chroma_grid
-from tapetum.realtime.cpu.plane_rows import ChromaRows, chroma_rows, sample_rows
+from tapetum.realtime.cpu.plane_rows import (
+    EitherSize,
+    chroma_rows,
+    either_size,
+    either_size_to_fill,
+    sample_rows,
+)
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import SampleRange, sample_range
 
@@ -38,10 +44,18 @@ _ORDER = (2, 4, 3, 5, 6, 7)
 
 
 class _Luma(NamedTuple):
-    samples: Plane
+    lines: EitherSize
     pitch: int
     width: int
     height: int
+
+
+class _Chroma(NamedTuple):
+    """One plane; `step` is from column to column."""
+
+    lines: EitherSize
+    pitch: int
+    step: int
 
 
 class _Layout(NamedTuple):
@@ -76,8 +90,11 @@ def apply_to_chroma(
         enhanced: without gaps between rows.
         rows: where the rows of chroma lie.
     """
-    luma = _Luma(*sample_rows(seen.planes[0]), seen.width, seen.height)
+    samples, pitch = sample_rows(seen.planes[0])
+    luma = _Luma(either_size(samples), pitch, seen.width, seen.height)
     chroma, finer = chroma_rows(seen), seen.format.depth - frame.format.depth
+    old_u = _Chroma(either_size(chroma.u), chroma.u_pitch, chroma.step)
+    old_v = _Chroma(either_size(chroma.v), chroma.v_pitch, chroma.step)
     levels = sample_range(frame).with_fraction(finer)
     if seen.color.is_hdr:
         grid = chroma_grid(grid, seen.color.transfer)
@@ -87,7 +104,8 @@ def apply_to_chroma(
     new_u = enhanced[1].reshape(-1)
     new_v = new_u[1:] if frame.format.semi_planar else enhanced[2].reshape(-1)
     axes = rows, cell_axis(chroma.width)
-    _enhance_chroma(luma, chroma, cells, *axes, _layout(seen, levels, frame), new_u, new_v)
+    written = either_size_to_fill(new_u), either_size_to_fill(new_v)
+    _enhance_chroma(luma, old_u, old_v, cells, *axes, _layout(seen, levels, frame), *written)
 
 
 def _layout(seen: Frame, levels: SampleRange, frame: Frame) -> _Layout:
@@ -108,41 +126,49 @@ def _layout(seen: Frame, levels: SampleRange, frame: Frame) -> _Layout:
 @kernel
 def _enhance_chroma(  # noqa: PLR0917 - numba takes no keyword-only arguments
     luma: _Luma,
-    chroma: ChromaRows,
+    u: _Chroma,
+    v: _Chroma,
     cells: Floats,
     rows: CellAxis,
     columns: CellAxis,
     layout: _Layout,
-    new_u: Plane,
-    new_v: Plane,
+    new_u: EitherSize,
+    new_v: EitherSize,
 ) -> None:
-    width = chroma.width
+    width = columns.cell.size
     sums = np.empty(luma.width, np.int32)
     entry, level_weight = np.empty(width, np.int32), np.empty(width, np.float32)
     column_weight = columns.weight * np.float32(1 / (1 << WEIGHT_BITS))
     table = np.empty(CELLS * LEVELS * ENTRY, np.float32)
+    between = np.empty(CELLS * LEVELS * LANES, np.float32)
     old_u, old_v = np.empty(width, np.float32), np.empty(width, np.float32)
     new = np.empty(2 * width, np.float32)
-    for row in range(chroma.height):
+    for row in range(rows.cell.size):
         _sum_luma(luma, row << layout.chroma_y, layout, sums)
         _locate_levels(sums, layout, entry, level_weight)
-        interpolate_cells(cells, rows.cell[row], rows.weight[row], table)
-        _load(chroma.u[row * chroma.u_pitch :], chroma.step, layout, old_u)
-        _load(chroma.v[row * chroma.v_pitch :], chroma.step, layout, old_v)
+        interpolate_cells(cells, rows.cell[row], rows.weight[row], between, table)
+        _load(u, row, layout, old_u)
+        _load(v, row, layout, old_v)
         _transform(table, columns, column_weight, entry, level_weight, old_u, old_v, new)
         start = row * width * layout.new_step
-        _store(old_u, new, layout, new_u[start:])
-        _store(old_v, new[1:], layout, new_v[start:])
+        _store(old_u, new, layout, new_u, start)
+        _store(old_v, new[1:], layout, new_v, start)
 
 
 @part
 def _sum_luma(luma: _Luma, row: int, layout: _Layout, sums: Ints) -> None:
     """Add the two rows of luma that a chroma row covers; a lone row counts twice."""
     below_row = min(row + layout.chroma_y, luma.height - 1)
-    above = luma.samples[row * luma.pitch : row * luma.pitch + luma.width]
-    below = luma.samples[below_row * luma.pitch : below_row * luma.pitch + luma.width]
-    for x in range(sums.size):
-        sums[x] = (np.int32(above[x]) + np.int32(below[x])) >> np.int32(layout.shift)
+    above, below = np.uint64(row * luma.pitch), np.uint64(below_row * luma.pitch)
+    if luma.lines.words.size > 0:
+        words = luma.lines.words
+        for x in range(np.uint64(sums.size)):
+            total = np.int32(words[above + x]) + np.int32(words[below + x])
+            sums[x] = total >> np.int32(layout.shift)
+    else:
+        samples = luma.lines.bytes
+        for x in range(np.uint64(sums.size)):
+            sums[x] = np.int32(samples[above + x]) + np.int32(samples[below + x])
 
 
 @part
@@ -167,20 +193,24 @@ def _locate_levels(sums: Ints, layout: _Layout, entry: Ints, weight: Floats) -> 
 
 
 @part
-def interpolate_cells(cells: Floats, cell: int, weight: int, table: Floats) -> None:
-    """Fill a row's table: for each cell and level a transform and the way to the next cell's."""
+def interpolate_cells(
+    cells: Floats, cell: int, weight: int, between: Floats, table: Floats
+) -> None:
+    """Fill a row's table: for each cell and level a transform and the way to the next cell's.
+
+    `between` gets the transforms alone.
+    """
     below_cell = min(cell + 1, CELLS - 1)
     w = np.float32(weight) * np.float32(1 / (1 << WEIGHT_BITS))
     above, below = cells[cell].reshape(-1), cells[below_cell].reshape(-1)
-    row = np.empty(above.size, np.float32)
-    for i in range(row.size):
-        row[i] = above[i] + w * (below[i] - above[i])
+    for i in range(between.size):
+        between[i] = above[i] + w * (below[i] - above[i])
     for place in range(CELLS * LEVELS):
         following = place + LEVELS if place < (CELLS - 1) * LEVELS else place
         for lane in range(LANES):
-            here = row[place * LANES + lane]
+            here = between[place * LANES + lane]
             table[place * ENTRY + lane] = here
-            table[place * ENTRY + LANES + lane] = row[following * LANES + lane] - here
+            table[place * ENTRY + LANES + lane] = between[following * LANES + lane] - here
 
 
 @part
@@ -213,31 +243,50 @@ def _transform(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 
 @part
-def _load(samples: Plane, step: int, layout: _Layout, values: Floats) -> None:
+def _load(plane: _Chroma, row: int, layout: _Layout, values: Floats) -> None:
     """Read a row of chroma samples as distances from grey, in levels."""
-    shift = np.int32(layout.shift)
-    if step == 1:
-        for x in range(values.size):
-            values[x] = np.float32(np.int32(samples[x]) >> shift) - layout.grey
+    start = np.uint64(row * plane.pitch)
+    if plane.lines.words.size > 0:
+        _load_line(plane.lines.words, start, plane.step, layout, values)
     else:
-        for x in range(values.size):
-            values[x] = np.float32(np.int32(samples[2 * x]) >> shift) - layout.grey
+        _load_line(plane.lines.bytes, start, plane.step, layout, values)
 
 
 @part
-def _store(old: Floats, new: Floats, layout: _Layout, out: Plane) -> None:
+def _load_line(
+    samples: Plane, start: np.uint64, step: int, layout: _Layout, values: Floats
+) -> None:
+    shift, two = np.int32(layout.shift), np.uint64(2)
+    if step == 1:
+        for x in range(np.uint64(values.size)):
+            values[x] = np.float32(np.int32(samples[start + x]) >> shift) - layout.grey
+    else:
+        for x in range(np.uint64(values.size)):
+            values[x] = np.float32(np.int32(samples[start + two * x]) >> shift) - layout.grey
+
+
+@part
+def _store(old: Floats, new: Floats, layout: _Layout, out: EitherSize, start: int) -> None:
     """Clip, round and store a row of chroma: every second value of `new`."""
-    shift = np.int32(layout.new_shift)
     low, high = layout.low - layout.grey, layout.high - layout.grey
     for x in range(old.size):
         level = max(min(new[2 * x], max(old[x], high)), min(old[x], low))
         old[x] = (level + layout.grey) * layout.scale + np.float32(0.5)
-    if layout.new_step == 1:
-        for x in range(old.size):
-            out[x] = np.int32(old[x]) << shift
+    if out.words.size > 0:
+        _store_line(old, layout, out.words, np.uint64(start))
     else:
-        for x in range(old.size):
-            out[2 * x] = np.int32(old[x]) << shift
+        _store_line(old, layout, out.bytes, np.uint64(start))
+
+
+@part
+def _store_line(values: Floats, layout: _Layout, out: Plane, start: np.uint64) -> None:
+    shift, two = np.int32(layout.new_shift), np.uint64(2)
+    if layout.new_step == 1:
+        for x in range(np.uint64(values.size)):
+            out[start + x] = np.int32(values[x]) << shift
+    else:
+        for x in range(np.uint64(values.size)):
+            out[start + two * x] = np.int32(values[x]) << shift
 
 
 def _blend_vectors(  # noqa: PLR0917 - numba takes no keyword-only arguments

@@ -29,7 +29,7 @@ from tapetum.realtime.cpu.rgb import (
 )
 from tapetum.realtime.cpu.thumbnail import image_thumbnail
 from tapetum.realtime.errors import EngineError
-from tapetum.realtime.frame import Frame
+from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.protocols import Engine
 from tapetum.realtime.temporal import TIME_CONSTANT_S, TemporalFilter
 
@@ -89,8 +89,13 @@ class GridEnhancer:
         """What runs where, like "grid on CPU, OpenVINO f32"."""
         return f"grid on {self._engine.description}"
 
-    def __call__(self, frame: Frame) -> Frame:
+    def __call__(self, frame: Frame, *, out: tuple[Plane, ...] | None = None) -> Frame:
         """Enhance one frame; frames come in presentation order.
+
+        Args:
+            frame: in main memory.
+            out: gets the new planes where there are any, and the whole frame is picture; see
+                `planes_for`.
 
         Raises:
             DeviceError: the frame is not in main memory.
@@ -105,7 +110,9 @@ class GridEnhancer:
             return frame
         mixed = strengthened(grid, self.strength)
         restored = None if self._restorer is None else self._restorer(picture.frame, mixed)
-        return picture.replaced_in(frame, apply_grid(picture.frame, mixed, seen=restored))
+        room = out if picture.area is None else None
+        planes = apply_grid(picture.frame, mixed, seen=restored, out=room)
+        return picture.replaced_in(frame, planes)
 
     def enhance_image(
         self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None

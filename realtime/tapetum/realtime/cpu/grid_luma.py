@@ -25,7 +25,12 @@ from tapetum.realtime.cpu.grid_axis import (
     level_axis,
 )
 from tapetum.realtime.cpu.hdr_light import luma_tables
-from tapetum.realtime.cpu.plane_rows import sample_rows
+from tapetum.realtime.cpu.plane_rows import (
+    EitherSize,
+    either_size,
+    either_size_to_fill,
+    sample_rows,
+)
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import sample_range
 
@@ -73,7 +78,8 @@ def apply_to_luma(seen: Frame, grid: Floats, frame: Frame, enhanced: Plane, rows
         _expand_tables(grid[:2], axis, np.float32(scale), np.float32(origin), fraction_bits, tables)
     shifts = seen.format.shift, frame.format.shift, finer
     layout = _Layout(*shifts, fraction_bits, *sample_range(frame).luma_limits)
-    _enhance_luma(samples, pitch, tables, rows, cell_axis(frame.width), layout, enhanced)
+    read, written = either_size(samples), either_size_to_fill(enhanced.reshape(-1))
+    _enhance_luma(read, pitch, tables, rows, cell_axis(frame.width), layout, written)
 
 
 @kernel
@@ -105,20 +111,20 @@ def _expand_tables(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 @kernel
 def _enhance_luma(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    samples: Plane,
+    samples: EitherSize,
     pitch: int,
     tables: Tables,
     rows: CellAxis,
     columns: CellAxis,
     layout: _Layout,
-    enhanced: Plane,
+    enhanced: EitherSize,
 ) -> None:
-    height, width = enhanced.shape
+    height, width = rows.cell.size, columns.cell.size
     count, entries_of_all = tables.shape[2], tables.reshape(-1)
     packed = np.empty(count, np.int32)
     levels, entries = np.empty(width, np.uint16), np.empty(width, np.int32)
     for row in range(height):
-        _read_levels(samples[row * pitch : row * pitch + width], layout.shift, count, levels)
+        _read_levels(samples, row * pitch, layout.shift, count, levels)
         cell, weight = rows.cell[row], np.int32(rows.weight[row])
         below_cell = min(cell + 1, CELLS - 1)
         for column in range(CELLS):
@@ -133,7 +139,8 @@ def _enhance_luma(  # noqa: PLR0917 - numba takes no keyword-only arguments
                 )
                 _pack_entries(entries_of_all, left, right, weight, used, packed)
                 _look_up(levels, packed, start, stop, entries)
-        _blend_entries(levels, entries, columns.weight, layout, enhanced[row])
+        _blend_entries(levels, entries, columns.weight, layout)
+        _store_levels(levels, enhanced, row * width)
 
 
 # The parts below count in unsigned integers, which spares numba's tests for negative indices, and
@@ -141,11 +148,15 @@ def _enhance_luma(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 
 @part
-def _read_levels(line: Plane, shift: int, count: int, levels: Levels) -> None:
+def _read_levels(samples: EitherSize, start: int, shift: int, count: int, levels: Levels) -> None:
     """Shift a row of words down; a word above the format's top level counts as the top."""
-    top, down = np.uint16(count - 1), np.uint16(shift)
-    for x in range(levels.size):
-        levels[x] = min(np.uint16(np.uint16(line[x]) >> down), top)
+    top, down, first = np.uint16(count - 1), np.uint16(shift), np.uint64(start)
+    if samples.words.size > 0:
+        for x in range(np.uint64(levels.size)):
+            levels[x] = min(np.uint16(samples.words[first + x] >> down), top)
+    else:
+        for x in range(np.uint64(levels.size)):
+            levels[x] = samples.bytes[first + x]
 
 
 @part
@@ -190,16 +201,25 @@ def _look_up(levels: Levels, packed: Ints, start: Index, stop: Index, entries: I
 
 
 @part
-def _blend_entries(
-    levels: Levels, entries: Ints, weights: Ints, layout: _Layout, out: Plane
-) -> None:
-    """Blend between columns, round, clip and store."""
+def _blend_entries(levels: Levels, entries: Ints, weights: Ints, layout: _Layout) -> None:
+    """Blend between columns, round and clip, in the place of what was there."""
     shift, low, high = np.int32(layout.new_shift), np.int32(layout.low), np.int32(layout.high)
     finer = np.int32(layout.finer)
     down = np.int32(WEIGHT_BITS + layout.fraction_bits) + finer
     half = np.int32(1) << (down - np.int32(1))
-    for x in range(out.size):
+    for x in range(levels.size):
         old, entry = np.int32(levels[x]) >> finer, entries[x]
         here = (entry >> np.int32(16)) << np.int32(WEIGHT_BITS)
         new = (here + np.int32(np.int16(entry)) * weights[x] + half) >> down
-        out[x] = max(min(new, max(old, high)), min(old, low)) << shift
+        levels[x] = max(min(new, max(old, high)), min(old, low)) << shift
+
+
+@part
+def _store_levels(levels: Levels, out: EitherSize, start: int) -> None:
+    first = np.uint64(start)
+    if out.words.size > 0:
+        for x in range(np.uint64(levels.size)):
+            out.words[first + x] = levels[x]
+    else:
+        for x in range(np.uint64(levels.size)):
+            out.bytes[first + x] = levels[x]

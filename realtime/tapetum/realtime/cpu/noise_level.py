@@ -333,13 +333,14 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
     height, width = plane.shape
     columns = width // BLOCK
     blocks = height // BLOCK * columns
-    top = np.int32(_VALUES - 1)
+    # As numbers of one type: numba compiles a part anew for another, and for a literal.
+    top, odd = np.int32(_VALUES - 1), np.int64(1)
     many = 0
     for block in range(phase, blocks, every):
         row, column = block // columns * BLOCK, block % columns * BLOCK
         y, x, rests = _origin(plane, last, row, column, shift)
         rests = rests and bool(_drift(plane, last, row, column) < _DRIFT)
-        total = _difference(plane, last, row, column, y, x, 1)
+        total = _difference(plane, last, row, column, y, x, odd)
         if total > 0:
             least = np.float32(total)
             level = np.int64(bins[plane[row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT])
@@ -359,17 +360,18 @@ def _origin(
     plane: Fixed, last: Fixed, row: int, column: int, shift: Ints
 ) -> tuple[_Whole, _Whole, bool]:
     """Where a block comes from, in cells; and whether it may as well rest."""
-    y, x = np.int64(0), np.int64(0)
-    at_rest = best = _difference(plane, last, row, column, y, x, 0)
-    guessed = _difference(plane, last, row, column, shift[0], shift[1], 0)
+    y, x, even = np.int64(0), np.int64(0), np.int64(0)
+    at_rest = best = _difference(plane, last, row, column, y, x, even)
+    down, right = np.int64(shift[0]), np.int64(shift[1])
+    guessed = _difference(plane, last, row, column, down, right, even)
     if guessed < best:
-        best, y, x = guessed, np.int64(shift[0]), np.int64(shift[1])
+        best, y, x = guessed, down, right
     for _ in range(_STEPS):
         to_y, to_x = y, x
         for way in range(4):
             step = 1 if way % 2 else -1
             near_y, near_x = (y + step, x) if way < 2 else (y, x + step)
-            other = _difference(plane, last, row, column, near_y, near_x, 0)
+            other = _difference(plane, last, row, column, near_y, near_x, even)
             if other < best:
                 best, to_y, to_x = other, near_y, near_x
         if to_y == y and to_x == x:
@@ -391,7 +393,7 @@ def _difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
     column: int,
     y: _Whole,
     x: _Whole,
-    first: int,
+    first: _Whole,
 ) -> _Whole:
     """Sum of what every second row of a block differs by from one of the frame before."""
     if row + y < 0 or column + x < 0:
@@ -416,7 +418,10 @@ def _between(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
     The mean of two or four cells has less noise than one: what it differs by is made up for that.
     """
-    least, chosen = np.float32(_difference(plane, last, row, column, y, x, 0)), np.float32(total)
+    least, chosen = (
+        np.float32(_difference(plane, last, row, column, y, x, np.int64(0))),
+        np.float32(total),
+    )
     for way in range(9):
         down, across = way // 3 - 1, way % 3 - 1
         top, left = row + y + min(down, 0), column + x + min(across, 0)

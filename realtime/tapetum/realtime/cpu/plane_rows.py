@@ -14,7 +14,9 @@ from tapetum.realtime.frame import Frame, Plane
 def sample_rows(plane: Plane) -> tuple[Plane, int]:
     """A plane as (samples, pitch): 1-D contiguous, row r begins at samples[r * pitch].
 
-    Nothing is copied unless the samples within a row are apart, or rows go upwards.
+    Nothing is copied unless the samples within a row are apart, or rows go upwards. The samples are
+    read-only, whatever the plane is: for both kinds kernels would be compiled twice, the second
+    time in the middle of a stream, as where rows have gaps.
 
     Raises:
         DeviceError: the plane is not a NumPy array.
@@ -25,7 +27,9 @@ def sample_rows(plane: Plane) -> tuple[Plane, int]:
         )
     height, width = plane.shape
     if plane.flags.c_contiguous:
-        return plane.reshape(-1), width
+        whole = plane.reshape(-1)
+        whole.flags.writeable = False
+        return whole, width
     rows: Any = plane
     size = plane.itemsize
     if plane.strides[1] != size or plane.strides[0] < width * size or plane.strides[0] % size:
@@ -34,6 +38,42 @@ def sample_rows(plane: Plane) -> tuple[Plane, int]:
     length = (height - 1) * pitch + width
     samples: Plane = np.lib.stride_tricks.as_strided(rows, (length,), (size,), writeable=False)
     return samples, pitch
+
+
+class EitherSize(NamedTuple):
+    """The 1-D samples of a plane whose size a kernel learns when it runs: it is compiled once.
+
+    Attributes:
+        bytes: uint8; empty where samples are words.
+        words: uint16; empty where they are bytes.
+    """
+
+    bytes: npt.NDArray[np.uint8]
+    words: npt.NDArray[np.uint16]
+
+
+def either_size(samples: Plane | npt.NDArray[np.int16]) -> EitherSize:
+    """Samples to be read; signed ones count as unsigned.
+
+    What cannot be written is another type to numba, so none of it can.
+    """
+    seen: Any = samples.view()
+    seen.flags.writeable = False
+    if seen.dtype == np.uint8:
+        return EitherSize(seen, _NO_WORDS)
+    return EitherSize(_NO_BYTES, seen.view(np.uint16))
+
+
+def either_size_to_fill(samples: Plane) -> EitherSize:
+    """Samples to be written."""
+    filled: Any = samples
+    if filled.dtype == np.uint8:
+        return EitherSize(filled, np.empty(0, np.uint16))
+    return EitherSize(np.empty(0, np.uint8), filled)
+
+
+_NO_BYTES, _NO_WORDS = np.empty(0, np.uint8), np.empty(0, np.uint16)
+_NO_BYTES.flags.writeable = _NO_WORDS.flags.writeable = False
 
 
 class ChromaRows(NamedTuple):
@@ -72,7 +112,32 @@ def chroma_rows(frame: Frame) -> ChromaRows:
     return ChromaRows(u, u_pitch, v, v_pitch, 1, width, height)
 
 
-def new_planes(frame: Frame) -> tuple[Plane, ...]:
-    """Uninitialised planes of a frame's shapes, rows without gaps."""
-    dtype: npt.DTypeLike = np.uint8 if frame.format.depth == 8 else np.uint16
-    return tuple(np.empty(plane.shape, dtype) for plane in frame.planes)
+def planes_for(frame: Frame, out: tuple[Plane, ...] | None = None) -> tuple[Plane, ...]:
+    """Planes for what is made of a frame, rows without gaps: uninitialised ones, or `out`.
+
+    Args:
+        frame: what it is made of.
+        out: what `check_out` passes.
+    """
+    if out is not None:
+        return out
+    return tuple(np.empty(plane.shape, _sample_type(frame)) for plane in frame.planes)
+
+
+def check_out(frame: Frame, out: tuple[Plane, ...]) -> None:
+    """Check that what is made of a frame can go to planes as they are.
+
+    Raises:
+        ValueError: they are not like the frame's, have gaps between rows, or are the frame's own.
+    """
+    wanted = [(plane.shape, _sample_type(frame)) for plane in frame.planes]
+    found = [(plane.shape, plane.dtype) for plane in out]
+    if found != wanted or not all(p.flags.writeable and p.flags.c_contiguous for p in out):
+        names = ", ".join(f"{shape} {kind}" for shape, kind in wanted)
+        raise ValueError(f"out is writable planes without gaps, of {names}; got {found}")
+    if any(np.may_share_memory(*pair) for pair in zip(frame.planes, out, strict=True)):
+        raise ValueError("out is the frame's own memory; give it planes apart from these")
+
+
+def _sample_type(frame: Frame) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
+    return np.dtype(np.uint8) if frame.format.depth == 8 else np.dtype(np.uint16)

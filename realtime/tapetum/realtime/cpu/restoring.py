@@ -25,6 +25,7 @@ from tapetum.realtime.cpu.fixed_point import (
     halve,
 )
 from tapetum.realtime.cpu.grid_axis import Floats, level_axis
+from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.noise_level import NoiseLevel
 from tapetum.realtime.cpu.restoring_light import new_light, relight, relight_cells
 from tapetum.realtime.cpu.restoring_space import (
@@ -134,7 +135,7 @@ class Restorer:
 
 
 def warm_up(frame: Frame) -> None:
-    """Use all that is compiled here once, on noise in the format of a frame."""
+    """Use what is compiled to restore and then to brighten, on noise in the format of a frame."""
     rng = np.random.default_rng(0)
     layout = frame.format
     side, level = 64, 1 << (layout.depth - 8 + layout.shift)
@@ -145,7 +146,10 @@ def warm_up(frame: Frame) -> None:
         shapes[1:] = [(-(-shapes[0][0] >> layout.chroma_y), columns) for _, columns in shapes[1:]]
         values = (rng.integers(low, low + 16, shape) * level for shape in shapes)
         planes: Any = tuple(plane.astype(frame.planes[0].dtype) for plane in values)
-        restorer(replace(frame, planes=planes, pts=None, alpha=None), identity)
+        noisy = replace(frame, planes=planes, pts=None, alpha=None)
+        restored = restorer(noisy, identity)
+        if restored is not None:
+            apply_grid(noisy, identity, seen=restored)
 
 
 def curve_slope(frame: Frame, grid: Floats) -> Floats:

@@ -137,6 +137,7 @@ def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
     sums, means = np.empty(width + 2, np.int16), np.empty((5, width), np.int16)
     wide_means, quiet = np.empty(width, np.float32), np.empty(width, np.float32)
     motion, counts = np.empty(width, np.float32), np.empty(width, np.float32)
+    doubt = np.empty(width, np.float32)
     table = np.float32(1) / luma_noise
     for row in range(-1, height):
         slot = (row + 1) % 3
@@ -153,7 +154,7 @@ def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
             _add_columns(sums, means[plane])
         _widen(wide[row // WIDE], wide_means)
         _look_up(frame[0][row], table, quiet)
-        _decide(means, wide_means, evidence[row], quiet, chroma_noise, leans, motion)
+        _decide(means, wide_means, evidence[row], quiet, chroma_noise, leans, doubt, motion)
         _take_note(motion, means[4], counts, evidence[row], share[row])
 
 
@@ -182,6 +183,7 @@ def _decide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     quiet: Floats,
     chroma_noise: Floats,
     leans: tuple[np.float32, np.float32],
+    doubt: Floats,
     motion: Floats,
 ) -> None:
     """Weigh a row's measures of change, in sixteenths, against the noise: motion from 0 to 1."""
@@ -194,7 +196,7 @@ def _decide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     # The size of white noise is 0.8 deviations.
     of_size = np.float32(1.25 / 16)
     y, u, v, size = means[0], means[1], means[2], means[3]
-    low, doubt = np.float32(0), np.empty(motion.size, np.float32)
+    low = np.float32(0)
     # Short loops, of few arrays each: LLVM makes SIMD of those alone.
     for x in range(motion.size):
         motion[x] = max(abs(np.float32(u[x])) * per_u, abs(np.float32(v[x])) * per_v)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from tapetum.gan.model_kinds import THUMBNAIL
 from tapetum.realtime.cpu.compiled import kernel, part
-from tapetum.realtime.cpu.plane_rows import chroma_rows, sample_rows
+from tapetum.realtime.cpu.plane_rows import EitherSize, chroma_rows, either_size, sample_rows
 from tapetum.realtime.cpu.rgb import PixelRows
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import sample_range
@@ -33,9 +33,9 @@ def thumbnail(frame: Frame) -> Floats:
     chroma = chroma_rows(frame)
     size = chroma.width, chroma.height
     means = np.empty((3, THUMBNAIL, THUMBNAIL), np.float32)
-    _mean_bins(luma, luma_pitch, 1, frame.width, frame.height, means[0])
-    _mean_bins(chroma.u, chroma.u_pitch, chroma.step, *size, means[1])
-    _mean_bins(chroma.v, chroma.v_pitch, chroma.step, *size, means[2])
+    _mean_bins(either_size(luma), luma_pitch, 1, frame.width, frame.height, means[0])
+    _mean_bins(either_size(chroma.u), chroma.u_pitch, chroma.step, *size, means[1])
+    _mean_bins(either_size(chroma.v), chroma.v_pitch, chroma.step, *size, means[2])
     _yuv_to_rgb(means, *_scales(frame))
     return means[np.newaxis]
 
@@ -64,7 +64,7 @@ def _scales(frame: Frame) -> tuple[np.float32, ...]:
 
 @kernel
 def _mean_bins(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    samples: Plane, pitch: int, step: int, width: int, height: int, means: Floats
+    samples: EitherSize, pitch: int, step: int, width: int, height: int, means: Floats
 ) -> None:
     """Mean of each bin of a plane; sums are exact integers, modulo 2^32 until subtracted."""
     # Unsigned places spare a look at whether each counts from the end.
@@ -78,7 +78,10 @@ def _mean_bins(  # noqa: PLR0917 - numba takes no keyword-only arguments
     for i in range(THUMBNAIL):
         first = i * height // THUMBNAIL
         end = ((i + 1) * height + THUMBNAIL - 1) // THUMBNAIL
-        _sum_rows(samples, pitch, first, end, column_sums)
+        if samples.words.size > 0:
+            _sum_rows(samples.words, pitch, first, end, column_sums)
+        else:
+            _sum_rows(samples.bytes, pitch, first, end, column_sums)
         _running_sums(column_sums, step, running)
         for j in range(THUMBNAIL):
             count = np.float32(right[j] - left[j]) * np.float32(end - first)

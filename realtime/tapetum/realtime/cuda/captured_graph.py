@@ -221,10 +221,11 @@ class CapturedGraph:
             work: queues kernels and engines on the device.
 
         Raises:
-            EngineError: something in the work cannot be captured.
+            DeviceError: CUDA refuses something in the work, or the device is lost.
+            EngineError: something else in the work cannot be captured.
         """
         self._driver, self._stream, self._queueing = CudaDriver(), stream, queueing
-        self._refusals = cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
+        refusals = cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
         side = cupy.cuda.Stream(non_blocking=True)
         queue = CapturingQueue(side, self._driver)
         try:
@@ -235,7 +236,7 @@ class CapturedGraph:
                         work()
                 finally:  # a stream that goes on capturing could do nothing else
                     self._graph = side.end_capture()
-        except self._refusals as error:
+        except refusals as error:
             raise EngineError(f"it cannot be captured: {error}") from error
         self._nodes = queue.nodes
 
@@ -243,14 +244,9 @@ class CapturedGraph:
         """Queue the graph with the arguments that `work` gives its kernels now.
 
         Raises:
-            EngineError: CUDA refuses it.
+            DeviceError: the device is lost, or CUDA refuses it for another reason.
+            EngineError: the work has more or fewer kernels than the graph.
         """
-        try:
-            self._launch(work)
-        except self._refusals as error:
-            raise EngineError(f"the captured graph cannot be launched: {error}") from error
-
-    def _launch(self, work: Callable[[], None]) -> None:
         arguments = ArgumentQueue(self._driver, int(self._graph.graphExec), self._nodes)
         with self._queueing(arguments):
             work()

@@ -105,7 +105,7 @@ def planes_on(device: ComputeDevice, frame: Frame) -> DevicePlanes:
 
     Raises:
         DeviceError: it lies in main memory or on another GPU.
-        MediaError: it is neither NV12 nor P010.
+        MediaError: it is in none of `DEVICE_FORMATS`.
     """
     planes = device_planes(frame)
     if not all(device.holds(plane) for plane in planes):

@@ -108,14 +108,19 @@ def _torch_model(model: Model, device: ComputeDevice) -> TorchModel:
     try:
         from tapetum.gan.checkpoint import load_generator
     except ImportError as error:
-        raise ModelError(
-            f"{device.name} runs models with TensorRT (pip install 'tapetum[tensorrt]', or"
-            " 'tapetum[tensorrt-rtx]') or with PyTorch (pip install 'tapetum[train]');"
-            f" {error.name} is missing: install one of them, or use --device cpu"
-        ) from error
+        raise no_runtime(device.name, error.name) from error
     if not (model.shipped or model.is_checkpoint):
         raise ModelError(
             f"{device.name} runs {model.name} with TensorRT alone (pip install 'tapetum[tensorrt]',"
             " or 'tapetum[tensorrt-rtx]'); install it, or use --device cpu"
         )
     return TorchModel(load_generator(model.name), device)
+
+
+def no_runtime(device: str, missing: str | None) -> ModelError:
+    """What to say where nothing that runs models on a GPU is installed."""
+    return ModelError(
+        f"{device} runs models with TensorRT (pip install 'tapetum[tensorrt]', or"
+        " 'tapetum[tensorrt-rtx]') or with PyTorch (pip install 'tapetum[train]');"
+        f" {missing} is missing: install one of them, or use --device cpu"
+    )

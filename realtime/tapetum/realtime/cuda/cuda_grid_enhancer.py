@@ -18,7 +18,7 @@ from tapetum.realtime.temporal import TIME_CONSTANT_S
 
 
 class CudaGridEnhancer:
-    """Enhances the NV12 or P010 frames of one stream, in GPU memory; `GridEnhancer`'s twin.
+    """Enhances the frames of one stream, in GPU memory; `GridEnhancer`'s twin.
 
     A call returns when the frame is done, so that neither the old nor the new frame is touched
     by the device afterwards.
@@ -72,7 +72,7 @@ class CudaGridEnhancer:
 
         Raises:
             DeviceError: the frame is not in GPU memory.
-            MediaError: it is neither NV12 nor P010.
+            MediaError: it is in none of `DEVICE_FORMATS`.
             EngineError: the network gives no usable numbers.
         """
         planes: Any = planes_on(self._device, frame)

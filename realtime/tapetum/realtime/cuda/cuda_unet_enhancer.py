@@ -42,7 +42,7 @@ class _Compiled(NamedTuple):
 
 
 class CudaUNetEnhancer:
-    """Enhances the NV12 or P010 frames of one stream, in GPU memory; `UNetEnhancer`'s twin.
+    """Enhances the frames of one stream, in GPU memory; `UNetEnhancer`'s twin.
 
     Frames are padded by reflection to multiples of 16. The network is compiled when the first
     frame arrives, and again only if the size of the frames changes. A call returns when the
@@ -73,7 +73,7 @@ class CudaUNetEnhancer:
 
         Raises:
             DeviceError: the frame is not in GPU memory.
-            MediaError: it is neither NV12 nor P010.
+            MediaError: it is in none of `DEVICE_FORMATS`.
             EngineError: the network cannot be compiled, or gives no usable numbers.
         """
         planes_on(self._device, frame)

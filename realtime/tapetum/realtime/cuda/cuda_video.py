@@ -10,10 +10,12 @@ from pathlib import Path
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.gpu_limits import HDR, left_undone
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
-from tapetum.realtime.cuda.nvenc import nvenc_name, nvenc_pictures
-from tapetum.realtime.cuda.transfer import DownloadSink, device_format
+from tapetum.realtime.cuda.nvenc import NVENC_FORMATS, nvenc_name, nvenc_pictures
+from tapetum.realtime.cuda.transfer import DownloadSink, device_format, planar_format
 from tapetum.realtime.errors import EncoderError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.containers import container_for
@@ -23,15 +25,10 @@ from tapetum.realtime.media.video_encoder import Pictures
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import OpenedOutput
 from tapetum.realtime.pipeline import FrameStage
-from tapetum.realtime.pixel_format import pixel_format
+from tapetum.realtime.pixel_format import PIXEL_FORMATS, pixel_format
 from tapetum.realtime.progress import Building
-from tapetum.realtime.protocols import FrameEnhancer, SparingEnhancer
+from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.trt_build.gpu import device_index
-
-_ALWAYS = "unet makes every picture brighter on a GPU, well-lit ones too"
-_NOISE = "on a GPU noise stays in the picture; --device cpu takes it out"
-_BARS = "on a GPU black bars are made brighter too"
-_HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
 
 
 def open_on_cuda(
@@ -46,7 +43,7 @@ def open_on_cuda(
 
     Raises:
         DeviceError: the GPU or what it needs is missing.
-        MediaError: the file cannot be read, or is neither 4:2:0 nor of 8 or 10 bits.
+        MediaError: the file cannot be read.
     """
     device = CudaDevice(device_index(device_name))
     choice = choose_engine(device.index)
@@ -55,7 +52,7 @@ def open_on_cuda(
 
 
 class CudaVideo:
-    """A video whose frames stay in the memory of a GPU, as NV12 or P010."""
+    """A video whose frames stay in the memory of a GPU, in one of `DEVICE_FORMATS`."""
 
     def __init__(
         self,
@@ -78,7 +75,7 @@ class CudaVideo:
         self.file, self.frames = opened.file, opened.frames
         info = opened.file.info
         self.info = replace(info, format_name=device_format(info.format_name))
-        limits = (_BARS, _HDR) if info.color.is_hdr else (_BARS,)
+        limits = (HDR,) if info.color.is_hdr else ()
         self.notices = (f"decoding on {device.name}: {opened.decoder}", *choice.notices, *limits)
         self._device = device
         self._choice = choice
@@ -103,10 +100,8 @@ class CudaVideo:
             size=(self.info.height, self.info.width),
             on_build=on_build,
         )
-        if denoise != "off":
-            self.notices += (_NOISE,)
-        if aim.when_dark and not isinstance(enhancer, SparingEnhancer):
-            self.notices += (_ALWAYS,)
+        grids = isinstance(enhancer, CudaGridEnhancer)
+        self.notices += left_undone(gives_grids=grids, aim=aim, denoise=denoise)
         return enhancer
 
     def open_output(
@@ -146,6 +141,8 @@ class CudaVideo:
             why = str(error)
         else:
             return OpenedOutput(file, file, (f"encoding on {device.name}: NVENC",))
+        if info.format_name not in PIXEL_FORMATS:
+            info = replace(info, format_name=planar_format(info.format_name))
         file = sink(encoder)
         return OpenedOutput(file, DownloadSink(file, device), (f"encoding on the CPU: {why}",))
 
@@ -169,6 +166,8 @@ def _nvenc_for(path: Path, codec: str | None, info: VideoInfo) -> str:
     name = nvenc_name(codec, container, pixel_format(info.format_name).depth)
     if name is None:
         raise EncoderError(f"{codec or container.video_encoder} has no twin on the GPU")
+    if info.format_name not in NVENC_FORMATS:
+        raise EncoderError(f"NVENC is given 4:2:0 of 8 and 10 bits here, not {info.format_name}")
     if info.width % 2 or info.height % 2:
         raise EncoderError(
             f"NVENC takes even sizes from GPU memory, not {info.width}x{info.height}"

@@ -17,7 +17,7 @@ from tapetum.realtime.cuda.captured_graph import (
     StreamQueue,
 )
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
-from tapetum.realtime.cuda.kernel_compiler import kept_kernels
+from tapetum.realtime.cuda.kernel_compiler import CHROMAS, chroma_of, kept_kernels
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import no_such_gpu
@@ -101,8 +101,17 @@ class CudaDevice:
         self._make_current()
         self._stream = cuda.Stream()
         self._uploads, self._downloads = (cuda.Stream(non_blocking=True) for _ in range(2))
-        self._module = cuda.Module()
-        self._module.load(kept_kernels(int(cuda.Device(self.index).compute_capability)))
+        self._modules: dict[str, CuPyObject] = {}
+        self._load_module(CHROMAS[0])
+
+    def _load_module(self, chroma: str) -> CuPyObject:
+        """The kernels for a kind of chroma, which are loaded when the first is needed."""
+        if chroma not in self._modules:
+            cuda = self._cupy.cuda
+            module = cuda.Module()
+            module.load(kept_kernels(int(cuda.Device(self.index).compute_capability), chroma))
+            self._modules[chroma] = module
+        return self._modules[chroma]
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -301,16 +310,16 @@ class CudaDevice:
         shared: int,
     ) -> None:
         with self._reporting():
-            if name not in self._functions:
-                self._functions[name] = self._module.get_function(name)
             self._make_current()
+            if name not in self._functions:
+                self._functions[name] = self._load_module(chroma_of(name)).get_function(name)
             self._queue.launch(Launched(self._functions[name], grid, threads, arguments, shared))
 
     @contextmanager
     def _queueing(self, queue: LaunchQueue) -> Iterator[None]:
         before, self._queue = self._queue, queue
         try:
-            with self.context():
+            with self._reporting(), self.context():
                 yield
         finally:
             self._queue = before

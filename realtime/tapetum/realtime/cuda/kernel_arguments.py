@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.pixel_format import DEVICE_FORMATS
 from tapetum.realtime.sample_range import sample_range
 
 Structure = npt.NDArray[np.void]
@@ -97,7 +98,7 @@ class DeviceArray(Protocol):
 
 
 DevicePlanes = tuple[DeviceArray, ...]
-"""Luma (H, W), and U and V interleaved (ceil(H / 2), 2 * ceil(W / 2)), uint8 or uint16."""
+"""Luma (H, W), and U and V interleaved: for 4:2:0 (ceil(H / 2), 2 * ceil(W / 2)), and so on."""
 
 
 def is_device_array(array: object) -> bool:
@@ -113,14 +114,15 @@ def device_planes(frame: Frame) -> DevicePlanes:
 
     Raises:
         DeviceError: a plane is not in GPU memory.
-        MediaError: the frame is neither NV12 nor P010.
+        MediaError: the frame is in none of `DEVICE_FORMATS`.
     """
     for plane in frame.planes:
         if not is_device_array(plane):
             kind = type(plane).__name__
             raise DeviceError(f"this enhancer takes frames in GPU memory; got a plane of {kind}")
-    if frame.format_name not in {"nv12", "p010le"}:
-        raise MediaError(f"the GPU takes nv12 and p010le frames; got {frame.format_name}")
+    if frame.format_name not in DEVICE_FORMATS:
+        known = ", ".join(DEVICE_FORMATS)
+        raise MediaError(f"a GPU's frames are {known}; got {frame.format_name}")
     return cast("DevicePlanes", frame.planes)
 
 

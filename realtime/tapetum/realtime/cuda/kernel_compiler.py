@@ -9,8 +9,21 @@ from importlib import resources
 from tapetum.gan.build_cache import keep_content, kept_content
 from tapetum.realtime.errors import DeviceError
 
-OPTIONS = ("--std=c++17", "--prec-div=false", "--prec-sqrt=false")
-"""Division and square root within 2 units in the last place, which is far under a level."""
+OPTIONS = ("--std=c++17", "--prec-div=false", "--prec-sqrt=false", "--ftz=true")
+"""Division and square root within 2 units in the last place, which is far under a level; numbers
+under 1e-38 are 0, so that a square root is one instruction."""
+CHROMAS = ("420", "422", "444")
+"""What the kernels are compiled for, each time one; the first has those that mind no chroma too."""
+
+
+def chroma_of(kernel: str) -> str:
+    """Which of `CHROMAS` a kernel is compiled for, by its name."""
+    return next((chroma for chroma in CHROMAS if f"_{chroma}_" in kernel), CHROMAS[0])
+
+
+def compiler_options(architecture: int, chroma: str) -> tuple[str, ...]:
+    """NVRTC's options."""
+    return (f"--gpu-architecture=sm_{architecture}", f"--define-macro=CHROMA={chroma}", *OPTIONS)
 
 
 def kernel_source() -> str:
@@ -19,11 +32,12 @@ def kernel_source() -> str:
 
 
 @cache
-def compile_kernels(architecture: int) -> bytes:
+def compile_kernels(architecture: int, chroma: str = CHROMAS[0]) -> bytes:
     """Compile the pixel kernels to machine code, a cubin; takes some seconds.
 
     Args:
         architecture: a compute capability, such as 89 for 8.9.
+        chroma: of the pictures, one of `CHROMAS`.
 
     Raises:
         DeviceError: CuPy or NVRTC is missing, or NVRTC does not know the architecture.
@@ -35,7 +49,7 @@ def compile_kernels(architecture: int) -> bytes:
     except (ImportError, RuntimeError) as error:
         raise _no_compiler(error) from error
     try:
-        nvrtc.compileProgram(program, (f"--gpu-architecture=sm_{architecture}", *OPTIONS))
+        nvrtc.compileProgram(program, compiler_options(architecture, chroma))
         cubin: bytes = nvrtc.getCUBIN(program)
     except nvrtc.NVRTCError as error:
         reason = _first_line(nvrtc.getProgramLog(program) or str(error))
@@ -47,7 +61,7 @@ def compile_kernels(architecture: int) -> bytes:
     return cubin
 
 
-def kept_kernels(architecture: int) -> bytes:
+def kept_kernels(architecture: int, chroma: str = CHROMAS[0]) -> bytes:
     """The pixel kernels as machine code: as an earlier process compiled them, or compiled now.
 
     They are kept in the engine cache's folder, by source, options, architecture and compiler.
@@ -55,16 +69,26 @@ def kept_kernels(architecture: int) -> bytes:
     Raises:
         DeviceError: as for `compile_kernels`.
     """
-    name = f"kernels-{_key(architecture)[:32]}.cubin"
+    name = f"kernels-{_key(architecture, chroma)[:32]}.cubin"
     cubin = kept_content(name)
     if not cubin:
-        cubin = compile_kernels(architecture)
+        cubin = compile_kernels(architecture, chroma)
         keep_content(name, cubin)
     return cubin
 
 
-def _key(architecture: int) -> str:
-    what = f"{kernel_source()}\0{OPTIONS}\0{architecture}\0{_compiler_version()}"
+def check_compiler() -> None:
+    """Check that NVRTC is there.
+
+    Raises:
+        DeviceError: it is not.
+    """
+    _compiler_version()
+
+
+def _key(architecture: int, chroma: str) -> str:
+    options = compiler_options(architecture, chroma)
+    what = f"{kernel_source()}\0{options}\0{_compiler_version()}"
     return hashlib.sha256(what.encode()).hexdigest()
 
 

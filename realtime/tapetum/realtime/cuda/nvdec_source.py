@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.ffmpeg_device import hwaccel
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
-from tapetum.realtime.cuda.transfer import UploadSource, device_format
+from tapetum.realtime.cuda.transfer import UploadSource
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import color_info
@@ -234,7 +234,7 @@ def open_on_device(
     """Open a file with NVDEC, or decode it on the CPU and upload it where NVDEC cannot.
 
     Raises:
-        MediaError: the file cannot be read, or is neither 4:2:0 nor of 8 or 10 bits.
+        MediaError: the file cannot be read.
     """
     try:
         nvdec = NvdecSource(path, device, start_s=start_s, duration_s=duration_s)
@@ -243,9 +243,4 @@ def open_on_device(
     else:
         return OpenedFile(nvdec, nvdec, "NVDEC")
     file = FileSource(path, start_s=start_s, duration_s=duration_s, rate=rate)
-    try:
-        device_format(file.info.format_name)
-    except MediaError:
-        file.close()
-        raise
     return OpenedFile(file, UploadSource(file, device), f"decoded on the CPU: {why}")

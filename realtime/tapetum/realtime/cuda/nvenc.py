@@ -23,6 +23,8 @@ from tapetum.realtime.media.av_frame import tag_picture
 from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.encoder import ENCODER_NAMES, is_nvenc
 
+NVENC_FORMATS = ("nv12", "p010le")
+"""Formats of the frames that NVENC is given."""
 _TWINS = {"libx264": "h264_nvenc", "libx265": "hevc_nvenc", "libsvtav1": "av1_nvenc"}
 """Encoders that have a twin on the GPU."""
 
@@ -73,7 +75,7 @@ class SurfacePictures:
 
         Raises:
             DeviceError: the frame is not in GPU memory.
-            MediaError: it is neither NV12 nor P010.
+            MediaError: it is in none of `DEVICE_FORMATS`.
         """
         surface = self._surface(device_planes(frame), frame)
         capsules = tuple(self._device.to_dlpack(plane) for plane in surface)

@@ -19,10 +19,13 @@ from tapetum.realtime.cuda.kernel_arguments import (
     picture,
     tensor,
 )
+from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.temporal import VIEW
 
 _THREADS = 128
+_SHARED_BYTES = 48 << 10
+"""Of a block, without asking for more, on every GPU."""
 _THREADS_OF_ROW = 256
 """Threads that share one row of chroma when a grid is applied."""
 _THUMBNAIL_GRID = (8, 256)
@@ -52,7 +55,7 @@ class Launch(Protocol):
 
 
 class PixelKernels:
-    """The pixel kernels, for frames that are in GPU memory as NV12 or P010.
+    """The pixel kernels, for frames that are in GPU memory, in one of `DEVICE_FORMATS`.
 
     Every call queues its work and returns: arguments must stay alive and unchanged until the
     stream has done it. All calls raise DeviceError for a frame that is not in GPU memory,
@@ -127,7 +130,11 @@ class PixelKernels:
         """
         check_array(out, THUMBNAIL_SHAPE, np.float32)
         arguments = (*_source(frame), out)
-        shared = thumbnail_shared_bytes(frame.width)
+        shared = thumbnail_shared_bytes(frame.width, chroma_x=frame.format.chroma_x)
+        if shared > _SHARED_BYTES:
+            raise DeviceError(
+                f"a picture of {frame.width} columns is too wide for a GPU; use --device cpu"
+            )
         self._launch(_named("thumbnail", frame), _THUMBNAIL_GRID, _THREADS, arguments, shared)
 
     def smooth_grid(
@@ -177,9 +184,15 @@ class Past(NamedTuple):
         return np.array(tuple(address(array) for array in self), PAST)
 
 
-def thumbnail_shared_bytes(width: int) -> int:
-    """Shared memory for the column sums of a block: an eighth of a row of luma and of chroma."""
-    return 4 * (width // 4 + 48)
+def thumbnail_shared_bytes(width: int, *, chroma_x: int = 1) -> int:
+    """Shared memory for the column sums of a block: an eighth of a row of luma and of chroma.
+
+    Args:
+        width: of the picture in pixels.
+        chroma_x: log2 of the horizontal chroma subsampling.
+    """
+    chroma = 2 * (-(-width >> chroma_x))
+    return 4 * (width // 8 + 12 + chroma // 8 + 36)
 
 
 def _source(frame: Frame) -> tuple[Any, Any]:
@@ -187,7 +200,9 @@ def _source(frame: Frame) -> tuple[Any, Any]:
 
 
 def _named(kernel: str, frame: Frame) -> str:
-    return f"{kernel}_{8 if frame.format.depth == 8 else 16}"
+    layout = frame.format
+    chroma = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout.chroma_x, layout.chroma_y]
+    return f"{kernel}_{chroma}_{8 if layout.depth == 8 else 16}"
 
 
 def _blocks(width: int) -> int:

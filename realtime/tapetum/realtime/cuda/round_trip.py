@@ -1,28 +1,43 @@
-"""Frames of main memory by a GPU's enhancer: for live video, tracks and other programs' frames."""
+"""Frames of main memory by a GPU's enhancer: live video, photos, images, other programs' frames."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice
-from tapetum.realtime.cuda.cuda_enhancer import choose_engine, make_cuda_enhancer
+from tapetum.realtime.cuda.cuda_enhancer import (
+    EngineChoice,
+    choose_engine,
+    make_cuda_enhancer,
+    no_runtime,
+)
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
-from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.device import CudaDevice, cupy_for
+from tapetum.realtime.cuda.gpu_limits import left_undone
+from tapetum.realtime.cuda.kernel_compiler import check_compiler
 from tapetum.realtime.cuda.transfer import downloaded, format_as, uploaded
-from tapetum.realtime.frame import Frame
+from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import SparingEnhancer
 from tapetum.trt_build.gpu import device_index
+
+if TYPE_CHECKING:
+    from tapetum.realtime.cpu.rgb import Order, RgbImage
 
 
 class RoundTripEnhancer:
     """Copies each frame to a GPU, has it enhanced there, and copies it back.
 
-    A `FrameEnhancer` of one stream, as those of the CPU are; frames are 4:2:0 of 8 or 10 bits and
-    stay in their own format.
+    A `FrameEnhancer` of one stream, as those of the CPU are; frames stay in their own format.
+
+    Attributes:
+        notices: see `NoticingEnhancer`.
     """
 
     def __init__(
@@ -31,11 +46,13 @@ class RoundTripEnhancer:
         device: ComputeDevice,
         *,
         aim: Aim = ALWAYS,
+        notices: tuple[str, ...] = (),
     ) -> None:
         """Take an enhancer of frames in a device's memory; see `make_round_trip`."""
         self._enhancer = enhancer
         self._device = device
         self.aim = aim
+        self.notices = notices
 
     @property
     def strength(self) -> float:
@@ -62,16 +79,52 @@ class RoundTripEnhancer:
         """What runs where, like "unet on cuda:0, TensorRT f16"."""
         return self._enhancer.description
 
-    def __call__(self, frame: Frame) -> Frame:
+    @property
+    def compiles_by_size(self) -> bool:
+        """See `SizingEnhancer`: `unet` does."""
+        return isinstance(self._enhancer, CudaUNetEnhancer)
+
+    def __call__(self, frame: Frame, *, out: tuple[Plane, ...] | None = None) -> Frame:
         """Enhance one frame; frames come in presentation order.
+
+        Args:
+            frame: in main memory.
+            out: gets the planes; see `planes_for`.
 
         Raises:
             DeviceError: the frame is not in main memory, or the GPU failed.
-            MediaError: it is not 4:2:0, or deeper than 10 bits.
             EngineError: the network cannot be compiled, or gives no usable numbers.
         """
         bright = self._enhancer(uploaded(frame, self._device))
-        return format_as(downloaded(bright, self._device), frame)
+        made = format_as(downloaded(bright, self._device), frame)
+        if out is None:
+            return made
+        for place, plane in zip(out, made.planes, strict=True):
+            place[...] = plane
+        return made.with_planes(out)
+
+    def enhance_image(
+        self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
+    ) -> None:
+        """Enhance one image; consecutive ones are frames of one video.
+
+        Args:
+            image: (H, W, 3) uint8, or (H, W, 4) with alpha, which is kept.
+            out: gets the picture; of the same shape, and may be `image` itself.
+            order: of the channels.
+            time_s: when the image was taken, on the stream's own clock.
+
+        Raises:
+            DeviceError: the GPU failed.
+            EngineError: the network cannot be compiled, or gives no usable numbers.
+        """
+        from tapetum.realtime.cpu.rgb import frame_from_rgb, rgb_from_frame
+
+        given = frame_from_rgb(image[..., :3], order=order, time_s=time_s)
+        bright = self(given)
+        if image.shape[2] == 4 and out is not image:
+            out[..., 3] = image[..., 3]
+        out[..., :3] = rgb_from_frame(bright, order=order)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
@@ -84,16 +137,25 @@ class RoundTripEnhancer:
         return 1.0
 
 
-def check_gpu(device: str) -> None:
-    """Check, without loading a model, that a GPU is there with what it needs.
+def check_gpu(device: str) -> EngineChoice:
+    """Check that a GPU is there with what it needs, and say what runs models there.
+
+    The driver and the libraries are asked; nothing is opened on the GPU, compiled or loaded.
 
     Args:
         device: such as "cuda:1".
 
     Raises:
-        DeviceError: the GPU or what it needs is missing.
+        DeviceError: the GPU, or what it needs, is missing.
+        ModelError: nothing that runs models on it is installed.
     """
-    CudaDevice(device_index(device))
+    index = device_index(device)
+    cupy_for(index)
+    check_compiler()
+    choice = choose_engine(index)
+    if choice.flavour is None and find_spec("torch") is None:
+        raise no_runtime(f"cuda:{index}", "torch")
+    return choice
 
 
 def make_round_trip(
@@ -102,6 +164,8 @@ def make_round_trip(
     *,
     strength: float = 1.0,
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
+    denoise: Denoise = "off",
+    choice: EngineChoice | None = None,
     on_build: Callable[[Building], None] | None = None,
 ) -> RoundTripEnhancer:
     """Load a model on a GPU as the enhancer of one stream of frames in main memory.
@@ -111,6 +175,8 @@ def make_round_trip(
         device: such as "cuda:1".
         strength: 0 leaves the picture as it is, 1 is the model's own output.
         aim: whether `grid` leaves well-lit pictures as they are.
+        denoise: whether a notice is wanted that noise stays.
+        choice: what `check_gpu` said of the device, where it was asked.
         on_build: called while a TensorRT engine is built, from TensorRT's threads.
 
     Raises:
@@ -118,12 +184,15 @@ def make_round_trip(
         DeviceError: the GPU or what it needs is missing.
         EngineError: an engine cannot be built, or there is not enough memory.
     """
+    choice = choice or check_gpu(device)
     gpu = CudaDevice(device_index(device))
     enhancer = make_cuda_enhancer(
         model,
         gpu,
         strength=strength,
-        flavour=choose_engine(gpu.index).flavour,
+        flavour=choice.flavour,
         on_build=on_build,
     )
-    return RoundTripEnhancer(enhancer, gpu, aim=aim)
+    grids = isinstance(enhancer, CudaGridEnhancer)
+    limits = left_undone(gives_grids=grids, aim=aim, denoise=denoise)
+    return RoundTripEnhancer(enhancer, gpu, aim=aim, notices=(*choice.notices, *limits))

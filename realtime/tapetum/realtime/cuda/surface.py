@@ -13,39 +13,42 @@ import numpy as np
 
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, address
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.pixel_format import PixelFormat
 
 _ALIGNMENT = 256
 """Bytes of which a row of a surface is a multiple, as in FFmpeg's own surfaces."""
 
 
-def surface_shape(width: int, height: int, itemsize: int) -> tuple[int, int]:
-    """Rows and samples a row of a surface: those of luma, and half as many of chroma below.
+def surface_shape(layout: PixelFormat, width: int, height: int) -> tuple[int, int]:
+    """Rows and samples a row of a surface: those of luma, and of chroma below.
 
     Args:
+        layout: one of `DEVICE_FORMATS`.
         width: of the picture in pixels.
         height: of the picture in pixels; for NVENC both are even.
-        itemsize: bytes of a sample.
     """
-    row = 2 * (-(-width // 2)) * itemsize  # of chroma, which has pairs
+    itemsize = 1 if layout.depth == 8 else 2
+    (rows, columns), (chroma_rows, chroma_columns) = layout.plane_shapes(width, height)
+    row = max(columns, chroma_columns) * itemsize
     pitch = -(-row // _ALIGNMENT) * _ALIGNMENT
-    return height + -(-height // 2), pitch // itemsize
+    return rows + chroma_rows, pitch // itemsize
 
 
 def empty_surface(frame: Frame, empty: Callable[..., DeviceArray]) -> DevicePlanes:
     """Planes of a new surface for a frame's twin; nothing is in them yet.
 
     Args:
-        frame: NV12 or P010.
+        frame: in one of `DEVICE_FORMATS`.
         empty: makes an array of a shape and a type in the device's memory.
     """
     dtype = np.dtype(np.uint8 if frame.format.depth == 8 else np.uint16)
-    block: Any = empty(surface_shape(frame.width, frame.height, dtype.itemsize), dtype)
+    block: Any = empty(surface_shape(frame.format, frame.width, frame.height), dtype)
     luma, chroma = frame.format.plane_shapes(frame.width, frame.height)
     return block[: luma[0], : luma[1]], block[luma[0] :, : chroma[1]]
 
 
 def is_surface(planes: DevicePlanes) -> bool:
-    """Whether NV12 or P010 planes lie as `empty_surface` makes them."""
+    """Whether planes lie as `empty_surface` makes them."""
     luma, chroma = planes
     pitch = luma.strides[0]
     below = address(luma) + pitch * luma.shape[0]

@@ -6,7 +6,7 @@ their own, so that transfers overlap with what the device computes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,32 +14,40 @@ import numpy as np
 
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import device_planes
-from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import CENTER, ColorInfo, Frame, Plane
-from tapetum.realtime.pixel_format import pixel_format
+from tapetum.realtime.pixel_format import (
+    DEVICE_FORMATS,
+    PIXEL_FORMATS,
+    PixelFormat,
+    pixel_format,
+)
 from tapetum.realtime.protocols import FrameSink, FrameSource
 
 _FULL_RANGE = 2
-_P010_SHIFT = 6
 
 
 def device_format(format_name: str) -> str:
-    """The format in GPU memory that holds every sample of a format: `nv12` or `p010le`.
+    """The format in GPU memory that holds every sample of a format, one of `DEVICE_FORMATS`."""
+    return _alike(pixel_format(format_name), DEVICE_FORMATS)
 
-    Raises:
-        MediaError: there is none, for the format is not 4:2:0, or is deeper than 10 bits.
-    """
-    layout = pixel_format(format_name)
-    if (layout.chroma_x, layout.chroma_y) != (1, 1) or layout.depth > 10:
-        raise MediaError(
-            f"on a GPU, 4:2:0 video of 8 and 10 bits is enhanced, not {format_name};"
-            " use --device cpu"
-        )
-    return "nv12" if layout.depth == 8 else "p010le"
+
+def planar_format(format_name: str) -> str:
+    """The format in main memory, with U and V apart, that holds every sample of a format."""
+    return _alike(pixel_format(format_name), PIXEL_FORMATS)
+
+
+def _alike(layout: PixelFormat, formats: Mapping[str, PixelFormat]) -> str:
+    """The first of some formats with the same chroma and depth."""
+    wanted = layout.chroma_x, layout.chroma_y, layout.depth
+    return next(
+        name
+        for name, known in formats.items()
+        if (known.chroma_x, known.chroma_y, known.depth) == wanted
+    )
 
 
 class UploadSource:
-    """Yields the frames of another source in GPU memory, as NV12 or P010."""
+    """Yields the frames of another source in GPU memory, in one of `DEVICE_FORMATS`."""
 
     def __init__(self, source: FrameSource, device: ComputeDevice) -> None:
         self._source = source
@@ -49,8 +57,7 @@ class UploadSource:
         """Yield the frames; each is whole in GPU memory.
 
         Raises:
-            MediaError: a frame is not 4:2:0, or is deeper than 10 bits.
-            DeviceError: a frame is not in main memory.
+            DeviceError: a frame is not in main memory, or the GPU is full, or lost.
         """
         for frame in self._source:
             yield uploaded(frame, self._device)
@@ -68,12 +75,12 @@ class DownloadSink:
         self._device = device
 
     def write(self, frame: Frame) -> None:
-        """Fetch one frame, which must be done, and hand it on as NV12 or P010.
+        """Fetch one frame, which must be done, and hand it on in one of `PIXEL_FORMATS`.
 
         Raises:
             DeviceError: the frame is not in GPU memory.
         """
-        self._sink.write(downloaded(frame, self._device))
+        self._sink.write(taken_apart(downloaded(frame, self._device)))
 
     def close(self) -> None:
         """Close the other sink."""
@@ -85,10 +92,10 @@ class DownloadSink:
 
 
 def uploaded(frame: Frame, device: ComputeDevice) -> Frame:
-    """A frame of main memory in a device's, as NV12 or P010; it is whole when this returns.
+    """A frame of main memory in a device's, in one of `DEVICE_FORMATS`; it is whole on return.
 
     Raises:
-        MediaError: the frame is not 4:2:0, or is deeper than 10 bits.
+        DeviceError: the frame is not in main memory, or the GPU is full, or lost.
     """
     given = semi_planar(frame)
     planes: Any = tuple(device.upload(plane) for plane in given.planes)
@@ -106,11 +113,7 @@ def downloaded(frame: Frame, device: ComputeDevice) -> Frame:
 
 
 def semi_planar(frame: Frame) -> Frame:
-    """A frame in main memory as NV12 or P010, the same samples.
-
-    Raises:
-        MediaError: the frame is not 4:2:0, or is deeper than 10 bits.
-    """
+    """A frame in main memory with U and V interleaved, the same samples."""
     name = device_format(frame.format_name)
     if name == frame.format_name:
         return frame
@@ -118,27 +121,39 @@ def semi_planar(frame: Frame) -> Frame:
     chroma: Plane = np.empty((u.shape[0], 2 * u.shape[1]), u.dtype)
     chroma[:, ::2], chroma[:, 1::2] = u, v
     planes: tuple[Plane, ...] = luma, chroma
-    if name == "p010le":
-        planes = tuple(np.left_shift(plane, _P010_SHIFT, dtype=np.uint16) for plane in planes)
+    shift = pixel_format(name).shift
+    if shift:
+        planes = tuple(np.left_shift(plane, shift, dtype=np.uint16) for plane in planes)
     return replace(frame, planes=planes, format_name=name, color=_said_by_name(frame))
 
 
 def format_as(frame: Frame, given: Frame) -> Frame:
-    """An NV12 or P010 frame in the format of the one that `semi_planar` made its like of.
+    """A frame in the format of the one that `semi_planar` made its like of.
 
     Args:
-        frame: in main memory.
-        given: 4:2:0 of the same size and of no more bits; what its colours mean is kept.
+        frame: in main memory, in one of `DEVICE_FORMATS`.
+        given: of the same size, chroma and depth; what its colours mean is kept.
     """
     if given.format_name == frame.format_name:
         return frame
-    planes = frame.planes
-    if frame.format_name == "p010le":
-        planes = tuple(np.right_shift(plane, _P010_SHIFT) for plane in planes)
+    apart = _apart(frame)
+    return replace(frame, planes=apart, format_name=given.format_name, color=given.color)
+
+
+def taken_apart(frame: Frame) -> Frame:
+    """A frame of `DEVICE_FORMATS` in main memory in one of `PIXEL_FORMATS`, the same samples."""
+    if frame.format_name in PIXEL_FORMATS:
+        return frame
+    return replace(frame, planes=_apart(frame), format_name=planar_format(frame.format_name))
+
+
+def _apart(frame: Frame) -> tuple[Plane, ...]:
+    planes, shift = frame.planes, frame.format.shift
+    if shift:
+        planes = tuple(np.right_shift(plane, shift) for plane in planes)
     luma, chroma = planes
     u, v = (np.ascontiguousarray(chroma[:, first::2]) for first in (0, 1))
-    apart = cast("tuple[Plane, ...]", (luma, u, v))
-    return replace(frame, planes=apart, format_name=given.format_name, color=given.color)
+    return cast("tuple[Plane, ...]", (luma, u, v))
 
 
 def _said_by_name(frame: Frame) -> ColorInfo:

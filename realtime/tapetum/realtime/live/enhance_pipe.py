@@ -15,6 +15,7 @@ from tapetum.realtime.live.live_source import LiveSource
 from tapetum.realtime.live.outputs import open_sink
 from tapetum.realtime.live.standard_input import STDIN
 from tapetum.realtime.pipeline import FrameStage, run
+from tapetum.realtime.protocols import notices_of
 
 _USUAL_RATE = Fraction(25)
 
@@ -68,6 +69,8 @@ def enhance_pipe(
         )
         enhancer = make_enhancer(model, strength=strength, device=device, aim=aim, denoise=denoise)
         on_start(f"{source.description} -> y4m on stdout | {enhancer.description}")
+        for line in notices_of(enhancer):
+            on_notice(line)
         stage: FrameStage = enhancer if compare is None else Comparison(enhancer, compare)
         return run(source, stage, place.sink)
     finally:

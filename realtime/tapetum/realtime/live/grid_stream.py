@@ -13,7 +13,6 @@ from typing import Protocol
 
 import numpy as np
 
-from tapetum.gan.model_kinds import LEVELS
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.grid_axis import Floats
@@ -27,6 +26,7 @@ from tapetum.realtime.live.global_curve import (
     look_up_by_numpy,
     node_weights,
 )
+from tapetum.realtime.live.look_pace import LookPace, PacedLook
 from tapetum.realtime.sample_range import sample_range
 from tapetum.realtime.temporal import VIEW, FrameClock, TemporalFilter, guide_view, is_cut
 
@@ -38,10 +38,7 @@ a noisy picture differ by half as much."""
 STILL = CHANGED / 2
 """A picture that changed by less is still: a new grid would hardly differ, and may wait."""
 BLEND_S = 0.5
-"""In this time one look goes over into another."""
-STEP_LEVELS = 0.7
-"""Meanwhile the mean luma changes by this at most from frame to frame, of 255 levels: by less than
-2 in a recording for which there is time for every second or third frame only."""
+"""In this time one look goes over into another, or in longer where that would be seen."""
 _WEIGHTS_S = 0.5
 """Time constant of the weights by which a grid becomes one curve."""
 _LONGEST_STEP_S = 1 / 15
@@ -145,18 +142,26 @@ class GridStream:
         self._weights: Floats | None = None
         self._filter = TemporalFilter()
         self._clock = FrameClock()
-        self._shown: Floats | None = None
+        self._elapsed_s = 0.0
+        self._paced = PacedLook()
         self._style: tuple[str, bool] | None = None
         self._way: Floats | None = None
         self._way_left = 0.0
+
+    @property
+    def pace(self) -> LookPace:
+        """How far its look may move from frame to frame."""
+        return self._paced.pace
 
     def look_at(self, frame: Frame) -> None:
         """Take a glance at the next frame: whether it is another scene, and how much changed."""
         view = _view(frame)
         if self._view is not None and is_cut(self._view, view):
             self.scene += 1
-            self._look = self._shown = self._style = self._weights = None
+            self._look = self._paced.shown = self._style = self._weights = None
         self._view = view
+        self._elapsed_s = self._clock(frame.time_s)
+        self._paced.look_at(view * view, self._elapsed_s)
         self._frames += 1
 
     def is_due(self, name: str, effort: Effort, now_s: float) -> bool:
@@ -176,6 +181,8 @@ class GridStream:
 
     def change_aim(self, aim: Aim) -> None:
         """Have the next frame looked at again: pictures shall be made bright in another way."""
+        if aim != self._aim:
+            self.pace.follow_wish()
         self._aim, self._look_view = aim, None
 
     def take(self, look: Look, now_s: float) -> None:
@@ -188,7 +195,7 @@ class GridStream:
 
     def continue_from(self, grid: Floats) -> None:
         """Go over from the look of a picture that was made elsewhere, given as a grid."""
-        self._shown, self._style = grid, None
+        self._paced.shown, self._style = grid, None
 
     def enhanced(self, frame: Frame, *, effort: Effort, strength: float, kernels: Kernels) -> Frame:
         """Enhance the frame that was looked at, by what was taken last.
@@ -206,12 +213,11 @@ class GridStream:
             raise RuntimeError("no model has looked at this scene")
         grid, guide = self._look.grid, self._look_guide
         steady = self._filter.smoothed(grid, view=guide, time_s=frame.time_s)
-        elapsed_s = self._clock(frame.time_s)
         if effort.flat:
-            steady = flattened(steady, self._steady_weights(self._look, elapsed_s))
-        shown = self._on_the_way(steady, (self._look.name, effort.flat), elapsed_s)
+            steady = flattened(steady, self._steady_weights(self._look))
+        shown = self._paced.towards(self._on_the_way(steady, (self._look.name, effort.flat)))
         mixed = strengthened(shown, strength)
-        if effort.flat and self._way is None:
+        if effort.flat and shown is steady:
             return frame.with_planes(apply_curve(frame, mixed, kernels.look_up))
         seen = self._restored(frame, mixed, kernels) if effort.restores else None
         return frame.with_planes(kernels.apply_grid(frame, mixed, seen=seen))
@@ -226,12 +232,12 @@ class GridStream:
 
         By the curve of what was shown before, or else by one that its luma suggests.
         """
-        if self._shown is None:
-            self._shown = guessed_curve(self._luma(), self._aim)
+        if self._paced.shown is None:
+            self._paced.shown = guessed_curve(self._luma(), self._aim)
         elif self._style is not None:
-            self._shown = flattened(self._shown, node_weights(self._luma()))
+            self._paced.shown = flattened(self._paced.shown, node_weights(self._luma()))
         self._style = None
-        mixed = strengthened(self._shown, strength)
+        mixed = strengthened(self._paced.shown, strength)
         return frame.with_planes(apply_curve(frame, mixed, look_up_by_numpy))
 
     def _luma(self) -> Floats:
@@ -245,41 +251,28 @@ class GridStream:
             return 1.0
         return float(np.abs(self._view - self._look_view).mean())
 
-    def _steady_weights(self, look: Look, elapsed_s: float) -> Floats:
+    def _steady_weights(self, look: Look) -> Floats:
         """How many pixels each node stands for, smoothed: a new look must not make a step."""
         if self._look_weights is None:
             self._look_weights = node_weights(np.tensordot(_LUMA, look.small[0, :, ::4, ::4], 1))
         if self._weights is None or self._style != (look.name, True):
             self._weights = self._look_weights
-        share = np.float32(min(elapsed_s, _LONGEST_STEP_S) / _WEIGHTS_S)
+        share = np.float32(min(self._elapsed_s, _LONGEST_STEP_S) / _WEIGHTS_S)
         self._weights = self._weights + share * (self._look_weights - self._weights)
         return self._weights
 
-    def _on_the_way(self, wanted: Floats, style: tuple[str, bool], elapsed_s: float) -> Floats:
-        """The grid to show: a little nearer to the wanted one each frame after a change of style.
-
-        The way that is left fades within `BLEND_S`, or slower where that would be seen.
-        """
+    def _on_the_way(self, wanted: Floats, style: tuple[str, bool]) -> Floats:
+        """The wanted grid, or in the time after a change of style one that is nearer and nearer."""
         if style != self._style:
-            self._way = None if self._shown is None else self._shown - wanted
+            self._way = None if self._paced.shown is None else self._paced.shown - wanted
             self._style, self._way_left = style, 1.0
-        if self._way is not None:
-            brightness = 255 * abs(self._mean_luma(self._way))
-            self._way_left -= min(elapsed_s / BLEND_S, STEP_LEVELS / max(brightness, 1e-3))
-            if self._way_left > 0:
-                self._shown = wanted + np.float32(self._way_left) * self._way
-                return self._shown
-            self._way = None
-        self._shown = wanted
+        if self._way is None:
+            return wanted
+        self._way_left -= self._elapsed_s / BLEND_S
+        if self._way_left > 0:
+            return wanted + np.float32(self._way_left) * self._way
+        self._way = None
         return wanted
-
-    def _mean_luma(self, grid: Floats) -> float:
-        """The mean luma that a grid makes of the picture."""
-        y = self._luma()
-        weights = node_weights(y)
-        levels = ((np.arange(LEVELS, dtype=np.float32) + 0.5) / LEVELS) ** 2
-        made = grid[0] * levels[:, np.newaxis, np.newaxis] + grid[1]
-        return float((made * weights).sum())
 
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)

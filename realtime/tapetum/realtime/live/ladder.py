@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import Kind
@@ -17,16 +18,20 @@ from tapetum.realtime.enhancer import (
     check_gpu_does,
     checked_denoise,
     checked_strength,
-    is_cuda,
     make_enhancer,
 )
 from tapetum.realtime.errors import ModelError, TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
+from tapetum.realtime.live.look_pace import LookPace
 from tapetum.realtime.live.picture_look import Easing, look_as_grid
 from tapetum.realtime.live.rung import Loader, Rung
 from tapetum.realtime.protocols import FrameEnhancer
+
+if TYPE_CHECKING:
+    from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
+    from tapetum.realtime.progress import Building
 
 PASSTHROUGH = "passthrough"
 """The mode of frames that are left as they are, because the strength is 0."""
@@ -137,13 +142,13 @@ class Ladder:
         self._on_notice = on_notice
         self._replaceable = frozenset(replaceable)
         self._too_slow: dict[str, float] = {}
-        self._lost: set[str] = set()
+        self._lost: dict[str, str] = {}
         self._made_s = time.monotonic()
         self._began_s = 0.0
         stream = GridStream(aim, denoise=denoise) if former is None else former._stream
         self._stream: GridStream = stream
         self._aim = aim
-        self._easing = Easing()
+        self._easing = Easing(stream.pace)
         self._last: tuple[Frame, Frame] | None = None
         self._closed = False
         self._handed_over: set[str] = set()
@@ -166,6 +171,11 @@ class Ladder:
         """What a viewer may choose from: the best first."""
         models = self.governor.modes[: self._everyday_index + 1]
         return tuple(name for name in models if name not in self._lost)
+
+    @property
+    def pace(self) -> LookPace:
+        """How far the brightness may move from frame to frame."""
+        return self._stream.pace
 
     @property
     def is_starting(self) -> bool:
@@ -191,8 +201,8 @@ class Ladder:
             return "strength 0: the picture as it is"
         if self.governor.modes.index(self.mode) > self._everyday_index:
             return "this machine is busy: simpler picture"
-        if self.mode == wanted:
-            return ""
+        if self._lost or self.mode == wanted:
+            return next(reversed(self._lost.values()), "")
         if wanted in self._too_slow:
             return _slow_line(wanted, self._too_slow[wanted], self.mode)
         other = wanted in self._replaceable and self._is_for_cpu
@@ -339,14 +349,14 @@ class Ladder:
         if self._last is not None:
             self._stream.continue_from(look_as_grid(*self._last))
             self._last = None
-            self._easing = Easing()
+            self._easing = Easing(self._stream.pace)
         return None
 
     @property
     def _heavy(self) -> list[str]:
         """The heavy models that may run now, the best first."""
         names = self.governor.modes[self.governor.index : self._everyday_index]
-        gone = self._lost | (self._replaceable if self._is_for_cpu else frozenset())
+        gone = self._replaceable if self._is_for_cpu else self._lost
         return [name for name in names if name not in gone]
 
     @property
@@ -383,12 +393,12 @@ class Ladder:
         """
         if name not in self._replaceable:
             raise error
-        self._lost.add(name)
         place = self.governor.modes.index
         instead = next(mode for mode in self.models if place(mode) > place(name))
+        self._lost[name] = f"{name} is given up: {error}; {instead} runs instead"
         if place(self.governor.wanted) <= place(name):
             self.governor.choose(instead)
-        self._on_notice(f"{name} is given up: {error}; {instead} runs instead")
+        self._on_notice(self._lost[name])
 
     def _by_grid(self, frame: Frame, kernels: Kernels) -> Frame:
         """Apply the grid of the best grid model that is in time, and set `mode` to it."""
@@ -524,7 +534,7 @@ def ladder_for(
         ValueError: a number is out of its range, or there is no device of that name.
     """
     found = find_model(model)
-    check_device_is_there(device)  # one line now, not in a thread when the stream runs
+    choice = check_device_is_there(device)  # one line now, not in a thread when the stream runs
     name = found.shipped or _mode_name(Path(model))
     is_grid = _is_network(found, "grid")
     if aim.brightness is not None and not is_grid:
@@ -533,11 +543,13 @@ def ladder_for(
     everyday = (name, on_cpu) if is_grid else ("grid", _ModelLoader("grid", "cpu"))
     heavy: dict[str, Loader] = {} if is_grid else {name: on_cpu}
     by_gpu: tuple[str, ...] = ()
-    if is_cuda(device):
-        check_gpu_does(strength=strength, aim=aim, denoise=denoise)
+    if choice is not None:
+        if former is None:  # a stream that runs goes over to the CPU for what only that does
+            check_gpu_does(strength=strength, aim=aim, denoise=denoise)
         by_gpu = (f"{name} on {device}",)
-        heavy = {by_gpu[0]: _ModelLoader(model, device)}
-        on_notice(f"on {device} noise stays, and black bars are made brighter too")
+        heavy = {by_gpu[0]: _GpuLoader(model, device, choice, on_notice)}
+        for line in (*choice.notices, *_left_undone(is_grid, aim, denoise)):
+            on_notice(line)
     elif _is_network(found, "unet") and found.description.fixed_size is None:
         heavy[f"{name}-reduced"] = _ReducedLoader(found)
     return Ladder(
@@ -565,6 +577,25 @@ class _ModelLoader:
 
 
 @dataclass(frozen=True, slots=True)
+class _GpuLoader:
+    """Loads a model on a GPU that was checked; two of the same model are equal."""
+
+    model: str | Path
+    device: Device
+    choice: EngineChoice = field(compare=False)
+    on_notice: Callable[[str], None] = field(compare=False)
+
+    def __call__(self) -> FrameEnhancer:
+        from tapetum.realtime.cuda.round_trip import make_round_trip
+
+        def tell(building: Building) -> None:
+            if not building.phase:
+                self.on_notice(f"an engine is built, once: {building.description}")
+
+        return make_round_trip(self.model, self.device, choice=self.choice, on_build=tell)
+
+
+@dataclass(frozen=True, slots=True)
 class _ReducedLoader:
     """Loads a `unet` network as a grid model."""
 
@@ -574,6 +605,12 @@ class _ReducedLoader:
         from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
 
         return make_reduced_unet(self.model)
+
+
+def _left_undone(gives_grids: bool, aim: Aim, denoise: Denoise) -> tuple[str, ...]:
+    from tapetum.realtime.cuda.gpu_limits import left_undone
+
+    return left_undone(gives_grids=gives_grids, aim=aim, denoise=denoise)
 
 
 def _mode_name(path: Path) -> str:

@@ -182,6 +182,8 @@ class LiveRun:
             self._skipped += 1
             return
         self._taken.append(time.monotonic())
+        taken = (output.taken_position for output in self._outputs)
+        self._ladder.pace.stay_near(position for position in taken if position is not None)
         shown = self._controls.show(frame, self._ladder(frame))
         self._send(shown)
 
@@ -208,7 +210,7 @@ class LiveRun:
     def _send(self, frame: Frame) -> None:
         for output in [*self._outputs]:
             try:
-                output.write(frame)
+                output.write(frame, self._ladder.pace.position)
             except TapetumError as error:
                 self._lose(output, error)
         if self._on_frame is not None:

@@ -24,6 +24,8 @@ RECORDING_DEPTH = 15
 _BEHIND_S = 1.0
 """A recording that is so far behind gets fewer frames until it has caught up."""
 
+_LONG_AGO_S = 2.0
+
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -116,7 +118,10 @@ class Output:
     def __init__(self, place: SinkPlace) -> None:
         self.name = place.name
         self.meter = MeteredSink(place.sink, place.depth)
+        self._left_out = 0
         self._waits = place.waits
+        self._taken: tuple[float, float] | None = None
+        self._handed_over: tuple[float, float] | None = None
         self._depth = place.depth
         self._behind: WriteBehind | None = None
         if not place.in_caller:
@@ -130,6 +135,10 @@ class Output:
     @property
     def dropped(self) -> int:
         """Frames that this sink was too slow for."""
+        return self._left_out + self._evicted
+
+    @property
+    def _evicted(self) -> int:
         return 0 if self._behind is None else self._behind.dropped
 
     @property
@@ -139,9 +148,31 @@ class Output:
             return False
         return self._behind.waiting >= self.meter.room
 
-    def write(self, frame: Frame) -> None:
-        """Hand a frame over; what the sink raised before is raised here."""
+    @property
+    def taken_position(self) -> float | None:
+        """See `LookPace`: that of the last frame that the sink took or will take.
+
+        None where that is long ago: a step after a still picture is no worse than that was.
+        """
+        if self._taken is None:
+            return None
+        position, taken_s = self._taken
+        return position if time.monotonic() - taken_s < _LONG_AGO_S else None
+
+    def write(self, frame: Frame, position: float = 0.0) -> None:
+        """Hand a frame over; what the sink raised before is raised here.
+
+        A sink of many places that is behind is not given it, so that what it was given before
+        stays; of one with a single place it takes the place of what waits there.
+        """
+        if self.is_behind:
+            self._left_out += 1
+            return
+        evicted = self._evicted
         (self._behind or self.meter).write(frame)
+        if self._evicted == evicted:
+            self._taken = self._handed_over
+        self._handed_over = position, time.monotonic()
 
     def close(self, *, patient: bool = True) -> None:
         """Finish the sink.

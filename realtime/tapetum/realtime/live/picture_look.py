@@ -9,7 +9,8 @@ import numpy as np
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_fit import fit_grid
 from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.live.grid_stream import BLEND_S, STEP_LEVELS
+from tapetum.realtime.live.grid_stream import BLEND_S
+from tapetum.realtime.live.look_pace import LookPace
 from tapetum.realtime.sample_range import sample_range
 
 _SMALL = 64
@@ -19,7 +20,8 @@ _SMALL = 64
 class Easing:
     """Goes over from the pictures of a grid to those of a model, frame by frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: LookPace) -> None:
+        self._pace = pace
         self._left = 1.0
         self._last_s = time.monotonic()
 
@@ -33,8 +35,9 @@ class Easing:
         now_s = time.monotonic()
         elapsed_s, self._last_s = now_s - self._last_s, now_s
         scale = 255 / ((1 << before.format.depth) - 1)
-        change = scale * abs(_mean_luma(after) - _mean_luma(before))
-        self._left -= min(elapsed_s / BLEND_S, STEP_LEVELS / max(change, 1e-3))
+        change = scale * (_mean_luma(after) - _mean_luma(before))
+        part = min(elapsed_s / BLEND_S, self._left)
+        self._left -= part * self._pace.share(part * change)
         if self._left <= 0:
             return after
         pairs = zip(before.planes, after.planes, strict=True)

@@ -16,7 +16,12 @@ from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.global_curve import apply_curve
 from tapetum.realtime.live.governor import LONGEST_PATIENCE_S
 from tapetum.realtime.live.grid_stream import Kernels, Look
-from tapetum.realtime.protocols import AimingEnhancer, FrameEnhancer, SparingEnhancer
+from tapetum.realtime.protocols import (
+    AimingEnhancer,
+    FrameEnhancer,
+    SizingEnhancer,
+    SparingEnhancer,
+)
 from tapetum.realtime.synthetic_source import SyntheticSource
 
 if TYPE_CHECKING:
@@ -230,9 +235,10 @@ class Rung:
     def _made(self) -> Callable[[_Question], Frame]:
         with _LOADING:
             enhancer = self.load()
-            (frame,) = SyntheticSource(64, 64, frames=1)
             self._begin_with(enhancer)
-            self._work(enhancer, _Question(frame, 1.0, -1))
+            if not (isinstance(enhancer, SizingEnhancer) and enhancer.compiles_by_size):
+                (frame,) = SyntheticSource(64, 64, frames=1)
+                self._work(enhancer, _Question(frame, 1.0, -1))
         self._enhancer = enhancer
         return lambda question: self._timed(enhancer, question)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from fractions import Fraction
@@ -48,8 +49,13 @@ def send(url: str) -> None:
 
 def main() -> int:
     """Run the process; what goes wrong is one line on stderr and status 1."""
+    parser = argparse.ArgumentParser(
+        description="Sends y4m from standard input as H.264; `tapetum live` starts it."
+    )
+    parser.add_argument("url", metavar="URL", help="where to, like udp://192.168.1.20:5000")
+    url = parser.parse_args().url
     try:
-        send(sys.argv[1])
+        send(url)
     except (MediaError, FFmpegError) as error:
         sys.stderr.write(f"error: {error if isinstance(error, MediaError) else reason(error)}\n")
         return 1

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device
-from tapetum.realtime.errors import ModelError, TapetumError
+from tapetum.realtime.errors import DeviceError, ModelError, TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import Ladder, ladder_for
 from tapetum.realtime.live.newest import newest_channel
 from tapetum.realtime.live.summary import Latencies
 from tapetum.realtime.media.av_frame import from_av, to_av
 from tapetum.realtime.media.frame_conversion import SCALER_THREADS, nearest_format
+
+R = TypeVar("R")
 
 _TIME_BASE = Fraction(1, 90_000)
 """RTP's unit of video times."""
@@ -53,6 +57,7 @@ class EnhancedTrack(MediaStreamTrack):
         device: Device = "auto",
         denoise: Denoise = "auto",
         latency_budget_ms: float = 50.0,
+        on_notice: Callable[[str], None] = lambda _line: None,
     ) -> None:
         """Make a track; make it in a running event loop.
 
@@ -66,6 +71,8 @@ class EnhancedTrack(MediaStreamTrack):
             device: `auto` or `cpu`, or a GPU such as `cuda`.
             denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
             latency_budget_ms: how long a frame may be with us.
+            on_notice: called with a line, in any thread, of what runs where on a GPU, when a model
+                is too slow, and when a GPU is lost.
 
         Raises:
             ModelError: there is no such model, or a brightness is wanted and it gives no grid.
@@ -78,17 +85,19 @@ class EnhancedTrack(MediaStreamTrack):
         self._device: Device = device
         self._denoise: Denoise = denoise
         self._budget_ms = latency_budget_ms
+        self._on_notice = on_notice
         self._model = model
         self.ladder = self._new_ladder(strength, Aim(when_dark, brightness))
         self._track = track
         self._event_loop = asyncio.get_running_loop()
         self._newest = newest_channel()
+        self._skipped = 0
         self._reader: asyncio.Future[None] | None = None
 
     @property
     def dropped(self) -> int:
-        """Frames that were not enhanced, because newer ones had come."""
-        return self._newest.dropped
+        """Frames that were not enhanced, because newer ones had come or there was no time."""
+        return self._newest.dropped + self._skipped
 
     async def recv(self) -> av.VideoFrame:
         """The newest frame, enhanced, when there is one.
@@ -96,23 +105,41 @@ class EnhancedTrack(MediaStreamTrack):
         Raises:
             MediaStreamError: the track, or the one behind it, has ended, or see `error`.
         """
+        return await self.make(lambda picture: picture)
+
+    async def make(self, finish: Callable[[av.VideoFrame], R]) -> R:
+        """The newest frame, enhanced, and what becomes of it in the same thread.
+
+        A frame that went from thread to thread would wait for a processor at each.
+
+        Args:
+            finish: called with the picture, like an encoder.
+
+        Returns:
+            What `finish` gives.
+
+        Raises:
+            MediaStreamError: the track, or the one behind it, has ended, or see `error`.
+            BaseException: whatever `finish` raised.
+        """
         if self._reader is None and self.readyState == "live":
             self._reader = asyncio.ensure_future(self._read())
         try:
             frame = await self._newest.receive()
             while self.ladder.skips():
+                self._skipped += 1
                 frame = await self._newest.receive()
         except Exception as error:
             self.stop()
             raise MediaStreamError from error
         try:
-            picture = await asyncio.to_thread(_enhanced, self.ladder, frame)
+            picture_s, finished = await asyncio.to_thread(_finished, self.ladder, frame, finish)
         except TapetumError as error:
             self.error = error
             self.stop()
             raise MediaStreamError from error
-        self.latencies.add(1000 * (time.monotonic() - (frame.arrival_time_s or 0.0)))
-        return picture
+        self.latencies.add(1000 * (picture_s - (frame.arrival_time_s or 0.0)))
+        return finished
 
     def change_model(self, model: str | Path, aim: Aim | None = None) -> None:
         """Enhance with another model as soon as it is there; `grid` stands in while it loads.
@@ -123,6 +150,7 @@ class EnhancedTrack(MediaStreamTrack):
 
         Raises:
             ModelError: there is no such model, or a brightness is wanted and it gives no grid.
+            DeviceError: the GPU is gone.
         """
         if self.readyState == "ended":
             return
@@ -130,7 +158,7 @@ class EnhancedTrack(MediaStreamTrack):
         self._model = model
         try:
             self.ladder = self._new_ladder(former.strength, aim or former.aim, former)
-        except ModelError:
+        except (DeviceError, ModelError):
             self._model = before
             raise
         self._release(former)
@@ -154,6 +182,7 @@ class EnhancedTrack(MediaStreamTrack):
             denoise=self._denoise,
             budget_ms=self._budget_ms,
             former=former,
+            on_notice=self._on_notice,
         )
 
     def _release(self, ladder: Ladder) -> None:
@@ -170,9 +199,12 @@ class EnhancedTrack(MediaStreamTrack):
             self._newest.end(error)
 
 
-def _enhanced(ladder: Ladder, frame: Frame) -> av.VideoFrame:
-    """Copied too, in the same thread: the event loop has all packets to send and to receive."""
-    return to_av(ladder(frame))
+def _finished(
+    ladder: Ladder, frame: Frame, finish: Callable[[av.VideoFrame], R]
+) -> tuple[float, R]:
+    """When the picture was made, and what became of it."""
+    picture = to_av(ladder(frame))  # copied here: the event loop has all packets to care for
+    return time.monotonic(), finish(picture)
 
 
 def _frame(picture: av.VideoFrame) -> Frame:

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
-from av.stream import Stream
+from av.stream import Disposition, Stream
 
 from tapetum.realtime.errors import MediaError
 
@@ -33,6 +33,12 @@ _MOV_METADATA = frozenset(
     }
 )
 # fmt: on
+_WEBM_MARKS = Disposition.forced | Disposition.captions | Disposition.descriptions
+_MP4_MARKS = _WEBM_MARKS | Disposition.dub | Disposition.comment
+_MP4_MARKS |= Disposition.hearing_impaired | Disposition.visual_impaired
+_MATROSKA_MARKS = (_MP4_MARKS | Disposition.original) & ~Disposition.captions
+ALL_MARKS = _MP4_MARKS | Disposition.original | Disposition.lyrics | Disposition.karaoke
+"""What a stream may be marked as, for whom it is meant; not whether it is played by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Container:
         attachments: whether files such as fonts, and so cover art, can be attached.
         picture_streams: whether cover art can be stored as a picture stream.
         metadata_keys: keys that the muxer stores in the common way; None for all.
+        marks: what of `ALL_MARKS` it can say of a stream.
         options: options of the muxer.
     """
 
@@ -63,6 +70,7 @@ class Container:
     attachments: bool = False
     picture_streams: bool = False
     metadata_keys: frozenset[str] | None = None
+    marks: Disposition = _MATROSKA_MARKS
     options: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -79,6 +87,7 @@ def _mov_family(suffix: str, format_name: str, metadata_keys: frozenset[str]) ->
         edit_lists=True,
         picture_streams=format_name == "mp4",
         metadata_keys=metadata_keys,
+        marks=_MP4_MARKS if format_name == "mp4" else Disposition(0),
         options={"movflags": "+faststart"},
     )
 
@@ -97,6 +106,7 @@ CONTAINERS: dict[str, Container] = {
             deep_encoder="libsvtav1",
             audio_encoder="libopus",
             text_subtitles="webvtt",
+            marks=_WEBM_MARKS,
         ),
     )
 }

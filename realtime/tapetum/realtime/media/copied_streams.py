@@ -16,7 +16,13 @@ from av.stream import Stream
 from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
 
-from tapetum.realtime.media.containers import Container, can_store, container_that_stores
+from tapetum.realtime.media.containers import (
+    ALL_MARKS,
+    CONTAINERS,
+    Container,
+    can_store,
+    container_that_stores,
+)
 
 if TYPE_CHECKING:
     from tapetum.realtime.media.mp4_text import SharedSamples
@@ -81,7 +87,7 @@ def route_stream(
         The way of its packets, or None where it has none to copy or cannot be kept.
     """
     if can_store(source, container):
-        return _copy(source, output, container)
+        return _copy(source, output, container, notices)
     if isinstance(source, AudioStream) and source.codec_context is not None:
         return _transcode(source, output, container, notices)
     if isinstance(source, SubtitleStream) and _is_text(source) and container.text_subtitles:
@@ -92,9 +98,11 @@ def route_stream(
     return None
 
 
-def _copy(source: Stream, output: OutputContainer, container: Container) -> PacketRoute:
+def _copy(
+    source: Stream, output: OutputContainer, container: Container, notices: list[str]
+) -> PacketRoute:
     stream = output.add_stream_from_template(source, opaque=True)
-    _carry_description(source, stream, container)
+    _carry_description(source, stream, container, notices)
     gaps_written_anew = codec_name(source) == "mov_text"
 
     def route(packet: Packet[Stream]) -> Iterable[Packet[Stream]]:
@@ -106,8 +114,19 @@ def _copy(source: Stream, output: OutputContainer, container: Container) -> Pack
     return route
 
 
-def _carry_description(source: Stream, stream: Stream, container: Container) -> None:
+def _carry_description(
+    source: Stream, stream: Stream, container: Container, notices: list[str]
+) -> None:
     stream.disposition = source.disposition
+    marks = source.disposition & ALL_MARKS
+    if lost := marks & ~container.marks:
+        names = " and ".join(str(flag.name).replace("_", " ") for flag in lost)
+        homes = (suffix for suffix, c in CONTAINERS.items() if not marks & ~c.marks)
+        home = next((f"; {suffix} can" for suffix in homes), "")
+        notices.append(
+            f"{describe(source)} is not marked as {names} any more,"
+            f" which {container.suffix} cannot say{home}"
+        )
     stream.metadata.update(kept_metadata(source.metadata, container))
 
 
@@ -119,7 +138,7 @@ def _transcode(
         notices.append(f"{describe(source)} cannot be stored in {container.suffix}, dropped")
         return None
     stream = _audio_stream(source, output, container.audio_encoder, layout)
-    _carry_description(source, stream, container)
+    _carry_description(source, stream, container, notices)
     changed = f" and mixed to {layout}" if layout != source.layout.name else ""
     notices.append(f"{describe(source)} is transcoded to {container.audio_encoder}{changed}")
 
@@ -181,7 +200,7 @@ def _convert(
         raise TypeError(f"{encoder} is no subtitle encoder")
     context.subtitle_header = decoder.subtitle_header
     context.time_base = Fraction(1, 1000)
-    _carry_description(source, stream, container)
+    _carry_description(source, stream, container, notices)
     notices.append(f"{describe(source)} is converted to {encoder}")
 
     shared: SharedSamples | None = None

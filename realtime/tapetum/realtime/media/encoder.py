@@ -254,7 +254,7 @@ def choose_encoder(
     hdr_options, hdr_notices = _hdr(name, info.hdr)
     field_options, field_notices = _fields(name, quality, info)
     options = _merged(_merged(options, hdr_options), field_options)
-    options = _merged(options, _repeatable(name))
+    options = _merged(options, repeatable(name))
     if thread_limit() == 1:
         options = _merged(options, quality.lone_options)
     return Encoder(
@@ -275,7 +275,7 @@ def choose_encoder(
     )
 
 
-def _repeatable(name: str) -> dict[str, str]:
+def repeatable(name: str) -> dict[str, str]:
     """Options with which an encoder gives the same bytes for the same pictures.
 
     x264's rate control reads memory that was never written where it is computed by AVX-512 and the

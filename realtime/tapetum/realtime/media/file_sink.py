@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 import av
+from av.error import InvalidDataError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
@@ -269,7 +270,13 @@ class FileSink:
         for packet in packets:
             if self._copier is not None and packet.dts is not None:
                 self._copier.advance(packet.dts * self._info.time_base)
-            self._output.mux(packet)
+            try:
+                self._output.mux(packet)
+            except InvalidDataError:
+                if self._copier is None:
+                    raise
+                # The muxer writes what waits with it: an encoder's packets are never invalid.
+                self._copier.note_refused((packet.dts or 0) * self._info.time_base)
 
     def _finish(self) -> None:
         if self._encodes:

@@ -20,6 +20,7 @@ from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.dolby_vision import has_dolby_vision_alone
 from tapetum.realtime.media.fields import Deinterlacer
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_with_alpha
+from tapetum.realtime.media.matroska_structure import broken_elements
 from tapetum.realtime.media.media_input import (
     InputPlace,
     best_video_stream,
@@ -320,9 +321,11 @@ class FileReport:
             frames = counted(self.reader.count, "frame")
             self.note(f"{self.path} is incomplete: {frames} decoded")
         if self.reader.ended and isinstance(self.path, Path):
-            self.broken_parts = broken_tags(self.path)
+            self.broken_parts = broken_tags(self.path) or int(broken_elements(self.path))
         if self.broken_parts:
-            self.note(f"the lengths in {self.path} do not agree: a part of it is damaged")
+            self.note(
+                f"the parts of {self.path} do not follow each other as they say: some is damaged"
+            )
 
     def _is_cut(self) -> bool:
         return self.reader.ended and (

@@ -3,7 +3,7 @@
 FFmpeg has no codec for most of what cameras store beside sound and picture (`mebx`, `djmd`,
 `rtmd`, `tmcd`), and then does not say which of them it is; and it leaves out, without a word, what
 follows a sample of impossible size. So the tables are read here (ISO/IEC 14496-12: moov, trak,
-tkhd, stsd, stsz, stts, stsc and stco boxes).
+tkhd, mdhd, elst, stsd, stsz, stts, stsc and stco boxes).
 """
 
 from __future__ import annotations
@@ -77,9 +77,21 @@ def tables_disagree(path: Path) -> bool:
     return False
 
 
-def begins_late(path: Path) -> bool:
-    """Whether a track's edits leave out its beginning, which libavif shows and FFmpeg does not."""
-    return any(begin > 0 for boxes in _tracks(path) for begin in _edit_begins(boxes))
+def shows_a_part(path: Path) -> bool:
+    """Whether a track's edits leave out its beginning or end: libavif shows these, FFmpeg not."""
+    index = _index(path)
+    ticks_per_s = _clock(dict(_boxes(index)).get(b"mvhd", b""))[0]
+    for boxes in _tracks(path):
+        track_ticks_per_s, length = _clock(dict(_boxes(boxes.get(b"mdia", b""))).get(b"mdhd", b""))
+        edits = _edits(boxes)
+        if any(begin > 0 for _, begin in edits):
+            return True
+        if edits and ticks_per_s and track_ticks_per_s:
+            shown = sum(lasts for lasts, _ in edits) * track_ticks_per_s
+            count = int.from_bytes(_inside(boxes).get(b"stsz", b"")[8:12])
+            if shown < (length - length / max(count, 1)) * ticks_per_s:
+                return True
+    return False
 
 
 def _shows_far_off(tables: dict[bytes, bytes], times: npt.NDArray[np.int64], length: int) -> bool:
@@ -106,9 +118,14 @@ def _shows_far_off(tables: dict[bytes, bytes], times: npt.NDArray[np.int64], len
 
 def _length(boxes: dict[bytes, bytes]) -> int:
     """A track's length by its header (mdhd), in its own ticks; 0 where it is not known."""
-    header = dict(_boxes(boxes.get(b"mdia", b""))).get(b"mdhd", b"")
-    field = header[24:32] if header[:1] == b"\1" else header[16:20]
-    return int.from_bytes(field)
+    return _clock(dict(_boxes(boxes.get(b"mdia", b""))).get(b"mdhd", b""))[1]
+
+
+def _clock(header: bytes) -> tuple[int, int]:
+    """Ticks a second, and length in ticks, of an mdhd or mvhd box; 0 where they are not known."""
+    at, size = (20, 8) if header[:1] == b"\1" else (12, 4)
+    fields = header[at : at + 4], header[at + 4 : at + 4 + size]
+    return int.from_bytes(fields[0]), int.from_bytes(fields[1])
 
 
 _NOWHERE = 1 << 63
@@ -116,15 +133,25 @@ _NOWHERE = 1 << 63
 
 def _edit_begins(boxes: dict[bytes, bytes]) -> list[int]:
     """Where in a track its edits begin, in its own ticks; those that show nothing have none."""
+    return [begin for _, begin in _edits(boxes) if begin != -1]
+
+
+def _edits(boxes: dict[bytes, bytes]) -> list[tuple[int, int]]:
+    """How long a track's edits last, in ticks of the movie, and where in the track they begin."""
     table = dict(_boxes(boxes.get(b"edts", b""))).get(b"elst", b"")
-    wide = table[:1] == b"\1"
-    row, at, size = (20, 8, 8) if wide else (12, 4, 4)
-    count = int.from_bytes(table[4:8])
-    if _DESCRIPTION_BYTES + row * count > max(len(table), _DESCRIPTION_BYTES):
-        return [_NOWHERE]  # there are fewer than it says
-    places = (_DESCRIPTION_BYTES + row * number + at for number in range(count))
-    begins = (int.from_bytes(table[place : place + size], signed=True) for place in places)
-    return [begin for begin in begins if begin != -1]
+    if not table:
+        return []
+    size = 8 if table[0] else 4
+    row = 2 * size + 4
+    count, rows = int.from_bytes(table[4:8]), (len(table) - _DESCRIPTION_BYTES) // row
+    if table[0] > 1 or count > rows or (rows > 0 and not count):
+        return [(0, _NOWHERE)]  # another version, or another number of edits than there are
+
+    def number(at: int, *, signed: bool) -> int:
+        return int.from_bytes(table[at : at + size], signed=signed)
+
+    places = (_DESCRIPTION_BYTES + row * index for index in range(count))
+    return [(number(at, signed=False), number(at + size, signed=True)) for at in places]
 
 
 def _samples_in_chunks(tables: dict[bytes, bytes]) -> int:
@@ -185,11 +212,15 @@ def top_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 def _tracks(path: Path) -> Iterator[dict[bytes, bytes]]:
     """The boxes of each track."""
+    return (dict(_boxes(content)) for kind, content in _boxes(_index(path)) if kind == b"trak")
+
+
+def _index(path: Path) -> bytes:
+    """What lies in the file's moov box; nothing where it has none."""
     with path.open("rb") as file:
-        index = next(
+        return next(
             (_content(file, *ends) for kind, *ends in top_boxes(file) if kind == b"moov"), b""
         )
-    return (dict(_boxes(content)) for kind, content in _boxes(index) if kind == b"trak")
 
 
 def _inside(boxes: dict[bytes, bytes]) -> dict[bytes, bytes]:

@@ -12,7 +12,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from av.container import OutputContainer
-from av.error import ArgumentError, FFmpegError, InvalidDataError, PatchWelcomeError
+from av.error import (
+    ArgumentError,
+    FFmpegError,
+    InvalidDataError,
+    PatchWelcomeError,
+    UndefinedError,
+)
 from av.packet import Packet
 from av.stream import AttachmentStream, Discard, Stream
 from av.video.stream import VideoStream
@@ -36,6 +42,7 @@ from tapetum.realtime.media.media_input import (
 )
 from tapetum.realtime.media.packet_order import PacketOrder
 from tapetum.realtime.media.sample_entries import TELEMETRY, TIMECODE, sample_entries
+from tapetum.realtime.media.sound_check import SoundCheck
 from tapetum.realtime.media.timecode import moved_timecode
 from tapetum.realtime.media.timeline import (
     InputClock,
@@ -57,8 +64,8 @@ _PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 _DEMUX_ATTEMPTS = 8
 """Read errors in a row after which the rest of the input is given up."""
 
-_REFUSED = (InvalidDataError, ArgumentError, PatchWelcomeError)
-"""What a decoder or a muxer says to a packet that is damaged."""
+_REFUSED = (InvalidDataError, ArgumentError, PatchWelcomeError, UndefinedError)
+"""What a decoder or a muxer says to a packet that is damaged; some have words of their own."""
 
 
 @dataclass(slots=True)
@@ -70,6 +77,7 @@ class _Copied:
         route: how its packets get to the output.
         order: puts their times right.
         base: seconds per unit of their times.
+        check: finds damage in sound that is copied as it is; None for all else.
         begin: for a video stream, the time of the key frame that it was begun with.
         waiting: a video stream's packets from the last key frame before the start.
         ended: whether the end of the range is reached.
@@ -80,6 +88,7 @@ class _Copied:
     route: PacketRoute
     order: PacketOrder
     base: Fraction
+    check: SoundCheck | None = None
     begin: int | None = None
     waiting: list[Packet[Stream]] = field(default_factory=list)
     ended: bool = False
@@ -126,6 +135,7 @@ class StreamCopier:
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._pending: Packet[Stream] | None = None
         self._pictures: list[Packet[VideoStream]] = []
+        self._refused: list[Fraction] = []
 
     @property
     def muxer_options(self) -> dict[str, str]:
@@ -170,16 +180,25 @@ class StreamCopier:
                 self._pending = packet
                 return
             self._write(packet)
-        self._note_damage()
+        if time_s is None:
+            self._note_damage()
 
     @property
     def damaged_packets(self) -> int:
         """Packets so far that could not be copied as they are."""
-        return sum(len(copied.damaged) for copied in self._copied.values())
+        return len(self._refused) + sum(len(copied.damaged) for copied in self._copied.values())
+
+    def note_refused(self, time_s: Fraction) -> None:
+        """Take note that the muxer refused a packet that waited until this time of the output."""
+        self._refused.append(time_s)
 
     def _write(self, packet: Packet[Stream]) -> None:
         """Send a packet on its way; one that nobody can take is damaged, and left out."""
         copied, time_s = self._copied[packet.stream.index], self._time(packet)
+        if copied.check is not None:
+            copied.damaged += copied.check.damaged(packet, time_s)
+            if self._container.is_mov and not copied.check.last_is_good:
+                return  # the muxer parses some codecs, and refuses what it cannot
         try:
             for routed in copied.route(packet):
                 self._output.mux(routed)
@@ -196,6 +215,11 @@ class StreamCopier:
                 self.notices.append(
                     f"{place_name(self._path)} is damaged: {what} at {first_s:.3f} s{places}"
                 )
+        if self._refused:
+            first_s = float(min(self._refused)) + self._start_s
+            self.notices.append(
+                f"{place_name(self._path)} is damaged: sound or text at {first_s:.3f} s"
+            )
 
     def _next_packet(self) -> Packet[Stream] | None:
         pending, self._pending = self._pending, None
@@ -223,7 +247,11 @@ class StreamCopier:
             self.notices.append(f"{describe(stream)} is a second video; copied as it is")
             self._move_timecode(stream)
         base = stream_time_base(stream)
-        self._copied[stream.index] = _Copied(stream, route, PacketOrder(stream), base)
+        check = None
+        if stream.type == "audio" and can_store(stream, self._container):
+            middle = self._span.start_s is not None or is_broadcast(self._input)
+            check = SoundCheck(stream, from_the_middle=middle)
+        self._copied[stream.index] = _Copied(stream, route, PacketOrder(stream), base, check)
 
     def _move_timecode(self, source: VideoStream) -> None:
         """Let the timecode of the stream that was just added be that of its first picture."""

@@ -16,6 +16,11 @@ _EBML_HEADER = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _FLV_HEADER = b"FLV"
 _TAG_HEADER_BYTES = 11
+_TAG_KINDS = {8, 9, 15, 18}
+"""Of FLV: sound, picture, and data in two ways of writing it."""
+_TAG_KIND = 0x1F
+_NO_JOIN_MS = 250
+"""Times that fall by less are no other recording's."""
 _BOX_TYPES = {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"styp", b"sidx", b"uuid"}
 
 
@@ -55,25 +60,34 @@ def broken_tags(path: Path) -> int:
 
     Behind each tag stands its length again. FFmpeg seeks the next tag where the two differ, and
     what it then takes for sound and picture depends on its version. Files whose writers never
-    state the second length are whole. Other formats give 0.
+    state the second length are whole. Times rise from tag to tag of a kind, but where recordings
+    were joined. Other formats give 0.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         if file.read(3) != _FLV_HEADER:
             return 0
         file.seek(5)
-        at, right = int.from_bytes(file.read(4)) + 4, 0
+        at, right, wrong = int.from_bytes(file.read(4)) + 4, 0, 0
+        last_ms: dict[int, int] = {}
         while at + _TAG_HEADER_BYTES <= size:
-            file.seek(at + 1)
-            body = int.from_bytes(file.read(3))
+            file.seek(at)
+            header = file.read(8)
+            kind, body = header[0] & _TAG_KIND, int.from_bytes(header[1:4])
+            time_ms = int.from_bytes(header[7:8] + header[4:7])
             length = _TAG_HEADER_BYTES + body
             if at + length + 4 > size:
                 return int(at + length > size)
             file.seek(at + length)
             # Some count no header, or one byte less; FFmpeg takes these too.
-            if int.from_bytes(file.read(4)) not in {length, length - 1, body}:
-                return int(right > 0)
-            right += 1
+            is_right = int.from_bytes(file.read(4)) in {length, length - 1, body}
+            right, wrong = right + is_right, wrong + (not is_right)
+            falls_ms = last_ms.get(kind, time_ms) - time_ms
+            if wrong and (right or kind not in _TAG_KINDS):
+                return 1
+            if 0 < falls_ms <= _NO_JOIN_MS:
+                return 1
+            last_ms[kind] = time_ms
             at += length + 4
     return 0
 

@@ -36,6 +36,10 @@ _START_OF_SCAN = 0xDA
 _LARGEST_DIRECTORY = 1 << 20
 _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
 _MOST_MISSING_BYTES = 1 << 28
+_LARGEST_RIFF = (1 << 32) - 1
+_SEQUENCE_BYTES = 4
+"""Before the pixels of an animation's picture in a PNG."""
+_INFLATED_AT_ONCE = 1 << 20
 _FILLS = tuple(bytes((number,)) for number in (0, 0x55, 0xAA, 0x80, 0x33, 0x71, 0xC6, 0x9D))
 _WITHIN_SCANS = range(0xD0, 0xD8)
 
@@ -184,8 +188,37 @@ def _examine_png(data: bytes) -> Examined:
     cut = last != b"IEND" or not whole
     if cut:
         wrong.append("its end is missing")
+    if not wrong and not all(_inflates(parts) for parts in _png_pictures(data)):
+        wrong.append("its pixels are damaged")
     mended = _mended_png(data) if wrong else data
     return Examined(mended, tuple(dict.fromkeys(wrong)), cut, tuple(others))
+
+
+def _png_pictures(data: bytes) -> Iterator[list[memoryview]]:
+    """The compressed pixels of each picture, those of an animation too."""
+    parts: list[memoryview] = []
+    for kind, body, _, _ in _png_chunks(data):
+        if kind in {b"fcTL", b"IEND"} and parts:
+            yield parts
+            parts = []
+        if kind in {b"IDAT", b"fdAT"}:
+            parts.append(body if kind == b"IDAT" else body[_SEQUENCE_BYTES:])
+    if parts:
+        yield parts
+
+
+def _inflates(parts: list[memoryview]) -> bool:
+    """Whether compressed pixels are whole by their own checksum, which decoders pass over."""
+    stream = zlib.decompressobj()
+    try:
+        for part in parts:
+            rest: memoryview | bytes = part
+            while rest and not stream.eof:
+                stream.decompress(rest, _INFLATED_AT_ONCE)
+                rest = stream.unconsumed_tail
+    except zlib.error:
+        return False
+    return stream.eof
 
 
 def _mended_png(data: bytes) -> bytes:
@@ -287,6 +320,8 @@ def padded(data: bytes, photo: PhotoFormat) -> Iterator[bytes]:
         cut = _cut_chunk(data)  # what would lie behind it, as EXIF, is lost
         size = int.from_bytes(data[cut + 4 : cut + 8].ljust(4, b"\0"), "little")
         end = cut + 8 + size + size % 2
+        if end - 8 > _LARGEST_RIFF:  # a damaged length
+            return
         data = data[:4] + (end - 8).to_bytes(4, "little") + data[8:]
         moves = data[12:16] == b"VP8X" and bool(data[_WEBP_FLAGS_AT] & _WEBP_MOVES)
     elif photo is AVIF:

@@ -25,7 +25,7 @@ from PIL import (
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.media_input import check_file
-from tapetum.realtime.media.sample_entries import begins_late, tables_disagree
+from tapetum.realtime.media.sample_entries import shows_a_part, tables_disagree
 from tapetum.realtime.photos.damage import (
     coded_bits,
     examine,
@@ -224,7 +224,7 @@ class PhotoFile:
 
     def _doubt_tables(self) -> None:
         """Call an AVIF damaged whose tables of times are taken in different ways by readers."""
-        if tables_disagree(self.path) or begins_late(self.path):
+        if tables_disagree(self.path) or shows_a_part(self.path):
             self.damaged = 1
             self._say("its tables of pictures and times do not agree")
 

@@ -7,9 +7,11 @@ memory in which frames lie. A socket that closes ends its stream, the first one 
 
 from __future__ import annotations
 
+import argparse
 import mmap
 import os
 import socket
+import stat
 import struct
 import sys
 from dataclasses import dataclass
@@ -161,14 +163,11 @@ class Stream:
         if format_name is None:
             raise MediaError(f"pixel format {request.layout} of the plugin is unknown")
         given = _planes(source, format_name, request)
-        bright = enhancer.enhance_frame(_frame(request, format_name, given))
         places = _planes(target, format_name, request)
+        enhancer.enhance_frame(_frame(request, format_name, given), out=places)
         layout, cut = pixel_format(format_name), _cut(request)
-        for number, (plane, old, place) in enumerate(
-            zip(bright.planes, given, places, strict=True)
-        ):
+        for number, (old, place) in enumerate(zip(given, places, strict=True)):
             kept = cut if number == 0 or layout.semi_planar else cut >> layout.chroma_x
-            place[:, kept:] = plane[:, kept:]
             place[:, :kept] = old[:, :kept]
 
     @staticmethod
@@ -267,6 +266,12 @@ def _line(text: str) -> bytes:
 
 def main() -> None:
     """Serve streams until the host is gone."""
+    parser = argparse.ArgumentParser(
+        description="Enhances frames for Tapetum's plugins, which start it: a host is needed."
+    )
+    parser.parse_args()
+    if not _is_socket(_SOCKET):
+        parser.error(f"no plugin is on descriptor {_SOCKET}; it starts this by itself")
     # What the host had open without closing it for others: its files are not ours to hold.
     os.closerange(_SOCKET + 1, os.sysconf("SC_OPEN_MAX"))
     with socket.socket(fileno=_SOCKET) as control:
@@ -276,6 +281,13 @@ def main() -> None:
                 os._exit(0)  # at once: there is nothing to save, and nobody to wait
             for descriptor in descriptors:
                 _start(socket.socket(fileno=descriptor))
+
+
+def _is_socket(descriptor: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False
 
 
 def _start(connection: socket.socket) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiortc.mediastreams import MediaStreamTrack
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.choices import Denoise
+from tapetum.realtime.choices import Denoise, Device
+from tapetum.realtime.enhancer import is_cuda
 from tapetum.realtime.live.track import EnhancedTrack
 
 
@@ -22,6 +24,8 @@ class Enhancement:
         aim: when pictures are made bright, and how bright.
         denoise: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a live frame may be with us.
+        device: `auto` or `cpu`, or a GPU such as `cuda`, where the CPU does what only it can.
+        on_notice: called with a line, in any thread, when something is new of the GPU.
     """
 
     model: str | Path
@@ -29,6 +33,13 @@ class Enhancement:
     aim: Aim
     denoise: Denoise
     latency_budget_ms: float
+    device: Device = "auto"
+    on_notice: Callable[[str], None] = field(default=lambda _line: None, compare=False)
+
+    @property
+    def is_for_cpu(self) -> bool:
+        """Whether it is what only the CPU does: a strength over 1, or a brightness."""
+        return self.strength > 1 or self.aim.brightness is not None
 
     def track(self, incoming: MediaStreamTrack) -> EnhancedTrack:
         """The track of the newest frames of another one, enhanced.
@@ -36,15 +47,20 @@ class Enhancement:
         Raises:
             ModelError: there is no such model.
         """
-        return EnhancedTrack(
+        later = is_cuda(self.device) and self.is_for_cpu  # its ladder can, but not begin so
+        track = EnhancedTrack(
             incoming,
             model=self.model,
-            strength=self.strength,
+            strength=min(self.strength, 1.0) if later else self.strength,
             when_dark=self.aim.when_dark,
-            brightness=self.aim.brightness,
+            brightness=None if later else self.aim.brightness,
+            device=self.device,
             denoise=self.denoise,
             latency_budget_ms=self.latency_budget_ms,
+            on_notice=self.on_notice if is_cuda(self.device) else lambda _line: None,
         )
+        track.ladder.aim, track.ladder.strength = self.aim, self.strength
+        return track
 
     def take_over(self, track: EnhancedTrack, before: Enhancement) -> None:
         """Have a track that enhances as `before` go on like this from the next frame on.

@@ -16,14 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tapetum.realtime.choices import Device
 from tapetum.realtime.enhance_media import enhance_file
-from tapetum.realtime.errors import ServeError, TapetumError
-from tapetum.realtime.progress import Progress
+from tapetum.realtime.enhancer import is_cuda
+from tapetum.realtime.errors import DeviceError, EngineError, ServeError, TapetumError
+from tapetum.realtime.progress import EnhanceResult, Progress
 from tapetum.realtime.serve.enhancement import Enhancement
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.uploaded_kind import UploadedKind, uploaded_kind
 
 _TELL_EVERY_S = 0.2
+_FOR_CPU = "enhanced on the CPU: strengths over 1 and a brightness are for it"
 
 State = Literal["waiting", "working", "done", "failed"]
 
@@ -239,20 +242,38 @@ class _Work:
 
     def _enhance(self) -> str:
         try:
-            result = enhance_file(
-                self._input,
-                self.output,
-                model=self._enhancement.model,
-                strength=self._enhancement.strength,
-                when_dark=self._enhancement.aim.when_dark,
-                brightness=self._enhancement.aim.brightness,
-                denoise=self._enhancement.denoise,
-                on_progress=self._progress,
-            )
+            result, why = self._made()
         finally:
             self._input.unlink(missing_ok=True)
         damage = () if result.intact else ("the file is damaged; what it holds was enhanced",)
-        return self.without_paths("; ".join((*damage, *result.notices)))
+        return self.without_paths("; ".join((*damage, *why, *result.notices)))
+
+    def _made(self) -> tuple[EnhanceResult, tuple[str, ...]]:
+        """What was done, with why it was not done where it should have been."""
+        wanted = self._enhancement
+        if not is_cuda(wanted.device):
+            return self._made_on(wanted.device), ()
+        if wanted.is_for_cpu:
+            return self._made_on("cpu"), (_FOR_CPU,)
+        try:
+            return self._made_on(wanted.device), ()
+        except (DeviceError, EngineError) as error:  # who sent it has no other device to choose
+            wanted.on_notice(f"a file is enhanced on the CPU: {error}")
+            return self._made_on("cpu"), (f"enhanced on the CPU: {error}",)
+
+    def _made_on(self, device: Device) -> EnhanceResult:
+        wanted = self._enhancement
+        return enhance_file(
+            self._input,
+            self.output,
+            model=wanted.model,
+            strength=wanted.strength,
+            when_dark=wanted.aim.when_dark,
+            brightness=wanted.aim.brightness,
+            device=device,
+            denoise=wanted.denoise,
+            on_progress=self._progress,
+        )
 
     def _progress(self, progress: Progress) -> None:
         if self._cancelled.is_set():

@@ -14,7 +14,13 @@ from aiohttp import WSCloseCode, web
 
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.background import patient_worker
-from tapetum.realtime.enhancer import check_model, checked_denoise, checked_strength
+from tapetum.realtime.enhancer import (
+    check_device_is_there,
+    check_gpu_does,
+    check_model,
+    checked_denoise,
+    checked_strength,
+)
 from tapetum.realtime.errors import ModelError, ServeError, TapetumError
 from tapetum.realtime.serve.access import Access, is_loopback, new_token, set_security_headers
 from tapetum.realtime.serve.camera_views import CameraViews
@@ -31,6 +37,10 @@ _BRIGHTEN = "brighten"
 """The browser modules that the page shares with the extension: `web/brighten` in a checkout."""
 _HEARTBEAT_S = 10.0
 """A page that answers no ping for about so long is gone."""
+_GRIDS_OF_PAGES = (
+    "what a browser enhances by itself gets its grids from the CPU here, and so do strengths over"
+    " 1 and a brightness"
+)
 _GRACE_S = 3.0
 """How long requests may go on when the server stops."""
 
@@ -56,6 +66,7 @@ class Server:
         Raises:
             ModelError: there is no such model, or a brightness is wanted and none gives grids.
             MediaError: the source cannot be opened.
+            DeviceError: the GPU, or what it needs, is missing, or it cannot do what is wanted.
             ValueError: a number is out of its range.
         """
         self._settings = settings
@@ -92,7 +103,16 @@ class Server:
             views,
             settings.latency_budget_ms,
             settings.limits,
+            settings.device,
+            self._say_once,
         )
+        self._said: set[str] = set()
+        choice = check_device_is_there(settings.device)
+        if choice is not None:
+            aim = self._offered.aim
+            check_gpu_does(strength=settings.strength, aim=aim, denoise=settings.denoise)
+            for line in (*choice.notices, _GRIDS_OF_PAGES):
+                self._say_once(line)
 
     @property
     def description(self) -> str:
@@ -188,6 +208,12 @@ class Server:
         if known is None:
             raise web.HTTPNotFound(text="this session has ended; reload the page")
         return known[0]
+
+    def _say_once(self, line: str) -> None:
+        """Tell our owner what is new of a GPU, once for all pages; called in any thread."""
+        if line not in self._said:
+            self._said.add(line)
+            self._on_notice(line)
 
     def _notify(self, line: str) -> None:
         """Tell our owner and all pages; called in the camera's thread."""

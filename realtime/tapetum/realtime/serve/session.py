@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.choices import Denoise
+from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.serve.camera_views import CameraViews
 from tapetum.realtime.serve.enhancement import Enhancement
@@ -49,6 +49,8 @@ class Offered:
         strength: that pages start with.
         aim: that pages start with.
         denoise: how much noise is taken out, on every page.
+        device: where pictures and files are enhanced.
+        on_notice: called with a line, in any thread, when something is new of a GPU.
         views: of the server's camera, or None.
         latency_budget_ms: how long a live frame may be with us.
         limits: how much may be asked for.
@@ -62,6 +64,8 @@ class Offered:
     views: CameraViews | None
     latency_budget_ms: float
     limits: Limits
+    device: Device = "auto"
+    on_notice: Callable[[str], None] = lambda _line: None
 
     def enhancement(self, look: Look) -> Enhancement:
         """How to enhance with one of the models; a brightness is for those that give grids.
@@ -71,7 +75,13 @@ class Offered:
         """
         aim = look.aim if look.model in self.grids else Aim(look.aim.when_dark)
         return Enhancement(
-            self.model(look.model), look.strength, aim, self.denoise, self.latency_budget_ms
+            self.model(look.model),
+            look.strength,
+            aim,
+            self.denoise,
+            self.latency_budget_ms,
+            self.device,
+            self.on_notice,
         )
 
     def model(self, name: str) -> str | Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from tapetum.realtime.choices import Denoise
+from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.serve.limits import Limits
 
 
@@ -26,6 +26,7 @@ class ServerSettings:
         strength: that pages start with, from 0 to 2.
         when_dark: whether pages start with well-lit pictures left as they are.
         brightness: mean luma that pages start with wanting of grid models, or None.
+        device: `auto` or `cpu`, or a GPU such as `cuda`, for pictures and files alike.
         denoise: how much noise `grid` takes out: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a live frame may be with us.
         limits: how much a page may ask for.
@@ -41,6 +42,7 @@ class ServerSettings:
     strength: float = 1.0
     when_dark: bool = True
     brightness: float | None = None
+    device: Device = "auto"
     denoise: Denoise = "auto"
     latency_budget_ms: float = 50.0
     limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,166 @@
+"""How far the look of a stream may move from one picture to the next: too little to be seen.
+
+The limit is one of pictures, not of time: at 7 pictures a second half a second has four of them,
+and what is spread over it by time alone moves by steps. Nor does it depend on why the look moves:
+another mode, another model, a network that looks again. Two things may move it faster: a change
+of the picture's own light, which it has to follow, and a viewer's wish.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from tapetum.gan.model_kinds import CELLS, LEVELS
+from tapetum.realtime.cpu.grid_axis import Floats
+
+STEP_LEVELS = 0.7
+"""Mean luma moves by this at most from picture to picture, of 255 levels, while its light rests."""
+APART_LEVELS = 1.9
+"""And by this together with a small change of light, or from a picture that a sink took to the next
+that it takes, however many it missed."""
+_RESTS_LEVELS = 4.0
+"""Light that changes by less in `_SETTLED_S` rests: things move, and leaves."""
+_SETTLED_S = 1.0
+"""Time constant in which a change of light is followed."""
+_WISH_LEVELS = 255.0
+_NO_SHARES = np.zeros((2, LEVELS, CELLS, CELLS), np.float32)
+
+
+class LookPace:
+    """Says how much of each step one stream's look may take.
+
+    Attributes:
+        position: where the steps have led so far, in levels of mean luma.
+    """
+
+    def __init__(self, step_levels: float = STEP_LEVELS) -> None:
+        """Start with a light that rests.
+
+        Args:
+            step_levels: the most that one step moves the mean luma.
+        """
+        self.position = 0.0
+        self._step_levels = step_levels
+        self._light = 0.0
+        self._unsettled = 0.0
+        self._taken: list[float] = []
+
+    def follow_light(self, change: float, elapsed_s: float) -> None:
+        """Take note that the next picture is so much brighter by the look of the last one.
+
+        Args:
+            change: in levels of mean luma.
+            elapsed_s: time between the two.
+        """
+        self._light = change
+        self._unsettled = self._unsettled * math.exp(-elapsed_s / _SETTLED_S) + change
+
+    def follow_wish(self) -> None:
+        """Let the look move as fast as it likes: a viewer wants another one."""
+        self._unsettled = _WISH_LEVELS
+
+    def stay_near(self, positions: Iterable[float]) -> None:
+        """Keep the next steps near those positions, at which sinks got their last pictures."""
+        self._taken = [*positions]
+
+    def share(self, step: float) -> float:
+        """How much of a step may be taken, from 0 to 1; it is taken.
+
+        Args:
+            step: how much brighter the picture becomes by it, in levels of mean luma.
+        """
+        freely = max(0.0, abs(self._unsettled) - _RESTS_LEVELS)
+        most = self._step_levels
+        if step * self._light > 0:  # both add up
+            most = max(0.0, min(most, APART_LEVELS - abs(self._light)))
+        most += freely
+        before, whole = self.position, self.position + step
+        aimed = before + min(max(step, -most), most)
+        if self._taken:
+            lowest = max(self._taken) - APART_LEVELS - freely
+            highest = min(self._taken) + APART_LEVELS + freely
+            # What is too far away already, as after a change of light, goes no further.
+            aimed = min(max(aimed, min(lowest, before)), max(highest, before))
+        self.position = aimed
+        return 1.0 if aimed == whole else (aimed - before) / step
+
+
+class PacedLook:
+    """The grid that a stream shows, which goes to the wanted one at its pace.
+
+    Attributes:
+        shown: that of the last picture; None before there is one, and after a cut.
+        pace: how far it may move.
+    """
+
+    def __init__(self, step_levels: float = STEP_LEVELS) -> None:
+        """Start with no past; see `LookPace`."""
+        self.shown: Floats | None = None
+        self.pace = LookPace(step_levels)
+        self._shares = _NO_SHARES
+
+    def look_at(self, luma: Floats, elapsed_s: float) -> None:
+        """Take a glance at the next picture.
+
+        Args:
+            luma: (N, N) of a small picture, Y in [0, 1].
+            elapsed_s: time since the one before.
+        """
+        before, self._shares = self._shares, luma_shares(luma)
+        if self.shown is not None:
+            self.pace.follow_light(mean_luma(self.shown, self._shares - before), elapsed_s)
+
+    def towards(self, wanted: Floats) -> Floats:
+        """The grid for that picture: `wanted` itself, or as near to it as is not seen."""
+        before, self.shown = self.shown, wanted
+        if before is not None:
+            share = self.pace.share(mean_luma(wanted - before, self._shares))
+            if share < 1:
+                self.shown = before + np.float32(share) * (wanted - before)
+        return self.shown
+
+
+def mean_luma(grid: Floats, shares: Floats) -> float:
+    """The mean luma, in levels of 255, that a grid makes of a picture.
+
+    Args:
+        grid: (8, 8, 16, 16), as `apply_grid` takes it.
+        shares: `luma_shares` of the picture.
+    """
+    return 255 * float(np.vdot(grid[:2], shares))
+
+
+def luma_shares(luma: Floats) -> Floats:
+    """How much each of a grid's luma gains and offsets counts in the mean luma of a picture.
+
+    Each pixel takes them from the two levels around its own and the four cells around its place,
+    as `apply_grid` does.
+
+    Args:
+        luma: (N, N) of a small picture, Y in [0, 1].
+
+    Returns:
+        (2, 8, 16, 16).
+    """
+    side = len(luma)
+    place = np.clip(np.sqrt(np.clip(luma, 0, 1)) * LEVELS - 0.5, 0, LEVELS - 1)
+    below = np.minimum(place.astype(np.int64), LEVELS - 2)[np.newaxis]
+    upper = place - below
+    by_level: Floats = np.zeros((2, LEVELS, side, side), np.float32)
+    np.put_along_axis(by_level[1], below, 1 - upper, 0)
+    np.put_along_axis(by_level[1], below + 1, upper, 0)
+    np.multiply(by_level[1], luma, out=by_level[0])
+    across = _cells_of(side)
+    shares: Floats = (across.T @ by_level @ across / luma.size).astype(np.float32)
+    return shares
+
+
+def _cells_of(side: int) -> Floats:
+    """(side, 16) by how much each of so many places in a row lies in each cell."""
+    place = np.clip((np.arange(side) + 0.5) * CELLS / side - 0.5, 0, CELLS - 1)
+    distance = np.abs(place[:, np.newaxis] - np.arange(CELLS))
+    shares: Floats = np.maximum(0, 1 - distance).astype(np.float32)
+    return shares

@@ -1,0 +1,250 @@
+"""Whole runs of the GPU path on a simulated GPU: no GPU has to be there.
+
+They are held against the CPU path, with faults, and with each wait taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+import pytest
+from support.random_frames import random_frame
+from support.simulated_codecs import simulate_codecs
+from support.simulated_gpu import CUDADriverError, CUDARuntimeError, SimulatedGPU
+from support.tolerance import EXACT, GPU, assert_planes_close
+
+from tapetum.realtime.choices import LAYOUTS, Layout
+from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.gpu_limits import BARS, NOISE
+from tapetum.realtime.cuda.kernel_arguments import address
+from tapetum.realtime.cuda.transfer import semi_planar
+from tapetum.realtime.enhance_media import enhance_file
+from tapetum.realtime.errors import DeviceError, TapetumError
+from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.enhance_live import enhance_live
+from tapetum.realtime.live.outputs import SinkPlace
+from tapetum.realtime.live.summary import LiveStatus, LiveSummary
+from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.memory_sink import MemorySink
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def raw_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six frames of NV12 that any decoder gives as they are."""
+    path = tmp_path_factory.mktemp("clips") / "raw.nut"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("rawvideo", 25)
+        stream.width, stream.height, stream.pix_fmt = 98, 66, "nv12"
+        for pts in range(6):
+            luma, chroma = random_frame("nv12", 98, 66, seed=pts).planes
+            whole: Any = np.concatenate((luma // 3, 96 + chroma // 4))
+            picture = av.VideoFrame.from_ndarray(whole, format="nv12")
+            picture.pts = pts
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return path
+
+
+def assert_same_video(found: Path, wanted: Path, tolerance: Any = GPU) -> None:
+    with FileSource(found) as one, FileSource(wanted) as two:
+        for first, second in zip(one, two, strict=True):
+            assert (first.time_s, first.color) == (second.time_s, second.color)
+            planes = semi_planar(first).planes, semi_planar(second).planes
+            assert_planes_close(*planes, tolerance)
+
+
+def test_a_file_is_enhanced_as_on_the_cpu(
+    gpu: SimulatedGPU, short_clip: Path, tmp_path: Path
+) -> None:
+    """Its decoder is refused, and so is NVENC: it goes up, through the kernels, and down."""
+    there, here = tmp_path / "cuda.mkv", tmp_path / "cpu.mkv"
+    result = enhance_file(short_clip, there, device="cuda", codec="ffv1", denoise="off")
+    enhance_file(short_clip, here, device="cpu", codec="ffv1", denoise="off")
+    assert result.enhancer == "grid on cuda:0, simulated"
+    decoder, runtime, *_ = result.notices
+    assert decoder.startswith("decoding on cuda:0: decoded on the CPU: NVDEC on cuda:0 cannot be")
+    assert runtime.startswith("cuda:0 runs models with PyTorch: ")
+    assert gpu.launches > 0  # of the graph
+    assert gpu.opened == 1
+    assert_same_video(there, here)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.6])
+def test_a_file_stays_on_the_device_from_decoder_to_encoder(
+    gpu: SimulatedGPU,
+    raw_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    strength: float,
+) -> None:
+    simulate_codecs(monkeypatch)
+    there, here = tmp_path / "cuda.mkv", tmp_path / "cpu.mkv"
+    given: Any = {"strength": strength, "when_dark": False}
+    result = enhance_file(raw_clip, there, device="cuda:1", crf=0, **given)
+    assert "decoding on cuda:1: NVDEC" in result.notices
+    assert "encoding on cuda:1: NVENC" in result.notices
+    assert gpu.waits["upload"] == gpu.waits["download"] == 0
+    assert gpu.contexts == {1}  # none on the first GPU, which is another job's
+    enhance_file(raw_clip, here, device="cpu", codec="ffv1", denoise="off", **given)
+    assert_same_video(there, here, EXACT if strength == 0 else GPU)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_comparison_is_made_on_the_device(
+    gpu: SimulatedGPU,
+    raw_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    layout: Layout,
+) -> None:
+    simulate_codecs(monkeypatch)
+    there, here = tmp_path / "cuda.mkv", tmp_path / "cpu.mkv"
+    enhance_file(raw_clip, there, device="cuda", crf=0, compare=layout)
+    enhance_file(raw_clip, here, device="cpu", codec="ffv1", denoise="off", compare=layout)
+    assert gpu.waits["array_work"] > 0
+    assert_same_video(there, here)
+
+
+class Waitless(NamedTuple):
+    """A run that needs a wait: what is wrong with it without."""
+
+    wait: str
+    strength: float = 1
+    layout: Layout | None = None
+    codecs: bool = True
+    model: str = "grid"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Waitless("upload", codecs=False),
+        Waitless("_fetch", codecs=False),
+        Waitless("_fetch"),
+        Waitless("copy_rows", strength=0),
+        Waitless("array_work", strength=0, model="unet"),
+        Waitless("array_work", layout="wipe"),
+    ],
+    ids=str,
+)
+def test_without_any_of_its_waits_the_path_fails(
+    gpu: SimulatedGPU,
+    raw_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    case: Waitless,
+) -> None:
+    if case.codecs:
+        simulate_codecs(monkeypatch)
+    gpu.skipped = {case.wait}
+    there, here = tmp_path / "cuda.mkv", tmp_path / "cpu.mkv"
+    given: Any = {"strength": case.strength, "compare": case.layout, "model": case.model}
+    codec: Any = {"crf": 0} if case.codecs else {"codec": "ffv1"}
+    enhance_file(raw_clip, here, device="cpu", codec="ffv1", denoise="off", **given)
+    with pytest.raises((AssertionError, TapetumError)):  # noqa: PT012 - it may fail earlier
+        enhance_file(raw_clip, there, device="cuda", **codec, **given)
+        assert_same_video(there, here)
+    assert gpu.waits[case.wait] > 0
+
+
+def test_a_device_that_is_full_is_one_line(
+    gpu: SimulatedGPU, short_clip: Path, tmp_path: Path
+) -> None:
+    gpu.faults.memory_bytes = 1 << 18
+    output = tmp_path / "out.mp4"
+    with pytest.raises(DeviceError, match=r"cuda:0 has not enough memory \(Out of memory"):
+        enhance_file(short_clip, output, device="cuda")
+    assert list(tmp_path.glob("*.mp4")) == []
+
+
+@pytest.mark.parametrize("lost_after", [3, 12, 40, 90])
+def test_a_device_that_is_lost_in_mid_file_is_one_line(
+    gpu: SimulatedGPU, short_clip: Path, tmp_path: Path, lost_after: int
+) -> None:
+    gpu.faults.lost_after = lost_after
+    with pytest.raises(DeviceError, match="cuda:0 cannot be used: cudaErrorDevicesUnavailable"):
+        enhance_file(short_clip, tmp_path / "out.mp4", device="cuda")
+    assert list(tmp_path.glob("*.mp4")) == []
+
+
+def test_a_device_that_another_process_has_is_one_line(
+    gpu: SimulatedGPU, short_clip: Path, tmp_path: Path
+) -> None:
+    gpu.faults.busy = True
+    with pytest.raises(DeviceError, match="cuda:0 cannot be used: cudaErrorDevicesUnavailable"):
+        enhance_file(short_clip, tmp_path / "out.mp4", device="cuda")
+
+
+def test_the_simulation_minds_streams_and_memory(gpu: SimulatedGPU) -> None:
+    """Work on a stream of another device than the current one, and memory that was freed."""
+    import cupy
+
+    device: Any = CudaDevice(1)
+    array = device.put(np.arange(4, dtype=np.float32))
+    np.testing.assert_array_equal(device.get(array), [0, 1, 2, 3])
+    place = address(array)
+    assert device.holds(array)
+    assert gpu.block_at(place).device == 1
+    cupy.cuda.runtime.setDevice(0)
+    with pytest.raises(CUDARuntimeError, match="a stream of another device"):
+        cupy.asnumpy(array, stream=device._stream)
+    del array
+    with pytest.raises(CUDADriverError, match="freed memory"):
+        gpu.block_at(place)
+
+
+class Live:
+    """A live run on the device, which ends when it was told to by what it said."""
+
+    def __init__(self) -> None:
+        self.controls = Controls()
+        self.notices: list[str] = []
+        self.modes: list[str] = []
+
+    def run(self, until: Callable[[Live], bool]) -> LiveSummary:
+        def look(status: LiveStatus) -> None:
+            self.modes.append(status.mode)
+            if until(self):
+                self.controls.quit = True
+
+        return enhance_live(
+            "lavfi:testsrc2=size=96x64:rate=30",
+            [SinkPlace("memory", MemorySink())],
+            device="cuda",
+            latency_budget_ms=5000,
+            duration_s=60,
+            controls=self.controls,
+            on_notice=self.notices.append,
+            on_status=look,
+        )
+
+
+def test_live_video_runs_on_the_device(gpu: SimulatedGPU) -> None:
+    live = Live()
+    summary = live.run(lambda live: live.modes[-1] == "grid on cuda")
+    assert summary.modes["grid on cuda"] > 0
+    assert gpu.opened == 1
+    assert live.notices[0].startswith("cuda:0 runs models with PyTorch: ")
+    assert live.notices[1:3] == [BARS, NOISE]
+
+
+def test_live_video_goes_on_where_the_device_is_lost(gpu: SimulatedGPU) -> None:
+    live = Live()
+
+    def until(live: Live) -> bool:
+        if live.modes[-1] == "grid on cuda":
+            gpu.lost = True
+        return gpu.lost and live.modes[-2:] == ["grid", "grid"]
+
+    summary = live.run(until)
+    (line,) = [line for line in live.notices if "is given up" in line]
+    assert line.startswith("grid on cuda is given up: cuda:0 cannot be used: ")
+    assert line.endswith("; grid runs instead")
+    assert summary.modes["grid on cuda"] > 0
+    assert live.modes[-1] == "grid"

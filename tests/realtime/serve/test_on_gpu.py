@@ -1,0 +1,146 @@
+"""The page with a GPU, which is simulated: its pictures and its files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+pytest.importorskip("aiohttp")
+aiortc = pytest.importorskip("aiortc")
+
+from aiortc import VideoStreamTrack  # noqa: E402
+from support.serve_client import plain_page, server  # noqa: E402
+from support.simulated_gpu import SimulatedGPU  # noqa: E402
+
+from tapetum.realtime.aim import Aim  # noqa: E402
+from tapetum.realtime.errors import DeviceError  # noqa: E402
+from tapetum.realtime.live.track import EnhancedTrack  # noqa: E402
+from tapetum.realtime.serve.enhancement import Enhancement  # noqa: E402
+from tapetum.realtime.serve.server import Server  # noqa: E402
+from tapetum.realtime.serve.settings import ServerSettings  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+
+class DarkTrack(VideoStreamTrack):
+    """A dark gray picture at 30 fps, for ever."""
+
+    async def recv(self) -> av.VideoFrame:
+        pts, time_base = await self.next_timestamp()
+        picture = av.VideoFrame.from_ndarray(np.full((64, 96), 40, np.uint8), "gray")
+        picture = picture.reformat(format="yuv420p")
+        picture.pts, picture.time_base = pts, Fraction(time_base)
+        return picture
+
+
+def uploaded(folder: Path, settings: ServerSettings, clip: Path, **look: str) -> dict[str, Any]:
+    """The message that a file is done."""
+
+    async def scenario() -> dict[str, Any]:
+        async with server(folder, settings) as url, plain_page(url) as page:
+            status, answer = await page.send_file(clip.read_bytes(), **look)
+            assert status == 200
+            return await page.hear_file(answer["file"], "done")
+
+    return asyncio.run(scenario())
+
+
+def settings(model: Path) -> ServerSettings:
+    return ServerSettings(port=0, models=[model], device="cuda")
+
+
+def test_files_are_enhanced_on_the_gpu(
+    gpu: SimulatedGPU, gain_model: Path, short_clip: Path, tmp_path: Path
+) -> None:
+    done = uploaded(tmp_path, settings(gain_model), short_clip)
+    assert gpu.launches > 0
+    assert "decoding on cuda:0: " in done["message"]
+    assert "on a GPU noise stays in the picture" in done["message"]
+
+
+def test_what_only_the_cpu_does_is_done_there_with_a_line(
+    gpu: SimulatedGPU, gain_model: Path, short_clip: Path, tmp_path: Path
+) -> None:
+    done = uploaded(tmp_path, settings(gain_model), short_clip, strength="1.5")
+    assert gpu.launches == 0
+    assert done["message"].startswith("enhanced on the CPU: strengths over 1 and a brightness")
+
+
+def test_a_file_that_the_gpu_has_no_room_for_is_enhanced_on_the_cpu(
+    gpu: SimulatedGPU, gain_model: Path, short_clip: Path, tmp_path: Path
+) -> None:
+    gpu.faults.memory_bytes = 1 << 18
+    done = uploaded(tmp_path, settings(gain_model), short_clip)
+    assert done["message"].startswith("enhanced on the CPU: cuda:0 has not enough memory (Out of")
+
+
+def watched(wanted: Enhancement, steps: Callable[[EnhancedTrack], bool]) -> None:
+    """Look at a dark picture, enhanced, until `steps` says so."""
+
+    async def scenario() -> None:
+        incoming = DarkTrack()
+        track = wanted.track(incoming)
+        async with asyncio.timeout(60):
+            while not steps(track):
+                await track.recv()
+        track.stop()
+        incoming.stop()
+
+    asyncio.run(scenario())
+
+
+def test_live_pictures_come_from_the_gpu_as_long_as_it_is_there(
+    gpu: SimulatedGPU, gain_model: Path
+) -> None:
+    notices: list[str] = []
+    wanted = Enhancement(gain_model, 1.0, Aim(), "auto", 5000, "cuda", notices.append)
+    modes: list[str] = []
+
+    def steps(track: EnhancedTrack) -> bool:
+        modes.append(track.ladder.mode)
+        if modes[-1] == "gain on cuda":
+            gpu.lost = True
+        return gpu.lost and modes[-1] == "gain" and notices[-1] == track.ladder.note
+
+    watched(wanted, steps)
+    assert "gain on cuda" in modes
+    assert notices[-1].startswith("gain on cuda is given up: cuda:0 cannot be used: ")
+    assert notices[-1].endswith("; gain runs instead")
+
+
+def test_a_page_may_begin_with_what_only_the_cpu_does(gpu: SimulatedGPU, gain_model: Path) -> None:
+    del gpu
+    wanted = Enhancement(gain_model, 1.6, Aim(brightness=0.4), "auto", 5000, "cuda")
+    says = "strengths over 1 and a brightness are for the CPU; gain runs"
+    watched(wanted, lambda track: track.ladder.note == says)
+
+
+def test_the_server_says_once_what_runs_there(
+    gpu: SimulatedGPU, gain_model: Path, tmp_path: Path
+) -> None:
+    notices: list[str] = []
+
+    async def scenario() -> None:
+        Server(settings(gain_model), tmp_path, on_notice=notices.append)
+
+    asyncio.run(scenario())
+    assert notices[0].startswith("cuda:0 runs models with PyTorch: ")
+    assert notices[1].startswith("what a browser enhances by itself gets its grids from the CPU")
+    assert gpu.opened == 0
+
+
+def test_what_the_gpu_does_not_is_refused_at_the_start(gpu: SimulatedGPU, tmp_path: Path) -> None:
+    del gpu
+
+    async def scenario() -> None:
+        Server(ServerSettings(port=0, device="cuda", denoise=0.5), tmp_path)
+
+    with pytest.raises(DeviceError, match="noise is taken out on the CPU alone"):
+        asyncio.run(scenario())
