@@ -43,7 +43,8 @@ _PHOTO_BYTES = 16 << 20
 
 _PATIENCE = 20
 """A worker hangs that has not moved for so many times the longest rest of any before."""
-_SHORTEST_PATIENCE_S = 60.0
+_SHORTEST_PATIENCE_S = 300.0
+"""What the first frame of a kind needs may have to be compiled, by all at once."""
 _FIRST_PATIENCE_S = 600.0
 """While no pace is known."""
 _MOST_DEAF_S = 2.0
@@ -87,7 +88,7 @@ class _Hand:
     place: str
     work: Work | None = None
     moved_s: float = 0.0
-    moves: int = -1
+    moves: int | None = None
     frames: int = 0
 
 
@@ -238,11 +239,12 @@ class ParallelJob:
     def _note_pulse(self, pulse: Pulse) -> None:
         hand, now_s = self._hands[pulse.worker], time.monotonic()
         hand.frames = pulse.frames
-        if pulse.moves == hand.moves or hand.work is None:
+        before, hand.moves = hand.moves, pulse.moves
+        if hand.work is None or before in {None, pulse.moves}:
             return
         rest_s = now_s - hand.moved_s
         self._longest_rest_s = max(self._longest_rest_s or 0.0, rest_s)
-        hand.moves, hand.moved_s = pulse.moves, now_s
+        hand.moved_s = now_s
 
     def _take(self, answered: Answered) -> Iterator[Outcome]:
         hand = self._hands[answered.worker]
