@@ -137,7 +137,7 @@ class ParallelJob:
         self._longest_rest_s: float | None = None
         self._begin_s = self._listened_s = time.monotonic()
         self._files = self._total_files = 0
-        self._sizes: dict[Path, int] = {}
+        self._sizes: dict[str, int] = {}
         self._bytes_worked = 0
         self._frames_of_lost = 0
 
@@ -151,7 +151,7 @@ class ParallelJob:
             yield Outcome(source, None, "failed", why)
         self._queue.tasks.extend(plan.tasks)
         self._total_files += len(plan.tasks)
-        self._sizes.update((task.output, _size(task.source)) for task in plan.tasks)
+        self._sizes.update((str(task.output), _size(task.source)) for task in plan.tasks)
         while self._queue or self._begun:
             yield from map(self._ended, self._give_work())
             for event in self._crew.events(_LISTEN_S):
@@ -214,7 +214,7 @@ class ParallelJob:
             found.append(begun)
             if not is_photo_name(task.output):
                 break
-            size += self._sizes[task.output]
+            size += self._sizes[str(task.output)]
         return (_file_work(found) if found else None), ended
 
     def _next_half(self) -> SegmentWork | None:
@@ -380,7 +380,7 @@ class ParallelJob:
         if outcome.output is not None:
             self._begun.pop(outcome.output, None)
             self._attempts.pop(outcome.output, None)
-            size = self._sizes.pop(outcome.output, 0)
+            size = self._sizes.pop(str(outcome.output), 0)
             self._bytes_worked += size if outcome.result is not None else 0
         return outcome
 
@@ -393,7 +393,8 @@ class ParallelJob:
             return
         elapsed_s = time.monotonic() - self._begin_s
         partly = sum(
-            film.share_done * self._sizes.get(output, 0) for output, film in self._films.items()
+            film.share_done * self._sizes.get(str(output), 0)
+            for output, film in self._films.items()
         )
         worked = self._bytes_worked + partly
         left = sum(self._sizes.values()) - partly
