@@ -12,8 +12,9 @@ from tapetum.realtime.errors import DeviceError, EngineError
 
 _log = logging.getLogger(__name__)
 
-OPTIONS = ("--std=c++17", "--prec-div=false", "--prec-sqrt=false")
-"""Division and square root within 2 units in the last place, which is far under a level."""
+OPTIONS = ("--std=c++17", "--prec-div=false", "--prec-sqrt=false", "--ftz=true")
+"""Division and square root within 2 units in the last place, which is far under a level; numbers
+under 1e-38 are 0, so that a square root is one instruction."""
 CHROMAS = ("420", "422", "444")
 """What the kernels are compiled for, each time one; the first has those that mind no chroma too."""
 _CHECKSUM_BYTES = 32
