@@ -203,6 +203,23 @@ def test_what_a_worker_loses_is_done_again(
     assert contents(case.output) == case.undisturbed
 
 
+def test_a_worker_that_has_not_moved_yet_is_given_time(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have to compile what its first frame needs; that it lives is no pace."""
+    monkeypatch.setattr(parallel, "_SHORTEST_PATIENCE_S", 0.0)
+    monkeypatch.setattr(parallel, "_PATIENCE", 0)
+    asked = []
+
+    def compile_first(_: int, work: Work) -> str | None:
+        asked.append(work)
+        return "hangs" if len(asked) < 20 else None
+
+    job = case.job(fault=compile_first)
+    assert job.run().state == "done"
+    assert job.notes == []
+
+
 def test_a_film_that_kills_every_worker_fails_and_keeps_what_is_done(case: Case) -> None:
     def die(_: int, work: Work) -> str | None:
         return "it died" if isinstance(work, SegmentWork) and work.number == 2 else None
