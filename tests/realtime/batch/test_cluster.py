@@ -240,6 +240,28 @@ def test_another_version_is_not_used(films: Films, tmp_path: Path) -> None:
             kill(node)
 
 
+def test_a_machine_without_tapetum_is_refused_and_not_tried_for_ever(
+    films: Films, tmp_path: Path
+) -> None:
+    nothing = tmp_path / "packages" / "tapetum"
+    nothing.mkdir(parents=True)
+    (nothing / "__init__.py").write_text("raise ImportError('no Tapetum here')")
+    address = f"127.0.0.1:{free_port()}"
+    packages = f"{nothing.parent}{os.pathsep}{environment()['PYTHONPATH']}"
+    head = ("--head", "--port", address.rpartition(":")[2], "--include-dashboard=false")
+    node = start(*head, PYTHONPATH=packages)
+    try:
+        wait_until(lambda: answers(address))
+        answer = tapetum(*films.command(tmp_path / "out", "--cluster", address))
+    finally:
+        kill(node)
+    assert answer.returncode == 1
+    *_, line = answer.stderr.splitlines()
+    assert "no machine of the Ray cluster can work; the machine " in line
+    assert line.endswith(" is not used: ImportError: no Tapetum here")
+    assert answer.stderr.count("ImportError") <= 2
+
+
 def test_another_ray_is_refused_in_one_line(
     cluster: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,12 +101,29 @@ class Naming:
         return own if own.lower() in CONTAINERS else ".mkv"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Task:
-    """One file to enhance."""
+    """One file to enhance.
 
-    source: Path
-    output: Path
+    Its names are kept as text: there may be a million of them, and a `Path` takes three times that.
+    """
+
+    _source: str
+    _output: str
+
+    def __init__(self, source: Path, output: Path) -> None:
+        object.__setattr__(self, "_source", str(source))
+        object.__setattr__(self, "_output", str(output))
+
+    @property
+    def source(self) -> Path:
+        """The input."""
+        return Path(self._source)
+
+    @property
+    def output(self) -> Path:
+        """What becomes of it."""
+        return Path(self._output)
 
 
 @dataclass(slots=True)

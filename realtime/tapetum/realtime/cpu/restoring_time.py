@@ -241,7 +241,9 @@ def _take_note(
 
 
 @kernel
-def learn(source: Samples, share: Fixed, across: int, down: int, estimate: Fixed) -> None:
+def learn(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    source: Samples, share: Fixed, across: int, down: int, estimate: Fixed, half: Fixed
+) -> None:
     """Move an estimate towards a frame's samples, by the share of each sample's cell.
 
     Args:
@@ -250,47 +252,25 @@ def learn(source: Samples, share: Fixed, across: int, down: int, estimate: Fixed
         across: 1 where a cell is two samples wide, else 0.
         down: 1 where a cell is two samples high, else 0.
         estimate: updated, fixed-point.
+        half: filled as by `halve` with the result, while that is at hand; empty for nothing.
     """
     height, width = estimate.shape
     new, shares = np.empty(width, np.int16), np.empty(width, np.int16)
     for row in range(height):
-        read_row(source, row, new)
-        if across == 0:
-            cells = share[row >> down]
+        if row % (1 + down) == 0:
+            if across == 0:
+                cells = share[row >> down]
+                for x in range(width):
+                    shares[x] = cells[x]
+            else:
+                spread_row(share[row >> down], shares)
             for x in range(width):
-                shares[x] = cells[x]
-        else:
-            spread_row(share[row >> down], shares)
-        for x in range(width):
-            # 32767 counts as 32768, so that all is all.
-            shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
+                # 32767 counts as 32768, so that all is all.
+                shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
+        read_row(source, row, new)
         _learn_row(new, shares, estimate[row])
-
-
-@kernel
-def learn_luma(source: Samples, share: Fixed, estimate: Fixed, half: Fixed) -> None:
-    """Do as `learn`, and as `halve` with the result, row by row.
-
-    Args:
-        source: the frame's luma.
-        share: from `weigh_evidence`.
-        estimate: updated, fixed-point.
-        half: filled with means of its 2x2 samples.
-    """
-    height, width = estimate.shape
-    new, shares = np.empty(width, np.int16), np.empty(width, np.int16)
-    for row in range(half.shape[0]):
-        first, last = 2 * row, min(2 * row + 1, height - 1)
-        spread_row(share[row], shares)
-        for x in range(width):
-            # 32767 counts as 32768, so that all is all.
-            shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
-        read_row(source, first, new)
-        _learn_row(new, shares, estimate[first])
-        if last > first:
-            read_row(source, last, new)
-            _learn_row(new, shares, estimate[last])
-        halve_row(estimate[first], estimate[last], half[row])
+        if half.size > 0 and (row % 2 == 1 or row + 1 == height):
+            halve_row(estimate[row - row % 2], estimate[row], half[row >> 1])
 
 
 @part
