@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,15 +15,31 @@ from tapetum.benchmarks.experiments import batch
 from tapetum.benchmarks.experiments.memory import repeat_clip
 
 
-@pytest.mark.parametrize("name", ["in.mkv", "in.mp4", "in.ts"])
+@pytest.mark.parametrize("name", ["in.mkv", "in.mp4", "in.ts", "cut.mp4"])
 def test_a_repeated_clip_has_every_picture(name: str, tmp_path: Path) -> None:
-    """Matroska tells no decode times of the first packets of B-frames, of which one is the key."""
+    """Matroska tells no decode times of the first packets of B-frames, of which one is the key.
+
+    A cut MP4 begins before its time 0.
+    """
     clip = make_clip(tmp_path / name, Clip(frames=20, options={"bf": "3", "g": "10"}))
+    if name == "cut.mp4":
+        begin_later(clip)
     repeat_clip(clip, tmp_path / "long.mp4", 3)
     with av.open(str(tmp_path / "long.mp4")) as reader:
         times = [frame.pts or 0 for frame in reader.decode(video=0)]
     assert len(times) == 60
     assert all(one < other for one, other in pairwise(times))
+
+
+def begin_later(clip: Path) -> None:
+    """Have a clip's edit list say that it begins in the middle of a group of pictures."""
+    data = bytearray(clip.read_bytes())
+    media_time_at = data.index(b"elst") + 16
+    (media_time,) = struct.unpack_from(">i", data, media_time_at)
+    struct.pack_into(">i", data, media_time_at, 4 * media_time)
+    clip.write_bytes(data)
+    with av.open(str(clip)) as reader:
+        assert next(packet.pts or 0 for packet in reader.demux(video=0)) < 0
 
 
 def test_what_is_simulated_is_no_better_than_linear() -> None:

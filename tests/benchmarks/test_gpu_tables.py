@@ -12,7 +12,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from support.command_line import ROOT
 
-from tapetum.benchmarks.documents.gpu import TARGETS, beyond_engine_percent, tables, write_tables
+from tapetum.benchmarks.documents.gpu import (
+    TARGETS,
+    beyond_engine_percent,
+    floor_percent,
+    tables,
+    write_tables,
+)
 from tapetum.benchmarks.gpu.card import (
     SCHEMA,
     add_part,
@@ -195,6 +201,15 @@ def test_targets_are_held_against_the_figures(card: dict[str, Any]) -> None:
     card["parts"]["pipeline"]["figures"][0]["memory_mb"] = 2049
     assert TARGETS[0].cell(card) == "79.92, missed"
     assert TARGETS[5].cell(card) == "2049, missed"
+
+
+def test_a_kernel_s_floor_is_its_bytes_or_its_instructions() -> None:
+    kernel = {"moved_bytes": 10**7, "instructions": 5 * 10**8, "p50_ms": 0.02}
+    assert floor_percent(kernel, {"copy_bytes_per_s": 1e12}) == pytest.approx(50)
+    slow = {"copy_bytes_per_s": 1e12, "fp32_flops_per_s": 6.25e13}
+    assert floor_percent(kernel, slow) == pytest.approx(80)
+    quick = {"copy_bytes_per_s": 1e12, "fp32_flops_per_s": 2e14}
+    assert floor_percent(kernel, quick) == pytest.approx(50)
 
 
 def test_what_a_target_takes_may_be_missing(card: dict[str, Any]) -> None:

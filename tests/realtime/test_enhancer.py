@@ -92,6 +92,43 @@ def test_a_frame_keeps_its_format_and_time(gain_model: Path) -> None:
     assert enhanced.planes[0].mean() > frame.planes[0].mean()
 
 
+@pytest.mark.parametrize("format_name", ["yuv420p", "nv12", "yuv420p10le", "yuv444p"])
+@pytest.mark.parametrize("change", ["all", "bars", "strength 0"])
+def test_planes_that_are_given_get_the_picture(
+    format_name: str, change: str, gain_model: Path
+) -> None:
+    """Where the kernels write to them and where they do not, as with bars."""
+    (frame,) = SyntheticSource(200, 120, frames=1, format_name=format_name)
+    if change == "bars":
+        for plane, black in zip(frame.planes, (16, 128, 128), strict=False):
+            rows = plane.shape[0] // 5
+            plane[:rows] = plane[-rows:] = black << frame.format.shift + frame.format.depth - 8
+    enhancer = Enhancer(gain_model, strength=0 if change == "strength 0" else 1, when_dark=False)
+    wanted = enhancer.enhance_frame(frame)
+    enhancer.reset()
+    out = tuple(np.full_like(plane, 77) for plane in frame.planes)
+    made = enhancer.enhance_frame(frame, out=out)
+    assert all(one is other for one, other in zip(made.planes, out, strict=True))
+    for one, other in zip(out, wanted.planes, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_planes_that_cannot_get_a_picture_are_refused(gain_model: Path) -> None:
+    (frame,) = SyntheticSource(64, 36, frames=1)
+    enhancer = Enhancer(gain_model)
+    luma, *chroma = (np.empty_like(plane) for plane in frame.planes)
+    for wrong in (
+        (luma,),
+        (luma[:-1], *chroma),
+        (luma.astype(np.uint16), *chroma),
+        (np.empty((72, 64), np.uint8)[::2], *chroma),
+    ):
+        with pytest.raises(ValueError, match=r"out is writable planes .* of \(36, 64\) uint8, "):
+            enhancer.enhance_frame(frame, out=wrong)
+    with pytest.raises(ValueError, match="the frame's own memory"):
+        enhancer.enhance_frame(frame, out=(frame.planes[0], *chroma))
+
+
 @pytest.mark.parametrize(
     "image",
     [

@@ -74,6 +74,10 @@ extern "C" void smooth_grid(int, int, int threads, unsigned, const float *thumbn
     for (int i = 0; i < threads; ++i) smooth(i, grid, *by, *past, views, cells, fault);
 }
 
+extern "C" int entry_bytes() { return sizeof(Entry); }
+
+extern "C" int entries_of_a_level() { return STEPS; }
+
 extern "C" int sums_needed(int width, int block) {
     const int chroma = chroma_width(width), last = block * BLOCK_BINS + BLOCK_BINS - 1;
     const int luma_end = (bin_end(last, width) - block_start(block, width, 1) + 3) & ~3;

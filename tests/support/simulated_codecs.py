@@ -29,7 +29,7 @@ def simulate_codecs(patch: pytest.MonkeyPatch) -> None:
         return picture.format.name
 
     def pictures(device: CudaDevice) -> SurfacePictures:
-        return SurfacePictures(device)
+        return SurfacePictures(device, opens_late=True)
 
     patch.setattr(nvdec_source, "open_with_nvdec", opened)
     patch.setattr(nvdec_source.NvdecSource, "_format_name", named)

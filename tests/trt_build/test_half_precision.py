@@ -15,7 +15,8 @@ from tapetum.gan import export_onnx
 from tapetum.gan.errors import ModelError
 from tapetum.gan.weights import weights_path
 from tapetum.trt_build.dark_frame import dark_frame
-from tapetum.trt_build.half_precision import fold, half_network, to_half
+from tapetum.trt_build.folding import fold
+from tapetum.trt_build.half_precision import half_network, to_half
 from tapetum.trt_build.layer_comparison import (
     LayerComparison,
     compare_layers,

@@ -10,7 +10,8 @@ from onnx import TensorProto, helper
 
 from tapetum.gan.errors import ModelError
 from tapetum.gan.model import find_model
-from tapetum.trt_build.half_precision import fold, tried_layers
+from tapetum.trt_build.folding import fold
+from tapetum.trt_build.half_precision import tried_layers
 from tapetum.trt_build.network_source import read_network
 
 Shape = tuple[int | str, ...]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,7 +83,7 @@ class WholeFile:
             _sync(self.temporary, os.O_RDWR)  # Windows syncs nothing that is only read
         if self._replace:
             with suppress(FileNotFoundError, PermissionError):  # new, or modes are not kept here
-                shutil.copymode(self._target, self.temporary)
+                self.temporary.chmod(stat.S_IMODE(self._target.stat().st_mode))
             self.temporary.replace(self._target)
         else:
             _move_to_free_name(self.temporary, self._target)

@@ -19,7 +19,7 @@ from tapetum.realtime.media.output_path import OutputFile, check_output
 from tapetum.realtime.photos.formats import is_photo_name, output_format
 from tapetum.realtime.photos.picture import Picture, Pixels
 from tapetum.realtime.photos.reader import PhotoFile
-from tapetum.realtime.photos.writer import PhotoWriter
+from tapetum.realtime.photos.writer import PhotoOutput, PhotoWriter
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.progress import (
     Building,
@@ -76,7 +76,7 @@ def enhance_photo(
 
     output = OutputFile(output_path, overwrite=overwrite, inputs=[input_path])
     try:
-        with media_errors("cannot write", output_path), output.temporary.open("w+b") as file:
+        with media_errors("cannot write", output_path), PhotoOutput(output.temporary) as file:
             written = writer.write(file, pictures())
     except BaseException:
         output.discard()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -211,10 +212,12 @@ def test_no_folder_need_be_shared(cluster: Nodes, films: Films, tmp_path: Path) 
 
 
 def test_another_version_is_not_used(films: Films, tmp_path: Path) -> None:
-    """One node says that it has another version of PyAV; the other one does it all."""
+    """One node says that it has other versions of PyAV and Tapetum; the other one does it all."""
     other_version = tmp_path / "packages"
-    (other_version / "av-99.0.dist-info").mkdir(parents=True)
-    (other_version / "av-99.0.dist-info" / "METADATA").write_text("Name: av\nVersion: 99.0\n")
+    for name in ("av", "tapetum"):
+        package = other_version / f"{name}-99.0.dist-info"
+        package.mkdir(parents=True)
+        (package / "METADATA").write_text(f"Name: {name}\nVersion: 99.0\n")
     address = f"127.0.0.1:{free_port()}"
     nodes = [start("--head", "--port", address.rpartition(":")[2], "--include-dashboard=false")]
     try:
@@ -228,11 +231,35 @@ def test_another_version_is_not_used(films: Films, tmp_path: Path) -> None:
         assert driver.process.returncode == 0, errors
         assert contents(output) == films.undisturbed
         notes = [event["note"] for event in events if event["event"] == "note"]
-        assert any("version of av: 99.0 there, " in note for note in notes), errors
+        for name in ("av", "tapetum"):
+            words = f"version of {name}: 99.0 there, {version(name)} here"
+            assert any(words in note for note in notes), errors
         kill(nodes.pop(0))
     finally:
         for node in reversed(nodes):
             kill(node)
+
+
+def test_a_machine_without_tapetum_is_refused_and_not_tried_for_ever(
+    films: Films, tmp_path: Path
+) -> None:
+    nothing = tmp_path / "packages" / "tapetum"
+    nothing.mkdir(parents=True)
+    (nothing / "__init__.py").write_text("raise ImportError('no Tapetum here')")
+    address = f"127.0.0.1:{free_port()}"
+    packages = f"{nothing.parent}{os.pathsep}{environment()['PYTHONPATH']}"
+    head = ("--head", "--port", address.rpartition(":")[2], "--include-dashboard=false")
+    node = start(*head, PYTHONPATH=packages)
+    try:
+        wait_until(lambda: answers(address))
+        answer = tapetum(*films.command(tmp_path / "out", "--cluster", address))
+    finally:
+        kill(node)
+    assert answer.returncode == 1
+    *_, line = answer.stderr.splitlines()
+    assert "no machine of the Ray cluster can work; the machine " in line
+    assert line.endswith(" is not used: ImportError: no Tapetum here")
+    assert answer.stderr.count("ImportError") <= 2
 
 
 def test_another_ray_is_refused_in_one_line(

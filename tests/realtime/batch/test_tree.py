@@ -114,6 +114,16 @@ def test_a_pattern_is_taken_as_the_folder_that_it_looks_into(nights: Path, tmp_p
     )
 
 
+def test_what_two_inputs_name_is_done_once(nights: Path, tmp_path: Path) -> None:
+    """Patterns may overlap, and one file have several names."""
+    plan = make_plan(
+        [f"{nights}/*.mp4", f"{nights}/a*", f"{nights}/../{nights.name}"], tmp_path / "out"
+    )
+    names = [task.source.resolve() for task in plan.tasks if task.source.parent == nights]
+    assert len(names) == len(set(names)) > 0
+    assert plan.refused == []
+
+
 def test_two_others_of_one_copy_are_named(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

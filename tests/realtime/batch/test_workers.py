@@ -25,6 +25,7 @@ from support.media_contents import tracks
 from support.photos import dark_colors
 from support.small_clips import write_noisy_clip
 
+from tapetum.realtime import enhance_file, segments
 from tapetum.realtime.batch import parallel
 from tapetum.realtime.batch.ledger import Ledger, Outcome
 from tapetum.realtime.batch.parallel import ParallelJob
@@ -32,14 +33,8 @@ from tapetum.realtime.batch.processes import ProcessCrew
 from tapetum.realtime.batch.tree import Plan, Task, make_plan
 from tapetum.realtime.batch.worker import Answer, FileWork, MadeSegment, SegmentWork, Work
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.segments import (
-    film,
-    handover,
-    joining,
-    segment,
-    segment_maker,
-    segmented_sink,
-)
+from tapetum.realtime.progress import EnhanceResult
+from tapetum.realtime.segments import handover, joining, segment, segment_maker, segmented_sink
 from tapetum.realtime.segments.handover import Handover
 from tapetum.realtime.segments.job_folder import job_folder_path, unfinished_jobs
 
@@ -49,7 +44,7 @@ TAPETUM = (sys.executable, "-m", "tapetum.realtime")
 @pytest.fixture
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two seconds each, after half a second of warm-up."""
-    for module in (film, segment, segment_maker):
+    for module in (segments, segment, segment_maker):
         monkeypatch.setattr(module, "SEGMENT_S", 2)
     for module in (segmented_sink, joining, segment_maker):
         monkeypatch.setattr(module, "WARM_UP_S", 0.5)
@@ -101,20 +96,37 @@ class Case:
     source: Path
     output: Path
     model: Path
+    one: Path
     undisturbed: list[Any]
 
     def job(self, workers: int = 2, fault: Fault = lambda *_: None) -> Job:
         return Job(self.source, self.output, self.model, workers, fault)
 
+    def by_one_process(self) -> EnhanceResult:
+        return enhance_file(
+            self.source, self.output, model=self.model, when_dark=False, codec="ffv1"
+        )
 
-@pytest.fixture
-def case(film_clip: Path, gain_model: Path, tmp_path: Path, short_segments: None) -> Case:
-    del short_segments
-    job = Job(film_clip, tmp_path / "one.mkv", gain_model, workers=1)
+
+def case_of(source: Path, model: Path) -> Case:
+    one = source.with_name("one.mkv")
+    job = Job(source, one, model, workers=1)
     assert job.run().state == "done"
     assert job.segments == [0, 1, 2, 3, 4]
-    output = tmp_path / "bright.mkv"
-    return Case(film_clip, output, gain_model, contents(tmp_path / "one.mkv"))
+    return Case(source, source.with_name("bright.mkv"), model, one, contents(one))
+
+
+@pytest.fixture
+def case(film_clip: Path, gain_model: Path, short_segments: None) -> Case:
+    del short_segments
+    return case_of(film_clip, gain_model)
+
+
+@pytest.fixture
+def noisy_case(gain_model: Path, tmp_path: Path, short_segments: None) -> Case:
+    """Who begins in the middle does not know what rests, and where bars are; so it is told."""
+    del short_segments
+    return case_of(write_noisy_clip(tmp_path / "in.mp4", frames=100, rate=10), gain_model)
 
 
 @pytest.mark.parametrize("workers", [2, 3, 9])
@@ -191,6 +203,23 @@ def test_what_a_worker_loses_is_done_again(
     assert contents(case.output) == case.undisturbed
 
 
+def test_a_worker_that_has_not_moved_yet_is_given_time(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have to compile what its first frame needs; that it lives is no pace."""
+    monkeypatch.setattr(parallel, "_SHORTEST_PATIENCE_S", 0.0)
+    monkeypatch.setattr(parallel, "_PATIENCE", 0)
+    asked = []
+
+    def compile_first(_: int, work: Work) -> str | None:
+        asked.append(work)
+        return "hangs" if len(asked) < 20 else None
+
+    job = case.job(fault=compile_first)
+    assert job.run().state == "done"
+    assert job.notes == []
+
+
 def test_a_film_that_kills_every_worker_fails_and_keeps_what_is_done(case: Case) -> None:
     def die(_: int, work: Work) -> str | None:
         return "it died" if isinstance(work, SegmentWork) and work.number == 2 else None
@@ -242,46 +271,31 @@ def test_a_seam_that_would_be_seen_is_made_again(
     assert contents(case.output) == case.undisturbed
 
 
-def test_a_noisy_film_is_the_same_by_several(
-    gain_model: Path, tmp_path: Path, short_segments: None
-) -> None:
-    """Who begins in the middle does not know what rests, and where bars are; so it is told."""
-    del short_segments
-    source = write_noisy_clip(tmp_path / "in.mp4", frames=100, rate=10)
-    one, two = tmp_path / "one.mkv", tmp_path / "two.mkv"
-    assert Job(source, one, gain_model, workers=1).run().state == "done"
-    job = Job(source, two, gain_model, workers=2)
+def test_a_noisy_film_is_the_same_by_several(noisy_case: Case) -> None:
+    job = noisy_case.job()
     result = job.run().result
     assert result is not None
     assert any("its parts follow each other" in notice for notice in result.notices)
     assert job.segments == [0, 3, 1, 4, 2, 3, 4]
-    same = [share_of_like_samples(*pair) for pair in zip(read(two), read(one), strict=True)]
+    found, wanted = read(noisy_case.output), read(noisy_case.one)
+    same = [share_of_like_samples(*pair) for pair in zip(found, wanted, strict=True)]
     assert min(same) >= 0.999
-    assert not job_folder_path(two).exists()
+    assert not job_folder_path(noisy_case.output).exists()
 
 
-def test_one_process_leaves_what_several_began_in_the_middle(
-    gain_model: Path, tmp_path: Path, short_segments: None
-) -> None:
+def test_one_process_leaves_what_several_began_in_the_middle(noisy_case: Case) -> None:
     """Parts behind a seam that would be seen lie on the disk when the job is killed."""
-    from tapetum.realtime import enhance_file
-
-    del short_segments
-    source = write_noisy_clip(tmp_path / "in.mp4", frames=100, rate=10)
-    one, two = tmp_path / "one.mkv", tmp_path / "two.mkv"
-    assert Job(source, one, gain_model, workers=1).run().state == "done"
     made: list[int] = []
 
     def die(_: int, work: Work) -> str | None:
         made.extend([work.number] if isinstance(work, SegmentWork) else [])
         return "it died" if made.count(3) > 1 else None
 
-    assert Job(source, two, gain_model, 2, die).run().state == "failed"
-    (left,) = unfinished_jobs(tmp_path)
+    assert noisy_case.job(fault=die).run().state == "failed"
+    (left,) = unfinished_jobs(noisy_case.output.parent)
     assert left.frames == 100
-    result = enhance_file(source, two, model=gain_model, when_dark=False, codec="ffv1")
-    assert result.frames_before == 60
-    assert contents(two) == contents(one)
+    assert noisy_case.by_one_process().frames_before == 60
+    assert contents(noisy_case.output) == noisy_case.undisturbed
 
 
 def share_of_like_samples(found: Frame, wanted: Frame) -> float:
@@ -292,14 +306,11 @@ def share_of_like_samples(found: Frame, wanted: Frame) -> float:
 
 
 def test_one_process_and_several_continue_each_other(case: Case) -> None:
-    from tapetum.realtime import enhance_file
-
     def die(_: int, work: Work) -> str | None:
         return "it died" if isinstance(work, SegmentWork) and work.number == 2 else None
 
     case.job(fault=die).run()
-    result = enhance_file(case.source, case.output, model=case.model, when_dark=False, codec="ffv1")
-    assert result.frames_before == 40
+    assert case.by_one_process().frames_before == 40
     assert contents(case.output) == case.undisturbed
 
 

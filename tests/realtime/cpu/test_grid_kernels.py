@@ -204,6 +204,29 @@ def test_code_on_disk_of_another_version_is_made_anew(tmp_path: Path, rest: byte
     subprocess.run(command, env=environment, check=True)
 
 
+def test_code_on_disk_of_another_source_is_made_anew(tmp_path: Path) -> None:
+    """An upgrade may change a part or a constant that is in the code, and not the kernel's file."""
+    (tmp_path / "with_kernel.py").write_text(
+        "from tapetum.realtime.cpu import compiled\n@compiled.kernel\ndef double(x): return 2 * x\n"
+    )
+    program = (
+        "import sys\n"
+        "from tapetum.realtime.cpu import compiled\n"
+        "compiled._SOURCE_STAMP = sys.argv[1]\n"
+        "from with_kernel import double\n"
+        "double(4)\n"
+        "print(sum(double.stats.cache_misses.values()))\n"
+    )
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    environment = os.environ | {"PYTHONPATH": paths, "NUMBA_CACHE_DIR": str(tmp_path)}
+    compiles = []
+    for stamp in ("one", "one", "other"):
+        command = [sys.executable, "-c", program, stamp]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        compiles.append(int(done.stdout))
+    assert compiles == [1, 0, 1]
+
+
 def test_after_use_the_kernels_lie_on_disk() -> None:
     apply_grid(random_frame("yuv420p", 16, 16), identity_grid())
     assert is_cached()

@@ -26,7 +26,6 @@ from tapetum.realtime.cpu.restoring_time import (
     WIDE,
     binomial_lean,
     learn,
-    learn_luma,
     mean_wide_changes,
     weigh_evidence,
     wide_lean,
@@ -111,7 +110,7 @@ def test_an_estimate_learns_by_the_share_of_its_cell(
     share[0, 0] = 32767
     spread = share.repeat(1 + cell[0], 0).repeat(1 + cell[1], 1)[: shape[0], : shape[1]]
     expected = estimate + (new.astype(float) - estimate) * spread / 32767
-    learn(fixed_samples(new), share, cell[1], cell[0], estimate)
+    learn(fixed_samples(new), share, cell[1], cell[0], estimate, NOWHERE)
     np.testing.assert_allclose(estimate, expected, atol=1)
     assert estimate[0, 0] == new[0, 0]
 
@@ -123,8 +122,8 @@ def test_luma_is_learnt_and_halved_at_once(shape: tuple[int, int]) -> None:
     cells = -(-shape[0] // 2), -(-shape[1] // 2)
     share = rng.integers(0, 32768, cells).astype(np.int16)
     apart, half = estimate.copy(), np.empty(cells, np.int16)
-    learn(fixed_samples(new), share, 1, 1, apart)
-    learn_luma(fixed_samples(new), share, estimate, half)
+    learn(fixed_samples(new), share, 1, 1, apart, NOWHERE)
+    learn(fixed_samples(new), share, 1, 1, estimate, half)
     assert (estimate == apart).all()
     np.testing.assert_allclose(half, exact.halved(apart.astype(float)), atol=0.5)
 

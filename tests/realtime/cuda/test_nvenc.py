@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -19,11 +20,13 @@ from support.cuda_parts import (
 )
 from support.grids import brightening
 from support.kernel_devices import on_device
+from support.media import Clip, make_clip
 from support.random_frames import on_another_device, random_frame
 from support.this_gpu import has_driver, needs_nvenc
 from support.tolerance import EXACT, Tolerance, assert_planes_close
 
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
+from tapetum.realtime.cuda.cuda_video import _nvenc_for
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.kernel_arguments import address, device_planes
 from tapetum.realtime.cuda.nvenc import SurfacePictures, nvenc_name, nvenc_pictures
@@ -135,6 +138,68 @@ def test_a_file_is_written_from_surfaces(host: Any, short_clip: Path, tmp_path: 
         for found, wanted in zip(written, original, strict=True):
             assert found.time_s == wanted.time_s
             assert_planes_close(semi_planar(found).planes, semi_planar(wanted).planes, EXACT)
+
+
+def test_an_encoder_may_open_with_the_first_surface(
+    host: Any, short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NVENC does: a small one shows before that it can, and then no memory is reserved."""
+    tried: list[Any] = []
+    create = av.CodecContext.create
+
+    def recorded(*given: Any, **options: Any) -> Any:
+        tried.append(create(*given, **options))
+        return tried[-1]
+
+    monkeypatch.setattr(av, "CodecContext", SimpleNamespace(create=recorded))
+    clip = make_clip(tmp_path / "wide.mp4", Clip(width=300, frames=5, audio=["aac"]))
+    for given, size in ((short_clip, (96, 64)), (clip, (256, 48))):
+        tried.clear()
+        output = tmp_path / f"late-{given.stem}.mp4"
+        pictures = SurfacePictures(host, opens_late=True)
+        source = FileSource(given)
+        info = replace(source.info, format_name="nv12")
+        lossless = EncoderSettings("libx264", crf=0)
+        sink = FileSink(output, info=info, encoder=lossless, copy_from=given, pictures=pictures)
+        assert [(each.width, each.height, each.is_open) for each in tried] == [(*size, True)]
+        assert not sink._encoder.stream.codec_context.is_open
+        run(UploadSource(source, host), lambda frame: frame, sink)
+        with FileSource(output) as written, FileSource(given) as original:
+            for found, wanted in zip(written, original, strict=True):
+                assert found.time_s == wanted.time_s
+                assert_planes_close(semi_planar(found).planes, semi_planar(wanted).planes, EXACT)
+        with av.open(str(output)) as container:
+            assert len(container.streams.audio) == 1
+
+
+def test_an_encoder_that_opens_late_and_refuses_leaves_nothing(
+    host: Any, short_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = FileSource(short_clip)
+    info = replace(source.info, format_name="nv12")
+    pictures = SurfacePictures(host, opens_late=True)
+    sink = FileSink(tmp_path / "out.mp4", info=info, pictures=pictures)
+    monkeypatch.setattr(sink._encoder.stream.codec_context, "options", {"crf": "no number"})
+    with pytest.raises(EncoderError, match=r"libx264 refuses 96x64 .*; choose another codec"):
+        run(UploadSource(source, host), lambda frame: frame, sink)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "codec", "why"),
+    [
+        ((4098, 64), "h264", "h264_nvenc takes up to 4096x4096, not 4098x64"),
+        ((64, 8194), "hevc", "hevc_nvenc takes up to 8192x8192, not 64x8194"),
+        ((63, 64), "hevc", "NVENC takes even sizes from GPU memory, not 63x64"),
+    ],
+)
+def test_sizes_that_nvenc_does_not_take_are_told_before_it_is_opened(
+    size: tuple[int, int], codec: str, why: str, short_clip: Path
+) -> None:
+    with FileSource(short_clip) as source:
+        info = replace(source.info, format_name="nv12", width=size[0], height=size[1])
+    with pytest.raises(EncoderError, match=why):
+        _nvenc_for(Path("out.mp4"), codec, info)
 
 
 @pytest.mark.parametrize(

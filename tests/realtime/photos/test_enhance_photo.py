@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import av
@@ -38,6 +39,27 @@ def test_a_photo_in_gives_a_photo_out(
     assert (after.width, after.height) == (width, height)
     ratio = after.planes[0].mean() / before.planes[0].mean()
     assert ratio == pytest.approx(3, rel=0.03)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no files")
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif", ".tif", ".gif"])
+def test_a_disk_that_takes_a_part_of_a_photo_is_one_line(
+    suffix: str, gain_model: Path, tmp_path: Path
+) -> None:
+    """The last of it does not fit: a program is told so only when it asks."""
+    import resource
+
+    photo = save_photo(tmp_path / "dark.png", 320, 240)
+    whole, output = tmp_path / f"whole{suffix}", tmp_path / f"bright{suffix}"
+    enhance_file(photo, whole, model=gain_model)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (whole.stat().st_size - 100, before[1]))
+    try:
+        with pytest.raises(MediaError, match=f"cannot write .*bright{suffix}: "):
+            enhance_file(photo, output, model=gain_model)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dark.png", whole.name]
 
 
 def test_a_photo_is_compared_side_by_side(gain_model: Path, tmp_path: Path) -> None:

@@ -71,12 +71,14 @@ def run_host(
     pause_ms: int = 0,
     model: str = "grid",
     options: Sequence[str] = (),
+    limits: Sequence[str] = (),
 ) -> Run:
     given, made = host.parent / "given", host.parent / "made"
     given.write_bytes(frames)
     words = [layout, *size, patience_ms, pause_ms, model, given, made, *options]
+    limited = ["prlimit", *limits, "--"] if limits else []
     done = subprocess.run(
-        [str(host), *map(str, words)],
+        [*limited, str(host), *map(str, words)],
         env=os.environ | {"TAPETUM_PYTHON": str(python)},
         capture_output=True,
         text=True,
@@ -294,6 +296,17 @@ def test_formats_and_sizes_that_are_not_taken_pass_and_one_line_says_so(
     assert not any(run.flags)
     assert all("format is not taken, or their size" in line for line in run.log[:1])
     assert run.pixels == frames[: len(run.pixels)]
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="needs the program prlimit")
+def test_a_host_whose_files_are_limited_gets_its_frames_back(host: Path) -> None:
+    """What is shared counts as a file, and over the limit the system would end the host."""
+    size = (640, 480)
+    frame = dark_frames("yuv420p", size, 1)
+    run = run_host(host, frame.tobytes(), size, limits=[f"--fsize={frame.size * 3 // 2}"])
+    assert run.flags == [False]
+    assert run.log == ["tapetum: frames pass unchanged: there is no memory left to share"]
+    assert run.pixels == frame.tobytes()
 
 
 @pytest.mark.slow

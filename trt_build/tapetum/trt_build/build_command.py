@@ -168,7 +168,8 @@ def _print_layers(model: str) -> None:
     from tapetum.trt_build.network_source import read_network
 
     network = read_network(find_model(model))  # says so where onnx is missing
-    from tapetum.trt_build.half_precision import fold, tried_layers
+    from tapetum.trt_build.folding import fold
+    from tapetum.trt_build.half_precision import tried_layers
 
     typer.echo(f"{'layer':32} {'operator':18} {'peak':>10} {'float16 dB':>10}  runs in")
     for layer in tried_layers(fold(network)):

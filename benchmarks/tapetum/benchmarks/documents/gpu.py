@@ -51,7 +51,7 @@ def tables(results: Path) -> str:
         ("Cards", _card_rows()),
         ("Targets", [Row(f"{target.label}: {target.goal}", target.cell) for target in TARGETS]),
         ("What the cards can do at best", _ceiling_rows()),
-        ("Kernels: time, and share of the copy's bandwidth", _kernel_rows()),
+        ("Kernels: time, and share of it that the floor takes", _kernel_rows()),
         ("Networks: median, p99, and times the floor", _network_rows()),
         ("The pipeline, file to GPU memory", _pipeline_rows()),
         ("Codecs: frames a second", _codec_rows()),
@@ -133,7 +133,7 @@ def _kernel(kernel: str, format_name: str, size: str) -> Cell:
         if found is None:
             return None
         ceilings = figures(card, "ceilings")
-        share = ceilings and f", {100 * found['bytes_per_s'] / ceilings['copy_bytes_per_s']:.0f} %"
+        share = ceilings and f", {floor_percent(found, ceilings):.0f} %"
         return f"{1000 * found['p50_ms']:.3g} us{share or ''}"
 
     return cell
@@ -266,13 +266,24 @@ class Target:
         return f"{value:.4g}, {'met' if met else 'missed'}"
 
 
+def floor_percent(kernel: dict[str, Any], ceilings: dict[str, Any]) -> float:
+    """How much of a kernel's time its floor takes: its bytes or its instructions, if they are more.
+
+    A matrix product in single precision does two operations an instruction.
+    """
+    floor_s = float(kernel["moved_bytes"]) / float(ceilings["copy_bytes_per_s"])
+    if "fp32_flops_per_s" in ceilings:
+        instructions_per_s = float(ceilings["fp32_flops_per_s"]) / 2
+        floor_s = max(floor_s, kernel.get("instructions", 0) / instructions_per_s)
+    return 100 * floor_s / (float(kernel["p50_ms"]) / 1000)
+
+
 def slowest_kernel_percent(card: Card) -> float | None:
-    """Bandwidth of the slowest pixel kernel on 4K NV12, in percent of the copy's."""
+    """Percent of its time that the floor takes of the pixel kernel farthest from it, on 4K NV12."""
     ceilings, found = figures(card, "ceilings"), rows(card, "kernels", format="nv12", size=_4K)
     if ceilings is None or not found:
         return None
-    slowest = min(float(kernel["bytes_per_s"]) for kernel in found)
-    return 100 * slowest / float(ceilings["copy_bytes_per_s"])
+    return min(floor_percent(kernel, ceilings) for kernel in found)
 
 
 def unet_over_floor(card: Card) -> float | None:
@@ -328,7 +339,7 @@ TARGETS = (
     Target(
         "kernels on 4K NV12, the slowest",
         80,
-        "% of the copy",
+        "% of the time is the floor",
         slowest_kernel_percent,
         at_least=True,
     ),

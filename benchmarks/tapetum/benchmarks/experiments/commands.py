@@ -21,7 +21,7 @@ from tapetum.benchmarks.experiments.live_load import live_load
 from tapetum.benchmarks.experiments.memory import peak_memory
 from tapetum.benchmarks.experiments.soak import soak as run_soak
 from tapetum.benchmarks.measure.choices import parse_size
-from tapetum.benchmarks.measure.files import read_json, write_json
+from tapetum.benchmarks.measure.files import read_json, recorded_figures, write_json
 from tapetum.benchmarks.measure.machine import machine
 from tapetum.realtime.background import exit_process
 
@@ -158,11 +158,17 @@ def kill_workers(
     ] = False,
     result: ResultOption = _PLUGINS_RESULT,
 ) -> None:
-    """Kill a plugin's worker at random moments: torn frames, and how long its host is held up."""
-    from tapetum.benchmarks.experiments.plugin_worker import kill_workers as measured
+    """Kill a plugin's worker at random moments: torn frames, and how long its host is held up.
 
+    A run is added to those in the result.
+    """
+    from tapetum.benchmarks.experiments.plugin_worker import kill_workers as measured
+    from tapetum.benchmarks.experiments.plugin_worker import together
+
+    name = f"kills{', realtime' if realtime else ''}"
+    earlier = recorded_figures(result).get(name, {}).get("runs", [])
     figures = measured(kills, busy=busy, limit_s=60 * minutes, realtime=realtime)
-    _record(result, f"kills{', realtime' if realtime else ''}", figures)
+    _record(result, name, together([*earlier, figures]))
 
 
 @experiments.command()

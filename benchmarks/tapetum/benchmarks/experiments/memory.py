@@ -37,18 +37,20 @@ def repeat_clip(clip: Path, target: Path, repeats: int) -> None:
     """Write a clip's video several times after itself, without encoding it again."""
     with av.open(str(target), "w") as writer:
         output: VideoStream | None = None
-        offset = 0
+        end, last_dts = 0, -(1 << 62)
         for _ in range(repeats):
             with av.open(str(clip)) as reader:
                 video = reader.streams.video[0]
                 output = output or writer.add_stream_from_template(video, opaque=True)
-                ends = [offset]
+                shift: int | None = None
                 for packet in _timed(reader.demux(video)):
-                    packet.pts, packet.dts = (packet.pts or 0) + offset, (packet.dts or 0) + offset
-                    ends.append(packet.pts + (packet.duration or 0))
+                    pts, dts = packet.pts or 0, packet.dts or 0
+                    if shift is None:  # clips may begin before 0, and not say how long frames last
+                        shift = max(end - pts, last_dts + 1 - dts)
+                    packet.pts, packet.dts = pts + shift, dts + shift
+                    last_dts, end = packet.dts, max(end, packet.pts + (packet.duration or 0))
                     packet.stream = output
                     writer.mux(packet)
-                offset = max(ends)
 
 
 def _timed(packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:

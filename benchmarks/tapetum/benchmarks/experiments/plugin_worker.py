@@ -9,17 +9,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import psutil
 
 from tapetum.benchmarks.experiments.live_load import spinning
-from tapetum.benchmarks.experiments.plugin_client import Bytes, Client, ClientStream
+from tapetum.benchmarks.experiments.plugin_client import Bytes, Client
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.machine import load_average
 from tapetum.realtime import Enhancer
@@ -105,7 +106,10 @@ def kill_workers(
     with tempfile.TemporaryDirectory(prefix="tapetum-") as folder, ExitStack() as running:
         client = Client(Path(folder))
         streams = [
-            _Watched(running.enter_context(client.stream(_LIVE_PATIENCE_MS, exchange=exchange)))
+            Watched(
+                running.enter_context(client.stream(_LIVE_PATIENCE_MS, exchange=exchange)),
+                exchanges=exchange,
+            )
             for exchange in (False, True)
         ]
         if realtime:
@@ -145,30 +149,59 @@ def kill_workers(
     }
 
 
-class _Watched:
-    """A stream of frames whose every picture is looked at."""
+def together(runs: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """The figures of several runs of `kill_workers`: sums, and the longest of all; and the runs."""
+    longest = ("longest_ms", "longest_sleep_of_40_ms")
+    summed = ("kills", "frames", "enhanced", "torn", f"over_{BOUND_MS}_ms")
+    return {
+        **{name: sum(run[name] for run in runs) for name in summed},
+        **{name: max(run[name] for run in runs) for name in longest},
+        "runs": list(runs),
+    }
 
-    def __init__(self, stream: ClientStream) -> None:
+
+class Watched:
+    """A stream of frames whose every picture is looked at.
+
+    Args:
+        stream: takes the planes of a frame, which it may change, and its time in nanoseconds; says
+            whether they were enhanced, and how many seconds that took.
+        exchanges: whether what comes back may be an earlier frame.
+
+    Attributes:
+        calls_ms: how long each call took.
+        enhanced: frames that were.
+        torn: frames that are neither what they were nor what an enhanced one is.
+    """
+
+    def __init__(
+        self, stream: Callable[[list[Bytes], int], tuple[bool, float]], *, exchanges: bool
+    ) -> None:
         self.calls_ms: list[float] = []
         self.enhanced = self.torn = 0
         self._stream = stream
+        self._exchanges = exchanges
         self._dark = [_picture(seed, _SIZE) for seed in range(_PICTURES)]
-        self._bright = {_bright(planes) for planes in self._dark}
+        self._bright = [_bright(planes) for planes in self._dark]
 
     def run(self, over: threading.Event, before: Callable[[], None]) -> None:
         """Hand frames over until it is over."""
         before()
-        number = 0
         while not over.is_set():
-            number += 1
-            dark = self._dark[number % _PICTURES]
-            planes = [plane.copy() for plane in dark]
-            enhanced, took_s = self._stream(planes, number * _SCENE_NS)
-            self.calls_ms.append(1e3 * took_s)
-            made = _packed(planes)
-            self.enhanced += enhanced
-            self.torn += made not in self._bright if enhanced else made != _packed(dark)
+            self.hand_over(len(self.calls_ms) + 1)
             time.sleep(0.005)
+
+    def hand_over(self, number: int) -> None:
+        """Hand the frame of a number over, and look at what comes back."""
+        which = number % _PICTURES
+        planes = [plane.copy() for plane in self._dark[which]]
+        enhanced, took_s = self._stream(planes, number * _SCENE_NS)
+        self.calls_ms.append(1e3 * took_s)
+        self.enhanced += enhanced
+        whole = [_packed(self._dark[which])]
+        if enhanced:
+            whole = self._bright if self._exchanges else [self._bright[which]]
+        self.torn += _packed(planes) not in whole
 
 
 class _Sleeps:
@@ -204,7 +237,7 @@ def _stay() -> None:
 
 
 def _kill_one(
-    streams: list[_Watched], moments: random.Random, end_s: float, last: list[int]
+    streams: list[Watched], moments: random.Random, end_s: float, last: list[int]
 ) -> list[int]:
     """Kill the worker at a random moment of its life: it, or nothing if it went before."""
     while (worker := _worker()) is None or worker in last:

@@ -10,7 +10,12 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from tapetum.benchmarks.gpu.roofline import KernelName, kernel_bytes, padded_size
+from tapetum.benchmarks.gpu.roofline import (
+    KernelName,
+    kernel_bytes,
+    kernel_instructions,
+    padded_size,
+)
 from tapetum.benchmarks.measure.clocks import Clock, Work
 from tapetum.benchmarks.measure.frames import synthetic_frames
 from tapetum.benchmarks.measure.sampling import distribution, steady_samples
@@ -101,7 +106,7 @@ def measure_kernels(
         samples: least number of rounds through the inputs.
 
     Returns:
-        A row each: kernel, format, size, bytes, percentiles, bytes a second.
+        A row each: kernel, format, size, bytes, instructions, percentiles, bytes a second.
     """
     return [
         _row(device, clock, Case(kernel, format_name, *size), cache_bytes, samples)
@@ -126,6 +131,7 @@ def _row(
         "format": case.format_name,
         "size": f"{case.width}x{case.height}",
         "moved_bytes": case.moved_bytes,
+        "instructions": kernel_instructions(case.kernel, case.width, case.height),
         "inputs": inputs,
         "steady": steady,
         "p50_ms": times.p50,

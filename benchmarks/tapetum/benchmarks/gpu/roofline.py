@@ -22,6 +22,9 @@ _RGB_BYTES = 3 * 2
 _THUMBNAIL_BYTES = 3 * 256 * 256 * 4
 _GRID_BYTES = 8 * 8 * 16 * 16 * 4
 _STRIDE = 16
+PIXEL_INSTRUCTIONS: dict[KernelName, int] = {"apply_grid": 78}
+"""What a kernel executes for a pixel of 4:2:0, where that takes longer than its bytes: counted in
+its code for compute capability 9.0, see `tests/realtime/cuda/test_kernel_costs.py`."""
 
 
 def padded_size(width: int, height: int) -> tuple[int, int]:
@@ -45,6 +48,11 @@ def kernel_bytes(kernel: KernelName, width: int, height: int, itemsize: int) -> 
         "thumbnail": planes + _THUMBNAIL_BYTES,
         "apply_grid": 2 * planes + _GRID_BYTES,
     }[kernel]
+
+
+def kernel_instructions(kernel: KernelName, width: int, height: int) -> int:
+    """Instructions of single threads that a kernel executes; 0 where its bytes take longer."""
+    return PIXEL_INSTRUCTIONS.get(kernel, 0) * width * height
 
 
 def network_shape(kind: NetworkKind, width: int, height: int) -> tuple[int, int, int, int]:
@@ -105,7 +113,7 @@ _BATCH = 5
 def measure_ceilings(
     device: torch.device, clock: Clock, *, copied_bytes: int = COPIED_BYTES, matrix: int = MATRIX
 ) -> dict[str, Any]:
-    """Measure the bandwidth of a copy and the rate of a half-precision matrix product.
+    """Measure the bandwidth of a copy and the rates of matrix products.
 
     Args:
         device: where; PyTorch's current stream there is the clock's.
@@ -114,15 +122,19 @@ def measure_ceilings(
         matrix: rows and columns of the matrices.
 
     Returns:
-        `copy_bytes_per_s` (read plus written), `fp16_flops_per_s`, and what was measured.
+        `copy_bytes_per_s` (read plus written), `fp16_flops_per_s`, `fp32_flops_per_s` (without
+        TF32, so that half of it is the rate of instructions of single threads), and what was
+        measured.
     """
     copy = _copy_ms(device, clock, copied_bytes)
-    product = _product_ms(device, clock, matrix)
+    product = _product_ms(device, clock, matrix, torch.float16)
+    single = _product_ms(device, clock, matrix // 2, torch.float32)
     return {
         "copied_bytes": copied_bytes,
         "copy_bytes_per_s": round(2 * copied_bytes / (copy / 1000)),
         "matrix": matrix,
         "fp16_flops_per_s": round(2 * matrix**3 / (product / 1000)),
+        "fp32_flops_per_s": round(2 * (matrix // 2) ** 3 / (single / 1000)),
     }
 
 
@@ -133,10 +145,10 @@ def _copy_ms(device: torch.device, clock: Clock, size: int) -> float:
     return median(steady_samples(batch, _SAMPLES)[0])
 
 
-def _product_ms(device: torch.device, clock: Clock, size: int) -> float:
+def _product_ms(device: torch.device, clock: Clock, size: int, dtype: torch.dtype) -> float:
     """Of random matrices: a GPU multiplies zeros faster, because it can raise its clocks."""
     left, right = (
-        torch.randn(size, size, device=device).to(torch.float16).mul_(size**-0.5) for _ in range(2)
+        torch.randn(size, size, device=device).to(dtype).mul_(size**-0.5) for _ in range(2)
     )
     product = torch.empty_like(left)
     batch = lambda: clock.calls_ms(lambda _: torch.mm(left, right, out=product), _BATCH)  # noqa: E731

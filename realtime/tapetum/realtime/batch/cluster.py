@@ -6,6 +6,7 @@ import importlib
 import itertools
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -50,6 +51,9 @@ _PART_BYTES = 32 << 20
 _KEPT_INPUTS = 4
 """Inputs beside those at work whose bytes stay in the object store."""
 _FINISH_S = 3.0
+_MOST_FALSE_STARTS = 3
+"""So many workers for each core may fail to be made."""
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 @dataclass(slots=True)
@@ -119,7 +123,8 @@ class ClusterCrew:
         self._hands: dict[int, _Hand] = {}
         self._lost: list[Lost] = []
         self._inputs = _Inputs()
-        self._refusals: list[str] = []
+        self._refusals: set[str] = set()
+        self._false_starts = 0
         self._looked_s = 0.0
         self._head = _connect(address)
         self._heard_head_s = time.monotonic()
@@ -258,7 +263,10 @@ class ClusterCrew:
             yield from self._failed(worker, name, error)
             return
         except ray.exceptions.RayError as error:
-            self._end(worker, _first_line(error))
+            if getattr(error, "actor_init_failed", False):
+                yield from self._lose_unmade(worker, str(error))
+            else:
+                self._end(worker, _first_line(error))
             return
         if name == "pulse":
             yield Pulse(worker, *said)
@@ -291,12 +299,29 @@ class ClusterCrew:
         if not why:
             yield Ready(worker, place)
             return
-        hand.is_refused = True
-        line = f"{place} is not used: {why}"
-        self._refusals.append(line)
+        yield from self._refuse(worker, f"{place} is not used: {why}")
+
+    def _refuse(self, worker: int, line: str) -> Iterator[Event]:
+        """Have a worker keep its core and do nothing."""
+        self._hands[worker].is_refused = True
         if all(other.is_refused for other in self._hands.values()):
             raise TapetumError(f"no machine of the Ray cluster can work; {line}")
         yield Lost(worker, line, was_refused=True)
+
+    def _lose_unmade(self, worker: int, said: str) -> Iterator[Event]:
+        """A worker that could not even be made, as where a machine has no Tapetum.
+
+        Its core is free then, and the next one may be made elsewhere; but not for ever.
+        """
+        line = f"{_place_in(said)} is not used: {_last_line(said)}"
+        self._false_starts += 1
+        if self._false_starts >= _MOST_FALSE_STARTS * len(self._hands):
+            yield from self._refuse(worker, line)
+            return
+        self._hands.pop(worker)
+        if line not in self._refusals:
+            self._refusals.add(line)
+            yield Lost(worker, line, was_refused=True)
 
     def _taken(self, worker: int, done: Done) -> Iterator[Event]:
         """Write what came back where it belongs."""
@@ -350,6 +375,17 @@ def _put_token(folder: Path | None) -> tuple[Path, str] | None:
     except OSError as error:
         raise TapetumError(f"output folder {folder} cannot be written: {error.strerror}") from error
     return token, text
+
+
+def _place_in(said: str) -> str:
+    """The machine that an error of Ray's names."""
+    found = re.search(r"\bip=([\w.:]+)", said)
+    return f"the machine {found[1]}" if found else "a machine"
+
+
+def _last_line(said: str) -> str:
+    lines = [line.strip() for line in _COLOUR.sub("", said).splitlines() if line.strip()]
+    return lines[-1] if lines else "it does not say why"
 
 
 def _first_line(error: Exception) -> str:

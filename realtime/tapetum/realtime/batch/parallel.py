@@ -26,10 +26,9 @@ from tapetum.realtime.batch.worker import (
     SegmentWork,
     Work,
 )
-from tapetum.realtime.errors import MediaError, TapetumError
+from tapetum.realtime.errors import MediaError, SeamError, TapetumError
 from tapetum.realtime.photos.formats import is_photo_name
 from tapetum.realtime.segments.job_folder import WrongPacketsError
-from tapetum.realtime.segments.joining import SeamError
 
 if TYPE_CHECKING:
     from tapetum.realtime.batch.worker import FileAnswer
@@ -43,7 +42,8 @@ _PHOTO_BYTES = 16 << 20
 
 _PATIENCE = 20
 """A worker hangs that has not moved for so many times the longest rest of any before."""
-_SHORTEST_PATIENCE_S = 60.0
+_SHORTEST_PATIENCE_S = 300.0
+"""What the first frame of a kind needs may have to be compiled, by all at once."""
 _FIRST_PATIENCE_S = 600.0
 """While no pace is known."""
 _MOST_DEAF_S = 2.0
@@ -87,7 +87,7 @@ class _Hand:
     place: str
     work: Work | None = None
     moved_s: float = 0.0
-    moves: int = -1
+    moves: int | None = None
     frames: int = 0
 
 
@@ -136,7 +136,7 @@ class ParallelJob:
         self._longest_rest_s: float | None = None
         self._begin_s = self._listened_s = time.monotonic()
         self._files = self._total_files = 0
-        self._sizes: dict[Path, int] = {}
+        self._sizes: dict[str, int] = {}
         self._bytes_worked = 0
         self._frames_of_lost = 0
 
@@ -150,7 +150,7 @@ class ParallelJob:
             yield Outcome(source, None, "failed", why)
         self._queue.tasks.extend(plan.tasks)
         self._total_files += len(plan.tasks)
-        self._sizes.update((task.output, _size(task.source)) for task in plan.tasks)
+        self._sizes.update((str(task.output), _size(task.source)) for task in plan.tasks)
         while self._queue or self._begun:
             yield from map(self._ended, self._give_work())
             for event in self._crew.events(_LISTEN_S):
@@ -213,7 +213,7 @@ class ParallelJob:
             found.append(begun)
             if not is_photo_name(task.output):
                 break
-            size += self._sizes[task.output]
+            size += self._sizes[str(task.output)]
         return (_file_work(found) if found else None), ended
 
     def _next_half(self) -> SegmentWork | None:
@@ -238,11 +238,12 @@ class ParallelJob:
     def _note_pulse(self, pulse: Pulse) -> None:
         hand, now_s = self._hands[pulse.worker], time.monotonic()
         hand.frames = pulse.frames
-        if pulse.moves == hand.moves or hand.work is None:
+        before, hand.moves = hand.moves, pulse.moves
+        if hand.work is None or before in {None, pulse.moves}:
             return
         rest_s = now_s - hand.moved_s
         self._longest_rest_s = max(self._longest_rest_s or 0.0, rest_s)
-        hand.moves, hand.moved_s = pulse.moves, now_s
+        hand.moved_s = now_s
 
     def _take(self, answered: Answered) -> Iterator[Outcome]:
         hand = self._hands[answered.worker]
@@ -378,7 +379,7 @@ class ParallelJob:
         if outcome.output is not None:
             self._begun.pop(outcome.output, None)
             self._attempts.pop(outcome.output, None)
-            size = self._sizes.pop(outcome.output, 0)
+            size = self._sizes.pop(str(outcome.output), 0)
             self._bytes_worked += size if outcome.result is not None else 0
         return outcome
 
@@ -391,7 +392,8 @@ class ParallelJob:
             return
         elapsed_s = time.monotonic() - self._begin_s
         partly = sum(
-            film.share_done * self._sizes.get(output, 0) for output, film in self._films.items()
+            film.share_done * self._sizes.get(str(output), 0)
+            for output, film in self._films.items()
         )
         worked = self._bytes_worked + partly
         left = sum(self._sizes.values()) - partly

@@ -101,12 +101,29 @@ class Naming:
         return own if own.lower() in CONTAINERS else ".mkv"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Task:
-    """One file to enhance."""
+    """One file to enhance.
 
-    source: Path
-    output: Path
+    Its names are kept as text: there may be a million of them, and a `Path` takes three times that.
+    """
+
+    _source: str
+    _output: str
+
+    def __init__(self, source: Path, output: Path) -> None:
+        object.__setattr__(self, "_source", str(source))
+        object.__setattr__(self, "_output", str(output))
+
+    @property
+    def source(self) -> Path:
+        """The input."""
+        return Path(self._source)
+
+    @property
+    def output(self) -> Path:
+        """What becomes of it."""
+        return Path(self._output)
 
 
 @dataclass(slots=True)
@@ -176,8 +193,10 @@ class _Found:
         plan, tasks = self._plan, self._plan.tasks
         if not (is_named or source.suffix.lower() in VIDEO_SUFFIXES | PHOTO_SUFFIXES):
             output, tasks = output.with_name(source.name), plan.others
-        if output in self._sources:
-            first = self._sources[output]
+        first = self._sources.get(output)
+        if first is not None and first.resolve() == source.resolve():  # patterns may overlap
+            return
+        if first is not None:
             why = (
                 f"its output {output} is that of {first}; give --suffix or --ext, or another folder"
             )

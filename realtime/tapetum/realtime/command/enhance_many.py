@@ -211,7 +211,7 @@ class _Report:
         self._write_json = write_json
         self._total = len(plan.tasks)
         self._others = len(plan.others)
-        self._sizes = {task.source: _size(task.source) for task in plan.tasks}
+        self._sizes = {str(task.source): _size(task.source) for task in plan.tasks}
         self._left = sum(self._sizes.values())
         self._worked_bytes = 0
         self._worked_s = 0.0
@@ -257,7 +257,7 @@ class _Report:
     def tell(self, outcome: Outcome) -> None:
         """A file ended."""
         self._counts[outcome.state] += 1
-        size = self._sizes.pop(outcome.source, 0)
+        size = self._sizes.pop(str(outcome.source), 0)
         self._left -= size
         if outcome.result is not None:
             self._worked_bytes += size

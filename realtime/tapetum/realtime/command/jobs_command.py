@@ -58,6 +58,11 @@ def clean(folder: _Folder = Path()) -> None:
 
 
 def _found(folder: Path) -> Iterator[UnfinishedJob]:
+    """The unfinished jobs below a folder; where there is none, a person reads that."""
     from tapetum.realtime.segments.job_folder import unfinished_jobs
 
-    return unfinished_jobs(folder)
+    job = None
+    for job in unfinished_jobs(folder):
+        yield job
+    if job is None:
+        typer.echo(f"no unfinished films in {folder.absolute()}", err=True)

@@ -71,11 +71,13 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
 
     A lone last row or column counts twice.
     """
-    upper, lower = np.empty(source.width, np.int16), np.empty(source.width, np.int16)
+    rows = np.empty((2, source.width), np.int16)
     for row in range(out.shape[0]):
-        first = row << down
+        first, last = row << down, min((row << down) + down, source.height - 1)
+        upper, lower = rows[0], rows[last - first]
         read_row(source, first, upper)
-        read_row(source, min(first + down, source.height - 1), lower)
+        if last > first:
+            read_row(source, last, lower)
         if across == 0:
             for x in range(out.shape[1]):
                 total = np.int32(np.int32(upper[x]) + np.int32(lower[x]) + np.int32(1))

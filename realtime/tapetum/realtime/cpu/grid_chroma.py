@@ -140,12 +140,13 @@ def _enhance_chroma(  # noqa: PLR0917 - numba takes no keyword-only arguments
     entry, level_weight = np.empty(width, np.int32), np.empty(width, np.float32)
     column_weight = columns.weight * np.float32(1 / (1 << WEIGHT_BITS))
     table = np.empty(CELLS * LEVELS * ENTRY, np.float32)
+    between = np.empty(CELLS * LEVELS * LANES, np.float32)
     old_u, old_v = np.empty(width, np.float32), np.empty(width, np.float32)
     new = np.empty(2 * width, np.float32)
     for row in range(rows.cell.size):
         _sum_luma(luma, row << layout.chroma_y, layout, sums)
         _locate_levels(sums, layout, entry, level_weight)
-        interpolate_cells(cells, rows.cell[row], rows.weight[row], table)
+        interpolate_cells(cells, rows.cell[row], rows.weight[row], between, table)
         _load(u, row, layout, old_u)
         _load(v, row, layout, old_v)
         _transform(table, columns, column_weight, entry, level_weight, old_u, old_v, new)
@@ -192,20 +193,24 @@ def _locate_levels(sums: Ints, layout: _Layout, entry: Ints, weight: Floats) -> 
 
 
 @part
-def interpolate_cells(cells: Floats, cell: int, weight: int, table: Floats) -> None:
-    """Fill a row's table: for each cell and level a transform and the way to the next cell's."""
+def interpolate_cells(
+    cells: Floats, cell: int, weight: int, between: Floats, table: Floats
+) -> None:
+    """Fill a row's table: for each cell and level a transform and the way to the next cell's.
+
+    `between` gets the transforms alone.
+    """
     below_cell = min(cell + 1, CELLS - 1)
     w = np.float32(weight) * np.float32(1 / (1 << WEIGHT_BITS))
     above, below = cells[cell].reshape(-1), cells[below_cell].reshape(-1)
-    row = np.empty(above.size, np.float32)
-    for i in range(row.size):
-        row[i] = above[i] + w * (below[i] - above[i])
+    for i in range(between.size):
+        between[i] = above[i] + w * (below[i] - above[i])
     for place in range(CELLS * LEVELS):
         following = place + LEVELS if place < (CELLS - 1) * LEVELS else place
         for lane in range(LANES):
-            here = row[place * LANES + lane]
+            here = between[place * LANES + lane]
             table[place * ENTRY + lane] = here
-            table[place * ENTRY + LANES + lane] = row[following * LANES + lane] - here
+            table[place * ENTRY + LANES + lane] = between[following * LANES + lane] - here
 
 
 @part

@@ -12,7 +12,7 @@ from tapetum.gan.model_kinds import GRID_SHAPE
 from tapetum.realtime.cpu.grid_axis import Floats, strip_axis
 from tapetum.realtime.cpu.grid_chroma import apply_to_chroma
 from tapetum.realtime.cpu.grid_luma import apply_to_luma
-from tapetum.realtime.cpu.plane_rows import new_planes
+from tapetum.realtime.cpu.plane_rows import planes_for
 from tapetum.realtime.frame import Frame, Plane
 
 
@@ -30,6 +30,7 @@ def apply_grid(
     top: int = 0,
     height: int | None = None,
     seen: Frame | None = None,
+    out: tuple[Plane, ...] | None = None,
 ) -> tuple[Plane, ...]:
     """Enhance a frame's planes by a grid.
 
@@ -43,17 +44,18 @@ def apply_grid(
         grid: (8, 8, 16, 16): coefficient, luma level, row, column. Coefficients are gain,
             offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v; of an HDR frame, for its SDR twin.
         seen: the frame restored, planar, with at least its bits, to be enhanced in its place.
+        out: as for `planes_for`.
 
     Returns:
-        New planes, each sample within one level of exact arithmetic. Samples are clipped to
-        the legal range of the format, widened to the sample's own old value, so that the
-        identity keeps illegal samples too.
+        `out`, by default new planes, each sample within one level of exact arithmetic. Samples are
+        clipped to the legal range of the format, widened to the sample's own old value, so that
+        the identity keeps illegal samples too.
 
     Raises:
         DeviceError: the frame is not in main memory.
     """
     seen = frame if seen is None else seen
-    planes = new_planes(frame)
+    planes = planes_for(frame, out)
     grid = np.ascontiguousarray(grid, np.float32)
     shift, whole = frame.format.chroma_y, height or frame.height
     apply_to_luma(seen, grid, frame, planes[0], strip_axis(top, frame.height, whole))

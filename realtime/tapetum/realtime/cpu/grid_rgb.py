@@ -107,6 +107,7 @@ def _enhance_pixels(  # noqa: PLR0917 - numba takes no keyword-only arguments
     )
     column_weight = columns.weight * np.float32(1 / (1 << WEIGHT_BITS))
     table = np.empty(CELLS * LEVELS * ENTRY, np.float32)
+    between = np.empty(CELLS * LEVELS * LANES, np.float32)
     for y in range(source.height):
         given = source.samples[y * source.pitch : y * source.pitch + width * channels]
         made = target.samples[y * target.pitch : y * target.pitch + width * channels]
@@ -115,7 +116,7 @@ def _enhance_pixels(  # noqa: PLR0917 - numba takes no keyword-only arguments
         else:
             _load_four(given, row)
         _to_yuv(row, ends)
-        interpolate_cells(cells, rows.cell[y], rows.weight[y], table)
+        interpolate_cells(cells, rows.cell[y], rows.weight[y], between, table)
         _transform(table, columns, column_weight, row)
         _to_channels(row, ends)
         if channels == 3:

@@ -150,11 +150,11 @@ class NoiseLevel:
         for counts in (self._over_space, self._over_time, self._in_blocks, self._over_chroma):
             np.multiply(counts, kept, out=counts)
         _count_over_space(half[0], self._bins, phase, every, self._over_space)
-        _count_in_blocks(luma, self._bins, 2 * phase, 2 * every, self._in_blocks)
         for plane, counted in zip(half[1:], self._over_chroma, strict=True):
             _count_over_space(plane, self._one_bin, phase, every, counted)
         self._edges *= np.float32(_KEPT)
-        _add_edges(luma, 2 * phase, 2 * every, self._dark, self._edges)
+        rows = 2 * phase, 2 * every
+        _look_into_blocks(luma, self._bins, self._dark, *rows, self._in_blocks, self._edges)
         blocked = _blocked(self._edges)
         self.blocked += (blocked - self.blocked) * (1 if self._frames == 1 else _STEADY_BLOCKS)
         if last is not None:
@@ -514,10 +514,25 @@ def _less_texture(least: np.float32, texture: np.float32) -> np.float32:
 
 
 @kernel
-def _count_in_blocks(luma: Samples, bins: Bins, phase: int, every: int, counts: Counts) -> None:
-    """Differences within 2x2 samples, in some rows."""
-    upper, lower = np.empty(luma.width, np.int16), np.empty(luma.width, np.int16)
-    top = np.int32(_VALUES - 1)
+def _look_into_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    luma: Samples, bins: Bins, dark: int, phase: int, every: int, counts: Counts, edges: Floats
+) -> None:
+    """Count differences within 2x2 samples of some rows, and add dark steps from column to column.
+
+    A step of over two levels counts as two: it may be an edge of the picture.
+
+    Args:
+        luma: at full size.
+        bins: by luma.
+        dark: luma up to which steps are added.
+        phase: the first row.
+        every: so many rows there are to each that is looked at.
+        counts: (BINS, values) added to.
+        edges: (8,) added to: the steps to columns of each place in a block.
+    """
+    rows, steps = np.empty((2, luma.width), np.int16), np.zeros(_CODED, np.int32)
+    top, most = np.int32(_VALUES - 1), np.int32(2 << luma.fraction)
+    upper, lower = rows[0], rows[1]
     for row in range(phase, luma.height - 1, every):
         read_row(luma, row, upper)
         read_row(luma, row + 1, lower)
@@ -526,23 +541,11 @@ def _count_in_blocks(luma: Samples, bins: Bins, phase: int, every: int, counts: 
             c, d = np.int32(lower[x]), np.int32(lower[x + 1])
             total = abs(a - b) + abs(c - d) + abs(a - c) + abs(b - d)
             counts[bins[a >> TABLE_SHIFT], min(total // np.int32(4 * _UNIT), top)] += 1
-
-
-@kernel
-def _add_edges(luma: Samples, phase: int, every: int, dark: int, edges: Floats) -> None:
-    """Add dark steps from column to column of some rows to those of their place in a block.
-
-    A step of over two levels counts as two: it may be an edge of the picture.
-    """
-    line, counts = np.empty(luma.width, np.int16), np.zeros(_CODED, np.int32)
-    most = np.int32(2 << luma.fraction)
-    for row in range(phase, luma.height, every):
-        read_row(luma, row, line)
         for x in range(1, luma.width):
-            step = min(abs(np.int32(line[x]) - np.int32(line[x - 1])), most)
-            counts[x % _CODED] += step if line[x] < dark else np.int32(0)
+            step = min(abs(np.int32(upper[x]) - np.int32(upper[x - 1])), most)
+            steps[x % _CODED] += step if upper[x] < dark else np.int32(0)
     for place in range(_CODED):
-        edges[place] += np.float32(counts[place])
+        edges[place] += np.float32(steps[place])
 
 
 @part

@@ -112,7 +112,32 @@ def chroma_rows(frame: Frame) -> ChromaRows:
     return ChromaRows(u, u_pitch, v, v_pitch, 1, width, height)
 
 
-def new_planes(frame: Frame) -> tuple[Plane, ...]:
-    """Uninitialised planes of a frame's shapes, rows without gaps."""
-    dtype: npt.DTypeLike = np.uint8 if frame.format.depth == 8 else np.uint16
-    return tuple(np.empty(plane.shape, dtype) for plane in frame.planes)
+def planes_for(frame: Frame, out: tuple[Plane, ...] | None = None) -> tuple[Plane, ...]:
+    """Planes for what is made of a frame, rows without gaps: uninitialised ones, or `out`.
+
+    Args:
+        frame: what it is made of.
+        out: what `check_out` passes.
+    """
+    if out is not None:
+        return out
+    return tuple(np.empty(plane.shape, _sample_type(frame)) for plane in frame.planes)
+
+
+def check_out(frame: Frame, out: tuple[Plane, ...]) -> None:
+    """Check that what is made of a frame can go to planes as they are.
+
+    Raises:
+        ValueError: they are not like the frame's, have gaps between rows, or are the frame's own.
+    """
+    wanted = [(plane.shape, _sample_type(frame)) for plane in frame.planes]
+    found = [(plane.shape, plane.dtype) for plane in out]
+    if found != wanted or not all(p.flags.writeable and p.flags.c_contiguous for p in out):
+        names = ", ".join(f"{shape} {kind}" for shape, kind in wanted)
+        raise ValueError(f"out is writable planes without gaps, of {names}; got {found}")
+    if any(np.may_share_memory(*pair) for pair in zip(frame.planes, out, strict=True)):
+        raise ValueError("out is the frame's own memory; give it planes apart from these")
+
+
+def _sample_type(frame: Frame) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
+    return np.dtype(np.uint8) if frame.format.depth == 8 else np.dtype(np.uint16)

@@ -42,7 +42,6 @@ from tapetum.realtime.cpu.restoring_time import (
     WIDE,
     binomial_lean,
     learn,
-    learn_luma,
     mean_wide_changes,
     weigh_evidence,
     wide_lean,
@@ -73,6 +72,7 @@ _SOON = 30
 """Frames for which what is known is kept up where there is no noise: it may come again."""
 _LEAST_DEPTH = 10
 """Bits of a restored level: with fewer the averaging of frames would be rounded away."""
+_NOTHING: Fixed = np.empty((0, 0), np.int16)
 
 
 class Restorer:
@@ -256,11 +256,11 @@ class _State:
 
     def _learn(self, sources: tuple[Samples, Samples, Samples]) -> None:
         """Move the estimates towards a frame."""
-        luma, *chroma = self._planes
-        learn_luma(sources[0], self._share, luma.estimate, self._known[0])
-        for source, plane, known in zip(sources[1:], chroma, self._known[1:], strict=True):
-            learn(source, self._share, plane.across, plane.down, plane.estimate)
-            if known is not plane.estimate:
+        for source, plane, known in zip(sources, self._planes, self._known, strict=True):
+            at_once = plane.across and plane.down
+            half = known if at_once else _NOTHING
+            learn(source, self._share, plane.across, plane.down, plane.estimate, half)
+            if known is not plane.estimate and not at_once:
                 halve(fixed_samples(plane.estimate), plane.across, plane.down, known)
 
     def _still_noise(self, frame: Frame, *, careful: bool) -> StillNoise:
@@ -389,7 +389,7 @@ class _RestoredPlane:
             Tolerance(cells, np.float32(factor), scale - self.down, scale - self.across)
             for scale, factor in enumerate(factors[1 - self.across :])
         ]
-        change = np.empty((0, 0), np.int16)
+        change = _NOTHING
         for (plane, changed), allowed in zip(pyramid[::-1], tolerances[:0:-1], strict=True):
             correct(plane, change, allowed, top, changed)
             change = changed

@@ -200,13 +200,10 @@ def _smooth(  # noqa: PLR0917 - numba takes no keyword-only arguments
             down[x] = right[x] = left[x] = np.int16(0)
     for x in range(width):
         sides = np.int16(across[x + 1] - across[x])
-        out[x] = np.int16(sides + np.int16(down[x] - down_above[x]))
-    for x in range(width):
+        sides = np.int16(sides + np.int16(down[x] - down_above[x]))
         corners = np.int16(right[x + 1] - right_above[x])
-        out[x] = np.int16(np.int16(out[x] * np.int16(2)) + corners)
-    for x in range(width):
-        corners = np.int16(left[x] - left_above[x + 1])
-        total = np.int16(np.int16(out[x] + corners) + np.int16(8))
+        corners = np.int16(corners + np.int16(left[x] - left_above[x + 1]))
+        total = np.int16(np.int16(sides + sides) + np.int16(corners + np.int16(8)))
         out[x] = np.int16(line[x] + np.int16(total >> np.int16(4)))
 
 
@@ -221,9 +218,8 @@ def _mix(
         way = min(max(np.int16(smoothed[x] - own[x]), np.int16(-most)), most)
         # The upper half of a product is one instruction.
         product = np.int32(np.int32(np.int16(way * np.int16(2))) * np.int32(weights[x]))
-        own[x] = np.int16(own[x] + np.int16(product >> np.int32(16)))
-    for x in range(out.size):
-        out[x] = np.uint16(np.uint16(own[x] + half) >> np.uint16(drop))
+        mixed = np.int16(own[x] + np.int16(product >> np.int32(16)))
+        out[x] = np.uint16(np.uint16(mixed + half) >> np.uint16(drop))
 
 
 @part
@@ -284,10 +280,9 @@ def _change_line(  # noqa: PLR0917 - numba takes no keyword-only arguments
 def _flow(first: Fixed, second: Fixed, double: Fixed, out: Fixed) -> None:
     """What samples of `first` gain of those of `second`.
 
-    The redescending difference, min(|d|, max(2 t - |d|, 0)) with the sign of d.
+    The redescending difference, min(|d|, max(2 t - |d|, 0)) with the sign of d: d, between limits.
     """
     for x in range(out.size):
         way = np.int16(second[x] - first[x])
-        size = np.int16(abs(way))
-        kept = min(size, max(np.int16(double[x] - size), np.int16(0)))
-        out[x] = np.int16(-kept) if way < 0 else kept
+        most = max(np.int16(double[x] - np.int16(abs(way))), np.int16(0))
+        out[x] = min(max(way, np.int16(-most)), most)

@@ -137,6 +137,7 @@ def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
     sums, means = np.empty(width + 2, np.int16), np.empty((5, width), np.int16)
     wide_means, quiet = np.empty(width, np.float32), np.empty(width, np.float32)
     motion, counts = np.empty(width, np.float32), np.empty(width, np.float32)
+    doubt = np.empty(width, np.float32)
     table = np.float32(1) / luma_noise
     for row in range(-1, height):
         slot = (row + 1) % 3
@@ -153,7 +154,7 @@ def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
             _add_columns(sums, means[plane])
         _widen(wide[row // WIDE], wide_means)
         _look_up(frame[0][row], table, quiet)
-        _decide(means, wide_means, evidence[row], quiet, chroma_noise, leans, motion)
+        _decide(means, wide_means, evidence[row], quiet, chroma_noise, leans, doubt, motion)
         _take_note(motion, means[4], counts, evidence[row], share[row])
 
 
@@ -182,6 +183,7 @@ def _decide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     quiet: Floats,
     chroma_noise: Floats,
     leans: tuple[np.float32, np.float32],
+    doubt: Floats,
     motion: Floats,
 ) -> None:
     """Weigh a row's measures of change, in sixteenths, against the noise: motion from 0 to 1."""
@@ -194,7 +196,7 @@ def _decide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     # The size of white noise is 0.8 deviations.
     of_size = np.float32(1.25 / 16)
     y, u, v, size = means[0], means[1], means[2], means[3]
-    low, doubt = np.float32(0), np.empty(motion.size, np.float32)
+    low = np.float32(0)
     # Short loops, of few arrays each: LLVM makes SIMD of those alone.
     for x in range(motion.size):
         motion[x] = max(abs(np.float32(u[x])) * per_u, abs(np.float32(v[x])) * per_v)
@@ -239,7 +241,9 @@ def _take_note(
 
 
 @kernel
-def learn(source: Samples, share: Fixed, across: int, down: int, estimate: Fixed) -> None:
+def learn(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    source: Samples, share: Fixed, across: int, down: int, estimate: Fixed, half: Fixed
+) -> None:
     """Move an estimate towards a frame's samples, by the share of each sample's cell.
 
     Args:
@@ -248,47 +252,25 @@ def learn(source: Samples, share: Fixed, across: int, down: int, estimate: Fixed
         across: 1 where a cell is two samples wide, else 0.
         down: 1 where a cell is two samples high, else 0.
         estimate: updated, fixed-point.
+        half: filled as by `halve` with the result, while that is at hand; empty for nothing.
     """
     height, width = estimate.shape
     new, shares = np.empty(width, np.int16), np.empty(width, np.int16)
     for row in range(height):
-        read_row(source, row, new)
-        if across == 0:
-            cells = share[row >> down]
+        if row % (1 + down) == 0:
+            if across == 0:
+                cells = share[row >> down]
+                for x in range(width):
+                    shares[x] = cells[x]
+            else:
+                spread_row(share[row >> down], shares)
             for x in range(width):
-                shares[x] = cells[x]
-        else:
-            spread_row(share[row >> down], shares)
-        for x in range(width):
-            # 32767 counts as 32768, so that all is all.
-            shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
+                # 32767 counts as 32768, so that all is all.
+                shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
+        read_row(source, row, new)
         _learn_row(new, shares, estimate[row])
-
-
-@kernel
-def learn_luma(source: Samples, share: Fixed, estimate: Fixed, half: Fixed) -> None:
-    """Do as `learn`, and as `halve` with the result, row by row.
-
-    Args:
-        source: the frame's luma.
-        share: from `weigh_evidence`.
-        estimate: updated, fixed-point.
-        half: filled with means of its 2x2 samples.
-    """
-    height, width = estimate.shape
-    new, shares = np.empty(width, np.int16), np.empty(width, np.int16)
-    for row in range(half.shape[0]):
-        first, last = 2 * row, min(2 * row + 1, height - 1)
-        spread_row(share[row], shares)
-        for x in range(width):
-            # 32767 counts as 32768, so that all is all.
-            shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
-        read_row(source, first, new)
-        _learn_row(new, shares, estimate[first])
-        if last > first:
-            read_row(source, last, new)
-            _learn_row(new, shares, estimate[last])
-        halve_row(estimate[first], estimate[last], half[row])
+        if half.size > 0 and (row % 2 == 1 or row + 1 == height):
+            halve_row(estimate[row - row % 2], estimate[row], half[row >> 1])
 
 
 @part

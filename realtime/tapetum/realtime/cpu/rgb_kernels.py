@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
-from tapetum.realtime.cpu.plane_rows import ChromaRows, chroma_rows, new_planes, sample_rows
+from tapetum.realtime.cpu.plane_rows import ChromaRows, chroma_rows, planes_for, sample_rows
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import sample_range
 
@@ -60,22 +60,25 @@ def rgb_from_planes(frame: Frame) -> Floats:
     return rgb
 
 
-def planes_with_change(frame: Frame, change: Floats) -> tuple[Plane, ...]:
+def planes_with_change(
+    frame: Frame, change: Floats, *, out: tuple[Plane, ...] | None = None
+) -> tuple[Plane, ...]:
     """Add a change of RGB to a frame's planes.
 
     Args:
         frame: in main memory.
         change: (3, H, W), on the scale of RGB in [-1, 1].
+        out: as for `planes_for`.
 
     Returns:
-        New planes, clipped to the legal range widened to a sample's own old value. Chroma
-        changes by the weighted mean over the pixels that a sample colours.
+        `out`, by default new planes, clipped to the legal range widened to a sample's own old
+        value. Chroma changes by the weighted mean over the pixels that a sample colours.
 
     Raises:
         DeviceError: the frame is not in main memory.
     """
     levels = sample_range(frame)
-    planes = new_planes(frame)
+    planes = planes_for(frame, out)
     new_u = planes[1].reshape(-1)
     new_v = new_u[1:] if frame.format.semi_planar else planes[2].reshape(-1)
     limits = _Limits(*(np.float32(x) for x in (*levels.luma_limits, *levels.chroma_limits)))

@@ -21,7 +21,7 @@ from tapetum.realtime.cpu.rgb import Order, RgbImage, frame_from_rgb, rgb_from_f
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.tiling import OVERLAP, Tiling, tiling
 from tapetum.realtime.errors import EngineError
-from tapetum.realtime.frame import Frame
+from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.protocols import Engine
 
 Floats = npt.NDArray[np.float32]
@@ -97,8 +97,12 @@ class UNetEnhancer:
         """What runs where, like "unet on CPU, OpenVINO bf16"."""
         return f"unet on {self._model.description}"
 
-    def __call__(self, frame: Frame) -> Frame:
+    def __call__(self, frame: Frame, *, out: tuple[Plane, ...] | None = None) -> Frame:
         """Enhance one frame.
+
+        Args:
+            frame: in main memory.
+            out: as for `GridEnhancer`.
 
         Raises:
             DeviceError: the frame is not in main memory.
@@ -132,7 +136,8 @@ class UNetEnhancer:
         if working is not None:
             brighter = kept_highlights((shown + change + 1) / 2, working)
             change = (2 * from_working(brighter, frame.color.transfer) - 1).astype(np.float32) - rgb
-        return picture.replaced_in(frame, planes_with_change(picture.frame, change))
+        room = out if picture.area is None else None
+        return picture.replaced_in(frame, planes_with_change(picture.frame, change, out=room))
 
     def enhance_image(
         self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None

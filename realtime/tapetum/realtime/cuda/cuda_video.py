@@ -14,7 +14,12 @@ from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.gpu_limits import HDR, left_undone
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
-from tapetum.realtime.cuda.nvenc import NVENC_FORMATS, nvenc_name, nvenc_pictures
+from tapetum.realtime.cuda.nvenc import (
+    NVENC_FORMATS,
+    NVENC_SIDES,
+    nvenc_name,
+    nvenc_pictures,
+)
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format, planar_format
 from tapetum.realtime.errors import EncoderError
 from tapetum.realtime.frame import Frame
@@ -168,6 +173,9 @@ def _nvenc_for(path: Path, codec: str | None, info: VideoInfo) -> str:
         raise EncoderError(f"{codec or container.video_encoder} has no twin on the GPU")
     if info.format_name not in NVENC_FORMATS:
         raise EncoderError(f"NVENC is given 4:2:0 of 8 and 10 bits here, not {info.format_name}")
+    side = NVENC_SIDES[name]
+    if max(info.width, info.height) > side:
+        raise EncoderError(f"{name} takes up to {side}x{side}, not {info.width}x{info.height}")
     if info.width % 2 or info.height % 2:
         raise EncoderError(
             f"NVENC takes even sizes from GPU memory, not {info.width}x{info.height}"

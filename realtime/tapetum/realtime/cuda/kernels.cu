@@ -133,6 +133,15 @@ BOTH int chroma_place(int x) { return 2 * x / ACROSS; }
 
 BOTH float clamp(float value, float low, float high) { return fminf(fmaxf(value, low), high); }
 
+// To [0, 1], which costs a GPU nothing.
+BOTH float unit_clamp(float value) {
+#ifdef __CUDA_ARCH__
+    return __saturatef(value);
+#else
+    return clamp(value, 0, 1);
+#endif
+}
+
 // RGB in [0, 1], unclipped, of luma and chroma levels.
 BOTH Rgb rgb_from_levels(float luma, float u, float v, const Colors &colors) {
     const float kr = colors.kr, kb = colors.kb;
@@ -448,11 +457,18 @@ BOTH void change_to_planes(int quad, int chroma_row, const Picture &in, const Co
 
 const int CELLS = 16, LEVELS = 8;
 
-// The grid between two rows of its cells, for a row of chroma and its rows of luma: at level and
-// column, gain and offset; and m_uu, m_uv, m_vu, m_vv, c_u, c_v, padded to 32 bytes.
+// Between a column and the next there are 15 places: at each level as many entries of a table, an odd
+// number, so that neighbouring levels lie in other banks of shared memory.
+const int STEPS = CELLS - 1, ENTRIES = LEVELS * STEPS;
+
+// Two numbers at a column, and the way of both to those at the next.
+typedef Four<float> Entry;
+
+// The grid between two rows of its cells, for a row of chroma and its rows of luma: gain and offset;
+// and m_uu and m_uv, m_vu and m_vv, c_u and c_v.
 struct GridRow {
-    float luma[DOWN][LEVELS * CELLS][2];
-    float chroma[LEVELS * CELLS][8];
+    Entry luma[DOWN][ENTRIES];
+    Entry chroma[3][ENTRIES];
 };
 
 // Between centre `cell` and the next, of which `weight` is the share.
@@ -461,29 +477,71 @@ struct Place {
     float weight;
 };
 
-BOTH Place place_on(float position, int count) {
-    const float inside = clamp(position, 0, static_cast<float>(count - 1));
-    const int cell = static_cast<int>(inside) < count - 2 ? static_cast<int>(inside) : count - 2;
-    return {cell, inside - static_cast<float>(cell)};
+// Sums with this number have nothing but a whole number in their lowest bits: the conversions of CUDA
+// take four times as long, or more.
+const float WHOLE = 12582912;
+const int WHOLE_BITS = 0x4B400000;
+
+BOTH int bits_of(float value) {
+#ifdef __CUDA_ARCH__
+    return __float_as_int(value);
+#else
+    int bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+#endif
 }
 
-BOTH Place cell_place(int sample, int size) {
-    return place_on((sample + 0.5f) / size * CELLS - 0.5f, CELLS);
+BOTH float float_of(int bits) {
+#ifdef __CUDA_ARCH__
+    return __int_as_float(bits);
+#else
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+#endif
+}
+
+// The nearest whole number; of two, the even one.
+BOTH int rounded(float value) { return bits_of(value + WHOLE) - WHOLE_BITS; }
+
+// A whole number from 0 to 2^22 as float.
+BOTH float small_float(int value) { return float_of(WHOLE_BITS + value) - WHOLE; }
+
+BOTH Place place_on(float position, int count) {
+    const float inside = clamp(position, 0, static_cast<float>(count - 1));
+    const float sum = inside - 0.5f + WHOLE;  // of the last centre too it is the one before
+    return {bits_of(sum) - WHOLE_BITS, inside - (sum - WHOLE)};
+}
+
+// Where the samples of an axis lie on the columns or rows of cells.
+struct CellAxis {
+    float start, step;
+};
+
+BOTH CellAxis cell_axis(int size) {
+    const float step = static_cast<float>(CELLS) / static_cast<float>(size);
+    return {0.5f * step - 0.5f, step};
+}
+
+BOTH Place cell_place(int sample, const CellAxis &axis) {
+    return place_on(axis.start + axis.step * static_cast<float>(sample), CELLS);
 }
 
 // The guide is the square root of luma, which spreads the dark levels.
-BOTH Place level_place(float y) { return place_on(sqrtf(clamp(y, 0, 1)) * LEVELS - 0.5f, LEVELS); }
+BOTH Place level_place(float y) {
+    return place_on(sqrtf(unit_clamp(y)) * LEVELS - 0.5f, LEVELS);
+}
 
 BOTH float mix(float first, float second, float weight) {
     return first + weight * (second - first);
 }
 
 // A coefficient between two rows of cells, `strength` of the way from the identity.
-BOTH float row_coefficient(const float *grid, int coefficient, int entry, Place row,
+BOTH float row_coefficient(const float *grid, int coefficient, int level, int column, Place row,
                            float strength) {
-    const int level = entry / CELLS, column = entry % CELLS;
-    const float *cells = grid + (coefficient * LEVELS + level) * CELLS * CELLS;
-    const float *place = cells + row.cell * CELLS + column;
+    const float *place =
+        grid + ((coefficient * LEVELS + level) * CELLS + row.cell) * CELLS + column;
     const float identity = coefficient == 0 || coefficient == 2 || coefficient == 5 ? 1 : 0;
     return mix(identity, mix(place[0], place[CELLS], row.weight), strength);
 }
@@ -491,83 +549,116 @@ BOTH float row_coefficient(const float *grid, int coefficient, int entry, Place 
 // One of `threads` threads: its share of the table for a row of chroma.
 BOTH void interpolate_rows(int thread, int threads, const float *grid, float strength,
                            int chroma_row, const Picture &in, GridRow &table) {
-    const Place across = cell_place(chroma_row, chroma_height(in.height));
-    for (int entry = thread; entry < LEVELS * CELLS; entry += threads) {
-        for (int i = 0; i < DOWN; ++i) {
-            const Place row = cell_place(DOWN * chroma_row + i, in.height);
-            for (int c = 0; c < 2; ++c)
-                table.luma[i][entry][c] = row_coefficient(grid, c, entry, row, strength);
+    const CellAxis luma_rows = cell_axis(in.height);
+    const CellAxis rows_of_chroma = cell_axis(chroma_height(in.height));
+    for (int item = thread; item < (DOWN + 3) * ENTRIES; item += threads) {
+        const int pair = item / ENTRIES - DOWN, entry = item % ENTRIES;
+        const Place row = pair < 0 ? cell_place(DOWN * chroma_row + pair + DOWN, luma_rows)
+                                   : cell_place(chroma_row, rows_of_chroma);
+        const int first = pair < 0 ? 0 : 2 + 2 * pair;
+        Entry &to = pair < 0 ? table.luma[pair + DOWN][entry] : table.chroma[pair][entry];
+        const int level = entry / STEPS, column = entry % STEPS;
+        for (int c = 0; c < 2; ++c) {
+            const float here = row_coefficient(grid, first + c, level, column, row, strength);
+            const float next = row_coefficient(grid, first + c, level, column + 1, row, strength);
+            to.at[c] = here;
+            to.at[c + 2] = next - here;
         }
-        for (int c = 2; c < 8; ++c)
-            table.chroma[entry][c - 2] = row_coefficient(grid, c, entry, across, strength);
     }
 }
 
-// The first `count` coefficients at a place of a table, between its levels and columns.
-template <int count, int stride>
-BOTH void slice(const float (*table)[stride], Place level, Place column, float *coefficients) {
-    const float(*below)[stride] = table + level.cell * CELLS + column.cell;
-    const float(*above)[stride] = below + CELLS;
-    for (int c = 0; c < count; ++c)
-        coefficients[c] = mix(mix(below[0][c], below[1][c], column.weight),
-                              mix(above[0][c], above[1][c], column.weight), level.weight);
+// Both numbers of a table at a place: between its levels and columns.
+struct Two {
+    float first, second;
+};
+
+BOTH Two slice(const Entry *table, const Place &level, const Place &column) {
+    const Entry *place = table + level.cell * STEPS + column.cell;
+    const Entry below = place[0], above = place[STEPS];
+    const float across = column.weight;
+    return {mix(below.at[0] + across * below.at[2], above.at[0] + across * above.at[2],
+                level.weight),
+            mix(below.at[1] + across * below.at[3], above.at[1] + across * above.at[3],
+                level.weight)};
+}
+
+// Levels to Y and back, with one multiplication.
+struct Luma {
+    float scale, origin;
+};
+
+BOTH Luma luma_scale(const Colors &colors) {
+    return {1 / colors.luma_span, -colors.black / colors.luma_span};
+}
+
+template <class T>
+BOTH int level_of(T word, const Colors &colors) {
+    return sizeof(T) == 1 ? word : word >> colors.shift;
+}
+
+// The word of a new level, clipped to the legal range widened to the old level.
+template <class T>
+BOTH T clipped_word(float level, float old, float low, float high, const Colors &colors) {
+    const int whole = rounded(fmaxf(fminf(level, fmaxf(old, high)), fminf(old, low)));
+    return static_cast<T>(sizeof(T) == 1 ? whole : whole << colors.shift);
 }
 
 template <class T>
 BOTH void enhance_luma(int x, int width, const Four<T> &old, const Colors &colors,
-                       const float (*table)[2], T *out) {
+                       const Luma &luma, const Place columns[4], const Entry *table, T *out) {
     Four<T> enhanced;
     for (int i = 0; i < 4; ++i) {
-        const float level = old.at[i] >> colors.shift;
-        const float y = (level - colors.black) / colors.luma_span;
-        float curve[2];
-        slice<2>(table, level_place(y), cell_place(x + i, width), curve);
-        const float level_out = (curve[0] * y + curve[1]) * colors.luma_span + colors.black;
-        enhanced.at[i] = luma_word<T>(level_out, level, colors);
+        const float level = small_float(level_of(old.at[i], colors));
+        const float y = level * luma.scale + luma.origin;
+        const Two curve = slice(table, level_place(y), columns[i]);
+        const float bright = (curve.first * y + curve.second) * colors.luma_span + colors.black;
+        enhanced.at[i] =
+            clipped_word<T>(bright, level, colors.luma_low, colors.luma_high, colors);
     }
     store(out, x, width, enhanced);
 }
 
 // Transform one pair, U and V, that covers luma levels whose sum is `four_levels`.
 template <class T>
-BOTH void enhance_chroma(const T *old, float four_levels, Place column, const Colors &colors,
-                         const float (*table)[8], T *enhanced) {
-    const float y = (four_levels / 4 - colors.black) / colors.luma_span;
-    float m[6];
-    slice<6>(table, level_place(y), column, m);
-    const float u_level = old[0] >> colors.shift, v_level = old[1] >> colors.shift;
-    const float u = u_level - colors.grey, v = v_level - colors.grey, span = colors.chroma_span;
-    const float new_u = m[0] * u + m[1] * v + m[4] * span + colors.grey;
-    const float new_v = m[2] * u + m[3] * v + m[5] * span + colors.grey;
-    enhanced[0] = chroma_word<T>(new_u, u_level, colors);
-    enhanced[1] = chroma_word<T>(new_v, v_level, colors);
+BOTH void enhance_chroma(const T *old, int four_levels, const Place &column, const Colors &colors,
+                         const Luma &luma, const GridRow &table, T *enhanced) {
+    const float y = small_float(four_levels) * (0.25f * luma.scale) + luma.origin;
+    const Place level = level_place(y);
+    const Two to_u = slice(table.chroma[0], level, column);
+    const Two to_v = slice(table.chroma[1], level, column);
+    const Two added = slice(table.chroma[2], level, column);
+    const float old_u = small_float(level_of(old[0], colors));
+    const float old_v = small_float(level_of(old[1], colors));
+    const float u = old_u - colors.grey, v = old_v - colors.grey, span = colors.chroma_span;
+    const float new_u = to_u.first * u + to_u.second * v + added.first * span + colors.grey;
+    const float new_v = to_v.first * u + to_v.second * v + added.second * span + colors.grey;
+    enhanced[0] = clipped_word<T>(new_u, old_u, colors.chroma_low, colors.chroma_high, colors);
+    enhanced[1] = clipped_word<T>(new_v, old_v, colors.chroma_low, colors.chroma_high, colors);
 }
 
 // Four luma levels under the chroma sample `i` of four columns, or one as often as there are fewer:
 // a lone last row or column too.
 template <class T>
-BOTH float covered_levels(const Four<T> &above, const Four<T> &below, int i, int shift) {
+BOTH int covered_levels(const Four<T> &above, const Four<T> &below, int i, const Colors &colors) {
     const int left = ACROSS * i, right = left + ACROSS - 1;
-    return static_cast<float>((above.at[left] >> shift) + (above.at[right] >> shift) +
-                              (below.at[left] >> shift) + (below.at[right] >> shift));
+    return level_of(above.at[left], colors) + level_of(above.at[right], colors) +
+           level_of(below.at[left], colors) + level_of(below.at[right], colors);
 }
 
 // The chroma samples of four pixels from column x on.
 template <class T>
 BOTH void apply_to_chroma(int x, int chroma_row, const Four<T> &above, const Four<T> &below,
-                          const Picture &in, const Colors &colors, const GridRow &table,
-                          const Picture &out) {
+                          const Picture &in, const Colors &colors, const Luma &luma,
+                          const CellAxis &axis, const GridRow &table, const Picture &out) {
     const int words = 2 * chroma_width(in.width);
     for (int first = 0; first < SAMPLES; first += 2) {
         const int place = chroma_place(x) + 2 * first;
         const Four<T> old = load(row_of<T>(in.chroma, in.chroma_pitch, chroma_row), place, words);
         Four<T> enhanced;
-        for (int i = 0; i < 2; ++i) {
-            const float levels = covered_levels(above, below, first + i, colors.shift);
-            const Place column = cell_place(place / 2 + i, chroma_width(in.width));
-            enhance_chroma(old.at + 2 * i, levels, column, colors, table.chroma,
+        for (int i = 0; i < 2; ++i)
+            enhance_chroma(old.at + 2 * i, covered_levels(above, below, first + i, colors),
+                           cell_place(place / 2 + i, axis), colors, luma, table,
                            enhanced.at + 2 * i);
-        }
         store(row_of<T>(out.chroma, out.chroma_pitch, chroma_row), place, words, enhanced);
     }
 }
@@ -578,14 +669,18 @@ BOTH void apply_row(int thread, int threads, int chroma_row, const Picture &in,
                     const Colors &colors, const GridRow &table, const Picture &out) {
     const int width = in.width, y = DOWN * chroma_row;
     const int below_y = DOWN == 2 && y + 1 < in.height ? y + 1 : y;
+    const Luma luma = luma_scale(colors);
+    const CellAxis axis = cell_axis(width), chroma_axis = cell_axis(chroma_width(width));
     for (int x = 4 * thread; x < width; x += 4 * threads) {
         const Four<T> above = load(row_of<T>(in.luma, in.luma_pitch, y), x, width);
         const Four<T> below = load(row_of<T>(in.luma, in.luma_pitch, below_y), x, width);
-        apply_to_chroma(x, chroma_row, above, below, in, colors, table, out);
-        enhance_luma(x, width, above, colors, table.luma[0],
+        apply_to_chroma(x, chroma_row, above, below, in, colors, luma, chroma_axis, table, out);
+        Place columns[4];
+        for (int i = 0; i < 4; ++i) columns[i] = cell_place(x + i, axis);
+        enhance_luma(x, width, above, colors, luma, columns, table.luma[0],
                      row_of<T>(out.luma, out.luma_pitch, y));
         if (below_y > y)
-            enhance_luma(x, width, below, colors, table.luma[DOWN - 1],
+            enhance_luma(x, width, below, colors, luma, columns, table.luma[DOWN - 1],
                          row_of<T>(out.luma, out.luma_pitch, below_y));
     }
 }
@@ -879,7 +974,7 @@ BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past 
         change_to_planes<T>(blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y, in, colors, result, \
                             strength, out, fault);                                                 \
     }                                                                                              \
-    extern "C" __global__ void NAMED(apply_grid, CHROMA, BITS)(Picture in, Colors colors, const float *grid,     \
+    extern "C" __global__ void __launch_bounds__(256, 5) NAMED(apply_grid, CHROMA, BITS)(Picture in, Colors colors, const float *grid,     \
                                                  float strength, Picture out) {                    \
         __shared__ GridRow table;                                                                  \
         interpolate_rows(threadIdx.x, blockDim.x, grid, strength, blockIdx.x, in, table);          \

@@ -25,6 +25,8 @@ from tapetum.realtime.media.encoder import ENCODER_NAMES, is_nvenc
 
 NVENC_FORMATS = ("nv12", "p010le")
 """Formats of the frames that NVENC is given."""
+NVENC_SIDES = {"h264_nvenc": 4096, "hevc_nvenc": 8192, "av1_nvenc": 8192}
+"""Columns and rows of the largest pictures (NVENC application note, table of capabilities)."""
 _TWINS = {"libx264": "h264_nvenc", "libx265": "hevc_nvenc", "libsvtav1": "av1_nvenc"}
 """Encoders that have a twin on the GPU."""
 
@@ -58,6 +60,7 @@ class SurfacePictures:
         *,
         hwaccel: HWAccel | None = None,
         cuda_context: CudaContext | None = None,
+        opens_late: bool = False,
     ) -> None:
         """Make pictures of frames on `device`.
 
@@ -65,8 +68,10 @@ class SurfacePictures:
             device: where the frames are.
             hwaccel: the device as FFmpeg's encoders take it.
             cuda_context: its context, in which surfaces are seen; one for all of them.
+            opens_late: whether the encoder takes the memory of the first picture as its own.
         """
         self.hwaccel = hwaccel
+        self.opens_late = opens_late
         self._device = device
         self._cuda_context = cuda_context
 
@@ -98,7 +103,9 @@ class SurfacePictures:
 def nvenc_pictures(device: CudaDevice) -> SurfacePictures:
     """Pictures for NVENC; open the encoder that reads them inside `CudaDevice.context`."""
     index = device.index
-    return SurfacePictures(device, hwaccel=hwaccel(index), cuda_context=cuda_context(index))
+    return SurfacePictures(
+        device, hwaccel=hwaccel(index), cuda_context=cuda_context(index), opens_late=True
+    )
 
 
 def nvenc_name(codec: str | None, container: Container, depth: int) -> str | None:

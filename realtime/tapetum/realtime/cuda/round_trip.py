@@ -22,7 +22,7 @@ from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.gpu_limits import left_undone
 from tapetum.realtime.cuda.kernel_compiler import check_compiler
 from tapetum.realtime.cuda.transfer import downloaded, format_as, uploaded
-from tapetum.realtime.frame import Frame
+from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import SparingEnhancer
 from tapetum.trt_build.gpu import device_index
@@ -84,15 +84,24 @@ class RoundTripEnhancer:
         """See `SizingEnhancer`: `unet` does."""
         return isinstance(self._enhancer, CudaUNetEnhancer)
 
-    def __call__(self, frame: Frame) -> Frame:
+    def __call__(self, frame: Frame, *, out: tuple[Plane, ...] | None = None) -> Frame:
         """Enhance one frame; frames come in presentation order.
+
+        Args:
+            frame: in main memory.
+            out: gets the planes; see `planes_for`.
 
         Raises:
             DeviceError: the frame is not in main memory, or the GPU failed.
             EngineError: the network cannot be compiled, or gives no usable numbers.
         """
         bright = self._enhancer(uploaded(frame, self._device))
-        return format_as(downloaded(bright, self._device), frame)
+        made = format_as(downloaded(bright, self._device), frame)
+        if out is None:
+            return made
+        for place, plane in zip(out, made.planes, strict=True):
+            place[...] = plane
+        return made.with_planes(out)
 
     def enhance_image(
         self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None

@@ -17,7 +17,7 @@ from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.cpu.exposure import darkness_of_cells
 from tapetum.realtime.cpu.grid_axis import Floats, level_axis
 from tapetum.realtime.cpu.grid_strength import strengthened
-from tapetum.realtime.cpu.plane_rows import new_planes
+from tapetum.realtime.cpu.plane_rows import planes_for
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import sample_range
 
@@ -124,7 +124,7 @@ def apply_curve(frame: Frame, curve: Floats, look_up: LookUp) -> tuple[Plane, ..
         New planes, clipped like those of `apply_grid`.
     """
     luma, *chroma = _tables(frame, curve[:, :, 0, 0])
-    shift, planes = frame.format.shift, new_planes(frame)
+    shift, planes = frame.format.shift, planes_for(frame)
     tables = [(luma, luma), tuple(chroma)]
     if not frame.format.semi_planar:
         tables[1:] = [(table, table) for table in chroma]

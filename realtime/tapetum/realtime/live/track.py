@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
@@ -16,11 +17,14 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.errors import DeviceError, ModelError, TapetumError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.ladder import Ladder, ladder_for
+from tapetum.realtime.live.ladder import Ladder
+from tapetum.realtime.live.model_ladder import ladder_for
 from tapetum.realtime.live.newest import newest_channel
 from tapetum.realtime.live.summary import Latencies
 from tapetum.realtime.media.av_frame import from_av, to_av
 from tapetum.realtime.media.frame_conversion import SCALER_THREADS, nearest_format
+
+R = TypeVar("R")
 
 _TIME_BASE = Fraction(1, 90_000)
 """RTP's unit of video times."""
@@ -88,12 +92,13 @@ class EnhancedTrack(MediaStreamTrack):
         self._track = track
         self._event_loop = asyncio.get_running_loop()
         self._newest = newest_channel()
+        self._skipped = 0
         self._reader: asyncio.Future[None] | None = None
 
     @property
     def dropped(self) -> int:
-        """Frames that were not enhanced, because newer ones had come."""
-        return self._newest.dropped
+        """Frames that were not enhanced, because newer ones had come or there was no time."""
+        return self._newest.dropped + self._skipped
 
     async def recv(self) -> av.VideoFrame:
         """The newest frame, enhanced, when there is one.
@@ -101,23 +106,41 @@ class EnhancedTrack(MediaStreamTrack):
         Raises:
             MediaStreamError: the track, or the one behind it, has ended, or see `error`.
         """
+        return await self.make(lambda picture: picture)
+
+    async def make(self, finish: Callable[[av.VideoFrame], R]) -> R:
+        """The newest frame, enhanced, and what becomes of it in the same thread.
+
+        A frame that went from thread to thread would wait for a processor at each.
+
+        Args:
+            finish: called with the picture, like an encoder.
+
+        Returns:
+            What `finish` gives.
+
+        Raises:
+            MediaStreamError: the track, or the one behind it, has ended, or see `error`.
+            BaseException: whatever `finish` raised.
+        """
         if self._reader is None and self.readyState == "live":
             self._reader = asyncio.ensure_future(self._read())
         try:
             frame = await self._newest.receive()
             while self.ladder.skips():
+                self._skipped += 1
                 frame = await self._newest.receive()
         except Exception as error:
             self.stop()
             raise MediaStreamError from error
         try:
-            picture = await asyncio.to_thread(_enhanced, self.ladder, frame)
+            picture_s, finished = await asyncio.to_thread(_finished, self.ladder, frame, finish)
         except TapetumError as error:
             self.error = error
             self.stop()
             raise MediaStreamError from error
-        self.latencies.add(1000 * (time.monotonic() - (frame.arrival_time_s or 0.0)))
-        return picture
+        self.latencies.add(1000 * (picture_s - (frame.arrival_time_s or 0.0)))
+        return finished
 
     def change_model(self, model: str | Path, aim: Aim | None = None) -> None:
         """Enhance with another model as soon as it is there; `grid` stands in while it loads.
@@ -177,9 +200,12 @@ class EnhancedTrack(MediaStreamTrack):
             self._newest.end(error)
 
 
-def _enhanced(ladder: Ladder, frame: Frame) -> av.VideoFrame:
-    """Copied too, in the same thread: the event loop has all packets to send and to receive."""
-    return to_av(ladder(frame))
+def _finished(
+    ladder: Ladder, frame: Frame, finish: Callable[[av.VideoFrame], R]
+) -> tuple[float, R]:
+    """When the picture was made, and what became of it."""
+    picture = to_av(ladder(frame))  # copied here: the event loop has all packets to care for
+    return time.monotonic(), finish(picture)
 
 
 def _frame(picture: av.VideoFrame) -> Frame:

@@ -51,7 +51,8 @@ class FileSink:
     """Encodes frames and copies the other streams of the input beside them.
 
     The file grows under a temporary name and appears under its own when `close` has made it
-    whole. Everything that can be refused is refused here, before the first frame.
+    whole. Everything that can be refused is refused here, before the first frame; but for an
+    encoder that opens with its first picture, what it refuses of its size.
 
     Args:
         path: the output; its suffix names the container.
@@ -95,6 +96,7 @@ class FileSink:
         self._start_s = start_s
         self._finished = False
         self._encodes = True
+        self._has_header = False
         self._pictures = pictures
         self._copier: StreamCopier | None = None
         self._open_safely(copy_from, start_s, duration_s)
@@ -116,7 +118,10 @@ class FileSink:
         """
         self.check(frame)
         with media_errors("cannot write", self._file.path):
-            self._mux(self._encoder.encode(frame))
+            packets = self._encoder.encode(frame)
+            if not self._has_header:
+                self._write_header()
+            self._mux(packets)
 
     def another_encoder(self) -> VideoEncoder:
         """An encoder like the file's own, open, for packets that `write_encoded` takes later.
@@ -199,12 +204,14 @@ class FileSink:
             )
         self._add_streams()
         self._encoder.open()
-        self._write_header()
+        if self._encoder.is_open:
+            self._write_header()
 
     def _write_header(self) -> None:
         try:
             with media_errors("cannot write", self._file.path):
                 self._output.start_encoding()
+            self._has_header = True
         except MediaError as error:
             if isinstance(error.__cause__, OSError):
                 raise
@@ -280,7 +287,10 @@ class FileSink:
 
     def _finish(self) -> None:
         if self._encodes:
-            self._mux(self._encoder.finish())
+            packets = self._encoder.finish()
+            if not self._has_header:  # there was no frame
+                self._write_header()
+            self._mux(packets)
         if self._copier is not None:
             self._copier.advance(None)
         self._output.close()

@@ -17,7 +17,7 @@ from tapetum.realtime.media.output_path import OutputFile
 from tapetum.realtime.photos.formats import output_format
 from tapetum.realtime.photos.picture import Pixels, picture_of
 from tapetum.realtime.photos.reader import PhotoFile
-from tapetum.realtime.photos.writer import PhotoWriter
+from tapetum.realtime.photos.writer import PhotoOutput, PhotoWriter
 
 _LIMITED_RANGE = 1
 _SCALING = int(Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
@@ -72,7 +72,7 @@ def write_image(
     writer = PhotoWriter(output_format(output.path))
     picture = picture_of(_rgb(frame), alpha)
     try:
-        with media_errors("cannot write", output.path), output.temporary.open("w+b") as file:
+        with media_errors("cannot write", output.path), PhotoOutput(output.temporary) as file:
             writer.write(file, iter([picture]))
     except BaseException:
         output.discard()

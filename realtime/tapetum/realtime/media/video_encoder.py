@@ -36,6 +36,9 @@ _DEFAULT_RATE = Fraction(25)
 _TOP_FIRST, _BOTTOM_FIRST = 2, 3
 """FFmpeg's numbers of orders of fields."""
 
+_TRIAL_SIDE = 256
+"""Pixels of the side of the pictures, at most, for which an encoder shows that it can be opened."""
+
 _VPX = ("libvpx", "libvpx-vp9")
 """Encoders that store alpha beside each picture."""
 
@@ -50,6 +53,13 @@ class Pictures(Protocol):
     def hwaccel(self) -> HWAccel | None:
         """The device whose memory the pictures are in; None for main memory."""
 
+    @property
+    def opens_late(self) -> bool:
+        """Whether the encoder opens with the first picture, and takes its memory as its own.
+
+        Else PyAV reserves 32 pictures on the device that nothing uses.
+        """
+
     def __call__(self, frame: Frame) -> av.VideoFrame:
         """A picture that stays as it is until the encoder has read it."""
 
@@ -58,6 +68,7 @@ class MemoryPictures:
     """Copies frames in main memory, and converts them where the encoder takes another format."""
 
     hwaccel = None
+    opens_late = False
 
     def __init__(self, encoder: Encoder, info: VideoInfo) -> None:
         self._alpha = stores_alpha(encoder.pixel_format)
@@ -93,6 +104,7 @@ class VideoEncoder:
 
     Attributes:
         stream: of the output, for metadata and the like; set them before `open`.
+        is_open: whether the output's header can be written.
 
     Raises:
         EncoderError: the device that the encoder needs is not there.
@@ -117,8 +129,11 @@ class VideoEncoder:
         self._end = 0
         self._decode_times = DecodeTimes(info.time_base, rate)
         self.stream = self._add(output, rate)
+        self.is_open = False
         context = self.stream.codec_context
         _set_picture_format(context, info, encoder)
+        if self._pictures.opens_late and self._pictures.hwaccel is not None:
+            context.sw_format, context.pix_fmt = encoder.pixel_format, "cuda"
         if keyframe_distance is not None:
             context.gop_size = keyframe_distance
         if container.is_mov and encoder.name in HEVC_ENCODERS:
@@ -128,16 +143,29 @@ class VideoEncoder:
         self.stream.time_base = info.time_base
 
     def open(self) -> None:
-        """Open the encoder; the output's header can be written then.
+        """Open the encoder, or see that it can be where it opens with the first picture.
 
         Raises:
             EncoderError: it refuses such frames, or its hardware is not there.
         """
+        late = self._pictures.opens_late
         try:
             with _quiet(self._encoder.name), without_real_time_threads():
-                self.stream.codec_context.open()
+                (self._trial() if late else self.stream.codec_context).open()
         except (FFmpegError, ValueError) as error:
             raise self.refusal() from error
+        self.is_open = not late
+
+    def _trial(self) -> VideoCodecContext:
+        """An encoder like this one for small pictures; it goes when nobody holds it."""
+        info, encoder = self._info, self._encoder
+        context = av.CodecContext.create(encoder.name, "w", hwaccel=self._pictures.hwaccel)
+        assert isinstance(context, VideoCodecContext)
+        width, height = (min(side, _TRIAL_SIDE) for side in (info.width, info.height))
+        _set_picture_format(context, replace(info, width=width, height=height), encoder)
+        context.framerate = info.average_rate or _DEFAULT_RATE
+        context.options = dict(encoder.options)
+        return context
 
     def refusal(self) -> EncoderError:
         """What to say where encoder and container do not take such frames."""
@@ -153,13 +181,21 @@ class VideoEncoder:
         """Encode one frame, which has a time after the one before it.
 
         Raises:
+            EncoderError: it opens with the first picture, and refuses it.
             FFmpegError: the encoder failed.
         """
         picture = self._pictures(frame)
         pts = frame.pts or 0
         self._decode_times.expect(pts)
         self._durations[pts] = frame.duration
-        return self._timed(self.stream.encode(picture))
+        try:
+            packets = self.stream.encode(picture)
+        except (FFmpegError, ValueError) as error:
+            if self.is_open:
+                raise
+            raise self.refusal() from error
+        self.is_open = True
+        return self._timed(packets)
 
     def finish(self) -> list[Packet[Stream]]:
         """What the encoder still holds.

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
+from pathlib import Path
 from typing import IO, Any
 
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
@@ -37,6 +38,27 @@ _JPEG_SEGMENT = 65_533
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 
 
+class PhotoOutput(io.BufferedRandom):
+    """A new file to write a photo to, all of it or with an error.
+
+    Pillow writes to a file's number where it has one, and does not see where the disk took but a
+    part of what it was given, because it is full: this file tells it none.
+
+    Args:
+        path: the file.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path, "w+"))
+
+    def fileno(self) -> int:
+        """There is none to be had."""
+        raise io.UnsupportedOperation("a photo is not written by its file's number")
+
+
 class PhotoWriter:
     """Writes pictures as one file of a format.
 
@@ -60,7 +82,7 @@ class PhotoWriter:
         """Write all pictures, or the first where the format holds one.
 
         Args:
-            file: open for writing and reading, empty.
+            file: a `PhotoOutput`, or what is in memory.
             pictures: at least one; those that cannot be held are not asked for.
 
         Returns:

@@ -163,14 +163,11 @@ class Stream:
         if format_name is None:
             raise MediaError(f"pixel format {request.layout} of the plugin is unknown")
         given = _planes(source, format_name, request)
-        bright = enhancer.enhance_frame(_frame(request, format_name, given))
         places = _planes(target, format_name, request)
+        enhancer.enhance_frame(_frame(request, format_name, given), out=places)
         layout, cut = pixel_format(format_name), _cut(request)
-        for number, (plane, old, place) in enumerate(
-            zip(bright.planes, given, places, strict=True)
-        ):
+        for number, (old, place) in enumerate(zip(given, places, strict=True)):
             kept = cut if number == 0 or layout.semi_planar else cut >> layout.chroma_x
-            place[:, kept:] = plane[:, kept:]
             place[:, :kept] = old[:, :kept]
 
     @staticmethod

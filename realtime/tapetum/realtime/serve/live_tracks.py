@@ -22,6 +22,7 @@ class CheckedTrack(MediaStreamTrack):
 
     Attributes:
         error: why it ended, if that was the reason.
+        pixels: of the largest picture so far.
     """
 
     kind = "video"
@@ -38,6 +39,7 @@ class CheckedTrack(MediaStreamTrack):
         """
         super().__init__()
         self.error: ServeError | None = None
+        self.pixels = 0
         self._track = track
         self._limits = limits
         self._undecoded = waiting
@@ -65,6 +67,7 @@ class CheckedTrack(MediaStreamTrack):
             self.error = error
             self.stop()
             raise MediaStreamError from error
+        self.pixels = max(self.pixels, picture.width * picture.height)
         return picture
 
 

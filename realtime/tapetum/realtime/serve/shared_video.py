@@ -32,6 +32,7 @@ class SharedVideo:
 
     Attributes:
         track: what is read.
+        share: of the usual bits a second, where fewer pictures come; may be set at any time.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class SharedVideo:
             on_end: called once, when the last viewer has gone or the track has ended.
         """
         self.track = track
+        self.share = 1.0
         self._sources = sources
         self._on_end = on_end
         self._viewers: list[VideoTrack] = []
@@ -67,6 +69,13 @@ class SharedVideo:
     def left_out(self) -> int:
         """Pictures of a browser that were not enhanced because newer ones waited."""
         return sum(one.left_out for one in self._sources if isinstance(one, CheckedTrack))
+
+    @property
+    def camera_pixels(self) -> int:
+        """Of the largest picture that came from a browser."""
+        return max(
+            (one.pixels for one in self._sources if isinstance(one, CheckedTrack)), default=0
+        )
 
     @property
     def has_begun(self) -> bool:
@@ -101,14 +110,19 @@ class SharedVideo:
     async def _run(self) -> None:
         with suppress(MediaStreamError):
             while True:
-                picture = await self.track.recv()
-                if not isinstance(picture, av.VideoFrame):
-                    raise MediaStreamError(f"a video track gave a {type(picture).__name__}")
-                packet = await asyncio.to_thread(self._encoded, picture)
+                packet = await self._next_packet()
                 if packet is not None:
                     for viewer in [*self._viewers]:
                         viewer.take(self, packet)
         self._end()
+
+    async def _next_packet(self) -> Packet | None:
+        if isinstance(self.track, EnhancedTrack):
+            return await self.track.make(self._encoded)
+        picture = await self.track.recv()
+        if not isinstance(picture, av.VideoFrame):
+            raise MediaStreamError(f"a video track gave a {type(picture).__name__}")
+        return await asyncio.to_thread(self._encoded, picture)
 
     def _encoded(self, picture: av.VideoFrame) -> Packet | None:
         now_s = time.monotonic()
@@ -116,7 +130,7 @@ class SharedVideo:
         if keyframe:
             self._wants_keyframe, self._keyframe_s = False, now_s
         limit = min((viewer.limit for viewer in [*self._viewers]), default=math.inf)
-        return self._encoder.encode(picture, limit=limit, keyframe=keyframe)
+        return self._encoder.encode(picture, limit=limit, share=self.share, keyframe=keyframe)
 
     def _end(self) -> None:
         if self.ended:

@@ -12,6 +12,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.live.track import EnhancedTrack
 from tapetum.realtime.serve.camera_views import CameraViews
+from tapetum.realtime.serve.demand import Demand
 from tapetum.realtime.serve.enhancement import Enhancement
 from tapetum.realtime.serve.incoming import shorten_queue
 from tapetum.realtime.serve.limits import Limits
@@ -46,6 +47,8 @@ class StreamStatus:
         added_p95_ms: the 95th percentile of the same.
         enhanced_clock: which RTP time stamp of the enhanced track was captured when, if known.
         original_clock: the same for the original's track, where there is one.
+        rate: pictures a second that the browser shall send at most, or None.
+        scale: so many times less wide and less high than its camera's they shall be.
     """
 
     fps: float
@@ -59,6 +62,8 @@ class StreamStatus:
     added_p95_ms: float
     enhanced_clock: ClockReading | None
     original_clock: ClockReading | None
+    rate: int | None
+    scale: int
 
 
 class Stream:
@@ -84,7 +89,8 @@ class Stream:
         self._views: CameraViews | None = None
         self._tracks: list[VideoTrack] = []
         self._clocks: list[DepartureClock] = []
-        self._counted: tuple[EnhancedTrack | None, float, int] = None, 0.0, 0
+        self._counted: tuple[EnhancedTrack | None, float, int, int] = None, 0.0, 0, 0
+        self._demand = Demand()
 
     async def answer(self, offer_sdp: str, views: CameraViews | None) -> str:
         """Take an offer, and return the answer's SDP.
@@ -131,14 +137,22 @@ class Stream:
         enhanced = self._enhanced
         if enhanced is None or enhanced.latencies.count == 0:
             return None
-        before, then_s, frames = self._counted
-        self._counted = _, now_s, count = enhanced, time.monotonic(), enhanced.latencies.count
+        video = self._tracks[0].video
+        dropped = enhanced.dropped + video.left_out
+        before, then_s, frames, dropped_before = self._counted
+        count, now_s = enhanced.latencies.count, time.monotonic()
+        self._counted = enhanced, now_s, count, dropped
         if before is not enhanced:  # whose frames others may have got before
             return None
+        passed_s = max(now_s - then_s, 1e-3)
+        fps = (count - frames) / passed_s
+        if self._views is None:
+            self._demand.record(fps, (dropped - dropped_before) / passed_s, video.camera_pixels)
+            video.share = self._demand.wanted.share
         readings = [clock.reading for clock in self._clocks]
         return StreamStatus(
-            fps=round((count - frames) / max(now_s - then_s, 1e-3), 1),
-            dropped=enhanced.dropped + self._tracks[0].video.left_out,
+            fps=round(fps, 1),
+            dropped=dropped,
             mode=enhanced.ladder.mode,
             wanted=enhanced.ladder.governor.mode,
             runs_on=enhanced.ladder.running,
@@ -148,6 +162,8 @@ class Stream:
             added_p95_ms=round(enhanced.latencies.recent_ms(95), 1),
             enhanced_clock=readings[0],
             original_clock=readings[1] if len(readings) > 1 else None,
+            rate=self._demand.wanted.rate,
+            scale=self._demand.wanted.scale,
         )
 
     async def close(self) -> None:

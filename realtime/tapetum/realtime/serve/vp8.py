@@ -47,7 +47,7 @@ class Vp8Encoder:
         self._codec: av.VideoCodecContext | None = None
 
     def encode(
-        self, picture: av.VideoFrame, *, limit: float, keyframe: bool
+        self, picture: av.VideoFrame, *, limit: float, share: float = 1.0, keyframe: bool
     ) -> av.Packet[Any] | None:
         """Encode a picture.
 
@@ -56,6 +56,7 @@ class Vp8Encoder:
         Args:
             picture: of any format; it is converted where it must be.
             limit: bits per second that the slowest reader can take.
+            share: of the usual bits per second, where pictures come less often than usual.
             keyframe: whether it shall need no picture before it.
 
         Returns:
@@ -67,7 +68,7 @@ class Vp8Encoder:
                 format="yuv420p", dst_color_range=_LIMITED_RANGE, threads=SCALER_THREADS
             )
             picture.pts, picture.time_base = pts, time_base
-        codec = self._codec_for(picture, limit)
+        codec = self._codec_for(picture, min(limit, share * bitrate_of(*_size(picture))))
         picture.pict_type = PictureType.I if keyframe else PictureType.NONE
         packet = next(iter(codec.encode(picture)), None)
         if packet is not None:
@@ -75,15 +76,19 @@ class Vp8Encoder:
         return packet
 
     def _codec_for(self, picture: av.VideoFrame, limit: float) -> av.VideoCodecContext:
-        wanted = round(min(limit, bitrate_of(picture.width, picture.height)))
+        wanted = round(limit)
         codec = self._codec
         if (
             codec is None
-            or (codec.width, codec.height) != (picture.width, picture.height)
+            or (codec.width, codec.height) != _size(picture)
             or not _LESS <= wanted / (codec.bit_rate or 1) <= _MORE
         ):
             self._codec = codec = _opened(picture.width, picture.height, wanted)
         return codec
+
+
+def _size(picture: av.VideoFrame) -> tuple[int, int]:
+    return picture.width, picture.height
 
 
 def bitrate_of(width: int, height: int) -> int:
@@ -102,7 +107,7 @@ def _opened(width: int, height: int, bitrate: int) -> av.VideoCodecContext:
     codec.thread_count = 1  # several spin while they wait for each other: ruin on a full machine
     rate = str(bitrate)
     codec.options = {
-        **{"deadline": "realtime", "cpu-used": "-8", "lag-in-frames": "0", "static-thresh": "1"},
+        **{"deadline": "realtime", "cpu-used": "-16", "lag-in-frames": "0", "static-thresh": "1"},
         **{"minrate": rate, "maxrate": rate, "bufsize": rate},  # all alike: a constant bit rate
         **{"undershoot-pct": "100", "overshoot-pct": "15", "noise-sensitivity": "0"},
     }

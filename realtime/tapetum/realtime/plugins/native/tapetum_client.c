@@ -431,6 +431,21 @@ static outcome connect_stream(tapetum_stream *stream, int64_t until_ns)
     return DONE;
 }
 
+/* Reserve memory, which would else end the host at a write where the machine lacks it. What is over
+ * the host's own limit of files (ulimit -f) would end it by a signal, which is taken here. */
+static bool reserve(int descriptor, size_t bytes)
+{
+    sigset_t over, before;
+    sigemptyset(&over);
+    sigaddset(&over, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &over, &before);
+    int error = posix_fallocate(descriptor, 0, (off_t)bytes);
+    if (error == EFBIG)
+        sigtimedwait(&over, NULL, &(struct timespec){0});
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return !error;
+}
+
 /* Shared memory for a frame before, and once or twice after; `fresh` if the worker has yet to get it. */
 static bool get_memory(tapetum_stream *stream, size_t bytes, bool *fresh)
 {
@@ -441,9 +456,8 @@ static bool get_memory(tapetum_stream *stream, size_t bytes, bool *fresh)
     int descriptor = memfd_create("tapetum", MFD_CLOEXEC);
     if (descriptor < 0)
         return false;
-    /* Reserved now: what a full memory lacks would end the host later, at a write. */
     void *memory = MAP_FAILED;
-    if (!posix_fallocate(descriptor, 0, (off_t)bytes))
+    if (reserve(descriptor, bytes))
         memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     if (memory == MAP_FAILED) {
         close(descriptor);

@@ -26,7 +26,7 @@ export class Live extends EventTarget {
   #original = new Original(document.getElementById("original"));
   #clock = new CaptureClock();
   #originalClock = new CaptureClock();
-  #run = null; // what belongs to the picture that runs or starts: { stream, camera, here, captured, live, close[] }
+  #run = null; // what belongs to the picture that runs or starts: { stream, camera, here, captured, live, send, close[] }
   #streams = 0; // how many were asked for: the number of the last one
 
   constructor({ link, readout, wishes }) {
@@ -155,6 +155,7 @@ export class Live extends EventTarget {
     const onLost = () => this.#run === run && this.#lose(run);
     const peer = await connectPeer({ link: this.#link, look, stream: run.stream, camera: run.camera, onLost });
     if (this.#run !== run) return peer.close();
+    run.send = peer.send;
     run.close.push(peer.close);
     await this.#show(run, peer);
   }
@@ -177,6 +178,7 @@ export class Live extends EventTarget {
   #learn(status) {
     if (status.stream !== this.#run?.stream) return;
     this.#readout.setStatus(status);
+    this.#run.send?.(status);
     // A browser's own camera is told in the browser's clock, the server's in the server's.
     const offsetMs = this.#run?.camera ? 0 : this.#link.clockOffsetMs;
     if (offsetMs === null) return;

@@ -4,16 +4,23 @@ const GATHER_MS = 2000;
 const BITS_PER_PIXEL = 5; // a second; dark detail is faint, and the first that a low rate takes away
 const LEAST_BITS = 2_000_000;
 const MOST_BITS = 12_000_000;
+const USUAL_RATE = 30; // pictures a second that these are for
 
 /**
  * Connects to the server.
  *
  * With a `camera` (a MediaStream) that one is enhanced, else the server's own; `look()` says how. `onLost` is called
- * once if the connection fails later. Returns the streams to show, and `close`.
+ * once if the connection fails later. Returns the streams to show, `send`, which says how many
+ * pictures of the camera the server can use, and how large, and `close`.
  */
 export async function connectPeer({ link, stream, camera, look, onLost }) {
   const peer = new RTCPeerConnection({ iceServers: [] });
-  const close = () => { peer.onconnectionstatechange = null; peer.close(); };
+  const send = camera ? limiter(peer, camera) : () => {};
+  const close = () => {
+    send({ rate: null, scale: 1 }); // the camera may be used again
+    peer.onconnectionstatechange = null;
+    peer.close();
+  };
   try {
     addVideos(peer, camera);
     await peer.setLocalDescription();
@@ -29,7 +36,7 @@ export async function connectPeer({ link, stream, camera, look, onLost }) {
     if (peer.connectionState === "failed") onLost();
   };
   const [enhanced, original] = peer.getTransceivers().map(({ receiver }) => new MediaStream([receiver.track]));
-  return { enhanced, original: original ?? camera, close };
+  return { enhanced, original: original ?? camera, send, close };
 }
 
 function addVideos(peer, camera) {
@@ -49,8 +56,7 @@ function addVideos(peer, camera) {
  * picture for the first half minute.
  */
 async function sendWhole(peer, camera, sdp) {
-  const { width = 1280, height = 720 } = camera?.getVideoTracks()[0].getSettings() ?? {};
-  const bits = Math.min(MOST_BITS, Math.max(LEAST_BITS, BITS_PER_PIXEL * width * height));
+  const bits = bitsFor(camera);
   await peer.setRemoteDescription({ type: "answer", sdp: withBitRate(sdp, bits) });
   if (!camera) return;
   const [{ sender }] = peer.getTransceivers();
@@ -58,6 +64,36 @@ async function sendWhole(peer, camera, sdp) {
   parameters.degradationPreference = "maintain-resolution";
   for (const encoding of parameters.encodings ?? []) encoding.maxBitrate = bits;
   await sender.setParameters(parameters).catch(() => {}); // an old browser that knows no such wish
+}
+
+/** Bits a second for a camera's pictures, or for such that are `scale` times smaller each way. */
+function bitsFor(camera, scale = 1) {
+  const { width = 1280, height = 720 } = camera?.getVideoTracks()[0].getSettings() ?? {};
+  return Math.min(MOST_BITS, Math.max(LEAST_BITS, BITS_PER_PIXEL * width * height / scale ** 2));
+}
+
+/**
+ * Gives what has fewer, and smaller, pictures taken and sent: those that a busy server would leave
+ * out have been encoded for nothing. `rate` is pictures a second, or null for all.
+ */
+function limiter(peer, camera) {
+  const asked = camera.getVideoTracks()[0].getConstraints();
+  let now = { rate: null, scale: 1 };
+  return ({ rate, scale }) => {
+    if (rate === now.rate && scale === now.scale) return;
+    now = { rate, scale };
+    const [{ sender }] = peer.getTransceivers();
+    const parameters = sender.getParameters();
+    for (const encoding of parameters.encodings ?? []) {
+      encoding.scaleResolutionDownBy = scale;
+      encoding.maxBitrate = Math.round(bitsFor(camera, scale) * Math.min(1, (rate ?? USUAL_RATE) / USUAL_RATE));
+    }
+    sender.setParameters(parameters).catch(() => {}); // an old browser: it goes on as it is
+    // Those that are not sent need not be taken either: each is drawn as "before", and encoded.
+    const [track] = camera.getVideoTracks();
+    const wish = rate === null ? asked.frameRate : { max: rate };
+    track.applyConstraints({ ...asked, frameRate: wish }).catch(() => {}); // a camera of one rate
+  };
 }
 
 /** The answer with a bit rate to begin with (Chromium's own parameter) and one to stay under. */
