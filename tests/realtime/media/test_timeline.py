@@ -304,3 +304,13 @@ def test_sound_that_begins_before_the_picture_of_an_avi_stays_before_it(tmp_path
     source, target = make_clip(tmp_path / "in.avi", late), tmp_path / "out.mp4"
     transcode(source, target)
     assert float(frame_times(target)[0] - audio_times(target)[0]) == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_picture_lasts_up_to_a_join_though_it_does_not_say_how_long(tmp_path: Path) -> None:
+    """A leap of over an hour, in a broadcast, is another recording."""
+    frame = 3600
+    times = [0, *(3700 * 90_000 + number * frame for number in range(1, 12))]
+    clip = Clip(times=times, time_base=Fraction(1, 90_000), options={"bf": "0"})
+    transcode(make_clip(tmp_path / "in.ts", clip), tmp_path / "out.mp4")
+    found = frame_times(tmp_path / "out.mp4")
+    assert [float(time) for time in found] == pytest.approx([n / 25 for n in range(12)], abs=1e-3)

@@ -471,4 +471,8 @@ def _shown_s(packet: Packet[Stream], time_s: Fraction) -> Fraction:
 
 
 def _duration_s(packet: Packet[Stream]) -> Fraction:
+    """How long a packet lasts; a picture that does not say so, as in MPEG-TS, by the usual rate."""
+    if not packet.duration and isinstance(packet.stream, VideoStream):
+        rate = packet.stream.guessed_rate
+        return 1 / Fraction(rate) if rate else Fraction(0)
     return (packet.duration or 0) * stream_time_base(packet.stream)
