@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from support.kernel_devices import poisoned_planes
 
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
@@ -16,7 +17,10 @@ from tapetum.realtime.frame import CENTER, LEFT, TOP_LEFT, ColorInfo, Frame, Pla
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
-FORMATS = ["nv12", "p010le", "nv16", "p210le", "nv24", "p412le"]
+USUAL = ["nv12", "p010le"]
+ALL_CHROMA = [*USUAL, "nv16", "p210le", "nv24", "p412le"]
+FORMATS = [*USUAL, *(pytest.param(name, marks=pytest.mark.slow) for name in ALL_CHROMA[2:])]
+"""For the others, the kernels are compiled once more."""
 COLORS = [
     ColorInfo(matrix, range_, chroma_location=location)
     for matrix, location in ((1, LEFT), (6, CENTER), (9, TOP_LEFT))

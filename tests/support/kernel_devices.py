@@ -178,8 +178,9 @@ class WallClock:
 class HostKernels:
     """The kernels compiled for the host, by name; for each kind of chroma when it is needed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, flags: tuple[str, ...] = ()) -> None:
         self._folder = folder
+        self._flags = flags
         self._libraries: dict[str, ctypes.CDLL] = {}
         self._lock = threading.Lock()
 
@@ -196,17 +197,17 @@ class HostKernels:
         compiler = shutil.which("g++")
         assert compiler is not None
         target = self._folder / f"host_kernels_{chroma}.so"
-        given = f"-I{SOURCE.parent}", f"-DCHROMA={chroma}"
+        given = f"-I{SOURCE.parent}", f"-DCHROMA={chroma}", *self._flags
         command = [compiler, *FLAGS, *TRAPS, *given, str(DRIVER), "-o", str(target)]
         subprocess.run(command, check=True, capture_output=True, text=True)
         return ctypes.CDLL(str(target))
 
 
-def host_kernels(folder: Path) -> HostKernels:
-    """The kernels for the host; the test skips where there is no g++."""
+def host_kernels(folder: Path, *flags: str) -> HostKernels:
+    """The kernels for the host, with more of g++'s flags; the test skips where there is no g++."""
     if shutil.which("g++") is None:
         pytest.skip("needs g++ to compile the kernels for the host")
-    return HostKernels(folder)
+    return HostKernels(folder, flags)
 
 
 GAP = 77

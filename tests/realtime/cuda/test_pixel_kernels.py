@@ -14,9 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.grids import random_grid
 from support.kernel_calls import (
+    ALL_CHROMA,
     COLORS,
     FORMATS,
     SIZES,
+    USUAL,
     Array,
     changed_on_cpu,
     enhanced_by_change,
@@ -25,7 +27,14 @@ from support.kernel_calls import (
     random_result,
     tensor_size,
 )
-from support.kernel_devices import GAP, host_kernels, on_device, poisoned_planes, with_gaps
+from support.kernel_devices import (
+    GAP,
+    HostDevice,
+    host_kernels,
+    on_device,
+    poisoned_planes,
+    with_gaps,
+)
 from support.random_frames import on_another_device, random_frame
 from support.tolerance import CPU, EXACT, Tolerance, assert_planes_close
 
@@ -36,6 +45,12 @@ from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
 from tapetum.realtime.cuda.pixel_kernels import thumbnail_shared_bytes
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import CENTER, LEFT, TOP, TOP_LEFT, ColorInfo, Frame
+
+
+def has_fused_multiply_add() -> bool:
+    facts = Path("/proc/cpuinfo")
+    return facts.exists() and " fma " in facts.read_text()
+
 
 NEAR = Tolerance(1, 0.15)
 """Of 12 bits the CPU's tables round a little too."""
@@ -137,7 +152,7 @@ def test_gaps_between_rows_do_not_matter_and_stay(
 
 
 @given(
-    name=st.sampled_from(FORMATS),
+    name=st.sampled_from(USUAL),
     size=st.tuples(st.integers(1, 70), st.integers(1, 40)),
     seed=st.integers(0, 99),
     location=st.sampled_from([LEFT, CENTER, TOP_LEFT, TOP]),
@@ -155,6 +170,27 @@ def test_every_size_is_enhanced_as_on_the_cpu(
     ):
         for found, wanted in zip(actual, expected, strict=True):
             assert np.abs(found.astype(int) - wanted).max() <= 1 << frame.format.shift
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_fused_multiply_add(), reason="needs a CPU with FMA instructions")
+def test_fused_multiply_adds_are_as_on_the_cpu_too(tmp_path: Path) -> None:
+    """As CUDA's compiler makes them of products and sums."""
+    device = HostDevice(host_kernels(tmp_path, "-mfma", "-ffp-contract=fast"))
+    for name in ALL_CHROMA:
+        frame, grid = random_frame(name, 130, 71), random_grid()
+        there, result, shift = on_device(device, frame), random_result(frame), frame.format.shift
+        assert_planes_close(
+            enhanced_by_grid(device, there, grid), apply_grid(frame, grid), NEAR, shift=shift
+        )
+        changed = enhanced_by_change(device, there, result)
+        assert_planes_close(changed, changed_on_cpu(frame, result), CPU, shift=shift)
+        unchanged = network_input(device, there, *tensor_size(frame))
+        same = enhanced_by_change(device, there, unchanged)
+        assert_planes_close(same, frame.planes, EXACT)
+        same = enhanced_by_grid(device, there, grid, strength=0)
+        assert_planes_close(same, frame.planes, EXACT)
+        np.testing.assert_allclose(small_picture(device, frame), thumbnail(frame), atol=3e-6)
 
 
 def test_legal_input_stays_legal_however_strong_the_grid(device: ComputeDevice) -> None:
@@ -192,6 +228,7 @@ def test_other_formats_and_arrays_are_errors(device: ComputeDevice) -> None:
         device.kernels.apply_grid(frame, grid, small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("chroma", "chroma_x"), [("420", 1), ("422", 1), ("444", 0)])
 def test_the_sums_of_a_thumbnail_fit_their_memory(
     chroma: str, chroma_x: int, tmp_path: Path

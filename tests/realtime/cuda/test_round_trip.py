@@ -25,6 +25,7 @@ needs_cupy = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PIXEL_FORMATS)
 @pytest.mark.parametrize("size", [(64, 48), (37, 23)], ids=str)
 def test_frames_are_those_of_the_cpu_in_their_own_format(

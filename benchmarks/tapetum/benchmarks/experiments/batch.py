@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SMALL = 192, 108
 _SMALL_RATE = 5
 _ONE_PASS = (
-    "from tapetum.realtime.segments import film; film.is_long = lambda *_: False;"
+    "from tapetum.realtime import segments; segments.is_long = lambda *_: False;"
     " from tapetum.realtime.command.cli import main; main()"
 )
 """`tapetum` that does long films as it does short ones."""
