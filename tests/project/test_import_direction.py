@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "benchmarks": set(PARTS),
 }
 WITHOUT_TORCH = {
+    "tapetum.gan.build_cache",
     "tapetum.gan.cpu_runtime",
     "tapetum.gan.errors",
     "tapetum.gan.machine",
@@ -224,9 +225,10 @@ def test_enhancing_loads_neither_torch_nor_gpu_packages(short_clip: Path, tmp_pa
 def test_enhancing_reports_to_nobody(short_clip: Path, tmp_path: Path) -> None:
     code = f"""
 import os, threading
-os.environ.update(HOME={str(tmp_path)!r}, CI="")
+os.environ.update(HOME={str(tmp_path)!r}, CI="", TAPETUM_CACHE={str(tmp_path / "kept")!r})
 from tapetum.realtime import enhance_file
 enhance_file({str(short_clip)!r}, {str(tmp_path / "bright.mp4")!r})
 print(threading.active_count(), sorted(os.listdir({str(tmp_path)!r})))
 """
-    assert python(code) == "1 ['bright.mp4']\n"
+    assert python(code) == "1 ['bright.mp4', 'kept']\n"
+    assert all(path.name.startswith("network-") for path in (tmp_path / "kept").iterdir())

@@ -105,6 +105,15 @@ def test_unfinished_jobs_are_listed_whatever_their_folders_hold(
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_unfinished_jobs_are_listed_while_others_rename_their_files(tmp_path: Path) -> None:
+    folder = tmp_path / ".out.mkv.tapetum-job"
+    folder.mkdir()
+    (folder / "job.json").write_text("{}")
+    (folder / "000003.part").symlink_to(folder / "gone")  # in the list of names, and no more there
+    (job,) = unfinished_jobs(tmp_path)
+    assert job.size_bytes == 2
+
+
 def test_a_record_of_done_files_that_is_damaged_counts_for_nothing(tmp_path: Path) -> None:
     made = {"input": {"size_bytes": 1, "modified_ns": 2}, "output": None, "recipe": {"model": "x"}}
     line = json.dumps({"path": "a.mp4", "made": made})

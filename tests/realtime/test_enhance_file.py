@@ -225,6 +225,18 @@ def test_an_output_folder_must_exist(short_clip: Path, gain_model: Path, tmp_pat
         enhance_file(short_clip, tmp_path / "no" / "bright.mp4", model=gain_model)
 
 
+def test_an_address_is_no_output(short_clip: Path, gain_model: Path) -> None:
+    with pytest.raises(
+        MediaError, match=r"^output http://host/out\.mp4 is an address; outputs are"
+    ):
+        enhance_file(short_clip, "http://host/out.mp4", model=gain_model)
+
+
+def test_a_photo_is_read_from_no_address(gain_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="photos are read from files; save it first"):
+        enhance_file("http://host/photo.jpg", tmp_path / "out.png", model=gain_model)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_refused(short_clip: Path, gain_model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "read-only"

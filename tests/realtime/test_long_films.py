@@ -23,9 +23,9 @@ from support.media import Clip, blank_packet, make_clip
 from support.media_contents import track, tracks
 from support.small_clips import write_noisy_clip
 
-from tapetum.realtime import MediaError, enhance_file
+from tapetum.realtime import MediaError, enhance_file, segments
 from tapetum.realtime.enhancer import make_enhancer
-from tapetum.realtime.segments import film, joining, segment, segmented_sink
+from tapetum.realtime.segments import joining, segment, segmented_sink
 from tapetum.realtime.segments.handover import _recall
 from tapetum.realtime.segments.job_folder import JobFolder, job_folder_path, unfinished_jobs
 
@@ -38,7 +38,7 @@ bright = partial(enhance_file, when_dark=False)
 @pytest.fixture(autouse=True)
 def _short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two seconds each, after half a second of warm-up."""
-    for module in (film, segment):
+    for module in (segments, segment):
         monkeypatch.setattr(module, "SEGMENT_S", 2)
     for module in (segmented_sink, joining):
         monkeypatch.setattr(module, "WARM_UP_S", 0.5)
@@ -74,7 +74,7 @@ def whole(
 ) -> list[av.VideoFrame]:
     """The pictures of a film that is done in one pass."""
     with monkeypatch.context() as patch:
-        patch.setattr("tapetum.realtime.segments.film.is_long", lambda *_: False)
+        patch.setattr("tapetum.realtime.enhance_media.is_long", lambda *_: False)
         bright(source, output, model=model, codec=codec)
     return pictures(output)
 
@@ -191,7 +191,7 @@ def test_damage_is_counted_once(
     for number in (20, 92, 99, 120):
         blank_packet(source, number)
     with monkeypatch.context() as patch:
-        patch.setattr("tapetum.realtime.segments.film.is_long", lambda *_: False)
+        patch.setattr("tapetum.realtime.enhance_media.is_long", lambda *_: False)
         one = bright(source, tmp_path / "one.mkv", model=gain_model, codec="ffv1")
     begin(source, output, gain_model, frames=120, codec="ffv1")
     result = bright(source, output, model=gain_model, codec="ffv1")

@@ -117,6 +117,22 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}damaged_files.py::a_picture_whose_time_was_damaged_is_not_called_good",
         ),
         Fault(
+            "elements of a Matroska file do not follow each other",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py"
+            "::matroska_whose_parts_do_not_follow_each_other_is_not_called_good",
+        ),
+        Fault(
+            "copied sound does not decode",
+            "said, with the time; exit 3",
+            f"{_MEDIA}copied_damage.py::sound_that_does_not_decode_is_said_and_ends_no_job",
+        ),
+        Fault(
+            "a track's marks (forced, commentary) cannot be stored",
+            "said",
+            f"{_MEDIA}stream_copy.py::what_a_stream_is_marked_as_is_kept_or_its_loss_said",
+        ),
+        Fault(
             "the lengths in an FLV do not agree",
             "said, exit 3",
             f"{_MEDIA}damaged_files.py::flv_whose_lengths_do_not_agree_is_not_called_good",
@@ -373,6 +389,16 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "the output is a pipe or a device",
             "never replaced",
             f"{_MEDIA}safe_output.py::pipes_and_devices_are_never_replaced",
+        ),
+        Fault(
+            "a photo loses its name to another job",
+            "one line, and nothing of it is left",
+            f"{_MEDIA}safe_output.py::what_loses_a_name_to_another_leaves_nothing",
+        ),
+        Fault(
+            "the output is an address",
+            "one line",
+            f"{_FILE}an_address_is_no_output",
         ),
         Fault(
             "two jobs have one new name",
@@ -683,12 +709,13 @@ input, where ffprobe can read it. The tests run 300 of them, always the same. {f
 def fuzzed() -> str:
     """The figures of the runs whose results are kept, each added by `scripts/fuzz --json`."""
     runs = json.loads(FUZZED.read_text())["runs"]
-    before, last = runs[:-1], runs[-1]
+    found = [number for number, run in enumerate(runs) if run["findings"]]
+    since = runs[found[-1] + 1 :]
+    last = f" The runs since the last finding: {_figures(since)}" if since else ""
     return (
-        f"The\nruns on record: {_figures(before)}\nWhat they found was mended after each, but"
-        " for an FLV whose first length is damaged and an AVIF whose times are:\nffprobe"
-        " reads other pictures"
-        f" and times of these. The last run: {_figures([last])}"
+        f"The\nruns on record: {_figures(runs)}\nWhat they found was mended after each, but for"
+        " an AVI whose damaged unit of time is a fraction\nof nine digits: MP4 cannot hold its"
+        f" times.{last}"
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 from support.rtx_builds import SM89, needs_tensorrt_rtx
 from support.this_gpu import tensorrt_here
 
+from tapetum.gan.build_cache import cache_folder
 from tapetum.gan.errors import DeviceError, EngineError, ModelError
 from tapetum.gan.model import find_model
 from tapetum.gan.weights import weights_path
@@ -22,7 +23,6 @@ from tapetum.trt_build import EngineCache, EngineFile, EngineIdentity, EngineReq
 from tapetum.trt_build.dark_frame import dark_frame
 from tapetum.trt_build.engine import BuildStart
 from tapetum.trt_build.engine_cache import (
-    default_folder,
     manifest_path,
     read_engine,
 )
@@ -73,9 +73,9 @@ def test_what_is_no_manifest_is_a_value_error(text: str) -> None:
 def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAPETUM_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert default_folder() == Path("/x/tapetum/engines")
+    assert cache_folder() == Path("/x/tapetum/engines")
     monkeypatch.setenv("TAPETUM_CACHE", "/y")
-    assert default_folder() == Path("/y")
+    assert cache_folder() == Path("/y")
 
 
 def test_a_user_without_a_home_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

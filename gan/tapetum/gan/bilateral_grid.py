@@ -128,7 +128,7 @@ def with_local_contrast(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torc
     """
     luma = level_luma(grid).view(1, -1, 1, 1)
     rows, columns = grid.shape[-2:]
-    mean = F.adaptive_avg_pool2d(rgb_to_yuv(thumbnail_rgb)[0], (rows, columns))
+    mean = cell_means(rgb_to_yuv(thumbnail_rgb)[0], rows, columns)
     ratio = (luma + _NOISE_FLOOR) / (mean + _NOISE_FLOOR)
     exponent = _CONTRAST * ratio.log()
     factor = (exponent - luma * F.relu(exponent)).exp().clamp(*_CONTRAST_BOUNDS)
@@ -166,10 +166,9 @@ def _purity(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
     Where a level does not occur, nearly 1. Powers are scaled to be exact in half precision.
     """
     levels, rows, columns = grid.shape[-3:]
-    # Planes one by one: of three in one tensor, OpenVINO makes sixteen.
-    red, green, blue = (F.avg_pool2d(each, 2) for each in thumbnail_rgb.chunk(3, 1))
-    luma = rgb_to_yuv(torch.cat((red, green, blue), 1))[0]
-    strongest = torch.maximum(torch.maximum(red, green), blue) + _PURITY_FLOOR
+    half = cell_means(thumbnail_rgb, *(length // 2 for length in thumbnail_rgb.shape[-2:]))
+    luma = rgb_to_yuv(half)[0]
+    strongest = half.amax(dim=1, keepdim=True) + _PURITY_FLOOR
     purity = (strongest / (luma + _PURITY_FLOOR)).clamp(min=1).clamp(max=_PUREST)
     place = (luma.clamp(min=1e-6).sqrt() * levels - 0.5).clamp(min=0).clamp(max=levels - 1)
     level = torch.arange(levels, device=grid.device, dtype=grid.dtype).view(1, -1, 1, 1)
@@ -184,6 +183,18 @@ def _purity(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
     )
     excess, weight = sums
     return (1 + 256 * excess / (weight + 1e-3)).sqrt().sqrt()
+
+
+def cell_means(planes: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """Reduce (N, C, H, W) to the mean of each of rows x columns cells, (N, C, rows, columns).
+
+    The height is a multiple of the rows, the width of the columns.
+    """
+    n, channels, height, width = planes.shape
+    # Each row of cells counts as a channel: of few channels, OpenVINO makes sixteen.
+    strips = planes.reshape(n, channels * rows, height // rows, width)
+    means = F.avg_pool2d(strips, (height // rows, width // columns))
+    return means.reshape(n, channels, rows, columns)
 
 
 def without_unseen(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Tensor:
@@ -203,9 +214,10 @@ def without_unseen(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Ten
         The same shape.
     """
     luma = rgb_to_yuv(thumbnail_rgb)[0]
-    steps = luma.diff(dim=-1)[..., 1:, :].abs() + luma.diff(dim=-2)[..., :, 1:].abs()
+    here, left, above = luma[..., 1:, 1:], luma[..., 1:, :-1], luma[..., :-1, 1:]
+    steps = (here - left).abs() + (here - above).abs()
     rows, columns = grid.shape[-2:]
-    detail = F.adaptive_avg_pool2d(F.pad(steps, (1, 0, 1, 0), mode="replicate"), (rows, columns))
+    detail = cell_means(F.pad(steps, (1, 0, 1, 0), mode="replicate"), rows, columns)
     # Neighbours have a say, or the border of a lit area would have an edge.
     detail = F.max_pool2d(detail, 3, 1, 1)
     seen = ((detail - _NO_DETAIL) / (_DETAIL - _NO_DETAIL)).clamp(0, 1)

@@ -1,9 +1,11 @@
-"""OpenVINO, imported without its telemetry.
+"""OpenVINO, imported without its telemetry and without its converter of models.
 
 Importing OpenVINO imports `openvino_telemetry`, which writes a client ID into the user's home,
 starts a thread and reports to a web service unless the user has forbidden it. Where that package
-is not to be found OpenVINO takes its own silent stub, so it is hidden during the import. Take the
-module from `openvino`, and from nowhere else, and the runtime from `core`.
+is not to be found OpenVINO takes its own silent stub, so it is hidden during the import. So is
+`openvino.tools.ovc`, which converts models and takes half of the time of the import: whoever
+asks for it later gets it. Take the module from `openvino`, and from nowhere else, and the runtime
+from `core`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -18,6 +22,7 @@ from tapetum.gan.errors import ModelError
 from tapetum.gan.model_kinds import MARK, Shape
 
 _TELEMETRY = "openvino_telemetry"
+_CONVERTER = "openvino.tools.ovc"
 
 
 @cache
@@ -27,13 +32,34 @@ def openvino() -> Any:  # noqa: ANN401 - OpenVINO has no types
     Raises:
         ImportError: it is not installed.
     """
-    if "openvino" in sys.modules or _TELEMETRY in sys.modules:
+    if "openvino" in sys.modules:
         return importlib.import_module("openvino")
-    sys.modules[_TELEMETRY] = None  # type: ignore[assignment] # Python's mark for "not to be found"
+    with _hidden(_TELEMETRY), _hidden(_CONVERTER):
+        module = importlib.import_module("openvino")
+    if not hasattr(module, "convert_model"):
+        vars(module)["__getattr__"] = _converter
+    return module
+
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """Let a module not be found meanwhile, unless it is there already."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment] # Python's mark for "not to be found"
     try:
-        return importlib.import_module("openvino")
+        yield
     finally:
-        del sys.modules[_TELEMETRY]
+        del sys.modules[name]
+
+
+def _converter(name: str) -> Any:  # noqa: ANN401
+    """`openvino.convert_model` for other code of this process, which may use it."""
+    if name != "convert_model":
+        raise AttributeError(f"module 'openvino' has no attribute {name!r}", name=name)
+    with _hidden(_TELEMETRY):
+        return importlib.import_module(_CONVERTER).convert_model
 
 
 _loading = threading.Lock()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -60,6 +60,8 @@ class WholeFile:
     def commit(self, *, durably: bool = False) -> None:
         """Give the whole file its final name; the mode of a file that is replaced is kept.
 
+        What was written is removed where that fails.
+
         Args:
             durably: whether it is on the disk, and so outlives a power cut, when this returns.
 
@@ -67,17 +69,24 @@ class WholeFile:
             FileExistsError: another one took the name meanwhile, and is not to be replaced.
             OSError: the file cannot be renamed, or not be brought to the disk.
         """
+        try:
+            self._commit(durably=durably)
+        except BaseException:
+            self.discard()
+            raise
+        self._end()
+        if durably:
+            sync_folder(self._target.parent)
+
+    def _commit(self, *, durably: bool) -> None:
         if durably:
             _sync(self.temporary, os.O_RDWR)  # Windows syncs nothing that is only read
         if self._replace:
             with suppress(FileNotFoundError, PermissionError):  # new, or modes are not kept here
-                shutil.copymode(self._target, self.temporary)
+                self.temporary.chmod(stat.S_IMODE(self._target.stat().st_mode))
             self.temporary.replace(self._target)
         else:
             _move_to_free_name(self.temporary, self._target)
-        self._end()
-        if durably:
-            sync_folder(self._target.parent)
 
     def discard(self) -> None:
         """Remove what was written; after `commit`, or a second time, this does nothing."""

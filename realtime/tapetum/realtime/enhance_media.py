@@ -8,10 +8,10 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import LAYOUTS, Denoise, Device, Layout
-from tapetum.realtime.compare import Comparison, output_size
 from tapetum.realtime.enhancer import (
     check_device,
     check_gpu_does,
@@ -20,18 +20,22 @@ from tapetum.realtime.enhancer import (
     checked_strength,
     is_cuda,
 )
-from tapetum.realtime.errors import DeviceError, MediaError
+from tapetum.realtime.errors import DeviceError, MediaError, SeamError
 from tapetum.realtime.media.containers import CONTAINERS
 from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.media_input import InputPlace, input_place, place_name
+from tapetum.realtime.media.media_input import InputPlace, input_place, is_series, place_name
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.memory_limit import check_memory_limit
 from tapetum.realtime.opened_video import CpuVideo, OpenedVideo, shown_as
-from tapetum.realtime.photos.formats import is_photo
+from tapetum.realtime.photos.formats import is_photo, is_photo_name
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started, left_lit
 from tapetum.realtime.protocols import FrameEnhancer
+from tapetum.realtime.segments import is_long
+
+if TYPE_CHECKING:
+    from tapetum.realtime.segments.film_job import FilmJob
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
 
@@ -115,6 +119,10 @@ def enhance_file(
     check_device(device)
     if is_cuda(device):
         check_gpu_does(strength=strength, aim=aim, denoise=denoise)
+    if isinstance(place, str) and is_photo_name(output_path) and not is_series(place):
+        raise MediaError(
+            f"{place} cannot become a photo: photos are read from files; save it first"
+        )
     if isinstance(place, Path) and is_photo(place) and not _becomes_video(place, output_path):
         for_videos = duration_s is not None or rate is not None or encoder != EncoderSettings()
         if start_s or deinterlace or for_videos:
@@ -160,7 +168,6 @@ def enhance_file(
         on_progress=on_progress,
         on_build=on_build,
     )
-    from tapetum.realtime.segments.joining import SeamError
 
     try:
         return enhance_video()
@@ -231,17 +238,17 @@ def _enhance_video(
                 f"{place} is a picture of a kind ({source.still_format}) that is read as a video"
                 " alone; convert it to PNG or TIFF first"
             )
-        width, height = output_size(info, compare)
+        width, height = _output_size(info, compare)
         enhanced, hdr_notices = shown_as(info, strength=strength)
         shown = replace(enhanced, width=width, height=height)
         output = video.open_output(output_path, shown, encoder=encoder, overwrite=overwrite)
         sink = output.file
         stack.callback(sink.discard)
-        from tapetum.realtime.segments.film import Film, is_long
-        from tapetum.realtime.segments.film_job import FilmJob
-
         job: FilmJob | None = None
         if isinstance(source, FileSource) and compare is None and is_long(place, info):
+            from tapetum.realtime.segments.film import Film
+            from tapetum.realtime.segments.film_job import FilmJob
+
             film = Film(
                 Path(source.path),
                 output_path,
@@ -276,6 +283,8 @@ def _enhance_video(
             )
         stage: FrameStage = enhancer
         if compare is not None:
+            from tapetum.realtime.compare import Comparison
+
             stage = Comparison(enhancer, compare, display_matrix=info.display_matrix)
         if needs_finishing(strength, compare):
             stage = video.finished(stage)
@@ -307,6 +316,14 @@ def _enhance_video(
         frames_before=frames_before,
         media_before_s=media_before_s,
     )
+
+
+def _output_size(info: VideoInfo, compare: Layout | None) -> tuple[int, int]:
+    if compare is None:
+        return info.width, info.height
+    from tapetum.realtime.compare import output_size
+
+    return output_size(info, compare)
 
 
 def _open_video(

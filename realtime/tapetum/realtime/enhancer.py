@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, STRIDE, THUMBNAIL_SHAPE
 from tapetum.realtime.aim import MAX_STRENGTH, Aim
 from tapetum.realtime.choices import DEVICES, Denoise, Device
 from tapetum.realtime.errors import DeviceError, ModelError
-from tapetum.trt_build.gpu import device_index
 
 if TYPE_CHECKING:
     from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tapetum.realtime.cuda.round_trip import RoundTripEnhancer
     from tapetum.realtime.frame import Frame, Plane
     from tapetum.realtime.progress import Building
-    from tapetum.realtime.protocols import FrameEnhancer
+    from tapetum.realtime.protocols import Engine, FrameEnhancer
 
 
 class Enhancer:
@@ -260,6 +260,8 @@ def check_device(device: str) -> None:
     """
     if device in {"auto", "cpu"}:
         return
+    from tapetum.trt_build.gpu import device_index
+
     try:
         device_index(device)
     except ValueError:
@@ -331,12 +333,16 @@ def checked_denoise(denoise: Denoise) -> Denoise:
 
 def _grid(model: Model, strength: float, aim: Aim, denoise: Denoise) -> GridEnhancer:
     from tapetum.realtime.cpu.cpu_network import cpu_network
-    from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 
     # One thread: the others decode and encode.
-    network = cpu_network(model.onnx(), model.name, threads=1, precision="auto")
-    engine = network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
-    return GridEnhancer(engine, strength=strength, aim=aim, denoise=denoise)
+    keep = model.shipped is not None
+    network = cpu_network(model.onnx(), model.name, threads=1, precision="auto", keep=keep)
+    with ThreadPoolExecutor(1, "tapetum-compile") as beside:
+        compiling: Future[Engine]
+        compiling = beside.submit(network.compile, THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
+        from tapetum.realtime.cpu.grid_enhancer import GridEnhancer  # with numba: as slow again
+
+    return GridEnhancer(compiling.result(), strength=strength, aim=aim, denoise=denoise)
 
 
 def _unet(model: Model, strength: float, aim: Aim) -> UNetEnhancer:

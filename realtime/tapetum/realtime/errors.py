@@ -10,6 +10,7 @@ __all__ = [
     "MediaError",
     "ModelError",
     "PluginError",
+    "SeamError",
     "ServeError",
     "TapetumError",
 ]
@@ -21,6 +22,10 @@ class MediaError(TapetumError):
 
 class EncoderError(MediaError):
     """An encoder cannot be opened: the hardware is missing, or it refuses such frames."""
+
+
+class SeamError(MediaError):
+    """A part of a film does not go on as the part before it has begun."""
 
 
 class ServeError(TapetumError):

@@ -25,7 +25,7 @@ from support.media_contents import tracks
 from support.photos import dark_colors
 from support.small_clips import write_noisy_clip
 
-from tapetum.realtime import enhance_file
+from tapetum.realtime import enhance_file, segments
 from tapetum.realtime.batch import parallel
 from tapetum.realtime.batch.ledger import Ledger, Outcome
 from tapetum.realtime.batch.parallel import ParallelJob
@@ -34,14 +34,7 @@ from tapetum.realtime.batch.tree import Plan, Task, make_plan
 from tapetum.realtime.batch.worker import Answer, FileWork, MadeSegment, SegmentWork, Work
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.progress import EnhanceResult
-from tapetum.realtime.segments import (
-    film,
-    handover,
-    joining,
-    segment,
-    segment_maker,
-    segmented_sink,
-)
+from tapetum.realtime.segments import handover, joining, segment, segment_maker, segmented_sink
 from tapetum.realtime.segments.handover import Handover
 from tapetum.realtime.segments.job_folder import job_folder_path, unfinished_jobs
 
@@ -51,7 +44,7 @@ TAPETUM = (sys.executable, "-m", "tapetum.realtime")
 @pytest.fixture
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two seconds each, after half a second of warm-up."""
-    for module in (film, segment, segment_maker):
+    for module in (segments, segment, segment_maker):
         monkeypatch.setattr(module, "SEGMENT_S", 2)
     for module in (segmented_sink, joining, segment_maker):
         monkeypatch.setattr(module, "WARM_UP_S", 0.5)

@@ -37,6 +37,13 @@ def dark_picture(height: int = HEIGHT, width: int = WIDTH) -> Planes:
     return [luma.round().astype(np.uint8), *(plane.astype(np.uint8) for plane in chroma)]
 
 
+def lit_picture(height: int = HEIGHT, width: int = WIDTH) -> Planes:
+    """A dark picture that is lit at its ends, where text does not reach."""
+    planes = dark_picture(height, width)
+    planes[0] = np.maximum(planes[0], 30)
+    return planes
+
+
 def framed(planes: Planes, top: int, left: int, noise: float = 0) -> Planes:
     """A picture in the middle of a black frame."""
     height, width = planes[0].shape
@@ -103,6 +110,31 @@ def test_bars_come_and_go_with_the_picture_and_not_with_its_light() -> None:
     shown = [*[filled] * 5, *[boxed] * 5, *[black] * 5, *[boxed] * 5, filled]
     found = [finder(as_frame(planes, index)) for index, planes in enumerate(shown)]
     assert found == [None] * 5 + [area] * 15 + [None]
+
+
+@pytest.mark.parametrize(("top", "left"), [(30, 0), (0, 40), (24, 40)])
+def test_bars_that_come_again_and_again_are_believed_at_once(top: int, left: int) -> None:
+    """As where scenes of other shapes were cut together: no picture is burnt for a while."""
+    finder = BarFinder()
+    boxed = framed(lit_picture(), top, left)
+    filled = lit_picture(HEIGHT + 2 * top, WIDTH + 2 * left)
+    area = Area(top, top + HEIGHT, left, left + WIDTH)
+    shown = 3 * [*[boxed] * 5, *[filled] * 5]
+    found = [finder(as_frame(planes, index)) for index, planes in enumerate(shown)]
+    assert found == 3 * [*[area] * 5, *[None] * 5]
+
+
+def test_what_moves_into_the_picture_and_out_again_is_doubted() -> None:
+    """A black wall beside a pan; each time longer than before, it has to stay."""
+    finder = BarFinder()
+    reaches = [*range(0, 81, 4), *range(80, -1, -4)]
+    found = []
+    for index, black in enumerate(4 * reaches):
+        planes = lit_picture()
+        planes[0][:, WIDTH - black :] = 16
+        planes[1][:, (WIDTH - black) // 2 :] = planes[2][:, (WIDTH - black) // 2 :] = 128
+        found.append(finder(as_frame(planes, index)))
+    assert found[-len(reaches) :] == [None] * len(reaches)
 
 
 def test_a_scene_that_is_merely_dark_at_its_edge_has_no_bar() -> None:
@@ -277,13 +309,6 @@ def areas_of(path: Path) -> list[Area | None]:
     finder = BarFinder()
     with FileSource(path) as source:
         return [finder(frame) for frame in source]
-
-
-def lit_picture() -> Planes:
-    """A dark picture that is lit at its ends, where text does not reach."""
-    planes = dark_picture()
-    planes[0] = np.maximum(planes[0], 30)
-    return planes
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support.command_line import python
 from support.tiny_networks import pointwise_network
 
+from tapetum.gan.build_cache import keep_content
+from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime.cpu.openvino_engine import OpenVINOModel, has_native_bf16
 from tapetum.realtime.errors import EngineError, ModelError
@@ -28,6 +32,16 @@ def test_results_of_earlier_runs_are_kept() -> None:
     first = engine(np.zeros((1, 3, 16, 16), np.float32))
     engine(np.ones((1, 3, 16, 16), np.float32))
     assert not first.any()
+
+
+def test_a_batch_may_be_read_only_and_have_gaps() -> None:
+    engine = OpenVINOModel(pointwise_network(MATRIX, BIAS)).compile((1, 3, 16, 16))
+    wide = np.random.default_rng(0).random((1, 3, 16, 32), np.float32)
+    whole = wide[..., ::2].copy()
+    expected = engine(whole)
+    np.testing.assert_array_equal(engine(wide[..., ::2]), expected)
+    whole.setflags(write=False)
+    np.testing.assert_array_equal(engine(whole), expected)
 
 
 def test_a_model_is_compiled_for_several_shapes() -> None:
@@ -111,3 +125,74 @@ def test_streams_that_begin_at_once_do_not_wait_for_each_other_for_ever() -> Non
             "print(sum(thread.is_alive() for thread in threads))\n"
         )
         assert printed == "0\n"
+
+
+def test_a_compiled_network_is_taken_up_and_gives_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path / "cache"))
+    batch = np.random.default_rng(0).random(THUMBNAIL_SHAPE, np.float32)
+    data = find_model("grid").onnx()
+    results = []
+    for _ in range(2):
+        engine = OpenVINOModel(data, keep=True).compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
+        results.append(engine(batch))
+        (kept,) = (tmp_path / "cache").iterdir()
+        monkeypatch.setattr(OpenVINOModel, "_compiled", lambda *_: pytest.fail("compiled again"))
+    np.testing.assert_array_equal(results[0], results[1])
+    assert kept.suffix == ".blob"
+
+
+@pytest.mark.parametrize("bytes_left", [0, 10, 40, 5000, None])
+def test_what_is_kept_of_a_network_and_damaged_counts_for_nothing(
+    bytes_left: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path))
+    shape = (1, 3, 16, 16)
+    data = pointwise_network(np.eye(3), np.zeros(3))
+    OpenVINOModel(data, keep=True).compile(shape)
+    (kept,) = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    damaged = whole[:bytes_left] if bytes_left is not None else whole[:-1] + b"\0"
+    kept.write_bytes(damaged)
+    batch = np.random.default_rng(0).random(shape, np.float32)
+    for _ in range(2):
+        np.testing.assert_allclose(OpenVINOModel(data, keep=True).compile(shape)(batch), batch)
+    assert len(kept.read_bytes()) == len(whole)
+
+
+def test_what_another_runtime_kept_counts_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path))
+    shape = (1, 3, 16, 16)
+    model = OpenVINOModel(pointwise_network(np.eye(3), np.zeros(3)), keep=True)
+    model.compile(shape)
+    (kept,) = tmp_path.iterdir()
+    keep_content(kept.name, b"no network of this one")
+    batch = np.random.default_rng(0).random(shape, np.float32)
+    np.testing.assert_allclose(model.compile(shape)(batch), batch)
+
+
+def test_without_a_place_for_it_a_network_is_compiled_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path / "file" / "cache"))
+    shape = (1, 3, 16, 16)
+    model = OpenVINOModel(pointwise_network(np.eye(3), np.zeros(3)), keep=True)
+    batch = np.random.default_rng(0).random(shape, np.float32)
+    for _ in range(2):
+        np.testing.assert_allclose(model.compile(shape)(batch), batch)
+
+
+def test_other_shapes_threads_and_networks_are_kept_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPETUM_CACHE", str(tmp_path))
+    identity, other = (pointwise_network(each * np.eye(3), np.zeros(3)) for each in (1, 2))
+    OpenVINOModel(identity, keep=True).compile((1, 3, 16, 16))
+    OpenVINOModel(identity, keep=True).compile((1, 3, 16, 32))
+    OpenVINOModel(identity, threads=2, keep=True).compile((1, 3, 16, 16))
+    OpenVINOModel(other, keep=True).compile((1, 3, 16, 16))
+    assert len([*tmp_path.iterdir()]) == 4

@@ -13,7 +13,7 @@ from tapetum.gan.model import find_model
 from tapetum.realtime import SyntheticSource, make_enhancer
 from tapetum.realtime.cpu.grid_fit import fit_grid
 from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
-from tapetum.realtime.live.ladder import ladder_for
+from tapetum.realtime.live.model_ladder import ladder_for
 
 pytestmark = pytest.mark.slow
 

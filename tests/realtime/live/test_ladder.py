@@ -19,7 +19,9 @@ from tapetum.realtime import FileSource, SyntheticSource, make_enhancer
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.errors import EngineError, ModelError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.ladder import PASSTHROUGH, START, Ladder, ladder_for
+from tapetum.realtime.live.ladder import Ladder
+from tapetum.realtime.live.model_ladder import ladder_for
+from tapetum.realtime.live.modes import PASSTHROUGH, START
 from tapetum.realtime.live.rung import Loader, Rung
 from tapetum.realtime.live.summary import LiveStatus
 

@@ -11,7 +11,8 @@ from support.live_parts import wait_until
 
 from tapetum.realtime import make_enhancer
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.ladder import Ladder, ladder_for
+from tapetum.realtime.live.ladder import Ladder
+from tapetum.realtime.live.model_ladder import ladder_for
 from tapetum.realtime.live.rung import Rung
 
 pytestmark = pytest.mark.slow

@@ -16,8 +16,8 @@ from tapetum.realtime import LiveSource, MemorySink, SinkPlace, SyntheticSource,
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
-from tapetum.realtime.live.ladder import ladder_for
 from tapetum.realtime.live.live_run import LiveRun
+from tapetum.realtime.live.model_ladder import ladder_for
 from tapetum.realtime.live.outputs import MeteredSink
 from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 from tapetum.realtime.prefetch import WriteBehind

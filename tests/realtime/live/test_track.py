@@ -15,7 +15,7 @@ aiortc = pytest.importorskip("aiortc")
 from aiortc import RTCPeerConnection, VideoStreamTrack  # noqa: E402
 from aiortc.mediastreams import MediaStreamError  # noqa: E402
 
-from tapetum.realtime.live.ladder import START  # noqa: E402
+from tapetum.realtime.live.modes import START  # noqa: E402
 from tapetum.realtime.live.track import EnhancedTrack  # noqa: E402
 
 pytestmark = pytest.mark.slow

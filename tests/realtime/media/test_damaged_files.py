@@ -354,7 +354,9 @@ def test_a_picture_that_lost_its_time_is_not_called_good(time: int | None, tmp_p
     assert is_called_good(path) == (time is None)
 
 
-@pytest.mark.parametrize("change", ["none", "header", "track", "length", "zeros at the end"])
+@pytest.mark.parametrize(
+    "change", ["none", "header", "track", "length", "lacing", "zeros at the end"]
+)
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])
 def test_matroska_whose_parts_do_not_follow_each_other_is_not_called_good(
     change: str, suffix: str, tmp_path: Path
@@ -370,6 +372,9 @@ def test_matroska_whose_parts_do_not_follow_each_other_is_not_called_good(
         content[block.body] = 0
     elif change == "length":
         content[block.length_at : block.body] = b"\x1f" * (block.body - block.length_at)
+    elif change == "lacing":
+        content[block.body + 3] = 0x04
+        content[block.body + 4] = 154
     elif change == "zeros at the end":
         content += bytes(4096)
     path.write_bytes(content)

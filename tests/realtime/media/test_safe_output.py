@@ -17,6 +17,7 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.output_path import OutputFile
 from tapetum.realtime.media.video_info import VideoInfo
 
 pytestmark = pytest.mark.slow
@@ -94,6 +95,16 @@ def test_of_two_jobs_to_one_new_name_one_wins(
         first.close()
     assert len(frame_times(tmp_path / "out.mp4")) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+def test_what_loses_a_name_to_another_leaves_nothing(tmp_path: Path) -> None:
+    first, second = (OutputFile(tmp_path / "out.png") for _ in range(2))
+    for output in (first, second):
+        output.temporary.write_bytes(b"a picture")
+    second.commit()
+    with pytest.raises(MediaError, match=r"out\.png exists; pass --overwrite"):
+        first.commit()
+    assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
 
 
 def test_overwriting_goes_through_links_and_keeps_the_mode(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tapetum.gan.build_cache import cache_folder
 from tapetum.gan.errors import EngineError
 from tapetum.gan.whole_file import write_whole
 from tapetum.trt_build.manifest import EngineIdentity, Manifest
@@ -38,24 +39,6 @@ class EngineFile:
     path: Path
     manifest: Manifest
     reused: bool
-
-
-def default_folder() -> Path:
-    """`$TAPETUM_CACHE`, or `tapetum/engines` in the user's cache folder.
-
-    Raises:
-        EngineError: the user, like those of some containers, has no home folder.
-    """
-    named = os.environ.get("TAPETUM_CACHE")
-    if named:
-        return Path(named)
-    try:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError as error:
-        raise EngineError(
-            "there is no home folder to keep engines in; name a folder in TAPETUM_CACHE"
-        ) from error
-    return Path(base) / "tapetum" / "engines"
 
 
 def manifest_path(engine: Path) -> Path:
@@ -162,7 +145,7 @@ class EngineCache:
         Raises:
             EngineError: it cannot be made.
         """
-        self.folder = folder or default_folder()
+        self.folder = folder or cache_folder()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -71,10 +71,12 @@ class Side:
     @property
     def environment(self) -> dict[str, str]:
         """The variables of its processes."""
-        if self.checkout is None:
-            return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        paths = os.pathsep.join(str(self.checkout / part) for part in _PARTS)
-        return os.environ | {"PYTHONPATH": paths}
+        # Bytecode is kept, as it is for users: what is compiled once a machine does not count.
+        others = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+        variables = {key: value for key, value in os.environ.items() if key not in others}
+        if self.checkout is not None:
+            variables["PYTHONPATH"] = os.pathsep.join(str(self.checkout / part) for part in _PARTS)
+        return variables
 
 
 def side(place: Path) -> Side:

@@ -12,8 +12,10 @@ from tapetum.benchmarks.measure.machine import load_average
 from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.realtime import LiveSource, MemorySink, SinkPlace, enhance_live
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.ladder import START, Ladder, ladder_for
+from tapetum.realtime.live.ladder import Ladder
 from tapetum.realtime.live.live_run import LiveRun
+from tapetum.realtime.live.model_ladder import ladder_for
+from tapetum.realtime.live.modes import START
 from tapetum.realtime.live.outputs import NullSink
 
 SIZE = "640x360"

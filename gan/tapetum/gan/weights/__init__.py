@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from tapetum.gan.errors import ModelError
@@ -50,4 +49,4 @@ def trained_weights_path(name: str) -> Path:
 
 
 def _file(name: str, suffix: str) -> Path:
-    return Path(str(files(__name__))) / f"{name}{suffix}"
+    return Path(__file__).with_name(f"{name}{suffix}")

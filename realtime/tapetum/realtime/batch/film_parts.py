@@ -15,11 +15,12 @@ from dataclasses import replace
 
 from tapetum.realtime.batch.ledger import Begun
 from tapetum.realtime.batch.worker import LongFilm, MadeSegment
+from tapetum.realtime.errors import SeamError
 from tapetum.realtime.opened_video import CpuVideo, shown_as
 from tapetum.realtime.progress import LIT_NOTICE, EnhanceResult, is_hardly_needed
 from tapetum.realtime.segments.handover import Handover
 from tapetum.realtime.segments.job_folder import JobFolder
-from tapetum.realtime.segments.joining import SeamError, check_seams, join
+from tapetum.realtime.segments.joining import check_seams, join
 from tapetum.realtime.segments.segment import Segment, chain, memory_path
 
 _MOST_ATTEMPTS = 3

@@ -26,10 +26,9 @@ from tapetum.realtime.batch.worker import (
     SegmentWork,
     Work,
 )
-from tapetum.realtime.errors import MediaError, TapetumError
+from tapetum.realtime.errors import MediaError, SeamError, TapetumError
 from tapetum.realtime.photos.formats import is_photo_name
 from tapetum.realtime.segments.job_folder import WrongPacketsError
-from tapetum.realtime.segments.joining import SeamError
 
 if TYPE_CHECKING:
     from tapetum.realtime.batch.worker import FileAnswer

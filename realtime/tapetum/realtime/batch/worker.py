@@ -18,7 +18,8 @@ from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.photos.formats import is_photo_name
 from tapetum.realtime.progress import EnhanceResult, Progress
 from tapetum.realtime.protocols import SparingEnhancer
-from tapetum.realtime.segments.film import Film, deciding_versions, is_long
+from tapetum.realtime.segments import is_long
+from tapetum.realtime.segments.film import Film, deciding_versions
 from tapetum.realtime.segments.handover import Handover
 from tapetum.realtime.segments.job_folder import unfinished_path
 from tapetum.realtime.segments.segment import Segment, likely_segments

@@ -11,6 +11,7 @@ import io
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Annotated, Any
 
@@ -18,20 +19,26 @@ import typer
 
 from tapetum.gan.errors import TapetumError
 from tapetum.gan.plain_help import PlainCommand, PlainGroup, with_plain_help
-from tapetum.gan.weights import RESTRICTED
 from tapetum.realtime.background import exit_process
-from tapetum.realtime.command.demo_command import demo
-from tapetum.realtime.command.doctor import doctor
-from tapetum.realtime.command.enhance_command import enhance
-from tapetum.realtime.command.jobs_command import jobs
-from tapetum.realtime.command.live_command import live
 from tapetum.realtime.command.options import FAILED, HELP, OK, USAGE
-from tapetum.realtime.command.plugin_command import plugin
-from tapetum.realtime.command.serve_command import serve
 from tapetum.realtime.command.stopped import Stopped, StopSignals
 
 COMMANDS = "tapetum.commands"
 """The entry point group of sub-commands."""
+
+_OWN = {
+    "demo": "demo_command",
+    "enhance": "enhance_command",
+    "live": "live_command",
+    "serve": "serve_command",
+    "doctor": "doctor",
+    "jobs": "jobs_command",
+    "plugin": "plugin_command",
+}
+"""The modules of this package's own commands, each of which has the command under its name."""
+_TELLING_MORE = ("demo", "enhance", "live", "serve")
+"""Those whose help ends with where there is more."""
+_VERSION = "--version"
 
 
 _ANY_ARGUMENTS = {
@@ -59,7 +66,10 @@ def run_command(arguments: Sequence[str]) -> int:
     """Run `tapetum ARGUMENTS...` and return the exit status; errors are one line on stderr."""
     try:
         with StopSignals():
-            return _app()(list(arguments), prog_name="tapetum", standalone_mode=False) or OK
+            return (
+                _app(*arguments[:1])(list(arguments), prog_name="tapetum", standalone_mode=False)
+                or OK
+            )
     except typer.TyperException as error:
         return _usage(error)
     except TapetumError as error:
@@ -106,7 +116,11 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def _app() -> typer.Typer:
+def _app(asked: str = "") -> typer.Typer:
+    """The command, with the one sub-command that is asked for where there is one of that name.
+
+    What the others take is loaded and described only where all are listed.
+    """
     app = typer.Typer(
         name="tapetum",
         cls=PlainGroup,
@@ -117,16 +131,23 @@ def _app() -> typer.Typer:
         epilog=HELP,
     )
     app.callback()(_tapetum)
-    app.command("demo", cls=PlainCommand, epilog=HELP)(demo)
-    app.command("enhance", cls=PlainCommand, epilog=HELP)(enhance)
-    app.command("live", cls=PlainCommand, epilog=HELP)(live)
-    app.command("serve", cls=PlainCommand, epilog=HELP)(serve)
-    app.command("doctor", cls=PlainCommand)(doctor)
-    _register(app, "jobs", jobs)
-    _register(app, "plugin", plugin)
-    for entry in sorted(entry_points(group=COMMANDS), key=lambda entry: entry.name):
+    if asked == _VERSION:
+        return app
+    if asked in _OWN:
+        _add_own(app, asked)
+        return app
+    entries = sorted(entry_points(group=COMMANDS), key=lambda entry: entry.name)
+    named = [entry for entry in entries if entry.name == asked]
+    for name in () if named else _OWN:
+        _add_own(app, name)
+    for entry in named or entries:
         _add(app, entry)
     return app
+
+
+def _add_own(app: typer.Typer, name: str) -> None:
+    command = getattr(import_module(f"tapetum.realtime.command.{_OWN[name]}"), name)
+    _register(app, name, command, epilog=HELP if name in _TELLING_MORE else None)
 
 
 def _add(app: typer.Typer, entry: EntryPoint) -> None:
@@ -147,11 +168,16 @@ def _check(command: Any) -> None:  # noqa: ANN401 - as it was loaded
     typer.main.get_command(alone)
 
 
-def _register(app: typer.Typer, name: str, command: Any) -> None:  # noqa: ANN401 - as it was loaded
+def _register(
+    app: typer.Typer,
+    name: str,
+    command: Any,  # noqa: ANN401 - as it was loaded
+    epilog: str | None = None,
+) -> None:
     if isinstance(command, typer.Typer):
         app.add_typer(with_plain_help(command), name=name)
     else:
-        app.command(name, cls=PlainCommand)(command)
+        app.command(name, cls=PlainCommand, epilog=epilog)(command)
 
 
 def _broken(entry: EntryPoint, error: BaseException) -> Callable[[], None]:
@@ -170,6 +196,8 @@ def _broken(entry: EntryPoint, error: BaseException) -> Callable[[], None]:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from tapetum.gan.weights import RESTRICTED
+
         typer.echo(f"tapetum {version('tapetum')}, MIT licence")
         for name, terms in RESTRICTED.items():
             typer.echo(f"weights of {name}: {terms}")
@@ -180,7 +208,7 @@ def _tapetum(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+            _VERSION, callback=_print_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
 ) -> None:

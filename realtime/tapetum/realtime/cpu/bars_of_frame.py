@@ -45,7 +45,7 @@ _TRACES = 0.2
 _EDGE_LIGHT = 0.4
 """Where the light of the picture's first lines, against the black, is reached, the bar ends."""
 _SMALLEST = 0.01
-"""Narrower bars, against the frame, count for nothing."""
+"""Narrower bars, against the frame, have to be pure."""
 _SMALLEST_PICTURE = 0.1
 _UNEVEN = 0.02
 """Difference of the two bars of a pair, against the frame."""
@@ -55,6 +55,8 @@ _END = 0.03
 """Part of a bar's line, at either end of it, to which no text reaches."""
 _BARE_STEP = 0.5
 """A step at the ends of lines alone with which a pair of bars is believed: a circle has none."""
+_MOST_BESIDE_TEXT = 0.5
+"""Part of the frame that bars may take which are seen at the ends of lines alone."""
 _END_SPECKS = 0.02
 """Part of the pixels there that may be brighter than black, by noise."""
 _MOST_AT_BORDER = 0.45
@@ -135,7 +137,7 @@ def edges_black_up_to(frame: Frame) -> list[float]:
     """For the top, bottom, left and right line, how far over black its luma goes, at 8 bits.
 
     Infinite where a line is brighter than bars with their noise are, or has a colour. Text may
-    reach a line with its shadow, or with what coding makes of it: then the line's ends tell.
+    reach all with its shadow, or with what coding makes of it: then the lines' ends tell.
     """
     layout, levels = frame.format, sample_range(frame)
     word = 1 << (layout.shift + layout.depth - 8)
@@ -155,18 +157,20 @@ def edges_black_up_to(frame: Frame) -> list[float]:
         most = float(np.partition(luma_line, place)[place]) / word - black
         return max(most, 0.0) if all(tint <= _MOST_TINT for tint in tints) else math.inf
 
-    def of_line(luma_line: Plane, chroma_lines: list[Plane]) -> float:
-        found = over(luma_line, chroma_lines)
-        shining = np.count_nonzero(luma_line > noisy)
-        if math.isinf(found) and shining <= _MOST_AT_BORDER * len(luma_line):
-            return over(_at_ends(luma_line), [_at_ends(line) for line in chroma_lines])
+    border = [
+        (luma[0], [plane[0] for plane in chroma]),
+        (luma[-1], [plane[-1] for plane in chroma]),
+        (luma[:, 0], [plane[:, :wide].reshape(-1) for plane in chroma]),
+        (luma[:, -1], [plane[:, -wide:].reshape(-1) for plane in chroma]),
+    ]
+    found = [over(*lines) for lines in border]
+    if any(map(math.isfinite, found)):
         return found
-
     return [
-        of_line(luma[0], [plane[0] for plane in chroma]),
-        of_line(luma[-1], [plane[-1] for plane in chroma]),
-        of_line(luma[:, 0], [plane[:, :wide].reshape(-1) for plane in chroma]),
-        of_line(luma[:, -1], [plane[:, -wide:].reshape(-1) for plane in chroma]),
+        over(_at_ends(luma_line), [_at_ends(line) for line in chroma_lines])
+        if np.count_nonzero(luma_line > noisy) <= _MOST_AT_BORDER * len(luma_line)
+        else math.inf
+        for luma_line, chroma_lines in border
     ]
 
 
@@ -300,7 +304,11 @@ def _beside_text(bare: _Bare) -> tuple[int, int] | None:
     first = _to_light(bare.light, first, most=_RINGING)
     last = _to_light(bare.light[::-1], last, most=_RINGING)
     steps = _steepest(bare.each, first), _steepest(bare.each[::-1], last)
-    if not _is_pair(first, last, len(bare.shares)) or min(steps) < _BARE_STEP:
+    count = len(bare.shares)
+    if not _is_pair(first, last, count) or min(steps) < _BARE_STEP:
+        return None
+    rises = _rise(bare.light, first), _rise(bare.light[::-1], last)
+    if first + last > _MOST_BESIDE_TEXT * count or min(rises) < _MARGIN:
         return None
     upside_down = bare.bright[::-1], bare.shining[::-1]
     above = _is_picture(bare.bright[:first], bare.shining[:first])
@@ -372,6 +380,11 @@ def _is_pure(bar: Floats, step: float) -> bool:
     return bar.size > 0 and step >= _CLEAR_STEP and float(bar.max()) <= _EMPTY
 
 
+def _rise(light: Floats, edge: int) -> float:
+    """Levels by which the lines behind an edge are brighter than those before it."""
+    return float(light[edge : edge + _RINGING].mean() - np.median(light[:edge]))
+
+
 def _steepest(each: Floats, edge: int) -> float:
     """By how much of what is usual there one of the two ends of lines brightens at an edge."""
     before = each[: max(1, edge - _SHARP)].max(axis=0, initial=0)
@@ -393,7 +406,7 @@ def _end(shares: Floats, usual: float) -> tuple[int, float]:
     empty = shares <= _EMPTY
     before = np.cumsum(shares)
     begins = np.flatnonzero(empty[:-2] & empty[1:-1] & ~empty[2:]) + 2
-    for line in begins[(begins >= _SMALLEST * count) & (begins < 0.9 * count)][::-1].tolist():
+    for line in begins[begins < 0.9 * count][::-1].tolist():
         edge, sharp = line, True
         step = float(shares[line : line + short].max()) / usual
         if step < _STEP:
@@ -402,6 +415,8 @@ def _end(shares: Floats, usual: float) -> tuple[int, float]:
             sharp = bool(shares[max(0, edge - _SHARP)] <= _TRACES * behind.max())
             step = float(shares[edge : edge + short].max()) / usual
         margin = empty[: max(2, line // 10)].all()
+        if line < _SMALLEST * count and not _is_pure(shares[:line], step):
+            continue
         if step >= _STEP and sharp and margin and before[line - 1] <= _TEXT * line:
             return edge, step
     return 0, 1.0

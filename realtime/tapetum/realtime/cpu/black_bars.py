@@ -12,6 +12,9 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from tapetum.realtime.cpu.bars_of_frame import (
     NONE,
     Bars,
@@ -25,10 +28,15 @@ from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.temporal import FrameClock
 
+Floats = npt.NDArray[np.float32]
+
 _STEADY_S = 0.5
 """For so long must other bars be there before they are believed in mid-scene."""
 _LOOK_S = 0.1
 """How often a frame is looked at whole while its edges stay black, or stay not."""
+_AT_ONCE = 1.5
+"""Levels, at 8 bits, by which what bars cover changes where the shape of the picture does."""
+_VIEW = 64
 _LONGEST_DOUBT_S = 8.0
 """The same, at most, after bars that turned out to be picture."""
 
@@ -69,9 +77,10 @@ class Area(NamedTuple):
 class BarFinder:
     """Follows the bars of one stream: nothing flips while the picture is dark or a text appears.
 
-    Bars are believed at once in the first frame, where the frame's edges turn black, and where a
-    clear pair appears; others when they have been there for a while. They are given up as soon as
-    there is picture in them.
+    Bars are believed at once in the first frame, where all of what they cover turns black from one
+    frame to the next, where the frame's edges turn black, and where a clear pair appears; others
+    when they have been there for a while. They are given up as soon as there is picture in them,
+    and doubted from then on, if that has come little by little.
 
     Example:
         bars = BarFinder()
@@ -92,6 +101,7 @@ class BarFinder:
         self._clock = FrameClock()
         self._elapsed_s = 0.0
         self._black = [False] * 4
+        self._view: Floats | None = None
 
     @property
     def lasting(self) -> tuple[object, ...]:
@@ -116,33 +126,37 @@ class BarFinder:
         edges = edges_black_up_to(frame)
         black = [math.isfinite(edge) for edge in edges]
         if not any(black):
+            view = _view(frame)
             if self._bars != NONE:
-                self._give_up(NONE)
+                self._give_up(NONE, view)
+            self._view = view
         elif self._bars is None or black != self._black or self._elapsed_s >= _LOOK_S:
             # The darkest edge is a bar, if one is, and tells how far its noise goes.
             lines = look(frame, min(edges))
-            self._follow(lines, self._elapsed_s, appeared=black != self._black)
-            self._elapsed_s = 0.0
+            view = _view(frame)
+            self._follow(lines, view, self._elapsed_s, appeared=black != self._black)
+            self._view, self._elapsed_s = view, 0.0
         self._black = black
         return _area(frame, self._bars or NONE)
 
-    def _follow(self, lines: Lines, elapsed_s: float, *, appeared: bool) -> None:
+    def _follow(self, lines: Lines, view: Floats, elapsed_s: float, *, appeared: bool) -> None:
         if lines.is_black:  # black altogether: what comes up may be another picture
             self._bars = None if self._bars == NONE else self._bars
             return
         if self._bars is None:
             self._bars = find_bars(lines)
         elif has_picture(lines, self._bars):
-            self._give_up(find_bars(lines))
+            self._give_up(find_bars(lines), view)
         else:
-            self._consider(find_bars(lines), elapsed_s, appeared=appeared)
+            self._consider(find_bars(lines), view, elapsed_s, appeared=appeared)
 
-    def _give_up(self, found: Bars) -> None:
-        if self._bars is not None and any(self._bars.sides):
+    def _give_up(self, found: Bars, view: Floats) -> None:
+        known = self._bars
+        if known is not None and any(known.sides) and not self._turns_at_once(known, view):
             self._doubt_s = min(2 * self._doubt_s, _LONGEST_DOUBT_S)
         self._bars, self._candidate = found, None
 
-    def _consider(self, found: Bars, elapsed_s: float, *, appeared: bool) -> None:
+    def _consider(self, found: Bars, view: Floats, elapsed_s: float, *, appeared: bool) -> None:
         """Take other bars than those known when they are clear, or have been there long enough."""
         known = self._bars or NONE
         if all(new <= old + 1 for new, old in zip(found.sides, known.sides, strict=True)):
@@ -152,10 +166,40 @@ class BarFinder:
             self._candidate, self._candidate_s = found.sides, 0.0
         self._candidate_s += elapsed_s
         at_once = (found.clear or appeared) and self._doubt_s == _STEADY_S
+        at_once = at_once or self._turns_at_once(found, view)
         if at_once or self._candidate_s >= self._doubt_s:
             top, bottom, left, right = map(max, found.sides, known.sides)
             self._bars = Bars(top, bottom, left, right, clear=found.clear)
             self._candidate = None
+
+    def _turns_at_once(self, bars: Bars, view: Floats) -> bool:
+        """Whether most of what bars cover has become brighter or darker since the last look.
+
+        What moves into them does so little by little, and from one side.
+        """
+        pairs = (bars.top > 0 and bars.bottom > 0) or (bars.left > 0 and bars.right > 0)
+        if self._view is None or self._shape is None or not pairs:
+            return False
+        height, width = self._shape
+        y, x = _places(height)[:, np.newaxis], _places(width)
+        within_rows = (y >= bars.top) & (y < height - bars.bottom)
+        covered = ~(within_rows & (x >= bars.left) & (x < width - bars.right))
+        change = (view - self._view)[covered]
+        return bool(change.size and abs(float(np.median(change))) > _AT_ONCE)
+
+
+def _places(size: int) -> npt.NDArray[np.intp]:
+    """Lines of an axis that are looked at for changes; the outermost are among them."""
+    return np.linspace(0, size - 1, min(size, _VIEW)).astype(np.intp)
+
+
+def _view(frame: Frame) -> Floats:
+    """Some pixels' luma, at 8 bits."""
+    layout = frame.format
+    rows, columns = _places(frame.height), _places(frame.width)
+    samples = frame.planes[0][rows[:, np.newaxis], columns].astype(np.float32)
+    view: Floats = samples / np.float32(1 << (layout.shift + layout.depth - 8))
+    return view
 
 
 def _area(frame: Frame, bars: Bars) -> Area | None:

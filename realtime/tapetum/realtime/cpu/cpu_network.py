@@ -16,7 +16,12 @@ def network_class() -> type[OpenVINOModel] | type[OnnxRuntimeModel]:
 
 
 def cpu_network(
-    model: bytes, name: str = "the given model", *, threads: int | None, precision: Precision
+    model: bytes,
+    name: str = "the given model",
+    *,
+    threads: int | None,
+    precision: Precision,
+    keep: bool = False,
 ) -> CpuNetwork:
     """Read a network; see `OpenVINOModel`.
 
@@ -24,7 +29,7 @@ def cpu_network(
         ModelError: it is not a network.
         EngineError: the precision is not to be had here.
     """
-    return network_class()(model, name, threads=threads, precision=precision)
+    return network_class()(model, name, threads=threads, precision=precision, keep=keep)
 
 
 def best_precision() -> Precision:

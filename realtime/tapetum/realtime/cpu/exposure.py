@@ -67,7 +67,7 @@ def darkness_by_cell(cells: Floats) -> Floats:
         cells: of `cell_luma`.
     """
     ranked = np.sort(cells, axis=None)
-    rest = _fading(_quantile(ranked, _REST_SHARE), _DARK_REST, _BRIGHT_REST)
+    rest = _fading(quantile(ranked, _REST_SHARE), _DARK_REST, _BRIGHT_REST)
     share = _in_shadow(cells, _SHADOW + _CONTRAST * (1 - rest))
     wider: Floats = np.maximum(share, np.float32(_darkness_of_all(cells, ranked)))
     return wider
@@ -75,7 +75,7 @@ def darkness_by_cell(cells: Floats) -> Floats:
 
 def _darkness_of_all(cells: Floats, ranked: Floats) -> float:
     light = float(np.minimum(cells, _GREY).mean())
-    dim = _fading(_quantile(ranked, _BRIGHT_SHARE), _NOTHING_BRIGHT, _BRIGHT)
+    dim = _fading(quantile(ranked, _BRIGHT_SHARE), _NOTHING_BRIGHT, _BRIGHT)
     return max(_fading(light, _LITTLE_LIGHT, _ENOUGH_LIGHT), dim * _fading(light, _DIM, _LIT))
 
 
@@ -131,7 +131,7 @@ def _largest_of_three(cells: Floats) -> Floats:
     return largest
 
 
-def _quantile(ranked: Floats, share: float) -> float:
+def quantile(ranked: Floats, share: float) -> float:
     """`np.quantile` of sorted values, which spends most of its time on what they may be."""
     place = share * (len(ranked) - 1)
     below = int(place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
 from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
 from tapetum.realtime.cpu.hdr_light import working_thumbnail
 from tapetum.realtime.cpu.picture_circle import Picture, PictureFinder, PictureStrips
-from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.rgb import (
     Order,
     RgbImage,
@@ -32,6 +32,9 @@ from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.protocols import Engine
 from tapetum.realtime.temporal import TIME_CONSTANT_S, TemporalFilter
+
+if TYPE_CHECKING:
+    from tapetum.realtime.cpu.restoring import Restorer
 
 _BLACK_EDGE = 12
 """Median of an image's edge over which it is no bar, however noisy."""
@@ -75,7 +78,7 @@ class GridEnhancer:
         self._engine = engine
         self.aim = aim
         self._filter = TemporalFilter(time_constant_s=time_constant_s)
-        self._restorer = Restorer(denoise)
+        self._restorer = None if denoise == "off" else _restorer(denoise)
         self._picture = PictureFinder()
         self._seen = identity_grid()
         self._strips: PictureStrips | None = None
@@ -106,7 +109,7 @@ class GridEnhancer:
         if self.strength == 0:
             return frame
         mixed = strengthened(grid, self.strength)
-        restored = self._restorer(picture.frame, mixed)
+        restored = None if self._restorer is None else self._restorer(picture.frame, mixed)
         room = out if picture.area is None else None
         planes = apply_grid(picture.frame, mixed, seen=restored, out=room)
         return picture.replaced_in(frame, planes)
@@ -156,7 +159,7 @@ class GridEnhancer:
             out[...] = image
             return
         mixed = strengthened(grid, self.strength)
-        if self._restorer.denoise != "off":
+        if self._restorer is not None:
             seen = frame_from_rgb(whole[..., :3], order=order, time_s=time_s)
             restored = self._restorer(seen, mixed)
             if restored is not None:
@@ -259,7 +262,8 @@ class GridEnhancer:
         self._filter.reset()
         self._picture.reset()
         self._strips = None
-        self._restorer.reset()
+        if self._restorer is not None:
+            self._restorer.reset()
 
     @property
     def lasting(self) -> str:
@@ -267,14 +271,14 @@ class GridEnhancer:
         return str(self._picture.lasting)
 
     @property
-    def memory(self) -> object:
+    def memory(self) -> tuple[object, ...]:
         """See `RememberingEnhancer`."""
         return self._filter, self._picture, self._restorer
 
     @memory.setter
     def memory(self, memory: object) -> None:
-        kept = (TemporalFilter, PictureFinder, Restorer)
-        if not isinstance(memory, tuple) or [*map(type, memory)] != [*kept]:
+        kept = [*map(type, self.memory)]
+        if not isinstance(memory, tuple) or [*map(type, memory)] != kept:
             raise TypeError("this is no grid enhancer's memory")
         self._filter, self._picture, self._restorer = memory
 
@@ -286,3 +290,9 @@ class GridEnhancer:
             raise EngineError("the network gave coefficients that are not finite numbers")
         first: Floats = grid[0]
         return first
+
+
+def _restorer(denoise: Denoise) -> Restorer:
+    from tapetum.realtime.cpu.restoring import Restorer  # kernels that others do without
+
+    return Restorer(denoise)

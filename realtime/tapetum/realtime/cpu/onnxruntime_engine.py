@@ -28,6 +28,7 @@ class OnnxRuntimeModel:
         *,
         threads: int | None = 1,
         precision: Precision = "f32",
+        keep: bool = False,  # noqa: ARG002 - nothing is compiled
     ) -> None:
         """Read a network.
 
@@ -36,6 +37,7 @@ class OnnxRuntimeModel:
             name: what errors call the file.
             threads: CPU threads for a run; None takes all that this process may use.
             precision: `f32`, which is what `auto` stands for.
+            keep: as for `OpenVINOModel`; of no effect.
 
         Raises:
             ModelError: it is not a network.

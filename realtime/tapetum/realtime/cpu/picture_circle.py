@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from tapetum.gan.model_kinds import THUMBNAIL
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
+from tapetum.realtime.cpu.exposure import quantile
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.frame import Frame, Plane
 
@@ -432,7 +433,7 @@ def _black_up_to(light: Floats) -> float:
     """The level up to which a thumbnail's pixel is black, by the noise of its corners."""
     part = light.shape[0] // 32
     corners = [light[rows, columns] for rows in _ends(part) for columns in _ends(part)]
-    noise = [float(np.percentile(corner, 75)) for corner in corners]
+    noise = [quantile(np.sort(corner, axis=None), 0.75) for corner in corners]
     black = [level for level in noise if level <= min(_MOST_NOISE, min(noise) + _MARGIN)]
     return max(black, default=0.0) + _MARGIN
 

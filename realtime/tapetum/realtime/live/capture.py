@@ -19,8 +19,8 @@ from tapetum.realtime.enhancer import (
 )
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.ladder import ladder_for
 from tapetum.realtime.live.live_source import LiveSource
+from tapetum.realtime.live.model_ladder import ladder_for
 from tapetum.realtime.live.newest import NewestFrames
 from tapetum.realtime.live.sinks.bgr import BgrConverter, BgrImage
 from tapetum.realtime.prefetch import Prefetch

@@ -12,9 +12,10 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import PIPE_FORMATS, SYNCS, Denoise, Device, PipeFormat, Sync
 from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.controls import Controls
-from tapetum.realtime.live.ladder import Ladder, ladder_for
+from tapetum.realtime.live.ladder import Ladder
 from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.live_source import LiveSource
+from tapetum.realtime.live.model_ladder import ladder_for
 from tapetum.realtime.live.outputs import SinkPlace, open_sink
 from tapetum.realtime.live.recorder import Recorder
 from tapetum.realtime.live.standard_input import STDIN

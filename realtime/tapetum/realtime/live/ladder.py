@@ -5,44 +5,25 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tapetum.gan.model import Model, find_model
-from tapetum.gan.model_kinds import Kind
 from tapetum.realtime.aim import ALWAYS, Aim
-from tapetum.realtime.choices import Denoise, Device
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.enhancer import (
-    check_device_is_there,
-    check_gpu_does,
-    checked_denoise,
     checked_strength,
-    make_enhancer,
 )
-from tapetum.realtime.errors import ModelError, TapetumError
+from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
-from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
+from tapetum.realtime.live.grid_stream import GridStream, Kernels, Look
 from tapetum.realtime.live.look_pace import LookPace
+from tapetum.realtime.live.modes import PASSTHROUGH, START, START_PAUSES_S, efforts, leniency
 from tapetum.realtime.live.picture_look import Easing, look_as_grid
 from tapetum.realtime.live.rung import Loader, Rung
-from tapetum.realtime.protocols import FrameEnhancer
 
 if TYPE_CHECKING:
-    from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
-    from tapetum.realtime.progress import Building
-
-PASSTHROUGH = "passthrough"
-"""The mode of frames that are left as they are, because the strength is 0."""
-START = "start"
-"""The mode of frames that come while the model loads: a curve that their luma suggests."""
-_PAUSES_S = {"15-fps": 1 / 15, "8-fps": 1 / 8}
-"""Ends of the names of modes that leave frames out, and the time from one frame to the next."""
-_LENIENCY = {"15-fps": 2.0, "8-fps": 4.0}
-"""Budgets that such a frame may take: leaving out more cures no lateness that comes of waiting for
-a processor, and the next one comes late anyway."""
-_START_PAUSES_S = {START: 0.0, **{f"{START}-{pace}": time_s for pace, time_s in _PAUSES_S.items()}}
+    pass
 
 _PREDICTION_LIMIT_MS = 1000 / 3
 """A grid model that answers less often than three times a second is too slow."""
@@ -55,25 +36,6 @@ _NO_EFFECT, _SOME_EFFECT = 0.02, 0.1
 """Shares of the effect up to which a picture is called well lit, and from which no more."""
 _DUE_SHARE = 0.9
 """A frame that comes so little too early is made: sources are not exact."""
-
-
-def _efforts(model: str, *, restores: bool = True) -> dict[str, Effort]:
-    """The modes of a grid model, from the best to the cheapest, all of one brightness.
-
-    Where noise is taken out, that is the first thing to be left: the picture changes least by it.
-    """
-    rarely = 1 << 30
-    best = {model: Effort(frames=2, restores=True), f"{model}-noisy": Effort(frames=2)}
-    return {
-        **(best if restores else {model: Effort(frames=2)}),
-        f"{model}-4": Effort(frames=4),
-        f"{model}-held": Effort(frames=rarely),
-        f"{model}-curve": Effort(frames=rarely, seconds=2.0, flat=True),
-        **{
-            f"{model}-curve-{pace}": Effort(rarely, 2.0, flat=True, pause_s=pause_s)
-            for pace, pause_s in _PAUSES_S.items()
-        },
-    }
 
 
 class Ladder:
@@ -125,16 +87,16 @@ class Ladder:
         heavy = heavy or {}
         self._strength = checked_strength(strength)
         self._everyday, load = everyday
-        self._efforts = _efforts(self._everyday, restores=denoise != "off")
+        self._efforts = efforts(self._everyday, restores=denoise != "off")
         self.governor = Governor(
             (*heavy, *self._efforts),
             budget_ms=budget_ms,
-            leniency={f"{self._everyday}-curve-{pace}": by for pace, by in _LENIENCY.items()},
+            leniency=leniency(f"{self._everyday}-curve"),
         )
         self._start = Governor(
-            tuple(_START_PAUSES_S),
+            tuple(START_PAUSES_S),
             budget_ms=budget_ms,
-            leniency={f"{START}-{pace}": by for pace, by in _LENIENCY.items()},
+            leniency=leniency(START),
         )
         self.frames_by_mode: Counter[str] = Counter()
         self.mode = START
@@ -180,7 +142,7 @@ class Ladder:
     @property
     def is_starting(self) -> bool:
         """Whether no model has made a frame yet."""
-        return self.mode in _START_PAUSES_S
+        return self.mode in START_PAUSES_S
 
     @property
     def running(self) -> str:
@@ -188,14 +150,16 @@ class Ladder:
         if self.mode in self._rungs:
             return self._rungs[self.mode].description
         if self.mode not in self.governor.modes:
-            return self.mode
+            curve = "a simple curve, until a model is there"
+            what = "nothing" if self.mode == PASSTHROUGH else curve
+            return f"{what} ({self.mode})"
         return f"{self._rungs[self._everyday].description} ({self.mode})"
 
     @property
     def note(self) -> str:
         """Why the picture is not the best that was asked for, in a person's words, or nothing."""
         wanted = self.governor.wanted
-        if self.mode in _START_PAUSES_S:
+        if self.mode in START_PAUSES_S:
             return "starting"
         if self.mode == PASSTHROUGH:
             return "strength 0: the picture as it is"
@@ -256,8 +220,8 @@ class Ladder:
         """
         if self.mode == PASSTHROUGH:
             return False
-        if self.mode in _START_PAUSES_S:
-            pause_s = _START_PAUSES_S[self._start.mode]
+        if self.mode in START_PAUSES_S:
+            pause_s = START_PAUSES_S[self._start.mode]
         else:
             effort = self._efforts.get(self.governor.mode)
             pause_s = 0.0 if effort is None else effort.pause_s
@@ -280,7 +244,7 @@ class Ladder:
         self._began_s = time.monotonic()
         enhanced = self._enhanced(frame)
         took_ms = (time.monotonic() - self._began_s) * 1000
-        if self.mode in _START_PAUSES_S:
+        if self.mode in START_PAUSES_S:
             self._start.record(took_ms)
         elif self.mode in self.governor.modes:
             self.governor.record(took_ms, made_by=self.mode, disturbed=self._disturbed)
@@ -500,127 +464,6 @@ def stays_well_lit(before: bool, needed: float) -> bool:
         needed: share of the model's effect that it needs, 0 to 1.
     """
     return needed <= (_SOME_EFFECT if before else _NO_EFFECT)
-
-
-def ladder_for(
-    model: str | Path = "grid",
-    *,
-    strength: float = 1.0,
-    aim: Aim = Aim(),  # noqa: B008 - it is immutable
-    denoise: Denoise = "off",
-    device: Device = "auto",
-    budget_ms: float = 50.0,
-    former: Ladder | None = None,
-    on_notice: Callable[[str], None] = lambda _line: None,
-) -> Ladder:
-    """The modes for a model: itself, itself on reduced frames, `grid` with less and less effort.
-
-    A grid model has no reduced mode, nor has a checkpoint, which is no ONNX file. On a GPU the
-    model has whole frames as long as that works; `grid` on the CPU stands in for it.
-
-    Args:
-        model: `grid`, `unet`, or a model file.
-        strength: from 0 to 2.
-        aim: when pictures are made bright, and how bright.
-        denoise: how much noise grid models take out: `auto`, `off`, or from 0 to 1.
-        device: `auto` or `cpu`, or a GPU such as `cuda`.
-        budget_ms: how long a frame may be with us.
-        former: the stream's ladder before, see `Ladder`.
-        on_notice: see `Ladder`.
-
-    Raises:
-        ModelError: there is no such model, or a brightness is wanted and it gives no grid.
-        DeviceError: the GPU, or what it needs, is missing.
-        ValueError: a number is out of its range, or there is no device of that name.
-    """
-    found = find_model(model)
-    choice = check_device_is_there(device)  # one line now, not in a thread when the stream runs
-    name = found.shipped or _mode_name(Path(model))
-    is_grid = _is_network(found, "grid")
-    if aim.brightness is not None and not is_grid:
-        raise ModelError(f"brightness is for grid models; {model} is none")
-    on_cpu = _ModelLoader(model, "cpu")
-    everyday = (name, on_cpu) if is_grid else ("grid", _ModelLoader("grid", "cpu"))
-    heavy: dict[str, Loader] = {} if is_grid else {name: on_cpu}
-    by_gpu: tuple[str, ...] = ()
-    if choice is not None:
-        if former is None:  # a stream that runs goes over to the CPU for what only that does
-            check_gpu_does(strength=strength, aim=aim, denoise=denoise)
-        by_gpu = (f"{name} on {device}",)
-        heavy = {by_gpu[0]: _GpuLoader(model, device, choice, on_notice)}
-        for line in (*choice.notices, *_left_undone(is_grid, aim, denoise)):
-            on_notice(line)
-    elif _is_network(found, "unet") and found.description.fixed_size is None:
-        heavy[f"{name}-reduced"] = _ReducedLoader(found)
-    return Ladder(
-        everyday,
-        heavy,
-        strength=strength,
-        denoise=checked_denoise(denoise),
-        budget_ms=budget_ms,
-        aim=aim,
-        replaceable=by_gpu,
-        former=former,
-        on_notice=on_notice,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _ModelLoader:
-    """Loads a model; two of the same model are equal."""
-
-    model: str | Path
-    device: Device
-
-    def __call__(self) -> FrameEnhancer:
-        return make_enhancer(self.model, device=self.device)
-
-
-@dataclass(frozen=True, slots=True)
-class _GpuLoader:
-    """Loads a model on a GPU that was checked; two of the same model are equal."""
-
-    model: str | Path
-    device: Device
-    choice: EngineChoice = field(compare=False)
-    on_notice: Callable[[str], None] = field(compare=False)
-
-    def __call__(self) -> FrameEnhancer:
-        from tapetum.realtime.cuda.round_trip import make_round_trip
-
-        def tell(building: Building) -> None:
-            if not building.phase:
-                self.on_notice(f"an engine is built, once: {building.description}")
-
-        return make_round_trip(self.model, self.device, choice=self.choice, on_build=tell)
-
-
-@dataclass(frozen=True, slots=True)
-class _ReducedLoader:
-    """Loads a `unet` network as a grid model."""
-
-    model: Model
-
-    def __call__(self) -> FrameEnhancer:
-        from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
-
-        return make_reduced_unet(self.model)
-
-
-def _left_undone(gives_grids: bool, aim: Aim, denoise: Denoise) -> tuple[str, ...]:
-    from tapetum.realtime.cuda.gpu_limits import left_undone
-
-    return left_undone(gives_grids=gives_grids, aim=aim, denoise=denoise)
-
-
-def _mode_name(path: Path) -> str:
-    """A file's stem, unless it would be taken for a mode of the model that ships."""
-    return path.name if path.stem in _efforts("grid") else path.stem
-
-
-def _is_network(model: Model, kind: Kind) -> bool:
-    """Whether a model is of a kind; a checkpoint, which takes long to read, counts as none."""
-    return not model.is_checkpoint and model.description.kind == kind
 
 
 def _slow_line(model: str, cost_ms: float, mode: str) -> str:

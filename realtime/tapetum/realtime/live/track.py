@@ -17,7 +17,8 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.errors import DeviceError, ModelError, TapetumError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.ladder import Ladder, ladder_for
+from tapetum.realtime.live.ladder import Ladder
+from tapetum.realtime.live.model_ladder import ladder_for
 from tapetum.realtime.live.newest import newest_channel
 from tapetum.realtime.live.summary import Latencies
 from tapetum.realtime.media.av_frame import from_av, to_av

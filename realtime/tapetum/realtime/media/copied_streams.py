@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import av
 from av.audio.stream import AudioStream
@@ -22,7 +23,9 @@ from tapetum.realtime.media.containers import (
     can_store,
     container_that_stores,
 )
-from tapetum.realtime.media.mp4_text import SharedSamples
+
+if TYPE_CHECKING:
+    from tapetum.realtime.media.mp4_text import SharedSamples
 
 PacketRoute = Callable[["Packet[Stream]"], "Iterable[Packet[Stream]]"]
 """Turns a packet of an input stream into packets for the output; a damaged one raises FFmpeg's
@@ -200,7 +203,11 @@ def _convert(
     _carry_description(source, stream, container, notices)
     notices.append(f"{describe(source)} is converted to {encoder}")
 
-    shared = SharedSamples() if encoder == "mov_text" else None
+    shared: SharedSamples | None = None
+    if encoder == "mov_text":
+        from tapetum.realtime.media.mp4_text import SharedSamples
+
+        shared = SharedSamples()
 
     def route(packet: Packet[Stream]) -> Iterable[Packet[Stream]]:
         if not packet.size:

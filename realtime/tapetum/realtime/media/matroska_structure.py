@@ -25,6 +25,8 @@ _IN_CLUSTER = _ANYWHERE | {
 }
 _TRACKS, _TRACK, _TRACK_NUMBER = 0x1654AE6B, 0xAE, 0xD7
 _SIMPLE_BLOCK, _GROUP, _BLOCK = 0xA3, 0xA0, 0xA1
+_LACING, _XIPH, _OF_ONE_SIZE = 0x06, 0x02, 0x04
+"""In a block's flags: several pictures or pieces of sound in it, and how their sizes are said."""
 _LONGEST_ID, _LONGEST_SIZE = 4, 8
 
 
@@ -101,12 +103,34 @@ class _Walk:
         if end > self._size or number not in {_SIMPLE_BLOCK, _GROUP}:
             return True  # it is cut off, or no block
         if number == _GROUP:
-            return all(self._has_track(begin) for begin, _ in self._inside(_BLOCK, body, end))
-        return self._has_track(body)
+            return all(self._is_block(*block) for block in self._inside(_BLOCK, body, end))
+        return self._is_block(body, end)
 
-    def _has_track(self, at: int) -> bool:
+    def _is_block(self, at: int, end: int) -> bool:
+        """Whether a block is of a track, and what is laced in it has room there."""
         size = 9 - self._data[at].bit_length()
-        return int.from_bytes(self._data[at : at + size]) - (1 << 7 * size) in self._tracks
+        track = int.from_bytes(self._data[at : at + size]) - (1 << 7 * size)
+        flags_at = at + size + 2
+        if track not in self._tracks or flags_at >= end:
+            return False
+        lacing = self._data[flags_at] & _LACING
+        if not lacing:
+            return True
+        count, rest = self._data[flags_at + 1] + 1, end - flags_at - 2
+        if lacing == _OF_ONE_SIZE:
+            return rest > 0 and rest % count == 0
+        if lacing == _XIPH:
+            return self._has_room(flags_at + 2, end, count - 1)
+        return rest >= 2 * count - 1  # at least a byte for each size and each content
+
+    def _has_room(self, at: int, end: int, sizes: int) -> bool:
+        """Whether so many sizes, each a sum of bytes of which the last is under 255, fit."""
+        total = 0
+        while sizes and at < end:
+            total += self._data[at]
+            sizes -= self._data[at] < 0xFF
+            at += 1
+        return not sizes and total <= end - at
 
     def _inside(self, wanted: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
         """Where the elements of one kind among others begin and end, without their headers."""

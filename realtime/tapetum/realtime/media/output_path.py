@@ -6,12 +6,16 @@ Nothing ever lies half-written under the name that the user gave.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from tapetum.gan.whole_file import WholeFile
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+"""Of an address, like "http:"; a drive's is one letter."""
 
 
 def check_output(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
@@ -32,12 +36,20 @@ def check_output(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) ->
         if path.is_dir():
             raise MediaError(f"output {path} is a folder; give a file name")
         if not folder.is_dir():
+            _refuse_address(path)
             raise MediaError(f"output folder {folder} does not exist; make it first")
         _check_not_input(path, inputs)
         if path.exists():
             _check_replaceable(path, overwrite=overwrite)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise MediaError(f"output folder {folder} is read-only")
+
+
+def _refuse_address(path: Path) -> None:
+    """Refuse what is an address, whose slashes a path has made one."""
+    scheme, *rest = path.parts
+    if rest and _SCHEME.fullmatch(scheme):
+        raise MediaError(f"output {scheme}//{'/'.join(rest)} is an address; outputs are files")
 
 
 def _check_replaceable(path: Path, *, overwrite: bool) -> None:

@@ -12,9 +12,6 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.media_input import InputPlace
-from tapetum.realtime.media.video_info import VideoInfo
-from tapetum.realtime.segments.segment import SEGMENT_S
 
 _DECIDING = ("tapetum", "av", "numba", "numpy")
 
@@ -22,15 +19,6 @@ _DECIDING = ("tapetum", "av", "numba", "numpy")
 def deciding_versions() -> dict[str, str]:
     """The versions of packages that may change what comes out."""
     return {f"version of {name}": version(name) for name in (*_DECIDING, cpu_runtime())}
-
-
-def is_long(place: InputPlace, info: VideoInfo) -> bool:
-    """Whether a video is worth being done in segments: a file that lasts for two of them or more.
-
-    One with alpha is not: encoders keep that beside the packets.
-    """
-    lasts_s = info.duration_s or 0.0
-    return isinstance(place, Path) and lasts_s >= 2 * SEGMENT_S and not info.alpha
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,9 +312,17 @@ def unfinished_jobs(folder: Path) -> Iterator[UnfinishedJob]:
             path.with_name(name),
             str(manifest.get("input", "unknown")),
             sum(_count(text.get("frames")) for text in texts),
-            sum(file.stat().st_size for file in files),
+            sum(map(_size, files)),
             _is_locked(path / _LOCK),
         )
+
+
+def _size(file: Path) -> int:
+    """The bytes of a file; none of one that whoever is at work has renamed meanwhile."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def remove_job(job: UnfinishedJob) -> None:

@@ -8,14 +8,10 @@ from fractions import Fraction
 from av.packet import Packet
 from av.stream import Stream
 
-from tapetum.realtime.errors import MediaError
+from tapetum.realtime.errors import MediaError, SeamError
 from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.segments.job_folder import JobFolder
 from tapetum.realtime.segments.segment import WARM_UP_S, Segment, chain
-
-
-class SeamError(MediaError):
-    """A part of a film does not go on as the part before it has begun."""
 
 
 def check_seams(segments: Iterable[Segment], time_base: Fraction) -> None:

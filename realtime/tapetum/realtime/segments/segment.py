@@ -24,10 +24,8 @@ from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.video_encoder import VideoEncoder
+from tapetum.realtime.segments import SEGMENT_S
 
-SEGMENT_S = 30
-"""Play time of a segment, which is what a kill costs at most. Each begins with a key frame more,
-which costs size; encoders make one every ten seconds or so by themselves."""
 WARM_UP_S = 5
 """Play time before a segment that is enhanced once more where the segment before it was made
 elsewhere: the smoothing forgets in a third of a second, and bars are in doubt for seconds."""

@@ -14,10 +14,10 @@ from tapetum.realtime.media.file_sink import lone_encoder
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.opened_video import shown_as
 from tapetum.realtime.pipeline import FrameStage
+from tapetum.realtime.segments import SEGMENT_S
 from tapetum.realtime.segments.film import Film
 from tapetum.realtime.segments.handover import HandedStage, Handover
 from tapetum.realtime.segments.segment import (
-    SEGMENT_S,
     WARM_UP_S,
     Damage,
     Probe,

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
+from tapetum.realtime.errors import SeamError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.segments.handover import HandedStage
 from tapetum.realtime.segments.job_folder import JobFolder, unfinished_path
-from tapetum.realtime.segments.joining import SeamError, check_seams, join, unseen
+from tapetum.realtime.segments.joining import check_seams, join, unseen
 from tapetum.realtime.segments.segment import (
     WARM_UP_S,
     Damage,

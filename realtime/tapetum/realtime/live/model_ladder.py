@@ -1,0 +1,149 @@
+"""The ladder of a model: which models stand in for it, and how each is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tapetum.gan.model import Model, find_model
+from tapetum.gan.model_kinds import Kind
+from tapetum.realtime.aim import Aim
+from tapetum.realtime.choices import Denoise, Device
+from tapetum.realtime.enhancer import (
+    check_device_is_there,
+    check_gpu_does,
+    checked_denoise,
+    make_enhancer,
+)
+from tapetum.realtime.errors import ModelError
+from tapetum.realtime.live.ladder import Ladder
+from tapetum.realtime.live.modes import efforts
+from tapetum.realtime.live.rung import Loader
+from tapetum.realtime.protocols import FrameEnhancer
+
+if TYPE_CHECKING:
+    from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
+    from tapetum.realtime.progress import Building
+
+
+def ladder_for(
+    model: str | Path = "grid",
+    *,
+    strength: float = 1.0,
+    aim: Aim = Aim(),  # noqa: B008 - it is immutable
+    denoise: Denoise = "off",
+    device: Device = "auto",
+    budget_ms: float = 50.0,
+    former: Ladder | None = None,
+    on_notice: Callable[[str], None] = lambda _line: None,
+) -> Ladder:
+    """The modes for a model: itself, itself on reduced frames, `grid` with less and less effort.
+
+    A grid model has no reduced mode, nor has a checkpoint, which is no ONNX file. On a GPU the
+    model has whole frames as long as that works; `grid` on the CPU stands in for it.
+
+    Args:
+        model: `grid`, `unet`, or a model file.
+        strength: from 0 to 2.
+        aim: when pictures are made bright, and how bright.
+        denoise: how much noise grid models take out: `auto`, `off`, or from 0 to 1.
+        device: `auto` or `cpu`, or a GPU such as `cuda`.
+        budget_ms: how long a frame may be with us.
+        former: the stream's ladder before, see `Ladder`.
+        on_notice: see `Ladder`.
+
+    Raises:
+        ModelError: there is no such model, or a brightness is wanted and it gives no grid.
+        DeviceError: the GPU, or what it needs, is missing.
+        ValueError: a number is out of its range, or there is no device of that name.
+    """
+    found = find_model(model)
+    choice = check_device_is_there(device)  # one line now, not in a thread when the stream runs
+    name = found.shipped or _mode_name(Path(model))
+    is_grid = _is_network(found, "grid")
+    if aim.brightness is not None and not is_grid:
+        raise ModelError(f"brightness is for grid models; {model} is none")
+    on_cpu = _ModelLoader(model, "cpu")
+    everyday = (name, on_cpu) if is_grid else ("grid", _ModelLoader("grid", "cpu"))
+    heavy: dict[str, Loader] = {} if is_grid else {name: on_cpu}
+    by_gpu: tuple[str, ...] = ()
+    if choice is not None:
+        if former is None:  # a stream that runs goes over to the CPU for what only that does
+            check_gpu_does(strength=strength, aim=aim, denoise=denoise)
+        by_gpu = (f"{name} on {device}",)
+        heavy = {by_gpu[0]: _GpuLoader(model, device, choice, on_notice)}
+        for line in (*choice.notices, *_left_undone(is_grid, aim, denoise)):
+            on_notice(line)
+    elif _is_network(found, "unet") and found.description.fixed_size is None:
+        heavy[f"{name}-reduced"] = _ReducedLoader(found)
+    return Ladder(
+        everyday,
+        heavy,
+        strength=strength,
+        denoise=checked_denoise(denoise),
+        budget_ms=budget_ms,
+        aim=aim,
+        replaceable=by_gpu,
+        former=former,
+        on_notice=on_notice,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _ModelLoader:
+    """Loads a model; two of the same model are equal."""
+
+    model: str | Path
+    device: Device
+
+    def __call__(self) -> FrameEnhancer:
+        return make_enhancer(self.model, device=self.device)
+
+
+@dataclass(frozen=True, slots=True)
+class _GpuLoader:
+    """Loads a model on a GPU that was checked; two of the same model are equal."""
+
+    model: str | Path
+    device: Device
+    choice: EngineChoice = field(compare=False)
+    on_notice: Callable[[str], None] = field(compare=False)
+
+    def __call__(self) -> FrameEnhancer:
+        from tapetum.realtime.cuda.round_trip import make_round_trip
+
+        def tell(building: Building) -> None:
+            if not building.phase:
+                self.on_notice(f"an engine is built, once: {building.description}")
+
+        return make_round_trip(self.model, self.device, choice=self.choice, on_build=tell)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReducedLoader:
+    """Loads a `unet` network as a grid model."""
+
+    model: Model
+
+    def __call__(self) -> FrameEnhancer:
+        from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
+
+        return make_reduced_unet(self.model)
+
+
+def _left_undone(gives_grids: bool, aim: Aim, denoise: Denoise) -> tuple[str, ...]:
+    from tapetum.realtime.cuda.gpu_limits import left_undone
+
+    return left_undone(gives_grids=gives_grids, aim=aim, denoise=denoise)
+
+
+def _mode_name(path: Path) -> str:
+    """A file's stem, unless it would be taken for a mode of the model that ships."""
+    return path.name if path.stem in efforts("grid") else path.stem
+
+
+def _is_network(model: Model, kind: Kind) -> bool:
+    """Whether a model is of a kind; a checkpoint, which takes long to read, counts as none."""
+    return not model.is_checkpoint and model.description.kind == kind
