@@ -66,11 +66,12 @@ class Enhancer:
         aim = Aim(when_dark, brightness)
         self._device: Device = device
         self._enhancer: GridEnhancer | UNetEnhancer | RoundTripEnhancer
+        self._by_image: GridEnhancer | UNetEnhancer | None = None
         check_device(device)
         if is_cuda(device):
             self._enhancer = _load_on_gpu(model, strength, device, aim, denoise)
         else:
-            self._enhancer = _load(model, strength, aim, denoise)
+            self._enhancer = self._by_image = _load(model, strength, aim, denoise)
 
     @property
     def description(self) -> str:
@@ -128,12 +129,26 @@ class Enhancer:
         is_red_first(order)
         target = output_for(image, out)
         if image.ndim == 3:
-            self._enhancer.enhance_image(image, target, order=order, time_s=time_s)
+            self._enhance_image(image, target, order, time_s)
             return target
         colored = image[..., None].repeat(3, axis=2)
-        self._enhancer.enhance_image(colored, colored, time_s=time_s)
+        self._enhance_image(colored, colored, "rgb", time_s)
         target[...] = luma_of(colored) + 0.5
         return target
+
+    def _enhance_image(
+        self, image: RgbImage, out: RgbImage, order: Order, time_s: float | None
+    ) -> None:
+        """Enhance an image with colours, as such on the CPU, and as a frame on a GPU."""
+        if self._by_image is not None:
+            self._by_image.enhance_image(image, out, order=order, time_s=time_s)
+            return
+        from tapetum.realtime.cpu.rgb import frame_from_rgb, rgb_from_frame
+
+        bright = self._enhancer(frame_from_rgb(image[..., :3], order=order, time_s=time_s))
+        if out is not image:
+            out[...] = image  # alpha
+        out[..., :3] = rgb_from_frame(bright, order=order)
 
     def enhance_frame(self, frame: Frame, *, out: tuple[Plane, ...] | None = None) -> Frame:
         """Enhance one decoded frame in its own pixel format; cheaper than RGB.

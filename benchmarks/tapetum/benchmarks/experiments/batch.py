@@ -245,6 +245,7 @@ def measured_costs(clip: Path) -> Costs:
         MadeSegment,
         SegmentWork,
     )
+    from tapetum.realtime.segments.handover import Handover
 
     with TemporaryDirectory() as folder:
         begin_s = _beginning_s()
@@ -258,9 +259,9 @@ def measured_costs(clip: Path) -> Costs:
         assert isinstance(found, LongFilm)
         film = FilmParts(begun, found)
 
-        def make(number: int) -> float:
+        def make(number: int, handed: Handover | None = None) -> float:
             took_s, made = _timed(
-                lambda: worker.do(SegmentWork(found.film, number, film.folder.path))
+                lambda: worker.do(SegmentWork(found.film, number, film.folder.path, handed))
             )
             assert isinstance(made, MadeSegment), made
             film.put(number, made)
@@ -271,7 +272,8 @@ def measured_costs(clip: Path) -> Costs:
         worker.close()
         there_s = make(2)  # opened anew, and warmed up
         while not film.is_whole:
-            make(min(film.ready))
+            number = min(film.ready)
+            make(number, film.handover(number))
         segments = film.found.segments
         join_s = _timed(film.finish)[0] / segments
         worker.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -43,9 +44,12 @@ _SOAK_RESULT = Path("benchmarks/results/soak.json")
 _AB_RESULT = Path("benchmarks/results/ab.json")
 
 
-def _record(result: Path, name: str, figures: object) -> None:
+def _record(
+    result: Path, name: str, figures: object, *, on: Mapping[str, object] | None = None
+) -> None:
+    """Add figures to a file, with the machine that they were measured on, by default this one."""
     known = read_json(result, remedy="; name another --result") if result.exists() else {}
-    known |= {"machine": machine(), name: figures}
+    known |= {"machine": on or machine(), name: figures}
     result.parent.mkdir(parents=True, exist_ok=True)
     write_json(known, result)
     shown = figures
@@ -273,10 +277,12 @@ def batch_simulation(clip: ClipArgument, result: ResultOption = _BATCH_RESULT) -
 
     5 % of the workers die over their work. Nothing of the simulation is enhanced.
     """
+    here = machine()  # before the measurement takes one of its threads for all there are
     costs = jobs.measured_costs(clip)
     runs = [jobs.simulate(costs, workers=count) for count in (2, 4, 8, 16, 32, 64)]
     _record(
         result,
         "simulation",
         {"is_a_simulation": True, "clip": clip.name, "costs": asdict(costs), "runs": runs},
+        on=here,
     )

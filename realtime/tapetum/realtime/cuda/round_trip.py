@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
@@ -26,9 +25,6 @@ from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import SparingEnhancer
 from tapetum.trt_build.gpu import device_index
-
-if TYPE_CHECKING:
-    from tapetum.realtime.cpu.rgb import Order, RgbImage
 
 
 class RoundTripEnhancer:
@@ -102,29 +98,6 @@ class RoundTripEnhancer:
         for place, plane in zip(out, made.planes, strict=True):
             place[...] = plane
         return made.with_planes(out)
-
-    def enhance_image(
-        self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
-    ) -> None:
-        """Enhance one image; consecutive ones are frames of one video.
-
-        Args:
-            image: (H, W, 3) uint8, or (H, W, 4) with alpha, which is kept.
-            out: gets the picture; of the same shape, and may be `image` itself.
-            order: of the channels.
-            time_s: when the image was taken, on the stream's own clock.
-
-        Raises:
-            DeviceError: the GPU failed.
-            EngineError: the network cannot be compiled, or gives no usable numbers.
-        """
-        from tapetum.realtime.cpu.rgb import frame_from_rgb, rgb_from_frame
-
-        given = frame_from_rgb(image[..., :3], order=order, time_s=time_s)
-        bright = self(given)
-        if image.shape[2] == 4 and out is not image:
-            out[..., 3] = image[..., 3]
-        out[..., :3] = rgb_from_frame(bright, order=order)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
