@@ -43,7 +43,8 @@ LEAST_ROUNDS = 5
 LEVEL = 0.05
 """How often a difference is seen in any of the figures where there is none."""
 
-_PARTS = ("gan", "realtime", "trt_build", "benchmarks")
+PARTS = ("gan", "realtime", "trt_build", "benchmarks")
+"""The folders of a checkout that are imported from."""
 _WORKER = Path(__file__).with_name("ab_worker.py")
 _PROCESSES = ("old", "old again", "new")
 _BATCHES = 5
@@ -75,7 +76,7 @@ class Side:
         others = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
         variables = {key: value for key, value in os.environ.items() if key not in others}
         if self.checkout is not None:
-            variables["PYTHONPATH"] = os.pathsep.join(str(self.checkout / part) for part in _PARTS)
+            variables["PYTHONPATH"] = os.pathsep.join(str(self.checkout / part) for part in PARTS)
         return variables
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tapetum.benchmarks.bench.ab import Side, differences, figures, observe, side
+from tapetum.benchmarks.bench.ab import PARTS, Side, differences, figures, observe, side
 from tapetum.benchmarks.measure.machine import load_average
 
 _SIZE = 1280, 720
-_PARTS = ("gan", "realtime", "trt_build", "benchmarks")
 _SLOW = '''
 
 def _slowed(make, share):
@@ -76,7 +75,7 @@ def slowed_copy(checkout: Path, share: float) -> Iterator[Path]:
     """A version that is gone afterwards, of a checkout, slower by a share a frame."""
     with TemporaryDirectory() as folder:
         copy = Path(folder)
-        for part in _PARTS:
+        for part in PARTS:
             shutil.copytree(
                 checkout / part, copy / part, ignore=shutil.ignore_patterns("results", "*.pyc")
             )
