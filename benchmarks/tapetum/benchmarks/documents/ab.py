@@ -15,8 +15,8 @@ def ab_table(results: Path) -> str:
     same, slowed = found.get("same", []), found.get("slowed", [])
     if not same and not slowed:
         return MISSING
-    alarms = sum(any(_verdicts(trial)) for trial in same)
-    seen = sum("slower" in _frames(trial) for trial in slowed)
+    alarms = sum(set(_verdicts(trial)) != {"none seen"} for trial in same)
+    seen = sum("slower" in _verdicts(trial, "grid ") for trial in slowed)
     shares = sorted({f"{trial['slowed_percent']:g} %" for trial in slowed})
     rows = [
         ["one version against itself: comparisons", "", str(len(same))],
@@ -27,15 +27,10 @@ def ab_table(results: Path) -> str:
     return "\n\n".join([table(("what", "target", "measured"), rows), _rounds([*same, *slowed])])
 
 
-def _verdicts(trial: Figures) -> list[bool]:
-    return [each["verdict"] != "none seen" for each in trial["differences"].values()]
-
-
-def _frames(trial: Figures) -> list[str]:
-    """Verdicts about frames, which the slowed copy is slow at."""
-    return [
-        each["verdict"] for name, each in trial["differences"].items() if name.startswith("grid ")
-    ]
+def _verdicts(trial: Figures, begin: str = "") -> list[str]:
+    """What was said of each figure whose name begins so; those of frames begin with the model."""
+    found = trial["differences"]
+    return [each["verdict"] for name, each in found.items() if name.startswith(begin)]
 
 
 def _rounds(trials: Sequence[Figures]) -> str:

@@ -384,13 +384,16 @@ def _place_in(said: str) -> str:
 
 
 def _last_line(said: str) -> str:
-    lines = [line.strip() for line in _COLOUR.sub("", said).splitlines() if line.strip()]
-    return lines[-1] if lines else "it does not say why"
+    return (_lines(said) or ["it does not say why"])[-1]
 
 
 def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return (_lines(str(error)) or [type(error).__name__])[0]
+
+
+def _lines(said: str) -> list[str]:
+    """What Ray says, without its colours and empty lines."""
+    return [line.strip() for line in _COLOUR.sub("", said).splitlines() if line.strip()]
 
 
 # The cluster -----------------------------------------------------------------------------------

@@ -341,12 +341,13 @@ def enhance(
     are_many = replace(many, workers=None, cluster=None, streams_per_gpu=1).is_given or _are_many(
         places, output_path
     )
-    if (many.is_given or are_many) and not is_whole:
+    is_job = many.is_given or are_many
+    if is_job and not is_whole:
         raise typer.BadParameter(
             "--start, --duration and --rate are for one file, without --workers or --cluster"
         )
     with program_output(is_wanted=as_json) as write_json:
-        if many.is_given or are_many:
+        if is_job:
             enhance_many(
                 places,
                 output_path,

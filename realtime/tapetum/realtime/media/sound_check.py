@@ -1,4 +1,4 @@
-"""Finds damage in sound that is copied: it is decoded beside, which costs next to nothing."""
+"""Finds damage in sound that is copied as it is: each packet is decoded beside."""
 
 from __future__ import annotations
 
