@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from tapetum.gan.errors import ModelError
 from tapetum.gan.generator import Generator
 from tapetum.gan.grid import GridGenerator
-from tapetum.gan.unet import UNetGenerator
+from tapetum.gan.unet import LIGHT_PREFIX, LitUNet, UNetGenerator
 from tapetum.gan.weights import GENERATORS, trained_weights_path
 
 _CLASSES: tuple[type[Generator], ...] = (GridGenerator, UNetGenerator)
@@ -70,10 +70,16 @@ def load_generator(name_or_path: str | Path) -> Generator:
     if str(name_or_path) in GENERATORS:
         path = trained_weights_path(str(name_or_path))
     state = {key.removeprefix("module."): value for key, value in read_state(path).items()}
-    kind = "unet" if "conv1_1.weight" in state else "grid"
-    generator = build_generator(kind)
+    generator = _generator_of(state)
     _load_strictly(generator, state, path)
     return generator.float().eval()
+
+
+def _generator_of(state: dict[str, torch.Tensor]) -> Generator:
+    """The generator whose keys these are, with random weights."""
+    if "conv1_1.weight" not in state:
+        return GridGenerator()
+    return LitUNet() if any(key.startswith(LIGHT_PREFIX) for key in state) else UNetGenerator()
 
 
 def save_generator(generator: Generator, path: Path, *, half: bool = False) -> None:

@@ -55,6 +55,7 @@ from tapetum.gan.training_step import (
     generator_terms,
     total_loss,
 )
+from tapetum.gan.unet import LitUNet
 from tapetum.gan.vgg import load_vgg
 
 _PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -101,8 +102,9 @@ def _train(config: TrainConfig, device: torch.device, processes: Processes) -> G
         save_settings(config)
     first_step = state.step
     pairs = PairSet(config.pairs) if config.pairs else None
+    whole_light = None if networks.light else teacher
     data = UnpairedPhotos(
-        photos, config.data, config.losses, seed=config.seed, teacher=teacher, pairs=pairs
+        photos, config.data, config.losses, seed=config.seed, teacher=whole_light, pairs=pairs
     )
     numbers = _numbers(config, range(first_step, steps), processes)
     report = TrainingReport(config, first_step, steps, enabled=processes.first)
@@ -265,6 +267,7 @@ def _networks(
         features,
         # A copy: the workers that read photos keep theirs on the CPU.
         copy.deepcopy(teacher).to(device) if teacher else None,
+        state.generator if isinstance(state.generator, LitUNet) else None,
         device,
         _PRECISIONS[config.run.precision],
     )

@@ -25,8 +25,10 @@ from tapetum.gan.checkpoint import build_generator, load_generator, save_generat
 from tapetum.gan.discriminator import global_discriminator, local_discriminator
 from tapetum.gan.errors import ModelError, TrainingError
 from tapetum.gan.generator import Generator
+from tapetum.gan.grid import GridGenerator
 from tapetum.gan.toml_settings import to_toml
 from tapetum.gan.training_config import OptimizerConfig, TrainConfig
+from tapetum.gan.unet import LitUNet, UNetGenerator
 from tapetum.gan.whole_file import whole_file
 
 CHECKPOINT = "checkpoint.pt"
@@ -37,7 +39,7 @@ FREE_SETTINGS = frozenset(
 )
 """What may change between the parts of a run, besides where and how it runs."""
 
-_LEARNT_WITH = ("generator", "init", "teacher", "seed")
+_LEARNT_WITH = ("generator", "init", "light", "teacher", "seed")
 _LEARNT_FROM = ("data", "losses", "optimizer")
 
 _UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, LookupError)
@@ -98,10 +100,21 @@ def new_state(config: TrainConfig, device: torch.device) -> TrainingState:
 
 
 def _adam(network: nn.Module, rate: float, settings: OptimizerConfig) -> torch.optim.Adam:
-    return torch.optim.Adam(network.parameters(), lr=rate, betas=settings.betas)
+    learning = (parameter for parameter in network.parameters() if parameter.requires_grad)
+    return torch.optim.Adam(learning, lr=rate, betas=settings.betas)
 
 
 def _new_generator(config: TrainConfig) -> Generator:
+    generator = _bare_generator(config)
+    if config.light is None or not isinstance(generator, UNetGenerator):
+        return generator
+    light = load_generator(config.light)
+    if not isinstance(light, GridGenerator):
+        raise ModelError(f"{config.light} is a {light.kind} generator; a light is of a grid")
+    return LitUNet.of(generator, light)
+
+
+def _bare_generator(config: TrainConfig) -> Generator:
     if config.init is None:
         generator = build_generator(config.generator)
         if config.optimizer.initialisation == "normal":

@@ -289,6 +289,8 @@ class TrainConfig:
         pairs: folder of simulated recordings and what should be made of them
             (`simulation.pair_set`) for the pair losses; None darkens the well-lit photos.
         init: weights to start the generator from, a name or a file; None starts from scratch.
+        light: weights of a grid generator, a name or a file, that makes the generator's input bright
+            first (`unet.LitUNet`); `unet` alone. None leaves the light to the generator.
         teacher: weights of a generator, a name or a file, that says how bright the targets of the
             pair losses are (`supervision.relit`), and how bright low-light photos should become
             (`low_illumination`); None: pairs become as bright as the photos were.
@@ -307,6 +309,7 @@ class TrainConfig:
     generator: Literal["unet", "grid"] = "unet"
     pairs: Path | None = None
     init: str | None = None
+    light: str | None = None
     teacher: str | None = None
     held_out: Path | None = None
     vgg_weights: Path | None = None
@@ -333,8 +336,12 @@ class TrainConfig:
             "a teacher is for the pair losses and low_illumination, and none of these has a weight",
         )
         _require(
-            self.teacher is not None or not self.losses.low_illumination,
-            "low_illumination needs a teacher; name its weights, like teacher=grid",
+            self.teacher is not None or self.light is not None or not self.losses.low_illumination,
+            "low_illumination needs a teacher or a light; name its weights, like teacher=grid",
+        )
+        _require(
+            self.generator == "unet" or self.light is None,
+            "a light is for unet; grid makes its own",
         )
         _require(
             self.generator == "grid" or not self.losses.for_grid,

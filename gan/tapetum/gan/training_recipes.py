@@ -22,6 +22,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
         },
         "unet": {
             "generator": "unet",
+            "light": "grid",
             "teacher": "grid",
             "data": {
                 "crop": 128,

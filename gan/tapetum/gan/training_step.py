@@ -24,6 +24,7 @@ from tapetum.gan.losses import (
 from tapetum.gan.processes import Processes
 from tapetum.gan.training_config import LossConfig
 from tapetum.gan.training_data import Batch
+from tapetum.gan.unet import LitUNet
 from tapetum.gan.vgg import VGGFeatures
 
 Terms = dict[str, torch.Tensor]
@@ -71,6 +72,7 @@ class Networks:
         replicas: the same over all processes, for their own loss.
         features: VGG-16, where its losses have a weight.
         teacher: says how bright the targets of darkened photos are, where there is one.
+        light: makes the generator's input bright, where it has one.
         autocast: the mixed precision of all of them, or None.
     """
 
@@ -79,6 +81,7 @@ class Networks:
     replicas: dict[str, nn.Module]
     features: VGGFeatures | None
     teacher: Generator | None
+    light: LitUNet | None
     device: torch.device
     autocast: torch.dtype | None
 
@@ -196,14 +199,17 @@ def _unpaired_terms(
     if losses.local_features:
         low_patches = patches_at(low, corners, losses.patch)
         terms["local_features"] = networks.preserve(low_patches, fake_patches)
-    return terms | _low_terms(fake, batch, losses)
+    return terms | _low_terms(networks, fake, batch, losses)
 
 
-def _low_terms(fake: torch.Tensor, batch: Batch, losses: LossConfig) -> Terms:
-    """How far low-light photos, enhanced, are from their teacher's light and from themselves."""
+def _low_terms(
+    networks: Networks, fake: torch.Tensor, batch: Batch, losses: LossConfig
+) -> Terms:
+    """How far low-light photos, enhanced, are from the light they should get and from themselves."""
     terms, output, low = Terms(), (fake + 1) / 2, (batch["low"] + 1) / 2
     if losses.low_illumination:
-        terms["low_illumination"] = supervision.illumination_error(output, (batch["lit"] + 1) / 2)
+        lit = batch["lit"] if networks.light is None else networks.light.lit(batch["low_input"])
+        terms["low_illumination"] = supervision.illumination_error(output, (lit + 1) / 2)
     if losses.low_detail:
         terms["low_detail"] = supervision.detail_error(output, low)
     if losses.low_color:

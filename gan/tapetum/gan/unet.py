@@ -13,9 +13,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from tapetum.gan.generator import Generator, attention_map
+from tapetum.gan.grid import GridGenerator
 from tapetum.gan.model_kinds import STRIDE, Kind
 
 _WIDTHS = (32, 64, 128, 256, 512)
+
+LIGHT_PREFIX = "light."
+"""What stands before the names of the weights of a `LitUNet`'s light."""
 
 
 def reflection_indices(size: int) -> list[int]:
@@ -111,3 +115,48 @@ class UNetGenerator(Generator):
         last = F.leaky_relu(self.get_submodule("conv9_2")(features), 0.2)
         latent: torch.Tensor = self.conv10(last)
         return latent
+
+
+class LitUNet(UNetGenerator):
+    """The U-Net on what a `grid` generator made bright: light from the whole picture, then repair.
+
+    A U-Net sees some tens of pixels around each; how bright a scene should be is seen in all of it.
+    So the light is left to `grid`, and the U-Net takes noise out and brings detail and colour back.
+    The runtimes do the same with two models: a model file holds the U-Net alone, and says so.
+
+    Attributes:
+        light: what makes pictures bright; it is not trained.
+    """
+
+    def __init__(self, light: GridGenerator | None = None) -> None:
+        super().__init__()
+        self.light = (GridGenerator() if light is None else light).requires_grad_(False).eval()
+
+    @classmethod
+    def of(cls, network: UNetGenerator, light: GridGenerator) -> LitUNet:
+        """A U-Net's weights behind a light; a light that it had is left."""
+        made = cls(light)
+        own = {key: value for key, value in network.state_dict().items() if key in made.network()}
+        made.load_state_dict(own, strict=False)
+        return made
+
+    def network(self) -> dict[str, torch.Tensor]:
+        """The U-Net's own weights, by the names that they have without a light."""
+        state = self.state_dict()
+        return {key: value for key, value in state.items() if not key.startswith(LIGHT_PREFIX)}
+
+    def train(self, mode: bool = True) -> LitUNet:
+        """Train the U-Net alone."""
+        super().train(mode)
+        self.light.eval()
+        return self
+
+    def lit(self, rgb: torch.Tensor) -> torch.Tensor:
+        """What the U-Net gets: RGB in [-1, 1] made bright, (N, 3, H, W), the same shape."""
+        with torch.no_grad(), torch.autocast(rgb.device.type, enabled=False):
+            bright: torch.Tensor = self.light(rgb).clamp(-1, 1)
+        return bright
+
+    def forward(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Enhance RGB in [-1, 1], (N, 3, H, W), any size; same shape, unclipped."""
+        return super().forward(self.lit(rgb))
