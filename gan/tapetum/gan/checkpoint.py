@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save
 from tapetum.gan.errors import ModelError
 from tapetum.gan.generator import Generator
 from tapetum.gan.grid import GridGenerator
+from tapetum.gan.model_kinds import LIGHT, LIGHT_MARK
 from tapetum.gan.unet import LIGHT_PREFIX, LitUNet, UNetGenerator
 from tapetum.gan.weights import GENERATORS, trained_weights_path
 
@@ -121,19 +122,29 @@ def _state_of_onnx(path: Path) -> dict[str, torch.Tensor]:
     from google.protobuf.message import DecodeError
 
     try:
-        weights = onnx.load(path).graph.initializer
+        model = onnx.load(path)
     except DecodeError as error:
         raise ModelError(f"{path}: not a readable ONNX model") from error
+    said = {entry.key: entry.value for entry in model.metadata_props}
     state = {
         weight.name.removeprefix(GENERATOR_PREFIX).removesuffix(HALF_SUFFIX): torch.from_numpy(
             onnx.numpy_helper.to_array(weight).copy()
         )
-        for weight in weights
+        for weight in model.graph.initializer
         if weight.name.startswith(GENERATOR_PREFIX)
     }
     if not state:
         raise ModelError(f"{path}: holds no weights of a generator; name a checkpoint")
-    return state
+    return state | _state_of_light(said.get(LIGHT_MARK), path)
+
+
+def _state_of_light(name: str | None, path: Path) -> dict[str, torch.Tensor]:
+    if name is None:
+        return {}
+    if name != LIGHT:
+        raise ModelError(f"{path}: its light is {name!r}; this version knows {LIGHT} alone")
+    light = read_state(trained_weights_path(LIGHT))
+    return {f"{LIGHT_PREFIX}{key}": value for key, value in light.items()}
 
 
 def _load_strictly(generator: Generator, state: dict[str, torch.Tensor], path: Path) -> None:

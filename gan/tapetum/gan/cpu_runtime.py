@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from tapetum.gan.errors import ModelError
-from tapetum.gan.model_kinds import DESCRIPTIONS, ModelDescription, Shape, described_network
+from tapetum.gan.model_kinds import DESCRIPTIONS, LIGHT, ModelDescription, Shape, described_network
 
 CpuRuntime = Literal["openvino", "onnxruntime"]
 """Also the names of their packages."""
@@ -28,7 +28,7 @@ def describe_onnx(serialized: bytes, name: str) -> ModelDescription:
         name: what errors call the file.
 
     Raises:
-        ModelError: they are no generator.
+        ModelError: they are no generator, or one with a light that is not known.
     """
     if cpu_runtime() == "openvino":
         from tapetum.gan.openvino_runtime import metadata, read_network, shapes
@@ -53,6 +53,11 @@ def _described(
         raise ModelError(
             f"{name} is neither {' nor '.join(kinds)}: it maps {shape_text(input_shape)} to"
             f" {shape_text(output_shape)}"
+        )
+    if found.light not in {None, LIGHT}:
+        raise ModelError(
+            f"{name} is for pictures that {found.light!r} made bright; this version knows {LIGHT}"
+            " alone: update Tapetum, or export the model anew"
         )
     return found
 

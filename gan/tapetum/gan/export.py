@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ import onnx
 import torch
 from torch import nn
 
-from tapetum.gan.checkpoint import HALF_SUFFIX
+from tapetum.gan.checkpoint import HALF_SUFFIX, load_generator
 from tapetum.gan.errors import ModelError
 from tapetum.gan.generator import Generator
 from tapetum.gan.grid import GridGenerator
-from tapetum.gan.model_kinds import DESCRIPTIONS, STRIDE, THUMBNAIL_SHAPE, Kind
-from tapetum.gan.unet import UNetGenerator
+from tapetum.gan.model_kinds import DESCRIPTIONS, LIGHT, STRIDE, THUMBNAIL_SHAPE, Kind
+from tapetum.gan.unet import LitUNet, UNetGenerator
 from tapetum.gan.whole_file import whole_file
 
 OPSET = 20
@@ -74,7 +75,7 @@ def export_onnx(generator: Generator, path: Path, *, half: bool = False) -> None
             float32.
 
     Raises:
-        ModelError: a weight is too large for float16.
+        ModelError: a weight is too large for float16, or the light is none that a file can name.
     """
     model = onnx_model(generator, half=half)
     with whole_file(path) as unfinished:
@@ -91,18 +92,35 @@ def onnx_model(generator: Generator, *, half: bool = False) -> onnx.ModelProto:
         sizes = {2: STRIDE * height, 3: STRIDE * width}
         example = torch.rand(1, 3, 4 * STRIDE, 6 * STRIDE)
         program = _export(network, example, "rgb", "enhanced", sizes)
-    model = described_by_itself(program, generator.kind)
+    model = described_by_itself(program, generator.kind, light=_light(generator))
     return _stored_in_half(model) if half else model
 
 
-def described_by_itself(model: onnx.ModelProto, kind: Kind) -> onnx.ModelProto:
+def _light(generator: Generator) -> str | None:
+    """What a model file says of a generator's light."""
+    if not isinstance(generator, LitUNet):
+        return None
+    shipped = load_generator(LIGHT).state_dict()
+    if any(
+        not torch.equal(shipped[key], value) for key, value in generator.light.state_dict().items()
+    ):
+        raise ModelError(
+            "this unet was trained behind a grid of its own, and a model file can only name the"
+            f" {LIGHT} that ships; run it with tapetum.gan, or train it with light={LIGHT}"
+        )
+    return LIGHT
+
+
+def described_by_itself(
+    model: onnx.ModelProto, kind: Kind, *, light: str | None = None
+) -> onnx.ModelProto:
     """Write into a model's metadata what it is, and drop the exporter's traces of source paths."""
     for node in model.graph.node:
         del node.metadata_props[:]
     for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
         del value.metadata_props[:]
     del model.graph.metadata_props[:]
-    onnx.helper.set_model_props(model, DESCRIPTIONS[kind].metadata)
+    onnx.helper.set_model_props(model, replace(DESCRIPTIONS[kind], light=light).metadata)
     return model
 
 

@@ -32,7 +32,10 @@ def export(
         if found.is_checkpoint:
             export_onnx(load_generator(found.path), output, half=half)
             return
-        network = described_by_itself(onnx.load_from_string(found.onnx()), found.description.kind)
+        said = found.description
+        network = described_by_itself(
+            onnx.load_from_string(found.onnx()), said.kind, light=said.light
+        )
         with whole_file(output) as unfinished:
             onnx.save(network, unfinished)
     except (TapetumError, OSError) as error:

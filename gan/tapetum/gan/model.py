@@ -7,12 +7,12 @@ is done with a checkpoint PyTorch.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from tapetum.gan.errors import ModelError
-from tapetum.gan.model_kinds import DESCRIPTIONS, KINDS, Kind, ModelDescription
+from tapetum.gan.model_kinds import DESCRIPTIONS, KINDS, LIGHT, Kind, ModelDescription
 from tapetum.gan.weights import weights_path
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth", ".pt")
@@ -65,9 +65,12 @@ class Model:
             return describe_onnx(self._bytes(), self.name)
         try:
             from tapetum.gan.checkpoint import load_generator
+            from tapetum.gan.unet import LitUNet
         except ImportError as error:
             raise self._lacks(error) from error
-        return DESCRIPTIONS[load_generator(self.path).kind]
+        generator = load_generator(self.path)
+        light = LIGHT if isinstance(generator, LitUNet) else None
+        return replace(DESCRIPTIONS[generator.kind], light=light)
 
     def onnx(self) -> bytes:
         """Its network as an ONNX file's bytes; a checkpoint is exported.

@@ -2,7 +2,8 @@
 
 A `grid` model maps a thumbnail, RGB in [0, 1], (1, 3, 256, 256), to a bilateral grid
 (1, 8, 8, 16, 16). A `unet` model maps RGB in [-1, 1], (1, 3, H, W) with H and W multiples of 16,
-to the same shape.
+to the same shape. It takes the picture as it is, or, if its file says that it has a light, what a
+`grid` model made of it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ GRID_OUTPUT_SHAPE = (1, *GRID_SHAPE)
 
 MARK = "tapetum.generator"
 """Key of an ONNX file's metadata that names the kind."""
+LIGHT_MARK = "tapetum.light"
+"""Key of an ONNX file's metadata that names the model which makes its input bright."""
+LIGHT = "grid"
+"""The one model that can be a light: the `grid` that ships."""
 
 
 def padded_size(height: int, width: int) -> Size:
@@ -58,6 +63,7 @@ class ModelDescription:
         output: what it gives, in words.
         input_shape: of its input, (1, 3, height, width).
         output_shape: of its output.
+        light: the model that makes its input bright, `LIGHT`, where there is one.
     """
 
     kind: Kind
@@ -65,6 +71,7 @@ class ModelDescription:
     output: str
     input_shape: Shape
     output_shape: Shape
+    light: str | None = None
 
     @property
     def fixed_size(self) -> Size | None:
@@ -75,7 +82,9 @@ class ModelDescription:
     @property
     def metadata(self) -> dict[str, str]:
         """What an ONNX file says of itself, by which it is known again."""
-        return {MARK: self.kind, "tapetum.input": self.input, "tapetum.output": self.output}
+        light = {} if self.light is None else {LIGHT_MARK: self.light}
+        said = {MARK: self.kind, "tapetum.input": self.input, "tapetum.output": self.output}
+        return said | light
 
 
 DESCRIPTIONS: Mapping[Kind, ModelDescription] = {
@@ -92,6 +101,7 @@ DESCRIPTIONS: Mapping[Kind, ModelDescription] = {
         "picture, RGB in [-1, 1], to be clipped; as large as the input",
         (1, 3, 0, 0),
         (1, 3, 0, 0),
+        LIGHT,
     ),
 }
 """What Tapetum's own models are."""
@@ -118,7 +128,8 @@ def described_network(
         own_shapes = description.input_shape, description.output_shape
         if marked in {description.kind, None} and _fit((input_shape, output_shape), own_shapes):
             known = (given or own for given, own in zip(input_shape, own_shapes[0], strict=True))
-            return replace(description, input_shape=tuple(known))
+            light = metadata.get(LIGHT_MARK)
+            return replace(description, input_shape=tuple(known), light=light)
     return None
 
 

@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any
 
 from tapetum.gan.errors import ModelError
-from tapetum.gan.model_kinds import MARK, Shape
+from tapetum.gan.model_kinds import LIGHT_MARK, MARK, Shape
 
 _TELEMETRY = "openvino_telemetry"
 _CONVERTER = "openvino.tools.ovc"
@@ -108,9 +108,11 @@ def read_network(serialized: bytes, name: str) -> Any:  # noqa: ANN401
 
 def metadata(network: Any) -> dict[str, str]:  # noqa: ANN401
     """The metadata of an ONNX file, which OpenVINO keeps under "framework"."""
-    if not network.has_rt_info(["framework", MARK]):
-        return {}
-    return {MARK: network.get_rt_info(["framework", MARK]).astype(str)}
+    return {
+        key: network.get_rt_info(["framework", key]).astype(str)
+        for key in (MARK, LIGHT_MARK)
+        if network.has_rt_info(["framework", key])
+    }
 
 
 def shapes(network: Any) -> tuple[Shape, Shape]:  # noqa: ANN401

@@ -267,9 +267,9 @@ def _networks(
         features,
         # A copy: the workers that read photos keep theirs on the CPU.
         copy.deepcopy(teacher).to(device) if teacher else None,
-        state.generator if isinstance(state.generator, LitUNet) else None,
         device,
         _PRECISIONS[config.run.precision],
+        state.generator if isinstance(state.generator, LitUNet) else None,
     )
 
 

@@ -289,8 +289,9 @@ class TrainConfig:
         pairs: folder of simulated recordings and what should be made of them
             (`simulation.pair_set`) for the pair losses; None darkens the well-lit photos.
         init: weights to start the generator from, a name or a file; None starts from scratch.
-        light: weights of a grid generator, a name or a file, that makes the generator's input bright
-            first (`unet.LitUNet`); `unet` alone. None leaves the light to the generator.
+        light: weights of a grid generator, a name or a file, that makes the input of a `unet`
+            bright first (`unet.LitUNet`). A model file can name `grid` alone. None leaves the light
+            to the generator.
         teacher: weights of a generator, a name or a file, that says how bright the targets of the
             pair losses are (`supervision.relit`), and how bright low-light photos should become
             (`low_illumination`); None: pairs become as bright as the photos were.

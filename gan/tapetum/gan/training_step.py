@@ -72,8 +72,8 @@ class Networks:
         replicas: the same over all processes, for their own loss.
         features: VGG-16, where its losses have a weight.
         teacher: says how bright the targets of darkened photos are, where there is one.
-        light: makes the generator's input bright, where it has one.
         autocast: the mixed precision of all of them, or None.
+        light: the generator, if it makes its input bright first.
     """
 
     enhancement: nn.Module
@@ -81,9 +81,9 @@ class Networks:
     replicas: dict[str, nn.Module]
     features: VGGFeatures | None
     teacher: Generator | None
-    light: LitUNet | None
     device: torch.device
     autocast: torch.dtype | None
+    light: LitUNet | None = None
 
     def _mixed(self, *, wanted: bool = True) -> torch.autocast:
         enabled = wanted and self.autocast is not None
@@ -202,10 +202,8 @@ def _unpaired_terms(
     return terms | _low_terms(networks, fake, batch, losses)
 
 
-def _low_terms(
-    networks: Networks, fake: torch.Tensor, batch: Batch, losses: LossConfig
-) -> Terms:
-    """How far low-light photos, enhanced, are from the light they should get and from themselves."""
+def _low_terms(networks: Networks, fake: torch.Tensor, batch: Batch, losses: LossConfig) -> Terms:
+    """How far low-light photos, enhanced, are from their due light and from themselves."""
     terms, output, low = Terms(), (fake + 1) / 2, (batch["low"] + 1) / 2
     if losses.low_illumination:
         lit = batch["lit"] if networks.light is None else networks.light.lit(batch["low_input"])

@@ -136,14 +136,10 @@ class LitUNet(UNetGenerator):
     def of(cls, network: UNetGenerator, light: GridGenerator) -> LitUNet:
         """A U-Net's weights behind a light; a light that it had is left."""
         made = cls(light)
-        own = {key: value for key, value in network.state_dict().items() if key in made.network()}
+        state = network.state_dict()
+        own = {key: value for key, value in state.items() if not key.startswith(LIGHT_PREFIX)}
         made.load_state_dict(own, strict=False)
         return made
-
-    def network(self) -> dict[str, torch.Tensor]:
-        """The U-Net's own weights, by the names that they have without a light."""
-        state = self.state_dict()
-        return {key: value for key, value in state.items() if not key.startswith(LIGHT_PREFIX)}
 
     def train(self, mode: bool = True) -> LitUNet:
         """Train the U-Net alone."""

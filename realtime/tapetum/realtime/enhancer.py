@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, STRIDE, THUMBNAIL_SHAPE
-from tapetum.realtime.aim import MAX_STRENGTH, Aim
+from tapetum.realtime.aim import ALWAYS, MAX_STRENGTH, Aim
 from tapetum.realtime.choices import DEVICES, Denoise, Device
 from tapetum.realtime.errors import DeviceError, ModelError
 
@@ -352,4 +352,10 @@ def _unet(model: Model, strength: float, aim: Aim) -> UNetEnhancer:
     network = cpu_network(model.onnx(), model.name, threads=None, precision="auto")
     smallest = (1, 3, STRIDE, STRIDE)
     network.compile(smallest, smallest)  # a model of one size is refused here, not in mid-video
-    return UNetEnhancer(network, strength=strength, aim=aim)
+    return UNetEnhancer(network, strength=strength, aim=aim, light=_light(model))
+
+
+def _light(model: Model) -> GridEnhancer | None:
+    """What makes pictures bright for a model that says it needs that."""
+    name = model.description.light
+    return None if name is None else _grid(find_model(name), 1.0, ALWAYS, "off")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.cpu.exposure import SteadyDarkness
+from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
+from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.hdr_light import (
     from_working,
     kept_highlights,
     to_working,
     working_thumbnail,
 )
-from tapetum.realtime.cpu.picture_circle import PictureFinder
+from tapetum.realtime.cpu.picture_circle import Picture, PictureFinder
 from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.cpu.rgb import Order, RgbImage, frame_from_rgb, rgb_from_frame
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
@@ -25,6 +27,8 @@ from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.protocols import Engine
 
 Floats = npt.NDArray[np.float32]
+Working = npt.NDArray[np.float64]
+"""Light in the working range of `hdr_light`."""
 
 MAX_PIXELS = 1 << 20
 """Pixels of a tile: the network needs about 1.2 kB a pixel in f32, 0.8 kB in bf16."""
@@ -44,7 +48,7 @@ class NetworkModel(Protocol):
 
 
 class UNetEnhancer:
-    """Enhances the frames of one stream; each frame by itself.
+    """Enhances the frames of one stream; each frame by itself, but for the light.
 
     Frames are padded by reflection to multiples of 16. The network is compiled for one tile
     size when the first frame arrives, and again only if the size of the frames changes.
@@ -66,6 +70,7 @@ class UNetEnhancer:
         strength: float = 1.0,
         max_pixels: int = MAX_PIXELS,
         aim: Aim = ALWAYS,
+        light: GridEnhancer | None = None,
     ) -> None:
         """Make an enhancer.
 
@@ -76,6 +81,8 @@ class UNetEnhancer:
             max_pixels: a larger picture is enhanced in tiles of about this size.
             aim: when pictures are made bright; every one, by default. How bright is the model's
                 own business.
+            light: makes pictures bright before the model gets them, for models that say so; its
+                own strength and aim are not asked.
 
         Raises:
             ValueError: `max_pixels` is too small for tiles that overlap.
@@ -85,6 +92,7 @@ class UNetEnhancer:
         self.strength = strength
         self._model = model
         self.aim = aim
+        self._light = light
         self._darkness = SteadyDarkness()
         self._max_pixels = max_pixels
         self._shape: tuple[int, ...] | None = None
@@ -112,21 +120,15 @@ class UNetEnhancer:
         if self.strength == 0:
             sample_rows(frame.planes[0])  # a frame elsewhere is an error at any strength
             return frame
-        picture, share, hdr = self._picture(frame), 1.0, frame.color.is_hdr
+        picture, share = self._picture(frame), 1.0
         if self.aim.when_dark:
-            small = picture.seen
-            seen = working_thumbnail(small, frame.color) if hdr else small
-            share = self._darkness(seen, time_s=frame.time_s)
+            share = self._darkness(_seen(picture), time_s=frame.time_s)
         self._needed = max(self._needed, share)
         strength = share * self.strength
         if strength == 0:
             return frame
-        rgb = rgb_from_planes(picture.frame)
-        working = (
-            to_working((rgb.astype(np.float64) + 1) / 2, frame.color.transfer) if hdr else None
-        )
-        shown = rgb if working is None else (2 * np.minimum(working, 1) - 1).astype(np.float32)
-        change = self._enhanced(shown)
+        rgb, shown, working = _shown(picture.frame)
+        change = self._enhanced(shown if self._light is None else self._lit(self._light, picture))
         np.clip(change, -1, 1, out=change)
         change -= shown
         if strength > 1:
@@ -162,6 +164,8 @@ class UNetEnhancer:
         """Forget what of the frames was picture, and how dark it was."""
         self._picture.reset()
         self._darkness.reset()
+        if self._light is not None:
+            self._light.reset()
 
     @property
     def lasting(self) -> str:
@@ -171,14 +175,22 @@ class UNetEnhancer:
     @property
     def memory(self) -> object:
         """See `RememberingEnhancer`."""
-        return self._picture, self._darkness
+        return self._picture, self._darkness, None if self._light is None else self._light.memory
 
     @memory.setter
     def memory(self, memory: object) -> None:
-        kept = (PictureFinder, type(self._darkness))
-        if not isinstance(memory, tuple) or [*map(type, memory)] != [*kept]:
+        kept = [*map(type, cast("tuple[object, ...]", self.memory))]
+        if not isinstance(memory, tuple) or [*map(type, memory)] != kept:
             raise TypeError("this is no U-Net enhancer's memory")
-        self._picture, self._darkness = memory
+        self._picture, self._darkness, light = memory
+        if self._light is not None:
+            self._light.memory = light
+
+    def _lit(self, light: GridEnhancer, picture: Picture) -> Floats:
+        """What the network gets of a picture that a light has made bright."""
+        grid = light.steady_grid(_seen(picture), time_s=picture.frame.time_s)
+        bright = picture.frame.with_planes(apply_grid(picture.frame, grid))
+        return _shown(bright)[1]
 
     def _enhanced(self, rgb: Floats) -> Floats:
         """The network's output for (3, H, W), unclipped, a new array."""
@@ -199,6 +211,24 @@ class UNetEnhancer:
         if self._engine is None or self._shape != shape:
             self._engine, self._shape = self._model.compile(shape, shape), shape
         return self._engine
+
+
+def _seen(picture: Picture) -> Floats:
+    """A picture's thumbnail, (1, 3, 256, 256) RGB in [0, 1], as an SDR screen shows it."""
+    color = picture.frame.color
+    return working_thumbnail(picture.seen, color) if color.is_hdr else picture.seen
+
+
+def _shown(frame: Frame) -> tuple[Floats, Floats, Working | None]:
+    """A frame's RGB in [-1, 1], (3, H, W); as an SDR screen shows it; and of HDR the working light.
+
+    Both are one array where the frame is not HDR.
+    """
+    rgb = rgb_from_planes(frame)
+    if not frame.color.is_hdr:
+        return rgb, rgb, None
+    working = to_working((rgb.astype(np.float64) + 1) / 2, frame.color.transfer)
+    return rgb, (2 * np.minimum(working, 1) - 1).astype(np.float32), working
 
 
 def _room(rgb: Floats, change: Floats) -> Floats:

@@ -89,16 +89,21 @@ def make_cuda_enhancer(
         DeviceError: PyTorch cannot use the device.
         EngineError: an engine cannot be built, or there is not enough memory.
     """
+
+    def compiler_of(model: Model) -> TorchModel | TensorRTModel:
+        if flavour is None:
+            return _torch_model(model, device)
+        return TensorRTModel(model, device, flavour, on_build=on_build)
+
     found = find_model(model)
-    compiler: TorchModel | TensorRTModel
-    if flavour is None:
-        compiler = _torch_model(found, device)
-    else:
-        compiler = TensorRTModel(found, device, flavour, on_build=on_build)
+    compiler, light = compiler_of(found), None
     if compiler.kind == "grid":
         engine = compiler.compile(THUMBNAIL_SHAPE)
         return CudaGridEnhancer(device, engine, strength=strength, when_dark=when_dark)
-    enhancer = CudaUNetEnhancer(device, compiler, strength=strength)
+    if found.description.light is not None:
+        engine = compiler_of(find_model(found.description.light)).compile(THUMBNAIL_SHAPE)
+        light = CudaGridEnhancer(device, engine)
+    enhancer = CudaUNetEnhancer(device, compiler, strength=strength, light=light)
     if size is not None and strength > 0:
         enhancer.compile_for(*size)
     return enhancer

@@ -8,6 +8,7 @@ import numpy as np
 
 from tapetum.gan.model_kinds import padded_size
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
+from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
 from tapetum.realtime.cuda.surface import empty_surface
@@ -49,15 +50,24 @@ class CudaUNetEnhancer:
     frame is done.
     """
 
-    def __init__(self, device: ComputeDevice, model: DeviceModel, *, strength: float = 1.0) -> None:
+    def __init__(
+        self,
+        device: ComputeDevice,
+        model: DeviceModel,
+        *,
+        strength: float = 1.0,
+        light: CudaGridEnhancer | None = None,
+    ) -> None:
         """Make an enhancer.
 
         Args:
             device: where the frames are.
             model: maps RGB in [-1, 1], (1, 3, H, W) float16, to the same shape.
             strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
+            light: makes pictures bright before the model gets them, for models that say so.
         """
         self.strength = strength
+        self._light = light
         self._device = device
         self._model = model
         self._fault = Fault(device)
@@ -79,16 +89,19 @@ class CudaUNetEnhancer:
         planes_on(self._device, frame)
         if self.strength == 0:
             return frame
+        lit = frame if self._light is None else self._light(frame)
         planes: Any = empty_surface(frame, self._device.empty)
         self.compile_for(frame.height, frame.width)
         graph = cast("_Compiled", self._compiled).graph
-        graph(frame, lambda given: self._queue(given, planes))
+        graph(lit, lambda given: self._queue(given, frame, planes))
         if self._fault.wait():
             raise EngineError("the network gave values that are not finite numbers")
         return frame.with_planes(planes)
 
     def reset(self) -> None:
-        """Do nothing: every frame is enhanced by itself."""
+        """Forget the light of the past; else every frame is enhanced by itself."""
+        if self._light is not None:
+            self._light.reset()
 
     def compile_for(self, height: int, width: int) -> None:
         """Compile the network for frames of a size, unless it is compiled for it.
@@ -101,9 +114,9 @@ class CudaUNetEnhancer:
             self._compiled = None  # its memory goes first
             self._compiled = _Compiled.of(self._model.compile(shape), self._device, shape)
 
-    def _queue(self, frame: Frame, planes: DevicePlanes) -> None:
+    def _queue(self, lit: Frame, frame: Frame, planes: DevicePlanes) -> None:
         kernels, mark = self._device.kernels, self._fault.mark
         engine, rgb, result, _ = cast("_Compiled", self._compiled)
-        kernels.planes_to_rgb(frame, rgb)
+        kernels.planes_to_rgb(lit, rgb)
         engine(rgb, result)
         kernels.change_to_planes(frame, result, planes, fault=mark, strength=self.strength)
