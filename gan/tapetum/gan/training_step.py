@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -112,11 +113,13 @@ class Networks:
 
     def target(self, batch: Batch) -> torch.Tensor:
         """What should be made of the darkened photos, (N, 3, H, W) in [-1, 1]."""
+        if self.light is not None:  # what it makes bright is to stay so, and to become clean
+            return 2 * supervision.relit(*_unit(batch["target"], self.light.lit(batch["dark"]))) - 1
         if self.teacher is None or "clean" not in batch:  # a set's pairs are as bright as wanted
             return batch["target"]
         with torch.no_grad():
             example = self.teacher(batch["clean"])
-        clean, target, example = ((p + 1) / 2 for p in (batch["clean"], batch["target"], example))
+        clean, target, example = _unit(batch["clean"], batch["target"], example)
         relit = supervision.relit(target, example) * supervision.recorded_share(clean)
         return 2 * relit - 1
 
@@ -129,6 +132,11 @@ class Networks:
                 wanted: torch.Tensor = self.features(low)
             found: torch.Tensor = self.features(enhanced)
         return self_feature_preserving_loss(wanted.float(), found.float())
+
+
+def _unit(*pictures: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Pictures in [-1, 1] as such in [0, 1]."""
+    return ((picture + 1) / 2 for picture in pictures)
 
 
 @dataclass(frozen=True)
