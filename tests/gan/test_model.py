@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from support.command_line import python
 from support.tiny_networks import grid_network, pointwise_network
 
-from tapetum.gan import build_generator, save_generator
+from tapetum.gan import build_generator, load_generator, save_generator
 from tapetum.gan.errors import ModelError
+from tapetum.gan.export import export_onnx
 from tapetum.gan.export_command import export
+from tapetum.gan.grid import GridGenerator
 from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import (
     DESCRIPTIONS,
     GRID_OUTPUT_SHAPE,
     KINDS,
+    LIGHT,
     THUMBNAIL_SHAPE,
     Kind,
     padded_size,
 )
+from tapetum.gan.unet import LitUNet
 
 
 def file_of(folder: Path, network: bytes, kind: str | None = None) -> Path:
@@ -86,7 +92,7 @@ def test_a_checkpoint_is_described(kind: Kind, tmp_path: Path) -> None:
     save_generator(build_generator(kind), path)
     model = find_model(path)
     assert model.is_checkpoint
-    assert model.description == DESCRIPTIONS[kind]
+    assert model.description == replace(DESCRIPTIONS[kind], light=None)
     assert model.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -126,3 +132,39 @@ def test_finding_a_model_loads_nothing_heavy() -> None:
         "print({'numpy', 'openvino', 'torch', 'onnx'} & set(sys.modules))"
     )
     assert python(code) == "set()\n"
+
+
+def lit_unet() -> LitUNet:
+    """A U-Net with random weights behind the grid that ships."""
+    light = load_generator("grid")
+    assert isinstance(light, GridGenerator)
+    return LitUNet(light).eval()
+
+
+@pytest.mark.slow
+def test_a_unet_behind_a_grid_says_so_in_every_form(tmp_path: Path) -> None:
+    path, exported = tmp_path / "lit.safetensors", tmp_path / "lit.onnx"
+    save_generator(lit_unet(), path)
+    export(str(path), exported)
+    for file in (path, exported):
+        assert find_model(file).description.light == LIGHT
+        assert isinstance(load_generator(file), LitUNet)
+
+
+@pytest.mark.slow
+def test_a_unet_behind_another_grid_is_no_model_file(tmp_path: Path) -> None:
+    generator = lit_unet()
+    with torch.no_grad():
+        generator.light.head.bias += 0.1
+    with pytest.raises(ModelError, match="trained behind a grid of its own"):
+        export_onnx(generator, tmp_path / "lit.onnx")
+    assert not (tmp_path / "lit.onnx").exists()
+
+
+def test_a_light_that_is_not_known_is_an_error(tmp_path: Path) -> None:
+    model = onnx.load_from_string(picture_bytes())
+    onnx.helper.set_model_props(model, {"tapetum.generator": "unet", "tapetum.light": "sun"})
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="'sun' made bright; this version knows grid alone"):
+        _ = find_model(path).description

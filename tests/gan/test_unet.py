@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from tapetum.gan import UNetGenerator
+from tapetum.gan.grid import GridGenerator
+from tapetum.gan.unet import LitUNet
 from tapetum.gan.model_kinds import STRIDE
 from tapetum.gan.unet import crop_from_stride, pad_to_stride, reflection_indices
 
@@ -128,3 +130,38 @@ def test_learns_a_brighter_picture() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def lit_unet() -> LitUNet:
+    torch.manual_seed(2)
+    return LitUNet().eval()
+
+
+def test_a_lit_unet_is_the_unet_of_what_its_light_makes() -> None:
+    generator, dark = lit_unet(), torch.rand(1, 3, 33, 50) * 0.3 - 1
+    plain = UNetGenerator().eval()
+    plain.load_state_dict(
+        {key: value for key, value in generator.state_dict().items() if "light" not in key}
+    )
+    with torch.no_grad():
+        bright = generator.light(dark).clamp(-1, 1)
+        assert torch.equal(generator(dark), plain(bright))
+
+
+def test_only_the_unet_of_a_lit_unet_learns() -> None:
+    generator = lit_unet().train()
+    before = {key: value.clone() for key, value in generator.light.state_dict().items()}
+    generator(torch.rand(2, 3, 32, 32) * 0.3 - 1).mean().backward()
+    assert all(parameter.grad is None for parameter in generator.light.parameters())
+    assert generator.conv1_1.weight.grad is not None
+    for key, value in generator.light.state_dict().items():  # the running means too
+        assert torch.equal(value, before[key])
+
+
+def test_a_unets_weights_get_a_light_and_change_it() -> None:
+    plain, lights = UNetGenerator(), [GridGenerator() for _ in range(2)]
+    first = LitUNet.of(plain, lights[0])
+    second = LitUNet.of(first, lights[1])
+    for made, light in zip((first, second), lights, strict=True):
+        assert torch.equal(made.conv1_1.weight, plain.conv1_1.weight)
+        assert made.light is light

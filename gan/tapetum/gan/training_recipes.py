@@ -23,7 +23,6 @@ RECIPES: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
         "unet": {
             "generator": "unet",
             "light": "grid",
-            "teacher": "grid",
             "data": {
                 "crop": 128,
                 "max_reduction": 2.5,

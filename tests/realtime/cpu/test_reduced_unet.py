@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 from support.tiny_networks import pointwise_network
 
@@ -82,3 +83,16 @@ def test_only_picture_networks_have_a_reduced_mode(unet_file: Path, gain_model: 
         ladder = ladder_for(model)
         assert ladder.models == modes
         ladder.close()
+
+
+def test_a_reduced_unet_has_its_light_too(tmp_path: Path) -> None:
+    network = onnx.load_from_string(pointwise_network(np.eye(3), np.zeros(3)))
+    onnx.helper.set_model_props(network, {"tapetum.generator": "unet", "tapetum.light": "grid"})
+    path = tmp_path / "same.onnx"
+    path.write_bytes(network.SerializeToString())
+    (frame,) = SyntheticSource(320, 180, frames=1)
+    reduced = make_reduced_unet(find_model(path))(frame)
+    for wanted in (make_enhancer(path)(frame), make_enhancer("grid")(frame)):
+        assert wanted.planes[0].mean() > frame.planes[0].mean() + 30
+        for got, plane in zip(reduced.planes, wanted.planes, strict=True):
+            assert np.abs(got.astype(int) - plane).mean() <= 3

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.grids import brightening
 from support.random_frames import random_frame
 from support.tiny_networks import blur_network, grid_network, pointwise_network
 from support.tolerance import EXACT, Tolerance, assert_planes_close
 
+from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime.aim import Aim
+from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.hdr_light import to_working
 from tapetum.realtime.cpu.openvino_engine import OpenVINOEngine, OpenVINOModel
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
@@ -180,3 +183,38 @@ def test_hdr_is_enhanced_in_the_light_of_its_sdr_twin() -> None:
     wanted, found = (UNetEnhancer(OpenVINOModel(BRIGHTER))(f).planes[0] for f in (twin, hdr))
     light = to_working((found[:, 44:116] - 64.0) / 876, PQ)
     assert light == pytest.approx((wanted[:, 44:116] - 64.0) / 876, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "p010le"])
+def test_a_light_comes_before_the_network_and_strength_after_both(name: str) -> None:
+    frame = random_frame(name, 50, 37)
+    light = OpenVINOModel(grid_network(brightening())).compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
+    made = UNetEnhancer(OpenVINOModel(BRIGHTER), light=GridEnhancer(light))
+    lit = rgb_from_planes(GridEnhancer(light)(frame))
+    change = np.clip(0.5 * lit + np.float32(0.4), -1, 1) - rgb_from_planes(frame)
+    for strength in (1.0, 0.4):
+        made.strength = strength
+        wanted = planes_with_change(frame, np.float32(strength) * change)
+        assert_planes_close(made(frame).planes, wanted, ROUNDING, shift=frame.format.shift)
+
+
+def test_the_memory_of_a_light_is_kept_and_given_on() -> None:
+    engine = OpenVINOModel(grid_network(brightening(), per_brightness=1.0)).compile(
+        THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE
+    )
+
+    def made() -> UNetEnhancer:
+        return UNetEnhancer(OpenVINOModel(BRIGHTER), light=GridEnhancer(engine))
+
+    dark, bright = (np.full((64, 64), level, np.uint8) for level in (40, 90))
+    frames = [
+        Frame("gray", 64, 64, (plane,), ColorInfo(), time_s=number / 30)
+        for number, plane in enumerate((dark, bright))
+    ]
+    first, second = made(), made()
+    first(frames[0])
+    second.memory = first.memory
+    wanted = second(frames[1]).planes
+    assert_planes_close(first(frames[1]).planes, wanted, EXACT)
+    first.reset()
+    assert np.any(first(frames[1]).planes[0] != wanted[0])  # which the past had a part in

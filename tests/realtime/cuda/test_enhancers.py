@@ -137,6 +137,17 @@ def test_a_unet_frame_is_enhanced_as_on_the_cpu(
     assert_planes_close(enhanced, expected, GPU, shift=frame.format.shift)
 
 
+def test_a_light_comes_before_the_network_as_on_the_cpu(device: ComputeDevice) -> None:
+    frame, engine = random_frame("nv12", 50, 37), grid_engine(brightening())
+    light = cuda_grid(device, engine)
+    model = OpenVINOModelOnDevice(device, BRIGHTER)
+    enhance = CudaUNetEnhancer(device, model, strength=0.8, light=light)
+    wanted = UNetEnhancer(OpenVINOModel(BRIGHTER), strength=0.8, light=GridEnhancer(engine))
+    for _ in range(3):  # alone, captured, and again
+        enhanced = planes_of(device, enhance(on_device(device, frame)))
+        assert_planes_close(enhanced, wanted(frame).planes, GPU)
+
+
 def test_the_network_is_compiled_once_a_size(device: ComputeDevice) -> None:
     model = OpenVINOModelOnDevice(device, BRIGHTER)
     enhance = CudaUNetEnhancer(device, model)
