@@ -11,6 +11,7 @@ import onnx
 import pytest
 import torch
 from support.command_line import python
+from support.engine_networks import trained_looking_unet
 from support.tiny_networks import grid_network, pointwise_network
 
 from tapetum.gan import build_generator, load_generator, save_generator
@@ -135,10 +136,10 @@ def test_finding_a_model_loads_nothing_heavy() -> None:
 
 
 def lit_unet() -> LitUNet:
-    """A U-Net with random weights behind the grid that ships."""
+    """A U-Net behind the grid that ships."""
     light = load_generator("grid")
     assert isinstance(light, GridGenerator)
-    return LitUNet(light).eval()
+    return LitUNet.of(trained_looking_unet(), light).eval()
 
 
 @pytest.mark.slow

@@ -10,9 +10,8 @@ import torch.nn.functional as F
 
 from tapetum.gan import UNetGenerator
 from tapetum.gan.grid import GridGenerator
-from tapetum.gan.unet import LitUNet
 from tapetum.gan.model_kinds import STRIDE
-from tapetum.gan.unet import crop_from_stride, pad_to_stride, reflection_indices
+from tapetum.gan.unet import LitUNet, crop_from_stride, pad_to_stride, reflection_indices
 
 State = dict[str, torch.Tensor]
 

@@ -12,6 +12,7 @@ from support.tiny_networks import pointwise_network
 
 from tapetum.gan.model import find_model
 from tapetum.realtime import SyntheticSource, make_enhancer
+from tapetum.realtime.aim import ALWAYS
 from tapetum.realtime.cpu.grid_fit import fit_grid
 from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
 from tapetum.realtime.live.model_ladder import ladder_for
@@ -92,7 +93,9 @@ def test_a_reduced_unet_has_its_light_too(tmp_path: Path) -> None:
     path.write_bytes(network.SerializeToString())
     (frame,) = SyntheticSource(320, 180, frames=1)
     reduced = make_reduced_unet(find_model(path))(frame)
-    for wanted in (make_enhancer(path)(frame), make_enhancer("grid")(frame)):
-        assert wanted.planes[0].mean() > frame.planes[0].mean() + 30
+    whole = make_enhancer(path, aim=ALWAYS)(frame)
+    grid = make_enhancer("grid", aim=ALWAYS, denoise="off")(frame)
+    assert grid.planes[0].mean() > frame.planes[0].mean() + 30
+    for wanted, tolerance in ((grid, 4), (whole, 6)):  # RGB, which the whole one has, is clipped
         for got, plane in zip(reduced.planes, wanted.planes, strict=True):
-            assert np.abs(got.astype(int) - plane).mean() <= 3
+            assert np.abs(got.astype(int) - plane).mean() <= tolerance

@@ -206,10 +206,11 @@ def test_the_memory_of_a_light_is_kept_and_given_on() -> None:
     def made() -> UNetEnhancer:
         return UNetEnhancer(OpenVINOModel(BRIGHTER), light=GridEnhancer(engine))
 
-    dark, bright = (np.full((64, 64), level, np.uint8) for level in (40, 90))
     frames = [
-        Frame("gray", 64, 64, (plane,), ColorInfo(), time_s=number / 30)
-        for number, plane in enumerate((dark, bright))
+        replace(random_frame("yuv420p", 64, 64), pts=33 * number).with_planes(
+            tuple(np.full(size, level, np.uint8) for size in ((64, 64), (32, 32), (32, 32)))
+        )
+        for number, level in enumerate((30, 50))
     ]
     first, second = made(), made()
     first(frames[0])
