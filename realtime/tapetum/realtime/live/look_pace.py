@@ -94,13 +94,14 @@ class PacedLook:
     Attributes:
         shown: that of the last picture; None before there is one, and after a cut.
         pace: how far it may move.
+        shares: `luma_shares` of the picture that was looked at last.
     """
 
     def __init__(self, step_levels: float = STEP_LEVELS) -> None:
         """Start with no past; see `LookPace`."""
         self.shown: Floats | None = None
         self.pace = LookPace(step_levels)
-        self._shares = _NO_SHARES
+        self.shares = _NO_SHARES
 
     def look_at(self, luma: Floats, elapsed_s: float) -> None:
         """Take a glance at the next picture.
@@ -109,15 +110,15 @@ class PacedLook:
             luma: (N, N) of a small picture, Y in [0, 1].
             elapsed_s: time since the one before.
         """
-        before, self._shares = self._shares, luma_shares(luma)
+        before, self.shares = self.shares, luma_shares(luma)
         if self.shown is not None:
-            self.pace.follow_light(mean_luma(self.shown, self._shares - before), elapsed_s)
+            self.pace.follow_light(mean_luma(self.shown, self.shares - before), elapsed_s)
 
     def towards(self, wanted: Floats) -> Floats:
         """The grid for that picture: `wanted` itself, or as near to it as is not seen."""
         before, self.shown = self.shown, wanted
         if before is not None:
-            share = self.pace.share(mean_luma(wanted - before, self._shares))
+            share = self.pace.share(mean_luma(wanted - before, self.shares))
             if share < 1:
                 self.shown = before + np.float32(share) * (wanted - before)
         return self.shown
