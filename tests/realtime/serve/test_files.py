@@ -45,6 +45,8 @@ def test_a_video_comes_back_brighter_under_a_name_of_ours(
         async with server(tmp_path, settings(gain_model)) as url, plain_page(url) as page:
             status, answer = await page.send_file(short_clip.read_bytes())
             assert status == 200
+            begun = await page.hear_file(answer["file"], "working")
+            assert begun["frames"] == 0, "what takes long before the first frame is said"
             done = await page.hear_file(answer["file"], "done")
             assert done["suffix"] == ".mp4"
             status, data, headers = await page.fetch(answer["file"])
