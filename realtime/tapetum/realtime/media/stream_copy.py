@@ -29,6 +29,7 @@ from tapetum.realtime.media.copied_streams import (
     codec_name,
     describe,
     kept_metadata,
+    lost_keys,
     route_stream,
 )
 from tapetum.realtime.media.file_description import chapters_in, file_metadata, uncommon_keys
@@ -165,6 +166,7 @@ class StreamCopier:
         for stream in self._input.streams:
             if stream.index > self._video.index:
                 self._add(stream)
+        self._note_lost_keys()
         self._packets = self._demux()
 
     def advance(self, time_s: Fraction | None) -> None:
@@ -314,6 +316,14 @@ class StreamCopier:
         if lost and self._stores_pictures():
             keys, suffix = ", ".join(lost), self._container.suffix
             self.notices.append(f"{suffix} cannot hold both cover art and the metadata {keys}")
+
+    def _note_lost_keys(self) -> None:
+        """Say what is lost of the metadata of single streams, the enhanced one's too."""
+        streams = [self._video, *(copied.stream for copied in self._copied.values())]
+        keys = [key for s in streams for key in lost_keys(s.metadata, self._container)]
+        if keys:
+            names, suffix = ", ".join(dict.fromkeys(keys)), self._container.suffix
+            self.notices.append(f"{suffix} cannot hold {names} of a single stream; .mkv can")
 
     def _stores_pictures(self) -> bool:
         pictures = any(is_attached_picture(stream) for stream in self._input.streams.video)

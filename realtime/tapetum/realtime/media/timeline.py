@@ -26,6 +26,9 @@ _TS_DISCONT = 0x0200
 _LATEST_BEGIN_S = 60
 """A file whose first instant is later than this was cut from a clock that is not its own."""
 
+_FINEST_PER_S = 1_000_000
+"""Units of time in a second, at most."""
+
 _JOINED_FORMATS = frozenset({"matroska", "webm", "flv"})
 """Formats beside those of broadcasts whose files are sometimes joined byte by byte."""
 
@@ -105,7 +108,7 @@ def time_range(
     if duration_s is not None:
         end = begin + Fraction(duration_s).limit_denominator(1_000_000)
     foreign = is_broadcast(container) or first_s > _LATEST_BEGIN_S
-    tick_s = stream_time_base(video)
+    tick_s = counted_time_base(video)
     begin = math.ceil(begin / tick_s) * tick_s
     return TimeRange(begin if start_s else None, end, first_s if foreign else Fraction(0))
 
@@ -125,6 +128,16 @@ def stream_time_base(stream: Stream) -> Fraction:
     if isinstance(base, Fraction):
         return base
     return Fraction(base.numerator, base.denominator) if base else Fraction(1, av.time_base)
+
+
+def counted_time_base(stream: Stream) -> Fraction:
+    """The unit in which a stream's pictures are counted: its own, or a microsecond.
+
+    MP4 has 31 bits for each step, and VP9's encoder no finer unit than a nanosecond: what counts
+    in more than a million parts of a second, as damaged headers do, is brought to that.
+    """
+    base = stream_time_base(stream)
+    return base if base.denominator <= _FINEST_PER_S else Fraction(1, _FINEST_PER_S)
 
 
 @dataclass(slots=True)
