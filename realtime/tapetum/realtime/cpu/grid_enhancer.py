@@ -102,17 +102,34 @@ class GridEnhancer:
             EngineError: the network fails or gives no usable numbers.
         """
         picture = self._picture(frame)
-        seen = picture.seen
+        planes = self.enhance_picture(picture, out=out if picture.area is None else None)
+        return frame if planes is None else picture.replaced_in(frame, planes)
+
+    def enhance_picture(
+        self, picture: Picture, *, out: tuple[Plane, ...] | None = None
+    ) -> tuple[Plane, ...] | None:
+        """Enhance what of a frame somebody found to be picture.
+
+        Args:
+            picture: of the stream's next frame.
+            out: as for a call.
+
+        Returns:
+            Planes like those of `picture.frame`; None where nothing is to be done.
+
+        Raises:
+            DeviceError: the frame is not in main memory.
+            EngineError: the network fails or gives no usable numbers.
+        """
+        frame, seen = picture.frame, picture.seen
         if frame.color.is_hdr:
             seen = working_thumbnail(seen, frame.color)
         grid = self.steady_grid(seen, time_s=frame.time_s)
         if self.strength == 0:
-            return frame
+            return None
         mixed = strengthened(grid, self.strength)
-        restored = None if self._restorer is None else self._restorer(picture.frame, mixed)
-        room = out if picture.area is None else None
-        planes = apply_grid(picture.frame, mixed, seen=restored, out=room)
-        return picture.replaced_in(frame, planes)
+        restored = None if self._restorer is None else self._restorer(frame, mixed)
+        return apply_grid(frame, mixed, seen=restored, out=out)
 
     def enhance_image(
         self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.cpu.exposure import SteadyDarkness
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
-from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.hdr_light import (
     from_working,
     kept_highlights,
@@ -81,8 +80,8 @@ class UNetEnhancer:
             max_pixels: a larger picture is enhanced in tiles of about this size.
             aim: when pictures are made bright; every one, by default. How bright is the model's
                 own business.
-            light: makes pictures bright before the model gets them, for models that say so; its
-                own strength and aim are not asked.
+            light: makes pictures bright, at its own strength, before the model gets them; for
+                models that say so.
 
         Raises:
             ValueError: `max_pixels` is too small for tiles that overlap.
@@ -188,9 +187,8 @@ class UNetEnhancer:
 
     def _lit(self, light: GridEnhancer, picture: Picture) -> Floats:
         """What the network gets of a picture that a light has made bright."""
-        grid = light.steady_grid(_seen(picture), time_s=picture.frame.time_s)
-        bright = picture.frame.with_planes(apply_grid(picture.frame, grid))
-        return _shown(bright)[1]
+        planes = light.enhance_picture(picture)
+        return _shown(picture.frame if planes is None else picture.frame.with_planes(planes))[1]
 
     def _enhanced(self, rgb: Floats) -> Floats:
         """The network's output for (3, H, W), unclipped, a new array."""
