@@ -14,9 +14,9 @@ from collections import defaultdict
 from pathlib import Path
 
 INTRODUCTION = """\
-# Credits of the weights of `grid`
+# Credits of the weights
 
-They were trained on these files and on no others. Thanks to all who made them and gave them away.
+`grid` and `unet` were trained on these files and on no others. Thanks to all who made them and gave them away.
 Each is listed with its author, where one is known, and its address.
 """
 

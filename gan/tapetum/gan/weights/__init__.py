@@ -9,9 +9,6 @@ from tapetum.gan.errors import ModelError
 GENERATORS = ("grid", "unet")
 """Names of the generators, shipped weights or not."""
 
-RESTRICTED = {"unet": "research and non-commercial use only"}
-"""What weights may be used for that are not under the code's licence, by generator."""
-
 
 def shipped() -> tuple[str, ...]:
     """Names of the generators whose weights ship, the default first."""

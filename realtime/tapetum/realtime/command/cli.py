@@ -196,11 +196,7 @@ def _broken(entry: EntryPoint, error: BaseException) -> Callable[[], None]:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from tapetum.gan.weights import RESTRICTED
-
         typer.echo(f"tapetum {version('tapetum')}, MIT licence")
-        for name, terms in RESTRICTED.items():
-            typer.echo(f"weights of {name}: {terms}")
         raise typer.Exit
 
 

@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 import typer
 
 from tapetum.gan.machine import cpu_features, cpu_name, memory_mb, usable_cores
-from tapetum.gan.weights import RESTRICTED
 from tapetum.realtime.command.finding import Diagnosis, Finding, Section, State, show
 from tapetum.realtime.command.options import FAILED
 from tapetum.realtime.command.program_output import program_output
@@ -169,8 +168,7 @@ def _model(name: str) -> Finding:
     except TapetumError as error:
         return Finding(name, str(error), missing)
     latency_ms = 1000 * (time.perf_counter() - start_s)
-    terms = f"; {RESTRICTED[name]}" if name in RESTRICTED else ""
-    return Finding(name, f"{enhancer.description}; {latency_ms:.1f} ms a frame at 640x360{terms}")
+    return Finding(name, f"{enhancer.description}; {latency_ms:.1f} ms a frame at 640x360")
 
 
 def _compiled_kernels() -> Finding:
