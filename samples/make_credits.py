@@ -16,8 +16,8 @@ from pathlib import Path
 INTRODUCTION = """\
 # Credits of the weights
 
-`grid` and `unet` were trained on these files and on no others. Thanks to all who made them and gave them away.
-Each is listed with its author, where one is known, and its address.
+`grid` and `unet` were trained on these files and on no others. Thanks to all who made them and gave
+them away. Each is listed with its author, where one is known, and its address.
 """
 
 

@@ -54,7 +54,7 @@ class Enhancer:
             when_dark: leave well-lit images as they are; else every image gets the model's output.
             brightness: mean luma that `grid` brings every image to, over 0 and under 1, as far as
                 strengths up to 2 can; None leaves it to the model.
-            denoise: of a `grid` model: `auto` takes the noise out where the picture is brightened,
+            denoise: of `grid` and `unet`: `auto` takes the noise out where they brighten,
                 a number from 0 to 1 takes that share of it out everywhere, `off` leaves it in.
 
         Raises:
@@ -238,9 +238,9 @@ def _load(
         return _grid(found, strength, aim, denoise)
     if aim.brightness is not None:
         raise ModelError(f"brightness is for grid models; {model} is none")
-    if denoise not in {"auto", "off"}:
-        raise ModelError(f"denoise is for grid models; {model} is none")
-    return _unet(found, strength, aim)
+    if denoise not in {"auto", "off"} and found.description.light is None:
+        raise ModelError(f"denoise is for grid models, and those behind one; {model} is neither")
+    return _unet(found, strength, aim, denoise)
 
 
 def check_model(model: str | Path) -> None:
@@ -345,17 +345,13 @@ def _grid(model: Model, strength: float, aim: Aim, denoise: Denoise) -> GridEnha
     return GridEnhancer(compiling.result(), strength=strength, aim=aim, denoise=denoise)
 
 
-def _unet(model: Model, strength: float, aim: Aim) -> UNetEnhancer:
+def _unet(model: Model, strength: float, aim: Aim, denoise: Denoise) -> UNetEnhancer:
     from tapetum.realtime.cpu.cpu_network import cpu_network
     from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 
     network = cpu_network(model.onnx(), model.name, threads=None, precision="auto")
     smallest = (1, 3, STRIDE, STRIDE)
     network.compile(smallest, smallest)  # a model of one size is refused here, not in mid-video
-    return UNetEnhancer(network, strength=strength, aim=aim, light=_light(model))
-
-
-def _light(model: Model) -> GridEnhancer | None:
-    """What makes pictures bright for a model that says it needs that."""
-    name = model.description.light
-    return None if name is None else _grid(find_model(name), 1.0, ALWAYS, "off")
+    light = model.description.light
+    made = None if light is None else _grid(find_model(light), 1.0, ALWAYS, denoise)
+    return UNetEnhancer(network, strength=strength, aim=aim, light=made)
