@@ -117,8 +117,12 @@ def test_calls_give_way_only_while_it_is_asked_for() -> None:
     usual = niceness()
     worker, begun, asked, child = PatientWorker(), threading.Event(), threading.Event(), list[int]()
 
+    def help_out() -> None:
+        asked.wait(20)
+        child.append(niceness())
+
     def call() -> int:
-        helper = threading.Thread(target=lambda: (asked.wait(20), child.append(niceness())))
+        helper = threading.Thread(target=help_out)
         helper.start()
         begun.set()
         asked.wait(20)

@@ -123,7 +123,9 @@ def test_grids_are_python_s_and_move_by_no_step() -> None:
     questions = []
     for grid, small, time_s, aim in moments():
         expected.append(paced(grid, small, time_s, aim))
-        luma = np.tensordot(np.float32([0.2126, 0.7152, 0.0722]), small[0, :, ::4, ::4], 1)
+        luma = np.tensordot(
+            np.array([0.2126, 0.7152, 0.0722], np.float32), small[0, :, ::4, ::4], 1
+        )
         shares = luma_shares(luma)
         levels.append(mean_luma(expected[-1], shares))
         lifts.append(levels[-1] - mean_luma(identity_grid(), shares))
