@@ -7,10 +7,10 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from tapetum.gan.model import find_model
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, make_cuda_enhancer
-from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.gpu_limits import HDR, left_undone
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
@@ -105,8 +105,7 @@ class CudaVideo:
             size=(self.info.height, self.info.width),
             on_build=on_build,
         )
-        grids = isinstance(enhancer, CudaGridEnhancer)
-        self.notices += left_undone(gives_grids=grids, aim=aim, denoise=denoise)
+        self.notices += left_undone(find_model(model).description, aim=aim, denoise=denoise)
         return enhancer
 
     def open_output(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tapetum.gan.model_kinds import ModelDescription
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 
@@ -11,14 +12,15 @@ BARS = "on a GPU black bars are made brighter too"
 HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
 
 
-def left_undone(*, gives_grids: bool, aim: Aim, denoise: Denoise) -> tuple[str, ...]:
+def left_undone(model: ModelDescription, *, aim: Aim, denoise: Denoise) -> tuple[str, ...]:
     """What a model does on the CPU, and not on a GPU.
 
     Args:
-        gives_grids: whether it is of the kind `grid`; else it is `unet`.
+        model: which.
         aim: when pictures shall be made bright.
-        denoise: whether noise shall be taken out, which `grid` does.
+        denoise: whether noise shall be taken out, as `grid` does, and what is behind one.
     """
-    if gives_grids:
-        return (BARS,) if denoise == "off" else (BARS, NOISE)
-    return (BARS, ALWAYS) if aim.when_dark else (BARS,)
+    has_grid = model.kind == "grid" or model.light is not None
+    noise = (NOISE,) if has_grid and denoise != "off" else ()
+    always = (ALWAYS,) if model.kind == "unet" and aim.when_dark else ()
+    return BARS, *noise, *always

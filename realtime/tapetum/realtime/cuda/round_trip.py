@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+from tapetum.gan.model import find_model
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice
@@ -166,6 +167,5 @@ def make_round_trip(
         flavour=choice.flavour,
         on_build=on_build,
     )
-    grids = isinstance(enhancer, CudaGridEnhancer)
-    limits = left_undone(gives_grids=grids, aim=aim, denoise=denoise)
+    limits = left_undone(find_model(model).description, aim=aim, denoise=denoise)
     return RoundTripEnhancer(enhancer, gpu, aim=aim, notices=(*choice.notices, *limits))

@@ -74,7 +74,7 @@ def ladder_for(
             check_gpu_does(strength=strength, aim=aim, denoise=denoise)
         by_gpu = (f"{name} on {device}",)
         heavy = {by_gpu[0]: _GpuLoader(model, device, choice, on_notice)}
-        for line in (*choice.notices, *_left_undone(is_grid, aim, denoise)):
+        for line in (*choice.notices, *_left_undone(found, aim, denoise)):
             on_notice(line)
     elif _is_network(found, "unet") and found.description.fixed_size is None:
         heavy[f"{name}-reduced"] = _ReducedLoader(found)
@@ -133,10 +133,10 @@ class _ReducedLoader:
         return make_reduced_unet(self.model)
 
 
-def _left_undone(gives_grids: bool, aim: Aim, denoise: Denoise) -> tuple[str, ...]:
+def _left_undone(model: Model, aim: Aim, denoise: Denoise) -> tuple[str, ...]:
     from tapetum.realtime.cuda.gpu_limits import left_undone
 
-    return left_undone(gives_grids=gives_grids, aim=aim, denoise=denoise)
+    return left_undone(model.description, aim=aim, denoise=denoise)
 
 
 def _mode_name(path: Path) -> str:
