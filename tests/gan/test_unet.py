@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import pairwise
 
 import pytest
@@ -165,3 +166,15 @@ def test_a_unets_weights_get_a_light_and_change_it() -> None:
     for made, light in zip((first, second), lights, strict=True):
         assert torch.equal(made.conv10.weight, plain.conv10.weight)
         assert made.light is light
+
+
+def test_large_channels_fit_half_precision_and_give_the_same(unet: UNetGenerator) -> None:
+    generator, dark = copy.deepcopy(unet), torch.rand(1, 3, 32, 32) * 0.3 - 1
+    state = generator.state_dict()
+    for name, factor in (("conv6_1.weight", 3e4), ("bn6_1.running_var", 9e8)):
+        state[name].mul_(factor)
+    with torch.no_grad():
+        wanted = generator(dark)
+        generator.fit_half_precision()
+        assert torch.allclose(generator(dark), wanted, atol=1e-5)
+    assert all(torch.isfinite(value.half()).all() for value in state.values())

@@ -73,7 +73,10 @@ def load_generator(name_or_path: str | Path) -> Generator:
     state = {key.removeprefix("module."): value for key, value in read_state(path).items()}
     generator = _generator_of(state)
     _load_strictly(generator, state, path)
-    return generator.float().eval()
+    generator = generator.float().eval()
+    if isinstance(generator, UNetGenerator):
+        generator.fit_half_precision()
+    return generator
 
 
 def _generator_of(state: dict[str, torch.Tensor]) -> Generator:

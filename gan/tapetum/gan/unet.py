@@ -18,6 +18,9 @@ from tapetum.gan.model_kinds import STRIDE, Kind
 
 _WIDTHS = (32, 64, 128, 256, 512)
 
+_LARGE_VARIANCE = 1024.0
+"""Far from what float16 holds, and so much more than BatchNorm's epsilon that it plays no part."""
+
 LIGHT_PREFIX = "light."
 """What stands before the names of the weights of a `LitUNet`'s light."""
 
@@ -86,6 +89,29 @@ class UNetGenerator(Generator):
         """Enhance RGB in [-1, 1], (N, 3, H, W), any size; same shape, unclipped."""
         height, width = rgb.shape[-2:]
         return crop_from_stride(self.enhance_padded(pad_to_stride(rgb)), height, width)
+
+    @torch.no_grad()
+    def fit_half_precision(self) -> None:
+        """Scale channels whose variance float16 cannot hold, changing no result.
+
+        A convolution's channel, divided by a power of two, is still that after LeakyReLU, and
+        BatchNorm undoes it. Nothing keeps training from making such channels ever larger.
+        """
+        for name, norm in self.named_children():
+            if not isinstance(norm, nn.BatchNorm2d):
+                continue
+            convolution = self.get_submodule(name.replace("bn", "conv"))
+            assert isinstance(convolution, nn.Conv2d)
+            assert convolution.bias is not None
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            variance = norm.running_var
+            scale = variance.clamp(min=1).sqrt().log2().ceil().exp2()
+            scale = torch.where(variance > _LARGE_VARIANCE, scale, torch.ones_like(scale))
+            convolution.weight /= scale.view(-1, 1, 1, 1)
+            convolution.bias /= scale
+            norm.running_mean /= scale
+            variance /= scale.square()
 
     def enhance_padded(self, rgb: torch.Tensor) -> torch.Tensor:
         """Enhance RGB in [-1, 1] whose height and width are multiples of `STRIDE`."""
