@@ -292,7 +292,7 @@ def subtitled(planes: Planes, *places: int) -> Planes:
 
 def coded(frames: list[Planes], path: Path, crf: int) -> Path:
     """Frames as a video of H.264."""
-    options = {"crf": str(crf)} | repeatable("libx264")
+    options = {"crf": str(crf)} | repeatable("libx264", frames[0][0].shape[1])
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=25, options=options)
         stream.height, stream.width = frames[0][0].shape
