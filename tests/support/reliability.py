@@ -124,7 +124,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             "copied sound does not decode",
-            "said, with the time; exit 3",
+            "said, with the time; exit 3 (PCM takes any bytes, Opus nearly any: unknown there)",
             f"{_MEDIA}copied_damage.py::sound_that_does_not_decode_is_said_and_ends_no_job",
         ),
         Fault(
@@ -136,6 +136,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "the enhanced video's marks (original, forced) cannot be stored",
             "said",
             f"{_MEDIA}stream_copy.py::what_the_video_is_marked_as_is_kept_or_its_loss_said",
+        ),
+        Fault(
+            "a chapter has no length",
+            "it is kept, as a mark",
+            f"{_MEDIA}stream_copy.py::a_chapter_without_a_length_is_kept",
         ),
         Fault(
             "MP4 has no place for a single stream's metadata (a reel's name, comments)",
@@ -260,6 +265,16 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}timeline.py::a_start_between_two_pictures_of_an_avi_moves_sound_and_picture_alike",
         ),
         Fault(
+            "pictures or sound are missing in the middle of a broadcast",
+            "the gap is kept, and nothing moves",
+            f"{_MEDIA}gaps_of_broadcasts.py::a_gap_of_pictures_or_sound_is_kept",
+        ),
+        Fault(
+            "packets of a broadcast were lost",
+            "the gap is kept; said, exit 3",
+            f"{_MEDIA}gaps_of_broadcasts.py::lost_packets_of_a_broadcast_are_damage",
+        ),
+        Fault(
             "a unit of time has nine digits, or lasts for seconds",
             "every picture is where it was, to a microsecond (a millisecond in Matroska)",
             f"{_MEDIA}odd_clocks.py::any_unit_of_time_gives_the_right_times",
@@ -351,6 +366,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "a photo holds a gain map, a short video or depth",
             "left out, with what XMP says of it; said",
             f"{_PHOTOS}photos_in_and_out.py::what_lies_behind_the_picture_is_left_out_and_said",
+        ),
+        Fault(
+            "the output's name is none that photos are written as",
+            "one line with those that are",
+            f"{_PHOTOS}enhance_photo.py::the_names_that_photos_are_written_as_are_said",
         ),
         Fault(
             "a photo is none",

@@ -22,6 +22,8 @@ from av.video.stream import VideoStream
 
 from tapetum.realtime.media.media_input import demuxed
 from tapetum.realtime.media.timeline import (
+    LONGEST_STILL_S,
+    Gap,
     InputClock,
     counted_time_base,
     is_broadcast,
@@ -86,6 +88,7 @@ class PictureReader:
         damaged_frames: pictures so far of which parts could not be decoded.
         cut: whether the last packets were damaged, as where a file is cut off.
         ended: whether the input was read to its end.
+        gaps: places of a broadcast, so far, that show nothing new for longer than is usual there.
 
     Raises:
         MediaError: the input cannot be opened, or the range has no sense.
@@ -109,6 +112,7 @@ class PictureReader:
         self.damaged_frames = 0
         self.cut = False
         self.ended = False
+        self.gaps: list[Gap] = []
         self._late_stream = False
         self._unanswered = 0
         self._take(open_video())
@@ -267,10 +271,18 @@ class PictureReader:
         for picture in pictures:
             if before is not None:
                 before.duration = (picture.pts or 0) - (before.pts or 0)
+                self._note_gap(before)
                 yield before
             before = picture
         if before is not None:
             yield before
+
+    def _note_gap(self, picture: av.VideoFrame) -> None:
+        """Take note of a picture of a broadcast that stands still as none does there."""
+        lasts_s = picture.duration * self.time_base
+        is_long = lasts_s > max(LONGEST_STILL_S, 4 * self._times.usual_step * self.time_base)
+        if is_broadcast(self.container) and is_long:
+            self.gaps.append(Gap((picture.pts or 0) * self.time_base - self.begin_s, lasts_s))
 
     def _settled(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Pictures with their final times; one whose time is in doubt waits for the next."""
@@ -518,6 +530,7 @@ class PresentationTimes:
     that of a first picture before the file begins.
 
     Attributes:
+        usual_step: units of time from picture to picture, by what the file says.
         count: pictures kept.
         given: pictures that came with a time.
         guessed: pictures that came without one.
@@ -534,6 +547,7 @@ class PresentationTimes:
         rate = stream.guessed_rate or stream.average_rate
         frames_per_tick = time_base * Fraction(rate or 0)
         self._ticks_per_frame = max(round(1 / frames_per_tick), 1) if frames_per_tick else 1
+        self.usual_step = self._ticks_per_frame
         self._last: int | None = None
         self._step = self._ticks_per_frame
         self.count = 0

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import av
 from av.container import InputContainer
@@ -28,6 +29,9 @@ _LATEST_BEGIN_S = 60
 
 _FINEST_PER_S = 1_000_000
 """Units of time in a second, at most."""
+
+LONGEST_STILL_S = Fraction(1)
+"""In a broadcast pictures and sound follow each other faster than that, but for gaps."""
 
 _JOINED_FORMATS = frozenset({"matroska", "webm", "flv"})
 """Formats beside those of broadcasts whose files are sometimes joined byte by byte."""
@@ -199,6 +203,26 @@ class _Ahead:
     end_s: Fraction
     shown_end_s: Fraction
     leap: _Leap | None = None
+
+
+class Gap(NamedTuple):
+    """Where a stream of a broadcast has nothing, which in others is a picture that stands still.
+
+    Attributes:
+        begin_s: seconds after the input's first instant.
+        length_s: seconds to what follows.
+    """
+
+    begin_s: Fraction
+    length_s: Fraction
+
+
+def said_of_gaps(what: str, gaps: list[Gap]) -> str:
+    """A line about the gaps of a stream."""
+    begin_s, length_s = gaps[0]
+    more = len(gaps) - 1
+    others = f", and {more} more gap{'s' * (more > 1)}" if more else ""
+    return f"{what}: {float(length_s):.2f} s are missing from {float(begin_s):.2f} s on{others}"
 
 
 class InputClock:

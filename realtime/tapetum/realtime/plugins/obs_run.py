@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -29,12 +30,12 @@ SIZE = (640, 360)
 _LAUNCH = ["--multi", "--minimize-to-tray", "--startrecording", "--disable-missing-files-check"]
 
 
-def write_dark_clip(place: Path) -> None:
-    """A second of 360p video of a dark wall with bars that move."""
+def write_dark_clip(place: Path, *, rate: int = 30) -> None:
+    """Thirty frames of 360p video, so many a second, of a dark wall with bars that move."""
     width, height = SIZE
     wall = np.tile(np.linspace(4, 30, width), (height, 1))
     with av.open(str(place), "w") as container:
-        stream = container.add_stream("ffv1", rate=30)
+        stream = container.add_stream("ffv1", rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(30):
             light = wall.astype(np.uint8)
@@ -51,6 +52,7 @@ def write_configuration(
     settings: dict[str, Any],
     *,
     websocket_port: int | None = None,
+    sources: int = 1,
 ) -> None:
     """Write what OBS reads when it starts; it never saw this machine before.
 
@@ -60,6 +62,7 @@ def write_configuration(
         clip: what is shown, again and again.
         settings: of the filter.
         websocket_port: on which it takes requests, from this machine without a password.
+        sources: how many show the clip, side by side, each with a filter of its own.
     """
     obs = home / "obs-studio"
     profile, scenes = obs / "basic/profiles/Untitled", obs / "basic/scenes"
@@ -90,32 +93,45 @@ def write_configuration(
         f"[Video]\nBaseCX={width}\nBaseCY={height}\nOutputCX={width}\nOutputCY={height}\n"
         "FPSType=0\nFPSCommon=30\n"
     )
-    (scenes / "Untitled.json").write_text(json.dumps(_scene(clip, settings)))
+    (scenes / "Untitled.json").write_text(json.dumps(_scene(clip, settings, sources)))
 
 
-def _scene(clip: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    width, height = SIZE
+def _scene(clip: Path, settings: dict[str, Any], count: int) -> dict[str, Any]:
+    columns = math.isqrt(count - 1) + 1
+    width, height = SIZE[0] // columns, SIZE[1] // columns
     media = {"local_file": str(clip), "is_local_file": True, "looping": True, "hw_decode": False}
-    shown = {
-        "name": SOURCE_NAME,
-        "id": 1,
-        "visible": True,
-        "align": 5,
-        "pos": {"x": 0, "y": 0},
-        "scale": {"x": 1.0, "y": 1.0},
-        "bounds_type": 2,
-        "bounds_align": 0,
-        "bounds": {"x": width, "y": height},
-    }
-    on_it = {"id": FILTER, "name": FILTER_NAME, "settings": settings, "enabled": True}
+    ends = ["", *(f" {number}" for number in range(2, count + 1))]
+    on_it = {"id": FILTER, "settings": settings, "enabled": True}
+    shown = [
+        {
+            "name": SOURCE_NAME + end,
+            "id": number + 1,
+            "visible": True,
+            "align": 5,
+            "pos": {"x": number % columns * width, "y": number // columns * height},
+            "scale": {"x": 1.0, "y": 1.0},
+            "bounds_type": 2,
+            "bounds_align": 0,
+            "bounds": {"x": width, "y": height},
+        }
+        for number, end in enumerate(ends)
+    ]
     return {
         "name": "Untitled",
         "current_scene": "Scene",
         "current_program_scene": "Scene",
         "scene_order": [{"name": "Scene"}],
         "sources": [
-            {"id": "ffmpeg_source", "name": SOURCE_NAME, "settings": media, "filters": [on_it]},
-            {"id": "scene", "name": "Scene", "settings": {"items": [shown], "id_counter": 1}},
+            *(
+                {
+                    "id": "ffmpeg_source",
+                    "name": SOURCE_NAME + end,
+                    "settings": media,
+                    "filters": [on_it | {"name": FILTER_NAME + end}],
+                }
+                for end in ends
+            ),
+            {"id": "scene", "name": "Scene", "settings": {"items": shown, "id_counter": count}},
         ],
     }
 
