@@ -15,7 +15,9 @@ import pytest
 from tapetum.realtime.cuda import cuda_video, nvdec_source
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.nvenc import SurfacePictures
+from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.media_input import InputPlace, open_input
+from tapetum.realtime.media.video_encoder import VideoEncoder
 
 
 def simulate_codecs(patch: pytest.MonkeyPatch) -> None:
@@ -35,3 +37,26 @@ def simulate_codecs(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(nvdec_source.NvdecSource, "_format_name", named)
     patch.setattr(cuda_video, "nvenc_pictures", pictures)
     patch.setattr(cuda_video, "_nvenc_for", lambda *_: "libx264")
+
+
+def refuse_encoding(patch: pytest.MonkeyPatch, when: str) -> None:
+    """Have "NVENC", which has opened, fail at its "first" or "third" picture, or at the "end"."""
+    encode, finish = VideoEncoder.encode, VideoEncoder.finish
+    given = 0
+
+    def fails(encoder: VideoEncoder, *, now: bool) -> None:
+        if now and isinstance(encoder._pictures, SurfacePictures):
+            raise encoder.refusal()
+
+    def encoded(encoder: VideoEncoder, frame: Frame) -> Any:
+        nonlocal given
+        given += 1
+        fails(encoder, now=(when, given) in {("first", 1), ("third", 3)})
+        return encode(encoder, frame)
+
+    def finished(encoder: VideoEncoder) -> Any:
+        fails(encoder, now=when == "end")
+        return finish(encoder)
+
+    patch.setattr(VideoEncoder, "encode", encoded)
+    patch.setattr(VideoEncoder, "finish", finished)

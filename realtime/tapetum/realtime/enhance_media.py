@@ -22,7 +22,7 @@ from tapetum.realtime.enhancer import (
 )
 from tapetum.realtime.errors import DeviceError, MediaError, SeamError
 from tapetum.realtime.media.containers import CONTAINERS
-from tapetum.realtime.media.file_sink import EncoderSettings
+from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.media_input import InputPlace, input_place, is_series, place_name
 from tapetum.realtime.media.video_info import VideoInfo
@@ -245,7 +245,13 @@ def _enhance_video(
         sink = output.file
         stack.callback(sink.discard)
         job: FilmJob | None = None
-        if isinstance(source, FileSource) and compare is None and is_long(place, info):
+        if (
+            isinstance(source, FileSource)
+            and isinstance(sink, FileSink)
+            and video.frames is source  # in main memory, where films are cut into segments
+            and compare is None
+            and is_long(place, info)
+        ):
             from tapetum.realtime.segments.film import Film
             from tapetum.realtime.segments.film_job import FilmJob
 

@@ -20,6 +20,7 @@ from tapetum.realtime.cuda.nvenc import (
     nvenc_name,
     nvenc_pictures,
 )
+from tapetum.realtime.cuda.nvenc_file import NvencFile
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format, planar_format
 from tapetum.realtime.errors import EncoderError
 from tapetum.realtime.frame import Frame
@@ -112,7 +113,7 @@ class CudaVideo:
     def open_output(
         self, path: Path, info: VideoInfo, *, encoder: EncoderSettings, overwrite: bool = False
     ) -> OpenedOutput:
-        """Open an output with NVENC, or encode on the CPU where NVENC cannot.
+        """Open an output with NVENC, or encode on the CPU where NVENC cannot; see `NvencFile`.
 
         An encoder that the user names is taken as it is, on the GPU ("hevc_nvenc") or the CPU
         ("libx265").
@@ -123,10 +124,12 @@ class CudaVideo:
         """
         start_s, duration_s = self._span
 
-        def sink(settings: EncoderSettings, pictures: Pictures | None = None) -> FileSink:
+        def sink(
+            settings: EncoderSettings, given: VideoInfo = info, pictures: Pictures | None = None
+        ) -> FileSink:
             return FileSink(
                 path,
-                info=info,
+                info=given,
                 encoder=settings,
                 copy_from=self.file.path,
                 start_s=start_s,
@@ -135,21 +138,25 @@ class CudaVideo:
                 pictures=pictures,
             )
 
+        def on_cpu() -> FileSink:
+            if info.format_name in PIXEL_FORMATS:
+                return sink(encoder)
+            return sink(encoder, replace(info, format_name=planar_format(info.format_name)))
+
         device = self._device
+        named = encoder.codec is not None and is_nvenc(encoder.codec)
         try:
             name = _nvenc_for(path, encoder.codec, info)
             with device.context():
-                file = sink(replace(encoder, codec=name), nvenc_pictures(device))
+                file = sink(replace(encoder, codec=name), info, nvenc_pictures(device))
         except EncoderError as error:
-            if encoder.codec is not None and is_nvenc(encoder.codec):
+            if named:
                 raise
-            why = str(error)
-        else:
-            return OpenedOutput(file, file, (f"encoding on {device.name}: NVENC",))
-        if info.format_name not in PIXEL_FORMATS:
-            info = replace(info, format_name=planar_format(info.format_name))
-        file = sink(encoder)
-        return OpenedOutput(file, DownloadSink(file, device), (f"encoding on the CPU: {why}",))
+            file = on_cpu()
+            where = f"encoding on the CPU: {error}"
+            return OpenedOutput(file, DownloadSink(file, device), (where,))
+        output = file if named else NvencFile(file, device, on_cpu)
+        return OpenedOutput(output, output, (f"encoding on {device.name}: NVENC",))
 
     def finished(self, stage: FrameStage) -> FrameStage:
         """A stage whose frames are done when it returns, its array operations on the device."""

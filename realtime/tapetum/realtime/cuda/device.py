@@ -81,8 +81,12 @@ class CudaDevice:
         kernels: they queue their work on the stream.
     """
 
-    def __init__(self, index: int = 0) -> None:
-        """Compile and load the kernels.
+    def __init__(self, index: int = 0, *, loads: bool = True) -> None:
+        """Open the device, and compile and load the kernels.
+
+        Args:
+            index: the number that CUDA gives the device.
+            loads: whether the kernels are loaded now, and not when the first is needed.
 
         Raises:
             DeviceError: CuPy, the driver, the device or NVRTC is missing, or too old for the GPU;
@@ -92,6 +96,8 @@ class CudaDevice:
         self._cupy: Any = cupy_for(index)
         with self._reporting():
             self._open()
+            if loads:
+                self._load_module(CHROMAS[0])
         self._functions: dict[str, Any] = {}
         self._queue: LaunchQueue = StreamQueue(self._stream)
         self.kernels = PixelKernels(self._launch)
@@ -102,7 +108,6 @@ class CudaDevice:
         self._stream = cuda.Stream()
         self._uploads, self._downloads = (cuda.Stream(non_blocking=True) for _ in range(2))
         self._modules: dict[str, CuPyObject] = {}
-        self._load_module(CHROMAS[0])
 
     def _load_module(self, chroma: str) -> CuPyObject:
         """The kernels for a kind of chroma, which are loaded when the first is needed."""
@@ -265,6 +270,16 @@ class CudaDevice:
         with self._allocating(self._stream):
             yield
             self._wait_for(self._stream)
+            self._wait_for(self._cupy.cuda.Stream.null)
+
+    def wait_for_decoder(self) -> None:
+        """Wait for what FFmpeg has queued to decode, on the null stream.
+
+        Raises:
+            DeviceError: the GPU cannot be used any more.
+        """
+        with self._reporting():
+            self._make_current()
             self._wait_for(self._cupy.cuda.Stream.null)
 
     def to_dlpack(self, array: DeviceArray) -> object:

@@ -43,8 +43,6 @@ from tapetum.realtime.protocols import FrameSource
 _FORMATS = ("nv12", "p010le")
 _NATIVE_DECODERS = {"libdav1d": "av1"}
 """Decoders on the CPU that PyAV takes first, and FFmpeg's own, which has NVDEC behind it."""
-_FAILURES_BEFORE_FIRST = 8
-"""Packets that may fail before the first picture: without a decoder for a file all of them do."""
 
 
 class NvdecSource(VideoFile):
@@ -75,11 +73,11 @@ class NvdecSource(VideoFile):
             partial(self._open, place),
             start_s=start_s,
             duration_s=duration_s,
-            failures_before_first=_FAILURES_BEFORE_FIRST,
+            on_failures=self._doubt,
         )
         super().__init__(FileReport(place, reader))
         try:
-            first = self._first_picture()
+            first = self._report.first_picture()
             name = self._format_name(first)
         except BaseException:
             self._reader.close()
@@ -111,14 +109,9 @@ class NvdecSource(VideoFile):
                 raise
         return VideoInput(container, stream, decoder)
 
-    def _first_picture(self) -> av.VideoFrame:
-        try:
-            return self._report.first_picture()
-        except FFmpegError as error:
-            raise DeviceError(
-                f"NVDEC on {self._device.name} decodes none of the first"
-                f" {self._reader.corrupt_packets} packets of {self.path} ({error})"
-            ) from error
+    def _doubt(self, error: FFmpegError) -> None:
+        """Tell a file that NVDEC cannot decode, or a GPU that is lost, from a damaged file."""
+        doubt_nvdec(self._device, self._reader, self.path, error)
 
     def _decoder(self, stream: VideoStream) -> VideoCodecContext:
         if stream.codec_context.name in _NATIVE_DECODERS:
@@ -207,6 +200,22 @@ def _not_opened(index: int) -> DeviceError:
     return DeviceError(
         f"NVDEC on cuda:{index} cannot be opened: it needs the NVIDIA driver and its libnvcuvid"
     )
+
+
+def doubt_nvdec(
+    device: CudaDevice, reader: PictureReader, name: InputPlace, error: FFmpegError
+) -> None:
+    """Say what it means that many packets in a row fail, if it is not damage.
+
+    Raises:
+        DeviceError: NVDEC has decoded nothing yet, and never will; or the GPU is lost.
+    """
+    if not reader.count:
+        raise DeviceError(
+            f"NVDEC on {device.name} decodes none of the first {reader.corrupt_packets} packets of"
+            f" {name} ({error})"
+        ) from error
+    device.wait_for_decoder()
 
 
 class OpenedFile(NamedTuple):
