@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.dlpack import device_view, on_device
 from support.kernel_devices import HostKernels
 
 from tapetum.gan.model import Model
@@ -98,6 +99,8 @@ class SimulatedGPU:
         faults: what goes wrong; may be changed at any time.
         waits: how often somebody waited, by the function that did.
         skipped: functions whose waits do nothing, for tests that show that something is missing.
+        ffmpeg_is_there: whether FFmpeg takes memory of this GPU for a GPU's.
+        bind: called with a device that becomes a thread's, for a driver that others use too.
         opened: how many modules of kernels were loaded: one for each device that is opened, and
             for each kind of chroma more.
         launches: of captured graphs.
@@ -120,6 +123,8 @@ class SimulatedGPU:
         self.blocks: dict[int, Block] = {}
         self.here = threading.local()
         self.lost = False
+        self.ffmpeg_is_there = False
+        self.bind: Callable[[int], None] = lambda _index: None
 
     # Devices, and what goes wrong -------------------------------------------------------------
 
@@ -142,6 +147,7 @@ class SimulatedGPU:
         self.check()
         self.here.index = index
         self.contexts.add(index)
+        self.bind(index)
 
     @property
     def current(self) -> Any:
@@ -247,8 +253,10 @@ class SimulatedGPU:
 
     def from_dlpack(self, capsule: object) -> SimArray:
         """A picture of FFmpeg's, which is copied on the null stream as NVDEC's are."""
-        given: Any = _Capsule(capsule)
-        source = np.from_dlpack(given).copy()
+        source = device_view(capsule)
+        if source is None:
+            given: Any = _Capsule(capsule)
+            source = np.from_dlpack(given).copy()
         made = self.empty(source.shape, source.dtype)
         target = made.host
         self.queue(self.streams[0], lambda: np.copyto(target, source))
@@ -282,6 +290,12 @@ class _Capsule:
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return 1, 0
+
+
+class _Held(np.ndarray[Any, Any]):
+    """A view that keeps what it is of."""
+
+    owner: object
 
 
 class SimArray:
@@ -332,7 +346,10 @@ class SimArray:
 
     def __dlpack__(self, *, stream: int | None = None) -> object:
         assert stream == -1, "FFmpeg waits for no stream"
-        return self.host.__dlpack__()
+        held = self.host.view(_Held)
+        held.owner = self  # its memory is given out again when FFmpeg lets go of it
+        capsule: object = held.__dlpack__()
+        return on_device(capsule) if self.gpu.ffmpeg_is_there else capsule
 
 
 class Stream:

@@ -71,7 +71,7 @@ class Fetch(Protocol):
         """
 
     def luma_rows(self, count: int) -> Plane:
-        """So many rows of its luma, evenly spread from the first on; less is copied for them.
+        """So many rows of its luma, evenly spread from the first on, of its format on the device.
 
         Raises:
             DeviceError: the device is lost.
@@ -189,9 +189,9 @@ class Frame:
         Raises:
             DeviceError: the device that it lies on is lost.
         """
-        if self.fetch is not None and count <= self.height:
+        if self.fetch is not None:
             return self.fetch.luma_rows(count)
-        return self.in_memory.planes[0].take(np.arange(count) * self.height // count, 0)
+        return self.planes[0].take(np.arange(count) * self.height // count, 0)
 
     def with_planes(self, planes: tuple[Plane, ...]) -> Frame:
         """The same frame (time, colour, format) with other pixels.

@@ -14,12 +14,7 @@ from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.gpu_limits import HDR, left_undone
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
-from tapetum.realtime.cuda.nvenc import (
-    NVENC_FORMATS,
-    NVENC_SIDES,
-    nvenc_name,
-    nvenc_pictures,
-)
+from tapetum.realtime.cuda.nvenc import nvenc_for, nvenc_pictures
 from tapetum.realtime.cuda.nvenc_file import NvencFile
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format, planar_format
 from tapetum.realtime.errors import EncoderError
@@ -31,7 +26,7 @@ from tapetum.realtime.media.video_encoder import Pictures
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import OpenedOutput
 from tapetum.realtime.pipeline import FrameStage
-from tapetum.realtime.pixel_format import PIXEL_FORMATS, pixel_format
+from tapetum.realtime.pixel_format import PIXEL_FORMATS
 from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.trt_build.gpu import device_index
@@ -146,7 +141,7 @@ class CudaVideo:
         device = self._device
         named = encoder.codec is not None and is_nvenc(encoder.codec)
         try:
-            name = _nvenc_for(path, encoder.codec, info)
+            name = nvenc_for(container_for(path), encoder.codec, info)
             with device.context():
                 file = sink(replace(encoder, codec=name), info, nvenc_pictures(device))
         except EncoderError as error:
@@ -166,25 +161,3 @@ class CudaVideo:
                 return stage(frame)
 
         return finished
-
-
-def _nvenc_for(path: Path, codec: str | None, info: VideoInfo) -> str:
-    """The NVENC encoder for an output.
-
-    Raises:
-        EncoderError: there is none that does what was asked for.
-    """
-    container = container_for(path)
-    name = nvenc_name(codec, container, pixel_format(info.format_name).depth)
-    if name is None:
-        raise EncoderError(f"{codec or container.video_encoder} has no twin on the GPU")
-    if info.format_name not in NVENC_FORMATS:
-        raise EncoderError(f"NVENC is given 4:2:0 of 8 and 10 bits here, not {info.format_name}")
-    side = NVENC_SIDES[name]
-    if max(info.width, info.height) > side:
-        raise EncoderError(f"{name} takes up to {side}x{side}, not {info.width}x{info.height}")
-    if info.width % 2 or info.height % 2:
-        raise EncoderError(
-            f"NVENC takes even sizes from GPU memory, not {info.width}x{info.height}"
-        )
-    return name

@@ -152,7 +152,8 @@ class CudaDevice:
     @contextmanager
     def context(self) -> Iterator[None]:
         """Make the device's CUDA context that of the calling thread, for other libraries."""
-        self._cupy.cuda.runtime.setDevice(self.index)  # which binds it, if it was current too
+        with self._reporting():
+            self._cupy.cuda.runtime.setDevice(self.index)  # which binds it, if it was current too
         yield
 
     def _make_current(self) -> None:
@@ -285,14 +286,16 @@ class CudaDevice:
     def to_dlpack(self, array: DeviceArray) -> object:
         """An array that is done, as FFmpeg takes it; it lives until FFmpeg lets go of it."""
         ready = -1  # in the words of DLPack: wait for no stream
-        self._make_current()
-        capsule: object = cast("Any", array).__dlpack__(stream=ready)
+        with self._reporting():
+            self._make_current()
+            capsule: object = cast("Any", array).__dlpack__(stream=ready)
         return capsule
 
     def from_dlpack(self, capsule: object) -> DeviceArray:
         """A view of memory that FFmpeg holds on this device, which stays alive with the view."""
-        self._make_current()
-        array: DeviceArray = self._cupy.from_dlpack(capsule)
+        with self._reporting():
+            self._make_current()
+            array: DeviceArray = self._cupy.from_dlpack(capsule)
         return array
 
     @contextmanager

@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.ffmpeg_device import hwaccel
-from tapetum.realtime.cuda.kernel_arguments import DeviceArray
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
 from tapetum.realtime.cuda.transfer import UploadSource
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
@@ -126,7 +126,7 @@ class NvdecSource(VideoFile):
                 f"the picture size of {self.path} changes from {self._size_text} to {size}, which"
                 " cannot be scaled on the GPU; use --device cpu"
             )
-        planes: Any = tuple(self._plane(picture, index) for index in range(2))
+        planes: Any = surface_planes(picture, self._device)
         return Frame(
             planes=planes,
             format_name=self._format_name(picture),
@@ -136,21 +136,37 @@ class NvdecSource(VideoFile):
             duration=picture.duration,
         )
 
-    def _plane(self, picture: av.VideoFrame, index: int) -> DeviceArray:
-        # A capsule, and not the plane: CuPy would ask that for a stream, which PyAV refuses.
-        plane: Any = self._device.from_dlpack(picture.planes[index].__dlpack__())
-        rows: DeviceArray = plane.reshape(plane.shape[0], -1)  # U and V come as pairs
-        return rows
-
     def _format_name(self, picture: av.VideoFrame) -> str:
-        layout = picture.sw_format
-        name = "no device format" if layout is None else layout.name
-        if name not in _FORMATS or picture.width % 2 or picture.height % 2:
-            raise DeviceError(
-                f"NVDEC gives {name} of {picture.width}x{picture.height} for {self.path}; the GPU"
-                f" takes {' and '.join(_FORMATS)} of even sizes"
-            )
-        return name
+        return surface_format(picture, self.path)
+
+
+def surface_planes(picture: av.VideoFrame, device: CudaDevice) -> DevicePlanes:
+    """The planes of a picture that NVDEC gave; FFmpeg may still be copying them."""
+    luma, chroma = (_surface_plane(picture, index, device) for index in range(2))
+    return luma, chroma
+
+
+def _surface_plane(picture: av.VideoFrame, index: int, device: CudaDevice) -> DeviceArray:
+    # A capsule, and not the plane: CuPy would ask that for a stream, which PyAV refuses.
+    plane: Any = device.from_dlpack(picture.planes[index].__dlpack__())
+    rows: DeviceArray = plane.reshape(plane.shape[0], -1)  # U and V come as pairs
+    return rows
+
+
+def surface_format(picture: av.VideoFrame, path: InputPlace) -> str:
+    """The format of a picture that NVDEC gave.
+
+    Raises:
+        DeviceError: it is none that the GPU's path takes.
+    """
+    layout = picture.sw_format
+    name = "no device format" if layout is None else layout.name
+    if name not in _FORMATS or picture.width % 2 or picture.height % 2:
+        raise DeviceError(
+            f"NVDEC gives {name} of {picture.width}x{picture.height} for {path}; the GPU"
+            f" takes {' and '.join(_FORMATS)} of even sizes"
+        )
+    return name
 
 
 def open_with_nvdec(path: InputPlace, index: int) -> InputContainer:
@@ -176,6 +192,23 @@ def open_with_nvdec(path: InputPlace, index: int) -> InputContainer:
     except FFmpegError as error:
         raise _not_opened(index) from error
     return opened
+
+
+def check_nvdec(index: int) -> None:
+    """Check that FFmpeg can open a GPU, in the current CUDA context, without opening an input.
+
+    Raises:
+        DeviceError: it cannot.
+    """
+    try:
+        av.CodecContext.create("h264", "r", hwaccel=hwaccel(index))
+    except FFmpegError as error:
+        raise _not_opened(index) from error
+
+
+def is_for_native_decoder(stream: VideoStream) -> bool:
+    """Whether PyAV chose a decoder that knows no hardware, where FFmpeg has one that does."""
+    return stream.codec_context.name in _NATIVE_DECODERS
 
 
 def native_decoder(stream: VideoStream, index: int) -> VideoCodecContext:

@@ -76,10 +76,13 @@ class FetchFromDevice:
     def luma_rows(self, count: int) -> Plane:
         """Rows of luma; see `Fetch`."""
         luma: Any = device_planes(self._frame)[0]
-        step = luma.shape[0] // count
-        rows: Plane = self._device.download(luma[: count * step : step])
-        shift = 0 if self._given is None else self._frame.format.shift
-        return rows >> shift if shift else rows
+        height = luma.shape[0]
+        step = height // count
+        if step == 0:
+            whole = cast("Plane", self._device.download(luma))
+            rows: Plane = whole.take(np.arange(count) * height // count, 0)
+            return rows
+        return cast("Plane", self._device.download(luma[: count * step : step]))
 
 
 class UploadSource:
