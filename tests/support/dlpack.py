@@ -51,7 +51,7 @@ def device_view(capsule: object) -> npt.NDArray[Any] | None:
     strides = [tensor.strides[place] * size for place in range(tensor.dimensions)]
     length = sum((n - 1) * step for n, step in zip(shape, strides, strict=True)) + size
     memory = (ctypes.c_uint8 * length).from_address((tensor.data or 0) + tensor.offset)
-    memory.capsule = capsule  # type: ignore[attr-defined] # it is FFmpeg's as long as this lives
+    memory.capsule = capsule  # it is FFmpeg's as long as this lives
     samples = np.frombuffer(memory, np.dtype(f"<u{size}"))
     view: npt.NDArray[Any] = np.lib.stride_tricks.as_strided(samples, shape, strides)
     return view
