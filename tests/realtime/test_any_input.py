@@ -110,7 +110,7 @@ def test_the_times_of_pictures_rise_and_those_in_order_stay(
     times: list[int | None], damaged: bool
 ) -> None:
     with av.open("nothing", "w", format="null") as output:
-        settling = PresentationTimes(output.add_stream("mpeg4", rate=25))
+        settling = PresentationTimes(output.add_stream("mpeg4", rate=25), Fraction(1, 25))
     settled = []
     for pts in times:
         picture = av.VideoFrame(16, 16, "gray")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from support.command_line import environment
 from support.live_parts import wait_until
 from support.tiny_networks import blur_network
 
-from tapetum.realtime.background import Background
+from tapetum.realtime.background import Background, PatientWorker
 from tapetum.realtime.errors import ModelError
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_is_left")]
@@ -104,3 +105,47 @@ print("said")
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False
     )
     assert (answer.returncode, answer.stdout, answer.stderr) == (7, "said\n", "")
+
+
+def niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities on Linux alone")
+def test_calls_give_way_only_while_it_is_asked_for() -> None:
+    """On a machine full of other programs' work, who always gives way gets next to nothing."""
+    usual = niceness()
+    worker, begun, asked, child = PatientWorker(), threading.Event(), threading.Event(), list[int]()
+
+    def help_out() -> None:
+        asked.wait(20)
+        child.append(niceness())
+
+    def call() -> int:
+        helper = threading.Thread(target=help_out)
+        helper.start()
+        begun.set()
+        asked.wait(20)
+        helper.join()
+        return niceness()
+
+    assert worker.submit(niceness).result(20) <= usual + 1
+    at_work = worker.submit(call)
+    assert begun.wait(20)
+    with worker.giving_way():
+        asked.set()
+        assert at_work.result(20) == usual + 10
+        assert child == [usual + 10]
+        assert worker.submit(niceness).result(20) == usual + 10
+        with worker.giving_way():
+            pass
+        assert worker.submit(niceness).result(20) == usual + 10
+        assert niceness() == usual, "who asks goes first"
+    assert worker.submit(niceness).result(20) <= usual + 1
+    with pytest.raises(ModelError, match="no such network"):
+        worker.submit(refuse).result(20)
+    worker.shutdown()
+
+
+def refuse() -> int:
+    raise ModelError("no such network")

@@ -2,7 +2,8 @@
  *
  * plugin_host FORMAT WIDTH HEIGHT PATIENCE_MS PAUSE_MS MODEL IN OUT [OPTION...]
  *
- * FORMAT is as in the header. Options are exchange, always, denoise=SHARE, before=SHARE, step=MS.
+ * FORMAT is as in the header. Options are exchange, always, denoise=SHARE, before=SHARE, step=MS,
+ * stay=MS, which is how long the host goes on without a stream.
  * Rows are padded on the host's side. Prints a line for each frame: 1 if it was enhanced, else 0,
  * and how many milliseconds the call took.
  */
@@ -71,6 +72,7 @@ int main(int count, char **words)
                            .model = words[6]};
     bool exchange = false;
     int64_t step_ms = 40;
+    int stay_ms = 0;
     for (int word = 9; word < count; word++) {
         const char *value = strchr(words[word], '=');
         if (!strcmp(words[word], "exchange"))
@@ -83,6 +85,8 @@ int main(int count, char **words)
             frame.before = (float)atof(value + 1);
         else if (value && !strncmp(words[word], "step", 4))
             step_ms = atoi(value + 1);
+        else if (value && !strncmp(words[word], "stay", 4))
+            stay_ms = atoi(value + 1);
         else
             return 2;
     }
@@ -117,5 +121,6 @@ end:
     fclose(in);
     fclose(out);
     tapetum_close(stream);
+    nanosleep(&(struct timespec){stay_ms / 1000, stay_ms % 1000 * 1000000L}, NULL);
     return 0;
 }

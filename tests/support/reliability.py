@@ -133,6 +133,16 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}stream_copy.py::what_a_stream_is_marked_as_is_kept_or_its_loss_said",
         ),
         Fault(
+            "the enhanced video's marks (original, forced) cannot be stored",
+            "said",
+            f"{_MEDIA}stream_copy.py::what_the_video_is_marked_as_is_kept_or_its_loss_said",
+        ),
+        Fault(
+            "MP4 has no place for a single stream's metadata (a reel's name, comments)",
+            "said, once for all streams",
+            f"{_MEDIA}stream_copy.py::metadata_of_a_stream_that_mp4_cannot_hold_is_named_once",
+        ),
+        Fault(
             "the lengths in an FLV do not agree",
             "said, exit 3",
             f"{_MEDIA}damaged_files.py::flv_whose_lengths_do_not_agree_is_not_called_good",
@@ -250,6 +260,31 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}timeline.py::a_start_between_two_pictures_of_an_avi_moves_sound_and_picture_alike",
         ),
         Fault(
+            "pictures or sound are missing in the middle of a broadcast",
+            "the gap is kept, and nothing moves",
+            f"{_MEDIA}gaps_of_broadcasts.py::a_gap_of_pictures_or_sound_is_kept",
+        ),
+        Fault(
+            "packets of a broadcast were lost",
+            "the gap is kept; said, exit 3",
+            f"{_MEDIA}gaps_of_broadcasts.py::lost_packets_of_a_broadcast_are_damage",
+        ),
+        Fault(
+            "a unit of time has nine digits, or lasts for seconds",
+            "every picture is where it was, to a microsecond (a millisecond in Matroska)",
+            f"{_MEDIA}odd_clocks.py::any_unit_of_time_gives_the_right_times",
+        ),
+        Fault(
+            "a picture stands still for longer than MP4 can say",
+            "one line that names what can",
+            f"{_MEDIA}odd_clocks.py::a_gap_that_mp4_cannot_say_is_an_error",
+        ),
+        Fault(
+            "pictures are less than a millisecond apart, and Matroska counts in those",
+            "said; MP4 keeps their times and all of them",
+            f"{_MEDIA}odd_clocks.py::pictures_closer_than_a_millisecond_are_told",
+        ),
+        Fault(
             "sound begins late",
             "it stays late",
             f"{_MEDIA}stream_copy.py::audio_that_starts_late_stays_late",
@@ -326,6 +361,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "a photo holds a gain map, a short video or depth",
             "left out, with what XMP says of it; said",
             f"{_PHOTOS}photos_in_and_out.py::what_lies_behind_the_picture_is_left_out_and_said",
+        ),
+        Fault(
+            "the output's name is none that photos are written as",
+            "one line with those that are",
+            f"{_PHOTOS}enhance_photo.py::the_names_that_photos_are_written_as_are_said",
         ),
         Fault(
             "a photo is none",
@@ -712,11 +752,7 @@ def fuzzed() -> str:
     found = [number for number, run in enumerate(runs) if run["findings"]]
     since = runs[found[-1] + 1 :]
     last = f" The runs since the last finding: {_figures(since)}" if since else ""
-    return (
-        f"The\nruns on record: {_figures(runs)}\nWhat they found was mended after each, but for"
-        " an AVI whose damaged unit of time is a fraction\nof nine digits: MP4 cannot hold its"
-        f" times.{last}"
-    )
+    return f"The\nruns on record: {_figures(runs)}\nWhat they found was mended after each.{last}"
 
 
 def _figures(runs: list[dict[str, Any]]) -> str:

@@ -24,6 +24,7 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.cpu.grid_strength import with_brightness
+from tapetum.realtime.live.look_pace import PacedGrids
 from tapetum.realtime.temporal import TemporalFilter
 
 pytestmark = pytest.mark.slow
@@ -86,7 +87,7 @@ def pictures() -> list[npt.NDArray[np.uint8]]:
 )
 def test_the_browser_makes_python_s_grids(tmp_path: Path, aim: str, shared: Aim) -> None:
     session = onnxruntime.InferenceSession(find_model("grid").onnx())
-    smooth = TemporalFilter()
+    smooth, paced = TemporalFilter(), PacedGrids(shared)
     expected = []
     for roots, time_s in zip(pictures(), TIMES_S, strict=True):
         rgb = np.square(roots / np.float32(255)).transpose(2, 0, 1)[np.newaxis]
@@ -97,7 +98,8 @@ def test_the_browser_makes_python_s_grids(tmp_path: Path, aim: str, shared: Aim)
         elif shared.when_dark:
             share = darkness_by_cell(cell_luma(rgb))
             mixed = identity_grid() + share * (mixed - identity_grid())
-        expected.append(smooth(mixed, thumbnail=rgb, time_s=time_s))
+        steady = smooth(mixed, thumbnail=rgb, time_s=time_s)
+        expected.append(paced(steady, rgb, time_s, shared))
     questions = [
         [base64.b64encode(roots.tobytes()).decode(), time_s]
         for roots, time_s in zip(pictures(), TIMES_S, strict=True)

@@ -3,6 +3,7 @@
 // As in tapetum.realtime.serve.lighting; it belongs in a worker.
 
 import { cellLuma, darknessByCell } from "./exposure.js";
+import { PacedGrids } from "./pace.js";
 import { withBrightness } from "./strength.js";
 import { TemporalFilter } from "./temporal.js";
 
@@ -21,10 +22,16 @@ const IDENTITY = [1, 0, 1, 0, 0, 1, 0, 0]; // coefficients that leave a picture 
 export class Lighting {
   #network;
   #filter = new TemporalFilter();
+  #paced = new PacedGrids();
 
   /** @param {import("./network.js").Network} network */
   constructor(network) {
     this.#network = network;
+  }
+
+  /** How much brighter the last picture becomes, in levels of mean luma. */
+  get lift() {
+    return this.#paced.lift;
   }
 
   /**
@@ -38,7 +45,8 @@ export class Lighting {
   async grid(roots, timeS, { onlyWhenDark = true, brightness = null } = {}) {
     const thumbnail = planes(roots);
     const grid = await this.#network.run(thumbnail);
-    return this.#filter.smooth(aimed(grid, cellLuma(thumbnail)), thumbnail, timeS);
+    const steady = this.#filter.smooth(aimed(grid, cellLuma(thumbnail)), thumbnail, timeS);
+    return this.#paced.next(steady, thumbnail, timeS, `${onlyWhenDark} ${brightness}`);
 
     /** @param {Float32Array<ArrayBuffer>} wanted @param {Float64Array} cells */
     function aimed(wanted, cells) {

@@ -1,6 +1,6 @@
 // The worker that makes grids: one network for all streams, each of which has a port of its own.
 //
-// A stream's port takes { roots, timeS, aim } and answers { grid, by } or { failed }; it takes
+// A stream's port takes { roots, timeS, aim } and answers { grid, by, lift } or { failed }; it takes
 // { tickMs } and then says { tick } so often, where a page's own timers are held back; 0 ends that.
 
 import { Lighting } from "./lighting.js";
@@ -43,8 +43,10 @@ function serve(port, loading) {
  */
 async function answer(port, loading, lighting, { roots, timeS, aim }) {
   try {
-    const grid = await (await lighting).grid(roots, timeS, aim);
-    port.postMessage({ grid, by: (await loading).description }, [grid.buffer]);
+    const loaded = await lighting;
+    const grid = await loaded.grid(roots, timeS, aim);
+    const { lift } = loaded; // of this very grid: nothing else runs before the answer is sent
+    port.postMessage({ grid, by: (await loading).description, lift }, [grid.buffer]);
   } catch (error) {
     port.postMessage({ failed: String(error) });
   }

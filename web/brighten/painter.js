@@ -1,9 +1,9 @@
 // Brightens the pictures of one stream: asks for light, and draws with the newest that came.
 
 import { Brightener, GRID_SIZE } from "./brightener.js";
+import { Fade } from "./pace.js";
 
 const HOLD_MS = 2000; // so long a picture is held back for its first light
-const FADE_MS = 500; // in which it becomes bright where it had to be shown dark
 const LATE_MS = 15_000; // so long without an answer, and the last light holds no more
 const AGAIN_MS = 2000; // after which lost graphics are tried again
 
@@ -29,8 +29,9 @@ export class Painter {
   /** @type {Float32Array<ArrayBuffer> | null} */
   #grid = null;
   #firstMs = NaN; // when the first picture came
-  #shownDark = false;
-  #litMs = NaN; // when the first light came
+  /** @type {Fade | null} */
+  #fade = null; // where pictures had to be shown dark
+  #lift = 0; // of mean luma by the light, in levels
   #askedMs = -Infinity; // when light was asked for that has not come
   #failedMs = -Infinity; // when graphics were lost
   /** What is wrong, in words for a person; empty if nothing is. */
@@ -91,13 +92,13 @@ export class Painter {
     this.#ask(brightener, nowMs);
     if (!this.#grid) {
       if (nowMs - this.#firstMs < HOLD_MS && !this.problem) return "hold";
-      this.#shownDark = true;
+      this.#fade ??= new Fade();
       this.problem ||= "the network does not answer";
       return "as it is";
     }
-    if (Number.isNaN(this.#litMs)) this.#litMs = nowMs;
-    const fade = this.#shownDark ? Math.min(1, (nowMs - this.#litMs) / FADE_MS) : 1;
-    brightener.draw(fade * strength, before);
+    const share = this.#fade ? this.#fade.next(nowMs, strength * this.#lift) : 1;
+    if (share === 1) this.#fade = null;
+    brightener.draw(share * strength, before);
     return canvas;
   }
 
@@ -124,15 +125,14 @@ export class Painter {
   #lose(nowMs, reason) {
     this.problem = String(reason);
     this.#failedMs = nowMs;
-    this.#shownDark = true;
-    this.#litMs = NaN;
+    this.#fade = new Fade();
     this.#forget();
   }
 
   /** The network answers no more: its last light may be wrong by now. */
   #goDark() {
     this.#grid = null;
-    this.#litMs = NaN;
+    this.#fade = null;
   }
 
   #forget() {
@@ -159,13 +159,14 @@ export class Painter {
     brightener.beginThumbnail();
   }
 
-  /** @param {{ grid?: Float32Array<ArrayBuffer>, by?: string, failed?: string }} answer */
-  #hear({ grid, by = "", failed }) {
+  /** @param {{ grid?: Float32Array<ArrayBuffer>, by?: string, lift?: number, failed?: string }} answer */
+  #hear({ grid, by = "", lift = 0, failed }) {
     if (failed !== undefined) this.problem = failed;
     if (!grid || grid.length !== GRID_SIZE) return;
     this.problem = "";
     this.network = by;
     this.#grid = grid;
+    this.#lift = lift;
     this.#brightener?.setGrid(grid);
     this.#askedMs = -Infinity;
   }

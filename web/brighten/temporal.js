@@ -49,7 +49,7 @@ export class TemporalFilter {
  * @param {Float32Array} before
  * @param {Float32Array} after
  */
-function isCut(before, after) {
+export function isCut(before, after) {
   return meanDistance(before, after) > CUT_CHANGE && correlation(before, after) < CUT_CORRELATION;
 }
 
@@ -93,7 +93,7 @@ function correlation(a, b) {
  * The guide, from the mean of the channels, at VIEW x VIEW.
  * @param {Float32Array} thumbnail
  */
-function guideView(thumbnail) {
+export function guideView(thumbnail) {
   const pixels = thumbnail.length / 3;
   const side = Math.sqrt(pixels);
   const block = side / VIEW;

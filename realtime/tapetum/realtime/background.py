@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Generic, NoReturn, TypeVar
 
 from tapetum.realtime.worker import Worker, workers_at_work
@@ -19,14 +20,83 @@ _NICE = 10
 """How far a patient worker gives way, from 0 to 19."""
 
 
-def patient_worker() -> ThreadPoolExecutor:
-    """One thread that works calls off in order, and lets other threads go first (on Linux)."""
-    return ThreadPoolExecutor(1, "tapetum-patient", initializer=_give_way)
+_MARK = 1
+"""How far a worker's thread, and those that it starts, always give way: they are known by it."""
+_THREADS = Path("/proc/self/task")
 
 
-def _give_way() -> None:
-    if sys.platform == "linux":  # where threads, which inherit it, have priorities of their own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+class PatientWorker:
+    """Works calls off in order, and lets other threads go first while that is asked for (on Linux).
+
+    Not always: on a machine that is full of other programs' work, who gives way gets nothing.
+
+    Example:
+        worker = PatientWorker()
+        future = worker.submit(enhance)
+        with worker.giving_way():
+            show_live_pictures()
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing to do."""
+        self._calls = ThreadPoolExecutor(1, "tapetum-patient")
+        self._reasons = 0
+
+    def submit(self, call: Callable[[], R]) -> Future[R]:
+        """Have a call made when those before it are over, in a thread of its own."""
+        return self._calls.submit(self._in_new_thread, call)
+
+    def shutdown(self) -> None:
+        """Wait for the call that is made, and make none of those that wait."""
+        self._calls.shutdown(cancel_futures=True)
+
+    @contextmanager
+    def giving_way(self) -> Iterator[None]:
+        """Let other threads go first meanwhile; a call that is at work then does so to its end."""
+        self._reasons += 1
+        for thread in _marked_threads():
+            _give_way(_NICE - _MARK, thread)
+        try:
+            yield
+        finally:
+            self._reasons -= 1
+
+    def _in_new_thread(self, call: Callable[[], R]) -> R:
+        """A thread that gave way once cannot go back to what it was: each call gets a new one."""
+        with ThreadPoolExecutor(1, "tapetum-patient-call", initializer=self._begin) as pool:
+            return pool.submit(call).result()
+
+    def _begin(self) -> None:
+        _give_way(_NICE if self._reasons else _MARK)
+
+
+def _give_way(more: int, thread: int = 0) -> None:
+    """Let others go first by so much more; 0 is the thread that calls it."""
+    if sys.platform != "linux":  # where threads, which inherit it, have priorities of their own
+        return
+    with suppress(OSError):  # a thread that has ended
+        before = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, before + more)
+
+
+def _marked_threads() -> list[int]:
+    """The threads of calls at work, and those that these started: decoders', encoders'."""
+    if sys.platform != "linux":
+        return []
+    marked = _base_niceness() + _MARK
+    threads = [int(entry.name) for entry in _THREADS.iterdir()]
+    return [thread for thread in threads if _niceness(thread) == marked]
+
+
+def _base_niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, os.getpid())
+
+
+def _niceness(thread: int) -> int | None:
+    try:
+        return os.getpriority(os.PRIO_PROCESS, thread)
+    except OSError:  # it has ended
+        return None
 
 
 def exit_process(status: int) -> NoReturn:
@@ -132,7 +202,7 @@ class Background(Generic[A, R]):
             if self._closed:
                 return
             if self._patient:
-                _give_way()
+                _give_way(_NICE)
             function = self._make()
             while (question := self._next_question()) is not None:
                 self._answer = function(question)

@@ -16,7 +16,7 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.output_path import OutputFile, check_output
-from tapetum.realtime.photos.formats import is_photo_name, output_format
+from tapetum.realtime.photos.formats import is_photo_name, output_format, written_suffixes
 from tapetum.realtime.photos.picture import Picture, Pixels
 from tapetum.realtime.photos.reader import PhotoFile
 from tapetum.realtime.photos.writer import PhotoOutput, PhotoWriter
@@ -113,9 +113,10 @@ def enhance_photo(
 def _check_output(input_path: Path, output_path: Path, *, overwrite: bool) -> None:
     """Refuse an output that cannot be written before anything is loaded."""
     if not is_photo_name(output_path):
+        suffix = output_path.suffix or "no suffix"
         raise MediaError(
-            f"{input_path} is a photo and {output_path} is not named like one;"
-            " end it in .png or .jpg; where its pictures move, end it in .webp, .gif or .png"
+            f"{input_path} is a photo; output {output_path} has {suffix}, and photos are written"
+            f" as {', '.join(written_suffixes())}; where pictures move, as .webp, .gif or .png"
         )
     check_output(output_path, overwrite=overwrite, inputs=[input_path])
 

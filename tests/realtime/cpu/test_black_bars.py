@@ -328,6 +328,16 @@ def test_bars_of_coarsely_coded_video_are_found(tmp_path: Path, kind: str, crf: 
     assert apart.max() <= 2, areas[-1]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_bar_with_a_little_more_noise_than_its_twin_is_one(turned: bool) -> None:
+    """The first blocks that a coarse encoder codes are two levels over black."""
+    top, left = (0, 40) if turned else (40, 0)
+    planes = framed(dark_picture(), top, left)
+    border = planes[0][:, :2] if turned else planes[0][:2]
+    border[::9] = border[:, ::9] = 18
+    assert BarFinder()(as_frame(planes)) == Area(top, top + HEIGHT, left, left + WIDTH)
+
+
 @pytest.mark.parametrize("crf", [20, 30])
 @pytest.mark.parametrize("places", [(162, 176), (154,), (172, 8), (4, 22)], ids=str)
 @pytest.mark.parametrize("without", [0, 3])

@@ -126,6 +126,32 @@ def test_noise_is_measured_as_it_is() -> None:
     assert noise.fineness == pytest.approx(2.0, rel=0.15)
 
 
+def test_live_noise_that_stays_the_same_is_measured_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measured = list[int]()
+    measure = NoiseLevel.measure
+    sparing, thorough, clean = Restorer(1.0, sparing=True), Restorer(1.0), scene()
+    by_all = [error(thorough(noisy(clean, n, 2.0), brightening()), clean) for n in range(40)]
+    by_all += [error(thorough(noisy(clean, n, 4.0), brightening()), clean) for n in range(40, 60)]
+
+    def counted(self: NoiseLevel, *planes: Any) -> None:
+        measured[-1] += 1
+        measure(self, *planes)
+
+    monkeypatch.setattr(NoiseLevel, "measure", counted)
+    errors = []
+    for number in range(60):
+        measured.append(0)
+        frame = noisy(clean, number, 2.0 if number < 40 else 4.0)
+        errors.append(error(sparing(frame, brightening()), clean))
+    assert sum(measured[:12]) == 12
+    assert sum(measured[16:40]) <= 12
+    assert sum(measured[40:48]) >= 4, "noise that grew is followed"
+    assert errors[39] < 1.05 * by_all[39]
+    assert errors[-1] < 1.05 * by_all[-1]
+
+
 def test_what_rests_is_averaged_over_time() -> None:
     restorer, clean = Restorer(1.0), scene()
     errors = [error(restorer(noisy(clean, seed), brightening()), clean) for seed in range(16)]

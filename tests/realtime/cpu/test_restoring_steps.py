@@ -11,7 +11,13 @@ from support import restoring_steps as exact
 from support.random_frames import pitched, random_frame
 
 from tapetum.realtime.cpu.fixed_point import fixed_samples, frame_samples, halve
-from tapetum.realtime.cpu.restoring_light import GAIN_BITS, new_light, relight, relight_cells
+from tapetum.realtime.cpu.restoring_light import (
+    GAIN_BITS,
+    new_light,
+    relight,
+    relight_cells,
+    sample_means,
+)
 from tapetum.realtime.cpu.restoring_space import (
     REMAINS_BITS,
     WHOLE,
@@ -144,6 +150,16 @@ def test_the_light_is_followed_as_it_changed() -> None:
     ) * gains.repeat(2, 0).repeat(2, 1) / (1 << GAIN_BITS)
     relight(luma, known, lit, gains, 1, 1)
     np.testing.assert_allclose(luma, gained, atol=1)
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_the_means_that_show_light_are_exact(every: int) -> None:
+    frame, known = picture((67, 93), 1), picture((67, 93), 2)
+    means = np.empty((2, -(-8 // every) * -(-11 // every)), np.float32)
+    sample_means(frame, known, every, means)
+    for plane, found in zip((frame, known), means, strict=True):
+        cells = plane[:64, :88].reshape(8, 8, 11, 8).mean(axis=(1, 3))[::every, ::every]
+        np.testing.assert_allclose(found, cells.ravel(), rtol=1e-6)
 
 
 def test_what_moves_is_no_light() -> None:

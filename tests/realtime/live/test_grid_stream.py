@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,13 +11,14 @@ from support.ladder_parts import luma
 
 from tapetum.realtime import SyntheticSource
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
+from tapetum.realtime.cpu.grid_tables import GridTables
 from tapetum.realtime.cpu.look_up import look_up
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
 
-KERNELS = Kernels(thumbnail, apply_grid, look_up, Restorer)
+KERNELS = Kernels(thumbnail, apply_grid, look_up, Restorer, GridTables)
 CURVE = Effort(frames=30, flat=True)
 
 
@@ -65,3 +67,22 @@ def test_a_still_picture_is_looked_at_half_as_often() -> None:
     growing = [frame.with_planes((luma_plane + 2 * n, *frame.planes[1:])) for n in range(16)]
     assert looks([frame] * 16) == 4
     assert looks(growing) >= 8
+
+
+def test_one_that_goes_on_to_be_still_is_looked_at_a_quarter_as_often() -> None:
+    (frame,) = SyntheticSource(128, 96, frames=1, brightness=0.1)
+    assert looks([frame] * 96) - looks([frame] * 32) == 8
+
+
+def test_a_frame_that_comes_again_costs_no_new_planes() -> None:
+    (frame,) = SyntheticSource(128, 96, frames=1, brightness=0.1)
+    stream, made = GridStream(), list[Frame]()
+    stream.look_at(frame)
+    stream.take(looked_at(dark_side=slice(0, 1)), 0.0)
+    for number in range(3):
+        planes = tuple(plane.copy() for plane in frame.planes)
+        again = replace(frame, planes=planes, pts=number)
+        stream.look_at(again)
+        made.append(stream.enhanced(again, effort=Effort(2), strength=1, kernels=KERNELS))
+    assert [one.pts for one in made] == [0, 1, 2]
+    assert all(one.planes is made[0].planes for one in made)

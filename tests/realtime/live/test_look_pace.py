@@ -15,6 +15,7 @@ from support.live_parts import StallingSink
 
 from tapetum.realtime import MemorySink, SinkPlace, SyntheticSource
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
+from tapetum.realtime.cpu.grid_tables import GridTables
 from tapetum.realtime.cpu.look_up import look_up
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.thumbnail import thumbnail
@@ -33,7 +34,7 @@ from tapetum.realtime.serve.lighting import Lighting
 
 Grid = npt.NDArray[np.float32]
 
-KERNELS = Kernels(thumbnail, apply_grid, look_up, Restorer)
+KERNELS = Kernels(thumbnail, apply_grid, look_up, Restorer, GridTables)
 LARGEST_STEP = 2.0
 SPATIAL, CURVE = Effort(frames=1), Effort(frames=1, flat=True)
 RATES = [30, 15, 7, 2]

@@ -120,6 +120,41 @@ def test_what_a_stream_is_marked_as_is_kept_or_its_loss_said(
     assert len(said) == (not kept)
 
 
+@pytest.mark.parametrize(("suffix", "kept"), [(".mkv", True), (".mp4", False)])
+def test_what_the_video_is_marked_as_is_kept_or_its_loss_said(
+    suffix: str, kept: bool, tmp_path: Path
+) -> None:
+    plain = make_clip(tmp_path / "plain.mkv", Clip(time_base=Fraction(1, 1000)))
+    source = tmp_path / "in.mkv"
+    with av.open(str(plain)) as read, av.open(str(source), "w") as written:
+        twin = written.add_stream_from_template(read.streams.video[0])
+        twin.disposition = Disposition.original
+        for packet in read.demux(video=0):
+            if packet.size:
+                packet.stream = twin
+                written.mux(packet)
+    sink = transcode(source, tmp_path / f"out{suffix}")
+    found = track(tmp_path / f"out{suffix}", "video").disposition
+    assert bool(found & Disposition.original) == kept
+    lost = "the video is not marked as original any more, which .mp4 cannot say; .mkv can"
+    assert sink.notices == ([] if kept else [lost])
+
+
+def test_metadata_of_a_stream_that_mp4_cannot_hold_is_named_once(tmp_path: Path) -> None:
+    clip = Clip(
+        audio=["aac"],
+        time_base=Fraction(1, 1000),
+        video_metadata={"REEL_NAME": "A001", "language": "nor", "title": "Night", "BPS": "1000"},
+    )
+    source = make_clip(tmp_path / "in.mkv", clip)
+    assert transcode(source, tmp_path / "out.mp4").notices == [
+        ".mp4 cannot hold REEL_NAME of a single stream; .mkv can"
+    ]
+    assert transcode(source, tmp_path / "out.mkv").notices == []
+    found = track(tmp_path / "out.mp4", "video").metadata
+    assert (found["language"], found["name"]) == ("nor", "Night")
+
+
 def test_languages_titles_and_dispositions_are_kept(tmp_path: Path, rich_mkv: Path) -> None:
     transcode(rich_mkv, tmp_path / "out.mkv")
     after = of_kind(tmp_path / "out.mkv", "audio")

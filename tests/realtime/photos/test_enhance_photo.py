@@ -75,8 +75,14 @@ def test_a_photo_takes_no_options_of_videos(gain_model: Path, tmp_path: Path) ->
     photo = save_photo(tmp_path / "dark.png")
     with pytest.raises(MediaError, match="is a photo: start, duration, rate, deinterlace, codec"):
         enhance_file(photo, tmp_path / "bright.png", model=gain_model, crf=20)
-    with pytest.raises(MediaError, match="not named like one"):
-        enhance_file(photo, tmp_path / "bright.mp4", model=gain_model)
+
+
+@pytest.mark.parametrize("name", ["bright.mp4", "bright.heic", "bright.jp2", "bright"])
+def test_the_names_that_photos_are_written_as_are_said(name: str, tmp_path: Path) -> None:
+    photo = save_photo(tmp_path / "dark.png")
+    with pytest.raises(MediaError, match=r"written as \.jpg, \.png, \.webp, \.avif, \.tif") as said:
+        enhance_file(photo, tmp_path / name)
+    assert f"has {Path(name).suffix or 'no suffix'}, and" in str(said.value)
 
 
 @pytest.mark.parametrize("suffix", [".ppm", ".tga", ".pcx", ".ico"])

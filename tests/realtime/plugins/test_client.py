@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from support.command_line import ROOT
+from support.native_host import SUPPORT, built_host, children, dark, run_host
 
 from tapetum.benchmarks.experiments.plugin_client import Client
 from tapetum.realtime import Enhancer
@@ -29,8 +28,6 @@ from tapetum.realtime.frame import ColorInfo, Frame, Plane
 from tapetum.realtime.pixel_format import pixel_format
 from tapetum.realtime.plugins.worker import ANSWER, serve_stream
 
-NATIVE = ROOT / "realtime" / "tapetum" / "realtime" / "plugins" / "native"
-SUPPORT = ROOT / "tests" / "support"
 I420, NV12, P010, YUY2, RGBA, BGRA, I422, I444, I010, UYVY, YVYU = range(1, 12)
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler")
@@ -39,60 +36,6 @@ pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C c
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built_host(tmp_path_factory.mktemp("host"))
-
-
-def built_host(folder: Path, *more: str) -> Path:
-    program = folder / "plugin_host"
-    sources = [SUPPORT / "plugin_host.c", NATIVE / "tapetum_client.c"]
-    strict = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
-    words = ["gcc", *strict, f"-I{NATIVE}", *map(str, sources), *more, "-pthread"]
-    subprocess.run([*words, "-o", str(program)], check=True)
-    return program
-
-
-class Run:
-    """A host that ran: its frames, which of them it said were enhanced, and what it logged."""
-
-    def __init__(self, flags: list[bool], pixels: bytes, log: str, slowest_ms: float) -> None:
-        self.flags = flags
-        self.pixels = pixels
-        self.log = log.splitlines()
-        self.slowest_ms = slowest_ms
-
-
-def run_host(
-    host: Path,
-    frames: bytes,
-    size: tuple[int, int],
-    *,
-    layout: int = I420,
-    python: Path | str = sys.executable,
-    patience_ms: int = 90_000,
-    pause_ms: int = 0,
-    model: str = "grid",
-    options: Sequence[str] = (),
-    limits: Sequence[str] = (),
-) -> Run:
-    given, made = host.parent / "given", host.parent / "made"
-    given.write_bytes(frames)
-    words = [layout, *size, patience_ms, pause_ms, model, given, made, *options]
-    limited = ["prlimit", *limits, "--"] if limits else []
-    done = subprocess.run(
-        [*limited, str(host), *map(str, words)],
-        env=os.environ | {"TAPETUM_PYTHON": str(python)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=250,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [line.split() for line in done.stdout.splitlines()]
-    slowest_ms = max(float(ms) for _, ms in lines)
-    return Run([flag == "1" for flag, _ in lines], made.read_bytes(), done.stderr, slowest_ms)
-
-
-def dark(count: int, seed: int = 1) -> npt.NDArray[np.uint8]:
-    return np.random.default_rng(seed).integers(16, 60, count, dtype=np.uint8)
 
 
 FORMATS = {
@@ -386,12 +329,6 @@ def test_a_worker_that_dies_and_dawdles_never_tears_a_frame(
         oldest = max(0, number - 60) if exchange else number
         assert any(np.array_equal(after, 255 - frames[k]) for k in range(oldest, number + 1))
     assert 20 < sum(run.flags) < 380
-
-
-def children(pid: int) -> list[int]:
-    """Of all of a process's threads."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(word) for task in tasks for word in (task / "children").read_text().split()]
 
 
 def shared_memory() -> set[str]:

@@ -21,6 +21,12 @@ from tapetum.realtime.plugins.vapoursynth import enhance  # noqa: E402
 pytestmark = pytest.mark.slow
 
 RATE = Fraction(25)
+LAYOUTS = {
+    "yuv420p": "YUV420P8",
+    "yuv420p10le": "YUV420P10",
+    "yuv422p12le": "YUV422P12",
+    "yuv444p": "YUV444P8",
+}
 FULL_BT709 = ColorInfo(matrix=1, range=2, primaries=1, transfer=1, chroma_location=1)
 SCRIPT = """
 import sys
@@ -47,9 +53,16 @@ def dark_frames(name: str, count: int = 120) -> list[Frame]:
     return frames
 
 
+def drawn(picture: Any, frame: Frame) -> Any:
+    made = picture.copy()
+    for place, plane in zip(made, frame.planes, strict=True):
+        np.asarray(place)[...] = plane
+    return made
+
+
 def dark_clip(name: str) -> Any:
     frames = dark_frames(name)
-    layout = vs.YUV420P10 if name.endswith("10le") else vs.YUV420P8
+    layout = getattr(vs, LAYOUTS[name])
     blank = vs.core.std.BlankClip(
         *(None, 68, 40, layout, len(frames)), fpsnum=RATE.numerator, fpsden=RATE.denominator
     )
@@ -58,11 +71,9 @@ def dark_clip(name: str) -> Any:
     )
 
     def draw(n: int, f: Any) -> Any:
-        drawn = f.copy()
-        for place, plane in zip(drawn, frames[n].planes, strict=True):
-            np.asarray(place)[...] = plane
-        drawn.props["Number"] = n
-        return drawn
+        made = drawn(f, frames[n])
+        made.props["Number"] = n
+        return made
 
     return tagged.std.ModifyFrame(clips=tagged, selector=draw)
 
@@ -79,24 +90,54 @@ def pixels(frame: Any) -> bytes:
     return b"".join(np.ascontiguousarray(np.asarray(plane)).tobytes() for plane in frame)
 
 
-@pytest.mark.parametrize("name", ["yuv420p", "yuv420p10le"])
-def test_vspipe_gives_the_pictures_of_the_library(tmp_path: Path, name: str) -> None:
-    script = tmp_path / "dark.vpy"
-    tests = str(Path(__file__).parents[2])
-    script.write_text(SCRIPT.format(tests=tests, name=name))
-    variables = environment() | {"HOME": str(tmp_path)}
-    tool = [sys.executable, "-m", "vapoursynth"]
-    subprocess.run([*tool, "config"], env=variables, check=True, capture_output=True, timeout=60)
-    vspipe = Path(sys.executable).parent / "vspipe"
-    done = subprocess.run(
-        [vspipe, "-r", "8", script, "-"],
+def configure(variables: dict[str, str]) -> None:
+    """Tell `vspipe` which Python it belongs to; that says what it lacks, but ends with 0."""
+    subprocess.run(
+        [sys.executable, "-m", "vapoursynth", "config"],
+        env=variables,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    written = Path(variables["HOME"]) / ".config" / "vapoursynth" / "vapoursynth.toml"
+    assert written.is_file(), (
+        "vspipe lacks a shared libpython (Debian: apt-get install libpython3.13)"
+    )
+
+
+def vspipe(folder: Path, script: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """What `vspipe` gives of a script, in a home of its own."""
+    path = folder / "dark.vpy"
+    path.write_text(script)
+    variables = environment() | {"HOME": str(folder)}
+    configure(variables)
+    return subprocess.run(
+        [Path(sys.executable).parent / "vspipe", *words, path, "-"],
         env=variables,
         capture_output=True,
         check=False,
         timeout=120,
     )
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_vspipe_gives_the_pictures_of_the_library(tmp_path: Path, name: str) -> None:
+    tests = str(Path(__file__).parents[2])
+    done = vspipe(tmp_path, SCRIPT.format(tests=tests, name=name), "-r", "8")
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout == b"".join(expected(name))
+
+
+def test_vspipe_says_in_one_line_that_a_model_vanished(tmp_path: Path) -> None:
+    script = (
+        "import vapoursynth as vs\n"
+        "from tapetum.realtime.plugins.vapoursynth import enhance\n"
+        "clip = vs.core.std.BlankClip(format=vs.YUV420P8)\n"
+        "enhance(clip, model='/gone.onnx').set_output()\n"
+    )
+    done = vspipe(tmp_path, script)
+    assert done.returncode == 1
+    assert b"Python exception: model file /gone.onnx does not exist\n" in done.stderr
 
 
 def test_frames_are_right_in_any_order_and_keep_their_properties() -> None:
@@ -113,6 +154,39 @@ def test_frames_are_right_in_any_order_and_keep_their_properties() -> None:
         wanted = np.frombuffer(right[number], np.uint8).astype(int)
         assert abs(made - wanted).max() <= 1, number
     assert abs(right[12][0] - right[110][0]) > 1
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_frames_are_right_whatever_the_number_of_threads(threads: int) -> None:
+    """Who asks for the frames before another one waits for them in a thread of VapourSynth's."""
+    before = vs.core.num_threads
+    vs.core.num_threads = threads
+    try:
+        right = expected("yuv420p")
+        bright = enhance(dark_clip("yuv420p"))
+        asked = [bright.get_frame_async(number) for number in (3, 2, 0, 1, 6, 5, 4, 7)]
+        made = [pixels(frame.result(timeout=60)) for frame in asked]
+    finally:
+        vs.core.num_threads = before
+    assert made == [right[number] for number in (3, 2, 0, 1, 6, 5, 4, 7)]
+
+
+@pytest.mark.parametrize("range_code", [1, 2])
+def test_the_range_that_properties_say_is_minded(range_code: int) -> None:
+    """`_Range` is 0 for limited, and 1 for full."""
+    (frame,) = SyntheticSource(68, 40, frames=1, format_name="yuv420p", brightness=0.05)
+    color = ColorInfo(matrix=1, range=range_code)
+    right = Enhancer("grid", denoise="off").enhance_frame(
+        Frame(frame.planes, "yuv420p", 0, 1 / RATE, color)
+    )
+    clip = dark_clip("yuv420p").std.RemoveFrameProps(
+        ["_Range", "_ColorRange", "_Primaries", "_Transfer", "_ChromaLocation"]
+    )
+    still = clip.std.ModifyFrame(clips=clip, selector=lambda n, f: drawn(f, frame))  # noqa: ARG005
+    bright = enhance(still.std.SetFrameProps(_Matrix=1, _Range=range_code - 1))
+    assert pixels(bright.get_frame(0)) == b"".join(
+        np.ascontiguousarray(plane).tobytes() for plane in right.planes
+    )
 
 
 def test_what_cannot_be_enhanced_is_one_line() -> None:

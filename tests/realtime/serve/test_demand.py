@@ -31,11 +31,14 @@ def test_what_could_not_be_shown_is_no_more_asked_for() -> None:
     assert watch.record(12, 18, seconds=1.5) == Wanted(None, 1)
     assert watch.record(12, 18, seconds=1) == Wanted(15, 1)
     assert watch.record(10, 5, seconds=3) == Wanted(10, 2)
-    assert watch.record(5, 5, seconds=60) == Wanted(10, 2)
+    assert watch.record(8, 2, seconds=60) == Wanted(10, 2)
+    assert watch.record(4, 6, seconds=3) == Wanted(5, 2)
+    assert watch.record(2, 3, seconds=60) == Wanted(5, 2)
 
 
 def test_small_pictures_stay_as_large_as_they_are() -> None:
-    assert Watch().record(4, 26, seconds=3, pixels=SMALL) == Wanted(10, 1)
+    assert Watch().record(9, 21, seconds=3, pixels=SMALL) == Wanted(10, 1)
+    assert Watch().record(4, 26, seconds=3, pixels=SMALL) == Wanted(5, 1)
 
 
 def test_more_is_asked_for_again_and_less_and_less_often_where_that_does_not_last() -> None:

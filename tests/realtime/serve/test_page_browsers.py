@@ -20,8 +20,12 @@ pytest.importorskip("aiortc")
 from support.chromium import FAKE_CAMERA, Page, chromium
 from support.firefox import firefox
 from support.page import ENHANCED, LIVE, PATIENT, begin, levels
+from support.serve_client import server
 from support.serve_process import serving
 from support.small_clips import write_clip
+
+from tapetum.realtime.serve.demand import Wanted
+from tapetum.realtime.serve.settings import ServerSettings
 
 pytestmark = pytest.mark.slow
 
@@ -164,5 +168,50 @@ def test_a_file_is_shown_before_it_is_downloaded_and_sound_alone_is_refused_in_a
             await page.wait_for(f"{STATE} === 'failed'")  # the newest is the first
             assert "this file holds no picture" in await page.text(".file-state")
             assert "\n" not in await page.text(".file-state")
+
+    asyncio.run(scenario())
+
+
+class Wish:
+    """Asks a browser for what a test wants, whatever becomes of its pictures."""
+
+    wanted = Wanted()
+
+    def record(self, fps: float, left_out_per_s: float, pixels: int) -> None:
+        """See `Demand`."""
+
+
+SENDERS = """(() => { window.senders = new Set();
+    const { setParameters } = RTCRtpSender.prototype;
+    RTCRtpSender.prototype.setParameters = function (parameters) {
+        window.senders.add(this);
+        return setParameters.call(this, parameters);
+    }; })()"""
+SENT_AT_MOST = "[...window.senders].at(-1)?.getParameters().encodings[0].maxFramerate === %s"
+
+
+def test_fewer_and_smaller_pictures_are_sent_to_a_busy_server(
+    browser: Browser, gain_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wish = Wish()
+    monkeypatch.setattr("tapetum.realtime.serve.stream.Demand", lambda: wish)
+    settings = ServerSettings(port=0, models=[gain_model])
+
+    async def scenario() -> None:
+        async with server(tmp_path, settings) as url, browser() as page:
+            await page.open(url)
+            await page.wait_for("!document.querySelector('#start').disabled")
+            await page.evaluate(SENDERS)
+            await page.evaluate("document.querySelector('#where').value = 'server'")
+            await page.click("#start")
+            await page.wait_for(LIVE)
+            await page.wait_for(ARRIVES % 640)
+            wish.wanted = Wanted(5, 2)
+            await page.wait_for(ARRIVES % 320)
+            await page.wait_for(SENT_AT_MOST % 5)
+            wish.wanted = Wanted()
+            await page.wait_for(ARRIVES % 640)
+            await page.wait_for(SENT_AT_MOST % "undefined")
+            assert page.console == []
 
     asyncio.run(scenario())

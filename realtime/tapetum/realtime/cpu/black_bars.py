@@ -36,6 +36,8 @@ _LOOK_S = 0.1
 """How often a frame is looked at whole while its edges stay black, or stay not."""
 _AT_ONCE = 1.5
 """Levels, at 8 bits, by which what bars cover changes where the shape of the picture does."""
+_TWINS_APART = 3.0
+"""Levels, at 8 bits, by which the noise of two bars differs at most."""
 _VIEW = 64
 _LONGEST_DOUBT_S = 8.0
 """The same, at most, after bars that turned out to be picture."""
@@ -131,8 +133,7 @@ class BarFinder:
                 self._give_up(NONE, view)
             self._view = view
         elif self._bars is None or black != self._black or self._elapsed_s >= _LOOK_S:
-            # The darkest edge is a bar, if one is, and tells how far its noise goes.
-            lines = look(frame, min(edges))
+            lines = look(frame, _noise_of_bars(edges))
             view = _view(frame)
             self._follow(lines, view, self._elapsed_s, appeared=black != self._black)
             self._view, self._elapsed_s = view, 0.0
@@ -186,6 +187,17 @@ class BarFinder:
         covered = ~(within_rows & (x >= bars.left) & (x < width - bars.right))
         change = (view - self._view)[covered]
         return bool(change.size and abs(float(np.median(change))) > _AT_ONCE)
+
+
+def _noise_of_bars(edges: list[float]) -> float:
+    """How far over black the noise of bars goes, by that of the edges, at 8 bits.
+
+    The darkest edge is a bar, if one is. Its twin may have a little more noise, by coding.
+    """
+    top, bottom, left, right = edges
+    twins = min(max(top, bottom), max(left, right))
+    darkest = min(edges)
+    return twins if twins <= darkest + _TWINS_APART else darkest
 
 
 def _places(size: int) -> npt.NDArray[np.intp]:

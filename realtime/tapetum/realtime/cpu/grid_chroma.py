@@ -22,6 +22,7 @@ from tapetum.realtime.cpu.grid_axis import (
     Ints,
     cell_axis,
 )
+from tapetum.realtime.cpu.grid_tables import GridTables
 from tapetum.realtime.cpu.hdr_light import chroma_grid
 from tapetum.realtime.cpu.plane_rows import (
     EitherSize,
@@ -30,7 +31,7 @@ from tapetum.realtime.cpu.plane_rows import (
     either_size_to_fill,
     sample_rows,
 )
-from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.frame import ColorInfo, Frame, Plane
 from tapetum.realtime.sample_range import SampleRange, sample_range
 
 LANES = 8
@@ -78,8 +79,13 @@ class _Layout(NamedTuple):
     high: np.float32
 
 
-def apply_to_chroma(
-    seen: Frame, grid: Floats, frame: Frame, enhanced: tuple[Plane, ...], rows: CellAxis
+def apply_to_chroma(  # noqa: PLR0917 - as the kernels
+    seen: Frame,
+    grid: Floats,
+    frame: Frame,
+    enhanced: tuple[Plane, ...],
+    rows: CellAxis,
+    tables: GridTables,
 ) -> None:
     """Enhance the chroma planes that are seen into those of `enhanced`, in `frame`'s own format.
 
@@ -89,6 +95,7 @@ def apply_to_chroma(
         frame: whose format and legal range `enhanced` has.
         enhanced: without gaps between rows.
         rows: where the rows of chroma lie.
+        tables: keeps what is made of the grid.
     """
     samples, pitch = sample_rows(seen.planes[0])
     luma = _Luma(either_size(samples), pitch, seen.width, seen.height)
@@ -96,16 +103,23 @@ def apply_to_chroma(
     old_u = _Chroma(either_size(chroma.u), chroma.u_pitch, chroma.step)
     old_v = _Chroma(either_size(chroma.v), chroma.v_pitch, chroma.step)
     levels = sample_range(frame).with_fraction(finer)
-    if seen.color.is_hdr:
-        grid = chroma_grid(grid, seen.color.transfer)
-    cells = np.zeros((CELLS, CELLS, LEVELS, LANES), np.float32)
-    cells[..., : len(_ORDER)] = grid[_ORDER, :].transpose(2, 3, 1, 0)
-    cells[..., 4:6] *= levels.chroma_span
+    kind = levels.chroma_span, seen.color
+    cells = tables("chroma", grid, kind, lambda: _cells(grid, *kind))
     new_u = enhanced[1].reshape(-1)
     new_v = new_u[1:] if frame.format.semi_planar else enhanced[2].reshape(-1)
     axes = rows, cell_axis(chroma.width)
     written = either_size_to_fill(new_u), either_size_to_fill(new_v)
     _enhance_chroma(luma, old_u, old_v, cells, *axes, _layout(seen, levels, frame), *written)
+
+
+def _cells(grid: Floats, chroma_span: int, color: ColorInfo) -> Floats:
+    """(row, column, luma level, `LANES`) the transforms at the centres of cells."""
+    if color.is_hdr:
+        grid = chroma_grid(grid, color.transfer)
+    cells = np.zeros((CELLS, CELLS, LEVELS, LANES), np.float32)
+    cells[..., : len(_ORDER)] = grid[_ORDER, :].transpose(2, 3, 1, 0)
+    cells[..., 4:6] *= chroma_span
+    return cells
 
 
 def _layout(seen: Frame, levels: SampleRange, frame: Frame) -> _Layout:

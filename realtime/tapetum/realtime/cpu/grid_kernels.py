@@ -12,6 +12,7 @@ from tapetum.gan.model_kinds import GRID_SHAPE
 from tapetum.realtime.cpu.grid_axis import Floats, strip_axis
 from tapetum.realtime.cpu.grid_chroma import apply_to_chroma
 from tapetum.realtime.cpu.grid_luma import apply_to_luma
+from tapetum.realtime.cpu.grid_tables import GridTables
 from tapetum.realtime.cpu.plane_rows import planes_for
 from tapetum.realtime.frame import Frame, Plane
 
@@ -31,6 +32,7 @@ def apply_grid(
     height: int | None = None,
     seen: Frame | None = None,
     out: tuple[Plane, ...] | None = None,
+    tables: GridTables | None = None,
 ) -> tuple[Plane, ...]:
     """Enhance a frame's planes by a grid.
 
@@ -45,6 +47,7 @@ def apply_grid(
             offset, m_uu, m_uv, m_vu, m_vv, c_u, c_v; of an HDR frame, for its SDR twin.
         seen: the frame restored, planar, with at least its bits, to be enhanced in its place.
         out: as for `planes_for`.
+        tables: where those of the grid are kept, for the next frame of the same.
 
     Returns:
         `out`, by default new planes, each sample within one level of exact arithmetic. Samples are
@@ -57,8 +60,10 @@ def apply_grid(
     seen = frame if seen is None else seen
     planes = planes_for(frame, out)
     grid = np.ascontiguousarray(grid, np.float32)
+    tables = GridTables() if tables is None else tables
     shift, whole = frame.format.chroma_y, height or frame.height
-    apply_to_luma(seen, grid, frame, planes[0], strip_axis(top, frame.height, whole))
+    rows = strip_axis(top, frame.height, whole)
+    apply_to_luma(seen, grid, frame, planes[0], rows, tables)
     chroma_axis = strip_axis(top >> shift, planes[1].shape[0], -(-whole >> shift))
-    apply_to_chroma(seen, grid, frame, planes, chroma_axis)
+    apply_to_chroma(seen, grid, frame, planes, chroma_axis, tables)
     return planes

@@ -24,6 +24,7 @@ from tapetum.realtime.cpu.grid_axis import (
     cell_axis,
     level_axis,
 )
+from tapetum.realtime.cpu.grid_tables import GridTables
 from tapetum.realtime.cpu.hdr_light import luma_tables
 from tapetum.realtime.cpu.plane_rows import (
     EitherSize,
@@ -31,8 +32,8 @@ from tapetum.realtime.cpu.plane_rows import (
     either_size_to_fill,
     sample_rows,
 )
-from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.sample_range import sample_range
+from tapetum.realtime.frame import ColorInfo, Frame, Plane
+from tapetum.realtime.sample_range import SampleRange, sample_range
 
 Tables = npt.NDArray[np.int16]
 Levels = npt.NDArray[np.uint16]
@@ -54,7 +55,14 @@ class _Layout(NamedTuple):
     high: int
 
 
-def apply_to_luma(seen: Frame, grid: Floats, frame: Frame, enhanced: Plane, rows: CellAxis) -> None:
+def apply_to_luma(  # noqa: PLR0917 - as the kernels
+    seen: Frame,
+    grid: Floats,
+    frame: Frame,
+    enhanced: Plane,
+    rows: CellAxis,
+    tables: GridTables,
+) -> None:
     """Enhance the luma that is seen into `enhanced`, a plane of `frame`'s own format.
 
     Args:
@@ -63,23 +71,33 @@ def apply_to_luma(seen: Frame, grid: Floats, frame: Frame, enhanced: Plane, rows
         frame: whose format and legal range `enhanced` has.
         enhanced: without gaps between rows.
         rows: where its rows lie.
+        tables: keeps those of the grid.
     """
     samples, pitch = sample_rows(seen.planes[0])
     depth, finer = seen.format.depth, seen.format.depth - frame.format.depth
     levels = sample_range(frame).with_fraction(finer)
     fraction_bits = max(12 - depth, 1)
-    tables = np.empty((CELLS, CELLS, 1 << depth), np.int16)
-    axis = level_axis(1 << depth, levels.black, levels.luma_span)
-    scale, origin = levels.luma_span << fraction_bits, levels.black << fraction_bits
-    if seen.color.is_hdr:
-        new = luma_tables(grid, axis.luma, seen.color.transfer)
-        tables[:] = np.rint(new * np.float32(scale) + np.float32(origin))
-    else:
-        _expand_tables(grid[:2], axis, np.float32(scale), np.float32(origin), fraction_bits, tables)
+    kind = depth, levels, seen.color
+    made = tables("luma", grid, kind, lambda: _tables(grid, *kind, fraction_bits))
     shifts = seen.format.shift, frame.format.shift, finer
     layout = _Layout(*shifts, fraction_bits, *sample_range(frame).luma_limits)
     read, written = either_size(samples), either_size_to_fill(enhanced.reshape(-1))
-    _enhance_luma(read, pitch, tables, rows, cell_axis(frame.width), layout, written)
+    _enhance_luma(read, pitch, made, rows, cell_axis(frame.width), layout, written)
+
+
+def _tables(
+    grid: Floats, depth: int, levels: SampleRange, color: ColorInfo, fraction_bits: int
+) -> Tables:
+    """(row, column, luma level) what each level becomes at the centre of each cell."""
+    tables = np.empty((CELLS, CELLS, 1 << depth), np.int16)
+    axis = level_axis(1 << depth, levels.black, levels.luma_span)
+    scale, origin = levels.luma_span << fraction_bits, levels.black << fraction_bits
+    if color.is_hdr:
+        new = luma_tables(grid, axis.luma, color.transfer)
+        tables[:] = np.rint(new * np.float32(scale) + np.float32(origin))
+    else:
+        _expand_tables(grid[:2], axis, np.float32(scale), np.float32(origin), fraction_bits, tables)
+    return tables
 
 
 @kernel

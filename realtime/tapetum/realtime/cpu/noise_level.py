@@ -53,6 +53,8 @@ _RESTING = 0.3
 """Blocks that rest, by those that moved, from which they are many: in noise, some seem to move."""
 _STEADY, _STEADY_BLOCKS = 0.4, 0.1
 """Share of a new measure in the one that holds: of noise, and of how blocked a picture is."""
+_RESTS = 0.1
+"""Share by which a new measure of noise that stays the same differs, at most."""
 _MUCH = 0.05
 """Share of the picture that limits the noise of the rest."""
 _KEPT = 0.6
@@ -103,6 +105,7 @@ class NoiseLevel:
         fineness: deviation at full size by that at half size: 2 for white noise, below 1 for what
             a codec leaves of it.
         shift: (2,) rows and columns of cells by which most of the picture moved.
+        rests: whether the last frame that was measured was about as noisy as those before.
     """
 
     def __init__(self, levels: SampleRange, depth: int) -> None:
@@ -123,7 +126,7 @@ class NoiseLevel:
         self.seen: Deviations = np.zeros(TABLE_SIZE)
         self.luma: Floats = np.full(TABLE_SIZE, self._floor, np.float32)
         self.chroma: Floats = np.full(2, self._floor, np.float32)
-        self.fineness, self.blocked, self.sure = 1.0, 0.0, False
+        self.fineness, self.blocked, self.sure, self.rests = 1.0, 0.0, False, False
         dark = levels.black + _DARK * levels.luma_span
         self._dark = int(dark * (1 << (FIXED_BITS - depth)))
         self._edges = np.zeros(_CODED, np.float32)
@@ -212,6 +215,7 @@ class NoiseLevel:
         luma = np.interp(self._place, bins, deviation).astype(np.float32)
         self.seen = counts[self._bins] / np.bincount(self._bins, minlength=BINS)[self._bins]
         self.seen /= max(self.seen.sum(), 1)
+        self.rests = float(np.abs(luma - self.luma).mean()) < _RESTS * float(self.luma.mean())
         self.luma = luma if self._frames == 1 else self.luma + _STEADY * (luma - self.luma)
         self.chroma = np.maximum(chroma, 2 * self._floor).astype(np.float32)
         half = float((deviation * weights).sum())

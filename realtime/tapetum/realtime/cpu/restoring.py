@@ -26,6 +26,7 @@ from tapetum.realtime.cpu.fixed_point import (
 )
 from tapetum.realtime.cpu.grid_axis import Floats, level_axis
 from tapetum.realtime.cpu.grid_kernels import apply_grid
+from tapetum.realtime.cpu.grid_tables import GridTables
 from tapetum.realtime.cpu.noise_level import NoiseLevel
 from tapetum.realtime.cpu.restoring_light import new_light, relight, relight_cells
 from tapetum.realtime.cpu.restoring_space import (
@@ -70,6 +71,9 @@ _LEAST_SEEN = 0.03
 """Share of the picture that must be restored for any of it to be."""
 _SOON = 30
 """Frames for which what is known is kept up where there is no noise: it may come again."""
+_FIRST_MEASURED = 12
+_MOST_UNMEASURED = 3
+"""After so many frames, all measured, so many are not from one measured to the next."""
 _LEAST_DEPTH = 10
 """Bits of a restored level: with fewer the averaging of frames would be rounded away."""
 _NOTHING: Fixed = np.empty((0, 0), np.int16)
@@ -84,23 +88,27 @@ class Restorer:
             planes = apply_grid(frame, grid, seen=restorer(frame, grid))
     """
 
-    def __init__(self, denoise: Denoise = "off") -> None:
+    def __init__(self, denoise: Denoise = "off", *, sparing: bool = False) -> None:
         """Start with no past.
 
         Args:
+            sparing: whether noise that stays the same is measured in few frames: for live video,
+                where time is short.
             denoise: `auto`: all noise that two frames show where the picture is brightened, and
                 nothing where it is not; a number from 0 to 1: this share of it everywhere, by what
                 one picture shows too; `off`: nothing.
         """
         self.denoise = denoise
+        self._sparing = sparing
         self._state: _State | None = None
+        self._slopes = GridTables()
 
     def __call__(self, frame: Frame, grid: Floats) -> Frame | None:
         """Restore the next frame.
 
         Args:
             frame: in main memory; any size and format.
-            grid: (8, 8, 16, 16) what will brighten it.
+            grid: (8, 8, 16, 16) what will brighten it; not written to any more.
 
         Returns:
             The frame in planar YUV of at least 10 bits, its levels shifted up by those that are
@@ -111,18 +119,22 @@ class Restorer:
         Raises:
             DeviceError: the frame is not in main memory.
         """
-        slope = curve_slope(frame, grid) if self.denoise == "auto" else None
+        slope = self._slope(frame, grid) if self.denoise == "auto" else None
         weights = self._weights(slope)
         if frame.color.is_hdr or not weights.any():
             self.reset()
             return None
         if self._state is None or not self._state.is_followed_by(frame):
-            self._state = _State(frame)
+            self._state = _State(frame, sparing=self._sparing)
         return self._state.restored(frame, weights, slope)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._state = None
+
+    def _slope(self, frame: Frame, grid: Floats) -> Floats:
+        kind = frame.format_name, frame.full_range
+        return self._slopes("slope", grid, kind, lambda: curve_slope(frame, grid))
 
     def _weights(self, slope: Floats | None) -> Fixed:
         """(256,) the share of a restored sample in the result, by luma."""
@@ -169,12 +181,14 @@ def curve_slope(frame: Frame, grid: Floats) -> Floats:
 class _State:
     """What is known of a stream, for frames of one size and format; all is allocated once."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, *, sparing: bool) -> None:
         layout = frame.format
         height, width = -(-frame.height // 2), -(-frame.width // 2)
         self._kind = _kind(frame)
         self._time_s = frame.time_s
         self._is_new = True
+        self._sparing = sparing
+        self._unmeasured = 0
         self._noise = NoiseLevel(sample_range(frame), layout.depth)
         self._evidence = np.full((height, width), ONE_FRAME, np.uint8)
         self._share: Fixed = np.full((height, width), (1 << FIXED_BITS) - 1, np.int16)
@@ -221,7 +235,8 @@ class _State:
         if self._frames:
             last = self._last[0] if self._is_new else self._in_new_light()
         self._frames += 1
-        self._noise.measure(sources[0], self._half, last)
+        if self._is_to_measure():
+            self._noise.measure(sources[0], self._half, last)
         noise: NoiseLevel | StillNoise = self._noise
         if self._frames == 1:
             self._learn(sources)
@@ -253,6 +268,15 @@ class _State:
             )
         )
         return replace(frame, planes=planes, format_name=self._format_name)
+
+    def _is_to_measure(self) -> bool:
+        """Whether the noise of this frame is measured: of every one, where it is not yet known."""
+        is_known = self._frames > _FIRST_MEASURED and self._noise.rests
+        if self._sparing and is_known and self._unmeasured < _MOST_UNMEASURED:
+            self._unmeasured += 1
+            return False
+        self._unmeasured = 0
+        return True
 
     def _learn(self, sources: tuple[Samples, Samples, Samples]) -> None:
         """Move the estimates towards a frame."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.compiled import kernel
+from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.fixed_point import FIXED_BITS, TABLE_SHIFT, TABLE_SIZE, Fixed
 
 SIDE = 8
@@ -93,18 +93,29 @@ def _agreement(change: Floats) -> float:
 def sample_means(frame: Fixed, known: Fixed, every: int, means: npt.NDArray[np.float32]) -> None:
     """Fill `means` with those of SIDE x SIDE cells of both planes, of every so many of these."""
     count = 0
+    width = frame.shape[1] // SIDE * SIDE
+    seen, past = np.empty(width, np.int32), np.empty(width, np.int32)
     for row in range(0, frame.shape[0] // SIDE, every):
-        for column in range(0, frame.shape[1] // SIDE, every):
-            seen, past = np.int32(0), np.int32(0)
-            for y in range(row * SIDE, row * SIDE + SIDE):
-                line = frame[y, column * SIDE : column * SIDE + SIDE]
-                before = known[y, column * SIDE : column * SIDE + SIDE]
-                for x in range(SIDE):
-                    seen += np.int32(line[x])
-                    past += np.int32(before[x])
-            means[0, count] = np.float32(seen) / np.float32(SIDE * SIDE)
-            means[1, count] = np.float32(past) / np.float32(SIDE * SIDE)
+        _sum_rows(frame, row * SIDE, seen)
+        _sum_rows(known, row * SIDE, past)
+        for column in range(0, width, every * SIDE):
+            here, before = np.int32(0), np.int32(0)
+            for x in range(column, column + SIDE):
+                here += seen[x]
+                before += past[x]
+            means[0, count] = np.float32(here) / np.float32(SIDE * SIDE)
+            means[1, count] = np.float32(before) / np.float32(SIDE * SIDE)
             count += 1
+
+
+@part
+def _sum_rows(plane: Fixed, top: int, sums: npt.NDArray[np.int32]) -> None:
+    """Add the `SIDE` rows from `top` on, column by column."""
+    for x in range(sums.size):
+        sums[x] = np.int32(0)
+    for y in range(top, top + SIDE):
+        for x in range(sums.size):
+            sums[x] += np.int32(plane[y, x])
 
 
 @kernel

@@ -17,6 +17,7 @@ from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_strength import strengthened
+from tapetum.realtime.cpu.grid_tables import GridTables
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.live.global_curve import (
     LookUp,
@@ -26,6 +27,7 @@ from tapetum.realtime.live.global_curve import (
     look_up_by_numpy,
     node_weights,
 )
+from tapetum.realtime.live.kept_grid import KeptGrid, SamePicture
 from tapetum.realtime.live.look_pace import LookPace, PacedLook
 from tapetum.realtime.sample_range import sample_range
 from tapetum.realtime.temporal import VIEW, FrameClock, TemporalFilter, guide_view, is_cut
@@ -37,6 +39,8 @@ CHANGED = 0.02
 a noisy picture differ by half as much."""
 STILL = CHANGED / 2
 """A picture that changed by less is still: a new grid would hardly differ, and may wait."""
+_LONG_STILL = 4
+"""So many looks in a row at a still picture say that it will go on to be."""
 BLEND_S = 0.5
 """In this time one look goes over into another, or in longer where that would be seen."""
 _WEIGHTS_S = 0.5
@@ -49,7 +53,12 @@ class ApplyGrid(Protocol):
     """Enhances a frame's planes by a grid; see `tapetum.realtime.cpu.grid_kernels.apply_grid`."""
 
     def __call__(
-        self, frame: Frame, grid: Floats, *, seen: Frame | None = None
+        self,
+        frame: Frame,
+        grid: Floats,
+        *,
+        seen: Frame | None = None,
+        tables: GridTables | None = None,
     ) -> tuple[Plane, ...]:
         """New planes, of the frame's format, made of what is `seen` in its place."""
 
@@ -69,13 +78,15 @@ class Kernels:
         thumbnail: what the network sees of a frame.
         apply_grid: enhances a frame's planes by a grid.
         look_up: enhances a plane by a table.
-        restorer: makes what takes noise out of one stream.
+        restorer: makes what takes noise out of one stream, and measures it now and then.
+        tables: makes what keeps the tables of one stream's grid.
     """
 
     thumbnail: Callable[[Frame], Floats]
     apply_grid: ApplyGrid
     look_up: LookUp
     restorer: Callable[[Denoise], Restorer]
+    tables: Callable[[], GridTables]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,8 @@ class Effort:
     """How much is done for each frame.
 
     Attributes:
-        frames: after so many frames the network looks again, after twice as many at a still one.
+        frames: after so many frames the network looks again, after twice as many at a still one,
+            and four times as many where it has been still for some looks.
         seconds: after so long it does so at the latest, whatever the frame rate.
         flat: whether one curve does for the whole picture.
         restores: whether noise is taken out first.
@@ -137,13 +149,16 @@ class GridStream:
         self._look_view: Floats | None = None
         self._look_guide: Floats | None = None
         self._look_time_s = 0.0
-        self._frames = 0
+        self._frames = self._still_looks = 0
         self._look_weights: Floats | None = None
         self._weights: Floats | None = None
         self._filter = TemporalFilter()
         self._clock = FrameClock()
         self._elapsed_s = 0.0
         self._paced = PacedLook()
+        self._kept = KeptGrid()
+        self._same = SamePicture()
+        self._tables: GridTables | None = None
         self._style: tuple[str, bool] | None = None
         self._way: Floats | None = None
         self._way_left = 0.0
@@ -175,7 +190,9 @@ class GridStream:
         if self._look is None or self._look.name != name or self._look_view is None:
             return True
         change = self._change()
-        frames = effort.frames if change > STILL else 2 * effort.frames
+        frames = effort.frames
+        if change <= STILL:
+            frames *= 4 if self._still_looks >= _LONG_STILL else 2
         late = self._frames >= frames or now_s - self._look_time_s >= effort.seconds
         return late or change > CHANGED
 
@@ -189,6 +206,7 @@ class GridStream:
         """Take what a model says of this frame, or of one just before it."""
         if self._look is None or self._look.name != look.name:
             self._filter.reset()
+        self._still_looks = self._still_looks + 1 if self._change() <= STILL else 0
         self._look, self._look_view, self._look_time_s = look, self._view, now_s
         self._frames, self._look_weights = 0, None
         self._look_guide = guide_view(look.small)
@@ -219,8 +237,16 @@ class GridStream:
         mixed = strengthened(shown, strength)
         if effort.flat and shown is steady:
             return frame.with_planes(apply_curve(frame, mixed, kernels.look_up))
-        seen = self._restored(frame, mixed, kernels) if effort.restores else None
-        return frame.with_planes(kernels.apply_grid(frame, mixed, seen=seen))
+        kept = self._kept(mixed, self._paced.shares)
+        way = kept, effort.restores
+        planes = self._same.planes(frame, self._view, *way)
+        if planes is None:
+            if self._tables is None:
+                self._tables = kernels.tables()
+            seen = self._restored(frame, kept, kernels) if effort.restores else None
+            planes = kernels.apply_grid(frame, kept, seen=seen, tables=self._tables)
+            self._same.keep(frame, self._view, planes, *way)
+        return frame.with_planes(planes)
 
     def _restored(self, frame: Frame, grid: Floats, kernels: Kernels) -> Frame | None:
         if self._restorer is None:

@@ -14,7 +14,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from tapetum.gan.model_kinds import CELLS, LEVELS
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.grid_axis import Floats
+from tapetum.realtime.temporal import FrameClock, guide_view, is_cut
 
 STEP_LEVELS = 0.7
 """Mean luma moves by this at most from picture to picture, of 255 levels, while its light rests."""
@@ -26,6 +28,7 @@ _RESTS_LEVELS = 4.0
 _SETTLED_S = 1.0
 """Time constant in which a change of light is followed."""
 _WISH_LEVELS = 255.0
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _NO_SHARES = np.zeros((2, LEVELS, CELLS, CELLS), np.float32)
 
 
@@ -94,13 +97,14 @@ class PacedLook:
     Attributes:
         shown: that of the last picture; None before there is one, and after a cut.
         pace: how far it may move.
+        shares: `luma_shares` of the picture that was looked at last.
     """
 
     def __init__(self, step_levels: float = STEP_LEVELS) -> None:
         """Start with no past; see `LookPace`."""
         self.shown: Floats | None = None
         self.pace = LookPace(step_levels)
-        self._shares = _NO_SHARES
+        self.shares = _NO_SHARES
 
     def look_at(self, luma: Floats, elapsed_s: float) -> None:
         """Take a glance at the next picture.
@@ -109,18 +113,55 @@ class PacedLook:
             luma: (N, N) of a small picture, Y in [0, 1].
             elapsed_s: time since the one before.
         """
-        before, self._shares = self._shares, luma_shares(luma)
+        before, self.shares = self.shares, luma_shares(luma)
         if self.shown is not None:
-            self.pace.follow_light(mean_luma(self.shown, self._shares - before), elapsed_s)
+            self.pace.follow_light(mean_luma(self.shown, self.shares - before), elapsed_s)
 
     def towards(self, wanted: Floats) -> Floats:
         """The grid for that picture: `wanted` itself, or as near to it as is not seen."""
         before, self.shown = self.shown, wanted
         if before is not None:
-            share = self.pace.share(mean_luma(wanted - before, self._shares))
+            share = self.pace.share(mean_luma(wanted - before, self.shares))
             if share < 1:
                 self.shown = before + np.float32(share) * (wanted - before)
         return self.shown
+
+
+class PacedGrids:
+    """Grids for a stream that is brightened elsewhere: near what is wanted, and never a step.
+
+    Pictures between two grids are more than one, so that a whole step may lie between grids. The
+    browser's own modules do the same: `web/brighten/pace.js`.
+    """
+
+    def __init__(self, aim: Aim) -> None:
+        """Start with no past.
+
+        Args:
+            aim: a viewer's wish at the beginning.
+        """
+        self._look = PacedLook(APART_LEVELS)
+        self._lit_by = aim
+        self._view: Floats | None = None
+        self._clock = FrameClock()
+
+    def __call__(self, grid: Floats, small: Floats, time_s: float, aim: Aim) -> Floats:
+        """The grid for the picture now.
+
+        Args:
+            grid: (8, 8, 16, 16) that is wanted.
+            small: the picture's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
+            time_s: its time.
+            aim: a viewer's wish: another one is followed at once.
+        """
+        view = guide_view(small)
+        if self._view is not None and is_cut(self._view, view):
+            self._look.shown = None
+        if self._lit_by != aim:
+            self._look.pace.follow_wish()
+        self._view, self._lit_by = view, aim
+        self._look.look_at(np.tensordot(_LUMA, small[0, :, ::4, ::4], 1), self._clock(time_s))
+        return self._look.towards(grid)
 
 
 def mean_luma(grid: Floats, shares: Floats) -> float:

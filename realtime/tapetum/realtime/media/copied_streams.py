@@ -12,7 +12,7 @@ from av.codec.context import CodecContext
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
 
@@ -33,6 +33,9 @@ InvalidDataError."""
 
 _STALE_METADATA = ("bps", "duration", "number_of_", "_statistics", "encoder", "vendor_id")
 """Keys that describe the stream as it lay in the old file; the muxer writes its own."""
+
+_MP4_STREAM_METADATA = ("language", "title", "handler_name", "timecode", "creation_time", "rotate")
+"""Keys that MP4 and QuickTime can say of a single stream, or say otherwise."""
 
 _QUICKTIME_LANGUAGES = {"deu": "ger", "nld": "dut", "swe": "sve"}
 """Codes that FFmpeg's QuickTime muxer knows by another name only."""
@@ -55,6 +58,14 @@ def kept_metadata(metadata: dict[str, str], container: Container) -> dict[str, s
     if container.format_name == "mov" and "language" in kept:
         kept["language"] = _QUICKTIME_LANGUAGES.get(kept["language"], kept["language"])
     return kept
+
+
+def lost_keys(metadata: dict[str, str], container: Container) -> list[str]:
+    """Keys of a stream's metadata that a container has no place for."""
+    if not container.is_mov:
+        return []
+    keys = (key for key in kept_metadata(metadata, container))
+    return [key for key in keys if not key.lower().startswith(_MP4_STREAM_METADATA)]
 
 
 def describe(stream: Stream, content: str | None = None) -> str:
@@ -118,16 +129,20 @@ def _carry_description(
     source: Stream, stream: Stream, container: Container, notices: list[str]
 ) -> None:
     stream.disposition = source.disposition
-    marks = source.disposition & ALL_MARKS
-    if lost := marks & ~container.marks:
-        names = " and ".join(str(flag.name).replace("_", " ") for flag in lost)
-        homes = (suffix for suffix, c in CONTAINERS.items() if not marks & ~c.marks)
-        home = next((f"; {suffix} can" for suffix in homes), "")
-        notices.append(
-            f"{describe(source)} is not marked as {names} any more,"
-            f" which {container.suffix} cannot say{home}"
-        )
+    notices += lost_marks(describe(source), source.disposition, container)
     stream.metadata.update(kept_metadata(source.metadata, container))
+
+
+def lost_marks(what: str, disposition: Disposition, container: Container) -> list[str]:
+    """A line where a container cannot say what a stream is marked as; `what` names the stream."""
+    marks = disposition & ALL_MARKS
+    lost = marks & ~container.marks
+    if not lost:
+        return []
+    names = " and ".join(str(flag.name).replace("_", " ") for flag in lost)
+    homes = (suffix for suffix, c in CONTAINERS.items() if not marks & ~c.marks)
+    home = next((f"; {suffix} can" for suffix in homes), "")
+    return [f"{what} is not marked as {names} any more, which {container.suffix} cannot say{home}"]
 
 
 def _transcode(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from fractions import Fraction
+from itertools import pairwise
 
 from av.packet import Packet
 from av.stream import Stream
@@ -60,6 +61,7 @@ class DecodeTimes:
         if self._delay is None:
             self._delay = self._delay_of(packet)
             self._steps_left = self._delay
+            self._step = min(self._step, self._least_gap())
         packet.dts = self._next(packet.pts, self._delay)
         if self._last is None:
             self._early = packet.pts - packet.dts
@@ -88,6 +90,12 @@ class DecodeTimes:
         self._ahead.add(pts)
         while self._undecoded and self._undecoded[0] in self._ahead:
             self._ahead.remove(self._undecoded.popleft())
+
+    def _least_gap(self) -> int:
+        """Between two of the pictures that the encoder holds; their rate may not be known."""
+        return min(
+            (after - before for before, after in pairwise(self._delayed)), default=self._step
+        )
 
     def _delay_of(self, first: Packet[Stream]) -> int:
         """How many pictures may be decoded ahead, by the first decode time of the encoder's own."""

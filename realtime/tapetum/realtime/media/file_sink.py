@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +15,7 @@ from av.stream import Disposition, Stream
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.containers import Container, container_for
-from tapetum.realtime.media.copied_streams import kept_metadata
+from tapetum.realtime.media.copied_streams import kept_metadata, lost_marks
 from tapetum.realtime.media.encoder import Encoder, EncoderSettings, choose_encoder
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.media_input import TEXT_OPTIONS, InputPlace
@@ -25,6 +26,16 @@ from tapetum.realtime.media.video_encoder import Pictures, VideoEncoder
 from tapetum.realtime.media.video_info import VideoInfo
 
 __all__ = ["EncoderSettings", "FileSink"]
+
+_MOST_TICKS = (1 << 31) - 1
+"""Ticks from one picture of an MP4 to the next, at most; its muxer moves what is further away."""
+
+_MOVIE_TICKS_PER_S = 1000
+"""In which an MP4 usually says how long its tracks are."""
+
+_MATROSKA_TICK_S = Fraction(1, 1000)
+
+_CLOSE = "pictures less than a millisecond apart: only .mp4 and .mov keep their times"
 
 _HAS_ALPHA = "alpha_mode"
 """Matroska's tag of a video stream with transparency, which the encoder sets where that is so."""
@@ -97,6 +108,7 @@ class FileSink:
         self._finished = False
         self._encodes = True
         self._has_header = self._has_packets = False
+        self._last_dts: int | None = None
         self._pictures = pictures
         self._copier: StreamCopier | None = None
         self._open_safely(copy_from, start_s, duration_s)
@@ -224,8 +236,12 @@ class FileSink:
 
     def _muxer_options(self) -> dict[str, str]:
         options = dict(self._container.options)
-        if self._container.is_mov and self._info.time_base.numerator == 1:
-            options["video_track_timescale"] = str(self._info.time_base.denominator)
+        if self._container.is_mov:
+            ticks_per_s = self._info.time_base.denominator
+            options["video_track_timescale"] = str(ticks_per_s)
+            if self._info.average_rate is None and ticks_per_s > _MOVIE_TICKS_PER_S:
+                # Pictures may be closer than that, and the last ones behind a track's end.
+                options["movie_timescale"] = str(ticks_per_s)
         return options if self._copier is None else {**options, **self._copier.muxer_options}
 
     def _add_streams(self) -> None:
@@ -247,6 +263,7 @@ class FileSink:
         stream.metadata.update(kept_metadata(self._video_metadata(), self._container))
         if info.disposition:
             stream.disposition = Disposition(info.disposition)
+            self.notices += lost_marks("the video", stream.disposition, self._container)
         if info.display_matrix is not None:
             stream.set_display_matrix(info.display_matrix)
 
@@ -281,6 +298,7 @@ class FileSink:
         """Write encoded packets, each after what the other streams have up to its time."""
         for packet in packets:
             self._has_packets = True
+            self._check_step(packet)
             if self._copier is not None and packet.dts is not None:
                 self._copier.advance(packet.dts * self._info.time_base)
             try:
@@ -290,6 +308,26 @@ class FileSink:
                     raise
                 # The muxer writes what waits with it: an encoder's packets are never invalid.
                 self._copier.note_refused((packet.dts or 0) * self._info.time_base)
+
+    def _check_step(self, packet: Packet[Stream]) -> None:
+        """See whether the container can say when a picture is shown.
+
+        Raises:
+            MediaError: it lies further behind the one before it than the container can say.
+        """
+        base, suffix, dts = self._info.time_base, self._container.suffix, packet.dts or 0
+        last, self._last_dts = self._last_dts, dts
+        step = 0 if last is None else dts - last
+        longest = max(step, packet.duration or 0, (packet.pts or 0) - dts)
+        if self._container.is_mov and longest * base.numerator > _MOST_TICKS:
+            hours = float(longest * base / 3600)
+            raise MediaError(
+                f"a picture stands still for {hours:.3g} hours, longer than {suffix} can say where"
+                f" time is counted in {base} s; .mkv can"
+            )
+        is_close = 0 < (packet.duration or 0) * base < _MATROSKA_TICK_S
+        if is_close and not self._container.is_mov and _CLOSE not in self.notices:
+            self.notices.append(_CLOSE)
 
     def _finish(self) -> None:
         if self._encodes:

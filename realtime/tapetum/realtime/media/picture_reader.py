@@ -5,6 +5,7 @@ Demuxing, seeking, damage and the times of pictures are here, and nowhere else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,7 +22,10 @@ from av.video.stream import VideoStream
 
 from tapetum.realtime.media.media_input import demuxed
 from tapetum.realtime.media.timeline import (
+    LONGEST_STILL_S,
+    Gap,
     InputClock,
+    counted_time_base,
     is_broadcast,
     stream_time_base,
     time_range,
@@ -87,6 +91,7 @@ class PictureReader:
         damaged_frames: pictures so far of which parts could not be decoded.
         cut: whether the last packets were damaged, as where a file is cut off.
         ended: whether the input was read to its end.
+        gaps: places of a broadcast, so far, that show nothing new for longer than is usual there.
 
     Raises:
         MediaError: the input cannot be opened, or the range has no sense.
@@ -112,6 +117,7 @@ class PictureReader:
         self.damaged_frames = 0
         self.cut = False
         self.ended = False
+        self.gaps: list[Gap] = []
         self._late_stream = False
         self._unanswered = 0
         self._take(open_video())
@@ -120,8 +126,9 @@ class PictureReader:
         except BaseException:
             self.container.close()
             raise
-        self.time_base = stream_time_base(self.stream)
-        self._times = PresentationTimes(self.stream, self._earliest)
+        self.time_base = counted_time_base(self.stream)
+        self._units_per_tick = stream_time_base(self.stream) / self.time_base
+        self._times = PresentationTimes(self.stream, self.time_base, self._earliest)
         self._slot_delay: int | None = None
         self._last_slot: int | None = None
         self._slot_step = 1
@@ -148,7 +155,7 @@ class PictureReader:
         self._pictures.close()
         self.container.close()
         self._take(self._open_video())
-        self._times = PresentationTimes(self.stream, self._earliest)
+        self._times = PresentationTimes(self.stream, self.time_base, self._earliest)
         self._pictures = self._pictures_in_span()
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
@@ -269,10 +276,18 @@ class PictureReader:
         for picture in pictures:
             if before is not None:
                 before.duration = (picture.pts or 0) - (before.pts or 0)
+                self._note_gap(before)
                 yield before
             before = picture
         if before is not None:
             yield before
+
+    def _note_gap(self, picture: av.VideoFrame) -> None:
+        """Take note of a picture of a broadcast that stands still as none does there."""
+        lasts_s = picture.duration * self.time_base
+        is_long = lasts_s > max(LONGEST_STILL_S, 4 * self._times.usual_step * self.time_base)
+        if is_broadcast(self.container) and is_long:
+            self.gaps.append(Gap((picture.pts or 0) * self.time_base - self.begin_s, lasts_s))
 
     def _settled(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Pictures with their final times; one whose time is in doubt waits for the next."""
@@ -349,7 +364,7 @@ class PictureReader:
     def _seek(self, target: int) -> bool:
         self._decoder.flush_buffers()  # PyAV flushes the stream's own alone
         try:
-            self.container.seek(target, stream=self.stream, backward=True)
+            self.container.seek(self._ticks(target), stream=self.stream, backward=True)
         except FFmpegError:
             return False
         self._start_clock()
@@ -360,11 +375,11 @@ class PictureReader:
 
         For clocks by which a place in the file cannot be known: `is_broadcast`.
         """
-        packets = self._packets()
+        packets, first = self._packets(), self._ticks(start)
         group: list[Packet[VideoStream]] = []
         for packet in packets:
-            reached = packet.pts is not None and packet.pts >= start
-            if packet.is_keyframe and (packet.pts is None or packet.pts <= start):
+            reached = packet.pts is not None and packet.pts >= first
+            if packet.is_keyframe and (packet.pts is None or packet.pts <= first):
                 group = []
             group.append(packet)
             if reached or len(group) > _LONGEST_GROUP:
@@ -396,7 +411,21 @@ class PictureReader:
                 self.cut = packet.is_corrupt
             if self._counts_slots:
                 self._place_in_slots(pictures, slots)
-            yield from pictures
+            yield from self._counted(pictures)
+
+    def _counted(self, pictures: list[av.VideoFrame]) -> list[av.VideoFrame]:
+        """Pictures with times and durations in units of `time_base`, not the container's own."""
+        if self._units_per_tick != 1:
+            for picture in pictures:
+                for name in ("pts", "dts", "duration"):
+                    ticks = getattr(picture, name)
+                    if ticks is not None:
+                        setattr(picture, name, round(ticks * self._units_per_tick))
+        return pictures
+
+    def _ticks(self, time: int) -> int:
+        """A time in units of `time_base` on the container's clock."""
+        return math.floor(time / self._units_per_tick)
 
     def _note_failure(self, error: FFmpegError) -> None:
         self._failures += self._has_key
@@ -497,7 +526,7 @@ class PictureReader:
     def _flush_packet(self) -> Packet[VideoStream]:
         packet = cast("Packet[VideoStream]", Packet())
         packet.stream = self.stream
-        packet.time_base = self.time_base
+        packet.time_base = stream_time_base(self.stream)
         return packet
 
 
@@ -509,6 +538,7 @@ class PresentationTimes:
     that of a first picture before the file begins.
 
     Attributes:
+        usual_step: units of time from picture to picture, by what the file says.
         count: pictures kept.
         given: pictures that came with a time.
         guessed: pictures that came without one.
@@ -518,11 +548,14 @@ class PresentationTimes:
         dropped: pictures that came after a later one, as decoders give them after damage.
     """
 
-    def __init__(self, stream: VideoStream, earliest: int | None = None) -> None:
+    def __init__(
+        self, stream: VideoStream, time_base: Fraction, earliest: int | None = None
+    ) -> None:
         self._earliest = earliest
         rate = stream.guessed_rate or stream.average_rate
-        frames_per_tick = stream_time_base(stream) * Fraction(rate or 0)
+        frames_per_tick = time_base * Fraction(rate or 0)
         self._ticks_per_frame = max(round(1 / frames_per_tick), 1) if frames_per_tick else 1
+        self.usual_step = self._ticks_per_frame
         self._last: int | None = None
         self._step = self._ticks_per_frame
         self.count = 0

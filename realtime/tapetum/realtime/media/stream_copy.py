@@ -29,6 +29,7 @@ from tapetum.realtime.media.copied_streams import (
     codec_name,
     describe,
     kept_metadata,
+    lost_keys,
     route_stream,
 )
 from tapetum.realtime.media.file_description import chapters_in, file_metadata, uncommon_keys
@@ -45,11 +46,15 @@ from tapetum.realtime.media.sample_entries import TELEMETRY, TIMECODE, sample_en
 from tapetum.realtime.media.sound_check import SoundCheck
 from tapetum.realtime.media.timecode import moved_timecode
 from tapetum.realtime.media.timeline import (
+    LONGEST_STILL_S,
+    Gap,
     InputClock,
     is_broadcast,
+    said_of_gaps,
     stream_time_base,
     time_range,
 )
+from tapetum.realtime.media.transport_stream import pids_with_losses
 
 _SEEK_MARGIN_S = 10
 """How long before the start a subtitle may begin and still be shown in full."""
@@ -81,6 +86,8 @@ class _Copied:
         begin: for a video stream, the time of the key frame that it was begun with.
         waiting: a video stream's packets from the last key frame before the start.
         ended: whether the end of the range is reached.
+        end_s: where the last packet of sound ends, on the input's clock.
+        gaps: between packets of a broadcast's sound.
         damaged: output times at which packets were damaged or out of order.
     """
 
@@ -92,6 +99,8 @@ class _Copied:
     begin: int | None = None
     waiting: list[Packet[Stream]] = field(default_factory=list)
     ended: bool = False
+    end_s: Fraction | None = None
+    gaps: list[Gap] = field(default_factory=list)
     damaged: list[Fraction] = field(default_factory=list)
 
 
@@ -165,6 +174,7 @@ class StreamCopier:
         for stream in self._input.streams:
             if stream.index > self._video.index:
                 self._add(stream)
+        self._note_lost_keys()
         self._packets = self._demux()
 
     def advance(self, time_s: Fraction | None) -> None:
@@ -206,6 +216,7 @@ class StreamCopier:
             copied.damaged.append(time_s)
 
     def _note_damage(self) -> None:
+        self._note_gaps()
         for copied in self._copied.values():
             if copied.damaged:
                 first_s = float(min(copied.damaged)) + self._start_s
@@ -220,6 +231,18 @@ class StreamCopier:
             self.notices.append(
                 f"{place_name(self._path)} is damaged: sound or text at {first_s:.3f} s"
             )
+
+    def _note_gaps(self) -> None:
+        """Take gaps for damage where packets were lost."""
+        with_gaps = [copied for copied in self._copied.values() if copied.gaps]
+        lossy = set[int]()
+        if with_gaps and isinstance(self._path, Path):
+            lossy = pids_with_losses(self._path)
+        for copied in with_gaps:
+            if copied.stream.id in lossy:
+                start_s = Fraction(self._start_s)
+                copied.damaged += [gap.begin_s - start_s for gap in copied.gaps]
+                self.notices.append(said_of_gaps(describe(copied.stream), copied.gaps))
 
     def _next_packet(self) -> Packet[Stream] | None:
         pending, self._pending = self._pending, None
@@ -315,6 +338,14 @@ class StreamCopier:
             keys, suffix = ", ".join(lost), self._container.suffix
             self.notices.append(f"{suffix} cannot hold both cover art and the metadata {keys}")
 
+    def _note_lost_keys(self) -> None:
+        """Say what is lost of the metadata of single streams, the enhanced one's too."""
+        streams = [self._video, *(copied.stream for copied in self._copied.values())]
+        keys = [key for s in streams for key in lost_keys(s.metadata, self._container)]
+        if keys:
+            names, suffix = ", ".join(dict.fromkeys(keys)), self._container.suffix
+            self.notices.append(f"{suffix} cannot hold {names} of a single stream; .mkv can")
+
     def _stores_pictures(self) -> bool:
         pictures = any(is_attached_picture(stream) for stream in self._input.streams.video)
         return pictures and self._container.picture_streams
@@ -382,8 +413,21 @@ class StreamCopier:
         copied = self._copied[packet.stream.index]
         if packet.is_corrupt:
             copied.damaged.append(self._output_s(copied, packet))
+        if packet.stream.type == "audio" and is_broadcast(self._input):
+            self._note_gap(packet, copied)
         for kept in self._clip(packet, copied):
             yield from self._in_time(copied, copied.order.add(kept))
+
+    def _note_gap(self, packet: Packet[Stream], copied: _Copied) -> None:
+        """Take note of sound, in the range, that is not there."""
+        if packet.dts is None or copied.ended:
+            return
+        time_s, end_s = packet.dts * copied.base, copied.end_s
+        copied.end_s = time_s + (packet.duration or 0) * copied.base
+        begin_s = Fraction(self._input.start_time or 0, 1_000_000)
+        if end_s is None or time_s - end_s <= LONGEST_STILL_S or time_s < self._span.shift_s:
+            return
+        copied.gaps.append(Gap(end_s - begin_s, time_s - end_s))
 
     def _in_time(self, copied: _Copied, packets: list[Packet[Stream]]) -> Iterator[Packet[Stream]]:
         """Packets whose times are settled, on the output's clock."""

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import av
 from av.container import InputContainer
@@ -25,6 +26,12 @@ _TS_DISCONT = 0x0200
 """FFmpeg's AVFMT_TS_DISCONT; PyAV's enumeration of flags cannot take all that there are."""
 _LATEST_BEGIN_S = 60
 """A file whose first instant is later than this was cut from a clock that is not its own."""
+
+_FINEST_PER_S = 1_000_000
+"""Units of time in a second, at most."""
+
+LONGEST_STILL_S = Fraction(1)
+"""In a broadcast pictures and sound follow each other faster than that, but for gaps."""
 
 _JOINED_FORMATS = frozenset({"matroska", "webm", "flv"})
 """Formats beside those of broadcasts whose files are sometimes joined byte by byte."""
@@ -105,7 +112,7 @@ def time_range(
     if duration_s is not None:
         end = begin + Fraction(duration_s).limit_denominator(1_000_000)
     foreign = is_broadcast(container) or first_s > _LATEST_BEGIN_S
-    tick_s = stream_time_base(video)
+    tick_s = counted_time_base(video)
     begin = math.ceil(begin / tick_s) * tick_s
     return TimeRange(begin if start_s else None, end, first_s if foreign else Fraction(0))
 
@@ -125,6 +132,16 @@ def stream_time_base(stream: Stream) -> Fraction:
     if isinstance(base, Fraction):
         return base
     return Fraction(base.numerator, base.denominator) if base else Fraction(1, av.time_base)
+
+
+def counted_time_base(stream: Stream) -> Fraction:
+    """The unit in which a stream's pictures are counted: its own, or a microsecond.
+
+    MP4 has 31 bits for each step, and VP9's encoder no finer unit than a nanosecond: what counts
+    in more than a million parts of a second, as damaged headers do, is brought to that.
+    """
+    base = stream_time_base(stream)
+    return base if base.denominator <= _FINEST_PER_S else Fraction(1, _FINEST_PER_S)
 
 
 @dataclass(slots=True)
@@ -186,6 +203,26 @@ class _Ahead:
     end_s: Fraction
     shown_end_s: Fraction
     leap: _Leap | None = None
+
+
+class Gap(NamedTuple):
+    """Where a stream of a broadcast has nothing, which in others is a picture that stands still.
+
+    Attributes:
+        begin_s: seconds after the input's first instant.
+        length_s: seconds to what follows.
+    """
+
+    begin_s: Fraction
+    length_s: Fraction
+
+
+def said_of_gaps(what: str, gaps: list[Gap]) -> str:
+    """A line about the gaps of a stream."""
+    begin_s, length_s = gaps[0]
+    more = len(gaps) - 1
+    others = f", and {more} more gap{'s' * (more > 1)}" if more else ""
+    return f"{what}: {float(length_s):.2f} s are missing from {float(begin_s):.2f} s on{others}"
 
 
 class InputClock:

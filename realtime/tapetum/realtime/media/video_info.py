@@ -15,7 +15,7 @@ from tapetum.realtime.frame import ColorInfo
 from tapetum.realtime.media.av_frame import color_info, stores_alpha, without_alpha
 from tapetum.realtime.media.fields import is_bottom_field_first
 from tapetum.realtime.media.hdr import HdrMetadata, hdr_metadata, side_data_bytes
-from tapetum.realtime.media.timeline import TimeRange, stream_time_base
+from tapetum.realtime.media.timeline import TimeRange, counted_time_base, stream_time_base
 
 _UNTAGGED = ColorInfo()
 _ONE = 1 << 16
@@ -93,7 +93,7 @@ def video_info(
         width=picture.width,
         height=picture.height,
         format_name=without_alpha(picture.format.name),
-        time_base=stream_time_base(stream),
+        time_base=counted_time_base(stream),
         color=color_info(picture, stream.codec_context.name),
         average_rate=rate,
         frame_count=_frame_count(stream, span, rate, duration_s),

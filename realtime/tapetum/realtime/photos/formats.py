@@ -149,6 +149,11 @@ def is_photo_name(path: str | Path) -> bool:
     return found is not None and found.writable
 
 
+def written_suffixes() -> list[str]:
+    """A suffix of each format that is written."""
+    return [photo.suffix for photo in FORMATS if photo.writable]
+
+
 def output_format(path: Path) -> PhotoFormat:
     """The format that the suffix of an output chooses.
 
@@ -156,7 +161,7 @@ def output_format(path: Path) -> PhotoFormat:
         MediaError: it is no suffix of a photo that can be written.
     """
     if not is_photo_name(path):
-        known = ", ".join(photo.suffix for photo in FORMATS if photo.writable)
+        known = ", ".join(written_suffixes())
         raise MediaError(f"output {path} has {path.suffix or 'no suffix'}; use one of {known}")
     return _BY_SUFFIX[path.suffix.lower()]
 

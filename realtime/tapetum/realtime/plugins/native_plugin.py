@@ -50,6 +50,7 @@ def compile_plugin(source: str, plugin: Path) -> None:
         raise PluginError(f"cannot make {plugin.parent}: {error.strerror}") from error
     python = sys.executable.replace("\\", "\\\\").replace('"', '\\"')
     flags = ["-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-pthread"]
+    libraries = ["-lm", "-ldl"]
     # A new file takes the old one's name: a host that runs keeps the one that it has open.
     with (
         as_file(files("tapetum.realtime.plugins") / "native") as native,
@@ -57,7 +58,7 @@ def compile_plugin(source: str, plugin: Path) -> None:
     ):
         sources = [str(native / source), str(native / "tapetum_client.c")]
         done = run(
-            [found, *flags, f'-DTAPETUM_PYTHON="{python}"', *sources, "-o", str(made), "-lm"]
+            [found, *flags, f'-DTAPETUM_PYTHON="{python}"', *sources, "-o", str(made), *libraries]
         )
         if done.returncode:
             said = " ".join(done.stderr.decode(errors="replace").split())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -51,6 +52,7 @@ def write_configuration(
     settings: dict[str, Any],
     *,
     websocket_port: int | None = None,
+    sources: int = 1,
 ) -> None:
     """Write what OBS reads when it starts; it never saw this machine before.
 
@@ -60,6 +62,7 @@ def write_configuration(
         clip: what is shown, again and again.
         settings: of the filter.
         websocket_port: on which it takes requests, from this machine without a password.
+        sources: how many show the clip, side by side, each with a filter of its own.
     """
     obs = home / "obs-studio"
     profile, scenes = obs / "basic/profiles/Untitled", obs / "basic/scenes"
@@ -90,32 +93,40 @@ def write_configuration(
         f"[Video]\nBaseCX={width}\nBaseCY={height}\nOutputCX={width}\nOutputCY={height}\n"
         "FPSType=0\nFPSCommon=30\n"
     )
-    (scenes / "Untitled.json").write_text(json.dumps(_scene(clip, settings)))
+    (scenes / "Untitled.json").write_text(json.dumps(_scene(clip, settings, sources)))
 
 
-def _scene(clip: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    width, height = SIZE
+def _scene(clip: Path, settings: dict[str, Any], count: int) -> dict[str, Any]:
+    columns = math.isqrt(count - 1) + 1
+    width, height = SIZE[0] // columns, SIZE[1] // columns
     media = {"local_file": str(clip), "is_local_file": True, "looping": True, "hw_decode": False}
-    shown = {
-        "name": SOURCE_NAME,
-        "id": 1,
-        "visible": True,
-        "align": 5,
-        "pos": {"x": 0, "y": 0},
-        "scale": {"x": 1.0, "y": 1.0},
-        "bounds_type": 2,
-        "bounds_align": 0,
-        "bounds": {"x": width, "y": height},
-    }
     on_it = {"id": FILTER, "name": FILTER_NAME, "settings": settings, "enabled": True}
+    names = [SOURCE_NAME, *(f"{SOURCE_NAME} {number}" for number in range(2, count + 1))]
+    shown = [
+        {
+            "name": name,
+            "id": number + 1,
+            "visible": True,
+            "align": 5,
+            "pos": {"x": number % columns * width, "y": number // columns * height},
+            "scale": {"x": 1.0, "y": 1.0},
+            "bounds_type": 2,
+            "bounds_align": 0,
+            "bounds": {"x": width, "y": height},
+        }
+        for number, name in enumerate(names)
+    ]
     return {
         "name": "Untitled",
         "current_scene": "Scene",
         "current_program_scene": "Scene",
         "scene_order": [{"name": "Scene"}],
         "sources": [
-            {"id": "ffmpeg_source", "name": SOURCE_NAME, "settings": media, "filters": [on_it]},
-            {"id": "scene", "name": "Scene", "settings": {"items": [shown], "id_counter": 1}},
+            *(
+                {"id": "ffmpeg_source", "name": name, "settings": media, "filters": [on_it]}
+                for name in names
+            ),
+            {"id": "scene", "name": "Scene", "settings": {"items": shown, "id_counter": count}},
         ],
     }
 

@@ -40,8 +40,8 @@ class Wanted:
         return min(1.0, (self.rate or USUAL_RATE) / USUAL_RATE)
 
 
-_STEPS = (Wanted(), Wanted(20), Wanted(15), Wanted(15, 2), Wanted(10, 2))
-_SMALL_STEPS = (Wanted(), Wanted(20), Wanted(15), Wanted(10))
+_STEPS = (Wanted(), Wanted(20), Wanted(15), Wanted(15, 2), Wanted(10, 2), Wanted(5, 2))
+_SMALL_STEPS = (Wanted(), Wanted(20), Wanted(15), Wanted(10), Wanted(5))
 _SMALL_PIXELS = 640 * 360
 """Pictures up to this size stay as large as they are."""
 

@@ -11,11 +11,12 @@ import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tapetum.realtime.background import PatientWorker
 from tapetum.realtime.choices import Device
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.enhancer import is_cuda
@@ -42,7 +43,7 @@ class FileStatus:
     Attributes:
         file: its secret name in this session.
         state: waiting for its turn, in work, done, or failed.
-        frames: frames done.
+        frames: frames done; 0 while what makes them is prepared.
         total_frames: frames in all, or None where the file does not say.
         eta_s: seconds that are left, or None while nobody knows.
         message: what went wrong, or what should be known about the result.
@@ -73,7 +74,7 @@ class Files:
         self,
         folder: Path,
         limits: Limits,
-        worker: Executor,
+        worker: PatientWorker,
         on_status: Callable[[FileStatus], None],
     ) -> None:
         """Make the folder.
@@ -223,7 +224,7 @@ class _Work:
         self._cancelled = threading.Event()
         self._future: Future[str] | None = None
 
-    def begin(self, worker: Executor) -> Future[str]:
+    def begin(self, worker: PatientWorker) -> Future[str]:
         """Have it done; what comes of it is what should be known about the result."""
         self._future = worker.submit(self._enhance)
         return self._future
@@ -241,6 +242,7 @@ class _Work:
         return text
 
     def _enhance(self) -> str:
+        self._tell(Progress(0, None, 0.0, 0.0))  # its turn has come: the first frame takes longest
         try:
             result, why = self._made()
         finally:

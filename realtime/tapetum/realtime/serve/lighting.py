@@ -19,11 +19,9 @@ from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import ModelError, ServeError
 from tapetum.realtime.live.ladder import stays_well_lit
-from tapetum.realtime.live.look_pace import APART_LEVELS, PacedLook
-from tapetum.realtime.temporal import Floats, FrameClock, guide_view, is_cut
+from tapetum.realtime.live.look_pace import PacedGrids
 
 _THUMBNAIL_BYTES = 3 * THUMBNAIL * THUMBNAIL
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +59,7 @@ class Lighting:
         self.model: str | Path | None = None
         self.well_lit = False
         self._enhancer: GridEnhancer | None = None
-        # Pictures between two grids are more than one, so that a whole step may lie between grids.
-        self._look = PacedLook(APART_LEVELS)
-        self._lit_by = aim
-        self._view: Floats | None = None
-        self._clock = FrameClock()
+        self._paced = PacedGrids(aim)
 
     def load(self, model: str | Path) -> Lit:
         """Take a model, with no past.
@@ -103,15 +97,4 @@ class Lighting:
         small, now_s = np.ascontiguousarray(rgb), time.monotonic()
         grid = enhancer.steady_grid(small, time_s=now_s)
         self.well_lit = stays_well_lit(self.well_lit, enhancer.most_needed())
-        return self._paced(grid, small, now_s).astype("<f4").tobytes()
-
-    def _paced(self, grid: Floats, small: Floats, now_s: float) -> Floats:
-        """The grid, or one on the way to it: a server that is slow gives few of them."""
-        view = guide_view(small)
-        if self._view is not None and is_cut(self._view, view):
-            self._look.shown = None
-        if self._lit_by != self.aim:
-            self._look.pace.follow_wish()
-        self._view, self._lit_by = view, self.aim
-        self._look.look_at(np.tensordot(_LUMA, small[0, :, ::4, ::4], 1), self._clock(now_s))
-        return self._look.towards(grid)
+        return self._paced(grid, small, now_s, self.aim).astype("<f4").tobytes()

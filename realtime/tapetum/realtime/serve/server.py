@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import WSCloseCode, web
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.background import patient_worker
+from tapetum.realtime.background import PatientWorker
 from tapetum.realtime.enhancer import (
     check_device_is_there,
     check_gpu_does,
@@ -76,7 +76,7 @@ class Server:
         self._token = None if is_loopback(settings.host) else new_token()
         self._sessions: dict[str, tuple[Session, web.WebSocketResponse]] = {}
         self._numbers = count()
-        self._worker = patient_worker()
+        self._worker = PatientWorker()
         self._loop = asyncio.get_running_loop()
         models = _models(settings.models)
         camera, views = None, None
@@ -145,7 +145,7 @@ class Server:
             await runner.cleanup()
             if self._camera is not None:
                 await self._camera.close()
-            self._worker.shutdown(cancel_futures=True)
+            self._worker.shutdown()
 
     def _app(self) -> web.Application:
         access = Access(self._settings.host, self._token)

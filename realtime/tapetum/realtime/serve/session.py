@@ -6,8 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 from tapetum.realtime.aim import Aim
+from tapetum.realtime.background import PatientWorker
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.serve.camera_views import CameraViews
@@ -103,7 +103,7 @@ class Session:
         files: the files that it sent.
     """
 
-    def __init__(self, folder: Path, offered: Offered, worker: Executor) -> None:
+    def __init__(self, folder: Path, offered: Offered, worker: PatientWorker) -> None:
         """Make a session; make it in a running event loop.
 
         Args:
@@ -114,6 +114,8 @@ class Session:
         self.secret = secrets.token_urlsafe(16)
         self.files = Files(folder, offered.limits, worker, self._tell_file)
         self._offered = offered
+        self._worker = worker
+        self._live = ExitStack()
         self._stream: Stream | None = None
         self._number = 0
         self._lighting: Lighting | None = None
@@ -198,6 +200,7 @@ class Session:
             raise ServeError("this server has no camera; start it with --camera or --source")
         enhancement = self._offered.enhancement(wanted.look)
         await self._end_stream()
+        self._live.enter_context(self._worker.giving_way())
         self._number = wanted.stream
         stream = self._stream = Stream(
             enhancement, self._offered.limits, partial(self._tell_end, wanted.stream)
@@ -212,6 +215,7 @@ class Session:
     async def _light(self, wanted: Light) -> None:
         enhancement = self._offered.enhancement(wanted.look)
         await self._end_stream()
+        self._live.enter_context(self._worker.giving_way())
         lighting = self._lighting = Lighting(enhancement.aim)
         lit = await asyncio.to_thread(lighting.load, enhancement.model)
         self._number = wanted.stream
@@ -232,6 +236,7 @@ class Session:
             self._tell_end(self._number, error)
 
     async def _end_stream(self) -> None:
+        self._live.close()
         self._lighting = None
         stream, self._stream = self._stream, None
         if stream is not None:

@@ -11,10 +11,12 @@
 #define _GNU_SOURCE
 #include "tapetum_client.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -34,6 +36,10 @@
 #define HUNG_MS 5000        /* without an answer, of a warm worker */
 #define START_HUNG_MS 90000 /* of one that is not */
 #define LONGEST_BACK_OFF_MS 60000
+#define LOCK_MS 5           /* for what cannot be put off; what is done in it takes microseconds */
+#define CLOSE_MS 2000       /* for the worker's end */
+#define RESERVED_AT_ONCE (4 << 20)
+#define STARTING "the worker is starting"
 #define HOLD_MS 1000 /* how long an exchange shows a frame again, and how late it takes one */
 #define NEVER_WORKED "the worker ended before its first frame; TAPETUM_LOG=1 shows what it said"
 #define WORKER_SOCKET 3
@@ -74,9 +80,11 @@ struct tapetum_stream {
     unsigned answers;    /* by this worker, to frames of this kind */
     int64_t sent_ns;
     request last;
-    int memory_fd;
-    uint8_t *memory;
-    size_t memory_bytes;
+    int memory_fd;       /* or -1 */
+    uint8_t *memory;     /* or NULL, until all of it is reserved */
+    size_t memory_bytes, reserved_bytes;
+    bool knows_memory;   /* the worker that the socket leads to */
+    bool proved;         /* that worker is known to have answered */
     request shown;       /* whose pixels an exchange shows; of width 0 if there are none */
     int64_t shown_ns;    /* when they came */
     bool alive;          /* its worker has answered */
@@ -119,20 +127,55 @@ static int64_t now_ns(void)
     return now.tv_sec * 1000 * MS + now.tv_nsec;
 }
 
+/* No signal comes until they are allowed again. */
+static void hold_signals(sigset_t *before)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+/* `raised` is one of our own doing, which would end the host; 0 is none. */
+static void allow_signals(const sigset_t *before, int raised)
+{
+    sigset_t ours;
+    sigemptyset(&ours);
+    if (raised) {
+        sigaddset(&ours, raised);
+        sigtimedwait(&ours, NULL, &(struct timespec){0});
+    }
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/* False where it would have to wait, as for a pipe that is full, or where nobody reads. */
+static bool write_line(const char *line)
+{
+    struct pollfd ready = {STDERR_FILENO, POLLOUT, 0};
+    if (poll(&ready, 1, 0) != 1 || ready.revents != POLLOUT)
+        return false;
+    sigset_t before;
+    hold_signals(&before);
+    bool written = write(STDERR_FILENO, line, strlen(line)) > 0;
+    int error = written ? 0 : errno;
+    allow_signals(&before, error == EPIPE ? SIGPIPE : error == EFBIG ? SIGXFSZ : 0);
+    return written;
+}
+
 /* The same line is said again after a minute at the earliest. */
 static void say(tapetum_stream *stream, const char *reason)
 {
     snprintf(stream->reason, sizeof stream->reason, "%s", reason);
     if (!strcmp(stream->logged, reason) && now_ns() - stream->logged_ns < 60000 * MS)
         return;
-    snprintf(stream->logged, sizeof stream->logged, "%s", reason);
-    stream->logged_ns = now_ns();
     char line[700];
-    snprintf(line, sizeof line, "tapetum: frames pass unchanged: %s", reason);
+    snprintf(line, sizeof line, "tapetum: frames pass unchanged: %s%s", stream->reason,
+             stream->options.log ? "" : "\n");
     if (stream->options.log)
         stream->options.log(stream->options.log_context, line);
-    else
-        fprintf(stderr, "%s\n", line);
+    else if (!write_line(line))
+        return;
+    snprintf(stream->logged, sizeof stream->logged, "%s", reason);
+    stream->logged_ns = now_ns();
 }
 
 static bool lay_out(const tapetum_frame *frame, layout *out)
@@ -232,15 +275,26 @@ static void end_worker(void)
     worker.dying = worker.pid;
 }
 
-/* False where it is still ending, which a frame need not wait for. */
-static bool bury_worker(bool wait)
+/* False where it is still ending. The lock is held. */
+static bool bury_worker(void)
 {
     pid_t ended = 1;
-    while (worker.dying && (ended = waitpid(worker.dying, NULL, wait ? 0 : WNOHANG)) < 0 && errno == EINTR)
+    while (worker.dying && (ended = waitpid(worker.dying, NULL, WNOHANG)) < 0 && errno == EINTR)
         ;
     if (ended == 0)
         return false;
     worker.dying = 0;
+    return true;
+}
+
+/* Whoever has the lock may not run for long where others go before it: no frame waits for that. */
+static bool lock_until(int64_t until_ns)
+{
+    while (pthread_mutex_trylock(&worker.lock)) {
+        if (now_ns() >= until_ns)
+            return false;
+        nanosleep(&(struct timespec){0, MS}, NULL);
+    }
     return true;
 }
 
@@ -249,16 +303,20 @@ static void disconnect(tapetum_stream *stream)
     close(stream->socket);
     stream->socket = -1;
     stream->waiting = stream->alive = stream->slow = false;
+    stream->knows_memory = stream->proved = false;
     stream->answers = 0;
 }
 
 static void forget_memory(tapetum_stream *stream)
 {
-    if (stream->memory) {
+    if (stream->memory)
         munmap(stream->memory, stream->memory_bytes);
+    if (stream->memory_fd >= 0)
         close(stream->memory_fd);
-    }
     stream->memory = NULL;
+    stream->memory_fd = -1;
+    stream->memory_bytes = stream->reserved_bytes = 0;
+    stream->knows_memory = false;
     stream->shown.width = 0;
 }
 
@@ -280,9 +338,15 @@ static int spawn_worker(const char *python, pid_t *pid, int *socket)
     posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_RDWR, 0);
     if (!getenv("TAPETUM_LOG"))
         posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_RDWR, 0);
-    /* A group of its own: Ctrl-C is the host's to answer. */
-    posix_spawnattr_setflags(
-        &how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    /* A group of its own: Ctrl-C is the host's to answer. And never before the host's own threads,
+     * where the one that started it goes before others. */
+    short flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+    if (policy == SCHED_FIFO || policy == SCHED_RR)
+        flags |= POSIX_SPAWN_SETSCHEDULER;
+    posix_spawnattr_setschedpolicy(&how, SCHED_OTHER);
+    posix_spawnattr_setschedparam(&how, &(struct sched_param){0});
+    posix_spawnattr_setflags(&how, flags);
     posix_spawnattr_setsigmask(&how, &none);
     posix_spawnattr_setsigdefault(&how, &all);
     /* -I: hosts set PYTHONHOME and PYTHONPATH for a Python of their own. */
@@ -305,14 +369,6 @@ static void back_off(void)
     worker.retry_ns = now_ns() + (wait_ms < LONGEST_BACK_OFF_MS ? wait_ms : LONGEST_BACK_OFF_MS) * MS;
 }
 
-static void *start(void *unused)
-{
-    (void)unused;
-    starter.error = spawn_worker(starter.python, &starter.pid, &starter.socket);
-    atomic_store(&starter.over, true);
-    return NULL;
-}
-
 /* Take what has been started, once it is. The lock is held. */
 static void take_start(void)
 {
@@ -330,21 +386,36 @@ static void take_start(void)
     worker.proved = false;
 }
 
+/* Nobody may be left who wants it: closing does not wait for long. */
+static void *start(void *unused)
+{
+    (void)unused;
+    starter.error = spawn_worker(starter.python, &starter.pid, &starter.socket);
+    atomic_store(&starter.over, true);
+    pthread_mutex_lock(&worker.lock);
+    if (!worker.streams) {
+        take_start();
+        if (worker.socket >= 0)
+            end_worker();
+    }
+    pthread_mutex_unlock(&worker.lock);
+    return NULL;
+}
+
 /* Have the worker started, without waiting for it. The lock is held. */
 static void begin_start(const char *python)
 {
-    if (!bury_worker(false))
+    if (!bury_worker())
         return;
     if (starter.joinable && pthread_tryjoin_np(starter.thread, NULL))
         return; /* the last one has all but ended */
     starter.joinable = false;
     atomic_store(&starter.over, false);
     snprintf(starter.python, sizeof starter.python, "%s", python);
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* the host's signals are not for this thread */
+    sigset_t before;
+    hold_signals(&before); /* the host's are not for this thread */
     worker.error = pthread_create(&starter.thread, NULL, start, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    allow_signals(&before, 0);
     if (worker.error)
         back_off();
     else
@@ -357,59 +428,66 @@ static bool lose_worker(tapetum_stream *stream, const char *reason)
 {
     bool proved = true; /* another stream saw it first */
     disconnect(stream);
-    pthread_mutex_lock(&worker.lock);
-    if (worker.socket >= 0 && worker.generation == stream->generation) {
-        proved = worker.proved;
-        if (proved)
-            worker.failures = 0;
-        end_worker();
-        back_off();
+    if (lock_until(now_ns() + LOCK_MS * MS)) { /* else who connects next sees it */
+        if (worker.socket >= 0 && worker.generation == stream->generation) {
+            proved = worker.proved;
+            if (proved)
+                worker.failures = 0;
+            end_worker();
+            back_off();
+        }
+        pthread_mutex_unlock(&worker.lock);
     }
-    pthread_mutex_unlock(&worker.lock);
     say(stream, reason ? reason : proved ? "the worker ended" : NEVER_WORKED);
     return proved;
 }
 
-/* Give others a while. The lock is held, but not meanwhile. */
-static void let_others(void)
+/* Give others a while, without the lock. */
+static void nap(void)
 {
-    pthread_mutex_unlock(&worker.lock);
     nanosleep(&(struct timespec){0, 2 * MS}, NULL);
-    pthread_mutex_lock(&worker.lock);
 }
 
-/* Wait for a start that has begun. The lock is held. */
-static void wait_for_start(int64_t until_ns)
+/* Have a worker until then, and hold the lock if there is one; else the reason is in `error`, 0 while
+ * it starts or there was none. */
+static bool lock_worker(const char *python, int64_t until_ns, int *error)
 {
-    for (take_start(); worker.starting && now_ns() < until_ns; take_start())
-        let_others();
+    *error = 0;
+    while (lock_until(until_ns)) {
+        take_start();
+        if (worker.socket >= 0)
+            return true;
+        *error = worker.error;
+        if (bury_worker() && !worker.starting && now_ns() >= worker.retry_ns)
+            begin_start(python);
+        bool coming = worker.starting || worker.dying;
+        pthread_mutex_unlock(&worker.lock);
+        if (!coming || now_ns() >= until_ns)
+            break;
+        nap();
+    }
+    return false;
+}
+
+/* Why a stream has no worker. */
+static void say_why(tapetum_stream *stream, int error)
+{
+    char reason[1200];
+    snprintf(reason, sizeof reason, "cannot start %s: %s; run `tapetum plugin install` again",
+             stream->python, strerror(error));
+    if (error)
+        say(stream, reason);
+    else if (!stream->reason[0])
+        say(stream, STARTING);
 }
 
 /* Connect a stream to the worker, which is started if need be, until then. */
 static outcome connect_stream(tapetum_stream *stream, int64_t until_ns)
 {
-    int error = 0, ends[2] = {-1, -1};
+    int error, ends[2] = {-1, -1};
     bool sent = false;
-    pthread_mutex_lock(&worker.lock);
-    take_start();
-    while (!bury_worker(false) && now_ns() < until_ns)
-        let_others();
-    if (worker.socket < 0 && !worker.starting && now_ns() >= worker.retry_ns)
-        begin_start(stream->python);
-    wait_for_start(until_ns);
-    if (worker.socket < 0) {
-        bool starting = worker.starting || worker.dying;
-        error = worker.error;
-        pthread_mutex_unlock(&worker.lock);
-        if (error) {
-            char reason[1200];
-            snprintf(reason, sizeof reason,
-                     "cannot start %s: %s; run `tapetum plugin install` again", stream->python,
-                     strerror(error));
-            say(stream, reason);
-        } else if (!stream->reason[0]) {
-            say(stream, starting ? "the worker is starting" : "the worker ended");
-        }
+    if (!lock_worker(stream->python, until_ns, &error)) {
+        say_why(stream, error);
         return LEFT;
     }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
@@ -427,47 +505,57 @@ static outcome connect_stream(tapetum_stream *stream, int64_t until_ns)
     }
     if (!sent)
         return lose_worker(stream, NULL) ? LOST : LEFT;
-    forget_memory(stream); /* the new worker has not seen it */
+    stream->shown.width = 0;
     return DONE;
 }
 
 /* Reserve memory, which would else end the host at a write where the machine lacks it. What is over
- * the host's own limit of files (ulimit -f) would end it by a signal, which is taken here. */
-static bool reserve(int descriptor, size_t bytes)
+ * the host's own limit of files (ulimit -f) would end it by a signal. */
+static bool reserve(int descriptor, size_t begin, size_t bytes)
 {
-    sigset_t over, before;
-    sigemptyset(&over);
-    sigaddset(&over, SIGXFSZ);
-    pthread_sigmask(SIG_BLOCK, &over, &before);
-    int error = posix_fallocate(descriptor, 0, (off_t)bytes);
-    if (error == EFBIG)
-        sigtimedwait(&over, NULL, &(struct timespec){0});
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    sigset_t before;
+    hold_signals(&before);
+    int error = posix_fallocate(descriptor, (off_t)begin, (off_t)bytes);
+    allow_signals(&before, error == EFBIG ? SIGXFSZ : 0);
     return !error;
 }
 
-/* Shared memory for a frame before, and once or twice after; `fresh` if the worker has yet to get it. */
-static bool get_memory(tapetum_stream *stream, size_t bytes, bool *fresh)
+static outcome refuse_memory(tapetum_stream *stream)
 {
-    *fresh = false;
-    if (stream->memory && stream->memory_bytes == bytes)
-        return true;
     forget_memory(stream);
-    int descriptor = memfd_create("tapetum", MFD_CLOEXEC);
-    if (descriptor < 0)
-        return false;
-    void *memory = MAP_FAILED;
-    if (reserve(descriptor, bytes))
-        memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    if (memory == MAP_FAILED) {
-        close(descriptor);
-        return false;
+    say(stream, "there is no memory left to share");
+    return LEFT;
+}
+
+/* Shared memory for a frame before, and once or twice after. To reserve much takes long: LEFT if there
+ * was no time to end it, and the next frame goes on. */
+static outcome get_memory(tapetum_stream *stream, size_t bytes, int64_t until_ns)
+{
+    if (stream->memory && stream->memory_bytes == bytes)
+        return DONE;
+    if (stream->memory_bytes != bytes) {
+        forget_memory(stream);
+        stream->memory_fd = memfd_create("tapetum", MFD_CLOEXEC);
+        if (stream->memory_fd < 0)
+            return refuse_memory(stream);
+        stream->memory_bytes = bytes;
     }
-    stream->memory_fd = descriptor;
+    while (stream->reserved_bytes < bytes) {
+        size_t left = bytes - stream->reserved_bytes;
+        size_t more = left < RESERVED_AT_ONCE ? left : RESERVED_AT_ONCE;
+        if (!reserve(stream->memory_fd, stream->reserved_bytes, more))
+            return refuse_memory(stream);
+        stream->reserved_bytes += more;
+        if (more < left && now_ns() >= until_ns) {
+            say(stream, STARTING);
+            return LEFT;
+        }
+    }
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, stream->memory_fd, 0);
+    if (memory == MAP_FAILED)
+        return refuse_memory(stream);
     stream->memory = memory;
-    stream->memory_bytes = bytes;
-    *fresh = true;
-    return true;
+    return DONE;
 }
 
 /* Take the answer that is due. DONE with it, LEFT if none came until then, LOST without a worker. */
@@ -495,12 +583,14 @@ static outcome take_answer(tapetum_stream *stream, int64_t until_ns, answer *tak
     }
 }
 
-static void prove_worker(const tapetum_stream *stream)
+static void prove_worker(tapetum_stream *stream)
 {
-    pthread_mutex_lock(&worker.lock);
+    if (stream->proved || !lock_until(0)) /* the next answer will do */
+        return;
     if (worker.generation == stream->generation)
         worker.proved = true;
     pthread_mutex_unlock(&worker.lock);
+    stream->proved = true;
 }
 
 static bool is_warm(const tapetum_stream *stream)
@@ -529,14 +619,11 @@ static outcome clear_answer(tapetum_stream *stream, answer *late)
 
 /* Hand a frame over, to be enhanced to one of so many places. */
 static bool send_frame(tapetum_stream *stream, const tapetum_frame *frame, const layout *shape,
-                       int places)
+                       int places, int64_t until_ns)
 {
-    bool fresh;
     size_t offset = (shape->bytes + 63) & ~(size_t)63;
-    if (!get_memory(stream, (1 + places) * offset, &fresh)) {
-        say(stream, "there is no memory left to share");
+    if (get_memory(stream, (1 + places) * offset, until_ns) != DONE)
         return false;
-    }
     /* What is shown stays whole while the worker writes. */
     bool second = stream->shown.width && stream->shown.output_offset == offset;
     request next = {.protocol = PROTOCOL,
@@ -569,7 +656,9 @@ static bool send_frame(tapetum_stream *stream, const tapetum_frame *frame, const
     stream->sent_ns = now_ns();
     stream->waiting = true;
     /* Where this fails the worker is dead, which waiting for its answer shows. */
-    send_message(stream->socket, &next, sizeof next, fresh ? stream->memory_fd : -1);
+    int descriptor = stream->knows_memory ? -1 : stream->memory_fd;
+    send_message(stream->socket, &next, sizeof next, descriptor);
+    stream->knows_memory = true;
     return true;
 }
 
@@ -599,13 +688,13 @@ static outcome try_once(tapetum_stream *stream, const tapetum_frame *frame, int6
     if (ready != DONE)
         return ready;
     stream->shown.width = 0;
-    if (!send_frame(stream, frame, &shape, 1))
+    if (!send_frame(stream, frame, &shape, 1, until_ns))
         return LEFT;
     switch (take_answer(stream, until_ns, &taken)) {
     case LOST:
         return worker_ended(stream);
     case LEFT:
-        say(stream, is_warm(stream) ? "the worker is too slow" : "the worker is starting");
+        say(stream, is_warm(stream) ? "the worker is too slow" : STARTING);
         return LEFT;
     default:
         break;
@@ -653,7 +742,7 @@ static outcome exchange_once(tapetum_stream *stream, const tapetum_frame *frame)
     if (ready == DONE) {
         if (waited)
             show(stream, &taken);
-        if (!send_frame(stream, frame, &shape, 2))
+        if (!send_frame(stream, frame, &shape, 2, until_ns))
             return LEFT;
     }
     bool sent = ready == DONE;
@@ -671,7 +760,7 @@ static outcome exchange_once(tapetum_stream *stream, const tapetum_frame *frame)
         return DONE;
     }
     if (!taken.failed)
-        say(stream, is_warm(stream) ? "the worker is too slow" : "the worker is starting");
+        say(stream, is_warm(stream) ? "the worker is too slow" : STARTING);
     return LEFT;
 }
 
@@ -701,7 +790,8 @@ bool tapetum_enhance(tapetum_stream *stream, const tapetum_frame *frame)
             stream->reason[0] = 0;
         if (came != LOST)
             return came == DONE;
-        pthread_mutex_lock(&worker.lock);
+        if (!lock_until(until_ns))
+            return false;
         int64_t wait_ns = worker.retry_ns - now_ns();
         pthread_mutex_unlock(&worker.lock);
         if (now_ns() + wait_ns >= until_ns)
@@ -725,6 +815,25 @@ const char *tapetum_reason(const tapetum_stream *stream)
     return stream->reason[0] ? stream->reason : NULL;
 }
 
+/* A host that unloads the plugin would take a thread's code from under it. */
+static void stay_loaded(void)
+{
+    Dl_info here;
+    if (dladdr(&worker, &here))
+        dlopen(here.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+/* Whether nothing of ours runs any more. The lock is held. */
+static bool is_quiet(void)
+{
+    take_start();
+    if (worker.socket >= 0)
+        end_worker();
+    if (!worker.starting && starter.joinable)
+        starter.joinable = pthread_tryjoin_np(starter.thread, NULL) != 0;
+    return bury_worker() && !starter.joinable;
+}
+
 void tapetum_close(tapetum_stream *stream)
 {
     if (!stream)
@@ -732,18 +841,19 @@ void tapetum_close(tapetum_stream *stream)
     if (stream->socket >= 0)
         close(stream->socket);
     forget_memory(stream);
+    free(stream);
+    int64_t until_ns = now_ns() + CLOSE_MS * MS;
     pthread_mutex_lock(&worker.lock);
-    if (--worker.streams == 0) {
-        wait_for_start(INT64_MAX); /* nothing of ours may run when the host unloads the plugin */
-        if (worker.streams == 0 && starter.joinable) {
-            pthread_join(starter.thread, NULL);
-            starter.joinable = false;
-        }
-        if (worker.streams == 0 && worker.socket >= 0)
-            end_worker();
-        if (worker.streams == 0)
-            bury_worker(true);
+    worker.streams--;
+    while (!worker.streams && !is_quiet()) {
+        bool late = now_ns() >= until_ns;
+        if (late && starter.joinable)
+            stay_loaded();
+        pthread_mutex_unlock(&worker.lock);
+        if (late)
+            return;
+        nap(); /* the thread that starts the worker needs the lock to end */
+        pthread_mutex_lock(&worker.lock);
     }
     pthread_mutex_unlock(&worker.lock);
-    free(stream);
 }

@@ -4,7 +4,7 @@
  * Whatever happens to the worker, a frame that is not enhanced in time stays as it was: the host
  * is never ended by it. A stream is used by one thread at a time; streams are independent.
  *
- * C11 and POSIX (Linux). Compile tapetum_client.c into the plugin; link with -pthread.
+ * C11 and POSIX (Linux). Compile tapetum_client.c into the plugin; link with -pthread and -ldl.
  *
  * SPDX-License-Identifier: MIT
  */

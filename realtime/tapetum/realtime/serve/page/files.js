@@ -129,9 +129,16 @@ export class Files {
 }
 
 function progressText({ frames, total_frames, eta_s }) {
-  const percent = total_frames ? `${Math.floor((100 * frames) / total_frames)} %` : `${frames} pictures`;
+  if (frames === 0) return "Preparing";
+  const percent = total_frames ? percentText((100 * frames) / total_frames) : `${frames} pictures`;
   const left = eta_s === null ? "" : `, ${duration(eta_s)} left`;
   return `Enhancing: ${percent}${left}`;
+}
+
+/** Of a long film a hundredth takes long, and a figure that stands still looks like an end. */
+function percentText(percent) {
+  const digits = percent < 10 ? 10 : 1;
+  return `${Math.floor(digits * percent) / digits} %`;
 }
 
 function duration(seconds) {

@@ -86,6 +86,8 @@ function limiter(peer, camera) {
     const parameters = sender.getParameters();
     for (const encoding of parameters.encodings ?? []) {
       encoding.scaleResolutionDownBy = scale;
+      if (rate === null) delete encoding.maxFramerate;
+      else encoding.maxFramerate = rate; // for cameras that have one rate only
       encoding.maxBitrate = Math.round(bitsFor(camera, scale) * Math.min(1, (rate ?? USUAL_RATE) / USUAL_RATE));
     }
     sender.setParameters(parameters).catch(() => {}); // an old browser: it goes on as it is

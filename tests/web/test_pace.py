@@ -1,0 +1,158 @@
+"""How far the browser's modules let brightness move, against Python's numbers; run by node."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from build_extension import WEB
+
+from tapetum.realtime.aim import Aim
+from tapetum.realtime.cpu.grid_kernels import identity_grid
+from tapetum.realtime.live.look_pace import (
+    APART_LEVELS,
+    LookPace,
+    PacedGrids,
+    luma_shares,
+    mean_luma,
+)
+
+Floats = npt.NDArray[np.float32]
+
+NODE = shutil.which("node")
+pytestmark = pytest.mark.skipif(NODE is None, reason="needs node")
+
+SHARES = """
+const answers = questions.map(({ light, elapsedS, step, wish }) => {
+  if (wish) pace.followWish();
+  pace.followLight(light, elapsedS);
+  return pace.share(step);
+});"""
+GRIDS = """
+const floats = (text) => new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer);
+const paced = new module.PacedGrids();
+const answers = questions.map(({ grid, thumbnail, timeS, wish }) => {
+  const next = paced.next(floats(grid), floats(thumbnail), timeS, wish);
+  return [Buffer.from(next.buffer).toString('base64'), paced.lift];
+});"""
+FADES = """
+const fade = new module.Fade();
+const answers = questions.map(({ nowMs, lift }) => fade.next(nowMs, lift));"""
+
+
+def by_node(code: str, questions: list[dict[str, Any]]) -> Any:
+    """What a script makes of questions with `pace.js` at hand, as `answers`."""
+    module = (WEB / "brighten" / "pace.js").as_uri()
+    script = f"""
+const module = await import('{module}');
+const pace = new module.LookPace();
+let text = '';
+for await (const chunk of process.stdin) text += chunk;
+const questions = JSON.parse(text);
+{code}
+process.stdout.write(JSON.stringify(answers));"""
+    assert NODE is not None
+    ran = subprocess.run(
+        [NODE, "--no-warnings", "--input-type=module", "-e", script],
+        input=json.dumps(questions),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def text_of(array: Floats) -> str:
+    return base64.b64encode(array.astype("<f4").tobytes()).decode()
+
+
+def gain(factor: float) -> Floats:
+    grid = identity_grid()
+    grid[0] = factor
+    return grid
+
+
+def picture(brightness: float, seed: int = 0) -> Floats:
+    """A thumbnail of a scene of its own for each seed."""
+    rough = np.random.default_rng(seed).uniform(0, 2, (3, 16, 16)).astype(np.float32)
+    scene = brightness * rough.repeat(16, 1).repeat(16, 2)
+    return np.ascontiguousarray(np.minimum(scene, 1)[np.newaxis], np.float32)
+
+
+def test_steps_are_taken_as_python_takes_them() -> None:
+    random = np.random.default_rng(4)
+    pace, questions, expected = LookPace(APART_LEVELS), [], []
+    for number in range(300):
+        light = random.choice([0.0, random.normal(0, 1), random.normal(0, 6)])
+        question = {
+            "light": light,
+            "elapsedS": random.choice([1 / 30, 1 / 7, 2.0]),
+            "step": random.normal(0, 4),
+            "wish": number % 97 == 96,
+        }
+        if question["wish"]:
+            pace.follow_wish()
+        pace.follow_light(light, question["elapsedS"])
+        expected.append(pace.share(question["step"]))
+        questions.append(question)
+    assert 0.1 < np.mean(np.array(expected) < 1) < 0.9, "some are limited, some are not"
+    np.testing.assert_allclose(by_node(SHARES, questions), expected, rtol=1e-6)
+
+
+def moments() -> list[tuple[Floats, Floats, float, Aim]]:
+    """A look that changes in steady light; then light that changes, a wish, and a cut."""
+    aim, bright = Aim(), Aim(brightness=0.4)
+    steady = [(gain(3 if n < 3 else 4), picture(0.1), n / 7, aim) for n in range(9)]
+    lighter = [(gain(4 - n / 8), picture(0.1 + n / 50), 2 + n / 7, aim) for n in range(6)]
+    wished = [(gain(2), picture(0.2), 4 + n / 30, bright) for n in range(3)]
+    cut = [(gain(5), picture(0.1, 8), 5 + n / 30, bright) for n in range(3)]
+    return [*steady, *lighter, *wished, *cut]
+
+
+def test_grids_are_python_s_and_move_by_no_step() -> None:
+    paced, expected, lifts, levels = PacedGrids(Aim()), [], [], []
+    questions = []
+    for grid, small, time_s, aim in moments():
+        expected.append(paced(grid, small, time_s, aim))
+        luma = np.tensordot(
+            np.array([0.2126, 0.7152, 0.0722], np.float32), small[0, :, ::4, ::4], 1
+        )
+        shares = luma_shares(luma)
+        levels.append(mean_luma(expected[-1], shares))
+        lifts.append(levels[-1] - mean_luma(identity_grid(), shares))
+        questions.append(
+            {
+                "grid": text_of(grid),
+                "thumbnail": text_of(small),
+                "timeS": time_s,
+                "wish": str(aim),
+            }
+        )
+    answers = by_node(GRIDS, questions)
+    made = [np.frombuffer(base64.b64decode(text), "<f4") for text, _ in answers]
+    for one, other in zip(made, expected, strict=True):
+        np.testing.assert_allclose(one, other.ravel(), atol=2e-4)
+    np.testing.assert_allclose([lift for _, lift in answers], lifts, atol=0.02)
+    assert levels[8] - levels[0] > 8, "the look moves"
+    assert max(abs(later - sooner) for sooner, later in pairwise(levels[:9])) <= 2
+
+
+@pytest.mark.parametrize("rate", [30, 15, 7, 2])
+@pytest.mark.parametrize("lift", [60.0, 5.0, 0.0, -20.0])
+def test_a_picture_that_was_dark_becomes_bright_by_small_steps(rate: int, lift: float) -> None:
+    questions = [{"nowMs": 1000 * n / rate, "lift": lift} for n in range(10 * rate + 60)]
+    shares = by_node(FADES, questions)
+    steps = [later - sooner for sooner, later in pairwise(shares)]
+    assert (shares[0], shares[-1]) == (0, 1)
+    assert min(steps) >= 0
+    assert max(steps) * abs(lift) <= 2
+    assert max(steps) <= 2 / rate + 1e-9

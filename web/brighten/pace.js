@@ -1,0 +1,193 @@
+// How far brightness may move from one grid to the next: too little to be seen.
+//
+// As in tapetum.realtime.live.look_pace, of which this is the part for grids that come now and then.
+// Tests hold both to the same numbers.
+
+import { guideView, isCut } from "./temporal.js";
+
+const APART_LEVELS = 1.9; // mean luma moves by this at most, of 255 levels, while its light rests
+const RESTS_LEVELS = 4; // light that changes by less in SETTLED_S rests: things move, and leaves
+const SETTLED_S = 1; // time constant in which a change of light is followed
+const WISH_LEVELS = 255;
+const USUAL_INTERVAL_S = 1 / 30;
+const CELLS = 16;
+const LEVELS = 8;
+const FADE_MS = 500; // in which a picture becomes bright that had to be shown dark, at the least
+const LEVEL = LEVELS * CELLS * CELLS; // numbers of one coefficient
+const SIDE = 64; // rows and columns of luma that is looked at
+const WEIGHTS = [0.2126, 0.7152, 0.0722];
+
+/** Says how much of each step the look of a stream may take. */
+export class LookPace {
+  #light = 0;
+  #unsettled = 0;
+
+  /**
+   * Takes note that the next picture is so much brighter by the look of the last one.
+   * @param {number} change in levels of mean luma
+   * @param {number} elapsedS time between the two
+   */
+  followLight(change, elapsedS) {
+    this.#light = change;
+    this.#unsettled = this.#unsettled * Math.exp(-elapsedS / SETTLED_S) + change;
+  }
+
+  /** Lets the look move as fast as it likes: a viewer wants another one. */
+  followWish() {
+    this.#unsettled = WISH_LEVELS;
+  }
+
+  /**
+   * How much of a step may be taken, from 0 to 1.
+   * @param {number} step how much brighter the picture becomes by it, in levels of mean luma
+   */
+  share(step) {
+    const freely = Math.max(0, Math.abs(this.#unsettled) - RESTS_LEVELS);
+    let most = APART_LEVELS;
+    if (step * this.#light > 0) most = Math.max(0, most - Math.abs(this.#light)); // both add up
+    most += freely;
+    return Math.abs(step) <= most ? 1 : most / Math.abs(step);
+  }
+}
+
+/** The grids of one stream, each as near to the one that is wanted as is not seen. */
+export class PacedGrids {
+  #pace = new LookPace();
+  /** @type {Float32Array<ArrayBuffer> | null} */
+  #shown = null;
+  #shares = new Float32Array(2 * LEVEL);
+  /** @type {Float32Array | null} */
+  #view = null;
+  #timeS = NaN;
+  #intervalS = USUAL_INTERVAL_S;
+  /** How much brighter the last picture became by its grid, in levels of mean luma. */
+  lift = 0;
+  /** @type {string | null} */
+  #wish = null;
+
+  /**
+   * The grid for the picture now.
+   * @param {Float32Array<ArrayBuffer>} wanted
+   * @param {Float32Array} thumbnail red, green and blue planes of 256x256 in [0, 1]
+   * @param {number} timeS the picture's time
+   * @param {string} wish what a viewer wants: another one is followed at once
+   * @returns {Float32Array<ArrayBuffer>} a new array
+   */
+  next(wanted, thumbnail, timeS, wish) {
+    const view = guideView(thumbnail);
+    if (this.#view && isCut(this.#view, view)) this.#shown = null;
+    if (this.#wish !== null && this.#wish !== wish) this.#pace.followWish();
+    [this.#view, this.#wish] = [view, wish];
+    if (timeS > this.#timeS) this.#intervalS = timeS - this.#timeS;
+    this.#timeS = timeS;
+    const before = this.#shares;
+    const shares = (this.#shares = lumaShares(lumaOf(thumbnail), SIDE));
+    const shown = (this.#shown = this.#towards(wanted, shares, before));
+    this.lift = meanLuma(shown, shares) - meanOf(shares);
+    return shown.slice();
+  }
+
+  /**
+   * @param {Float32Array<ArrayBuffer>} wanted
+   * @param {Float32Array} shares of the picture now
+   * @param {Float32Array} before those of the picture before
+   */
+  #towards(wanted, shares, before) {
+    const shown = this.#shown;
+    if (!shown) return wanted.slice();
+    const light = meanLuma(shown, shares) - meanLuma(shown, before);
+    this.#pace.followLight(light, this.#intervalS);
+    const share = this.#pace.share(meanLuma(wanted, shares) - meanLuma(shown, shares));
+    return wanted.map((value, i) => (share === 1 ? value : shown[i] + share * (value - shown[i])));
+  }
+}
+
+/** How a stream becomes bright whose first pictures had to be shown dark: by steps too small to see. */
+export class Fade {
+  #share = 0;
+  #lastMs = NaN;
+
+  /**
+   * The share of the effect that the picture now gets.
+   * @param {number} nowMs
+   * @param {number} lift how much brighter all of it makes the picture, in levels of mean luma
+   */
+  next(nowMs, lift) {
+    const passed = nowMs > this.#lastMs ? (nowMs - this.#lastMs) / FADE_MS : 0;
+    this.#lastMs = nowMs;
+    this.#share = Math.min(1, this.#share + Math.min(passed, APART_LEVELS / Math.abs(lift)));
+    return this.#share;
+  }
+}
+
+/**
+ * The mean luma, in levels of 255, of the picture itself.
+ * @param {Float32Array} shares
+ */
+function meanOf(shares) {
+  return 255 * shares.subarray(0, LEVEL).reduce((sum, share) => sum + share, 0);
+}
+
+/**
+ * The mean luma, in levels of 255, that a grid makes of a picture.
+ * @param {Float32Array} grid coefficient, luma level, row, column
+ * @param {Float32Array} shares `lumaShares` of the picture
+ */
+export function meanLuma(grid, shares) {
+  let sum = 0;
+  for (let i = 0; i < shares.length; i++) sum += grid[i] * shares[i];
+  return 255 * sum;
+}
+
+/**
+ * How much each of a grid's luma gains and offsets counts in the mean luma of a picture.
+ * @param {Float32Array} luma of `side` rows and columns, in [0, 1]
+ * @param {number} side
+ */
+export function lumaShares(luma, side) {
+  const shares = new Float32Array(2 * LEVEL);
+  const cells = Array.from({ length: side }, (_, i) => between(((i + 0.5) * CELLS) / side - 0.5, CELLS));
+  luma.forEach((y, i) => {
+    const [row, column] = [cells[Math.floor(i / side)], cells[i % side]];
+    for (const [level, byLevel] of between(Math.sqrt(within(y)) * LEVELS - 0.5, LEVELS)) {
+      for (const [below, byRow] of row) {
+        for (const [beside, byColumn] of column) {
+          const node = (level * CELLS + below) * CELLS + beside;
+          const share = (byLevel * byRow * byColumn) / luma.length;
+          shares[node] += share * y;
+          shares[LEVEL + node] += share;
+        }
+      }
+    }
+  });
+  return shares;
+}
+
+/**
+ * The two of `count` places that a place lies between, each with its share.
+ * @param {number} place
+ * @param {number} count
+ * @returns {[number, number][]}
+ */
+function between(place, count) {
+  const held = Math.min(Math.max(place, 0), count - 1);
+  const below = Math.min(Math.floor(held), count - 2);
+  return [[below, 1 - (held - below)], [below + 1, held - below]];
+}
+
+/** @param {number} value */
+const within = (value) => Math.min(Math.max(value, 0), 1);
+
+/**
+ * Luma of every fourth pixel of every fourth row.
+ * @param {Float32Array} thumbnail
+ */
+function lumaOf(thumbnail) {
+  const pixels = thumbnail.length / 3;
+  const side = Math.sqrt(pixels);
+  const step = side / SIDE;
+  return Float32Array.from({ length: SIDE * SIDE }, (_, i) => {
+    const pixel = Math.floor(i / SIDE) * step * side + (i % SIDE) * step;
+    return WEIGHTS.reduce((sum, weight, plane) => sum + weight * thumbnail[plane * pixels + pixel], 0);
+  });
+}
