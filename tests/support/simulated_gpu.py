@@ -98,7 +98,9 @@ class SimulatedGPU:
     Attributes:
         faults: what goes wrong; may be changed at any time.
         waits: how often somebody waited, by the function that did.
-        skipped: functions whose waits do nothing, for tests that show that something is missing.
+        skipped: functions whose waits do nothing, for tests that show that something is missing;
+            "name:null", "name:own" or "name:beside" for those of one stream alone. "legacy": the
+            null stream and blocking streams do not wait for each other.
         ffmpeg_is_there: whether FFmpeg takes memory of this GPU for a GPU's.
         bind: called with a device that becomes a thread's, for a driver that others use too.
         opened: how many modules of kernels were loaded: one for each device that is opened, and
@@ -187,6 +189,9 @@ class SimulatedGPU:
 
     def _before(self, stream: Any) -> list[Any]:
         """Streams whose earlier work stands before a stream's: of the legacy null stream."""
+        if "legacy" in self.skipped:
+            self.waits["legacy"] += 1
+            return []
         if stream.ptr:
             return [] if stream.non_blocking else [self.streams[0]]
         return [other for other in self.streams.values() if other.ptr and not other.non_blocking]
@@ -395,7 +400,8 @@ class Event:
     gpu: SimulatedGPU
 
     def __init__(self, block: bool = False, disable_timing: bool = False) -> None:
-        del block, disable_timing
+        assert block, "it keeps a core busy while it waits"
+        assert disable_timing
         self._stream: Stream | None = None
         self._number = -1
 
@@ -406,10 +412,11 @@ class Event:
     def synchronize(self) -> None:
         frame = sys._getframe(1)
         caller = frame.f_back.f_code.co_name if frame.f_back is not None else ""
-        self.gpu.waits[caller] += 1
-        if caller in self.gpu.skipped:
-            return
         assert self._stream is not None
+        kind = "beside" if self._stream.non_blocking else "own" if self._stream.ptr else "null"
+        self.gpu.waits[caller] += 1
+        if not self.gpu.skipped.isdisjoint({caller, f"{caller}:{kind}"}):
+            return
         self.gpu.wait_for(self._stream, self._number)
 
 

@@ -109,7 +109,13 @@ class MeteredSink:
 
 
 class NullSink:
-    """A `FrameSink` that keeps nothing: to measure, or to run only for the summary."""
+    """A `FrameSink` that keeps nothing: to measure, or to run only for the summary.
+
+    Attributes:
+        takes_any_memory: see `TakesAnyMemory`.
+    """
+
+    takes_any_memory = True
 
     def write(self, frame: Frame) -> None:
         """Throw one frame away."""
