@@ -220,6 +220,10 @@ class SimulatedGPU:
             self.blocks[block.start] = block
             return block
 
+    def memory_info(self) -> tuple[int, int]:
+        used = sum(block.size for block in self.blocks.values() if block.live)
+        return self.faults.memory_bytes - used, self.faults.memory_bytes
+
     def release(self, block: Block, stream: int) -> None:
         block.live = False
         self.pools[stream].append(block)
@@ -616,6 +620,8 @@ def _cupy(gpu: SimulatedGPU) -> Any:
     runtime.getDeviceCount = lambda: gpu.count
     runtime.driverGetVersion = runtime.runtimeGetVersion = lambda: 13000
     runtime.getDevice, runtime.setDevice = lambda: gpu.index, gpu.set_device
+    runtime.memGetInfo = gpu.memory_info
+    cupy.get_default_memory_pool = lambda: _Pool
     runtime.memcpyDeviceToHost, runtime.memcpyDeviceToDevice = 2, 3
     runtime.memcpy2DAsync = gpu.copy_rows
     runtime.pointerGetAttributes = lambda place: _Attributes(gpu.block_at(place).device)
@@ -640,6 +646,14 @@ def _cupy(gpu: SimulatedGPU) -> Any:
     for name in ("empty", "array", "asnumpy", "from_dlpack"):
         setattr(cupy, name, getattr(gpu, name))
     return cupy
+
+
+class _Pool:
+    """`cupy.cuda.MemoryPool`: what it keeps is not counted as used here."""
+
+    @staticmethod
+    def free_bytes() -> int:
+        return 0
 
 
 class _Attributes(NamedTuple):

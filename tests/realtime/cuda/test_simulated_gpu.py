@@ -198,12 +198,19 @@ def test_without_any_of_its_waits_the_path_fails(
     assert gpu.waits[case.wait.partition(":")[0]] > 0
 
 
+@pytest.mark.parametrize(
+    ("memory_bytes", "why"),
+    [
+        (1 << 17, r"0 MB are free, and a 96x64 video takes 1 MB at least"),
+        (1 << 19, "Out of memory"),
+    ],
+)
 def test_a_device_that_is_full_is_one_line(
-    gpu: SimulatedGPU, short_clip: Path, tmp_path: Path
+    gpu: SimulatedGPU, short_clip: Path, tmp_path: Path, memory_bytes: int, why: str
 ) -> None:
-    gpu.faults.memory_bytes = 1 << 18
+    gpu.faults.memory_bytes = memory_bytes
     output = tmp_path / "out.mp4"
-    with pytest.raises(DeviceError, match=r"cuda:0 has not enough memory \(Out of memory"):
+    with pytest.raises(DeviceError, match=rf"cuda:0 has not enough memory \({why}"):
         enhance_file(short_clip, output, device="cuda")
     assert list(tmp_path.glob("*.mp4")) == []
 

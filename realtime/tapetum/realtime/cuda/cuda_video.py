@@ -16,6 +16,7 @@ from tapetum.realtime.cuda.gpu_limits import HDR, left_undone
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
 from tapetum.realtime.cuda.nvenc import nvenc_for, nvenc_pictures
 from tapetum.realtime.cuda.nvenc_file import NvencFile
+from tapetum.realtime.cuda.surface import surface_shape
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format, planar_format
 from tapetum.realtime.errors import EncoderError
 from tapetum.realtime.frame import Frame
@@ -26,10 +27,15 @@ from tapetum.realtime.media.video_encoder import Pictures
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import OpenedOutput
 from tapetum.realtime.pipeline import FrameStage
-from tapetum.realtime.pixel_format import PIXEL_FORMATS
+from tapetum.realtime.pixel_format import PIXEL_FORMATS, pixel_format
+from tapetum.realtime.prefetch import DEPTH
 from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.trt_build.gpu import device_index
+
+_FRAMES = 2 * DEPTH + 4
+"""Of a video that are in a GPU's memory at once, at the least: those that wait before and after the
+enhancer, and that it, the decoder and the encoder are at work on."""
 
 
 def open_on_cuda(
@@ -49,7 +55,24 @@ def open_on_cuda(
     device = CudaDevice(device_index(device_name))
     choice = choose_engine(device.index)
     opened = open_on_device(path, device, start_s=start_s, duration_s=duration_s, rate=rate)
+    try:
+        _check_room(device, opened.file.info)
+    except BaseException:
+        opened.file.close()
+        raise
     return CudaVideo(opened, device, choice, start_s=start_s, duration_s=duration_s)
+
+
+def _check_room(device: CudaDevice, info: VideoInfo) -> None:
+    """Check that the frames of a video find room, beside those of others on the same GPU.
+
+    Raises:
+        DeviceError: they do not.
+    """
+    layout = pixel_format(device_format(info.format_name))
+    rows, row = surface_shape(layout, info.width, info.height)
+    bytes_of_frame = rows * row * (1 if layout.depth == 8 else 2)
+    device.check_room(_FRAMES * bytes_of_frame, f"a {info.width}x{info.height} video")
 
 
 class CudaVideo:

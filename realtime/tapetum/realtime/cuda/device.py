@@ -133,6 +133,26 @@ class CudaDevice:
                 f"{self.name} cannot be used: {error}; see nvidia-smi, or use --device cpu"
             ) from error
 
+    def check_room(self, needed_bytes: int, what: str) -> None:
+        """Check that there is memory for what would fail in its middle without it.
+
+        Args:
+            needed_bytes: the least that it takes.
+            what: it is, for the message.
+
+        Raises:
+            DeviceError: there is not.
+        """
+        with self._reporting(), self.context():
+            free, _ = self._cupy.cuda.runtime.memGetInfo()
+            free += self._cupy.get_default_memory_pool().free_bytes()  # given out again
+        if free < needed_bytes:
+            raise DeviceError(
+                f"{self.name} has not enough memory ({free >> 20} MB are free, and {what} takes"
+                f" {-(-needed_bytes >> 20)} MB at least); close what else uses it, or use"
+                " --device cpu"
+            )
+
     @property
     def name(self) -> str:
         """Such as "cuda:0"."""
