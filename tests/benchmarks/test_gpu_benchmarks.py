@@ -103,7 +103,7 @@ def test_inputs_are_more_than_a_cache_holds(host: Any) -> None:
 def test_the_scene_of_a_size_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """At 4K that takes 10 s of a quarter of an hour."""
     made: list[tuple[int, int]] = []
-    make = kernels.synthetic_frames
+    make: Any = vars(kernels)["synthetic_frames"]
 
     def counted(width: int, height: int, **given: Any) -> Any:
         made.append((width, height))
