@@ -338,6 +338,20 @@ def test_a_bar_with_a_little_more_noise_than_its_twin_is_one(turned: bool) -> No
     assert BarFinder()(as_frame(planes)) == Area(top, top + HEIGHT, left, left + WIDTH)
 
 
+def test_one_bar_with_traces_of_the_picture_beside_it_is_one() -> None:
+    planes = [
+        plane[: plane.shape[0] * (HEIGHT + 40) // (HEIGHT + 80)]
+        for plane in (framed(lit_picture(), 40, 0))
+    ]
+    planes = [np.ascontiguousarray(plane[::-1]) for plane in planes]
+    planes[0][HEIGHT : HEIGHT + 6, ::12] = 20
+    area = BarFinder()(as_frame(planes))
+    assert area is not None
+    assert abs(area.bottom - HEIGHT) <= 2
+    planes[0][HEIGHT + 20, ::12] = 20  # something of the picture far from the edge
+    assert BarFinder()(as_frame(planes)) is None
+
+
 @pytest.mark.parametrize("crf", [20, 30])
 @pytest.mark.parametrize("places", [(162, 176), (154,), (172, 8), (4, 22)], ids=str)
 @pytest.mark.parametrize("without", [0, 3])

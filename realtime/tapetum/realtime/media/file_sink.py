@@ -106,7 +106,7 @@ class FileSink:
         self._start_s = start_s
         self._finished = False
         self._encodes = True
-        self._has_header = False
+        self._has_header = self._has_packets = False
         self._last_dts: int | None = None
         self._pictures = pictures
         self._copier: StreamCopier | None = None
@@ -175,6 +175,11 @@ class FileSink:
             self.discard()
             raise
         self._finished = True
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the encoder has given a packet; an encoder on a GPU may fail until then."""
+        return self._has_packets
 
     @property
     def damaged_packets(self) -> int:
@@ -291,6 +296,7 @@ class FileSink:
     def _mux(self, packets: list[Packet[Stream]]) -> None:
         """Write encoded packets, each after what the other streams have up to its time."""
         for packet in packets:
+            self._has_packets = True
             self._check_step(packet)
             if self._copier is not None and packet.dts is not None:
                 self._copier.advance(packet.dts * self._info.time_base)
