@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
@@ -33,7 +32,7 @@ _MOST_TICKS = (1 << 31) - 1
 _MOVIE_TICKS_PER_S = 1000
 """In which an MP4 usually says how long its tracks are."""
 
-_MATROSKA_TICK_S = Fraction(1, 1000)
+_MATROSKA_TICKS_PER_S = 1000
 
 _CLOSE = "pictures less than a millisecond apart: only .mp4 and .mov keep their times"
 
@@ -325,7 +324,8 @@ class FileSink:
                 f"a picture stands still for {hours:.3g} hours, longer than {suffix} can say where"
                 f" time is counted in {base} s; .mkv can"
             )
-        is_close = 0 < (packet.duration or 0) * base < _MATROSKA_TICK_S
+        duration = (packet.duration or 0) * base.numerator
+        is_close = 0 < duration * _MATROSKA_TICKS_PER_S < base.denominator
         if is_close and not self._container.is_mov and _CLOSE not in self.notices:
             self.notices.append(_CLOSE)
 

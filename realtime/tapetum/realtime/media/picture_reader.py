@@ -128,7 +128,10 @@ class PictureReader:
             raise
         self.time_base = counted_time_base(self.stream)
         self._units_per_tick = stream_time_base(self.stream) / self.time_base
+        self._shift = self.span.shift(self.time_base)
         self._times = PresentationTimes(self.stream, self.time_base, self._earliest)
+        usual_step = 4 * self._times.usual_step
+        self._longest_step = max(math.floor(LONGEST_STILL_S / self.time_base), usual_step)
         self._slot_delay: int | None = None
         self._last_slot: int | None = None
         self._slot_step = 1
@@ -150,7 +153,7 @@ class PictureReader:
         Raises:
             MediaError: it cannot be opened any more.
         """
-        self._resumed_at = output_pts + self.span.shift(self.time_base)
+        self._resumed_at = output_pts + self._shift
         self._first = None
         self._pictures.close()
         self.container.close()
@@ -201,7 +204,7 @@ class PictureReader:
     def _earliest(self) -> int | None:
         """The time that becomes the output's 0, before which an MP4 would hide a picture."""
         is_cut = self._live or self.span.start_s is not None
-        return None if is_cut else self.span.shift(self.time_base)
+        return None if is_cut else self._shift
 
     @property
     def begin_s(self) -> Fraction:
@@ -210,7 +213,7 @@ class PictureReader:
 
     def output_pts(self, picture: av.VideoFrame) -> int | None:
         """A picture's time in the output, whose 0 is where the range begins."""
-        return None if picture.pts is None else picture.pts - self.span.shift(self.time_base)
+        return None if picture.pts is None else picture.pts - self._shift
 
     def notices(self) -> list[str]:
         """What was wrong so far, a line each."""
@@ -284,10 +287,9 @@ class PictureReader:
 
     def _note_gap(self, picture: av.VideoFrame) -> None:
         """Take note of a picture of a broadcast that stands still as none does there."""
-        lasts_s = picture.duration * self.time_base
-        is_long = lasts_s > max(LONGEST_STILL_S, 4 * self._times.usual_step * self.time_base)
-        if is_broadcast(self.container) and is_long:
-            self.gaps.append(Gap((picture.pts or 0) * self.time_base - self.begin_s, lasts_s))
+        if picture.duration > self._longest_step and is_broadcast(self.container):
+            begin_s = (picture.pts or 0) * self.time_base - self.begin_s
+            self.gaps.append(Gap(begin_s, picture.duration * self.time_base))
 
     def _settled(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Pictures with their final times; one whose time is in doubt waits for the next."""
