@@ -110,6 +110,7 @@ def _nvenc(cq: int, cq_max: int, *, stores_aspect_ratio: bool = True) -> Quality
         preset="p4",
         presets=tuple(f"p{number}" for number in range(1, 8)),
         options={"rc": "vbr", "bf": "0"},
+        live_options={"tune": "ll", "delay": "0", "zerolatency": "1"},
         even_size=True,
         stores_aspect_ratio=stores_aspect_ratio,
         needs="an NVIDIA GPU with NVENC and its driver",
