@@ -30,6 +30,7 @@ from tapetum.benchmarks.documents.performance import (
     write_document,
 )
 from tapetum.benchmarks.experiments.live import Shown, governor_settling, held_after_s, live_latency
+from tapetum.benchmarks.experiments.live_cost import live_cost
 from tapetum.benchmarks.experiments.live_load import live_load
 from tapetum.benchmarks.experiments.memory import peak_memory, repeat_clip, run_process
 from tapetum.benchmarks.measure.errors import BenchmarkError
@@ -75,6 +76,20 @@ def test_live_latency_names_what_was_measured_and_how_loaded_the_machine_was() -
     assert isinstance(figures["frames"], int)
     assert 10 < figures["frames"] <= 31
     assert {"latency_ms", "age_ms", "dropped", "modes", "load_average"} <= set(figures)
+
+
+def test_the_cost_of_a_still_picture_is_told_with_and_without_noise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tapetum.benchmarks.experiments.live_cost._SETTLED", 3)
+    monkeypatch.setattr("tapetum.benchmarks.experiments.live_cost._WINDOW", 3)
+    figures = live_cost(size="96x64", duration_s=2)
+    percent = figures["percent_of_a_core"]
+    assert isinstance(percent, dict)
+    assert [*percent] == ["the source alone", "noise left in", "noise taken out"]
+    assert all(0 <= one < 200 for one in percent.values())
+    with pytest.raises(BenchmarkError, match="too few to count"):
+        live_cost(size="96x64", duration_s=0.05)
 
 
 def test_a_rate_is_held_from_where_no_frame_is_late_any_more() -> None:

@@ -16,6 +16,7 @@ from support.kernel_devices import WallClock
 from support.this_gpu import has_driver
 
 from tapetum.benchmarks import gpu_commands
+from tapetum.benchmarks.gpu import kernels
 from tapetum.benchmarks.gpu.card import SCHEMA
 from tapetum.benchmarks.gpu.kernels import (
     FORMATS,
@@ -97,6 +98,22 @@ def test_inputs_are_more_than_a_cache_holds(host: Any) -> None:
     first, ninth = (host.get(device_planes(frames[i])[0]) for i in (0, 8))
     assert (first == ninth).all()
     assert (first & 0x3F == 0).all()  # P010: the lowest six bits are empty
+
+
+def test_the_scene_of_a_size_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 4K that takes 10 s of a quarter of an hour."""
+    made: list[tuple[int, int]] = []
+    make: Any = vars(kernels)["synthetic_frames"]
+
+    def counted(width: int, height: int, **given: Any) -> Any:
+        made.append((width, height))
+        return make(width, height, **given)
+
+    monkeypatch.setattr(kernels, "synthetic_frames", counted)
+    for _ in range(3):
+        for name in FORMATS:
+            host_frames(name, 50, 36)
+    assert made == [(50, 36)]
 
 
 def test_every_kernel_is_measured(host: Any) -> None:

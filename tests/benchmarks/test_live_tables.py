@@ -47,6 +47,15 @@ def test_figures_stand_beside_their_targets(tmp_path: Path) -> None:
     assert "0.25 before soak, 0.25 before governor." in text
 
 
+def test_what_a_still_picture_costs_stands_beside_its_target(tmp_path: Path) -> None:
+    percent = {"noise left in": 12.5, "noise taken out": 21.0}
+    write(tmp_path, "live", cost={"target_percent": 15, "percent_of_a_core": percent, **LOAD})
+    text = live_table(tmp_path)
+    label = "| a still picture, 1280x720 at 30 fps:"
+    assert f"{label} noise left in | 15 % of a core | 12.5 | 83.3 % | yes |" in text
+    assert f"{label} noise taken out | 15 % of a core | 21 | 140 % | no |" in text
+
+
 def test_a_round_trip_that_was_not_measured_in_turns_is_none(tmp_path: Path) -> None:
     write(tmp_path, "webrtc", round_trip={"added_p95_ms": -32.5, **LOAD})
     text = live_table(tmp_path)

@@ -5,13 +5,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 namespace {
 int number(const char* name, int otherwise) {
     const char* value = std::getenv(name);
     return value ? std::atoi(value) : otherwise;
 }
-int contexts = 0;
+thread_local std::vector<void*> contexts;  // each thread has a stack of its own
 constexpr int INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_CONTEXT = 201;
 }  // namespace
 
@@ -39,6 +40,7 @@ int cuDeviceGetName(char* text, int size, int device) {
 }
 
 int cuDeviceGetAttribute(int* value, int attribute, int) {
+    if (attribute == 14) return *value = 512, 0;  // of textures, by which FFmpeg aligns rows
     int capability = number("FAKE_CAPABILITY", 89);
     *value = attribute == 75 ? capability / 10 : capability % 10;
     return attribute == 75 || attribute == 76 ? 0 : INVALID_VALUE;
@@ -52,14 +54,36 @@ int cuDevicePrimaryCtxRetain(void** context, int device) {
 int cuDevicePrimaryCtxRelease_v2(int) { return 0; }
 
 int cuCtxPushCurrent_v2(void* context) {
-    ++contexts;
+    contexts.push_back(context);
     return context ? 0 : INVALID_CONTEXT;
 }
 
-int cuCtxPopCurrent_v2(void**) { return contexts-- > 0 ? 0 : INVALID_CONTEXT; }
+int cuCtxPopCurrent_v2(void** context) {
+    if (contexts.empty()) return INVALID_CONTEXT;
+    if (context) *context = contexts.back();
+    contexts.pop_back();
+    return 0;
+}
+
+int cuCtxGetCurrent(void** context) {
+    *context = contexts.empty() ? nullptr : contexts.back();
+    return 0;
+}
+
+int cuCtxSetCurrent(void* context) {
+    if (!contexts.empty()) contexts.pop_back();
+    if (context) contexts.push_back(context);
+    return 0;
+}
+
+int cuCtxGetDevice(int* device) {
+    if (contexts.empty()) return INVALID_CONTEXT;
+    *device = static_cast<int>(reinterpret_cast<std::uintptr_t>(contexts.back())) - 1;
+    return 0;
+}
 
 int cuMemAlloc_v2(std::uint64_t* address, std::size_t size) {
-    if (contexts == 0) return INVALID_CONTEXT;
+    if (contexts.empty()) return INVALID_CONTEXT;
     if (size > (std::size_t(1) << 40)) return OUT_OF_MEMORY;
     *address = reinterpret_cast<std::uint64_t>(std::malloc(size));
     return 0;
@@ -69,6 +93,40 @@ int cuMemFree_v2(std::uint64_t address) {
     std::free(reinterpret_cast<void*>(address));
     return 0;
 }
+
+int cuMemAllocPitch_v2(std::uint64_t* address, std::size_t* pitch, std::size_t width,
+                       std::size_t height, unsigned) {
+    *pitch = (width + 511) / 512 * 512;
+    return cuMemAlloc_v2(address, *pitch * height);
+}
+
+// `CUDA_MEMCPY2D_v2` of cuda.h.
+struct Place {
+    std::size_t x, y;
+    int kind;  // 1 is main memory, 2 a device's: the same here
+    void* host;
+    std::uint64_t device;
+    void* array;
+    std::size_t pitch;
+
+    char* row(std::size_t number) const {
+        auto* base = kind == 1 ? static_cast<char*>(host) : reinterpret_cast<char*>(device);
+        return base + (y + number) * pitch + x;
+    }
+};
+struct Copy2D {
+    Place from, to;
+    std::size_t width, height;
+};
+
+int cuMemcpy2D_v2(const Copy2D* copy) {
+    if (contexts.empty()) return INVALID_CONTEXT;
+    for (std::size_t row = 0; row < copy->height; ++row)
+        std::memcpy(copy->to.row(row), copy->from.row(row), copy->width);
+    return 0;
+}
+
+int cuMemcpy2DAsync_v2(const Copy2D* copy, void*) { return cuMemcpy2D_v2(copy); }
 
 int cuMemcpyHtoD_v2(std::uint64_t target, const void* source, std::size_t size) {
     std::memcpy(reinterpret_cast<void*>(target), source, size);
@@ -82,10 +140,10 @@ int cuMemcpyDtoH_v2(void* target, std::uint64_t source, std::size_t size) {
 
 int cuStreamCreate(void** stream, unsigned) {
     *stream = std::malloc(1);
-    return contexts ? 0 : INVALID_CONTEXT;
+    return contexts.empty() ? INVALID_CONTEXT : 0;
 }
 
-int cuStreamSynchronize(void* stream) { return stream ? 0 : INVALID_VALUE; }
+int cuStreamSynchronize(void*) { return 0; }
 
 int cuStreamDestroy_v2(void* stream) {
     std::free(stream);
@@ -134,4 +192,65 @@ int cuGetErrorName(int status, const char** name) {
         default: return INVALID_VALUE;
     }
 }
+
+int cuGetErrorString(int status, const char** text) { return cuGetErrorName(status, text); }
+
+int cuDeviceComputeCapability(int* major, int* minor, int device) {
+    return cuDeviceGetAttribute(major, 75, device) | cuDeviceGetAttribute(minor, 76, device);
+}
+
+// FFmpeg takes a driver for too old that lacks any of these; nothing here needs them.
+#define UNUSED(name) \
+    int name() { return INVALID_VALUE; }
+UNUSED(cuCtxCreate_v2)
+UNUSED(cuCtxDestroy_v2)
+UNUSED(cuCtxSetLimit)
+UNUSED(cuMemsetD8Async)
+UNUSED(cuMemcpy)
+UNUSED(cuMemcpyAsync)
+UNUSED(cuMemcpyHtoDAsync_v2)
+UNUSED(cuMemcpyDtoHAsync_v2)
+UNUSED(cuMemcpyDtoD_v2)
+UNUSED(cuMemcpyDtoDAsync_v2)
+UNUSED(cuMemAllocManaged)
+UNUSED(cuDeviceGetByPCIBusId)
+UNUSED(cuDeviceGetPCIBusId)
+UNUSED(cuDevicePrimaryCtxRelease)
+UNUSED(cuDevicePrimaryCtxSetFlags)
+UNUSED(cuDevicePrimaryCtxGetState)
+UNUSED(cuDevicePrimaryCtxReset)
+UNUSED(cuStreamQuery)
+UNUSED(cuStreamAddCallback)
+UNUSED(cuStreamWaitEvent)
+UNUSED(cuEventCreate)
+UNUSED(cuEventDestroy_v2)
+UNUSED(cuEventSynchronize)
+UNUSED(cuEventQuery)
+UNUSED(cuEventRecord)
+UNUSED(cuLaunchKernel)
+UNUSED(cuLinkCreate)
+UNUSED(cuLinkAddData)
+UNUSED(cuLinkComplete)
+UNUSED(cuLinkDestroy)
+UNUSED(cuModuleLoadData)
+UNUSED(cuModuleUnload)
+UNUSED(cuModuleGetFunction)
+UNUSED(cuModuleGetGlobal)
+UNUSED(cuTexObjectCreate)
+UNUSED(cuTexObjectDestroy)
+UNUSED(cuGLGetDevices_v2)
+UNUSED(cuGraphicsGLRegisterImage)
+UNUSED(cuGraphicsUnregisterResource)
+UNUSED(cuGraphicsMapResources)
+UNUSED(cuGraphicsUnmapResources)
+UNUSED(cuGraphicsSubResourceGetMappedArray)
+UNUSED(cuGraphicsResourceGetMappedPointer_v2)
+UNUSED(cuArrayCreate_v2)
+UNUSED(cuArray3DCreate_v2)
+UNUSED(cuArrayDestroy)
+UNUSED(cuEGLStreamConsumerDisconnect)
+UNUSED(cuEGLStreamProducerConnect)
+UNUSED(cuEGLStreamProducerDisconnect)
+UNUSED(cuEGLStreamProducerPresentFrame)
+UNUSED(cuEGLStreamProducerReturnFrame)
 }

@@ -1,4 +1,4 @@
-"""Compiles a stand-in for NVIDIA's driver, and runs commands and Python with it."""
+"""Compiles stand-ins for NVIDIA's libraries, and runs commands and Python with them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,26 @@ import pytest
 from support.command_line import environment
 
 SOURCE = Path(__file__).with_name("fake_cuda_driver.cpp")
+CODECS = Path(__file__).with_name("fake_nvcodecs.cpp")
 
 
-def fake_driver(folder: Path) -> dict[str, str]:
-    """The environment of a process that finds the stand-in; the test skips without g++."""
+def fake_driver(folder: Path, *, codecs: bool = False) -> dict[str, str]:
+    """The environment of a process that finds the stand-in; the test skips without g++.
+
+    Args:
+        folder: where it is compiled.
+        codecs: whether there are stand-ins for NVDEC and NVENC too.
+    """
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("needs g++ to compile a stand-in for NVIDIA's driver")
-    target = folder / "libcuda.so.1"
+    driver = folder / "libcuda.so.1"
     flags = ("-std=c++17", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
-    subprocess.run([compiler, *flags, str(SOURCE), "-o", str(target)], check=True)
+    subprocess.run([compiler, *flags, str(SOURCE), "-o", str(driver)], check=True)
+    if codecs:
+        both = folder / "libnvcuvid.so.1"
+        subprocess.run([compiler, *flags, str(CODECS), "-o", str(both), str(driver)], check=True)
+        shutil.copy(both, folder / "libnvidia-encode.so.1")
     before = os.environ.get("LD_LIBRARY_PATH")
     paths = os.pathsep.join([str(folder), *([before] if before else [])])
     return {"LD_LIBRARY_PATH": paths}

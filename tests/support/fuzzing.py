@@ -113,7 +113,8 @@ class Report:
 
 def make_seeds(folder: Path) -> list[Path]:
     """Small whole files of containers, photo formats and animations; a model, a result."""
-    small = Clip(frames=12, options=repeatable("libx264"), container_options=_PLAIN)
+    small = Clip(frames=12, container_options=_PLAIN)
+    small = replace(small, options=repeatable("libx264", small.width))
     fine, coarse = (replace(small, time_base=Fraction(1, per_s)) for per_s in (1000, 25))
     fragments = _PLAIN | {"movflags": "frag_keyframe+empty_moov"}
     reordered = small.options | {"bf": "2"}

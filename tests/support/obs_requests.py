@@ -34,12 +34,12 @@ async def _ask(port: int, kind: str, data: dict[str, Any]) -> dict[str, Any]:
         aiohttp.ClientSession() as session,
         session.ws_connect(f"ws://127.0.0.1:{port}") as connection,
     ):
-        await connection.receive_json(timeout=10)
+        await connection.receive_json(timeout=60)
         await connection.send_json({"op": 1, "d": {"rpcVersion": 1, "eventSubscriptions": 0}})
-        await connection.receive_json(timeout=10)
+        await connection.receive_json(timeout=60)
         request = {"requestType": kind, "requestId": "1", "requestData": data}
         await connection.send_json({"op": 6, "d": request})
-        answer = (await connection.receive_json(timeout=10))["d"]
+        answer = (await connection.receive_json(timeout=60))["d"]
         if not answer["requestStatus"]["result"]:
             raise RuntimeError(f"OBS refused {kind}: {answer['requestStatus']}")
         said: dict[str, Any] = answer.get("responseData") or {}

@@ -124,7 +124,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             "copied sound does not decode",
-            "said, with the time; exit 3",
+            "said, with the time; exit 3 (PCM takes any bytes, Opus nearly any: unknown there)",
             f"{_MEDIA}copied_damage.py::sound_that_does_not_decode_is_said_and_ends_no_job",
         ),
         Fault(
@@ -136,6 +136,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "the enhanced video's marks (original, forced) cannot be stored",
             "said",
             f"{_MEDIA}stream_copy.py::what_the_video_is_marked_as_is_kept_or_its_loss_said",
+        ),
+        Fault(
+            "a chapter has no length",
+            "it is kept, as a mark",
+            f"{_MEDIA}stream_copy.py::a_chapter_without_a_length_is_kept",
         ),
         Fault(
             "MP4 has no place for a single stream's metadata (a reel's name, comments)",

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.dlpack import device_view, on_device
 from support.kernel_devices import HostKernels
 
 from tapetum.gan.model import Model
@@ -97,7 +98,11 @@ class SimulatedGPU:
     Attributes:
         faults: what goes wrong; may be changed at any time.
         waits: how often somebody waited, by the function that did.
-        skipped: functions whose waits do nothing, for tests that show that something is missing.
+        skipped: functions whose waits do nothing, for tests that show that something is missing;
+            "name:null", "name:own" or "name:beside" for those of one stream alone. "legacy": the
+            null stream and blocking streams do not wait for each other.
+        ffmpeg_is_there: whether FFmpeg takes memory of this GPU for a GPU's.
+        bind: called with a device that becomes a thread's, for a driver that others use too.
         opened: how many modules of kernels were loaded: one for each device that is opened, and
             for each kind of chroma more.
         launches: of captured graphs.
@@ -120,6 +125,8 @@ class SimulatedGPU:
         self.blocks: dict[int, Block] = {}
         self.here = threading.local()
         self.lost = False
+        self.ffmpeg_is_there = False
+        self.bind: Callable[[int], None] = lambda _index: None
 
     # Devices, and what goes wrong -------------------------------------------------------------
 
@@ -142,6 +149,7 @@ class SimulatedGPU:
         self.check()
         self.here.index = index
         self.contexts.add(index)
+        self.bind(index)
 
     @property
     def current(self) -> Any:
@@ -181,6 +189,9 @@ class SimulatedGPU:
 
     def _before(self, stream: Any) -> list[Any]:
         """Streams whose earlier work stands before a stream's: of the legacy null stream."""
+        if "legacy" in self.skipped:
+            self.waits["legacy"] += 1
+            return []
         if stream.ptr:
             return [] if stream.non_blocking else [self.streams[0]]
         return [other for other in self.streams.values() if other.ptr and not other.non_blocking]
@@ -208,6 +219,10 @@ class SimulatedGPU:
             block = Block(whole[start : start + size], whole.ctypes.data + start, size, self.index)
             self.blocks[block.start] = block
             return block
+
+    def memory_info(self) -> tuple[int, int]:
+        used = sum(block.size for block in self.blocks.values() if block.live)
+        return self.faults.memory_bytes - used, self.faults.memory_bytes
 
     def release(self, block: Block, stream: int) -> None:
         block.live = False
@@ -247,8 +262,10 @@ class SimulatedGPU:
 
     def from_dlpack(self, capsule: object) -> SimArray:
         """A picture of FFmpeg's, which is copied on the null stream as NVDEC's are."""
-        given: Any = _Capsule(capsule)
-        source = np.from_dlpack(given).copy()
+        source = device_view(capsule)
+        if source is None:
+            given: Any = _Capsule(capsule)
+            source = np.from_dlpack(given).copy()
         made = self.empty(source.shape, source.dtype)
         target = made.host
         self.queue(self.streams[0], lambda: np.copyto(target, source))
@@ -282,6 +299,12 @@ class _Capsule:
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return 1, 0
+
+
+class _Held(np.ndarray[Any, Any]):
+    """A view that keeps what it is of."""
+
+    owner: object
 
 
 class SimArray:
@@ -332,7 +355,10 @@ class SimArray:
 
     def __dlpack__(self, *, stream: int | None = None) -> object:
         assert stream == -1, "FFmpeg waits for no stream"
-        return self.host.__dlpack__()
+        held = self.host.view(_Held)
+        held.owner = self  # its memory is given out again when FFmpeg lets go of it
+        capsule: object = held.__dlpack__()
+        return on_device(capsule) if self.gpu.ffmpeg_is_there else capsule
 
 
 class Stream:
@@ -378,7 +404,8 @@ class Event:
     gpu: SimulatedGPU
 
     def __init__(self, block: bool = False, disable_timing: bool = False) -> None:
-        del block, disable_timing
+        assert block, "it keeps a core busy while it waits"
+        assert disable_timing
         self._stream: Stream | None = None
         self._number = -1
 
@@ -389,10 +416,11 @@ class Event:
     def synchronize(self) -> None:
         frame = sys._getframe(1)
         caller = frame.f_back.f_code.co_name if frame.f_back is not None else ""
-        self.gpu.waits[caller] += 1
-        if caller in self.gpu.skipped:
-            return
         assert self._stream is not None
+        kind = "beside" if self._stream.non_blocking else "own" if self._stream.ptr else "null"
+        self.gpu.waits[caller] += 1
+        if not self.gpu.skipped.isdisjoint({caller, f"{caller}:{kind}"}):
+            return
         self.gpu.wait_for(self._stream, self._number)
 
 
@@ -592,6 +620,8 @@ def _cupy(gpu: SimulatedGPU) -> Any:
     runtime.getDeviceCount = lambda: gpu.count
     runtime.driverGetVersion = runtime.runtimeGetVersion = lambda: 13000
     runtime.getDevice, runtime.setDevice = lambda: gpu.index, gpu.set_device
+    runtime.memGetInfo = gpu.memory_info
+    cupy.get_default_memory_pool = lambda: _Pool
     runtime.memcpyDeviceToHost, runtime.memcpyDeviceToDevice = 2, 3
     runtime.memcpy2DAsync = gpu.copy_rows
     runtime.pointerGetAttributes = lambda place: _Attributes(gpu.block_at(place).device)
@@ -616,6 +646,14 @@ def _cupy(gpu: SimulatedGPU) -> Any:
     for name in ("empty", "array", "asnumpy", "from_dlpack"):
         setattr(cupy, name, getattr(gpu, name))
     return cupy
+
+
+class _Pool:
+    """`cupy.cuda.MemoryPool`: what it keeps is not counted as used here."""
+
+    @staticmethod
+    def free_bytes() -> int:
+        return 0
 
 
 class _Attributes(NamedTuple):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapetum.realtime.aim import Aim
+from tapetum.realtime.auto_device import AutoDevice
 from tapetum.realtime.choices import LAYOUTS, Denoise, Device, Layout
 from tapetum.realtime.enhancer import (
     check_device,
@@ -20,9 +21,9 @@ from tapetum.realtime.enhancer import (
     checked_strength,
     is_cuda,
 )
-from tapetum.realtime.errors import DeviceError, MediaError, SeamError
+from tapetum.realtime.errors import DeviceError, EngineError, MediaError, SeamError
 from tapetum.realtime.media.containers import CONTAINERS
-from tapetum.realtime.media.file_sink import EncoderSettings
+from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.media_input import InputPlace, input_place, is_series, place_name
 from tapetum.realtime.media.video_info import VideoInfo
@@ -75,7 +76,8 @@ def enhance_file(
         output_path: its suffix chooses the container (.mp4, .mkv, .mov, .webm) or image format.
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
         strength: from 0 (the picture as it is) to 1 (the model's own output), and up to 2.
-        device: `auto` or `cpu`, or a GPU: `cuda` or `cuda:1`; see docs/gpu_path.md.
+        device: `auto` or `cpu`, or a GPU: `cuda` or `cuda:1`; see docs/gpu.md. `auto` is the CPU,
+            but for `unet` on a GPU that has shown that it is right.
         denoise: `auto`: noise is taken out where the picture is brightened; a number from 0 to 1:
             this share of it everywhere; `off`. By `grid` on the CPU; see docs/denoising.md.
         start_s: where to begin in the input, in seconds.
@@ -168,13 +170,27 @@ def enhance_file(
         on_progress=on_progress,
         on_build=on_build,
     )
+    chooses = device == "auto" and enhancer is None and not deinterlace
+    return _with_second_try(enhance_video, AutoDevice() if chooses else None, enhancer)
 
+
+def _with_second_try(
+    enhance_video: Callable[..., EnhanceResult],
+    auto: AutoDevice | None,
+    enhancer: FrameEnhancer | None,
+) -> EnhanceResult:
+    """Begin anew, on the CPU where the GPU of `auto` fails, or a job that does not go on."""
     try:
-        return enhance_video()
+        return enhance_video(auto=auto)
+    except (DeviceError, EngineError) as error:
+        if auto is None or not is_cuda(auto.device):
+            raise
+        auto.leave(error)
+        return enhance_video(auto=auto)
     except SeamError as error:  # what was begun is removed now
         if enhancer is not None:
             enhancer.reset()
-        result = enhance_video()
+        result = enhance_video(auto=auto)
         return replace(result, notices=(str(error), *result.notices))
 
 
@@ -220,17 +236,21 @@ def _enhance_video(
     on_start: Callable[[Started], None] | None,
     on_progress: Callable[[Progress], None] | None,
     on_build: Callable[[Building], None] | None,
+    auto: AutoDevice | None,
 ) -> EnhanceResult:
     check_memory_limit()
     with ExitStack() as stack:
-        video = _open_video(
+        open_video = partial(
+            _open_video,
             place,
-            device=device,
             start_s=start_s,
             duration_s=duration_s,
             rate=rate,
             deinterlace=deinterlace,
         )
+        choose = None if auto is None else partial(auto.choose, model, strength, aim, on_build)
+        video = _on_chosen(open_video(device=device), choose, open_video)
+        chosen = () if auto is None else auto.notices
         source, info = video.file, video.info
         stack.callback(source.close)
         if source.still_format is not None and output_path.suffix.lower() not in CONTAINERS:
@@ -245,7 +265,13 @@ def _enhance_video(
         sink = output.file
         stack.callback(sink.discard)
         job: FilmJob | None = None
-        if isinstance(source, FileSource) and compare is None and is_long(place, info):
+        if (
+            isinstance(source, FileSource)
+            and isinstance(sink, FileSink)
+            and video.frames is source  # in main memory, where films are cut into segments
+            and compare is None
+            and is_long(place, info)
+        ):
             from tapetum.realtime.segments.film import Film
             from tapetum.realtime.segments.film_job import FilmJob
 
@@ -268,7 +294,7 @@ def _enhance_video(
         enhancer = loaded or video.load_enhancer(
             model, strength=strength, aim=aim, denoise=denoise, on_build=on_build
         )
-        where = (*video.notices, *output.notices, *hdr_notices)
+        where = (*chosen, *video.notices, *output.notices, *hdr_notices)
         if job is not None:
             where += job.notices
         if on_start is not None:
@@ -316,6 +342,18 @@ def _enhance_video(
         frames_before=frames_before,
         media_before_s=media_before_s,
     )
+
+
+def _on_chosen(
+    video: OpenedVideo,
+    choose: Callable[[VideoInfo], Device] | None,
+    open_video: Callable[..., OpenedVideo],
+) -> OpenedVideo:
+    """A video that is open, on the device that is chosen for such a one."""
+    if choose is None or not is_cuda(device := choose(video.info)):
+        return video
+    video.file.close()
+    return open_video(device=device)
 
 
 def _output_size(info: VideoInfo, compare: Layout | None) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +60,24 @@ class ColorInfo:
         return self.transfer in {PQ, HLG}
 
 
+class Fetch(Protocol):
+    """How the picture of a frame in a device's memory is had in main memory."""
+
+    def __call__(self) -> Frame:
+        """The whole picture, copied once however often it is asked for.
+
+        Raises:
+            DeviceError: the device is lost.
+        """
+
+    def luma_rows(self, count: int) -> Plane:
+        """So many rows of its luma, evenly spread from the first on, of its format on the device.
+
+        Raises:
+            DeviceError: the device is lost.
+        """
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture of a video: planes on one device, with their time and colour.
@@ -76,6 +95,8 @@ class Frame:
         arrival_time_s: `time.monotonic()` when a live source handed the frame over.
         alpha: (H, W) opacity in main memory, of the samples' type and depth, full range; None
             where all is opaque.
+        fetch: for a frame in a device's memory, in a stream that needs some pictures in main
+            memory; None for all others.
     """
 
     planes: tuple[Plane, ...]
@@ -87,6 +108,7 @@ class Frame:
     capture_time_s: float | None = None
     arrival_time_s: float | None = None
     alpha: Plane | None = None
+    fetch: Fetch | None = None
 
     @property
     def format(self) -> PixelFormat:
@@ -143,6 +165,34 @@ class Frame:
             return CENTER
         return TOP_LEFT if self.color.matrix in _BT2020 else LEFT
 
+    @property
+    def in_memory(self) -> Frame:
+        """The same in main memory, where it is fetched; its format may be another.
+
+        Raises:
+            DeviceError: the device that it lies on is lost.
+        """
+        if self.fetch is None:
+            return self
+        there = self.fetch()
+        return replace(
+            self,
+            planes=there.planes,
+            format_name=there.format_name,
+            color=there.color,
+            fetch=None,
+        )
+
+    def luma_rows(self, count: int) -> Plane:
+        """So many rows of luma in main memory, evenly spread from the first on.
+
+        Raises:
+            DeviceError: the device that it lies on is lost.
+        """
+        if self.fetch is not None:
+            return self.fetch.luma_rows(count)
+        return self.planes[0].take(np.arange(count) * self.height // count, 0)
+
     def with_planes(self, planes: tuple[Plane, ...]) -> Frame:
         """The same frame (time, colour, format) with other pixels.
 
@@ -152,4 +202,4 @@ class Frame:
         shapes = [plane.shape for plane in planes]
         if shapes != [plane.shape for plane in self.planes]:
             raise MediaError(f"planes of a {self.format_name} frame cannot be {shapes}")
-        return replace(self, planes=planes)
+        return replace(self, planes=planes, fetch=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,16 +19,36 @@ from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import FrameEnhancer, FrameSink, FrameSource
 
 
+class VideoOutput(Protocol):
+    """A file that is written: a `FileSink`, or one of several that take its place in turn."""
+
+    @property
+    def description(self) -> str:
+        """Encoder, quality and speed, like "libx264 crf 20 veryfast"."""
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """Lines for the user about what is changed or cannot be kept, so far."""
+
+    @property
+    def damaged_packets(self) -> int:
+        """Packets of the copied streams, so far, that could not be copied as they are."""
+
+    def discard(self) -> None:
+        """Give up: remove what was written; once it is whole this does nothing."""
+
+
 class OpenedOutput(NamedTuple):
     """A file that is written from a device.
 
     Attributes:
         file: the output, which knows its encoder.
-        frames: takes frames on the device for it.
+        frames: takes frames on the device for it; `file` itself where that takes frames as they
+            are.
         notices: lines for the user about what encodes where.
     """
 
-    file: FileSink
+    file: VideoOutput
     frames: FrameSink
     notices: tuple[str, ...] = ()
 
@@ -123,8 +143,15 @@ class CpuVideo:
         self, path: Path, info: VideoInfo, *, encoder: EncoderSettings, overwrite: bool = False
     ) -> OpenedOutput:
         """Open an output for frames in main memory; see `FileSink`."""
+        sink = self.open_file(path, info, encoder=encoder, overwrite=overwrite)
+        return OpenedOutput(sink, sink)
+
+    def open_file(
+        self, path: Path, info: VideoInfo, *, encoder: EncoderSettings, overwrite: bool = False
+    ) -> FileSink:
+        """The same, as what it is."""
         start_s, duration_s = self._span
-        sink = FileSink(
+        return FileSink(
             path,
             info=info,
             encoder=encoder,
@@ -133,7 +160,6 @@ class CpuVideo:
             duration_s=duration_s,
             overwrite=overwrite,
         )
-        return OpenedOutput(sink, sink)
 
     def finished(self, stage: FrameStage) -> FrameStage:
         """The stage itself: array operations in main memory are done when they return."""

@@ -214,6 +214,18 @@ def test_the_circles_of_two_lenses_are_found() -> None:
     assert (result[:10, 230:250] == both[0][:10, 230:250]).all()
 
 
+@pytest.mark.parametrize(("width", "radius"), [(240, 110), (320, 160)])
+def test_the_edge_of_a_circle_is_found_behind_traces_of_coding(width: int, radius: int) -> None:
+    """The second is cut off above and below, so that its edge is seen in the corners alone."""
+    planes = disc(lit_picture(240, width), radius)
+    y, x = np.mgrid[:240, :width] + 0.5
+    beside = np.hypot(y - 120, x - width / 2) - radius
+    planes[0][(beside > 0) & (beside < 7) & ((x + y) % 3 < 1)] = 21
+    (circle,) = find_circles(thumbnail(as_frame(planes))[0].max(axis=0), 240 / width)
+    apart = np.array(circle[2:]) - (radius * 256 / width, radius * 256 / 240)
+    assert np.abs(apart).max() <= 3
+
+
 @pytest.mark.parametrize("noise", [0, 1, 3])
 @pytest.mark.parametrize("slope", [0.2, 0.6])
 def test_a_spot_of_light_that_fades_out_is_no_circle(noise: float, slope: float) -> None:
@@ -292,7 +304,7 @@ def subtitled(planes: Planes, *places: int) -> Planes:
 
 def coded(frames: list[Planes], path: Path, crf: int) -> Path:
     """Frames as a video of H.264."""
-    options = {"crf": str(crf)} | repeatable("libx264")
+    options = {"crf": str(crf)} | repeatable("libx264", frames[0][0].shape[1])
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=25, options=options)
         stream.height, stream.width = frames[0][0].shape
@@ -336,6 +348,20 @@ def test_a_bar_with_a_little_more_noise_than_its_twin_is_one(turned: bool) -> No
     border = planes[0][:, :2] if turned else planes[0][:2]
     border[::9] = border[:, ::9] = 18
     assert BarFinder()(as_frame(planes)) == Area(top, top + HEIGHT, left, left + WIDTH)
+
+
+def test_one_bar_with_traces_of_the_picture_beside_it_is_one() -> None:
+    planes = [
+        plane[: plane.shape[0] * (HEIGHT + 40) // (HEIGHT + 80)]
+        for plane in (framed(lit_picture(), 40, 0))
+    ]
+    planes = [np.ascontiguousarray(plane[::-1]) for plane in planes]
+    planes[0][HEIGHT : HEIGHT + 6, ::12] = 20
+    area = BarFinder()(as_frame(planes))
+    assert area is not None
+    assert abs(area.bottom - HEIGHT) <= 2
+    planes[0][HEIGHT + 20, ::12] = 20  # something of the picture far from the edge
+    assert BarFinder()(as_frame(planes)) is None
 
 
 @pytest.mark.parametrize("crf", [20, 30])

@@ -26,17 +26,16 @@ from support.this_gpu import has_driver, needs_nvenc
 from support.tolerance import EXACT, Tolerance, assert_planes_close
 
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
-from tapetum.realtime.cuda.cuda_video import _nvenc_for
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.kernel_arguments import address, device_planes
-from tapetum.realtime.cuda.nvenc import SurfacePictures, nvenc_name, nvenc_pictures
+from tapetum.realtime.cuda.nvenc import SurfacePictures, nvenc_for, nvenc_name, nvenc_pictures
 from tapetum.realtime.cuda.surface import surface_shape
 from tapetum.realtime.cuda.transfer import UploadSource, semi_planar
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.errors import DeviceError, EncoderError, MediaError
 from tapetum.realtime.frame import ColorInfo
 from tapetum.realtime.media.av_frame import from_av
-from tapetum.realtime.media.containers import CONTAINERS
+from tapetum.realtime.media.containers import CONTAINERS, container_for
 from tapetum.realtime.media.encoder import QUALITIES
 from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
@@ -199,7 +198,7 @@ def test_sizes_that_nvenc_does_not_take_are_told_before_it_is_opened(
     with FileSource(short_clip) as source:
         info = replace(source.info, format_name="nv12", width=size[0], height=size[1])
     with pytest.raises(EncoderError, match=why):
-        _nvenc_for(Path("out.mp4"), codec, info)
+        nvenc_for(container_for(Path("out.mp4")), codec, info)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ import av
 import numpy as np
 import pytest
 from support.random_frames import random_frame
-from support.simulated_codecs import simulate_codecs
+from support.simulated_codecs import refuse_encoding, simulate_codecs
 from support.simulated_gpu import CUDADriverError, CUDARuntimeError, SimulatedGPU
+from support.small_clips import write_clip
 from support.tolerance import EXACT, GPU, assert_planes_close
 
 from tapetum.realtime.choices import LAYOUTS, Layout
@@ -23,7 +24,7 @@ from tapetum.realtime.cuda.gpu_limits import BARS, NOISE
 from tapetum.realtime.cuda.kernel_arguments import address
 from tapetum.realtime.cuda.transfer import semi_planar
 from tapetum.realtime.enhance_media import enhance_file
-from tapetum.realtime.errors import DeviceError, TapetumError
+from tapetum.realtime.errors import DeviceError, EncoderError, TapetumError
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.enhance_live import enhance_live
 from tapetum.realtime.live.outputs import SinkPlace
@@ -111,6 +112,49 @@ def test_a_comparison_is_made_on_the_device(
     assert_same_video(there, here)
 
 
+@pytest.mark.parametrize("refused", ["first", "third", "end"])
+def test_where_nvenc_refuses_the_cpu_encodes_all_of_it(
+    gpu: SimulatedGPU,
+    raw_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: str,
+) -> None:
+    """All is opened, and no packet has come yet."""
+    simulate_codecs(monkeypatch)
+    refuse_encoding(monkeypatch, refused)
+    there, here = tmp_path / "cuda.mkv", tmp_path / "cpu.mkv"
+    part: Any = {"duration_s": 0.12}  # as long as an encoder with threads gives nothing yet
+    result = enhance_file(raw_clip, there, device="cuda", crf=0, **part)
+    assert gpu.launches > 0
+    (why,) = [line for line in result.notices if "the CPU after all" in line]
+    assert why.startswith("encoding on the CPU after all: ")
+    assert result.frames == 3
+    enhance_file(raw_clip, here, device="cpu", codec="ffv1", denoise="off", **part)
+    assert_same_video(there, here)
+
+
+def test_an_encoder_that_is_named_and_refuses_is_an_error(
+    gpu: SimulatedGPU, raw_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate_codecs(monkeypatch)
+    refuse_encoding(monkeypatch, "first")
+    with pytest.raises(EncoderError, match="refuses 98x66"):
+        enhance_file(raw_clip, tmp_path / "out.mkv", device="cuda", codec="h264_nvenc")
+    assert gpu.launches > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_film_stays_on_the_device_too(gpu: SimulatedGPU, tmp_path: Path) -> None:
+    """One that the CPU would make in segments of frames in main memory."""
+    film, there, here = (tmp_path / name for name in ("film.mp4", "cuda.mkv", "cpu.mkv"))
+    write_clip(film, frames=70, rate=1)
+    enhance_file(film, there, device="cuda", codec="ffv1")
+    enhance_file(film, here, device="cpu", codec="ffv1", denoise="off")
+    assert gpu.launches > 0
+    assert_same_video(there, here)
+
+
 class Waitless(NamedTuple):
     """A run that needs a wait: what is wrong with it without."""
 
@@ -125,11 +169,12 @@ class Waitless(NamedTuple):
     "case",
     [
         Waitless("upload", codecs=False),
-        Waitless("_fetch", codecs=False),
-        Waitless("_fetch"),
+        Waitless("_fetch:beside", codecs=False),
+        Waitless("_fetch:own"),
         Waitless("copy_rows", strength=0),
-        Waitless("array_work", strength=0, model="unet"),
-        Waitless("array_work", layout="wipe"),
+        Waitless("array_work:null", strength=0, model="unet"),
+        Waitless("array_work:own", layout="wipe"),
+        Waitless("legacy"),
     ],
     ids=str,
 )
@@ -150,15 +195,22 @@ def test_without_any_of_its_waits_the_path_fails(
     with pytest.raises((AssertionError, TapetumError)):  # noqa: PT012 - it may fail earlier
         enhance_file(raw_clip, there, device="cuda", **codec, **given)
         assert_same_video(there, here)
-    assert gpu.waits[case.wait] > 0
+    assert gpu.waits[case.wait.partition(":")[0]] > 0
 
 
+@pytest.mark.parametrize(
+    ("memory_bytes", "why"),
+    [
+        (1 << 17, r"0 MB are free, and a 96x64 video takes 1 MB at least"),
+        (1 << 19, "Out of memory"),
+    ],
+)
 def test_a_device_that_is_full_is_one_line(
-    gpu: SimulatedGPU, short_clip: Path, tmp_path: Path
+    gpu: SimulatedGPU, short_clip: Path, tmp_path: Path, memory_bytes: int, why: str
 ) -> None:
-    gpu.faults.memory_bytes = 1 << 18
+    gpu.faults.memory_bytes = memory_bytes
     output = tmp_path / "out.mp4"
-    with pytest.raises(DeviceError, match=r"cuda:0 has not enough memory \(Out of memory"):
+    with pytest.raises(DeviceError, match=rf"cuda:0 has not enough memory \({why}"):
         enhance_file(short_clip, output, device="cuda")
     assert list(tmp_path.glob("*.mp4")) == []
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import av
 import pytest
-from support.media import Clip, make_clip
+from support.media import Clip, make_clip, picture
 from support.transcoding import frame_times, transcode
 
 from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media import encoder
+from tapetum.realtime.media.encoder import repeatable
 from tapetum.realtime.media.file_sink import EncoderSettings
 
 pytestmark = pytest.mark.slow
@@ -82,3 +85,27 @@ def test_impossible_settings_are_one_clear_line(
         transcode(clip_path, tmp_path / name, settings)
     assert "\n" not in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4"]
+
+
+@pytest.mark.parametrize("width", [250, 256, 1280])
+def test_x264_by_the_machines_widest_instructions_gives_the_bytes_of_avx2(width: int) -> None:
+    assert repeatable("libx264", width) == {}
+    assert encoded(width, {}) == encoded(width, {"x264-params": "asm=avx2"})
+
+
+@pytest.mark.parametrize("width", [160, 640, 1264, 1920])
+def test_x264_is_kept_from_what_reads_beyond_a_row(
+    monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(encoder, "cpu_features", lambda: ["avx2", "avx512f"])
+    assert repeatable("libx264", width) == {"x264-params": "asm=avx2"}
+
+
+def encoded(width: int, options: dict[str, str]) -> list[bytes]:
+    clip = Clip(width=width, height=64, frames=40)
+    output = io.BytesIO()
+    with av.open(output, "w", format="nut") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "veryfast"} | options)
+        stream.width, stream.height = clip.width, clip.height
+        pictures = [picture(clip, index).reformat(format="yuv420p") for index in range(clip.frames)]
+        return [bytes(packet) for each in [*pictures, None] for packet in stream.encode(each)]

@@ -9,11 +9,15 @@ import av
 import pytest
 from av.error import FFmpegError, InvalidDataError
 from support.media import Clip, make_clip
+from support.simulated_codecs import simulate_codecs
+from support.simulated_gpu import SimulatedGPU
 
+from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.nvdec_source import NvdecSource
 from tapetum.realtime.errors import DeviceError
-from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
+from tapetum.realtime.media.picture_reader import MANY_FAILURES, PictureReader, VideoInput
 
-LIMIT = 8
+LIMIT = MANY_FAILURES
 
 
 class Failing:
@@ -22,7 +26,7 @@ class Failing:
     def __init__(self, decoder: Any, failures: int) -> None:
         self._decoder = decoder
         self._left = failures
-        self.packets = 0
+        self.packets = self.doubted = 0
 
     def decode(self, packet: Any) -> Any:
         self.packets += 1
@@ -42,7 +46,13 @@ def reader_with(path: Path, failures: int) -> tuple[PictureReader, list[Failing]
         decoder: Any = decoders[0]
         return VideoInput(container, stream, decoder)
 
-    return PictureReader(opened, failures_before_first=LIMIT), decoders
+    def doubt(error: FFmpegError) -> None:
+        if not reader.count:
+            raise error
+        decoders[0].doubted += 1
+
+    reader = PictureReader(opened, on_failures=doubt)
+    return reader, decoders
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +82,7 @@ def test_damage_after_the_first_picture_gives_nothing_up(clip: Path) -> None:
     assert reader.first() is not None
     decoder._left = 2 * LIMIT
     list(reader)
+    assert decoder.doubted == 2
     assert reader.ended
     assert reader.corrupt_packets >= 2 * LIMIT
     reader.close()
@@ -81,7 +92,6 @@ def test_nvdec_without_a_decoder_for_a_file_says_so(
     clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FFmpeg opens the file, and then no packet decodes; the file is left to the CPU."""
-    from tapetum.realtime.cuda.nvdec_source import NvdecSource
 
     def opened(*_: object) -> VideoInput:
         container = av.open(str(clip))
@@ -94,3 +104,20 @@ def test_nvdec_without_a_decoder_for_a_file_says_so(
     expected = r"NVDEC on cuda:0 decodes none of the first 8 packets of .*in\.mp4 \(.*no hardware"
     with pytest.raises(DeviceError, match=expected):
         NvdecSource(clip, device)
+
+
+def test_a_gpu_that_is_lost_in_mid_file_is_no_damage(
+    clip: Path, gpu: SimulatedGPU, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every packet fails from then on: the output would end there, as if the file did."""
+    simulate_codecs(monkeypatch)
+    monkeypatch.setattr(NvdecSource, "_format_name", lambda *_: "nv12")
+    source = NvdecSource(clip, CudaDevice())
+    decoder: Any = Failing(source._reader._decoder, failures=2 * LIMIT)
+    source._reader._decoder = decoder
+    pictures = iter(source._reader)
+    next(pictures)
+    gpu.lost = True
+    with pytest.raises(DeviceError, match="cuda:0 cannot be used: cudaErrorDevicesUnavailable"):
+        list(pictures)
+    source.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from support.media import VFR_TIMES, Clip, make_clip, picture
@@ -150,6 +152,27 @@ def test_a_source_may_be_closed_early_and_twice(opened: Opened) -> None:
     next(iter(opened.source))
     opened.source.close()
     opened.source.close()
+
+
+@pytest.mark.parametrize("open_source", [opened_file, opened_live, opened_upload])
+def test_a_picture_goes_with_its_frame(
+    tmp_path: Path, host: ComputeDevice, open_source: Callable[[Path, ComputeDevice], Opened]
+) -> None:
+    path = make_clip(tmp_path / "in.mp4", Clip(frames=40))
+    gc.collect()
+    gc.disable()  # which would find what refers to itself, some hundred pictures later
+    try:
+        before = living_pictures()
+        opened = open_source(path, host)
+        most = max(living_pictures() for _frame in opened.source)
+        opened.source.close()
+    finally:
+        gc.enable()
+    assert most - before < 10
+
+
+def living_pictures() -> int:
+    return sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
 
 
 def test_a_synthetic_source_keeps_the_same_contract() -> None:

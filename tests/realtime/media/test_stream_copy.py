@@ -219,6 +219,32 @@ def test_chapters_are_kept(tmp_path: Path, rich_mkv: Path, rich_mp4: Path, suffi
         assert chapters(target) == [(Fraction(0), half, "One"), (half, one, "Two")]
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_chapter_without_a_length_is_kept(tmp_path: Path, suffix: str) -> None:
+    """A mark, as of a remote control or an editor."""
+    plain = make_clip(tmp_path / "plain.mkv", Clip(frames=50, time_base=Fraction(1, 1000)))
+    source, unit = tmp_path / "in.mkv", Fraction(1, 1000)
+    marks = [(0, 1000, "One"), (1000, 1000, "Mark"), (1200, 2000, "Two")]
+    with av.open(str(plain)) as read, av.open(str(source), "w") as written:
+        twin = written.add_stream_from_template(read.streams.video[0])
+        written.set_chapters(
+            [
+                {"id": i, "start": a, "end": b, "time_base": unit, "metadata": {"title": name}}
+                for i, (a, b, name) in enumerate(marks, 1)
+            ]
+        )
+        for packet in read.demux(video=0):
+            if packet.size:
+                packet.stream = twin
+                written.mux(packet)
+    assert len(chapters(source)) == 3
+    transcode(source, tmp_path / f"out{suffix}")
+    found = chapters(tmp_path / f"out{suffix}")
+    assert [(float(a), name) for a, _, name in found] == [(0, "One"), (1, "Mark"), (1.2, "Two")]
+    transcode(source, tmp_path / f"cut{suffix}", start_s=1.4)
+    assert [name for _, _, name in chapters(tmp_path / f"cut{suffix}")] == ["Two"]
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
 def test_metadata_is_kept(tmp_path: Path, rich_mp4: Path, suffix: str) -> None:
     transcode(rich_mp4, tmp_path / f"out{suffix}")

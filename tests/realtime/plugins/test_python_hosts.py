@@ -9,9 +9,14 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from support.command_line import ROOT, environment
+from support.ros_stand_in import Header, Image, Time, stand_in_for_ros
+
+from tapetum.realtime import Enhancer
 
 pytestmark = pytest.mark.slow
 
@@ -36,3 +41,25 @@ def test_the_example_runs(library: str, code: str, short_clip: Path, tmp_path: P
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(find_spec("rclpy") is not None, reason="ROS 2 itself is here")
+def test_the_node_for_ros_brightens_what_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against stand-ins for ROS 2: rows are padded, and times and frames are kept."""
+    stand_in_for_ros(monkeypatch)
+    (code,) = (code for library, code in EXAMPLES if library == "rclpy")
+    names: dict[str, Any] = {"__name__": "node"}
+    exec(compile(code, "docs/python_hosts.md", "exec"), names)
+    node = names["Brightener"]()
+    light = np.random.default_rng(1).integers(5, 40, (48, 3 * 64 + 16), dtype=np.uint8)
+    for number in range(3):
+        header = Header(Time(7, 40_000_000 * number), "camera")
+        node.callbacks["image_raw"](Image(header, 48, 64, "bgr8", light.shape[1], light.tobytes()))
+    sent = node.publishers["image_bright"].sent
+    assert [message.header.stamp.nanosec for message in sent] == [0, 40_000_000, 80_000_000]
+    assert {message.header.frame_id for message in sent} == {"camera"}
+    enhance = Enhancer("grid")
+    for number, message in enumerate(sent):
+        right = enhance(light[:, :192].reshape(48, 64, 3), order="bgr", time_s=7 + 0.04 * number)
+        assert message.data == right.tobytes()
+        assert right.mean() > 1.3 * light.mean()

@@ -9,6 +9,7 @@ from pathlib import Path
 from tapetum.benchmarks.documents.markdown import MISSING, TARGET_HEAD, table, target_row
 from tapetum.benchmarks.experiments.live import SIZE as ROUND_TRIP_SIZE
 from tapetum.benchmarks.experiments.live import SIZES, TARGET_ADDED_P95_MS, TARGET_S, TARGETS_MS
+from tapetum.benchmarks.experiments.live_cost import SIZE as COST_SIZE
 from tapetum.benchmarks.experiments.soak import AGE_LIMIT_MS, FLAT_MB
 from tapetum.benchmarks.measure.files import Figures, recorded_figures
 from tapetum.benchmarks.measure.sampling import LEAST_SAMPLES
@@ -24,6 +25,7 @@ def live_table(results: Path) -> str:
     soak, governor = found["soak"].get("soak", {}), found["governor"].get("governor", {})
     rows = [
         *_latency_rows(found["live"]),
+        *_cost_rows(found["live"].get("cost", {})),
         _round_trip_row(round_trip),
         *_soak_rows(soak),
         *_governor_rows(governor),
@@ -90,6 +92,12 @@ def _latency_rows(live: Figures) -> Iterator[list[str]]:
                 f"`grid`, {size} at 30 fps", limit_ms, f"ms added, {percentile}", value
             )
         yield target_row(f"`grid`, {size} at 30 fps", 0, "drops", figures.get("dropped"))
+
+
+def _cost_rows(cost: Figures) -> Iterator[list[str]]:
+    for name, percent in cost.get("percent_of_a_core", {}).items():
+        label = f"a still picture, {COST_SIZE} at 30 fps: {name}"
+        yield target_row(label, cost["target_percent"], "% of a core", percent)
 
 
 def _measured_in_turns(round_trip: Figures) -> Figures:

@@ -17,6 +17,7 @@ from tapetum.benchmarks.experiments.hosts import PROGRAMS, measure_host
 from tapetum.benchmarks.experiments.hosts import SIZES as HOST_SIZES
 from tapetum.benchmarks.experiments.live import SIZES as LIVE_SIZES
 from tapetum.benchmarks.experiments.live import TARGETS_MS, governor_settling, live_latency
+from tapetum.benchmarks.experiments.live_cost import live_cost
 from tapetum.benchmarks.experiments.live_load import SIZES as LOAD_SIZES
 from tapetum.benchmarks.experiments.live_load import live_load
 from tapetum.benchmarks.experiments.memory import peak_memory
@@ -90,6 +91,12 @@ def live(seconds: float = 20.0, result: ResultOption = _LIVE_RESULT) -> None:
     for name, size in LIVE_SIZES.items():
         figures = live_latency(size, duration_s=seconds)
         _record(result, name, {"target_ms": TARGETS_MS[name], **figures})
+
+
+@experiments.command(name="live-cost")
+def cost(seconds: float = 25.0, result: ResultOption = _LIVE_RESULT) -> None:
+    """`tapetum live`: processor time of a still 720p picture at 30 fps, with and without noise."""
+    _record(result, "cost", live_cost(duration_s=seconds))
 
 
 @experiments.command()

@@ -108,6 +108,7 @@ def stages(results: Path, tests: Path | None) -> list[Stage]:
         tests: the repository's tests, None where they are not here.
     """
     checks = [] if tests is None else _checks(tests)
+    clip = [] if tests is None else [_live_file(tests.parent / "samples", results)]
     first = (
         ("ceilings", (), 60),
         ("kernels", ("--size", "4K"), 90),
@@ -124,8 +125,17 @@ def stages(results: Path, tests: Path | None) -> list[Stage]:
         *checks,
         *(_measuring(*measure, results) for measure in first),
         *(Stage(f"live-{model}", _live(model), 60) for model in ("grid", "unet")),
+        *clip,
         *(_measuring(*measure, results) for measure in later),
     ]
+
+
+def _live_file(samples: Path, results: Path) -> Stage:
+    """A file played live for 8 s, by NVDEC, recorded by NVENC where the card has it."""
+    source = ("--source", str(samples / "dark_room.mp4"), "--loop")
+    sink = ("--sink", str(results / "live-file.mkv"), "--overwrite")
+    options = ("--device", "cuda", "--duration", "8s", "--json")
+    return Stage("live-file", ("-m", "tapetum.realtime", "live", *source, *sink, *options), 60)
 
 
 def _live(model: str) -> tuple[str, ...]:

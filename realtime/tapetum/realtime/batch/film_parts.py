@@ -164,10 +164,9 @@ class FilmParts:
         )
         try:
             shown, hdr_notices = shown_as(video.info, strength=film.strength)
-            output = video.open_output(
+            sink = video.open_file(
                 film.output, shown, encoder=film.encoder, overwrite=self.begun.overwrite
             )
-            sink = output.file
             try:
                 join(self.folder, numbers, sink)
                 sink.close(durably=True)  # its segments go

@@ -339,7 +339,7 @@ def _ends(shares: Floats) -> tuple[int, int, float]:
         return 0, 0, 1.0
     if abs(first - last) > _UNEVEN * count + 2:
         first = first if _is_pure(shares[:first], first_step) else 0
-        last = last if _is_pure(shares[count - last :], last_step) else 0
+        last = last if _is_pure(shares[::-1][:last], last_step) else 0
     return first, last, min(first_step, last_step)
 
 
@@ -377,7 +377,11 @@ def _dim_pair(shares: Floats) -> int:
 
 
 def _is_pure(bar: Floats, step: float) -> bool:
-    return bar.size > 0 and step >= _CLEAR_STEP and float(bar.max()) <= _EMPTY
+    """Whether lines from a frame's border inwards are black but for traces of a clear edge."""
+    if not bar.size or step < _CLEAR_STEP:
+        return False
+    inner = len(bar) - min(_RINGING, len(bar) // 4)
+    return float(bar[:inner].max()) <= _EMPTY and float(bar.max()) <= _TRACES
 
 
 def _rise(light: Floats, edge: int) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -200,6 +201,7 @@ def _noise_of_bars(edges: list[float]) -> float:
     return twins if twins <= darkest + _TWINS_APART else darkest
 
 
+@lru_cache(maxsize=16)
 def _places(size: int) -> npt.NDArray[np.intp]:
     """Lines of an axis that are looked at for changes; the outermost are among them."""
     return np.linspace(0, size - 1, min(size, _VIEW)).astype(np.intp)

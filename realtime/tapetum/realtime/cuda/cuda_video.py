@@ -14,12 +14,9 @@ from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, mak
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.gpu_limits import HDR, left_undone
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
-from tapetum.realtime.cuda.nvenc import (
-    NVENC_FORMATS,
-    NVENC_SIDES,
-    nvenc_name,
-    nvenc_pictures,
-)
+from tapetum.realtime.cuda.nvenc import nvenc_for, nvenc_pictures
+from tapetum.realtime.cuda.nvenc_file import NvencFile
+from tapetum.realtime.cuda.surface import surface_shape
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format, planar_format
 from tapetum.realtime.errors import EncoderError
 from tapetum.realtime.frame import Frame
@@ -31,9 +28,14 @@ from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import OpenedOutput
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.pixel_format import PIXEL_FORMATS, pixel_format
+from tapetum.realtime.prefetch import DEPTH
 from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.trt_build.gpu import device_index
+
+_FRAMES = 2 * DEPTH + 4
+"""Of a video that are in a GPU's memory at once, at the least: those that wait before and after the
+enhancer, and that it, the decoder and the encoder are at work on."""
 
 
 def open_on_cuda(
@@ -53,7 +55,24 @@ def open_on_cuda(
     device = CudaDevice(device_index(device_name))
     choice = choose_engine(device.index)
     opened = open_on_device(path, device, start_s=start_s, duration_s=duration_s, rate=rate)
+    try:
+        _check_room(device, opened.file.info)
+    except BaseException:
+        opened.file.close()
+        raise
     return CudaVideo(opened, device, choice, start_s=start_s, duration_s=duration_s)
+
+
+def _check_room(device: CudaDevice, info: VideoInfo) -> None:
+    """Check that the frames of a video find room, beside those of others on the same GPU.
+
+    Raises:
+        DeviceError: they do not.
+    """
+    layout = pixel_format(device_format(info.format_name))
+    rows, row = surface_shape(layout, info.width, info.height)
+    bytes_of_frame = rows * row * (1 if layout.depth == 8 else 2)
+    device.check_room(_FRAMES * bytes_of_frame, f"a {info.width}x{info.height} video")
 
 
 class CudaVideo:
@@ -111,7 +130,7 @@ class CudaVideo:
     def open_output(
         self, path: Path, info: VideoInfo, *, encoder: EncoderSettings, overwrite: bool = False
     ) -> OpenedOutput:
-        """Open an output with NVENC, or encode on the CPU where NVENC cannot.
+        """Open an output with NVENC, or encode on the CPU where NVENC cannot; see `NvencFile`.
 
         An encoder that the user names is taken as it is, on the GPU ("hevc_nvenc") or the CPU
         ("libx265").
@@ -122,10 +141,12 @@ class CudaVideo:
         """
         start_s, duration_s = self._span
 
-        def sink(settings: EncoderSettings, pictures: Pictures | None = None) -> FileSink:
+        def sink(
+            settings: EncoderSettings, given: VideoInfo = info, pictures: Pictures | None = None
+        ) -> FileSink:
             return FileSink(
                 path,
-                info=info,
+                info=given,
                 encoder=settings,
                 copy_from=self.file.path,
                 start_s=start_s,
@@ -134,21 +155,25 @@ class CudaVideo:
                 pictures=pictures,
             )
 
+        def on_cpu() -> FileSink:
+            if info.format_name in PIXEL_FORMATS:
+                return sink(encoder)
+            return sink(encoder, replace(info, format_name=planar_format(info.format_name)))
+
         device = self._device
+        named = encoder.codec is not None and is_nvenc(encoder.codec)
         try:
-            name = _nvenc_for(path, encoder.codec, info)
+            name = nvenc_for(container_for(path), encoder.codec, info)
             with device.context():
-                file = sink(replace(encoder, codec=name), nvenc_pictures(device))
+                file = sink(replace(encoder, codec=name), info, nvenc_pictures(device))
         except EncoderError as error:
-            if encoder.codec is not None and is_nvenc(encoder.codec):
+            if named:
                 raise
-            why = str(error)
-        else:
-            return OpenedOutput(file, file, (f"encoding on {device.name}: NVENC",))
-        if info.format_name not in PIXEL_FORMATS:
-            info = replace(info, format_name=planar_format(info.format_name))
-        file = sink(encoder)
-        return OpenedOutput(file, DownloadSink(file, device), (f"encoding on the CPU: {why}",))
+            file = on_cpu()
+            where = f"encoding on the CPU: {error}"
+            return OpenedOutput(file, DownloadSink(file, device), (where,))
+        output = file if named else NvencFile(file, device, on_cpu)
+        return OpenedOutput(output, output, (f"encoding on {device.name}: NVENC",))
 
     def finished(self, stage: FrameStage) -> FrameStage:
         """A stage whose frames are done when it returns, its array operations on the device."""
@@ -158,25 +183,3 @@ class CudaVideo:
                 return stage(frame)
 
         return finished
-
-
-def _nvenc_for(path: Path, codec: str | None, info: VideoInfo) -> str:
-    """The NVENC encoder for an output.
-
-    Raises:
-        EncoderError: there is none that does what was asked for.
-    """
-    container = container_for(path)
-    name = nvenc_name(codec, container, pixel_format(info.format_name).depth)
-    if name is None:
-        raise EncoderError(f"{codec or container.video_encoder} has no twin on the GPU")
-    if info.format_name not in NVENC_FORMATS:
-        raise EncoderError(f"NVENC is given 4:2:0 of 8 and 10 bits here, not {info.format_name}")
-    side = NVENC_SIDES[name]
-    if max(info.width, info.height) > side:
-        raise EncoderError(f"{name} takes up to {side}x{side}, not {info.width}x{info.height}")
-    if info.width % 2 or info.height % 2:
-        raise EncoderError(
-            f"NVENC takes even sizes from GPU memory, not {info.width}x{info.height}"
-        )
-    return name

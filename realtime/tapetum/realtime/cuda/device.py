@@ -81,8 +81,12 @@ class CudaDevice:
         kernels: they queue their work on the stream.
     """
 
-    def __init__(self, index: int = 0) -> None:
-        """Compile and load the kernels.
+    def __init__(self, index: int = 0, *, loads: bool = True) -> None:
+        """Open the device, and compile and load the kernels.
+
+        Args:
+            index: the number that CUDA gives the device.
+            loads: whether the kernels are loaded now, and not when the first is needed.
 
         Raises:
             DeviceError: CuPy, the driver, the device or NVRTC is missing, or too old for the GPU;
@@ -92,6 +96,8 @@ class CudaDevice:
         self._cupy: Any = cupy_for(index)
         with self._reporting():
             self._open()
+            if loads:
+                self._load_module(CHROMAS[0])
         self._functions: dict[str, Any] = {}
         self._queue: LaunchQueue = StreamQueue(self._stream)
         self.kernels = PixelKernels(self._launch)
@@ -102,7 +108,6 @@ class CudaDevice:
         self._stream = cuda.Stream()
         self._uploads, self._downloads = (cuda.Stream(non_blocking=True) for _ in range(2))
         self._modules: dict[str, CuPyObject] = {}
-        self._load_module(CHROMAS[0])
 
     def _load_module(self, chroma: str) -> CuPyObject:
         """The kernels for a kind of chroma, which are loaded when the first is needed."""
@@ -128,6 +133,26 @@ class CudaDevice:
                 f"{self.name} cannot be used: {error}; see nvidia-smi, or use --device cpu"
             ) from error
 
+    def check_room(self, needed_bytes: int, what: str) -> None:
+        """Check that there is memory for what would fail in its middle without it.
+
+        Args:
+            needed_bytes: the least that it takes.
+            what: it is, for the message.
+
+        Raises:
+            DeviceError: there is not.
+        """
+        with self._reporting(), self.context():
+            free, _ = self._cupy.cuda.runtime.memGetInfo()
+            free += self._cupy.get_default_memory_pool().free_bytes()  # given out again
+        if free < needed_bytes:
+            raise DeviceError(
+                f"{self.name} has not enough memory ({free >> 20} MB are free, and {what} takes"
+                f" {-(-needed_bytes >> 20)} MB at least); close what else uses it, or use"
+                " --device cpu"
+            )
+
     @property
     def name(self) -> str:
         """Such as "cuda:0"."""
@@ -147,7 +172,8 @@ class CudaDevice:
     @contextmanager
     def context(self) -> Iterator[None]:
         """Make the device's CUDA context that of the calling thread, for other libraries."""
-        self._cupy.cuda.runtime.setDevice(self.index)  # which binds it, if it was current too
+        with self._reporting():
+            self._cupy.cuda.runtime.setDevice(self.index)  # which binds it, if it was current too
         yield
 
     def _make_current(self) -> None:
@@ -267,17 +293,29 @@ class CudaDevice:
             self._wait_for(self._stream)
             self._wait_for(self._cupy.cuda.Stream.null)
 
+    def wait_for_decoder(self) -> None:
+        """Wait for what FFmpeg has queued to decode, on the null stream.
+
+        Raises:
+            DeviceError: the GPU cannot be used any more.
+        """
+        with self._reporting():
+            self._make_current()
+            self._wait_for(self._cupy.cuda.Stream.null)
+
     def to_dlpack(self, array: DeviceArray) -> object:
         """An array that is done, as FFmpeg takes it; it lives until FFmpeg lets go of it."""
         ready = -1  # in the words of DLPack: wait for no stream
-        self._make_current()
-        capsule: object = cast("Any", array).__dlpack__(stream=ready)
+        with self._reporting():
+            self._make_current()
+            capsule: object = cast("Any", array).__dlpack__(stream=ready)
         return capsule
 
     def from_dlpack(self, capsule: object) -> DeviceArray:
         """A view of memory that FFmpeg holds on this device, which stays alive with the view."""
-        self._make_current()
-        array: DeviceArray = self._cupy.from_dlpack(capsule)
+        with self._reporting():
+            self._make_current()
+            array: DeviceArray = self._cupy.from_dlpack(capsule)
         return array
 
     @contextmanager

@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.ffmpeg_device import hwaccel
-from tapetum.realtime.cuda.kernel_arguments import DeviceArray
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
 from tapetum.realtime.cuda.transfer import UploadSource
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
@@ -43,8 +43,6 @@ from tapetum.realtime.protocols import FrameSource
 _FORMATS = ("nv12", "p010le")
 _NATIVE_DECODERS = {"libdav1d": "av1"}
 """Decoders on the CPU that PyAV takes first, and FFmpeg's own, which has NVDEC behind it."""
-_FAILURES_BEFORE_FIRST = 8
-"""Packets that may fail before the first picture: without a decoder for a file all of them do."""
 
 
 class NvdecSource(VideoFile):
@@ -75,11 +73,11 @@ class NvdecSource(VideoFile):
             partial(self._open, place),
             start_s=start_s,
             duration_s=duration_s,
-            failures_before_first=_FAILURES_BEFORE_FIRST,
+            on_failures=self._doubt,
         )
         super().__init__(FileReport(place, reader))
         try:
-            first = self._first_picture()
+            first = self._report.first_picture()
             name = self._format_name(first)
         except BaseException:
             self._reader.close()
@@ -111,14 +109,9 @@ class NvdecSource(VideoFile):
                 raise
         return VideoInput(container, stream, decoder)
 
-    def _first_picture(self) -> av.VideoFrame:
-        try:
-            return self._report.first_picture()
-        except FFmpegError as error:
-            raise DeviceError(
-                f"NVDEC on {self._device.name} decodes none of the first"
-                f" {self._reader.corrupt_packets} packets of {self.path} ({error})"
-            ) from error
+    def _doubt(self, error: FFmpegError) -> None:
+        """Tell a file that NVDEC cannot decode, or a GPU that is lost, from a damaged file."""
+        doubt_nvdec(self._device, self._reader, self.path, error)
 
     def _decoder(self, stream: VideoStream) -> VideoCodecContext:
         if stream.codec_context.name in _NATIVE_DECODERS:
@@ -133,7 +126,7 @@ class NvdecSource(VideoFile):
                 f"the picture size of {self.path} changes from {self._size_text} to {size}, which"
                 " cannot be scaled on the GPU; use --device cpu"
             )
-        planes: Any = tuple(self._plane(picture, index) for index in range(2))
+        planes: Any = surface_planes(picture, self._device)
         return Frame(
             planes=planes,
             format_name=self._format_name(picture),
@@ -143,21 +136,37 @@ class NvdecSource(VideoFile):
             duration=picture.duration,
         )
 
-    def _plane(self, picture: av.VideoFrame, index: int) -> DeviceArray:
-        # A capsule, and not the plane: CuPy would ask that for a stream, which PyAV refuses.
-        plane: Any = self._device.from_dlpack(picture.planes[index].__dlpack__())
-        rows: DeviceArray = plane.reshape(plane.shape[0], -1)  # U and V come as pairs
-        return rows
-
     def _format_name(self, picture: av.VideoFrame) -> str:
-        layout = picture.sw_format
-        name = "no device format" if layout is None else layout.name
-        if name not in _FORMATS or picture.width % 2 or picture.height % 2:
-            raise DeviceError(
-                f"NVDEC gives {name} of {picture.width}x{picture.height} for {self.path}; the GPU"
-                f" takes {' and '.join(_FORMATS)} of even sizes"
-            )
-        return name
+        return surface_format(picture, self.path)
+
+
+def surface_planes(picture: av.VideoFrame, device: CudaDevice) -> DevicePlanes:
+    """The planes of a picture that NVDEC gave; FFmpeg may still be copying them."""
+    luma, chroma = (_surface_plane(picture, index, device) for index in range(2))
+    return luma, chroma
+
+
+def _surface_plane(picture: av.VideoFrame, index: int, device: CudaDevice) -> DeviceArray:
+    # A capsule, and not the plane: CuPy would ask that for a stream, which PyAV refuses.
+    plane: Any = device.from_dlpack(picture.planes[index].__dlpack__())
+    rows: DeviceArray = plane.reshape(plane.shape[0], -1)  # U and V come as pairs
+    return rows
+
+
+def surface_format(picture: av.VideoFrame, path: InputPlace) -> str:
+    """The format of a picture that NVDEC gave.
+
+    Raises:
+        DeviceError: it is none that the GPU's path takes.
+    """
+    layout = picture.sw_format
+    name = "no device format" if layout is None else layout.name
+    if name not in _FORMATS or picture.width % 2 or picture.height % 2:
+        raise DeviceError(
+            f"NVDEC gives {name} of {picture.width}x{picture.height} for {path}; the GPU"
+            f" takes {' and '.join(_FORMATS)} of even sizes"
+        )
+    return name
 
 
 def open_with_nvdec(path: InputPlace, index: int) -> InputContainer:
@@ -185,6 +194,23 @@ def open_with_nvdec(path: InputPlace, index: int) -> InputContainer:
     return opened
 
 
+def check_nvdec(index: int) -> None:
+    """Check that FFmpeg can open a GPU, in the current CUDA context, without opening an input.
+
+    Raises:
+        DeviceError: it cannot.
+    """
+    try:
+        av.CodecContext.create("h264", "r", hwaccel=hwaccel(index))
+    except FFmpegError as error:
+        raise _not_opened(index) from error
+
+
+def is_for_native_decoder(stream: VideoStream) -> bool:
+    """Whether PyAV chose a decoder that knows no hardware, where FFmpeg has one that does."""
+    return stream.codec_context.name in _NATIVE_DECODERS
+
+
 def native_decoder(stream: VideoStream, index: int) -> VideoCodecContext:
     """FFmpeg's own decoder of a stream, on a GPU, in place of the one that PyAV chose.
 
@@ -207,6 +233,22 @@ def _not_opened(index: int) -> DeviceError:
     return DeviceError(
         f"NVDEC on cuda:{index} cannot be opened: it needs the NVIDIA driver and its libnvcuvid"
     )
+
+
+def doubt_nvdec(
+    device: CudaDevice, reader: PictureReader, name: InputPlace, error: FFmpegError
+) -> None:
+    """Say what it means that many packets in a row fail, if it is not damage.
+
+    Raises:
+        DeviceError: NVDEC has decoded nothing yet, and never will; or the GPU is lost.
+    """
+    if not reader.count:
+        raise DeviceError(
+            f"NVDEC on {device.name} decodes none of the first {reader.corrupt_packets} packets of"
+            f" {name} ({error})"
+        ) from error
+    device.wait_for_decoder()
 
 
 class OpenedFile(NamedTuple):

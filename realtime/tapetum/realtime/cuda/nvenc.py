@@ -18,10 +18,13 @@ from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.ffmpeg_device import cuda_context, hwaccel
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, device_planes
 from tapetum.realtime.cuda.surface import empty_surface, is_surface
+from tapetum.realtime.errors import EncoderError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import tag_picture
 from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.encoder import ENCODER_NAMES, is_nvenc
+from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.pixel_format import pixel_format
 
 NVENC_FORMATS = ("nv12", "p010le")
 """Formats of the frames that NVENC is given."""
@@ -123,3 +126,29 @@ def nvenc_name(codec: str | None, container: Container, depth: int) -> str | Non
     if codec.lower() in ENCODER_NAMES:
         return _TWINS.get(ENCODER_NAMES[codec.lower()])
     return codec if is_nvenc(codec) else None
+
+
+def nvenc_for(container: Container, codec: str | None, info: VideoInfo) -> str:
+    """The NVENC encoder for an output.
+
+    Args:
+        container: the output container.
+        codec: what the user chose, as in `EncoderSettings`.
+        info: the frames to come.
+
+    Raises:
+        EncoderError: there is none that does what was asked for.
+    """
+    name = nvenc_name(codec, container, pixel_format(info.format_name).depth)
+    if name is None:
+        raise EncoderError(f"{codec or container.video_encoder} has no twin on the GPU")
+    if info.format_name not in NVENC_FORMATS:
+        raise EncoderError(f"NVENC is given 4:2:0 of 8 and 10 bits here, not {info.format_name}")
+    side = NVENC_SIDES[name]
+    if max(info.width, info.height) > side:
+        raise EncoderError(f"{name} takes up to {side}x{side}, not {info.width}x{info.height}")
+    if info.width % 2 or info.height % 2:
+        raise EncoderError(
+            f"NVENC takes even sizes from GPU memory, not {info.width}x{info.height}"
+        )
+    return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.gpu_limits import left_undone
 from tapetum.realtime.cuda.kernel_compiler import check_compiler
-from tapetum.realtime.cuda.transfer import downloaded, format_as, uploaded
+from tapetum.realtime.cuda.transfer import FetchFromDevice, downloaded, format_as, uploaded
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import SparingEnhancer
@@ -31,9 +32,11 @@ from tapetum.trt_build.gpu import device_index
 class RoundTripEnhancer:
     """Copies each frame to a GPU, has it enhanced there, and copies it back.
 
-    A `FrameEnhancer` of one stream, as those of the CPU are; frames stay in their own format.
+    A `FrameEnhancer` of one stream, as those of the CPU are; frames stay in their own format. A
+    frame of the GPU's memory that can be fetched is enhanced where it lies.
 
     Attributes:
+        takes_any_memory: see `TakesAnyMemory`.
         notices: see `NoticingEnhancer`.
     """
 
@@ -44,8 +47,11 @@ class RoundTripEnhancer:
         *,
         aim: Aim = ALWAYS,
         notices: tuple[str, ...] = (),
+        stays: bool = False,
     ) -> None:
         """Take an enhancer of frames in a device's memory; see `make_round_trip`."""
+        self.takes_any_memory = True
+        self._stays = stays
         self._enhancer = enhancer
         self._device = device
         self.aim = aim
@@ -85,14 +91,20 @@ class RoundTripEnhancer:
         """Enhance one frame; frames come in presentation order.
 
         Args:
-            frame: in main memory.
+            frame: in main memory, or one that can be fetched, which stays where it is.
             out: gets the planes; see `planes_for`.
 
         Raises:
             DeviceError: the frame is not in main memory, or the GPU failed.
             EngineError: the network cannot be compiled, or gives no usable numbers.
         """
-        bright = self._enhancer(uploaded(frame, self._device))
+        device = self._device
+        if frame.fetch is not None:
+            bright = self._enhancer(frame)
+            return replace(bright, fetch=FetchFromDevice(bright, device))
+        bright = self._enhancer(uploaded(frame, device))
+        if self._stays:
+            return replace(bright, fetch=FetchFromDevice(bright, device, frame))
         made = format_as(downloaded(bright, self._device), frame)
         if out is None:
             return made
@@ -140,6 +152,7 @@ def make_round_trip(
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
     denoise: Denoise = "off",
     choice: EngineChoice | None = None,
+    memory: CudaDevice | None = None,
     on_build: Callable[[Building], None] | None = None,
 ) -> RoundTripEnhancer:
     """Load a model on a GPU as the enhancer of one stream of frames in main memory.
@@ -151,6 +164,8 @@ def make_round_trip(
         aim: whether `grid` leaves well-lit pictures as they are.
         denoise: whether a notice is wanted that noise stays.
         choice: what `check_gpu` said of the device, where it was asked.
+        memory: the device, opened, in whose memory enhanced frames stay, each with a way to fetch
+            it; None copies them back at once.
         on_build: called while a TensorRT engine is built, from TensorRT's threads.
 
     Raises:
@@ -159,7 +174,7 @@ def make_round_trip(
         EngineError: an engine cannot be built, or there is not enough memory.
     """
     choice = choice or check_gpu(device)
-    gpu = CudaDevice(device_index(device))
+    gpu = memory or CudaDevice(device_index(device))
     enhancer = make_cuda_enhancer(
         model,
         gpu,
@@ -168,4 +183,5 @@ def make_round_trip(
         on_build=on_build,
     )
     limits = left_undone(find_model(model).description, aim=aim, denoise=denoise)
-    return RoundTripEnhancer(enhancer, gpu, aim=aim, notices=(*choice.notices, *limits))
+    notices = (*choice.notices, *limits)
+    return RoundTripEnhancer(enhancer, gpu, aim=aim, notices=notices, stays=memory is not None)

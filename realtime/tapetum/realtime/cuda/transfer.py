@@ -6,6 +6,7 @@ their own, so that transfers overlap with what the device computes.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -44,6 +45,44 @@ def _alike(layout: PixelFormat, formats: Mapping[str, PixelFormat]) -> str:
         for name, known in formats.items()
         if (known.chroma_x, known.chroma_y, known.depth) == wanted
     )
+
+
+class FetchFromDevice:
+    """`Frame.fetch` of a frame that is done."""
+
+    def __init__(self, frame: Frame, device: ComputeDevice, given: Frame | None = None) -> None:
+        """Fetch nothing yet.
+
+        Args:
+            frame: in the device's memory.
+            device: where it lies.
+            given: the frame of main memory that it was made of, whose format it gets there.
+        """
+        self._frame = frame
+        self._device = device
+        self._given = given
+        self._fetched: Frame | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Frame:
+        """The whole picture; see `Fetch`."""
+        with self._lock:  # of several sinks the first one fetches
+            if self._fetched is None:
+                fetched = downloaded(self._frame, self._device)
+                given = self._given
+                self._fetched = fetched if given is None else format_as(fetched, given)
+            return self._fetched
+
+    def luma_rows(self, count: int) -> Plane:
+        """Rows of luma; see `Fetch`."""
+        luma: Any = device_planes(self._frame)[0]
+        height = luma.shape[0]
+        step = height // count
+        if step == 0:
+            whole = cast("Plane", self._device.download(luma))
+            rows: Plane = whole.take(np.arange(count) * height // count, 0)
+            return rows
+        return cast("Plane", self._device.download(luma[: count * step : step]))
 
 
 class UploadSource:

@@ -44,7 +44,7 @@ class Controls:
         if self.view == "before":
             return original
         if self.view == "wipe":
-            return wipe(original, enhanced, position=self.divider)
+            return wipe(original.in_memory, enhanced.in_memory, position=self.divider)
         return enhanced
 
     @property

@@ -9,10 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from tapetum.realtime.aim import Aim
+from tapetum.realtime.auto_device import AutoDevice
 from tapetum.realtime.choices import PIPE_FORMATS, SYNCS, Denoise, Device, PipeFormat, Sync
+from tapetum.realtime.enhancer import check_device_is_there
+from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.ladder import Ladder
+from tapetum.realtime.live.live_device import LiveDevice, open_live_device
 from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.live_source import LiveSource
 from tapetum.realtime.live.model_ladder import ladder_for
@@ -94,18 +98,28 @@ def enhance_live(
     if sync not in SYNCS:
         raise ValueError(f"sync is {' or '.join(SYNCS)}; got {sync!r}")
     wishes = controls or Controls(strength=strength)
+    aim = Aim(when_dark, brightness)
+    device, place = _opened_device(device, model, strength, aim, on_notice)
     with ExitStack() as opened:
         ladder = ladder_for(
             model,
             strength=strength,
-            aim=Aim(when_dark, brightness),
+            aim=aim,
             device=device,
             denoise=denoise,
             budget_ms=latency_budget_ms,
+            memory=place.memory,
             on_notice=on_notice,
         )
         opened.callback(ladder.close)
-        camera = LiveSource(source, size=size, rate=rate, loop=loop, on_notice=on_notice)
+        camera = LiveSource(
+            source,
+            size=size,
+            rate=rate,
+            loop=loop,
+            decoding=place.decoding,
+            on_notice=on_notice,
+        )
         opened.callback(camera.close)
         caption = _Caption()
         pace = camera.rate or rate or _USUAL_RATE
@@ -119,11 +133,12 @@ def enhance_live(
             pipe_format=pipe_format,
             sync=sync,
             waits=str(source) == STDIN and sync == "repeat",
+            encoding=place.encoding,
             on_notice=on_notice,
         )
         unused = opened.enter_context(ExitStack())
         places = [_place(sink, opening, unused) for sink in sinks]
-        recorder = Recorder(Path(), rate=pace, on_notice=on_notice)
+        recorder = Recorder(Path(), rate=pace, encoding=place.encoding, on_notice=on_notice)
         on_start(_description(camera, ladder, places))
         ladder.wait_for_model()
         run = LiveRun(
@@ -141,6 +156,34 @@ def enhance_live(
             return run.run(duration_s=duration_s)
         finally:
             on_end(run.summary)
+
+
+def _opened_device(
+    device: Device,
+    model: str | Path,
+    strength: float,
+    aim: Aim,
+    on_notice: Callable[[str], None],
+) -> tuple[Device, LiveDevice]:
+    """The device that is meant, and what decodes and encodes there.
+
+    Raises:
+        DeviceError: the GPU that was asked for, or what it needs, is missing.
+        ModelError: nothing that runs models on it is installed.
+    """
+    check_device_is_there(device)
+    if device != "auto":
+        return device, open_live_device(device)
+    auto = AutoDevice()
+    auto.choose(model, strength, aim, None, None)
+    try:
+        place = open_live_device(auto.device)
+    except DeviceError as error:
+        auto.leave(error)
+        place = open_live_device(auto.device)
+    for line in auto.notices:
+        on_notice(line)
+    return auto.device, place
 
 
 def _place(

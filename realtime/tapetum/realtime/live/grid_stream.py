@@ -307,12 +307,11 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 def _view(frame: Frame) -> Floats:
     """The guide, square root of luma, at VIEW x VIEW places, from few samples of each."""
     count = VIEW * _SAMPLES
-    rows = np.arange(count) * frame.height // count
     columns = np.arange(count) * frame.width // count
     # Rows before columns, in numbers no wider than they must be: several times quicker in NumPy.
-    luma = frame.planes[0]
+    luma = frame.luma_rows(count)
     wide = np.uint16 if luma.itemsize == 1 else np.uint32
-    bands = luma.take(rows, 0).reshape(VIEW, _SAMPLES, -1).sum(1, dtype=wide)
+    bands = luma.reshape(VIEW, _SAMPLES, -1).sum(1, dtype=wide)
     sums = bands.take(columns, 1).reshape(VIEW, VIEW, _SAMPLES).sum(2, dtype=np.uint32)
     levels = sample_range(frame)
     means = sums / np.float32(_SAMPLES * _SAMPLES << frame.format.shift)

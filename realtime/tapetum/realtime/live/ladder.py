@@ -13,7 +13,7 @@ from tapetum.realtime.choices import Denoise
 from tapetum.realtime.enhancer import (
     checked_strength,
 )
-from tapetum.realtime.errors import TapetumError
+from tapetum.realtime.errors import DeviceError, TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.governor import Governor
 from tapetum.realtime.live.grid_stream import GridStream, Kernels, Look
@@ -285,15 +285,16 @@ class Ladder:
         kernels = self._rungs[self._everyday].kernels_for(frame)
         if kernels is None:
             self.mode = self._start.mode
-            return self._stream.guessed(frame, strength=self._strength)
+            return self._stream.guessed(frame.in_memory, strength=self._strength)
         for name in self.governor.modes[: min(self.governor.index, self._everyday_index)]:
             self._rungs[name].forget()  # left for a cheaper one: it has to show itself again
         picture = self._heavy_picture(frame)
         if picture is None:
-            return self._by_grid(frame, kernels)
+            return self._by_grid(frame.in_memory, kernels)
         mode = self.mode
         if not self._easing.is_over:
-            picture = self._easing.mixed(self._by_grid(frame, kernels), picture)
+            before = self._by_grid(frame.in_memory, kernels)
+            picture = self._easing.mixed(before, picture.in_memory)
             self.mode = mode
         self._last = frame, picture  # what was shown, which others go on from
         return picture
@@ -311,10 +312,18 @@ class Ladder:
             if picture is not None:
                 return picture
         if self._last is not None:
-            self._stream.continue_from(look_as_grid(*self._last))
+            self._continue_from(*self._last)
             self._last = None
             self._easing = Easing(self._stream.pace)
         return None
+
+    def _continue_from(self, before: Frame, after: Frame) -> None:
+        """Go over smoothly from what was shown; not where it went with its device."""
+        try:
+            look = look_as_grid(before.in_memory, after.in_memory)
+        except DeviceError:
+            return
+        self._stream.continue_from(look)
 
     @property
     def _heavy(self) -> list[str]:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tapetum.realtime.errors import TapetumError
+from tapetum.realtime.errors import DeviceError, TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.ladder import Ladder
@@ -184,7 +184,13 @@ class LiveRun:
         self._taken.append(time.monotonic())
         taken = (output.taken_position for output in self._outputs)
         self._ladder.pace.stay_near(position for position in taken if position is not None)
-        shown = self._controls.show(frame, self._ladder(frame))
+        try:
+            shown = self._controls.show(frame, self._ladder(frame))
+        except DeviceError:
+            if frame.fetch is None:
+                raise
+            self._skipped += 1  # it went with its device; its source goes on by the CPU
+            return
         self._send(shown)
 
     def _all_behind(self) -> bool:

@@ -16,9 +16,10 @@ from av.error import ExitError, FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from tapetum.realtime.errors import MediaError
+from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.address import parse_source
+from tapetum.realtime.live.live_device import LiveDecoding
 from tapetum.realtime.live.open_address import (
     READ_TIMEOUT_S,
     describe,
@@ -27,7 +28,7 @@ from tapetum.realtime.live.open_address import (
     stream_rate,
     video_stream,
 )
-from tapetum.realtime.media.av_frame import from_av
+from tapetum.realtime.media.av_frame import from_av, to_av
 from tapetum.realtime.media.cropping import Crop, file_crop
 from tapetum.realtime.media.fields import with_fields_joined
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_format
@@ -79,6 +80,7 @@ class LiveSource:
         rate: Fraction | None = None,
         paced: bool = True,
         loop: bool = False,
+        decoding: LiveDecoding | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> None:
         """Open a source.
@@ -90,6 +92,8 @@ class LiveSource:
             paced: whether files and test patterns come at their own pace, or as fast as they are
                 read.
             loop: whether what has an end is played over and over, with times that go on rising.
+            decoding: decodes files and streams on another device, whose memory the frames are in;
+                the CPU takes over where it cannot. None is the CPU.
             on_notice: called with a line for the user when the source is not as it was asked to
                 be, and, in the reading thread, when it is lost and when it is back.
 
@@ -107,6 +111,9 @@ class LiveSource:
         self._iterating = False
         self._pacer = Pacer(self._closing)
         self._converter: PictureConverter | None = None
+        self._decoding = decoding
+        self._format: tuple[str, int, int] | None = None
+        self._skip_to_s: float | None = None
         self._first_time_s: float | None = None
         self._last_pts = -1
         self._addresses = parse_source(source, size=size, rate=rate)
@@ -121,7 +128,7 @@ class LiveSource:
             raise
         self._stream = self._reader.stream
         self.size = (self._stream.width, self._stream.height)
-        self._crop = self._crop_of_file()
+        self._crop = self._crop_of_file(self._stream)
         if self._crop is not None:
             self.size = self._crop.size(*self.size)
         if self._display_matrix is not None and is_sideways(self._display_matrix):
@@ -159,7 +166,13 @@ class LiveSource:
             self._iterating = True
         try:
             while True:
-                why = yield from self._until_lost()
+                try:
+                    why = yield from self._until_lost()
+                except DeviceError as error:
+                    lost = self._go_on_by_cpu(error)
+                    if lost is None:
+                        continue
+                    why = lost
                 if self._closing.is_set() or not self._opened_again(why):
                     return
         finally:
@@ -180,6 +193,8 @@ class LiveSource:
 
     def _opened_frames(self) -> Iterator[Frame]:
         for picture in self._reader:
+            if self._was_shown(picture):
+                continue
             due_s = self._time_s(picture) if self._paced else None
             if due_s is not None:
                 self._pacer.wait(due_s)
@@ -189,16 +204,105 @@ class LiveSource:
             yield self._frame(picture, captured_s or time.monotonic())
 
     def _open(self, size: tuple[int, int] | None) -> None:
+        if self._decoding is not None and self._open_elsewhere():
+            return
         self._address, container = open_best(self._addresses, size)
         self._reader = self._read(container)
         self._display_matrix = self._turn_of_first()
 
+    def _open_elsewhere(self) -> bool:
+        """Open what another device decodes; False where the CPU has to."""
+        address = self._address = self._addresses[0]
+        if not (address.is_url or address.is_file):
+            self._decoding = None  # a camera's pictures are copied there: nothing to say
+            return False
+        try:
+            self._reader = self._reopened()
+        except DeviceError as error:
+            self._say_cpu_decodes(error)
+            return False
+        try:
+            self._display_matrix = self._turn_of_first()
+            if self._display_matrix is None and self._crop_of_file(self._reader.stream) is None:
+                return True
+        except (DeviceError, MediaError) as error:
+            self._say_cpu_decodes(error)
+        except BaseException:
+            self._reader.close()
+            raise
+        else:
+            self._say_cpu_decodes(DeviceError("its pictures are turned or cropped"))
+        self._reader.close()
+        return False
+
+    def _say_cpu_decodes(self, error: DeviceError | MediaError) -> None:
+        self._decoding = None
+        self._notice(f"{self._address.name} is decoded on the CPU: {error}")
+
+    def _go_on_by_cpu(self, error: DeviceError) -> str | None:
+        """Decode on the CPU from here on, because the other device cannot, or not any more.
+
+        Returns:
+            Why the source is lost, if it cannot be opened again.
+
+        Raises:
+            DeviceError: `error`, if it was the CPU that decoded.
+            MediaError: a file cannot be opened any more.
+        """
+        if self._decoding is None:
+            raise error
+        self._say_cpu_decodes(error)
+        self._reader.close()
+        if self.ends and self.frames:
+            self._skip_to_s = float(self._first_time_s or 0.0) + float(self._last_pts * TIME_BASE)
+        try:
+            self._reader = self._reopened()
+        except MediaError as lost:
+            if self.ends:
+                raise
+            return str(lost)
+        return None
+
+    def _was_shown(self, picture: av.VideoFrame) -> bool:
+        """Whether a picture of a file that was opened again was shown before."""
+        if self._skip_to_s is None:
+            return False
+        time_s = self._time_s(picture)
+        if time_s is not None and time_s <= self._skip_to_s + float(TIME_BASE):
+            return True
+        self._skip_to_s = None
+        return False
+
+    def _reopened(self) -> PictureReader:
+        """The address, opened by what decodes it.
+
+        Raises:
+            DeviceError: that cannot.
+            MediaError: it cannot be opened.
+        """
+        decoding = self._decoding
+        if decoding is None:
+            return self._read(open_address(self._address))
+        opened, name = decoding.opened(self._address), self._address.name
+
+        def doubt(error: FFmpegError) -> None:
+            decoding.doubt(reader, name, error)
+
+        reader = self._reader_of(opened, doubt)
+        return reader
+
     def _read(self, container: InputContainer) -> PictureReader:
         stream = video_stream(container, self._address)
+        return self._reader_of(VideoInput(container, stream, stream.codec_context))
+
+    def _reader_of(
+        self, opened: VideoInput, doubt: Callable[[FFmpegError], None] | None = None
+    ) -> PictureReader:
         return PictureReader(
-            lambda: VideoInput(container, stream, stream.codec_context),
+            lambda: opened,
             on_packet=self._note_arrival,
             live=not self._address.is_file,
+            on_failures=doubt,
         )
 
     def _turn_of_first(self) -> tuple[int, ...] | None:
@@ -220,11 +324,11 @@ class LiveSource:
             raise MediaError(f"no frame of {self._address.name} can be decoded")
         return display_matrix(first)
 
-    def _crop_of_file(self) -> Crop | None:
+    def _crop_of_file(self, stream: VideoStream) -> Crop | None:
         if not self._address.is_file:
             return None
         path = Path(self._address.url.removeprefix("file:"))
-        return file_crop(path, self._stream, *self.size)
+        return file_crop(path, stream, stream.width, stream.height)
 
     def _note_arrival(self, packet: Packet[VideoStream]) -> None:
         if packet.pts is None:
@@ -246,32 +350,48 @@ class LiveSource:
         return None if pts is None else float(pts * self._reader.time_base) + self._shift_s
 
     def _frame(self, picture: av.VideoFrame, captured_s: float) -> Frame:
-        if self._converter is None:
-            target = nearest_format(picture.format.name)
-            if self._display_matrix is not None:
-                target = turnable_format(target)
-            self._converter = PictureConverter(target, picture.width, picture.height)
         own_s = self._time_s(picture) if self.ends else None
         time_s = captured_s if own_s is None else own_s
         if self._first_time_s is None:
             self._first_time_s = time_s
         since_first = round((time_s - self._first_time_s) / TIME_BASE)
-        self._last_pts = max(self._last_pts + 1, since_first)
-        frame = from_av(
-            self._converter(picture),
-            pts=self._last_pts,
-            time_base=TIME_BASE,
-            codec=self._stream.codec_context.name,
-        )
+        frame = self._decoded(picture, max(self._last_pts + 1, since_first))
+        self._last_pts = frame.pts or 0
         if picture.interlaced_frame:
             self._say_once(f"{self._address.name} is interlaced; its two fields are joined")
-            frame = with_fields_joined(frame)
+            frame = with_fields_joined(frame.in_memory)
         if self._crop is not None:
             frame = self._crop(frame)
         if self._display_matrix is not None:
             frame = turned(frame, self._display_matrix)
         self.frames += 1
         return replace(frame, capture_time_s=captured_s, arrival_time_s=time.monotonic())
+
+    def _decoded(self, picture: av.VideoFrame, pts: int) -> Frame:
+        """A picture where it was decoded; in main memory if it has to be converted."""
+        codec = self._reader.stream.codec_context.name
+        if self._decoding is not None:
+            frame = self._decoding.frame(
+                picture, self._address.name, pts=pts, time_base=TIME_BASE, codec=codec
+            )
+            form = frame.format_name, frame.width, frame.height
+            if self._format is None:
+                self._format = form
+            if self._format == form:
+                return frame
+            picture = to_av(frame.in_memory)
+        if self._converter is None:
+            self._converter = PictureConverter(*self._format_for(picture))
+        return from_av(self._converter(picture), pts=pts, time_base=TIME_BASE, codec=codec)
+
+    def _format_for(self, picture: av.VideoFrame) -> tuple[str, int, int]:
+        """Format and size that all frames have: those of the first."""
+        if self._format is not None:
+            return self._format
+        target = nearest_format(picture.format.name)
+        if self._display_matrix is not None:
+            target = turnable_format(target)
+        return target, picture.width, picture.height
 
     def _opened_again(self, why: str) -> bool:
         """Open what was lost, or is played over and over; False where it is over."""
@@ -291,7 +411,7 @@ class LiveSource:
         self._frames_before = self.frames
         self._shift_s = float(self._last_pts * TIME_BASE + 1 / (self.rate or _UNKNOWN_RATE))
         self._reader.close()
-        self._reader = self._read(open_address(self._address))
+        self._reader = self._reopened()
         return True
 
     def _reopen(self) -> bool:
@@ -301,9 +421,12 @@ class LiveSource:
         while not self._closing.wait(pause_s):
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
-                self._reader = self._read(open_address(self._address))
+                self._reader = self._reopened()
             except MediaError:
                 continue  # still lost, which was said
+            except DeviceError as error:
+                self._say_cpu_decodes(error)
+                continue
             self._notice(f"{self._address.name} is back")
             return True
         return False

@@ -25,6 +25,7 @@ from tapetum.realtime.protocols import FrameEnhancer
 
 if TYPE_CHECKING:
     from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
+    from tapetum.realtime.cuda.device import CudaDevice
     from tapetum.realtime.progress import Building
 
 
@@ -36,6 +37,7 @@ def ladder_for(
     denoise: Denoise = "off",
     device: Device = "auto",
     budget_ms: float = 50.0,
+    memory: CudaDevice | None = None,
     former: Ladder | None = None,
     on_notice: Callable[[str], None] = lambda _line: None,
 ) -> Ladder:
@@ -51,6 +53,7 @@ def ladder_for(
         denoise: how much noise grid models take out: `auto`, `off`, or from 0 to 1.
         device: `auto` or `cpu`, or a GPU such as `cuda`.
         budget_ms: how long a frame may be with us.
+        memory: the GPU, opened, in whose memory its pictures stay; see `make_round_trip`.
         former: the stream's ladder before, see `Ladder`.
         on_notice: see `Ladder`.
 
@@ -73,7 +76,7 @@ def ladder_for(
         if former is None:  # a stream that runs goes over to the CPU for what only that does
             check_gpu_does(strength=strength, aim=aim, denoise=denoise)
         by_gpu = (f"{name} on {device}",)
-        heavy = {by_gpu[0]: _GpuLoader(model, device, choice, on_notice)}
+        heavy = {by_gpu[0]: _GpuLoader(model, device, memory, choice, on_notice)}
         for line in (*choice.notices, *_left_undone(found, aim, denoise)):
             on_notice(line)
     elif _is_network(found, "unet") and found.description.fixed_size is None:
@@ -108,6 +111,7 @@ class _GpuLoader:
 
     model: str | Path
     device: Device
+    memory: CudaDevice | None
     choice: EngineChoice = field(compare=False)
     on_notice: Callable[[str], None] = field(compare=False)
 
@@ -118,7 +122,9 @@ class _GpuLoader:
             if not building.phase:
                 self.on_notice(f"an engine is built, once: {building.description}")
 
-        return make_round_trip(self.model, self.device, choice=self.choice, on_build=tell)
+        return make_round_trip(
+            self.model, self.device, choice=self.choice, memory=self.memory, on_build=tell
+        )
 
 
 @dataclass(frozen=True, slots=True)

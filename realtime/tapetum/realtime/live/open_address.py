@@ -6,6 +6,7 @@ import errno
 from fractions import Fraction
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.error import ExitError, FFmpegError, InvalidDataError, ProtocolNotFoundError
 from av.video.stream import VideoStream
@@ -41,12 +42,17 @@ def open_best(
     return addresses[-1], open_address(addresses[-1])
 
 
-def open_address(address: Address) -> InputContainer:
+def open_address(address: Address, *, hwaccel: HWAccel | None = None) -> InputContainer:
     """Open an address; reading from it raises `ExitError` after `READ_TIMEOUT_S` of silence.
 
     A pipe may be silent for ever.
 
+    Args:
+        address: what is opened.
+        hwaccel: what decodes its video, if not the CPU.
+
     Raises:
+        RuntimeError: `hwaccel` decodes nothing of it.
         MediaError: it cannot be opened; the message says what to do.
     """
     try:
@@ -55,6 +61,7 @@ def open_address(address: Address) -> InputContainer:
             mode="r",
             format=address.format_name,
             options=dict(address.options),
+            hwaccel=hwaccel,
             timeout=(_OPEN_TIMEOUT_S, READ_TIMEOUT_S) if address.pipe is None else None,
         )
     except (FFmpegError, OSError, ValueError) as error:

@@ -10,10 +10,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from tapetum.realtime.choices import PipeFormat, Sync
-from tapetum.realtime.errors import MediaError
+from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.address import check_url
 from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.live_device import LiveEncoding, TakesAnyMemory
 from tapetum.realtime.live.summary import Latencies
 from tapetum.realtime.prefetch import WriteBehind
 from tapetum.realtime.protocols import FrameSink, Interruptible
@@ -57,10 +58,12 @@ class MeteredSink:
         latencies: from the source's hand-over.
         ages: from capture.
         room: how many frames may wait for the sink so that none waits for long.
+        lost: frames that went with the device that they lay on.
     """
 
     def __init__(self, sink: FrameSink, depth: int = 1) -> None:
         self.room = float(depth)
+        self.lost = 0
         self._depth = depth
         self.frames = 0
         self.latencies = Latencies()
@@ -76,6 +79,12 @@ class MeteredSink:
             self._make_room(waited_s)
             self.latencies.add(1000 * waited_s)
             self.ages.add(1000 * (now_s - (frame.capture_time_s or frame.arrival_time_s)))
+        if not isinstance(self._sink, TakesAnyMemory):
+            try:
+                frame = frame.in_memory
+            except DeviceError:  # it went with its device; those that follow are the CPU's
+                self.lost += 1
+                return
         self._sink.write(frame)
 
     def close(self) -> None:
@@ -100,7 +109,13 @@ class MeteredSink:
 
 
 class NullSink:
-    """A `FrameSink` that keeps nothing: to measure, or to run only for the summary."""
+    """A `FrameSink` that keeps nothing: to measure, or to run only for the summary.
+
+    Attributes:
+        takes_any_memory: see `TakesAnyMemory`.
+    """
+
+    takes_any_memory = True
 
     def write(self, frame: Frame) -> None:
         """Throw one frame away."""
@@ -135,7 +150,7 @@ class Output:
     @property
     def dropped(self) -> int:
         """Frames that this sink was too slow for."""
-        return self._left_out + self._evicted
+        return self._left_out + self._evicted + self.meter.lost
 
     @property
     def _evicted(self) -> int:
@@ -207,6 +222,7 @@ def open_sink(
     pipe_format: PipeFormat = "y4m",
     sync: Sync = "repeat",
     waits: bool = False,
+    encoding: LiveEncoding | None = None,
     on_notice: Callable[[str], None] = lambda _line: None,
 ) -> SinkPlace:
     """Open what a user calls a sink.
@@ -221,7 +237,9 @@ def open_sink(
         pipe_format: what is written to stdout.
         sync: whether the last frame is repeated there for each that is dropped, or none is.
         waits: whether the run waits for stdout; then each frame is written there once.
-        on_notice: called with a line that says how to read raw video, in the sink's thread.
+        encoding: what encodes recordings and streams, as long as it does; None is the CPU.
+        on_notice: called with a line that says how to read raw video, or that the CPU encodes
+            instead, in the sink's thread.
 
     Raises:
         MediaError: it cannot be opened.
@@ -237,7 +255,7 @@ def open_sink(
         check_url(name)
         from tapetum.realtime.live.sinks.stream_sink import StreamSink
 
-        return SinkPlace(name, StreamSink(name, rate=rate))
+        return SinkPlace(name, StreamSink(name, rate=rate, encoding=encoding, on_notice=on_notice))
     if name == "-":
         sink = _stdout(pipe_format, rate, "drop" if waits else sync, on_notice)
         return SinkPlace(name, sink, waits=waits)
@@ -245,16 +263,36 @@ def open_sink(
         return SinkPlace(name, NullSink(), in_caller=True)  # it takes no time
     if name == "virtual":
         return SinkPlace(name, _virtual(rate))
-    return recording(name, rate=rate, overwrite=overwrite, inputs=inputs)
+    return recording(
+        name,
+        rate=rate,
+        overwrite=overwrite,
+        inputs=inputs,
+        encoding=encoding,
+        on_notice=on_notice,
+    )
 
 
 def recording(
-    path: str, *, rate: Fraction, overwrite: bool = False, inputs: Iterable[Path] = ()
+    path: str,
+    *,
+    rate: Fraction,
+    overwrite: bool = False,
+    inputs: Iterable[Path] = (),
+    encoding: LiveEncoding | None = None,
+    on_notice: Callable[[str], None] = lambda _line: None,
 ) -> SinkPlace:
     """Open a file to record to; see `RecordingSink`."""
     from tapetum.realtime.live.sinks.recording_sink import RecordingSink
 
-    sink = RecordingSink(path, rate=rate, overwrite=overwrite, inputs=inputs)
+    sink = RecordingSink(
+        path,
+        rate=rate,
+        overwrite=overwrite,
+        inputs=inputs,
+        encoding=encoding,
+        on_notice=on_notice,
+    )
     return SinkPlace(path, sink, RECORDING_DEPTH)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.live_device import LiveEncoding
 from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.outputs import Output, recording
 from tapetum.realtime.media.images import write_image
@@ -18,17 +19,26 @@ from tapetum.realtime.media.images import write_image
 class Recorder:
     """Does what `Controls.recording` and `Controls.snapshots` ask for."""
 
-    def __init__(self, folder: Path, *, rate: Fraction, on_notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        rate: Fraction,
+        on_notice: Callable[[str], None],
+        encoding: LiveEncoding | None = None,
+    ) -> None:
         """Make a recorder.
 
         Args:
             folder: where the files go.
             rate: frames per second to expect.
             on_notice: called with a line for the user about each file.
+            encoding: as for `open_sink`.
         """
         self._folder = folder
         self._rate = rate
         self._on_notice = on_notice
+        self._encoding = encoding
         self._output: Output | None = None
         self._snapshots = 0
 
@@ -53,7 +63,11 @@ class Recorder:
 
     def _begin(self, run: LiveRun) -> None:
         path = self._path("recording", ".mkv")
-        self._output = run.add(recording(str(path), rate=self._rate))
+        self._output = run.add(
+            recording(
+                str(path), rate=self._rate, encoding=self._encoding, on_notice=self._on_notice
+            )
+        )
         self._on_notice(f"recording to {path}")
 
     def _end(self, run: LiveRun, output: Output) -> None:
@@ -64,7 +78,7 @@ class Recorder:
     def _save(self, frame: Frame) -> None:
         path = self._path("snapshot", ".png")
         try:
-            write_image(path, frame)
+            write_image(path, frame.in_memory)
         except TapetumError as error:
             self._on_notice(f"no snapshot was saved: {error}")
         else:

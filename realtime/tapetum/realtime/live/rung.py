@@ -17,6 +17,7 @@ from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.global_curve import apply_curve
 from tapetum.realtime.live.governor import LONGEST_PATIENCE_S
 from tapetum.realtime.live.grid_stream import Kernels, Look
+from tapetum.realtime.live.live_device import TakesAnyMemory
 from tapetum.realtime.protocols import (
     AimingEnhancer,
     FrameEnhancer,
@@ -143,7 +144,7 @@ class Rung:
         if frame.planes[0].dtype in self._compiled:
             return self._kernels
         if self.idle:
-            self._background.ask(_Question(frame, 1.0, -1), 0)
+            self._background.ask(_Question(frame.in_memory, 1.0, -1), 0)
         return None
 
     def restores(self, frame: Frame) -> bool:
@@ -263,6 +264,8 @@ class Rung:
 
     def _work(self, enhancer: FrameEnhancer, question: _Question) -> Frame:
         frame = question.frame
+        if not isinstance(enhancer, TakesAnyMemory):
+            frame = frame.in_memory
         if self._grid is None:
             enhancer.strength = question.strength
             if isinstance(enhancer, AimingEnhancer):

@@ -130,11 +130,17 @@ def color_info(picture: av.VideoFrame, codec: str = "") -> ColorInfo:
         matrix = _BT470BG
     return ColorInfo(
         matrix=matrix,
-        range=picture.color_range or (FULL_RANGE if named_full else 0),
+        range=color_range(picture),
         primaries=picture.color_primaries,
         transfer=picture.color_trc,
         chroma_location=location,
     )
+
+
+def color_range(picture: av.VideoFrame) -> int:
+    """The picture's range alone, as `color_info` has it."""
+    named_full = picture.format.name.startswith("yuvj")
+    return picture.color_range or (FULL_RANGE if named_full else 0)
 
 
 def storage_format(format_name: str) -> str:

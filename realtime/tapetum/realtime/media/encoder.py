@@ -110,11 +110,17 @@ def _nvenc(cq: int, cq_max: int, *, stores_aspect_ratio: bool = True) -> Quality
         preset="p4",
         presets=tuple(f"p{number}" for number in range(1, 8)),
         options={"rc": "vbr", "bf": "0"},
+        live_options={"tune": "ll", "delay": "0", "zerolatency": "1"},
         even_size=True,
         stores_aspect_ratio=stores_aspect_ratio,
         needs="an NVIDIA GPU with NVENC and its driver",
     )
 
+
+_MACROBLOCK = 16
+"""Side of x264's blocks in pixels."""
+_MACROBLOCKS_AT_ONCE = 16
+"""As many of a row as its rate control computes at once by AVX-512."""
 
 _ALPHA_ADVICE = "--codec vp9 (.webm, .mkv) or prores (.mov) keeps it"
 
@@ -254,7 +260,7 @@ def choose_encoder(
     hdr_options, hdr_notices = _hdr(name, info.hdr)
     field_options, field_notices = _fields(name, quality, info)
     options = _merged(_merged(options, hdr_options), field_options)
-    options = _merged(options, repeatable(name))
+    options = _merged(options, repeatable(name, info.width))
     if thread_limit() == 1:
         options = _merged(options, quality.lone_options)
     return Encoder(
@@ -275,14 +281,20 @@ def choose_encoder(
     )
 
 
-def repeatable(name: str) -> dict[str, str]:
+def repeatable(name: str, width: int) -> dict[str, str]:
     """Options with which an encoder gives the same bytes for the same pictures.
 
-    x264's rate control reads memory that was never written where it is computed by AVX-512 and the
-    picture is no multiple of 256 pixels wide: no two runs are alike. AVX2 is as fast.
+    x264's rate control reads memory that was never written where it is computed by AVX-512, 16
+    macroblocks at once, and a row of them is no multiple of that: no two runs are alike. AVX2 takes
+    some twentieth longer.
+
+    Args:
+        name: of the encoder.
+        width: of its pictures.
     """
+    reads_beyond = -(-width // _MACROBLOCK) % _MACROBLOCKS_AT_ONCE != 0
     is_concerned = name == "libx264" and {"avx512f", "avx2"} <= set(cpu_features())
-    return {"x264-params": "asm=avx2"} if is_concerned else {}
+    return {"x264-params": "asm=avx2"} if reads_beyond and is_concerned else {}
 
 
 def _aspect_ratio_notice(

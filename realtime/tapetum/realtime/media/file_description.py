@@ -31,9 +31,17 @@ def uncommon_keys(container: InputContainer, target: Container) -> list[str]:
 
 
 def chapters_in(container: InputContainer, span: TimeRange) -> list[Chapter]:
-    """A file's chapters, cut to a range and moved with it."""
-    placed = (_placed(chapter, span) for chapter in container.chapters())
-    return [chapter for chapter in placed if chapter["start"] < chapter["end"]]
+    """A file's chapters, cut to a range and moved with it.
+
+    One that has no length of its own is a mark: it is kept where it lies in the range.
+    """
+    chapters = [(chapter, _placed(chapter, span)) for chapter in container.chapters()]
+    return [
+        placed
+        for own, placed in chapters
+        if placed["start"] < placed["end"]
+        or (own["start"] == own["end"] and placed["start"] == placed["end"])
+    ]
 
 
 def _placed(chapter: Chapter, span: TimeRange) -> Chapter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
@@ -33,7 +32,7 @@ _MOST_TICKS = (1 << 31) - 1
 _MOVIE_TICKS_PER_S = 1000
 """In which an MP4 usually says how long its tracks are."""
 
-_MATROSKA_TICK_S = Fraction(1, 1000)
+_MATROSKA_TICKS_PER_S = 1000
 
 _CLOSE = "pictures less than a millisecond apart: only .mp4 and .mov keep their times"
 
@@ -107,7 +106,7 @@ class FileSink:
         self._start_s = start_s
         self._finished = False
         self._encodes = True
-        self._has_header = False
+        self._has_header = self._has_packets = False
         self._last_dts: int | None = None
         self._pictures = pictures
         self._copier: StreamCopier | None = None
@@ -176,6 +175,11 @@ class FileSink:
             self.discard()
             raise
         self._finished = True
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the encoder has given a packet; an encoder on a GPU may fail until then."""
+        return self._has_packets
 
     @property
     def damaged_packets(self) -> int:
@@ -292,6 +296,7 @@ class FileSink:
     def _mux(self, packets: list[Packet[Stream]]) -> None:
         """Write encoded packets, each after what the other streams have up to its time."""
         for packet in packets:
+            self._has_packets = True
             self._check_step(packet)
             if self._copier is not None and packet.dts is not None:
                 self._copier.advance(packet.dts * self._info.time_base)
@@ -319,7 +324,8 @@ class FileSink:
                 f"a picture stands still for {hours:.3g} hours, longer than {suffix} can say where"
                 f" time is counted in {base} s; .mkv can"
             )
-        is_close = 0 < (packet.duration or 0) * base < _MATROSKA_TICK_S
+        duration = (packet.duration or 0) * base.numerator
+        is_close = 0 < duration * _MATROSKA_TICKS_PER_S < base.denominator
         if is_close and not self._container.is_mov and _CLOSE not in self.notices:
             self.notices.append(_CLOSE)
 

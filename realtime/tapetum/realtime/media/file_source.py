@@ -15,7 +15,7 @@ import av
 from tapetum.gan.machine import thread_limit
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, from_av, storage_format
+from tapetum.realtime.media.av_frame import FULL_RANGE, color_range, from_av, storage_format
 from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.dolby_vision import has_dolby_vision_alone
 from tapetum.realtime.media.fields import Deinterlacer
@@ -209,7 +209,7 @@ class FileSource(VideoFile):
 
     def _make_converter(self, first: av.VideoFrame) -> None:
         name = first.format.name
-        limited = color_info(first).range != FULL_RANGE
+        limited = color_range(first) != FULL_RANGE
         target = nearest_with_alpha(storage_format(name) if limited else name)
         self._converter = PictureConverter(target, first.width, first.height)
         if target != name:
@@ -352,6 +352,6 @@ def _version(place: InputPlace) -> tuple[int, int] | None:
 
 def _traits(picture: av.VideoFrame) -> _Traits:
     """What a sink expects to stay."""
-    full = color_info(picture).range == FULL_RANGE
+    full = color_range(picture) == FULL_RANGE
     matrix = display_matrix(picture)
     return picture.width, picture.height, picture.interlaced_frame, full, matrix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
@@ -12,6 +13,10 @@ from av.sidedata.sidedata import SideDataContainer, Type
 
 _CHROMATICITY_UNIT = 50_000
 _LUMINANCE_UNIT = 10_000
+
+_side_data = cast("Callable[[av.VideoFrame], SideDataContainer]", SideDataContainer)
+"""What `frame.side_data` makes. That one is kept in the frame and refers to it: such a frame would
+hold its picture's memory until Python's collector runs, a hundred pictures later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,7 @@ def side_data_bytes(frame: av.VideoFrame, kind: Type) -> bytes | None:
     A frame that also carries a kind unknown to this PyAV cannot be listed, and gives None.
     """
     try:
-        # PyAV's stubs only know the motion vectors by their key.
-        return bytes(cast("SideDataContainer", frame.side_data)[kind])
+        return bytes(_side_data(frame)[kind])
     except (KeyError, ValueError):
         return None
 

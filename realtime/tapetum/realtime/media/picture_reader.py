@@ -50,6 +50,9 @@ _TIMED_FORMATS = frozenset({"matroska", "mov", "flv"})
 _SLOT_FORMATS = frozenset({"avi"})
 """Formats that number the pictures in the order of decoding, and say nothing of that of showing."""
 
+MANY_FAILURES = 8
+"""Packets in a row that fail to decode after which the decoder is in doubt."""
+
 _LATE_STREAM = "a stream that begins later than FFmpeg looks for streams is not in the output"
 
 
@@ -75,9 +78,9 @@ class PictureReader:
         on_packet: called with every packet of the stream as it is read.
         live: whether it is a stream that can be lost: read errors are raised, where those of a
             file are damage and read over, and no picture waits for what comes after it.
-        failures_before_first: packets that may fail to decode before the first picture, None for
-            all: a hardware decoder that cannot decode a file fails at every packet. The error of
-            the last is raised.
+        on_failures: called with the last error, each time that many packets in a row fail to
+            decode: a hardware decoder that cannot decode a file, or is lost, fails at every packet.
+            What it raises ends the reading.
 
     Attributes:
         container: the input.
@@ -102,12 +105,14 @@ class PictureReader:
         duration_s: float | None = None,
         on_packet: Callable[[Packet[VideoStream]], None] | None = None,
         live: bool = False,
-        failures_before_first: int | None = None,
+        on_failures: Callable[[FFmpegError], None] | None = None,
     ) -> None:
         self._open_video = open_video
         self._on_packet = on_packet
         self._live = live
-        self._failures_before_first = failures_before_first
+        self._on_failures = on_failures
+        self._failures = 0
+        self._has_key = not live  # a stream is joined anywhere
         self.corrupt_packets = 0
         self.damaged_frames = 0
         self.cut = False
@@ -123,7 +128,10 @@ class PictureReader:
             raise
         self.time_base = counted_time_base(self.stream)
         self._units_per_tick = stream_time_base(self.stream) / self.time_base
+        self._shift = self.span.shift(self.time_base)
         self._times = PresentationTimes(self.stream, self.time_base, self._earliest)
+        usual_step = 4 * self._times.usual_step
+        self._longest_step = max(math.floor(LONGEST_STILL_S / self.time_base), usual_step)
         self._slot_delay: int | None = None
         self._last_slot: int | None = None
         self._slot_step = 1
@@ -145,7 +153,7 @@ class PictureReader:
         Raises:
             MediaError: it cannot be opened any more.
         """
-        self._resumed_at = output_pts + self.span.shift(self.time_base)
+        self._resumed_at = output_pts + self._shift
         self._first = None
         self._pictures.close()
         self.container.close()
@@ -196,7 +204,7 @@ class PictureReader:
     def _earliest(self) -> int | None:
         """The time that becomes the output's 0, before which an MP4 would hide a picture."""
         is_cut = self._live or self.span.start_s is not None
-        return None if is_cut else self.span.shift(self.time_base)
+        return None if is_cut else self._shift
 
     @property
     def begin_s(self) -> Fraction:
@@ -205,7 +213,7 @@ class PictureReader:
 
     def output_pts(self, picture: av.VideoFrame) -> int | None:
         """A picture's time in the output, whose 0 is where the range begins."""
-        return None if picture.pts is None else picture.pts - self.span.shift(self.time_base)
+        return None if picture.pts is None else picture.pts - self._shift
 
     def notices(self) -> list[str]:
         """What was wrong so far, a line each."""
@@ -279,10 +287,9 @@ class PictureReader:
 
     def _note_gap(self, picture: av.VideoFrame) -> None:
         """Take note of a picture of a broadcast that stands still as none does there."""
-        lasts_s = picture.duration * self.time_base
-        is_long = lasts_s > max(LONGEST_STILL_S, 4 * self._times.usual_step * self.time_base)
-        if is_broadcast(self.container) and is_long:
-            self.gaps.append(Gap((picture.pts or 0) * self.time_base - self.begin_s, lasts_s))
+        if picture.duration > self._longest_step and is_broadcast(self.container):
+            begin_s = (picture.pts or 0) * self.time_base - self.begin_s
+            self.gaps.append(Gap(begin_s, picture.duration * self.time_base))
 
     def _settled(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Pictures with their final times; one whose time is in doubt waits for the next."""
@@ -315,7 +322,7 @@ class PictureReader:
 
     @property
     def _may_decode_again(self) -> bool:
-        return not self._live and self._on_packet is None and self._failures_before_first is None
+        return not self._live and self._on_packet is None and self._on_failures is None
 
     def _lost_at_the_end(self, last: int | None) -> Iterator[av.VideoFrame]:
         """The pictures behind `last`, decoded once more, each before the next packet is read.
@@ -391,15 +398,16 @@ class PictureReader:
             if self._slot_delay is None:
                 slots.append(packet.dts)
             self._unanswered += packet.size > 0
+            self._has_key = self._has_key or packet.is_keyframe
             try:
                 pictures = self._decoder.decode(packet)
-            except FFmpegError:
+            except FFmpegError as error:
                 self._unanswered -= packet.size > 0
                 self.corrupt_packets += 1
                 self.cut = True
-                if self._gives_up():
-                    raise
+                self._note_failure(error)
                 continue
+            self._failures = 0
             self._unanswered -= len(pictures)
             if packet.size:  # the empty packet at the end only flushes the decoder
                 self.cut = packet.is_corrupt
@@ -421,9 +429,11 @@ class PictureReader:
         """A time in units of `time_base` on the container's clock."""
         return math.floor(time / self._units_per_tick)
 
-    def _gives_up(self) -> bool:
-        limit = self._failures_before_first
-        return limit is not None and not self.count and self.corrupt_packets >= limit
+    def _note_failure(self, error: FFmpegError) -> None:
+        self._failures += self._has_key
+        if self._on_failures is not None and self._failures >= MANY_FAILURES:
+            self._failures = 0
+            self._on_failures(error)
 
     @property
     def _counts_slots(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
@@ -35,24 +33,24 @@ class SoundCheck:
         self._context = context if name in _TOLD_BY_DECODING else None
         self._warm_up = _WARM_UP_PACKETS if from_the_middle else 0
         self._may_be_cut = from_the_middle
-        self._doubtful_s: Fraction | None = None
+        self._doubtful: int | None = None
         self.last_is_good = True
         if self._context is not None and name in _WITH_CHECKSUMS:
             self._context.options = {"err_detect": "crccheck+explode"}
 
-    def damaged(self, packet: Packet[Stream], time_s: Fraction) -> list[Fraction]:
+    def damaged(self, packet: Packet[Stream], time: int) -> list[int]:
         """The times of packets, this one or the one before, that turn out to be damaged."""
         if self._context is None or not packet.size:
             return []
-        found = [] if self._doubtful_s is None else [self._doubtful_s]
-        self._doubtful_s = None
+        found = [] if self._doubtful is None else [self._doubtful]
+        self._doubtful = None
         self.last_is_good = _decodes(self._context, packet)
         if self.last_is_good or self._warm_up > 0:
             self._warm_up -= 1
         elif self._may_be_cut:
-            self._doubtful_s = time_s
+            self._doubtful = time
         else:
-            found.append(time_s)
+            found.append(time)
         return found
 
 

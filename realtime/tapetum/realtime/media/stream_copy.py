@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 from av.container import OutputContainer
 from av.error import (
@@ -49,6 +50,7 @@ from tapetum.realtime.media.timeline import (
     LONGEST_STILL_S,
     Gap,
     InputClock,
+    TimeRange,
     is_broadcast,
     said_of_gaps,
     stream_time_base,
@@ -73,6 +75,39 @@ _REFUSED = (InvalidDataError, ArgumentError, PatchWelcomeError, UndefinedError)
 """What a decoder or a muxer says to a packet that is damaged; some have words of their own."""
 
 
+class _OutputClock(NamedTuple):
+    """A stream's times in the output, in whole numbers: packets are many.
+
+    Attributes:
+        base: seconds per unit.
+        ticks: units of the output per unit of the input.
+        shift: units of the output that are subtracted.
+        first: the smallest time of the input that is kept; None for all.
+        end: the smallest time of the input behind the range; None where it has no end.
+    """
+
+    base: Fraction
+    ticks: int
+    shift: int
+    first: int | None
+    end: int | None
+
+    @classmethod
+    def of(cls, base: Fraction, span: TimeRange) -> _OutputClock:
+        """That of a stream with `base` seconds per unit."""
+        ticks = 1
+        if base > _COARSE_BASE:  # a packet of sound may be one tick of it, as in AVI
+            most = max(1, _LARGEST_DENOMINATOR // base.denominator)
+            ticks = min(round(base / _FINE_BASE), most)
+        fine = base / ticks
+        return cls(fine, ticks, span.shift(fine), span.first_pts(base), span.end_pts(base))
+
+    def is_later(self, time: int, time_s: Fraction) -> bool:
+        """Whether a time in units is later than one in seconds."""
+        units = time * self.base.numerator * time_s.denominator
+        return units > time_s.numerator * self.base.denominator
+
+
 @dataclass(slots=True)
 class _Copied:
     """An input stream that is copied, and how far.
@@ -82,6 +117,7 @@ class _Copied:
         route: how its packets get to the output.
         order: puts their times right.
         base: seconds per unit of their times.
+        clock: what the output counts them by.
         check: finds damage in sound that is copied as it is; None for all else.
         begin: for a video stream, the time of the key frame that it was begun with.
         waiting: a video stream's packets from the last key frame before the start.
@@ -95,6 +131,7 @@ class _Copied:
     route: PacketRoute
     order: PacketOrder
     base: Fraction
+    clock: _OutputClock
     check: SoundCheck | None = None
     begin: int | None = None
     waiting: list[Packet[Stream]] = field(default_factory=list)
@@ -137,6 +174,7 @@ class StreamCopier:
         self._video = best_video_stream(self._input, path)
         self._container = container
         self._output: OutputContainer
+        self._is_broadcast = is_broadcast(self._input)
         self._span = time_range(self._input, self._video, start_s, duration_s)
         self._start_s = start_s
         self._sample_entries = sample_entries(path) if isinstance(path, Path) else {}
@@ -186,7 +224,8 @@ class StreamCopier:
         while self._pictures:
             self._output.mux(self._pictures.pop())
         while (packet := self._next_packet()) is not None:
-            if time_s is not None and self._time(packet) > time_s:
+            clock = self._copied[packet.stream_index].clock
+            if time_s is not None and clock.is_later(packet.dts or 0, time_s):
                 self._pending = packet
                 return
             self._write(packet)
@@ -204,16 +243,17 @@ class StreamCopier:
 
     def _write(self, packet: Packet[Stream]) -> None:
         """Send a packet on its way; one that nobody can take is damaged, and left out."""
-        copied, time_s = self._copied[packet.stream.index], self._time(packet)
+        copied, time = self._copied[packet.stream_index], packet.dts or 0
         if copied.check is not None:
-            copied.damaged += copied.check.damaged(packet, time_s)
+            base = copied.clock.base
+            copied.damaged += [place * base for place in copied.check.damaged(packet, time)]
             if self._container.is_mov and not copied.check.last_is_good:
                 return  # the muxer parses some codecs, and refuses what it cannot
         try:
             for routed in copied.route(packet):
                 self._output.mux(routed)
         except _REFUSED:
-            copied.damaged.append(time_s)
+            copied.damaged.append(time * copied.clock.base)
 
     def _note_damage(self) -> None:
         self._note_gaps()
@@ -272,9 +312,10 @@ class StreamCopier:
         base = stream_time_base(stream)
         check = None
         if stream.type == "audio" and can_store(stream, self._container):
-            middle = self._span.start_s is not None or is_broadcast(self._input)
+            middle = self._span.start_s is not None or self._is_broadcast
             check = SoundCheck(stream, from_the_middle=middle)
-        self._copied[stream.index] = _Copied(stream, route, PacketOrder(stream), base, check)
+        clock = _OutputClock.of(base, self._span)
+        self._copied[stream.index] = _Copied(stream, route, PacketOrder(stream), base, clock, check)
 
     def _move_timecode(self, source: VideoStream) -> None:
         """Let the timecode of the stream that was just added be that of its first picture."""
@@ -387,7 +428,7 @@ class StreamCopier:
         )
 
     def _seek(self) -> None:
-        if self._span.start_s is None or is_broadcast(self._input):
+        if self._span.start_s is None or self._is_broadcast:
             return
         target = int((self._span.start_s - _SEEK_MARGIN_S) * 1_000_000)
         if target > (self._input.start_time or 0) and self._can_seek(target):
@@ -410,10 +451,10 @@ class StreamCopier:
 
     def _settled(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
         """The packets that can be written when one more has been read."""
-        copied = self._copied[packet.stream.index]
+        copied = self._copied[packet.stream_index]
         if packet.is_corrupt:
             copied.damaged.append(self._output_s(copied, packet))
-        if packet.stream.type == "audio" and is_broadcast(self._input):
+        if self._is_broadcast and packet.stream.type == "audio":
             self._note_gap(packet, copied)
         for kept in self._clip(packet, copied):
             yield from self._in_time(copied, copied.order.add(kept))
@@ -431,12 +472,7 @@ class StreamCopier:
 
     def _in_time(self, copied: _Copied, packets: list[Packet[Stream]]) -> Iterator[Packet[Stream]]:
         """Packets whose times are settled, on the output's clock."""
-        ticks = 1
-        if copied.base > _COARSE_BASE:
-            most = max(1, _LARGEST_DENOMINATOR // copied.base.denominator)
-            ticks = min(round(copied.base / _FINE_BASE), most)
-        base = copied.base / ticks  # a packet of sound may be one tick of a coarse clock, as in AVI
-        shift = self._span.shift(base)
+        base, ticks, shift, *_ = copied.clock
         mended = copied.order.take_mended()
         copied.damaged += [(time * ticks - shift) * base for time in mended]
         for packet in packets:
@@ -453,7 +489,7 @@ class StreamCopier:
 
     def _clip(self, packet: Packet[Stream], copied: _Copied) -> list[Packet[Stream]]:
         """Packets, none or several, that lie in the range when one more has been read."""
-        first, end = self._span.first_pts(copied.base), self._span.end_pts(copied.base)
+        first, end = copied.clock.first, copied.clock.end
         time = packet.dts if packet.pts is None else packet.pts
         if time is None:
             return [packet]
@@ -505,8 +541,3 @@ class StreamCopier:
         """
         early = (packet.pts or 0) < 0 and packet.is_discard
         return early and not self._container.edit_lists
-
-    def _time(self, packet: Packet[Stream]) -> Fraction:
-        if packet.dts is None:
-            return Fraction(0)
-        return packet.dts * packet.time_base

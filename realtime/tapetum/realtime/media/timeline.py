@@ -269,6 +269,8 @@ class InputClock:
         Args:
             packet: as demuxed; an empty one, as at the end of the file, lets go of all.
         """
+        if not self._tracks:  # nothing in such a format leaps
+            return [packet]
         if not packet.size:
             given = []
             while self._held:

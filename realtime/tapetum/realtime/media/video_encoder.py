@@ -81,7 +81,7 @@ class MemoryPictures:
 
     def __call__(self, frame: Frame) -> av.VideoFrame:
         """Copy one frame; the copy is written over by the next where the encoder has read it."""
-        if not self._alpha:
+        if frame.alpha is not None and not self._alpha:
             frame = replace(frame, alpha=None)
         picture = to_av(frame, into=self._picture)
         if self._reuse:

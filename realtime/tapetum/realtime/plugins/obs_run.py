@@ -30,12 +30,12 @@ SIZE = (640, 360)
 _LAUNCH = ["--multi", "--minimize-to-tray", "--startrecording", "--disable-missing-files-check"]
 
 
-def write_dark_clip(place: Path) -> None:
-    """A second of 360p video of a dark wall with bars that move."""
+def write_dark_clip(place: Path, *, rate: int = 30) -> None:
+    """Thirty frames of 360p video, so many a second, of a dark wall with bars that move."""
     width, height = SIZE
     wall = np.tile(np.linspace(4, 30, width), (height, 1))
     with av.open(str(place), "w") as container:
-        stream = container.add_stream("ffv1", rate=30)
+        stream = container.add_stream("ffv1", rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(30):
             light = wall.astype(np.uint8)
@@ -100,11 +100,11 @@ def _scene(clip: Path, settings: dict[str, Any], count: int) -> dict[str, Any]:
     columns = math.isqrt(count - 1) + 1
     width, height = SIZE[0] // columns, SIZE[1] // columns
     media = {"local_file": str(clip), "is_local_file": True, "looping": True, "hw_decode": False}
-    on_it = {"id": FILTER, "name": FILTER_NAME, "settings": settings, "enabled": True}
-    names = [SOURCE_NAME, *(f"{SOURCE_NAME} {number}" for number in range(2, count + 1))]
+    ends = ["", *(f" {number}" for number in range(2, count + 1))]
+    on_it = {"id": FILTER, "settings": settings, "enabled": True}
     shown = [
         {
-            "name": name,
+            "name": SOURCE_NAME + end,
             "id": number + 1,
             "visible": True,
             "align": 5,
@@ -114,7 +114,7 @@ def _scene(clip: Path, settings: dict[str, Any], count: int) -> dict[str, Any]:
             "bounds_align": 0,
             "bounds": {"x": width, "y": height},
         }
-        for number, name in enumerate(names)
+        for number, end in enumerate(ends)
     ]
     return {
         "name": "Untitled",
@@ -123,8 +123,13 @@ def _scene(clip: Path, settings: dict[str, Any], count: int) -> dict[str, Any]:
         "scene_order": [{"name": "Scene"}],
         "sources": [
             *(
-                {"id": "ffmpeg_source", "name": name, "settings": media, "filters": [on_it]}
-                for name in names
+                {
+                    "id": "ffmpeg_source",
+                    "name": SOURCE_NAME + end,
+                    "settings": media,
+                    "filters": [on_it | {"name": FILTER_NAME + end}],
+                }
+                for end in ends
             ),
             {"id": "scene", "name": "Scene", "settings": {"items": shown, "id_counter": count}},
         ],

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
+from typing import IO
 
 import av
 from av.error import FFmpegError, ProtocolNotFoundError
 
-from tapetum.realtime.errors import MediaError
+from tapetum.realtime.errors import EncoderError, MediaError
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.live_device import LiveEncoding
 from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.encoder import EncoderSettings, choose_encoder
 from tapetum.realtime.media.media_errors import reason
@@ -26,29 +28,36 @@ class EncodedOutput:
 
     def __init__(
         self,
-        url: str,
+        url: str | IO[bytes],
         container: Container,
         first: Frame,
         *,
         name: str,
         rate: Fraction | None = None,
         settings: EncoderSettings = EncoderSettings(),  # noqa: B008 - it is frozen
+        encoding: LiveEncoding | None = None,
     ) -> None:
-        """Open the output for frames like `first`.
+        """Open the output for frames like `first`, which is still to be written.
 
         Args:
-            url: what FFmpeg opens.
+            url: what FFmpeg opens, or a file to write to.
             container: muxer, its options and its default encoder.
             first: the first frame; the others are of its size and format.
             name: of the output, for messages.
             rate: frames per second on average, which also is the distance of key frames.
-            settings: codec, quality and speed.
+            settings: codec, quality and speed; of an encoder on the CPU.
+            encoding: what encodes; None is the CPU, which takes frames in main memory.
 
         Raises:
+            EncoderError: `encoding` has no encoder for it, or that cannot be opened.
+            DeviceError: the device of `encoding` is lost, or full.
             MediaError: it cannot be opened, or the encoder does not fit.
         """
         self._name = name
+        self.has_begun = False
+        self._encoding = encoding
         self._last_pts = -1
+        first = self._given(first)
         self._shape = _shape(first)
         info = VideoInfo(
             width=first.width,
@@ -58,8 +67,11 @@ class EncodedOutput:
             color=first.color,
             average_rate=rate or _DEFAULT_RATE,
         )
+        if encoding is not None:
+            settings = encoding.settings(container, info)
         choice = choose_encoder(settings, container, info, live=True)
-        with self._errors("cannot write"), ExitStack() as unless_opened:
+        context = nullcontext() if encoding is None else encoding.context()
+        with context, self._errors("cannot write"), ExitStack() as unless_opened:
             self._output = av.open(
                 url, "w", format=container.format_name, container_options=container.options
             )
@@ -69,46 +81,64 @@ class EncodedOutput:
                 container,
                 choice,
                 info,
+                pictures=None if encoding is None else encoding.pictures(),
                 keyframe_distance=max(1, round(rate or _DEFAULT_RATE)),
             )
             self._encoder.open()
-            self._output.start_encoding()
+            self._has_header = self._encoder.is_open
+            if self._has_header:
+                self._output.start_encoding()
             unless_opened.pop_all()
 
     def write(self, frame: Frame) -> None:
         """Encode one frame.
 
         Raises:
+            DeviceError: the device of `encoding` is lost, or full.
+            EncoderError: the encoder fails.
             MediaError: it is not like the first, or the output cannot be written.
         """
+        frame = self._given(frame)
         if _shape(frame) != self._shape:
             raise MediaError(f"frames for {self._name} cannot change their size or format")
         # A held picture and the next real one may differ by less than a decoder's delay.
         self._last_pts = max(frame.pts or 0, self._last_pts + 1)
+        with self._errors("cannot encode", EncoderError):
+            packets = self._encoder.encode(replace(frame, pts=self._last_pts))
         with self._errors("cannot write"):
-            self._output.mux(self._encoder.encode(replace(frame, pts=self._last_pts)))
+            if not self._has_header:  # of an encoder that its first picture opens
+                self._output.start_encoding()
+                self._has_header = True
+            self._output.mux(packets)
+        self.has_begun = self.has_begun or bool(packets)
 
     def close(self) -> None:
         """Write what the encoder still holds, and close.
 
         Raises:
-            MediaError: that failed.
+            EncoderError: the encoder fails.
+            MediaError: the output cannot be written.
         """
         with self._errors("cannot finish"):
             try:
-                self._output.mux(self._encoder.finish())
+                with self._errors("cannot encode", EncoderError):
+                    packets = self._encoder.finish() if self._encoder.is_open else []
+                self._output.mux(packets)
             finally:
                 self._output.close()
 
+    def _given(self, frame: Frame) -> Frame:
+        return frame if self._encoding is None else self._encoding.given(frame)
+
     @contextmanager
-    def _errors(self, doing: str) -> Iterator[None]:
+    def _errors(self, doing: str, kind: type[MediaError] = MediaError) -> Iterator[None]:
         try:
             yield
         except ProtocolNotFoundError as error:
             why = "FFmpeg cannot write to this kind of address; udp, rtmp and rtsp are usual ones"
             raise MediaError(f"{doing} {self._name}: {why}") from error
         except (FFmpegError, OSError, ValueError) as error:
-            raise MediaError(f"{doing} {self._name}: {reason(error)}") from error
+            raise kind(f"{doing} {self._name}: {reason(error)}") from error
 
 
 def _shape(frame: Frame) -> tuple[int, int, str, Fraction]:

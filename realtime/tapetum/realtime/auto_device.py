@@ -1,0 +1,163 @@
+"""What `--device auto` takes: the CPU, or a GPU for a model that the CPU is far too slow for.
+
+`grid` is enhanced on the CPU in real time, which takes noise out, leaves bars black and gives HDR
+its own light: no GPU does that here. `unet` takes the CPU many times as long as a video lasts. A
+GPU is taken for it where the driver, CuPy, the compiler and an engine are there, and after it has
+shown, once, that its pictures are those of the CPU. Machines without a driver pay nothing for it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tapetum.gan.build_cache import keep_content, kept_content
+from tapetum.gan.model import find_model
+from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.choices import Device
+from tapetum.realtime.errors import TapetumError
+
+if TYPE_CHECKING:
+    from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
+    from tapetum.realtime.media.video_info import VideoInfo
+    from tapetum.realtime.progress import Building
+
+GPU: Device = "cuda"
+_DRIVER = "libcuda.so.1"
+_WORTH_PIXELS = 50_000_000
+"""Pixels of a video, of all its frames together, from which on starting CUDA is worth it: some 80 s
+of 640x360 at 3 frames a second, or one second of 1080p."""
+_PASSED = b"passed"
+_SIDE = 64
+_LARGEST, _MEAN = 8.0, 1.0
+"""Levels by which a picture may differ, at most and on average; see docs/gpu_path.md."""
+
+
+class AutoDevice:
+    """Chooses for one run, and remembers what it took.
+
+    Attributes:
+        device: what is taken: `cpu`, or a GPU.
+        notices: lines for the user about it.
+    """
+
+    def __init__(self) -> None:
+        self.device: Device = "cpu"
+        self.notices: tuple[str, ...] = ()
+
+    def choose(
+        self,
+        model: str | Path,
+        strength: float,
+        aim: Aim,
+        on_build: Callable[[Building], None] | None,
+        info: VideoInfo | None,
+    ) -> Device:
+        """Take a GPU where it is worth it, and all that is needed works there.
+
+        Args:
+            model: as for `Enhancer`.
+            strength: likewise.
+            aim: likewise.
+            on_build: as for `make_enhancer`.
+            info: the video; None where it has no end.
+        """
+        if self.notices:
+            return self.device  # a GPU was left
+        worth = info is None or (not info.color.is_hdr and _pixels(info) >= _WORTH_PIXELS)
+        does = strength <= 1 and aim.brightness is None
+        if worth and does and is_heavy(model) and has_driver():
+            try:
+                what = _checked(model, on_build)
+            except TapetumError as error:
+                self.leave(error)
+            else:
+                self.device = GPU
+                self.notices = (f"--device auto takes {what}; --device cpu leaves it alone",)
+        return self.device
+
+    def leave(self, error: TapetumError) -> None:
+        """Take the CPU, for a GPU that does not do what it has to."""
+        self.device = "cpu"
+        self.notices = (f"--device auto takes the CPU, not the GPU: {error}",)
+
+
+def is_heavy(model: str | Path) -> bool:
+    """Whether a model is too much for a CPU; a checkpoint, slow to read, counts as none."""
+    found = find_model(model)
+    return not found.is_checkpoint and found.description.kind == "unet"
+
+
+def has_driver() -> bool:
+    """Whether NVIDIA's driver library is there; it is not started."""
+    if sys.platform != "linux":
+        return False
+    try:
+        ctypes.CDLL(_DRIVER)
+    except OSError:
+        return False
+    return True
+
+
+def _pixels(info: VideoInfo) -> int:
+    return info.width * info.height * (info.frame_count or 0)
+
+
+def _checked(model: str | Path, on_build: Callable[[Building], None] | None) -> str:
+    """The GPU by name, after it has shown that it is right; that is done once, and remembered.
+
+    Raises:
+        TapetumError: the GPU, or what it needs, is missing, or its pictures are wrong.
+    """
+    from tapetum.realtime.cuda.round_trip import check_gpu
+    from tapetum.trt_build.cuda_driver import CudaDriver
+    from tapetum.trt_build.gpu import present_gpu
+
+    choice = check_gpu(GPU)
+    gpu, driver = present_gpu(), CudaDriver().cuda_version()
+    flavour = choice.flavour
+    runs = "PyTorch" if flavour is None else f"{flavour.name} {flavour.version}"
+    what = f"{gpu.name} {gpu.target} {driver} {runs} {find_model(model).sha256} {_source()}"
+    name = f"gpu-{hashlib.sha256(what.encode()).hexdigest()[:32]}"
+    if kept_content(name) != _PASSED:
+        _try_out(model, choice, on_build)
+        keep_content(name, _PASSED)
+    return f"{GPU}:0 ({gpu.name})"
+
+
+def _source() -> str:
+    """What of this version makes pictures on a GPU."""
+    from tapetum.realtime.cuda import kernel_compiler
+
+    kernels = Path(kernel_compiler.__file__).with_name("kernels.cu").read_bytes()
+    return hashlib.sha256(kernels).hexdigest()
+
+
+def _try_out(
+    model: str | Path, choice: EngineChoice, on_build: Callable[[Building], None] | None
+) -> None:
+    """Hold a small dark picture of the GPU against the CPU's.
+
+    Raises:
+        EngineError: they differ.
+        TapetumError: the GPU cannot make one.
+    """
+    import numpy as np
+
+    from tapetum.realtime.cuda.round_trip import make_round_trip
+    from tapetum.realtime.enhancer import make_enhancer
+    from tapetum.realtime.errors import EngineError
+    from tapetum.realtime.synthetic_source import SyntheticSource
+
+    (frame,) = SyntheticSource(_SIDE, _SIDE, frames=1)
+    there = make_round_trip(model, GPU, aim=ALWAYS, choice=choice, on_build=on_build)(frame)
+    here = make_enhancer(model, device="cpu", aim=ALWAYS, denoise="off")(frame)
+    for found, wanted in zip(there.planes, here.planes, strict=True):
+        difference = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
+        if difference.max() > _LARGEST or difference.mean() > _MEAN:
+            levels = f"{difference.max():.0f} levels"
+            raise EngineError(f"a picture of {GPU}:0 differs from the CPU's by up to {levels}")

@@ -1,0 +1,146 @@
+"""Files through FFmpeg's own NVDEC and NVENC code, in front of stand-ins for NVIDIA's libraries.
+
+The stand-ins decode and encode uncompressed blocks; CuPy, kernels and engine are those of the
+simulated GPU. No NVIDIA library or GPU has a part in this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.command_line import environment
+from support.fake_driver import fake_driver
+from support.tolerance import EXACT, GPU, Tolerance, assert_planes_close
+
+from tapetum.realtime.cuda.transfer import semi_planar
+from tapetum.realtime.enhance_media import enhance_file
+from tapetum.realtime.media.file_source import FileSource
+
+pytestmark = pytest.mark.slow
+
+FRAMES = 20
+TESTS = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def codecs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a process that finds all three stand-ins."""
+    return fake_driver(tmp_path_factory.mktemp("codecs"), codecs=True)
+
+
+def run(found: dict[str, str], what: str, *, variables: dict[str, str], **given: Any) -> Any:
+    """What a process with the stand-ins says; see `support.ffmpeg_runs`."""
+    paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "support.ffmpeg_runs", json.dumps({"what": what, **given})],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=environment() | found | {"PYTHONPATH": paths} | variables,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "NVENC was destroyed" not in done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def dark(codecs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames of noise, encoded from surfaces of the device; each came back as it was."""
+    path = tmp_path_factory.mktemp("clips") / "dark.mkv"
+    given: Any = {"path": str(path), "size": [98, 66], "frames": FRAMES}
+    assert run(codecs, "write", variables={}, **given)["same"] == [True] * FRAMES
+    return path
+
+
+def enhanced(
+    found: dict[str, str], dark: Path, output: Path, *, variables: dict[str, str], **given: Any
+) -> Any:
+    paths = {"input_path": str(dark), "output_path": str(output)}
+    return run(found, "enhance", variables=variables, when_dark=False, **paths, **given)
+
+
+def assert_same_as_on_cpu(dark: Path, there: Path, tolerance: Any = GPU, **given: Any) -> None:
+    here = there.with_name("cpu.mkv")
+    enhance_file(dark, here, device="cpu", codec="ffv1", denoise="off", when_dark=False, **given)
+    with FileSource(there) as one, FileSource(here) as two:
+        for first, second in zip(one, two, strict=True):
+            assert first.time_s == second.time_s
+            planes = semi_planar(first).planes, semi_planar(second).planes
+            assert_planes_close(*planes, tolerance)
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.0])
+def test_a_file_goes_from_nvdec_to_nvenc(
+    codecs: dict[str, str], dark: Path, tmp_path: Path, strength: float
+) -> None:
+    """More frames than NVENC and NVDEC have surfaces, and nothing through main memory."""
+    output = tmp_path / "bright.mkv"
+    made = enhanced(codecs, dark, output, variables={}, strength=strength)
+    assert "decoding on cuda:0: NVDEC" in made["notices"]
+    assert "encoding on cuda:0: NVENC" in made["notices"]
+    assert made["encoder"] == "h264_nvenc cq 23 p4"
+    assert (made["frames"], made["fetched"], made["uploaded"]) == (FRAMES, 0, 0)
+    assert_same_as_on_cpu(dark, output, EXACT if strength == 0 else GPU, strength=strength)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("open", "encoding on the CPU: h264_nvenc refuses 98x66"),
+        ("caps", "encoding on the CPU: h264_nvenc refuses 98x66"),
+        ("initialize", "encoding on the CPU: h264_nvenc refuses 98x66"),
+        ("register", "encoding on the CPU after all: h264_nvenc refuses 98x66"),
+        ("map", "encoding on the CPU after all: h264_nvenc refuses 98x66"),
+        ("encode", "encoding on the CPU after all: h264_nvenc refuses 98x66"),
+        ("encode:3", "encoding on the CPU after all: cannot write"),
+        ("lock", "encoding on the CPU after all: cannot write"),
+    ],
+)
+def test_wherever_nvenc_refuses_nothing_is_lost(
+    codecs: dict[str, str], dark: Path, tmp_path: Path, step: str, said: str
+) -> None:
+    output = tmp_path / "bright.mkv"
+    made = enhanced(codecs, dark, output, variables={"FAKE_NVENC_REFUSES": step}, crf=1)
+    assert made["frames"] == FRAMES
+    assert made["encoder"] == "libx264 crf 1 veryfast"
+    assert len([line for line in made["notices"] if line.startswith(said)]) == 1
+    assert_same_as_on_cpu(dark, output, Tolerance(largest=12, mean=1.5))
+
+
+def test_where_nvdec_refuses_the_cpu_decodes(
+    codecs: dict[str, str], dark: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "bright.mkv"
+    made = enhanced(codecs, dark, output, variables={"FAKE_NVDEC_REFUSES": "1"})
+    decoder, *_ = made["notices"]
+    assert decoder.startswith(
+        "decoding on cuda:0: decoded on the CPU: NVDEC on cuda:0 decodes none"
+    )
+    assert made["intact"]
+    assert made["frames"] == FRAMES
+    assert_same_as_on_cpu(dark, output)
+
+
+@pytest.mark.parametrize(
+    ("wait", "given"),
+    [
+        ("_fetch", {}),
+        ("array_work", {"strength": 0, "model": "unet"}),
+        ("copy_rows", {"strength": 0}),
+    ],
+)
+def test_without_its_waits_the_file_is_wrong(
+    codecs: dict[str, str], dark: Path, tmp_path: Path, wait: str, given: dict[str, Any]
+) -> None:
+    output = tmp_path / "bright.mkv"
+    made = enhanced(codecs, dark, output, variables={}, skipped=[wait], **given)
+    if "error" not in made:
+        with pytest.raises(AssertionError):
+            assert_same_as_on_cpu(dark, output, **given)

@@ -1,0 +1,102 @@
+"""Runs of the GPU path in a process whose FFmpeg finds stand-ins for NVIDIA's libraries.
+
+NVDEC and NVENC are FFmpeg's real code here, in front of `fake_nvcodecs.cpp`; CuPy, the kernels and
+the engine are those of the simulated GPU. What it is to do comes as JSON in its argument, and what
+was seen goes out as JSON.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.kernel_devices import host_kernels
+from support.random_frames import random_frame
+from support.simulated_gpu import SimulatedGPU, simulated
+
+from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.nvenc import nvenc_pictures
+from tapetum.realtime.cuda.transfer import uploaded
+from tapetum.realtime.enhance_media import enhance_file
+from tapetum.realtime.errors import TapetumError
+from tapetum.realtime.frame import ColorInfo
+from tapetum.realtime.media.encoder import EncoderSettings
+from tapetum.realtime.media.file_sink import FileSink
+from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.video_info import VideoInfo
+
+
+def _bound(gpu: SimulatedGPU) -> None:
+    driver = ctypes.CDLL("libcuda.so.1")
+    gpu.ffmpeg_is_there = True
+    gpu.bind = lambda index: driver.cuCtxSetCurrent(ctypes.c_void_p(index + 1))
+
+
+def enhance(gpu: SimulatedGPU, given: dict[str, Any]) -> dict[str, Any]:
+    """`enhance_file`; with `skipped`, waits that do nothing."""
+    gpu.skipped = set(given.pop("skipped", ()))
+    try:
+        result = enhance_file(device="cuda", overwrite=True, **given)
+    except TapetumError as error:
+        return {"error": str(error)}
+    return {
+        "frames": result.frames,
+        "notices": result.notices,
+        "encoder": result.encoder,
+        "intact": result.intact,
+        "fetched": gpu.waits["download"],
+        "uploaded": gpu.waits["upload"],
+    }
+
+
+def write(_gpu: SimulatedGPU, given: dict[str, Any]) -> dict[str, Any]:
+    """Frames of noise in a file of uncompressed blocks, by NVENC; held against what comes back."""
+    device, base = CudaDevice(), Fraction(1, 25)
+    width, height = given["size"]
+    color = ColorInfo(1, 1, 1, 1)
+    info = VideoInfo(width, height, "nv12", base, color=color, average_rate=Fraction(25))
+    frames = []
+    for pts in range(given["frames"]):
+        frame = random_frame("nv12", width, height, seed=pts, color=color)
+        luma, chroma = frame.planes
+        planes: Any = (luma // 3, 96 + chroma // 4)
+        frames.append(replace(frame.with_planes(planes), pts=pts, time_base=base))
+    with device.context():
+        sink = FileSink(
+            given["path"],
+            info=info,
+            encoder=EncoderSettings("h264_nvenc"),
+            pictures=nvenc_pictures(device),
+        )
+    for frame in frames:
+        sink.write(uploaded(frame, device))
+    sink.close()
+    with FileSource(given["path"]) as back:
+        same = [
+            np.array_equal(found.planes[0], wanted.planes[0])
+            for found, wanted in zip(back, frames, strict=True)
+        ]
+    return {"same": same}
+
+
+def main() -> None:
+    """Do what the argument says."""
+    order = json.loads(sys.argv[1])
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAPETUM_CACHE", folder)
+        with simulated(patch, host_kernels(Path(folder)), count=2) as gpu:
+            _bound(gpu)
+            answer = {"enhance": enhance, "write": write}[order.pop("what")](gpu, order)
+    sys.stdout.write(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
