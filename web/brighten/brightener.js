@@ -40,21 +40,21 @@ uniform sampler2D picture;
 uniform sampler3D luma_and_u; // gain, offset, m_uu, m_uv
 uniform sampler3D v_and_offsets; // m_vu, m_vv, c_u, c_v
 uniform float strength;
+uniform vec2 canvas; // its size, which need not be the picture's
 uniform float before; // share of the width, from the left, that stays as it is
 out vec4 bright;
 const vec3 WEIGHTS = vec3(0.2126, 0.7152, 0.0722);
 const float BLUE_FROM_U = 1.8556, RED_FROM_V = 1.5748;
 void main() {
-  ivec2 size = textureSize(picture, 0);
-  ivec2 place = ivec2(gl_FragCoord.x, float(size.y) - gl_FragCoord.y); // row 0 is the top one
-  vec3 rgb = texelFetch(picture, place, 0).rgb;
-  if (gl_FragCoord.x < before * float(size.x)) {
+  vec2 place = vec2(gl_FragCoord.x, canvas.y - gl_FragCoord.y) / canvas; // row 0 is the top one
+  vec3 rgb = texture(picture, place).rgb;
+  if (place.x < before) {
     bright = vec4(rgb, 1);
     return;
   }
   float y = dot(rgb, WEIGHTS);
   vec2 uv = vec2((rgb.b - y) / BLUE_FROM_U, (rgb.r - y) / RED_FROM_V);
-  vec3 cell = vec3((vec2(place) + 0.5) / vec2(size), sqrt(y));
+  vec3 cell = vec3(place, sqrt(y));
   vec4 a = mix(vec4(1, 0, 1, 0), texture(luma_and_u, cell), strength);
   vec4 b = mix(vec4(0, 1, 0, 0), texture(v_and_offsets, cell), strength);
   y = clamp(a.x * y + a.y, 0.0, 1.0);
@@ -94,7 +94,7 @@ export class Brightener {
     if (!gl) throw new Error("this browser has no WebGL 2");
     this.#canvas = canvas;
     this.#gl = gl;
-    this.#picture = newTexture(gl, gl.TEXTURE_2D, gl.NEAREST);
+    this.#picture = newTexture(gl, gl.TEXTURE_2D, gl.LINEAR);
     this.#textures = [0, 1].map(() => newTexture(gl, gl.TEXTURE_3D, gl.LINEAR));
     this.#reduce = newProgram(gl, REDUCE);
     this.#brighten = newProgram(gl, BRIGHTEN);
@@ -105,7 +105,8 @@ export class Brightener {
   }
 
   /**
-   * Takes what a video, canvas, image or frame shows now as the picture; the size is its.
+   * Takes what a video, canvas, image or frame shows now as the picture. The size is that of what is
+   * drawn: a browser may hand over the pixels of a camera that it scales down as they came.
    * @param {TexImageSource} source
    * @param {number} width
    * @param {number} height
@@ -164,6 +165,7 @@ export class Brightener {
     gl.useProgram(this.#brighten);
     gl.uniform1f(gl.getUniformLocation(this.#brighten, "strength"), Math.min(1, strength));
     gl.uniform1f(gl.getUniformLocation(this.#brighten, "before"), before);
+    gl.uniform2f(gl.getUniformLocation(this.#brighten, "canvas"), this.#canvas.width, this.#canvas.height);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
 

@@ -214,6 +214,18 @@ def test_the_circles_of_two_lenses_are_found() -> None:
     assert (result[:10, 230:250] == both[0][:10, 230:250]).all()
 
 
+@pytest.mark.parametrize(("width", "radius"), [(240, 110), (320, 160)])
+def test_the_edge_of_a_circle_is_found_behind_traces_of_coding(width: int, radius: int) -> None:
+    """The second is cut off above and below, so that its edge is seen in the corners alone."""
+    planes = disc(lit_picture(240, width), radius)
+    y, x = np.mgrid[:240, :width] + 0.5
+    beside = np.hypot(y - 120, x - width / 2) - radius
+    planes[0][(beside > 0) & (beside < 7) & ((x + y) % 3 < 1)] = 21
+    (circle,) = find_circles(thumbnail(as_frame(planes))[0].max(axis=0), 240 / width)
+    apart = np.array(circle[2:]) - (radius * 256 / width, radius * 256 / 240)
+    assert np.abs(apart).max() <= 3
+
+
 @pytest.mark.parametrize("noise", [0, 1, 3])
 @pytest.mark.parametrize("slope", [0.2, 0.6])
 def test_a_spot_of_light_that_fades_out_is_no_circle(noise: float, slope: float) -> None:

@@ -21,7 +21,7 @@ from support.chromium import FAKE_CAMERA, Page, chromium, fake_camera
 from support.page import CLIP, ENHANCED, LIVE, PATIENT, levels, levels_become
 from support.serve_process import serving
 
-from tapetum.realtime.cpu.grid_kernels import apply_grid
+from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.rgb import frame_from_rgb, rgb_from_frame
 from tapetum.realtime.cpu.thumbnail import thumbnail
@@ -109,6 +109,48 @@ def test_the_shaders_agree_with_the_cpu(
     apart = np.abs(np.square(small) - thumbnail(frame)[0].transpose(1, 2, 0))
     assert apart.max() < 0.005
     assert apart.mean() < 0.001
+
+
+SCALED = """(async () => {{
+    const {{ Brightener }} = await import('/brighten/brightener.js');
+    const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const image = new ImageData(new Uint8ClampedArray(bytes('{image}').buffer), 160);
+    const canvas = document.createElement('canvas');
+    const own = new Brightener(canvas);
+    own.take(image, {width}, {height});
+    own.setGrid(new Float32Array(bytes('{grid}').buffer));
+    own.draw(1, 0.5);
+    const gl = canvas.getContext('webgl2');
+    const drawn = new Uint8Array(4 * {width} * {height});
+    gl.readPixels(0, 0, {width}, {height}, gl.RGBA, gl.UNSIGNED_BYTE, drawn);
+    return Array.from(drawn);
+}})()"""
+
+
+@pytest.mark.parametrize("size", [(80, 45), (320, 180)], ids=str)
+def test_the_whole_picture_is_drawn_where_its_pixels_are_others(
+    size: tuple[int, int], gain_model: Path
+) -> None:
+    """Chromium scales a camera down late: the shader gets the camera's own pixels."""
+    quarters = np.array([[10, 20], [30, 40]], np.uint8).repeat(45, 0).repeat(80, 1)
+    rgba = np.dstack([quarters] * 3 + [np.full_like(quarters, 255)])
+    grid = identity_grid()
+    grid[0] = 2
+
+    async def scenario() -> list[int]:
+        async with serving("--model", gain_model) as (_, url), chromium() as page:
+            await page.open(url)
+            code = SCALED.format(
+                image=base64_of(rgba), grid=base64_of(grid), width=size[0], height=size[1]
+            )
+            drawn: list[int] = await page.evaluate(code)
+            return drawn
+
+    drawn = np.array(asyncio.run(scenario()), int).reshape(size[1], size[0], 4)[::-1, :, 0]
+    height, width = drawn.shape
+    for (row, column), before in np.ndenumerate(np.array([[10, 20], [30, 40]])):
+        middle = drawn[height * (1 + 2 * row) // 4, width * (1 + 2 * column) // 4]
+        assert abs(middle - before * (1 + column)) <= 2, "the right half is bright, the left is not"
 
 
 async def start_here(page: Page, url: str) -> None:

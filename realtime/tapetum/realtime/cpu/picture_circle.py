@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Counts = npt.NDArray[np.intp]
 
 _MOST_NOISE = 10 / 219
 """Mean of a thumbnail's pixel, as RGB in [0, 1], over which none is black, however noisy."""
@@ -38,7 +39,7 @@ _SEEN, _SEEN_OF_ROUND = 0.3, 0.2
 """Part of the circle, as far as it lies in the frame, that must be seen as such an edge."""
 _ROUND = 1.05
 """Ratio of the radii in pixels up to which a circle is round."""
-_IN_FRAME = 0.4
+_IN_FRAME = 0.3
 """Part of the circle that must lie in the frame."""
 _LONGEST_GAP = 0.45
 """Part of the circle that may be unseen in one piece: a picture is black there."""
@@ -50,6 +51,9 @@ _TRIES = 600
 """Ellipses that are tried, each through four points of the edge."""
 _POINTS = 300
 """Points of the edge by which a try is judged."""
+_TRACES, _EDGE_LIGHT = 10, 0.4
+"""Thumbnail pixels in which coding leaves traces of an edge; and what of the light behind them is
+reached where the picture begins."""
 _ANGLES = 256
 _ALIKE = 8
 """Thumbnail pixels by which the circles of two lenses may differ."""
@@ -290,7 +294,7 @@ def find_circle(light: Floats, aspect: float) -> Circle | None:
     corners = black[0, 0], black[0, -1], black[-1, 0], black[-1, -1]
     if sum(corners) < 2 or not _LEAST_BLACK <= black.mean() <= _MOST_BLACK:
         return None
-    x, y = _begin(black)
+    x, y = _begin(light, black)
     if len(x) < sum(light.shape) // 8:
         return None
     # Ratio of the radii in thumbnail pixels, where the frame's pixels are square.
@@ -317,19 +321,29 @@ def _ends(part: int) -> tuple[slice, slice]:
     return slice(part), slice(-part, None)
 
 
-def _begin(black: Mask) -> tuple[Doubles, Doubles]:
+def _begin(light: Floats, black: Mask) -> tuple[Doubles, Doubles]:
     """Where the picture begins, seen from left, right, top and bottom; not at the frame's edge."""
     xs, ys = list[Doubles](), list[Doubles]()
-    for across, lines in ((xs, black), (ys, black.T)):
+    for across, lines, shades in ((xs, black, light), (ys, black.T, light.T)):
         along = ys if across is xs else xs
         size = lines.shape[1]
-        before = np.logical_and.accumulate(lines, axis=1).sum(axis=1)
-        behind = np.logical_and.accumulate(lines[:, ::-1], axis=1).sum(axis=1)
+        before = _to_light(shades, np.logical_and.accumulate(lines, axis=1).sum(axis=1))
+        turned = lines[:, ::-1]
+        behind = np.logical_and.accumulate(turned, axis=1).sum(axis=1)
+        behind = _to_light(shades[:, ::-1], behind)
         for count, places in ((before, before - 0.5), (behind, size - behind - 0.5)):
             index = np.flatnonzero((count > 0) & (count < size))
             across.append(places[index].astype(np.float64))
             along.append(index.astype(np.float64))
     return np.concatenate(xs), np.concatenate(ys)
+
+
+def _to_light(light: Floats, counts: Counts) -> Counts:
+    """How many pixels each line begins with that are black or hold an edge's traces alone."""
+    places = np.minimum(counts[:, np.newaxis] + np.arange(_TRACES), light.shape[1] - 1)
+    behind = np.take_along_axis(light, places, axis=1)
+    traces = (behind >= _EDGE_LIGHT * behind.max(axis=1, keepdims=True)).argmax(axis=1)
+    return np.where((counts > 0) & (counts < light.shape[1]), counts + traces, counts)
 
 
 def _best_ellipse(x: Doubles, y: Doubles, shape: tuple[int, ...], squeeze: float) -> Circle | None:
@@ -403,7 +417,7 @@ def _outwards(circle: Doubles, x: Doubles, y: Doubles) -> Doubles:
 def _is_edge(light: Floats, level: float, circle: Circle, least: float) -> bool:
     """Whether a circle is where the picture begins, at least in a part, and black outside."""
     distance = _distance_px(light, circle)
-    outside = distance > 2 * _NEAR
+    outside = distance > _TRACES
     if not outside.any() or float((light[outside] <= level).mean()) < 1 - _TEXT:
         return False
     rings = [_along(light, circle, inwards) for inwards in (-2 * _NEAR, _INSIDE, _FURTHER)]

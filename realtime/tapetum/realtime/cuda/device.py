@@ -286,11 +286,11 @@ class CudaDevice:
         """Queue CuPy's array operations on the stream; wait for them, and for decoding, at the end.
 
         The stream waits for the null stream, on which FFmpeg decodes, only where something is
-        queued on it: a frame that is passed on as it came would not be waited for. The null stream
-        waits for this one, and so do those who wait for it.
+        queued on it: a frame that is passed on as it came would not be waited for.
         """
         with self._allocating(self._stream):
             yield
+            self._wait_for(self._stream)
             self._wait_for(self._cupy.cuda.Stream.null)
 
     def wait_for_decoder(self) -> None:
