@@ -23,7 +23,7 @@ from tapetum.realtime.command import options
 from tapetum.realtime.command.cli import run_command
 from tapetum.realtime.media.decode_time import DecodeTimes
 from tapetum.realtime.media.packet_order import PacketOrder
-from tapetum.realtime.media.picture_reader import PresentationTimes
+from tapetum.realtime.media.presentation_times import PresentationTimes
 
 PARSERS = (
     options.number,

@@ -17,7 +17,7 @@ from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
 from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
 from tapetum.realtime.cpu.hdr_light import working_thumbnail
-from tapetum.realtime.cpu.picture_circle import Picture, PictureFinder, PictureStrips
+from tapetum.realtime.cpu.picture_of_frame import Picture, PictureFinder, PictureStrips
 from tapetum.realtime.cpu.rgb import (
     Order,
     RgbImage,

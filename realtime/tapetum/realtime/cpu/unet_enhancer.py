@@ -16,7 +16,7 @@ from tapetum.realtime.cpu.hdr_light import (
     to_working,
     working_thumbnail,
 )
-from tapetum.realtime.cpu.picture_circle import Picture, PictureFinder
+from tapetum.realtime.cpu.picture_of_frame import Picture, PictureFinder
 from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.cpu.rgb import Order, RgbImage, frame_from_rgb, rgb_from_frame
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
