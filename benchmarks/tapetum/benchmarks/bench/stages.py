@@ -21,7 +21,7 @@ from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.hdr_light import working_thumbnail
-from tapetum.realtime.cpu.picture_circle import PictureFinder
+from tapetum.realtime.cpu.picture_of_frame import PictureFinder
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.unet_enhancer import NetworkModel, UNetEnhancer
 from tapetum.realtime.protocols import Engine
