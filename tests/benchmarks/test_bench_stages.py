@@ -153,3 +153,11 @@ def test_a_gpu_says_how_it_is() -> None:
     assert reading is not None
     assert reading.memory_mb is not None
     assert reading.memory_mb > 0
+
+
+def test_the_light_before_unet_is_a_stage_of_its_own(tmp_path: Path) -> None:
+    run = bench("--scenario", "single-stream", "--model", "unet", "--json", tmp_path / "run.json")
+    (result,) = run["results"]
+    parts = result["stages"]["parts"]
+    assert list(parts) == ["light", "engine", "convert"]
+    assert all(part["bytes"] > 0 for part in parts.values())

@@ -352,6 +352,18 @@ def _unet(model: Model, strength: float, aim: Aim, denoise: Denoise) -> UNetEnha
     network = cpu_network(model.onnx(), model.name, threads=None, precision="auto")
     smallest = (1, 3, STRIDE, STRIDE)
     network.compile(smallest, smallest)  # a model of one size is refused here, not in mid-video
-    light = model.description.light
-    made = None if light is None else _grid(find_model(light), 1.0, ALWAYS, denoise)
-    return UNetEnhancer(network, strength=strength, aim=aim, light=made)
+    return UNetEnhancer(network, strength=strength, aim=aim, light=make_light(model, denoise))
+
+
+def make_light(model: Model, denoise: Denoise = "auto") -> GridEnhancer | None:
+    """What makes pictures bright before a model of the kind `unet` gets them, if it needs that.
+
+    Args:
+        model: which.
+        denoise: as for `Enhancer`.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    name = model.description.light
+    return None if name is None else _grid(find_model(name), 1.0, ALWAYS, denoise)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tapetum.benchmarks.bench.subjects import Enhance
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.gan.machine import usable_cores
+from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
 from tapetum.gan.onnxruntime_runtime import failures, onnxruntime
 from tapetum.realtime import Frame, make_enhancer
@@ -25,6 +26,7 @@ from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.onnxruntime_engine import OnnxRuntimeModel, version
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
+from tapetum.realtime.enhancer import make_light
 
 Floats = npt.NDArray[np.float32]
 
@@ -101,7 +103,8 @@ def onnxruntime_enhancer(model: Path) -> Callable[[], Enhance]:
     if isinstance(ours, GridEnhancer):
         engine = network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
         return lambda: GridEnhancer(engine, aim=Aim())
-    return lambda: UNetEnhancer(network, aim=Aim())
+    found = find_model(model)
+    return lambda: UNetEnhancer(network, aim=Aim(), light=make_light(found))
 
 
 _TYPES: dict[str, type[np.generic]] = {

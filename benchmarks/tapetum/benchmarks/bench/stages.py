@@ -21,9 +21,10 @@ from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.hdr_light import working_thumbnail
-from tapetum.realtime.cpu.picture_of_frame import PictureFinder
+from tapetum.realtime.cpu.picture_of_frame import Picture, PictureFinder
 from tapetum.realtime.cpu.restoring import Restorer
-from tapetum.realtime.cpu.unet_enhancer import NetworkModel, UNetEnhancer
+from tapetum.realtime.cpu.unet_enhancer import Light, NetworkModel, UNetEnhancer
+from tapetum.realtime.frame import Plane
 from tapetum.realtime.protocols import Engine
 from tapetum.realtime.temporal import TemporalFilter
 
@@ -114,10 +115,11 @@ class StagedUNet:
             conversion.
     """
 
-    def __init__(self, model: NetworkModel) -> None:
+    def __init__(self, model: NetworkModel, light: Light | None = None) -> None:
         self.clock = StageClock()
         self._model = _ClockedModel(model)
-        self._enhancer = UNetEnhancer(self._model, aim=Aim())
+        self._light = None if light is None else _ClockedLight(light)
+        self._enhancer = UNetEnhancer(self._model, aim=Aim(), light=self._light)
 
     def __call__(self, frame: Frame) -> Frame:
         """Enhance one frame."""
@@ -127,9 +129,45 @@ class StagedUNet:
         enhanced = self._enhancer(frame)
         cpu_ns = time.process_time_ns() - began_cpu_ns - model.spent_cpu_ns
         wall_ns = time.perf_counter_ns() - began_ns - model.spent_ns
+        if self._light is not None:
+            light_ns, light_cpu_ns = self._light.taken()
+            cpu_ns, wall_ns = cpu_ns - light_cpu_ns, wall_ns - light_ns
+            self.clock.add("light", light_ns, light_cpu_ns, 2 * nbytes(*frame.planes))
         self.clock.add("engine", model.spent_ns, model.spent_cpu_ns, model.moved_bytes)
         self.clock.add("convert", wall_ns, cpu_ns, nbytes(*frame.planes, *enhanced.planes))
         return enhanced
+
+
+class _ClockedLight:
+    """A light that adds up what it takes."""
+
+    def __init__(self, light: Light) -> None:
+        self._light = light
+        self._spent_ns = self._spent_cpu_ns = 0
+
+    @property
+    def memory(self) -> object:
+        return self._light.memory
+
+    @memory.setter
+    def memory(self, memory: object) -> None:
+        self._light.memory = memory
+
+    def enhance_picture(self, picture: Picture) -> tuple[Plane, ...] | None:
+        began_ns, began_cpu_ns = time.perf_counter_ns(), time.process_time_ns()
+        planes = self._light.enhance_picture(picture)
+        self._spent_ns += time.perf_counter_ns() - began_ns
+        self._spent_cpu_ns += time.process_time_ns() - began_cpu_ns
+        return planes
+
+    def reset(self) -> None:
+        self._light.reset()
+
+    def taken(self) -> tuple[int, int]:
+        """Nanoseconds since the last call, on the wall and of processors."""
+        taken = self._spent_ns, self._spent_cpu_ns
+        self._spent_ns = self._spent_cpu_ns = 0
+        return taken
 
 
 class _ClockedModel:

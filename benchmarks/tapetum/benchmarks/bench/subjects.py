@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tapetum.benchmarks.bench.stages import Staged, StagedGrid, StagedUNet
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.gan.model import find_model
+from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, KINDS, THUMBNAIL_SHAPE
 from tapetum.realtime import Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.aim import Aim
@@ -17,6 +17,7 @@ from tapetum.realtime.cpu.cpu_network import CpuNetwork, cpu_network
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.network_shapes import Precision
 from tapetum.realtime.cpu.unet_enhancer import MAX_PIXELS, UNetEnhancer
+from tapetum.realtime.enhancer import make_light
 from tapetum.realtime.opened_video import OpenedVideo
 from tapetum.realtime.protocols import Engine
 
@@ -37,6 +38,7 @@ class Network:
         whole_frame: whether it sees the whole frame, as `unet` does, or a thumbnail.
         precision: what it is computed in.
         denoise: how much noise is taken out around it, by `grid`.
+        light: the model behind which it stands, if it does.
     """
 
     onnx: bytes
@@ -44,6 +46,7 @@ class Network:
     whole_frame: bool
     precision: Precision = "auto"
     denoise: Denoise = "off"
+    light: Model | None = None
 
     def input_shape(self, frame: Frame) -> tuple[int, ...]:
         """What it sees of a frame; a large `unet` frame is counted as one tile."""
@@ -56,7 +59,7 @@ class Network:
         """The enhancer around the network, in its parts."""
         model = self._model()
         if self.whole_frame:
-            return StagedUNet(model)
+            return StagedUNet(model, self._light())
         return StagedGrid(_grid_engine(model), self.denoise)
 
     def enhancer(
@@ -68,8 +71,11 @@ class Network:
         """The enhancer around the network, in its precision; larger `unet` frames are tiled."""
         model = self._model()
         if self.whole_frame:
-            return UNetEnhancer(model, max_pixels=max_pixels, aim=aim)
+            return UNetEnhancer(model, max_pixels=max_pixels, aim=aim, light=self._light())
         return GridEnhancer(_grid_engine(model), aim=aim, denoise=self.denoise)
+
+    def _light(self) -> GridEnhancer | None:
+        return None if self.light is None else make_light(self.light, self.denoise)
 
     def _model(self) -> CpuNetwork:
         return cpu_network(self.onnx, threads=self.threads, precision=self.precision)
@@ -141,13 +147,15 @@ def cpu_subject(name: str, device: Device, denoise: Denoise = "auto") -> Subject
     Args:
         name: of the model.
         device: where it runs.
-        denoise: how much noise a `grid` model takes out; but for `auto`, it is part of its name.
+        denoise: how much noise is taken out, by `grid` or before `unet`; part of the name, but
+            for `auto`.
 
     Raises:
         ModelError: there is no such model, or its file cannot be used.
         DeviceError: the device is missing.
     """
-    on_grid = find_model(name).description.kind == "grid"
+    described = find_model(name).description
+    on_grid = described.kind == "grid" or described.light is not None
     taken_out: Denoise = denoise if on_grid else "off"
     enhancer = make_enhancer(name, device=device, denoise=taken_out)
     network = _network(name, enhancer, taken_out)
@@ -194,7 +202,9 @@ def _network(name: str, enhancer: FrameEnhancer, denoise: Denoise) -> Network | 
     if isinstance(enhancer, GridEnhancer):
         return replace(network_on_cpu(name, whole_frame=False), denoise=denoise)
     if isinstance(enhancer, UNetEnhancer):
-        return network_on_cpu(name, whole_frame=True)
+        model = find_model(name)
+        behind = model if model.description.light else None
+        return replace(network_on_cpu(name, whole_frame=True), denoise=denoise, light=behind)
     return None
 
 

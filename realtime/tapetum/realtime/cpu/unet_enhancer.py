@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.cpu.exposure import SteadyDarkness
-from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.hdr_light import (
     from_working,
     kept_highlights,
@@ -46,6 +45,19 @@ class NetworkModel(Protocol):
         """An engine for one input shape."""
 
 
+class Light(Protocol):
+    """Makes pictures bright for a network; `GridEnhancer` is one."""
+
+    memory: object
+    """See `RememberingEnhancer`."""
+
+    def enhance_picture(self, picture: Picture) -> tuple[Plane, ...] | None:
+        """See `GridEnhancer.enhance_picture`."""
+
+    def reset(self) -> None:
+        """Forget the past."""
+
+
 class UNetEnhancer:
     """Enhances the frames of one stream; each frame by itself, but for the light.
 
@@ -69,7 +81,7 @@ class UNetEnhancer:
         strength: float = 1.0,
         max_pixels: int = MAX_PIXELS,
         aim: Aim = ALWAYS,
-        light: GridEnhancer | None = None,
+        light: Light | None = None,
     ) -> None:
         """Make an enhancer.
 
@@ -185,7 +197,7 @@ class UNetEnhancer:
         if self._light is not None:
             self._light.memory = light
 
-    def _lit(self, light: GridEnhancer, picture: Picture) -> Floats:
+    def _lit(self, light: Light, picture: Picture) -> Floats:
         """What the network gets of a picture that a light has made bright."""
         planes = light.enhance_picture(picture)
         return _shown(picture.frame if planes is None else picture.frame.with_planes(planes))[1]
