@@ -23,6 +23,7 @@ from tapetum.gan.generator import Generator
 from tapetum.gan.grid import MAX_GAIN, thumbnail
 from tapetum.gan.model import find_model
 from tapetum.gan.openvino_runtime import core
+from tapetum.gan.unet import LitUNet
 
 
 @pytest.fixture
@@ -205,8 +206,11 @@ def assert_same_weights(found: Generator, wanted: Generator) -> None:
 def test_the_default_unet_is_what_its_onnx_file_computes() -> None:
     rgb = _dark(1, 3, 48, 32)
     with torch.no_grad():
-        made = load_generator("unet")(rgb)
-    torch.testing.assert_close(_run(find_model("unet").path, rgb), made, atol=1e-4, rtol=1e-4)
+        generator = load_generator("unet")
+        assert isinstance(generator, LitUNet)
+        made = generator(rgb)
+        lit = generator.lit(rgb)
+    torch.testing.assert_close(_run(find_model("unet").path, lit), made, atol=1e-4, rtol=1e-4)
 
 
 def test_an_onnx_file_without_trained_weights_is_refused() -> None:

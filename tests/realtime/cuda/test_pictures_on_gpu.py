@@ -78,7 +78,7 @@ def test_an_enhancer_of_images_says_what_the_gpu_leaves(
     runtime, *limits = enhance.notices
     assert runtime.startswith("cuda:1 runs models with PyTorch: ")
     assert limits == [BARS, NOISE]
-    assert Enhancer("unet", device="cuda").notices[1:] == (BARS, ALWAYS)
+    assert Enhancer("unet", device="cuda").notices[1:] == (BARS, NOISE, ALWAYS)
     assert Enhancer(gain_model).notices == ()
     with pytest.raises(DeviceError, match="strengths over 1 and a brightness are for the CPU"):
         enhance.strength = 1.5

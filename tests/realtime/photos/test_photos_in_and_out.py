@@ -434,7 +434,7 @@ def test_an_animation_can_become_a_video(name: str, gain_model: Path, tmp_path: 
     first, *rest = moving()
     source = save(tmp_path / name, first, save_all=True, append_images=rest, duration=100)
     if name == "in.webp":
-        with pytest.raises(MediaError, match=r"end it in \.webp, \.gif or \.png"):
+        with pytest.raises(MediaError, match=r"where pictures move, as \.webp, \.gif or \.png"):
             enhance_file(source, tmp_path / "out.mp4", model=gain_model)
         return
     assert enhance_file(source, tmp_path / "out.mp4", model=gain_model).frames == 4

@@ -41,7 +41,8 @@ def test_stopping_in_the_middle_of_work_leaves_nothing(
         async with serving("--model", gain_model) as (process, url):
             async with plain_page(url) as page:
                 _, answer = await page.send_file(clip.read_bytes())
-                await page.hear_file(answer["file"], "working")
+                while (await page.hear_file(answer["file"], "working"))["frames"] == 0:
+                    pass  # it is being prepared
                 assert list(temporary.glob("tapetum-serve-*/files/0/*/.output.part-*.mp4"))
                 process.send_signal(number)
                 closed = await page.socket.receive(30)

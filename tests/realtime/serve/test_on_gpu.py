@@ -78,7 +78,7 @@ def test_a_file_that_the_gpu_has_no_room_for_is_enhanced_on_the_cpu(
 ) -> None:
     gpu.faults.memory_bytes = 1 << 18
     done = uploaded(tmp_path, settings(gain_model), short_clip)
-    assert done["message"].startswith("enhanced on the CPU: cuda:0 has not enough memory (Out of")
+    assert done["message"].startswith("enhanced on the CPU: cuda:0 has not enough memory (0 MB")
 
 
 def watched(wanted: Enhancement, steps: Callable[[EnhancedTrack], bool]) -> None:
