@@ -12,6 +12,7 @@ import ctypes
 import hashlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,13 +95,12 @@ def is_heavy(model: str | Path) -> bool:
 
 def has_driver() -> bool:
     """Whether NVIDIA's driver library is there; it is not started."""
-    if sys.platform != "linux":
-        return False
-    try:
-        ctypes.CDLL(_DRIVER)
-    except OSError:
-        return False
-    return True
+    found = False
+    if sys.platform == "linux":
+        with suppress(OSError):
+            ctypes.CDLL(_DRIVER)
+            found = True
+    return found
 
 
 def _pixels(info: VideoInfo) -> int:

@@ -72,31 +72,22 @@ class PatientWorker:
 
 def _give_way(more: int, thread: int = 0) -> None:
     """Let others go first by so much more; 0 is the thread that calls it."""
-    if sys.platform != "linux":  # where threads, which inherit it, have priorities of their own
-        return
-    with suppress(OSError):  # a thread that has ended
-        before = os.getpriority(os.PRIO_PROCESS, thread)
-        os.setpriority(os.PRIO_PROCESS, thread, before + more)
+    if sys.platform == "linux":  # where threads, which inherit it, have priorities of their own
+        with suppress(OSError):  # a thread that has ended
+            before = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, before + more)
 
 
 def _marked_threads() -> list[int]:
     """The threads of calls at work, and those that these started: decoders', encoders'."""
-    if sys.platform != "linux":
-        return []
-    marked = _base_niceness() + _MARK
-    threads = [int(entry.name) for entry in _THREADS.iterdir()]
-    return [thread for thread in threads if _niceness(thread) == marked]
-
-
-def _base_niceness() -> int:
-    return os.getpriority(os.PRIO_PROCESS, os.getpid())
-
-
-def _niceness(thread: int) -> int | None:
-    try:
-        return os.getpriority(os.PRIO_PROCESS, thread)
-    except OSError:  # it has ended
-        return None
+    marked: list[int] = []
+    if sys.platform == "linux":
+        niceness = os.getpriority(os.PRIO_PROCESS, os.getpid()) + _MARK
+        for thread in (int(entry.name) for entry in _THREADS.iterdir()):
+            with suppress(OSError):  # it has ended
+                if os.getpriority(os.PRIO_PROCESS, thread) == niceness:
+                    marked.append(thread)
+    return marked
 
 
 def exit_process(status: int) -> NoReturn:
