@@ -41,7 +41,9 @@ def test_each_name_is_there_and_documented(name: str) -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="module 'tapetum.realtime' has no attribute 'Enhancr'"):
+    with pytest.raises(
+        AttributeError, match=r"module 'tapetum\.realtime' has no attribute 'Enhancr'"
+    ):
         getattr(tapetum.realtime, "Enhancr")  # noqa: B009 - type checkers know that it is wrong
 
 

@@ -185,8 +185,7 @@ class PictureReader:
     @property
     def _missing_times(self) -> int:
         """Pictures without a time where the format gives every one a time, and this file others."""
-        timed = not _TIMED_FORMATS.isdisjoint(self.container.format.name.split(","))
-        return self._times.guessed if timed and self._times.given else 0
+        return self._times.guessed if self._is_timed and self._times.given else 0
 
     @property
     def _mended_from(self) -> str:
@@ -239,6 +238,8 @@ class PictureReader:
             opened.stream,
             opened.decoder,
         )
+        names = self.container.format.name.split(",")
+        self._is_timed = not _TIMED_FORMATS.isdisjoint(names)
         self._start_clock()
 
     def _start_clock(self) -> None:
