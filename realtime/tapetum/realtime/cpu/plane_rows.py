@@ -50,7 +50,7 @@ class EitherSize(NamedTuple):
     words: npt.NDArray[np.uint16]
 
 
-def read_only(samples: npt.NDArray[Any]) -> Any:
+def read_only(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The same samples, not to be written through this view.
 
     A kernel is compiled for arrays that can be written and for others apart: it is given one kind.
