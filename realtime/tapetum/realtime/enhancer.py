@@ -146,7 +146,7 @@ class Enhancer:
             return
         from tapetum.realtime.cpu.rgb import frame_from_rgb, rgb_from_frame
 
-        bright = self._enhancer(frame_from_rgb(image[..., :3], order=order, time_s=time_s))
+        bright = self._enhancer(frame_from_rgb(image, order=order, time_s=time_s))
         if out is not image:
             out[...] = image  # alpha
         out[..., :3] = rgb_from_frame(bright, order=order)

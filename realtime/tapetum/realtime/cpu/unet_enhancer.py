@@ -162,7 +162,7 @@ class UNetEnhancer:
             ModelError: the network does not take pictures of this kind.
             EngineError: the network fails or gives no usable numbers.
         """
-        frame = frame_from_rgb(image[..., :3], order=order, time_s=time_s)
+        frame = frame_from_rgb(image, order=order, time_s=time_s)
         enhanced = rgb_from_frame(self(frame), order=order)
         out[..., 3:] = image[..., 3:]
         out[..., :3] = enhanced
