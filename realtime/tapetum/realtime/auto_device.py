@@ -9,14 +9,12 @@ shown, once, that its pictures are those of the CPU. Machines without a driver p
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapetum.gan.build_cache import keep_content, kept_content
 from tapetum.gan.model import find_model
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Device
@@ -113,6 +111,9 @@ def _checked(model: str | Path, on_build: Callable[[Building], None] | None) -> 
     Raises:
         TapetumError: the GPU, or what it needs, is missing, or its pictures are wrong.
     """
+    import hashlib
+
+    from tapetum.gan.build_cache import keep_content, kept_content
     from tapetum.realtime.cuda.round_trip import check_gpu
     from tapetum.trt_build.cuda_driver import CudaDriver
     from tapetum.trt_build.gpu import present_gpu
@@ -121,7 +122,8 @@ def _checked(model: str | Path, on_build: Callable[[Building], None] | None) -> 
     gpu, driver = present_gpu(), CudaDriver().cuda_version()
     flavour = choice.flavour
     runs = "PyTorch" if flavour is None else f"{flavour.name} {flavour.version}"
-    what = f"{gpu.name} {gpu.target} {driver} {runs} {find_model(model).sha256} {_source()}"
+    kernels = hashlib.sha256(_kernels()).hexdigest()
+    what = f"{gpu.name} {gpu.target} {driver} {runs} {find_model(model).sha256} {kernels}"
     name = f"gpu-{hashlib.sha256(what.encode()).hexdigest()[:32]}"
     if kept_content(name) != _PASSED:
         _try_out(model, choice, on_build)
@@ -129,12 +131,11 @@ def _checked(model: str | Path, on_build: Callable[[Building], None] | None) -> 
     return f"{GPU}:0 ({gpu.name})"
 
 
-def _source() -> str:
+def _kernels() -> bytes:
     """What of this version makes pictures on a GPU."""
     from tapetum.realtime.cuda import kernel_compiler
 
-    kernels = Path(kernel_compiler.__file__).with_name("kernels.cu").read_bytes()
-    return hashlib.sha256(kernels).hexdigest()
+    return Path(kernel_compiler.__file__).with_name("kernels.cu").read_bytes()
 
 
 def _try_out(
