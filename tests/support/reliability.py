@@ -145,12 +145,12 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "chapters of a Matroska file begin at one time, or lie in each other",
             "FFmpeg reads one of them; said",
-            f"{_MEDIA}stream_copy.py::what_is_not_kept_of_chapters_is_said",
+            f"{_MEDIA}stream_copy.py::chapters_that_are_not_read_are_said",
         ),
         Fault(
             "chapters have gaps between them, and MP4 knows only where they begin",
             "said",
-            f"{_MEDIA}stream_copy.py::what_is_not_kept_of_chapters_is_said",
+            f"{_MEDIA}stream_copy.py::gaps_between_chapters_are_kept_or_said",
         ),
         Fault(
             "MP4 has no place for a single stream's metadata (a reel's name, comments)",
