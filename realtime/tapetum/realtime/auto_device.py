@@ -9,19 +9,16 @@ shown, once, that its pictures are those of the CPU. Machines without a driver p
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapetum.gan.build_cache import keep_content, kept_content
 from tapetum.gan.model import find_model
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Device
 from tapetum.realtime.errors import TapetumError
-from tapetum.trt_build.gpu import device_index
 
 if TYPE_CHECKING:
     from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
@@ -118,6 +115,9 @@ def _checked(
     Raises:
         TapetumError: the GPU, or what it needs, is missing or full, or its pictures are wrong.
     """
+    import hashlib
+
+    from tapetum.gan.build_cache import keep_content, kept_content
     from tapetum.realtime.cuda.round_trip import check_gpu
     from tapetum.trt_build.cuda_driver import CudaDriver
     from tapetum.trt_build.gpu import present_gpu
@@ -127,7 +127,8 @@ def _checked(
     gpu, driver = present_gpu(), CudaDriver().cuda_version()
     flavour = choice.flavour
     runs = "PyTorch" if flavour is None else f"{flavour.name} {flavour.version}"
-    what = f"{gpu.name} {gpu.target} {driver} {runs} {find_model(model).sha256} {_source()}"
+    kernels = hashlib.sha256(_kernels()).hexdigest()
+    what = f"{gpu.name} {gpu.target} {driver} {runs} {find_model(model).sha256} {kernels}"
     name = f"gpu-{hashlib.sha256(what.encode()).hexdigest()[:32]}"
     if kept_content(name) != _PASSED:
         _try_out(model, choice, on_build)
@@ -143,6 +144,7 @@ def _check_room(info: VideoInfo | None) -> None:
     """
     from tapetum.realtime.cuda.device import CudaDevice
     from tapetum.realtime.cuda.room import FRAMES_OF_VIDEO, least_bytes
+    from tapetum.trt_build.gpu import device_index
 
     layout = _USUAL if info is None else (info.format_name, info.width, info.height)
     needed = least_bytes("unet", *layout, frames=FRAMES_OF_VIDEO)
@@ -150,12 +152,11 @@ def _check_room(info: VideoInfo | None) -> None:
     CudaDevice(device_index(GPU), loads=False).check_room(needed, what)
 
 
-def _source() -> str:
+def _kernels() -> bytes:
     """What of this version makes pictures on a GPU."""
     from tapetum.realtime.cuda import kernel_compiler
 
-    kernels = Path(kernel_compiler.__file__).with_name("kernels.cu").read_bytes()
-    return hashlib.sha256(kernels).hexdigest()
+    return Path(kernel_compiler.__file__).with_name("kernels.cu").read_bytes()
 
 
 def _try_out(
