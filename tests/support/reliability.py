@@ -247,32 +247,32 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "a broadcast's clock begins at hours",
             "the output begins at 0",
-            f"{_MEDIA}timeline.py::a_broadcast_begins_at_0",
+            f"{_MEDIA}input_clock.py::a_broadcast_begins_at_0",
         ),
         Fault(
             "a clock wraps",
             "no frame is lost",
-            f"{_MEDIA}timeline.py::a_clock_that_wraps_loses_no_frame",
+            f"{_MEDIA}input_clock.py::a_clock_that_wraps_loses_no_frame",
         ),
         Fault(
             "recordings were joined",
             "sound stays with the picture",
-            f"{_MEDIA}timeline.py::joined_recordings_keep_lip_sync",
+            f"{_MEDIA}input_clock.py::joined_recordings_keep_lip_sync",
         ),
         Fault(
             "one time is damaged",
             "nothing else moves",
-            f"{_MEDIA}timeline.py::one_damaged_time_moves_nothing_else",
+            f"{_MEDIA}input_clock.py::one_damaged_time_moves_nothing_else",
         ),
         Fault(
             "a packet is decoded a day before it is shown",
             "that is no join; nothing moves",
-            f"{_MEDIA}timeline.py::a_packet_that_contradicts_itself_is_no_join",
+            f"{_MEDIA}input_clock.py::a_packet_that_contradicts_itself_is_no_join",
         ),
         Fault(
             "`--start` lies between two pictures of an AVI",
             "sound and picture move alike",
-            f"{_MEDIA}timeline.py::a_start_between_two_pictures_of_an_avi_moves_sound_and_picture_alike",
+            f"{_MEDIA}input_clock.py::a_start_between_two_pictures_of_an_avi_moves_sound_and_picture_alike",
         ),
         Fault(
             "pictures or sound are missing in the middle of a broadcast",

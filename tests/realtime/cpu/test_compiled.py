@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import numba
+import numpy as np
+import numpy.typing as npt
 import pytest
 from numba.core import event
 from support.grids import brightening
@@ -16,10 +19,12 @@ from tapetum.realtime.cpu import (
     fixed_point,
     grid_chroma,
     grid_luma,
+    grid_rgb,
     noise_level,
     restoring_light,
     restoring_space,
     restoring_time,
+    rgb,
     still_noise,
     thumbnail,
 )
@@ -30,14 +35,24 @@ MODULES = (
     fixed_point,
     grid_chroma,
     grid_luma,
+    grid_rgb,
     noise_level,
     restoring_light,
     restoring_space,
     restoring_time,
+    rgb,
     still_noise,
     thumbnail,
 )
-"""What a video needs."""
+"""What videos and images need."""
+
+
+def images() -> Iterator[npt.NDArray[np.uint8]]:
+    """Images as libraries hand them over."""
+    whole = np.random.default_rng(0).integers(0, 256, (30, 41, 4), np.uint8)
+    locked = whole[..., :3].copy()
+    locked.flags.writeable = False
+    yield from (whole, whole[..., :3], whole[..., :3].copy(), locked, whole[::-1, 3:], locked[::2])
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.split(".")[-1])
@@ -48,6 +63,16 @@ def test_a_kernel_is_compiled_once_for_all_formats(module: ModuleType) -> None:
         for seen in (frame, pitched(frame)):
             apply_grid(seen, brightening())
             warm_up(seen)
+    for image in images():
+        room = np.empty(image.shape, np.uint8)
+        rows, target = (
+            rgb.pixel_rows(image, red_first=False),
+            rgb.pixel_rows_to_fill(room, red_first=False),
+        )
+        thumbnail.image_thumbnail(rows)
+        grid_rgb.apply_to_pixels(rows, brightening(), target)
+        rgb.rgb_from_frame(rgb.frame_from_rgb(image))
+        rgb.rgb_from_frame(pitched(rgb.frame_from_rgb(image)))
     own: list[Any] = [
         value
         for value in vars(module).values()

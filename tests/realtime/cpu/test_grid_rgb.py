@@ -16,6 +16,7 @@ from tapetum.realtime.cpu.rgb import (
     frame_from_rgb,
     is_red_first,
     pixel_rows,
+    pixel_rows_to_fill,
     rgb_from_frame,
 )
 from tapetum.realtime.cpu.thumbnail import image_thumbnail, thumbnail
@@ -26,8 +27,8 @@ ORDERS = st.sampled_from(["rgb", "bgr"])
 
 def in_one_pass(image: RgbImage, grid: np.ndarray, order: Order) -> RgbImage:
     made, red_first = np.empty(image.shape, np.uint8), is_red_first(order)
-    source, target = (pixel_rows(each, red_first=red_first) for each in (image, made))
-    apply_to_pixels(source, grid, target)
+    target = pixel_rows_to_fill(made, red_first=red_first)
+    apply_to_pixels(pixel_rows(image, red_first=red_first), grid, target)
     return made
 
 

@@ -29,8 +29,10 @@ class Samples(NamedTuple):
         step: samples from column to column, 1 or 2.
         width: columns.
         height: rows.
-        shift: empty low bits of a sample's word.
+        shift: empty low bits of a sample's word, whose level is on top then; else 0.
         fraction: bits that a level is shifted up by to be fixed-point.
+        scale: what a word is multiplied by to be fixed-point, where its level is not on top. Numba
+            shifts in 64 bits, and so it multiplies by what it knows to be a power of 2.
     """
 
     lines: EitherSize
@@ -40,6 +42,7 @@ class Samples(NamedTuple):
     height: int
     shift: int
     fraction: int
+    scale: int
 
 
 def frame_samples(frame: Frame) -> tuple[Samples, Samples, Samples]:
@@ -51,7 +54,8 @@ def frame_samples(frame: Frame) -> tuple[Samples, Samples, Samples]:
     luma, pitch = sample_rows(frame.planes[0])
     chroma = chroma_rows(frame)
     last = chroma.step, chroma.width, chroma.height
-    layout = frame.format.shift, FIXED_BITS - frame.format.depth
+    shift, fraction = frame.format.shift, FIXED_BITS - frame.format.depth
+    layout = shift, fraction, 1 if shift else 1 << fraction
     return (
         Samples(either_size(luma), pitch, 1, frame.width, frame.height, *layout),
         Samples(either_size(chroma.u), chroma.u_pitch, *last, *layout),
@@ -62,7 +66,7 @@ def frame_samples(frame: Frame) -> tuple[Samples, Samples, Samples]:
 def fixed_samples(plane: Fixed) -> Samples:
     """A plane, without gaps between rows, that is fixed-point already."""
     height, width = plane.shape
-    return Samples(either_size(plane.reshape(-1)), width, 1, width, height, 0, 0)
+    return Samples(either_size(plane.reshape(-1)), width, 1, width, height, 0, 0, 1)
 
 
 @kernel
@@ -74,14 +78,17 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
     rows = np.empty((2, source.width), np.int16)
     for row in range(out.shape[0]):
         first, last = row << down, min((row << down) + down, source.height - 1)
+        if across + down == 0:
+            read_row(source, first, out[row])
+            continue
         upper, lower = rows[0], rows[last - first]
         read_row(source, first, upper)
         if last > first:
             read_row(source, last, lower)
         if across == 0:
             for x in range(out.shape[1]):
-                total = np.int32(np.int32(upper[x]) + np.int32(lower[x]) + np.int32(1))
-                out[row, x] = np.int16(total >> np.int32(1))
+                total = np.uint16(np.uint16(upper[x]) + np.uint16(lower[x]))
+                out[row, x] = np.int16(np.uint16(total + np.uint16(1)) >> np.uint16(1))
         else:
             halve_row(upper, lower, out[row])
 
@@ -90,42 +97,45 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
 def read_row(source: Samples, row: int, out: Fixed) -> None:
     """Read a row of samples as fixed point."""
     start, step = np.uint64(row * source.pitch), np.uint64(source.step)
-    if source.lines.words.size > 0:
-        _fetch_words(source.lines.words, start, step, out)
-        down, up = np.uint16(source.shift), np.uint16(source.fraction)
-        if down > 0 or up > 0:
-            for x in range(out.size):
-                out[x] = np.int16(np.uint16(np.uint16(np.uint16(out[x]) >> down) << up))
-    else:
-        _fetch_bytes(source.lines.bytes, start, step, np.uint16(source.fraction), out)
+    scale = np.uint16(source.scale)
+    if source.lines.words.size == 0:
+        _fetch_bytes(source.lines.bytes, start, step, scale, out)
+        return
+    _fetch_words(source.lines.words, start, step, scale, out)
+    if source.shift > 0:
+        # A level on top of 16 bits is fixed-point in 15.
+        keep = np.uint16((1 << 16) - (1 << source.shift))
+        for x in range(out.size):
+            out[x] = np.int16(np.uint16(np.uint16(out[x]) & keep) >> np.uint16(1))
 
 
-# Places are unsigned and in the whole array, which spares numba's tests for negative indices:
-# slices would be counted as references, row by row.
+# Places count from a row's own start, and their step is known: only so LLVM makes SIMD of them.
 
 
 @part
 def _fetch_words(
-    words: npt.NDArray[np.uint16], start: np.uint64, step: np.uint64, out: Fixed
+    words: npt.NDArray[np.uint16], start: np.uint64, step: np.uint64, scale: np.uint16, out: Fixed
 ) -> None:
+    row = words[start:]
     if step == 1:
-        for x in range(np.uint64(out.size)):
-            out[x] = np.int16(words[start + x])
+        for x in range(out.size):
+            out[x] = np.int16(row[x] * scale)
     else:
-        for x in range(np.uint64(out.size)):
-            out[x] = np.int16(words[start + step * x])
+        for x in range(out.size):
+            out[x] = np.int16(row[2 * x] * scale)
 
 
 @part
 def _fetch_bytes(
-    samples: npt.NDArray[np.uint8], start: np.uint64, step: np.uint64, up: np.uint16, out: Fixed
+    samples: npt.NDArray[np.uint8], start: np.uint64, step: np.uint64, scale: np.uint16, out: Fixed
 ) -> None:
+    row = samples[start:]
     if step == 1:
-        for x in range(np.uint64(out.size)):
-            out[x] = np.int16(np.uint16(samples[start + x]) << up)
+        for x in range(out.size):
+            out[x] = np.int16(np.uint16(row[x]) * scale)
     else:
-        for x in range(np.uint64(out.size)):
-            out[x] = np.int16(np.uint16(samples[start + step * x]) << up)
+        for x in range(out.size):
+            out[x] = np.int16(np.uint16(row[2 * x]) * scale)
 
 
 @part

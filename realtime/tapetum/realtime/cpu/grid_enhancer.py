@@ -16,7 +16,7 @@ from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
 from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
-from tapetum.realtime.cpu.hdr_light import working_thumbnail
+from tapetum.realtime.cpu.hdr_light import shown_thumbnail
 from tapetum.realtime.cpu.picture_of_frame import Picture, PictureFinder, PictureStrips
 from tapetum.realtime.cpu.rgb import (
     Order,
@@ -25,6 +25,7 @@ from tapetum.realtime.cpu.rgb import (
     has_whole_rows,
     is_red_first,
     pixel_rows,
+    pixel_rows_to_fill,
     rgb_from_frame,
 )
 from tapetum.realtime.cpu.thumbnail import image_thumbnail
@@ -121,9 +122,8 @@ class GridEnhancer:
             DeviceError: the frame is not in main memory.
             EngineError: the network fails or gives no usable numbers.
         """
-        frame, seen = picture.frame, picture.seen
-        if frame.color.is_hdr:
-            seen = working_thumbnail(seen, frame.color)
+        frame = picture.frame
+        seen = shown_thumbnail(picture.seen, frame.color)
         grid = self.steady_grid(seen, time_s=frame.time_s)
         if self.strength == 0:
             return None
@@ -167,8 +167,7 @@ class GridEnhancer:
         time_s: float | None,
     ) -> None:
         """Enhance an image that is all picture, or whose thumbnail `continued` makes so."""
-        whole = image if has_whole_rows(image) else np.ascontiguousarray(image)
-        source = pixel_rows(whole, red_first=is_red_first(order))
+        source = pixel_rows(image, red_first=is_red_first(order))
         small = image_thumbnail(source)
         small = small if continued is None else continued(small)
         grid = self.steady_grid(small, time_s=time_s)
@@ -177,7 +176,7 @@ class GridEnhancer:
             return
         mixed = strengthened(grid, self.strength)
         if self._restorer is not None:
-            seen = frame_from_rgb(whole[..., :3], order=order, time_s=time_s)
+            seen = frame_from_rgb(image, order=order, time_s=time_s)
             restored = self._restorer(seen, mixed)
             if restored is not None:
                 bright = seen.with_planes(apply_grid(restored, mixed))
@@ -185,9 +184,9 @@ class GridEnhancer:
                     out[...] = image
                 out[..., :3] = rgb_from_frame(bright, order=order)
                 return
-        apart = out is image or not np.may_share_memory(whole, out)
+        apart = out is image or not np.may_share_memory(source.samples, out)
         made = out if has_whole_rows(out) and apart else np.empty(image.shape, np.uint8)
-        apply_to_pixels(source, mixed, pixel_rows(made, red_first=source.red_first))
+        apply_to_pixels(source, mixed, pixel_rows_to_fill(made, red_first=source.red_first))
         if made is not out:
             out[...] = made
 
@@ -200,8 +199,7 @@ class GridEnhancer:
         ):
             self._picture.reset()
             return None
-        whole = np.ascontiguousarray(image[..., :3])
-        return self._picture(frame_from_rgb(whole, order=order, time_s=time_s))
+        return self._picture(frame_from_rgb(image, order=order, time_s=time_s))
 
     def steady_grid(self, small: Floats, *, time_s: float | None) -> Floats:
         """The grid of the next frame, smoothed over time, for who applies it elsewhere.

@@ -27,9 +27,7 @@ def sample_rows(plane: Plane) -> tuple[Plane, int]:
         )
     height, width = plane.shape
     if plane.flags.c_contiguous:
-        whole = plane.reshape(-1)
-        whole.flags.writeable = False
-        return whole, width
+        return read_only(plane.reshape(-1)), width
     rows: Any = plane
     size = plane.itemsize
     if plane.strides[1] != size or plane.strides[0] < width * size or plane.strides[0] % size:
@@ -52,13 +50,19 @@ class EitherSize(NamedTuple):
     words: npt.NDArray[np.uint16]
 
 
-def either_size(samples: Plane | npt.NDArray[np.int16]) -> EitherSize:
-    """Samples to be read; signed ones count as unsigned.
+def read_only(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same samples, not to be written through this view.
 
-    What cannot be written is another type to numba, so none of it can.
+    A kernel is compiled for arrays that can be written and for others apart: it is given one kind.
     """
-    seen: Any = samples.view()
+    seen = samples.view()
     seen.flags.writeable = False
+    return seen
+
+
+def either_size(samples: Plane | npt.NDArray[np.int16]) -> EitherSize:
+    """Samples to be read; signed ones count as unsigned."""
+    seen = read_only(samples)
     if seen.dtype == np.uint8:
         return EitherSize(seen, _NO_WORDS)
     return EitherSize(_NO_BYTES, seen.view(np.uint16))
@@ -121,7 +125,8 @@ def planes_for(frame: Frame, out: tuple[Plane, ...] | None = None) -> tuple[Plan
     """
     if out is not None:
         return out
-    return tuple(np.empty(plane.shape, _sample_type(frame)) for plane in frame.planes)
+    sample_type = _sample_type(frame)
+    return tuple(np.empty(plane.shape, sample_type) for plane in frame.planes)
 
 
 def check_out(frame: Frame, out: tuple[Plane, ...]) -> None:
@@ -130,7 +135,8 @@ def check_out(frame: Frame, out: tuple[Plane, ...]) -> None:
     Raises:
         ValueError: they are not like the frame's, have gaps between rows, or are the frame's own.
     """
-    wanted = [(plane.shape, _sample_type(frame)) for plane in frame.planes]
+    sample_type = _sample_type(frame)
+    wanted = [(plane.shape, sample_type) for plane in frame.planes]
     found = [(plane.shape, plane.dtype) for plane in out]
     if found != wanted or not all(p.flags.writeable and p.flags.c_contiguous for p in out):
         names = ", ".join(f"{shape} {kind}" for shape, kind in wanted)

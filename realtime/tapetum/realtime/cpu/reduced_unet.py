@@ -12,7 +12,7 @@ from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_fit import fit_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
-from tapetum.realtime.cpu.rgb import pixel_rows
+from tapetum.realtime.cpu.rgb import pixel_rows, pixel_rows_to_fill
 from tapetum.realtime.protocols import Engine
 
 REDUCED = 128
@@ -55,8 +55,11 @@ class FittedGridEngine:
             return batch
         dark = np.ascontiguousarray(np.rint(255 * batch[0].transpose(1, 2, 0)).astype(np.uint8))
         bright = np.empty_like(dark)
-        source, target = (pixel_rows(image, red_first=True) for image in (dark, bright))
-        apply_to_pixels(source, self._light(batch)[0], target)
+        apply_to_pixels(
+            pixel_rows(dark, red_first=True),
+            self._light(batch)[0],
+            pixel_rows_to_fill(bright, red_first=True),
+        )
         return bright.transpose(2, 0, 1)[np.newaxis].astype(np.float32) / np.float32(255)
 
 

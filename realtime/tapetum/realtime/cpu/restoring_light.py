@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
-from tapetum.realtime.cpu.fixed_point import FIXED_BITS, TABLE_SHIFT, TABLE_SIZE, Fixed
+from tapetum.realtime.cpu.fixed_point import FIXED_BITS, TABLE_SHIFT, TABLE_SIZE, Fixed, spread_row
 
 SIDE = 8
 """Rows and columns of cells of which means are compared."""
@@ -146,11 +146,23 @@ def relight(  # noqa: PLR0917 - numba takes no keyword-only arguments
         across: 1 where a cell is two samples wide, else 0.
         down: 1 where a cell is two samples high, else 0.
     """
-    top, bits = np.int32((1 << FIXED_BITS) - 1), np.int32(GAIN_BITS)
+    rows = np.empty((3, plane.shape[1]), np.int16)
     for row in range(plane.shape[0]):
         cell = row >> down
-        for x in range(plane.shape[1]):
-            mean = np.int32(old[cell, x >> across])
-            way = (np.int32(plane[row, x]) - mean) * np.int32(gains[cell, x >> across])
-            value = np.int32(new[cell, x >> across]) + (way >> bits)
-            plane[row, x] = np.int16(min(max(value, np.int32(0)), top))
+        if across == 0:
+            _relight_row(plane[row], old[cell], new[cell], gains[cell])
+            continue
+        if row % (1 + down) == 0:
+            spread_row(old[cell], rows[0])
+            spread_row(new[cell], rows[1])
+            spread_row(gains[cell], rows[2])
+        _relight_row(plane[row], rows[0], rows[1], rows[2])
+
+
+@part
+def _relight_row(plane: Fixed, old: Fixed, new: Fixed, gains: Fixed) -> None:
+    top, bits = np.int32((1 << FIXED_BITS) - 1), np.int32(GAIN_BITS)
+    for x in range(plane.size):
+        way = np.int32(np.int32(np.int32(plane[x]) - np.int32(old[x])) * np.int32(gains[x]))
+        value = np.int32(np.int32(new[x]) + np.int32(way >> bits))
+        plane[x] = np.int16(min(max(value, np.int32(0)), top))

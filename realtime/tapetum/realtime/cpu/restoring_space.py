@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.fixed_point import TABLE_SHIFT, Fixed, Samples, read_row, spread_row
-from tapetum.realtime.cpu.restoring_time import MOST_FRAMES, ONE_FRAME, Evidence, Floats
+from tapetum.realtime.cpu.restoring_time import ONE_FRAME, Evidence, Floats
 
 MOST_TOLERANCE = 1300
 """Of a sample's fixed-point units: sums of twelve differences fit 16 bits."""
@@ -72,10 +72,6 @@ def describe_cells(
         weights: (256,) `Cells.weight` by luma.
         cells: filled.
     """
-    remains = np.empty(MOST_FRAMES * ONE_FRAME + 1, np.float32)
-    for count in range(remains.size):
-        frames = np.float32(max(count, ONE_FRAME)) / np.float32(ONE_FRAME)
-        remains[count] = max(np.float32(1) / np.sqrt(frames), np.float32(LEAST_REMAINS))
     both, width = np.empty(noise.size, np.int32), luma.shape[1]
     for level in range(noise.size):
         deviation = np.int32(min(noise[level], np.float32(MOST_TOLERANCE)) + np.float32(0.5))
@@ -86,12 +82,22 @@ def describe_cells(
         # A loop of its own, being the part that is not SIMD.
         for x in range(width):
             found[x] = both[np.uint16(luma[row, x]) >> np.uint16(TABLE_SHIFT)]
-            shares[x] = remains[evidence[row, x]]
+        _find_remains(evidence[row], shares)
         for x in range(width):
             cells.remains[row, x] = np.int16(shares[x] * scale)
             deviation = np.float32(found[x] >> np.int32(16)) * shares[x]
             cells.deviation[row, x] = np.int16(deviation + np.float32(0.5))
             cells.weight[row, x] = np.int16(found[x])
+
+
+@part
+def _find_remains(evidence: Evidence, shares: Floats) -> None:
+    """The share of noise that remains of each cell."""
+    one_frame, one, least = np.float32(ONE_FRAME), np.float32(1), np.float32(LEAST_REMAINS)
+    for x in range(shares.size):
+        frames = max(np.float32(evidence[x]), one_frame) / one_frame
+        # The root is never below 1; that it is said spares numba's test.
+        shares[x] = max(one / max(np.sqrt(frames), one), least)
 
 
 @kernel

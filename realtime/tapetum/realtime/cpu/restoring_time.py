@@ -64,12 +64,15 @@ def mean_wide_changes(frame: Fixed, estimate: Fixed, wide: Floats) -> None:
     for row in range(rows):
         last = min(WIDE * (row + 1), height)
         _sum_changes(frame, estimate, WIDE * row, last, line)
-        for column in range(columns):
-            total, right = np.int32(0), min(WIDE * (column + 1), width)
-            for x in range(WIDE * column, right):
+        _sum_columns(line, means[row + 1])
+        count = np.float32(last - WIDE * row)
+        for column in range(width // WIDE):
+            means[row + 1, column + 1] /= count * np.float32(WIDE)
+        if width % WIDE:
+            total = np.int32(0)
+            for x in range(width - width % WIDE, width):
                 total += line[x]
-            count = (last - WIDE * row) * (right - WIDE * column)
-            means[row + 1, column + 1] = np.float32(total) / np.float32(count)
+            means[row + 1, columns] = np.float32(total) / (count * np.float32(width % WIDE))
     _repeat_edges(means)
     two, sixteenth = np.float32(2), np.float32(1 / 16)
     for row in range(rows):
@@ -88,6 +91,16 @@ def _sum_changes(frame: Fixed, estimate: Fixed, first: int, last: int, line: Int
     for y in range(first, last):
         for x in range(line.size):
             line[x] += np.int32(frame[y, x]) - np.int32(estimate[y, x])
+
+
+@part
+def _sum_columns(line: Ints, sums: Floats) -> None:
+    """Add up each `WIDE` columns; the first sum is the second place's."""
+    four = np.uint64(WIDE)
+    for place in range(np.uint64(line.size // WIDE)):
+        left = np.int32(line[four * place] + line[four * place + np.uint64(1)])
+        right = np.int32(line[four * place + np.uint64(2)] + line[four * place + np.uint64(3)])
+        sums[place + np.uint64(1)] = np.float32(np.int32(left + right))
 
 
 @part
@@ -256,6 +269,7 @@ def learn(  # noqa: PLR0917 - numba takes no keyword-only arguments
     """
     height, width = estimate.shape
     new, shares = np.empty(width, np.int16), np.empty(width, np.int16)
+    products = np.empty(width, np.int16)
     for row in range(height):
         if row % (1 + down) == 0:
             if across == 0:
@@ -265,22 +279,29 @@ def learn(  # noqa: PLR0917 - numba takes no keyword-only arguments
             else:
                 spread_row(share[row >> down], shares)
             for x in range(width):
-                # 32767 counts as 32768, so that all is all.
+                # 32767 counts as 32768, so that all is all; as a number of 16 bits it is negative.
                 shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
         read_row(source, row, new)
-        _learn_row(new, shares, estimate[row])
+        _learn_row(new, shares, products, estimate[row])
         if half.size > 0 and (row % 2 == 1 or row + 1 == height):
             halve_row(estimate[row - row % 2], estimate[row], half[row >> 1])
 
 
 @part
-def _learn_row(new: Fixed, shares: Fixed, estimate: Fixed) -> None:
-    half, bits = np.int32(1 << (_SHARE_BITS - 1)), np.int32(_SHARE_BITS)
+def _learn_row(new: Fixed, shares: Fixed, products: Fixed, estimate: Fixed) -> None:
+    """Add (new - estimate) * share, rounded: from the halves of products, each one instruction."""
     for x in range(new.size):
-        old = np.int32(estimate[x])
-        taken = np.int32(np.uint16(shares[x]))
-        way = np.int32(np.int32(np.int32(new[x]) - old) * taken)
-        estimate[x] = np.int16(old + np.int32(np.int32(way + half) >> bits))
+        way = np.int16(new[x] - estimate[x])
+        product = np.int32(np.int32(way) * np.int32(shares[x]))
+        products[x] = np.int16(product >> np.int32(16))
+    for x in range(new.size):
+        old, taken = estimate[x], shares[x]
+        low = np.uint16(np.uint16(new[x] - old) * np.uint16(taken))
+        # Its two bits on top, halved and rounded up.
+        more = np.uint16(np.uint16(low >> np.uint16(14)) & np.uint16(1))
+        more = np.uint16(more + np.uint16(low >> np.uint16(15)))
+        step = np.int16(np.int16(products[x] * np.int16(2)) + np.int16(more))
+        estimate[x] = new[x] if taken < np.int16(0) else np.int16(old + step)
 
 
 @part

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.plane_rows import read_only
 from tapetum.realtime.frame import ColorInfo, Frame
 
 Order = Literal["rgb", "bgr"]
@@ -85,12 +86,25 @@ def has_whole_rows(image: RgbImage) -> bool:
 
 
 def pixel_rows(image: RgbImage, *, red_first: bool) -> PixelRows:
-    """An (H, W, 3) or (H, W, 4) image, which has whole rows, as rows; nothing is copied."""
+    """An (H, W, 3) or (H, W, 4) image as rows to be read.
+
+    Nothing is copied unless rows have gaps within or go upwards.
+    """
+    whole = image if has_whole_rows(image) else np.ascontiguousarray(image)
+    return _rows(whole, red_first=red_first, to_fill=False)
+
+
+def pixel_rows_to_fill(image: RgbImage, *, red_first: bool) -> PixelRows:
+    """An (H, W, 3) or (H, W, 4) image, which has whole rows, as rows to be written."""
+    return _rows(image, red_first=red_first, to_fill=True)
+
+
+def _rows(image: RgbImage, *, red_first: bool, to_fill: bool) -> PixelRows:
     height, width, channels = image.shape
     pitch = image.strides[0]
     length = (height - 1) * pitch + width * channels
     strided: Any = np.lib.stride_tricks.as_strided
-    samples = strided(image, (length,), (1,), writeable=image.flags.writeable)
+    samples = strided(image, (length,), (1,), writeable=to_fill)
     return PixelRows(samples, pitch, width, height, channels, red_first)
 
 
@@ -113,15 +127,18 @@ def luma_of(image: RgbImage) -> npt.NDArray[np.float32]:
 
 
 def frame_from_rgb(image: RgbImage, *, order: Order = "rgb", time_s: float | None = None) -> Frame:
-    """Convert an (H, W, 3) uint8 image to a frame.
+    """Convert an (H, W, 3) uint8 image to a frame; of (H, W, 4) the alpha is left out.
 
     Raises:
         ValueError: `image` is not of that shape and type, or `order` is unknown.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise ValueError(f"an image is (H, W, 3) uint8; got {image.shape} {image.dtype}")
+    colours = image.ndim == 3 and image.shape[2] in {3, 4}
+    if not colours or image.dtype != np.uint8 or not image.size:
+        raise ValueError(
+            f"an image is (H, W, 3) or (H, W, 4) uint8; got {image.shape} {image.dtype}"
+        )
     y, u, v = (np.empty(image.shape[:2], np.uint16) for _ in range(3))
-    _rgb_to_yuv(image, _red_index(order), y, u, v)
+    _rgb_to_yuv(pixel_rows(image, red_first=is_red_first(order)), y, u, v)
     pts = None if time_s is None else round(time_s / _TIME_BASE)
     return Frame((y, u, v), _FORMAT, pts=pts, time_base=_TIME_BASE, color=_COLOR)
 
@@ -135,13 +152,9 @@ def rgb_from_frame(frame: Frame, *, order: Order = "rgb") -> RgbImage:
     if frame.format_name != _FORMAT:
         raise ValueError(f"a frame of frame_from_rgb is {_FORMAT}; got {frame.format_name}")
     image = np.empty((frame.height, frame.width, 3), np.uint8)
-    y, u, v = (plane.astype(np.uint16, copy=False) for plane in frame.planes)
-    _yuv_to_rgb(y, u, v, _red_index(order), image)
+    y, u, v = (read_only(np.ascontiguousarray(plane, np.uint16)) for plane in frame.planes)
+    _yuv_to_rgb(y, u, v, 0 if is_red_first(order) else 2, image)
     return image
-
-
-def _red_index(order: Order) -> int:
-    return 0 if is_red_first(order) else 2
 
 
 KR, KB = np.float32(0.2126), np.float32(0.0722)
@@ -160,17 +173,18 @@ def _to_uint8(value: np.float32) -> np.uint8:
 
 @kernel
 def _rgb_to_yuv(
-    image: RgbImage,
-    red_index: int,
+    image: PixelRows,
     y_plane: npt.NDArray[np.uint16],
     u_plane: npt.NDArray[np.uint16],
     v_plane: npt.NDArray[np.uint16],
 ) -> None:
-    for row in range(image.shape[0]):
-        for column in range(image.shape[1]):
-            red = np.float32(image[row, column, red_index])
-            green = np.float32(image[row, column, 1])
-            blue = np.float32(image[row, column, 2 - red_index])
+    samples, red_index = image.samples, 0 if image.red_first else 2
+    for row in range(image.height):
+        for column in range(image.width):
+            place = row * image.pitch + column * image.channels
+            red = np.float32(samples[place + red_index])
+            green = np.float32(samples[place + 1])
+            blue = np.float32(samples[place + 2 - red_index])
             y = KR * red + KG * green + KB * blue
             u = (blue - y) / BLUE_FROM_U * SCALE + MIDDLE
             v = (red - y) / RED_FROM_V * SCALE + MIDDLE
