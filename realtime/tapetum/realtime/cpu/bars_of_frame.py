@@ -290,12 +290,11 @@ def _seen_otherwise(lines: Lines, across: slice) -> tuple[int, int] | None:
 
 def _alone(light: Floats, black: float, first: int, last: int) -> tuple[int, int]:
     """One bar without a twin, which has to be black throughout: a dark wall is not."""
-    bars = light[:first], light[len(light) - last :]
-    mean = [float(bar.mean()) if bar.size else black for bar in bars]
-    return tuple(
-        lines if level <= black + _BLACK else 0
-        for lines, level in zip((first, last), mean, strict=True)
-    )
+    is_black = [
+        bar.size > 0 and float(bar.mean()) <= black + _BLACK
+        for bar in (light[:first], light[len(light) - last :])
+    ]
+    return first * is_black[0], last * is_black[1]
 
 
 def _by_light(light: Floats, black: float) -> tuple[int, int] | None:
@@ -314,7 +313,7 @@ def _by_light(light: Floats, black: float) -> tuple[int, int] | None:
     usual = float(np.median(light[bars[0] : count - bars[1]])) if sum(bars) < count else black
     least = max(_LEAST_RISE, _CLEAR_STEP * (usual - black))
     rises = [_rise_at(end, bar) >= least for end, bar in zip(ends, bars, strict=True)]
-    if _is_pair(*bars, count) and any(rises):
+    if _is_pair(bars[0], bars[1], count) and any(rises):
         return bars[0], bars[1]
     short = int(bars[1] < bars[0])
     return (bars[short],) * 2 if rises[short] else None
