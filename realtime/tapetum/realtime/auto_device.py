@@ -30,6 +30,8 @@ _DRIVER = "libcuda.so.1"
 _WORTH_PIXELS = 50_000_000
 """Pixels of a video, of all its frames together, from which on starting CUDA is worth it: some 80 s
 of 640x360 at 3 frames a second, or one second of 1080p."""
+_USUAL = "yuv420p", 1920, 1080
+"""What a live stream is taken for, which is not open yet."""
 _PASSED = b"passed"
 _SIDE = 64
 _LARGEST, _MEAN = 8.0, 1.0
@@ -71,7 +73,7 @@ class AutoDevice:
         does = strength <= 1 and aim.brightness is None
         if worth and does and is_heavy(model) and has_driver():
             try:
-                what = _checked(model, on_build)
+                what = _checked(model, on_build, info)
             except TapetumError as error:
                 self.leave(error)
             else:
@@ -105,11 +107,13 @@ def _pixels(info: VideoInfo) -> int:
     return info.width * info.height * (info.frame_count or 0)
 
 
-def _checked(model: str | Path, on_build: Callable[[Building], None] | None) -> str:
+def _checked(
+    model: str | Path, on_build: Callable[[Building], None] | None, info: VideoInfo | None
+) -> str:
     """The GPU by name, after it has shown that it is right; that is done once, and remembered.
 
     Raises:
-        TapetumError: the GPU, or what it needs, is missing, or its pictures are wrong.
+        TapetumError: the GPU, or what it needs, is missing or full, or its pictures are wrong.
     """
     import hashlib
 
@@ -119,6 +123,7 @@ def _checked(model: str | Path, on_build: Callable[[Building], None] | None) -> 
     from tapetum.trt_build.gpu import present_gpu
 
     choice = check_gpu(GPU)
+    _check_room(info)
     gpu, driver = present_gpu(), CudaDriver().cuda_version()
     flavour = choice.flavour
     runs = "PyTorch" if flavour is None else f"{flavour.name} {flavour.version}"
@@ -129,6 +134,22 @@ def _checked(model: str | Path, on_build: Callable[[Building], None] | None) -> 
         _try_out(model, choice, on_build)
         keep_content(name, _PASSED)
     return f"{GPU}:0 ({gpu.name})"
+
+
+def _check_room(info: VideoInfo | None) -> None:
+    """Check that others leave memory enough, before an engine is built or loaded for nothing.
+
+    Raises:
+        DeviceError: they do not, or the GPU cannot be used.
+    """
+    from tapetum.realtime.cuda.device import CudaDevice
+    from tapetum.realtime.cuda.room import FRAMES_OF_VIDEO, least_bytes
+    from tapetum.trt_build.gpu import device_index
+
+    layout = _USUAL if info is None else (info.format_name, info.width, info.height)
+    needed = least_bytes("unet", *layout, frames=FRAMES_OF_VIDEO)
+    what = f"unet at {layout[1]}x{layout[2]}"
+    CudaDevice(device_index(GPU), loads=False).check_room(needed, what)
 
 
 def _kernels() -> bytes:

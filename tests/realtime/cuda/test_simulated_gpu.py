@@ -195,6 +195,16 @@ def test_without_any_of_its_waits_the_path_fails(
     assert gpu.waits[case.wait.partition(":")[0]] > 0
 
 
+def test_an_upload_alone_is_missed_where_it_is_not_waited_for(gpu: SimulatedGPU) -> None:
+    """Nothing else waits for the stream that copies."""
+    device, given = CudaDevice(), np.arange(300, dtype=np.uint8)
+    np.testing.assert_array_equal(device.get(device.upload(given)), given)
+    gpu.skipped = {"upload"}
+    there = device.upload(given)
+    given[:] = 0  # it was taken over into memory that is staged for it
+    np.testing.assert_array_equal(device.get(there), np.full(300, 0xFF))
+
+
 @pytest.mark.parametrize(
     ("memory_bytes", "why"),
     [
@@ -271,3 +281,27 @@ def test_live_video_goes_on_where_the_device_is_lost(gpu: SimulatedGPU) -> None:
     assert line.endswith("; grid runs instead")
     assert summary.modes["grid on cuda"] > 0
     assert live.modes[-1] == "grid"
+
+
+@pytest.mark.parametrize(
+    ("memory_bytes", "why"),
+    [
+        (1 << 19, "Out of memory allocating 786,432 bytes"),  # for the model itself
+        (2 << 20, "1 MB are free, and grid at 1280x720 takes 3 MB at least"),
+    ],
+)
+def test_live_video_that_finds_no_room_is_for_the_cpu_with_a_line(
+    gpu: SimulatedGPU, memory_bytes: int, why: str
+) -> None:
+    gpu.faults.memory_bytes = memory_bytes
+    live = Live("lavfi:testsrc2=size=1280x720:rate=30", SinkPlace("memory", MemorySink()))
+
+    def until(live: Live) -> bool:
+        return live.modes[-1] == "grid" and bool(live.said("is given up"))
+
+    summary = live.run(until)
+    (line,) = live.said("is given up")
+    assert line.startswith(f"grid on cuda is given up: cuda:0 has not enough memory ({why}")
+    assert line.endswith("; grid runs instead")
+    assert summary.modes["grid"] > 0
+    assert "grid on cuda" not in summary.modes
