@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tapetum.benchmarks.bench.ab import side
-from tapetum.benchmarks.documents.ab import ab_table
+from tapetum.benchmarks.documents.experiments import ab_table
 from tapetum.benchmarks.experiments.ab_trials import slowed_copy
 
 ROOT = Path(__file__).parents[2]

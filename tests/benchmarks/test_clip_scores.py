@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tapetum.benchmarks.evaluate.clips import score_clip, warped_error
-from tapetum.benchmarks.measure.quality import flicker
+from tapetum.benchmarks.measure.frames import flicker
 from tapetum.realtime import make_enhancer
 
 

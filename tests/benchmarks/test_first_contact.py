@@ -28,6 +28,7 @@ from tapetum.benchmarks.measure.errors import BenchmarkError
 ROOT = Path(__file__).parents[2]
 HIDDEN = (
     "openvino",
+    "onnx",
     "onnxruntime",
     "jsonschema",
     "cv2",

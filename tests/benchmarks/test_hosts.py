@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tapetum.benchmarks.documents.hosts import hosts_table
+from tapetum.benchmarks.documents.experiments import hosts_table
 from tapetum.benchmarks.experiments import hosts
 from tapetum.benchmarks.experiments.hosts import PROGRAMS
 from tapetum.benchmarks.measure.machine import machine

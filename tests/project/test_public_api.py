@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +19,19 @@ def test_the_names_of_the_readme_are_among_them() -> None:
     assert {"Enhancer", "Frame", "enhance_file", "enhance_live", "live_frames"} <= set(PROMISED)
 
 
+def test_python_finds_the_names_where_type_checkers_do() -> None:
+    stub = ast.parse(Path(tapetum.realtime.__file__ or "").with_suffix(".pyi").read_text())
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    homes = {str(alias.asname): node.module for node in imports for alias in node.names}
+    assert [node for node in stub.body if node not in imports] == stub.body[:1]  # what it is about
+    assert sorted(homes) == PROMISED
+    for name, module in homes.items():
+        value = getattr(tapetum.realtime, name)
+        home = importlib.import_module(f"tapetum.realtime.{module}")
+        assert value is getattr(home, name)
+        assert vars(tapetum.realtime)[name] is value, "it is looked for once"
+
+
 @pytest.mark.parametrize("name", PROMISED)
 def test_each_name_is_there_and_documented(name: str) -> None:
     promised = getattr(tapetum.realtime, name)
@@ -25,7 +41,9 @@ def test_each_name_is_there_and_documented(name: str) -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="attribute Enhancr"):
+    with pytest.raises(
+        AttributeError, match=r"module 'tapetum\.realtime' has no attribute 'Enhancr'"
+    ):
         getattr(tapetum.realtime, "Enhancr")  # noqa: B009 - type checkers know that it is wrong
 
 

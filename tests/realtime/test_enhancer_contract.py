@@ -10,14 +10,14 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import pytest
-from support.cuda_parts import BRIGHTER, OpenVINOModelOnDevice, cuda_grid, grid_engine
+from support.cuda_parts import BRIGHTER, ModelOnDevice, cuda_grid, grid_engine
 from support.grids import brightening
 from support.kernel_devices import on_device
 from support.random_frames import on_another_device, random_frame
+from support.tiny_networks import pointwise_network
 
 from tapetum.gan.model import find_model
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
-from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 from tapetum.realtime.cpu.reduced_unet import make_reduced_unet
 from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 from tapetum.realtime.cuda.compute_device import ComputeDevice
@@ -59,11 +59,11 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
         return GridEnhancer(grid_engine(brightening()))
 
     def unet() -> FrameEnhancer:
-        return UNetEnhancer(OpenVINOModel(BRIGHTER))
+        return UNetEnhancer(BRIGHTER)
 
     def reduced() -> FrameEnhancer:
         path = tmp_path / "brighter.onnx"
-        path.write_bytes(BRIGHTER)
+        path.write_bytes(pointwise_network(0.5 * np.eye(3), np.full(3, 0.4)))
         return make_reduced_unet(find_model(path))
 
     here = {"grid": grid, "unet": unet, "unet-reduced": reduced}
@@ -73,7 +73,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
     device: ComputeDevice = CudaDevice() if place == "cuda" else request.getfixturevalue("host")
     if name == "grid":
         return Made(lambda: cuda_grid(device, grid_engine(brightening())), device)
-    return Made(lambda: CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER)), device)
+    return Made(lambda: CudaUNetEnhancer(device, ModelOnDevice(device, BRIGHTER)), device)
 
 
 def timed(name: str, seed: int = 0, pts: int = 7) -> Frame:

@@ -1,4 +1,7 @@
-"""Enhancers of the GPU path with OpenVINO in the place of their engines, and frames for them."""
+"""Enhancers of the GPU path with NumPy in the place of their engines, and frames for them.
+
+A machine with a GPU may lack OpenVINO and ONNX.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from support.random_frames import random_frame
-from support.tiny_networks import grid_network, pointwise_network
 
-from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, THUMBNAIL_SHAPE
-from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
@@ -20,12 +20,45 @@ from tapetum.realtime.frame import ColorInfo, Frame
 from tapetum.realtime.protocols import Engine
 
 Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
 
-BRIGHTER = pointwise_network(0.5 * np.eye(3), np.full(3, 0.4))
+
+class Grid:
+    """An `Engine`: always `grid` (8, 8, 16, 16), plus the thumbnail's mean times a factor."""
+
+    description = "CPU, NumPy f32"
+
+    def __init__(self, grid: Array, per_brightness: float) -> None:
+        self._grid, self._factor = grid[np.newaxis].astype(np.float32), np.float32(per_brightness)
+
+    def __call__(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        made: npt.NDArray[np.float32] = self._grid + batch.mean(dtype=np.float32) * self._factor
+        return made
 
 
-class OpenVINOOnDevice:
-    """A `DeviceEngine` that fetches its input, runs OpenVINO, and puts the result back."""
+class Pointwise:
+    """A network of RGB, each pixel by itself; an `Engine` for every shape."""
+
+    description = "CPU, NumPy f32"
+
+    def __init__(self, matrix: Array, bias: Array) -> None:
+        self._matrix = np.asarray(matrix, np.float32)
+        self._bias = np.asarray(bias, np.float32)[:, np.newaxis, np.newaxis]
+
+    def compile(self, input_shape: Shape, output_shape: Shape | None = None) -> Pointwise:
+        assert output_shape in {None, input_shape}
+        return self
+
+    def __call__(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        made: npt.NDArray[np.float32] = np.einsum("ij,njyx->niyx", self._matrix, batch) + self._bias
+        return made
+
+
+BRIGHTER = Pointwise(0.5 * np.eye(3), np.full(3, 0.4))
+
+
+class EngineOnDevice:
+    """A `DeviceEngine` that fetches its input, runs an engine on it, and puts the result back."""
 
     def __init__(self, device: ComputeDevice, engine: Engine) -> None:
         self._device, self._engine = device, engine
@@ -41,28 +74,27 @@ class OpenVINOOnDevice:
         target[...] = self._device.put(given.reshape(result.shape).astype(result.dtype))
 
 
-class OpenVINOModelOnDevice:
+class ModelOnDevice:
     """A `DeviceModel`, likewise; remembers the shapes that it was compiled for."""
 
-    def __init__(self, device: ComputeDevice, network: bytes) -> None:
-        self._device, self._model = device, OpenVINOModel(network)
-        self.description = f"{device.name}, OpenVINO f32"
-        self.shapes: list[tuple[int, ...]] = []
+    def __init__(self, device: ComputeDevice, network: Pointwise) -> None:
+        self._device, self._network = device, network
+        self.description = f"{device.name}, NumPy f32"
+        self.shapes: list[Shape] = []
 
-    def compile(self, shape: tuple[int, ...]) -> OpenVINOOnDevice:
+    def compile(self, shape: Shape) -> EngineOnDevice:
         self.shapes.append(shape)
-        return OpenVINOOnDevice(self._device, self._model.compile(shape, shape))
+        return EngineOnDevice(self._device, self._network.compile(shape))
 
 
 def grid_engine(grid: Array, per_brightness: float = 0.0) -> Engine:
-    model = OpenVINOModel(grid_network(grid, per_brightness=per_brightness))
-    return model.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
+    return Grid(grid, per_brightness)
 
 
 def cuda_grid(
     device: ComputeDevice, engine: Engine, strength: float = 1.0, *, when_dark: bool = False
 ) -> CudaGridEnhancer:
-    there = OpenVINOOnDevice(device, engine)
+    there = EngineOnDevice(device, engine)
     return CudaGridEnhancer(device, there, strength=strength, when_dark=when_dark)
 
 

@@ -26,7 +26,7 @@ def fake_driver(folder: Path, *, codecs: bool = False) -> dict[str, str]:
     if compiler is None:
         pytest.skip("needs g++ to compile a stand-in for NVIDIA's driver")
     driver = folder / "libcuda.so.1"
-    flags = ("-std=c++17", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
+    flags = ("-std=c++17", "-shared", "-fPIC", "-pthread", "-Wall", "-Wextra", "-Werror")
     subprocess.run([compiler, *flags, str(SOURCE), "-o", str(driver)], check=True)
     if codecs:
         both = folder / "libnvcuvid.so.1"

@@ -24,7 +24,7 @@ from support.simulated_gpu import SimulatedGPU, simulated
 
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.nvenc import nvenc_pictures
-from tapetum.realtime.cuda.transfer import uploaded
+from tapetum.realtime.cuda.transfer import semi_planar, uploaded
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.errors import TapetumError
 from tapetum.realtime.frame import ColorInfo
@@ -32,9 +32,11 @@ from tapetum.realtime.media.encoder import EncoderSettings
 from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.pixel_format import pixel_format
 
 
-def _bound(gpu: SimulatedGPU) -> None:
+def bound(gpu: SimulatedGPU) -> None:
+    """Have FFmpeg take memory of the simulated GPU, in contexts of the stand-in for its driver."""
     driver = ctypes.CDLL("libcuda.so.1")
     gpu.ffmpeg_is_there = True
     gpu.bind = lambda index: driver.cuCtxSetCurrent(ctypes.c_void_p(index + 1))
@@ -61,19 +63,24 @@ def write(_gpu: SimulatedGPU, given: dict[str, Any]) -> dict[str, Any]:
     """Frames of noise in a file of uncompressed blocks, by NVENC; held against what comes back."""
     device, base = CudaDevice(), Fraction(1, 25)
     width, height = given["size"]
-    color = ColorInfo(1, 1, 1, 1)
-    info = VideoInfo(width, height, "nv12", base, color=color, average_rate=Fraction(25))
+    name, color = given["format"], ColorInfo(1, 1, 1, 1)
+    info = VideoInfo(width, height, name, base, color=color, average_rate=Fraction(25))
+    level = np.uint16(1 << pixel_format(name).shift)
     frames = []
     for pts in range(given["frames"]):
-        frame = random_frame("nv12", width, height, seed=pts, color=color)
-        luma, chroma = frame.planes
-        planes: Any = (luma // 3, 96 + chroma // 4)
+        frame = random_frame(name, width, height, seed=pts, color=color)
+        luma, chroma = (plane // level for plane in frame.planes)
+        middle = 96 << (pixel_format(name).depth - 8)
+        planes: Any = tuple(
+            (levels * level).astype(frame.planes[0].dtype)
+            for levels in (luma // 3, middle + chroma // 4)
+        )
         frames.append(replace(frame.with_planes(planes), pts=pts, time_base=base))
     with device.context():
         sink = FileSink(
             given["path"],
             info=info,
-            encoder=EncoderSettings("h264_nvenc"),
+            encoder=EncoderSettings(given["codec"]),
             pictures=nvenc_pictures(device),
         )
     for frame in frames:
@@ -81,7 +88,7 @@ def write(_gpu: SimulatedGPU, given: dict[str, Any]) -> dict[str, Any]:
     sink.close()
     with FileSource(given["path"]) as back:
         same = [
-            np.array_equal(found.planes[0], wanted.planes[0])
+            all(map(np.array_equal, semi_planar(found).planes, wanted.planes))
             for found, wanted in zip(back, frames, strict=True)
         ]
     return {"same": same}
@@ -93,7 +100,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAPETUM_CACHE", folder)
         with simulated(patch, host_kernels(Path(folder)), count=2) as gpu:
-            _bound(gpu)
+            bound(gpu)
             answer = {"enhance": enhance, "write": write}[order.pop("what")](gpu, order)
     sys.stdout.write(json.dumps(answer))
 

@@ -31,6 +31,20 @@ FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
 TRAPS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
 
 
+FUSED_STEPS = ("-mfma", "-ffp-contract=fast")
+"""Products and sums in one step, as CUDA's compiler makes them."""
+
+
+def _has_fused_steps() -> bool:
+    facts = Path("/proc/cpuinfo")
+    return facts.exists() and " fma " in facts.read_text()
+
+
+needs_fused_steps = pytest.mark.skipif(
+    not _has_fused_steps(), reason="needs a CPU with FMA instructions"
+)
+
+
 class HostArray(np.ndarray[Any, np.dtype[Any]]):
     """Main memory that says of itself what memory of a GPU says."""
 
@@ -75,6 +89,9 @@ class HostDevice:
         self.library = library
         self.kernels = PixelKernels(self._launch)
         self._take: Callable[[Node], None] = lambda node: node()
+
+    def check_room(self, needed_bytes: int, what: str) -> None:
+        """There always is."""
 
     def holds(self, array: DeviceArray) -> bool:
         return isinstance(array, HostArray)

@@ -143,6 +143,16 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}stream_copy.py::a_chapter_without_a_length_is_kept",
         ),
         Fault(
+            "chapters of a Matroska file begin at one time, or lie in each other",
+            "FFmpeg reads one of them; said",
+            f"{_MEDIA}stream_copy.py::chapters_that_are_not_read_are_said",
+        ),
+        Fault(
+            "chapters have gaps between them, and MP4 knows only where they begin",
+            "said",
+            f"{_MEDIA}stream_copy.py::gaps_between_chapters_are_kept_or_said",
+        ),
+        Fault(
             "MP4 has no place for a single stream's metadata (a reel's name, comments)",
             "said, once for all streams",
             f"{_MEDIA}stream_copy.py::metadata_of_a_stream_that_mp4_cannot_hold_is_named_once",
@@ -237,32 +247,32 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "a broadcast's clock begins at hours",
             "the output begins at 0",
-            f"{_MEDIA}timeline.py::a_broadcast_begins_at_0",
+            f"{_MEDIA}input_clock.py::a_broadcast_begins_at_0",
         ),
         Fault(
             "a clock wraps",
             "no frame is lost",
-            f"{_MEDIA}timeline.py::a_clock_that_wraps_loses_no_frame",
+            f"{_MEDIA}input_clock.py::a_clock_that_wraps_loses_no_frame",
         ),
         Fault(
             "recordings were joined",
             "sound stays with the picture",
-            f"{_MEDIA}timeline.py::joined_recordings_keep_lip_sync",
+            f"{_MEDIA}input_clock.py::joined_recordings_keep_lip_sync",
         ),
         Fault(
             "one time is damaged",
             "nothing else moves",
-            f"{_MEDIA}timeline.py::one_damaged_time_moves_nothing_else",
+            f"{_MEDIA}input_clock.py::one_damaged_time_moves_nothing_else",
         ),
         Fault(
             "a packet is decoded a day before it is shown",
             "that is no join; nothing moves",
-            f"{_MEDIA}timeline.py::a_packet_that_contradicts_itself_is_no_join",
+            f"{_MEDIA}input_clock.py::a_packet_that_contradicts_itself_is_no_join",
         ),
         Fault(
             "`--start` lies between two pictures of an AVI",
             "sound and picture move alike",
-            f"{_MEDIA}timeline.py::a_start_between_two_pictures_of_an_avi_moves_sound_and_picture_alike",
+            f"{_MEDIA}input_clock.py::a_start_between_two_pictures_of_an_avi_moves_sound_and_picture_alike",
         ),
         Fault(
             "pictures or sound are missing in the middle of a broadcast",
@@ -361,6 +371,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "the tables of an AVIF do not agree",
             "said, exit 3",
             f"{_PHOTOS}damaged_photos.py::an_avif_whose_tables_do_not_agree_is_damaged",
+        ),
+        Fault(
+            "a TIFF is damaged, and the library that unpacks it has hundreds of lines to say",
+            "one line",
+            f"{_PHOTOS}damaged_photos.py::a_damaged_tiff_is_said_by_nobody_else",
         ),
         Fault(
             "a photo holds a gain map, a short video or depth",

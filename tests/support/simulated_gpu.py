@@ -18,6 +18,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -207,9 +208,7 @@ class SimulatedGPU:
             if block is not None:
                 pool.remove(block)
                 block.live = True
-                view = block.buffer
-                if self.current.captured is None:
-                    self.queue(self.current, lambda: view.fill(_POISON))
+                self._poison(block.buffer)
                 return block
             used = sum(kept.size for kept in self.blocks.values() if kept.live)
             if used + size > self.faults.memory_bytes:
@@ -219,6 +218,14 @@ class SimulatedGPU:
             block = Block(whole[start : start + size], whole.ctypes.data + start, size, self.index)
             self.blocks[block.start] = block
             return block
+
+    def _poison(self, memory: Array) -> None:
+        """Spoil what was in memory that a stream gives out again, as early as the stream may."""
+        stream = self.current
+        if stream.non_blocking and not stream.works:
+            memory.fill(_POISON)
+        elif stream.captured is None:
+            self.queue(stream, lambda: memory.fill(_POISON))
 
     def memory_info(self) -> tuple[int, int]:
         used = sum(block.size for block in self.blocks.values() if block.live)
@@ -595,6 +602,7 @@ def simulated(
         .reshape(shape)
     )
     for name, module in (("cupy", cupy), ("cupy.cuda", cupy.cuda), ("cupyx", cupyx)):
+        module.__spec__ = ModuleSpec(name, None)  # by which others see that it is installed
         patch.setitem(sys.modules, name, module)
     driver = type("CudaDriver", (SimulatedDriver,), {"gpu": gpu})
     patch.setattr(cuda_driver, "CudaDriver", driver)

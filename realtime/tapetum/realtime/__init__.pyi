@@ -1,4 +1,4 @@
-"""The public names: `lazy_loader` reads them here, and so do type checkers and editors."""
+"""The public names: Python reads them here, a line each, and so do type checkers and editors."""
 
 from .batch.enhance_files import enhance_files as enhance_files
 from .batch.ledger import Outcome as Outcome

@@ -9,14 +9,12 @@ shown, once, that its pictures are those of the CPU. Machines without a driver p
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapetum.gan.build_cache import keep_content, kept_content
 from tapetum.gan.model import find_model
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Device
@@ -32,6 +30,8 @@ _DRIVER = "libcuda.so.1"
 _WORTH_PIXELS = 50_000_000
 """Pixels of a video, of all its frames together, from which on starting CUDA is worth it: some 80 s
 of 640x360 at 3 frames a second, or one second of 1080p."""
+_USUAL = "yuv420p", 1920, 1080
+"""What a live stream is taken for, which is not open yet."""
 _PASSED = b"passed"
 _SIDE = 64
 _LARGEST, _MEAN = 8.0, 1.0
@@ -73,7 +73,7 @@ class AutoDevice:
         does = strength <= 1 and aim.brightness is None
         if worth and does and is_heavy(model) and has_driver():
             try:
-                what = _checked(model, on_build)
+                what = _checked(model, on_build, info)
             except TapetumError as error:
                 self.leave(error)
             else:
@@ -107,21 +107,28 @@ def _pixels(info: VideoInfo) -> int:
     return info.width * info.height * (info.frame_count or 0)
 
 
-def _checked(model: str | Path, on_build: Callable[[Building], None] | None) -> str:
+def _checked(
+    model: str | Path, on_build: Callable[[Building], None] | None, info: VideoInfo | None
+) -> str:
     """The GPU by name, after it has shown that it is right; that is done once, and remembered.
 
     Raises:
-        TapetumError: the GPU, or what it needs, is missing, or its pictures are wrong.
+        TapetumError: the GPU, or what it needs, is missing or full, or its pictures are wrong.
     """
+    import hashlib
+
+    from tapetum.gan.build_cache import keep_content, kept_content
     from tapetum.realtime.cuda.round_trip import check_gpu
     from tapetum.trt_build.cuda_driver import CudaDriver
     from tapetum.trt_build.gpu import present_gpu
 
     choice = check_gpu(GPU)
+    _check_room(info)
     gpu, driver = present_gpu(), CudaDriver().cuda_version()
     flavour = choice.flavour
     runs = "PyTorch" if flavour is None else f"{flavour.name} {flavour.version}"
-    what = f"{gpu.name} {gpu.target} {driver} {runs} {find_model(model).sha256} {_source()}"
+    kernels = hashlib.sha256(_kernels()).hexdigest()
+    what = f"{gpu.name} {gpu.target} {driver} {runs} {find_model(model).sha256} {kernels}"
     name = f"gpu-{hashlib.sha256(what.encode()).hexdigest()[:32]}"
     if kept_content(name) != _PASSED:
         _try_out(model, choice, on_build)
@@ -129,12 +136,27 @@ def _checked(model: str | Path, on_build: Callable[[Building], None] | None) -> 
     return f"{GPU}:0 ({gpu.name})"
 
 
-def _source() -> str:
+def _check_room(info: VideoInfo | None) -> None:
+    """Check that others leave memory enough, before an engine is built or loaded for nothing.
+
+    Raises:
+        DeviceError: they do not, or the GPU cannot be used.
+    """
+    from tapetum.realtime.cuda.device import CudaDevice
+    from tapetum.realtime.cuda.room import FRAMES_OF_VIDEO, least_bytes
+    from tapetum.trt_build.gpu import device_index
+
+    layout = _USUAL if info is None else (info.format_name, info.width, info.height)
+    needed = least_bytes("unet", *layout, frames=FRAMES_OF_VIDEO)
+    what = f"unet at {layout[1]}x{layout[2]}"
+    CudaDevice(device_index(GPU), loads=False).check_room(needed, what)
+
+
+def _kernels() -> bytes:
     """What of this version makes pictures on a GPU."""
     from tapetum.realtime.cuda import kernel_compiler
 
-    kernels = Path(kernel_compiler.__file__).with_name("kernels.cu").read_bytes()
-    return hashlib.sha256(kernels).hexdigest()
+    return Path(kernel_compiler.__file__).with_name("kernels.cu").read_bytes()
 
 
 def _try_out(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from tapetum.realtime.choices import DEVICES, Denoise, Device
 from tapetum.realtime.errors import DeviceError, ModelError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
     from tapetum.realtime.cpu.rgb import Order, RgbImage
     from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
@@ -332,6 +333,8 @@ def checked_denoise(denoise: Denoise) -> Denoise:
 
 
 def _grid(model: Model, strength: float, aim: Aim, denoise: Denoise) -> GridEnhancer:
+    from concurrent.futures import ThreadPoolExecutor
+
     from tapetum.realtime.cpu.cpu_network import cpu_network
 
     # One thread: the others decode and encode.

@@ -74,6 +74,9 @@ DEVICE_FORMATS: dict[str, PixelFormat] = {
 """Formats of frames in a GPU's memory: as each of `PIXEL_FORMATS`, with U and V interleaved."""
 
 
+_FORMATS = PIXEL_FORMATS | DEVICE_FORMATS
+
+
 def pixel_format(name: str) -> PixelFormat:
     """Look a format up.
 
@@ -81,7 +84,7 @@ def pixel_format(name: str) -> PixelFormat:
         MediaError: `name` is neither in `PIXEL_FORMATS` nor in `DEVICE_FORMATS`.
     """
     try:
-        return PIXEL_FORMATS.get(name) or DEVICE_FORMATS[name]
+        return _FORMATS[name]
     except KeyError:
         known = ", ".join(sorted(PIXEL_FORMATS))
         raise MediaError(f"pixel format {name} cannot be enhanced; use one of {known}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from tapetum.realtime.frame import Frame
 
@@ -29,6 +30,8 @@ class SampleRange:
 
     def with_fraction(self, bits: int) -> SampleRange:
         """The same range where each level has so many bits of fraction below it."""
+        if bits == 0:
+            return self
 
         def shifted(limits: tuple[int, int]) -> tuple[int, int]:
             return limits[0] << bits, limits[1] << bits
@@ -45,9 +48,13 @@ class SampleRange:
 
 def sample_range(frame: Frame) -> SampleRange:
     """The levels of a frame's range and bit depth."""
-    depth = frame.format.depth
+    return _levels(frame.format.depth, frame.full_range)
+
+
+@cache
+def _levels(depth: int, full_range: bool) -> SampleRange:
     top, grey = (1 << depth) - 1, 1 << (depth - 1)
-    if frame.full_range:
+    if full_range:
         return SampleRange(0, top, grey, top, (0, top), (0, top))
     scale = 1 << (depth - 8)
     luma_limits, chroma_limits = (16 * scale, 235 * scale), (16 * scale, 240 * scale)

@@ -9,8 +9,8 @@ import OpenEXR
 import pytest
 
 from tapetum.gan.errors import DataError
+from tapetum.gan.simulation.clips import Motion, moving_views
 from tapetum.gan.simulation.good_camera import srgb
-from tapetum.gan.simulation.motion import Motion, moving_views
 from tapetum.gan.simulation.radiance import View, linear_photo, look, read_panorama
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from tapetum.realtime import ColorInfo, Frame, make_enhancer
-from tapetum.realtime.cpu.hdr_light import from_working, to_working, working_thumbnail
+from tapetum.realtime.cpu.hdr_light import from_working, shown_thumbnail, to_working
 from tapetum.realtime.frame import HLG, PQ
 
 HEIGHT, WIDTH = 96, 128
@@ -92,5 +92,5 @@ def test_the_network_sees_the_colours_of_the_sdr_twin() -> None:
     codes = {PQ: from_working((wide / 203) ** (1 / 2.4), PQ), HLG: np.sqrt(3 * scene)}
     for transfer, code in codes.items():
         thumbnail = np.broadcast_to(code[:, None, None], (3, 256, 256))[np.newaxis]
-        seen = working_thumbnail(thumbnail.astype(np.float32), ColorInfo(9, 1, 9, transfer))
+        seen = shown_thumbnail(thumbnail.astype(np.float32), ColorInfo(9, 1, 9, transfer))
         assert seen[0, :, 0, 0] == pytest.approx(working, abs=0.005)

@@ -92,6 +92,12 @@ def full(gpu: SimulatedGPU, _patch: pytest.MonkeyPatch) -> str:
     return "cuda:0 has not enough memory"
 
 
+def full_for_this_video(gpu: SimulatedGPU, _patch: pytest.MonkeyPatch) -> str:
+    """Nothing is built, compiled or tried out for it."""
+    gpu.faults.memory_bytes = 700_000
+    return "cuda:0 has not enough memory (0 MB are free, and unet at 96x64 takes 1 MB at least)"
+
+
 def no_cupy(_gpu: SimulatedGPU, patch: pytest.MonkeyPatch) -> str:
     patch.setitem(sys.modules, "cupy", None)
     return "cuda:0 needs CuPy: pip install 'tapetum[cuda]'"
@@ -102,7 +108,9 @@ def lost_in_mid_file(gpu: SimulatedGPU, _patch: pytest.MonkeyPatch) -> str:
     return "cuda:0 cannot be used: cudaErrorDevicesUnavailable"
 
 
-@pytest.mark.parametrize("fault", [wrong, busy, full, no_cupy, lost_in_mid_file])
+@pytest.mark.parametrize(
+    "fault", [wrong, busy, full, full_for_this_video, no_cupy, lost_in_mid_file]
+)
 def test_whatever_fails_the_cpu_makes_the_file_and_one_line_says_so(
     driver: SimulatedGPU,
     short_clip: Path,
@@ -116,6 +124,12 @@ def test_whatever_fails_the_cpu_makes_the_file_and_one_line_says_so(
     assert result.frames == 12
     (line,) = [line for line in result.notices if "--device auto" in line]
     assert line.startswith(f"--device auto takes the CPU, not the GPU: {why}")
+
+
+def test_a_full_gpu_is_left_alone(driver: SimulatedGPU, short_clip: Path, tmp_path: Path) -> None:
+    full_for_this_video(driver, pytest.MonkeyPatch())
+    enhance_file(short_clip, tmp_path / "out.mkv", model="unet", duration_s=0.1)
+    assert driver.opened == 0
 
 
 def test_live_takes_it_too(driver: SimulatedGPU) -> None:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 from support.cuda_parts import (
     BRIGHTER,
-    OpenVINOModelOnDevice,
+    ModelOnDevice,
+    Pointwise,
     cuda_grid,
     grid_engine,
     planes_of,
@@ -19,13 +20,11 @@ from support.cuda_parts import (
 from support.grids import brightening
 from support.kernel_devices import on_device
 from support.random_frames import on_another_device, random_frame
-from support.tiny_networks import pointwise_network
 from support.tolerance import CPU, EXACT, GPU, assert_planes_close
 
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_kernels import identity_grid
-from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
@@ -44,11 +43,11 @@ FORMATS = ["nv12", "p010le"]
 
 def test_they_are_frame_enhancers_that_say_what_runs_where(device: ComputeDevice) -> None:
     grid = cuda_grid(device, grid_engine(identity_grid()))
-    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))
+    unet = CudaUNetEnhancer(device, ModelOnDevice(device, BRIGHTER))
     assert isinstance(grid, FrameEnhancer)
     assert isinstance(unet, FrameEnhancer)
-    assert grid.description == f"grid on {device.name}, CPU, OpenVINO f32"
-    assert unet.description == f"unet on {device.name}, OpenVINO f32"
+    assert grid.description == f"grid on {device.name}, CPU, NumPy f32"
+    assert unet.description == f"unet on {device.name}, NumPy f32"
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -130,26 +129,26 @@ def test_a_unet_frame_is_enhanced_as_on_the_cpu(
     device: ComputeDevice, name: str, size: tuple[int, int]
 ) -> None:
     frame = random_frame(name, *size)
-    model = OpenVINOModelOnDevice(device, BRIGHTER)
+    model = ModelOnDevice(device, BRIGHTER)
     enhance = CudaUNetEnhancer(device, model, strength=0.8)
     enhanced = planes_of(device, enhance(on_device(device, frame)))
-    expected = UNetEnhancer(OpenVINOModel(BRIGHTER), strength=0.8)(frame).planes
+    expected = UNetEnhancer(BRIGHTER, strength=0.8)(frame).planes
     assert_planes_close(enhanced, expected, GPU, shift=frame.format.shift)
 
 
 def test_a_light_comes_before_the_network_as_on_the_cpu(device: ComputeDevice) -> None:
     frame, engine = random_frame("nv12", 50, 37), grid_engine(brightening())
     light = cuda_grid(device, engine)
-    model = OpenVINOModelOnDevice(device, BRIGHTER)
+    model = ModelOnDevice(device, BRIGHTER)
     enhance = CudaUNetEnhancer(device, model, strength=0.8, light=light)
-    wanted = UNetEnhancer(OpenVINOModel(BRIGHTER), strength=0.8, light=GridEnhancer(engine))
+    wanted = UNetEnhancer(BRIGHTER, strength=0.8, light=GridEnhancer(engine))
     for _ in range(3):  # alone, captured, and again
         enhanced = planes_of(device, enhance(on_device(device, frame)))
         assert_planes_close(enhanced, wanted(frame).planes, GPU)
 
 
 def test_the_network_is_compiled_once_a_size(device: ComputeDevice) -> None:
-    model = OpenVINOModelOnDevice(device, BRIGHTER)
+    model = ModelOnDevice(device, BRIGHTER)
     enhance = CudaUNetEnhancer(device, model)
     for width in (20, 30, 40, 41):
         enhance(on_device(device, random_frame("nv12", width, 16)))
@@ -161,7 +160,7 @@ def test_strength_0_is_the_frame_bit_for_bit(device: ComputeDevice, name: str) -
     frame = random_frame(name, 33, 17)
     there = on_device(device, frame)
     grid = cuda_grid(device, grid_engine(brightening()), strength=0)
-    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER), strength=0)
+    unet = CudaUNetEnhancer(device, ModelOnDevice(device, BRIGHTER), strength=0)
     for enhance in (grid, unet):
         assert_planes_close(planes_of(device, enhance(there)), frame.planes, EXACT)
 
@@ -183,8 +182,8 @@ def test_numbers_that_are_not_finite_are_an_error(device: ComputeDevice, bad: fl
     broken = brightening()
     broken[7, 7, 15, 15] = bad
     grid = cuda_grid(device, grid_engine(broken))
-    bias = pointwise_network(np.eye(3), np.array([0, 0, bad]))
-    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, bias))
+    bias = Pointwise(np.eye(3), np.array([0, 0, bad]))
+    unet = CudaUNetEnhancer(device, ModelOnDevice(device, bias))
     for enhance in (grid, unet):
         for _ in range(2):
             with pytest.raises(EngineError, match="not finite"):
@@ -205,7 +204,7 @@ def test_frames_on_another_gpu_are_errors(device: ComputeDevice) -> None:
     frame = random_frame("nv12", 16, 16)
     planes: Any = tuple(plane.view(ElsewhereArray) for plane in frame.planes)
     grid = cuda_grid(device, grid_engine(identity_grid()))
-    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))
+    unet = CudaUNetEnhancer(device, ModelOnDevice(device, BRIGHTER))
     for enhance in (grid, unet):
         with pytest.raises(DeviceError, match="this enhancer is on host; got a frame that is not"):
             enhance(frame.with_planes(planes))
@@ -213,7 +212,7 @@ def test_frames_on_another_gpu_are_errors(device: ComputeDevice) -> None:
 
 def test_frames_of_another_kind_are_errors(device: ComputeDevice) -> None:
     grid = cuda_grid(device, grid_engine(identity_grid()))
-    unet = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))
+    unet = CudaUNetEnhancer(device, ModelOnDevice(device, BRIGHTER))
     elsewhere = on_another_device(random_frame("nv12", 16, 16))
     planar = on_device(device, random_frame("yuv420p", 16, 16))
     for enhance in (grid, unet):

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from support.command_line import environment
@@ -50,13 +50,41 @@ def run(found: dict[str, str], what: str, *, variables: dict[str, str], **given:
     return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="module")
-def dark(codecs: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+class Kind(NamedTuple):
+    """Of uncompressed video: what decodes and encodes it, and what it is by default."""
+
+    encoder: str
+    format_name: str
+    quality: str
+
+
+AVC, HEVC, MAIN10 = (
+    Kind("h264_nvenc", "nv12", "h264_nvenc cq 23 p4"),
+    Kind("hevc_nvenc", "nv12", "h264_nvenc cq 23 p4"),
+    Kind("hevc_nvenc", "p010le", "hevc_nvenc cq 25 p4"),
+)
+
+
+def written(found: dict[str, str], folder: Path, kind: Kind) -> Path:
     """Frames of noise, encoded from surfaces of the device; each came back as it was."""
-    path = tmp_path_factory.mktemp("clips") / "dark.mkv"
+    path = folder / f"{kind.encoder}-{kind.format_name}.mkv"
+    if path.exists():
+        return path
     given: Any = {"path": str(path), "size": [98, 66], "frames": FRAMES}
-    assert run(codecs, "write", variables={}, **given)["same"] == [True] * FRAMES
+    how = {"codec": kind.encoder, "format": kind.format_name}
+    assert run(found, "write", variables={}, **given, **how)["same"] == [True] * FRAMES
     return path
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture(scope="module")
+def dark(codecs: dict[str, str], clips: Path) -> Path:
+    """H.264."""
+    return written(codecs, clips, AVC)
 
 
 def enhanced(
@@ -72,20 +100,23 @@ def assert_same_as_on_cpu(dark: Path, there: Path, tolerance: Any = GPU, **given
     with FileSource(there) as one, FileSource(here) as two:
         for first, second in zip(one, two, strict=True):
             assert first.time_s == second.time_s
-            planes = semi_planar(first).planes, semi_planar(second).planes
-            assert_planes_close(*planes, tolerance)
+            planes = semi_planar(first), semi_planar(second)
+            assert planes[0].format_name == planes[1].format_name
+            shift = planes[0].format.shift
+            assert_planes_close(planes[0].planes, planes[1].planes, tolerance, shift=shift)
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.0])
+@pytest.mark.parametrize("kind", [AVC, HEVC, MAIN10], ids=str)
 def test_a_file_goes_from_nvdec_to_nvenc(
-    codecs: dict[str, str], dark: Path, tmp_path: Path, strength: float
+    codecs: dict[str, str], clips: Path, tmp_path: Path, kind: Kind, strength: float
 ) -> None:
     """More frames than NVENC and NVDEC have surfaces, and nothing through main memory."""
-    output = tmp_path / "bright.mkv"
+    dark, output = written(codecs, clips, kind), tmp_path / "bright.mkv"
     made = enhanced(codecs, dark, output, variables={}, strength=strength)
     assert "decoding on cuda:0: NVDEC" in made["notices"]
     assert "encoding on cuda:0: NVENC" in made["notices"]
-    assert made["encoder"] == "h264_nvenc cq 23 p4"
+    assert made["encoder"] == kind.quality
     assert (made["frames"], made["fetched"], made["uploaded"]) == (FRAMES, 0, 0)
     assert_same_as_on_cpu(dark, output, EXACT if strength == 0 else GPU, strength=strength)
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from support.cuda_parts import (
     BRIGHTER,
-    OpenVINOModelOnDevice,
-    OpenVINOOnDevice,
+    EngineOnDevice,
+    ModelOnDevice,
     grid_engine,
     planes_of,
     two_scenes,
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.slow
 Planes = list[np.ndarray[Any, Any]]
 
 
-class Direct(OpenVINOOnDevice):
+class Direct(EngineOnDevice):
     """An engine that no graph may hold."""
 
     def __init__(self, device: ComputeDevice, engine: Any) -> None:
@@ -49,7 +49,7 @@ class Direct(OpenVINOOnDevice):
         self.capturable = False
 
 
-class Frozen(OpenVINOOnDevice):
+class Frozen(EngineOnDevice):
     """An engine that takes its input too early: a graph has that of the frame of the capture."""
 
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
@@ -57,7 +57,7 @@ class Frozen(OpenVINOOnDevice):
         self._device.enqueue(lambda _: self._run(early, result))
 
 
-class Stubborn(OpenVINOOnDevice):
+class Stubborn(EngineOnDevice):
     """An engine that says only in the capture that it cannot be captured."""
 
     runs = 0
@@ -80,7 +80,7 @@ def assert_same(found: list[Planes], wanted: list[Planes]) -> None:
         assert_planes_close(one, other, EXACT)
 
 
-def grids(device: ComputeDevice, *kinds: type[OpenVINOOnDevice]) -> Iterator[CudaGridEnhancer]:
+def grids(device: ComputeDevice, *kinds: type[EngineOnDevice]) -> Iterator[CudaGridEnhancer]:
     engine = grid_engine(brightening(), per_brightness=1.0)
     for kind in kinds:
         yield CudaGridEnhancer(device, kind(device, engine), strength=0.9)
@@ -89,22 +89,22 @@ def grids(device: ComputeDevice, *kinds: type[OpenVINOOnDevice]) -> Iterator[Cud
 def test_a_grid_graph_gives_the_frames_of_the_parts(
     device: ComputeDevice, caplog: pytest.LogCaptureFixture
 ) -> None:
-    by_graph, directly = grids(device, OpenVINOOnDevice, Direct)
+    by_graph, directly = grids(device, EngineOnDevice, Direct)
     assert_same(enhanced(device, by_graph, two_scenes()), enhanced(device, directly, two_scenes()))
     assert caplog.messages == []
 
 
 def test_a_unet_graph_gives_the_frames_of_the_parts(device: ComputeDevice) -> None:
     frames = [random_frame("p010le", 50, 37, seed=seed) for seed in range(4)]
-    by_graph = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))
+    by_graph = CudaUNetEnhancer(device, ModelOnDevice(device, BRIGHTER))
     for frame, strength in zip(frames, (1.0, 0.5, 0.0, 0.7), strict=True):
         by_graph.strength = strength
-        fresh = CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER), strength=strength)
+        fresh = CudaUNetEnhancer(device, ModelOnDevice(device, BRIGHTER), strength=strength)
         assert_same(enhanced(device, by_graph, [frame]), enhanced(device, fresh, [frame]))
 
 
 def test_strength_may_change_from_frame_to_frame(device: ComputeDevice) -> None:
-    by_graph, directly = grids(device, OpenVINOOnDevice, Direct)
+    by_graph, directly = grids(device, EngineOnDevice, Direct)
     for strength, frame in zip((1, 0.2, 0, 0.8), two_scenes(), strict=False):
         by_graph.strength = directly.strength = strength
         assert_same(enhanced(device, by_graph, [frame]), enhanced(device, directly, [frame]))
@@ -113,8 +113,9 @@ def test_strength_may_change_from_frame_to_frame(device: ComputeDevice) -> None:
 def test_every_size_and_format_has_its_graph(device: ComputeDevice) -> None:
     sizes = (("nv12", 64, 48), ("nv12", 33, 70), ("p010le", 33, 70), ("nv12", 64, 48))
     frames = [random_frame(name, *size) for name, *size in sizes]
-    (by_graph,) = grids(device, OpenVINOOnDevice)
-    for frame in frames:  # with another size begins another scene
+    (by_graph,) = grids(device, EngineOnDevice)
+    for frame in frames:
+        by_graph.reset()  # by itself it begins a scene where there is something to capture
         (directly,) = grids(device, Direct)
         assert_same(enhanced(device, by_graph, [frame]), enhanced(device, directly, [frame]))
 
@@ -127,13 +128,13 @@ def test_every_size_and_format_has_its_graph(device: ComputeDevice) -> None:
     ],
 )
 def test_a_graph_that_computes_otherwise_is_not_used(
-    kind: type[OpenVINOOnDevice],
+    kind: type[EngineOnDevice],
     message: str,
     device: ComputeDevice,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     if device.stream_address is not None:
-        pytest.skip("OpenVINO's engines are captured on the host alone")
+        pytest.skip("NumPy's engines are captured on the host alone")
     by_graph, directly = grids(device, kind, Direct)
     with caplog.at_level(logging.WARNING):
         found = enhanced(device, by_graph, two_scenes())

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.kernel_devices import SOURCE
+from support.kernel_devices import FUSED_STEPS, SOURCE, needs_fused_steps
 
 pytestmark = pytest.mark.slow
 
@@ -48,10 +48,23 @@ def run(program: Path, *given: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture(scope="module")
+def watched_fused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Watched likewise."""
+    return compiled(tmp_path_factory.mktemp("fused"), "-fsanitize=thread", *FUSED_STEPS)
+
+
 @pytest.mark.parametrize("beside", ["threads", "blocks"])
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_threads_and_blocks_do_not_race(watched: Path, kernel: str, beside: str) -> None:
     done = run(watched, kernel, beside)
+    assert done.returncode == 0, done.stderr
+
+
+@needs_fused_steps
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_with_fused_steps_they_do_not_race_either(watched_fused: Path, kernel: str) -> None:
+    done = run(watched_fused, kernel, "threads")
     assert done.returncode == 0, done.stderr
 
 
@@ -62,10 +75,13 @@ def test_without_any_of_their_barriers_they_do(watched: Path, kernel: str, barri
     assert "data race" in done.stderr
 
 
-def test_they_stay_within_their_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "steps", [(), pytest.param(FUSED_STEPS, marks=needs_fused_steps)], ids=["single", "fused"]
+)
+def test_they_stay_within_their_memory(tmp_path: Path, steps: tuple[str, ...]) -> None:
     """Of planes with gaps between the rows, and none behind the last."""
     strict = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-    program = compiled(tmp_path, *strict)
+    program = compiled(tmp_path, *strict, *steps)
     for kernel in KERNELS:
         done = run(program, kernel, "blocks")
         assert done.returncode == 0, done.stderr

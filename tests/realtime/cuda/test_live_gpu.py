@@ -13,6 +13,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from support.live_on_device import SOURCE, Live
 from support.live_parts import free_udp_port, opened
 from support.random_frames import random_frame
 from support.simulated_codecs import refuse_encoding, simulate_codecs
@@ -26,11 +27,8 @@ from tapetum.realtime.cuda.transfer import FetchFromDevice, taken_apart
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import DeviceError, EncoderError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.controls import Controls
-from tapetum.realtime.live.enhance_live import enhance_live
 from tapetum.realtime.live.outputs import SinkPlace
 from tapetum.realtime.live.sinks.stream_sink import StreamSink
-from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.memory_sink import MemorySink
 
@@ -70,37 +68,6 @@ def bright(still: Path) -> Frame:
 def still_and_bright(still: Path, bright: Frame) -> tuple[Path, Frame]:
     """Both."""
     return still, bright
-
-
-class Live:
-    """A live run on the device, which ends when it was told to by what it said."""
-
-    def __init__(self, source: Path | str, *sinks: str | SinkPlace) -> None:
-        self.source, self.sinks = source, sinks
-        self.controls = Controls()
-        self.notices: list[str] = []
-        self.modes: list[str] = []
-
-    def run(self, until: Callable[[Live], bool]) -> LiveSummary:
-        def look(status: LiveStatus) -> None:
-            self.modes.append(status.mode)
-            if until(self):
-                self.controls.quit = True
-
-        return enhance_live(
-            self.source,
-            self.sinks,
-            device="cuda",
-            loop=True,
-            latency_budget_ms=5000,
-            duration_s=100,
-            controls=self.controls,
-            on_notice=self.notices.append,
-            on_status=look,
-        )
-
-    def said(self, words: str) -> list[str]:
-        return [line for line in self.notices if words in line]
 
 
 def long_on_gpu(live: Live) -> bool:
@@ -342,7 +309,7 @@ def test_a_camera_is_not_asked_of_nvdec(gpu: SimulatedGPU, monkeypatch: pytest.M
 
     monkeypatch.setattr(LiveNvdec, "opened", asked)
     sink = MemorySink()
-    live = Live("lavfi:testsrc2=size=96x64:rate=30", SinkPlace("memory", sink))
+    live = Live(SOURCE, SinkPlace("memory", sink))
     live.run(lambda live: live.modes[-1] == ON_GPU)
     assert gpu.launches > 0
     assert not live.said("decoded on the CPU")

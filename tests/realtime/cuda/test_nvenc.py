@@ -13,7 +13,7 @@ import pytest
 from support.command_line import tapetum
 from support.cuda_parts import (
     BRIGHTER,
-    OpenVINOModelOnDevice,
+    ModelOnDevice,
     cuda_grid,
     grid_engine,
     planes_of,
@@ -30,7 +30,7 @@ from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.kernel_arguments import address, device_planes
 from tapetum.realtime.cuda.nvenc import SurfacePictures, nvenc_for, nvenc_name, nvenc_pictures
 from tapetum.realtime.cuda.surface import surface_shape
-from tapetum.realtime.cuda.transfer import UploadSource, semi_planar
+from tapetum.realtime.cuda.transfer import UploadSource, semi_planar, uploaded
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.errors import DeviceError, EncoderError, MediaError
 from tapetum.realtime.frame import ColorInfo
@@ -67,7 +67,7 @@ def made_by_grid(device: Any) -> FrameEnhancer:
 
 
 def made_by_unet(device: Any) -> FrameEnhancer:
-    return CudaUNetEnhancer(device, OpenVINOModelOnDevice(device, BRIGHTER))
+    return CudaUNetEnhancer(device, ModelOnDevice(device, BRIGHTER))
 
 
 @pytest.mark.parametrize("name", ["nv12", "p010le"])
@@ -301,7 +301,7 @@ def test_enhancing_says_once_what_encodes(sample_clip: Path, tmp_path: Path) -> 
 def test_surfaces_on_a_gpu_hold_the_frame() -> None:
     device = CudaDevice()
     frame = random_frame("p010le", 258, 130)
-    picture = nvenc_pictures(device)(on_device(device, frame))
+    picture = nvenc_pictures(device)(uploaded(frame, device))
     assert picture.format.name == "cuda"
     assert picture.sw_format is not None
     assert picture.sw_format.name == "p010le"

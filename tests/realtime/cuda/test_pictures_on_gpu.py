@@ -17,7 +17,7 @@ from tapetum.realtime.batch.file_maker import FileMaker
 from tapetum.realtime.batch.tree import Task
 from tapetum.realtime.cuda.gpu_limits import ALWAYS, BARS, NOISE
 from tapetum.realtime.enhance_media import enhance_file
-from tapetum.realtime.errors import DeviceError
+from tapetum.realtime.errors import DeviceError, TapetumError
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.enhance_live import enhance_live
 from tapetum.realtime.live.outputs import SinkPlace
@@ -53,6 +53,37 @@ def test_images_are_those_of_the_cpu(
             np.testing.assert_array_equal(bright[..., 3], image[..., 3])
     assert there.description == f"{model} on cuda:0, simulated"
     assert gpu.launches > 0
+
+
+@pytest.mark.parametrize("wait", ["upload", "_fetch:own", "_fetch:beside"])
+def test_without_any_of_its_waits_an_image_is_wrong(
+    gpu: SimulatedGPU, gain_model: Path, wait: str
+) -> None:
+    enhance, image = Enhancer(gain_model, device="cuda", when_dark=False), dark_image(3)
+    wanted = enhance(image)
+    enhance.reset()
+    gpu.skipped = {wait}
+    with pytest.raises((AssertionError, TapetumError)):
+        np.testing.assert_array_equal(enhance(image), wanted)
+    assert gpu.waits[wait.partition(":")[0]] > 0
+
+
+def test_an_image_that_finds_no_room_is_one_line(
+    gpu: SimulatedGPU, gain_model: Path, tmp_path: Path
+) -> None:
+    """Also where a smaller one does."""
+    enhance, image = Enhancer(gain_model, device="cuda"), dark_image(3)
+    gpu.faults.memory_bytes = 2 << 20
+    enhance(image)
+    large = np.tile(image, (20, 20, 1))
+    says = r"cuda:0 has not enough memory \(. MB are free, and grid at 1220x940 takes"
+    with pytest.raises(DeviceError, match=says):
+        enhance(large)
+    enhance(image)
+    photo = saved(tmp_path / "dark.png", large)
+    with pytest.raises(DeviceError, match=says):
+        enhance_file(photo, tmp_path / "out.png", model=gain_model, device="cuda")
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_an_image_may_be_enhanced_where_it_lies(gpu: SimulatedGPU, gain_model: Path) -> None:

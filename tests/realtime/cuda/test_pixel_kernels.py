@@ -28,9 +28,11 @@ from support.kernel_calls import (
     tensor_size,
 )
 from support.kernel_devices import (
+    FUSED_STEPS,
     GAP,
     HostDevice,
     host_kernels,
+    needs_fused_steps,
     on_device,
     poisoned_planes,
     with_gaps,
@@ -45,12 +47,6 @@ from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
 from tapetum.realtime.cuda.pixel_kernels import thumbnail_shared_bytes
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import CENTER, LEFT, TOP, TOP_LEFT, ColorInfo, Frame
-
-
-def has_fused_multiply_add() -> bool:
-    facts = Path("/proc/cpuinfo")
-    return facts.exists() and " fma " in facts.read_text()
-
 
 NEAR = Tolerance(1, 0.15)
 """Of 12 bits the CPU's tables round a little too."""
@@ -173,10 +169,10 @@ def test_every_size_is_enhanced_as_on_the_cpu(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not has_fused_multiply_add(), reason="needs a CPU with FMA instructions")
+@needs_fused_steps
 def test_fused_multiply_adds_are_as_on_the_cpu_too(tmp_path: Path) -> None:
     """As CUDA's compiler makes them of products and sums."""
-    device = HostDevice(host_kernels(tmp_path, "-mfma", "-ffp-contract=fast"))
+    device = HostDevice(host_kernels(tmp_path, *FUSED_STEPS))
     for name in ALL_CHROMA:
         frame, grid = random_frame(name, 130, 71), random_grid()
         there, result, shift = on_device(device, frame), random_result(frame), frame.format.shift

@@ -5,13 +5,13 @@ They are held against the CPU path, with faults, and with each wait taken away.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
 import numpy as np
 import pytest
+from support.live_on_device import SOURCE, Live
 from support.random_frames import random_frame
 from support.simulated_codecs import refuse_encoding, simulate_codecs
 from support.simulated_gpu import CUDADriverError, CUDARuntimeError, SimulatedGPU
@@ -25,10 +25,7 @@ from tapetum.realtime.cuda.kernel_arguments import address
 from tapetum.realtime.cuda.transfer import semi_planar
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.errors import DeviceError, EncoderError, TapetumError
-from tapetum.realtime.live.controls import Controls
-from tapetum.realtime.live.enhance_live import enhance_live
 from tapetum.realtime.live.outputs import SinkPlace
-from tapetum.realtime.live.summary import LiveStatus, LiveSummary
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.memory_sink import MemorySink
 
@@ -198,6 +195,16 @@ def test_without_any_of_its_waits_the_path_fails(
     assert gpu.waits[case.wait.partition(":")[0]] > 0
 
 
+def test_an_upload_alone_is_missed_where_it_is_not_waited_for(gpu: SimulatedGPU) -> None:
+    """Nothing else waits for the stream that copies."""
+    device, given = CudaDevice(), np.arange(300, dtype=np.uint8)
+    np.testing.assert_array_equal(device.get(device.upload(given)), given)
+    gpu.skipped = {"upload"}
+    there = device.upload(given)
+    given[:] = 0  # it was taken over into memory that is staged for it
+    np.testing.assert_array_equal(device.get(there), np.full(300, 0xFF))
+
+
 @pytest.mark.parametrize(
     ("memory_bytes", "why"),
     [
@@ -251,34 +258,8 @@ def test_the_simulation_minds_streams_and_memory(gpu: SimulatedGPU) -> None:
         gpu.block_at(place)
 
 
-class Live:
-    """A live run on the device, which ends when it was told to by what it said."""
-
-    def __init__(self) -> None:
-        self.controls = Controls()
-        self.notices: list[str] = []
-        self.modes: list[str] = []
-
-    def run(self, until: Callable[[Live], bool]) -> LiveSummary:
-        def look(status: LiveStatus) -> None:
-            self.modes.append(status.mode)
-            if until(self):
-                self.controls.quit = True
-
-        return enhance_live(
-            "lavfi:testsrc2=size=96x64:rate=30",
-            [SinkPlace("memory", MemorySink())],
-            device="cuda",
-            latency_budget_ms=5000,
-            duration_s=60,
-            controls=self.controls,
-            on_notice=self.notices.append,
-            on_status=look,
-        )
-
-
 def test_live_video_runs_on_the_device(gpu: SimulatedGPU) -> None:
-    live = Live()
+    live = Live(SOURCE, SinkPlace("memory", MemorySink()))
     summary = live.run(lambda live: live.modes[-1] == "grid on cuda")
     assert summary.modes["grid on cuda"] > 0
     assert gpu.opened == 1
@@ -287,7 +268,7 @@ def test_live_video_runs_on_the_device(gpu: SimulatedGPU) -> None:
 
 
 def test_live_video_goes_on_where_the_device_is_lost(gpu: SimulatedGPU) -> None:
-    live = Live()
+    live = Live(SOURCE, SinkPlace("memory", MemorySink()))
 
     def until(live: Live) -> bool:
         if live.modes[-1] == "grid on cuda":
@@ -295,8 +276,32 @@ def test_live_video_goes_on_where_the_device_is_lost(gpu: SimulatedGPU) -> None:
         return gpu.lost and live.modes[-2:] == ["grid", "grid"]
 
     summary = live.run(until)
-    (line,) = [line for line in live.notices if "is given up" in line]
+    (line,) = live.said("is given up")
     assert line.startswith("grid on cuda is given up: cuda:0 cannot be used: ")
     assert line.endswith("; grid runs instead")
     assert summary.modes["grid on cuda"] > 0
     assert live.modes[-1] == "grid"
+
+
+@pytest.mark.parametrize(
+    ("memory_bytes", "why"),
+    [
+        (1 << 19, "Out of memory allocating 786,432 bytes"),  # for the model itself
+        (2 << 20, "1 MB are free, and grid at 1280x720 takes 3 MB at least"),
+    ],
+)
+def test_live_video_that_finds_no_room_is_for_the_cpu_with_a_line(
+    gpu: SimulatedGPU, memory_bytes: int, why: str
+) -> None:
+    gpu.faults.memory_bytes = memory_bytes
+    live = Live("lavfi:testsrc2=size=1280x720:rate=30", SinkPlace("memory", MemorySink()))
+
+    def until(live: Live) -> bool:
+        return live.modes[-1] == "grid" and bool(live.said("is given up"))
+
+    summary = live.run(until)
+    (line,) = live.said("is given up")
+    assert line.startswith(f"grid on cuda is given up: cuda:0 has not enough memory ({why}")
+    assert line.endswith("; grid runs instead")
+    assert summary.modes["grid"] > 0
+    assert "grid on cuda" not in summary.modes

@@ -32,9 +32,11 @@ pytestmark = pytest.mark.slow
 class DarkTrack(VideoStreamTrack):
     """A dark gray picture at 30 fps, for ever."""
 
+    size = 64, 96
+
     async def recv(self) -> av.VideoFrame:
         pts, time_base = await self.next_timestamp()
-        picture = av.VideoFrame.from_ndarray(np.full((64, 96), 40, np.uint8), "gray")
+        picture = av.VideoFrame.from_ndarray(np.full(self.size, 40, np.uint8), "gray")
         picture = picture.reformat(format="yuv420p")
         picture.pts, picture.time_base = pts, Fraction(time_base)
         return picture
@@ -81,11 +83,16 @@ def test_a_file_that_the_gpu_has_no_room_for_is_enhanced_on_the_cpu(
     assert done["message"].startswith("enhanced on the CPU: cuda:0 has not enough memory (0 MB")
 
 
-def watched(wanted: Enhancement, steps: Callable[[EnhancedTrack], bool]) -> None:
+def watched(
+    wanted: Enhancement,
+    steps: Callable[[EnhancedTrack], bool],
+    size: tuple[int, int] = DarkTrack.size,
+) -> None:
     """Look at a dark picture, enhanced, until `steps` says so."""
 
     async def scenario() -> None:
         incoming = DarkTrack()
+        incoming.size = size
         track = wanted.track(incoming)
         async with asyncio.timeout(60):
             while not steps(track):
@@ -112,6 +119,17 @@ def test_live_pictures_come_from_the_gpu_as_long_as_it_is_there(
     watched(wanted, steps)
     assert "gain on cuda" in modes
     assert notices[-1].startswith("gain on cuda is given up: cuda:0 cannot be used: ")
+    assert notices[-1].endswith("; gain runs instead")
+
+
+def test_a_page_whose_pictures_find_no_room_gets_the_cpus_with_a_line(
+    gpu: SimulatedGPU, gain_model: Path
+) -> None:
+    gpu.faults.memory_bytes = 2 << 20
+    notices: list[str] = []
+    wanted = Enhancement(gain_model, 1.0, Aim(), "off", 5000, "cuda", notices.append)
+    watched(wanted, lambda track: notices[-1] == track.ladder.note, (720, 1280))
+    assert notices[-1].startswith("gain on cuda is given up: cuda:0 has not enough memory (")
     assert notices[-1].endswith("; gain runs instead")
 
 

@@ -96,8 +96,8 @@ class LoadedEngine:
     def can_be_captured(self, stream: int) -> bool:
         """Whether a run may be a part of a CUDA graph that the caller captures.
 
-        TensorRT's static engines may. Where TensorRT-RTX says that its engine may not, it is told
-        to capture a graph of its own.
+        TensorRT's engines may, once they have run with the shape of their input. Where
+        TensorRT-RTX says that its engine may not, it is told to capture a graph of its own.
         """
         if self._flavour.name == "tensorrt":
             return True

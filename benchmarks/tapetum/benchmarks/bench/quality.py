@@ -13,7 +13,7 @@ import numpy as np
 
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.benchmarks.measure.quality import flicker
+from tapetum.benchmarks.measure.frames import flicker
 
 if TYPE_CHECKING:
     from tapetum.benchmarks.bench.truth import Truth
@@ -47,7 +47,7 @@ class Quality:
         truth_niqe: of the truth itself.
         noise_levels: see `gan.metrics.noise_levels`; None where it cannot be told.
         hue_degrees: from the truth's hues; None where nothing is coloured.
-        flicker_levels: see `measure.quality.flicker`; None for photos.
+        flicker_levels: see `measure.frames.flicker`; None for photos.
         truth_flicker_levels: of the truth itself.
     """
 

@@ -20,7 +20,7 @@ from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.grid_strength import strengthened
-from tapetum.realtime.cpu.hdr_light import working_thumbnail
+from tapetum.realtime.cpu.hdr_light import shown_thumbnail
 from tapetum.realtime.cpu.picture_of_frame import Picture, PictureFinder
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.unet_enhancer import Light, NetworkModel, UNetEnhancer
@@ -87,9 +87,7 @@ class StagedGrid:
         """Enhance one frame."""
         self.clock.start()
         picture = self._picture(frame)
-        small = picture.seen
-        if frame.color.is_hdr:
-            small = working_thumbnail(small, frame.color)
+        small = shown_thumbnail(picture.seen, frame.color)
         self.clock.end("thumbnail", nbytes(*frame.planes, small))
         predicted = self._engine(small)[0]
         self.clock.end("engine", nbytes(small, predicted))

@@ -29,9 +29,7 @@ from tapetum.benchmarks.bench.tables import (
     percentile_text,
     quality_rows,
 )
-from tapetum.benchmarks.documents.ab import ab_table
-from tapetum.benchmarks.documents.batch import batch_table
-from tapetum.benchmarks.documents.hosts import hosts_table
+from tapetum.benchmarks.documents.experiments import ab_table, batch_table, hosts_table, noise_table
 from tapetum.benchmarks.documents.live import live_table, load_table
 from tapetum.benchmarks.documents.markdown import (
     MISSING,
@@ -40,7 +38,6 @@ from tapetum.benchmarks.documents.markdown import (
     table,
     target_row,
 )
-from tapetum.benchmarks.documents.noise import noise_table
 from tapetum.benchmarks.measure.choices import PRECISIONS
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.files import Figures, read_figures, recorded_figures

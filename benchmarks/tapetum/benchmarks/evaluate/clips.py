@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.benchmarks.measure.quality import flicker
+from tapetum.benchmarks.measure.frames import flicker
 from tapetum.realtime import FileSource, Frame, FrameEnhancer
 
 Luma = npt.NDArray[np.float32]

@@ -188,3 +188,8 @@ def write_clip(frames: Iterable[Frame], path: Path, encoder: EncoderSettings) ->
     with FileSink(path, info=info, encoder=encoder, overwrite=True) as sink:
         for index, frame in enumerate((first, *others)):
             sink.write(replace(frame, pts=index, time_base=Fraction(1, RATE_FPS)))
+
+
+def flicker(mean_luma: npt.NDArray[np.float64]) -> float:
+    """Standard deviation of the second difference of the mean luma over time."""
+    return float(np.diff(mean_luma, n=2).std())

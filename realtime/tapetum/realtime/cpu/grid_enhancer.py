@@ -16,7 +16,7 @@ from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
 from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
-from tapetum.realtime.cpu.hdr_light import working_thumbnail
+from tapetum.realtime.cpu.hdr_light import shown_thumbnail
 from tapetum.realtime.cpu.picture_of_frame import Picture, PictureFinder, PictureStrips
 from tapetum.realtime.cpu.rgb import (
     Order,
@@ -122,9 +122,8 @@ class GridEnhancer:
             DeviceError: the frame is not in main memory.
             EngineError: the network fails or gives no usable numbers.
         """
-        frame, seen = picture.frame, picture.seen
-        if frame.color.is_hdr:
-            seen = working_thumbnail(seen, frame.color)
+        frame = picture.frame
+        seen = shown_thumbnail(picture.seen, frame.color)
         grid = self.steady_grid(seen, time_s=frame.time_s)
         if self.strength == 0:
             return None

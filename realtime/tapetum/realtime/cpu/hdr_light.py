@@ -47,8 +47,18 @@ def from_working(working: Doubles, transfer: int) -> Doubles:
     return _nits_to_pq(nits) if transfer == PQ else _nits_to_hlg(nits)
 
 
-def working_thumbnail(thumbnail: Floats, color: ColorInfo) -> Floats:
-    """A thumbnail of an HDR frame as that of its SDR twin, RGB of BT.709 in [0, 1]."""
+def shown_thumbnail(thumbnail: Floats, color: ColorInfo) -> Floats:
+    """A frame's thumbnail as an SDR screen shows it: of HDR, that of its SDR twin.
+
+    Args:
+        thumbnail: (1, 3, 256, 256) RGB in [0, 1].
+        color: of the frame.
+
+    Returns:
+        The same, in BT.709's primaries where the frame is HDR; else `thumbnail` itself.
+    """
+    if not color.is_hdr:
+        return thumbnail
     codes = thumbnail[0].astype(np.float64)
     nits = _pq_to_nits(codes) if color.transfer == PQ else _hlg_rgb_to_nits(codes)
     if color.primaries == _BT2020:

@@ -125,7 +125,8 @@ def planes_for(frame: Frame, out: tuple[Plane, ...] | None = None) -> tuple[Plan
     """
     if out is not None:
         return out
-    return tuple(np.empty(plane.shape, _sample_type(frame)) for plane in frame.planes)
+    sample_type = _sample_type(frame)
+    return tuple(np.empty(plane.shape, sample_type) for plane in frame.planes)
 
 
 def check_out(frame: Frame, out: tuple[Plane, ...]) -> None:
@@ -134,7 +135,8 @@ def check_out(frame: Frame, out: tuple[Plane, ...]) -> None:
     Raises:
         ValueError: they are not like the frame's, have gaps between rows, or are the frame's own.
     """
-    wanted = [(plane.shape, _sample_type(frame)) for plane in frame.planes]
+    sample_type = _sample_type(frame)
+    wanted = [(plane.shape, sample_type) for plane in frame.planes]
     found = [(plane.shape, plane.dtype) for plane in out]
     if found != wanted or not all(p.flags.writeable and p.flags.c_contiguous for p in out):
         names = ", ".join(f"{shape} {kind}" for shape, kind in wanted)

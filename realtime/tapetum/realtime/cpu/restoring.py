@@ -103,12 +103,13 @@ class Restorer:
         self._state: _State | None = None
         self._slopes = GridTables()
 
-    def __call__(self, frame: Frame, grid: Floats) -> Frame | None:
+    def __call__(self, frame: Frame, grid: Floats, share: float = 1.0) -> Frame | None:
         """Restore the next frame.
 
         Args:
             frame: in main memory; any size and format.
             grid: (8, 8, 16, 16) what will brighten it; not written to any more.
+            share: of what is restored in the result, from 0 to 1.
 
         Returns:
             The frame in planar YUV of at least 10 bits, its levels shifted up by those that are
@@ -126,7 +127,7 @@ class Restorer:
             return None
         if self._state is None or not self._state.is_followed_by(frame):
             self._state = _State(frame, sparing=self._sparing)
-        return self._state.restored(frame, weights, slope)
+        return self._state.restored(frame, weights, slope, share)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
@@ -225,8 +226,10 @@ class _State:
             return False
         return last_s is None or frame.time_s is None or 0 <= frame.time_s - last_s <= _LONGEST_S
 
-    def restored(self, frame: Frame, weights: Fixed, slope: Floats | None) -> Frame | None:
-        """Learn from the frame, and restore it; None where there is no noise."""
+    def restored(
+        self, frame: Frame, weights: Fixed, slope: Floats | None, part: float
+    ) -> Frame | None:
+        """Learn from the frame, and restore a part of it; None where there is no noise."""
         sources = frame_samples(frame)
         self._half, self._last = self._last, self._half
         for source, plane, half in zip(sources, self._planes, self._half, strict=True):
@@ -260,6 +263,7 @@ class _State:
         else:
             self._learn(sources)
             smoothed, tolerances = noise.to_smooth(slope) * share, self._tolerances()
+        weights = np.rint(weights * part).astype(np.int16)
         describe_cells(self._known[0], self._evidence, smoothed, weights, self._cells)
         planes = tuple(
             plane.restored(source, known, tolerance, self._cells.weight, self._top, self._depth)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,7 +12,7 @@ from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.plane_rows import EitherSize, chroma_rows, either_size, sample_rows
 from tapetum.realtime.cpu.rgb import PixelRows
 from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.sample_range import sample_range
+from tapetum.realtime.sample_range import SampleRange, sample_range
 
 Floats = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint32]
@@ -50,14 +52,20 @@ def image_thumbnail(image: PixelRows) -> Floats:
 
 def _scales(frame: Frame) -> tuple[np.float32, ...]:
     """Factors and origins from mean words to Y, U, V; and the matrix's Kr and Kb."""
-    levels = sample_range(frame)
-    word = 1 << frame.format.shift
+    return _scales_of(sample_range(frame), frame.format.shift, frame.luma_weights)
+
+
+@lru_cache(maxsize=16)
+def _scales_of(
+    levels: SampleRange, shift: int, luma_weights: tuple[float, float]
+) -> tuple[np.float32, ...]:
+    word = 1 << shift
     numbers = (
         1 / (levels.luma_span * word),
         levels.black * word,
         1 / (levels.chroma_span * word),
         levels.grey * word,
-        *frame.luma_weights,
+        *luma_weights,
     )
     return tuple(np.float32(number) for number in numbers)
 

@@ -12,8 +12,8 @@ from tapetum.realtime.cpu.exposure import SteadyDarkness
 from tapetum.realtime.cpu.hdr_light import (
     from_working,
     kept_highlights,
+    shown_thumbnail,
     to_working,
-    working_thumbnail,
 )
 from tapetum.realtime.cpu.picture_of_frame import Picture, PictureFinder
 from tapetum.realtime.cpu.plane_rows import sample_rows
@@ -133,7 +133,8 @@ class UNetEnhancer:
             return frame
         picture, share = self._picture(frame), 1.0
         if self.aim.when_dark:
-            share = self._darkness(_seen(picture), time_s=frame.time_s)
+            seen = shown_thumbnail(picture.seen, frame.color)
+            share = self._darkness(seen, time_s=frame.time_s)
         self._needed = max(self._needed, share)
         strength = share * self.strength
         if strength == 0:
@@ -221,12 +222,6 @@ class UNetEnhancer:
         if self._engine is None or self._shape != shape:
             self._engine, self._shape = self._model.compile(shape, shape), shape
         return self._engine
-
-
-def _seen(picture: Picture) -> Floats:
-    """A picture's thumbnail, (1, 3, 256, 256) RGB in [0, 1], as an SDR screen shows it."""
-    color = picture.frame.color
-    return working_thumbnail(picture.seen, color) if color.is_hdr else picture.seen
 
 
 def _shown(frame: Frame) -> tuple[Floats, Floats, Working | None]:

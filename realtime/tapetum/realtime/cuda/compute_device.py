@@ -48,6 +48,17 @@ class ComputeDevice(Protocol):
     def kernels(self) -> PixelKernels:
         """The pixel kernels, which queue their work on the stream."""
 
+    def check_room(self, needed_bytes: int, what: str) -> None:
+        """Check that there is memory for what would fail in its middle without it.
+
+        Args:
+            needed_bytes: the least that it takes.
+            what: it is, for the message.
+
+        Raises:
+            DeviceError: there is not.
+        """
+
     def holds(self, array: DeviceArray) -> bool:
         """Whether an array lies in this device's memory, and not in another GPU's."""
 

@@ -70,6 +70,7 @@ def make_cuda_enhancer(
     when_dark: bool = False,
     flavour: Flavour | None = None,
     size: Size | None = None,
+    sizes_change: bool = False,
     on_build: Callable[[Building], None] | None = None,
 ) -> CudaGridEnhancer | CudaUNetEnhancer:
     """Load a model as the enhancer of one stream of frames in GPU memory.
@@ -82,6 +83,8 @@ def make_cuda_enhancer(
         flavour: the TensorRT that runs it, see `choose_engine`; PyTorch by default.
         size: height and width of the frames to come, to compile `unet` now and not when the
             first one arrives.
+        sizes_change: whether the frames' size may change often, as in WebRTC: TensorRT builds one
+            engine of `unet` for all sizes, and not one for each.
         on_build: called while a TensorRT engine is built, from TensorRT's threads.
 
     Raises:
@@ -93,7 +96,7 @@ def make_cuda_enhancer(
     def compiler_of(model: Model) -> TorchModel | TensorRTModel:
         if flavour is None:
             return _torch_model(model, device)
-        return TensorRTModel(model, device, flavour, on_build=on_build)
+        return TensorRTModel(model, device, flavour, sizes_change=sizes_change, on_build=on_build)
 
     found = find_model(model)
     compiler, light = compiler_of(found), None

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from tapetum.gan.model import find_model
+from tapetum.gan.model_kinds import Kind
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, make_cuda_enhancer
@@ -16,7 +17,7 @@ from tapetum.realtime.cuda.gpu_limits import HDR, left_undone
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
 from tapetum.realtime.cuda.nvenc import nvenc_for, nvenc_pictures
 from tapetum.realtime.cuda.nvenc_file import NvencFile
-from tapetum.realtime.cuda.surface import surface_shape
+from tapetum.realtime.cuda.room import FRAMES_OF_VIDEO, least_bytes
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format, planar_format
 from tapetum.realtime.errors import EncoderError
 from tapetum.realtime.frame import Frame
@@ -27,15 +28,10 @@ from tapetum.realtime.media.video_encoder import Pictures
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import OpenedOutput
 from tapetum.realtime.pipeline import FrameStage
-from tapetum.realtime.pixel_format import PIXEL_FORMATS, pixel_format
-from tapetum.realtime.prefetch import DEPTH
+from tapetum.realtime.pixel_format import PIXEL_FORMATS
 from tapetum.realtime.progress import Building
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.trt_build.gpu import device_index
-
-_FRAMES = 2 * DEPTH + 4
-"""Of a video that are in a GPU's memory at once, at the least: those that wait before and after the
-enhancer, and that it, the decoder and the encoder are at work on."""
 
 
 def open_on_cuda(
@@ -56,23 +52,23 @@ def open_on_cuda(
     choice = choose_engine(device.index)
     opened = open_on_device(path, device, start_s=start_s, duration_s=duration_s, rate=rate)
     try:
-        _check_room(device, opened.file.info)
+        _check_room(device, opened.file.info, "grid")
     except BaseException:
         opened.file.close()
         raise
     return CudaVideo(opened, device, choice, start_s=start_s, duration_s=duration_s)
 
 
-def _check_room(device: CudaDevice, info: VideoInfo) -> None:
-    """Check that the frames of a video find room, beside those of others on the same GPU.
+def _check_room(device: CudaDevice, info: VideoInfo, kind: Kind) -> None:
+    """Check that a video and its model find room, beside those of others on the same GPU.
 
     Raises:
         DeviceError: they do not.
     """
-    layout = pixel_format(device_format(info.format_name))
-    rows, row = surface_shape(layout, info.width, info.height)
-    bytes_of_frame = rows * row * (1 if layout.depth == 8 else 2)
-    device.check_room(_FRAMES * bytes_of_frame, f"a {info.width}x{info.height} video")
+    size = info.width, info.height
+    needed = least_bytes(kind, info.format_name, *size, frames=FRAMES_OF_VIDEO)
+    what = "a {}x{} video" if kind == "grid" else "unet at {}x{}"
+    device.check_room(needed, what.format(*size))
 
 
 class CudaVideo:
@@ -114,7 +110,9 @@ class CudaVideo:
         denoise: Denoise = "off",
         on_build: Callable[[Building], None] | None = None,
     ) -> FrameEnhancer:
-        """Load a model on the device; see `make_cuda_enhancer`."""
+        """Load a model on the device, if there is room for it; see `make_cuda_enhancer`."""
+        description = find_model(model).description
+        _check_room(self._device, self.info, description.kind)
         enhancer = make_cuda_enhancer(
             model,
             self._device,
@@ -124,7 +122,7 @@ class CudaVideo:
             size=(self.info.height, self.info.width),
             on_build=on_build,
         )
-        self.notices += left_undone(find_model(model).description, aim=aim, denoise=denoise)
+        self.notices += left_undone(description, aim=aim, denoise=denoise)
         return enhancer
 
     def open_output(

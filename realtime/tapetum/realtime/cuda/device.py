@@ -134,15 +134,7 @@ class CudaDevice:
             ) from error
 
     def check_room(self, needed_bytes: int, what: str) -> None:
-        """Check that there is memory for what would fail in its middle without it.
-
-        Args:
-            needed_bytes: the least that it takes.
-            what: it is, for the message.
-
-        Raises:
-            DeviceError: there is not.
-        """
+        """Check that there is memory for something; see `ComputeDevice.check_room`."""
         with self._reporting(), self.context():
             free, _ = self._cupy.cuda.runtime.memGetInfo()
             free += self._cupy.get_default_memory_pool().free_bytes()  # given out again

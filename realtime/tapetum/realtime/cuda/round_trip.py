@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tapetum.gan.model import find_model
+from tapetum.gan.model_kinds import Kind
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice
@@ -22,6 +23,7 @@ from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.gpu_limits import left_undone
 from tapetum.realtime.cuda.kernel_compiler import check_compiler
+from tapetum.realtime.cuda.room import FRAMES_OF_PICTURE, least_bytes
 from tapetum.realtime.cuda.transfer import FetchFromDevice, downloaded, format_as, uploaded
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.progress import Building
@@ -54,6 +56,8 @@ class RoundTripEnhancer:
         self._stays = stays
         self._enhancer = enhancer
         self._device = device
+        self._layout: tuple[str, int, int] | None = None
+        self._taken_bytes = 0
         self.aim = aim
         self.notices = notices
 
@@ -95,10 +99,11 @@ class RoundTripEnhancer:
             out: gets the planes; see `planes_for`.
 
         Raises:
-            DeviceError: the frame is not in main memory, or the GPU failed.
+            DeviceError: the frame is not in main memory, or the GPU failed, or has no room for it.
             EngineError: the network cannot be compiled, or gives no usable numbers.
         """
         device = self._device
+        self._check_room(frame)
         if frame.fetch is not None:
             bright = self._enhancer(frame)
             return replace(bright, fetch=FetchFromDevice(bright, device))
@@ -111,6 +116,21 @@ class RoundTripEnhancer:
         for place, plane in zip(out, made.planes, strict=True):
             place[...] = plane
         return made.with_planes(out)
+
+    def _check_room(self, frame: Frame) -> None:
+        """Check, when a size or format comes for the first time, that its pictures find room.
+
+        Raises:
+            DeviceError: they do not.
+        """
+        layout = frame.format_name, frame.width, frame.height
+        if layout == self._layout:
+            return
+        kind: Kind = "unet" if self.compiles_by_size else "grid"
+        needed = least_bytes(kind, *layout, frames=FRAMES_OF_PICTURE)
+        more = needed - self._taken_bytes  # what the size before took is given back
+        self._device.check_room(more, f"{kind} at {frame.width}x{frame.height}")
+        self._layout, self._taken_bytes = layout, needed
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
@@ -153,6 +173,7 @@ def make_round_trip(
     denoise: Denoise = "off",
     choice: EngineChoice | None = None,
     memory: CudaDevice | None = None,
+    sizes_change: bool = False,
     on_build: Callable[[Building], None] | None = None,
 ) -> RoundTripEnhancer:
     """Load a model on a GPU as the enhancer of one stream of frames in main memory.
@@ -166,6 +187,7 @@ def make_round_trip(
         choice: what `check_gpu` said of the device, where it was asked.
         memory: the device, opened, in whose memory enhanced frames stay, each with a way to fetch
             it; None copies them back at once.
+        sizes_change: as for `make_cuda_enhancer`.
         on_build: called while a TensorRT engine is built, from TensorRT's threads.
 
     Raises:
@@ -180,6 +202,7 @@ def make_round_trip(
         gpu,
         strength=strength,
         flavour=choice.flavour,
+        sizes_change=sizes_change,
         on_build=on_build,
     )
     limits = left_undone(find_model(model).description, aim=aim, denoise=denoise)

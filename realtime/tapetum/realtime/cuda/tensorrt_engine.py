@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tapetum.gan.model import Model
-from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
+from tapetum.gan.model_kinds import THUMBNAIL_SHAPE, Size
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address, check_array
 from tapetum.realtime.progress import Building
 
 if TYPE_CHECKING:
-    from tapetum.trt_build import EngineFile
+    from tapetum.trt_build import EngineFile, EngineRequest
     from tapetum.trt_build.flavour import Flavour
 
 _PRODUCTS = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
+_SMALLEST, _USUAL, _LARGEST = (64, 64), (720, 1280), (1088, 1920)
+"""Heights and widths of one engine for video whose size changes, where that is wide."""
 
 
 class TensorRTModel:
@@ -33,6 +35,7 @@ class TensorRTModel:
         device: ComputeDevice,
         flavour: Flavour,
         *,
+        sizes_change: bool = False,
         on_build: Callable[[Building], None] | None = None,
     ) -> None:
         """Look at the model; no engine is built yet.
@@ -41,13 +44,15 @@ class TensorRTModel:
             model: what it runs.
             device: where its engines will run; TensorRT supports that GPU.
             flavour: the TensorRT.
+            sizes_change: whether one engine of `unet` is to serve frames of many sizes, up to
+                1080p: a build takes minutes. It is best at 720p.
             on_build: called while an engine is built, from TensorRT's threads; must not raise.
 
         Raises:
             ModelError: its file cannot be used.
         """
         self._model, self._device, self._flavour = model, device, flavour
-        self._on_build = on_build
+        self._on_build, self._sizes_change = on_build, sizes_change
         self.kind = model.description.kind
 
     @property
@@ -72,13 +77,9 @@ class TensorRTModel:
         return TensorRTEngine(built, self._flavour, self._device, shape, self.description)
 
     def _built(self, shape: tuple[int, ...], try_kept: Callable[[EngineFile], None]) -> EngineFile:
-        from tapetum.trt_build import EngineRequest, build_engine
-        from tapetum.trt_build.gpu import device_index
+        from tapetum.trt_build import build_engine
 
-        size = None if shape == THUMBNAIL_SHAPE and self.kind == "grid" else (shape[2], shape[3])
-        request = EngineRequest(
-            size=size, runtime=self._flavour.name, gpu_index=device_index(self._device.name)
-        )
+        request = self._request(shape)
         report, name = self._on_build or (lambda _: None), self._model.name
         return build_engine(
             name,
@@ -87,6 +88,34 @@ class TensorRTModel:
             on_start=lambda start: report(Building(str(start))),
             on_phase=lambda at: report(Building(name, at.name, at.step, at.steps)),
         )
+
+    def _request(self, shape: tuple[int, ...]) -> EngineRequest:
+        """The engine for inputs of a shape: for it alone, or for sizes that a stream may get."""
+        from tapetum.trt_build import EngineRequest
+        from tapetum.trt_build.gpu import device_index
+
+        size: Size = shape[2], shape[3]
+        smallest = best = largest = None
+        if not (self.kind == "grid" and shape == THUMBNAIL_SHAPE):
+            best = size
+        if best is not None and self._sizes_change and self._model.description.fixed_size is None:
+            smallest, best, largest = _sizes_around(size)
+        return EngineRequest(
+            size=best,
+            smallest=smallest,
+            largest=largest,
+            runtime=self._flavour.name,
+            gpu_index=device_index(self._device.name),
+        )
+
+
+def _sizes_around(size: Size) -> tuple[Size, Size, Size]:
+    """Smallest, best and largest size of the engine that serves a size; one engine serves most."""
+    sizes = _SMALLEST, _USUAL, _LARGEST
+    if size[0] > size[1]:  # a telephone held upright
+        sizes = (_SMALLEST[::-1], _USUAL[::-1], _LARGEST[::-1])
+    fits = all(low <= at <= high for low, at, high in zip(sizes[0], size, sizes[2], strict=True))
+    return sizes if fits else (size, size, size)
 
 
 class TensorRTEngine:

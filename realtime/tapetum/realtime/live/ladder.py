@@ -246,7 +246,7 @@ class Ladder:
         took_ms = (time.monotonic() - self._began_s) * 1000
         if self.mode in START_PAUSES_S:
             self._start.record(took_ms)
-        elif self.mode in self.governor.modes:
+        elif self.mode in self.governor.modes and not self._stream.is_leaving:
             self.governor.record(took_ms, made_by=self.mode, disturbed=self._disturbed)
         self.frames_by_mode[self.mode] += 1
         return enhanced

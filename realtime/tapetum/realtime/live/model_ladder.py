@@ -38,6 +38,7 @@ def ladder_for(
     device: Device = "auto",
     budget_ms: float = 50.0,
     memory: CudaDevice | None = None,
+    sizes_change: bool = False,
     former: Ladder | None = None,
     on_notice: Callable[[str], None] = lambda _line: None,
 ) -> Ladder:
@@ -54,6 +55,7 @@ def ladder_for(
         device: `auto` or `cpu`, or a GPU such as `cuda`.
         budget_ms: how long a frame may be with us.
         memory: the GPU, opened, in whose memory its pictures stay; see `make_round_trip`.
+        sizes_change: whether pictures may change their size often, see `make_round_trip`.
         former: the stream's ladder before, see `Ladder`.
         on_notice: see `Ladder`.
 
@@ -76,7 +78,7 @@ def ladder_for(
         if former is None:  # a stream that runs goes over to the CPU for what only that does
             check_gpu_does(strength=strength, aim=aim, denoise=denoise)
         by_gpu = (f"{name} on {device}",)
-        heavy = {by_gpu[0]: _GpuLoader(model, device, memory, choice, on_notice)}
+        heavy = {by_gpu[0]: _GpuLoader(model, device, memory, sizes_change, choice, on_notice)}
         for line in (*choice.notices, *_left_undone(found, aim, denoise)):
             on_notice(line)
     elif _is_network(found, "unet") and found.description.fixed_size is None:
@@ -112,6 +114,7 @@ class _GpuLoader:
     model: str | Path
     device: Device
     memory: CudaDevice | None
+    sizes_change: bool
     choice: EngineChoice = field(compare=False)
     on_notice: Callable[[str], None] = field(compare=False)
 
@@ -123,7 +126,12 @@ class _GpuLoader:
                 self.on_notice(f"an engine is built, once: {building.description}")
 
         return make_round_trip(
-            self.model, self.device, choice=self.choice, memory=self.memory, on_build=tell
+            self.model,
+            self.device,
+            choice=self.choice,
+            memory=self.memory,
+            sizes_change=self.sizes_change,
+            on_build=tell,
         )
 
 

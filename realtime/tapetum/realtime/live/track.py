@@ -182,6 +182,7 @@ class EnhancedTrack(MediaStreamTrack):
             device=self._device,
             denoise=self._denoise,
             budget_ms=self._budget_ms,
+            sizes_change=True,  # a sender gives way to its network
             former=former,
             on_notice=self._on_notice,
         )

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from av.video.stream import VideoStream
 
@@ -26,8 +26,7 @@ _SAMPLE_ENTRY_BYTES = 78
 """What lies before the boxes in a VisualSampleEntry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Crop:
+class Crop(NamedTuple):
     """Pixels that are cut off at each edge of the coded picture."""
 
     left: int = 0
@@ -79,7 +78,7 @@ def file_crop(path: Path, stream: VideoStream, width: int, height: int) -> Crop 
             return None
     if crop is None or min(crop.left, crop.top, crop.right, crop.bottom) < 0:
         return None
-    crop = replace(crop, left=crop.left & ~1, top=crop.top & ~1)
+    crop = crop._replace(left=crop.left & ~1, top=crop.top & ~1)
     return crop if crop != Crop() and min(crop.size(width, height)) > 0 else None
 
 

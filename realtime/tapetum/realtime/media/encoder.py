@@ -119,8 +119,8 @@ def _nvenc(cq: int, cq_max: int, *, stores_aspect_ratio: bool = True) -> Quality
 
 _MACROBLOCK = 16
 """Side of x264's blocks in pixels."""
-_MACROBLOCKS_AT_ONCE = 16
-"""As many of a row as its rate control computes at once by AVX-512."""
+_MACROBLOCKS_AT_ONCE = 8
+"""As many of a row as its rate control passes on at once by AVX-512."""
 
 _ALPHA_ADVICE = "--codec vp9 (.webm, .mkv) or prores (.mov) keeps it"
 
@@ -284,9 +284,9 @@ def choose_encoder(
 def repeatable(name: str, width: int) -> dict[str, str]:
     """Options with which an encoder gives the same bytes for the same pictures.
 
-    x264's rate control reads memory that was never written where it is computed by AVX-512, 16
-    macroblocks at once, and a row of them is no multiple of that: no two runs are alike. AVX2 takes
-    some twentieth longer.
+    x264's rate control reads beyond a row of macroblocks where AVX-512 passes their costs on, 8 at
+    once, and the row is no multiple of that (`mbtree_propagate_list_internal_avx512`, which masks
+    nothing there): no two runs are alike. AVX2 takes a tenth longer.
 
     Args:
         name: of the encoder.

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
-from typing import cast
+from typing import NamedTuple, cast
 
 import av
 from av.container import InputContainer
@@ -20,12 +18,13 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from tapetum.realtime.media.input_clock import InputClock
 from tapetum.realtime.media.media_input import demuxed
+from tapetum.realtime.media.picture_slots import PictureSlots, counts_slots
 from tapetum.realtime.media.presentation_times import PresentationTimes
 from tapetum.realtime.media.timeline import (
     LONGEST_STILL_S,
     Gap,
-    InputClock,
     counted_time_base,
     is_broadcast,
     stream_time_base,
@@ -48,17 +47,13 @@ there are more, the file has packets that show nothing, as of fields or hidden p
 _TIMED_FORMATS = frozenset({"matroska", "mov", "flv"})
 """Formats that say of every picture when it is shown."""
 
-_SLOT_FORMATS = frozenset({"avi"})
-"""Formats that number the pictures in the order of decoding, and say nothing of that of showing."""
-
 MANY_FAILURES = 8
 """Packets in a row that fail to decode after which the decoder is in doubt."""
 
 _LATE_STREAM = "a stream that begins later than FFmpeg looks for streams is not in the output"
 
 
-@dataclass(frozen=True, slots=True)
-class VideoInput:
+class VideoInput(NamedTuple):
     """An opened input, the stream of it that is shown, and what decodes that."""
 
     container: InputContainer
@@ -133,9 +128,7 @@ class PictureReader:
         self._times = PresentationTimes(self.stream, self.time_base, self._earliest)
         usual_step = 4 * self._times.usual_step
         self._longest_step = max(math.floor(LONGEST_STILL_S / self.time_base), usual_step)
-        self._slot_delay: int | None = None
-        self._last_slot: int | None = None
-        self._slot_step = 1
+        self._slots = PictureSlots() if counts_slots(self.container.format.name) else None
         self._resumed_at: int | None = None
         self._pictures = self._pictures_in_span()
         self._first: av.VideoFrame | None = None
@@ -192,8 +185,7 @@ class PictureReader:
     @property
     def _missing_times(self) -> int:
         """Pictures without a time where the format gives every one a time, and this file others."""
-        timed = not _TIMED_FORMATS.isdisjoint(self.container.format.name.split(","))
-        return self._times.guessed if timed and self._times.given else 0
+        return self._times.guessed if self._is_timed and self._times.given else 0
 
     @property
     def _mended_from(self) -> str:
@@ -246,6 +238,8 @@ class PictureReader:
             opened.stream,
             opened.decoder,
         )
+        names = self.container.format.name.split(",")
+        self._is_timed = not _TIMED_FORMATS.isdisjoint(names)
         self._start_clock()
 
     def _start_clock(self) -> None:
@@ -349,7 +343,7 @@ class PictureReader:
             yield from self._sought(start)
 
     def _sought(self, start: int) -> Iterator[av.VideoFrame]:
-        if self._counts_slots:
+        if self._slots is not None:
             next(self._decode(self._packets()), None)  # which tells how far showing lags behind
         for margin_s in _SEEK_MARGINS_S:
             if not self._seek(start - round(margin_s / self.time_base)):
@@ -393,11 +387,12 @@ class PictureReader:
     # Decoding --------------------------------------------------------------------------------
 
     def _decode(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[av.VideoFrame]:
-        slots: list[int | None] = []
         self._unanswered = 0
+        if self._slots is not None:
+            self._slots.begin()
         for packet in self._whole(packets):
-            if self._slot_delay is None:
-                slots.append(packet.dts)
+            if self._slots is not None:
+                self._slots.note(packet.dts)
             self._unanswered += packet.size > 0
             self._has_key = self._has_key or packet.is_keyframe
             try:
@@ -412,8 +407,8 @@ class PictureReader:
             self._unanswered -= len(pictures)
             if packet.size:  # the empty packet at the end only flushes the decoder
                 self.cut = packet.is_corrupt
-            if self._counts_slots:
-                self._place_in_slots(pictures, slots)
+            if self._slots is not None:
+                self._slots.place(pictures)
             yield from self._counted(pictures)
 
     def _counted(self, pictures: list[av.VideoFrame]) -> list[av.VideoFrame]:
@@ -435,44 +430,6 @@ class PictureReader:
         if self._on_failures is not None and self._failures >= MANY_FAILURES:
             self._failures = 0
             self._on_failures(error)
-
-    @property
-    def _counts_slots(self) -> bool:
-        return self.container.format.name in _SLOT_FORMATS
-
-    def _place_in_slots(self, pictures: list[av.VideoFrame], slots: list[int | None]) -> None:
-        """Give pictures the slots of the packets that set them free, less the decoder's delay.
-
-        A picture comes out with the packet that completes the order of showing; so the slots of
-        these packets are in that order, and late by as much as the very first one is: a file has no
-        slots before 0 for what is decoded before it is shown. But where the picture begins later
-        than the sound, behind empty slots, there was room, and nothing is late.
-
-        Args:
-            pictures: decoded just now.
-            slots: of the packets up to the first picture.
-        """
-        for picture in pictures:
-            if self._slot_delay is None and picture.dts is not None and picture.dts in slots:
-                self._slot_delay = self._delay(slots, slots.index(picture.dts))
-            known = picture.dts is not None and self._slot_delay is not None
-            picture.pts = (picture.dts or 0) - (self._slot_delay or 0) if known else None
-            if picture.pts is not None:
-                last, self._last_slot = self._last_slot, picture.pts
-                self._slot_step = self._slot_step if last is None else max(1, picture.pts - last)
-            picture.duration = self._slot_step  # by which the last ones follow, which free none
-
-    @staticmethod
-    def _delay(slots: list[int | None], place: int) -> int:
-        """By how many slots the first picture is late; see `_place_in_slots`.
-
-        Slots may be empty between all pictures; more of them behind the first are a late begin.
-        """
-        known = [slot or 0 for slot in slots]
-        steps = [after - before for before, after in pairwise(known)]
-        if place and steps[0] > max(steps[1:], default=1):
-            return 0
-        return known[place] - known[0]
 
     def _whole(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
         """Packets but for a last one that is cut off.

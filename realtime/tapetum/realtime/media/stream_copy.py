@@ -7,10 +7,8 @@ queues up between the two, however long the file.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
 
 from av.container import OutputContainer
 from av.error import (
@@ -25,6 +23,7 @@ from av.stream import AttachmentStream, Discard, Stream
 from av.video.stream import VideoStream
 
 from tapetum.realtime.media.containers import Container, can_store
+from tapetum.realtime.media.copied_packets import CopiedPackets
 from tapetum.realtime.media.copied_streams import (
     PacketRoute,
     codec_name,
@@ -33,7 +32,13 @@ from tapetum.realtime.media.copied_streams import (
     lost_keys,
     route_stream,
 )
-from tapetum.realtime.media.file_description import chapters_in, file_metadata, uncommon_keys
+from tapetum.realtime.media.file_description import (
+    chapters_in,
+    chapters_not_kept,
+    file_metadata,
+    uncommon_keys,
+)
+from tapetum.realtime.media.input_clock import InputClock
 from tapetum.realtime.media.media_input import (
     InputPlace,
     best_video_stream,
@@ -42,28 +47,14 @@ from tapetum.realtime.media.media_input import (
     open_input,
     place_name,
 )
-from tapetum.realtime.media.packet_order import PacketOrder
 from tapetum.realtime.media.sample_entries import TELEMETRY, TIMECODE, sample_entries
 from tapetum.realtime.media.sound_check import SoundCheck
 from tapetum.realtime.media.timecode import moved_timecode
-from tapetum.realtime.media.timeline import (
-    LONGEST_STILL_S,
-    Gap,
-    InputClock,
-    TimeRange,
-    is_broadcast,
-    said_of_gaps,
-    stream_time_base,
-    time_range,
-)
+from tapetum.realtime.media.timeline import is_broadcast, said_of_gaps, time_range
 from tapetum.realtime.media.transport_stream import pids_with_losses
 
 _SEEK_MARGIN_S = 10
 """How long before the start a subtitle may begin and still be shown in full."""
-
-_LARGEST_DENOMINATOR = (1 << 31) - 1
-_COARSE_BASE, _FINE_BASE = Fraction(1, 1000), Fraction(1, 90_000)
-"""Times in longer units than the first are moved in units of about the second."""
 
 _PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 
@@ -73,72 +64,6 @@ _DEMUX_ATTEMPTS = 8
 
 _REFUSED = (InvalidDataError, ArgumentError, PatchWelcomeError, UndefinedError)
 """What a decoder or a muxer says to a packet that is damaged; some have words of their own."""
-
-
-class _OutputClock(NamedTuple):
-    """A stream's times in the output, in whole numbers: packets are many.
-
-    Attributes:
-        base: seconds per unit.
-        ticks: units of the output per unit of the input.
-        shift: units of the output that are subtracted.
-        first: the smallest time of the input that is kept; None for all.
-        end: the smallest time of the input behind the range; None where it has no end.
-    """
-
-    base: Fraction
-    ticks: int
-    shift: int
-    first: int | None
-    end: int | None
-
-    @classmethod
-    def of(cls, base: Fraction, span: TimeRange) -> _OutputClock:
-        """That of a stream with `base` seconds per unit."""
-        ticks = 1
-        if base > _COARSE_BASE:  # a packet of sound may be one tick of it, as in AVI
-            most = max(1, _LARGEST_DENOMINATOR // base.denominator)
-            ticks = min(round(base / _FINE_BASE), most)
-        fine = base / ticks
-        return cls(fine, ticks, span.shift(fine), span.first_pts(base), span.end_pts(base))
-
-    def is_later(self, time: int, time_s: Fraction) -> bool:
-        """Whether a time in units is later than one in seconds."""
-        units = time * self.base.numerator * time_s.denominator
-        return units > time_s.numerator * self.base.denominator
-
-
-@dataclass(slots=True)
-class _Copied:
-    """An input stream that is copied, and how far.
-
-    Attributes:
-        stream: of the input.
-        route: how its packets get to the output.
-        order: puts their times right.
-        base: seconds per unit of their times.
-        clock: what the output counts them by.
-        check: finds damage in sound that is copied as it is; None for all else.
-        begin: for a video stream, the time of the key frame that it was begun with.
-        waiting: a video stream's packets from the last key frame before the start.
-        ended: whether the end of the range is reached.
-        end_s: where the last packet of sound ends, on the input's clock.
-        gaps: between packets of a broadcast's sound.
-        damaged: output times at which packets were damaged or out of order.
-    """
-
-    stream: Stream
-    route: PacketRoute
-    order: PacketOrder
-    base: Fraction
-    clock: _OutputClock
-    check: SoundCheck | None = None
-    begin: int | None = None
-    waiting: list[Packet[Stream]] = field(default_factory=list)
-    ended: bool = False
-    end_s: Fraction | None = None
-    gaps: list[Gap] = field(default_factory=list)
-    damaged: list[Fraction] = field(default_factory=list)
 
 
 class StreamCopier:
@@ -178,7 +103,7 @@ class StreamCopier:
         self._span = time_range(self._input, self._video, start_s, duration_s)
         self._start_s = start_s
         self._sample_entries = sample_entries(path) if isinstance(path, Path) else {}
-        self._copied: dict[int, _Copied] = {}
+        self._copied: dict[int, CopiedPackets] = {}
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._pending: Packet[Stream] | None = None
         self._pictures: list[Packet[VideoStream]] = []
@@ -202,6 +127,7 @@ class StreamCopier:
         metadata = file_metadata(self._input)
         output.metadata.update(moved_timecode(metadata, self._start_s, self._video.average_rate))
         output.set_chapters(chapters_in(self._input, self._span))
+        self.notices += chapters_not_kept(self._path, self._input, self._container, self._span)
         self._note_lost_metadata()
         for stream in self._input.streams:
             if stream.index < self._video.index:
@@ -309,13 +235,19 @@ class StreamCopier:
         if isinstance(stream, VideoStream):
             self.notices.append(f"{describe(stream)} is a second video; copied as it is")
             self._move_timecode(stream)
-        base = stream_time_base(stream)
         check = None
         if stream.type == "audio" and can_store(stream, self._container):
             middle = self._span.start_s is not None or self._is_broadcast
             check = SoundCheck(stream, from_the_middle=middle)
-        clock = _OutputClock.of(base, self._span)
-        self._copied[stream.index] = _Copied(stream, route, PacketOrder(stream), base, clock, check)
+        self._copied[stream.index] = CopiedPackets(
+            stream,
+            route,
+            self._span,
+            begin_s=Fraction(self._input.start_time or 0, 1_000_000),
+            edit_lists=self._container.edit_lists,
+            broadcast=self._is_broadcast,
+            check=check,
+        )
 
     def _move_timecode(self, source: VideoStream) -> None:
         """Let the timecode of the stream that was just added be that of its first picture."""
@@ -404,11 +336,11 @@ class StreamCopier:
         for read in self._read(clock.streams):
             for packet in clock.place(read):
                 if packet.size:
-                    yield from self._settled(packet)
+                    yield from self._copied[packet.stream_index].settled(packet)
             if all(copied.ended for copied in self._copied.values()):
                 break
         for copied in self._copied.values():
-            yield from self._in_time(copied, copied.order.finish())
+            yield from copied.finish()
         yield from self._flush()
 
     def _read(self, streams: list[Stream]) -> Iterator[Packet[Stream]]:
@@ -448,96 +380,3 @@ class StreamCopier:
             packet = Packet()
             packet.stream = self._input.streams[index]
             yield packet
-
-    def _settled(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
-        """The packets that can be written when one more has been read."""
-        copied = self._copied[packet.stream_index]
-        if packet.is_corrupt:
-            copied.damaged.append(self._output_s(copied, packet))
-        if self._is_broadcast and packet.stream.type == "audio":
-            self._note_gap(packet, copied)
-        for kept in self._clip(packet, copied):
-            yield from self._in_time(copied, copied.order.add(kept))
-
-    def _note_gap(self, packet: Packet[Stream], copied: _Copied) -> None:
-        """Take note of sound, in the range, that is not there."""
-        if packet.dts is None or copied.ended:
-            return
-        time_s, end_s = packet.dts * copied.base, copied.end_s
-        copied.end_s = time_s + (packet.duration or 0) * copied.base
-        begin_s = Fraction(self._input.start_time or 0, 1_000_000)
-        if end_s is None or time_s - end_s <= LONGEST_STILL_S or time_s < self._span.shift_s:
-            return
-        copied.gaps.append(Gap(end_s - begin_s, time_s - end_s))
-
-    def _in_time(self, copied: _Copied, packets: list[Packet[Stream]]) -> Iterator[Packet[Stream]]:
-        """Packets whose times are settled, on the output's clock."""
-        base, ticks, shift, *_ = copied.clock
-        mended = copied.order.take_mended()
-        copied.damaged += [(time * ticks - shift) * base for time in mended]
-        for packet in packets:
-            packet.pts = (packet.pts or 0) * ticks - shift
-            packet.dts = (packet.dts or 0) * ticks - shift
-            packet.duration = (packet.duration or 0) * ticks
-            packet.time_base = base
-            if not self._is_unheard(packet):
-                yield packet
-
-    def _output_s(self, copied: _Copied, packet: Packet[Stream]) -> Fraction:
-        ticks = packet.pts if packet.dts is None else packet.dts
-        return ((ticks or 0) - self._span.shift(copied.base)) * copied.base
-
-    def _clip(self, packet: Packet[Stream], copied: _Copied) -> list[Packet[Stream]]:
-        """Packets, none or several, that lie in the range when one more has been read."""
-        first, end = copied.clock.first, copied.clock.end
-        time = packet.dts if packet.pts is None else packet.pts
-        if time is None:
-            return [packet]
-        if end is not None and time >= end:
-            copied.ended = copied.ended or packet.dts is None or packet.dts >= end
-            return []
-        if end is not None and packet.stream.type == "subtitle" and packet.duration:
-            packet.duration = min(packet.duration, end - time)
-        if first is None:
-            return [packet]
-        if isinstance(packet.stream, VideoStream):
-            return self._clip_video(packet, copied, time, first)
-        return [packet] if time >= first or self._cut_to(packet, first) else []
-
-    def _clip_video(
-        self, packet: Packet[Stream], copied: _Copied, time: int, first: int
-    ) -> list[Packet[Stream]]:
-        """From a key frame on: the last before the start where an edit list hides it, else after.
-
-        Pictures that follow it and are shown before it cannot be decoded without what is cut off.
-        """
-        if copied.begin is None:
-            hides = self._container.edit_lists
-            begins = packet.is_keyframe and (time >= first or hides)
-            if begins and (time <= first or not copied.waiting):
-                copied.waiting = [packet]
-            elif copied.waiting:
-                copied.waiting.append(packet)
-            if time < first or not copied.waiting:
-                return []
-            copied.begin = copied.waiting[0].pts
-        kept, copied.waiting = copied.waiting or [packet], []
-        return [p for p in kept if copied.begin is None or p.pts is None or p.pts >= copied.begin]
-
-    @staticmethod
-    def _cut_to(packet: Packet[Stream], first: int) -> bool:
-        """Make a subtitle that is still shown at the start begin there; False for all else."""
-        end = (packet.pts or 0) + (packet.duration or 0)
-        if packet.stream.type != "subtitle" or end <= first:
-            return False
-        packet.pts = packet.dts = first
-        packet.duration = end - first
-        return True
-
-    def _is_unheard(self, packet: Packet[Stream]) -> bool:
-        """Whether it is an encoder's priming before time 0, marked as not to be played.
-
-        Containers without edit lists would have to move every stream to make room for it.
-        """
-        early = (packet.pts or 0) < 0 and packet.is_discard
-        return early and not self._container.edit_lists

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tapetum.realtime.errors import MediaError
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoFormat:
+class PhotoFormat(NamedTuple):
     """A file format of photos.
 
     Attributes:

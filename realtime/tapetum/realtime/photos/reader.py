@@ -5,22 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import (
-    ExifTags,
-    Image,
-    ImageCms,
-    JpegImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-)
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
@@ -44,32 +36,37 @@ from tapetum.realtime.photos.formats import (
     TIFF,
     photo_format,
 )
+from tapetum.realtime.photos.libtiff import silence
 from tapetum.realtime.photos.metadata import Metadata, orientation, read_metadata
 from tapetum.realtime.photos.picture import Picture
+from tapetum.realtime.photos.pillow_image import (
+    blacken,
+    count_pictures,
+    deep_layers,
+    durations_ms,
+    is_interlaced,
+    load_error,
+    loop_of,
+    raw_mode,
+    rgb_from_cmyk,
+    rows_there,
+    set_raw_mode,
+    subsampling,
+    turn_layers,
+    turned_rows,
+    without_pillows_limit,
+)
 
 MAX_PIXELS = 256_000_000
 """Pixels of the largest picture that is read: about 1 GB of memory."""
 
 _ENOUGH_MADE_UP = 3
 _MOST_PIXELS_MADE_UP = 1 << 26
-_MOST_PICTURES = 100_000
 _OTHER_ORDER = {"little": {"N": "B"}, "big": {"N": "L"}}[sys.byteorder] | {"B": "L", "L": "B"}
 _DEEP_MODES = ("RGB;16", "RGBA;16")
 _GREY_ALPHA_16 = "LA;16B"
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes a picture of an EXIF orientation upright."""
 _SHORTEST_GIF_MS, _SHOWN_GIF_MS = 10.0, 100.0
 """A picture of a GIF that says it is shown no longer than this is shown as long as that, by all."""
-_MIRRORED = 2
-_UPSIDE_DOWN = (3, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +126,8 @@ class PhotoFile:
             self.notices.append(f"its light is HDR ({hdr}); photos are enhanced as SDR is")
         self.notices += left_out(raw, found)
         self._rows: slice | None = None
+        if found is TIFF:
+            silence()
         if self.truncated:
             self._make_up_the_end(raw)
         with self._reading():
@@ -163,7 +162,7 @@ class PhotoFile:
 
     def _open(self) -> Image.Image:
         """Open the bytes by Pillow, whose own limit on sizes is replaced by `MAX_PIXELS`."""
-        with _without_pillows_limit():
+        with without_pillows_limit():
             image = Image.open(io.BytesIO(self._examined.data), formats=[self.format.name])
         check_size(*image.size, self.path)
         return image
@@ -178,7 +177,7 @@ class PhotoFile:
             with (
                 contextlib.suppress(Exception),  # of a beginning that tells too little
                 warnings.catch_warnings(action="ignore"),  # of the end that is made up
-                _without_pillows_limit(),
+                without_pillows_limit(),
                 Image.open(io.BytesIO(data)) as image,
             ):
                 if image.width * image.height <= _MOST_PIXELS_MADE_UP:
@@ -194,7 +193,7 @@ class PhotoFile:
 
     def _look_into(self) -> None:
         image = self._open()
-        count, countable = _count(image)
+        count, countable = count_pictures(image)
         if image.mode != "I;16" and coded_bits(self._examined.data, self.format) > 8:
             self._say("its colours have more than 8 bits, of which 8 are read")
         if self.format is JPEG:
@@ -204,13 +203,13 @@ class PhotoFile:
                 )
             return
         if count > 1 and self.format is not TIFF:
-            durations = _durations_ms(image, count)
+            durations = durations_ms(image, count)
             if self.format is GIF:
                 durations = tuple(
                     ms if ms > _SHORTEST_GIF_MS else _SHOWN_GIF_MS for ms in durations
                 )
             self.animation = Animation(
-                durations, _loop(image), bool(getattr(image, "default_image", False))
+                durations, loop_of(image), bool(getattr(image, "default_image", False))
             )
             self._announced = count
             count = len(durations)
@@ -243,12 +242,12 @@ class PhotoFile:
         metadata = read_metadata(image, self._examined.chunks)
         upright, metadata = self._layers(image, low, rows, metadata)
         duration_ms = self.animation.durations_ms[index] if self.animation else 0.0
-        sampling, progressive = _subsampling(image), bool(image.info.get("progressive"))
+        sampling, progressive = subsampling(image), bool(image.info.get("progressive"))
         turn, height = orientation(image), image.height
         del image, low  # a large picture is held once
         if turn != 1:
-            _turn(upright, _TURNS[turn])
-            rows = _turned_rows(rows, turn, height, upright[0].height)
+            turn_layers(upright, turn)
+            rows = turned_rows(rows, turn, height, upright[0].height)
         return Picture(tuple(upright), metadata, rows, duration_ms, sampling, progressive)
 
     def _layers(
@@ -256,22 +255,22 @@ class PhotoFile:
     ) -> tuple[list[Image.Image], Metadata]:
         """A decoded picture as layers, and its metadata with what became of its profile."""
         if low is not None:
-            return list(_deep_layers(image, low)), metadata
+            return list(deep_layers(image, low)), metadata
         plain, metadata = self._plain(image, metadata)
-        _blacken(plain, rows)
+        blacken(plain, rows)
         # Pillow would save all pictures of a file's image for each, also those it cannot read.
         return [plain.copy() if self._announced > 1 else plain], metadata
 
     def _load(self, image: Image.Image, index: int) -> tuple[Image.Image, slice]:
         """Decode as much as there is, to the image and the rows that hold it."""
-        interlaced = _is_interlaced(image)
-        error = _load_error(image)
+        interlaced = is_interlaced(image)
+        error = load_error(image)
         if self._rows is not None and error is None:
             self._say_rows(index, self._rows, image.height)
             return image, self._rows
         if error is None:
             return image, slice(0, image.height)
-        rows = _rows_there(image)
+        rows = rows_there(image)
         if interlaced and rows.stop:
             self._count_damaged(index)
             self._say(_COARSE)
@@ -280,8 +279,8 @@ class PhotoFile:
             whole_parts = with_jpeg_end(self._examined.data)
             self._examined = replace(self._examined, data=whole_parts)
             image = self._open()
-            later_error = _load_error(image)
-            rows = _rows_there(image)
+            later_error = load_error(image)
+            rows = rows_there(image)
             if later_error is None and rows.stop:
                 self._count_damaged(index)
                 self._say(_COARSE)
@@ -314,17 +313,17 @@ class PhotoFile:
         Pillow unpacks either the high bytes of a file's samples or, told that they lie the other
         way round, the low ones. Grey and alpha it unpacks at once, as four bytes a pixel.
         """
-        raw_mode = _raw_mode(image)
-        if ";16" not in raw_mode or image.mode.startswith("I"):
+        samples = raw_mode(image)
+        if ";16" not in samples or image.mode.startswith("I"):
             return None
         if self.animation is None and "transparency" not in image.info:
-            if raw_mode == _GREY_ALPHA_16:
-                _set_raw_mode(image, lambda _: "RGBA")
+            if samples == _GREY_ALPHA_16:
+                set_raw_mode(image, lambda _: "RGBA")
                 return image
-            if raw_mode[:-1] in _DEEP_MODES:
+            if samples[:-1] in _DEEP_MODES:
                 low = self._open()
                 low.seek(index)
-                _set_raw_mode(low, lambda raw: raw[:-1] + _OTHER_ORDER[raw[-1]])
+                set_raw_mode(low, lambda raw: raw[:-1] + _OTHER_ORDER[raw[-1]])
                 return low
         self._say("its 16 bits a colour are read as 8")
         return None
@@ -351,7 +350,7 @@ class PhotoFile:
             return image, metadata
         if mode == "CMYK":
             self.notices.append("its CMYK colours are written as RGB")
-            return _rgb_from_cmyk(image, metadata.icc), replace(metadata, icc=b"")
+            return rgb_from_cmyk(image, metadata.icc), replace(metadata, icc=b"")
         if mode == "1":
             return image.convert("L"), metadata
         if mode in {"I", "I;16B", "I;16L"}:
@@ -442,7 +441,7 @@ def photo_size(path: Path) -> tuple[int, int]:
             width, height = pi_heif.open_heif(path).size
             return width, height
         if found is not None:
-            with _without_pillows_limit(), Image.open(path, formats=[found.name]) as image:
+            with without_pillows_limit(), Image.open(path, formats=[found.name]) as image:
                 return image.size
     except Exception as error:  # decoders of damaged files raise anything
         raise MediaError(f"cannot open {path}: it is damaged ({_one_line(error)})") from error
@@ -461,18 +460,6 @@ def is_animated(path: Path) -> bool:
 
 _COARSE = "it is cut: it has less detail than it had, or grey or black where nothing was left"
 _KINDS = {"F": "floating-point numbers", "LAB": "CIE Lab", "HSV": "HSV"}
-_limit_lock = threading.Lock()
-
-
-@contextlib.contextmanager
-def _without_pillows_limit() -> Iterator[None]:
-    """Pillow's limit on sizes is one variable for all threads, and its warning is no answer."""
-    with _limit_lock:
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
 
 
 def check_size(width: int, height: int, path: Path) -> None:
@@ -486,150 +473,6 @@ def check_size(width: int, height: int, path: Path) -> None:
             f"cannot open {path}: {width}x{height} is {width * height / 1e6:.0f} million pixels;"
             f" {MAX_PIXELS / 1e6:.0f} are the most"
         )
-
-
-def _load_error(image: Image.Image) -> Exception | None:
-    """Decode, and keep what was decoded before an error."""
-    try:
-        image.load()
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - decoders of damaged files raise anything
-        image.tile = []  # type: ignore[attr-defined] # what is decoded so far is the picture
-        return error
-    return None
-
-
-def _rows_there(image: Image.Image) -> slice:
-    """Rows from the first that is not black to the last; memory begins black."""
-    try:
-        box = image.getbbox(alpha_only=False)
-    except Exception:  # noqa: BLE001 - there is no picture at all
-        box = None
-    if box is None:
-        return slice(0, 0)
-    # Rows are decoded from the top down, or in a BMP from the bottom up.
-    upwards = box[3] == image.height and image.format == "BMP"
-    return slice(box[1] if upwards else 0, box[3])
-
-
-def _blacken(image: Image.Image, rows: slice) -> None:
-    """Make the rows that are not there black, whatever a palette or CMYK made of their zeros."""
-    for top, bottom in ((0, rows.start), (rows.stop, image.height)):
-        if top < bottom:
-            image.paste(0, (0, top, image.width, bottom))
-
-
-def _turn(layers: list[Image.Image], transpose: Image.Transpose) -> None:
-    """Turn each layer, band by band, which needs no second copy of a whole one."""
-    for number in range(len(layers)):
-        mode, bands = layers[number].mode, list(layers[number].split())
-        layers[number] = bands[0]
-        for band in range(len(bands)):
-            bands[band] = bands[band].transpose(transpose)
-        layers[number] = Image.merge(mode, bands) if len(bands) > 1 else bands[0]
-
-
-def _turned_rows(rows: slice, turn: int, height: int, new_height: int) -> slice:
-    """Where the rows that are there lie in the upright picture."""
-    if turn == _MIRRORED:
-        return rows
-    if turn in _UPSIDE_DOWN:
-        return slice(height - rows.stop, height - rows.start)
-    return slice(0, new_height)
-
-
-def _count(image: Image.Image) -> tuple[int, bool]:
-    """How many pictures there are, and whether the file's own chain of them could be followed."""
-    try:
-        return int(getattr(image, "n_frames", 1)), True
-    except Exception:  # noqa: BLE001 - decoders of damaged files raise anything
-        count = 0
-    with contextlib.suppress(Exception):
-        while count < _MOST_PICTURES:
-            image.seek(count)
-            count += 1
-    return max(count, 1), False
-
-
-def _durations_ms(image: Image.Image, count: int) -> tuple[float, ...]:
-    """How long each picture is shown, up to the first that cannot be read."""
-    durations = []
-    for index in range(count):
-        try:
-            image.seek(index)
-        except Exception:  # noqa: BLE001 - as above
-            break
-        error = _load_error(image)
-        durations.append(float(image.info.get("duration", 0)))
-        if error is not None:
-            break
-    return tuple(durations)
-
-
-def _loop(image: Image.Image) -> int | None:
-    loop = image.info.get("loop")
-    if loop is None:
-        return 1 if image.format == "GIF" else None
-    if image.format == "GIF" and loop:
-        return int(loop) + 1  # GIF counts repetitions
-    return int(loop)
-
-
-def _raw_mode(image: Image.Image) -> str:
-    """How the samples of a picture that is not loaded yet lie in its file."""
-    tiles = getattr(image, "tile", ())
-    if not tiles:
-        return ""
-    arguments = tiles[0].args
-    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
-
-
-def _is_interlaced(image: Image.Image) -> bool:
-    """Whether rows lie in the file in several passes, from coarse to fine."""
-    if image.format == "GIF":
-        tiles = getattr(image, "tile", ())
-        return bool(tiles and tiles[0].args[1])
-    return bool(image.info.get("interlace"))
-
-
-def _set_raw_mode(image: Image.Image, change: Callable[[str], str]) -> None:
-    tiles = []
-    for tile in image.tile:  # type: ignore[attr-defined] # opened from a file, so it has tiles
-        arguments = tile.args
-        if isinstance(arguments, tuple):
-            tiles.append(tile._replace(args=(change(arguments[0]), *arguments[1:])))
-        else:
-            tiles.append(tile._replace(args=change(arguments)))
-    image.tile = tiles  # type: ignore[attr-defined]
-
-
-def _deep_layers(image: Image.Image, low: Image.Image) -> tuple[Image.Image, Image.Image]:
-    """High and low bytes."""
-    if image is low:
-        grey, low_grey, alpha, low_alpha = image.split()
-        return Image.merge("LA", (grey, alpha)), Image.merge("LA", (low_grey, low_alpha))
-    _load_error(low)  # which is that of `image`
-    return image, low
-
-
-def _subsampling(image: Image.Image) -> int:
-    is_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
-    return JpegImagePlugin.get_sampling(image) if is_jpeg else -1
-
-
-def _rgb_from_cmyk(image: Image.Image, icc: bytes) -> Image.Image:
-    if icc:
-        with contextlib.suppress(ImageCms.PyCMSError, OSError):
-            converted = ImageCms.profileToProfile(
-                image,
-                ImageCms.ImageCmsProfile(io.BytesIO(icc)),
-                ImageCms.createProfile("sRGB"),
-                outputMode="RGB",
-            )
-            if converted is not None:
-                return converted
-    return image.convert("RGB")
 
 
 def _one_line(error: object) -> str:

@@ -16,7 +16,7 @@ from support.media import Clip, make_clip
 from support.transcoding import frame_times, transcode
 
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.timeline import InputClock
+from tapetum.realtime.media.input_clock import InputClock
 
 MPEG_CLOCK = Fraction(1, 90_000)
 WRAP = 1 << 33

@@ -1,0 +1,153 @@
+"""For which sizes engines are built in live video, and what is shown while they are: simulated."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from support.simulated_gpu import SimulatedGPU, SimulatedModel
+
+from tapetum import trt_build
+from tapetum.gan.model import find_model
+from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
+from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
+from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.enhance_live import enhance_live
+from tapetum.realtime.live.outputs import SinkPlace
+from tapetum.realtime.live.summary import LiveStatus
+from tapetum.realtime.memory_sink import MemorySink
+from tapetum.trt_build import EngineRequest
+
+Shape = tuple[int, ...]
+ON_GPU = "unet on cuda"
+
+
+class Builds:
+    """Engines of `unet`, which are built as long as a test wants."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.sizes: list[Shape] = []
+        self.may_end = threading.Event()
+        build = SimulatedModel.compile
+
+        def compiled(model: SimulatedModel, shape: Shape) -> Any:
+            if model.kind == "unet":
+                self.sizes.append(shape[2:])
+                assert self.may_end.wait(200)
+            return build(model, shape)
+
+        patch.setattr(SimulatedModel, "compile", compiled)
+
+
+@pytest.fixture
+def builds(gpu: SimulatedGPU, monkeypatch: pytest.MonkeyPatch) -> Builds:
+    del gpu
+    return Builds(monkeypatch)
+
+
+@pytest.mark.slow
+def test_an_engine_is_for_the_cameras_size_and_grid_runs_while_it_is_built(builds: Builds) -> None:
+    controls, sink = Controls(), MemorySink()
+    modes: list[str] = []
+
+    def look(status: LiveStatus) -> None:
+        modes.append(status.mode)
+        if builds.sizes and modes[-2:] == ["grid", "grid"]:
+            builds.may_end.set()
+        controls.quit = modes[-1] == ON_GPU
+
+    summary = enhance_live(
+        "lavfi:testsrc2=size=100x70:rate=30",
+        [SinkPlace("memory", sink)],
+        model="unet",
+        device="cuda",
+        denoise="off",
+        latency_budget_ms=5000,
+        duration_s=300,
+        controls=controls,
+        on_status=look,
+    )
+    assert summary.modes[ON_GPU] > 0
+    assert summary.modes["grid"] > 0
+    assert builds.sizes == [(80, 112)]
+
+
+@pytest.mark.slow
+def test_a_sender_that_changes_its_size_sees_grid_until_the_next_engine_is_there(
+    builds: Builds,
+) -> None:
+    aiortc = pytest.importorskip("aiortc")
+    from tapetum.realtime.live.track import EnhancedTrack
+
+    class Sender(aiortc.VideoStreamTrack):  # type: ignore[misc, name-defined]
+        size = 64, 96
+
+        async def recv(self) -> av.VideoFrame:
+            pts, time_base = await self.next_timestamp()
+            picture = av.VideoFrame.from_ndarray(np.full(self.size, 40, np.uint8), "gray")
+            picture = picture.reformat(format="yuv420p")
+            picture.pts, picture.time_base = pts, Fraction(time_base)
+            return picture
+
+    async def scenario() -> None:
+        sender = Sender()
+        given: Any = {"device": "cuda", "denoise": "off", "latency_budget_ms": 5000}
+        track = EnhancedTrack(sender, model="unet", **given)
+
+        async def until(is_so: Callable[[], bool]) -> None:
+            while not is_so():
+                await track.recv()
+
+        async with asyncio.timeout(300):
+            builds.may_end.set()
+            await until(lambda: track.ladder.mode == ON_GPU)
+            builds.may_end.clear()
+            sender.size = 96, 160
+            await until(lambda: len(builds.sizes) == 2 and track.ladder.mode == "grid")
+            builds.may_end.set()
+            await until(lambda: track.ladder.mode == ON_GPU)
+        track.stop()
+        sender.stop()
+
+    asyncio.run(scenario())
+    assert builds.sizes == [(64, 96), (96, 160)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "sizes"),
+    [
+        ((1, 3, 720, 1280), False, ((720, 1280), None, None)),
+        ((1, 3, 368, 640), True, ((720, 1280), (64, 64), (1088, 1920))),
+        ((1, 3, 1088, 1920), True, ((720, 1280), (64, 64), (1088, 1920))),
+        ((1, 3, 640, 368), True, ((1280, 720), (64, 64), (1920, 1088))),
+        ((1, 3, 2160, 3840), True, ((2160, 3840),) * 3),
+        ((1, 3, 32, 64), True, ((32, 64),) * 3),
+        (THUMBNAIL_SHAPE, True, (None, None, None)),
+    ],
+    ids=str,
+)
+def test_one_engine_serves_the_sizes_that_a_sender_goes_through(
+    shape: Shape, changes: bool, sizes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[EngineRequest] = []
+
+    def built(_model: str, request: EngineRequest, **_given: object) -> Any:
+        asked.append(request)
+        raise InterruptedError
+
+    monkeypatch.setattr(trt_build, "build_engine", built)
+    name = "grid" if shape == THUMBNAIL_SHAPE else "unet"
+    device: Any = SimpleNamespace(name="cuda:1")
+    flavour: Any = SimpleNamespace(name="tensorrt", version="11.1.0")
+    model = TensorRTModel(find_model(name), device, flavour, sizes_change=changes)
+    with pytest.raises(InterruptedError):
+        model.compile(shape)
+    best, smallest, largest = sizes
+    assert asked == [EngineRequest(best, smallest, largest, runtime="tensorrt", gpu_index=1)]
