@@ -16,7 +16,7 @@ from tapetum.realtime.cpu.grid_tables import GridTables
 from tapetum.realtime.cpu.look_up import look_up
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.thumbnail import thumbnail
-from tapetum.realtime.frame import Frame
+from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
 
 KERNELS = Kernels(thumbnail, apply_grid, look_up, Restorer, GridTables)
@@ -106,7 +106,8 @@ def seen_anew(frames: list[Frame]) -> list[bool]:
     grid = identity_grid()
     grid[0] = 4
     stream = GridStream(denoise="auto")
-    made, anew = (), list[bool]()
+    made: tuple[Plane, ...] = ()
+    anew = list[bool]()
     for number, frame in enumerate(frames):
         stream.look_at(frame)
         if number == 0:
