@@ -122,6 +122,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}damaged_files.py::boxes_that_have_changed_places_are_said",
         ),
         Fault(
+            "a box of an MP4 is larger than what holds it",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py::a_box_that_is_larger_than_what_holds_it_is_said",
+        ),
+        Fault(
             "a file is damaged in many ways",
             "the first seven are said, and how many more",
             "realtime/command/test_notes.py::"

@@ -305,6 +305,16 @@ def test_boxes_that_have_changed_places_are_said(tmp_path: Path) -> None:
     assert is_cut(path)
 
 
+@pytest.mark.parametrize("kind", [b"minf", b"stbl", b"elst", b"stts"])
+def test_a_box_that_is_larger_than_what_holds_it_is_said(kind: bytes, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mp4", Clip(frames=25, options={"bf": "2"}))
+    data = bytearray(path.read_bytes())
+    at = data.rindex(kind) - 4
+    data[at : at + 4] = (748_498_403).to_bytes(4)
+    path.write_bytes(data)
+    assert is_cut(path)
+
+
 def _boxes_at(data: bytes) -> list[int]:
     """Where the edit list and the list of key frames begin."""
     return [data.index(kind) - 4 for kind in (b"elst", b"stss")]
