@@ -248,8 +248,9 @@ class Worker:
         assert process.stdout is not None
         process.stdin.write(json.dumps(list(arguments)) + "\n")
         process.stdin.flush()
-        ready, _, _ = select.select([process.stdout], [], [], limit_s)
-        if ready and (line := process.stdout.readline()):
+        # A second at a time: one in which both were stopped, to be continued later, counts once.
+        waits = (select.select([process.stdout], [], [], 1.0)[0] for _ in range(int(limit_s)))
+        if any(waits) and (line := process.stdout.readline()):
             answer: dict[str, Any] = json.loads(line)
             return answer
         self.close()

@@ -143,6 +143,16 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}stream_copy.py::a_chapter_without_a_length_is_kept",
         ),
         Fault(
+            "chapters of a Matroska file begin at one time, or lie in each other",
+            "FFmpeg reads one of them; said",
+            f"{_MEDIA}stream_copy.py::chapters_that_are_not_read_are_said",
+        ),
+        Fault(
+            "chapters have gaps between them, and MP4 knows only where they begin",
+            "said",
+            f"{_MEDIA}stream_copy.py::gaps_between_chapters_are_kept_or_said",
+        ),
+        Fault(
             "MP4 has no place for a single stream's metadata (a reel's name, comments)",
             "said, once for all streams",
             f"{_MEDIA}stream_copy.py::metadata_of_a_stream_that_mp4_cannot_hold_is_named_once",
@@ -361,6 +371,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "the tables of an AVIF do not agree",
             "said, exit 3",
             f"{_PHOTOS}damaged_photos.py::an_avif_whose_tables_do_not_agree_is_damaged",
+        ),
+        Fault(
+            "a TIFF is damaged, and the library that unpacks it has hundreds of lines to say",
+            "one line",
+            f"{_PHOTOS}damaged_photos.py::a_damaged_tiff_is_said_by_nobody_else",
         ),
         Fault(
             "a photo holds a gain map, a short video or depth",

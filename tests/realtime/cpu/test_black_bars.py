@@ -396,3 +396,36 @@ def test_a_wall_in_the_dark_beside_what_is_lighter_is_no_bar() -> None:
     for plane in black:
         plane[:, 55:] = 128
     assert BarFinder()(as_frame([luma.astype(np.uint8), *black])) is not None
+
+
+def test_a_dark_wall_at_one_side_is_no_bar() -> None:
+    """A bar without a twin is black throughout, not only dark: a wall keeps some light."""
+    rng = np.random.default_rng(4)
+    planes = lit_picture()
+    for level, bar in ((16, True), (18, False)):
+        planes[0][:, 150:] = rng.integers(level, level + 2, (HEIGHT, 50))
+        for plane in planes[1:]:
+            plane[:, 75:] = 128
+        assert (BarFinder()(as_frame(planes)) is not None) == bar
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_bars_about_a_picture_that_is_black_at_one_end_are_found(turned: bool) -> None:
+    top, left = (0, 40) if turned else (40, 0)
+    picture = lit_picture()
+    picture[0][:, :30] = 16
+    if not turned:
+        picture = lit_picture()
+        picture[0][:30] = 16
+    assert BarFinder()(as_frame(framed(picture, top, left))) == Area(
+        top, top + HEIGHT, left, left + WIDTH
+    )
+
+
+@pytest.mark.parametrize("traces", [0, 8, 11])
+def test_the_edge_of_a_bar_is_where_the_light_is(traces: int) -> None:
+    """Coarse coding leaves weak traces of the picture in up to a block of lines beside it."""
+    planes = framed(lit_picture(), 44, 0)
+    planes[0][44 - traces : 44, ::2] += 2
+    planes[0][44 + HEIGHT : 44 + HEIGHT + traces, ::2] += 2
+    assert BarFinder()(as_frame(planes)) == Area(44, 44 + HEIGHT, 0, WIDTH)

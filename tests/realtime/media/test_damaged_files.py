@@ -268,6 +268,28 @@ def test_an_index_whose_tables_cannot_be_true_is_said(
     assert is_cut(path)
 
 
+def test_boxes_that_have_changed_places_are_said(tmp_path: Path) -> None:
+    """FFmpeg leaves pictures out, or not, depending on its version."""
+    path = make_clip(tmp_path / "in.mp4", Clip(frames=25, options={"bf": "2"}))
+    data = path.read_bytes()
+    one, other = (data[at : at + int.from_bytes(data[at : at + 4])] for at in _boxes_at(data))
+    assert not is_cut(path)
+    between = data[data.index(one) + len(one) : data.index(other)]
+    swapped = data.replace(one + between + other, other + between + one)
+    sizes = {b"edts": len(other) - len(one), b"stbl": len(one) - len(other)}
+    for kind, grows in sizes.items():
+        at = swapped.index(kind) - 4
+        size = int.from_bytes(swapped[at : at + 4]) + grows
+        swapped = swapped[:at] + size.to_bytes(4) + swapped[at + 4 :]
+    path.write_bytes(swapped)
+    assert is_cut(path)
+
+
+def _boxes_at(data: bytes) -> list[int]:
+    """Where the edit list and the list of key frames begin."""
+    return [data.index(kind) - 4 for kind in (b"elst", b"stss")]
+
+
 @pytest.mark.parametrize("offset", [10_000_000, -900_000])
 def test_a_picture_shown_far_from_its_decoding_is_told(offset: int, tmp_path: Path) -> None:
     """FFmpeg leaves it out, as outside of what the file says is shown."""

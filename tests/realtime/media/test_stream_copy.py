@@ -219,12 +219,10 @@ def test_chapters_are_kept(tmp_path: Path, rich_mkv: Path, rich_mp4: Path, suffi
         assert chapters(target) == [(Fraction(0), half, "One"), (half, one, "Two")]
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_chapter_without_a_length_is_kept(tmp_path: Path, suffix: str) -> None:
-    """A mark, as of a remote control or an editor."""
-    plain = make_clip(tmp_path / "plain.mkv", Clip(frames=50, time_base=Fraction(1, 1000)))
-    source, unit = tmp_path / "in.mkv", Fraction(1, 1000)
-    marks = [(0, 1000, "One"), (1000, 1000, "Mark"), (1200, 2000, "Two")]
+def with_chapters(folder: Path, marks: list[tuple[int, int, str]]) -> Path:
+    """Two seconds of video, with chapters from and to so many milliseconds."""
+    plain = make_clip(folder / "plain.mkv", Clip(frames=50, time_base=Fraction(1, 1000)))
+    source, unit = folder / "in.mkv", Fraction(1, 1000)
     with av.open(str(plain)) as read, av.open(str(source), "w") as written:
         twin = written.add_stream_from_template(read.streams.video[0])
         written.set_chapters(
@@ -237,12 +235,40 @@ def test_a_chapter_without_a_length_is_kept(tmp_path: Path, suffix: str) -> None
             if packet.size:
                 packet.stream = twin
                 written.mux(packet)
+    return source
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_chapter_without_a_length_is_kept(tmp_path: Path, suffix: str) -> None:
+    """A mark, as of a remote control or an editor."""
+    marks = [(0, 1000, "One"), (1000, 1000, "Mark"), (1200, 2000, "Two")]
+    source = with_chapters(tmp_path, marks)
     assert len(chapters(source)) == 3
     transcode(source, tmp_path / f"out{suffix}")
     found = chapters(tmp_path / f"out{suffix}")
     assert [(float(a), name) for a, _, name in found] == [(0, "One"), (1, "Mark"), (1.2, "Two")]
     transcode(source, tmp_path / f"cut{suffix}", start_s=1.4)
     assert [name for _, _, name in chapters(tmp_path / f"cut{suffix}")] == ["Two"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_gaps_between_chapters_are_kept_or_said(tmp_path: Path, suffix: str) -> None:
+    whole = [(0, 500, "One"), (500, 1000, "Two")]
+    assert transcode(with_chapters(tmp_path, whole), tmp_path / f"a{suffix}").notices == []
+    gap = with_chapters(tmp_path, [(0, 300, "One"), (500, 1000, "Two")])
+    notices = transcode(gap, tmp_path / f"b{suffix}").notices
+    if suffix == ".mkv":
+        assert notices == []
+        assert chapters(tmp_path / "b.mkv")[0][1] == Fraction(3, 10)
+    else:
+        assert notices == [".mp4 makes each chapter last up to the next; .mkv keeps the gaps"]
+
+
+def test_chapters_that_are_not_read_are_said(tmp_path: Path) -> None:
+    twins = with_chapters(tmp_path, [(0, 500, "One"), (500, 600, "Twin"), (500, 1000, "Two")])
+    assert transcode(twins, tmp_path / "out.mkv").notices == [
+        "1 of 3 chapters, which begin with another or lie within it, are not read"
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])

@@ -353,3 +353,14 @@ def test_bad_photos_give_one_clear_line(tmp_path: Path) -> None:
             read_image(tmp_path / name)
         assert words in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_tiff_is_said_by_nobody_else(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The library that unpacks it writes lines of its own, past Python, where nothing stops it."""
+    whole = encoded(".tiff", compression="tiff_lzw")
+    (tmp_path / "in.tiff").write_bytes(whole[:8] + b"\xff" * 40 + whole[48:])
+    with pytest.raises(MediaError, match="cannot open"):
+        read_image(tmp_path / "in.tiff")
+    assert capfd.readouterr() == ("", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -44,6 +45,14 @@ _TRACES = 0.2
 """What is bright in traces of an edge, against what is bright behind it."""
 _EDGE_LIGHT = 0.4
 """Where the light of the picture's first lines, against the black, is reached, the bar ends."""
+_BLACK = 1.0
+"""Levels, at 8 bits, by which one bar that has no twin may be over black, in the mean."""
+_LEAST_RISE = 3.0
+"""Levels, at 8 bits, by which light rises at an edge that is seen by that alone."""
+_BLOCK, _BLURRED = 12, 16
+"""Lines behind a bar's end in which coarse coding may leave traces, and those with the edge."""
+_WEAK_LIGHT = 0.1
+"""The light of such traces, against that behind the edge."""
 _SMALLEST = 0.01
 """Narrower bars, against the frame, have to be pure."""
 _SMALLEST_PICTURE = 0.1
@@ -91,6 +100,7 @@ class Lines(NamedTuple):
         shining: (H, W) whether each pixel is brighter than any noise on black.
         luma: (H, W) as it lies in the frame.
         word: that of one level at 8 bits.
+        black: the level of black, at 8 bits.
         top: the luma up to which a pixel is black.
         rows: (H,) their share.
         columns: (W,) their share.
@@ -104,6 +114,7 @@ class Lines(NamedTuple):
     shining: Mask
     luma: Plane
     word: int
+    black: float
     top: int
     rows: Floats
     columns: Floats
@@ -142,11 +153,11 @@ def edges_black_up_to(frame: Frame) -> list[float]:
     layout, levels = frame.format, sample_range(frame)
     word = 1 << (layout.shift + layout.depth - 8)
     black = levels.black / (1 << (layout.depth - 8))
-    noisy = (black + _MOST_NOISE) * word
+    noisy = math.floor((black + _MOST_NOISE) * word)  # compared to whole numbers, without floats
     luma, chroma = frame.planes[0], frame.planes[1:]
     wide = 2 if layout.semi_planar else 1
 
-    def over(luma_line: Plane, chroma_lines: list[Plane]) -> float:
+    def over(luma_line: Plane, chroma_lines: Iterable[Plane]) -> float:
         place = len(luma_line) * 99 // 100
         if np.count_nonzero(luma_line > noisy) >= len(luma_line) - place:
             return math.inf  # as most are, and this is asked of every frame
@@ -157,20 +168,20 @@ def edges_black_up_to(frame: Frame) -> list[float]:
         most = float(np.partition(luma_line, place)[place]) / word - black
         return max(most, 0.0) if all(tint <= _MOST_TINT for tint in tints) else math.inf
 
-    border = [
-        (luma[0], [plane[0] for plane in chroma]),
-        (luma[-1], [plane[-1] for plane in chroma]),
-        (luma[:, 0], [plane[:, :wide].reshape(-1) for plane in chroma]),
-        (luma[:, -1], [plane[:, -wide:].reshape(-1) for plane in chroma]),
+    border: list[tuple[Plane, Callable[[Plane], Plane]]] = [
+        (luma[0], lambda plane: plane[0]),
+        (luma[-1], lambda plane: plane[-1]),
+        (luma[:, 0], lambda plane: plane[:, :wide].reshape(-1)),
+        (luma[:, -1], lambda plane: plane[:, -wide:].reshape(-1)),
     ]
-    found = [over(*lines) for lines in border]
+    found = [over(luma_line, map(line_of, chroma)) for luma_line, line_of in border]
     if any(map(math.isfinite, found)):
         return found
     return [
-        over(_at_ends(luma_line), [_at_ends(line) for line in chroma_lines])
+        over(_at_ends(luma_line), (_at_ends(line_of(plane)) for plane in chroma))
         if np.count_nonzero(luma_line > noisy) <= _MOST_AT_BORDER * len(luma_line)
         else math.inf
-        for luma_line, chroma_lines in border
+        for luma_line, line_of in border
     ]
 
 
@@ -197,6 +208,7 @@ def look(frame: Frame, black_up_to: float) -> Lines:
         frame.planes[0] > noisy,
         frame.planes[0],
         word,
+        levels.black / (1 << (layout.depth - 8)),
         top,
         *((counts[0] / across).astype(np.float32) for counts, across in axes),
         *((counts[1] / (across * word)).astype(np.float32) for counts, across in axes),
@@ -252,14 +264,66 @@ def find_bars(lines: Lines) -> Bars:
     top, bottom = _to_light(lines.row_light, top), _to_light(lines.row_light[::-1], bottom)
     left, right = _to_light(lines.column_light, left), _to_light(lines.column_light[::-1], right)
     if not _is_pair(top, bottom, height):
-        found = _beside_text(_Bare.of(lines, slice(left, width - right)))
-        top, bottom = found or (top, bottom)
+        found = _seen_otherwise(lines, slice(left, width - right))
+        top, bottom = found or _alone(lines.row_light, lines.black, top, bottom)
     if not _is_pair(left, right, width):
-        found = _beside_text(_Bare.of(lines.turned, slice(top, height - bottom)))
-        left, right = found or (left, right)
+        found = _seen_otherwise(lines.turned, slice(top, height - bottom))
+        left, right = found or _alone(lines.column_light, lines.black, left, right)
     pairs = (top, bottom, height), (left, right, width)
     even = all(abs(one - other) <= _UNEVEN * size + 2 for one, other, size in pairs)
     return Bars(top, bottom, left, right, clear=even and step >= _CLEAR_STEP)
+
+
+def _seen_otherwise(lines: Lines, across: slice) -> tuple[int, int] | None:
+    """A pair of bars that the share of bright pixels in whole rows does not show.
+
+    Args:
+        lines: a frame.
+        across: its columns that are no bars.
+    """
+    if found := _beside_text(_Bare.of(lines, across)):
+        return found
+    if found := _shorter_pair(lines.bright[:, across].mean(axis=1, dtype=np.float32)):
+        return found
+    light = lines.luma[:, across].mean(axis=1, dtype=np.float32) / np.float32(lines.word)
+    return _by_light(light, lines.black)
+
+
+def _alone(light: Floats, black: float, first: int, last: int) -> tuple[int, int]:
+    """One bar without a twin, which has to be black throughout: a dark wall is not."""
+    is_black = [
+        bar.size > 0 and float(bar.mean()) <= black + _BLACK
+        for bar in (light[:first], light[len(light) - last :])
+    ]
+    return first * is_black[0], last * is_black[1]
+
+
+def _by_light(light: Floats, black: float) -> tuple[int, int] | None:
+    """A pair of bars by the light of their lines alone, where coding left traces in all of them.
+
+    Where one goes on in a picture that is black beside it, the other's edge tells.
+    """
+    count = len(light)
+    ends = light, light[::-1]
+    if any(abs(float(np.median(end[:_SHARP])) - black) > _MOST_LIFT for end in ends):
+        return None
+    dark = [int(np.argmax(end > np.median(end[:_SHARP]) + _FLAT)) for end in ends]
+    if min(dark) < _SHARP:
+        return None
+    bars = [_to_light(end, lines) for end, lines in zip(ends, dark, strict=True)]
+    usual = float(np.median(light[bars[0] : count - bars[1]])) if sum(bars) < count else black
+    least = max(_LEAST_RISE, _CLEAR_STEP * (usual - black))
+    rises = [_rise_at(end, bar) >= least for end, bar in zip(ends, bars, strict=True)]
+    if _is_pair(bars[0], bars[1], count) and any(rises):
+        return bars[0], bars[1]
+    short = int(bars[1] < bars[0])
+    return (bars[short],) * 2 if rises[short] else None
+
+
+def _rise_at(light: Floats, edge: int) -> float:
+    """Levels by which the lines right behind an edge are brighter than those before it."""
+    behind = light[edge : edge + _SHARP]
+    return float(behind.max() - np.median(light[:edge])) if behind.size else 0.0
 
 
 def _is_pair(first: int, last: int, count: int) -> bool:
@@ -356,13 +420,18 @@ def _flat(levels: Floats, bar: int, *, blurred: int = 0) -> int:
 
 
 def _to_light(light: Floats, bar: int, *, most: int = _SHARP + 1) -> int:
-    """The lines of a bar and those behind it, at most so many, that hold an edge's traces alone."""
+    """The lines of a bar and those behind it, at most so many, that hold an edge's traces alone.
+
+    More than that, up to a block, where nearly all of their light comes at once, behind them.
+    """
     if not bar:
         return 0
-    behind = light[bar : bar + _RINGING]
-    black = float(np.median(light[:bar]))
-    limit = black + _EDGE_LIGHT * (float(behind.max()) - black)
-    return bar + min(int(np.argmax(behind >= limit)), most)
+    behind = light[bar : bar + _BLURRED] - float(np.median(light[:bar]))
+    most_light = float(behind.max())
+    edge = int(np.argmax(behind >= _EDGE_LIGHT * most_light))
+    if most < edge <= _BLOCK and behind[: edge - _SHARP].mean() <= _WEAK_LIGHT * most_light:
+        return bar + edge
+    return bar + min(edge, most)
 
 
 def _dim_pair(shares: Floats) -> int:
@@ -431,6 +500,19 @@ def _paired(shares: Floats, first: int, last: int) -> tuple[int, int]:
     if first > last:
         return first, _twin(shares[::-1], first) or last
     return _twin(shares, last) or first, last
+
+
+def _shorter_pair(shares: Floats) -> tuple[int, int] | None:
+    """A pair of bars of which one goes on in a picture that is black beside it.
+
+    The clear edge of the other tells where both end.
+    """
+    bright = shares[shares > _EMPTY]
+    if not bright.size:
+        return None
+    usual = float(np.percentile(bright, 90))
+    (short, step), (long, _) = sorted([_end(shares, usual), _end(shares[::-1], usual)])
+    return (short, short) if 0 < short < long and step >= _CLEAR_STEP else None
 
 
 def _twin(shares: Floats, lines: int) -> int:

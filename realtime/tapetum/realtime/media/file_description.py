@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from av.container import InputContainer
 
 from tapetum.realtime.media.containers import Container
+from tapetum.realtime.media.matroska_structure import chapter_count
+from tapetum.realtime.media.media_input import InputPlace
 from tapetum.realtime.media.timeline import TimeRange
 
 if TYPE_CHECKING:
@@ -42,6 +46,27 @@ def chapters_in(container: InputContainer, span: TimeRange) -> list[Chapter]:
         if placed["start"] < placed["end"]
         or (own["start"] == own["end"] and placed["start"] == placed["end"])
     ]
+
+
+def chapters_not_kept(
+    place: InputPlace, container: InputContainer, target: Container, span: TimeRange
+) -> list[str]:
+    """A line for each way in which chapters of the output are not those of the file.
+
+    FFmpeg reads no chapter of a Matroska file that begins no later than one before it, nor those
+    within another. MP4 and MOV know where a chapter begins: each lasts up to the next.
+    """
+    there = chapter_count(place) if isinstance(place, Path) else 0
+    lost = there - len(container.chapters())
+    lines = []
+    if lost > 0:
+        lines.append(
+            f"{lost} of {there} chapters, which begin with another or lie within it, are not read"
+        )
+    pairs = itertools.pairwise(chapters_in(container, span))
+    if target.is_mov and any(one["end"] < other["start"] for one, other in pairs):
+        lines.append(f"{target.suffix} makes each chapter last up to the next; .mkv keeps the gaps")
+    return lines
 
 
 def _placed(chapter: Chapter, span: TimeRange) -> Chapter:

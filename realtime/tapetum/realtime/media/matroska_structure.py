@@ -6,6 +6,7 @@ lost, up to the whole rest of a file, without a word.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ _IN_CLUSTER = _ANYWHERE | {
     *(0xA3, 0xA0, 0xAF),  # a block, a group of it and what belongs to it, an encrypted one
 }
 _TRACKS, _TRACK, _TRACK_NUMBER = 0x1654AE6B, 0xAE, 0xD7
+_CHAPTERS, _EDITION, _CHAPTER = 0x1043A770, 0x45B9, 0xB6
 _SIMPLE_BLOCK, _GROUP, _BLOCK = 0xA3, 0xA0, 0xA1
 _LACING, _XIPH, _OF_ONE_SIZE = 0x06, 0x02, 0x04
 """In a block's flags: several pictures or pieces of sound in it, and how their sizes are said."""
@@ -36,12 +38,24 @@ def broken_elements(path: Path) -> bool:
     Or whether a block is of no track. Behind the last one there may be zeros. Other formats, and
     files that end too early, are not.
     """
+    with _matroska(path) as data:
+        return data is not None and _Walk(data).is_broken()
+
+
+def chapter_count(path: Path) -> int:
+    """How many chapters a Matroska file has, in all editions and within each other; 0 elsewhere."""
+    with _matroska(path) as data:
+        return 0 if data is None else _Walk(data).chapters()
+
+
+@contextlib.contextmanager
+def _matroska(path: Path) -> Iterator[mmap.mmap | None]:
+    """The bytes of a Matroska or WebM file; None for another."""
     if path.stat().st_size < _LONGEST_ID:
-        return False
+        yield None
+        return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if int.from_bytes(data[:_LONGEST_ID]) != _EBML:
-            return False
-        return _Walk(data).is_broken()
+        yield data if int.from_bytes(data[:_LONGEST_ID]) == _EBML else None
 
 
 class _Walk:
@@ -99,6 +113,21 @@ class _Walk:
             numbers = (place for entry in entries for place in self._inside(_TRACK_NUMBER, *entry))
             self._tracks |= {int.from_bytes(self._data[begin:stop]) for begin, stop in numbers}
 
+    def chapters(self) -> int:
+        """How many there are, as far as elements say how long they are; clusters are skipped."""
+        holders = [
+            edition
+            for segment in self._inside(_SEGMENT, 0, self._size)
+            for chapters in self._inside(_CHAPTERS, *segment)
+            for edition in self._inside(_EDITION, *chapters)
+        ]
+        count = 0
+        while holders:  # a chapter may hold others
+            found = list(self._inside(_CHAPTER, *holders.pop()))
+            count += len(found)
+            holders += found
+        return count
+
     def _is_of_a_track(self, number: int, body: int, end: int) -> bool:
         if end > self._size or number not in {_SIMPLE_BLOCK, _GROUP}:
             return True  # it is cut off, or no block
@@ -134,13 +163,16 @@ class _Walk:
 
     def _inside(self, wanted: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
         """Where the elements of one kind among others begin and end, without their headers."""
-        while begin < end:
+        while begin < min(end, self._size):
             element = self._element(begin)
-            if element is None or element[2] is None:
+            if element is None:
                 return
-            if element[0] == wanted:
-                yield element[1], element[2]
-            begin = element[2]
+            number, body, stop = element
+            if number == wanted:
+                yield body, end if stop is None else min(stop, end)
+            if stop is None:
+                return
+            begin = stop
 
     def _element(self, at: int) -> tuple[int, int, int | None] | None:
         """Number, and where what it holds begins and ends, None for open; None where it is none."""

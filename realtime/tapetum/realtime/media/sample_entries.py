@@ -27,6 +27,12 @@ _MOST_ALIKE = 1000
 _MOST_SAMPLES = 1 << 24
 """Of a track; days of it."""
 _INSIDE_OF_TRACK = (b"mdia", b"minf", b"stbl")
+_TABLES = (b"stsd", b"stts", b"ctts", b"stsc", b"stsz", b"stco", b"co64", b"stss")
+_HOLDERS = {
+    **{b"tkhd": b"trak", b"edts": b"trak", b"elst": b"edts", b"mdia": b"trak", b"mdhd": b"mdia"},
+    **{b"minf": b"mdia", b"stbl": b"minf"} | dict.fromkeys(_TABLES, b"stbl"),
+}
+"""In which box those of a track lie."""
 
 _DESCRIPTION_BYTES, _VISUAL_ENTRY_BYTES = 8, 86
 """What stands in an stsd box before its first entry, and in that before the boxes inside."""
@@ -56,8 +62,11 @@ def tables_disagree(path: Path) -> bool:
 
     Or whether a picture is shown long before or after it is decoded (ctts), or an edit begins
     before the track, or its chunks (stsc, stco) hold fewer, or the times are those of a track many
-    times as long: most of it would then lie outside of what the file says is shown.
+    times as long: most of it would then lie outside of what the file says is shown. Or whether a
+    box lies in another than it belongs in: readers differ in what they make of it.
     """
+    if any(_is_misplaced(kind, b"moov", content) for kind, content in _boxes(_index(path))):
+        return True
     for boxes in _tracks(path):
         tables = _inside(boxes)
         if len(tables.get(b"stsz", b"")) < 12 or b"stts" not in tables:
@@ -92,6 +101,14 @@ def shows_a_part(path: Path) -> bool:
             if shown < (length - length / max(count, 1)) * ticks_per_s:
                 return True
     return False
+
+
+def _is_misplaced(kind: bytes, holder: bytes, content: bytes) -> bool:
+    """Whether a box of a track, or one inside of it, does not lie in the one that it belongs in."""
+    if _HOLDERS.get(kind, holder) != holder:
+        return True
+    holds = kind == b"trak" or kind in _HOLDERS.values()
+    return holds and any(_is_misplaced(inner, kind, inside) for inner, inside in _boxes(content))
 
 
 def _shows_far_off(tables: dict[bytes, bytes], times: npt.NDArray[np.int64], length: int) -> bool:

@@ -32,7 +32,12 @@ from tapetum.realtime.media.copied_streams import (
     lost_keys,
     route_stream,
 )
-from tapetum.realtime.media.file_description import chapters_in, file_metadata, uncommon_keys
+from tapetum.realtime.media.file_description import (
+    chapters_in,
+    chapters_not_kept,
+    file_metadata,
+    uncommon_keys,
+)
 from tapetum.realtime.media.input_clock import InputClock
 from tapetum.realtime.media.media_input import (
     InputPlace,
@@ -122,6 +127,7 @@ class StreamCopier:
         metadata = file_metadata(self._input)
         output.metadata.update(moved_timecode(metadata, self._start_s, self._video.average_rate))
         output.set_chapters(chapters_in(self._input, self._span))
+        self.notices += chapters_not_kept(self._path, self._input, self._container, self._span)
         self._note_lost_metadata()
         for stream in self._input.streams:
             if stream.index < self._video.index:

@@ -36,6 +36,7 @@ from tapetum.realtime.photos.formats import (
     TIFF,
     photo_format,
 )
+from tapetum.realtime.photos.libtiff import silence
 from tapetum.realtime.photos.metadata import Metadata, orientation, read_metadata
 from tapetum.realtime.photos.picture import Picture
 from tapetum.realtime.photos.pillow_image import (
@@ -125,6 +126,8 @@ class PhotoFile:
             self.notices.append(f"its light is HDR ({hdr}); photos are enhanced as SDR is")
         self.notices += left_out(raw, found)
         self._rows: slice | None = None
+        if found is TIFF:
+            silence()
         if self.truncated:
             self._make_up_the_end(raw)
         with self._reading():
