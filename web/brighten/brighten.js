@@ -13,6 +13,7 @@ import { throughCanvas, throughFrames } from "./streams.js";
  * @property {number} spentMs of the page's own thread
  * @property {number} width
  * @property {number} height
+ * @property {boolean} bright whether it was brightened
  * @property {string} problem in words, or empty
  * @property {string} network what runs it, in words, or empty before its first light
  */
@@ -20,8 +21,8 @@ import { throughCanvas, throughFrames } from "./streams.js";
 /**
  * Gives a track that shows `camera`, bright. It speaks for the camera: its label, settings,
  * capabilities and constraints are the camera's, clones are tracks of their own, and stopping it
- * stops the camera. While the network is not there, or graphics are lost, its pictures are the
- * camera's own.
+ * stops the camera. While the network is not there a curve stands in for it; where graphics are lost
+ * for long, its pictures are the camera's own.
  *
  * Example:
  *   const settings = { strength: 0.8 };
@@ -41,7 +42,9 @@ export function brighten(camera, settings, { light, onPicture = () => {} }) {
   const painter = new Painter(settings, port);
   /** @type {(spentMs: number, width: number, height: number) => void} */
   const report = (spentMs, width, height) =>
-    onPicture({ spentMs, width, height, problem: painter.problem, network: painter.network });
+    onPicture({
+      spentMs, width, height, bright: painter.isBright, problem: painter.problem, network: painter.network,
+    });
   const byFrames = "MediaStreamTrackProcessor" in window && "MediaStreamTrackGenerator" in window;
   const stream = byFrames
     ? throughFrames(camera, painter, report)

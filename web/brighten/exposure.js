@@ -26,16 +26,22 @@ const SHADOW_EFFECT = 0.8;
 const WEIGHTS = [0.2126, 0.7152, 0.0722];
 
 /**
+ * 1 for a picture in the dark, 0 for one that is well lit, else in between; shadows do not count.
+ * @param {Float64Array} cells of `cellLuma`
+ */
+export function darkness(cells) {
+  const light = cells.reduce((sum, luma) => sum + Math.min(luma, GREY), 0) / cells.length;
+  const dim = fading(quantile(cells.slice().sort(), BRIGHT_SHARE), NOTHING_BRIGHT, BRIGHT);
+  return Math.max(fading(light, LITTLE_LIGHT, ENOUGH_LIGHT), dim * fading(light, DIM, LIT));
+}
+
+/**
  * 1 where a picture lies in the dark, 0 where it is well lit, else in between; row by row.
  * @param {Float64Array} cells of `cellLuma`
  */
 export function darknessByCell(cells) {
-  const ranked = cells.slice().sort();
-  const light = cells.reduce((sum, luma) => sum + Math.min(luma, GREY), 0) / cells.length;
-  const dim = fading(quantile(ranked, BRIGHT_SHARE), NOTHING_BRIGHT, BRIGHT);
-  const whole = Math.max(
-    fading(light, LITTLE_LIGHT, ENOUGH_LIGHT), dim * fading(light, DIM, LIT));
-  const rest = fading(quantile(ranked, REST_SHARE), DARK_REST, BRIGHT_REST);
+  const whole = darkness(cells);
+  const rest = fading(quantile(cells.slice().sort(), REST_SHARE), DARK_REST, BRIGHT_REST);
   const share = inShadow(cells, SHADOW + CONTRAST * (1 - rest));
   return share.map((value) => Math.max(value, whole));
 }

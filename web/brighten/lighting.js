@@ -3,6 +3,7 @@
 // As in tapetum.realtime.serve.lighting; it belongs in a worker.
 
 import { cellLuma, darknessByCell } from "./exposure.js";
+import { guessedCurve } from "./guess.js";
 import { PacedGrids } from "./pace.js";
 import { withBrightness } from "./strength.js";
 import { TemporalFilter } from "./temporal.js";
@@ -18,15 +19,18 @@ const IDENTITY = [1, 0, 1, 0, 0, 1, 0, 0]; // coefficients that leave a picture 
  * @typedef {{ onlyWhenDark?: boolean, brightness?: number | null }} Aim
  */
 
-/** Makes the grids of one stream. */
+/** Makes the grids of one stream: by a curve as long as no network is there, or where it fails. */
 export class Lighting {
-  #network;
   #filter = new TemporalFilter();
   #paced = new PacedGrids();
+  /** @type {import("./network.js").Network | null} */
+  network;
+  /** Why a curve stands in, in words; empty while the network loads, and once it runs. */
+  problem = "";
 
-  /** @param {import("./network.js").Network} network */
-  constructor(network) {
-    this.#network = network;
+  /** @param {import("./network.js").Network | null} network may come later */
+  constructor(network = null) {
+    this.network = network;
   }
 
   /** How much brighter the last picture becomes, in levels of mean luma. */
@@ -40,19 +44,33 @@ export class Lighting {
    *   square root of a value in [0, 1]
    * @param {number} timeS the picture's time
    * @param {Aim} aim
+   * @param {number} strength from 0 to 2, at which the grid will be seen
    * @returns {Promise<Float32Array<ArrayBuffer>>} coefficient, luma level, row, column
    */
-  async grid(roots, timeS, { onlyWhenDark = true, brightness = null } = {}) {
+  async grid(roots, timeS, { onlyWhenDark = true, brightness = null } = {}, strength = 1) {
     const thumbnail = planes(roots);
-    const grid = await this.#network.run(thumbnail);
-    const steady = this.#filter.smooth(aimed(grid, cellLuma(thumbnail)), thumbnail, timeS);
-    return this.#paced.next(steady, thumbnail, timeS, `${onlyWhenDark} ${brightness}`);
+    const aim = { onlyWhenDark, brightness };
+    const wanted = (await this.#byNetwork(thumbnail, aim)) ?? guessedCurve(thumbnail, aim);
+    const steady = this.#filter.smooth(wanted, thumbnail, timeS);
+    return this.#paced.next(steady, thumbnail, timeS, `${onlyWhenDark} ${brightness}`, strength);
+  }
 
-    /** @param {Float32Array<ArrayBuffer>} wanted @param {Float64Array} cells */
-    function aimed(wanted, cells) {
-      if (brightness !== null) return withBrightness(wanted, cells, brightness);
-      if (onlyWhenDark) mixWithIdentity(wanted, darknessByCell(cells));
-      return wanted;
+  /**
+   * @param {Float32Array} thumbnail
+   * @param {Aim} aim
+   */
+  async #byNetwork(thumbnail, { onlyWhenDark, brightness }) {
+    if (!this.network) return null;
+    try {
+      const grid = await this.network.run(thumbnail);
+      this.problem = "";
+      const cells = cellLuma(thumbnail);
+      if (typeof brightness === "number") return withBrightness(grid, cells, brightness);
+      if (onlyWhenDark) mixWithIdentity(grid, darknessByCell(cells));
+      return grid;
+    } catch (error) {
+      this.problem = String(error);
+      return null;
     }
   }
 }

@@ -1,7 +1,8 @@
 // The worker that makes grids: one network for all streams, each of which has a port of its own.
 //
-// A stream's port takes { roots, timeS, aim } and answers { grid, by, lift } or { failed }; it takes
-// { tickMs } and then says { tick } so often, where a page's own timers are held back; 0 ends that.
+// A stream's port takes { roots, timeS, aim, strength } and answers { grid, by, lift, problem }; it
+// takes { tickMs } and then says { tick } so often, where a page's own timers are held back; 0 ends
+// that.
 
 import { Lighting } from "./lighting.js";
 import { Network } from "./network.js";
@@ -22,32 +23,30 @@ self.onmessage = ({ data, ports: [port] }) => {
  * @param {Promise<Network>} loading
  */
 function serve(port, loading) {
-  const lighting = loading.then((loaded) => new Lighting(loaded));
+  const lighting = new Lighting();
+  loading.then(
+    (loaded) => { lighting.network = loaded; },
+    (error) => { lighting.problem = String(error); },
+  );
   let ticking = 0;
-  lighting.catch((error) => port.postMessage({ failed: String(error) }));
   port.onmessage = ({ data }) => {
     if ("tickMs" in data) {
       clearInterval(ticking);
       ticking = data.tickMs > 0 ? Number(setInterval(() => port.postMessage({ tick: true }), data.tickMs)) : 0;
     } else {
-      turn = turn.then(() => answer(port, loading, lighting, data));
+      turn = turn.then(() => answer(port, lighting, data));
     }
   };
 }
 
 /**
  * @param {MessagePort} port
- * @param {Promise<Network>} loading
- * @param {Promise<Lighting>} lighting
- * @param {{ roots: Uint8Array, timeS: number, aim: import("./lighting.js").Aim }} question
+ * @param {Lighting} lighting
+ * @param {{ roots: Uint8Array, timeS: number, aim: import("./lighting.js").Aim, strength: number }} question
  */
-async function answer(port, loading, lighting, { roots, timeS, aim }) {
-  try {
-    const loaded = await lighting;
-    const grid = await loaded.grid(roots, timeS, aim);
-    const { lift } = loaded; // of this very grid: nothing else runs before the answer is sent
-    port.postMessage({ grid, by: (await loading).description, lift }, [grid.buffer]);
-  } catch (error) {
-    port.postMessage({ failed: String(error) });
-  }
+async function answer(port, lighting, { roots, timeS, aim, strength }) {
+  const grid = await lighting.grid(roots, timeS, aim, strength);
+  // Of this very grid: nothing else runs before the answer is sent.
+  const { lift, problem, network } = lighting;
+  port.postMessage({ grid, by: network?.description ?? "", lift, problem }, [grid.buffer]);
 }

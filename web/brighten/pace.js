@@ -3,9 +3,10 @@
 // As in tapetum.realtime.live.look_pace, of which this is the part for grids that come now and then.
 // Tests hold both to the same numbers.
 
+import { strengthened } from "./strength.js";
 import { guideView, isCut } from "./temporal.js";
 
-const APART_LEVELS = 1.9; // mean luma moves by this at most, of 255 levels, while its light rests
+const APART_LEVELS = 1.7; // mean luma moves by this at most, of 255 levels, while its light rests
 const RESTS_LEVELS = 4; // light that changes by less in SETTLED_S rests: things move, and leaves
 const SETTLED_S = 1; // time constant in which a change of light is followed
 const WISH_LEVELS = 255;
@@ -55,12 +56,15 @@ export class PacedGrids {
   #pace = new LookPace();
   /** @type {Float32Array<ArrayBuffer> | null} */
   #shown = null;
+  /** @type {Float32Array | null} */
+  #strong = null; // the same at its strength
+  #strength = 1;
   #shares = new Float32Array(2 * LEVEL);
   /** @type {Float32Array | null} */
   #view = null;
   #timeS = NaN;
   #intervalS = USUAL_INTERVAL_S;
-  /** How much brighter the last picture became by its grid, in levels of mean luma. */
+  /** How much brighter the last picture becomes by its grid, in levels of mean luma. */
   lift = 0;
   /** @type {string | null} */
   #wish = null;
@@ -71,11 +75,16 @@ export class PacedGrids {
    * @param {Float32Array} thumbnail red, green and blue planes of 256x256 in [0, 1]
    * @param {number} timeS the picture's time
    * @param {string} wish what a viewer wants: another one is followed at once
+   * @param {number} strength from 0 to 2, at which the grid will be seen
    * @returns {Float32Array<ArrayBuffer>} a new array
    */
-  next(wanted, thumbnail, timeS, wish) {
+  next(wanted, thumbnail, timeS, wish, strength = 1) {
     const view = guideView(thumbnail);
-    if (this.#view && isCut(this.#view, view)) this.#shown = null;
+    if (this.#view && isCut(this.#view, view)) this.#shown = this.#strong = null;
+    if (strength !== this.#strength) {
+      this.#strength = strength;
+      this.#strong = this.#shown && strengthened(this.#shown, strength);
+    }
     if (this.#wish !== null && this.#wish !== wish) this.#pace.followWish();
     [this.#view, this.#wish] = [view, wish];
     if (timeS > this.#timeS) this.#intervalS = timeS - this.#timeS;
@@ -83,7 +92,8 @@ export class PacedGrids {
     const before = this.#shares;
     const shares = (this.#shares = lumaShares(lumaOf(thumbnail), SIDE));
     const shown = (this.#shown = this.#towards(wanted, shares, before));
-    this.lift = meanLuma(shown, shares) - meanOf(shares);
+    this.#strong = strengthened(shown, strength);
+    this.lift = meanLuma(this.#strong, shares) - meanOf(shares);
     return shown.slice();
   }
 
@@ -93,11 +103,12 @@ export class PacedGrids {
    * @param {Float32Array} before those of the picture before
    */
   #towards(wanted, shares, before) {
-    const shown = this.#shown;
-    if (!shown) return wanted.slice();
-    const light = meanLuma(shown, shares) - meanLuma(shown, before);
+    const [shown, strong] = [this.#shown, this.#strong];
+    if (!shown || !strong) return wanted.slice();
+    const light = meanLuma(strong, shares) - meanLuma(strong, before);
     this.#pace.followLight(light, this.#intervalS);
-    const share = this.#pace.share(meanLuma(wanted, shares) - meanLuma(shown, shares));
+    const step = meanLuma(strengthened(wanted, this.#strength), shares) - meanLuma(strong, shares);
+    const share = this.#pace.share(step);
     return wanted.map((value, i) => (share === 1 ? value : shown[i] + share * (value - shown[i])));
   }
 }
@@ -182,7 +193,7 @@ const within = (value) => Math.min(Math.max(value, 0), 1);
  * Luma of every fourth pixel of every fourth row.
  * @param {Float32Array} thumbnail
  */
-function lumaOf(thumbnail) {
+export function lumaOf(thumbnail) {
   const pixels = thumbnail.length / 3;
   const side = Math.sqrt(pixels);
   const step = side / SIDE;

@@ -3,9 +3,9 @@
 import { Brightener, GRID_SIZE } from "./brightener.js";
 import { Fade } from "./pace.js";
 
-const HOLD_MS = 2000; // so long a picture is held back for its first light
-const LATE_MS = 15_000; // so long without an answer, and the last light holds no more
-const AGAIN_MS = 2000; // after which lost graphics are tried again
+const HOLD_MS = 2000; // so long a picture is held back for its first light, and for lost graphics
+const LATE_MS = 15_000; // so long without an answer, and light is asked for again
+const AGAIN_MS = 500; // after which lost graphics are tried again
 
 /**
  * What a user may change at any time.
@@ -18,7 +18,10 @@ const AGAIN_MS = 2000; // after which lost graphics are tried again
  *   under 1; null leaves it to the network
  */
 
-/** Draws a stream's pictures; what it cannot brighten is to be shown as it is. */
+/**
+ * Draws a stream's pictures: once bright, by the last light, whatever the network does. What it cannot
+ * brighten, for want of graphics or of any light, is to be shown as it is.
+ */
 export class Painter {
   #settings;
   #light;
@@ -31,13 +34,16 @@ export class Painter {
   #firstMs = NaN; // when the first picture came
   /** @type {Fade | null} */
   #fade = null; // where pictures had to be shown dark
-  #lift = 0; // of mean luma by the light, in levels
+  #lift = 0; // of mean luma by the light at its strength, in levels
   #askedMs = -Infinity; // when light was asked for that has not come
-  #failedMs = -Infinity; // when graphics were lost
+  #failedMs = -Infinity; // when graphics failed last
+  #lostMs = NaN; // since when there are none
   /** What is wrong, in words for a person; empty if nothing is. */
   problem = "";
   /** What runs the network, in words; empty before its first light. */
   network = "";
+  /** Whether the last picture was drawn bright. */
+  isBright = false;
 
   /**
    * @param {Settings} settings read at each picture
@@ -60,13 +66,18 @@ export class Painter {
    */
   paint(source, width, height, nowMs) {
     const { on = true, strength = 1, compare = false } = this.#settings;
-    if (!on || strength === 0) return "as it is";
+    if (!on || strength === 0) {
+      this.isBright = false;
+      return "as it is";
+    }
     if (!(this.#firstMs <= nowMs)) this.#firstMs = nowMs;
     try {
-      return this.#paint(source, width, height, nowMs, strength, compare ? 0.5 : 0);
+      const painted = this.#paint(source, width, height, nowMs, strength, compare ? 0.5 : 0);
+      if (painted !== "hold") this.isBright = painted !== "as it is";
+      return painted;
     } catch (error) {
       this.#lose(nowMs, error);
-      return "as it is";
+      return this.#withoutGraphics(nowMs);
     }
   }
 
@@ -86,7 +97,7 @@ export class Painter {
    */
   #paint(source, width, height, nowMs, strength, before) {
     const ready = this.#graphics(nowMs);
-    if (!ready) return "as it is";
+    if (!ready) return this.#withoutGraphics(nowMs);
     const { canvas, brightener } = ready;
     brightener.take(source, width, height);
     this.#ask(brightener, nowMs);
@@ -96,7 +107,8 @@ export class Painter {
       this.problem ||= "the network does not answer";
       return "as it is";
     }
-    const share = this.#fade ? this.#fade.next(nowMs, strength * this.#lift) : 1;
+    this.#lostMs = NaN;
+    const share = this.#fade ? this.#fade.next(nowMs, this.#lift) : 1;
     if (share === 1) this.#fade = null;
     brightener.draw(share * strength, before);
     return canvas;
@@ -125,14 +137,20 @@ export class Painter {
   #lose(nowMs, reason) {
     this.problem = String(reason);
     this.#failedMs = nowMs;
-    this.#fade = new Fade();
+    if (!(this.#lostMs <= nowMs)) this.#lostMs = nowMs;
     this.#forget();
   }
 
-  /** The network answers no more: its last light may be wrong by now. */
-  #goDark() {
-    this.#grid = null;
-    this.#fade = null;
+  /**
+   * A picture that stands still for a moment is better than a dark flash.
+   * @param {number} nowMs
+   * @returns {"hold" | "as it is"}
+   */
+  #withoutGraphics(nowMs) {
+    if (this.isBright && nowMs - this.#lostMs < HOLD_MS) return "hold";
+    this.isBright = false;
+    this.#fade = new Fade();
+    return "as it is";
   }
 
   #forget() {
@@ -149,21 +167,20 @@ export class Painter {
   #ask(brightener, nowMs) {
     const roots = brightener.readThumbnail();
     if (roots) {
-      const { onlyWhenDark, brightness } = this.#settings;
+      const { onlyWhenDark, brightness, strength = 1 } = this.#settings;
       const aim = { onlyWhenDark, brightness };
-      this.#light.postMessage({ roots, timeS: nowMs / 1000, aim }, [roots.buffer]);
+      this.#light.postMessage({ roots, timeS: nowMs / 1000, aim, strength }, [roots.buffer]);
     }
     if (nowMs - this.#askedMs < LATE_MS) return;
-    if (this.#askedMs > 0) this.#goDark();
+    if (this.#askedMs > 0) this.problem ||= "the network does not answer";
     this.#askedMs = nowMs;
     brightener.beginThumbnail();
   }
 
-  /** @param {{ grid?: Float32Array<ArrayBuffer>, by?: string, lift?: number, failed?: string }} answer */
-  #hear({ grid, by = "", lift = 0, failed }) {
-    if (failed !== undefined) this.problem = failed;
+  /** @param {{ grid?: Float32Array<ArrayBuffer>, by?: string, lift?: number, problem?: string }} answer */
+  #hear({ grid, by = "", lift = 0, problem = "" }) {
     if (!grid || grid.length !== GRID_SIZE) return;
-    this.problem = "";
+    this.problem = problem;
     this.network = by;
     this.#grid = grid;
     this.#lift = lift;

@@ -90,8 +90,8 @@ async function showState({ tabId }) {
       ? "Now turn the camera off and on in the call, or load the page again."
       : "No camera is in use here.");
   }
-  const { problem, width, height, fps, spentMs, network } = answer.report;
-  say(problem
-    ? `The page has its own camera: ${problem}`
-    : `${width} × ${height}, ${Math.round(fps)} pictures a second, ${spentMs.toFixed(1)} ms each; network: ${network || "loading"}`);
+  const { bright, problem, width, height, fps, spentMs, network } = answer.report;
+  if (problem && !bright) return say(`The page has its own camera: ${problem}`);
+  const why = problem ? `; bright as well as it goes: ${problem}` : "";
+  say(`${width} × ${height}, ${Math.round(fps)} pictures a second, ${spentMs.toFixed(1)} ms each; network: ${network || "loading"}${why}`);
 }

@@ -126,16 +126,14 @@ def test_noise_is_measured_as_it_is() -> None:
     assert noise.fineness == pytest.approx(2.0, rel=0.15)
 
 
-def test_noise_that_stays_the_same_is_measured_now_and_then(
+def test_live_noise_that_stays_the_same_is_measured_now_and_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     measured = list[int]()
     measure = NoiseLevel.measure
-    sparing, thorough, clean = Restorer(1.0), Restorer(1.0), scene()
-    with monkeypatch.context() as patched:
-        patched.setattr("tapetum.realtime.cpu.restoring._MOST_UNMEASURED", 0)
-        frames = [noisy(clean, number, 2.0 if number < 40 else 4.0) for number in range(60)]
-        by_all = [error(thorough(frame, brightening()), clean) for frame in frames]
+    sparing, thorough, clean = Restorer(1.0, sparing=True), Restorer(1.0), scene()
+    frames = [noisy(clean, number, 2.0 if number < 40 else 4.0) for number in range(60)]
+    by_all = [error(thorough(frame, brightening()), clean) for frame in frames]
 
     def counted(self: NoiseLevel, *planes: Any) -> None:
         measured[-1] += 1

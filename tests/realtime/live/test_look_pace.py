@@ -24,6 +24,7 @@ from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
 from tapetum.realtime.live.look_pace import (
     APART_LEVELS,
     STEP_LEVELS,
+    TAKEN_LEVELS,
     LookPace,
     PacedLook,
     luma_shares,
@@ -133,7 +134,7 @@ def test_a_recording_that_misses_frames_holds_the_look_near_the_last_that_it_got
     for _ in range(20):
         pace.stay_near([0.0])
         pace.share(5.0)
-    assert pace.position == pytest.approx(APART_LEVELS)
+    assert pace.position == pytest.approx(TAKEN_LEVELS)
     pace.stay_near([pace.position])
     assert pace.share(5.0) == pytest.approx(STEP_LEVELS / 5)
 

@@ -88,24 +88,28 @@ class Restorer:
             planes = apply_grid(frame, grid, seen=restorer(frame, grid))
     """
 
-    def __init__(self, denoise: Denoise = "off") -> None:
+    def __init__(self, denoise: Denoise = "off", *, sparing: bool = False) -> None:
         """Start with no past.
 
         Args:
             denoise: `auto`: all noise that two frames show where the picture is brightened, and
                 nothing where it is not; a number from 0 to 1: this share of it everywhere, by what
                 one picture shows too; `off`: nothing.
+            sparing: whether noise that stays the same is measured in few frames: for live video,
+                where time is short. In files it is measured in all: 0.1 dB nearer to the truth.
         """
         self.denoise = denoise
+        self._sparing = sparing
         self._state: _State | None = None
         self._slopes = GridTables()
 
-    def __call__(self, frame: Frame, grid: Floats) -> Frame | None:
+    def __call__(self, frame: Frame, grid: Floats, share: float = 1.0) -> Frame | None:
         """Restore the next frame.
 
         Args:
             frame: in main memory; any size and format.
             grid: (8, 8, 16, 16) what will brighten it; not written to any more.
+            share: of what is restored in the result, from 0 to 1.
 
         Returns:
             The frame in planar YUV of at least 10 bits, its levels shifted up by those that are
@@ -122,8 +126,8 @@ class Restorer:
             self.reset()
             return None
         if self._state is None or not self._state.is_followed_by(frame):
-            self._state = _State(frame)
-        return self._state.restored(frame, weights, slope)
+            self._state = _State(frame, sparing=self._sparing)
+        return self._state.restored(frame, weights, slope, share)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
@@ -178,12 +182,13 @@ def curve_slope(frame: Frame, grid: Floats) -> Floats:
 class _State:
     """What is known of a stream, for frames of one size and format; all is allocated once."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, *, sparing: bool) -> None:
         layout = frame.format
         height, width = -(-frame.height // 2), -(-frame.width // 2)
         self._kind = _kind(frame)
         self._time_s = frame.time_s
         self._is_new = True
+        self._sparing = sparing
         self._unmeasured = 0
         self._noise = NoiseLevel(sample_range(frame), layout.depth)
         self._evidence = np.full((height, width), ONE_FRAME, np.uint8)
@@ -221,8 +226,10 @@ class _State:
             return False
         return last_s is None or frame.time_s is None or 0 <= frame.time_s - last_s <= _LONGEST_S
 
-    def restored(self, frame: Frame, weights: Fixed, slope: Floats | None) -> Frame | None:
-        """Learn from the frame, and restore it; None where there is no noise."""
+    def restored(
+        self, frame: Frame, weights: Fixed, slope: Floats | None, part: float
+    ) -> Frame | None:
+        """Learn from the frame, and restore a part of it; None where there is no noise."""
         sources = frame_samples(frame)
         self._half, self._last = self._last, self._half
         for source, plane, half in zip(sources, self._planes, self._half, strict=True):
@@ -256,6 +263,7 @@ class _State:
         else:
             self._learn(sources)
             smoothed, tolerances = noise.to_smooth(slope) * share, self._tolerances()
+        weights = np.rint(weights * part).astype(np.int16)
         describe_cells(self._known[0], self._evidence, smoothed, weights, self._cells)
         planes = tuple(
             plane.restored(source, known, tolerance, self._cells.weight, self._top, self._depth)
@@ -266,9 +274,9 @@ class _State:
         return replace(frame, planes=planes, format_name=self._format_name)
 
     def _is_to_measure(self) -> bool:
-        """Whether the noise of this frame is measured: now and then, where it stays the same."""
+        """Whether the noise of this frame is measured: of every one, where it is not yet known."""
         is_known = self._frames > _FIRST_MEASURED and self._noise.rests
-        if is_known and self._unmeasured < _MOST_UNMEASURED:
+        if self._sparing and is_known and self._unmeasured < _MOST_UNMEASURED:
             self._unmeasured += 1
             return False
         self._unmeasured = 0

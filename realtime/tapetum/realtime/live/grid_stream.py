@@ -29,11 +29,14 @@ from tapetum.realtime.live.global_curve import (
 )
 from tapetum.realtime.live.kept_grid import KeptGrid, SamePicture
 from tapetum.realtime.live.look_pace import LookPace, PacedLook
+from tapetum.realtime.live.noise_pace import NoisePace, weight_for
 from tapetum.realtime.sample_range import sample_range
 from tapetum.realtime.temporal import VIEW, FrameClock, TemporalFilter, guide_view, is_cut
 
 _SAMPLES = 6
 """Luma samples across and down of each of the VIEW x VIEW places at which a frame is looked."""
+_MEASURED = 180
+"""Rows, or columns, of a picture that are looked at for its mean luma, at least."""
 CHANGED = 0.02
 """Mean change of the guide (square root of luma) that calls for a new grid at once; two looks at
 a noisy picture differ by half as much."""
@@ -66,8 +69,8 @@ class ApplyGrid(Protocol):
 class Restorer(Protocol):
     """Takes noise out of a stream's frames; see `tapetum.realtime.cpu.restoring.Restorer`."""
 
-    def __call__(self, frame: Frame, grid: Floats) -> Frame | None:
-        """The frame restored, or None where there is nothing to do."""
+    def __call__(self, frame: Frame, grid: Floats, share: float) -> Frame | None:
+        """The frame restored by a share, or None where there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ class GridStream:
         self._clock = FrameClock()
         self._elapsed_s = 0.0
         self._paced = PacedLook()
+        self._noise = NoisePace(self._paced.pace)
         self._kept = KeptGrid()
         self._same = SamePicture()
         self._tables: GridTables | None = None
@@ -167,6 +171,11 @@ class GridStream:
     def pace(self) -> LookPace:
         """How far its look may move from frame to frame."""
         return self._paced.pace
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether noise was taken out of the last frame only to leave that by small steps."""
+        return self._noise.is_leaving
 
     def look_at(self, frame: Frame) -> None:
         """Take a glance at the next frame: whether it is another scene, and how much changed."""
@@ -233,38 +242,53 @@ class GridStream:
         steady = self._filter.smoothed(grid, view=guide, time_s=frame.time_s)
         if effort.flat:
             steady = flattened(steady, self._steady_weights(self._look))
-        shown = self._paced.towards(self._on_the_way(steady, (self._look.name, effort.flat)))
+        shown = self._paced.towards(
+            self._on_the_way(steady, (self._look.name, effort.flat)), strength
+        )
         mixed = strengthened(shown, strength)
-        if effort.flat and shown is steady:
-            return frame.with_planes(apply_curve(frame, mixed, kernels.look_up))
+        part = self._noise.next_part(restores=effort.restores)
+        if effort.flat and shown is steady and part == 0:
+            return self._with(frame, apply_curve(frame, mixed, kernels.look_up))
         kept = self._kept(mixed, self._paced.shares)
-        way = kept, effort.restores
+        way = kept, part
         planes = self._same.planes(frame, self._view, *way)
         if planes is None:
-            if self._tables is None:
-                self._tables = kernels.tables()
-            seen = self._restored(frame, kept, kernels) if effort.restores else None
-            planes = kernels.apply_grid(frame, kept, seen=seen, tables=self._tables)
+            planes = self._made(frame, kept, part, kernels)
             self._same.keep(frame, self._view, planes, *way)
-        return frame.with_planes(planes)
+        return self._with(frame, planes)
 
-    def _restored(self, frame: Frame, grid: Floats, kernels: Kernels) -> Frame | None:
+    def _made(self, frame: Frame, grid: Floats, part: float, kernels: Kernels) -> tuple[Plane, ...]:
+        if self._tables is None:
+            self._tables = kernels.tables()
+        if part == 0:
+            return kernels.apply_grid(frame, grid, tables=self._tables)
         if self._restorer is None:
             self._restorer = kernels.restorer(self._denoise)
-        return self._restorer(frame, grid)
+        seen = self._restorer(frame, grid, weight_for(part))
+        planes = kernels.apply_grid(frame, grid, seen=seen, tables=self._tables)
+        if self._noise.is_to_measure():
+            noisy = planes if seen is None else kernels.apply_grid(frame, grid, tables=self._tables)
+            self._noise.lift = _mean_luma(frame, planes) - _mean_luma(frame, noisy)
+        return planes
+
+    def _with(self, frame: Frame, planes: tuple[Plane, ...]) -> Frame:
+        """The frame as it is shown; where that has led is measured, for the steps to come."""
+        self.pace.position = _mean_luma(frame, planes)
+        return frame.with_planes(planes)
 
     def guessed(self, frame: Frame, *, strength: float) -> Frame:
         """Enhance the frame that was looked at with nothing but NumPy, while all else loads.
 
         By the curve of what was shown before, or else by one that its luma suggests.
         """
-        if self._paced.shown is None:
-            self._paced.shown = guessed_curve(self._luma(), self._aim)
+        shown = self._paced.shown
+        if shown is None:
+            shown = guessed_curve(self._luma(), self._aim)
         elif self._style is not None:
-            self._paced.shown = flattened(self._paced.shown, node_weights(self._luma()))
+            shown = self._paced.as_bright(flattened(shown, node_weights(self._luma())))
         self._style = None
-        mixed = strengthened(self._paced.shown, strength)
-        return frame.with_planes(apply_curve(frame, mixed, look_up_by_numpy))
+        mixed = strengthened(self._paced.towards(shown, strength), strength)
+        return self._with(frame, apply_curve(frame, mixed, look_up_by_numpy))
 
     def _luma(self) -> Floats:
         view = self._view
@@ -299,6 +323,15 @@ class GridStream:
             return wanted + np.float32(self._way_left) * self._way
         self._way = None
         return wanted
+
+
+def _mean_luma(frame: Frame, planes: tuple[Plane, ...]) -> float:
+    """Mean luma of planes of a frame's format, in levels of 255, by some of their samples."""
+    luma = planes[0]
+    every = max(1, min(luma.shape) // _MEASURED)
+    mean = float(luma[::every, ::every].mean())
+    levels = sample_range(frame)
+    return 255 * (mean / (1 << frame.format.shift) - levels.black) / levels.luma_span
 
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)

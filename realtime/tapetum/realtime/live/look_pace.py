@@ -16,13 +16,16 @@ import numpy as np
 from tapetum.gan.model_kinds import CELLS, LEVELS
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.grid_axis import Floats
+from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.temporal import FrameClock, guide_view, is_cut
 
 STEP_LEVELS = 0.7
 """Mean luma moves by this at most from picture to picture, of 255 levels, while its light rests."""
-APART_LEVELS = 1.9
-"""And by this together with a small change of light, or from a picture that a sink took to the next
-that it takes, however many it missed."""
+APART_LEVELS = 1.7
+"""And by this together with a small change of light."""
+TAKEN_LEVELS = 1.0
+"""And by this from a picture that a sink took to the next that it takes, however many it missed.
+The rest of two levels is for what light does meanwhile, and for steps that come out larger."""
 _RESTS_LEVELS = 4.0
 """Light that changes by less in `_SETTLED_S` rests: things move, and leaves."""
 _SETTLED_S = 1.0
@@ -36,7 +39,8 @@ class LookPace:
     """Says how much of each step one stream's look may take.
 
     Attributes:
-        position: where the steps have led so far, in levels of mean luma.
+        position: where the steps, and the picture's own light, have led so far, in levels of mean
+            luma; it may be set to what was measured of a picture.
     """
 
     def __init__(self, step_levels: float = STEP_LEVELS) -> None:
@@ -59,6 +63,7 @@ class LookPace:
             elapsed_s: time between the two.
         """
         self._light = change
+        self.position += change
         self._unsettled = self._unsettled * math.exp(-elapsed_s / _SETTLED_S) + change
 
     def follow_wish(self) -> None:
@@ -83,8 +88,8 @@ class LookPace:
         before, whole = self.position, self.position + step
         aimed = before + min(max(step, -most), most)
         if self._taken:
-            lowest = max(self._taken) - APART_LEVELS - freely
-            highest = min(self._taken) + APART_LEVELS + freely
+            lowest = max(self._taken) - TAKEN_LEVELS - freely
+            highest = min(self._taken) + TAKEN_LEVELS + freely
             # What is too far away already, as after a change of light, goes no further.
             aimed = min(max(aimed, min(lowest, before)), max(highest, before))
         self.position = aimed
@@ -95,16 +100,27 @@ class PacedLook:
     """The grid that a stream shows, which goes to the wanted one at its pace.
 
     Attributes:
-        shown: that of the last picture; None before there is one, and after a cut.
         pace: how far it may move.
         shares: `luma_shares` of the picture that was looked at last.
     """
 
     def __init__(self, step_levels: float = STEP_LEVELS) -> None:
         """Start with no past; see `LookPace`."""
-        self.shown: Floats | None = None
+        self._shown: Floats | None = None
+        self._strong: Floats | None = None
+        self._strength = 1.0
         self.pace = LookPace(step_levels)
         self.shares = _NO_SHARES
+
+    @property
+    def shown(self) -> Floats | None:
+        """That of the last picture; None before there is one, and after a cut. It may be set."""
+        return self._shown
+
+    @shown.setter
+    def shown(self, grid: Floats | None) -> None:
+        self._shown = grid
+        self._strong = None if grid is None else strengthened(grid, self._strength)
 
     def look_at(self, luma: Floats, elapsed_s: float) -> None:
         """Take a glance at the next picture.
@@ -114,17 +130,34 @@ class PacedLook:
             elapsed_s: time since the one before.
         """
         before, self.shares = self.shares, luma_shares(luma)
-        if self.shown is not None:
-            self.pace.follow_light(mean_luma(self.shown, self.shares - before), elapsed_s)
+        if self._strong is not None:
+            self.pace.follow_light(mean_luma(self._strong, self.shares - before), elapsed_s)
 
-    def towards(self, wanted: Floats) -> Floats:
-        """The grid for that picture: `wanted` itself, or as near to it as is not seen."""
-        before, self.shown = self.shown, wanted
-        if before is not None:
-            share = self.pace.share(mean_luma(wanted - before, self.shares))
-            if share < 1:
-                self.shown = before + np.float32(share) * (wanted - before)
-        return self.shown
+    def towards(self, wanted: Floats, strength: float = 1.0) -> Floats:
+        """The grid for that picture: `wanted` itself, or as near to it as is not seen.
+
+        Args:
+            wanted: (8, 8, 16, 16).
+            strength: from 0 to 2, at which it is seen. Another one is a viewer's wish, and no step.
+        """
+        if strength != self._strength:
+            self._strength, self.shown = strength, self._shown
+        before, strong_before = self._shown, self._strong
+        self.shown = wanted
+        if before is None or strong_before is None or self._strong is None:
+            return wanted
+        share = self.pace.share(mean_luma(self._strong - strong_before, self.shares))
+        if share < 1:
+            self.shown = nearer = before + np.float32(share) * (wanted - before)
+            return nearer
+        return wanted
+
+    def as_bright(self, curve: Floats) -> Floats:
+        """A curve with an offset that makes the mean luma that of what is shown."""
+        if self._shown is not None:
+            change = mean_luma(curve - self._shown, self.shares)
+            curve[1] -= np.float32(change / 255)
+        return curve
 
 
 class PacedGrids:
@@ -145,7 +178,9 @@ class PacedGrids:
         self._view: Floats | None = None
         self._clock = FrameClock()
 
-    def __call__(self, grid: Floats, small: Floats, time_s: float, aim: Aim) -> Floats:
+    def __call__(
+        self, grid: Floats, small: Floats, time_s: float, aim: Aim, strength: float = 1.0
+    ) -> Floats:
         """The grid for the picture now.
 
         Args:
@@ -153,6 +188,7 @@ class PacedGrids:
             small: the picture's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
             time_s: its time.
             aim: a viewer's wish: another one is followed at once.
+            strength: from 0 to 2, at which the grid will be seen.
         """
         view = guide_view(small)
         if self._view is not None and is_cut(self._view, view):
@@ -161,7 +197,7 @@ class PacedGrids:
             self._look.pace.follow_wish()
         self._view, self._lit_by = view, aim
         self._look.look_at(np.tensordot(_LUMA, small[0, :, ::4, ::4], 1), self._clock(time_s))
-        return self._look.towards(grid)
+        return self._look.towards(grid, strength)
 
 
 def mean_luma(grid: Floats, shares: Floats) -> float:

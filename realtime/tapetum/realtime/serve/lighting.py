@@ -50,12 +50,14 @@ class Lighting:
 
     Attributes:
         aim: when pictures are made bright, and how bright; may be set at any time.
+        strength: from 0 to 2, at which the page shows its grids; may be set at any time.
         model: what was loaded last, or begins to be.
         well_lit: whether the last picture stayed as it was because it was well lit.
     """
 
     def __init__(self, aim: Aim = Aim()) -> None:  # noqa: B008 - it is immutable
         self.aim = aim
+        self.strength = 1.0
         self.model: str | Path | None = None
         self.well_lit = False
         self._enhancer: GridEnhancer | None = None
@@ -97,4 +99,4 @@ class Lighting:
         small, now_s = np.ascontiguousarray(rgb), time.monotonic()
         grid = enhancer.steady_grid(small, time_s=now_s)
         self.well_lit = stays_well_lit(self.well_lit, enhancer.most_needed())
-        return self._paced(grid, small, now_s, self.aim).astype("<f4").tobytes()
+        return self._paced(grid, small, now_s, self.aim, self.strength).astype("<f4").tobytes()

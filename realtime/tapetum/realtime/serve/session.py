@@ -188,7 +188,7 @@ class Session:
         lighting = self._lighting
         wanted = self._offered.enhancement(look)
         if lighting is not None:
-            lighting.aim = wanted.aim
+            lighting.aim, lighting.strength = wanted.aim, wanted.strength
             if wanted.model != lighting.model:
                 await asyncio.to_thread(lighting.load, wanted.model)
         if self._stream is not None:
@@ -217,6 +217,7 @@ class Session:
         await self._end_stream()
         self._live.enter_context(self._worker.giving_way())
         lighting = self._lighting = Lighting(enhancement.aim)
+        lighting.strength = enhancement.strength
         lit = await asyncio.to_thread(lighting.load, enhancement.model)
         self._number = wanted.stream
         self._say("lit", stream=wanted.stream, **asdict(lit))
