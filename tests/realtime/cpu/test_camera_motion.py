@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 from support.grids import brightening
 
-from tapetum.realtime.cpu.camera_motion import BLOCK, CameraMotion, add_gradients, finer_shift
+from tapetum.realtime.cpu.camera_motion import CameraMotion, add_gradients, finer_shift
+from tapetum.realtime.cpu.noise_level import BLOCK
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.frame import ColorInfo, Frame
 
@@ -122,7 +123,7 @@ def test_gradients_are_added_up_as_in_float64() -> None:
     old, new = known.astype(float), frame.astype(float)
     between = 0.75 * old[1:-2] + 0.25 * old[2:-1]  # rows from 1.25 on
     between = (between[:, :-3] + between[:, 1:-2]) / 2  # columns from 0.5 on
-    down, across = np.gradient(between)
+    down, across = (np.gradient(between, axis=axis) for axis in (0, 1))
     for (row, column), found in zip(places, sums, strict=True):
         there = np.s_[row : row + BLOCK, column - 3 : column - 3 + BLOCK]
         here = np.s_[row : row + BLOCK, column : column + BLOCK]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -33,8 +34,8 @@ _MOST_BLOCKS = 200
 """Blocks that are looked at, about, at each size."""
 _SAME_PLACES = 8
 """Frames that are looked at in the same places."""
-_LEAST = 0.1
-"""Pixels up to which a picture rests."""
+_LEAST, _LEAST_TO_START = 0.1, 0.2
+"""Pixels up to which a picture rests; and one that rested before."""
 _AT_REST, _EVERY = 15, 3
 """After so many frames at rest, one frame of so many is looked at."""
 _FEWEST, _FEWEST_SMALL = 12, 4
@@ -96,20 +97,21 @@ class CameraMotion:
         self._rested += 1
         if self._rested > _AT_REST and self._rested % _EVERY:
             return None
-        larger = frame, known
-        for planes in self._smaller:
-            for plane, smaller in zip(larger, planes, strict=True):
-                halve(fixed_samples(plane), 1, 1, smaller)
-            larger = planes
         planes = [(frame, known), *self._smaller]
+        for larger, smaller in pairwise(planes):
+            for plane, half in zip(larger, smaller, strict=True):
+                halve(fixed_samples(plane), 1, 1, half)
         if self._looked % _SAME_PLACES == 0:
-            texture = _texture(larger[1])
+            texture = _texture(planes[-1][1])
             self._places = [
                 block_places(plane.shape, texture, BLOCK >> (_SIZES - 1 - number))
                 for number, (plane, _) in enumerate(planes)
             ]
         self._looked += 1
-        sizes = [_Size(*both, places) for both, places in zip(planes, self._places, strict=True)]
+        sizes = [
+            _Size(frame, known, places)
+            for (frame, known), places in zip(planes, self._places, strict=True)
+        ]
         self._last = _measured(sizes, self._last, noise)
         if not self._last.any():
             return None
@@ -128,7 +130,8 @@ def _measured(sizes: Sequence[_Size], last: Deviations, noise: float) -> Deviati
             if len(sums) < _FEWEST_SMALL:
                 return rest
             shift = shift + finer_shift(sums) * (1 << number)
-    is_sure = 2 * np.abs(shift).max() >= _LEAST and _is_sure(sums, sizes[0].frame.shape, noise)
+    least = _LEAST if last.any() else _LEAST_TO_START
+    is_sure = 2 * np.abs(shift).max() >= least and _is_sure(sums, sizes[0].frame.shape, noise)
     return shift if is_sure else rest
 
 
@@ -167,8 +170,8 @@ def _roughly(size: _Size, last: Deviations, noise: float) -> Deviations:
     compare_blocks(*size, guess, np.float32(noise / scale), excess)
     # Where no block says anything, as at the edge of what is looked at, it is the guess.
     best = np.array(np.unravel_index(int(np.argmin(excess)), excess.shape)) - REACH
-    shift: Deviations = (guess + (best if excess.any() else 0)) * float(scale)
-    return shift
+    shift: Deviations = (guess + (best if excess.any() else 0)).astype(np.float64)
+    return shift * scale
 
 
 def _sums(size: _Size, shift: Deviations) -> Floats:
@@ -243,17 +246,16 @@ def compare_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
     floor = max(noise * np.float32(BLOCK * BLOCK // 2), one)
     for block in range(places.shape[0]):
         row, column = np.int64(places[block, 0]), np.int64(places[block, 1])
-        least, most, total = np.int64(NOWHERE), np.int64(0), np.float32(0)
+        lowest, highest, total = np.float32(np.inf), np.float32(0), np.float32(0)
         for place in range(side * side):
             down = np.int64(guess[0]) + place // side - REACH
             across = np.int64(guess[1]) + place % side - REACH
-            differs = block_difference(frame, known, row, column, down, across, even)
-            least, most = min(least, differs), max(most, differs)
-            found[place] = np.float32(differs)
-            total += found[place]
-        if most == NOWHERE:
+            differs = np.float32(block_difference(frame, known, row, column, down, across, even))
+            lowest, highest = min(lowest, differs), max(highest, differs)
+            found[place] = differs
+            total += differs
+        if highest == np.float32(NOWHERE):
             continue
-        lowest = np.float32(least)
         mean = max(total / np.float32(side * side) - lowest, np.float32(0)) + floor
         for place in range(side * side):
             excess[place // side, place % side] += min((found[place] - lowest) / mean, one)

@@ -393,8 +393,8 @@ NOWHERE = 1 << 30
 def block_difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
     plane: Fixed,
     last: Fixed,
-    row: int,
-    column: int,
+    row: _Whole,
+    column: _Whole,
     y: _Whole,
     x: _Whole,
     first: _Whole,
