@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +92,7 @@ def test_a_checkpoint_is_described(kind: Kind, tmp_path: Path) -> None:
     save_generator(build_generator(kind), path)
     model = find_model(path)
     assert model.is_checkpoint
-    assert model.description == replace(DESCRIPTIONS[kind], light=None)
+    assert model.description == DESCRIPTIONS[kind]._replace(light=None)
     assert model.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +119,7 @@ def described_by_itself(
     for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
         del value.metadata_props[:]
     del model.graph.metadata_props[:]
-    onnx.helper.set_model_props(model, replace(DESCRIPTIONS[kind], light=light).metadata)
+    onnx.helper.set_model_props(model, DESCRIPTIONS[kind]._replace(light=light).metadata)
     return model
 
 

@@ -7,7 +7,7 @@ is done with a checkpoint PyTorch.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -70,7 +70,7 @@ class Model:
             raise self._lacks(error) from error
         generator = load_generator(self.path)
         light = LIGHT if isinstance(generator, LitUNet) else None
-        return replace(DESCRIPTIONS[generator.kind], light=light)
+        return DESCRIPTIONS[generator.kind]._replace(light=light)
 
     def onnx(self) -> bytes:
         """Its network as an ONNX file's bytes; a checkpoint is exported.

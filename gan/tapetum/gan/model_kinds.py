@@ -9,8 +9,7 @@ to the same shape. It takes the picture as it is, or, if its file says that it h
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 Kind = Literal["grid", "unet"]
 """`grid`: real time on a CPU. `unet`: EnlightenGAN's generator, slower and heavier."""
@@ -53,8 +52,7 @@ def padded_size(height: int, width: int) -> Size:
     return height + -height % STRIDE, width + -width % STRIDE
 
 
-@dataclass(frozen=True, slots=True)
-class ModelDescription:
+class ModelDescription(NamedTuple):
     """What a model is.
 
     Attributes:
@@ -129,7 +127,7 @@ def described_network(
         if marked in {description.kind, None} and _fit((input_shape, output_shape), own_shapes):
             known = (given or own for given, own in zip(input_shape, own_shapes[0], strict=True))
             light = metadata.get(LIGHT_MARK)
-            return replace(description, input_shape=tuple(known), light=light)
+            return description._replace(input_shape=tuple(known), light=light)
     return None
 
 

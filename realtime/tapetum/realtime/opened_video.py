@@ -102,7 +102,7 @@ def shown_as(info: VideoInfo, *, strength: float) -> tuple[VideoInfo, tuple[str,
     hdr = info.hdr
     if hdr is None or hdr.light_level is None or strength == 0:
         return info, ()
-    return replace(info, hdr=replace(hdr, light_level=None)), (_LIGHT_LEVEL,)
+    return replace(info, hdr=hdr._replace(light_level=None)), (_LIGHT_LEVEL,)
 
 
 class CpuVideo:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tapetum.realtime.errors import MediaError
 
 
-@dataclass(frozen=True, slots=True)
-class PixelFormat:
+class PixelFormat(NamedTuple):
     """Layout of a planar or semi-planar YUV format.
 
     Attributes:

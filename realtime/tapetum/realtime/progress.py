@@ -191,7 +191,9 @@ class Meter:
         start_s = frame.time_s or 0.0
         if self._first_s is None:
             self._first_s = start_s
-        self._end_s = max(self._end_s, start_s + float(frame.duration * frame.time_base))
+        unit = frame.time_base
+        lasts_s = frame.duration * unit.numerator / unit.denominator
+        self._end_s = max(self._end_s, start_s + lasts_s)
         if self._callback is not None:
             elapsed_s = self.elapsed_s
             self._first_frame_s = self._first_frame_s or elapsed_s

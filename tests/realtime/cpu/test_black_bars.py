@@ -410,6 +410,21 @@ def test_a_dark_wall_at_one_side_is_no_bar() -> None:
 
 
 @pytest.mark.parametrize("turned", [False, True])
+def test_a_light_that_fades_into_steps_of_luma_has_no_bars(turned: bool) -> None:
+    height, width = 360, 640
+    luma = np.full((height, width), 18, np.uint8)
+    luma[::2, :320] = 19  # little light at the left, none at the right
+    y, x = np.mgrid[:height, :width]
+    wide = np.where(x < 300, 90, 110)
+    road = 60 * np.exp(-(((x - 300) / wide) ** 2) - ((y - 230) / 70) ** 2)
+    luma = np.maximum(luma, 18 + road.astype(np.uint8))
+    planes = [luma, *(np.full((height // 2, width // 2), 128, np.uint8) for _ in range(2))]
+    if turned:
+        planes = [plane.T.copy() for plane in planes]
+    assert BarFinder()(as_frame(planes)) is None
+
+
+@pytest.mark.parametrize("turned", [False, True])
 def test_bars_about_a_picture_that_is_black_at_one_end_are_found(turned: bool) -> None:
     top, left = (0, 40) if turned else (40, 0)
     picture = lit_picture()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -152,11 +153,11 @@ def edges_black_up_to(frame: Frame) -> list[float]:
     layout, levels = frame.format, sample_range(frame)
     word = 1 << (layout.shift + layout.depth - 8)
     black = levels.black / (1 << (layout.depth - 8))
-    noisy = (black + _MOST_NOISE) * word
+    noisy = math.floor((black + _MOST_NOISE) * word)  # compared to whole numbers, without floats
     luma, chroma = frame.planes[0], frame.planes[1:]
     wide = 2 if layout.semi_planar else 1
 
-    def over(luma_line: Plane, chroma_lines: list[Plane]) -> float:
+    def over(luma_line: Plane, chroma_lines: Iterable[Plane]) -> float:
         place = len(luma_line) * 99 // 100
         if np.count_nonzero(luma_line > noisy) >= len(luma_line) - place:
             return math.inf  # as most are, and this is asked of every frame
@@ -167,20 +168,20 @@ def edges_black_up_to(frame: Frame) -> list[float]:
         most = float(np.partition(luma_line, place)[place]) / word - black
         return max(most, 0.0) if all(tint <= _MOST_TINT for tint in tints) else math.inf
 
-    border = [
-        (luma[0], [plane[0] for plane in chroma]),
-        (luma[-1], [plane[-1] for plane in chroma]),
-        (luma[:, 0], [plane[:, :wide].reshape(-1) for plane in chroma]),
-        (luma[:, -1], [plane[:, -wide:].reshape(-1) for plane in chroma]),
+    border: list[tuple[Plane, Callable[[Plane], Plane]]] = [
+        (luma[0], lambda plane: plane[0]),
+        (luma[-1], lambda plane: plane[-1]),
+        (luma[:, 0], lambda plane: plane[:, :wide].reshape(-1)),
+        (luma[:, -1], lambda plane: plane[:, -wide:].reshape(-1)),
     ]
-    found = [over(*lines) for lines in border]
+    found = [over(luma_line, map(line_of, chroma)) for luma_line, line_of in border]
     if any(map(math.isfinite, found)):
         return found
     return [
-        over(_at_ends(luma_line), [_at_ends(line) for line in chroma_lines])
+        over(_at_ends(luma_line), (_at_ends(line_of(plane)) for plane in chroma))
         if np.count_nonzero(luma_line > noisy) <= _MOST_AT_BORDER * len(luma_line)
         else math.inf
-        for luma_line, chroma_lines in border
+        for luma_line, line_of in border
     ]
 
 
@@ -249,7 +250,7 @@ def find_bars(lines: Lines) -> Bars:
     """
     height, width = lines.bright.shape
     top, bottom, left, right = 0, 0, 0, 0
-    step = 1.0
+    rows_step = columns_step = 1.0
     for _ in range(2):
         within = lines.bright[:, left : width - right]
         rows = lines.rows if not left + right else within.mean(axis=1, dtype=np.float32)
@@ -257,11 +258,12 @@ def find_bars(lines: Lines) -> Bars:
         within = lines.bright[top : height - bottom]
         columns = lines.columns if not top + bottom else within.mean(axis=0, dtype=np.float32)
         left, right, columns_step = _ends(columns)
-        step = min(rows_step, columns_step)
     top, bottom = _flat(lines.row_levels, top), _flat(lines.row_levels[::-1], bottom)
     left, right = _flat(lines.column_levels, left), _flat(lines.column_levels[::-1], right)
     top, bottom = _to_light(lines.row_light, top), _to_light(lines.row_light[::-1], bottom)
     left, right = _to_light(lines.column_light, left), _to_light(lines.column_light[::-1], right)
+    top, bottom = _standing_out(lines.row_light, top, bottom, rows_step)
+    left, right = _standing_out(lines.column_light, left, right, columns_step)
     if not _is_pair(top, bottom, height):
         found = _seen_otherwise(lines, slice(left, width - right))
         top, bottom = found or _alone(lines.row_light, lines.black, top, bottom)
@@ -270,7 +272,8 @@ def find_bars(lines: Lines) -> Bars:
         left, right = found or _alone(lines.column_light, lines.black, left, right)
     pairs = (top, bottom, height), (left, right, width)
     even = all(abs(one - other) <= _UNEVEN * size + 2 for one, other, size in pairs)
-    return Bars(top, bottom, left, right, clear=even and step >= _CLEAR_STEP)
+    clear = even and min(rows_step, columns_step) >= _CLEAR_STEP
+    return Bars(top, bottom, left, right, clear=clear)
 
 
 def _seen_otherwise(lines: Lines, across: slice) -> tuple[int, int] | None:
@@ -317,6 +320,30 @@ def _by_light(light: Floats, black: float) -> tuple[int, int] | None:
         return bars[0], bars[1]
     short = int(bars[1] < bars[0])
     return (bars[short],) * 2 if rises[short] else None
+
+
+def _standing_out(light: Floats, first: int, last: int, step: float) -> tuple[int, int]:
+    """Two bars, or none where light rises at no edge of theirs, but fades in behind it.
+
+    A slow rise passes the bound on black somewhere: steps of quantised luma make an edge of that.
+
+    Args:
+        light: of each line.
+        first: lines of the one.
+        last: lines of the other.
+        step: of `_ends`; 0 for the edges of a dim picture.
+    """
+    ends = [end for end in ((light, first), (light[::-1], last)) if end[1]]
+    picture = light[first : len(light) - last]
+    if not ends or not picture.size:
+        return first, last
+    usual = float(np.percentile(picture, 90))
+    share = _STEP if step else _WEAK_STEP
+    black = [float(np.median(lines[:edge])) for lines, edge in ends]
+    rises = [
+        _rise_at(*end) >= share * (usual - over) for end, over in zip(ends, black, strict=True)
+    ]
+    return (first, last) if any(rises) else (0, 0)
 
 
 def _rise_at(light: Floats, edge: int) -> float:

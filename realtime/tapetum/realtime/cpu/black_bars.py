@@ -211,7 +211,7 @@ def _view(frame: Frame) -> Floats:
     """Some pixels' luma, at 8 bits."""
     layout = frame.format
     rows, columns = _places(frame.height), _places(frame.width)
-    samples = frame.planes[0][rows[:, np.newaxis], columns].astype(np.float32)
+    samples = frame.planes[0].take(rows, 0).take(columns, 1).astype(np.float32)
     view: Floats = samples / np.float32(1 << (layout.shift + layout.depth - 8))
     return view
 

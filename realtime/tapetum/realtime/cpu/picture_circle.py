@@ -215,11 +215,14 @@ class CircleFinder:
         if self._known is None and (corners > _MOST_NOISE + _MARGIN).sum() > 2:
             self._first, self._other_frames = False, 0
             return None
-        light: Floats = thumbnail[0].max(axis=0)
         if self._known is not None and self._known.area != area:
             self._known = self._known.within(area)
-        if (light <= _MARGIN).all():
+        if thumbnail.max() <= _MARGIN:
             return self._known
+        if self._known is None and self._until_look > 0 and not self._first:
+            self._until_look -= 1
+            return None
+        light: Floats = thumbnail[0].max(axis=0)
         if self._known is None or not self._agrees(light, self._known):
             self._look(light, area)
         else:
@@ -227,9 +230,6 @@ class CircleFinder:
         return self._known
 
     def _look(self, light: Floats, area: Area) -> None:
-        if self._known is None and self._until_look > 0 and not self._first:
-            self._until_look -= 1
-            return
         self._until_look = _LOOK_FRAMES - 1
         circles = find_circles(light, (area.bottom - area.top) / (area.right - area.left))
         frames = 1 if self._known is not None else _LOOK_FRAMES

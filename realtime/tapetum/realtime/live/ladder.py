@@ -15,7 +15,7 @@ from tapetum.realtime.enhancer import (
 )
 from tapetum.realtime.errors import DeviceError, TapetumError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.live.governor import Governor
+from tapetum.realtime.live.governor import DOWN_SHARE, Governor
 from tapetum.realtime.live.grid_stream import GridStream, Kernels, Look
 from tapetum.realtime.live.look_pace import LookPace
 from tapetum.realtime.live.modes import PASSTHROUGH, START, START_PAUSES_S, efforts, leniency
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PREDICTION_LIMIT_MS = 1000 / 3
 """A grid model that answers less often than three times a second is too slow."""
+_FAR_TOO_MUCH = 2
+"""Times what a frame may cost that say at once, by one measurement, that a model is too slow."""
 _STALL_BUDGETS = 4
 """A frame that takes this many budgets is not waited for."""
 _CLOSE_TIMEOUT_S = 1.0
@@ -163,12 +165,14 @@ class Ladder:
             return "starting"
         if self.mode == PASSTHROUGH:
             return "strength 0: the picture as it is"
-        if self.governor.modes.index(self.mode) > self._everyday_index:
+        simpler = self.governor.modes.index(self.mode) > self._everyday_index
+        if wanted in self._too_slow and self.mode != wanted:
+            line = _slow_line(wanted, self._too_slow[wanted], self._running_model)
+            return f"{line}, simpler: this machine is busy" if simpler else line
+        if simpler:
             return "this machine is busy: simpler picture"
         if self._lost or self.mode == wanted:
             return next(reversed(self._lost.values()), "")
-        if wanted in self._too_slow:
-            return _slow_line(wanted, self._too_slow[wanted], self.mode)
         other = wanted in self._replaceable and self._is_for_cpu
         cpu = "strengths over 1 and a brightness are for the CPU"
         why = cpu if other else f"{wanted} is being prepared"
@@ -286,6 +290,7 @@ class Ladder:
         if kernels is None:
             self.mode = self._start.mode
             return self._stream.guessed(frame.in_memory, strength=self._strength)
+        self._introduce(frame)
         for name in self.governor.modes[: min(self.governor.index, self._everyday_index)]:
             self._rungs[name].forget()  # left for a cheaper one: it has to show itself again
         picture = self._heavy_picture(frame)
@@ -298,6 +303,38 @@ class Ladder:
             self.mode = mode
         self._last = frame, picture  # what was shown, which others go on from
         return picture
+
+    def _introduce(self, frame: Frame) -> None:
+        """Have each model that may be wanted show once what a frame of this size costs here.
+
+        Whatever runs meanwhile: on a busy machine that may be a cheap mode for long, and who waits
+        for a model wants to hear soon why it does not come.
+        """
+        first = self.governor.modes.index(self.governor.wanted)
+        for name in reversed(self.governor.modes[first : self._everyday_index]):
+            rung = self._rungs[name]
+            if name in self._replaceable or name in self._too_slow or rung.proven:
+                continue  # a GPU's would build what it runs for each size
+            cost_ms = rung.cost_for(frame)
+            if cost_ms is None:
+                try:
+                    if rung.idle:
+                        rung.measure(frame, self._stream.scene)
+                except TapetumError as error:
+                    self._give_up(name, error)
+                return  # one after the other
+            if cost_ms > _FAR_TOO_MUCH * self._affordable_ms(rung):
+                self._too_slow[name] = cost_ms
+                self._on_notice(_slow_line(name, cost_ms, self._running_model))
+
+    def _affordable_ms(self, rung: Rung) -> float:
+        """What a frame of a model may cost."""
+        return _PREDICTION_LIMIT_MS if rung.predicts else DOWN_SHARE * self.governor.budget_ms
+
+    @property
+    def _running_model(self) -> str:
+        """The model whose pictures are shown now, whatever the effort."""
+        return self.mode if self.mode in self._rungs else self._everyday
 
     def _heavy_picture(self, frame: Frame) -> Frame | None:
         """The frame as the best heavy model that is in time makes it, and `mode` set to it."""
@@ -428,17 +465,20 @@ class Ladder:
         if rung.proven:
             return True
         if rung.is_hopeless(frame, hopeless_ms):
-            self._reject(name, rung, rung.cost_ms)
+            self._reject(name, rung, rung.cost_for(frame) or 0.0)
             return False
         if rung.took_ms is None:
-            if name == self.governor.mode:
+            # A grid model's frames wait for nobody: one may stand in for a better model that loads.
+            if name == self.governor.mode or rung.predicts:
                 rung.try_out(frame, self._stream.scene)
             return False
         verdict = rung.judge(limit_ms)
         if verdict == "too slow":
-            self._reject(name, rung, rung.cost_ms)
-        elif verdict == "quick" and name == self.governor.mode:
-            self.governor.begin()
+            self._reject(name, rung, rung.cost_for(frame) or 0.0)
+        elif verdict == "quick":
+            self._too_slow.pop(name, None)
+            if name == self.governor.mode:
+                self.governor.begin()
         return verdict == "quick"
 
     def _reject(self, name: str, rung: Rung, cost_ms: float) -> None:
@@ -447,7 +487,7 @@ class Ladder:
             return
         self.governor.stall()
         if name not in self._too_slow:
-            self._on_notice(_slow_line(name, cost_ms, self.governor.mode))
+            self._on_notice(_slow_line(name, cost_ms, self._running_model))
         self._too_slow[name] = cost_ms
 
     @property
@@ -476,4 +516,4 @@ def stays_well_lit(before: bool, needed: float) -> bool:
 
 
 def _slow_line(model: str, cost_ms: float, mode: str) -> str:
-    return f"{model} needs {cost_ms:.0f} ms a frame here; {mode} runs"
+    return f"{model} needs about {float(f'{cost_ms:.2g}'):.0f} ms a frame here; {mode} runs"

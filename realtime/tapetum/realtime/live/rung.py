@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 Verdict = Literal["quick", "too slow", "unclear"]
 
 _TRIALS = 3
+_SMALL_PIXELS = 320 * 180
+_FAR_MORE = 1.5
+"""What small pictures cost says of larger ones that they cost as much a pixel, within this."""
 _BELIEVED_S = LONGEST_PATIENCE_S
 """How long what a model cost is taken for what it costs."""
 
@@ -117,10 +120,15 @@ class Rung:
         """Whether it loads, or is at work on a frame."""
         return self._background.busy
 
-    @property
-    def cost_ms(self) -> float:
-        """What its last frame that counts cost; 0 before there was one."""
-        return 0.0 if self._cost is None else self._cost.took_ms
+    def cost_for(self, frame: Frame) -> float | None:
+        """What a frame of this size costs, in milliseconds, by the last one that counts, if any.
+
+        Whole pictures cost by their pixels; a grid is predicted from a thumbnail.
+        """
+        cost = self._cost
+        if cost is None:
+            return None
+        return cost.took_ms if self.predicts else cost.took_ms * _pixels(frame) / cost.pixels
 
     @property
     def age_s(self) -> float:
@@ -196,15 +204,17 @@ class Rung:
     def is_hopeless(self, frame: Frame, hopeless_ms: float) -> bool:
         """Whether a frame of this size cost more than `hopeless_ms` not long ago.
 
-        This outlives `forget`: trying again would make other modes late to learn the same.
+        Or one of another size so much that this one would cost far more. This outlives
+        `forget`: trying again would make other modes late to learn the same.
         """
         cost = self._cost
-        return (
-            cost is not None
-            and cost.size == _size(frame)
-            and cost.work_ms > hopeless_ms
-            and time.monotonic() - cost.measured_s < _BELIEVED_S
-        )
+        if cost is None or time.monotonic() - cost.measured_s >= _BELIEVED_S:
+            return False
+        if cost.size == _size(frame):
+            return cost.work_ms > hopeless_ms
+        if self.predicts:
+            return False
+        return cost.work_ms * _pixels(frame) / cost.pixels > _FAR_MORE * hopeless_ms
 
     def is_outdated(self, frame: Frame) -> bool:
         """Whether what it has shown, if anything, was on frames of another size than this."""
@@ -214,6 +224,18 @@ class Rung:
     def forget(self) -> None:
         """Take how long its frames take for outdated: it has to show itself again."""
         self.proven, self.took_ms, self._slow_trials = False, None, 0
+
+    def measure(self, frame: Frame, scene: int) -> None:
+        """Have it show what a frame of this size costs.
+
+        By small pictures where it makes whole ones: a frame of a heavy model can take seconds, in
+        which nothing else gets on.
+        """
+        if not self.predicts:
+            shrink = max(1.0, (_pixels(frame) / _SMALL_PIXELS) ** 0.5)
+            width, height = (max(64, round(side / shrink / 2) * 2) for side in _size(frame))
+            (frame,) = SyntheticSource(width, height, frames=1)
+        self.try_out(frame, scene)
 
     def try_out(self, frame: Frame, scene: int) -> None:
         """Give it a frame whose answer nobody waits for."""
@@ -305,6 +327,15 @@ class _Cost:
     work_ms: float
     took_ms: float
     measured_s: float
+
+    @property
+    def pixels(self) -> int:
+        """Of the frame."""
+        return self.size[0] * self.size[1]
+
+
+def _pixels(frame: Frame) -> int:
+    return frame.width * frame.height
 
 
 def _size(frame: Frame) -> Size:

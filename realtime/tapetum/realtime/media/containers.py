@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import io
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from av.audio.stream import AudioStream
@@ -41,8 +42,7 @@ ALL_MARKS = _MP4_MARKS | Disposition.original | Disposition.lyrics | Disposition
 """What a stream may be marked as, for whom it is meant; not whether it is played by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """A container format that videos are written to.
 
     Attributes:
@@ -71,7 +71,7 @@ class Container:
     picture_streams: bool = False
     metadata_keys: frozenset[str] | None = None
     marks: Disposition = _MATROSKA_MARKS
-    options: dict[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = {}
 
     @property
     def is_mov(self) -> bool:

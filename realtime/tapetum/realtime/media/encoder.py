@@ -6,8 +6,9 @@ and speed, the pixel format that it is fed, and what the user must be told.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import av
 from av.codec.codec import UnknownCodecError
@@ -55,8 +56,7 @@ _X26X_PRESETS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
+class Quality(NamedTuple):
     """How an encoder takes quality and speed, and what it needs.
 
     Attributes:
@@ -83,9 +83,9 @@ class Quality:
     preset: str | None = None
     presets: tuple[str, ...] = ()
     preset_option: str = "preset"
-    options: dict[str, str] = field(default_factory=dict)
-    live_options: dict[str, str] = field(default_factory=dict)
-    lone_options: dict[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = {}
+    live_options: Mapping[str, str] = {}
+    lone_options: Mapping[str, str] = {}
     even_size: bool = False
     min_size: int = 1
     reads_at_once: bool = False
@@ -93,8 +93,8 @@ class Quality:
     needs: str | None = None
     alpha_in: tuple[str, ...] = ()
     alpha_formats: tuple[str, ...] = ()
-    alpha_options: dict[str, str] = field(default_factory=dict)
-    field_options: tuple[dict[str, str], dict[str, str]] | None = None
+    alpha_options: Mapping[str, str] = {}
+    field_options: tuple[Mapping[str, str], Mapping[str, str]] | None = None
 
 
 def _nvenc(cq: int, cq_max: int, *, stores_aspect_ratio: bool = True) -> Quality:
@@ -204,8 +204,7 @@ class EncoderSettings:
     preset: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Encoder:
+class Encoder(NamedTuple):
     """An encoder with everything decided.
 
     Attributes:
@@ -254,7 +253,7 @@ def choose_encoder(
     alpha = info.alpha and container.format_name in quality.alpha_in
     pixel_format, notices = _fed_format(name, quality, info, alpha=alpha)
     if alpha:
-        options |= quality.alpha_options
+        options.update(quality.alpha_options)
     elif info.alpha:
         notices.append(f"transparency cannot be stored by {name} in {suffix}; {_ALPHA_ADVICE}")
     hdr_options, hdr_notices = _hdr(name, info.hdr)
@@ -265,7 +264,7 @@ def choose_encoder(
         options = _merged(options, quality.lone_options)
     return Encoder(
         name=name,
-        options=options | (quality.live_options if live else {}),
+        options={**options, **(quality.live_options if live else {})},
         pixel_format=pixel_format,
         description=" ".join([name, *words]),
         reads_at_once=quality.reads_at_once,
@@ -376,7 +375,7 @@ def _preset(name: str, quality: Quality, preset: str | None) -> str | None:
     return preset
 
 
-def _merged(options: dict[str, str], more: dict[str, str]) -> dict[str, str]:
+def _merged(options: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
     """Both sets of options; parameter lists of the same name are joined."""
     joined = dict(options)
     for key, value in more.items():
@@ -401,7 +400,7 @@ def _hdr(name: str, hdr: HdrMetadata | None) -> tuple[dict[str, str], list[str]]
     return {option: ":".join(pairs)}, []
 
 
-def _fields(name: str, quality: Quality, info: VideoInfo) -> tuple[dict[str, str], list[str]]:
+def _fields(name: str, quality: Quality, info: VideoInfo) -> tuple[Mapping[str, str], list[str]]:
     """Options that keep pictures interlaced, with their order of fields."""
     if not info.interlaced:
         return {}, []

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import cast
+from typing import NamedTuple, cast
 
 import av
 from av.sidedata.sidedata import SideDataContainer, Type
@@ -19,8 +18,7 @@ _side_data = cast("Callable[[av.VideoFrame], SideDataContainer]", SideDataContai
 hold its picture's memory until Python's collector runs, a hundred pictures later."""
 
 
-@dataclass(frozen=True, slots=True)
-class HdrMetadata:
+class HdrMetadata(NamedTuple):
     """SMPTE ST 2086 mastering display and CTA-861.3 content light level.
 
     Attributes:

@@ -73,7 +73,7 @@ class EncodedOutput:
         context = nullcontext() if encoding is None else encoding.context()
         with context, self._errors("cannot write"), ExitStack() as unless_opened:
             self._output = av.open(
-                url, "w", format=container.format_name, container_options=container.options
+                url, "w", format=container.format_name, container_options=dict(container.options)
             )
             unless_opened.callback(self._output.close)
             self._encoder = VideoEncoder(

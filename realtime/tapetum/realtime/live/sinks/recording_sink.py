@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -122,4 +121,4 @@ def _next_part(path: Path) -> Path:
 
 
 def _in_pieces(container: Container) -> Container:
-    return replace(container, options=_FRAGMENTS if container.is_mov else _CLUSTERS)
+    return container._replace(options=_FRAGMENTS if container.is_mov else _CLUSTERS)
