@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.command_line import environment
+from support.fake_driver import fake_driver
+from support.live_parts import wait_until
 from support.this_gpu import has_driver
 
 from tapetum.benchmarks.gpu.first_contact import (
@@ -23,6 +28,7 @@ from tapetum.benchmarks.gpu.first_contact import (
     run_stage,
     stages,
 )
+from tapetum.benchmarks.measure import machine
 from tapetum.benchmarks.measure.errors import BenchmarkError
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +74,7 @@ open({str(tmp_path / "pid")!r}, "w").write(str(child.pid))
 print("began", flush=True)
 time.sleep(60)
 """
-    outcome = run_stage(says("endless", code), 5)
+    outcome = run_stage(says("endless", code), 5, tmp_path / "endless.txt")
     assert (outcome.state, outcome.output) == ("out of time", "began\n")
     assert outcome.seconds < 30
     with pytest.raises(ProcessLookupError):
@@ -114,6 +120,61 @@ def test_a_program_that_is_not_installed_is_no_failure(tmp_path: Path) -> None:
     assert (outcome.state, outcome.output) == ("not here", "no-such-sanitizer is not installed")
 
 
+def test_what_a_stage_lacked_is_looked_for_again(tmp_path: Path) -> None:
+    stage = Stage("live", ("-c", "print('runs')"), 30, packages=("no_such_runtime", "nor_this"))
+    (outcome,) = contact(tmp_path, [stage])
+    says_what = "no_such_runtime or nor_this is not installed"
+    assert (outcome.state, outcome.output) == ("not here", says_what)
+    (outcome,) = contact(tmp_path, [replace(stage, packages=("no_such_runtime", "json"))])
+    assert (outcome.state, outcome.output) == ("done", "runs\n")
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_it_keeps_what_was_found_and_goes_on_there(
+    tmp_path: Path, end: signal.Signals
+) -> None:
+    """What the stage that ran had said stays too; where it can, it ends that stage."""
+    runs, pid = tmp_path / "runs", tmp_path / "pid"
+    first = says("first", f"open({str(runs)!r}, 'a').write('x')")
+    tells = f"open({str(pid)!r}, 'w').write(str(os.getpid()))"
+    waits = f"import os, time; print('began'); {tells}; time.sleep(200)"
+    code = f"""
+import signal
+from pathlib import Path
+from tapetum.benchmarks.gpu.first_contact import Stage, first_contact
+from tapetum.benchmarks.gpu_commands import end_by_signal
+signal.signal(signal.SIGTERM, end_by_signal)
+second = Stage("second", ("-c", {waits!r}), 200)
+todo = [Stage("first", {first.command!r}, 60), second]
+first_contact(Path({str(tmp_path)!r}), todo, budget_s=300, report=print)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code])
+    wait_until(lambda: pid.exists() and pid.read_text() != "", seconds=120)
+    process.send_signal(end)
+    assert process.wait(60) == (143 if end == signal.SIGTERM else -end)
+    second = int(pid.read_text())
+    if end == signal.SIGTERM:
+        with pytest.raises(ProcessLookupError):
+            gone_or_zombie(second)
+    else:
+        os.kill(second, signal.SIGKILL)
+    assert (tmp_path / "second.txt").read_text() == "began\n"
+    ended = contact(tmp_path, [first, says("second", "print('this time')")])
+    assert [(outcome.state, outcome.output) for outcome in ended] == [
+        ("done", ""),
+        ("done", "this time\n"),
+    ]
+    assert runs.read_text() == "x"
+
+
+def test_figures_need_no_runtime_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was measured would be lost at its end."""
+    monkeypatch.setattr(machine, "cpu_runtime", lambda: "no-such-runtime")
+    facts: Any = machine.machine()
+    assert {"av", "numpy"} <= set(facts["packages"])
+    assert "no-such-runtime" not in facts["packages"]
+
+
 def test_a_folder_of_something_else_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "driver.json").write_text("{}")
     with pytest.raises(BenchmarkError, match=r"driver\.json is no result of a stage"):
@@ -129,7 +190,7 @@ def test_symbols_are_looked_up_in_the_library() -> None:
     assert "cuStreamGetCaptureInfo_v2" in SYMBOLS["libcuda.so.1"]
 
 
-def test_every_stage_has_a_name_of_its_own_and_files_that_are_there() -> None:
+def test_every_stage_has_a_name_of_its_own_and_files_that_are_there(tmp_path: Path) -> None:
     todo = stages(Path("results"), ROOT / "tests")
     assert len({stage.name for stage in todo}) == len(todo)
     assert sum(stage.limit_s for stage in todo[:6]) <= 12 * 60
@@ -139,7 +200,7 @@ def test_every_stage_has_a_name_of_its_own_and_files_that_are_there() -> None:
     names = [stage.name for stage in todo]
     assert names.index("measure-pipeline") < names.index("live-grid") < names.index("live-unet")
     (live,) = (stage for stage in todo if stage.name == "live-unet")
-    answer = run_stage(live, 60)
+    answer = run_stage(live, 60, tmp_path / "live.txt")
     assert answer.state == ("done" if has_driver() else "failed")
     assert has_driver() or "use --device cpu" in answer.output
     without_tests = stages(Path("results"), None)
@@ -168,3 +229,34 @@ def test_the_tests_are_found_on_a_machine_that_has_little(tmp_path: Path) -> Non
     )
     assert answer.returncode == 0, answer.stdout
     assert "test_pixel_kernels.py" in answer.stdout
+
+
+SIMULATED = ("driver", "measure-ceilings", "measure-codecs", "test-graph")
+"""Stages that take seconds on a simulated GPU; those that measure do so with small pictures."""
+
+
+def on_simulated_gpu(stage: Stage, libraries: dict[str, str]) -> Stage:
+    small = ["96x64" if word == "1080p" else word for word in stage.command]
+    if "pytest" in small:
+        small += ["-k", "capture or every_size or strength_may"]
+    paths = os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
+    here = {**environment(), **stage.environment, **libraries, "PYTHONPATH": paths}
+    return replace(stage, command=("-m", "support.simulated_stage", *small), environment=here)
+
+
+@pytest.mark.slow
+def test_stages_go_through_on_a_simulated_gpu(tmp_path: Path) -> None:
+    """Each in a process that finds stand-ins for NVIDIA's libraries; no figure means anything."""
+    libraries = fake_driver(tmp_path, codecs=True)
+    results = tmp_path / "contact"
+    found = {stage.name: stage for stage in stages(results, ROOT / "tests")}
+    todo = [on_simulated_gpu(found[name], libraries) for name in SIMULATED]
+    ended = contact(results, todo, budget_s=500)
+    assert [(outcome.name, outcome.state) for outcome in ended] == [
+        (name, "done") for name in SIMULATED
+    ], ended
+    assert "cuMemcpy2DAsync_v2 is here" in ended[0].output
+    parts: Any = json.loads((results / "gpu-simulated-gpu.json").read_text())["parts"]
+    assert set(parts) == {"ceilings", "codecs"}
+    by_nvenc = [row for row in parts["codecs"]["figures"] if row["unit"] == "NVENC"]
+    assert ["fps" in row for row in by_nvenc] == [True, True, False]  # of AV1 there is no stand-in

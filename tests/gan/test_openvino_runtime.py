@@ -40,3 +40,19 @@ def test_what_openvino_lacks_it_still_lacks() -> None:
 def test_openvino_imported_by_others_is_left_as_it_is() -> None:
     code = "import openvino; before = dict(vars(openvino)); "
     assert _said(f"{code}{_IMPORT}print(vars(module) == before)") == "True"
+
+
+def test_a_machine_without_any_runtime_is_told_so_in_one_line() -> None:
+    """As one with a GPU may be."""
+    code = """
+import sys
+sys.modules["openvino"] = sys.modules["onnxruntime"] = None
+from tapetum.gan.errors import ModelError
+from tapetum.realtime import make_enhancer
+try:
+    make_enhancer("grid", device="cpu")
+except ModelError as error:
+    print(error)
+"""
+    says = "the CPU needs OpenVINO or ONNX Runtime, and neither is installed: pip install openvino"
+    assert _said(code) == says

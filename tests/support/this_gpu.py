@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from importlib.util import find_spec
 from pathlib import Path
 
 import av
@@ -50,3 +51,9 @@ def needs_nvenc() -> None:
         context.open()
     except (OSError, av.error.FFmpegError):
         pytest.skip("this GPU has no NVENC")
+
+
+def needs_cpu_runtime() -> None:
+    """Skip where nothing computes networks on the CPU: a machine with a GPU may do without."""
+    if not any(map(find_spec, ("openvino", "onnxruntime"))):
+        pytest.skip("needs OpenVINO or ONNX Runtime")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from functools import partial
 from importlib.util import find_spec
@@ -145,6 +146,7 @@ def first_contact_command(
     def report(outcome: Outcome) -> None:
         typer.echo(f"{outcome.name}: {outcome.state} ({outcome.seconds:g} s)")
 
+    signal.signal(signal.SIGTERM, end_by_signal)
     todo = stages(out, _tests())
     ended = first_contact(out, todo, budget_s=60 * minutes, report=report)
     if [outcome.state for outcome in ended] == ["failed"]:
@@ -154,6 +156,11 @@ def first_contact_command(
     typer.echo(f"{out}: {len(ended)} of {len(todo)} stages ended{again}")
     if any(outcome.state == "failed" for outcome in ended):
         raise typer.Exit(1)
+
+
+def end_by_signal(number: int, _frame: object) -> None:
+    """End as Python does by itself, so that the stage that runs ends too."""
+    sys.exit(128 + number)
 
 
 def _tests() -> Path | None:

@@ -43,9 +43,15 @@ def session(serialized: bytes, name: str, *, threads: int = 1, optimised: bool =
         optimised: whether it is to be run, and not only looked at.
 
     Raises:
-        ModelError: they are no network of one input and one output.
+        ModelError: they are no network of one input and one output, or nothing is installed that
+            computes networks on a CPU.
     """
-    runtime = onnxruntime()
+    try:
+        runtime = onnxruntime()
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            "the CPU needs OpenVINO or ONNX Runtime, and neither is installed: pip install openvino"
+        ) from error
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -10,15 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from support.grids import random_grid
 from support.kernel_calls import (
     ALL_CHROMA,
     COLORS,
     FORMATS,
     SIZES,
-    USUAL,
     Array,
     changed_on_cpu,
     enhanced_by_change,
@@ -46,7 +43,7 @@ from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
 from tapetum.realtime.cuda.pixel_kernels import thumbnail_shared_bytes
 from tapetum.realtime.errors import DeviceError, MediaError
-from tapetum.realtime.frame import CENTER, LEFT, TOP, TOP_LEFT, ColorInfo, Frame
+from tapetum.realtime.frame import ColorInfo, Frame
 
 NEAR = Tolerance(1, 0.15)
 """Of 12 bits the CPU's tables round a little too."""
@@ -145,27 +142,6 @@ def test_gaps_between_rows_do_not_matter_and_stay(
     )
     for plane, whole in zip(frame.planes, memory, strict=True):
         assert (device.get(whole)[:, plane.shape[1] :] == GAP).all()
-
-
-@given(
-    name=st.sampled_from(USUAL),
-    size=st.tuples(st.integers(1, 70), st.integers(1, 40)),
-    seed=st.integers(0, 99),
-    location=st.sampled_from([LEFT, CENTER, TOP_LEFT, TOP]),
-)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_size_is_enhanced_as_on_the_cpu(
-    device: ComputeDevice, name: str, size: tuple[int, int], seed: int, location: int
-) -> None:
-    color = ColorInfo(chroma_location=location)
-    frame, grid = random_frame(name, *size, seed=seed, color=color), random_grid(seed)
-    result, there = random_result(frame, seed), on_device(device, frame, gap=seed % 5)
-    for actual, expected in (
-        (enhanced_by_grid(device, there, grid), apply_grid(frame, grid)),
-        (enhanced_by_change(device, there, result), changed_on_cpu(frame, result)),
-    ):
-        for found, wanted in zip(actual, expected, strict=True):
-            assert np.abs(found.astype(int) - wanted).max() <= 1 << frame.format.shift
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from support.command_line import tapetum
 from support.cuda_parts import cuda_grid, grid_engine, two_scenes
 from support.grids import brightening
 from support.random_frames import random_frame
-from support.this_gpu import has_driver
+from support.this_gpu import has_driver, needs_cpu_runtime
 from support.tolerance import EXACT, GPU, assert_planes_close
 
 from tapetum.realtime.aim import Aim
@@ -81,6 +81,7 @@ def test_live_video_without_a_gpu_is_one_line() -> None:
 
 @pytest.mark.needs_cuda
 def test_live_video_is_enhanced_on_the_gpu() -> None:
+    needs_cpu_runtime()
     source = ("--source", "lavfi:testsrc2=size=640x360:rate=30", "--duration", "20s")
     answer = tapetum("live", *source, "--device", "cuda", "--sink", "null", "--verbose")
     assert answer.returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,6 +38,8 @@ def unet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_default_weights_enhance_as_on_the_cpu(device: ComputeDevice) -> None:
+    for package in ("openvino", "onnx"):  # which a machine with a GPU may lack
+        pytest.importorskip(package)
     enhance = make_cuda_enhancer("grid", device)
     assert enhance.description == f"grid on {device.name}, PyTorch f32"
     model = OpenVINOModel(weights_path("grid", ".onnx").read_bytes())
@@ -117,3 +120,13 @@ def test_a_pytorch_without_cuda_is_one_line() -> None:
 
     with pytest.raises(DeviceError, match=r"this PyTorch \(.*\) cannot use cuda:0"):
         TorchModel(build_generator("grid"), cast("Any", Elsewhere()))
+
+
+def test_weights_that_nothing_here_can_read_are_one_line(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of `unet` are an ONNX file."""
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    says = r"host runs models with TensorRT .*; onnx is missing: install one of them"
+    with pytest.raises(ModelError, match=says):
+        make_cuda_enhancer("unet", host)

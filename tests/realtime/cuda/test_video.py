@@ -12,7 +12,7 @@ from support.command_line import tapetum
 from support.cuda_parts import planes_of
 from support.kernel_devices import on_device
 from support.random_frames import random_frame
-from support.this_gpu import has_driver
+from support.this_gpu import has_driver, needs_cpu_runtime
 from support.tolerance import EXACT, GPU, assert_planes_close
 
 from tapetum.realtime.choices import LAYOUTS, Device, Layout
@@ -66,6 +66,7 @@ def test_frames_are_waited_for_where_no_enhancer_does() -> None:
 
 @pytest.mark.needs_cuda
 def test_a_clip_is_enhanced_as_on_the_cpu(sample_clip: Path, tmp_path: Path) -> None:
+    needs_cpu_runtime()
     there, here = tmp_path / "cuda.mkv", tmp_path / "cpu.mkv"
     result = enhance_file(sample_clip, there, device="cuda", codec="ffv1")
     enhance_file(sample_clip, here, device="cpu", codec="ffv1", denoise="off")
@@ -123,6 +124,7 @@ def test_several_streams_on_one_gpu_do_not_disturb_each_other(
 @pytest.mark.needs_cuda
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_comparison_is_that_of_the_cpu(sample_clip: Path, tmp_path: Path, layout: Layout) -> None:
+    needs_cpu_runtime()
     there, here = tmp_path / "cuda.mkv", tmp_path / "cpu.mkv"
     places: list[tuple[Path, Device]] = [(there, "cuda"), (here, "cpu")]
     for output, device in places:

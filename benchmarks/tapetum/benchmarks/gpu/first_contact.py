@@ -2,7 +2,7 @@
 
 Stages in the order of their worth, each a process of its own with a time limit and a file: what was
 found stays found where the time, the machine or a driver ends the rest. Started again, it goes on
-with the stages that have no file, or ran out of time.
+with the stages that have no file, ran out of time, or lacked something.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +27,7 @@ from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.files import read_json, write_json
 
 State = Literal["done", "failed", "out of time", "not here"]
-"""How a stage ended; `not here` is what lacks a program, such as compute-sanitizer."""
+"""How a stage ended; `not here` is what lacks a program or package, such as compute-sanitizer."""
 
 SYMBOLS = {
     "libcuda.so.1": (
@@ -52,6 +53,8 @@ _PACKAGES = (
     "tensorrt-rtx",
     "torch-tensorrt",
 )
+_STANDS_IN = ("openvino", "onnxruntime")
+"""One of them runs `grid` on the CPU in live video, while the GPU's model loads."""
 _TAIL = 4000
 """Characters of a stage's output that are kept."""
 _LEAST_S = 20.0
@@ -68,6 +71,7 @@ class Stage:
         limit_s: the most that it may take.
         program: what runs it in place of Python alone; skipped where it is not installed.
         environment: variables beside those of this process.
+        packages: of which it needs one; skipped where none is installed.
         needed: whether nothing after it makes sense where it fails.
     """
 
@@ -76,6 +80,7 @@ class Stage:
     limit_s: float
     program: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
     needed: bool = False
 
 
@@ -124,7 +129,10 @@ def stages(results: Path, tests: Path | None) -> list[Stage]:
         Stage("driver", ("-m", "tapetum.benchmarks", "gpu", "driver"), 30, needed=True),
         *checks,
         *(_measuring(*measure, results) for measure in first),
-        *(Stage(f"live-{model}", _live(model), 60) for model in ("grid", "unet")),
+        *(
+            Stage(f"live-{model}", _live(model), 60, packages=_STANDS_IN)
+            for model in ("grid", "unet")
+        ),
         *clip,
         *(_measuring(*measure, results) for measure in later),
     ]
@@ -135,7 +143,8 @@ def _live_file(samples: Path, results: Path) -> Stage:
     source = ("--source", str(samples / "dark_room.mp4"), "--loop")
     sink = ("--sink", str(results / "live-file.mkv"), "--overwrite")
     options = ("--device", "cuda", "--duration", "8s", "--json")
-    return Stage("live-file", ("-m", "tapetum.realtime", "live", *source, *sink, *options), 60)
+    command = ("-m", "tapetum.realtime", "live", *source, *sink, *options)
+    return Stage("live-file", command, 60, packages=_STANDS_IN)
 
 
 def _live(model: str) -> tuple[str, ...]:
@@ -147,13 +156,20 @@ def _live(model: str) -> tuple[str, ...]:
 
 def _checks(tests: Path) -> list[Stage]:
     def pytest(*arguments: str) -> tuple[str, ...]:
-        own = ("-q", "-p", "no:cacheprovider", "-o", "filterwarnings=default", "--timeout=60")
-        return ("-m", "pytest", "-m", "needs_cuda", *own, *arguments)
+        own = ("-v", "--tb=short", "-p", "no:cacheprovider", "-o", "filterwarnings=default")
+        return ("-m", "pytest", "-m", "needs_cuda", *own, *timed, *arguments)
 
+    has_limits = find_spec("pytest_timeout") is not None  # which pyproject.toml sets
+    timed = ("--timeout=60",) if has_limits else ("-o", "addopts=--import-mode=importlib")
     required = {"FAIL_WITHOUT_CUDA": "1"}
     here = tests / "realtime" / "cuda"
     groups = {
-        "kernels": ("test_device.py", "test_pixel_kernels.py", "test_network_kernels.py"),
+        "kernels": (
+            "test_device.py",
+            "test_pixel_kernels.py",
+            "test_network_kernels.py",
+            "test_random_pictures.py",
+        ),
         "graph": ("test_captured_graph.py", "test_frame_graph.py"),
         "nvdec": ("test_nvdec_source.py", "test_video.py"),
         "transfer": ("test_transfer.py", "test_nvenc.py", "test_round_trip.py"),
@@ -165,11 +181,19 @@ def _checks(tests: Path) -> list[Stage]:
             pytest(*(str(here / file) for file in files)),
             120,
             environment=required,
+            packages=("pytest",),
         )
         for name, files in groups.items()
     ]
-    one = pytest(str(here / "test_pixel_kernels.py"), "-k", "every_size_is_enhanced", "-x")
-    sanitized = Stage("sanitizer", one, 90, program="compute-sanitizer", environment=required)
+    one = pytest(str(here / "test_random_pictures.py"), "-x")
+    sanitized = Stage(
+        "sanitizer",
+        one,
+        90,
+        program="compute-sanitizer",
+        environment=required,
+        packages=("hypothesis",),
+    )
     return [*found[:1], sanitized, *found[1:]]
 
 
@@ -222,11 +246,13 @@ def first_contact(
         path = folder / f"{stage.name}.json"
         left_s = end_s - time.monotonic()
         outcome = _read(path) if path.exists() else None
-        if outcome is None or outcome.state == "out of time" or stage.needed:
+        again = outcome is not None and outcome.state in {"out of time", "not here"}
+        if outcome is None or again or stage.needed:
             if left_s < _LEAST_S:
                 continue
-            outcome = run_stage(stage, min(stage.limit_s, left_s))
-            _write(path, outcome)
+            folder.mkdir(parents=True, exist_ok=True)
+            outcome = run_stage(stage, min(stage.limit_s, left_s), path.with_suffix(".txt"))
+            write_json({"stage": asdict(outcome), "machine": machine_facts()}, path)
         report(outcome)
         ended.append(outcome)
         if stage.needed and outcome.state == "failed":
@@ -234,45 +260,60 @@ def first_contact(
     return ended
 
 
-def run_stage(stage: Stage, limit_s: float) -> Outcome:
-    """Run one stage; at its limit, it and the processes that it began are killed."""
+def run_stage(stage: Stage, limit_s: float, said: Path) -> Outcome:
+    """Run one stage; at its limit, it and the processes that it began are killed.
+
+    Args:
+        stage: what is run.
+        limit_s: its limit.
+        said: a file that gets all that it writes, as it does: nothing of it is lost where this
+            process is killed.
+    """
     command = [sys.executable, *stage.command]
+    lacks = _lacks(stage)
+    if lacks is not None:
+        return Outcome(stage.name, command, "not here", output=lacks)
     if stage.program is not None:
-        program = shutil.which(stage.program)
-        if program is None:
-            note = f"{stage.program} is not installed"
-            return Outcome(stage.name, command, "not here", output=note)
-        command = [program, *command]
+        command = [shutil.which(stage.program) or stage.program, *command]
     begin_s = time.monotonic()
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, **stage.environment},
-        start_new_session=True,
-        text=True,
-        errors="replace",
-    )
-    try:
-        output, _ = process.communicate(timeout=limit_s)
-        state: State = "done" if process.returncode == 0 else "failed"
-    except subprocess.TimeoutExpired:
-        _kill_group(process)
-        output, _ = process.communicate()
-        state = "out of time"
-    except BaseException:
-        _kill_group(process)
-        raise
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **stage.environment},
+            start_new_session=True,
+        )
+        try:
+            process.wait(timeout=limit_s)
+            state: State = "done" if process.returncode == 0 else "failed"
+        except subprocess.TimeoutExpired:
+            _kill_group(process)
+            state = "out of time"
+        except BaseException:
+            _kill_group(process)
+            raise
     seconds = round(time.monotonic() - begin_s, 1)
-    return Outcome(stage.name, command, state, seconds, process.returncode, output[-_TAIL:])
+    tail = said.read_text(errors="replace")[-_TAIL:]
+    return Outcome(stage.name, command, state, seconds, process.returncode, tail)
 
 
-def _kill_group(process: subprocess.Popen[str]) -> None:
+def _lacks(stage: Stage) -> str | None:
+    """What a stage needs and is not installed, as a line; None where it can be run."""
+    if stage.program is not None and shutil.which(stage.program) is None:
+        return f"{stage.program} is not installed"
+    if stage.packages and not any(find_spec(name) for name in stage.packages):
+        return f"{' or '.join(stage.packages)} is not installed"
+    return None
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
     if sys.platform != "win32":
         os.killpg(process.pid, signal.SIGKILL)
     else:  # Windows has no groups of processes
         process.kill()
+    process.wait()
 
 
 def _read(path: Path) -> Outcome:
@@ -281,11 +322,6 @@ def _read(path: Path) -> Outcome:
         return Outcome(**known["stage"])
     except (KeyError, TypeError) as error:
         raise BenchmarkError(f"{path} is no result of a stage; choose another folder") from error
-
-
-def _write(path: Path, outcome: Outcome) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json({"stage": asdict(outcome), "machine": machine_facts()}, path)
 
 
 def machine_facts() -> dict[str, Any]:

@@ -6,10 +6,10 @@ import platform
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,24 @@ _PACKAGES = ("tapetum", "av", "numba", "numpy")
 
 
 def machine() -> dict[str, object]:
-    """CPU, usable cores, system and library versions, and the date."""
+    """CPU, usable cores, system, versions of the libraries that are installed, and the date."""
     return {
         "cpu": cpu_name(),
         "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in (*_PACKAGES, cpu_runtime())},
+        "packages": _installed(*_PACKAGES, cpu_runtime()),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def _installed(*packages: str) -> dict[str, str]:
+    """Versions of those that are installed: a GPU needs no runtime of the CPU's."""
+    found = {}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def machine_lines(machines: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -113,16 +113,18 @@ def make_cuda_enhancer(
 
 
 def _torch_model(model: Model, device: ComputeDevice) -> TorchModel:
-    try:
-        from tapetum.gan.checkpoint import load_generator
-    except ImportError as error:
-        raise no_runtime(device.name, error.name) from error
     if not (model.shipped or model.is_checkpoint):
         raise ModelError(
             f"{device.name} runs {model.name} with TensorRT alone (pip install 'tapetum[tensorrt]',"
             " or 'tapetum[tensorrt-rtx]'); install it, or use --device cpu"
         )
-    return TorchModel(load_generator(model.name), device)
+    try:
+        from tapetum.gan.checkpoint import load_generator
+
+        generator = load_generator(model.name)
+    except ImportError as error:  # PyTorch, or what reads the file
+        raise no_runtime(device.name, error.name) from error
+    return TorchModel(generator, device)
 
 
 def no_runtime(device: str, missing: str | None) -> ModelError:

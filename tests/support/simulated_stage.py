@@ -1,0 +1,104 @@
+"""Runs a stage of first contact as on a GPU that is simulated: `python -m support.simulated_stage`
+and what Python would be given.
+
+The process finds stand-ins for NVIDIA's libraries (`fake_driver`). What is measured is main memory
+and g++: no figure of it means anything.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from support.ffmpeg_runs import bound
+from support.kernel_devices import WallClock, host_kernels
+from support.simulated_gpu import SimulatedGPU, simulated
+
+from tapetum.benchmarks.gpu import kernels, measurements, networks, pipeline, roofline
+from tapetum.benchmarks.measure import nvml
+
+
+class NoNvml:
+    """NVML, as far as it is asked: it knows a name and a driver."""
+
+    NVMLError = RuntimeError
+    NVML_TEMPERATURE_GPU = NVML_CLOCK_SM = NVML_CLOCK_MEM = 0
+
+    def __getattr__(self, name: str) -> Any:
+        known = {
+            "nvmlDeviceGetName": "Simulated GPU",
+            "nvmlSystemGetDriverVersion": "none",
+            "nvmlDeviceGetCudaComputeCapability": (9, 0),
+            "nvmlSystemGetCudaDriverVersion_v2": 13000,
+            "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=1 << 30, used=1 << 20),
+        }
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *_: known.get(name, 1)
+
+
+class SimulatedClock(WallClock):
+    """Waits for the device's stream, as events do."""
+
+    def __init__(self, device: Any) -> None:
+        self._device = device
+
+    def calls_ms(self, work: Any, calls: int) -> list[float]:
+        def done(number: int) -> None:
+            work(number)
+            self._device._stream.synchronize()
+
+        return super().calls_ms(done, calls)
+
+
+def measuring(patch: pytest.MonkeyPatch, gpu: SimulatedGPU) -> None:
+    """Have the benchmarks measure the simulated GPU; PyTorch's part is the CPU's."""
+    import cupy
+
+    patch.setattr(nvml, "_nvml", NoNvml)
+    patch.setattr(cupy.cuda.runtime, "deviceGetPCIBusId", lambda _index: "0", raising=False)
+    attributes = {"L2CacheSize": 1}
+    device = lambda _index: SimpleNamespace(compute_capability="90", attributes=attributes)  # noqa: E731
+    patch.setattr(cupy.cuda, "Device", device)
+    patch.setattr(measurements, "EventClock", SimulatedClock)
+    patch.setattr(measurements, "free_memory_mb", lambda _device: gpu.memory_info()[0] >> 20)
+    here = torch.device("cpu")
+    for module in (measurements, networks):
+        patch.setattr(module, "torch_device", lambda _device: here)
+        patch.setattr(module, "torch_stream", lambda _device: nullcontext, raising=False)
+    small = roofline.measure_ceilings
+    patch.setattr(
+        measurements,
+        "measure_ceilings",
+        lambda *given: small(*given, copied_bytes=1 << 16, matrix=32),
+    )
+    for module, name, few in (
+        (kernels, "_SAMPLES", 1),
+        (networks, "_SAMPLES", 1),
+        (pipeline, "_PIPELINE_FRAMES", 30),
+        (pipeline, "_CODEC_FRAMES", 10),
+    ):
+        patch.setattr(module, name, few)
+
+
+def main() -> None:
+    """Run the module that the arguments name."""
+    _, _, module, *arguments = sys.argv
+    sys.argv = [module, *arguments]
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAPETUM_CACHE", folder)
+        with simulated(patch, host_kernels(Path(folder))) as gpu:
+            bound(gpu)
+            measuring(patch, gpu)
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
