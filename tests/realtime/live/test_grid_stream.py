@@ -129,3 +129,17 @@ def test_where_nothing_but_noise_is_new_every_second_frame_is_the_one_before_aga
 def test_what_moves_is_seen_in_every_frame() -> None:
     frames = [noisy(number, 60 + 4 * max(0, number - 60)) for number in range(90)]
     assert all(seen_anew(frames)[61:])
+
+
+def test_a_pan_is_seen_in_every_frame() -> None:
+    """Though all that is known goes with the camera, and rests on many frames."""
+    rng = np.random.default_rng(1)
+    rough = rng.uniform(24, 70, (24, 64)).repeat(8, 0).repeat(8, 1)
+    grey = np.full((96, 128), 128, np.uint8)
+    frames = []
+    for number in range(70):
+        seen = rough[:, 3 * number : 3 * number + 256]
+        wall = (seen + rng.normal(0, 4, seen.shape)).round().clip(16, 235).astype(np.uint8)
+        planes = (wall, grey, grey)
+        frames.append(Frame(planes, "yuv420p", pts=number, time_base=Fraction(1, 30)))
+    assert all(seen_anew(frames))
