@@ -441,6 +441,10 @@ def _enhance_one(
     return result
 
 
+_MOST_NOTES = 7
+"""Lines of notes, beside the first, the last and a warning."""
+
+
 class _Report:
     """What a person reads on stderr: one line at the start, notices, one line at the end."""
 
@@ -467,10 +471,16 @@ class _Report:
             self._say(_summary(result))
 
     def _note(self, notices: tuple[str, ...]) -> None:
-        for notice in notices:
-            if not self.quiet and notice not in self._said:
-                self._said.add(notice)
-                self._say(f"note: {notice}")
+        """Say what has not been said; of a file that is damaged in many ways not every one."""
+        new = [notice for notice in dict.fromkeys(notices) if notice not in self._said]
+        if self.quiet or not new:
+            return
+        room = max(0, _MOST_NOTES - len(self._said))
+        self._said.update(new)
+        for notice in new[:room]:
+            self._say(f"note: {notice}")
+        if len(new) > room:
+            self._say(f"note: and {len(new) - room} more; --json tells all")
 
     def _say(self, line: str) -> None:
         self.console.print(line, markup=False)

@@ -46,7 +46,7 @@ _TRACES = 0.2
 _EDGE_LIGHT = 0.4
 """Where the light of the picture's first lines, against the black, is reached, the bar ends."""
 _BLACK = 1.0
-"""Levels, at 8 bits, by which one bar that has no twin may be over black, in the mean."""
+"""Levels, at 8 bits, by which bars that are less sure may be over black, in the mean."""
 _LEAST_RISE = 3.0
 """Levels, at 8 bits, by which light rises at an edge that is seen by that alone."""
 _BLOCK, _BLURRED = 12, 16
@@ -266,10 +266,10 @@ def find_bars(lines: Lines) -> Bars:
     left, right = _standing_out(lines.column_light, left, right, columns_step)
     if not _is_pair(top, bottom, height):
         found = _seen_otherwise(lines, slice(left, width - right))
-        top, bottom = found or _alone(lines.row_light, lines.black, top, bottom)
+        top, bottom = found or _if_black(lines.row_light, lines.black, top, bottom)
     if not _is_pair(left, right, width):
         found = _seen_otherwise(lines.turned, slice(top, height - bottom))
-        left, right = found or _alone(lines.column_light, lines.black, left, right)
+        left, right = found or _if_black(lines.column_light, lines.black, left, right)
     pairs = (top, bottom, height), (left, right, width)
     even = all(abs(one - other) <= _UNEVEN * size + 2 for one, other, size in pairs)
     clear = even and min(rows_step, columns_step) >= _CLEAR_STEP
@@ -285,14 +285,15 @@ def _seen_otherwise(lines: Lines, across: slice) -> tuple[int, int] | None:
     """
     if found := _beside_text(_Bare.of(lines, across)):
         return found
-    if found := _shorter_pair(lines.bright[:, across].mean(axis=1, dtype=np.float32)):
-        return found
     light = lines.luma[:, across].mean(axis=1, dtype=np.float32) / np.float32(lines.word)
+    found = _shorter_pair(lines.bright[:, across].mean(axis=1, dtype=np.float32))
+    if found and all(_if_black(light, lines.black, *found)):
+        return found
     return _by_light(light, lines.black)
 
 
-def _alone(light: Floats, black: float, first: int, last: int) -> tuple[int, int]:
-    """One bar without a twin, which has to be black throughout: a dark wall is not."""
+def _if_black(light: Floats, black: float, first: int, last: int) -> tuple[int, int]:
+    """Bars that are less sure, such as one without a twin, if black throughout: no wall is."""
     is_black = [
         bar.size > 0 and float(bar.mean()) <= black + _BLACK
         for bar in (light[:first], light[len(light) - last :])
@@ -307,7 +308,7 @@ def _by_light(light: Floats, black: float) -> tuple[int, int] | None:
     """
     count = len(light)
     ends = light, light[::-1]
-    if any(abs(float(np.median(end[:_SHARP])) - black) > _MOST_LIFT for end in ends):
+    if any(abs(float(np.median(end[:_SHARP])) - black) > _BLACK for end in ends):
         return None
     dark = [int(np.argmax(end > np.median(end[:_SHARP]) + _FLAT)) for end in ends]
     if min(dark) < _SHARP:
