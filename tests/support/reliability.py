@@ -112,6 +112,27 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}damaged_files.py::a_picture_that_lost_its_time_is_not_called_good",
         ),
         Fault(
+            "a picture has the time of another, in an MP4",
+            "it lies between its neighbours; said, exit 3",
+            f"{_MEDIA}damaged_files.py::a_picture_that_has_the_time_of_another_in_an_mp4_is_damaged",
+        ),
+        Fault(
+            "boxes of an MP4 lie in others than they belong in",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py::boxes_that_have_changed_places_are_said",
+        ),
+        Fault(
+            "a box of an MP4 is larger than what holds it",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py::a_box_that_is_larger_than_what_holds_it_is_said",
+        ),
+        Fault(
+            "a file is damaged in many ways",
+            "the first seven are said, and how many more",
+            "realtime/command/test_notes.py::"
+            "a_file_that_is_damaged_in_many_ways_is_said_in_twelve_lines",
+        ),
+        Fault(
             "a picture has an impossible time",
             "it lies between its neighbours; said, exit 3",
             f"{_MEDIA}damaged_files.py::a_picture_whose_time_was_damaged_is_not_called_good",
@@ -422,7 +443,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "the disk is full while a photo is written",
             "one line",
-            "realtime/media/test_images.py::a_full_disk_is_one_clear_line",
+            "realtime/photos/test_images.py::a_full_disk_is_one_clear_line",
         ),
         Fault(
             "the output is there",

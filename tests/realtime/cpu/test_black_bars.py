@@ -14,6 +14,7 @@ import pytest
 from tapetum.realtime import ColorInfo, Enhancer, Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
 from tapetum.realtime.cpu.picture_circle import CircleFinder, find_circles
+from tapetum.realtime.cpu.picture_of_frame import PictureFinder
 from tapetum.realtime.cpu.rgb import Order
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.cuda.transfer import semi_planar
@@ -410,6 +411,21 @@ def test_a_dark_wall_at_one_side_is_no_bar() -> None:
 
 
 @pytest.mark.parametrize("turned", [False, True])
+def test_a_light_that_fades_into_steps_of_luma_has_no_bars(turned: bool) -> None:
+    height, width = 360, 640
+    luma = np.full((height, width), 18, np.uint8)
+    luma[::2, :320] = 19  # little light at the left, none at the right
+    y, x = np.mgrid[:height, :width]
+    wide = np.where(x < 300, 90, 110)
+    road = 60 * np.exp(-(((x - 300) / wide) ** 2) - ((y - 230) / 70) ** 2)
+    luma = np.maximum(luma, 18 + road.astype(np.uint8))
+    planes = [luma, *(np.full((height // 2, width // 2), 128, np.uint8) for _ in range(2))]
+    if turned:
+        planes = [plane.T.copy() for plane in planes]
+    assert BarFinder()(as_frame(planes)) is None
+
+
+@pytest.mark.parametrize("turned", [False, True])
 def test_bars_about_a_picture_that_is_black_at_one_end_are_found(turned: bool) -> None:
     top, left = (0, 40) if turned else (40, 0)
     picture = lit_picture()
@@ -429,3 +445,30 @@ def test_the_edge_of_a_bar_is_where_the_light_is(traces: int) -> None:
     planes[0][44 - traces : 44, ::2] += 2
     planes[0][44 + HEIGHT : 44 + HEIGHT + traces, ::2] += 2
     assert BarFinder()(as_frame(planes)) == Area(44, 44 + HEIGHT, 0, WIDTH)
+
+
+def test_a_circle_whose_edge_lies_in_the_corners_alone_is_found() -> None:
+    planes = disc(lit_picture(270, 480), 210)
+    area = BarFinder()(as_frame(planes))
+    assert area is not None
+    picture = area.cut(as_frame(planes))
+    (circle,) = find_circles(thumbnail(picture)[0].max(axis=0), picture.height / picture.width)
+    wanted = 210 * 256 / picture.width, 210 * 256 / picture.height
+    assert np.abs(np.array(circle[2:]) - wanted).max() <= 2
+
+
+@pytest.mark.parametrize("crf", [20, 34])
+def test_circles_of_coarsely_coded_video_are_found(tmp_path: Path, crf: int) -> None:
+    """Coding pulls an ellipse along, but no circle."""
+    shown = framed(disc(lit_picture(240, 240), 118), 0, 60)
+    finder = PictureFinder()
+    with FileSource(coded([shown] * 4, tmp_path / "in.mkv", crf)) as source:
+        pictures = [finder(frame) for frame in source]
+    for picture in pictures:
+        assert picture.circles is not None
+        (circle,), area = picture.circles
+        height, width = area.bottom - area.top, area.right - area.left
+        assert abs((circle.x + 0.5) * width / 256 + area.left - 180) <= 2
+        assert abs((circle.y + 0.5) * height / 256 + area.top - 120) <= 2
+        assert abs(circle.radius_x * width / 256 - 118) <= 3
+        assert abs(circle.radius_y * height / 256 - 118) <= 3

@@ -89,6 +89,26 @@ def test_frames_that_share_a_time_are_all_kept(tmp_path: Path) -> None:
     assert "moved 1 frame with the time of another by a tick" in source.notices
 
 
+def test_a_picture_that_has_the_time_of_another_in_an_mp4_is_damaged(tmp_path: Path) -> None:
+    """Where each has its own, the one that follows in decoding lies between its neighbours."""
+    path = make_clip(tmp_path / "in.mp4", Clip(frames=12, options={"bf": "2"}))
+    plain = frame_times(path)
+    data = bytearray(path.read_bytes())
+    table = data.rindex(b"ctts") + 12
+    rows = np.frombuffer(data[table : table + 8 * 12], ">u4").reshape(-1, 2)
+    step = rows[:, 1].max() - np.sort(np.unique(rows[:, 1]))[-2]
+    row = next(i for i in range(4, 11) if rows[i, 1] == rows[:, 1].min())
+    place = table + 8 * row + 4
+    data[place : place + 4] = int(rows[row, 1] - step).to_bytes(4, signed=True)
+    path.write_bytes(data)
+    with FileSource(path) as source:
+        found = [frame.pts * frame.time_base for frame in source if frame.pts is not None]
+    assert [float(t - found[0]) for t in found] == pytest.approx(
+        [t - plain[0] for t in plain], abs=0.001
+    )
+    assert source.damaged_frames == 1
+
+
 def test_a_change_of_size_is_scaled_with_a_notice(tmp_path: Path) -> None:
     base = Clip(codec="mpeg2video", time_base=Fraction(1, 25))
     first = make_clip(tmp_path / "a.ts", base)
@@ -282,6 +302,16 @@ def test_boxes_that_have_changed_places_are_said(tmp_path: Path) -> None:
         size = int.from_bytes(swapped[at : at + 4]) + grows
         swapped = swapped[:at] + size.to_bytes(4) + swapped[at + 4 :]
     path.write_bytes(swapped)
+    assert is_cut(path)
+
+
+@pytest.mark.parametrize("kind", [b"minf", b"stbl", b"elst", b"stts"])
+def test_a_box_that_is_larger_than_what_holds_it_is_said(kind: bytes, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mp4", Clip(frames=25, options={"bf": "2"}))
+    data = bytearray(path.read_bytes())
+    at = data.rindex(kind) - 4
+    data[at : at + 4] = (748_498_403).to_bytes(4)
+    path.write_bytes(data)
     assert is_cut(path)
 
 

@@ -46,7 +46,7 @@ _TRACES = 0.2
 _EDGE_LIGHT = 0.4
 """Where the light of the picture's first lines, against the black, is reached, the bar ends."""
 _BLACK = 1.0
-"""Levels, at 8 bits, by which one bar that has no twin may be over black, in the mean."""
+"""Levels, at 8 bits, by which bars that are less sure may be over black, in the mean."""
 _LEAST_RISE = 3.0
 """Levels, at 8 bits, by which light rises at an edge that is seen by that alone."""
 _BLOCK, _BLURRED = 12, 16
@@ -250,7 +250,7 @@ def find_bars(lines: Lines) -> Bars:
     """
     height, width = lines.bright.shape
     top, bottom, left, right = 0, 0, 0, 0
-    step = 1.0
+    rows_step = columns_step = 1.0
     for _ in range(2):
         within = lines.bright[:, left : width - right]
         rows = lines.rows if not left + right else within.mean(axis=1, dtype=np.float32)
@@ -258,20 +258,22 @@ def find_bars(lines: Lines) -> Bars:
         within = lines.bright[top : height - bottom]
         columns = lines.columns if not top + bottom else within.mean(axis=0, dtype=np.float32)
         left, right, columns_step = _ends(columns)
-        step = min(rows_step, columns_step)
     top, bottom = _flat(lines.row_levels, top), _flat(lines.row_levels[::-1], bottom)
     left, right = _flat(lines.column_levels, left), _flat(lines.column_levels[::-1], right)
     top, bottom = _to_light(lines.row_light, top), _to_light(lines.row_light[::-1], bottom)
     left, right = _to_light(lines.column_light, left), _to_light(lines.column_light[::-1], right)
+    top, bottom = _standing_out(lines.row_light, top, bottom, rows_step)
+    left, right = _standing_out(lines.column_light, left, right, columns_step)
     if not _is_pair(top, bottom, height):
         found = _seen_otherwise(lines, slice(left, width - right))
-        top, bottom = found or _alone(lines.row_light, lines.black, top, bottom)
+        top, bottom = found or _if_black(lines.row_light, lines.black, top, bottom)
     if not _is_pair(left, right, width):
         found = _seen_otherwise(lines.turned, slice(top, height - bottom))
-        left, right = found or _alone(lines.column_light, lines.black, left, right)
+        left, right = found or _if_black(lines.column_light, lines.black, left, right)
     pairs = (top, bottom, height), (left, right, width)
     even = all(abs(one - other) <= _UNEVEN * size + 2 for one, other, size in pairs)
-    return Bars(top, bottom, left, right, clear=even and step >= _CLEAR_STEP)
+    clear = even and min(rows_step, columns_step) >= _CLEAR_STEP
+    return Bars(top, bottom, left, right, clear=clear)
 
 
 def _seen_otherwise(lines: Lines, across: slice) -> tuple[int, int] | None:
@@ -283,14 +285,15 @@ def _seen_otherwise(lines: Lines, across: slice) -> tuple[int, int] | None:
     """
     if found := _beside_text(_Bare.of(lines, across)):
         return found
-    if found := _shorter_pair(lines.bright[:, across].mean(axis=1, dtype=np.float32)):
-        return found
     light = lines.luma[:, across].mean(axis=1, dtype=np.float32) / np.float32(lines.word)
+    found = _shorter_pair(lines.bright[:, across].mean(axis=1, dtype=np.float32))
+    if found and all(_if_black(light, lines.black, *found)):
+        return found
     return _by_light(light, lines.black)
 
 
-def _alone(light: Floats, black: float, first: int, last: int) -> tuple[int, int]:
-    """One bar without a twin, which has to be black throughout: a dark wall is not."""
+def _if_black(light: Floats, black: float, first: int, last: int) -> tuple[int, int]:
+    """Bars that are less sure, such as one without a twin, if black throughout: no wall is."""
     is_black = [
         bar.size > 0 and float(bar.mean()) <= black + _BLACK
         for bar in (light[:first], light[len(light) - last :])
@@ -305,7 +308,7 @@ def _by_light(light: Floats, black: float) -> tuple[int, int] | None:
     """
     count = len(light)
     ends = light, light[::-1]
-    if any(abs(float(np.median(end[:_SHARP])) - black) > _MOST_LIFT for end in ends):
+    if any(abs(float(np.median(end[:_SHARP])) - black) > _BLACK for end in ends):
         return None
     dark = [int(np.argmax(end > np.median(end[:_SHARP]) + _FLAT)) for end in ends]
     if min(dark) < _SHARP:
@@ -318,6 +321,30 @@ def _by_light(light: Floats, black: float) -> tuple[int, int] | None:
         return bars[0], bars[1]
     short = int(bars[1] < bars[0])
     return (bars[short],) * 2 if rises[short] else None
+
+
+def _standing_out(light: Floats, first: int, last: int, step: float) -> tuple[int, int]:
+    """Two bars, or none where light rises at no edge of theirs, but fades in behind it.
+
+    A slow rise passes the bound on black somewhere: steps of quantised luma make an edge of that.
+
+    Args:
+        light: of each line.
+        first: lines of the one.
+        last: lines of the other.
+        step: of `_ends`; 0 for the edges of a dim picture.
+    """
+    ends = [end for end in ((light, first), (light[::-1], last)) if end[1]]
+    picture = light[first : len(light) - last]
+    if not ends or not picture.size:
+        return first, last
+    usual = float(np.percentile(picture, 90))
+    share = _STEP if step else _WEAK_STEP
+    black = [float(np.median(lines[:edge])) for lines, edge in ends]
+    rises = [
+        _rise_at(*end) >= share * (usual - over) for end, over in zip(ends, black, strict=True)
+    ]
+    return (first, last) if any(rises) else (0, 0)
 
 
 def _rise_at(light: Floats, edge: int) -> float:

@@ -344,7 +344,7 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
         row, column = block // columns * BLOCK, block % columns * BLOCK
         y, x, rests = _origin(plane, last, row, column, shift)
         rests = rests and bool(_drift(plane, last, row, column) < _DRIFT)
-        total = _difference(plane, last, row, column, y, x, odd)
+        total = block_difference(plane, last, row, column, y, x, odd)
         if total > 0:
             least = np.float32(total)
             level = np.int64(bins[plane[row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT])
@@ -365,9 +365,9 @@ def _origin(
 ) -> tuple[_Whole, _Whole, bool]:
     """Where a block comes from, in cells; and whether it may as well rest."""
     y, x, even = np.int64(0), np.int64(0), np.int64(0)
-    at_rest = best = _difference(plane, last, row, column, y, x, even)
+    at_rest = best = block_difference(plane, last, row, column, y, x, even)
     down, right = np.int64(shift[0]), np.int64(shift[1])
-    guessed = _difference(plane, last, row, column, down, right, even)
+    guessed = block_difference(plane, last, row, column, down, right, even)
     if guessed < best:
         best, y, x = guessed, down, right
     for _ in range(_STEPS):
@@ -375,7 +375,7 @@ def _origin(
         for way in range(4):
             step = 1 if way % 2 else -1
             near_y, near_x = (y + step, x) if way < 2 else (y, x + step)
-            other = _difference(plane, last, row, column, near_y, near_x, even)
+            other = block_difference(plane, last, row, column, near_y, near_x, even)
             if other < best:
                 best, to_y, to_x = other, near_y, near_x
         if to_y == y and to_x == x:
@@ -386,24 +386,24 @@ def _origin(
     return y, x, False
 
 
-_NOWHERE = 1 << 30
+NOWHERE = 1 << 30
 
 
 @part
-def _difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
+def block_difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
     plane: Fixed,
     last: Fixed,
-    row: int,
-    column: int,
+    row: _Whole,
+    column: _Whole,
     y: _Whole,
     x: _Whole,
     first: _Whole,
 ) -> _Whole:
     """Sum of what every second row of a block differs by from one of the frame before."""
     if row + y < 0 or column + x < 0:
-        return _NOWHERE
+        return NOWHERE
     if row + y + BLOCK > plane.shape[0] or column + x + BLOCK > plane.shape[1]:
-        return _NOWHERE
+        return NOWHERE
     total = np.int32(0)
     for near in range(first, BLOCK, 2):
         here, there = np.uint64(row + near), np.uint64(row + y + near)
@@ -423,7 +423,7 @@ def _between(  # noqa: PLR0917 - numba takes no keyword-only arguments
     The mean of two or four cells has less noise than one: what it differs by is made up for that.
     """
     least, chosen = (
-        np.float32(_difference(plane, last, row, column, y, x, np.int64(0))),
+        np.float32(block_difference(plane, last, row, column, y, x, np.int64(0))),
         np.float32(total),
     )
     for way in range(9):

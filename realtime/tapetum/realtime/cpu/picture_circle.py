@@ -7,6 +7,7 @@ give two circles.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,20 +36,26 @@ _INSIDE, _FURTHER = 4.0, 12.0
 """So far inside the edge the picture is compared, to tell an edge from light that fades out."""
 _AT_ONCE = 0.5
 """Part of the light further inside that is there at once, right behind an edge."""
-_SEEN, _SEEN_OF_ROUND = 0.3, 0.2
+_SEEN, _SEEN_OF_ROUND = 0.3, 0.15
 """Part of the circle, as far as it lies in the frame, that must be seen as such an edge."""
 _ROUND = 1.05
 """Ratio of the radii in pixels up to which a circle is round."""
 _IN_FRAME = 0.3
 """Part of the circle that must lie in the frame."""
+_CORNERS_IN_FRAME, _SEEN_IN_CORNERS = 0.1, 0.5
+"""The same of a round one whose edge lies in the frame's corners alone."""
+_OFF_CENTER = 16
+"""Thumbnail pixels by which such a one is off the frame's centre, at most."""
 _LONGEST_GAP = 0.45
 """Part of the circle that may be unseen in one piece: a picture is black there."""
 _TEXT = 0.06
 """Part of the black outside that may be text."""
 _MOST_SQUEEZED = 1.6
 """Ratio of the radii in pixels of the frame, which may not be square."""
-_TRIES = 600
-"""Ellipses that are tried, each through four points of the edge."""
+_TRIES = 400
+"""Ellipses that are tried, each through four points of the edge, and circles through three."""
+_ROUND_VOTES = 0.85
+"""What of the best ellipse's points have to lie on a circle that is taken instead."""
 _POINTS = 300
 """Points of the edge by which a try is judged."""
 _TRACES, _EDGE_LIGHT = 10, 0.4
@@ -305,7 +312,10 @@ def find_circle(light: Floats, aspect: float) -> Circle | None:
         return None
     is_round = abs(np.log(circle.radius_y / circle.radius_x * squeeze)) <= np.log(_ROUND)
     least = _SEEN_OF_ROUND if is_round else _SEEN
-    return circle if _is_edge(light, level, circle, least) else None
+    parts = [(_IN_FRAME, least)]
+    if is_round and abs(circle.x - width / 2) + abs(circle.y - height / 2) <= _OFF_CENTER:
+        parts.append((_CORNERS_IN_FRAME, _SEEN_IN_CORNERS))
+    return circle if _is_edge(light, level, circle, parts) else None
 
 
 def _black_up_to(light: Floats) -> float:
@@ -347,35 +357,84 @@ def _to_light(light: Floats, counts: Counts) -> Counts:
 
 
 def _best_ellipse(x: Doubles, y: Doubles, shape: tuple[int, ...], squeeze: float) -> Circle | None:
-    """The ellipse that most of the points lie on, and as good as none outside of."""
-    height, width = shape
-    scale = max(shape) / 2
-    u, v = (x - width / 2) / scale, (y - height / 2) / scale
-    terms = np.stack([u * u, v * v, u, v], axis=1)
-    rng = np.random.default_rng(0)  # the same picture gives the same circle
-    some = rng.permutation(len(x))[:_POINTS]
-    picked = terms[rng.integers(0, len(x), (_TRIES, 4))]
-    sure = np.abs(np.linalg.det(picked)) > 1e-6
-    if not sure.any():
-        return None
-    found = np.linalg.solve(picked[sure], np.ones((int(sure.sum()), 4, 1)))[..., 0]
-    circles = _ellipses(found, scale, height, width)
-    circles = circles[_is_possible(circles, scale, squeeze)]
-    if not len(circles):
-        return None
-    outwards = _outwards(circles.T[..., np.newaxis], x[some], y[some])
-    votes = (np.abs(outwards) <= _NEAR).sum(axis=1) - (outwards > 2 * _NEAR).sum(axis=1)
-    circle = circles[votes.argmax()]
-    for _ in range(3):
-        on_it = np.abs(_outwards(circle, x, y)) <= _NEAR
-        if on_it.sum() < len(x) // 8:
-            return None
-        best, *_ = np.linalg.lstsq(terms[on_it], np.ones(int(on_it.sum())), rcond=None)
-        fitted = _ellipses(best[np.newaxis].astype(np.float64), scale, height, width)
-        if not _is_possible(fitted, scale, squeeze).all():
-            return None
-        circle = fitted[0]
-    return Circle(*circle.tolist())
+    """The ellipse that most of the points lie on, and as good as none outside of.
+
+    A circle in the frame, if as good as so many lie on it: a lens's picture is one, and coding
+    pulls an ellipse along.
+    """
+    points = _Points.of(x, y, shape, squeeze)
+    free, votes = points.best(np.eye(4))
+    as_circles = np.array([[1, squeeze**2, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], np.float64)
+    circle, votes_of_circle = points.best(as_circles)
+    return circle if circle is not None and votes_of_circle >= _ROUND_VOTES * votes else free
+
+
+class _Points(NamedTuple):
+    """Points at which a picture seems to begin.
+
+    Attributes:
+        x: in pixels of the thumbnail.
+        y: the same.
+        terms: (N, 4) the squares and the places, on a scale of about 1.
+        scale: pixels of its 1.
+        height: of the thumbnail.
+        width: of it.
+        squeeze: ratio of a circle's radii in it, across by down.
+    """
+
+    x: Doubles
+    y: Doubles
+    terms: Doubles
+    scale: float
+    height: int
+    width: int
+    squeeze: float
+
+    @classmethod
+    def of(cls, x: Doubles, y: Doubles, shape: tuple[int, ...], squeeze: float) -> _Points:
+        """Points of a thumbnail."""
+        height, width = shape
+        scale = max(shape) / 2
+        u, v = (x - width / 2) / scale, (y - height / 2) / scale
+        terms = np.stack([u * u, v * v, u, v], axis=1)
+        return cls(x, y, terms, scale, height, width, squeeze)
+
+    def best(self, kind: Doubles) -> tuple[Circle | None, int]:
+        """The best ellipse of one kind, and how many of some points lie on it, less those outside.
+
+        Args:
+            kind: (K, 4) the ellipses' a, b, c and d (`_ellipses`) by each of their K coefficients.
+        """
+        rng = np.random.default_rng(0)  # the same picture gives the same circle
+        some = rng.permutation(len(self.x))[:_POINTS]
+        terms = self.terms @ kind.T
+        free = len(kind)
+        picked = terms[rng.integers(0, len(terms), (_TRIES, free))]
+        sure = np.abs(np.linalg.det(picked)) > 1e-6
+        if not sure.any():
+            return None, 0
+        found = np.linalg.solve(picked[sure], np.ones((int(sure.sum()), free, 1)))[..., 0]
+        circles = self._possible(found @ kind)
+        if not len(circles):
+            return None, 0
+        outwards = _outwards(circles.T[..., np.newaxis], self.x[some], self.y[some])
+        votes = (np.abs(outwards) <= _NEAR).sum(axis=1) - (outwards > 2 * _NEAR).sum(axis=1)
+        circle = circles[votes.argmax()]
+        for _ in range(3):
+            on_it = np.abs(_outwards(circle, self.x, self.y)) <= _NEAR
+            if on_it.sum() < len(self.x) // 8:
+                return None, 0
+            fitted, *_ = np.linalg.lstsq(terms[on_it], np.ones(int(on_it.sum())), rcond=None)
+            circles = self._possible((fitted @ kind)[np.newaxis])
+            if not len(circles):
+                return None, 0
+            circle = circles[0]
+        return Circle(*circle.tolist()), int(votes.max())
+
+    def _possible(self, found: Doubles) -> Doubles:
+        """Those of the ellipses with such coefficients that a lens's picture may be."""
+        circles = _ellipses(found, self.scale, self.height, self.width)
+        return circles[_is_possible(circles, self.scale, self.squeeze)]
 
 
 def _ellipses(found: Doubles, scale: float, height: int, width: int) -> Doubles:
@@ -414,8 +473,17 @@ def _outwards(circle: Doubles, x: Doubles, y: Doubles) -> Doubles:
     return distance
 
 
-def _is_edge(light: Floats, level: float, circle: Circle, least: float) -> bool:
-    """Whether a circle is where the picture begins, at least in a part, and black outside."""
+def _is_edge(
+    light: Floats, level: float, circle: Circle, parts: Sequence[tuple[float, float]]
+) -> bool:
+    """Whether a circle is where the picture begins, at least in a part, and black outside.
+
+    Args:
+        light: of a thumbnail.
+        level: up to which it is black.
+        circle: in it.
+        parts: of the circle that must lie in the frame, and of that must be seen: one of these.
+    """
     distance = _distance_px(light, circle)
     outside = distance > _TRACES
     if not outside.any() or float((light[outside] <= level).mean()) < 1 - _TEXT:
@@ -423,7 +491,7 @@ def _is_edge(light: Floats, level: float, circle: Circle, least: float) -> bool:
     rings = [_along(light, circle, inwards) for inwards in (-2 * _NEAR, _INSIDE, _FURTHER)]
     beyond, behind, further = (ring[0] for ring in rings)
     in_frame = rings[0][1] & rings[1][1]
-    if in_frame.mean() < _IN_FRAME:
+    if in_frame.mean() < min(part for part, _ in parts):
         return False
     begins = (beyond <= level) & (behind > level + _MARGIN / 2)
     # Noise is on both sides of a limit: light that fades out is told from an edge by their sum.
@@ -431,7 +499,9 @@ def _is_edge(light: Floats, level: float, circle: Circle, least: float) -> bool:
     if rise.sum() < _AT_ONCE * whole_rise.sum():
         return False
     seen = (begins & (behind - beyond >= _AT_ONCE * (further - beyond)))[in_frame]
-    return bool(seen.mean() >= least) and _longest_gap(seen) <= _LONGEST_GAP
+    there, visible = float(in_frame.mean()), float(seen.mean())
+    enough = any(there >= part and visible >= least for part, least in parts)
+    return enough and _longest_gap(seen) <= _LONGEST_GAP
 
 
 def _distance_px(light: Floats, circle: Circle) -> Doubles:

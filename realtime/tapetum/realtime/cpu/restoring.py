@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from tapetum.gan.model_kinds import GRID_SHAPE, LEVELS
 from tapetum.realtime.choices import Denoise
+from tapetum.realtime.cpu.camera_motion import CameraMotion
 from tapetum.realtime.cpu.fixed_point import (
     FIXED_BITS,
     TABLE_SIZE,
@@ -41,12 +42,14 @@ from tapetum.realtime.cpu.restoring_space import (
 from tapetum.realtime.cpu.restoring_time import (
     ONE_FRAME,
     WIDE,
+    Evidence,
     binomial_lean,
     learn,
     mean_wide_changes,
     weigh_evidence,
     wide_lean,
 )
+from tapetum.realtime.cpu.shifted_plane import shift_evidence, shift_plane
 from tapetum.realtime.cpu.still_noise import SIZES, StillNoise, still_noise
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.sample_range import sample_range
@@ -74,8 +77,13 @@ _SOON = 30
 _FIRST_MEASURED = 12
 _MOST_UNMEASURED = 3
 """After so many frames, all measured, so many are not from one measured to the next."""
+_SIDE, _SELDOM, _MOVING = 8, 8, 32
+"""Cells across and down, frames that a cell must rest on, and cells that rest on fewer from which a
+block moves. Noise alone leaves up to 26 of 64."""
 _LEAST_DEPTH = 10
 """Bits of a restored level: with fewer the averaging of frames would be rounded away."""
+_UNLIKE = -1
+"""No sample is like this."""
 _NOTHING: Fixed = np.empty((0, 0), np.int16)
 
 
@@ -103,19 +111,24 @@ class Restorer:
         self._state: _State | None = None
         self._slopes = GridTables()
 
-    def __call__(self, frame: Frame, grid: Floats, share: float = 1.0) -> Frame | None:
+    def __call__(
+        self, frame: Frame, grid: Floats, share: float = 1.0, *, may_rest: bool = False
+    ) -> Frame | None:
         """Restore the next frame.
 
         Args:
             frame: in main memory; any size and format.
             grid: (8, 8, 16, 16) what will brighten it; not written to any more.
             share: of what is restored in the result, from 0 to 1.
+            may_rest: whether the frame before may do for this one, where nothing but noise is new:
+                most of the work is spared then, and all is learnt from the frame as ever.
 
         Returns:
             The frame in planar YUV of at least 10 bits, its levels shifted up by those that are
             more and hold their fractions, for `apply_grid`'s `seen`: until the next call, which
             writes to the same memory. None where there is nothing to do: a picture that is not
-            brightened, or has no noise, or HDR.
+            brightened, or has no noise, or HDR. Where it rests, the very object that was returned
+            before.
 
         Raises:
             DeviceError: the frame is not in main memory.
@@ -127,7 +140,12 @@ class Restorer:
             return None
         if self._state is None or not self._state.is_followed_by(frame):
             self._state = _State(frame, sparing=self._sparing)
-        return self._state.restored(frame, weights, slope, share)
+        return self._state.restored(frame, weights, slope, share, may_rest=may_rest)
+
+    def follow(self, shift: npt.NDArray[np.float64]) -> None:
+        """Move what is known of the stream by (2,) rows and columns of pixels."""
+        if self._state is not None:
+            self._state.follow(shift)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
@@ -163,6 +181,7 @@ def warm_up(frame: Frame) -> None:
         restored = restorer(noisy, identity)
         if restored is not None:
             apply_grid(noisy, identity, seen=restored)
+    restorer.follow(np.ones(2))  # no camera is seen to move in so small a picture
 
 
 def curve_slope(frame: Frame, grid: Floats) -> Floats:
@@ -179,6 +198,30 @@ def curve_slope(frame: Frame, grid: Floats) -> Floats:
     return slope
 
 
+def moves(evidence: Evidence) -> bool:
+    """Whether a thing of 16x16 pixels or more, by the evidence of its cells, moves in a picture.
+
+    Noise alone looks like motion in some cells, but in few of any 8x8, as blocks of both grids,
+    one of them moved by half a block, show.
+
+    Args:
+        evidence: (h, w).
+    """
+    seldom_seen = (evidence < _SELDOM * ONE_FRAME).view(np.uint8)
+    return any(_most_in_blocks(seldom_seen[at:, at:]) > _MOVING for at in (0, _SIDE // 2))
+
+
+def _most_in_blocks(cells: Evidence) -> int:
+    rows, columns = (side // _SIDE for side in cells.shape)
+    if not rows or not columns:
+        return _SIDE * _SIDE  # too small to tell
+    whole = cells[: rows * _SIDE, : columns * _SIDE]
+    bands = whole.reshape(rows, _SIDE, -1).sum(axis=1, dtype=np.uint8)
+    # The highest byte of this product is the sum of all eight: many times quicker than their sums.
+    eights = bands.reshape(-1).view(np.uint64) * np.uint64(0x0101010101010101)
+    return int(eights.max() >> np.uint64(56))
+
+
 class _State:
     """What is known of a stream, for frames of one size and format; all is allocated once."""
 
@@ -188,10 +231,13 @@ class _State:
         self._kind = _kind(frame)
         self._time_s = frame.time_s
         self._is_new = True
+        self._is_changed = False
+        self._result: Frame | None = None
         self._sparing = sparing
         self._unmeasured = 0
         self._noise = NoiseLevel(sample_range(frame), layout.depth)
-        self._evidence = np.full((height, width), ONE_FRAME, np.uint8)
+        self._camera = CameraMotion((height, width))
+        self._evidence, self._spare = np.full((2, height, width), ONE_FRAME, np.uint8)
         self._share: Fixed = np.full((height, width), (1 << FIXED_BITS) - 1, np.int16)
         self._cells = Cells(*(np.empty((height, width), np.int16) for _ in Cells._fields))
         self._half, self._last = ([*np.empty((3, height, width), np.int16)] for _ in "ab")
@@ -207,13 +253,6 @@ class _State:
             _RestoredPlane(chroma_shape, chroma_cell),
             _RestoredPlane(chroma_shape, chroma_cell),
         )
-        # Chroma of the cells' own size needs no copy of that size.
-        self._known = [
-            plane.estimate
-            if plane.estimate.shape == (height, width)
-            else np.empty((height, width), np.int16)
-            for plane in self._planes
-        ]
         self._depth = max(layout.depth, _LEAST_DEPTH)
         infix = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout.chroma_x, layout.chroma_y]
         self._format_name = f"yuv{infix}p{self._depth}le"
@@ -227,7 +266,13 @@ class _State:
         return last_s is None or frame.time_s is None or 0 <= frame.time_s - last_s <= _LONGEST_S
 
     def restored(
-        self, frame: Frame, weights: Fixed, slope: Floats | None, part: float
+        self,
+        frame: Frame,
+        weights: Fixed,
+        slope: Floats | None,
+        part: float,
+        *,
+        may_rest: bool,
     ) -> Frame | None:
         """Learn from the frame, and restore a part of it; None where there is no noise."""
         sources = frame_samples(frame)
@@ -250,28 +295,27 @@ class _State:
         is_seen &= isinstance(noise, StillNoise) or noise.sure or slope is None
         self._idle = 0 if is_seen else self._idle + 1
         if self._idle > _SOON or (self._idle and self._is_new):
-            self._is_new = True
+            self._is_new, self._result = True, None
             return None
-        if self._is_new:
-            self._evidence[:] = ONE_FRAME
-            self._share[:] = (1 << FIXED_BITS) - 1
-        else:
-            self._weigh_evidence()
+        self._weigh_evidence()
+        may_rest = may_rest and not self._is_new and not self._is_changed
+        self._is_changed = False
         self._is_new = False
         if isinstance(noise, StillNoise):
             smoothed, tolerances = noise.luma, self._still_tolerances(noise)
         else:
             self._learn(sources)
+            if may_rest and self._result is not None and not moves(self._evidence):
+                return self._result
             smoothed, tolerances = noise.to_smooth(slope) * share, self._tolerances()
         weights = np.rint(weights * part).astype(np.int16)
-        describe_cells(self._known[0], self._evidence, smoothed, weights, self._cells)
+        describe_cells(self._planes[0].known, self._evidence, smoothed, weights, self._cells)
         planes = tuple(
-            plane.restored(source, known, tolerance, self._cells.weight, self._top, self._depth)
-            for source, plane, known, tolerance in zip(
-                sources, self._planes, self._known, tolerances, strict=True
-            )
+            plane.restored(source, tolerance, self._cells.weight, self._top, self._depth)
+            for source, plane, tolerance in zip(sources, self._planes, tolerances, strict=True)
         )
-        return replace(frame, planes=planes, format_name=self._format_name)
+        self._result = replace(frame, planes=planes, format_name=self._format_name)
+        return self._result
 
     def _is_to_measure(self) -> bool:
         """Whether the noise of this frame is measured: of every one, where it is not yet known."""
@@ -284,12 +328,12 @@ class _State:
 
     def _learn(self, sources: tuple[Samples, Samples, Samples]) -> None:
         """Move the estimates towards a frame."""
-        for source, plane, known in zip(sources, self._planes, self._known, strict=True):
+        for source, plane in zip(sources, self._planes, strict=True):
             at_once = plane.across and plane.down
-            half = known if at_once else _NOTHING
+            half = plane.known if at_once else _NOTHING
             learn(source, self._share, plane.across, plane.down, plane.estimate, half)
-            if known is not plane.estimate and not at_once:
-                halve(fixed_samples(plane.estimate), plane.across, plane.down, known)
+            if plane.known is not plane.estimate and not at_once:
+                halve(fixed_samples(plane.estimate), plane.across, plane.down, plane.known)
 
     def _still_noise(self, frame: Frame, *, careful: bool) -> StillNoise:
         """What the first frame, just learnt, shows by itself."""
@@ -299,33 +343,56 @@ class _State:
 
     def _in_new_light(self) -> Fixed:
         """Bring what is known into the light of the new frame; and the frame before, returned."""
-        light = new_light(self._half[0], self._known[0], self._black)
+        luma, *chroma = self._planes
+        light = new_light(self._half[0], luma.known, self._black)
+        self._is_changed |= light is not None
         if light is None:
             last: Fixed = self._last[0]
             return last
         relit, gains = self._relit
-        relight_cells(self._known[0], light, relit, gains)
-        luma, *chroma = self._planes
-        relight(luma.estimate, self._known[0], relit, gains, luma.across, luma.down)
-        self._known[0][...] = relit
-        for plane, known in zip(chroma, self._known[1:], strict=True):
+        relight_cells(luma.known, light, relit, gains)
+        relight(luma.estimate, luma.known, relit, gains, luma.across, luma.down)
+        luma.known[...] = relit
+        for plane in chroma:
             relight(plane.estimate, self._grey, self._grey, gains, plane.across, plane.down)
-            if known is not plane.estimate:
-                relight(known, self._grey, self._grey, gains, 0, 0)
+            if plane.known is not plane.estimate:
+                relight(plane.known, self._grey, self._grey, gains, 0, 0)
         relight_cells(self._last[0], light, relit, gains)
         lit: Fixed = relit
         return lit
 
+    def _follow_camera(self) -> None:
+        noise = float(self._noise.luma @ self._noise.seen)
+        shift = self._camera(self._half[0], self._planes[0].known, noise)
+        if shift is not None:
+            self.follow(shift)
+
+    def follow(self, shift: npt.NDArray[np.float64]) -> None:
+        """Move what is known by (2,) rows and columns of pixels."""
+        self._is_changed = True
+        for plane in self._planes:
+            plane.follow(shift)
+        rows, columns = np.rint(shift / 2).astype(int)
+        shift_evidence(self._evidence, int(rows), int(columns), self._spare)
+        self._evidence, self._spare = self._spare, self._evidence
+        self._last[0].fill(_UNLIKE)  # all of the picture is new
+
     def _weigh_evidence(self) -> None:
+        if self._is_new:
+            self._evidence[:] = ONE_FRAME
+            self._share[:] = (1 << FIXED_BITS) - 1
+            return
+        self._follow_camera()
         noise = self._noise
         leans = (
             np.float32(binomial_lean(noise.whiteness)),
             np.float32(wide_lean(noise.whiteness)),
         )
-        mean_wide_changes(self._half[0], self._known[0], self._wide)
+        known = [plane.known for plane in self._planes]
+        mean_wide_changes(self._half[0], known[0], self._wide)
         weigh_evidence(
             (self._half[0], self._half[1], self._half[2]),
-            (self._known[0], self._known[1], self._known[2]),
+            (known[0], known[1], known[2]),
             self._last[0],
             self._wide,
             noise.luma,
@@ -367,6 +434,7 @@ class _RestoredPlane:
 
     Attributes:
         estimate: (H, W), averaged over time.
+        known: (h, w), the same at half the size of luma; `estimate` itself where it is as small.
         down: 1 where a cell is two samples high, else 0.
         across: 1 where a cell is two samples wide, else 0.
     """
@@ -378,15 +446,29 @@ class _RestoredPlane:
         self._restored: npt.NDArray[np.uint16] = np.empty(shape, np.uint16)
         self._coarser: list[tuple[Fixed, Fixed]] = []
         height, width = shape
+        cells = -(-height >> self.down), -(-width >> self.across)
+        self.known, self._spare = self.estimate, _NOTHING
+        if cells != shape:
+            self.known, self._spare = (np.empty(cells, np.int16) for _ in range(2))
         for _ in range(_SCALES - 2 + self.across):
             height, width = -(-height // 2), -(-width // 2)
             plane, change = (np.empty((height, width), np.int16) for _ in range(2))
             self._coarser.append((plane, change))
 
-    def restored(  # noqa: PLR0917 - as the kernels
+    def follow(self, shift: npt.NDArray[np.float64]) -> None:
+        """Take what is known for what it is some rows and columns of luma on."""
+        spare = self._restored.view(np.int16)  # what it held was for the last frame
+        shift_plane(self.estimate, shift * (1 + self.down, 1 + self.across) / 2, spare)
+        self.estimate, self._restored = spare, self.estimate.view(np.uint16)
+        if self._spare.size:
+            shift_plane(self.known, shift / 2, self._spare)
+            self.known, self._spare = self._spare, self.known
+        else:
+            self.known = self.estimate
+
+    def restored(
         self,
         source: Samples,
-        known: Fixed,
         tolerance: tuple[Fixed, list[float]],
         weight: Fixed,
         top: int,
@@ -396,7 +478,6 @@ class _RestoredPlane:
 
         Args:
             source: the frame's own samples.
-            known: the estimate at half size.
             tolerance: one cell's, and the factor for each scale.
             weight: of what is restored, by cell.
             top: highest fixed-point sample.
@@ -405,8 +486,8 @@ class _RestoredPlane:
         finer = self.estimate
         pyramid = []
         for plane, change in self._coarser:
-            if plane.shape == known.shape and self.across and self.down:
-                coarser = known
+            if plane.shape == self.known.shape and self.across and self.down:
+                coarser = self.known
             else:
                 halve(fixed_samples(finer), 1, 1, plane)
                 coarser = plane

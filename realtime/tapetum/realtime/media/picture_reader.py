@@ -125,7 +125,7 @@ class PictureReader:
         self.time_base = counted_time_base(self.stream)
         self._units_per_tick = stream_time_base(self.stream) / self.time_base
         self._shift = self.span.shift(self.time_base)
-        self._times = PresentationTimes(self.stream, self.time_base, self._earliest)
+        self._times = self._begin_times()
         usual_step = 4 * self._times.usual_step
         self._longest_step = max(math.floor(LONGEST_STILL_S / self.time_base), usual_step)
         self._slots = PictureSlots() if counts_slots(self.container.format.name) else None
@@ -152,7 +152,7 @@ class PictureReader:
         self._pictures.close()
         self.container.close()
         self._take(self._open_video())
-        self._times = PresentationTimes(self.stream, self.time_base, self._earliest)
+        self._times = self._begin_times()
         self._pictures = self._pictures_in_span()
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
@@ -233,14 +233,16 @@ class PictureReader:
         return lines + [_LATE_STREAM] * self._late_stream
 
     def _take(self, opened: VideoInput) -> None:
-        self.container, self.stream, self._decoder = (
-            opened.container,
-            opened.stream,
-            opened.decoder,
-        )
+        self.container, self.stream, self._decoder = opened
         names = self.container.format.name.split(",")
         self._is_timed = not _TIMED_FORMATS.isdisjoint(names)
+        self._has_unique_times = "mov" in names
         self._start_clock()
+
+    def _begin_times(self) -> PresentationTimes:
+        return PresentationTimes(
+            self.stream, self.time_base, self._earliest, unique=self._has_unique_times
+        )
 
     def _start_clock(self) -> None:
         self._clock = None if self._live else InputClock(self.container, [self.stream])

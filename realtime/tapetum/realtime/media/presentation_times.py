@@ -15,6 +15,12 @@ class PresentationTimes:
     encoder takes, or it alone is not in the order of those around it: then it is damaged. So is
     that of a first picture before the file begins.
 
+    Args:
+        stream: of the pictures.
+        time_base: seconds per unit of their times.
+        earliest: the time at which the file begins.
+        unique: whether the format has no two pictures of one time, so that it is damaged too.
+
     Attributes:
         usual_step: units of time from picture to picture, by what the file says.
         count: pictures kept.
@@ -27,8 +33,14 @@ class PresentationTimes:
     """
 
     def __init__(
-        self, stream: VideoStream, time_base: Fraction, earliest: int | None = None
+        self,
+        stream: VideoStream,
+        time_base: Fraction,
+        earliest: int | None = None,
+        *,
+        unique: bool = False,
     ) -> None:
+        self._unique = unique
         self._earliest = earliest
         rate = stream.guessed_rate or stream.average_rate
         frames_per_tick = time_base * Fraction(rate or 0)
@@ -48,14 +60,15 @@ class PresentationTimes:
         """Whether only the next picture tells if this one's time is damaged."""
         if self._last is None or picture.pts is None:
             return False
-        return picture.pts < self._last or picture.pts > self._last + 2 * self._step
+        out_of_order = picture.pts < self._last or self._is_taken(picture.pts)
+        return out_of_order or picture.pts > self._last + 2 * self._step
 
     def mend(self, picture: av.VideoFrame, following: av.VideoFrame) -> None:
         """Put a picture between its neighbours, if they are in order and only it is not."""
         before, pts, after = self._last, picture.pts, following.pts
         if before is None or pts is None or after is None or not before < after:
             return
-        if not before <= pts <= after:
+        if not before <= pts <= after or (self._is_taken(pts) and before + 1 < after):
             picture.pts = min(before + self._step, (before + after) // 2)
             self._note_mended(picture.pts)
 
@@ -89,6 +102,9 @@ class PresentationTimes:
         self._step = picture.duration or self._ticks_per_frame
         self.count += 1
         return True
+
+    def _is_taken(self, pts: int) -> bool:
+        return self._unique and pts == self._last
 
     def _note_mended(self, pts: int) -> None:
         self.mended += 1

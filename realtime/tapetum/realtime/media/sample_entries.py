@@ -33,6 +33,7 @@ _HOLDERS = {
     **{b"minf": b"mdia", b"stbl": b"minf"} | dict.fromkeys(_TABLES, b"stbl"),
 }
 """In which box those of a track lie."""
+_HOLDS = frozenset(_HOLDERS.values())
 
 _DESCRIPTION_BYTES, _VISUAL_ENTRY_BYTES = 8, 86
 """What stands in an stsd box before its first entry, and in that before the boxes inside."""
@@ -63,9 +64,10 @@ def tables_disagree(path: Path) -> bool:
     Or whether a picture is shown long before or after it is decoded (ctts), or an edit begins
     before the track, or its chunks (stsc, stco) hold fewer, or the times are those of a track many
     times as long: most of it would then lie outside of what the file says is shown. Or whether a
-    box lies in another than it belongs in: readers differ in what they make of it.
+    box lies in another than it belongs in, or is larger than that: readers differ in what they make
+    of it.
     """
-    if any(_is_misplaced(kind, b"moov", content) for kind, content in _boxes(_index(path))):
+    if _holds_misplaced(b"moov", _index(path)):
         return True
     for boxes in _tracks(path):
         tables = _inside(boxes)
@@ -103,12 +105,17 @@ def shows_a_part(path: Path) -> bool:
     return False
 
 
-def _is_misplaced(kind: bytes, holder: bytes, content: bytes) -> bool:
-    """Whether a box of a track, or one inside of it, does not lie in the one that it belongs in."""
-    if _HOLDERS.get(kind, holder) != holder:
-        return True
-    holds = kind == b"trak" or kind in _HOLDERS.values()
-    return holds and any(_is_misplaced(inner, kind, inside) for inner, inside in _boxes(content))
+def _holds_misplaced(holder: bytes, content: bytes) -> bool:
+    """Whether a box of a track lies in another than it belongs in, or is larger than that."""
+    end = 0
+    for kind, inside in _boxes(content):
+        end += 8 + len(inside)
+        if _HOLDERS.get(kind, holder) != holder:
+            return True
+        if kind in _HOLDS and _holds_misplaced(kind, inside):
+            return True
+    left = content[end : end + 4]
+    return len(content) - end >= 8 and int.from_bytes(left) > 1  # which are no sizes
 
 
 def _shows_far_off(tables: dict[bytes, bytes], times: npt.NDArray[np.int64], length: int) -> bool:

@@ -1,0 +1,122 @@
+"""Planes seen from a little beside: by parts of a sample, with a cubic spline."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.fixed_point import FIXED_BITS, Fixed
+
+_TAP_BITS = 14
+"""Bits of an interpolation's taps: 1 is 1 << _TAP_BITS."""
+
+
+def shift_plane(plane: Fixed, shift: npt.NDArray[np.float64], out: Fixed) -> None:
+    """Fill `out` with a plane as it is some rows and columns on; edges are repeated.
+
+    Args:
+        plane: fixed-point.
+        shift: (2,) rows and columns.
+        out: like `plane`.
+    """
+    whole = np.floor(shift)
+    down, across = (spline_taps(float(part)) for part in shift - whole)
+    interpolate(plane, int(whole[0]), int(whole[1]), down, across, out)
+
+
+def spline_taps(part: float) -> Fixed:
+    """(4,) weights of neighbours of a place that lies part of the way from the second to the third.
+
+    Those of the spline of Catmull and Rom (1974), which keeps more detail than means of two do: an
+    estimate goes through it once for each frame.
+    """
+    t = part
+    spline = np.array(
+        [
+            -t * (1 - t) ** 2 / 2,
+            1 - t * t * (5 - 3 * t) / 2,
+            t * (1 + t * (4 - 3 * t)) / 2,
+            -t * t * (1 - t) / 2,
+        ]
+    )
+    taps: Fixed = np.rint(spline * (1 << _TAP_BITS)).astype(np.int16)
+    taps[1 if t < 0.5 else 2] += (1 << _TAP_BITS) - int(taps.sum())
+    return taps
+
+
+@kernel
+def interpolate(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    plane: Fixed, rows: int, columns: int, down: Fixed, across: Fixed, out: Fixed
+) -> None:
+    """Fill `out` with a plane's samples some whole rows and columns on, and parts by taps."""
+    height, width = plane.shape
+    seen, line = np.empty(width, np.int16), np.empty(width + 3, np.int16)
+    for row in range(height):
+        first = row + rows - 1
+        _weigh(
+            plane[min(max(first, 0), height - 1)],
+            plane[min(max(first + 1, 0), height - 1)],
+            plane[min(max(first + 2, 0), height - 1)],
+            plane[min(max(first + 3, 0), height - 1)],
+            down,
+            seen,
+        )
+        _move(seen, columns - 1, line)
+        _weigh(line, line[1:], line[2:], line[3:], across, out[row])
+
+
+@part
+def _move(samples: Fixed, columns: int, line: Fixed) -> None:
+    """Fill a line with samples some columns on; those at the edges are repeated."""
+    width = samples.size
+    start = min(max(-columns, 0), line.size)
+    stop = max(min(width - columns, line.size), start)
+    inner, there = line[start:stop], samples[start + columns :]
+    for x in range(start):
+        line[x] = samples[0]
+    for x in range(inner.size):
+        inner[x] = there[x]
+    for x in range(stop, line.size):
+        line[x] = samples[width - 1]
+
+
+@part
+def _weigh(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    a: Fixed, b: Fixed, c: Fixed, d: Fixed, taps: Fixed, out: Fixed
+) -> None:
+    """Means of four rows' samples, weighed."""
+    of_a, of_b, of_c, of_d = taps[0], taps[1], taps[2], taps[3]
+    half, bits = np.int32(1 << (_TAP_BITS - 1)), np.int32(_TAP_BITS)
+    least, most = np.int32(0), np.int32((1 << FIXED_BITS) - 1)
+    for x in range(out.size):
+        outer = np.int32(_product(a[x], of_a) + _product(d[x], of_d))
+        inner = np.int32(_product(b[x], of_b) + _product(c[x], of_c))
+        total = np.int32(np.int32(outer + inner) + half)
+        out[x] = np.int16(min(max(np.int32(total >> bits), least), most))
+
+
+@part
+def _product(sample: np.int16, tap: np.int16) -> np.int32:
+    return np.int32(np.int32(sample) * np.int32(tap))
+
+
+@kernel
+def shift_evidence(
+    evidence: npt.NDArray[np.uint8], rows: int, columns: int, out: npt.NDArray[np.uint8]
+) -> None:
+    """Fill `out` with evidence some rows and columns on; 0 where nothing was known.
+
+    That is beyond the edges, and up to two cells within them, which an interpolation takes from
+    beyond.
+    """
+    height, width = evidence.shape
+    start, stop = min(max(2 - columns, 0), width), max(min(width - 2 - columns, width), 0)
+    for row in range(height):
+        here, there = out[row], row + rows
+        for x in range(width):
+            here[x] = np.uint8(0)
+        if start < stop and 2 <= there < height - 2:
+            inner, known = here[start:stop], evidence[there][start + columns :]
+            for x in range(inner.size):
+                inner[x] = known[x]
