@@ -173,6 +173,37 @@ def test_every_folder_of_the_benchmarks_is_a_floor() -> None:
     assert {path.parent.name for path in home.glob("*/__init__.py")} == FLOORS.keys()
 
 
+REALTIME_FLOORS = {
+    "media": set[str](),
+    "cpu": set[str](),
+    "photos": {"cpu", "media"},
+    "segments": {"media"},
+    "cuda": {"media", "live"},
+    "live": {"cpu", "cuda", "media", "photos"},
+    "batch": {"media", "photos", "segments"},
+    "plugins": {"cpu"},
+    "serve": {"cpu", "live", "media", "photos"},
+}
+"""What the packages of `realtime` may import of each other, inside functions too. `cuda` takes of
+`live` how an address is opened; `command` may import all."""
+
+
+@pytest.mark.parametrize("floor", REALTIME_FLOORS)
+def test_a_floor_of_realtime_imports_only_what_lies_below_it(floor: str) -> None:
+    home = "tapetum.realtime"
+    known = REALTIME_FLOORS.keys() | {"command"}
+    for module, names in import_graph().items():
+        if module.startswith(f"{home}.{floor}."):
+            others = {name.removeprefix(f"{home}.").split(".")[0] for name in names}
+            assert others & known <= REALTIME_FLOORS[floor] | {floor}, f"{module} imports {others}"
+
+
+def test_every_folder_of_realtime_is_a_floor() -> None:
+    home = ROOT / "realtime" / "tapetum" / "realtime"
+    folders = {path.parent.name for path in home.glob("*/__init__.py")}
+    assert folders == REALTIME_FLOORS.keys() | {"command"}
+
+
 @pytest.mark.parametrize(("device", "other"), [("cpu", "cuda"), ("cuda", "cpu")])
 def test_the_paths_of_the_two_devices_do_not_import_each_other(device: str, other: str) -> None:
     folder = ROOT / "realtime" / "tapetum" / "realtime" / device

@@ -443,7 +443,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "the disk is full while a photo is written",
             "one line",
-            "realtime/media/test_images.py::a_full_disk_is_one_clear_line",
+            "realtime/photos/test_images.py::a_full_disk_is_one_clear_line",
         ),
         Fault(
             "the output is there",

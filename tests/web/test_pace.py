@@ -41,6 +41,14 @@ FADES = """
 const fade = new module.Fade();
 const answers = questions.map(({ nowMs, lift }) => fade.next(nowMs, lift));"""
 
+ASKING = """
+const asking = new module.Asking();
+const answers = questions.map(({ nowMs, value }) => {
+  const isDue = asking.isDue(nowMs);
+  if (isDue) asking.heard(new Float32Array(16).fill(value));
+  return isDue;
+});"""
+
 
 def gain(factor: float) -> Floats:
     grid = identity_grid()
@@ -126,3 +134,19 @@ def test_a_picture_that_was_dark_becomes_bright_by_small_steps(rate: int, lift: 
     assert min(steps) >= 0
     assert max(steps) * abs(lift) <= 2
     assert max(steps) <= 2 / rate + 1e-9
+
+
+def test_light_is_asked_for_seldom_where_it_rests() -> None:
+    """Of 30 pictures a second every second one is looked at, and every fourth where light rests."""
+    rests = [{"nowMs": 1000 * n / 30, "value": 2.0} for n in range(60)]
+    moves = [{"nowMs": 2000 + 1000 * n / 30, "value": 2.0 + 0.02 * n} for n in range(30)]
+    due = by_node("pace.js", ASKING, rests + moves)
+    assert due[0]
+    assert sum(due[30:60]) in {7, 8}
+    assert sum(due[75:]) in {7, 8}
+
+
+@pytest.mark.parametrize("rate", [7, 2])
+def test_light_is_asked_for_at_every_picture_that_comes_late(rate: int) -> None:
+    questions = [{"nowMs": 1000 * n / rate, "value": 2.0} for n in range(20)]
+    assert all(by_node("pace.js", ASKING, questions))

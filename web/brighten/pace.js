@@ -11,6 +11,10 @@ const RESTS_LEVELS = 4; // light that changes by less in SETTLED_S rests: things
 const SETTLED_S = 1; // time constant in which a change of light is followed
 const WISH_LEVELS = 255;
 const USUAL_INTERVAL_S = 1 / 30;
+const SOON_MS = 60; // between questions for light: it moves less from picture to picture than is seen
+const RESTING_MS = 125; // and between those where it rests
+const RESTS = 4; // answers in a row that hardly differ: it goes on to rest
+const SAME = 0.01; // change of a coefficient by which grids hardly differ
 const CELLS = 16;
 const LEVELS = 8;
 const FADE_MS = 500; // in which a picture becomes bright that had to be shown dark, at the least
@@ -110,6 +114,33 @@ export class PacedGrids {
     const step = meanLuma(strengthened(wanted, this.#strength), shares) - meanLuma(strong, shares);
     const share = this.#pace.share(step);
     return wanted.map((value, i) => (share === 1 ? value : shown[i] + share * (value - shown[i])));
+  }
+}
+
+/** Says when light is to be asked for again: a network that looks at every picture costs much. */
+export class Asking {
+  #askedMs = -Infinity;
+  #resting = 0;
+  /** @type {Float32Array | null} */
+  #last = null;
+
+  /**
+   * Whether light is to be asked for now, if no answer is waited for; it counts as asked then.
+   * @param {number} nowMs
+   */
+  isDue(nowMs) {
+    const pauseMs = this.#resting >= RESTS ? RESTING_MS : SOON_MS;
+    if (nowMs - this.#askedMs < pauseMs) return false;
+    this.#askedMs = nowMs;
+    return true;
+  }
+
+  /** @param {Float32Array} grid that came */
+  heard(grid) {
+    const last = this.#last;
+    const isSame = last !== null && grid.every((value, i) => Math.abs(value - last[i]) < SAME);
+    this.#resting = isSame ? this.#resting + 1 : 0;
+    this.#last = grid;
   }
 }
 

@@ -1,7 +1,7 @@
 // Brightens the pictures of one stream: asks for light, and draws with the newest that came.
 
 import { Brightener, GRID_SIZE } from "./brightener.js";
-import { Fade } from "./pace.js";
+import { Asking, Fade } from "./pace.js";
 
 const HOLD_MS = 2000; // so long a picture is held back for its first light, and for lost graphics
 const LATE_MS = 15_000; // so long without an answer, and light is asked for again
@@ -35,6 +35,7 @@ export class Painter {
   /** @type {Fade | null} */
   #fade = null; // where pictures had to be shown dark
   #lift = 0; // of mean luma by the light at its strength, in levels
+  #asking = new Asking();
   #askedMs = -Infinity; // when light was asked for that has not come
   #failedMs = -Infinity; // when graphics failed last
   #lostMs = NaN; // since when there are none
@@ -160,7 +161,8 @@ export class Painter {
   }
 
   /**
-   * Sends the thumbnail that the graphics have made, and begins one when the last was answered.
+   * Sends the thumbnail that the graphics have made, and begins one when the last was answered and
+   * the next is due.
    * @param {Brightener} brightener
    * @param {number} nowMs
    */
@@ -171,7 +173,7 @@ export class Painter {
       const aim = { onlyWhenDark, brightness };
       this.#light.postMessage({ roots, timeS: nowMs / 1000, aim, strength }, [roots.buffer]);
     }
-    if (nowMs - this.#askedMs < LATE_MS) return;
+    if (nowMs - this.#askedMs < LATE_MS || !this.#asking.isDue(nowMs)) return;
     if (this.#askedMs > 0) this.problem ||= "the network does not answer";
     this.#askedMs = nowMs;
     brightener.beginThumbnail();
@@ -185,6 +187,7 @@ export class Painter {
     this.#grid = grid;
     this.#lift = lift;
     this.#brightener?.setGrid(grid);
+    this.#asking.heard(grid);
     this.#askedMs = -Infinity;
   }
 }

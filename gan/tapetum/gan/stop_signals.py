@@ -8,7 +8,6 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
 
 
 def _hang_ups() -> Iterator[signal.Signals]:
@@ -37,6 +36,8 @@ def stop_signals_blocked() -> Iterator[None]:
     Windows cannot hold signals back, and sends them to no process that is starting.
     """
     if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
+        from multiprocessing import resource_tracker  # which most commands do without
+
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             resource_tracker.ensure_running()  # the first call unblocks two of the signals

@@ -25,10 +25,10 @@ from .live.summary import LiveSummary as LiveSummary
 from .media.file_sink import EncoderSettings as EncoderSettings
 from .media.file_sink import FileSink as FileSink
 from .media.file_source import FileSource as FileSource
-from .media.images import read_image as read_image
-from .media.images import write_image as write_image
 from .media.video_info import VideoInfo as VideoInfo
 from .memory_sink import MemorySink as MemorySink
+from .photos.images import read_image as read_image
+from .photos.images import write_image as write_image
 from .pipeline import run as run
 from .prefetch import Prefetch as Prefetch
 from .prefetch import WriteBehind as WriteBehind

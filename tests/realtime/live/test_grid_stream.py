@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +16,7 @@ from tapetum.realtime.cpu.grid_tables import GridTables
 from tapetum.realtime.cpu.look_up import look_up
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.thumbnail import thumbnail
-from tapetum.realtime.frame import Frame
+from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
 
 KERNELS = Kernels(thumbnail, apply_grid, look_up, Restorer, GridTables)
@@ -69,9 +70,10 @@ def test_a_still_picture_is_looked_at_half_as_often() -> None:
     assert looks(growing) >= 8
 
 
-def test_one_that_goes_on_to_be_still_is_looked_at_a_quarter_as_often() -> None:
+def test_one_that_goes_on_to_be_still_is_looked_at_ever_more_seldom() -> None:
     (frame,) = SyntheticSource(128, 96, frames=1, brightness=0.1)
-    assert looks([frame] * 96) - looks([frame] * 32) == 8
+    assert looks([frame] * 48) - looks([frame] * 16) == 4
+    assert looks([frame] * 240) - looks([frame] * 80) == 10
 
 
 def test_a_frame_that_comes_again_costs_no_new_planes() -> None:
@@ -86,3 +88,58 @@ def test_a_frame_that_comes_again_costs_no_new_planes() -> None:
         made.append(stream.enhanced(again, effort=Effort(2), strength=1, kernels=KERNELS))
     assert [one.pts for one in made] == [0, 1, 2]
     assert all(one.planes is made[0].planes for one in made)
+
+
+def noisy(number: int, square: int) -> Frame:
+    """A dark wall seen by a noisy camera, and a square of 24 pixels whose left edge is there."""
+    rng = np.random.default_rng(number)
+    luma_plane = np.full((192, 256), 34.0)
+    luma_plane[80:104, square : square + 24] = 60
+    luma_plane += rng.normal(0, 4, luma_plane.shape)
+    grey = rng.normal(128, 2, (2, 96, 128)).round().astype(np.uint8)
+    planes = (luma_plane.round().astype(np.uint8), *grey)
+    return Frame(planes, "yuv420p", pts=number, time_base=Fraction(1, 30))
+
+
+def seen_anew(frames: list[Frame]) -> list[bool]:
+    """Which frames of a stream are made of their own, and not the one before again."""
+    grid = identity_grid()
+    grid[0] = 4
+    stream = GridStream(denoise="auto")
+    made: tuple[Plane, ...] = ()
+    anew = list[bool]()
+    for number, frame in enumerate(frames):
+        stream.look_at(frame)
+        if number == 0:
+            stream.take(Look("four", grid, thumbnail(frame)), 0.0)
+        effort = Effort(30, restores=True)
+        planes = stream.enhanced(frame, effort=effort, strength=1, kernels=KERNELS).planes
+        anew.append(planes is not made)
+        made = planes
+    return anew
+
+
+def test_where_nothing_but_noise_is_new_every_second_frame_is_the_one_before_again() -> None:
+    anew = seen_anew([noisy(number, 60) for number in range(90)])
+    assert all(anew[:10])  # noise comes out by small steps
+    assert 8 <= anew[-40:].count(False) <= 20
+    assert not any(two == (False, False) for two in pairwise(anew))
+
+
+def test_what_moves_is_seen_in_every_frame() -> None:
+    frames = [noisy(number, 60 + 4 * max(0, number - 60)) for number in range(90)]
+    assert all(seen_anew(frames)[61:])
+
+
+def test_a_pan_is_seen_in_every_frame() -> None:
+    """Though all that is known goes with the camera, and rests on many frames."""
+    rng = np.random.default_rng(1)
+    rough = rng.uniform(24, 70, (24, 64)).repeat(8, 0).repeat(8, 1)
+    grey = np.full((96, 128), 128, np.uint8)
+    frames = []
+    for number in range(70):
+        seen = rough[:, 3 * number : 3 * number + 256]
+        wall = (seen + rng.normal(0, 4, seen.shape)).round().clip(16, 235).astype(np.uint8)
+        planes = (wall, grey, grey)
+        frames.append(Frame(planes, "yuv420p", pts=number, time_base=Fraction(1, 30)))
+    assert all(seen_anew(frames))

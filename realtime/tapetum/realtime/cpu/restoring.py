@@ -42,6 +42,7 @@ from tapetum.realtime.cpu.restoring_space import (
 from tapetum.realtime.cpu.restoring_time import (
     ONE_FRAME,
     WIDE,
+    Evidence,
     binomial_lean,
     learn,
     mean_wide_changes,
@@ -76,6 +77,9 @@ _SOON = 30
 _FIRST_MEASURED = 12
 _MOST_UNMEASURED = 3
 """After so many frames, all measured, so many are not from one measured to the next."""
+_SIDE, _SELDOM, _MOVING = 8, 8, 32
+"""Cells across and down, frames that a cell must rest on, and cells that rest on fewer from which a
+block moves. Noise alone leaves up to 26 of 64."""
 _LEAST_DEPTH = 10
 """Bits of a restored level: with fewer the averaging of frames would be rounded away."""
 _UNLIKE = -1
@@ -107,19 +111,24 @@ class Restorer:
         self._state: _State | None = None
         self._slopes = GridTables()
 
-    def __call__(self, frame: Frame, grid: Floats, share: float = 1.0) -> Frame | None:
+    def __call__(
+        self, frame: Frame, grid: Floats, share: float = 1.0, *, may_rest: bool = False
+    ) -> Frame | None:
         """Restore the next frame.
 
         Args:
             frame: in main memory; any size and format.
             grid: (8, 8, 16, 16) what will brighten it; not written to any more.
             share: of what is restored in the result, from 0 to 1.
+            may_rest: whether the frame before may do for this one, where nothing but noise is new:
+                most of the work is spared then, and all is learnt from the frame as ever.
 
         Returns:
             The frame in planar YUV of at least 10 bits, its levels shifted up by those that are
             more and hold their fractions, for `apply_grid`'s `seen`: until the next call, which
             writes to the same memory. None where there is nothing to do: a picture that is not
-            brightened, or has no noise, or HDR.
+            brightened, or has no noise, or HDR. Where it rests, the very object that was returned
+            before.
 
         Raises:
             DeviceError: the frame is not in main memory.
@@ -131,7 +140,7 @@ class Restorer:
             return None
         if self._state is None or not self._state.is_followed_by(frame):
             self._state = _State(frame, sparing=self._sparing)
-        return self._state.restored(frame, weights, slope, share)
+        return self._state.restored(frame, weights, slope, share, may_rest=may_rest)
 
     def follow(self, shift: npt.NDArray[np.float64]) -> None:
         """Move what is known of the stream by (2,) rows and columns of pixels."""
@@ -189,6 +198,30 @@ def curve_slope(frame: Frame, grid: Floats) -> Floats:
     return slope
 
 
+def moves(evidence: Evidence) -> bool:
+    """Whether a thing of 16x16 pixels or more, by the evidence of its cells, moves in a picture.
+
+    Noise alone looks like motion in some cells, but in few of any 8x8, as blocks of both grids,
+    one of them moved by half a block, show.
+
+    Args:
+        evidence: (h, w).
+    """
+    seldom_seen = (evidence < _SELDOM * ONE_FRAME).view(np.uint8)
+    return any(_most_in_blocks(seldom_seen[at:, at:]) > _MOVING for at in (0, _SIDE // 2))
+
+
+def _most_in_blocks(cells: Evidence) -> int:
+    rows, columns = (side // _SIDE for side in cells.shape)
+    if not rows or not columns:
+        return _SIDE * _SIDE  # too small to tell
+    whole = cells[: rows * _SIDE, : columns * _SIDE]
+    bands = whole.reshape(rows, _SIDE, -1).sum(axis=1, dtype=np.uint8)
+    # The highest byte of this product is the sum of all eight: many times quicker than their sums.
+    eights = bands.reshape(-1).view(np.uint64) * np.uint64(0x0101010101010101)
+    return int(eights.max() >> np.uint64(56))
+
+
 class _State:
     """What is known of a stream, for frames of one size and format; all is allocated once."""
 
@@ -198,6 +231,8 @@ class _State:
         self._kind = _kind(frame)
         self._time_s = frame.time_s
         self._is_new = True
+        self._is_changed = False
+        self._result: Frame | None = None
         self._sparing = sparing
         self._unmeasured = 0
         self._noise = NoiseLevel(sample_range(frame), layout.depth)
@@ -231,7 +266,13 @@ class _State:
         return last_s is None or frame.time_s is None or 0 <= frame.time_s - last_s <= _LONGEST_S
 
     def restored(
-        self, frame: Frame, weights: Fixed, slope: Floats | None, part: float
+        self,
+        frame: Frame,
+        weights: Fixed,
+        slope: Floats | None,
+        part: float,
+        *,
+        may_rest: bool,
     ) -> Frame | None:
         """Learn from the frame, and restore a part of it; None where there is no noise."""
         sources = frame_samples(frame)
@@ -254,19 +295,18 @@ class _State:
         is_seen &= isinstance(noise, StillNoise) or noise.sure or slope is None
         self._idle = 0 if is_seen else self._idle + 1
         if self._idle > _SOON or (self._idle and self._is_new):
-            self._is_new = True
+            self._is_new, self._result = True, None
             return None
-        if self._is_new:
-            self._evidence[:] = ONE_FRAME
-            self._share[:] = (1 << FIXED_BITS) - 1
-        else:
-            self._follow_camera()
-            self._weigh_evidence()
+        self._weigh_evidence()
+        may_rest = may_rest and not self._is_new and not self._is_changed
+        self._is_changed = False
         self._is_new = False
         if isinstance(noise, StillNoise):
             smoothed, tolerances = noise.luma, self._still_tolerances(noise)
         else:
             self._learn(sources)
+            if may_rest and self._result is not None and not moves(self._evidence):
+                return self._result
             smoothed, tolerances = noise.to_smooth(slope) * share, self._tolerances()
         weights = np.rint(weights * part).astype(np.int16)
         describe_cells(self._planes[0].known, self._evidence, smoothed, weights, self._cells)
@@ -274,7 +314,8 @@ class _State:
             plane.restored(source, tolerance, self._cells.weight, self._top, self._depth)
             for source, plane, tolerance in zip(sources, self._planes, tolerances, strict=True)
         )
-        return replace(frame, planes=planes, format_name=self._format_name)
+        self._result = replace(frame, planes=planes, format_name=self._format_name)
+        return self._result
 
     def _is_to_measure(self) -> bool:
         """Whether the noise of this frame is measured: of every one, where it is not yet known."""
@@ -304,6 +345,7 @@ class _State:
         """Bring what is known into the light of the new frame; and the frame before, returned."""
         luma, *chroma = self._planes
         light = new_light(self._half[0], luma.known, self._black)
+        self._is_changed |= light is not None
         if light is None:
             last: Fixed = self._last[0]
             return last
@@ -327,6 +369,7 @@ class _State:
 
     def follow(self, shift: npt.NDArray[np.float64]) -> None:
         """Move what is known by (2,) rows and columns of pixels."""
+        self._is_changed = True
         for plane in self._planes:
             plane.follow(shift)
         rows, columns = np.rint(shift / 2).astype(int)
@@ -335,6 +378,11 @@ class _State:
         self._last[0].fill(_UNLIKE)  # all of the picture is new
 
     def _weigh_evidence(self) -> None:
+        if self._is_new:
+            self._evidence[:] = ONE_FRAME
+            self._share[:] = (1 << FIXED_BITS) - 1
+            return
+        self._follow_camera()
         noise = self._noise
         leans = (
             np.float32(binomial_lean(noise.whiteness)),

@@ -36,7 +36,7 @@ from tapetum.realtime.temporal import VIEW, FrameClock, TemporalFilter, guide_vi
 _SAMPLES = 6
 """Luma samples across and down of each of the VIEW x VIEW places at which a frame is looked."""
 _MEASURED = 180
-"""Rows, or columns, of a picture that are looked at for its mean luma, at least."""
+"""Rows of a picture that are looked at for its mean luma, about."""
 CHANGED = 0.02
 """Mean change of the guide (square root of luma) that calls for a new grid at once; two looks at
 a noisy picture differ by half as much."""
@@ -69,8 +69,8 @@ class ApplyGrid(Protocol):
 class Restorer(Protocol):
     """Takes noise out of a stream's frames; see `tapetum.realtime.cpu.restoring.Restorer`."""
 
-    def __call__(self, frame: Frame, grid: Floats, share: float) -> Frame | None:
-        """The frame restored by a share, or None where there is nothing to do."""
+    def __call__(self, frame: Frame, grid: Floats, share: float, *, may_rest: bool) -> Frame | None:
+        """The frame restored by a share, the one before again, or None: nothing is to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Effort:
 
     Attributes:
         frames: after so many frames the network looks again, after twice as many at a still one,
-            and four times as many where it has been still for some looks.
+            and four and eight times as many where it has been still for some looks, and for more.
         seconds: after so long it does so at the latest, whatever the frame rate.
         flat: whether one curve does for the whole picture.
         restores: whether noise is taken out first.
@@ -127,6 +127,16 @@ class Look:
     grid: Floats
     small: Floats
     needed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _AtRest:
+    """What may do for the next frame, too, and for no more, if that brings but other noise."""
+
+    grid: Floats
+    part: float
+    seen: Frame
+    planes: tuple[Plane, ...]
 
 
 class GridStream:
@@ -160,6 +170,9 @@ class GridStream:
         self._elapsed_s = 0.0
         self._paced = PacedLook()
         self._noise = NoisePace(self._paced.pace)
+        self._at_rest: _AtRest | None = None
+        self._shown: tuple[Plane, ...] = ()
+        self._shown_luma = 0.0
         self._kept = KeptGrid()
         self._same = SamePicture()
         self._tables: GridTables | None = None
@@ -201,7 +214,7 @@ class GridStream:
         change = self._change()
         frames = effort.frames
         if change <= STILL:
-            frames *= 4 if self._still_looks >= _LONG_STILL else 2
+            frames *= 2 << min(self._still_looks // _LONG_STILL, 2)
         late = self._frames >= frames or now_s - self._look_time_s >= effort.seconds
         return late or change > CHANGED
 
@@ -264,16 +277,24 @@ class GridStream:
             return kernels.apply_grid(frame, grid, tables=self._tables)
         if self._restorer is None:
             self._restorer = kernels.restorer(self._denoise)
-        seen = self._restorer(frame, grid, weight_for(part))
+        before, self._at_rest = self._at_rest, None
+        may_rest = before is not None and before.grid is grid and before.part is part
+        seen = self._restorer(frame, grid, weight_for(part), may_rest=may_rest)
+        if before is not None and seen is before.seen:
+            return before.planes
         planes = kernels.apply_grid(frame, grid, seen=seen, tables=self._tables)
         if self._noise.is_to_measure():
             noisy = planes if seen is None else kernels.apply_grid(frame, grid, tables=self._tables)
             self._noise.lift = _mean_luma(frame, planes) - _mean_luma(frame, noisy)
+        if seen is not None:
+            self._at_rest = _AtRest(grid, part, seen, planes)
         return planes
 
     def _with(self, frame: Frame, planes: tuple[Plane, ...]) -> Frame:
         """The frame as it is shown; where that has led is measured, for the steps to come."""
-        self.pace.position = _mean_luma(frame, planes)
+        if planes is not self._shown:
+            self._shown, self._shown_luma = planes, _mean_luma(frame, planes)
+        self.pace.position = self._shown_luma
         return frame.with_planes(planes)
 
     def guessed(self, frame: Frame, *, strength: float) -> Frame:
@@ -327,9 +348,8 @@ class GridStream:
 
 def _mean_luma(frame: Frame, planes: tuple[Plane, ...]) -> float:
     """Mean luma of planes of a frame's format, in levels of 255, by some of their samples."""
-    luma = planes[0]
-    every = max(1, min(luma.shape) // _MEASURED)
-    mean = float(luma[::every, ::every].mean())
+    rows = planes[0][:: max(1, planes[0].shape[0] // _MEASURED)]
+    mean = float(rows.sum(dtype=np.uint32 if rows.itemsize == 1 else np.uint64)) / rows.size
     levels = sample_range(frame)
     return 255 * (mean / (1 << frame.format.shift) - levels.black) / levels.luma_span
 

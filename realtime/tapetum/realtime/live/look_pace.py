@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 
@@ -32,6 +33,7 @@ _SETTLED_S = 1.0
 """Time constant in which a change of light is followed."""
 _WISH_LEVELS = 255.0
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_LEVELS = np.arange(LEVELS, dtype=np.float32).reshape(-1, 1, 1)
 _NO_SHARES = np.zeros((2, LEVELS, CELLS, CELLS), np.float32)
 
 
@@ -224,17 +226,17 @@ def luma_shares(luma: Floats) -> Floats:
     """
     side = len(luma)
     place = np.clip(np.sqrt(np.clip(luma, 0, 1)) * LEVELS - 0.5, 0, LEVELS - 1)
-    below = np.minimum(place.astype(np.int64), LEVELS - 2)[np.newaxis]
-    upper = place - below
-    by_level: Floats = np.zeros((2, LEVELS, side, side), np.float32)
-    np.put_along_axis(by_level[1], below, 1 - upper, 0)
-    np.put_along_axis(by_level[1], below + 1, upper, 0)
+    by_level: Floats = np.empty((2, LEVELS, side, side), np.float32)
+    np.subtract(place, _LEVELS, out=by_level[1])
+    np.abs(by_level[1], out=by_level[1])
+    np.maximum(1 - by_level[1], 0, out=by_level[1])
     np.multiply(by_level[1], luma, out=by_level[0])
     across = _cells_of(side)
     shares: Floats = (across.T @ by_level @ across / luma.size).astype(np.float32)
     return shares
 
 
+@cache
 def _cells_of(side: int) -> Floats:
     """(side, 16) by how much each of so many places in a row lies in each cell."""
     place = np.clip((np.arange(side) + 0.5) * CELLS / side - 0.5, 0, CELLS - 1)

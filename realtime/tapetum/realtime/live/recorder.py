@@ -13,7 +13,7 @@ from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.live_device import LiveEncoding
 from tapetum.realtime.live.live_run import LiveRun
 from tapetum.realtime.live.outputs import Output, recording
-from tapetum.realtime.media.images import write_image
+from tapetum.realtime.photos.images import write_image
 
 
 class Recorder:

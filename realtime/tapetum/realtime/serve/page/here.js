@@ -1,14 +1,15 @@
 // The picture brightened in this browser: the server sees a thumbnail of it and answers with light.
 
 import { Brightener, GRID_SIZE } from "/brighten/brightener.js";
+import { Asking } from "/brighten/pace.js";
 
 const LATE_MS = 5000; // so long without an answer, and the server works no more
 
 /**
  * Draws what `video` shows on `canvas`, bright, picture by picture, until `close`.
  *
- * A grid is asked for as often as the server gives one: the newest picture then is the one that it
- * sees. Pictures between get the grid before, so that none is late and none is dark. `strength` is
+ * A grid is asked for when the server has given one and the next is due: the newest picture then is
+ * the one that it sees. Pictures between get the grid before, so that none is late and none is dark. `strength` is
  * asked for each picture; `onFrame` gets `{ metadata, drawnMs, shownMs }` of each: what the video
  * tells of it, how long drawing took, and when the screen got it.
  */
@@ -19,6 +20,7 @@ export class BrightenedHere {
   #strength;
   #onFrame;
   #handle = 0;
+  #asking = new Asking();
   #askedMs = -Infinity; // when a grid was asked for that has not come
   #lit = false;
   #first;
@@ -62,11 +64,11 @@ export class BrightenedHere {
     this.#gotFirst();
   };
 
-  /** Sends the thumbnail that the graphics have made, and begins one when the last was answered. */
+  /** Sends the thumbnail that the graphics have made, and begins one when the next is due. */
   #ask(nowMs) {
     const thumbnail = this.#brightener.readThumbnail();
     if (thumbnail) this.#link.sendBytes(thumbnail);
-    if (nowMs - this.#askedMs < LATE_MS) return;
+    if (nowMs - this.#askedMs < LATE_MS || !this.#asking.isDue(nowMs)) return;
     this.#askedMs = nowMs;
     this.#brightener.beginThumbnail();
   }
@@ -75,6 +77,7 @@ export class BrightenedHere {
     const grid = new Float32Array(data);
     if (grid.length !== GRID_SIZE) return;
     this.#brightener.setGrid(grid);
+    this.#asking.heard(grid);
     this.#lit = true;
     this.#askedMs = -Infinity;
   }
