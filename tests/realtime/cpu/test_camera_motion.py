@@ -85,6 +85,16 @@ def test_noise_alone_shows_no_motion() -> None:
     assert all(follow(flat, flat, deviation) is None for deviation in (0.0, 1.0, 4.0))
 
 
+def test_noise_on_soft_shapes_shows_no_motion() -> None:
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    soft = 60 + 12 * np.sin(rows / 21) + 12 * np.sin(columns / 17)
+    camera = CameraMotion((HEIGHT, WIDTH))
+    camera(fixed(np.roll(soft, 3, 1)), fixed(soft), 64.0)  # it moved before, and so may go on
+    for seed in range(30):
+        known = fixed(soft, 0.5, 100 + seed)
+        assert camera(fixed(soft, 2.0, seed), known, 2.0 * 128) is None
+
+
 def test_a_thing_that_moves_is_no_camera() -> None:
     known, frame = seen(0, 0), seen(0, 0)
     frame[60:150, 100:240] = seen(2, 5)[60:150, 100:240]

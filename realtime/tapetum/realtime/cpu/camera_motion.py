@@ -4,8 +4,8 @@ One shift for all of the picture, as a hand that shakes or a camera that turns m
 luma at an eighth of the size say roughly where they came from; then the shift is made finer at an
 eighth, a quarter and half of the size, each time by what explains most of the change along the
 gradients of what was known (Lucas and Kanade, "An iterative image registration technique", 1981),
-where blocks that disagree count less. It holds only if most blocks that have texture, all over the
-picture, are explained by it better than by rest.
+where blocks that disagree count less. It holds only if blocks that have texture, all over the
+picture, differ less by it, and by as much as their texture says that they must.
 """
 
 from __future__ import annotations
@@ -43,9 +43,11 @@ _FEWEST, _FEWEST_SMALL = 12, 4
 _TEXTURE = 0.75
 """Mean square of a gradient, by that of noise, from which a block has texture."""
 _AGREED = 0.5
-"""Share of these that it must explain better than rest does."""
-_NOISE_LEFT = 8.0
-"""Squares of changes by those of noise up to which a block need not lose half of them."""
+"""Share of what these must gain by a shift that they gain, at least."""
+_MOST_GAIN = 4.0
+"""What one of them counts for, by their median, at most."""
+_SURE_DEVIATIONS = 6.0
+"""A shift that is measured is so many deviations of its own error, at least."""
 _AREAS = 3
 """Areas across and down of a picture, of which half must have such blocks."""
 
@@ -131,8 +133,8 @@ def _measured(sizes: Sequence[_Size], last: Deviations, noise: float) -> Deviati
                 return rest
             shift = shift + finer_shift(sums) * (1 << number)
     least = _LEAST if last.any() else _LEAST_TO_START
-    is_sure = 2 * np.abs(shift).max() >= least and _is_sure(sums, sizes[0].frame.shape, noise)
-    return shift if is_sure else rest
+    is_sure = 2 * np.abs(shift).max() >= least
+    return shift if is_sure and _is_sure(sums, shift, sizes[0].frame.shape, noise) else rest
 
 
 def _texture(known: Fixed) -> Fixed:
@@ -209,16 +211,21 @@ def finer_shift(sums: Floats) -> Deviations:
     return limited
 
 
-def _is_sure(sums: Floats, shape: tuple[int, ...], noise: float) -> bool:
-    """Whether a shift is better than rest for most of what has texture, all over the picture."""
-    of_noise = noise * noise * BLOCK * BLOCK
-    textured = sums[:, 2] + sums[:, 4] > _TEXTURE * of_noise
-    after, at_rest = sums[:, 7], sums[:, 8]
-    explained = np.minimum(at_rest, np.maximum(at_rest / 2, _NOISE_LEFT * of_noise))
-    agreed = textured & (after < explained)
-    if textured.sum() < _FEWEST or agreed.sum() < _AGREED * textured.sum():
+def _is_sure(sums: Floats, shift: Deviations, shape: tuple[int, ...], noise: float) -> bool:
+    """Whether a shift explains what differs at rest, all over the picture, and noise does not."""
+    of_noise = noise * noise
+    own = sums[sums[:, 2] + sums[:, 4] > _TEXTURE * of_noise * BLOCK * BLOCK]
+    if len(own) < _FEWEST:
         return False
-    areas = (sums[agreed, :2] * _AREAS // np.array(shape)) @ np.array([_AREAS, 1])
+    (y, x), after, at_rest = shift, own[:, 7], own[:, 8]
+    # What a block of this texture must gain by the shift, none of them far more than most.
+    gains = own[:, 2] * y * y + 2 * own[:, 3] * y * x + own[:, 4] * x * x
+    gains = np.minimum(gains, np.maximum(after, at_rest))
+    gains = np.minimum(gains, _MOST_GAIN * np.median(gains))
+    gained = np.clip(at_rest - after, -gains, gains)
+    if gains.sum() < _SURE_DEVIATIONS**2 * of_noise or gained.sum() < _AGREED * gains.sum():
+        return False
+    areas = (own[gained > 0, :2] * _AREAS // np.array(shape)) @ np.array([_AREAS, 1])
     return 2 * len(np.unique(areas)) >= _AREAS * _AREAS
 
 
