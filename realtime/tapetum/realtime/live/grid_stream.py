@@ -8,7 +8,7 @@ one to another by blending coefficients.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -44,6 +44,8 @@ STILL = CHANGED / 2
 """A picture that changed by less is still: a new grid would hardly differ, and may wait."""
 _LONG_STILL = 4
 """So many looks in a row at a still picture say that it will go on to be."""
+_MOST_TIMES = 2
+"""So many frames in a row that bring nothing but other noise may be the one before again."""
 BLEND_S = 0.5
 """In this time one look goes over into another, or in longer where that would be seen."""
 _WEIGHTS_S = 0.5
@@ -131,12 +133,13 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class _AtRest:
-    """What may do for the next frame, too, and for no more, if that brings but other noise."""
+    """What may do for the next frame, too, if that brings nothing but other noise."""
 
     grid: Floats
     part: float
     seen: Frame
     planes: tuple[Plane, ...]
+    times: int
 
 
 class GridStream:
@@ -281,13 +284,15 @@ class GridStream:
         may_rest = before is not None and before.grid is grid and before.part is part
         seen = self._restorer(frame, grid, weight_for(part), may_rest=may_rest)
         if before is not None and seen is before.seen:
+            if before.times < _MOST_TIMES:
+                self._at_rest = replace(before, times=before.times + 1)
             return before.planes
         planes = kernels.apply_grid(frame, grid, seen=seen, tables=self._tables)
         if self._noise.is_to_measure():
             noisy = planes if seen is None else kernels.apply_grid(frame, grid, tables=self._tables)
             self._noise.lift = _mean_luma(frame, planes) - _mean_luma(frame, noisy)
         if seen is not None:
-            self._at_rest = _AtRest(grid, part, seen, planes)
+            self._at_rest = _AtRest(grid, part, seen, planes, 1)
         return planes
 
     def _with(self, frame: Frame, planes: tuple[Plane, ...]) -> Frame:
