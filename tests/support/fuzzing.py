@@ -47,6 +47,8 @@ _WALL_S = 3 * LIMIT_S
 _WARM_UP_S = 240.0
 LIMIT_MB = 1500.0
 MOST_LINES = 12
+_ROUND_S = (1 << 33) / 90_000
+"""After which the clock of MPEG begins anew."""
 STATUSES = {0, 1, 2, 3}
 """Done, failed, wrongly asked for, and done but the input was damaged."""
 PHOTOS = {".jpg", ".png", ".tiff", ".bmp", ".webp", ".gif", ".avif", ".heic", ".jp2"}
@@ -413,7 +415,10 @@ def times_ms(path: Path) -> list[float]:
     except (subprocess.TimeoutExpired, json.JSONDecodeError):
         return []
     seconds = [float(frame.get("best_effort_timestamp_time", "nan")) for frame in frames]
-    return [round(1000 * (time_s - seconds[0]), 3) for time_s in seconds]
+    passed_s = [time_s - seconds[0] for time_s in seconds]
+    # What jumps back in a broadcast is a clock that has come round, to ffprobe.
+    back = [time_s - _ROUND_S if time_s > _ROUND_S / 2 else time_s for time_s in passed_s]
+    return [round(1000 * time_s, 3) for time_s in back]
 
 
 def summary(report: Report, numbers: range, seed: int) -> dict[str, Any]:

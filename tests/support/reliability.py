@@ -112,6 +112,26 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}damaged_files.py::a_picture_that_lost_its_time_is_not_called_good",
         ),
         Fault(
+            "a video is encrypted",
+            "one line, exit 1",
+            f"{_MEDIA}file_source.py::an_encrypted_video_is_refused",
+        ),
+        Fault(
+            "sound is encrypted",
+            "named in a note, dropped",
+            f"{_MEDIA}stream_copy.py::encrypted_sound_is_not_copied_as_noise",
+        ),
+        Fault(
+            "packets of sound do not say how long they last, as in NUT",
+            "the last one is kept in MP4, too",
+            f"{_MEDIA}stream_copy.py::the_last_sound_is_kept_where_packets_say_no_length",
+        ),
+        Fault(
+            "the codec of an FLV changes from tag to tag",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py::flv_whose_codec_changes_is_not_called_good",
+        ),
+        Fault(
             "a picture has the time of another, in an MP4",
             "it lies between its neighbours; said, exit 3",
             f"{_MEDIA}damaged_files.py::a_picture_that_has_the_time_of_another_in_an_mp4_is_damaged",
@@ -392,6 +412,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "the tables of an AVIF do not agree",
             "said, exit 3",
             f"{_PHOTOS}damaged_photos.py::an_avif_whose_tables_do_not_agree_is_damaged",
+        ),
+        Fault(
+            "a part of a HEIC has a name that is no text",
+            "it is read; said, exit 3",
+            f"{_PHOTOS}damaged_photos.py::a_heic_whose_parts_have_damaged_names_takes_nothing_down",
         ),
         Fault(
             "a TIFF is damaged, and the library that unpacks it has hundreds of lines to say",

@@ -13,6 +13,7 @@ import ctypes
 import itertools
 import sys
 import threading
+import time
 import weakref
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -267,6 +268,10 @@ class SimulatedGPU:
             self.wait_for(queue)
         return target
 
+    def multiply(self, array: SimArray, factor: float, *, out: SimArray) -> None:
+        source, target = array.host, out.host
+        self.queue(self.current, lambda: np.copyto(target, source * source.dtype.type(factor)))
+
     def from_dlpack(self, capsule: object) -> SimArray:
         """A picture of FFmpeg's, which is copied on the null stream as NVDEC's are."""
         source = device_view(capsule)
@@ -391,6 +396,12 @@ class Stream:
     def __exit__(self, *_error: object) -> None:
         self.gpu.here.stack.pop()
 
+    @classmethod
+    def from_external(cls, other: Any) -> Stream:
+        _version, ptr = other.__cuda_stream__()
+        found: Stream = cls.gpu.streams[ptr]
+        return found
+
     def synchronize(self) -> None:
         self.gpu.wait_for(self)
 
@@ -411,14 +422,21 @@ class Event:
     gpu: SimulatedGPU
 
     def __init__(self, block: bool = False, disable_timing: bool = False) -> None:
-        assert block, "it keeps a core busy while it waits"
-        assert disable_timing
+        assert block or not disable_timing, "it keeps a core busy while it waits"
+        self._times = not disable_timing
         self._stream: Stream | None = None
         self._number = -1
+        self.done_s = 0.0
 
     def record(self, stream: Stream | None = None) -> None:
         self.gpu.check()
-        self._stream, self._number = stream or self.gpu.current, next(self.gpu.numbers)
+        self._stream = stream or self.gpu.current
+        if self._times:
+            self.gpu.queue(self._stream, self._done)
+        self._number = next(self.gpu.numbers)
+
+    def _done(self) -> None:
+        self.done_s = time.perf_counter()
 
     def synchronize(self) -> None:
         frame = sys._getframe(1)
@@ -590,7 +608,7 @@ def simulated(
     patch: pytest.MonkeyPatch, library: HostKernels, faults: Faults | None = None, count: int = 1
 ) -> Iterator[SimulatedGPU]:
     """Put a simulated GPU in the place of CuPy, the driver, NVRTC and PyTorch."""
-    from tapetum.realtime.cuda import captured_graph, cuda_enhancer
+    from tapetum.realtime.cuda import captured_graph, cuda_enhancer, kernel_compiler
     from tapetum.trt_build import cuda_driver
 
     gpu = SimulatedGPU(library, faults or Faults(), count)
@@ -604,6 +622,8 @@ def simulated(
     for name, module in (("cupy", cupy), ("cupy.cuda", cupy.cuda), ("cupyx", cupyx)):
         module.__spec__ = ModuleSpec(name, None)  # by which others see that it is installed
         patch.setitem(sys.modules, name, module)
+    uncached: Any = kernel_compiler.compile_kernels.__wrapped__  # no other test gets ours
+    patch.setattr(kernel_compiler, "compile_kernels", uncached)
     driver = type("CudaDriver", (SimulatedDriver,), {"gpu": gpu})
     patch.setattr(cuda_driver, "CudaDriver", driver)
     patch.setattr(captured_graph, "CudaDriver", driver)
@@ -640,7 +660,8 @@ def _cupy(gpu: SimulatedGPU) -> Any:
     cuda.memory = memory
     memory.OutOfMemoryError = OutOfMemoryError
     cuda.nvrtc = _nvrtc()
-    cuda.Device = lambda _: _Capable("90")
+    cuda.Device = _Device
+    cuda.get_elapsed_time = lambda begin, end: 1000 * (end.done_s - begin.done_s)
 
     class Module:
         def load(self, _cubin: bytes) -> None:
@@ -651,7 +672,7 @@ def _cupy(gpu: SimulatedGPU) -> Any:
             return Function(gpu, name)
 
     cuda.Module = Module
-    for name in ("empty", "array", "asnumpy", "from_dlpack"):
+    for name in ("empty", "array", "asnumpy", "from_dlpack", "multiply"):
         setattr(cupy, name, getattr(gpu, name))
     return cupy
 
@@ -668,8 +689,20 @@ class _Attributes(NamedTuple):
     device: int
 
 
-class _Capable(NamedTuple):
-    compute_capability: str
+class _Device:
+    """`cupy.cuda.Device`."""
+
+    compute_capability = "90"
+    attributes: ClassVar = {"L2CacheSize": 1}
+
+    def __init__(self, _index: int) -> None:
+        """Each is like the others."""
+
+    def __enter__(self) -> None:
+        """It is current already: the code never leaves it."""
+
+    def __exit__(self, *_error: object) -> None:
+        """Likewise."""
 
 
 def _nvrtc() -> ModuleType:

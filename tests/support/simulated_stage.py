@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import torch
 from support.ffmpeg_runs import bound
-from support.kernel_devices import WallClock, host_kernels
+from support.kernel_devices import host_kernels
 from support.simulated_gpu import SimulatedGPU, simulated
 
 from tapetum.benchmarks.gpu import kernels, measurements, networks, pipeline, roofline
@@ -44,30 +44,12 @@ class NoNvml:
         return lambda *_: known.get(name, 1)
 
 
-class SimulatedClock(WallClock):
-    """Waits for the device's stream, as events do."""
-
-    def __init__(self, device: Any) -> None:
-        self._device = device
-
-    def calls_ms(self, work: Any, calls: int) -> list[float]:
-        def done(number: int) -> None:
-            work(number)
-            self._device._stream.synchronize()
-
-        return super().calls_ms(done, calls)
-
-
 def measuring(patch: pytest.MonkeyPatch, gpu: SimulatedGPU) -> None:
     """Have the benchmarks measure the simulated GPU; PyTorch's part is the CPU's."""
     import cupy
 
     patch.setattr(nvml, "_nvml", NoNvml)
     patch.setattr(cupy.cuda.runtime, "deviceGetPCIBusId", lambda _index: "0", raising=False)
-    attributes = {"L2CacheSize": 1}
-    device = lambda _index: SimpleNamespace(compute_capability="90", attributes=attributes)  # noqa: E731
-    patch.setattr(cupy.cuda, "Device", device)
-    patch.setattr(measurements, "EventClock", SimulatedClock)
     patch.setattr(measurements, "free_memory_mb", lambda _device: gpu.memory_info()[0] >> 20)
     here = torch.device("cpu")
     for module in (measurements, networks):

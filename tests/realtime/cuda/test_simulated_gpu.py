@@ -222,6 +222,21 @@ def test_a_device_that_is_full_is_one_line(
     assert list(tmp_path.glob("*.mp4")) == []
 
 
+def test_a_file_waits_for_no_other_stream_s_memory_but_says_so(
+    gpu: SimulatedGPU, short_clip: Path, tmp_path: Path
+) -> None:
+    """What others on the same GPU hold is missing, and is there again when they end."""
+    gpu.faults.memory_bytes = 4 << 20
+    given: Any = {"device": "cuda", "codec": "ffv1", "duration_s": 0.1}
+    output = tmp_path / "out.mkv"
+    held: Any = CudaDevice().empty(((4 << 20) - (1 << 17),), np.uint8)
+    says = r"has not enough memory \(0 MB are free, and a 96x64 video takes 1 MB at least\)"
+    with pytest.raises(DeviceError, match=says):
+        enhance_file(short_clip, output, **given)
+    del held
+    assert enhance_file(short_clip, output, **given).frames == 3
+
+
 @pytest.mark.parametrize("lost_after", [3, 12, 40, 90])
 def test_a_device_that_is_lost_in_mid_file_is_one_line(
     gpu: SimulatedGPU, short_clip: Path, tmp_path: Path, lost_after: int

@@ -441,6 +441,17 @@ def test_flv_whose_times_fall_is_not_called_good(moved_ms: int, tmp_path: Path) 
     assert is_called_good(path) == (not moved_ms)
 
 
+@pytest.mark.parametrize("kind", [_FLV_VIDEO, _FLV_SOUND])
+def test_flv_whose_codec_changes_is_not_called_good(kind: int, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.flv", Clip(audio=["aac"], time_base=Fraction(1, 1000)))
+    content = bytearray(path.read_bytes())
+    tags = list(flv_tags(bytes(content), kind))
+    assert not broken_tags(path)
+    content[tags[-3].start + 11] = 0
+    path.write_bytes(content)
+    assert broken_tags(path)
+
+
 @pytest.mark.parametrize("change", ["none", "longer", "first", "zeros", "every"])
 def test_flv_whose_lengths_do_not_agree_is_not_called_good(change: str, tmp_path: Path) -> None:
     path = make_clip(tmp_path / "in.flv", Clip(audio=["aac"], time_base=Fraction(1, 1000)))

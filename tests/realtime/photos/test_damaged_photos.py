@@ -11,7 +11,7 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
-from support.command_line import tapetum
+from support.command_line import python, tapetum
 from support.photos import dark_colors, moving, pillow_pixels, png_chunk, png_chunks
 
 from tapetum.realtime import EnhanceResult, MediaError, enhance_file, read_image
@@ -364,3 +364,25 @@ def test_a_damaged_tiff_is_said_by_nobody_else(
     with pytest.raises(MediaError, match="cannot open"):
         read_image(tmp_path / "in.tiff")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("text", [b"Exif", b"mime", b"rdf+xml"])
+def test_a_heic_whose_parts_have_damaged_names_takes_nothing_down(
+    text: bytes, tmp_path: Path
+) -> None:
+    """Its reader ended the process, without a word."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    heic = io.BytesIO()
+    pillow_heif.from_pillow(moving(1)[0]).save(heic, exif=exif.tobytes(), xmp=b"<x:xmpmeta/>")
+    data = heic.getvalue().replace(text, b"\xff" + text[1:], 1)
+    (tmp_path / "in.heic").write_bytes(data)
+    code = f"""
+from pathlib import Path
+from tapetum.realtime.photos.reader import PhotoFile, photo_size
+path = Path({str(tmp_path / "in.heic")!r})
+photo_size(path)
+photo = PhotoFile(path)
+print(len(list(photo.pictures())), photo.intact)
+"""
+    assert python(code).split() == ["1", "False"]

@@ -135,6 +135,25 @@ def webrtc(
     _record(result, "round_trip", webrtc_round_trip(seconds))
 
 
+@experiments.command(name="viewers")
+def see_viewers(
+    *,
+    count: Annotated[int, typer.Option(min=1, help="Viewers, each with a Chromium.")] = 4,
+    size: Annotated[str, typer.Option(help="640x360, 1280x720 or 1920x1080.")] = "640x360",
+    rate: Annotated[int, typer.Option(min=1, help="Of the cameras, in frames a second.")] = 15,
+    place: Annotated[str, typer.Option(help="Where pictures are enhanced: server, browser.")] = (
+        "server"
+    ),
+    seconds: Annotated[float, typer.Option(min=1)] = 20.0,
+    result: ResultOption = _WEBRTC_RESULT,
+) -> None:
+    """`tapetum serve`: rate, age and darkness for several viewers, and the server's time."""
+    from tapetum.benchmarks.experiments.viewers import viewers
+
+    figures = viewers(count, size=size, rate=rate, place=place, seconds=seconds)
+    _record(result, f"{count} viewers, {size} at {rate}, by the {place}", figures)
+
+
 @experiments.command()
 def governor(
     model: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from dataclasses import replace
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Unpack
 import typer
 
 from tapetum.realtime.choices import Layout
+from tapetum.realtime.command.file_report import FileReport, result_as_json
 from tapetum.realtime.command.options import (
     DAMAGED_INPUT,
     MANY,
@@ -33,11 +33,9 @@ from tapetum.realtime.command.options import (
 from tapetum.realtime.command.program_output import program_output
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from tapetum.realtime.batch.file_maker import FileOptions
     from tapetum.realtime.command.enhance_many import ManyOptions
-    from tapetum.realtime.enhance_media import EnhanceResult, Started
+    from tapetum.realtime.enhance_media import EnhanceResult
 
 
 def _crf(text: str) -> int:
@@ -315,7 +313,7 @@ def enhance(
     if workers is not None and cluster is not None:
         raise typer.BadParameter("--workers are processes here; a --cluster has its own")
     places = inputs or []
-    report = _Report(console, quiet=quiet)
+    report = FileReport(console, quiet=quiet)
     if _PIPE in places or str(output_path) == _PIPE:
         given = (start_s, duration_s, rate, codec, crf, preset, deinterlace or None)
         for_files = many.is_given or any(option is not None for option in given)
@@ -363,7 +361,7 @@ def enhance(
         part = _Part(start_s or 0.0, duration_s, rate)
         result = _enhance_one(places[0], output_path, part, report, overwrite=overwrite, **options)
         if write_json is not None:
-            write_json(_as_json(result))
+            write_json(result_as_json(result))
     if not result.intact:
         raise typer.Exit(DAMAGED_INPUT)
 
@@ -416,7 +414,7 @@ def _enhance_one(
     source: str,
     output: Path,
     part: _Part,
-    report: _Report,
+    report: FileReport,
     *,
     overwrite: bool,
     **options: Unpack[FileOptions],
@@ -439,67 +437,3 @@ def _enhance_one(
         )
     report.finish(result)
     return result
-
-
-_MOST_NOTES = 7
-"""Lines of notes, beside the first, the last and a warning."""
-
-
-class _Report:
-    """What a person reads on stderr: one line at the start, notices, one line at the end."""
-
-    def __init__(self, console: Console, *, quiet: bool) -> None:
-        self.console = console
-        self.quiet = quiet
-        self._said: set[str] = set()
-
-    def start(self, started: Started) -> None:
-        if not self.quiet:
-            self._say(started.description)
-        self._note(started.notices)
-
-    def line(self, line: str) -> None:
-        """Say one line, unless there shall be none."""
-        if not self.quiet:
-            self._say(line)
-
-    def finish(self, result: EnhanceResult) -> None:
-        self._note(result.notices)
-        if not result.intact:
-            self._say(f"warning: {result.input_path} is damaged; what it holds was enhanced")
-        if not self.quiet:
-            self._say(_summary(result))
-
-    def _note(self, notices: tuple[str, ...]) -> None:
-        """Say what has not been said; of a file that is damaged in many ways not every one."""
-        new = [notice for notice in dict.fromkeys(notices) if notice not in self._said]
-        if self.quiet or not new:
-            return
-        room = max(0, _MOST_NOTES - len(self._said))
-        self._said.update(new)
-        for notice in new[:room]:
-            self._say(f"note: {notice}")
-        if len(new) > room:
-            self._say(f"note: and {len(new) - room} more; --json tells all")
-
-    def _say(self, line: str) -> None:
-        self.console.print(line, markup=False)
-
-
-def _summary(result: EnhanceResult) -> str:
-    size_mb = result.size_bytes / 1e6
-    if result.media_s == 0:
-        return f"{result.output_path}: {size_mb:.2f} MB in {result.elapsed_s:.1f} s"
-    return (
-        f"{result.output_path}: {result.frames} frames, {size_mb:.2f} MB in"
-        f" {result.elapsed_s:.1f} s, {result.fps:.1f} fps, {result.speed:.2f}x real time"
-    )
-
-
-def _as_json(result: EnhanceResult) -> dict[str, object]:
-    fields = {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in dataclasses.asdict(result).items()
-    }
-    pace = {"fps": round(result.fps, 2), "speed": round(result.speed, 3)}
-    return fields | pace | {"intact": result.intact}

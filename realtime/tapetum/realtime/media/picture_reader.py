@@ -233,11 +233,7 @@ class PictureReader:
         return lines + [_LATE_STREAM] * self._late_stream
 
     def _take(self, opened: VideoInput) -> None:
-        self.container, self.stream, self._decoder = (
-            opened.container,
-            opened.stream,
-            opened.decoder,
-        )
+        self.container, self.stream, self._decoder = opened
         names = self.container.format.name.split(",")
         self._is_timed = not _TIMED_FORMATS.isdisjoint(names)
         self._has_unique_times = "mov" in names

@@ -19,6 +19,11 @@ _TAG_HEADER_BYTES = 11
 _TAG_KINDS = {8, 9, 15, 18}
 """Of FLV: sound, picture, and data in two ways of writing it."""
 _TAG_KIND = 0x1F
+_SOUND_TAG, _VIDEO_TAG = 8, 9
+_CODEC = {_SOUND_TAG: 0xF0, _VIDEO_TAG: 0x0F}
+"""Where in the first byte of a tag's body its codec stands."""
+_NAMES_ITS_CODEC = {_SOUND_TAG: 0, _VIDEO_TAG: 0x80}
+"""What says that the codec stands behind it instead, as four letters."""
 _NO_JOIN_MS = 250
 """Times that fall by less are no other recording's."""
 _BOX_TYPES = {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"styp", b"sidx", b"uuid"}
@@ -61,7 +66,8 @@ def broken_tags(path: Path) -> int:
     Behind each tag stands its length again. FFmpeg seeks the next tag where the two differ, and
     what it then takes for sound and picture depends on its version. Files whose writers never
     state the second length are whole. Times rise from tag to tag of a kind, but where recordings
-    were joined. Other formats give 0.
+    were joined, and the codec stays: FFmpeg's versions differ in what they make of another. Other
+    formats give 0.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -70,9 +76,10 @@ def broken_tags(path: Path) -> int:
         file.seek(5)
         at, right, wrong = int.from_bytes(file.read(4)) + 4, 0, 0
         last_ms: dict[int, int] = {}
+        codecs: dict[int, int] = {}
         while at + _TAG_HEADER_BYTES <= size:
             file.seek(at)
-            header = file.read(8)
+            header = file.read(_TAG_HEADER_BYTES + 1)
             kind, body = header[0] & _TAG_KIND, int.from_bytes(header[1:4])
             time_ms = int.from_bytes(header[7:8] + header[4:7])
             length = _TAG_HEADER_BYTES + body
@@ -87,6 +94,10 @@ def broken_tags(path: Path) -> int:
                 return 1
             if 0 < falls_ms <= _NO_JOIN_MS:
                 return 1
+            if body and kind in _CODEC and not header[-1] & _NAMES_ITS_CODEC[kind]:
+                codec = header[-1] & _CODEC[kind]
+                if codecs.setdefault(kind, codec) != codec:
+                    return 1
             last_ms[kind] = time_ms
             at += length + 4
     return 0

@@ -7,6 +7,7 @@ without checksums (JPEG, GIF, WebP) may be changed so that it still decodes; nob
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import simplejpeg
 
+from tapetum.realtime.media.sample_entries import top_boxes
 from tapetum.realtime.photos.formats import (
     AVIF,
     GIF,
@@ -33,6 +35,7 @@ _JPEG_END = b"\xff\xd9"
 _UNCOMMON_SAMPLING = "Could not determine subsampling"
 """What TurboJPEG says of sampling that it has no name for, as of CMYK; other decoders read it."""
 _START_OF_SCAN = 0xDA
+_PARTS, _PART = b"meta", b"infe"
 _LARGEST_DIRECTORY = 1 << 20
 _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
 _MOST_MISSING_BYTES = 1 << 28
@@ -71,9 +74,32 @@ def examine(data: bytes, photo: PhotoFormat) -> Examined:
         return _examine_tiff(data)
     if photo is WEBP and not _webp_ends(data):
         return Examined(_mended_webp(data), ("its end is missing",), cut=True)
+    wrong: tuple[str, ...] = ()
+    if photo is HEIF and (plain := with_plain_names(data)) != data:
+        data, wrong = plain, ("names of its parts are damaged",)
     if photo in _ENDS and not _ENDS[photo](data):
-        return Examined(data, ("its end is missing",), cut=True)
-    return Examined(data)
+        return Examined(data, (*wrong, "its end is missing"), cut=True)
+    return Examined(data, wrong)
+
+
+def with_plain_names(data: bytes) -> bytes:
+    """A HEIC whose parts (infe boxes) have kinds and names that are text, if need be by "?" in it.
+
+    pi_heif takes the whole process down where one is none.
+    """
+    mended = bytearray(data)
+    for kind, start, stop in top_boxes(io.BytesIO(data)):
+        at = data.find(_PART, start, stop) if kind == _PARTS else -1
+        while at >= 0:
+            size = int.from_bytes(data[at - 4 : at])
+            begin = at + (14 if data[at + 4 : at + 5] == b"\3" else 12)  # behind its numbers
+            end = min(at - 4 + size, stop)
+            try:
+                data[begin:end].decode()
+            except UnicodeDecodeError:
+                mended[begin:end] = bytes(b if b < 0x80 else 0x3F for b in data[begin:end])
+            at = data.find(_PART, at + 4, stop)
+    return bytes(mended)
 
 
 def coded_bits(data: bytes, photo: PhotoFormat) -> int:

@@ -24,6 +24,7 @@ from tapetum.realtime.photos.damage import (
     hdr_transfer,
     padded,
     with_jpeg_end,
+    with_plain_names,
 )
 from tapetum.realtime.photos.extras import left_out
 from tapetum.realtime.photos.formats import (
@@ -438,7 +439,8 @@ def photo_size(path: Path) -> tuple[int, int]:
         if found is HEIF:
             import pi_heif
 
-            width, height = pi_heif.open_heif(path).size
+            data = with_plain_names(path.read_bytes())
+            width, height = pi_heif.open_heif(io.BytesIO(data)).size
             return width, height
         if found is not None:
             with without_pillows_limit(), Image.open(path, formats=[found.name]) as image:
