@@ -812,8 +812,9 @@ input, where ffprobe can read it. The tests run 300 of them, always the same. {f
 """
 
 
-_MENDED = """What they found was mended after each, but for one: of an MPEG-2 picture whose header is damaged so
-that its decoder shows nothing of it, and tells no error, nothing is said."""
+_MENDED = """\
+What they found was mended after each, but for one: of an MPEG-2 picture whose header is damaged
+so that its decoder shows nothing of it, and tells no error, nothing is said."""
 
 
 def fuzzed() -> str:

@@ -2,59 +2,58 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from tapetum.realtime.cpu.bar_edges import (
-    CLEAR_STEP,
+from tapetum.realtime.cpu.frame_lines import (
     EMPTY,
-    RINGING,
-    TEXT,
-    UNEVEN,
-    bars_at_ends,
-    flat,
-    if_black,
-    is_pair,
-    pair_by_light,
-    rise,
-    shorter_pair,
-    standing_out,
-    steepest,
-    to_light,
+    MARGIN,
+    MOST_AT_BORDER,
+    Floats,
+    Lines,
+    Mask,
+    at_ends,
 )
-from tapetum.realtime.cpu.compiled import kernel
-from tapetum.realtime.cpu.plane_rows import sample_rows
-from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.sample_range import sample_range
 
-Floats = npt.NDArray[np.float32]
-Counts = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Pixels = TypeVar("Pixels", Plane, Mask)
-
-_MOST_NOISE = 10
-"""Levels over black, at 8 bits, over which no pixel is taken for a noisy black one."""
-_MOST_LIFT = 2
-"""Levels, at 8 bits, by which a bar may be over black all along."""
-_MARGIN = 1.5
-"""Levels, at 8 bits, by which a picture is brighter than the brightest of a bar's noise."""
-_MOST_TINT = 4
-"""Mean distance from grey of a bar's chroma, at 8 bits: a dark purple wall is no bar."""
-_END = 0.03
-"""Part of a bar's line, at either end of it, to which no text reaches."""
+_STEP = 0.1
+"""Where a bar ends, so much of a line is brighter, against the brighter lines of the picture."""
+_WEAK_STEP = 0.01
+"""The same, as a share of the line, where a pair of bars ends alike: the picture is dark there."""
+_FLAT = 0.3
+"""Levels, at 8 bits, by which a bar may be brighter at its end than at its begin: a scene fades."""
+_TEXT = 0.14
+"""Part of a bar's pixels that may be text: two lines of subtitles."""
+_RINGING = 10
+"""Lines before an edge in which coding leaves traces of it: blocks of 8, and what smooths them."""
+_SHARP = 3
+"""Lines in which an edge is passed."""
+_TRACES = 0.2
+"""What is bright in traces of an edge, against what is bright behind it."""
+_EDGE_LIGHT = 0.4
+"""Where the light of the picture's first lines, against the black, is reached, the bar ends."""
+_BLACK = 1.0
+"""Levels, at 8 bits, by which bars that are less sure may be over black, in the mean."""
+_LEAST_RISE = 3.0
+"""Levels, at 8 bits, by which light rises at an edge that is seen by that alone."""
+_BLOCK, _BLURRED = 12, 16
+"""Lines behind a bar's end in which coarse coding may leave traces, and those with the edge."""
+_WEAK_LIGHT = 0.1
+"""The light of such traces, against that behind the edge."""
+_SMALLEST = 0.01
+"""Narrower bars, against the frame, have to be pure."""
+_SMALLEST_PICTURE = 0.1
+_UNEVEN = 0.02
+"""Difference of the two bars of a pair, against the frame."""
+_CLEAR_STEP = 0.6
+"""A step with which a pair of bars is believed at once, and one bar at all."""
 _BARE_STEP = 0.5
 """A step at the ends of lines alone with which a pair of bars is believed: a circle has none."""
 _MOST_BESIDE_TEXT = 0.5
 """Part of the frame that bars may take which are seen at the ends of lines alone."""
 _END_SPECKS = 0.02
 """Part of the pixels there that may be brighter than black, by noise."""
-_MOST_AT_BORDER = 0.45
-"""Part of a frame's outermost lines that text may take."""
-_MOST_TEXT = 2 * TEXT
+_MOST_TEXT = 2 * _TEXT
 """Part of a bar's pixels that may be text by any measure."""
 
 
@@ -76,157 +75,6 @@ class Bars(NamedTuple):
 NONE = Bars(0, 0, 0, 0, clear=True)
 
 
-class Lines(NamedTuple):
-    """Of each row and column of a frame, the pixels that are brighter than black.
-
-    Attributes:
-        bright: (H, W) whether each pixel is.
-        shining: (H, W) whether each pixel is brighter than any noise on black.
-        luma: (H, W) as it lies in the frame.
-        word: that of one level at 8 bits.
-        black: the level of black, at 8 bits.
-        top: the luma up to which a pixel is black.
-        rows: (H,) their share.
-        columns: (W,) their share.
-        row_levels: (H,) mean luma at 8 bits, of which brighter pixels are not more than the others.
-        column_levels: (W,) the same of each column.
-        row_light: (H,) mean luma at 8 bits.
-        column_light: (W,) the same of each column.
-    """
-
-    bright: Mask
-    shining: Mask
-    luma: Plane
-    word: int
-    black: float
-    top: int
-    rows: Floats
-    columns: Floats
-    row_levels: Floats
-    column_levels: Floats
-    row_light: Floats
-    column_light: Floats
-
-    @property
-    def turned(self) -> Lines:
-        """The same frame with its columns as rows."""
-        return self._replace(
-            bright=self.bright.T,
-            shining=self.shining.T,
-            luma=self.luma.T,
-            rows=self.columns,
-            columns=self.rows,
-            row_levels=self.column_levels,
-            column_levels=self.row_levels,
-            row_light=self.column_light,
-            column_light=self.row_light,
-        )
-
-    @property
-    def is_black(self) -> bool:
-        """Whether the frame is black altogether."""
-        return bool(self.rows.max() <= EMPTY)
-
-
-def edges_black_up_to(frame: Frame) -> list[float]:
-    """For the top, bottom, left and right line, how far over black its luma goes, at 8 bits.
-
-    Infinite where a line is brighter than bars with their noise are, or has a colour. Text may
-    reach all with its shadow, or with what coding makes of it: then the lines' ends tell.
-    """
-    layout, levels = frame.format, sample_range(frame)
-    word = 1 << (layout.shift + layout.depth - 8)
-    black = levels.black / (1 << (layout.depth - 8))
-    noisy = math.floor((black + _MOST_NOISE) * word)  # compared to whole numbers, without floats
-    luma, chroma = frame.planes[0], frame.planes[1:]
-    wide = 2 if layout.semi_planar else 1
-
-    def over(luma_line: Plane, chroma_lines: Iterable[Plane]) -> float:
-        place = len(luma_line) * 99 // 100
-        if np.count_nonzero(luma_line > noisy) >= len(luma_line) - place:
-            return math.inf  # as most are, and this is asked of every frame
-        over_black = luma_line.astype(np.float32) / word - black
-        if over_black.mean() > _MOST_LIFT + 2 * over_black.std():
-            return math.inf  # darkness with a little light: noise on black is as wide as it is high
-        tints = (np.abs(line.astype(np.float32) / word - 128).mean() for line in chroma_lines)
-        most = float(np.partition(luma_line, place)[place]) / word - black
-        return max(most, 0.0) if all(tint <= _MOST_TINT for tint in tints) else math.inf
-
-    border: list[tuple[Plane, Callable[[Plane], Plane]]] = [
-        (luma[0], lambda plane: plane[0]),
-        (luma[-1], lambda plane: plane[-1]),
-        (luma[:, 0], lambda plane: plane[:, :wide].reshape(-1)),
-        (luma[:, -1], lambda plane: plane[:, -wide:].reshape(-1)),
-    ]
-    found = [over(luma_line, map(line_of, chroma)) for luma_line, line_of in border]
-    if any(map(math.isfinite, found)):
-        return found
-    return [
-        over(_at_ends(luma_line), (_at_ends(line_of(plane)) for plane in chroma))
-        if np.count_nonzero(luma_line > noisy) <= _MOST_AT_BORDER * len(luma_line)
-        else math.inf
-        for luma_line, line_of in border
-    ]
-
-
-def _at_ends(line: Pixels) -> Pixels:
-    """The two ends of lines, which lie along the last axis, beside each other."""
-    part = max(2, round(_END * line.shape[-1]))
-    return np.concatenate([line[..., :part], line[..., -part:]], axis=-1)
-
-
-def look(frame: Frame, black_up_to: float) -> Lines:
-    """What `_find` looks at; `black_up_to` is how far over black a bar's luma goes, at 8 bits."""
-    layout, levels = frame.format, sample_range(frame)
-    samples, pitch = sample_rows(frame.planes[0])
-    level = levels.black + int((black_up_to + _MARGIN) * (1 << (layout.depth - 8)))
-    top = level << layout.shift | ((1 << layout.shift) - 1)
-    bright = np.empty((frame.height, frame.width), np.bool_)
-    rows, columns = (np.zeros((3, size), np.int64) for size in bright.shape)
-    _count(samples, pitch, top, bright, rows, columns)
-    word = 1 << (layout.shift + layout.depth - 8)
-    axes = (rows, frame.width), (columns, frame.height)
-    noisy = (levels.black + (_MOST_NOISE << (layout.depth - 8))) << layout.shift
-    return Lines(
-        bright,
-        frame.planes[0] > noisy,
-        frame.planes[0],
-        word,
-        levels.black / (1 << (layout.depth - 8)),
-        top,
-        *((counts[0] / across).astype(np.float32) for counts, across in axes),
-        *((counts[1] / (across * word)).astype(np.float32) for counts, across in axes),
-        *((counts[2] / (across * word)).astype(np.float32) for counts, across in axes),
-    )
-
-
-@kernel
-def _count(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    samples: Plane,
-    pitch: int,
-    top: int,
-    bright: Mask,
-    rows: Counts,
-    columns: Counts,
-) -> None:
-    """Find the pixels over `top`, and count them by row and by column; and sum luma up to `top`."""
-    height, width = bright.shape
-    for row in range(height):
-        line = samples[row * pitch : row * pitch + width]
-        total, light, whole = 0, np.int64(0), np.int64(0)
-        for x in range(width):
-            over = line[x] > top
-            level = min(np.int64(line[x]), np.int64(top))
-            bright[row, x] = over
-            columns[0, x] += over
-            columns[1, x] += level
-            columns[2, x] += np.int64(line[x])
-            whole += np.int64(line[x])
-            total += over
-            light += level
-        rows[0, row], rows[1, row], rows[2, row] = total, light, whole
-
-
 def find_bars(lines: Lines) -> Bars:
     """The bars of a frame by itself.
 
@@ -238,25 +86,25 @@ def find_bars(lines: Lines) -> Bars:
     for _ in range(2):
         within = lines.bright[:, left : width - right]
         rows = lines.rows if not left + right else within.mean(axis=1, dtype=np.float32)
-        top, bottom, rows_step = bars_at_ends(rows)
+        top, bottom, rows_step = _ends(rows)
         within = lines.bright[top : height - bottom]
         columns = lines.columns if not top + bottom else within.mean(axis=0, dtype=np.float32)
-        left, right, columns_step = bars_at_ends(columns)
-    top, bottom = flat(lines.row_levels, top), flat(lines.row_levels[::-1], bottom)
-    left, right = flat(lines.column_levels, left), flat(lines.column_levels[::-1], right)
-    top, bottom = to_light(lines.row_light, top), to_light(lines.row_light[::-1], bottom)
-    left, right = to_light(lines.column_light, left), to_light(lines.column_light[::-1], right)
-    top, bottom = standing_out(lines.row_light, top, bottom, rows_step)
-    left, right = standing_out(lines.column_light, left, right, columns_step)
-    if not is_pair(top, bottom, height):
+        left, right, columns_step = _ends(columns)
+    top, bottom = _flat(lines.row_levels, top), _flat(lines.row_levels[::-1], bottom)
+    left, right = _flat(lines.column_levels, left), _flat(lines.column_levels[::-1], right)
+    top, bottom = _to_light(lines.row_light, top), _to_light(lines.row_light[::-1], bottom)
+    left, right = _to_light(lines.column_light, left), _to_light(lines.column_light[::-1], right)
+    top, bottom = _standing_out(lines.row_light, top, bottom, rows_step)
+    left, right = _standing_out(lines.column_light, left, right, columns_step)
+    if not _is_pair(top, bottom, height):
         found = _seen_otherwise(lines, slice(left, width - right))
-        top, bottom = found or if_black(lines.row_light, lines.black, top, bottom)
-    if not is_pair(left, right, width):
+        top, bottom = found or _if_black(lines.row_light, lines.black, top, bottom)
+    if not _is_pair(left, right, width):
         found = _seen_otherwise(lines.turned, slice(top, height - bottom))
-        left, right = found or if_black(lines.column_light, lines.black, left, right)
+        left, right = found or _if_black(lines.column_light, lines.black, left, right)
     pairs = (top, bottom, height), (left, right, width)
-    even = all(abs(one - other) <= UNEVEN * size + 2 for one, other, size in pairs)
-    clear = even and min(rows_step, columns_step) >= CLEAR_STEP
+    even = all(abs(one - other) <= _UNEVEN * size + 2 for one, other, size in pairs)
+    clear = even and min(rows_step, columns_step) >= _CLEAR_STEP
     return Bars(top, bottom, left, right, clear=clear)
 
 
@@ -270,10 +118,75 @@ def _seen_otherwise(lines: Lines, across: slice) -> tuple[int, int] | None:
     if found := _beside_text(_Bare.of(lines, across)):
         return found
     light = lines.luma[:, across].mean(axis=1, dtype=np.float32) / np.float32(lines.word)
-    found = shorter_pair(lines.bright[:, across].mean(axis=1, dtype=np.float32))
-    if found and all(if_black(light, lines.black, *found)):
+    found = _shorter_pair(lines.bright[:, across].mean(axis=1, dtype=np.float32))
+    if found and all(_if_black(light, lines.black, *found)):
         return found
-    return pair_by_light(light, lines.black)
+    return _by_light(light, lines.black)
+
+
+def _if_black(light: Floats, black: float, first: int, last: int) -> tuple[int, int]:
+    """Bars that are less sure, such as one without a twin, if black throughout: no wall is."""
+    is_black = [
+        bar.size > 0 and float(bar.mean()) <= black + _BLACK
+        for bar in (light[:first], light[len(light) - last :])
+    ]
+    return first * is_black[0], last * is_black[1]
+
+
+def _by_light(light: Floats, black: float) -> tuple[int, int] | None:
+    """A pair of bars by the light of their lines alone, where coding left traces in all of them.
+
+    Where one goes on in a picture that is black beside it, the other's edge tells.
+    """
+    count = len(light)
+    ends = light, light[::-1]
+    if any(abs(float(np.median(end[:_SHARP])) - black) > _BLACK for end in ends):
+        return None
+    dark = [int(np.argmax(end > np.median(end[:_SHARP]) + _FLAT)) for end in ends]
+    if min(dark) < _SHARP:
+        return None
+    bars = [_to_light(end, lines) for end, lines in zip(ends, dark, strict=True)]
+    usual = float(np.median(light[bars[0] : count - bars[1]])) if sum(bars) < count else black
+    least = max(_LEAST_RISE, _CLEAR_STEP * (usual - black))
+    rises = [_rise_at(end, bar) >= least for end, bar in zip(ends, bars, strict=True)]
+    if _is_pair(bars[0], bars[1], count) and any(rises):
+        return bars[0], bars[1]
+    short = int(bars[1] < bars[0])
+    return (bars[short],) * 2 if rises[short] else None
+
+
+def _standing_out(light: Floats, first: int, last: int, step: float) -> tuple[int, int]:
+    """Two bars, or none where light rises at no edge of theirs, but fades in behind it.
+
+    A slow rise passes the bound on black somewhere: steps of quantised luma make an edge of that.
+
+    Args:
+        light: of each line.
+        first: lines of the one.
+        last: lines of the other.
+        step: of `_ends`; 0 for the edges of a dim picture.
+    """
+    ends = [end for end in ((light, first), (light[::-1], last)) if end[1]]
+    picture = light[first : len(light) - last]
+    if not ends or not picture.size:
+        return first, last
+    usual = float(np.percentile(picture, 90))
+    share = _STEP if step else _WEAK_STEP
+    black = [float(np.median(lines[:edge])) for lines, edge in ends]
+    rises = [
+        _rise_at(*end) >= share * (usual - over) for end, over in zip(ends, black, strict=True)
+    ]
+    return (first, last) if any(rises) else (0, 0)
+
+
+def _rise_at(light: Floats, edge: int) -> float:
+    """Levels by which the lines right behind an edge are brighter than those before it."""
+    behind = light[edge : edge + _SHARP]
+    return float(behind.max() - np.median(light[:edge])) if behind.size else 0.0
+
+
+def _is_pair(first: int, last: int, count: int) -> bool:
+    return first > 0 and last > 0 and abs(first - last) <= _UNEVEN * count + 2
 
 
 class _Bare(NamedTuple):
@@ -299,8 +212,8 @@ class _Bare(NamedTuple):
     def of(cls, lines: Lines, across: slice) -> _Bare:
         """Rows of a frame, within some of its columns."""
         bright, shining = lines.bright[:, across], lines.shining[:, across]
-        luma = _at_ends(lines.luma[:, across])
-        each = _at_ends(bright).reshape(len(bright), 2, -1).mean(axis=2, dtype=np.float32)
+        luma = at_ends(lines.luma[:, across])
+        each = at_ends(bright).reshape(len(bright), 2, -1).mean(axis=2, dtype=np.float32)
         levels = np.minimum(luma, lines.top).mean(axis=1, dtype=np.float32) / lines.word
         light = luma.mean(axis=1, dtype=np.float32) / lines.word
         return cls(each.mean(axis=1), each, levels, light, bright, shining)
@@ -308,22 +221,170 @@ class _Bare(NamedTuple):
 
 def _beside_text(bare: _Bare) -> tuple[int, int] | None:
     """A pair of bars whose edges are seen at the rows' ends alone, because there is text."""
-    first, last, _ = bars_at_ends(bare.shares)
-    first = flat(bare.levels, first, blurred=RINGING)
-    last = flat(bare.levels[::-1], last, blurred=RINGING)
-    first = to_light(bare.light, first, most=RINGING)
-    last = to_light(bare.light[::-1], last, most=RINGING)
-    steps = steepest(bare.each, first), steepest(bare.each[::-1], last)
+    first, last, _ = _ends(bare.shares)
+    first = _flat(bare.levels, first, blurred=_RINGING)
+    last = _flat(bare.levels[::-1], last, blurred=_RINGING)
+    first = _to_light(bare.light, first, most=_RINGING)
+    last = _to_light(bare.light[::-1], last, most=_RINGING)
+    steps = _steepest(bare.each, first), _steepest(bare.each[::-1], last)
     count = len(bare.shares)
-    if not is_pair(first, last, count) or min(steps) < _BARE_STEP:
+    if not _is_pair(first, last, count) or min(steps) < _BARE_STEP:
         return None
-    rises = rise(bare.light, first), rise(bare.light[::-1], last)
-    if first + last > _MOST_BESIDE_TEXT * count or min(rises) < _MARGIN:
+    rises = _rise(bare.light, first), _rise(bare.light[::-1], last)
+    if first + last > _MOST_BESIDE_TEXT * count or min(rises) < MARGIN:
         return None
     upside_down = bare.bright[::-1], bare.shining[::-1]
     above = _is_picture(bare.bright[:first], bare.shining[:first])
     below = _is_picture(upside_down[0][:last], upside_down[1][:last])
     return None if above or below else (first, last)
+
+
+def _ends(shares: Floats) -> tuple[int, int, float]:
+    """Lines of bars at both ends of an axis, and the smaller of their steps.
+
+    Bars come in pairs. One alone, which a black sky over a bright street may look like, has to be
+    pure and has to end in a clear step.
+    """
+    count = len(shares)
+    bright = shares[shares > EMPTY]
+    if not bright.size:
+        return 0, 0, 1.0
+    usual = float(np.percentile(bright, 90))
+    first, first_step = _end(shares, usual)
+    last, last_step = _end(shares[::-1], usual)
+    if not first and not last:
+        first = last = _dim_pair(shares)
+        first_step = last_step = 0.0
+    elif abs(first - last) > _UNEVEN * count + 2:
+        first, last = _paired(shares, first, last)
+        first_step = last_step = min(first_step, last_step)
+    if first + last > (1 - _SMALLEST_PICTURE) * count:
+        return 0, 0, 1.0
+    if abs(first - last) > _UNEVEN * count + 2:
+        first = first if _is_pure(shares[:first], first_step) else 0
+        last = last if _is_pure(shares[::-1][:last], last_step) else 0
+    return first, last, min(first_step, last_step)
+
+
+def _flat(levels: Floats, bar: int, *, blurred: int = 0) -> int:
+    """The lines of a bar at the beginning of an axis, or 0 if it grows brighter towards its end.
+
+    The last few lines do not count: coding blurs an edge.
+    """
+    part, end = max(1, bar // 4), bar - max(3, len(levels) // 200, blurred)
+    if end < 2 * part:
+        return bar
+    grows = float(levels[end - part : end].mean() - levels[:part].mean())
+    return bar if grows <= _FLAT else 0
+
+
+def _to_light(light: Floats, bar: int, *, most: int = _SHARP + 1) -> int:
+    """The lines of a bar and those behind it, at most so many, that hold an edge's traces alone.
+
+    More than that, up to a block, where nearly all of their light comes at once, behind them.
+    """
+    if not bar:
+        return 0
+    behind = light[bar : bar + _BLURRED] - float(np.median(light[:bar]))
+    most_light = float(behind.max())
+    edge = int(np.argmax(behind >= _EDGE_LIGHT * most_light))
+    if most < edge <= _BLOCK and behind[: edge - _SHARP].mean() <= _WEAK_LIGHT * most_light:
+        return bar + edge
+    return bar + min(edge, most)
+
+
+def _dim_pair(shares: Floats) -> int:
+    """Lines of a pair of bars about a picture that is dark at its edges; 0 where none is."""
+    count = len(shares)
+    lit = np.flatnonzero(shares > EMPTY)
+    first, last = int(lit[0]), count - 1 - int(lit[-1])
+    reach = max(3, count // 200)
+    alike = abs(first - last) <= max(1, count // 500) and first >= 2 * _SMALLEST * count
+    step = min(shares[first : first + reach].max(), shares[count - last - reach :].max())
+    return min(first, last) if alike and step >= _WEAK_STEP else 0
+
+
+def _is_pure(bar: Floats, step: float) -> bool:
+    """Whether lines from a frame's border inwards are black but for traces of a clear edge."""
+    if not bar.size or step < _CLEAR_STEP:
+        return False
+    inner = len(bar) - min(_RINGING, len(bar) // 4)
+    return float(bar[:inner].max()) <= EMPTY and float(bar.max()) <= _TRACES
+
+
+def _rise(light: Floats, edge: int) -> float:
+    """Levels by which the lines behind an edge are brighter than those before it."""
+    return float(light[edge : edge + _RINGING].mean() - np.median(light[:edge]))
+
+
+def _steepest(each: Floats, edge: int) -> float:
+    """By how much of what is usual there one of the two ends of lines brightens at an edge."""
+    before = each[: max(1, edge - _SHARP)].max(axis=0, initial=0)
+    behind = each[edge : edge + _SHARP].max(axis=0, initial=0)
+    usual = np.percentile(each[edge:], 90, axis=0) if edge < len(each) else behind
+    return float(((behind - before) / np.maximum(usual, _STEP)).max())
+
+
+def _end(shares: Floats, usual: float) -> tuple[int, float]:
+    """Lines of the bar at the beginning of an axis, and the step at its edge; 0 where none is.
+
+    Args:
+        shares: of each line, the share of its pixels that are brighter than black.
+        usual: that of a line that is full of picture.
+    """
+    count = len(shares)
+    # Coding and scaling spread an edge over some lines.
+    short, reach = (max(lines, count // 200) for lines in (_SHARP, _RINGING))
+    empty = shares <= EMPTY
+    before = np.cumsum(shares)
+    begins = np.flatnonzero(empty[:-2] & empty[1:-1] & ~empty[2:]) + 2
+    for line in begins[begins < 0.9 * count][::-1].tolist():
+        edge, sharp = line, True
+        step = float(shares[line : line + short].max()) / usual
+        if step < _STEP:
+            behind = shares[line : line + reach]
+            edge = line + int(np.argmax(behind >= behind.max() / 2))
+            sharp = bool(shares[max(0, edge - _SHARP)] <= _TRACES * behind.max())
+            step = float(shares[edge : edge + short].max()) / usual
+        margin = empty[: max(2, line // 10)].all()
+        if line < _SMALLEST * count and not _is_pure(shares[:line], step):
+            continue
+        if step >= _STEP and sharp and margin and before[line - 1] <= _TEXT * line:
+            return edge, step
+    return 0, 1.0
+
+
+def _paired(shares: Floats, first: int, last: int) -> tuple[int, int]:
+    """The lines of two bars of which one was found, or only a part of one, up to its text."""
+    if first > last:
+        return first, _twin(shares[::-1], first) or last
+    return _twin(shares, last) or first, last
+
+
+def _shorter_pair(shares: Floats) -> tuple[int, int] | None:
+    """A pair of bars of which one goes on in a picture that is black beside it.
+
+    The clear edge of the other tells where both end.
+    """
+    bright = shares[shares > EMPTY]
+    if not bright.size:
+        return None
+    usual = float(np.percentile(bright, 90))
+    (short, step), (long, _) = sorted([_end(shares, usual), _end(shares[::-1], usual)])
+    return (short, short) if 0 < short < long and step >= _CLEAR_STEP else None
+
+
+def _twin(shares: Floats, lines: int) -> int:
+    """As many lines as the bar at the other end has, where they are black too, or hold text.
+
+    The edge itself cannot be seen where the picture is black beside it, nor where text is close to
+    it: then what is behind it has to be brighter throughout than any line of the text.
+    """
+    if shares[:lines].mean() <= EMPTY:
+        return lines
+    bar, behind = shares[: max(1, lines - _SHARP)], shares[lines + 1 : lines + 1 + _SHARP]
+    is_text = bar.mean() <= _TEXT and bar[: max(2, lines // 10)].max() <= EMPTY
+    return lines if is_text and behind.size and behind.min() >= 2 * bar.max() else 0
 
 
 def has_picture(lines: Lines, bars: Bars) -> bool:
@@ -353,13 +414,13 @@ def _is_picture(bright: Mask, shining: Mask) -> bool:
         shining: which are so much brighter that it is no trace of coding.
     """
     lines = len(bright)
-    inner = lines - min(RINGING, lines // 2)  # coding leaves traces of the picture behind that
-    outer = lines - min(2 * RINGING, lines // 2)  # and weak ones behind that
-    at_ends = _at_ends(bright[:outer]).mean(axis=0), _at_ends(shining[:inner]).mean(axis=0)
-    specks = max(float(end.mean()) for ends in at_ends for end in np.split(ends, 2))
+    inner = lines - min(_RINGING, lines // 2)  # coding leaves traces of the picture behind that
+    outer = lines - min(2 * _RINGING, lines // 2)  # and weak ones behind that
+    both = at_ends(bright[:outer]).mean(axis=0), at_ends(shining[:inner]).mean(axis=0)
+    specks = max(float(end.mean()) for ends in both for end in np.split(ends, 2))
     border = shining[: max(1, inner // 10)].mean(axis=1)
     return (
         specks > _END_SPECKS
-        or float(border.max()) > _MOST_AT_BORDER
+        or float(border.max()) > MOST_AT_BORDER
         or float(shining.mean()) > _MOST_TEXT
     )
