@@ -13,7 +13,8 @@ import pytest
 
 from tapetum.realtime import ColorInfo, Enhancer, Frame, FrameEnhancer, make_enhancer
 from tapetum.realtime.cpu.black_bars import Area, BarFinder
-from tapetum.realtime.cpu.picture_circle import CircleFinder, find_circles
+from tapetum.realtime.cpu.circle_of_thumbnail import find_circles
+from tapetum.realtime.cpu.picture_circle import CircleFinder
 from tapetum.realtime.cpu.picture_of_frame import PictureFinder
 from tapetum.realtime.cpu.rgb import Order
 from tapetum.realtime.cpu.thumbnail import thumbnail

@@ -9,9 +9,15 @@ import numpy.typing as npt
 import pytest
 from support.grids import brightening
 
-from tapetum.realtime.cpu.camera_motion import CameraMotion, add_gradients, finer_shift
+from tapetum.realtime.cpu.camera_motion import (
+    CameraMotion,
+    add_gradients,
+    compare_blocks,
+    finer_shift,
+)
 from tapetum.realtime.cpu.noise_level import BLOCK
-from tapetum.realtime.cpu.restoring import Restorer
+from tapetum.realtime.cpu.restoring import Restorer, warm_up
+from tapetum.realtime.cpu.shifted_plane import interpolate, shift_evidence
 from tapetum.realtime.frame import ColorInfo, Frame
 
 Array = npt.NDArray[Any]
@@ -188,6 +194,15 @@ def test_a_hand_held_camera_is_averaged_over_time(
     followed = error(restored(pictures, name), pictures[-1])
     at_rest(monkeypatch)
     assert followed < 0.75 * error(restored(pictures, name), pictures[-1])
+
+
+def test_a_warm_stage_compiles_nothing_when_the_camera_begins_to_move() -> None:
+    warm_up(noisy(seen(0, 0), 0))
+    kernels: list[Any] = [compare_blocks, add_gradients, interpolate, shift_evidence]
+    compiled = [len(kernel.signatures) for kernel in kernels]
+    assert min(compiled) >= 1
+    assert restored([seen(*place) for place in path(4)]) is not None
+    assert [len(kernel.signatures) for kernel in kernels] == compiled
 
 
 def test_a_tripod_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

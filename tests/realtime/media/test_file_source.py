@@ -217,6 +217,13 @@ def test_dolby_vision_without_a_base_layer_is_refused(tmp_path: Path) -> None:
     assert len(read(compatible)) == 5
 
 
+def test_an_encrypted_video_is_refused(tmp_path: Path) -> None:
+    keys = {"encryption_key": "76" * 16, "encryption_kid": "a7" * 16}
+    clip = Clip(frames=5, container_options={"encryption_scheme": "cenc-aes-ctr"} | keys)
+    with pytest.raises(MediaError, match=r"in\.mp4 is encrypted \(encv\), and cannot be read"):
+        FileSource(make_clip(tmp_path / "in.mp4", clip))
+
+
 def remuxed(source: Path, target: Path) -> Path:
     """A copy in another container, with what the old one says of Dolby Vision."""
     with av.open(str(source)) as old, av.open(str(target), "w") as new:

@@ -77,6 +77,26 @@ def test_sound_is_kept_where_the_format_cannot_be_sought_in(tmp_path: Path) -> N
         assert abs(sound.times[0]) < 0.05
 
 
+def test_the_last_sound_is_kept_where_packets_say_no_length(tmp_path: Path) -> None:
+    """An MP4 would show nothing of it."""
+    source = make_clip(tmp_path / "in.nut", Clip(audio=["flac"]))
+    transcode(source, tmp_path / "out.mp4")
+    before, after = (
+        [data for _, _, data in track(path, "audio").packets if data]
+        for path in (source, tmp_path / "out.mp4")
+    )
+    assert len(before) > 2
+    assert after == before
+
+
+def test_encrypted_sound_is_not_copied_as_noise(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", Clip(audio=["aac"]))
+    source.write_bytes(source.read_bytes().replace(b"mp4a", b"enca"))
+    notices = transcode(source, tmp_path / "out.mp4").notices
+    assert any(line.endswith("is encrypted, dropped") for line in notices)
+    assert [found.kind for found in tracks(tmp_path / "out.mp4")] == ["video"]
+
+
 def test_audio_that_starts_late_stays_late(tmp_path: Path) -> None:
     clip = Clip(audio=["aac"], audio_start_s=Fraction(1, 2))
     source = make_clip(tmp_path / "in.mp4", clip)

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from tapetum.realtime.cpu.compiled import kernel
-from tapetum.realtime.cpu.plane_rows import sample_rows
-from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.sample_range import sample_range
+from tapetum.realtime.cpu.frame_lines import (
+    EMPTY,
+    MARGIN,
+    MOST_AT_BORDER,
+    Floats,
+    Lines,
+    Mask,
+    at_ends,
+)
 
-Floats = npt.NDArray[np.float32]
-Counts = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Pixels = TypeVar("Pixels", Plane, Mask)
-
-_MOST_NOISE = 10
-"""Levels over black, at 8 bits, over which no pixel is taken for a noisy black one."""
-_MOST_LIFT = 2
-"""Levels, at 8 bits, by which a bar may be over black all along."""
-_MARGIN = 1.5
-"""Levels, at 8 bits, by which a picture is brighter than the brightest of a bar's noise."""
-_MOST_TINT = 4
-"""Mean distance from grey of a bar's chroma, at 8 bits: a dark purple wall is no bar."""
-_EMPTY = 0.005
-"""Part of a line's pixels that may be brighter than black in a bar."""
 _STEP = 0.1
 """Where a bar ends, so much of a line is brighter, against the brighter lines of the picture."""
 _WEAK_STEP = 0.01
@@ -60,16 +47,12 @@ _UNEVEN = 0.02
 """Difference of the two bars of a pair, against the frame."""
 _CLEAR_STEP = 0.6
 """A step with which a pair of bars is believed at once, and one bar at all."""
-_END = 0.03
-"""Part of a bar's line, at either end of it, to which no text reaches."""
 _BARE_STEP = 0.5
 """A step at the ends of lines alone with which a pair of bars is believed: a circle has none."""
 _MOST_BESIDE_TEXT = 0.5
 """Part of the frame that bars may take which are seen at the ends of lines alone."""
 _END_SPECKS = 0.02
 """Part of the pixels there that may be brighter than black, by noise."""
-_MOST_AT_BORDER = 0.45
-"""Part of a frame's outermost lines that text may take."""
 _MOST_TEXT = 2 * _TEXT
 """Part of a bar's pixels that may be text by any measure."""
 
@@ -90,157 +73,6 @@ class Bars(NamedTuple):
 
 
 NONE = Bars(0, 0, 0, 0, clear=True)
-
-
-class Lines(NamedTuple):
-    """Of each row and column of a frame, the pixels that are brighter than black.
-
-    Attributes:
-        bright: (H, W) whether each pixel is.
-        shining: (H, W) whether each pixel is brighter than any noise on black.
-        luma: (H, W) as it lies in the frame.
-        word: that of one level at 8 bits.
-        black: the level of black, at 8 bits.
-        top: the luma up to which a pixel is black.
-        rows: (H,) their share.
-        columns: (W,) their share.
-        row_levels: (H,) mean luma at 8 bits, of which brighter pixels are not more than the others.
-        column_levels: (W,) the same of each column.
-        row_light: (H,) mean luma at 8 bits.
-        column_light: (W,) the same of each column.
-    """
-
-    bright: Mask
-    shining: Mask
-    luma: Plane
-    word: int
-    black: float
-    top: int
-    rows: Floats
-    columns: Floats
-    row_levels: Floats
-    column_levels: Floats
-    row_light: Floats
-    column_light: Floats
-
-    @property
-    def turned(self) -> Lines:
-        """The same frame with its columns as rows."""
-        return self._replace(
-            bright=self.bright.T,
-            shining=self.shining.T,
-            luma=self.luma.T,
-            rows=self.columns,
-            columns=self.rows,
-            row_levels=self.column_levels,
-            column_levels=self.row_levels,
-            row_light=self.column_light,
-            column_light=self.row_light,
-        )
-
-    @property
-    def is_black(self) -> bool:
-        """Whether the frame is black altogether."""
-        return bool(self.rows.max() <= _EMPTY)
-
-
-def edges_black_up_to(frame: Frame) -> list[float]:
-    """For the top, bottom, left and right line, how far over black its luma goes, at 8 bits.
-
-    Infinite where a line is brighter than bars with their noise are, or has a colour. Text may
-    reach all with its shadow, or with what coding makes of it: then the lines' ends tell.
-    """
-    layout, levels = frame.format, sample_range(frame)
-    word = 1 << (layout.shift + layout.depth - 8)
-    black = levels.black / (1 << (layout.depth - 8))
-    noisy = math.floor((black + _MOST_NOISE) * word)  # compared to whole numbers, without floats
-    luma, chroma = frame.planes[0], frame.planes[1:]
-    wide = 2 if layout.semi_planar else 1
-
-    def over(luma_line: Plane, chroma_lines: Iterable[Plane]) -> float:
-        place = len(luma_line) * 99 // 100
-        if np.count_nonzero(luma_line > noisy) >= len(luma_line) - place:
-            return math.inf  # as most are, and this is asked of every frame
-        over_black = luma_line.astype(np.float32) / word - black
-        if over_black.mean() > _MOST_LIFT + 2 * over_black.std():
-            return math.inf  # darkness with a little light: noise on black is as wide as it is high
-        tints = (np.abs(line.astype(np.float32) / word - 128).mean() for line in chroma_lines)
-        most = float(np.partition(luma_line, place)[place]) / word - black
-        return max(most, 0.0) if all(tint <= _MOST_TINT for tint in tints) else math.inf
-
-    border: list[tuple[Plane, Callable[[Plane], Plane]]] = [
-        (luma[0], lambda plane: plane[0]),
-        (luma[-1], lambda plane: plane[-1]),
-        (luma[:, 0], lambda plane: plane[:, :wide].reshape(-1)),
-        (luma[:, -1], lambda plane: plane[:, -wide:].reshape(-1)),
-    ]
-    found = [over(luma_line, map(line_of, chroma)) for luma_line, line_of in border]
-    if any(map(math.isfinite, found)):
-        return found
-    return [
-        over(_at_ends(luma_line), (_at_ends(line_of(plane)) for plane in chroma))
-        if np.count_nonzero(luma_line > noisy) <= _MOST_AT_BORDER * len(luma_line)
-        else math.inf
-        for luma_line, line_of in border
-    ]
-
-
-def _at_ends(line: Pixels) -> Pixels:
-    """The two ends of lines, which lie along the last axis, beside each other."""
-    part = max(2, round(_END * line.shape[-1]))
-    return np.concatenate([line[..., :part], line[..., -part:]], axis=-1)
-
-
-def look(frame: Frame, black_up_to: float) -> Lines:
-    """What `_find` looks at; `black_up_to` is how far over black a bar's luma goes, at 8 bits."""
-    layout, levels = frame.format, sample_range(frame)
-    samples, pitch = sample_rows(frame.planes[0])
-    level = levels.black + int((black_up_to + _MARGIN) * (1 << (layout.depth - 8)))
-    top = level << layout.shift | ((1 << layout.shift) - 1)
-    bright = np.empty((frame.height, frame.width), np.bool_)
-    rows, columns = (np.zeros((3, size), np.int64) for size in bright.shape)
-    _count(samples, pitch, top, bright, rows, columns)
-    word = 1 << (layout.shift + layout.depth - 8)
-    axes = (rows, frame.width), (columns, frame.height)
-    noisy = (levels.black + (_MOST_NOISE << (layout.depth - 8))) << layout.shift
-    return Lines(
-        bright,
-        frame.planes[0] > noisy,
-        frame.planes[0],
-        word,
-        levels.black / (1 << (layout.depth - 8)),
-        top,
-        *((counts[0] / across).astype(np.float32) for counts, across in axes),
-        *((counts[1] / (across * word)).astype(np.float32) for counts, across in axes),
-        *((counts[2] / (across * word)).astype(np.float32) for counts, across in axes),
-    )
-
-
-@kernel
-def _count(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    samples: Plane,
-    pitch: int,
-    top: int,
-    bright: Mask,
-    rows: Counts,
-    columns: Counts,
-) -> None:
-    """Find the pixels over `top`, and count them by row and by column; and sum luma up to `top`."""
-    height, width = bright.shape
-    for row in range(height):
-        line = samples[row * pitch : row * pitch + width]
-        total, light, whole = 0, np.int64(0), np.int64(0)
-        for x in range(width):
-            over = line[x] > top
-            level = min(np.int64(line[x]), np.int64(top))
-            bright[row, x] = over
-            columns[0, x] += over
-            columns[1, x] += level
-            columns[2, x] += np.int64(line[x])
-            whole += np.int64(line[x])
-            total += over
-            light += level
-        rows[0, row], rows[1, row], rows[2, row] = total, light, whole
 
 
 def find_bars(lines: Lines) -> Bars:
@@ -380,8 +212,8 @@ class _Bare(NamedTuple):
     def of(cls, lines: Lines, across: slice) -> _Bare:
         """Rows of a frame, within some of its columns."""
         bright, shining = lines.bright[:, across], lines.shining[:, across]
-        luma = _at_ends(lines.luma[:, across])
-        each = _at_ends(bright).reshape(len(bright), 2, -1).mean(axis=2, dtype=np.float32)
+        luma = at_ends(lines.luma[:, across])
+        each = at_ends(bright).reshape(len(bright), 2, -1).mean(axis=2, dtype=np.float32)
         levels = np.minimum(luma, lines.top).mean(axis=1, dtype=np.float32) / lines.word
         light = luma.mean(axis=1, dtype=np.float32) / lines.word
         return cls(each.mean(axis=1), each, levels, light, bright, shining)
@@ -399,7 +231,7 @@ def _beside_text(bare: _Bare) -> tuple[int, int] | None:
     if not _is_pair(first, last, count) or min(steps) < _BARE_STEP:
         return None
     rises = _rise(bare.light, first), _rise(bare.light[::-1], last)
-    if first + last > _MOST_BESIDE_TEXT * count or min(rises) < _MARGIN:
+    if first + last > _MOST_BESIDE_TEXT * count or min(rises) < MARGIN:
         return None
     upside_down = bare.bright[::-1], bare.shining[::-1]
     above = _is_picture(bare.bright[:first], bare.shining[:first])
@@ -414,7 +246,7 @@ def _ends(shares: Floats) -> tuple[int, int, float]:
     pure and has to end in a clear step.
     """
     count = len(shares)
-    bright = shares[shares > _EMPTY]
+    bright = shares[shares > EMPTY]
     if not bright.size:
         return 0, 0, 1.0
     usual = float(np.percentile(bright, 90))
@@ -464,7 +296,7 @@ def _to_light(light: Floats, bar: int, *, most: int = _SHARP + 1) -> int:
 def _dim_pair(shares: Floats) -> int:
     """Lines of a pair of bars about a picture that is dark at its edges; 0 where none is."""
     count = len(shares)
-    lit = np.flatnonzero(shares > _EMPTY)
+    lit = np.flatnonzero(shares > EMPTY)
     first, last = int(lit[0]), count - 1 - int(lit[-1])
     reach = max(3, count // 200)
     alike = abs(first - last) <= max(1, count // 500) and first >= 2 * _SMALLEST * count
@@ -477,7 +309,7 @@ def _is_pure(bar: Floats, step: float) -> bool:
     if not bar.size or step < _CLEAR_STEP:
         return False
     inner = len(bar) - min(_RINGING, len(bar) // 4)
-    return float(bar[:inner].max()) <= _EMPTY and float(bar.max()) <= _TRACES
+    return float(bar[:inner].max()) <= EMPTY and float(bar.max()) <= _TRACES
 
 
 def _rise(light: Floats, edge: int) -> float:
@@ -503,7 +335,7 @@ def _end(shares: Floats, usual: float) -> tuple[int, float]:
     count = len(shares)
     # Coding and scaling spread an edge over some lines.
     short, reach = (max(lines, count // 200) for lines in (_SHARP, _RINGING))
-    empty = shares <= _EMPTY
+    empty = shares <= EMPTY
     before = np.cumsum(shares)
     begins = np.flatnonzero(empty[:-2] & empty[1:-1] & ~empty[2:]) + 2
     for line in begins[begins < 0.9 * count][::-1].tolist():
@@ -534,7 +366,7 @@ def _shorter_pair(shares: Floats) -> tuple[int, int] | None:
 
     The clear edge of the other tells where both end.
     """
-    bright = shares[shares > _EMPTY]
+    bright = shares[shares > EMPTY]
     if not bright.size:
         return None
     usual = float(np.percentile(bright, 90))
@@ -548,10 +380,10 @@ def _twin(shares: Floats, lines: int) -> int:
     The edge itself cannot be seen where the picture is black beside it, nor where text is close to
     it: then what is behind it has to be brighter throughout than any line of the text.
     """
-    if shares[:lines].mean() <= _EMPTY:
+    if shares[:lines].mean() <= EMPTY:
         return lines
     bar, behind = shares[: max(1, lines - _SHARP)], shares[lines + 1 : lines + 1 + _SHARP]
-    is_text = bar.mean() <= _TEXT and bar[: max(2, lines // 10)].max() <= _EMPTY
+    is_text = bar.mean() <= _TEXT and bar[: max(2, lines // 10)].max() <= EMPTY
     return lines if is_text and behind.size and behind.min() >= 2 * bar.max() else 0
 
 
@@ -584,11 +416,11 @@ def _is_picture(bright: Mask, shining: Mask) -> bool:
     lines = len(bright)
     inner = lines - min(_RINGING, lines // 2)  # coding leaves traces of the picture behind that
     outer = lines - min(2 * _RINGING, lines // 2)  # and weak ones behind that
-    at_ends = _at_ends(bright[:outer]).mean(axis=0), _at_ends(shining[:inner]).mean(axis=0)
-    specks = max(float(end.mean()) for ends in at_ends for end in np.split(ends, 2))
+    both = at_ends(bright[:outer]).mean(axis=0), at_ends(shining[:inner]).mean(axis=0)
+    specks = max(float(end.mean()) for ends in both for end in np.split(ends, 2))
     border = shining[: max(1, inner // 10)].mean(axis=1)
     return (
         specks > _END_SPECKS
-        or float(border.max()) > _MOST_AT_BORDER
+        or float(border.max()) > MOST_AT_BORDER
         or float(shining.mean()) > _MOST_TEXT
     )

@@ -16,15 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.bars_of_frame import (
-    NONE,
-    Bars,
-    Lines,
-    edges_black_up_to,
-    find_bars,
-    has_picture,
-    look,
-)
+from tapetum.realtime.cpu.bars_of_frame import NONE, Bars, find_bars, has_picture
+from tapetum.realtime.cpu.frame_lines import Lines, edges_black_up_to, look
 from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.temporal import FrameClock

@@ -29,6 +29,7 @@ from tapetum.realtime.media.media_input import (
     open_input,
 )
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
+from tapetum.realtime.media.sample_entries import ENCRYPTED, sample_entries
 from tapetum.realtime.media.timeline import said_of_gaps
 from tapetum.realtime.media.transport_stream import pids_with_losses
 from tapetum.realtime.media.truncation import broken_tags, is_cut
@@ -252,8 +253,12 @@ class FileReport:
         """The first picture.
 
         Raises:
-            MediaError: there is none.
+            MediaError: there is none, or it is encrypted.
         """
+        if isinstance(self.path, Path):
+            kind = sample_entries(self.path).get(self.reader.stream.id)
+            if kind in ENCRYPTED:
+                raise MediaError(f"{self.path} is encrypted ({kind}), and cannot be read")
         first = self.reader.first()
         if first is not None:
             return first

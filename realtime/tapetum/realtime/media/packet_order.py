@@ -34,6 +34,7 @@ class PacketOrder:
         self._depth = stream.codec_context.reorder_depth if isinstance(stream, VideoStream) else 0
         self._held: list[Packet[Stream]] = []
         self._last: int | None = None
+        self._step = 0
         self._end = 0
 
     def add(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
@@ -51,8 +52,14 @@ class PacketOrder:
         return mended
 
     def finish(self) -> list[Packet[Stream]]:
-        """Give the rest."""
-        return self._settle(keep=0)
+        """Give the rest; the last one, which may not say how long it lasts, as long as that before.
+
+        MP4 takes the length of others from the next one's time, and shows nothing of no length.
+        """
+        rest = self._settle(keep=0)
+        if rest and not rest[-1].duration and self._looks_ahead:
+            rest[-1].duration = self._step
+        return rest
 
     def _settle(self, keep: int) -> list[Packet[Stream]]:
         if self._last is None:
@@ -96,6 +103,7 @@ class PacketOrder:
             packet.pts = packet.pts if self._is_video else time
         if packet.pts is None or packet.pts < time:
             packet.pts = time
+        self._step = 0 if last is None else time - last
         self._last = time
         self._end = time + max(packet.duration or 0, 1)
 

@@ -41,6 +41,8 @@ _DESCRIPTION_BYTES, _VISUAL_ENTRY_BYTES = 8, 86
 TIMECODE = "tmcd"
 TELEMETRY = "gpmd"
 """GoPro's, the only one that FFmpeg writes."""
+ENCRYPTED = frozenset({"encv", "enca", "drmi", "drms"})
+"""Of picture and sound that nobody reads without a key, by the standard and by Apple."""
 
 
 def sample_entries(path: Path) -> dict[int, str]:

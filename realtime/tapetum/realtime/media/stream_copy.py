@@ -47,7 +47,7 @@ from tapetum.realtime.media.media_input import (
     open_input,
     place_name,
 )
-from tapetum.realtime.media.sample_entries import TELEMETRY, TIMECODE, sample_entries
+from tapetum.realtime.media.sample_entries import ENCRYPTED, TELEMETRY, TIMECODE, sample_entries
 from tapetum.realtime.media.sound_check import SoundCheck
 from tapetum.realtime.media.timecode import moved_timecode
 from tapetum.realtime.media.timeline import is_broadcast, said_of_gaps, time_range
@@ -258,9 +258,12 @@ class StreamCopier:
 
     def _route_of(self, stream: Stream) -> PacketRoute | None:
         """How a stream's packets get to the output; None where they cannot, which is said."""
+        kind = self._sample_entries.get(stream.id)
+        if kind in ENCRYPTED:
+            self.notices.append(f"{describe(stream)} is encrypted, dropped")
+            return None
         if stream.type != "data":
             return route_stream(stream, self._output, self._container, self.notices)
-        kind = self._sample_entries.get(stream.id)
         if kind == TELEMETRY and self._container.is_mov:
             return route_stream(stream, self._output, self._container, self.notices)
         advice = "; .mp4 keeps it" if kind == TELEMETRY else ""
