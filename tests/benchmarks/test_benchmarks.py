@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import matplotlib as mpl
 import pytest
+import torch
 from jsonschema import Draft202012Validator
 from support.command_line import ROOT, python
 from support.training_photos import write_both
@@ -35,7 +36,7 @@ from tapetum.benchmarks.experiments.live_load import live_load
 from tapetum.benchmarks.experiments.memory import peak_memory, repeat_clip, run_process
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.machine import machine
-from tapetum.benchmarks.measure.training_speed import training_speed
+from tapetum.benchmarks.measure.training_speed import operations, training_speed
 
 pytestmark = pytest.mark.slow
 
@@ -192,6 +193,19 @@ def test_training_speed_is_that_of_the_real_loop(tmp_path: Path) -> None:
     assert (figures["crop"], figures["batch"]) == (64, 2)
     assert figures["steps"] == 1
     assert figures["photos_per_s"] == pytest.approx(2 / figures["step_s"], rel=0.05)
+    reached = figures["photos_per_s"] / figures["limit_photos_per_s"]
+    assert figures["share_of_limit"] == pytest.approx(reached, rel=0.05, abs=0.001)
+    shares = figures["slowest_operations"]
+    assert "convolution_backward" in shares
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+    assert sum(shares.values()) <= 1
+
+
+def test_operations_of_a_step_are_counted_forwards_and_backwards() -> None:
+    layer = torch.nn.Conv2d(4, 8, 3, bias=False)
+    seen = torch.rand(2, 4, 12, 12, requires_grad=True)
+    forwards = 2 * (2 * 8 * 10 * 10) * (4 * 3 * 3)
+    assert operations(lambda: layer(seen).sum().backward()) == 3 * forwards
 
 
 _NAMED = re.compile(r"python -m tapetum\.benchmarks (?:(gpu) )?([a-z][a-z-]*)")

@@ -305,9 +305,15 @@ def _training(part: list[Figures] | None) -> str:
         return MISSING
     return "; ".join(
         f"{run['recipe']}: {run['photos_per_s']} photos/s, batches of {run['batch']} crops of"
-        f" {run['crop']} pixels"
+        f" {run['crop']} pixels; by arithmetic alone {run['limit_photos_per_s']}; most time takes"
+        f" {_slowest_of(run)}"
         for run in part
     )
+
+
+def _slowest_of(run: Figures) -> str:
+    shares = list(run["slowest_operations"].items())[:3]
+    return ", ".join(f"`{name}` ({share:.0%})" for name, share in shares)
 
 
 _ROWS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (

@@ -73,13 +73,14 @@ def training(
     steps: int = 12,
     result: ResultOption = _RESULT,
 ) -> None:
-    """Training: photos a second of both recipes, with crops and batches that suit a CPU."""
+    """Training: photos a second of three recipes, with crops and batches that suit a CPU."""
     from tapetum.benchmarks.measure.training_speed import training_speed
 
     ours = {"run": {"precision": "bf16"}, "optimizer": {"steps": steps, "batch": 8}}
     unet_settings = ours | {"data": {"crop": 128}, "vgg_weights": str(vgg_weights)}
     figures = [
         training_speed(low, normal, "enlightengan", unet_settings),
+        training_speed(low, normal, "unet", ours),
         training_speed(low, normal, "grid", ours),
     ]
     _record(result, "training", figures)
