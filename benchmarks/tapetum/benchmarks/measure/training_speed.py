@@ -100,7 +100,8 @@ def operations(step: Callable[[], object]) -> int:
     """Multiplications and additions of products and convolutions, backwards too."""
     with FlopCounterMode(display=False) as counter:
         step()
-    return counter.get_total_flops()
+    total: int = counter.get_total_flops()
+    return total
 
 
 def _slowest(steps: Callable[[], object]) -> dict[str, float]:
