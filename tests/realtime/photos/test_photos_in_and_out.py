@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -513,3 +514,27 @@ def test_pictures_that_are_alike_are_all_kept_in_png(tmp_path: Path) -> None:
             image.seek(index)
             assert image.info["duration"] == 80
             assert (np.asarray(image.convert("RGB")) == np.asarray(wanted.convert("RGB"))).all()
+
+
+@pytest.mark.parametrize(
+    ("chunks", "said"),
+    [
+        ({b"gAMA": (100_000,)}, True),
+        ({b"gAMA": (45455,)}, False),
+        ({b"cHRM": (31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)}, True),
+        ({b"cHRM": (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)}, False),
+    ],
+)
+def test_colours_that_only_a_png_can_say_are_kept_or_missed_aloud(
+    chunks: dict[bytes, tuple[int, ...]], said: bool, unchanged: Enhance, tmp_path: Path
+) -> None:
+    info = PngImagePlugin.PngInfo()
+    for kind, numbers in chunks.items():
+        info.add(kind, struct.pack(f">{len(numbers)}I", *numbers))
+    source = save(tmp_path / "in.png", colors(), pnginfo=info)
+    assert unchanged(source, tmp_path / "out.png").notices == ()
+    for suffix in (".jpg", ".webp", ".avif", ".tif"):
+        notices = unchanged(source, tmp_path / f"out{suffix}").notices
+        assert [
+            f"{suffix} cannot hold what its PNG says of its colours" in one for one in notices
+        ] == ([True] * said)

@@ -27,6 +27,11 @@ _TIFF_ONLY = frozenset(
 _XMP, _IPTC, _PHOTOSHOP = 700, 33723, 34377
 _APP13 = "APP13"
 _PNG_COLOR = (b"cICP", b"gAMA", b"cHRM", b"sRGB", b"mDCV", b"cLLI")
+_SRGB_GAMMA = 45455
+_SRGB_PRIMARIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+"""gAMA and cHRM of sRGB, in 1/100,000."""
+_ALIKE = 500
+_SRGB_CICP = b"\x01\x0d"
 _XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:=["']|>\s*))[2-8]""")
 
 
@@ -64,6 +69,28 @@ class Metadata:
             "IPTC": self.iptc,
         }
         return frozenset(kind for kind, value in there.items() if value)
+
+    @property
+    def png_color_differs(self) -> bool:
+        """Whether PNG chunks alone say that the pixels are not sRGB; PNG, 4.3, says which count."""
+        chunks = dict(self.png_color)
+        if b"cICP" in chunks:
+            return chunks[b"cICP"][:2] != _SRGB_CICP
+        if self.icc or b"sRGB" in chunks:
+            return False
+        gamma, primaries = _numbers(chunks.get(b"gAMA")), _numbers(chunks.get(b"cHRM"))
+        wanted = ((gamma, (_SRGB_GAMMA,)), (primaries, _SRGB_PRIMARIES))
+        return any(
+            len(found) == len(usual)
+            and any(abs(one - other) > _ALIKE for one, other in zip(found, usual, strict=True))
+            for found, usual in wanted
+        )
+
+
+def _numbers(body: bytes | None) -> tuple[int, ...]:
+    """The unsigned numbers of a PNG chunk; none where it is missing or cut."""
+    whole = body or b""
+    return struct.unpack(f">{len(whole) // 4}I", whole[: len(whole) // 4 * 4])
 
 
 def orientation(image: Image.Image) -> int:

@@ -133,6 +133,11 @@ class PhotoWriter:
         if "ICC" in lost:
             self._say(f"its colours are converted to sRGB, for {photo.suffix} holds no profile")
             picture = _in_srgb(picture)
+        if photo is not PNG and picture.metadata.png_color_differs:
+            self._say(
+                f"{photo.suffix} cannot hold what its PNG says of its colours (gamma, primaries),"
+                " which may look different; .png keeps it"
+            )
         if lost := lost - {"ICC"}:
             self._say(f"{photo.suffix} cannot hold its {', '.join(sorted(lost))}; .tif keeps it")
         return picture
