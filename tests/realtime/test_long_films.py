@@ -26,7 +26,7 @@ from support.small_clips import write_noisy_clip
 from tapetum.realtime import MediaError, enhance_file, segments
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.segments import joining, segment, segmented_sink
-from tapetum.realtime.segments.handover import _recall
+from tapetum.realtime.segments.handover import recall
 from tapetum.realtime.segments.job_folder import JobFolder, job_folder_path, unfinished_jobs
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_thread_is_left")]
@@ -154,7 +154,7 @@ def test_a_memory_runs_no_program(gain_model: Path) -> None:
     enhancer = make_enhancer(gain_model)
     for found in (Path("x"), print, os.system, ("a", 1), subprocess.run):
         with pytest.raises(MediaError, match="memory of an enhancer cannot be read"):
-            _recall(enhancer, pickle.dumps(found))
+            recall(enhancer, pickle.dumps(found))
 
 
 def test_other_options_begin_anew_and_say_so(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -15,6 +16,7 @@ from support.grids import brightening
 from support.random_frames import on_another_device, random_frame
 from support.tolerance import CPU, assert_planes_close
 
+from tapetum.realtime import make_enhancer
 from tapetum.realtime.cpu.fixed_point import frame_samples, halve
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.noise_level import NoiseLevel
@@ -23,6 +25,7 @@ from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import PQ, ColorInfo, Frame
 from tapetum.realtime.media.av_frame import from_av, to_av
 from tapetum.realtime.sample_range import sample_range
+from tapetum.realtime.segments.handover import memory_of, recall
 
 Array = npt.NDArray[Any]
 
@@ -288,3 +291,14 @@ def test_more_bits_of_the_same_picture_are_brightened_alike(name: str) -> None:
 def test_a_frame_elsewhere_is_refused() -> None:
     with pytest.raises(DeviceError, match="main memory"):
         Restorer(1.0)(on_another_device(random_frame("yuv420p", 16, 16)), identity_grid())
+
+
+def test_what_is_remembered_of_noise_is_given_on_to_the_next_segment(gain_model: Path) -> None:
+    """As a file's bytes, which hold numbers alone, no frames."""
+    first, second = (make_enhancer(gain_model, denoise=1.0) for _ in range(2))
+    frames = [noisy(scene(), seed, pts=seed) for seed in range(6)]
+    for frame in frames[:-1]:
+        first(frame)
+    recall(second, memory_of(first))
+    for found, wanted in zip(second(frames[-1]).planes, first(frames[-1]).planes, strict=True):
+        np.testing.assert_array_equal(found, wanted)

@@ -103,8 +103,9 @@ class Restorer:
             denoise: `auto`: all noise that two frames show where the picture is brightened, and
                 nothing where it is not; a number from 0 to 1: this share of it everywhere, by what
                 one picture shows too; `off`: nothing.
-            sparing: whether noise that stays the same is measured in few frames: for live video,
-                where time is short. In files it is measured in all: 0.1 dB nearer to the truth.
+            sparing: whether noise that stays the same is measured in few frames, and a result is
+                kept for `may_rest`: for live video, where time is short. In files noise is measured
+                in all: 0.1 dB nearer to the truth.
         """
         self.denoise = denoise
         self._sparing = sparing
@@ -121,7 +122,8 @@ class Restorer:
             grid: (8, 8, 16, 16) what will brighten it; not written to any more.
             share: of what is restored in the result, from 0 to 1.
             may_rest: whether the frame before may do for this one, where nothing but noise is new:
-                most of the work is spared then, and all is learnt from the frame as ever.
+                most of the work is spared then, and all is learnt from the frame as ever. For a
+                sparing restorer alone.
 
         Returns:
             The frame in planar YUV of at least 10 bits, its levels shifted up by those that are
@@ -314,8 +316,9 @@ class _State:
             plane.restored(source, tolerance, self._cells.weight, self._top, self._depth)
             for source, plane, tolerance in zip(sources, self._planes, tolerances, strict=True)
         )
-        self._result = replace(frame, planes=planes, format_name=self._format_name)
-        return self._result
+        restored = replace(frame, planes=planes, format_name=self._format_name)
+        self._result = restored if self._sparing else None  # no frame belongs to what files keep
+        return restored
 
     def _is_to_measure(self) -> bool:
         """Whether the noise of this frame is measured: of every one, where it is not yet known."""

@@ -81,7 +81,7 @@ class HandedStage:
                 self.is_apart = not seen.is_same(Probe.of(frame))
                 return frame
             self._handover = None
-            _recall(self._stage, handover.ending.memory)
+            recall(self._stage, handover.ending.memory)
         number = segment_number(frame)
         if self._number is None or number > self._number:
             self._cross(number)
@@ -102,16 +102,17 @@ class HandedStage:
         self.begins[number] = lasting
         if self._number is not None and self._last is not None:
             seen = Probe.of(self._last)
-            self.endings[self._number] = Ending(seen, _memory(stage), lasting)
+            self.endings[self._number] = Ending(seen, memory_of(stage), lasting)
 
 
-def _memory(stage: FrameStage) -> bytes:
+def memory_of(stage: FrameStage) -> bytes:
+    """What a stage remembers, for `recall`; empty where it remembers nothing."""
     if not isinstance(stage, RememberingEnhancer):
         return b""
     return pickle.dumps(stage.memory, pickle.HIGHEST_PROTOCOL)
 
 
-def _recall(stage: FrameStage, memory: bytes) -> None:
+def recall(stage: FrameStage, memory: bytes) -> None:
     """Have an enhancer remember what another did.
 
     Raises:
