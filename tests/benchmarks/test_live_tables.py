@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tapetum.benchmarks.documents.live import live_table, load_table
+from tapetum.benchmarks.documents.live import live_table, load_table, viewers_table
 from tapetum.benchmarks.measure.machine import machine
 
 LOAD = {"load_average": {"before": 0.25, "after": 0.5}}
@@ -79,3 +79,17 @@ def test_streams_beside_busy_processes_stand_in_order(tmp_path: Path) -> None:
     ]
     assert rows[1].endswith("| 2 busy processes, nice 10 | 0 % | 1.2 levels | 43 ms | 30 |")
     assert rows[2].endswith("| 1.2 levels |  | 30 |"), "a p99 of 99 frames"
+
+
+def test_viewers_of_the_page_are_told_by_their_spread(tmp_path: Path) -> None:
+    assert viewers_table(tmp_path) == "not measured"
+    viewers = [
+        {"fps": 15.0, "age_ms": 120.0, "dark_percent": 0.0},
+        {"fps": 12.5, "age_ms": 140.0, "dark_percent": 1.5},
+    ]
+    run = {"size": "640x360", "rate": 15, "place": "server", "viewers": viewers}
+    figures = {"round_trip": {}, "2 viewers": run | {"server_percent_of_a_core": 36.8}}
+    (tmp_path / "webrtc.json").write_text(json.dumps(figures))
+    (row,) = viewers_table(tmp_path).splitlines()[2:]
+    assert row.startswith("| 2 of 640x360 at 15 fps, on the same cores | server | 12.5 to 15 | ")
+    assert row.endswith(" | 120 to 140 ms | 1.5 % | 36.8 % |")

@@ -83,6 +83,42 @@ def _age_text(run: Figures) -> str:
     return f"{run['age_p99_ms']:.0f} ms" if fewest >= LEAST_SAMPLES["p99"] else ""
 
 
+_VIEWER_HEAD = (
+    "viewers of the page",
+    "enhanced by the",
+    "frames a second",
+    "age, median",
+    "dark frames",
+    "server, of a core",
+)
+
+
+def viewers_table(results: Path) -> str:
+    """Several viewers of the page at once, each with a camera and a Chromium, from webrtc.json."""
+    runs = [
+        run
+        for run in recorded_figures(results / "webrtc.json").values()
+        if isinstance(run, dict) and "viewers" in run
+    ]
+    return table(_VIEWER_HEAD, [_viewers_row(run) for run in runs]) if runs else MISSING
+
+
+def _viewers_row(run: Figures) -> list[str]:
+    def span(key: str) -> str:
+        values = [viewer[key] for viewer in run["viewers"]]
+        ends = f"{min(values):g}", f"{max(values):g}"
+        return " to ".join(dict.fromkeys(ends))
+
+    return [
+        f"{len(run['viewers'])} of {run['size']} at {run['rate']} fps, on the same cores",
+        run["place"],
+        span("fps"),
+        f"{span('age_ms')} ms",
+        f"{max(viewer['dark_percent'] for viewer in run['viewers']):g} %",
+        f"{run['server_percent_of_a_core']:g} %",
+    ]
+
+
 def _latency_rows(live: Figures) -> Iterator[list[str]]:
     for name, size in SIZES.items():
         figures = live.get(name, {})

@@ -30,7 +30,7 @@ from tapetum.benchmarks.bench.tables import (
     quality_rows,
 )
 from tapetum.benchmarks.documents.experiments import ab_table, batch_table, hosts_table, noise_table
-from tapetum.benchmarks.documents.live import live_table, load_table
+from tapetum.benchmarks.documents.live import live_table, load_table, viewers_table
 from tapetum.benchmarks.documents.markdown import (
     MISSING,
     TARGET_HEAD,
@@ -153,6 +153,8 @@ def tables(results: Path) -> str:
         live_table(results),
         "### Live video beside busy processes on two CPU cores",
         load_table(results),
+        "### Several viewers of the page on two CPU cores",
+        viewers_table(results),
         "### Many files on two CPU cores",
         batch_table(results),
         "### In other programs on two CPU cores",
