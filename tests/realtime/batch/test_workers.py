@@ -258,7 +258,7 @@ def test_a_seam_that_would_be_seen_is_made_again(
 
     monkeypatch.setattr(segment_maker.SegmentMaker, "make", make_unlike)
     if not has_memory:
-        monkeypatch.setattr(handover, "_memory", lambda _: b"")
+        monkeypatch.setattr(handover, "memory_of", lambda _: b"")
     job = case.job()
     result = job.run().result
     assert result is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +20,7 @@ from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
 
-KERNELS = Kernels(thumbnail, apply_grid, look_up, Restorer, GridTables)
+KERNELS = Kernels(thumbnail, apply_grid, look_up, partial(Restorer, sparing=True), GridTables)
 CURVE = Effort(frames=30, flat=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -35,7 +36,7 @@ from tapetum.realtime.serve.lighting import Lighting
 
 Grid = npt.NDArray[np.float32]
 
-KERNELS = Kernels(thumbnail, apply_grid, look_up, Restorer, GridTables)
+KERNELS = Kernels(thumbnail, apply_grid, look_up, partial(Restorer, sparing=True), GridTables)
 LARGEST_STEP = 2.0
 SPATIAL, CURVE = Effort(frames=1), Effort(frames=1, flat=True)
 RATES = [30, 15, 7, 2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -24,7 +24,7 @@ from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
 from tapetum.realtime.live.modes import efforts
 
-KERNELS = Kernels(thumbnail, apply_grid, look_up, Restorer, GridTables)
+KERNELS = Kernels(thumbnail, apply_grid, look_up, partial(Restorer, sparing=True), GridTables)
 EFFORTS = efforts("grid")
 LARGEST_STEP = 2.0
 WIDTH, HEIGHT = 192, 128
