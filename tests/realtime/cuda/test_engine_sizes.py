@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 from support.simulated_gpu import SimulatedGPU, SimulatedModel
 
@@ -83,21 +80,13 @@ def test_an_engine_is_for_the_cameras_size_and_grid_runs_while_it_is_built(build
 def test_a_sender_that_changes_its_size_sees_grid_until_the_next_engine_is_there(
     builds: Builds,
 ) -> None:
-    aiortc = pytest.importorskip("aiortc")
+    pytest.importorskip("aiortc")
+    from support.dark_track import DarkTrack
+
     from tapetum.realtime.live.track import EnhancedTrack
 
-    class Sender(aiortc.VideoStreamTrack):  # type: ignore[misc, name-defined]
-        size = 64, 96
-
-        async def recv(self) -> av.VideoFrame:
-            pts, time_base = await self.next_timestamp()
-            picture = av.VideoFrame.from_ndarray(np.full(self.size, 40, np.uint8), "gray")
-            picture = picture.reformat(format="yuv420p")
-            picture.pts, picture.time_base = pts, Fraction(time_base)
-            return picture
-
     async def scenario() -> None:
-        sender = Sender()
+        sender = DarkTrack()
         given: Any = {"device": "cuda", "denoise": "off", "latency_budget_ms": 5000}
         track = EnhancedTrack(sender, model="unet", **given)
 

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
-aiortc = pytest.importorskip("aiortc")
+pytest.importorskip("aiortc")
 
-from aiortc import RTCPeerConnection, VideoStreamTrack  # noqa: E402
-from aiortc.mediastreams import MediaStreamError  # noqa: E402
+from aiortc import RTCPeerConnection, VideoStreamTrack
+from aiortc.mediastreams import MediaStreamError
+from support.dark_track import DARK, DarkTrack
 
-from tapetum.realtime.live.modes import START  # noqa: E402
-from tapetum.realtime.live.track import EnhancedTrack  # noqa: E402
+from tapetum.realtime.live.modes import START
+from tapetum.realtime.live.track import EnhancedTrack
 
 pytestmark = pytest.mark.slow
-
-
-class DarkTrack(VideoStreamTrack):
-    """A dark gray picture at 30 fps, which ends after some frames."""
-
-    def __init__(self, frames: int) -> None:
-        super().__init__()
-        self._left = frames
-
-    async def recv(self) -> av.VideoFrame:
-        self._left -= 1
-        if self._left < 0:
-            raise MediaStreamError
-        pts, time_base = await self.next_timestamp()
-        picture = av.VideoFrame.from_ndarray(np.full((96, 96), 40, np.uint8), "gray")
-        picture = picture.reformat(format="yuv420p")
-        picture.pts, picture.time_base = pts, Fraction(time_base)
-        return picture
 
 
 def luma(picture: object) -> float:
@@ -46,7 +27,9 @@ def luma(picture: object) -> float:
 
 def test_frames_come_out_brighter_and_the_end_comes_through(gain_model: Path) -> None:
     async def scenario() -> tuple[float, int]:
-        track = EnhancedTrack(DarkTrack(60), model=gain_model, latency_budget_ms=1000)
+        track = EnhancedTrack(
+            DarkTrack((96, 96), frames=60), model=gain_model, latency_budget_ms=1000
+        )
         received = 0
         level = 0.0
         try:
@@ -57,7 +40,7 @@ def test_frames_come_out_brighter_and_the_end_comes_through(gain_model: Path) ->
             return level, received + track.dropped
 
     level, frames = asyncio.run(scenario())
-    assert level > 2 * 40
+    assert level > 2 * DARK
     assert 50 <= frames <= 60
 
 
@@ -66,7 +49,9 @@ def test_a_peer_gets_the_enhanced_picture(gain_model: Path) -> None:
         sender, receiver = RTCPeerConnection(), RTCPeerConnection()
         arrived: asyncio.Future[VideoStreamTrack] = asyncio.get_running_loop().create_future()
         receiver.on("track", arrived.set_result)
-        track = EnhancedTrack(DarkTrack(300), model=gain_model, latency_budget_ms=1000)
+        track = EnhancedTrack(
+            DarkTrack((96, 96), frames=300), model=gain_model, latency_budget_ms=1000
+        )
         sender.addTrack(track)
         await sender.setLocalDescription(await sender.createOffer())
         await receiver.setRemoteDescription(sender.localDescription)
@@ -79,12 +64,14 @@ def test_a_peer_gets_the_enhanced_picture(gain_model: Path) -> None:
         await receiver.close()
         return level
 
-    assert asyncio.run(scenario()) > 2 * 40
+    assert asyncio.run(scenario()) > 2 * DARK
 
 
 def test_no_frame_is_dark_while_another_model_loads(gain_model: Path) -> None:
     async def scenario() -> list[float]:
-        track = EnhancedTrack(DarkTrack(3000), model="grid", latency_budget_ms=5000)
+        track = EnhancedTrack(
+            DarkTrack((96, 96), frames=3000), model="grid", latency_budget_ms=5000
+        )
         while track.ladder.mode != "grid":
             await track.recv()
         before = track.ladder
@@ -97,7 +84,7 @@ def test_no_frame_is_dark_while_another_model_loads(gain_model: Path) -> None:
         track.stop()
         return levels
 
-    assert min(asyncio.run(scenario())) > 1.2 * 40
+    assert min(asyncio.run(scenario())) > 1.2 * DARK
 
 
 def test_a_track_that_fails_ends_the_enhanced_one(gain_model: Path) -> None:
@@ -117,7 +104,7 @@ def test_a_track_that_fails_ends_the_enhanced_one(gain_model: Path) -> None:
 
 def test_a_stopped_track_gives_no_frames(gain_model: Path) -> None:
     async def scenario() -> None:
-        track = EnhancedTrack(DarkTrack(10), model=gain_model)
+        track = EnhancedTrack(DarkTrack((96, 96), frames=10), model=gain_model)
         track.stop()
         with pytest.raises(MediaStreamError):
             await track.recv()

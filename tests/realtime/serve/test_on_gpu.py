@@ -4,42 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 
 pytest.importorskip("aiohttp")
-aiortc = pytest.importorskip("aiortc")
+pytest.importorskip("aiortc")
 
-from aiortc import VideoStreamTrack  # noqa: E402
-from support.serve_client import plain_page, server  # noqa: E402
-from support.simulated_gpu import SimulatedGPU  # noqa: E402
+from support.dark_track import DarkTrack
+from support.serve_client import plain_page, server
+from support.simulated_gpu import SimulatedGPU
 
-from tapetum.realtime.aim import Aim  # noqa: E402
-from tapetum.realtime.errors import DeviceError  # noqa: E402
-from tapetum.realtime.live.track import EnhancedTrack  # noqa: E402
-from tapetum.realtime.serve.enhancement import Enhancement  # noqa: E402
-from tapetum.realtime.serve.server import Server  # noqa: E402
-from tapetum.realtime.serve.settings import ServerSettings  # noqa: E402
+from tapetum.realtime.aim import Aim
+from tapetum.realtime.errors import DeviceError
+from tapetum.realtime.live.track import EnhancedTrack
+from tapetum.realtime.serve.enhancement import Enhancement
+from tapetum.realtime.serve.server import Server
+from tapetum.realtime.serve.settings import ServerSettings
 
 pytestmark = pytest.mark.slow
-
-
-class DarkTrack(VideoStreamTrack):
-    """A dark gray picture at 30 fps, for ever."""
-
-    size = 64, 96
-
-    async def recv(self) -> av.VideoFrame:
-        pts, time_base = await self.next_timestamp()
-        picture = av.VideoFrame.from_ndarray(np.full(self.size, 40, np.uint8), "gray")
-        picture = picture.reformat(format="yuv420p")
-        picture.pts, picture.time_base = pts, Fraction(time_base)
-        return picture
 
 
 def uploaded(folder: Path, settings: ServerSettings, clip: Path, **look: str) -> dict[str, Any]:
@@ -86,13 +70,12 @@ def test_a_file_that_the_gpu_has_no_room_for_is_enhanced_on_the_cpu(
 def watched(
     wanted: Enhancement,
     steps: Callable[[EnhancedTrack], bool],
-    size: tuple[int, int] = DarkTrack.size,
+    size: tuple[int, int] = (64, 96),
 ) -> None:
     """Look at a dark picture, enhanced, until `steps` says so."""
 
     async def scenario() -> None:
-        incoming = DarkTrack()
-        incoming.size = size
+        incoming = DarkTrack(size)
         track = wanted.track(incoming)
         async with asyncio.timeout(60):
             while not steps(track):

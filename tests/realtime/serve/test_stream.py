@@ -7,46 +7,28 @@ import re
 import time
 from contextlib import suppress
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
 pytest.importorskip("aiohttp")
-aiortc = pytest.importorskip("aiortc")
+pytest.importorskip("aiortc")
 
-from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack  # noqa: E402
-from support.media import Clip, make_clip  # noqa: E402
-from support.serve_client import PlainPage, plain_page, server  # noqa: E402
-from support.serve_process import serving  # noqa: E402
-from support.tiny_networks import blur_network, grid_network  # noqa: E402
+from aiortc import RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+from support.dark_track import DARK, DarkTrack
+from support.media import Clip, make_clip
+from support.serve_client import PlainPage, plain_page, server
+from support.serve_process import serving
+from support.tiny_networks import blur_network, grid_network
 
-from tapetum.realtime.errors import MediaError, ModelError  # noqa: E402
-from tapetum.realtime.serve.limits import Limits  # noqa: E402
-from tapetum.realtime.serve.server import Server  # noqa: E402
-from tapetum.realtime.serve.settings import ServerSettings  # noqa: E402
+from tapetum.realtime.errors import MediaError, ModelError
+from tapetum.realtime.serve.limits import Limits
+from tapetum.realtime.serve.server import Server
+from tapetum.realtime.serve.settings import ServerSettings
 
 pytestmark = pytest.mark.slow
-
-DARK = 40
-
-
-class DarkTrack(VideoStreamTrack):
-    """A dark gray picture at 30 fps, for ever."""
-
-    def __init__(self, width: int = 96, height: int = 64) -> None:
-        super().__init__()
-        self._size = (height, width)
-
-    async def recv(self) -> av.VideoFrame:
-        pts, time_base = await self.next_timestamp()
-        picture = av.VideoFrame.from_ndarray(np.full(self._size, DARK, np.uint8), "gray")
-        picture = picture.reformat(format="yuv420p")
-        picture.pts, picture.time_base = pts, Fraction(time_base)
-        return picture
 
 
 class Viewer:
@@ -132,7 +114,7 @@ def test_a_slow_model_does_not_hold_up_the_server(tmp_path: Path) -> None:
     async def scenario() -> tuple[int, int]:
         ticks: list[None] = []
         async with server(folder, settings(slow)) as url, plain_page(url) as page:
-            viewer = Viewer(page, sends=DarkTrack(320, 240))
+            viewer = Viewer(page, sends=DarkTrack((240, 320)))
             await viewer.watch()
             while (await page.hear("status"))["mode"] != "slow":
                 pass
@@ -298,7 +280,7 @@ def test_pictures_that_are_too_large_end_the_stream_with_a_reason(
     async def scenario() -> str:
         small = settings(gain_model, limits=Limits(frame_pixels=96 * 64))
         async with server(tmp_path, small) as url, plain_page(url) as page:
-            viewer = Viewer(page, sends=DarkTrack(128, 64))
+            viewer = Viewer(page, sends=DarkTrack((64, 128)))
             await viewer.watch()
             ended = await page.hear("ended")
             await viewer.peer.close()
