@@ -34,7 +34,8 @@ LAMPS = ((220, 30, 20), (20, 200, 30), (30, 40, 220), (230, 200, 40))
 def means_of_four(plane: npt.NDArray[np.uint16]) -> npt.NDArray[np.float64]:
     height, width = plane.shape
     even = np.pad(plane.astype(float), ((0, height % 2), (0, width % 2)), mode="edge")
-    return even.reshape(even.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
+    means: npt.NDArray[np.float64] = even.reshape(len(even) // 2, 2, -1, 2).mean(axis=(1, 3))
+    return means
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (2, 5, 4), (7, 70, 3), (36, 33, 4), (64, 128, 3)])
