@@ -336,6 +336,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}gaps_of_broadcasts.py::lost_packets_of_a_broadcast_are_damage",
         ),
         Fault(
+            "a picture stands still for long at `--start`, or at the end of `--duration`",
+            "it is shown from there, and up to there",
+            f"{_MEDIA}file_source.py::a_picture_that_stands_still_at_the_start_is_shown",
+        ),
+        Fault(
             "a recording was joined whose clock is far ahead",
             "what lies between is kept, and said; nothing was lost",
             f"{_MEDIA}gaps_of_broadcasts.py::a_join_with_a_later_recording_is_no_loss",
