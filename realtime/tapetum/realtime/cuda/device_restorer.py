@@ -1,0 +1,308 @@
+"""The restoring stage on a GPU: `Restorer`'s twin, for 4:2:0 frames that never leave the device.
+
+What is known of a stream lies in fixed buffers, and a frame is always the same kernels, which find out
+by themselves whether there is anything to do: so they can be a part of a captured graph. Noise is
+measured by the CPU's own code, in a copy of a frame before its graph is queued: of the first
+frames, then of every fourth.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tapetum.realtime.choices import Denoise
+from tapetum.realtime.cpu.fixed_point import FIXED_BITS, TABLE_SIZE, Fixed, frame_samples, halve
+from tapetum.realtime.cpu.noise_level import NoiseLevel
+from tapetum.realtime.cpu.restoring import (
+    MeasuredFrames,
+    follows,
+    still_tolerance_factors,
+    tolerance_factors,
+)
+from tapetum.realtime.cpu.restoring_light import new_light, relight_cells, samples_every
+from tapetum.realtime.cpu.restoring_time import WIDE, binomial_lean, wide_lean
+from tapetum.realtime.cpu.still_noise import StillNoise, still_noise
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, address, device_planes
+from tapetum.realtime.cuda.restoring_kernels import (
+    ADDRESSES,
+    FRAME_NOISE,
+    LIGHT,
+    PLAN,
+    RESTORING,
+    FrameStep,
+    cells,
+)
+from tapetum.realtime.frame import Frame
+from tapetum.realtime.sample_range import sample_range
+
+_TWINS = (("known", "new_known"), ("u", "new_u"), ("v", "new_v"), ("half", "last"))
+"""Arrays that change places from frame to frame."""
+
+
+def is_restorable(frame: Frame) -> bool:
+    """Whether frames of a format are restored on a GPU: those of 4:2:0."""
+    layout = frame.format
+    return (layout.chroma_x, layout.chroma_y) == (1, 1)
+
+
+class DeviceRestorer:
+    """Takes the noise out of one stream's frames.
+
+    Example:
+        step = restorer.step(frame)
+        if step is not None:
+            restorer.queue(frame, grid, planes, step, strength=1.0)
+    """
+
+    def __init__(self, device: ComputeDevice, denoise: Denoise) -> None:
+        """Start with no past, and compile what measures noise, which takes seconds once.
+
+        Args:
+            device: where the frames are.
+            denoise: as for `Restorer`; not `off`.
+        """
+        self._device = device
+        self._denoise = denoise
+        self._buffers: _Buffers | None = None
+        self._stream: _Stream | None = None
+        _compile()
+
+    def step(self, frame: Frame) -> FrameStep | None:
+        """Go on to a frame: measure its noise, where it is due, which waits for the frame.
+
+        Args:
+            frame: on the device; the next of its stream.
+
+        Returns:
+            What `queue` takes; None where a frame of its format is not restored.
+
+        Raises:
+            DeviceError: there is no memory for what is kept.
+        """
+        if not is_restorable(frame):
+            self.reset()
+            return None
+        if self._buffers is None or self._buffers.kind != _size(frame):
+            self._buffers = None  # its memory goes first
+            self._buffers = _Buffers(self._device, frame)
+            self._stream = None
+        if frame.color.is_hdr:  # the same kernels, which find nothing to do
+            self._stream = None
+            return _nothing(self._buffers, frame)
+        if self._stream is None or not self._stream.is_followed_by(frame):
+            self._stream = _Stream(self._device, self._buffers, frame, self._denoise)
+        return self._stream.step(frame)
+
+    def queue(
+        self,
+        frame: Frame,
+        grid: DeviceArray,
+        planes: DevicePlanes,
+        step: FrameStep,
+        *,
+        strength: float,
+    ) -> None:
+        """Queue what restores a frame, and then brightens it; see `RestoringKernels`."""
+        kernels = self._device.kernels.restoring
+        kernels.restore(frame, grid, step, strength)
+        kernels.apply_grid(frame, grid, planes, step, strength=strength)
+
+    def reset(self) -> None:
+        """Forget the past: the next frame starts a new scene."""
+        self._stream = None
+
+
+class _Buffers:
+    """What is allocated once for a size.
+
+    Attributes:
+        kind: the size.
+        state: `RESTORING`, with the addresses and the size.
+        arrays: by the names of `ADDRESSES`.
+        means: pairs of means by which new light is found.
+    """
+
+    def __init__(self, device: ComputeDevice, frame: Frame) -> None:
+        self.kind = _size(frame)
+        across, down = cells(frame)
+        every, self.means = samples_every((down, across))
+        quarter = -(-down // 2), -(-across // 2)
+        eighth = -(-quarter[0] // 2), -(-quarter[1] // 2)
+        shapes = {"luma": (frame.height, 2 * across)}
+        shapes |= {name: quarter for name in ADDRESSES if name.startswith("quarter")}
+        shapes |= {name: eighth for name in ADDRESSES if name.startswith("eighth")}
+        made: dict[str, DeviceArray] = {
+            "wide": device.empty((-(-down // WIDE), -(-across // WIDE)), np.float32),
+            "means": device.empty((2, max(self.means, 1)), np.float32),
+            "places": device.empty((max(self.means, 1),), np.int32),
+            "evidence": device.empty((down, across), np.uint8),
+            "plan": device.empty((PLAN.itemsize,), np.uint8),
+            "light": device.empty((LIGHT.itemsize,), np.uint8),
+            # Four samples are read at once.
+            "restored_luma": device.empty((frame.height, _fours(frame.width)), np.uint16),
+            "restored_chroma": device.empty((down, _fours(2 * across)), np.uint16),
+        }
+        for name in ADDRESSES:
+            if name not in made:
+                made[name] = device.empty(shapes.get(name, (down, across)), np.int16)
+        self.arrays = made
+        self.state = np.zeros((), RESTORING)
+        self.state["width"], self.state["height"] = frame.width, frame.height
+        self.state["every"] = every
+        for name, array in made.items():
+            self.state[name] = address(array)
+
+    def change_places(self) -> None:
+        """Make what was new for the last frame what is known to the next."""
+        for one, other in _TWINS:
+            self.arrays[one], self.arrays[other] = self.arrays[other], self.arrays[one]
+            for name in (one, other):
+                self.state[name] = address(self.arrays[name])
+
+
+class _Measured(NamedTuple):
+    """What the host has of a frame, fixed-point: Y, U and V as they are, and at half size."""
+
+    frame: Frame
+    half: list[Fixed]
+
+    @classmethod
+    def of(cls, device: ComputeDevice, frame: Frame) -> _Measured:
+        """Copy a frame, once it is done."""
+        planes: Any = tuple(device.get(plane) for plane in device_planes(frame))
+        here = frame.with_planes(planes)
+        across, down = cells(frame)
+        half = [np.empty((down, across), np.int16) for _ in range(3)]
+        for source, out, by in zip(frame_samples(here), half, (1, 0, 0), strict=True):
+            halve(source, by, by, out)
+        return cls(here, half)
+
+    def noise_by_itself(self, *, careful: bool) -> StillNoise:
+        """What one frame shows."""
+        full = [np.empty((self.frame.height, self.frame.width), np.int16), *self.half[1:]]
+        halve(frame_samples(self.frame)[0], 0, 0, full[0])
+        levels, depth = sample_range(self.frame), self.frame.format.depth
+        return still_noise(full, self.half, levels, depth, careful=careful)
+
+
+class _Stream:
+    """What the host knows of a stream."""
+
+    def __init__(
+        self, device: ComputeDevice, buffers: _Buffers, frame: Frame, denoise: Denoise
+    ) -> None:
+        self._device, self._buffers = device, buffers
+        self._kind = _kind(frame)
+        self._time_s = frame.time_s
+        self._careful = denoise == "auto"
+        self._amount = 1.0 if isinstance(denoise, str) else float(denoise)
+        self._noise = NoiseLevel(sample_range(frame), frame.format.depth)
+        self._is_measured = MeasuredFrames(sparing=True)
+        self._is_first = True
+
+    def is_followed_by(self, frame: Frame) -> bool:
+        """Whether a frame goes on with the stream."""
+        last_s, self._time_s = self._time_s, frame.time_s
+        return _kind(frame) == self._kind and follows(last_s, frame.time_s)
+
+    def step(self, frame: Frame) -> FrameStep:
+        """Measure the noise of a frame, where it is due, and say what the kernels go by."""
+        noise: NoiseLevel | StillNoise = self._noise
+        self._buffers.change_places()
+        if self._is_measured(self._noise):
+            measured = _Measured.of(self._device, frame)
+            last = None if self._is_first else self._last(frame, measured.half[0])
+            self._noise.measure(frame_samples(measured.frame)[0], measured.half, last)
+            if self._is_first:
+                noise = measured.noise_by_itself(careful=self._careful)
+        return self._told(frame, noise)
+
+    def _last(self, frame: Frame, half: Fixed) -> Fixed:
+        """Luma of the frame before at half size, in the light of this one."""
+        last: Fixed = self._device.get(self._buffers.arrays["last"])
+        light = new_light(half, last, _black(frame))
+        if light is None:
+            return last
+        lit, gains = np.empty((2, *last.shape), np.int16)
+        relight_cells(last, light, lit, gains)
+        return lit
+
+    def _told(self, frame: Frame, noise: NoiseLevel | StillNoise) -> FrameStep:
+        given, state = np.zeros((), FRAME_NOISE), self._buffers.state.copy()
+        given["luma"], given["seen"] = noise.luma, noise.seen
+        _tell_levels(given, frame)
+        known, still = self._noise, isinstance(noise, StillNoise)
+        given["floor"], given["blocked"] = known.floor, known.blocked
+        given["smoothness"], given["amount"] = 1 - known.whiteness, self._amount
+        given["still"], given["careful"], given["sure"] = still, self._careful, known.sure
+        factors = (
+            still_tolerance_factors(noise)
+            if isinstance(noise, StillNoise)
+            else tolerance_factors(known)
+        )
+        state["depth"], state["black"] = frame.format.depth, _black(frame)
+        state["restarts"], state["still"] = self._is_first, still
+        state["mean_lean"] = binomial_lean(known.whiteness)
+        state["wide_lean"] = wide_lean(known.whiteness)
+        state["chroma_noise"], state["factors"] = known.chroma, factors
+        self._is_first = False
+        return FrameStep(given, state, self._buffers.means)
+
+
+def _nothing(buffers: _Buffers, frame: Frame) -> FrameStep:
+    """What the kernels go by where nothing is to be done."""
+    given, state = np.zeros((), FRAME_NOISE), buffers.state.copy()
+    given["luma"] = given["floor"] = 1
+    _tell_levels(given, frame)
+    state["depth"], state["restarts"] = frame.format.depth, 1
+    return FrameStep(given, state, buffers.means)
+
+
+def _tell_levels(given: Any, frame: Frame) -> None:  # noqa: ANN401 - a structure's fields
+    levels, step = sample_range(frame), (1 << frame.format.depth) // TABLE_SIZE
+    given["black"], given["span"] = levels.black // step, levels.luma_span // step
+
+
+def _black(frame: Frame) -> float:
+    """Black, fixed-point."""
+    return float(sample_range(frame).black << (FIXED_BITS - frame.format.depth))
+
+
+def _size(frame: Frame) -> tuple[int, int]:
+    return frame.width, frame.height
+
+
+def _kind(frame: Frame) -> tuple[str, bool]:
+    return frame.format_name, frame.full_range
+
+
+def _fours(samples: int) -> int:
+    return -(-samples // 4) * 4
+
+
+def _compile() -> None:
+    """Use what measures noise once, on noise: of one size for all frames."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for _ in range(2):
+        planes: Any = (
+            rng.integers(40, 56, (128, 128)).astype(np.uint8),
+            rng.integers(120, 136, (64, 128)).astype(np.uint8),
+        )
+        frames.append(Frame(planes, "nv12"))
+    noise = NoiseLevel(sample_range(frames[0]), 8)
+    last: Fixed | None = None
+    for frame in frames:
+        samples = frame_samples(frame)
+        half = [np.empty((64, 64), np.int16) for _ in range(3)]
+        for source, out, by in zip(samples, half, (1, 0, 0), strict=True):
+            halve(source, by, by, out)
+        noise.measure(samples[0], half, last)
+        last = half[0]
+    light = new_light((half[0] + np.int16(640)).astype(np.int16), half[0], 2048.0)
+    if light is not None:
+        relight_cells(half[0], light, *np.empty((2, 64, 64), np.int16))
+    _Measured(frames[0], half).noise_by_itself(careful=True)
