@@ -405,7 +405,7 @@ class _State:
 
 
 class MeasuredFrames:
-    """In which frames noise is measured: in all, or, where time is short, in few once it is known."""
+    """In which frames noise is measured: all, or few once it is known, where time is short."""
 
     def __init__(self, *, sparing: bool) -> None:
         self._sparing = sparing

@@ -118,6 +118,7 @@ class CudaVideo:
             self._device,
             strength=strength,
             when_dark=aim.when_dark,
+            denoise=denoise,
             flavour=self._choice.flavour,
             size=(self.info.height, self.info.width),
             on_build=on_build,

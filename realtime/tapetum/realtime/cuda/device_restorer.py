@@ -1,8 +1,8 @@
 """The restoring stage on a GPU: `Restorer`'s twin, for 4:2:0 frames that never leave the device.
 
-What is known of a stream lies in fixed buffers, and a frame is always the same kernels, which find out
-by themselves whether there is anything to do: so they can be a part of a captured graph. Noise is
-measured by the CPU's own code, in a copy of a frame before its graph is queued: of the first
+What is known of a stream lies in fixed buffers, and a frame is always the same kernels, which find
+out by themselves whether there is anything to do: so they can be a part of a captured graph. Noise
+is measured by the CPU's own code, in a copy of a frame before its graph is queued: of the first
 frames, then of every fourth.
 """
 
@@ -66,7 +66,7 @@ class DeviceRestorer:
         """
         self._device = device
         self._denoise = denoise
-        self._buffers: _Buffers | None = None
+        self._buffers: RestoringBuffers | None = None
         self._stream: _Stream | None = None
         _compile()
 
@@ -87,7 +87,7 @@ class DeviceRestorer:
             return None
         if self._buffers is None or self._buffers.kind != _size(frame):
             self._buffers = None  # its memory goes first
-            self._buffers = _Buffers(self._device, frame)
+            self._buffers = RestoringBuffers(self._device, frame)
             self._stream = None
         if frame.color.is_hdr:  # the same kernels, which find nothing to do
             self._stream = None
@@ -115,7 +115,7 @@ class DeviceRestorer:
         self._stream = None
 
 
-class _Buffers:
+class RestoringBuffers:
     """What is allocated once for a size.
 
     Attributes:
@@ -192,7 +192,7 @@ class _Stream:
     """What the host knows of a stream."""
 
     def __init__(
-        self, device: ComputeDevice, buffers: _Buffers, frame: Frame, denoise: Denoise
+        self, device: ComputeDevice, buffers: RestoringBuffers, frame: Frame, denoise: Denoise
     ) -> None:
         self._device, self._buffers = device, buffers
         self._kind = _kind(frame)
@@ -226,8 +226,8 @@ class _Stream:
         light = new_light(half, last, _black(frame))
         if light is None:
             return last
-        lit, gains = np.empty((2, *last.shape), np.int16)
-        relight_cells(last, light, lit, gains)
+        lit: Fixed = np.empty_like(last)
+        relight_cells(last, light, lit, np.empty_like(last))
         return lit
 
     def _told(self, frame: Frame, noise: NoiseLevel | StillNoise) -> FrameStep:
@@ -252,7 +252,7 @@ class _Stream:
         return FrameStep(given, state, self._buffers.means)
 
 
-def _nothing(buffers: _Buffers, frame: Frame) -> FrameStep:
+def _nothing(buffers: RestoringBuffers, frame: Frame) -> FrameStep:
     """What the kernels go by where nothing is to be done."""
     given, state = np.zeros((), FRAME_NOISE), buffers.state.copy()
     given["luma"] = given["floor"] = 1

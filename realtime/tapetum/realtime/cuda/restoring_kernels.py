@@ -1,4 +1,4 @@
-"""Launches the kernels of `restoring.cu` on 4:2:0 frames: the argument layouts, and the geometry."""
+"""Launches the kernels of `restoring.cu` on 4:2:0 frames: argument layouts, and geometry."""
 
 from __future__ import annotations
 
