@@ -225,6 +225,7 @@ def test_it_is_learnt_by_what_moves(
     noise = noise_of(frame, 380)
     tell(there, noise, 1.0)
     there.plan["quiet"] = 1 / noise.luma
+    there.plan["cells"] = np.arange(100, 356) << 16
     there.put_plan()
     planes = fixed_planes(frame)
     half = np.rint(exact.halved(planes[0].astype(float))).astype(np.int16)
@@ -251,7 +252,11 @@ def test_it_is_learnt_by_what_moves(
     expected = luma + (planes[0] - luma) * spread
     found = there.read("luma")[:, : size[0]]
     np.testing.assert_allclose(found, expected, atol=2)
-    np.testing.assert_allclose(there.read("new_known"), exact.halved(found.astype(float)), atol=0.5)
+    made = there.read("new_known")
+    np.testing.assert_allclose(made, exact.halved(found.astype(float)), atol=0.5)
+    remains = exact.remaining(there.read("evidence") / ONE_FRAME)
+    np.testing.assert_allclose(there.read("remains"), 256 * remains, atol=1)
+    np.testing.assert_allclose(there.read("deviation"), (100 + (made >> 7)) * remains, atol=1)
 
 
 def test_what_a_codec_skipped_says_nothing_new(device: ComputeDevice) -> None:
@@ -311,10 +316,12 @@ def test_what_time_left_is_smoothed_from_coarse_to_fine(
     for new, old in (("new_known", "known"), ("new_u", "u"), ("new_v", "v")):
         there.fill(new, there.read(old))
     evidence = rng.integers(ONE_FRAME, 16 * ONE_FRAME, half.shape)
-    there.fill("evidence", evidence)
+    remains = exact.remaining(evidence / ONE_FRAME)
     deviations, weights = rng.integers(0, 400, 256), rng.integers(0, WHOLE + 1, 256)
     there.plan["cells"] = deviations << 16 | weights
     there.put_plan()
+    there.fill("remains", remains * 256)
+    there.fill("deviation", np.rint(remains * deviations[half >> 7]))
     noise = noise_of(frame, 300)
     by_size = StillNoise(noise.luma, rng.uniform(0.2, 1, (3, 3)), noise.seen)
     factors = still_tolerance_factors(by_size) if still else tolerance_factors(noise)
@@ -323,7 +330,6 @@ def test_what_time_left_is_smoothed_from_coarse_to_fine(
 
     depth = frame.format.depth
     top, drop = ((1 << depth) - 1) << (15 - depth), 15 - max(depth, 10)
-    remains = exact.remaining(evidence / ONE_FRAME)
     deviation, weight = remains * deviations[half >> 7], weights[half >> 7] / WHOLE
     restored = there.read("restored_luma"), there.read("restored_chroma")
     found = [

@@ -47,6 +47,7 @@ struct Restoring {
     Fixed *luma, *known, *new_known;
     Fixed *chroma[2], *new_chroma[2];
     Fixed *half, *last;
+    Fixed *remains, *deviation;  // of the noise: its share in 256ths, and that of luma
     Fixed *change;
     Fixed *coarse[2][3], *coarse_change[2][3];  // of a quarter and an eighth of the size: Y, U and V
     float *wide, *means;
@@ -439,6 +440,15 @@ BOTH int toward_new(int old, int now, int share) {
     return old + (((now - old) * share + (1 << 14)) >> 15);
 }
 
+// What noise remains of a cell that is known.
+BOTH void describe_cell(int cell, int known, const Restoring &s) {
+    const float frames = s.evidence[cell];
+    const float remains = fmaxf(sqrtf(ONE_FRAME / fmaxf(frames, ONE_FRAME)), 0.4f);
+    const float deviation = s.plan->cells[known >> TABLE_SHIFT] >> 16;
+    s.remains[cell] = static_cast<Fixed>(remains * 256);
+    s.deviation[cell] = static_cast<Fixed>(deviation * remains + 0.5f);
+}
+
 // One thread: a cell's share of the new frame, and its estimates.
 template <class T>
 BOTH void learn_cell(int thread, int block_x, int block_y, const Picture &in, const Colors &colors,
@@ -467,7 +477,9 @@ BOTH void learn_cell(int thread, int block_x, int block_y, const Picture &in, co
         }
         sum += line[0] + line[1];
     }
-    s.new_known[cell] = (sum + 2) >> 2;
+    const int known = (sum + 2) >> 2;
+    s.new_known[cell] = known;
+    describe_cell(cell, known, s);
     const T *chroma = row_of<T>(in.chroma, in.chroma_pitch, y) + 2 * x;
     for (int i = 0; i < 2; ++i)
         s.new_chroma[i][cell] = toward_new(s.chroma[i][cell], fixed_of(chroma[i], shift), share);
@@ -476,7 +488,7 @@ BOTH void learn_cell(int thread, int block_x, int block_y, const Picture &in, co
 // Space -------------------------------------------------------------------------------------------
 
 const int TILE_COLUMNS = 64, TILE_ROWS = 16;  // samples of a block
-const int LINE_COLUMNS = TILE_COLUMNS + 2, LINE_ROWS = TILE_ROWS + 2;
+const int LINE_COLUMNS = TILE_COLUMNS + 4, LINE_ROWS = TILE_ROWS + 2;  // two on either side
 const int CELL_COLUMNS = TILE_COLUMNS + 1, CELL_ROWS = TILE_ROWS + 1;
 const int OUTSIDE = -32768;  // as far from all samples as nothing flows
 
@@ -485,8 +497,8 @@ const int OUTSIDE = -32768;  // as far from all samples as nothing flows
 struct Layer {
     const Fixed *plane, *coarser;
     int width, height, pitch, scale;
+    const Fixed *known;  // of each cell, by which its tolerance is
     float factor;
-    bool by_deviation;  // its tolerance, and not by the share of noise that remains
 };
 
 struct Tile {
@@ -494,35 +506,35 @@ struct Tile {
     Fixed doubles[CELL_ROWS * CELL_COLUMNS];
 };
 
-BOTH int lifted_row(const Fixed *coarser, int x, int near, int far, int width) {
-    return (3 * coarser[near * width + x] + coarser[far * width + x] + 2) >> 2;
-}
+// What is added to two samples beside each other.
+struct Lift {
+    int left, right;
+};
 
-// A coarser plane's change, enlarged bilinearly.
-BOTH int lifted(const Layer &layer, int x, int y) {
+// A coarser plane's change, enlarged bilinearly: to samples 2 * x and 2 * x + 1 of a row.
+BOTH Lift lifted(const Layer &layer, int x, int y) {
     const int width = halved(layer.width), height = halved(layer.height);
-    const int near = y / 2, far = within(near + (y % 2 ? 1 : -1), height);
-    const int here = x / 2, there = within(here + (x % 2 ? 1 : -1), width);
-    return (3 * lifted_row(layer.coarser, here, near, far, width) + 2 +
-            lifted_row(layer.coarser, there, near, far, width)) >>
-           2;
+    const Fixed *near = layer.coarser + y / 2 * width;
+    const Fixed *far = layer.coarser + within(y / 2 + (y % 2 ? 1 : -1), height) * width;
+    const int before = within(x - 1, width), after = within(x + 1, width);
+    const int here = 3 * ((3 * near[x] + far[x] + 2) >> 2) + 2;
+    return {(here + ((3 * near[before] + far[before] + 2) >> 2)) >> 2,
+            (here + ((3 * near[after] + far[after] + 2) >> 2)) >> 2};
 }
 
-// The share of noise that remains of a cell.
-BOTH float remains_of(int evidence) {
-    const int frames = evidence < ONE_FRAME ? ONE_FRAME : evidence;
-    return fmaxf(sqrtf(static_cast<float>(ONE_FRAME) / static_cast<float>(frames)), 0.4f);
+// Twice the tolerance of samples of which so much is known.
+BOTH int double_tolerance(int known, const Layer &layer) {
+    return static_cast<int>(fminf(known * (2 * layer.factor), 2 * MOST_TOLERANCE));
 }
 
-// Twice the tolerance of a cell's samples.
-BOTH int double_tolerance(int cell, const Layer &layer, const Restoring &s) {
-    const float remains = remains_of(s.evidence[cell]);
-    int known = static_cast<int>(remains * 256);
-    if (layer.by_deviation) {
-        const int deviation = s.plan->cells[s.new_known[cell] >> TABLE_SHIFT] >> 16;
-        known = static_cast<int>(static_cast<float>(deviation) * remains + 0.5f);
-    }
-    return static_cast<int>(fminf(static_cast<float>(known) * (2 * layer.factor), 2 * MOST_TOLERANCE));
+// Two samples from column 2 * x on, with what the coarser plane changes; there are none outside.
+BOTH void load_pair(const Layer &layer, int x, int y, int top, Fixed *line) {
+    line[0] = line[1] = OUTSIDE;
+    if (x < 0 || y < 0 || 2 * x >= layer.width || y >= layer.height) return;
+    const Fixed *own = layer.plane + y * layer.pitch + 2 * x;
+    const Lift more = layer.coarser ? lifted(layer, x, y) : Lift{0, 0};
+    line[0] = limited(own[0] + more.left, 0, top);
+    if (2 * x + 1 < layer.width) line[1] = limited(own[1] + more.right, 0, top);
 }
 
 // One of `threads` threads: its share of a tile, with what lies around.
@@ -530,14 +542,9 @@ BOTH void load_tile(int thread, int threads, int block_x, int block_y, const Lay
                     const Restoring &s, Tile &tile) {
     const int top = ((1 << s.depth) - 1) << (FIXED_BITS - s.depth);
     const int left = block_x * TILE_COLUMNS - 1, upper = block_y * TILE_ROWS - 1;
-    for (int i = thread; i < LINE_ROWS * LINE_COLUMNS; i += threads) {
-        const int x = left + i % LINE_COLUMNS, y = upper + i / LINE_COLUMNS;
-        if (x < 0 || y < 0 || x >= layer.width || y >= layer.height) {
-            tile.lines[i] = OUTSIDE;
-            continue;
-        }
-        const int own = layer.plane[y * layer.pitch + x];
-        tile.lines[i] = layer.coarser ? limited(own + lifted(layer, x, y), 0, top) : own;
+    for (int i = thread; i < LINE_ROWS * LINE_COLUMNS / 2; i += threads) {
+        const int x = i % (LINE_COLUMNS / 2), y = i / (LINE_COLUMNS / 2);
+        load_pair(layer, block_x * TILE_COLUMNS / 2 - 1 + x, upper + y, top, tile.lines + 2 * i);
     }
     const bool two = layer.scale < 0;
     const int columns = two ? TILE_COLUMNS / 2 + 1 : CELL_COLUMNS;
@@ -547,7 +554,7 @@ BOTH void load_tile(int thread, int threads, int block_x, int block_y, const Lay
     for (int i = thread; i < rows * columns; i += threads) {
         const int x = within(within(first + i % columns, layer.width) << scale, cells_across(s));
         const int y = within(within(above + i / columns, layer.height) << scale, cells_down(s));
-        tile.doubles[i] = double_tolerance(y * cells_across(s) + x, layer, s);
+        tile.doubles[i] = double_tolerance(layer.known[y * cells_across(s) + x], layer);
     }
 }
 
@@ -569,7 +576,7 @@ BOTH int twice_at(const Tile &tile, int x, int y) {
 // The sample at a column and row of a tile, smoothed.
 template <bool TWO>
 BOTH int smoothed(const Tile &tile, int x, int y) {
-    const Fixed *at = tile.lines + (y + 1) * LINE_COLUMNS + x + 1;
+    const Fixed *at = tile.lines + (y + 1) * LINE_COLUMNS + x + 2;
     const Fixed *above = at - LINE_COLUMNS, *below = at + LINE_COLUMNS;
     const int own = at[0], here = twice_at<TWO>(tile, x, y), left = twice_at<TWO>(tile, x - 1, y);
     const int over = twice_at<TWO>(tile, x, y - 1), corner = twice_at<TWO>(tile, x - 1, y - 1);
@@ -586,8 +593,8 @@ BOTH Layer coarse_layer(int scale, int plane, const Restoring &s) {
     for (int i = 0; i < scale; ++i) width = halved(width), height = halved(height);
     const Fixed *own = scale == 0 ? s.new_known : s.coarse[scale - 1][plane];
     const Fixed *coarser = scale == 2 ? nullptr : s.coarse_change[scale][plane];
-    return {own, coarser, width, height, width, scale, s.factors[plane][scale + 1],
-            plane == 0 || s.still};
+    const Fixed *known = plane == 0 || s.still ? s.deviation : s.remains;
+    return {own, coarser, width, height, width, scale, known, s.factors[plane][scale + 1]};
 }
 
 BOTH int tile_rows(int height) { return (height + TILE_ROWS - 1) / TILE_ROWS; }
@@ -614,20 +621,22 @@ BOTH void correct(int thread, int threads, int block_x, int block_y, int scale, 
     for (int i = thread; i < TILE_ROWS * TILE_COLUMNS; i += threads) {
         const int column = i % TILE_COLUMNS, row = i / TILE_COLUMNS;
         const int x = block_x * TILE_COLUMNS + column, y = block_y % rows * TILE_ROWS + row;
-        if (x >= layer.width || y >= layer.height) continue;
         const int place = y * layer.pitch + x;
-        change[place] = smoothed<false>(tile, column, row) - layer.plane[place];
+        if (x < layer.width && y < layer.height)
+            change[place] = smoothed<false>(tile, column, row) - layer.plane[place];
     }
 }
 
 BOTH Layer luma_layer(const Restoring &s) {
-    return {s.luma, s.change, s.width, s.height, 2 * cells_across(s), -1, s.factors[0][0], true};
+    return {s.luma, s.change,    s.width,        s.height, 2 * cells_across(s),
+            -1,     s.deviation, s.factors[0][0]};
 }
 
 BOTH Layer chroma_layer(int plane, const Restoring &s) {
     const int width = cells_across(s);
+    const Fixed *known = s.still ? s.deviation : s.remains;
     return {s.new_chroma[plane], s.coarse_change[0][1 + plane], width, cells_down(s), width, 0,
-            s.factors[1 + plane][1], s.still != 0};
+            known, s.factors[1 + plane][1]};
 }
 
 // A sample of the frame and the same restored, as a level with its fraction.
@@ -656,11 +665,12 @@ BOTH void finish_luma(int thread, int threads, int block_x, int block_y, const P
     for (int i = thread; i < TILE_ROWS * TILE_COLUMNS; i += threads) {
         const int column = i % TILE_COLUMNS, row = i / TILE_COLUMNS;
         const int x = block_x * TILE_COLUMNS + column, y = block_y * TILE_ROWS + row;
-        if (x >= s.width || y >= s.height) continue;
-        const int own = fixed_of(row_of<T>(in.luma, in.luma_pitch, y)[x], colors.shift);
-        const int weight = weight_of(y / 2 * cells_across(s) + x / 2, s);
-        s.restored_luma[y * restored_pitch(s.width) + x] =
-            mixed_level(own, smoothed<true>(tile, column, row), weight, s.depth);
+        if (x < s.width && y < s.height) {
+            const int own = fixed_of(row_of<T>(in.luma, in.luma_pitch, y)[x], colors.shift);
+            const int weight = weight_of(y / 2 * cells_across(s) + x / 2, s);
+            s.restored_luma[y * restored_pitch(s.width) + x] =
+                mixed_level(own, smoothed<true>(tile, column, row), weight, s.depth);
+        }
     }
 }
 
@@ -684,13 +694,15 @@ BOTH void finish_chroma(int thread, int threads, int block_x, int block_y, const
     for (int i = thread; i < TILE_ROWS * TILE_COLUMNS; i += threads) {
         const int column = i % TILE_COLUMNS, row = i / TILE_COLUMNS;
         const int x = block_x * TILE_COLUMNS + column, y = block_y * TILE_ROWS + row;
-        if (x >= width || y >= cells_down(s)) continue;
-        const T *own = row_of<T>(in.chroma, in.chroma_pitch, y) + 2 * x;
-        unsigned short *out = s.restored_chroma + y * restored_pitch(2 * width) + 2 * x;
-        const int weight = weight_of(y * width + x, s);
-        for (int plane = 0; plane < 2; ++plane)
-            out[plane] = mixed_level(fixed_of(own[plane], colors.shift),
-                                     smoothed<false>(tiles.of[plane], column, row), weight, s.depth);
+        if (x < width && y < cells_down(s)) {
+            const T *own = row_of<T>(in.chroma, in.chroma_pitch, y) + 2 * x;
+            unsigned short *out = s.restored_chroma + y * restored_pitch(2 * width) + 2 * x;
+            const int weight = weight_of(y * width + x, s);
+            for (int plane = 0; plane < 2; ++plane)
+                out[plane] =
+                    mixed_level(fixed_of(own[plane], colors.shift),
+                                smoothed<false>(tiles.of[plane], column, row), weight, s.depth);
+        }
     }
 }
 

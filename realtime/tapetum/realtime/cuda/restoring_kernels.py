@@ -44,7 +44,8 @@ FRAME_NOISE = np.dtype(
 """`FrameNoise` of `restoring.cu`: noise by luma as the host measured it, and what is wanted."""
 
 ADDRESSES = (
-    *("luma", "known", "new_known", "u", "v", "new_u", "new_v", "half", "last", "change"),
+    *("luma", "known", "new_known", "u", "v", "new_u", "new_v", "half", "last"),
+    *("remains", "deviation", "change"),
     *("quarter_y", "quarter_u", "quarter_v", "eighth_y", "eighth_u", "eighth_v"),
     *("quarter_change_y", "quarter_change_u", "quarter_change_v"),
     *("eighth_change_y", "eighth_change_u", "eighth_change_v"),
