@@ -94,12 +94,25 @@ extern "C" void compare_wide(GEOMETRY, const Restoring *s) {
     EACH_BLOCK EACH_THREAD compare_wide(x * threads + i, y, *s);
 }
 
-extern "C" void correct(GEOMETRY, const int *scale, const Restoring *s) {
+template <int SCALE>
+static void correct_blocks(int grid_x, int grid_y, int threads, const Restoring *s) {
     EACH_BLOCK {
         Poisoned<Tile> tile;
-        EACH_THREAD load_coarse(i, threads, x, y, *scale, *s, tile.of);
-        EACH_THREAD correct(i, threads, x, y, *scale, *s, tile.of);
+        EACH_THREAD load_coarse<SCALE>(i, threads, x, y, *s, tile.of);
+        EACH_THREAD correct<SCALE>(i, threads, x, y, *s, tile.of);
     }
+}
+
+extern "C" void correct_half(GEOMETRY, const Restoring *s) {
+    correct_blocks<0>(grid_x, grid_y, threads, s);
+}
+
+extern "C" void correct_quarter(GEOMETRY, const Restoring *s) {
+    correct_blocks<1>(grid_x, grid_y, threads, s);
+}
+
+extern "C" void correct_eighth(GEOMETRY, const Restoring *s) {
+    correct_blocks<2>(grid_x, grid_y, threads, s);
 }
 
 extern "C" void restoring_bytes(int *sizes) {

@@ -47,7 +47,7 @@ RESTORING_OF_DEPTH = (
 )
 RESTORING = (
     *("halve_known", "compare_means", "find_medians", "draw_light", "relight_cells"),
-    *("plan_restoring", "compare_wide", "correct"),
+    *("plan_restoring", "compare_wide", "correct_eighth", "correct_quarter", "correct_half"),
 )
 
 

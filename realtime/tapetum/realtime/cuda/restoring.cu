@@ -107,7 +107,7 @@ BOTH void halve_known(int x, int row, int scale, const Restoring &s) {
     if (!s.plan->learns) return;
     int width = cells_across(s), height = cells_down(s);
     if (scale == 1) width = halved(width), height = halved(height);
-    const int rows = halved(height), plane = row / rows, y = row % rows;
+    const int plane = row % 3, y = row / 3;
     if (x >= halved(width)) return;
     const Fixed *from = scale == 1   ? s.coarse[0][plane]
                         : plane == 0 ? s.new_known
@@ -542,9 +542,10 @@ BOTH void load_tile(int thread, int threads, int block_x, int block_y, const Lay
                     const Restoring &s, Tile &tile) {
     const int top = ((1 << s.depth) - 1) << (FIXED_BITS - s.depth);
     const int left = block_x * TILE_COLUMNS - 1, upper = block_y * TILE_ROWS - 1;
+    const int first_pair = block_x * TILE_COLUMNS / 2 - 1, across = cells_across(s);
     for (int i = thread; i < LINE_ROWS * LINE_COLUMNS / 2; i += threads) {
         const int x = i % (LINE_COLUMNS / 2), y = i / (LINE_COLUMNS / 2);
-        load_pair(layer, block_x * TILE_COLUMNS / 2 - 1 + x, upper + y, top, tile.lines + 2 * i);
+        load_pair(layer, first_pair + x, upper + y, top, tile.lines + 2 * i);
     }
     const bool two = layer.scale < 0;
     const int columns = two ? TILE_COLUMNS / 2 + 1 : CELL_COLUMNS;
@@ -552,9 +553,9 @@ BOTH void load_tile(int thread, int threads, int block_x, int block_y, const Lay
     const int first = two ? block_x * TILE_COLUMNS / 2 - 1 : left;
     const int above = two ? block_y * TILE_ROWS / 2 - 1 : upper;
     for (int i = thread; i < rows * columns; i += threads) {
-        const int x = within(within(first + i % columns, layer.width) << scale, cells_across(s));
+        const int x = within(within(first + i % columns, layer.width) << scale, across);
         const int y = within(within(above + i / columns, layer.height) << scale, cells_down(s));
-        tile.doubles[i] = double_tolerance(layer.known[y * cells_across(s) + x], layer);
+        tile.doubles[i] = double_tolerance(layer.known[y * across + x], layer);
     }
 }
 
@@ -587,40 +588,38 @@ BOTH int smoothed(const Tile &tile, int x, int y) {
     return own + ((2 * sides + corners + 8) >> 4);
 }
 
-// Y, U or V of an eighth of the size (`scale` 2) or a quarter, or Y of half the size (0).
-BOTH Layer coarse_layer(int scale, int plane, const Restoring &s) {
+// Y, U or V of an eighth of the size (SCALE 2) or a quarter, or Y of half the size (0).
+template <int SCALE>
+BOTH Layer coarse_layer(int plane, const Restoring &s) {
     int width = cells_across(s), height = cells_down(s);
-    for (int i = 0; i < scale; ++i) width = halved(width), height = halved(height);
-    const Fixed *own = scale == 0 ? s.new_known : s.coarse[scale - 1][plane];
-    const Fixed *coarser = scale == 2 ? nullptr : s.coarse_change[scale][plane];
+    for (int i = 0; i < SCALE; ++i) width = halved(width), height = halved(height);
+    const Fixed *own = SCALE == 0 ? s.new_known : s.coarse[SCALE == 2][plane];
+    const Fixed *coarser = SCALE == 2 ? nullptr : s.coarse_change[SCALE == 1][plane];
     const Fixed *known = plane == 0 || s.still ? s.deviation : s.remains;
-    return {own, coarser, width, height, width, scale, known, s.factors[plane][scale + 1]};
+    return {own, coarser, width, height, width, SCALE, known, s.factors[plane][SCALE + 1]};
 }
 
-BOTH int tile_rows(int height) { return (height + TILE_ROWS - 1) / TILE_ROWS; }
-
-BOTH void load_coarse(int thread, int threads, int block_x, int block_y, int scale,
-                      const Restoring &s, Tile &tile) {
+// Rows of blocks belong to Y, U and V by turns.
+template <int SCALE>
+BOTH void load_coarse(int thread, int threads, int block_x, int block_y, const Restoring &s,
+                      Tile &tile) {
+    const int planes = SCALE == 0 ? 1 : 3;
     if (!s.plan->learns) return;
-    int height = cells_down(s);
-    for (int i = 0; i < scale; ++i) height = halved(height);
-    const int rows = tile_rows(height);
-    const Layer layer = coarse_layer(scale, block_y / rows, s);
-    load_tile(thread, threads, block_x, block_y % rows, layer, s, tile);
+    const Layer layer = coarse_layer<SCALE>(block_y % planes, s);
+    load_tile(thread, threads, block_x, block_y / planes, layer, s, tile);
 }
 
 // One of `threads` threads: its share of how a coarse plane is changed.
-BOTH void correct(int thread, int threads, int block_x, int block_y, int scale, const Restoring &s,
+template <int SCALE>
+BOTH void correct(int thread, int threads, int block_x, int block_y, const Restoring &s,
                   const Tile &tile) {
+    const int planes = SCALE == 0 ? 1 : 3, plane = block_y % planes;
     if (!s.plan->learns) return;
-    int height = cells_down(s);
-    for (int i = 0; i < scale; ++i) height = halved(height);
-    const int rows = tile_rows(height), plane = block_y / rows;
-    const Layer layer = coarse_layer(scale, plane, s);
-    Fixed *change = scale == 0 ? s.change : s.coarse_change[scale - 1][plane];
+    const Layer layer = coarse_layer<SCALE>(plane, s);
+    Fixed *change = SCALE == 0 ? s.change : s.coarse_change[SCALE == 2][plane];
     for (int i = thread; i < TILE_ROWS * TILE_COLUMNS; i += threads) {
         const int column = i % TILE_COLUMNS, row = i / TILE_COLUMNS;
-        const int x = block_x * TILE_COLUMNS + column, y = block_y % rows * TILE_ROWS + row;
+        const int x = block_x * TILE_COLUMNS + column, y = block_y / planes * TILE_ROWS + row;
         const int place = y * layer.pitch + x;
         if (x < layer.width && y < layer.height)
             change[place] = smoothed<false>(tile, column, row) - layer.plane[place];
@@ -812,12 +811,17 @@ extern "C" __global__ void compare_wide(Restoring s) {
     compare_wide(blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y, s);
 }
 
-extern "C" __global__ void __launch_bounds__(256) correct(int scale, Restoring s) {
-    __shared__ Tile tile;
-    load_coarse(threadIdx.x, blockDim.x, blockIdx.x, blockIdx.y, scale, s, tile);
-    __syncthreads();
-    correct(threadIdx.x, blockDim.x, blockIdx.x, blockIdx.y, scale, s, tile);
-}
+#define CORRECTING_KERNEL(NAME, SCALE)                                                  \
+    extern "C" __global__ void __launch_bounds__(256) NAME(Restoring s) {               \
+        __shared__ Tile tile;                                                           \
+        load_coarse<SCALE>(threadIdx.x, blockDim.x, blockIdx.x, blockIdx.y, s, tile);   \
+        __syncthreads();                                                                \
+        correct<SCALE>(threadIdx.x, blockDim.x, blockIdx.x, blockIdx.y, s, tile);       \
+    }
+
+CORRECTING_KERNEL(correct_half, 0)
+CORRECTING_KERNEL(correct_quarter, 1)
+CORRECTING_KERNEL(correct_eighth, 2)
 
 #endif
 

@@ -102,6 +102,7 @@ _THREADS = 128
 _THREADS_OF_TILE = 256
 _LEARNT = 32, 8
 """Columns and rows of cells that a block learns."""
+_CORRECTIONS = ("correct_eighth", "correct_quarter", "correct_half")
 _TILE = 64, 16
 """Columns and rows of samples that a block smooths."""
 
@@ -175,10 +176,9 @@ class RestoringKernels:
             sizes.append((across, down))
             grid = _blocks(across), 3 * down
             self._launch("halve_known", grid, _THREADS, (np.int32(scale), state), 0)
-        for scale, planes in ((2, 3), (1, 3), (0, 1)):
-            across, down = _tiles(*sizes[scale], _TILE)
-            grid = across, planes * down
-            self._launch("correct", grid, _THREADS_OF_TILE, (np.int32(scale), state), 0)
+        for name, size, planes in zip(_CORRECTIONS, sizes[::-1], (3, 3, 1), strict=True):
+            across, down = _tiles(*size, _TILE)
+            self._launch(name, (across, planes * down), _THREADS_OF_TILE, (state,), 0)
         grid = _tiles(frame.width, frame.height, _TILE)
         self._launch(*self._of(frame, "finish_luma", grid, _THREADS_OF_TILE, state))
         grid = _tiles(*sizes[0], _TILE)
