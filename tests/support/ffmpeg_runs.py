@@ -47,7 +47,7 @@ def enhance(gpu: SimulatedGPU, given: dict[str, Any]) -> dict[str, Any]:
     """`enhance_file`; with `skipped`, waits that do nothing."""
     gpu.skipped = set(given.pop("skipped", ()))
     try:
-        how = {"denoise": "off", "overwrite": True} | given
+        how: Any = {"denoise": "off", "overwrite": True} | given
         result = enhance_file(device="cuda", **how)
     except TapetumError as error:
         return {"error": str(error)}

@@ -54,9 +54,10 @@ class NoisyScene:
         deep = self._name != "nv12"
         step, shift = (4, 6) if deep else (1, 0)
         dtype = np.uint16 if deep else np.uint8
+        both: tuple[Array, ...] = luma, chroma.reshape(len(chroma), -1)
         planes: Any = tuple(
-            np.clip(np.rint(plane * step), 0, 256 * step - 1).astype(dtype) << shift
-            for plane in (luma, chroma.reshape(len(chroma), -1))
+            (np.clip(np.rint(plane * step), 0, 256 * step - 1) * (1 << shift)).astype(dtype)
+            for plane in both
         )
         color = ColorInfo(1, self._range)
         return Frame(planes, self._name, pts=index, time_base=Fraction(1, 25), color=color)

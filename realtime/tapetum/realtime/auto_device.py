@@ -1,9 +1,10 @@
 """What `--device auto` takes: the CPU, or a GPU for a model that the CPU is far too slow for.
 
 `grid` is enhanced on the CPU in real time, which leaves bars black, gives HDR its own light, and
-follows a camera while it takes noise out: no GPU does that here. `unet` takes the CPU many times as long as a video lasts. A
-GPU is taken for it where the driver, CuPy, the compiler and an engine are there, and after it has
-shown, once, that its pictures are those of the CPU. Machines without a driver pay nothing for it.
+follows a camera while it takes noise out: no GPU does that here. `unet` takes the CPU many times as
+long as a video lasts. A GPU is taken for it where the driver, CuPy, the compiler and an engine are
+there, and after it has shown, once, that its pictures are those of the CPU. Machines without a
+driver pay nothing for it.
 """
 
 from __future__ import annotations

@@ -68,12 +68,12 @@ def test_a_noisy_video_is_restored_as_on_the_cpu(
 
 
 def test_a_cut_a_pause_and_a_new_size_leave_nothing_of_before(device: ComputeDevice) -> None:
-    grid, noise = brightening(), {"noise": 2.0}
-    first, second = NoisyScene(160, 96, **noise), NoisyScene(160, 96, **noise)
+    grid = brightening()
+    first, second = NoisyScene(160, 96), NoisyScene(160, 96)
     restorer = DeviceRestorer(device, "auto")
     for frame, _ in first.frames(6):
         restored_on_device(device, restorer, frame, grid)
-    late = [replace(frame, pts=1000 + frame.pts) for frame, _ in second.frames(3)]
+    late = [replace(seen, pts=1000 + at) for at, (seen, _) in enumerate(second.frames(3))]
     alone = DeviceRestorer(device, "auto")
     for frame in late:
         after_pause = restored_on_device(device, restorer, frame, grid)

@@ -168,7 +168,8 @@ def written_truth(folder: Path, kind: Kind) -> Path:
 
 def planar(frame: Frame) -> Frame:
     """NV12 or P010 as yuv420p or yuv420p10le."""
-    luma, chroma = (np.asarray(plane) >> frame.format.shift for plane in frame.planes)
+    given: Any = frame.planes
+    luma, chroma = (np.asarray(plane) >> frame.format.shift for plane in given)
     planes: Any = (luma, *(np.ascontiguousarray(chroma[:, first::2]) for first in (0, 1)))
     name = "yuv420p" if frame.format_name == "nv12" else "yuv420p10le"
     return replace(frame, planes=planes, format_name=name)
@@ -177,7 +178,7 @@ def planar(frame: Frame) -> Frame:
 def lumas(path: Path) -> list[Any]:
     """Luma of all frames of a file."""
     with FileSource(path) as source:
-        frames = [semi_planar(frame) for frame in source]
+        frames: list[Any] = [semi_planar(frame) for frame in source]
     return [np.asarray(frame.planes[0]) >> frame.format.shift for frame in frames]
 
 
