@@ -59,4 +59,5 @@ class StateOnDevice:
     @property
     def step(self) -> FrameStep:
         """What the kernels take."""
-        return FrameStep(self.noise, self.state, self.buffers.means)
+        kept = tuple(self.buffers.arrays.values())
+        return FrameStep(self.noise, self.state, self.buffers.means, kept)

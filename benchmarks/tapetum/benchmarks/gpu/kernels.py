@@ -188,11 +188,13 @@ def _restore(device: ComputeDevice, frames: list[Frame]) -> Work:
     """A noisy stream that goes on; noise is measured once, before."""
     grid = device.put(identity_grid())
     restorer = DeviceRestorer(device, 1.0)
-    outputs = _planes_like(device, frames[:1])
-    for frame in frames[:2]:
-        step = cast("FrameStep", restorer.step(frame))
-        restorer.queue(frame, grid, outputs[0], step, strength=1.0)
-    return lambda i: device.kernels.restoring.restore(frames[i], grid, step, 1.0)
+    (output,) = _planes_like(device, frames[:1])
+    steps = []
+    for frame in frames[:4]:
+        steps.append(cast("FrameStep", restorer.step(frame)))
+        restorer.queue(frame, grid, output, steps[-1], strength=1.0)
+    # What one of the last two writes the other reads.
+    return lambda i: device.kernels.restoring.restore(frames[i], grid, steps[2 + i % 2], 1.0)
 
 
 def _planes_like(device: ComputeDevice, frames: list[Frame]) -> list[Any]:

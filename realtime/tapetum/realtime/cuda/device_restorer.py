@@ -249,7 +249,7 @@ class _Stream:
         state["wide_lean"] = wide_lean(known.whiteness)
         state["chroma_noise"], state["factors"] = known.chroma, factors
         self._is_first = False
-        return FrameStep(given, state, self._buffers.means)
+        return FrameStep(given, state, self._buffers.means, tuple(self._buffers.arrays.values()))
 
 
 def _nothing(buffers: RestoringBuffers, frame: Frame) -> FrameStep:
@@ -258,7 +258,7 @@ def _nothing(buffers: RestoringBuffers, frame: Frame) -> FrameStep:
     given["luma"] = given["floor"] = 1
     _tell_levels(given, frame)
     state["depth"], state["restarts"] = frame.format.depth, 1
-    return FrameStep(given, state, buffers.means)
+    return FrameStep(given, state, buffers.means, tuple(buffers.arrays.values()))
 
 
 def _tell_levels(given: Any, frame: Frame) -> None:  # noqa: ANN401 - a structure's fields

@@ -114,11 +114,13 @@ class FrameStep(NamedTuple):
         noise: `FRAME_NOISE`.
         state: `RESTORING`.
         means: pairs of means by which new light is found.
+        kept: the arrays whose addresses `state` has.
     """
 
     noise: Structure
     state: Structure
     means: int
+    kept: tuple[DeviceArray, ...]
 
 
 class RestoringKernels:
