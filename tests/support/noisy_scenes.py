@@ -54,9 +54,9 @@ class NoisyScene:
         deep = self._name != "nv12"
         step, shift = (4, 6) if deep else (1, 0)
         dtype = np.uint16 if deep else np.uint8
-        both: tuple[Array, ...] = luma, chroma.reshape(len(chroma), -1)
+        both: Any = luma, chroma.reshape(len(chroma), -1)
         planes: Any = tuple(
-            (np.clip(np.rint(plane * step), 0, 256 * step - 1) * (1 << shift)).astype(dtype)
+            (np.rint(plane * step).clip(0, 256 * step - 1) * (1 << shift)).astype(dtype)
             for plane in both
         )
         color = ColorInfo(1, self._range)
@@ -65,5 +65,5 @@ class NoisyScene:
 
 def psnr_db(found: Array, truth: Array, peak: float) -> float:
     """Of a plane, against another."""
-    error = np.mean((found.astype(np.float64) - truth.astype(np.float64)) ** 2)
+    error = float(np.mean((found.astype(np.float64) - truth.astype(np.float64)) ** 2))
     return float(20 * np.log10(peak) - 10 * np.log10(max(error, 1e-9)))
