@@ -49,6 +49,19 @@ class Cells(NamedTuple):
     weight: Fixed
 
 
+class FineChroma(NamedTuple):
+    """The noise in chroma at full size, of which half size says nothing.
+
+    Attributes:
+        weight: (h, w) by how much it is taken out, of cells of 2x2 pixels; `WHOLE` for all.
+        tolerance: fixed-point, of U and of V: what differs by less is noise, and by twice as much
+            is detail.
+    """
+
+    weight: Fixed
+    tolerance: tuple[float, float]
+
+
 class Tolerance(NamedTuple):
     """How far samples of a plane may be changed: a factor times what is known of their cells.
 

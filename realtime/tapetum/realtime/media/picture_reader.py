@@ -50,6 +50,9 @@ _TIMED_FORMATS = frozenset({"matroska", "mov", "flv"})
 MANY_FAILURES = 8
 """Packets in a row that fail to decode after which the decoder is in doubt."""
 
+_FEW_STEPS = 4
+"""Pictures at the usual rate; one that is shown for longer stands still."""
+
 _LATE_STREAM = "a stream that begins later than FFmpeg looks for streams is not in the output"
 
 
@@ -116,6 +119,7 @@ class PictureReader:
         self.gaps: list[Gap] = []
         self._late_stream = False
         self._unanswered = 0
+        self._repeated_until = 0
         self._take(open_video())
         try:
             self.span = time_range(self.container, self.stream, start_s, duration_s)
@@ -125,9 +129,10 @@ class PictureReader:
         self.time_base = counted_time_base(self.stream)
         self._units_per_tick = stream_time_base(self.stream) / self.time_base
         self._shift = self.span.shift(self.time_base)
+        self._end = self.span.end_pts(self.time_base)
         self._times = self._begin_times()
-        usual_step = 4 * self._times.usual_step
-        self._longest_step = max(math.floor(LONGEST_STILL_S / self.time_base), usual_step)
+        few_steps = _FEW_STEPS * self._times.usual_step
+        self._longest_step = max(math.floor(LONGEST_STILL_S / self.time_base), few_steps)
         self._slots = PictureSlots() if counts_slots(self.container.format.name) else None
         self._resumed_at: int | None = None
         self._pictures = self._pictures_in_span()
@@ -254,14 +259,40 @@ class PictureReader:
         start = self._resumed_at
         if start is None:
             start = self.span.first_pts(self.time_base)
-        end = self.span.end_pts(self.time_base)
+        before: av.VideoFrame | None = None
         for picture in self._lasting(self._settled(self._pictures_from(start))):
-            if end is not None and picture.pts is not None and picture.pts >= end:
+            if start is not None and picture.pts is not None and picture.pts < start:
+                before = picture
+                continue
+            yield from self._still_shown(before)
+            before = None
+            if self._end is not None and picture.pts is not None and picture.pts >= self._end:
                 return
-            if start is None or picture.pts is None or picture.pts >= start:
-                self.damaged_frames += picture.is_corrupt
-                yield picture
+            yield self._up_to_end(picture)
+        yield from self._still_shown(before)
         self.ended = True
+
+    def _still_shown(self, before: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
+        """The picture before the start, from there on, if it stands still for long behind it.
+
+        One that does not is left out: the next one begins at once.
+        """
+        start = self.span.first_pts(self.time_base)
+        if before is None or start is None or self._resumed_at is not None:
+            return
+        left = (before.pts or 0) + before.duration - start
+        if left > _FEW_STEPS * self._times.usual_step:
+            before.pts, before.duration = start, left
+            yield self._up_to_end(before)
+
+    def _up_to_end(self, picture: av.VideoFrame) -> av.VideoFrame:
+        """A picture of the range; one that would stand still far behind it ends with it."""
+        self.damaged_frames += picture.is_corrupt
+        if self._end is not None and picture.pts is not None:
+            left = self._end - picture.pts
+            if picture.duration > left + self._times.usual_step:
+                picture.duration = left
+        return picture
 
     def _lasting(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Pictures that each last until the next one is shown.
@@ -280,6 +311,7 @@ class PictureReader:
                 yield before
             before = picture
         if before is not None:
+            before.duration = max(before.duration, self._repeated_until - (before.pts or 0))
             yield before
 
     def _note_gap(self, picture: av.VideoFrame) -> None:
@@ -434,13 +466,17 @@ class PictureReader:
             self._on_failures(error)
 
     def _whole(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
-        """Packets but for a last one that is cut off.
+        """Packets but for those of pictures that stay, and for a last one that is cut off.
 
         Its error would come out while the decoder is flushed, which PyAV cannot take up again:
         the good frames behind it would be lost.
         """
         doubtful: Packet[VideoStream] | None = None
         for packet in packets:
+            if _repeats(packet):
+                begin = round((packet.dts or 0) * self._units_per_tick)
+                self._repeated_until = begin + self._times.usual_step
+                continue
             if doubtful is not None and packet.size:
                 yield doubtful
             elif doubtful is not None:
@@ -490,6 +526,11 @@ class PictureReader:
         packet.stream = self.stream
         packet.time_base = stream_time_base(self.stream)
         return packet
+
+
+def _repeats(packet: Packet[VideoStream]) -> bool:
+    """Whether a packet has nothing in it but its time: what was shown stays, as Theora has it."""
+    return not packet.size and packet.dts is not None
 
 
 def counted(count: int, noun: str) -> str:
