@@ -174,6 +174,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "::matroska_whose_parts_do_not_follow_each_other_is_not_called_good",
         ),
         Fault(
+            "a packet of copied sound is cut, and its decoder makes up the rest",
+            "said, with the time; exit 3",
+            f"{_MEDIA}copied_damage.py::a_packet_of_sound_that_is_cut_is_said",
+        ),
+        Fault(
             "copied sound does not decode",
             "said, with the time; exit 3 (PCM takes any bytes, Opus nearly any: unknown there)",
             f"{_MEDIA}copied_damage.py::sound_that_does_not_decode_is_said_and_ends_no_job",
@@ -334,6 +339,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "packets of a broadcast were lost",
             "the gap is kept; said, exit 3",
             f"{_MEDIA}gaps_of_broadcasts.py::lost_packets_of_a_broadcast_are_damage",
+        ),
+        Fault(
+            "a picture stands still for long at `--start`, or at the end of `--duration`",
+            "it is shown from there, and up to there",
+            f"{_MEDIA}file_source.py::a_picture_that_stands_still_at_the_start_is_shown",
         ),
         Fault(
             "a recording was joined whose clock is far ahead",

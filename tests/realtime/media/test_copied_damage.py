@@ -170,6 +170,29 @@ def test_sound_that_does_not_decode_is_said_and_ends_no_job(
     assert said_s == pytest.approx(float(time), abs=0.06)
 
 
+@pytest.mark.parametrize("codec", ["aac", "ac3", "eac3", "libmp3lame"])
+def test_a_packet_of_sound_that_is_cut_is_said(codec: str, tmp_path: Path) -> None:
+    """Decoders make up what is missing of some, and are not stopped by it."""
+    whole = make_clip(tmp_path / "whole.mkv", Clip(audio=[codec], time_base=MILLISECOND))
+    cut = tmp_path / "cut.mkv"
+    with av.open(str(whole)) as source, av.open(str(cut), "w") as output:
+        streams = [output.add_stream_from_template(stream) for stream in source.streams]
+        sound = 0
+        for packet in source.demux():
+            if not packet.size:
+                continue
+            kept: Packet[Stream] = packet
+            sound += packet.stream.type == "audio"
+            if packet.stream.type == "audio" and sound == 12:
+                kept = Packet(bytes(packet)[: packet.size // 2])
+                kept.pts, kept.dts, kept.time_base = packet.pts, packet.dts, packet.time_base
+            kept.stream = streams[packet.stream.index]
+            output.mux(kept)
+    sink = transcode(cut, tmp_path / "out.mkv")
+    assert sink.damaged_packets >= 1
+    assert any(line.startswith("cut.mkv is damaged: audio stream 1") for line in sink.notices)
+
+
 @pytest.mark.parametrize("codec", ["aac", "ac3", "libmp3lame", "flac", "mp2"])
 def test_sound_from_the_middle_of_a_whole_file_is_no_damage(codec: str, tmp_path: Path) -> None:
     path = make_clip(tmp_path / "in.mkv", Clip(audio=[codec], time_base=MILLISECOND, frames=75))

@@ -34,6 +34,7 @@ from tapetum.realtime.cpu.restoring_space import (
     REMAINS_BITS,
     WHOLE,
     Cells,
+    FineChroma,
     Tolerance,
     correct,
     describe_cells,
@@ -59,6 +60,8 @@ _SCALES = 4
 _LUMA_TOLERANCE = 3.7
 _CHROMA_TOLERANCE = 5.0
 """Tolerances in deviations of the noise that remains."""
+_FINE_TOLERANCE = 6.0
+"""The same for chroma finer than the frame's, which is averaged with nothing."""
 _STILL_LUMA_TOLERANCE = 3.3
 _STILL_CHROMA_TOLERANCE = 5.0
 """The same for a first frame, of whose noise less is measured."""
@@ -148,6 +151,18 @@ class Restorer:
         """Move what is known of the stream by (2,) rows and columns of pixels."""
         if self._state is not None:
             self._state.follow(shift)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the last frame was a stream's first, of which nothing else was known."""
+        return self._state is not None and self._state.is_first
+
+    @property
+    def fine_chroma(self) -> FineChroma:
+        """What noise there is in the chroma that 4:2:0 leaves out, in the frame restored last."""
+        if self._state is None:
+            raise ValueError("no frame was restored")
+        return self._state.fine_chroma
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
@@ -259,6 +274,18 @@ class _State:
         infix = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout.chroma_x, layout.chroma_y]
         self._format_name = f"yuv{infix}p{self._depth}le"
         self._top = ((1 << layout.depth) - 1) << (FIXED_BITS - layout.depth)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether one frame is known."""
+        return self._frames == 1
+
+    @property
+    def fine_chroma(self) -> FineChroma:
+        """What noise there is in finer chroma than that of the frame restored last."""
+        factor = _FINE_TOLERANCE * max(self._noise.fineness, 0.5)
+        u, v = (factor * float(own) for own in self._noise.chroma)
+        return FineChroma(self._cells.weight, (u, v))
 
     def is_followed_by(self, frame: Frame) -> bool:
         """Whether a frame goes on with the stream."""

@@ -50,6 +50,9 @@ _TIMED_FORMATS = frozenset({"matroska", "mov", "flv"})
 MANY_FAILURES = 8
 """Packets in a row that fail to decode after which the decoder is in doubt."""
 
+_FEW_STEPS = 4
+"""Pictures at the usual rate; one that is shown for longer stands still."""
+
 _LATE_STREAM = "a stream that begins later than FFmpeg looks for streams is not in the output"
 
 
@@ -126,9 +129,10 @@ class PictureReader:
         self.time_base = counted_time_base(self.stream)
         self._units_per_tick = stream_time_base(self.stream) / self.time_base
         self._shift = self.span.shift(self.time_base)
+        self._end = self.span.end_pts(self.time_base)
         self._times = self._begin_times()
-        usual_step = 4 * self._times.usual_step
-        self._longest_step = max(math.floor(LONGEST_STILL_S / self.time_base), usual_step)
+        few_steps = _FEW_STEPS * self._times.usual_step
+        self._longest_step = max(math.floor(LONGEST_STILL_S / self.time_base), few_steps)
         self._slots = PictureSlots() if counts_slots(self.container.format.name) else None
         self._resumed_at: int | None = None
         self._pictures = self._pictures_in_span()
@@ -255,14 +259,40 @@ class PictureReader:
         start = self._resumed_at
         if start is None:
             start = self.span.first_pts(self.time_base)
-        end = self.span.end_pts(self.time_base)
+        before: av.VideoFrame | None = None
         for picture in self._lasting(self._settled(self._pictures_from(start))):
-            if end is not None and picture.pts is not None and picture.pts >= end:
+            if start is not None and picture.pts is not None and picture.pts < start:
+                before = picture
+                continue
+            yield from self._still_shown(before)
+            before = None
+            if self._end is not None and picture.pts is not None and picture.pts >= self._end:
                 return
-            if start is None or picture.pts is None or picture.pts >= start:
-                self.damaged_frames += picture.is_corrupt
-                yield picture
+            yield self._up_to_end(picture)
+        yield from self._still_shown(before)
         self.ended = True
+
+    def _still_shown(self, before: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
+        """The picture before the start, from there on, if it stands still for long behind it.
+
+        One that does not is left out: the next one begins at once.
+        """
+        start = self.span.first_pts(self.time_base)
+        if before is None or start is None or self._resumed_at is not None:
+            return
+        left = (before.pts or 0) + before.duration - start
+        if left > _FEW_STEPS * self._times.usual_step:
+            before.pts, before.duration = start, left
+            yield self._up_to_end(before)
+
+    def _up_to_end(self, picture: av.VideoFrame) -> av.VideoFrame:
+        """A picture of the range; one that would stand still far behind it ends with it."""
+        self.damaged_frames += picture.is_corrupt
+        if self._end is not None and picture.pts is not None:
+            left = self._end - picture.pts
+            if picture.duration > left + self._times.usual_step:
+                picture.duration = left
+        return picture
 
     def _lasting(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Pictures that each last until the next one is shown.
