@@ -18,14 +18,15 @@ from support.random_frames import random_frame
 from support.restoring_on_device import StateOnDevice
 from support.tolerance import Tolerance, assert_planes_close
 
-from tapetum.realtime.cpu.fixed_point import frame_samples, halve
+from tapetum.realtime.cpu.fixed_point import FIXED_BITS, TABLE_SIZE, frame_samples, halve
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.noise_level import NoiseLevel
 from tapetum.realtime.cpu.restoring import curve_slope, still_tolerance_factors, tolerance_factors
 from tapetum.realtime.cpu.restoring_light import new_light, relight, relight_cells
 from tapetum.realtime.cpu.restoring_space import WHOLE
-from tapetum.realtime.cpu.restoring_time import ONE_FRAME, binomial_lean, wide_lean
+from tapetum.realtime.cpu.restoring_time import ONE_FRAME, WIDE, binomial_lean, wide_lean
 from tapetum.realtime.cpu.still_noise import StillNoise
+from tapetum.realtime.cuda import restoring_kernels
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.restoring_kernels import FRAME_NOISE, LIGHT, PLAN, RESTORING
 from tapetum.realtime.frame import ColorInfo, Frame
@@ -84,6 +85,8 @@ def test_structures_are_those_of_the_kernels(host: HostDevice) -> None:
     sizes = (ctypes.c_int * 4)()
     host.library.library("420").restoring_bytes(sizes)
     assert list(sizes) == [kind.itemsize for kind in (RESTORING, FRAME_NOISE, PLAN, LIGHT)]
+    ours = restoring_kernels.FIXED_BITS, restoring_kernels.TABLE_SIZE, restoring_kernels.WIDE
+    assert ours == (FIXED_BITS, TABLE_SIZE, WIDE)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

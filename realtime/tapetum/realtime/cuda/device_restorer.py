@@ -8,35 +8,28 @@ frames, then of every fourth.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tapetum.realtime.choices import Denoise
-from tapetum.realtime.cpu.fixed_point import FIXED_BITS, TABLE_SIZE, Fixed, frame_samples, halve
-from tapetum.realtime.cpu.noise_level import NoiseLevel
-from tapetum.realtime.cpu.restoring import (
-    MeasuredFrames,
-    follows,
-    still_tolerance_factors,
-    tolerance_factors,
-)
-from tapetum.realtime.cpu.restoring_light import new_light, relight_cells, samples_every
-from tapetum.realtime.cpu.restoring_time import WIDE, binomial_lean, wide_lean
-from tapetum.realtime.cpu.still_noise import StillNoise, still_noise
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, address, device_planes
 from tapetum.realtime.cuda.restoring_kernels import (
     ADDRESSES,
+    FIXED_BITS,
     FRAME_NOISE,
     LIGHT,
     PLAN,
     RESTORING,
+    TABLE_SIZE,
+    WIDE,
     FrameStep,
     cells,
 )
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.sample_range import sample_range
+from tapetum.realtime.stream_noise import StreamNoise, compile_noise, light_samples
 
 _TWINS = (("known", "new_known"), ("u", "new_u"), ("v", "new_v"), ("half", "last"))
 """Arrays that change places from frame to frame."""
@@ -68,7 +61,7 @@ class DeviceRestorer:
         self._denoise = denoise
         self._buffers: RestoringBuffers | None = None
         self._stream: _Stream | None = None
-        _compile()
+        compile_noise()
 
     def step(self, frame: Frame) -> FrameStep | None:
         """Go on to a frame: measure its noise, where it is due, which waits for the frame.
@@ -128,7 +121,7 @@ class RestoringBuffers:
     def __init__(self, device: ComputeDevice, frame: Frame) -> None:
         self.kind = _size(frame)
         across, down = cells(frame)
-        every, self.means = samples_every((down, across))
+        every, self.means = light_samples(frame.width, frame.height)
         quarter = -(-down // 2), -(-across // 2)
         eighth = -(-quarter[0] // 2), -(-quarter[1] // 2)
         shapes = {"luma": (frame.height, 2 * across)}
@@ -163,31 +156,6 @@ class RestoringBuffers:
                 self.state[name] = address(self.arrays[name])
 
 
-class _Measured(NamedTuple):
-    """What the host has of a frame, fixed-point: Y, U and V as they are, and at half size."""
-
-    frame: Frame
-    half: list[Fixed]
-
-    @classmethod
-    def of(cls, device: ComputeDevice, frame: Frame) -> _Measured:
-        """Copy a frame, once it is done."""
-        planes: Any = tuple(device.get(plane) for plane in device_planes(frame))
-        here = frame.with_planes(planes)
-        across, down = cells(frame)
-        half = [np.empty((down, across), np.int16) for _ in range(3)]
-        for source, out, by in zip(frame_samples(here), half, (1, 0, 0), strict=True):
-            halve(source, by, by, out)
-        return cls(here, half)
-
-    def noise_by_itself(self, *, careful: bool) -> StillNoise:
-        """What one frame shows."""
-        full = [np.empty((self.frame.height, self.frame.width), np.int16), *self.half[1:]]
-        halve(frame_samples(self.frame)[0], 0, 0, full[0])
-        levels, depth = sample_range(self.frame), self.frame.format.depth
-        return still_noise(full, self.half, levels, depth, careful=careful)
-
-
 class _Stream:
     """What the host knows of a stream."""
 
@@ -195,61 +163,37 @@ class _Stream:
         self, device: ComputeDevice, buffers: RestoringBuffers, frame: Frame, denoise: Denoise
     ) -> None:
         self._device, self._buffers = device, buffers
-        self._kind = _kind(frame)
-        self._time_s = frame.time_s
         self._careful = denoise == "auto"
         self._amount = 1.0 if isinstance(denoise, str) else float(denoise)
-        self._noise = NoiseLevel(sample_range(frame), frame.format.depth)
-        self._is_measured = MeasuredFrames(sparing=True)
+        self._noise = StreamNoise(frame, denoise)
         self._is_first = True
 
     def is_followed_by(self, frame: Frame) -> bool:
         """Whether a frame goes on with the stream."""
-        last_s, self._time_s = self._time_s, frame.time_s
-        return _kind(frame) == self._kind and follows(last_s, frame.time_s)
+        return self._noise.is_followed_by(frame)
 
     def step(self, frame: Frame) -> FrameStep:
         """Measure the noise of a frame, where it is due, and say what the kernels go by."""
-        noise: NoiseLevel | StillNoise = self._noise
-        self._buffers.change_places()
-        if self._is_measured(self._noise):
-            measured = _Measured.of(self._device, frame)
-            last = None if self._is_first else self._last(frame, measured.half[0])
-            self._noise.measure(frame_samples(measured.frame)[0], measured.half, last)
-            if self._is_first:
-                noise = measured.noise_by_itself(careful=self._careful)
-        return self._told(frame, noise)
+        device, buffers = self._device, self._buffers
+        buffers.change_places()
 
-    def _last(self, frame: Frame, half: Fixed) -> Fixed:
-        """Luma of the frame before at half size, in the light of this one."""
-        last: Fixed = self._device.get(self._buffers.arrays["last"])
-        light = new_light(half, last, _black(frame))
-        if light is None:
-            return last
-        lit: Fixed = np.empty_like(last)
-        relight_cells(last, light, lit, np.empty_like(last))
-        return lit
+        def fetch() -> Frame:
+            planes: Any = tuple(device.get(plane) for plane in device_planes(frame))
+            return frame.with_planes(planes)
 
-    def _told(self, frame: Frame, noise: NoiseLevel | StillNoise) -> FrameStep:
-        given, state = np.zeros((), FRAME_NOISE), self._buffers.state.copy()
-        given["luma"], given["seen"] = noise.luma, noise.seen
+        noise = self._noise.step(fetch, lambda: device.get(buffers.arrays["last"]))
+        given, state = np.zeros((), FRAME_NOISE), buffers.state.copy()
         _tell_levels(given, frame)
-        known, still = self._noise, isinstance(noise, StillNoise)
-        given["floor"], given["blocked"] = known.floor, known.blocked
-        given["smoothness"], given["amount"] = 1 - known.whiteness, self._amount
-        given["still"], given["careful"], given["sure"] = still, self._careful, known.sure
-        factors = (
-            still_tolerance_factors(noise)
-            if isinstance(noise, StillNoise)
-            else tolerance_factors(known)
-        )
+        given["luma"], given["seen"] = noise.luma, noise.seen
+        given["floor"], given["blocked"] = noise.floor, noise.blocked
+        given["smoothness"], given["amount"] = noise.smoothness, self._amount
+        given["still"], given["careful"], given["sure"] = noise.still, self._careful, noise.sure
         state["depth"], state["black"] = frame.format.depth, _black(frame)
-        state["restarts"], state["still"] = self._is_first, still
-        state["mean_lean"] = binomial_lean(known.whiteness)
-        state["wide_lean"] = wide_lean(known.whiteness)
-        state["chroma_noise"], state["factors"] = known.chroma, factors
+        state["restarts"], state["still"] = self._is_first, noise.still
+        state["mean_lean"], state["wide_lean"] = noise.leans
+        state["chroma_noise"], state["factors"] = noise.chroma, noise.factors
         self._is_first = False
-        return FrameStep(given, state, self._buffers.means, tuple(self._buffers.arrays.values()))
+        return FrameStep(given, state, buffers.means, tuple(buffers.arrays.values()))
 
 
 def _nothing(buffers: RestoringBuffers, frame: Frame) -> FrameStep:
@@ -275,34 +219,5 @@ def _size(frame: Frame) -> tuple[int, int]:
     return frame.width, frame.height
 
 
-def _kind(frame: Frame) -> tuple[str, bool]:
-    return frame.format_name, frame.full_range
-
-
 def _fours(samples: int) -> int:
     return -(-samples // 4) * 4
-
-
-def _compile() -> None:
-    """Use what measures noise once, on noise: of one size for all frames."""
-    rng = np.random.default_rng(0)
-    frames = []
-    for _ in range(2):
-        planes: Any = (
-            rng.integers(40, 56, (128, 128)).astype(np.uint8),
-            rng.integers(120, 136, (64, 128)).astype(np.uint8),
-        )
-        frames.append(Frame(planes, "nv12"))
-    noise = NoiseLevel(sample_range(frames[0]), 8)
-    last: Fixed | None = None
-    for frame in frames:
-        samples = frame_samples(frame)
-        half = [np.empty((64, 64), np.int16) for _ in range(3)]
-        for source, out, by in zip(samples, half, (1, 0, 0), strict=True):
-            halve(source, by, by, out)
-        noise.measure(samples[0], half, last)
-        last = half[0]
-    light = new_light((half[0] + np.int16(640)).astype(np.int16), half[0], 2048.0)
-    if light is not None:
-        relight_cells(half[0], light, *np.empty((2, 64, 64), np.int16))
-    _Measured(frames[0], half).noise_by_itself(careful=True)

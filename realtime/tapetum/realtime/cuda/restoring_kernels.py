@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tapetum.gan.model_kinds import GRID_SHAPE
-from tapetum.realtime.cpu.fixed_point import TABLE_SIZE
-from tapetum.realtime.cpu.restoring_time import WIDE
 from tapetum.realtime.cuda.kernel_arguments import (
     DeviceArray,
     DevicePlanes,
@@ -23,6 +21,12 @@ from tapetum.realtime.frame import Frame
 if TYPE_CHECKING:
     from tapetum.realtime.cuda.pixel_kernels import Launch
 
+FIXED_BITS = 15
+"""Bits of a fixed-point sample."""
+TABLE_SIZE = 256
+"""Steps of luma in a table."""
+WIDE = 4
+"""Cells across and down over which faint, wide changes are looked for."""
 SCALES = 4
 """Sizes at which luma is smoothed: the full one, and each half the one before."""
 
