@@ -433,6 +433,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_PHOTOS}damaged_photos.py::a_heic_that_is_cut_behind_its_main_picture_is_not_whole",
         ),
         Fault(
+            "a JPEG of several pictures (MPO, gain maps) is cut behind its main one",
+            "said, exit 3",
+            f"{_PHOTOS}damaged_photos.py::a_jpeg_that_is_cut_behind_its_main_picture_is_not_whole",
+        ),
+        Fault(
             "a picture of an animation breaks its reader",
             "those before it are kept; exit 3",
             f"{_PHOTOS}damaged_photos.py"
