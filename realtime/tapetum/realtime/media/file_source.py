@@ -93,7 +93,9 @@ class VideoFile(ABC):
     @property
     def corrupt_packets(self) -> int:
         """Packets so far that could not be decoded, or whose time or length cannot be true."""
-        return self._reader.corrupt_packets + self._reader.bad_times + self._report.broken_parts
+        reader = self._reader
+        skipped = reader.corrupt_packets + reader.vanished
+        return skipped + reader.bad_times + self._report.broken_parts
 
     def damage_at(self, pts: int) -> tuple[int, int]:
         """The two counts as they were when a frame was given, whoever reads ahead since."""
