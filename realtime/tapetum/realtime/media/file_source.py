@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import av
+from av.codec.context import Flags
 
 from tapetum.gan.machine import thread_limit
 from tapetum.realtime.errors import MediaError
@@ -228,6 +229,7 @@ def _open_video(path: InputPlace, threads: int, rate: Fraction | None) -> VideoI
         raise
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = threads
+    stream.codec_context.flags |= Flags.unaligned  # or it crops by whole steps of memory alone
     return VideoInput(container, stream, decoder_of_alpha(stream) or stream.codec_context)
 
 
