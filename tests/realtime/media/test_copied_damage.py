@@ -105,13 +105,14 @@ def test_a_fragment_s_time_that_is_off_by_a_packet_is_no_damage(
 ) -> None:
     """FFmpeg's muxer writes two fragments of one time where each holds a single packet."""
     options = {"movflags": "frag_every_frame+empty_moov"}
-    clip = make_clip(tmp_path / "dark.mp4", Clip(audio=["aac"], container_options=options))
+    fragments = Clip(frames=100, audio=["aac"], container_options=options)
+    clip = make_clip(tmp_path / "dark.mp4", fragments)
     times = [float(time) for time in track(clip, "audio").times]
     assert len(set(times)) < len(times)
     sink = transcode(clip, tmp_path / f"out{suffix}")
     found = [float(time) for time in track(tmp_path / f"out{suffix}", "audio").times]
     assert len(found) == len(times)
-    assert found == pytest.approx(times, abs=0.023)
+    assert found == pytest.approx(times, abs=0.065)
     steps = [after - before for before, after in itertools.pairwise(found)]
     assert min(steps) > 0.019
     assert not sink.damaged_packets
