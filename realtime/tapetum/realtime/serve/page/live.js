@@ -1,6 +1,6 @@
 // The live picture: start, stop, and what is shown while it starts and when it fails.
 
-import { graphicsName, isSlow } from "/brighten/brightener.js";
+import { graphicsName, isSlow } from "/brighten/graphics.js";
 import { isServerCamera, openCamera, Problem } from "./camera.js";
 import { CaptureClock, followFrames, localClock } from "./frames.js";
 import { BrightenedHere } from "./here.js";
