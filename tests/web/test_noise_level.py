@@ -109,7 +109,6 @@ def test_the_noise_is_measured_as_by_python(kind: str) -> None:
     planes = pictures(kind)
     browser, python = by_browser(planes), by_python(planes)
     there = python.seen > 0.001
-    print(kind, browser["luma"][there].mean(), python.luma[there].mean(), halves(planes[0])[1].std(), browser["fineness"], python.fineness, browser["chroma"], python.chroma)
     np.testing.assert_allclose(browser["luma"][there], python.luma[there], rtol=0.15)
     np.testing.assert_allclose(browser["chroma"], python.chroma, rtol=0.1)
     np.testing.assert_allclose(browser["fineness"], python.fineness, rtol=0.1)
@@ -124,7 +123,6 @@ def test_a_clean_picture_has_no_noise() -> None:
 
 def test_a_picture_that_moves_is_not_noisier_than_one_that_rests() -> None:
     moving, still = by_browser(pictures("moving")), by_browser(pictures("white"))
-    print(moving["luma"][still["seen"] > 0.001].mean(), still["luma"][still["seen"] > 0.001].mean(), moving["sure"])
     there = still["seen"] > 0.001
     assert moving["luma"][there].mean() < 1.2 * still["luma"][there].mean()
 

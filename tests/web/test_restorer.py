@@ -1,9 +1,11 @@
-"""The browser's steps that take noise out, against Python's, in a real Chromium."""
+"""The browser's steps that take noise out, against Python's, in a real Chromium and Firefox."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +15,10 @@ import pytest
 pytest.importorskip("aiohttp")
 
 from build_extension import WEB
-from support.chromium import chromium
+from support.chromium import Page, chromium
 from support.extension import served
+from support.firefox import firefox
+from support.x_display import x_display
 
 from tapetum.realtime.cpu.fixed_point import fixed_samples, halve
 from tapetum.realtime.cpu.restoring_space import (
@@ -146,6 +150,7 @@ def rgb_of(planes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.stack([red, green, blue], axis=-1).clip(0, 1)
 
 
+HAS_WEBGL = "document.createElement('canvas').getContext('webgl2') !== null"
 RESTORE = """(async () => {{
     const {{ Restorer }} = await import('/brighten/restorer.js');
     const {{ newTexture, newTarget, Programs }} = await import('/brighten/graphics.js');
@@ -195,8 +200,23 @@ def moving_scene(height: int, width: int, count: int) -> list[npt.NDArray[np.uin
     return frames
 
 
-@pytest.mark.parametrize("size", [(72, 128), (53, 75)], ids=str)
-def test_the_shaders_restore_as_the_cpu_does(size: tuple[int, int]) -> None:
+@asynccontextmanager
+async def opened(browser: str) -> AsyncIterator[Page]:
+    if browser == "chromium":
+        async with chromium() as page:
+            yield page
+    else:
+        with x_display() as display:
+            async with firefox(display) as page:
+                if not await page.evaluate(HAS_WEBGL):
+                    pytest.skip("this Firefox has no WebGL here")
+                yield page
+
+
+@pytest.mark.parametrize(
+    ("browser", "size"), [("chromium", (72, 128)), ("chromium", (53, 75)), ("firefox", (53, 75))]
+)
+def test_the_shaders_restore_as_the_cpu_does(browser: str, size: tuple[int, int]) -> None:
     """Within a step of 1023 on 99.9 % of samples: the result is rounded to whole ones."""
     luma = np.linspace(300, 420, 256).astype(np.float32)
     noise = Noise(luma, np.linspace(0.4, 1, 256).astype(np.float32), [210.0, 260.0], 0.8, 1.7)
@@ -214,7 +234,7 @@ def test_the_shaders_restore_as_the_cpu_does(size: tuple[int, int]) -> None:
     )
 
     async def scenario() -> Any:
-        async with served(WEB, {}) as url, chromium() as page:
+        async with served(WEB, {}) as url, opened(browser) as page:
             await page.open(f"{url}extension/popup.css")
             return await page.evaluate(code)
 

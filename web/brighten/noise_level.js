@@ -32,6 +32,8 @@ const FLOOR = 0.2 * 128; // deviation at half size of what rounding makes: to lu
 const UNSEEN = 1.3; // noise is none up to so many times what rounding makes
 const SEEN = 2.3; // and whole from here on
 const SEEN_CODED = 1.7; // or from here where a codec made it smooth
+const ALIKE = 0.2; // fineness up to which it is a clean picture's rounding that shows, and no noise
+const FINE = 0.35; // and from which it is noise
 const HIDDEN = 1.5; // so much more than is measured there is of the noise that a codec made smooth
 const UNSEEN_BRIGHT = 0.65; // the same for noise that is brightened, in levels of the bright picture
 const SEEN_BRIGHT = 1.1;
@@ -84,8 +86,9 @@ export class NoiseLevel {
   share(slope) {
     const smoothness = 1 - this.whiteness;
     const whole = SEEN + (SEEN_CODED - SEEN) * smoothness;
+    const sureness = within((this.fineness - ALIKE) / (FINE - ALIKE));
     return this.luma.map((noise, i) => {
-      const share = within((noise / FLOOR - UNSEEN) / (whole - UNSEEN));
+      const share = sureness * within((noise / FLOOR - UNSEEN) / (whole - UNSEEN));
       if (!slope) return share;
       const bright = (noise * (1 + HIDDEN * smoothness) * slope[i]) / 128;
       return share * within((bright - UNSEEN_BRIGHT) / (SEEN_BRIGHT - UNSEEN_BRIGHT));

@@ -1,7 +1,6 @@
 // Brightens the pictures of one stream: asks for light, and draws with the newest that came.
 
 import { Brightener, GRID_SIZE } from "./brightener.js";
-import { graphicsName, isSlow } from "./graphics.js";
 import { Asking, Fade } from "./pace.js";
 import { SpareTime } from "./spare_time.js";
 
@@ -129,16 +128,10 @@ export class Painter {
     const share = this.#fade ? this.#fade.next(nowMs, this.#lift) : 1;
     if (share === 1) this.#fade = null;
     const { denoise = "auto" } = this.#settings;
-    const why = denoise === "off" ? "" : this.#whyNoiseStays(denoise);
+    const why = this.#spare.whyNoiseStays(denoise);
     brightener.draw(share * strength, before, { denoise: why ? "off" : denoise, part: share, nowMs });
     this.noise = why || brightener.noise;
     return canvas;
-  }
-
-  /** @param {import("./denoiser.js").Denoise} denoise */
-  #whyNoiseStays(denoise) {
-    if (denoise === "auto" && isSlow(graphicsName() ?? "")) return "left in: no graphics card draws here";
-    return this.#spare.isShort ? "left in: this machine has no time for it" : "";
   }
 
   /** @param {number} nowMs */

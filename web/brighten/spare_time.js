@@ -1,5 +1,7 @@
 // Whether graphics have time to take noise out: without it the picture is bright at its full rate.
 
+import { graphicsName, isSlow } from "./graphics.js";
+
 const BUSY_SHARE = 0.6; // of the time between two pictures, spent on one, from which the machine is busy
 const STEADY = 0.1; // share of a new picture in how busy it is
 const TOO_BUSY = 0.5;
@@ -38,6 +40,16 @@ export class SpareTime {
     const isBusy = isLate || spentMs > BUSY_SHARE * this.#intervalMs;
     this.#busy += STEADY * (Number(isBusy) - this.#busy);
     if (this.#busy > TOO_BUSY) this.leaveOut(nowMs);
+  }
+
+  /**
+   * Why noise is left in, in words; empty where there is time, and where it is to be left in.
+   * @param {import("./denoiser.js").Denoise} denoise
+   */
+  whyNoiseStays(denoise) {
+    if (denoise === "off") return "";
+    if (denoise === "auto" && isSlow(graphicsName() ?? "")) return "left in: no graphics card draws here";
+    return this.isShort ? "left in: this machine has no time for it" : "";
   }
 
   /**
