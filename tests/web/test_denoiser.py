@@ -55,7 +55,9 @@ def dark_scene(count: int, *, deviation: float, seed: int = 5) -> tuple[list[Arr
     """A dark still life through which a bright square moves: without its noise, and with it."""
     random = np.random.default_rng(seed)
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    still = 22 + 7 * np.sin(columns / 14) * np.cos(rows / 11) + 6 * ((columns // 32 + rows // 32) % 2)
+    still = (
+        22 + 7 * np.sin(columns / 14) * np.cos(rows / 11) + 6 * ((columns // 32 + rows // 32) % 2)
+    )
     truth, images = [], []
     for number in range(count):
         luma = still.copy()
@@ -165,7 +167,8 @@ CAMERA = """(async () => {
     };
     window.settings = {};
     const onPicture = (report) => { window.report = report; };
-    const bright = brighten(stream.getVideoTracks()[0], settings, { light: () => port2, onPicture });
+    const [camera] = stream.getVideoTracks();
+    const bright = brighten(camera, settings, { light: () => port2, onPicture });
     window.video = document.createElement('video');
     Object.assign(video, { muted: true, srcObject: new MediaStream([bright]) });
     await video.play();
@@ -186,7 +189,8 @@ TREMBLING = """(() => { // mean deviation over time
     for (let i = 0; i < 160 * 60; i++) {
         const values = kept.map((picture) => picture[i]);
         const mean = values.reduce((total, value) => total + value, 0) / values.length;
-        sum += Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / values.length);
+        const squares = values.map((value) => (value - mean) ** 2);
+        sum += Math.sqrt(squares.reduce((total, value) => total + value, 0) / values.length);
     }
     return sum / (160 * 60);
 })()"""
@@ -212,7 +216,7 @@ async def settled(page: Page, said: str) -> float:
 
 
 def test_a_noisy_camera_is_shown_with_less_noise(tmp_path: Path) -> None:
-    """By default not on the processor, which draws here; and where a person asks for it all the same."""
+    """By default not on the processor, which draws here; but where a person asks for it."""
     folder, _ = built(tmp_path)
     clip = noisy_camera(tmp_path / "noisy.y4m")
 
@@ -222,7 +226,9 @@ def test_a_noisy_camera_is_shown_with_less_noise(tmp_path: Path) -> None:
             await page.evaluate("window.report = null")
             await page.evaluate(CAMERA)
             by_default = await settled(page, "left in: no graphics card draws here")
-            await page.evaluate("(performance.now = () => 0, settings.denoise = 1)")  # it has all time
+            await page.evaluate(
+                "(performance.now = () => 0, settings.denoise = 1)"
+            )  # it has all time
             asked = await settled(page, "taken out")
             await page.evaluate("settings.denoise = 'off'")
             off = await settled(page, "")

@@ -128,7 +128,14 @@ class StepByStep:
         restored = np.empty(own.shape, np.uint16)
         allowed = Tolerance(known, np.float32(factor * finest), -1, -1)
         finish(
-            fixed_samples(own), self._estimate[plane], change, allowed, cells.weight, TOP, 0, restored
+            fixed_samples(own),
+            self._estimate[plane],
+            change,
+            allowed,
+            cells.weight,
+            TOP,
+            0,
+            restored,
         )
         return restored
 
@@ -170,7 +177,8 @@ RESTORE = """(async () => {{
         gl.activeTexture(gl.TEXTURE0);
         gl.bindTexture(gl.TEXTURE_2D, picture);
         const pixels = bytes(text);
-        gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, width, height, 0, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+        const kind = [gl.RGBA, gl.UNSIGNED_BYTE];
+        gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, width, height, 0, ...kind, pixels);
         restorer.look(picture);
         const texture = restorer.restored(picture, noise);
         newTarget(gl, {{ texture, width, height }});
@@ -187,7 +195,7 @@ def text_of(array: npt.NDArray[Any]) -> str:
 
 
 def moving_scene(height: int, width: int, count: int) -> list[npt.NDArray[np.uint8]]:
-    """A dark coloured slope with noise, on which a bright square moves; the third frame comes twice."""
+    """A dark coloured slope with noise, on which a bright square moves; the third comes twice."""
     random = np.random.default_rng(3)
     slope = np.linspace(8, 70, width)[np.newaxis, :, np.newaxis] * np.array([0.8, 1, 1.2])
     frames = []
