@@ -10,7 +10,7 @@ from support.browser_modules import by_node
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 
-SCRIPT = """const answers = questions.map((pictures) => {
+SCRIPT = """const answers = questions.map(({ pictures }) => {
     const spare = new module.SpareTime();
     return pictures.map(([nowMs, spentMs, isLate]) => {
         spare.next(nowMs, spentMs, isLate);
@@ -25,7 +25,7 @@ def pictures(count: int, spent_ms: float, *, late: bool = False, start: int = 0)
 
 
 def left_out(asked: list[Any]) -> list[bool]:
-    answers: list[list[bool]] = by_node("spare_time.js", SCRIPT, [asked])
+    answers: list[list[bool]] = by_node("spare_time.js", SCRIPT, [{"pictures": asked}])
     return answers[0]
 
 
