@@ -127,6 +127,21 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}stream_copy.py::the_last_sound_is_kept_where_packets_say_no_length",
         ),
         Fault(
+            "times of an MP4's fragments are off by a packet, as FFmpeg's muxer has them",
+            "sound is put where it belongs; that is no damage",
+            f"{_MEDIA}copied_damage.py::a_fragment_s_time_that_is_off_by_a_packet_is_no_damage",
+        ),
+        Fault(
+            "a picture of MPEG-2 is damaged so that its decoder passes over it in silence",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py::a_picture_that_its_decoder_passes_over_in_silence_is_damaged",
+        ),
+        Fault(
+            "packets of a video have nothing in them, as where a picture stays (Theora)",
+            "it stays; that is no damage",
+            f"{_MEDIA}file_source.py::packets_with_nothing_in_them_are_pictures_that_stay",
+        ),
+        Fault(
             "the codec of an FLV changes from tag to tag",
             "said, exit 3",
             f"{_MEDIA}damaged_files.py::flv_whose_codec_changes_is_not_called_good",
@@ -162,6 +177,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "said, exit 3",
             f"{_MEDIA}damaged_files.py"
             "::matroska_whose_parts_do_not_follow_each_other_is_not_called_good",
+        ),
+        Fault(
+            "a packet of copied sound is cut, and its decoder makes up the rest",
+            "said, with the time; exit 3",
+            f"{_MEDIA}copied_damage.py::a_packet_of_sound_that_is_cut_is_said",
         ),
         Fault(
             "copied sound does not decode",
@@ -326,6 +346,16 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}gaps_of_broadcasts.py::lost_packets_of_a_broadcast_are_damage",
         ),
         Fault(
+            "a picture stands still for long at `--start`, or at the end of `--duration`",
+            "it is shown from there, and up to there",
+            f"{_MEDIA}file_source.py::a_picture_that_stands_still_at_the_start_is_shown",
+        ),
+        Fault(
+            "a recording was joined whose clock is far ahead",
+            "what lies between is kept, and said; nothing was lost",
+            f"{_MEDIA}gaps_of_broadcasts.py::a_join_with_a_later_recording_is_no_loss",
+        ),
+        Fault(
             "a unit of time has nine digits, or lasts for seconds",
             "every picture is where it was, to a microsecond (a millisecond in Matroska)",
             f"{_MEDIA}odd_clocks.py::any_unit_of_time_gives_the_right_times",
@@ -403,6 +433,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_PHOTOS}damaged_photos.py::a_heic_that_is_cut_behind_its_main_picture_is_not_whole",
         ),
         Fault(
+            "a JPEG of several pictures (MPO, gain maps) is cut behind its main one",
+            "said, exit 3",
+            f"{_PHOTOS}damaged_photos.py::a_jpeg_that_is_cut_behind_its_main_picture_is_not_whole",
+        ),
+        Fault(
             "a picture of an animation breaks its reader",
             "those before it are kept; exit 3",
             f"{_PHOTOS}damaged_photos.py"
@@ -442,6 +477,21 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "the output format cannot keep something",
             "said",
             f"{_PHOTOS}photos_in_and_out.py::what_a_format_cannot_keep_is_said",
+        ),
+        Fault(
+            "a photo is a camera's raw file, or JPEG XL",
+            "one line; its small preview is not taken for it",
+            f"{_PHOTOS}formats.py::photos_that_are_not_read_are_named",
+        ),
+        Fault(
+            "pages of a TIFF are written as what holds one",
+            "said",
+            f"{_PHOTOS}photos_in_and_out.py::pages_that_are_left_out_are_said",
+        ),
+        Fault(
+            "a photo's colours stand in numbers (nclx, cICP), which its output does not know",
+            "they go with it as a profile",
+            f"{_PHOTOS}photos_in_and_out.py::colors_that_numbers_describe_stay_what_they_are",
         ),
         Fault(
             "a photo is HDR (PQ, HLG)",
@@ -813,8 +863,7 @@ input, where ffprobe can read it. The tests run 300 of them, always the same. {f
 
 
 _MENDED = """\
-What they found was mended after each, but for one: of an MPEG-2 picture whose header is damaged
-so that its decoder shows nothing of it, and tells no error, nothing is said."""
+What they found was mended after each."""
 
 
 def fuzzed() -> str:

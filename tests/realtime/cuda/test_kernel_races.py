@@ -15,8 +15,16 @@ from support.kernel_devices import FUSED_STEPS, SOURCE, needs_fused_steps
 pytestmark = pytest.mark.slow
 
 PROGRAM = SOURCE.parents[4] / "tests/support/racing_kernels.cpp"
-KERNELS = ("apply_grid", "thumbnail", "smooth_grid", "rgb")
-BARRIERS = [("apply_grid", 0), ("thumbnail", 0), *(("smooth_grid", place) for place in range(6))]
+KERNELS = (
+    *("apply_grid", "thumbnail", "smooth_grid", "rgb"),
+    *("learn", "correct", "finish", "apply_restored", "plan", "follow"),
+)
+OF_PIXELS = [("apply_grid", 0), ("thumbnail", 0), *(("smooth_grid", place) for place in range(6))]
+OF_NOISE = [
+    *((kernel, 0) for kernel in ("learn", "correct", "finish", "apply_restored")),
+    *(("plan", place) for place in range(5)),
+]
+BARRIERS = [*OF_PIXELS, *OF_NOISE]
 FOUND = 66
 """The status of a process in which ThreadSanitizer found something."""
 
@@ -88,5 +96,10 @@ def test_they_stay_within_their_memory(tmp_path: Path, steps: tuple[str, ...]) -
 
 
 def test_each_barrier_of_a_kernel_is_one_here() -> None:
-    """Three kernels have eight; both kinds of samples share the code."""
-    assert SOURCE.read_text().count("__syncthreads();") == len(BARRIERS)
+    """Three kernels have eight, and those of noise ten; all kinds of samples share the code.
+
+    What finishes luma and chroma is tried together.
+    """
+    assert SOURCE.read_text().count("__syncthreads();") == len(OF_PIXELS)
+    restoring = SOURCE.with_name("restoring.cu").read_text()
+    assert restoring.count("__syncthreads();") == len(OF_NOISE) + 1

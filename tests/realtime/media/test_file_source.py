@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.packet import Packet
 from support.frames_of_file import read, times
 from support.media import VFR_TIMES, Clip, encode_picture, make_clip, picture
 from support.media_contents import first_picture
@@ -348,3 +350,64 @@ def test_chroma_of_full_range_lies_where_its_codec_has_it(
     assert frame.cosited == cosited
     assert semi_planar(frame).cosited == cosited
     assert frame.color == source.info.color
+
+
+def test_packets_with_nothing_in_them_are_pictures_that_stay(tmp_path: Path) -> None:
+    """Theora says so of a still picture, and recorders of screens do."""
+    whole = make_clip(tmp_path / "whole.nut", Clip(codec="mjpeg", pixel_format="yuvj420p"))
+    still = tmp_path / "still.nut"
+    with av.open(str(whole)) as source, av.open(str(still), "w") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(source.demux()):
+            if packet.dts is None:
+                continue
+            kept = packet
+            if number % 5 in {2, 3} or number > 20:
+                kept = Packet(b"")
+                kept.pts, kept.dts, kept.time_base = packet.pts, packet.dts, packet.time_base
+            kept.stream = stream
+            output.mux(kept)
+    with FileSource(still) as source:
+        frames = list(source)
+        assert (source.corrupt_packets, source.notices) == (0, [])
+    shown = [float((frame.pts or 0) * frame.time_base) for frame in frames]
+    there = [number for number in range(21) if number % 5 not in {2, 3}]
+    assert shown == pytest.approx([0.04 * number for number in there])
+    ends = [float(frame.duration * frame.time_base) for frame in frames]
+    assert ends == pytest.approx([0.04 * (b - a) for a, b in pairwise([*there, 25])])
+
+
+STANDING_MS = [*range(0, 1000, 40), *range(18_000, 19_000, 40)]
+"""A picture stands still from 0.96 s to 18 s, as in recordings of screens."""
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize(
+    ("start_s", "duration_s", "expected_ms"),
+    [
+        (0.5, 2.0, [*range(20, 500, 40)]),
+        (2.5, 2.0, [0]),
+        (2.5, None, [0, *range(15_500, 16_500, 40)]),
+        (17.5, 0.6, [0, 500, 540, 580]),
+        (17.97, 0.11, [30, 70]),
+        (18.5, None, [*range(20, 500, 40)]),
+    ],
+)
+def test_a_picture_that_stands_still_at_the_start_is_shown(
+    start_s: float,
+    duration_s: float | None,
+    expected_ms: list[int],
+    suffix: str,
+    tmp_path: Path,
+) -> None:
+    """And one that stands still at the end lasts until then, and no longer."""
+    clip = Clip(times=STANDING_MS, time_base=Fraction(1, 1000), options={"bf": "2", "g": "10"})
+    clip_path = make_clip(tmp_path / f"in{suffix}", clip)
+    with FileSource(clip_path, start_s=start_s, duration_s=duration_s) as source:
+        frames = list(source)
+    shown = [round(1000 * (frame.pts or 0) * frame.time_base) for frame in frames]
+    assert shown == pytest.approx(expected_ms, abs=1)
+    last = frames[-1]
+    end_s = float(((last.pts or 0) + last.duration) * last.time_base)
+    left_s = 19 - start_s if duration_s is None else duration_s
+    assert end_s == pytest.approx(left_s, abs=0.041)

@@ -16,6 +16,10 @@ CHROMAS = ("420", "422", "444")
 """What the kernels are compiled for, each time one; the first has those that mind no chroma too."""
 
 
+SOURCES = ("kernels.cu", "restoring.cu")
+"""Files of one program: the second goes on where the first ends."""
+
+
 def chroma_of(kernel: str) -> str:
     """Which of `CHROMAS` a kernel is compiled for, by its name."""
     return next((chroma for chroma in CHROMAS if f"_{chroma}_" in kernel), CHROMAS[0])
@@ -27,8 +31,9 @@ def compiler_options(architecture: int, chroma: str) -> tuple[str, ...]:
 
 
 def kernel_source() -> str:
-    """The CUDA C source of the pixel kernels."""
-    return resources.files("tapetum.realtime.cuda").joinpath("kernels.cu").read_text("utf-8")
+    """The CUDA C source of the pixel kernels: of all of `SOURCES`, one after the other."""
+    folder = resources.files("tapetum.realtime.cuda")
+    return "\n".join(folder.joinpath(name).read_text("utf-8") for name in SOURCES)
 
 
 @cache

@@ -19,6 +19,7 @@ from tapetum.realtime.cuda.kernel_arguments import (
     picture,
     tensor,
 )
+from tapetum.realtime.cuda.restoring_kernels import RestoringKernels
 from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.temporal import VIEW
@@ -60,10 +61,14 @@ class PixelKernels:
     Every call queues its work and returns: arguments must stay alive and unchanged until the
     stream has done it. All calls raise DeviceError for a frame that is not in GPU memory,
     MediaError for one in another format, and ValueError for a tensor of another kind.
+
+    Attributes:
+        restoring: the kernels of the restoring stage.
     """
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
+        self.restoring = RestoringKernels(launch)
 
     def planes_to_rgb(self, frame: Frame, rgb: DeviceArray) -> None:
         """Convert a frame by its own matrix and range, like `rgb_from_planes`.

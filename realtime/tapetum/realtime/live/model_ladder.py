@@ -14,6 +14,7 @@ from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.enhancer import (
     check_device_is_there,
     check_gpu_does,
+    check_restores,
     checked_denoise,
     make_enhancer,
 )
@@ -76,9 +77,11 @@ def ladder_for(
     by_gpu: tuple[str, ...] = ()
     if choice is not None:
         if former is None:  # a stream that runs goes over to the CPU for what only that does
-            check_gpu_does(strength=strength, aim=aim, denoise=denoise)
+            check_gpu_does(strength=strength, aim=aim)
         by_gpu = (f"{name} on {device}",)
-        heavy = {by_gpu[0]: _GpuLoader(model, device, memory, sizes_change, choice, on_notice)}
+        check_restores(found, denoise)
+        loader = _GpuLoader(model, device, memory, sizes_change, denoise, choice, on_notice)
+        heavy = {by_gpu[0]: loader}
         for line in (*choice.notices, *_left_undone(found, aim, denoise)):
             on_notice(line)
     elif _is_network(found, "unet") and found.description.fixed_size is None:
@@ -115,6 +118,7 @@ class _GpuLoader:
     device: Device
     memory: CudaDevice | None
     sizes_change: bool
+    denoise: Denoise
     choice: EngineChoice = field(compare=False)
     on_notice: Callable[[str], None] = field(compare=False)
 
@@ -131,6 +135,7 @@ class _GpuLoader:
             choice=self.choice,
             memory=self.memory,
             sizes_change=self.sizes_change,
+            denoise=self.denoise,
             on_build=tell,
         )
 

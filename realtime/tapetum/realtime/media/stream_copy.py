@@ -47,11 +47,17 @@ from tapetum.realtime.media.media_input import (
     open_input,
     place_name,
 )
-from tapetum.realtime.media.sample_entries import ENCRYPTED, TELEMETRY, TIMECODE, sample_entries
+from tapetum.realtime.media.sample_entries import (
+    ENCRYPTED,
+    TELEMETRY,
+    TIMECODE,
+    is_fragmented,
+    sample_entries,
+)
 from tapetum.realtime.media.sound_check import SoundCheck
 from tapetum.realtime.media.timecode import moved_timecode
 from tapetum.realtime.media.timeline import is_broadcast, said_of_gaps, time_range
-from tapetum.realtime.media.transport_stream import pids_with_losses
+from tapetum.realtime.media.transport_stream import losses
 
 _SEEK_MARGIN_S = 10
 """How long before the start a subtitle may begin and still be shown in full."""
@@ -103,6 +109,7 @@ class StreamCopier:
         self._span = time_range(self._input, self._video, start_s, duration_s)
         self._start_s = start_s
         self._sample_entries = sample_entries(path) if isinstance(path, Path) else {}
+        self._is_fragmented = isinstance(path, Path) and is_fragmented(path)
         self._copied: dict[int, CopiedPackets] = {}
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._pending: Packet[Stream] | None = None
@@ -201,11 +208,11 @@ class StreamCopier:
     def _note_gaps(self) -> None:
         """Take gaps for damage where packets were lost."""
         with_gaps = [copied for copied in self._copied.values() if copied.gaps]
-        lossy = set[int]()
-        if with_gaps and isinstance(self._path, Path):
-            lossy = pids_with_losses(self._path)
+        if not with_gaps or not isinstance(self._path, Path):
+            return
+        lost = losses(self._path)
         for copied in with_gaps:
-            if copied.stream.id in lossy:
+            if copied.stream.id in lost.pids:
                 start_s = Fraction(self._start_s)
                 copied.damaged += [gap.begin_s - start_s for gap in copied.gaps]
                 self.notices.append(said_of_gaps(describe(copied.stream), copied.gaps))
@@ -246,6 +253,7 @@ class StreamCopier:
             begin_s=Fraction(self._input.start_time or 0, 1_000_000),
             edit_lists=self._container.edit_lists,
             broadcast=self._is_broadcast,
+            in_fragments=self._is_fragmented,
             check=check,
         )
 
