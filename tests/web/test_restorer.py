@@ -43,6 +43,8 @@ pytestmark = pytest.mark.slow
 
 Fixed = npt.NDArray[np.int16]
 TOP = 255 << 7
+DROP = 1
+"""Bits that `finish` leaves out: the fewest that it can."""
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722])
 BLUE_FROM_U, RED_FROM_V = 1.8556, 1.5748
 NOTHING: Fixed = np.empty((0, 0), np.int16)
@@ -85,7 +87,7 @@ class StepByStep:
         weights = np.rint(noise.weights * WHOLE).astype(np.int16)
         describe_cells(self._known[0], self._evidence, noise.luma, weights, cells)
         restored = [self._smooth(own[plane], plane, cells) for plane in range(3)]
-        return rgb_of(np.stack(restored).astype(np.float64))
+        return rgb_of(np.stack(restored).astype(np.float64) * (1 << DROP))
 
     def _weigh(self) -> None:
         noise = self._noise
@@ -134,7 +136,7 @@ class StepByStep:
             allowed,
             cells.weight,
             TOP,
-            0,
+            DROP,
             restored,
         )
         return restored
@@ -225,7 +227,10 @@ async def opened(browser: str) -> AsyncIterator[Page]:
     ("browser", "size"), [("chromium", (72, 128)), ("chromium", (53, 75)), ("firefox", (53, 75))]
 )
 def test_the_shaders_restore_as_the_cpu_does(browser: str, size: tuple[int, int]) -> None:
-    """Within a step of 1023 on 99.9 % of samples: the result is rounded to whole ones."""
+    """Within a step of 1023 on 99.9 % of samples: some graphics round to whole ones, some cut off.
+
+    What is compared with is rounded too, to 14 bits, of which U counts nearly double in blue.
+    """
     luma = np.linspace(300, 420, 256).astype(np.float32)
     noise = Noise(luma, np.linspace(0.4, 1, 256).astype(np.float32), [210.0, 260.0], 0.8, 1.7)
     frames = moving_scene(*size, 8)
@@ -253,7 +258,7 @@ def test_the_shaders_restore_as_the_cpu_does(browser: str, size: tuple[int, int]
         words = np.array(packed, np.uint32).reshape(size)
         restored = np.stack([words >> shift & 1023 for shift in (0, 10, 20)], axis=-1) / 1023
         apart = np.abs(restored - steps(frame)) * 1023
-        assert np.mean(apart <= 1) >= 0.999
+        assert np.mean(apart <= 1.1) >= 0.999
         assert apart.max() < 4
     still = frames[-1][: size[0] // 3, 60:].std() - restored[: size[0] // 3, 60:].std() * 255
     assert still > 0.3
