@@ -529,3 +529,32 @@ def test_a_thin_frame_around_the_picture_is_none_of_it(top: int, left: int, line
     down, across = lines * (top > 0), lines * (left > 0)
     wanted = top + down, top + HEIGHT - down, left + across, left + WIDTH - across
     assert np.abs(np.subtract(area or (0, 0, 0, 0), wanted)).max() <= 1, area
+
+
+@pytest.mark.parametrize("seed", [3, 25, 98, 115])
+def test_a_few_lights_in_the_dark_leave_a_picture_between_bars(seed: int) -> None:
+    """These were taken for bars that met: nothing was left of the frame, and that was an error."""
+    rng = np.random.default_rng(seed)
+    luma = np.full((HEIGHT, WIDTH), 16, np.uint8)
+    for _ in range(rng.integers(1, 4)):
+        y, x = rng.integers(0, HEIGHT), rng.integers(0, WIDTH)
+        height, width = rng.integers(2, 60, 2)
+        luma[y : y + height, x : x + width] = rng.integers(19, 60)
+    grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
+    area = BarFinder()(as_frame([luma, grey, grey])) or Area(0, HEIGHT, 0, WIDTH)
+    assert area.bottom - area.top >= HEIGHT / 10
+    assert area.right - area.left >= WIDTH / 10
+
+
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize(("width", "arch"), [(24, 0), (24, 4), (28, 8), (34, 2), (34, 8)])
+def test_a_window_in_a_dark_wall_has_no_bars(upright: bool, width: int, arch: int) -> None:
+    """Narrower than any picture that bars leave, or with sides that are not straight."""
+    side, rows = (WIDTH - width) // 2, 66
+    luma = np.full((HEIGHT, WIDTH), 16, np.uint8)
+    for row, bent in enumerate((arch * np.sin(np.arange(rows) / rows * np.pi)).round().astype(int)):
+        luma[row, side + bent : WIDTH - side - bent] = 60
+    luma[rows + 10 :: 9, ::3], luma[100:, 60:150:7] = 18, 21  # what little the room shows
+    grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
+    planes = [luma, grey, grey] if upright else [plane.T.copy() for plane in (luma, grey, grey)]
+    assert BarFinder()(as_frame(planes)) is None
