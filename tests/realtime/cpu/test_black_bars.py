@@ -635,7 +635,7 @@ def barred(planes: Planes, top: int, left: int) -> Planes:
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_bars_that_become_others_across_are_given_up_within_a_look(turned: bool) -> None:
-    """Between pillars the picture does not reach the ends of lines; in a letterbox text does not."""
+    """Between pillars the picture does not reach the ends of lines; in a letterbox no text."""
     before, after = ((0, 54), (28, 0)) if turned else ((28, 0), (0, 54))
     finder, picture = BarFinder(), lit_picture()
     picture[0][:] = np.minimum(picture[0], 24)
