@@ -15,8 +15,12 @@ from support.kernel_devices import FUSED_STEPS, SOURCE, needs_fused_steps
 pytestmark = pytest.mark.slow
 
 PROGRAM = SOURCE.parents[4] / "tests/support/racing_kernels.cpp"
-KERNELS = ("apply_grid", "thumbnail", "smooth_grid", "rgb")
-BARRIERS = [("apply_grid", 0), ("thumbnail", 0), *(("smooth_grid", place) for place in range(6))]
+KERNELS = ("apply_grid", "thumbnail", "smooth_grid", "fit_sum", "fit_solve", "rgb")
+BARRIERS = [
+    *(("apply_grid", 0), ("thumbnail", 0)),
+    *(("smooth_grid", place) for place in range(6)),
+    *(("fit_sum", 0), ("fit_solve", 0), ("fit_solve", 1)),
+]
 FOUND = 66
 """The status of a process in which ThreadSanitizer found something."""
 
@@ -88,5 +92,7 @@ def test_they_stay_within_their_memory(tmp_path: Path, steps: tuple[str, ...]) -
 
 
 def test_each_barrier_of_a_kernel_is_one_here() -> None:
-    """Three kernels have eight; both kinds of samples share the code."""
-    assert SOURCE.read_text().count("__syncthreads();") == len(BARRIERS)
+    """Five kernels have eleven; both kinds of samples share the code."""
+    sources = (SOURCE, SOURCE.with_name("grid_fit.cu"))
+    count = sum(source.read_text().count("__syncthreads();") for source in sources)
+    assert count == len(BARRIERS)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tapetum.gan.model_kinds import GRID_SHAPE, THUMBNAIL_SHAPE
+from tapetum.realtime.cuda.grid_fit_kernels import GridFitKernels
 from tapetum.realtime.cuda.kernel_arguments import (
     PAST,
     DeviceArray,
     DevicePlanes,
+    Launch,
     Structure,
     address,
     check_array,
@@ -32,38 +34,20 @@ _THUMBNAIL_GRID = (8, 256)
 """Blocks of 32 bins; see `BLOCK_BINS` in kernels.cu."""
 
 
-class Launch(Protocol):
-    """Queues one kernel on a stream, and does not wait for it."""
-
-    def __call__(
-        self,
-        name: str,
-        grid: tuple[int, int],
-        threads: int,
-        arguments: tuple[Any, ...],
-        shared: int,
-    ) -> None:
-        """Launch.
-
-        Args:
-            name: the kernel.
-            grid: blocks along x and y.
-            threads: threads of a block, along x.
-            arguments: arrays in GPU memory, and NumPy values that are copied.
-            shared: bytes of dynamic shared memory.
-        """
-
-
 class PixelKernels:
     """The pixel kernels, for frames that are in GPU memory, in one of `DEVICE_FORMATS`.
 
     Every call queues its work and returns: arguments must stay alive and unchanged until the
     stream has done it. All calls raise DeviceError for a frame that is not in GPU memory,
     MediaError for one in another format, and ValueError for a tensor of another kind.
+
+    Attributes:
+        fitting: those that fit a grid to what a network made.
     """
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
+        self.fitting = GridFitKernels(launch)
 
     def planes_to_rgb(self, frame: Frame, rgb: DeviceArray) -> None:
         """Convert a frame by its own matrix and range, like `rgb_from_planes`.

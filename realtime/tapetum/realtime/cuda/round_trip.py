@@ -174,6 +174,7 @@ def make_round_trip(
     choice: EngineChoice | None = None,
     memory: CudaDevice | None = None,
     sizes_change: bool = False,
+    reduced: bool = False,
     on_build: Callable[[Building], None] | None = None,
 ) -> RoundTripEnhancer:
     """Load a model on a GPU as the enhancer of one stream of frames in main memory.
@@ -186,8 +187,10 @@ def make_round_trip(
         denoise: whether a notice is wanted that noise stays.
         choice: what `check_gpu` said of the device, where it was asked.
         memory: the device, opened, in whose memory enhanced frames stay, each with a way to fetch
-            it; None copies them back at once.
+            it; None copies them back at once. The enhancer has a stream of its own: several, in
+            threads of their own, may share that memory.
         sizes_change: as for `make_cuda_enhancer`.
+        reduced: as for `make_cuda_enhancer`.
         on_build: called while a TensorRT engine is built, from TensorRT's threads.
 
     Raises:
@@ -196,13 +199,14 @@ def make_round_trip(
         EngineError: an engine cannot be built, or there is not enough memory.
     """
     choice = choice or check_gpu(device)
-    gpu = memory or CudaDevice(device_index(device))
+    gpu = CudaDevice(device_index(device))
     enhancer = make_cuda_enhancer(
         model,
         gpu,
         strength=strength,
         flavour=choice.flavour,
         sizes_change=sizes_change,
+        reduced=reduced,
         on_build=on_build,
     )
     limits = left_undone(find_model(model).description, aim=aim, denoise=denoise)
