@@ -127,6 +127,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}stream_copy.py::the_last_sound_is_kept_where_packets_say_no_length",
         ),
         Fault(
+            "times of an MP4's fragments are off by a packet, as FFmpeg's muxer has them",
+            "sound is put where it belongs; that is no damage",
+            f"{_MEDIA}copied_damage.py::a_fragment_s_time_that_is_off_by_a_packet_is_no_damage",
+        ),
+        Fault(
             "the codec of an FLV changes from tag to tag",
             "said, exit 3",
             f"{_MEDIA}damaged_files.py::flv_whose_codec_changes_is_not_called_good",
@@ -442,6 +447,21 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "the output format cannot keep something",
             "said",
             f"{_PHOTOS}photos_in_and_out.py::what_a_format_cannot_keep_is_said",
+        ),
+        Fault(
+            "a photo is a camera's raw file, or JPEG XL",
+            "one line; its small preview is not taken for it",
+            f"{_PHOTOS}formats.py::photos_that_are_not_read_are_named",
+        ),
+        Fault(
+            "pages of a TIFF are written as what holds one",
+            "said",
+            f"{_PHOTOS}photos_in_and_out.py::pages_that_are_left_out_are_said",
+        ),
+        Fault(
+            "a photo's colours stand in numbers (nclx, cICP), which its output does not know",
+            "they go with it as a profile",
+            f"{_PHOTOS}photos_in_and_out.py::colors_that_numbers_describe_stay_what_they_are",
         ),
         Fault(
             "a photo is HDR (PQ, HLG)",

@@ -29,7 +29,7 @@ from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.media_input import InputPlace, input_place, is_series, place_name
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.realtime.opened_video import CpuVideo, OpenedVideo, shown_as
-from tapetum.realtime.photos.formats import is_photo, is_photo_name
+from tapetum.realtime.photos.formats import is_photo, is_photo_name, unread_kind
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.progress import Building, EnhanceResult, Meter, Progress, Started, left_lit
 from tapetum.realtime.protocols import FrameEnhancer
@@ -128,6 +128,8 @@ def enhance_file(
         raise MediaError(
             f"{place} cannot become a photo: photos are read from files; save it first"
         )
+    if isinstance(place, Path) and (kind := unread_kind(place)) is not None:
+        raise MediaError(f"{place} is {kind}, which is not read; convert it to TIFF or PNG first")
     if isinstance(place, Path) and is_photo(place) and not _becomes_video(place, output_path):
         for_videos = duration_s is not None or rate is not None or encoder != EncoderSettings()
         if start_s or deinterlace or for_videos:

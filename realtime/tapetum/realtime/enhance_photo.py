@@ -83,9 +83,9 @@ def enhance_photo(
         raise
     output.commit()
     if written < photo.count and not writer.holds_several:
-        writer.notices.append(
-            f"it holds {photo.count} pictures, and {output_path.suffix} holds one: the first"
-        )
+        kept = "holds one: the first" if photo.animation else "gets the first; .tif keeps all"
+        what = "pictures" if photo.animation else "pages"
+        writer.notices.append(f"it holds {photo.count} {what}, and {output_path.suffix} {kept}")
     return EnhanceResult(
         input_path=input_path,
         output_path=output_path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -96,6 +97,25 @@ def test_two_sound_packets_of_one_time_end_no_job(tmp_path: Path, suffix: str) -
     assert sink.damaged_packets == 1
     (note,) = (line for line in sink.notices if "damaged" in line)
     assert note == f"twice.mkv is damaged: audio stream 1 (aac) at {expected[19]:.3f} s"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_fragment_s_time_that_is_off_by_a_packet_is_no_damage(
+    tmp_path: Path, suffix: str
+) -> None:
+    """FFmpeg's muxer writes two fragments of one time where each holds a single packet."""
+    options = {"movflags": "frag_every_frame+empty_moov"}
+    clip = make_clip(tmp_path / "dark.mp4", Clip(audio=["aac"], container_options=options))
+    times = [float(time) for time in track(clip, "audio").times]
+    assert len(set(times)) < len(times)
+    sink = transcode(clip, tmp_path / f"out{suffix}")
+    found = [float(time) for time in track(tmp_path / f"out{suffix}", "audio").times]
+    assert len(found) == len(times)
+    assert found == pytest.approx(times, abs=0.023)
+    steps = [after - before for before, after in itertools.pairwise(found)]
+    assert min(steps) > 0.019
+    assert not sink.damaged_packets
+    assert not [line for line in sink.notices if "damaged" in line]
 
 
 # Damage in the bytes ------------------------------------------------------------------------------

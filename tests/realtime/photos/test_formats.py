@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from support.media import Clip, make_clip
 from support.photos import dark_colors
 
+from tapetum.realtime import enhance_file
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.photos.formats import (
     FORMATS,
@@ -17,6 +18,7 @@ from tapetum.realtime.photos.formats import (
     output_format,
     photo_format,
 )
+from tapetum.realtime.photos.reader import PhotoFile
 
 WRITTEN_BY_PILLOW = [photo for photo in FORMATS if photo.name != "HEIF"]
 
@@ -58,3 +60,36 @@ def test_names_say_what_is_written() -> None:
     assert is_photo_name("PHOTO.AVIF")
     with pytest.raises(MediaError, match=r"has \.heic; use one of \.jpg, \.png, \.webp, \.avif"):
         output_format(Path("out.heic"))
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "kind"),
+    [
+        ("a.jxl", b"\xff\x0a\x88\x10", "JPEG XL"),
+        ("a.jpg", b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        ("a.dng", b"II*\0\x08\0\0\0", "a camera's raw file (DNG)"),
+        ("a.NEF", b"MM\0*\0\0\0\x08", "a camera's raw file (NEF)"),
+        ("a", b"II*\0\x10\0\0\0CR\2\0", "a camera's raw file (CR2)"),
+        ("a.cr3", b"\0\0\0\x18ftypcrx \0\0\0\1", "a camera's raw file (CR3)"),
+        ("a.orf", b"IIRO\x08\0\0\0", "a camera's raw file (ORF)"),
+        ("a.raf", b"FUJIFILMCCD-RAW 0201", "a camera's raw file (RAF)"),
+    ],
+)
+def test_photos_that_are_not_read_are_named(
+    name: str, head: bytes, kind: str, tmp_path: Path
+) -> None:
+    """And not taken for their small previews, for videos, or for cut ones."""
+    path = tmp_path / name
+    path.write_bytes(head + bytes(4000))
+    message = f"{path} is {kind}, which is not read; convert it to TIFF or PNG first"
+    for output in ("out.png", "out.mp4"):
+        with pytest.raises(MediaError) as caught:
+            enhance_file(path, tmp_path / output)
+        assert str(caught.value) == message
+
+
+def test_a_preview_of_a_raw_file_is_no_photo_whatever_its_name(tmp_path: Path) -> None:
+    tags = {ExifTags.Base.DNGVersion.value: b"\1\4\0\0"}
+    Image.fromarray(dark_colors()).save(tmp_path / "dark.tif", tiffinfo=tags)
+    with pytest.raises(MediaError, match="is a camera's raw file, which is not read"):
+        PhotoFile(tmp_path / "dark.tif")

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pillow_heif
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
@@ -430,6 +431,15 @@ def test_one_picture_of_several_is_said(unchanged: Enhance, tmp_path: Path) -> N
     assert result.notices == ("it holds 4 pictures, and .jpg holds one: the first",)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".avif", ".gif", ".jpg"])
+def test_pages_that_are_left_out_are_said(suffix: str, unchanged: Enhance, tmp_path: Path) -> None:
+    first, *rest = moving(3)
+    source = save(tmp_path / "in.tif", first, save_all=True, append_images=rest)
+    result = unchanged(source, tmp_path / f"out{suffix}")
+    assert result.frames == 1
+    assert f"it holds 3 pages, and {suffix} gets the first; .tif keeps all" in result.notices
+
+
 @pytest.mark.parametrize("name", ["in.gif", "in.png", "in.webp"])
 def test_an_animation_can_become_a_video(name: str, gain_model: Path, tmp_path: Path) -> None:
     first, *rest = moving()
@@ -501,6 +511,72 @@ def test_a_photo_of_hdr_light_is_told(number: int, name: str | None, tmp_path: P
         assert [line for line in PhotoFile(path).notices if "HDR" in line] == wanted
 
 
+def in_srgb(rgb: npt.NDArray[np.float64], matrix: list[list[float]], gamma: float | None) -> object:
+    """Colours as sRGB, 0 to 255, by the matrix from their primaries to sRGB's."""
+    srgb = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    light = (srgb if gamma is None else rgb**gamma) @ np.array(matrix).T
+    coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.abs(light) ** (1 / 2.4) - 0.055)
+    return np.clip(coded, 0, 1) * 255
+
+
+P3_TO_SRGB = [[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]]
+"""Display P3 to sRGB, in linear light (CSS Color 4)."""
+
+
+@pytest.mark.parametrize("kind", [".avif", ".heic", ".png"])
+@pytest.mark.parametrize("target", [".jpg", ".tif", ".avif", ".bmp"])
+def test_colors_that_numbers_describe_stay_what_they_are(
+    kind: str, target: str, unchanged: Enhance, tmp_path: Path
+) -> None:
+    """Of a wide gamut by nclx or cICP: other formats say so by a profile, or hold sRGB."""
+    source, output = tmp_path / f"in{kind}", tmp_path / f"out{target}"
+    flat = Image.new("RGB", (64, 48), (150, 90, 60))
+    if kind == ".heic":
+        heif = pillow_heif.from_pillow(flat)
+        heif.save(source, quality=100, chroma=444, color_primaries=12, transfer_characteristics=13)
+    elif kind == ".avif":
+        data = bytearray(save(source, flat, quality=100, subsampling="4:4:4").read_bytes())
+        at = data.index(b"colrnclx") + 8
+        data[at : at + 4] = struct.pack(">HH", 12, 13)
+        source.write_bytes(data)
+    else:
+        plain, end = save(source, flat).read_bytes(), len(PREFIX) + 25
+        cicp = png_chunk(b"cICP", bytes([12, 13, 0, 1]))
+        source.write_bytes(plain[:end] + cicp + plain[end:])
+    result = unchanged(source, output)
+    assert [note for note in result.notices if "colours" in note] == (
+        ["its colours are converted to sRGB, for .bmp holds no profile"] if target == ".bmp" else []
+    )
+    with Image.open(output) as image:
+        profile, shown = image.info.get("icc_profile", b""), image.convert("RGB")
+    if target != ".bmp":
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        shown = ImageCms.profileToProfile(shown, own, srgb, outputMode="RGB") or shown
+    wanted = in_srgb(np.array([150, 90, 60]) / 255, P3_TO_SRGB, None)
+    assert np.abs(np.asarray(shown).mean(axis=(0, 1)) - wanted).max() < 3
+
+
+@pytest.mark.parametrize("mark", ["nothing", "srgb"])
+def test_colors_of_srgb_need_no_profile(mark: str, unchanged: Enhance, tmp_path: Path) -> None:
+    source = save(tmp_path / "in.avif", colors())
+    if mark == "nothing":
+        source.write_bytes(source.read_bytes().replace(b"colrnclx", b"freenclx"))
+    unchanged(source, tmp_path / "out.jpg")
+    with Image.open(tmp_path / "out.jpg") as after:
+        assert "icc_profile" not in after.info
+
+
+def test_a_gamma_of_png_becomes_a_profile(unchanged: Enhance, tmp_path: Path) -> None:
+    flat = Image.new("RGB", (64, 48), (150, 90, 60))
+    plain, end = save(tmp_path / "in.png", flat).read_bytes(), len(PREFIX) + 25
+    gamma = png_chunk(b"gAMA", struct.pack(">I", 100_000))
+    (tmp_path / "in.png").write_bytes(plain[:end] + gamma + plain[end:])
+    unchanged(tmp_path / "in.png", tmp_path / "out.bmp")
+    wanted = in_srgb(np.array([150, 90, 60]) / 255, np.eye(3).tolist(), 1.0)
+    assert np.abs(pillow_pixels(tmp_path / "out.bmp").mean(axis=(0, 1)) - wanted).max() < 2
+
+
 def test_pictures_that_are_alike_are_all_kept_in_png(tmp_path: Path) -> None:
     first, second, third = moving(3)
     source, output = tmp_path / "in.png", tmp_path / "out.png"
@@ -517,7 +593,7 @@ def test_pictures_that_are_alike_are_all_kept_in_png(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chunks", "said"),
+    ("chunks", "differs"),
     [
         ({b"gAMA": (100_000,)}, True),
         ({b"gAMA": (45455,)}, False),
@@ -525,16 +601,23 @@ def test_pictures_that_are_alike_are_all_kept_in_png(tmp_path: Path) -> None:
         ({b"cHRM": (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)}, False),
     ],
 )
-def test_colours_that_only_a_png_can_say_are_kept_or_missed_aloud(
-    chunks: dict[bytes, tuple[int, ...]], said: bool, unchanged: Enhance, tmp_path: Path
+@pytest.mark.parametrize("grey", [False, True])
+def test_colours_that_only_a_png_can_say_become_a_profile_or_are_missed_aloud(
+    chunks: dict[bytes, tuple[int, ...]],
+    differs: bool,
+    grey: bool,
+    unchanged: Enhance,
+    tmp_path: Path,
 ) -> None:
     info = PngImagePlugin.PngInfo()
     for kind, numbers in chunks.items():
         info.add(kind, struct.pack(f">{len(numbers)}I", *numbers))
-    source = save(tmp_path / "in.png", colors(), pnginfo=info)
+    source = save(tmp_path / "in.png", colors().convert("L" if grey else "RGB"), pnginfo=info)
     assert unchanged(source, tmp_path / "out.png").notices == ()
-    for suffix in (".jpg", ".webp", ".avif", ".tif"):
+    for suffix in (".jpg", ".tif"):
         notices = unchanged(source, tmp_path / f"out{suffix}").notices
         assert [
             f"{suffix} cannot hold what its PNG says of its colours" in one for one in notices
-        ] == ([True] * said)
+        ] == ([True] * (differs and grey))
+        with Image.open(tmp_path / f"out{suffix}") as after:
+            assert ("icc_profile" in after.info) == (differs and not grey)

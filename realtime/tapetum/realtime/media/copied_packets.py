@@ -63,6 +63,7 @@ class CopiedPackets:
         begin_s: the input's first instant, in seconds on its clock.
         edit_lists: whether the output stores packets before time 0, and hides them.
         broadcast: whether the input is one, whose sound may have gaps.
+        in_fragments: whether it is an MP4 of fragments; see `PacketOrder`.
         check: finds damage in sound that is copied as it is; None for all else.
 
     Attributes:
@@ -84,6 +85,7 @@ class CopiedPackets:
         begin_s: Fraction,
         edit_lists: bool,
         broadcast: bool,
+        in_fragments: bool = False,
         check: SoundCheck | None = None,
     ) -> None:
         self.stream = stream
@@ -98,7 +100,7 @@ class CopiedPackets:
         self._begin_s = begin_s
         self._edit_lists = edit_lists
         self._may_have_gaps = broadcast and stream.type == "audio"
-        self._order = PacketOrder(stream)
+        self._order = PacketOrder(stream, in_fragments=in_fragments)
         self._end_s: Fraction | None = None
         self._begin: int | None = None
         self._waiting: list[Packet[Stream]] = []

@@ -25,9 +25,13 @@ class PacketOrder:
 
     Args:
         stream: of the input.
+        in_fragments: whether times are stated of fragments, as in an MP4 that is one of these.
+            Those of FFmpeg's muxer are wrong by a packet where a fragment holds but one: what
+            is moved by no more than its own length is not damaged there.
     """
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, *, in_fragments: bool = False) -> None:
+        self._in_fragments = in_fragments
         self._mended: list[int] = []
         self._is_video = isinstance(stream, VideoStream)
         self._looks_ahead = stream.type in ("audio", "video")
@@ -98,7 +102,8 @@ class PacketOrder:
         if last is not None and not self._fits(time, last, ahead):
             time = self._between(last, ahead)
         if time != packet.dts:
-            self._mended.append(time)
+            if not self._is_rounded(packet, time):
+                self._mended.append(time)
             packet.dts = time
             packet.pts = packet.pts if self._is_video else time
         if packet.pts is None or packet.pts < time:
@@ -106,6 +111,12 @@ class PacketOrder:
         self._step = 0 if last is None else time - last
         self._last = time
         self._end = time + max(packet.duration or 0, 1)
+
+    def _is_rounded(self, packet: Packet[Stream], time: int) -> bool:
+        """Whether it is the fragment that a packet lies in whose time is not exact."""
+        if not self._in_fragments or packet.dts is None:
+            return False
+        return abs(time - packet.dts) <= (packet.duration or 0)
 
     def _fits(self, time: int, last: int, ahead: int | None) -> bool:
         """Whether a time comes after the last one, and is not the one that is too late."""
@@ -117,8 +128,9 @@ class PacketOrder:
         """Where the packet before ends, if the next one leaves room.
 
         Where it does not, as where many fall back, they close up until their own times are later.
+        Behind a fragment whose time is too early the next one moves, too.
         """
-        has_room = ahead is None or self._end < ahead
+        has_room = ahead is None or self._end < ahead + self._in_fragments
         return self._end if has_room else last + 1
 
     def _in_turn(self, packet: Packet[Stream]) -> list[Packet[Stream]]:

@@ -54,6 +54,12 @@ def sample_entries(path: Path) -> dict[int, str]:
     return dict(track for track in found if track is not None)
 
 
+def is_fragmented(path: Path) -> bool:
+    """Whether samples lie in fragments (moof boxes), as of what is recorded or streamed."""
+    with path.open("rb") as file:
+        return any(kind == b"moof" for kind, *_ in top_boxes(file))
+
+
 def largest_sample(path: Path) -> int:
     """Bytes of the largest sample that a table of the file claims; 0 where none is found."""
     tables = (_inside(boxes).get(b"stsz", b"") for boxes in _tracks(path))

@@ -47,7 +47,13 @@ from tapetum.realtime.media.media_input import (
     open_input,
     place_name,
 )
-from tapetum.realtime.media.sample_entries import ENCRYPTED, TELEMETRY, TIMECODE, sample_entries
+from tapetum.realtime.media.sample_entries import (
+    ENCRYPTED,
+    TELEMETRY,
+    TIMECODE,
+    is_fragmented,
+    sample_entries,
+)
 from tapetum.realtime.media.sound_check import SoundCheck
 from tapetum.realtime.media.timecode import moved_timecode
 from tapetum.realtime.media.timeline import is_broadcast, said_of_gaps, time_range
@@ -103,6 +109,7 @@ class StreamCopier:
         self._span = time_range(self._input, self._video, start_s, duration_s)
         self._start_s = start_s
         self._sample_entries = sample_entries(path) if isinstance(path, Path) else {}
+        self._is_fragmented = isinstance(path, Path) and is_fragmented(path)
         self._copied: dict[int, CopiedPackets] = {}
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._pending: Packet[Stream] | None = None
@@ -246,6 +253,7 @@ class StreamCopier:
             begin_s=Fraction(self._input.start_time or 0, 1_000_000),
             edit_lists=self._container.edit_lists,
             broadcast=self._is_broadcast,
+            in_fragments=self._is_fragmented,
             check=check,
         )
 

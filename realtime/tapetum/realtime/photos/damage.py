@@ -113,19 +113,6 @@ def coded_bits(data: bytes, photo: PhotoFormat) -> int:
     return 8
 
 
-def hdr_transfer(data: bytes, photo: PhotoFormat) -> str | None:
-    """PQ or HLG where the tags of AVIF, HEIC (colr, nclx) or PNG (cICP) say so, else None."""
-    if photo in {AVIF, HEIF}:
-        at = data.find(b"colrnclx", 0, 1 << 16)
-        number = int.from_bytes(data[at + 10 : at + 12]) if at >= 0 else 0
-    elif photo is PNG:
-        at = data.find(b"cICP", 0, 1 << 16)
-        number = data[at + 5] if 0 <= at < len(data) - 5 else 0
-    else:
-        return None
-    return {16: "PQ", 18: "HLG"}.get(number)
-
-
 def _examine_jpeg(data: bytes) -> Examined:
     """Decode at an eighth of the size, which reads every code; warnings are damage."""
     try:

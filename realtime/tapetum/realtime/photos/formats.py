@@ -133,6 +133,60 @@ _JPEG_STREAMS = (".mjpeg", ".mjpg")
 """Videos that are JPEG after JPEG."""
 
 
+_RAW_SUFFIXES = frozenset(
+    [
+        ".3fr",
+        ".arw",
+        ".cr2",
+        ".cr3",
+        ".crw",
+        ".dcr",
+        ".dng",
+        ".erf",
+        ".fff",
+        ".gpr",
+        ".iiq",
+        ".kdc",
+        ".mef",
+        ".mos",
+        ".mrw",
+        ".nef",
+        ".nrw",
+        ".orf",
+        ".pef",
+        ".raf",
+        ".rw2",
+        ".rwl",
+        ".sr2",
+        ".srf",
+        ".srw",
+        ".x3f",
+    ]
+)
+_RAW_SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
+_JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+
+
+def unread_kind(path: Path) -> str | None:
+    """What a file is that a person takes for a photo and that cannot be read; None for all else.
+
+    Cameras' raw files begin as TIFF does, with a small preview: that is not what was meant.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(32)
+    except OSError:
+        return None
+    if head.startswith(_JPEG_XL):
+        return "JPEG XL"
+    is_canon = head[4:12] == b"ftypcrx " or head[6:14] == b"HEAPCCDR"
+    is_canon = is_canon or (_format_of(head) is TIFF and head[8:10] == b"CR")
+    named_raw = path.suffix.lower() in _RAW_SUFFIXES and _format_of(head) in {None, TIFF}
+    if named_raw or is_canon or head.startswith(_RAW_SIGNATURES):
+        return f"a camera's raw file ({path.suffix.lstrip('.').upper() or 'CR2'})"
+    return None
+
+
 def is_photo(path: str | Path) -> bool:
     """Whether a file is a photo: by its suffix, or where that says nothing by its content."""
     path = Path(path)

@@ -18,10 +18,10 @@ from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.media_errors import media_errors
 from tapetum.realtime.media.media_input import check_file
 from tapetum.realtime.media.sample_entries import shows_a_part, tables_disagree
+from tapetum.realtime.photos.coded_colors import coded_colors
 from tapetum.realtime.photos.damage import (
     coded_bits,
     examine,
-    hdr_transfer,
     padded,
     with_jpeg_end,
     with_plain_names,
@@ -123,7 +123,8 @@ class PhotoFile:
         self.notices = list(self._examined.wrong)
         self.count = self._announced = 1
         self.animation: Animation | None = None
-        if hdr := hdr_transfer(self._examined.data, found):
+        self._colors = coded_colors(self._examined.data, found)
+        if self._colors and (hdr := self._colors.hdr_transfer):
             self.notices.append(f"its light is HDR ({hdr}); photos are enhanced as SDR is")
         self.notices += left_out(raw, found)
         self._rows: slice | None = None
@@ -194,6 +195,7 @@ class PhotoFile:
 
     def _look_into(self) -> None:
         image = self._open()
+        self._refuse_previews(image)
         count, countable = count_pictures(image)
         if image.mode != "I;16" and coded_bits(self._examined.data, self.format) > 8:
             self._say("its colours have more than 8 bits, of which 8 are read")
@@ -240,7 +242,7 @@ class PhotoFile:
         image, rows = self._load(image, index)
         if not rows.stop:
             return None
-        metadata = read_metadata(image, self._examined.chunks)
+        metadata = self._metadata(image)
         upright, metadata = self._layers(image, low, rows, metadata)
         duration_ms = self.animation.durations_ms[index] if self.animation else 0.0
         sampling, progressive = subsampling(image), bool(image.info.get("progressive"))
@@ -329,6 +331,17 @@ class PhotoFile:
         self._say("its 16 bits a colour are read as 8")
         return None
 
+    def _refuse_previews(self, image: Image.Image) -> None:
+        """Refuse what is but the small preview of a camera's raw file, whatever it is named."""
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            tags = image.tag_v2
+            is_reduced = bool(tags.get(ExifTags.Base.NewSubfileType, 0) & 1)
+            if ExifTags.Base.DNGVersion in tags or (is_reduced and ExifTags.Base.SubIFDs in tags):
+                raise MediaError(
+                    f"{self.path} is a camera's raw file, which is not read; convert it to TIFF or"
+                    " PNG first"
+                )
+
     def _refuse_planes(self, image: Image.Image) -> None:
         """Refuse what Pillow takes for 8 bits, and decodes to noise."""
         if isinstance(image, TiffImagePlugin.TiffImageFile):
@@ -385,7 +398,14 @@ class PhotoFile:
         layers = tuple(Image.fromarray(part.astype(np.uint8)) for part in parts)
         layers = tuple(layer if layer.mode == mode else layer.convert(mode) for layer in layers)
         layers[0].info.update(heif.info)
-        return Picture(layers, read_metadata(layers[0], ()), slice(0, height))
+        return Picture(layers, self._metadata(layers[0]), slice(0, height))
+
+    def _metadata(self, image: Image.Image) -> Metadata:
+        """What the file says of a picture; what its numbers say of its colours, as a profile."""
+        metadata = read_metadata(image, self._examined.chunks)
+        if self.format is PNG or metadata.icc or not self._colors or "RGB" not in image.mode:
+            return metadata
+        return replace(metadata, icc=self._colors.icc_profile())
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

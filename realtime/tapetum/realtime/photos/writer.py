@@ -12,6 +12,7 @@ from typing import IO, Any
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from tapetum.realtime.errors import MediaError
+from tapetum.realtime.photos.coded_colors import png_profile
 from tapetum.realtime.photos.damage import examine
 from tapetum.realtime.photos.deep_png import write_deep_png
 from tapetum.realtime.photos.formats import (
@@ -75,8 +76,8 @@ class PhotoWriter:
 
     @property
     def holds_several(self) -> bool:
-        """Whether the format holds more than one picture."""
-        return self._format.several
+        """Whether more than one picture is written: those that move, and pages as TIFF."""
+        return self._format is TIFF or (self._format.several and self._animation is not None)
 
     def write(self, file: IO[bytes], pictures: Iterator[Picture]) -> int:
         """Write all pictures, or the first where the format holds one.
@@ -94,18 +95,15 @@ class PhotoWriter:
         """
         first = self._fitted(next(pictures))
         self.description = self._describe(first)
-        if not self._format.several:
-            self._write_one(file, first)
-            return 1
         rest = (self._fitted(picture) for picture in pictures)
         if self._format is TIFF:
             if self._animation:
                 self._say(f"{TIFF.suffix} keeps all pictures as pages, without their times")
             return self._write_pages(file, chain([first], rest))
-        if self._animation is None:
-            self._write_one(file, first)
-            return 1
-        return self._write_animation(file, first, rest, self._animation)
+        if self._format.several and self._animation:
+            return self._write_animation(file, first, rest, self._animation)
+        self._write_one(file, first)
+        return 1
 
     def _describe(self, picture: Picture) -> str:
         bits = "16 bits" if picture.deep else "8 bits"
@@ -129,17 +127,26 @@ class PhotoWriter:
             picture = replace(picture, layers=(picture.shallow(),))
         if picture.has_alpha:
             picture = self._with_fitting_alpha(picture)
+        if photo is not PNG and picture.metadata.png_color_differs:
+            picture = self._with_profile(picture)
         lost = picture.metadata.kinds() - photo.metadata
         if "ICC" in lost:
             self._say(f"its colours are converted to sRGB, for {photo.suffix} holds no profile")
             picture = _in_srgb(picture)
-        if photo is not PNG and picture.metadata.png_color_differs:
-            self._say(
-                f"{photo.suffix} cannot hold what its PNG says of its colours (gamma, primaries),"
-                " which may look different; .png keeps it"
-            )
         if lost := lost - {"ICC"}:
             self._say(f"{photo.suffix} cannot hold its {', '.join(sorted(lost))}; .tif keeps it")
+        return picture
+
+    def _with_profile(self, picture: Picture) -> Picture:
+        """A picture whose PNG has numbers for its colours, with a profile in their place."""
+        metadata = picture.metadata
+        profile = png_profile(metadata.png_color) if picture.bands > 2 else b""
+        if profile:
+            return replace(picture, metadata=replace(metadata, icc=profile))
+        self._say(
+            f"{self._format.suffix} cannot hold what its PNG says of its colours (gamma,"
+            " primaries), which may look different; .png keeps it"
+        )
         return picture
 
     def _with_fitting_alpha(self, picture: Picture) -> Picture:
