@@ -11,6 +11,7 @@ import runpy
 import sys
 import tempfile
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,8 @@ from support.simulated_gpu import SimulatedGPU, simulated
 
 from tapetum.benchmarks.gpu import kernels, measurements, networks, pipeline, roofline
 from tapetum.benchmarks.measure import nvml
+from tapetum.realtime.cuda import torch_engine
+from tapetum.realtime.cuda.compute_device import ComputeDevice
 
 
 class NoNvml:
@@ -52,9 +55,11 @@ def measuring(patch: pytest.MonkeyPatch, gpu: SimulatedGPU) -> None:
     patch.setattr(cupy.cuda.runtime, "deviceGetPCIBusId", lambda _index: "0", raising=False)
     patch.setattr(measurements, "free_memory_mb", lambda _device: gpu.memory_info()[0] >> 20)
     here = torch.device("cpu")
-    for module in (measurements, networks):
+    for module in (measurements, networks, torch_engine):
         patch.setattr(module, "torch_device", lambda _device: here)
         patch.setattr(module, "torch_stream", lambda _device: nullcontext, raising=False)
+    for name, backend in networks.BACKENDS.items():
+        patch.setitem(networks.BACKENDS, name, partial(_queued, gpu, backend))
     small = roofline.measure_ceilings
     patch.setattr(
         measurements,
@@ -68,6 +73,26 @@ def measuring(patch: pytest.MonkeyPatch, gpu: SimulatedGPU) -> None:
         (pipeline, "_CODEC_FRAMES", 10),
     ):
         patch.setattr(module, name, few)
+
+
+def _queued(
+    gpu: SimulatedGPU,
+    backend: networks.Backend,
+    weights: Path,
+    device: ComputeDevice,
+    shape: networks.Shape,
+) -> networks.NetworkRun:
+    """A run of a backend on the device's stream, when it is its turn, as on a GPU."""
+    run = backend(weights, device, shape)
+
+    class Queued:
+        description = run.description
+
+        def __call__(self, batch: Any, result: Any) -> None:
+            given, made = batch.host, result.host
+            device.enqueue(lambda ptr: gpu.queue(gpu.streams[ptr], lambda: run(given, made)))
+
+    return Queued()
 
 
 def main() -> None:

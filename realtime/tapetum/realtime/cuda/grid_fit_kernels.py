@@ -1,4 +1,4 @@
-"""Launches the kernels of `grid_fit.cu`: a small picture for a network, and a grid of the answer."""
+"""Launches the kernels of `grid_fit.cu`: a small picture for a network, a grid of the answer."""
 
 from __future__ import annotations
 
