@@ -58,6 +58,19 @@ def test_the_clean_twin_is_the_dark_one_before_the_sensor() -> None:
     assert (noisy - clean).abs().max() > 0.01
 
 
+def test_noise_is_taken_out_of_the_share_that_is_asked_for() -> None:
+    ramp = torch.linspace(0.4, 0.8, 64).expand(8, 3, 64, 64)
+    noisy = replace(PLAIN, shot_noise=1e-3)
+    errors = []
+    for share in (0.0, 0.5, 1.0):
+        dark, clean, _ = darken(ramp, _generator(6), replace(noisy, denoised_share=share))
+        errors.append((dark - clean).square().mean((1, 2, 3)))
+    cleared = [int((error < 0.5 * errors[0]).sum()) for error in errors]
+    assert cleared[0] == 0
+    assert 0 < cleared[1] < 8
+    assert cleared[2] == 8
+
+
 def test_same_seed_gives_the_same_darkness() -> None:
     photos = torch.rand(4, 3, 64, 64)
     for first, second in zip(

@@ -19,6 +19,14 @@ def test_a_relit_photo_has_the_examples_light_and_its_own_detail() -> None:
     torch.testing.assert_close(relit, checkered * gain)
 
 
+def test_within_a_cell_of_light_a_relit_photo_keeps_its_own_contrast() -> None:
+    halves = 0.4 + 0.2 * (torch.arange(64) // 8 % 2 * 2 - 1).expand(1, 3, 64, 64)
+    flat = torch.full((1, 3, 64, 64), 0.4)
+    spreads = [supervision.relit(halves, flat, cells).std().item() for cells in (2, 8)]
+    assert spreads[0] == pytest.approx(halves.std().item(), rel=1e-4)
+    assert spreads[1] < 0.6 * spreads[0]
+
+
 def test_what_was_not_recorded_is_not_asked_back() -> None:
     level = torch.tensor([0, 6, 30]).view(3, 1, 1, 1).expand(3, 3, 32, 32) / 255
     share = supervision.recorded_share(level)
@@ -46,6 +54,9 @@ def test_illumination_error_ignores_detail() -> None:
     checkered = target + 0.2 * (torch.arange(32) % 2 * 2 - 1)
     assert supervision.illumination_error(checkered, target).item() == pytest.approx(0, abs=1e-6)
     assert supervision.illumination_error(target - 0.1, target).item() == pytest.approx(0.1)
+    halves = target + 0.2 * (torch.arange(32) // 8 % 2 * 2 - 1)
+    assert supervision.illumination_error(halves, target, 2).item() == pytest.approx(0, abs=1e-6)
+    assert supervision.illumination_error(halves, target).item() == pytest.approx(0.2)
 
 
 def test_contrast_error_ignores_brightness() -> None:
@@ -65,15 +76,22 @@ def test_noise_does_not_hide_lost_contrast_from_the_contrast_error() -> None:
 def test_detail_error_ignores_light_and_sees_lost_detail() -> None:
     stripes = 1 + 0.5 * (torch.arange(36) % 2 * 2 - 1).expand(1, 3, 36, 36)
     dark, floor = 0.2 * stripes, 5 / 255
-    gain = 3.0
-    brighter = gain * (dark + floor) - floor
-    assert supervision.detail_error(brighter, dark).item() == pytest.approx(0, abs=1e-6)
+    assert supervision.detail_error(3 * dark, dark).item() == pytest.approx(0, abs=0.01)
     # Of nine stripes around one, five are as it is; its mean lies 4/9 of the step away. Of three,
     # one is, and it lies 2/3 away.
     step = np.log((0.3 + floor) / (0.1 + floor))
     blurred = torch.full_like(dark, 0.2)
     error = supervision.detail_error(blurred, dark).item()
     assert error == pytest.approx(step * (4 / 9 + 2 / 3), rel=0.05)
+
+
+def test_detail_error_asks_for_the_whole_contrast_of_what_was_dark() -> None:
+    stripes = (torch.arange(36) // 2 % 2 * 2 - 1).expand(1, 3, 36, 36)
+    dark = (10 + 3 * stripes) / 255
+    flattened, whole, doubled = ((80 + share * 24 * stripes) / 255 for share in (0.7, 1, 2))
+    least = supervision.detail_error(whole, dark)
+    assert least < 0.2 * supervision.detail_error(flattened, dark)
+    assert least < 0.2 * supervision.detail_error(doubled, dark)
 
 
 def test_noise_of_what_is_nearly_black_is_hardly_detail() -> None:

@@ -102,6 +102,8 @@ def test_missing_settings_are_named() -> None:
     [
         lambda: DataConfig(crop=16),
         lambda: DataConfig(darkened_share=1.5),
+        lambda: DataConfig(denoised_share=-0.1),
+        lambda: DataConfig(harsh_share=1.5),
         lambda: DataConfig(darkening=(4.0, 2.0)),
         lambda: DataConfig(max_reduction=0.5),
         lambda: LossConfig(global_features=-1.0),
@@ -109,6 +111,7 @@ def test_missing_settings_are_named() -> None:
             global_adversarial=0, local_adversarial=0, global_features=0, local_features=0
         ),
         lambda: LossConfig(local_patches=0),
+        lambda: LossConfig(light_cells=0),
         lambda: OptimizerConfig(batch=0),
         lambda: OptimizerConfig(steps=0),
         lambda: OptimizerConfig(ema_decay=2.0),

@@ -80,6 +80,24 @@ def test_the_teacher_sees_the_whole_photo_and_its_picture_is_cut_alike(
         torch.testing.assert_close(picture["lit"], -picture["low_input"], atol=1.01 / 255, rtol=0)
 
 
+def test_noise_is_taken_out_of_low_light_photos(photos: TrainingPhotos) -> None:
+    noisy, cleared = (
+        UnpairedPhotos(photos, DataConfig(crop=32, denoised_share=share), PAIRS, seed=1)[0]["low"]
+        for share in (1e-9, 1.0)
+    )
+    torch.testing.assert_close(cleared, noisy, atol=0.2, rtol=0)
+    assert cleared.diff(dim=-1).abs().mean() < noisy.diff(dim=-1).abs().mean()
+
+
+def test_harsh_pairs_are_as_many_as_asked_for(photos: TrainingPhotos) -> None:
+    plain, harsh = (
+        UnpairedPhotos(photos, DataConfig(crop=32, harsh_share=share), PAIRS, seed=1)
+        for share in (0.0, 1.0)
+    )
+    assert not torch.equal(plain[0]["clean"], harsh[0]["clean"])
+    assert torch.equal(plain[0]["normal"], harsh[0]["normal"])
+
+
 def test_there_are_no_pairs_unless_a_loss_looks_at_them(photos: TrainingPhotos) -> None:
     dataset = UnpairedPhotos(photos, DataConfig(crop=32), LossConfig(), seed=1)
     assert "dark" not in dataset[0]

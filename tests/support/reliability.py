@@ -132,6 +132,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}copied_damage.py::a_fragment_s_time_that_is_off_by_a_packet_is_no_damage",
         ),
         Fault(
+            "packets of a video have nothing in them, as where a picture stays (Theora)",
+            "it stays; that is no damage",
+            f"{_MEDIA}file_source.py::packets_with_nothing_in_them_are_pictures_that_stay",
+        ),
+        Fault(
             "the codec of an FLV changes from tag to tag",
             "said, exit 3",
             f"{_MEDIA}damaged_files.py::flv_whose_codec_changes_is_not_called_good",
@@ -329,6 +334,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "packets of a broadcast were lost",
             "the gap is kept; said, exit 3",
             f"{_MEDIA}gaps_of_broadcasts.py::lost_packets_of_a_broadcast_are_damage",
+        ),
+        Fault(
+            "a recording was joined whose clock is far ahead",
+            "what lies between is kept, and said; nothing was lost",
+            f"{_MEDIA}gaps_of_broadcasts.py::a_join_with_a_later_recording_is_no_loss",
         ),
         Fault(
             "a unit of time has nine digits, or lasts for seconds",

@@ -18,6 +18,8 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from tapetum.gan.noise_removal import without_noise
+
 _DISPLAY_GAMMA = 2.2
 
 
@@ -42,6 +44,7 @@ class Darkness:
         jpeg_quality: worst and best quality of JPEG compression.
         jpeg_share: share of pictures that are compressed.
         untouched_share: share of pictures that stay well lit, so that those are left alone.
+        denoised_share: share of pictures whose noise is then taken out (`noise_removal`).
     """
 
     exposure: tuple[float, float] = (1 / 80, 1.0)
@@ -56,13 +59,14 @@ class Darkness:
     jpeg_quality: tuple[int, int] = (25, 95)
     jpeg_share: float = 0.7
     untouched_share: float = 0.04
+    denoised_share: float = 0.0
 
 
 class Darkened(NamedTuple):
     """Dark twins of well-lit photos; each (N, 3, H, W), RGB in [0, 1].
 
     Attributes:
-        dark: as the camera stores them, in steps of 1/255.
+        dark: as the camera stores them, in steps of 1/255, but where their noise is taken out.
         clean: the same without noise, quantisation and compression.
         target: what should be made of them.
     """
@@ -161,6 +165,9 @@ def darken(
     quality = _uniform(*darkness.jpeg_quality, n, generator).flatten()
     quality[torch.rand(n, generator=generator) >= darkness.jpeg_share] = 101
     dark = compressed(torch.where(untouched, photos, dark), quality)
+    if darkness.denoised_share:
+        clear = torch.rand(n, generator=generator) < darkness.denoised_share
+        dark = torch.stack([without_noise(d) if c else d for d, c in zip(dark, clear, strict=True)])
     return Darkened(
         dark, torch.where(untouched, photos, clean), torch.where(untouched, photos, target)
     )

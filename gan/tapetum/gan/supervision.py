@@ -21,21 +21,22 @@ _MAX_LOG_GAIN = math.log(4)
 _NOISE_FLOOR = 5 / 255
 _GREY_CHROMA = 0.02
 _DETAIL_WINDOWS = (3, 9)
+_SMALLEST = 1 / 255  # keeps the gain of black finite
 _COARSE = 4
 
 
-def relit(photos: torch.Tensor, example: torch.Tensor) -> torch.Tensor:
+def relit(photos: torch.Tensor, example: torch.Tensor, cells: int = _LIGHT_CELLS) -> torch.Tensor:
     """Photos as bright as an example of the same scenes is, and otherwise as they are.
 
     How bright a dark picture's scene was, nobody can tell; a network that must guess it learns
     the mean of all guesses, a grey veil over black. How bright a trained generator makes it is
     no guess, but a function of the picture: a target that can be hit.
 
-    Both (N, 3, H, W) RGB in [0, 1]. The gain is smooth: that between the means over 8x8 cells,
+    Both (N, 3, H, W) RGB in [0, 1]. The gain is smooth: that between the means over cells x cells,
     at most 4, so that the photos keep their own contrast, colour and sharpness.
     """
     means = [
-        F.adaptive_avg_pool2d(picture, _LIGHT_CELLS).mean(1, keepdim=True) + _DARKEST
+        F.adaptive_avg_pool2d(picture, cells).mean(1, keepdim=True) + _DARKEST
         for picture in (example, photos)
     ]
     gain = (means[0] / means[1]).log().clamp(max=_MAX_LOG_GAIN)
@@ -65,9 +66,11 @@ def charbonnier(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return ((output - target).square() + 1e-6).sqrt().mean()
 
 
-def illumination_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """L1 between the pictures' means over 16x16 cells: the light, without the detail."""
-    return F.l1_loss(F.adaptive_avg_pool2d(output, CELLS), F.adaptive_avg_pool2d(target, CELLS))
+def illumination_error(
+    output: torch.Tensor, target: torch.Tensor, cells: int = CELLS
+) -> torch.Tensor:
+    """L1 between the pictures' means over cells x cells: the light, without the detail."""
+    return F.l1_loss(F.adaptive_avg_pool2d(output, cells), F.adaptive_avg_pool2d(target, cells))
 
 
 def contrast_error(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -92,10 +95,16 @@ def detail_error(output: torch.Tensor, dark: torch.Tensor) -> torch.Tensor:
     twice as much as its neighbour should do so afterwards (Retinex; Land and McCann, Lightness
     and Retinex Theory, 1971). Relative detail is log(Y + n) less its mean over 3x3 pixels, and
     the same over 9x9: the finest detail is the first to be lost, and weighs little in the whole.
-    The noise floor n, 5 of 255 levels, keeps the noise of what is nearly black from counting as
-    detail.
+    The noise floor n, 5 of 255 levels of the dark picture, keeps the noise of what is nearly
+    black from counting as detail. It is brightened as the picture is: the same n for both would
+    ask for a bright picture as flat as the floor makes a dark one.
     """
-    pairs = zip(_relative_details(output), _relative_details(dark), strict=True)
+    found, wanted = rgb_to_yuv(output)[0].clamp(min=0), rgb_to_yuv(dark)[0].clamp(min=0)
+    means = [_mean_around(luma, _DETAIL_WINDOWS[-1]) + _SMALLEST for luma in (found, wanted)]
+    floor = _NOISE_FLOOR * (means[0] / means[1]).detach()
+    pairs = zip(
+        _relative_details(found + floor), _relative_details(wanted + _NOISE_FLOOR), strict=True
+    )
     return torch.stack([F.l1_loss(found, wanted) for found, wanted in pairs]).sum()
 
 
@@ -130,12 +139,13 @@ def _luma_and_color(rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return luma, chroma / (luma + _NOISE_FLOOR)
 
 
-def _relative_details(rgb: torch.Tensor) -> list[torch.Tensor]:
-    light = (rgb_to_yuv(rgb)[0].clamp(min=0) + _NOISE_FLOOR).log()
-    return [
-        light - F.avg_pool2d(light, window, 1, window // 2, count_include_pad=False)
-        for window in _DETAIL_WINDOWS
-    ]
+def _relative_details(luma: torch.Tensor) -> list[torch.Tensor]:
+    light = luma.log()
+    return [light - _mean_around(light, window) for window in _DETAIL_WINDOWS]
+
+
+def _mean_around(luma: torch.Tensor, window: int) -> torch.Tensor:
+    return F.avg_pool2d(luma, window, 1, window // 2, count_include_pad=False)
 
 
 def roughness(grid: torch.Tensor) -> torch.Tensor:

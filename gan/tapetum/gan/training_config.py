@@ -48,6 +48,10 @@ class DataConfig:
         darkening: smallest and largest divisor of that darkening.
         noise_share: share of low-light inputs with added Poisson-Gaussian noise. EnlightenGAN: 0.
         jpeg_share: share of low-light inputs with JPEG artefacts. EnlightenGAN: 0.
+        denoised_share: share of low-light photos, and of darkened ones, whose noise is taken out,
+            as it is before what enhances pictures. EnlightenGAN: 0.
+        harsh_share: share of darkened photos that lose light in the shadows more than in the
+            lights; see `Darkness.harsh_share`.
         workers: processes that read photos; 0 reads them in the training process.
     """
 
@@ -59,6 +63,8 @@ class DataConfig:
     darkening: tuple[float, float] = (2.0, 4.0)
     noise_share: float = 0.0
     jpeg_share: float = 0.0
+    denoised_share: float = 0.0
+    harsh_share: float = 0.5
     workers: int = 2
 
     def __post_init__(self) -> None:
@@ -66,7 +72,8 @@ class DataConfig:
         _require(self.max_reduction >= 1, f"max_reduction is at least 1, not {self.max_reduction}")
         low, high = self.darkening
         _require(1 <= low <= high, f"darkening must be two rising divisors, not {self.darkening}")
-        _require_shares(self, "darkened_share", "noise_share", "jpeg_share")
+        _require_shares(self, "darkened_share", "noise_share", "jpeg_share", "denoised_share")
+        _require_shares(self, "harsh_share")
         _require(self.workers >= 0, f"workers must be 0 or more, not {self.workers}")
 
 
@@ -101,6 +108,9 @@ class LossConfig:
         reversed_tones: weight of falling luma curves (`grid` only).
         local_patches: patches a picture. The paper: 5; the authors' code: 6.
         patch: height and width of a patch, pixels.
+        light_cells: how many cells a crop's light has on each side, which a light or teacher says:
+            within a cell, darkened photos have their own contrast back. For dark photos behind
+            a light the same; without one, 16.
         reduction: the losses look at pictures reduced by this (`grid` only): a grid is predicted
             from the whole crop, and light and colour show as well on a quarter of the pixels.
         halved_global_terms: halve both discriminator and generator terms of the global
@@ -129,6 +139,7 @@ class LossConfig:
     reversed_tones: float = 0.0
     local_patches: int = 6
     patch: int = 32
+    light_cells: int = 8
     reduction: int = 1
     halved_global_terms: bool = True
     halved_local_discriminator: bool = True
@@ -138,7 +149,7 @@ class LossConfig:
         for name, weight in self.weights().items():
             _require(weight >= 0, f"the weight of {name} must be 0 or more, not {weight}")
         _require(self.unpaired or self.pairs, "no loss has a weight; nothing would be learnt")
-        _require_positive(self, "local_patches", "patch", "reduction")
+        _require_positive(self, "local_patches", "patch", "light_cells", "reduction")
 
     def weights(self) -> dict[str, float]:
         """Weight of every term, by name."""

@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from tapetum.gan.darken import Darkness, camera_noise, compressed, darken
 from tapetum.gan.errors import DataError
 from tapetum.gan.generator import Generator
+from tapetum.gan.noise_removal import without_noise
 from tapetum.gan.photos import Photo, find_photos, random_crop, read_photo
 from tapetum.gan.simulation.pair_set import PairSet
 from tapetum.gan.stop_signals import leave_stopping_to_parent, stop_signals_blocked
@@ -240,6 +241,8 @@ class UnpairedPhotos(Dataset[Batch]):
         photo = read_photo(self._photos.low[self._low_order[number]])
         same = copy.deepcopy(rng)
         low = _unit(random_window(photo, self._data, rng))
+        if self._data.denoised_share and rng.random() < self._data.denoised_share:
+            low = without_noise(low)
         divisor = darkening(self._data, rng)
         pictures = {"low": low, "low_input": spoiled(low / divisor, self._data, rng)}
         if self._teacher is not None and self._losses.low_illumination:
@@ -254,7 +257,10 @@ class UnpairedPhotos(Dataset[Batch]):
 
     def _pair(self, pictures: Batch, rng: np.random.Generator) -> Batch:
         if self._pairs is None:
-            darkened = darken(pictures["normal"][None], _torch_generator(rng))
+            darkness = Darkness(
+                harsh_share=self._data.harsh_share, denoised_share=self._data.denoised_share
+            )
+            darkened = darken(pictures["normal"][None], _torch_generator(rng), darkness)
             return {name: twins[0] for name, twins in darkened._asdict().items()}
         pair = self._pairs[int(rng.integers(len(self._pairs)))]
         both = random_window(np.concatenate((pair.dark, pair.ideal), axis=2), self._data, rng)

@@ -22,6 +22,7 @@ from tapetum.gan.losses import (
     patches_at,
     self_feature_preserving_loss,
 )
+from tapetum.gan.model_kinds import CELLS
 from tapetum.gan.processes import Processes
 from tapetum.gan.training_config import LossConfig
 from tapetum.gan.training_data import Batch
@@ -111,16 +112,20 @@ class Networks:
             scores: torch.Tensor = self.replicas[name](torch.cat((real, fake)))
         return scores[: len(real)].float(), scores[len(real) :].float()
 
-    def target(self, batch: Batch) -> torch.Tensor:
-        """What should be made of the darkened photos, (N, 3, H, W) in [-1, 1]."""
+    def target(self, batch: Batch, light_cells: int = 8) -> torch.Tensor:
+        """What should be made of the darkened photos, (N, 3, H, W) in [-1, 1].
+
+        See `LossConfig` for `light_cells`.
+        """
         if self.light is not None:  # what it makes bright is to stay so, and to become clean
-            return 2 * supervision.relit(*_unit(batch["target"], self.light.lit(batch["dark"]))) - 1
+            target, lit = _unit(batch["target"], self.light.lit(batch["dark"]))
+            return 2 * supervision.relit(target, lit, light_cells) - 1
         if self.teacher is None or "clean" not in batch:  # a set's pairs are as bright as wanted
             return batch["target"]
         with torch.no_grad():
             example = self.teacher(batch["clean"])
         clean, target, example = _unit(batch["clean"], batch["target"], example)
-        relit = supervision.relit(target, example) * supervision.recorded_share(clean)
+        relit = supervision.relit(target, example, light_cells) * supervision.recorded_share(clean)
         return 2 * relit - 1
 
     def preserve(self, low: torch.Tensor, enhanced: torch.Tensor) -> torch.Tensor:
@@ -181,7 +186,8 @@ def generator_terms(
     if losses.unpaired:
         terms |= _unpaired_terms(networks, batch, enhanced.fake, losses, processes)
     if losses.pairs:
-        terms |= _pair_terms(enhanced.pair, networks.target(batch), batch["dark"], losses)
+        target = networks.target(batch, losses.light_cells)
+        terms |= _pair_terms(enhanced.pair, target, batch["dark"], losses)
     return terms | _grid_terms(enhanced, losses)
 
 
@@ -214,8 +220,8 @@ def _low_terms(networks: Networks, fake: torch.Tensor, batch: Batch, losses: Los
     """How far low-light photos, enhanced, are from their due light and from themselves."""
     terms, output, low = Terms(), (fake + 1) / 2, (batch["low"] + 1) / 2
     if losses.low_illumination:
-        lit = batch["lit"] if networks.light is None else networks.light.lit(batch["low_input"])
-        terms["low_illumination"] = supervision.illumination_error(output, (lit + 1) / 2)
+        lit, cells = _due_light(networks, batch, losses)
+        terms["low_illumination"] = supervision.illumination_error(output, (lit + 1) / 2, cells)
     if losses.low_detail:
         terms["low_detail"] = supervision.detail_error(output, low)
     if losses.low_color:
@@ -223,6 +229,13 @@ def _low_terms(networks: Networks, fake: torch.Tensor, batch: Batch, losses: Los
     if losses.low_hue:
         terms["low_hue"] = supervision.hue_error(output, low)
     return terms
+
+
+def _due_light(networks: Networks, batch: Batch, losses: LossConfig) -> tuple[torch.Tensor, int]:
+    """How bright the low-light photos should become, and over how many cells a side."""
+    if networks.light is None:
+        return batch["lit"], CELLS
+    return networks.light.lit(batch["low_input"]), losses.light_cells
 
 
 def _pair_terms(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.packet import Packet
 from support.frames_of_file import read, times
 from support.media import VFR_TIMES, Clip, encode_picture, make_clip, picture
 from support.media_contents import first_picture
@@ -348,3 +350,28 @@ def test_chroma_of_full_range_lies_where_its_codec_has_it(
     assert frame.cosited == cosited
     assert semi_planar(frame).cosited == cosited
     assert frame.color == source.info.color
+
+
+def test_packets_with_nothing_in_them_are_pictures_that_stay(tmp_path: Path) -> None:
+    """Theora says so of a still picture, and recorders of screens do."""
+    whole = make_clip(tmp_path / "whole.nut", Clip(codec="mjpeg", pixel_format="yuvj420p"))
+    still = tmp_path / "still.nut"
+    with av.open(str(whole)) as source, av.open(str(still), "w") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(source.demux()):
+            if packet.dts is None:
+                continue
+            kept = packet
+            if number % 5 in {2, 3} or number > 20:
+                kept = Packet(b"")
+                kept.pts, kept.dts, kept.time_base = packet.pts, packet.dts, packet.time_base
+            kept.stream = stream
+            output.mux(kept)
+    with FileSource(still) as source:
+        frames = list(source)
+        assert (source.corrupt_packets, source.notices) == (0, [])
+    shown = [float((frame.pts or 0) * frame.time_base) for frame in frames]
+    there = [number for number in range(21) if number % 5 not in {2, 3}]
+    assert shown == pytest.approx([0.04 * number for number in there])
+    ends = [float(frame.duration * frame.time_base) for frame in frames]
+    assert ends == pytest.approx([0.04 * (b - a) for a, b in pairwise([*there, 25])])

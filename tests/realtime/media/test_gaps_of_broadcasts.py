@@ -16,7 +16,7 @@ from support.transcoding import frame_times
 
 from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.media.file_source import FileSource
-from tapetum.realtime.media.transport_stream import pids_with_losses
+from tapetum.realtime.media.transport_stream import losses
 
 PICTURES, SOUND = 0x100, 0x101
 BYTES = 188
@@ -84,7 +84,7 @@ def test_lost_packets_of_a_broadcast_are_damage(
     broadcast: Path, tmp_path: Path, lost: set[int]
 ) -> None:
     source = without_packets(broadcast, tmp_path / "in.ts", lambda pid: pid in lost)
-    assert pids_with_losses(source) == lost
+    assert losses(source).pids == lost
     notices, damaged = copied(source, tmp_path / "out.mkv")
     assert damaged
     text = "\n".join(notices)
@@ -94,10 +94,10 @@ def test_lost_packets_of_a_broadcast_are_damage(
 
 
 def test_whole_broadcasts_lose_nothing(broadcast: Path, tmp_path: Path) -> None:
-    assert pids_with_losses(broadcast) == set()
+    assert losses(broadcast).pids == set()
     assert copied(broadcast, tmp_path / "out.mkv") == ([], 0)
     other = make_clip(tmp_path / "other.mp4", Clip())
-    assert pids_with_losses(other) == set()
+    assert losses(other).pids == set()
 
 
 def test_packets_with_a_clock_before_them_are_counted_too(broadcast: Path, tmp_path: Path) -> None:
@@ -106,4 +106,29 @@ def test_packets_with_a_clock_before_them_are_counted_too(broadcast: Path, tmp_p
     packets = [cut[at : at + BYTES] for at in range(0, len(cut), BYTES)]
     stamped = tmp_path / "in.m2ts"
     stamped.write_bytes(b"".join(b"\0\0\0\0" + packet for packet in packets))
-    assert pids_with_losses(stamped) == {SOUND}
+    assert losses(stamped).pids == {SOUND}
+
+
+def test_a_join_with_a_later_recording_is_no_loss(broadcast: Path, tmp_path: Path) -> None:
+    """Its packets count anew from 0, the list of programs too."""
+    later = tmp_path / "later.ts"
+    with av.open(str(broadcast)) as source, av.open(str(later), "w") as output:
+        twins = {s.index: output.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.pts, packet.dts = (packet.pts or 0) + 9_000_000, packet.dts + 9_000_000
+                packet.stream = twins[packet.stream.index]
+                output.mux(packet)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(broadcast.read_bytes() + later.read_bytes())
+    assert losses(joined).pids.isdisjoint({PICTURES, SOUND})
+    assert losses(joined).joined
+    notices, damaged = copied(joined, tmp_path / "out.mkv")
+    assert not damaged
+    (line,) = notices
+    assert re.fullmatch(r"recordings were joined: \d\d\.\d\d s lie between from 4\.\d\d s on", line)
+    times = frame_times(tmp_path / "out.mkv")
+    assert len(times) == 250
+    assert float(times[125] - times[0]) == pytest.approx(100, abs=0.1)
+    sound = track(tmp_path / "out.mkv", "audio").times
+    assert float(sound[-1]) == pytest.approx(float(times[-1]), abs=0.1)

@@ -154,7 +154,8 @@ def _transcode(
         return None
     stream = _audio_stream(source, output, container.audio_encoder, layout)
     _carry_description(source, stream, container, notices)
-    changed = f" and mixed to {layout}" if layout != source.layout.name else ""
+    is_mixed = av.AudioLayout(layout).nb_channels != source.layout.nb_channels
+    changed = f" and mixed to {layout}" if is_mixed else ""
     notices.append(f"{describe(source)} is transcoded to {container.audio_encoder}{changed}")
 
     def route(packet: Packet[Stream]) -> Iterable[Packet[Stream]]:

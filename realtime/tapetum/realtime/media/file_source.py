@@ -31,7 +31,7 @@ from tapetum.realtime.media.media_input import (
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
 from tapetum.realtime.media.sample_entries import ENCRYPTED, sample_entries
 from tapetum.realtime.media.timeline import said_of_gaps
-from tapetum.realtime.media.transport_stream import pids_with_losses
+from tapetum.realtime.media.transport_stream import losses
 from tapetum.realtime.media.truncation import broken_tags, is_cut
 from tapetum.realtime.media.video_info import VideoInfo, display_matrix, video_info
 
@@ -329,14 +329,22 @@ class FileReport:
             self.note(f"{self.path} is incomplete: {frames} decoded")
         if self.reader.ended and isinstance(self.path, Path):
             self.broken_parts = broken_tags(self.path) or int(broken_elements(self.path))
-            gaps = self.reader.gaps  # a picture may stand still: the packets tell
-            if gaps and self.reader.stream.id in pids_with_losses(self.path):
-                self.note(said_of_gaps("the pictures", gaps))
-                self.broken_parts += 1
+            self._judge_gaps(self.path)
         if self.broken_parts:
             self.note(
                 f"the parts of {self.path} do not follow each other as they say: some is damaged"
             )
+
+    def _judge_gaps(self, path: Path) -> None:
+        """Tell a picture of a broadcast that stands still from those that are missing."""
+        if not self.reader.gaps:
+            return
+        lost = losses(path)
+        if self.reader.stream.id in lost.pids:
+            self.note(said_of_gaps("the pictures", self.reader.gaps))
+            self.broken_parts += 1
+        elif lost.joined:
+            self.note(said_of_gaps("recordings were joined", self.reader.gaps, verb="lie between"))
 
     def _is_cut(self) -> bool:
         return self.reader.ended and (

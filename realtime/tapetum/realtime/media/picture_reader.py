@@ -116,6 +116,7 @@ class PictureReader:
         self.gaps: list[Gap] = []
         self._late_stream = False
         self._unanswered = 0
+        self._repeated_until = 0
         self._take(open_video())
         try:
             self.span = time_range(self.container, self.stream, start_s, duration_s)
@@ -280,6 +281,7 @@ class PictureReader:
                 yield before
             before = picture
         if before is not None:
+            before.duration = max(before.duration, self._repeated_until - (before.pts or 0))
             yield before
 
     def _note_gap(self, picture: av.VideoFrame) -> None:
@@ -434,13 +436,17 @@ class PictureReader:
             self._on_failures(error)
 
     def _whole(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
-        """Packets but for a last one that is cut off.
+        """Packets but for those of pictures that stay, and for a last one that is cut off.
 
         Its error would come out while the decoder is flushed, which PyAV cannot take up again:
         the good frames behind it would be lost.
         """
         doubtful: Packet[VideoStream] | None = None
         for packet in packets:
+            if _repeats(packet):
+                begin = round((packet.dts or 0) * self._units_per_tick)
+                self._repeated_until = begin + self._times.usual_step
+                continue
             if doubtful is not None and packet.size:
                 yield doubtful
             elif doubtful is not None:
@@ -490,6 +496,11 @@ class PictureReader:
         packet.stream = self.stream
         packet.time_base = stream_time_base(self.stream)
         return packet
+
+
+def _repeats(packet: Packet[VideoStream]) -> bool:
+    """Whether a packet has nothing in it but its time: what was shown stays, as Theora has it."""
+    return not packet.size and packet.dts is not None
 
 
 def counted(count: int, noun: str) -> str:

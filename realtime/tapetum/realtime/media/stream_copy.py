@@ -57,7 +57,7 @@ from tapetum.realtime.media.sample_entries import (
 from tapetum.realtime.media.sound_check import SoundCheck
 from tapetum.realtime.media.timecode import moved_timecode
 from tapetum.realtime.media.timeline import is_broadcast, said_of_gaps, time_range
-from tapetum.realtime.media.transport_stream import pids_with_losses
+from tapetum.realtime.media.transport_stream import losses
 
 _SEEK_MARGIN_S = 10
 """How long before the start a subtitle may begin and still be shown in full."""
@@ -208,11 +208,11 @@ class StreamCopier:
     def _note_gaps(self) -> None:
         """Take gaps for damage where packets were lost."""
         with_gaps = [copied for copied in self._copied.values() if copied.gaps]
-        lossy = set[int]()
-        if with_gaps and isinstance(self._path, Path):
-            lossy = pids_with_losses(self._path)
+        if not with_gaps or not isinstance(self._path, Path):
+            return
+        lost = losses(self._path)
         for copied in with_gaps:
-            if copied.stream.id in lossy:
+            if copied.stream.id in lost.pids:
                 start_s = Fraction(self._start_s)
                 copied.damaged += [gap.begin_s - start_s for gap in copied.gaps]
                 self.notices.append(said_of_gaps(describe(copied.stream), copied.gaps))

@@ -130,9 +130,9 @@ class Gap(NamedTuple):
     length_s: Fraction
 
 
-def said_of_gaps(what: str, gaps: list[Gap]) -> str:
+def said_of_gaps(what: str, gaps: list[Gap], *, verb: str = "are missing") -> str:
     """A line about the gaps of a stream."""
     begin_s, length_s = gaps[0]
     more = len(gaps) - 1
     others = f", and {more} more gap{'s' * (more > 1)}" if more else ""
-    return f"{what}: {float(length_s):.2f} s are missing from {float(begin_s):.2f} s on{others}"
+    return f"{what}: {float(length_s):.2f} s {verb} from {float(begin_s):.2f} s on{others}"
