@@ -66,13 +66,15 @@ def pictures(seed: int) -> tuple[Array, Array]:
     return before, np.clip(made, -1, 1).astype(np.float16)
 
 
+def small_yuv(after: Array) -> npt.NDArray[np.float32]:
+    """Y, U and V of RGB in [-1, 1]."""
+    return np.tensordot(TO_YUV, (after.astype(np.float64) + 1) / 2, 1).astype(np.float32)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_grid_is_fitted_as_on_the_cpu(device: ComputeDevice, seed: int) -> None:
     before, after = pictures(seed)
-    wanted = fit_grid(
-        before.astype(np.float32),
-        np.tensordot(TO_YUV, (after.astype(np.float64) + 1) / 2, 1).astype(np.float32),
-    )
+    wanted = fit_grid(before.astype(np.float32), small_yuv(after))
     np.testing.assert_allclose(fitted(device, before, after), wanted, atol=2e-3)
 
 
@@ -80,7 +82,7 @@ def test_a_flat_picture_is_fitted_as_on_the_cpu(device: ComputeDevice) -> None:
     before = np.zeros((3, 128, 128))
     before[0] = 0.04
     after = np.full((3, 128, 128), -0.6, np.float16)
-    wanted = fit_grid(before.astype(np.float32), np.tensordot(TO_YUV, (after + 1.0) / 2, 1))
+    wanted = fit_grid(before.astype(np.float32), small_yuv(after))
     np.testing.assert_allclose(fitted(device, before, after), wanted, atol=2e-3)
 
 
@@ -99,8 +101,8 @@ def test_a_thumbnail_becomes_the_grid_of_the_cpu(device: ComputeDevice, lit: boo
         None if light is None else EngineOnDevice(device, light),
     )
     # The CPU lights a picture of 8 bits, the GPU one of floats.
-    close = {"atol": 0.03 if lit else 2e-3}
-    np.testing.assert_allclose(grid_there(device, there, scene()), here(scene())[0], **close)
+    atol = 0.03 if lit else 2e-3
+    np.testing.assert_allclose(grid_there(device, there, scene()), here(scene())[0], atol=atol)
     assert there.description == f"unet at 128x128, {device.name}, CPU, NumPy f32"
 
 
