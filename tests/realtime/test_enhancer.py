@@ -24,6 +24,7 @@ from tapetum.realtime import (
     make_enhancer,
 )
 from tapetum.realtime.aim import Aim
+from tapetum.realtime.choices import Device
 from tapetum.realtime.cpu.rgb import RgbImage, frame_from_rgb, rgb_from_frame
 
 GRAY = np.full((40, 60, 3), 30, np.uint8)
@@ -287,20 +288,24 @@ def test_a_checkpoint_without_torch_says_what_to_install(tmp_path: Path) -> None
     assert "pip install 'tapetum[train]'" in python(code)
 
 
-@pytest.mark.parametrize(
-    "wish", [{"strength": 1.5}, {"brightness": 0.4}, {"denoise": 0.5}], ids=str
-)
+@pytest.mark.parametrize("wish", [{"strength": 1.5}, {"brightness": 0.4}], ids=str)
 def test_images_have_on_cuda_what_frames_have(wish: dict[str, Any]) -> None:
     with pytest.raises(DeviceError, match="the CPU"):
         Enhancer(device="cuda", **wish)
 
 
-@pytest.mark.parametrize(
-    "wish", [{"strength": 1.5}, {"aim": Aim(brightness=0.4)}, {"denoise": 0.5}], ids=str
-)
+@pytest.mark.parametrize("wish", [{"strength": 1.5}, {"aim": Aim(brightness=0.4)}], ids=str)
 def test_what_a_gpu_does_not_do_is_said_before_it_is_looked_for(wish: dict[str, Any]) -> None:
     with pytest.raises(DeviceError, match="the CPU"):
         make_enhancer(device="cuda", **wish)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_share_of_noise_is_for_models_behind_a_grid(tmp_path: Path, device: Device) -> None:
+    path = tmp_path / "own.onnx"
+    path.write_bytes(pointwise_network(np.eye(3), np.zeros(3)))
+    with pytest.raises(ModelError, match=r"denoise is for grid models, .*own\.onnx is neither"):
+        make_enhancer(path, device=device, denoise=0.5)
 
 
 def test_an_unknown_device_is_refused() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from support.random_frames import random_frame
 
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
@@ -92,10 +93,15 @@ def grid_engine(grid: Array, per_brightness: float = 0.0) -> Engine:
 
 
 def cuda_grid(
-    device: ComputeDevice, engine: Engine, strength: float = 1.0, *, when_dark: bool = False
+    device: ComputeDevice,
+    engine: Engine,
+    strength: float = 1.0,
+    *,
+    when_dark: bool = False,
+    denoise: Denoise = "off",
 ) -> CudaGridEnhancer:
     there = EngineOnDevice(device, engine)
-    return CudaGridEnhancer(device, there, strength=strength, when_dark=when_dark)
+    return CudaGridEnhancer(device, there, strength=strength, when_dark=when_dark, denoise=denoise)
 
 
 def planes_of(device: ComputeDevice, frame: Frame) -> list[Array]:

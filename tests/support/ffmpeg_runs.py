@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.kernel_devices import host_kernels
+from support.noisy_scenes import NoisyScene
 from support.random_frames import random_frame
 from support.simulated_gpu import SimulatedGPU, simulated
 
@@ -46,7 +47,8 @@ def enhance(gpu: SimulatedGPU, given: dict[str, Any]) -> dict[str, Any]:
     """`enhance_file`; with `skipped`, waits that do nothing."""
     gpu.skipped = set(given.pop("skipped", ()))
     try:
-        result = enhance_file(device="cuda", overwrite=True, **given)
+        how: Any = {"denoise": "off", "overwrite": True} | given
+        result = enhance_file(device="cuda", **how)
     except TapetumError as error:
         return {"error": str(error)}
     return {
@@ -60,13 +62,19 @@ def enhance(gpu: SimulatedGPU, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(_gpu: SimulatedGPU, given: dict[str, Any]) -> dict[str, Any]:
-    """Frames of noise in a file of uncompressed blocks, by NVENC; held against what comes back."""
+    """Frames of a noisy scene, or of noise alone, in a file of uncompressed blocks, by NVENC.
+
+    They are held against what comes back.
+    """
     device, base = CudaDevice(), Fraction(1, 25)
     width, height = given["size"]
     name, color = given["format"], ColorInfo(1, 1, 1, 1)
     info = VideoInfo(width, height, name, base, color=color, average_rate=Fraction(25))
     level = np.uint16(1 << pixel_format(name).shift)
-    frames = []
+    frames = [
+        replace(frame.seen, color=color)
+        for frame in NoisyScene(width, height, name=name).frames(given["scene"])
+    ]
     for pts in range(given["frames"]):
         frame = random_frame(name, width, height, seed=pts, color=color)
         luma, chroma = (plane // level for plane in frame.planes)

@@ -1,6 +1,7 @@
 // Runs the CUDA kernels on the host: the code of each thread, one after another, block by block.
 
 #include "kernels.cu"
+#include "restoring.cu"
 
 #include <vector>
 
@@ -84,3 +85,5 @@ extern "C" int sums_needed(int width, int block) {
     const int chroma_end = (2 * bin_end(last, chroma) - block_start(block, chroma, 2) + 3) & ~3;
     return luma_end > chroma_sums(width) ? -1 : chroma_sums(width) + chroma_end;
 }
+
+#include "host_restoring.h"

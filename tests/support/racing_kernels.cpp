@@ -3,11 +3,12 @@
 // left out. Memory is as large as the kernels are told, to the byte.
 
 #include "kernels.cu"
-
+#include "restoring.cu"
 #include "grid_fit.cu"
 
 #include <atomic>
 #include <cstdlib>
+#include <deque>
 #include <functional>
 #include <random>
 #include <string>
@@ -206,6 +207,165 @@ void solve() {
     };
     block(1024, {level, whole, finish});
 }
+
+// What is known of a stream, in memory of its own for each plane.
+class Stream {
+public:
+    Stream() {
+        const int width = chroma_width(WIDTH), height = chroma_height(HEIGHT);
+        const int quarter_w = halved(width), quarter_h = halved(height);
+        s.width = WIDTH, s.height = HEIGHT, s.depth = 8, s.every = 1;
+        s.black = 16 << 7, s.mean_lean = 0.4f, s.wide_lean = 0.1f;
+        s.chroma_noise[0] = s.chroma_noise[1] = 300;
+        for (auto &plane : s.factors)
+            for (auto &factor : plane) factor = 0.5f;
+        s.luma = plane(2 * width, HEIGHT);
+        for (Fixed **each : {&s.known, &s.new_known, &s.chroma[0], &s.chroma[1], &s.new_chroma[0],
+                             &s.new_chroma[1], &s.half, &s.last, &s.remains, &s.deviation, &s.change})
+            *each = plane(width, height);
+        for (auto *each : {s.coarse, s.coarse_change})
+            for (int i = 0; i < 3; ++i) {
+                each[0][i] = plane(quarter_w, quarter_h);
+                each[1][i] = plane(halved(quarter_w), halved(quarter_h));
+            }
+        evidence_.assign(width * height, 5 * ONE_FRAME);
+        wide_.resize((width + WIDE - 1) / WIDE * ((height + WIDE - 1) / WIDE));
+        restored_.resize(restored_pitch(WIDTH) * HEIGHT);
+        restored_chroma_.resize(restored_pitch(2 * width) * height);
+        means_.resize(2 * light_count(s)), places_.resize(light_count(s));
+        s.wide = wide_.data(), s.evidence = evidence_.data();
+        s.means = means_.data(), s.places = places_.data();
+        s.restored_luma = restored_.data(), s.restored_chroma = restored_chroma_.data();
+        plan_.learns = 1;
+        s.plan = &plan_, s.light = &light_;
+    }
+    Restoring s{};
+
+private:
+    Fixed *plane(int width, int height) {
+        auto &made = planes_.emplace_back(width * height);
+        for (std::size_t i = 0; i < made.size(); ++i) made[i] = 4000 + 97 * i % 3000;
+        return made.data();
+    }
+    std::deque<std::vector<Fixed>> planes_;
+    std::vector<unsigned char> evidence_;
+    std::vector<float> wide_, means_;
+    std::vector<int> places_;
+    std::vector<unsigned short> restored_, restored_chroma_;
+    Plan plan_{};
+    Light light_{};
+};
+
+int parts(int size, int part) { return (size + part - 1) / part; }
+
+// Blocks of so many columns and rows of samples.
+void tiles(int width, int height, int columns, int rows, const std::function<void(int, int)> &run) {
+    const int across = parts(width, columns);
+    blocks(across * parts(height, rows), [&](int i) { run(i % across, i / across); });
+}
+
+template <class T>
+void learn() {
+    Frame<T> in(1);
+    Stream stream;
+    const Restoring &s = stream.s;
+    tiles(cells_across(s), cells_down(s), LEARNT_COLUMNS, LEARNT_ROWS, [&](int x, int y) {
+        Changes changes;
+        const auto compare = [&](int i) {
+            compare_cells<T>(i, 256, x, y, in.picture, COLORS, s, changes);
+        };
+        const auto take = [&](int i) { learn_cell<T>(i, x, y, in.picture, COLORS, s, changes); };
+        block(256, {compare, take});
+    });
+}
+
+template <int SCALE>
+void correct_scale(const Restoring &s) {
+    int width = cells_across(s), height = cells_down(s);
+    for (int i = 0; i < SCALE; ++i) width = halved(width), height = halved(height);
+    const int planes = SCALE == 0 ? 1 : 3;
+    tiles(width, planes * parts(height, TILE_ROWS), TILE_COLUMNS, 1, [&](int x, int y) {
+        Tile tile;
+        const auto load = [&](int i) { load_coarse<SCALE>(i, 256, x, y, s, tile); };
+        const auto change = [&](int i) { correct<SCALE>(i, 256, x, y, s, tile); };
+        block(256, {load, change});
+    });
+}
+
+template <class T>
+void finish() {
+    Frame<T> in(1);
+    Stream stream;
+    const Restoring &s = stream.s;
+    tiles(WIDTH, HEIGHT, TILE_COLUMNS, TILE_ROWS, [&](int x, int y) {
+        Tile tile;
+        const auto load = [&](int i) { load_luma(i, 256, x, y, s, tile); };
+        const auto mix = [&](int i) { finish_luma<T>(i, 256, x, y, in.picture, COLORS, s, tile); };
+        block(256, {load, mix});
+    });
+    tiles(cells_across(s), cells_down(s), TILE_COLUMNS, TILE_ROWS, [&](int x, int y) {
+        ChromaTiles tiles;
+        const auto load = [&](int i) { load_chroma(i, 256, x, y, s, tiles); };
+        const auto mix = [&](int i) {
+            finish_chroma<T>(i, 256, x, y, in.picture, COLORS, s, tiles);
+        };
+        block(256, {load, mix});
+    });
+}
+
+template <class T>
+void apply_restored() {
+    Frame<T> in(1), out(2);
+    Stream stream;
+    const auto grid = numbers(GRID_SIZE, 3);
+    blocks(chroma_height(HEIGHT), [&](int row) {
+        GridRow table;
+        const auto expand = [&](int thread) {
+            interpolate_rows(thread, 256, grid.data(), 1, row, in.picture, table);
+        };
+        const auto brighten = [&](int thread) {
+            apply_restored_row<T>(thread, 256, row, in.picture, COLORS, stream.s, table,
+                                  out.picture);
+        };
+        block(256, {expand, brighten});
+    });
+}
+
+void plan() {
+    Stream stream;
+    const auto grid = numbers(GRID_SIZE, 3);
+    FrameNoise noise{};
+    for (int i = 0; i < TABLE; ++i) noise.luma[i] = 200, noise.seen[i] = 1.0f / TABLE;
+    noise.floor = 18, noise.black = 16, noise.span = 219, noise.careful = noise.sure = 1;
+    Planning planning;
+    block(TABLE, {[&](int i) { sum_cells(i, grid.data(), planning); },
+                  [&](int i) { average_cells(i, 1, planning); },
+                  [&](int i) { brighten_step(i, noise, planning); },
+                  [&](int i) { plan_step(i, noise, planning, *stream.s.plan); },
+                  [&](int i) { sum_seen(i, planning); },
+                  [&](int i) { decide(i, noise, stream.s, planning); }});
+}
+
+// The kernels whose threads do not meet.
+template <class T>
+void follow() {
+    Frame<T> in(1);
+    Stream stream;
+    const Restoring &s = stream.s;
+    const int width = cells_across(s), height = cells_down(s);
+    const auto rows = [&](int count, const std::function<void(int, int)> &run) {
+        blocks(count, [&](int y) { block(width, {[&](int x) { run(x, y); }}); });
+    };
+    rows(height, [&](int x, int y) { halve_frame<T>(x, y, in.picture, COLORS, s); });
+    rows(1, [&](int i, int) { compare_means(i, s); });
+    rows(1, [&](int i, int) { find_medians(i, s); });
+    blocks(1, [&](int) { block(TABLE + 1, {[&](int i) { draw_light(i, s); }}); });
+    s.light->changed = 1;
+    rows(height, [&](int x, int y) { relight_cell(x, y, s); });
+    rows(parts(height, WIDE), [&](int x, int y) { compare_wide(x, y, s); });
+    rows(3 * halved(height), [&](int x, int y) { halve_known(x, y, 0, s); });
+    rows(3 * halved(halved(height)), [&](int x, int y) { halve_known(x, y, 1, s); });
+}
 }  // namespace
 
 int main(int count, char **given) {
@@ -218,5 +378,16 @@ int main(int count, char **given) {
     if (kernel == "fit_sum") fit();
     if (kernel == "fit_solve") solve();
     if (kernel == "rgb") convert<unsigned char>(), convert<unsigned short>();
+    if (kernel == "learn") learn<unsigned char>(), learn<unsigned short>();
+    if (kernel == "correct") {
+        Stream stream;
+        correct_scale<2>(stream.s), correct_scale<1>(stream.s), correct_scale<0>(stream.s);
+    }
+    if (kernel == "finish") finish<unsigned char>(), finish<unsigned short>();
+    if (kernel == "apply_restored") {
+        apply_restored<unsigned char>(), apply_restored<unsigned short>();
+    }
+    if (kernel == "plan") plan();
+    if (kernel == "follow") follow<unsigned char>(), follow<unsigned short>();
     return 0;
 }

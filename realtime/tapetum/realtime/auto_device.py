@@ -1,9 +1,10 @@
 """What `--device auto` takes: the CPU, or a GPU for a model that the CPU is far too slow for.
 
-`grid` is enhanced on the CPU in real time, which takes noise out, leaves bars black and gives HDR
-its own light: no GPU does that here. `unet` takes the CPU many times as long as a video lasts. A
-GPU is taken for it where the driver, CuPy, the compiler and an engine are there, and after it has
-shown, once, that its pictures are those of the CPU. Machines without a driver pay nothing for it.
+`grid` is enhanced on the CPU in real time, which leaves bars black, gives HDR its own light, and
+follows a camera while it takes noise out: no GPU does that here. `unet` takes the CPU many times as
+long as a video lasts. A GPU is taken for it where the driver, CuPy, the compiler and an engine are
+there, and after it has shown, once, that its pictures are those of the CPU. Machines without a
+driver pay nothing for it.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ def _checked(
     import hashlib
 
     from tapetum.gan.build_cache import keep_content, kept_content
+    from tapetum.realtime.cuda.kernel_compiler import kernel_source
     from tapetum.realtime.cuda.round_trip import check_gpu
     from tapetum.trt_build.cuda_driver import CudaDriver
     from tapetum.trt_build.gpu import present_gpu
@@ -127,7 +129,7 @@ def _checked(
     gpu, driver = present_gpu(), CudaDriver().cuda_version()
     flavour = choice.flavour
     runs = "PyTorch" if flavour is None else f"{flavour.name} {flavour.version}"
-    kernels = hashlib.sha256(_kernels()).hexdigest()
+    kernels = hashlib.sha256(kernel_source().encode()).hexdigest()
     what = f"{gpu.name} {gpu.target} {driver} {runs} {find_model(model).sha256} {kernels}"
     name = f"gpu-{hashlib.sha256(what.encode()).hexdigest()[:32]}"
     if kept_content(name) != _PASSED:
@@ -150,13 +152,6 @@ def _check_room(info: VideoInfo | None) -> None:
     needed = least_bytes("unet", *layout, frames=FRAMES_OF_VIDEO)
     what = f"unet at {layout[1]}x{layout[2]}"
     CudaDevice(device_index(GPU), loads=False).check_room(needed, what)
-
-
-def _kernels() -> bytes:
-    """What of this version makes pictures on a GPU."""
-    from tapetum.realtime.cuda import kernel_compiler
-
-    return Path(kernel_compiler.__file__).with_name("kernels.cu").read_bytes()
 
 
 def _try_out(

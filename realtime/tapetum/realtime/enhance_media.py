@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapetum.gan.model import find_model
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.auto_device import AutoDevice
 from tapetum.realtime.choices import LAYOUTS, Denoise, Device, Layout
@@ -18,6 +19,7 @@ from tapetum.realtime.enhancer import (
     check_device,
     check_gpu_does,
     check_model,
+    check_restores,
     checked_denoise,
     checked_strength,
     is_cuda,
@@ -123,7 +125,8 @@ def enhance_file(
     check_model(model)
     check_device(device)
     if is_cuda(device):
-        check_gpu_does(strength=strength, aim=aim, denoise=denoise)
+        check_gpu_does(strength=strength, aim=aim)
+        check_restores(find_model(model), denoise)
     if isinstance(place, str) and is_photo_name(output_path) and not is_series(place):
         raise MediaError(
             f"{place} cannot become a photo: photos are read from files; save it first"

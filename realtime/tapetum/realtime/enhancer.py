@@ -197,7 +197,7 @@ def make_enhancer(
         strength: as for `Enhancer`; up to 1 on a GPU.
         device: `auto` or `cpu`; or a GPU such as `cuda`, to which each frame is copied.
         aim: when pictures are made bright, and how bright; how bright is for the CPU.
-        denoise: as for `Enhancer`; on a GPU the noise stays, and `auto` is `off`.
+        denoise: as for `Enhancer`; on a GPU of 4:2:0 frames alone.
         on_build: called while an engine is built for a GPU, from other threads; must not raise.
 
     Raises:
@@ -221,7 +221,8 @@ def _load_on_gpu(
     on_build: Callable[[Building], None] | None = None,
 ) -> RoundTripEnhancer:
     checked_strength(strength)
-    check_gpu_does(strength=strength, aim=aim, denoise=checked_denoise(denoise))
+    check_gpu_does(strength=strength, aim=aim)
+    check_restores(find_model(model), checked_denoise(denoise))
     from tapetum.realtime.cuda.round_trip import make_round_trip
 
     return make_round_trip(
@@ -239,8 +240,7 @@ def _load(
         return _grid(found, strength, aim, denoise)
     if aim.brightness is not None:
         raise ModelError(f"brightness is for grid models; {model} is none")
-    if denoise not in {"auto", "off"} and found.description.light is None:
-        raise ModelError(f"denoise is for grid models, and those behind one; {model} is neither")
+    check_restores(found, denoise)
     return _unet(found, strength, aim, denoise)
 
 
@@ -297,7 +297,6 @@ def check_gpu_does(
     *,
     strength: float,
     aim: Aim = Aim(),  # noqa: B008 - it is immutable
-    denoise: Denoise = "off",
 ) -> None:
     """Check that what is asked for is not for the CPU alone.
 
@@ -306,8 +305,19 @@ def check_gpu_does(
     """
     if strength > 1 or aim.brightness is not None:
         raise DeviceError("strengths over 1 and a brightness are for the CPU; use --device cpu")
-    if denoise not in {"auto", "off"}:
-        raise DeviceError("noise is taken out on the CPU alone; use --device cpu, or --denoise off")
+
+
+def check_restores(model: Model, denoise: Denoise) -> None:
+    """Check that a number for `denoise` is given for a model before which noise is taken out.
+
+    Raises:
+        ModelError: it is not.
+    """
+    has_grid = model.description.kind == "grid" or model.description.light is not None
+    if denoise not in {"auto", "off"} and not has_grid:
+        raise ModelError(
+            f"denoise is for grid models, and those behind one; {model.name} is neither"
+        )
 
 
 def checked_strength(strength: float) -> float:

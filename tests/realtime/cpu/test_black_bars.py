@@ -473,3 +473,59 @@ def test_circles_of_coarsely_coded_video_are_found(tmp_path: Path, crf: int) -> 
         assert abs((circle.y + 0.5) * height / 256 + area.top - 120) <= 2
         assert abs(circle.radius_x * width / 256 - 118) <= 3
         assert abs(circle.radius_y * height / 256 - 118) <= 3
+
+
+def with_overlay(planes: Planes, kind: str) -> Planes:
+    """With what stations, cameras and editors put into bars of 40 rows or 54 columns."""
+    luma, height = planes[0], planes[0].shape[0]
+    if kind == "logo":
+        luma[8:36, 8:36] = 150
+    elif kind == "two logos":
+        luma[8:36, 8:36] = 150
+        luma[-36:-8, -36:-8] = 150
+    elif kind == "one above the other":
+        luma[8:36, 8:36] = luma[-36:-8, 8:36] = 150
+    elif kind == "see-through logo":
+        luma[8:36, 8:36] = 36
+    elif kind == "stamp":
+        luma[0:8, 0:44:2] = luma[-9:-2, -44::2] = 220
+    elif kind == "ticker":
+        luma[height - 28 : height - 14, np.arange(WIDTH) % 12 < 5] = 220
+    return planes
+
+
+@pytest.mark.parametrize("crf", [20, 32])
+@pytest.mark.parametrize(
+    ("upright", "kind"),
+    [
+        (upright, kind)
+        for kind in ("logo", "two logos", "one above the other", "see-through logo", "stamp")
+        for upright in (False, True)
+    ]
+    + [(False, "ticker")],
+)
+def test_what_lies_in_bars_from_the_first_frame_undoes_none(
+    tmp_path: Path, upright: bool, kind: str, crf: int
+) -> None:
+    """A logo in a pillar, a camera's stamp in the corner, a ticker: in much of a bar's lines."""
+    top, left = (0, 54) if upright else (40, 0)
+    shown = with_overlay(framed(lit_picture(), top, left), kind)
+    wanted = Area(top, top + HEIGHT, left, left + WIDTH)
+    for area in areas_of(coded([shown] * 4, tmp_path / "in.mkv", crf)):
+        apart = np.abs(np.subtract(area or (0, 0, 0, 0), wanted))
+        assert apart.max() <= 4, area
+
+
+@pytest.mark.parametrize(("top", "left"), [(40, 0), (0, 54), (40, 54)])
+@pytest.mark.parametrize("lines", [1, 3])
+def test_a_thin_frame_around_the_picture_is_none_of_it(top: int, left: int, lines: int) -> None:
+    planes = framed(lit_picture(), top, left)
+    frame = planes[0][top : top + HEIGHT or None, left : left + WIDTH or None]
+    if top:
+        frame[:lines] = frame[-lines:] = 140
+    if left:
+        frame[:, :lines] = frame[:, -lines:] = 140
+    area = BarFinder()(as_frame(planes))
+    down, across = lines * (top > 0), lines * (left > 0)
+    wanted = top + down, top + HEIGHT - down, left + across, left + WIDTH - across
+    assert np.abs(np.subtract(area or (0, 0, 0, 0), wanted)).max() <= 1, area

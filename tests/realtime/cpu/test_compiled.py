@@ -21,6 +21,7 @@ from tapetum.realtime.cpu import (
     grid_luma,
     grid_rgb,
     noise_level,
+    restored_pixels,
     restoring_light,
     restoring_space,
     restoring_time,
@@ -37,6 +38,7 @@ MODULES = (
     grid_luma,
     grid_rgb,
     noise_level,
+    restored_pixels,
     restoring_light,
     restoring_space,
     restoring_time,
@@ -71,6 +73,11 @@ def test_a_kernel_is_compiled_once_for_all_formats(module: ModuleType) -> None:
         )
         thumbnail.image_thumbnail(rows)
         grid_rgb.apply_to_pixels(rows, brightening(), target)
+        frame = restored_pixels.half_chroma_frame(rows)
+        weight = np.zeros(frame.planes[1].shape, np.int16)
+        fine = restoring_space.FineChroma(weight, (1.0, 1.0))
+        restored = restored_pixels.restored_pixels(frame, frame, fine, red_first=rows.red_first)
+        grid_rgb.apply_to_pixels(rows, brightening(), target, restored)
         rgb.rgb_from_frame(rgb.frame_from_rgb(image))
         rgb.rgb_from_frame(pitched(rgb.frame_from_rgb(image)))
     own: list[Any] = [

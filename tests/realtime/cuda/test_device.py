@@ -40,6 +40,17 @@ REGISTERS_OF_A_MULTIPROCESSOR = 65536
 needs_cupy = pytest.mark.skipif(
     importlib.util.find_spec("cupy") is None, reason="needs CuPy: pip install 'tapetum[cuda]'"
 )
+RESTORING_OF_DEPTH = (
+    "halve_frame",
+    "learn",
+    "finish_luma",
+    "finish_chroma",
+    "apply_grid_to_restored",
+)
+RESTORING = (
+    *("halve_known", "compare_means", "find_medians", "draw_light", "relight_cells"),
+    *("plan_restoring", "compare_wide", "correct_eighth", "correct_quarter", "correct_half"),
+)
 
 
 @pytest.fixture
@@ -72,7 +83,10 @@ def kernels_of(module: str) -> list[str]:
         return ["fit_reduce", "fit_sum", "fit_solve"]
     chroma = module
     names = [f"{name}_{chroma}_{bits}" for name in KERNELS for bits in (8, 16)]
-    return [*names, "smooth_grid"] if chroma == "420" else names
+    if chroma != "420":
+        return names
+    restoring = [f"{name}_{bits}" for name in RESTORING_OF_DEPTH for bits in (8, 16)]
+    return [*names, "smooth_grid", *restoring, *RESTORING]
 
 
 @needs_cupy

@@ -10,21 +10,29 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from support.command_line import environment
 from support.fake_driver import fake_driver
+from support.noisy_scenes import NoisyScene, psnr_db
 from support.tolerance import EXACT, GPU, Tolerance, assert_planes_close
 
 from tapetum.realtime.cuda.transfer import semi_planar
 from tapetum.realtime.enhance_media import enhance_file
+from tapetum.realtime.frame import ColorInfo, Frame
+from tapetum.realtime.media.encoder import EncoderSettings
+from tapetum.realtime.media.file_sink import FileSink
 from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.video_info import VideoInfo
 
 pytestmark = pytest.mark.slow
 
 FRAMES = 20
+SCENE = 242, 136
 TESTS = Path(__file__).parents[2]
 
 
@@ -65,12 +73,14 @@ AVC, HEVC, MAIN10 = (
 )
 
 
-def written(found: dict[str, str], folder: Path, kind: Kind) -> Path:
-    """Frames of noise, encoded from surfaces of the device; each came back as it was."""
-    path = folder / f"{kind.encoder}-{kind.format_name}.mkv"
+def written(found: dict[str, str], folder: Path, kind: Kind, *, scene: bool = False) -> Path:
+    """Frames of noise, or of a noisy scene, encoded from surfaces of the device; each came back."""
+    path = folder / f"{kind.encoder}-{kind.format_name}-{scene}.mkv"
     if path.exists():
         return path
-    given: Any = {"path": str(path), "size": [98, 66], "frames": FRAMES}
+    given: Any = {"path": str(path), "size": [98, 66], "frames": FRAMES, "scene": 0}
+    if scene:
+        given |= {"size": SCENE, "frames": 0, "scene": FRAMES}
     how = {"codec": kind.encoder, "format": kind.format_name}
     assert run(found, "write", variables={}, **given, **how)["same"] == [True] * FRAMES
     return path
@@ -119,6 +129,57 @@ def test_a_file_goes_from_nvdec_to_nvenc(
     assert made["encoder"] == kind.quality
     assert (made["frames"], made["fetched"], made["uploaded"]) == (FRAMES, 0, 0)
     assert_same_as_on_cpu(dark, output, EXACT if strength == 0 else GPU, strength=strength)
+
+
+@pytest.mark.parametrize("kind", [AVC, MAIN10], ids=str)
+def test_noise_is_taken_out_between_nvdec_and_nvenc_as_on_the_cpu(
+    codecs: dict[str, str], clips: Path, tmp_path: Path, kind: Kind
+) -> None:
+    dark, output = written(codecs, clips, kind, scene=True), tmp_path / "bright.mkv"
+    made = enhanced(codecs, dark, output, variables={}, denoise="auto")
+    assert (made["frames"], made["uploaded"]) == (FRAMES, 0)
+    given: Any = {"device": "cpu", "codec": "ffv1", "when_dark": False}
+    here, noisy, truth = (tmp_path / f"{name}.mkv" for name in ("here", "noisy", "truth"))
+    enhance_file(dark, here, denoise="auto", **given)
+    enhance_file(dark, noisy, denoise="off", **given)
+    enhance_file(written_truth(tmp_path, kind), truth, denoise="off", **given)
+    depth = 8 if kind.format_name == "nv12" else 10
+    peak, level = float((1 << depth) - 1), 1 << (depth - 8)
+    by_gpu, by_cpu, untouched, wanted = (lumas(path) for path in (output, here, noisy, truth))
+    for found, expected, true in zip(by_gpu, by_cpu, wanted, strict=True):
+        assert abs(psnr_db(found, true, peak) - psnr_db(expected, true, peak)) < 0.3
+        assert np.abs(found.astype(float) - expected).mean() < 0.5 * level
+    quality = [psnr_db(pictures[-1], wanted[-1], peak) for pictures in (by_gpu, untouched)]
+    assert quality[0] > quality[1] + 4
+
+
+def written_truth(folder: Path, kind: Kind) -> Path:
+    """The same scene without noise."""
+    frames = NoisyScene(*SCENE, name=kind.format_name).frames(FRAMES)
+    pictures = [planar(replace(truth, color=ColorInfo(1, 1, 1, 1))) for _, truth in frames]
+    first = pictures[0]
+    info = VideoInfo(*SCENE, first.format_name, first.time_base, color=first.color)
+    path = folder / "clean.mkv"
+    with FileSink(path, info=info, encoder=EncoderSettings("ffv1")) as sink:
+        for picture in pictures:
+            sink.write(picture)
+    return path
+
+
+def planar(frame: Frame) -> Frame:
+    """NV12 or P010 as yuv420p or yuv420p10le."""
+    given: Any = frame.planes
+    luma, chroma = (np.asarray(plane) >> frame.format.shift for plane in given)
+    planes: Any = (luma, *(np.ascontiguousarray(chroma[:, first::2]) for first in (0, 1)))
+    name = "yuv420p" if frame.format_name == "nv12" else "yuv420p10le"
+    return replace(frame, planes=planes, format_name=name)
+
+
+def lumas(path: Path) -> list[Any]:
+    """Luma of all frames of a file."""
+    with FileSource(path) as source:
+        frames: list[Any] = [semi_planar(frame) for frame in source]
+    return [np.asarray(frame.planes[0]) >> frame.format.shift for frame in frames]
 
 
 @pytest.mark.parametrize(

@@ -83,13 +83,13 @@ def test_a_file_stays_on_the_device_from_decoder_to_encoder(
 ) -> None:
     simulate_codecs(monkeypatch)
     there, here = tmp_path / "cuda.mkv", tmp_path / "cpu.mkv"
-    given: Any = {"strength": strength, "when_dark": False}
+    given: Any = {"strength": strength, "when_dark": False, "denoise": "off"}
     result = enhance_file(raw_clip, there, device="cuda:1", crf=0, **given)
     assert "decoding on cuda:1: NVDEC" in result.notices
     assert "encoding on cuda:1: NVENC" in result.notices
     assert gpu.waits["upload"] == gpu.waits["download"] == 0
     assert gpu.contexts == {1}  # none on the first GPU, which is another job's
-    enhance_file(raw_clip, here, device="cpu", codec="ffv1", denoise="off", **given)
+    enhance_file(raw_clip, here, device="cpu", codec="ffv1", **given)
     assert_same_video(there, here, EXACT if strength == 0 else GPU)
 
 
@@ -103,7 +103,7 @@ def test_a_comparison_is_made_on_the_device(
 ) -> None:
     simulate_codecs(monkeypatch)
     there, here = tmp_path / "cuda.mkv", tmp_path / "cpu.mkv"
-    enhance_file(raw_clip, there, device="cuda", crf=0, compare=layout)
+    enhance_file(raw_clip, there, device="cuda", crf=0, denoise="off", compare=layout)
     enhance_file(raw_clip, here, device="cpu", codec="ffv1", denoise="off", compare=layout)
     assert gpu.waits["array_work"] > 0
     assert_same_video(there, here)
@@ -122,7 +122,7 @@ def test_where_nvenc_refuses_the_cpu_encodes_all_of_it(
     refuse_encoding(monkeypatch, refused)
     there, here = tmp_path / "cuda.mkv", tmp_path / "cpu.mkv"
     part: Any = {"duration_s": 0.12}  # as long as an encoder with threads gives nothing yet
-    result = enhance_file(raw_clip, there, device="cuda", crf=0, **part)
+    result = enhance_file(raw_clip, there, device="cuda", crf=0, denoise="off", **part)
     assert gpu.launches > 0
     (why,) = [line for line in result.notices if "the CPU after all" in line]
     assert why.startswith("encoding on the CPU after all: ")
@@ -146,7 +146,7 @@ def test_a_long_film_stays_on_the_device_too(gpu: SimulatedGPU, tmp_path: Path) 
     """One that the CPU would make in segments of frames in main memory."""
     film, there, here = (tmp_path / name for name in ("film.mp4", "cuda.mkv", "cpu.mkv"))
     write_clip(film, frames=70, rate=1)
-    enhance_file(film, there, device="cuda", codec="ffv1")
+    enhance_file(film, there, device="cuda", codec="ffv1", denoise="off")
     enhance_file(film, here, device="cpu", codec="ffv1", denoise="off")
     assert gpu.launches > 0
     assert_same_video(there, here)
@@ -190,7 +190,7 @@ def test_without_any_of_its_waits_the_path_fails(
     codec: Any = {"crf": 0} if case.codecs else {"codec": "ffv1"}
     enhance_file(raw_clip, here, device="cpu", codec="ffv1", denoise="off", **given)
     with pytest.raises((AssertionError, TapetumError)):  # noqa: PT012 - it may fail earlier
-        enhance_file(raw_clip, there, device="cuda", **codec, **given)
+        enhance_file(raw_clip, there, device="cuda", denoise="off", **codec, **given)
         assert_same_video(there, here)
     assert gpu.waits[case.wait.partition(":")[0]] > 0
 

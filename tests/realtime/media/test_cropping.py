@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.bitstream import BitStreamFilterContext
 from support.media import Clip, fill_plane, make_clip
 from support.transcoding import transcode
 
@@ -136,3 +137,22 @@ def test_a_picture_that_turns_gets_bars_and_is_not_squeezed(
     outside[inside] = 16
     assert abs(outside - 16).max() <= 3
     assert all(abs(plane.astype(int) - 128).max() <= 3 for plane in last.planes[1:])
+
+
+@pytest.mark.parametrize("left", [0, 2, 6, 64])
+def test_what_h264_itself_crops_is_cropped_to_the_pixel(left: int, tmp_path: Path) -> None:
+    """Decoders left a few columns in, for memory's sake, unless they were told not to."""
+    path, cropped = make_clip(tmp_path / "in.mp4", Clip(width=160)), tmp_path / "cropped.mp4"
+    with av.open(str(path)) as source, av.open(str(cropped), "w") as output:
+        video = source.streams.video[0]
+        stream = output.add_stream_from_template(video)
+        crop = BitStreamFilterContext(f"h264_metadata=crop_left={left}:crop_top=4", video, stream)
+        for packet in source.demux(video):
+            for filtered in crop.filter(packet if packet.size else None):
+                filtered.stream = stream
+                output.mux(filtered)
+    with FileSource(cropped) as frames, FileSource(path) as whole:
+        first, uncropped = next(iter(frames)), next(iter(whole))
+        assert (frames.info.width, first.planes[0].shape) == (160 - left, (44, 160 - left))
+        np.testing.assert_array_equal(first.planes[0], uncropped.planes[0][4:, left:])
+        np.testing.assert_array_equal(first.planes[1], uncropped.planes[1][2:, left // 2 :])

@@ -473,3 +473,25 @@ def test_flv_whose_lengths_do_not_agree_is_not_called_good(change: str, tmp_path
     assert broken_tags(path) == (change not in {"none", "every"})
     if change not in {"zeros", "every"}:  # which FFmpeg cannot read, or reads with gaps
         assert is_called_good(path) == (change == "none")
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".ts"])
+@pytest.mark.parametrize("bframes", [0, 2])
+def test_a_picture_that_its_decoder_passes_over_in_silence_is_damaged(
+    suffix: str, bframes: int, tmp_path: Path
+) -> None:
+    """MPEG-2 whose picture's start is damaged: FFmpeg shows nothing of it, and tells no error."""
+    clip = Clip(
+        codec="mpeg2video", time_base=Fraction(1, 25), options={"bf": str(bframes), "g": "12"}
+    )
+    path = make_clip(tmp_path / f"in{suffix}", clip)
+    start = b"\0\0\1\0"
+    data = bytearray(path.read_bytes())
+    places = [at for at in range(len(data) - 4) if data[at : at + 4] == start]
+    assert len(places) == 25
+    data[places[16] + 1] = 0x12
+    path.write_bytes(data)
+    with FileSource(path) as source:
+        assert len(list(source)) == 24
+        assert source.corrupt_packets
+        assert any("damaged packet" in line for line in source.notices)

@@ -375,3 +375,39 @@ def test_packets_with_nothing_in_them_are_pictures_that_stay(tmp_path: Path) -> 
     assert shown == pytest.approx([0.04 * number for number in there])
     ends = [float(frame.duration * frame.time_base) for frame in frames]
     assert ends == pytest.approx([0.04 * (b - a) for a, b in pairwise([*there, 25])])
+
+
+STANDING_MS = [*range(0, 1000, 40), *range(18_000, 19_000, 40)]
+"""A picture stands still from 0.96 s to 18 s, as in recordings of screens."""
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize(
+    ("start_s", "duration_s", "expected_ms"),
+    [
+        (0.5, 2.0, [*range(20, 500, 40)]),
+        (2.5, 2.0, [0]),
+        (2.5, None, [0, *range(15_500, 16_500, 40)]),
+        (17.5, 0.6, [0, 500, 540, 580]),
+        (17.97, 0.11, [30, 70]),
+        (18.5, None, [*range(20, 500, 40)]),
+    ],
+)
+def test_a_picture_that_stands_still_at_the_start_is_shown(
+    start_s: float,
+    duration_s: float | None,
+    expected_ms: list[int],
+    suffix: str,
+    tmp_path: Path,
+) -> None:
+    """And one that stands still at the end lasts until then, and no longer."""
+    clip = Clip(times=STANDING_MS, time_base=Fraction(1, 1000), options={"bf": "2", "g": "10"})
+    clip_path = make_clip(tmp_path / f"in{suffix}", clip)
+    with FileSource(clip_path, start_s=start_s, duration_s=duration_s) as source:
+        frames = list(source)
+    shown = [round(1000 * (frame.pts or 0) * frame.time_base) for frame in frames]
+    assert shown == pytest.approx(expected_ms, abs=1)
+    last = frames[-1]
+    end_s = float(((last.pts or 0) + last.duration) * last.time_base)
+    left_s = 19 - start_s if duration_s is None else duration_s
+    assert end_s == pytest.approx(left_s, abs=0.041)

@@ -386,3 +386,20 @@ photo = PhotoFile(path)
 print(len(list(photo.pictures())), photo.intact)
 """
     assert python(code).split() == ["1", "False"]
+
+
+@pytest.mark.parametrize("left", [0.6, 0.97])
+def test_a_jpeg_that_is_cut_behind_its_main_picture_is_not_whole(
+    left: float, tmp_path: Path
+) -> None:
+    first, second = moving(2)
+    first.save(tmp_path / "in.mpo", save_all=True, append_images=[second], quality=95)
+    whole = PhotoFile(tmp_path / "in.mpo")
+    assert len(list(whole.pictures())) == 1
+    assert whole.intact
+    data = (tmp_path / "in.mpo").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(data[: int(len(data) * left)])
+    cut = PhotoFile(tmp_path / "cut.jpg")
+    assert len(list(cut.pictures())) == 1
+    assert not cut.intact
+    assert cut.notices[-1].startswith("its end is missing")

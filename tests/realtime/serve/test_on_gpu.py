@@ -48,7 +48,7 @@ def test_files_are_enhanced_on_the_gpu(
     done = uploaded(tmp_path, settings(gain_model), short_clip)
     assert gpu.launches > 0
     assert "decoding on cuda:0: " in done["message"]
-    assert "on a GPU noise stays in the picture" in done["message"]
+    assert "on a GPU noise is taken out of 4:2:0 video alone" in done["message"]
 
 
 def test_what_only_the_cpu_does_is_done_there_with_a_line(
@@ -141,7 +141,7 @@ def test_what_the_gpu_does_not_is_refused_at_the_start(gpu: SimulatedGPU, tmp_pa
     del gpu
 
     async def scenario() -> None:
-        Server(ServerSettings(port=0, device="cuda", denoise=0.5), tmp_path)
+        Server(ServerSettings(port=0, device="cuda", strength=1.5), tmp_path)
 
-    with pytest.raises(DeviceError, match="noise is taken out on the CPU alone"):
+    with pytest.raises(DeviceError, match="strengths over 1 and a brightness"):
         asyncio.run(scenario())

@@ -120,7 +120,7 @@ def _product(card: Card) -> str | None:
 
 
 def _kernel_rows() -> list[Row]:
-    kernels = ("planes_to_rgb", "change_to_planes", "thumbnail", "apply_grid")
+    kernels = ("planes_to_rgb", "change_to_planes", "thumbnail", "apply_grid", "restore")
     return [
         Row(f"`{kernel}`, {name}, {size}", _kernel(kernel, name, size))
         for kernel, name, size in product(kernels, ("nv12", "p010le"), _LARGE)

@@ -170,6 +170,7 @@ def _checks(tests: Path) -> list[Stage]:
             "test_network_kernels.py",
             "test_random_pictures.py",
         ),
+        "restoring": ("test_restoring_kernels.py", "test_device_restorer.py"),
         "graph": ("test_captured_graph.py", "test_frame_graph.py"),
         "nvdec": ("test_nvdec_source.py", "test_video.py"),
         "transfer": ("test_transfer.py", "test_nvenc.py", "test_round_trip.py"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import cycle, islice
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime import Frame
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
+from tapetum.realtime.cuda.device_restorer import DeviceRestorer
+from tapetum.realtime.cuda.restoring_kernels import FrameStep
 from tapetum.realtime.cuda.transfer import semi_planar
 
 FormatName = Literal["nv12", "p010le"]
@@ -149,6 +151,7 @@ def kernel_work(device: ComputeDevice, case: Case, inputs: int) -> Work:
         "change_to_planes": _change_to_planes,
         "thumbnail": _thumbnail,
         "apply_grid": _apply_grid,
+        "restore": _restore,
     }
     return makers[case.kernel](device, frames)
 
@@ -179,6 +182,19 @@ def _apply_grid(device: ComputeDevice, frames: list[Frame]) -> Work:
     grid = device.put(rough.astype(np.float32))
     outputs = _planes_like(device, frames)
     return lambda i: device.kernels.apply_grid(frames[i], grid, outputs[i])
+
+
+def _restore(device: ComputeDevice, frames: list[Frame]) -> Work:
+    """A noisy stream that goes on; noise is measured once, before."""
+    grid = device.put(identity_grid())
+    restorer = DeviceRestorer(device, 1.0)
+    (output,) = _planes_like(device, frames[:1])
+    steps = []
+    for frame in frames[:4]:
+        steps.append(cast("FrameStep", restorer.step(frame)))
+        restorer.queue(frame, grid, output, steps[-1], strength=1.0)
+    # What one of the last two writes the other reads.
+    return lambda i: device.kernels.restoring.restore(frames[i], grid, steps[2 + i % 2], 1.0)
 
 
 def _planes_like(device: ComputeDevice, frames: list[Frame]) -> list[Any]:

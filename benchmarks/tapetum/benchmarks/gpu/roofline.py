@@ -14,7 +14,8 @@ import torch
 from tapetum.benchmarks.measure.clocks import Clock
 from tapetum.benchmarks.measure.sampling import steady_samples
 
-KernelName = Literal["planes_to_rgb", "change_to_planes", "thumbnail", "apply_grid"]
+KernelName = Literal["planes_to_rgb", "change_to_planes", "thumbnail", "apply_grid", "restore"]
+"""A kernel; `restore` is all of those of the restoring stage together."""
 NetworkKind = Literal["unet", "grid"]
 
 _RGB_BYTES = 3 * 2
@@ -22,7 +23,7 @@ _RGB_BYTES = 3 * 2
 _THUMBNAIL_BYTES = 3 * 256 * 256 * 4
 _GRID_BYTES = 8 * 8 * 16 * 16 * 4
 _STRIDE = 16
-PIXEL_INSTRUCTIONS: dict[KernelName, int] = {"apply_grid": 78}
+PIXEL_INSTRUCTIONS: dict[KernelName, int] = {"apply_grid": 78, "restore": 800}
 """What a kernel executes for a pixel of 4:2:0, where that takes longer than its bytes: counted in
 its code for compute capability 9.0, see `tests/realtime/cuda/test_kernel_costs.py`."""
 
@@ -47,7 +48,57 @@ def kernel_bytes(kernel: KernelName, width: int, height: int, itemsize: int) -> 
         "change_to_planes": 2 * planes + width * height * _RGB_BYTES,
         "thumbnail": planes + _THUMBNAIL_BYTES,
         "apply_grid": 2 * planes + _GRID_BYTES,
+        "restore": restoring_bytes(width, height, itemsize),
     }[kernel]
+
+
+def restoring_bytes(width: int, height: int, itemsize: int) -> int:
+    """Bytes that the kernels of the restoring stage move where the light stays, each by itself.
+
+    Counted for a cell of 2x2 pixels, in the order of the kernels.
+    """
+    luma, chroma = 4 * itemsize, 2 * itemsize
+    quarter, eighth = 3 * 2 / 4, 3 * 2 / 16  # planes of Y, U and V, of 2 bytes a sample
+    by_cell = (
+        luma
+        + 2  # the frame at half size
+        + 2
+        + 2  # wide changes: of the frame and of what was known
+        + 3 * 2
+        + luma
+        + chroma
+        + 4
+        + 8
+        + 1  # learn: halves, the frame, estimates, evidence
+        + 1
+        + 8
+        + 2
+        + 4
+        + 2
+        + 2  # written: evidence, luma, its half, chroma, noise that remains
+        + 6
+        + quarter
+        + quarter
+        + eighth  # smaller planes
+        + 3 * eighth
+        + 3 * quarter
+        + eighth  # corrected: planes, tolerances, changes
+        + 3 * 2
+        + quarter / 3  # luma of half the size
+        + 8
+        + 2
+        + 2
+        + 2
+        + luma
+        + 8  # luma finished
+        + 4
+        + 2 * quarter / 3
+        + 2
+        + 2
+        + chroma
+        + 4  # chroma finished
+    )
+    return round(by_cell * ((width + 1) // 2) * ((height + 1) // 2))
 
 
 def kernel_instructions(kernel: KernelName, width: int, height: int) -> int:

@@ -15,6 +15,7 @@ from tapetum.realtime.cpu.frame_lines import (
     Mask,
     at_ends,
 )
+from tapetum.realtime.frame import Plane
 
 _STEP = 0.1
 """Where a bar ends, so much of a line is brighter, against the brighter lines of the picture."""
@@ -53,6 +54,21 @@ _MOST_BESIDE_TEXT = 0.5
 """Part of the frame that bars may take which are seen at the ends of lines alone."""
 _END_SPECKS = 0.02
 """Part of the pixels there that may be brighter than black, by noise."""
+_OVERLAID = (0.65, 0.4, 0.2)
+"""Parts of a line that text or a logo may take: a ticker takes half of it."""
+_TRACES_OF_TEXT = 3.5
+"""Levels, at 8 bits, that coding leaves of text in the black about it."""
+_SOME = 200
+"""Pixels by which a line is judged."""
+_FRAME, _FRAMED, _FRAME_LIGHT = 6, 0.2, 2.0
+"""Lines behind a bar's end in which a thin frame around the picture lies with its traces; the part
+of it that may be dim; and its light against the picture's behind it."""
+_ROUNDS = 2
+"""How often rows are looked at anew within the bars of columns, and these within theirs."""
+_PIECES, _MOST_FILLED = 16, 0.5
+"""Pieces of a bar along its length, and the part of them that a stamp or logo takes, at most."""
+_SHINING = 0.3
+"""Part of the pixels brighter than black that shine, of text: what is dim is no text."""
 _MOST_TEXT = 2 * _TEXT
 """Part of a bar's pixels that may be text by any measure."""
 
@@ -81,47 +97,146 @@ def find_bars(lines: Lines) -> Bars:
     Rows and columns are looked at within each other's bars, for a window box.
     """
     height, width = lines.bright.shape
-    top, bottom, left, right = 0, 0, 0, 0
-    rows_step = columns_step = 1.0
-    for _ in range(2):
-        within = lines.bright[:, left : width - right]
-        rows = lines.rows if not left + right else within.mean(axis=1, dtype=np.float32)
-        top, bottom, rows_step = _ends(rows)
-        within = lines.bright[top : height - bottom]
-        columns = lines.columns if not top + bottom else within.mean(axis=0, dtype=np.float32)
-        left, right, columns_step = _ends(columns)
-    top, bottom = _flat(lines.row_levels, top), _flat(lines.row_levels[::-1], bottom)
-    left, right = _flat(lines.column_levels, left), _flat(lines.column_levels[::-1], right)
-    top, bottom = _to_light(lines.row_light, top), _to_light(lines.row_light[::-1], bottom)
-    left, right = _to_light(lines.column_light, left), _to_light(lines.column_light[::-1], right)
-    top, bottom = _standing_out(lines.row_light, top, bottom, rows_step)
-    left, right = _standing_out(lines.column_light, left, right, columns_step)
-    if not _is_pair(top, bottom, height):
-        found = _seen_otherwise(lines, slice(left, width - right))
-        top, bottom = found or _if_black(lines.row_light, lines.black, top, bottom)
-    if not _is_pair(left, right, width):
-        found = _seen_otherwise(lines.turned, slice(top, height - bottom))
-        left, right = found or _if_black(lines.column_light, lines.black, left, right)
+    turned = lines.turned
+    top, bottom, rows_step = _pair(lines, 0, 0)
+    left, right, columns_step = _pair(turned, top, bottom)
+    for _ in range(_ROUNDS if left + right else 0):
+        rows, (top, bottom, rows_step) = (top, bottom), _pair(lines, left, right)
+        if rows == (top, bottom):
+            break
+        left, right, columns_step = _pair(turned, top, bottom)
     pairs = (top, bottom, height), (left, right, width)
     even = all(abs(one - other) <= _UNEVEN * size + 2 for one, other, size in pairs)
     clear = even and min(rows_step, columns_step) >= _CLEAR_STEP
     return Bars(top, bottom, left, right, clear=clear)
 
 
-def _seen_otherwise(lines: Lines, across: slice) -> tuple[int, int] | None:
+def _pair(lines: Lines, before: int, behind: int) -> tuple[int, int, float]:
+    """The first rows of a frame that are a bar, the last ones, and the smaller of their steps.
+
+    Args:
+        lines: a frame.
+        before: its first columns, which are a bar.
+        behind: its last ones.
+    """
+    height, width = lines.bright.shape
+    across = slice(before, width - behind)
+    shares = lines.rows
+    if before + behind:
+        shares = lines.bright[:, across].mean(axis=1, dtype=np.float32)
+    first, last, step = _ends(shares)
+    first, last = _flat(lines.row_levels, first), _flat(lines.row_levels[::-1], last)
+    first, last = _to_light(lines.row_light, first), _to_light(lines.row_light[::-1], last)
+    first, last = _standing_out(lines.row_light, first, last, step)
+    if not _is_pair(first, last, height) or step < _CLEAR_STEP:
+        first, last = _otherwise(lines, across, shares, first, last)
+    luma = lines.luma[:, across]
+    if first:
+        first += _frame_line(luma[first : first + _BLURRED], lines)
+    if last:
+        last += _frame_line(luma[::-1][last : last + _BLURRED], lines)
+    return first, last, step
+
+
+def _otherwise(
+    lines: Lines, across: slice, shares: Floats, first: int, last: int
+) -> tuple[int, int]:
+    """Bars by all other means, where two that were found are no pair or not clear."""
+    is_pair = _is_pair(first, last, len(shares))
+    found = None if is_pair else _seen_otherwise(lines, across, shares)
+    known = max(first, last) if is_pair else max(found or (0, 0))
+    found = _about_overlays(lines, across, shares, known) or found
+    if found or is_pair:
+        return found or (first, last)
+    return _if_black(lines.row_light, lines.black, first, last)
+
+
+def _frame_line(behind: Plane, lines: Lines) -> int:
+    """How many of the lines right behind a bar are a frame drawn around the picture."""
+    if len(behind) < _BLURRED:
+        return 0
+    least, most = int(_FRAMED * behind.shape[1]), behind.shape[1] // 2
+    sorted_ = np.partition(behind, (least, most), axis=1).astype(np.float32) / lines.word
+    frame, picture = sorted_[:_FRAME, least], sorted_[_FRAME:, most]
+    bright = frame - lines.black > _FRAME_LIGHT * max(float(picture.max()) - lines.black, MARGIN)
+    return int(np.flatnonzero(bright)[-1]) + 1 if bright.any() else 0
+
+
+def _seen_otherwise(lines: Lines, across: slice, shares: Floats) -> tuple[int, int] | None:
     """A pair of bars that the share of bright pixels in whole rows does not show.
 
     Args:
         lines: a frame.
         across: its columns that are no bars.
+        shares: of its rows within these, the part that is brighter than black.
     """
     if found := _beside_text(_Bare.of(lines, across)):
         return found
-    light = lines.luma[:, across].mean(axis=1, dtype=np.float32) / np.float32(lines.word)
-    found = _shorter_pair(lines.bright[:, across].mean(axis=1, dtype=np.float32))
+    light = lines.row_light
+    if across.start or across.stop < lines.bright.shape[1]:
+        light = lines.luma[:, across].mean(axis=1, dtype=np.float32) / np.float32(lines.word)
+    found = _shorter_pair(shares)
     if found and all(_if_black(light, lines.black, *found)):
         return found
     return _by_light(light, lines.black)
+
+
+def _about_overlays(
+    lines: Lines, across: slice, shares: Floats, known: int
+) -> tuple[int, int] | None:
+    """A pair of bars by what most of each row is: there may be a logo or a line of text in it.
+
+    Args:
+        lines: a frame.
+        across: its columns that are no bars.
+        shares: of its rows within these, the part that is brighter than black.
+        known: rows of the wider of the bars found by other means; narrower ones are not looked for.
+    """
+    if max(shares[:_SHARP].max(), shares[-_SHARP:].max()) > max(_OVERLAID):
+        return None
+    every = max(1, (across.stop - across.start) // _SOME)
+    luma = np.ascontiguousarray(lines.luma[:, across][:, ::every])
+    places = [int((1 - part) * luma.shape[1]) for part in _OVERLAID]
+    luma = np.partition(luma, places, axis=1).astype(np.float32) / np.float32(lines.word)
+    for place in places:
+        found = _by_light(luma[:, place], lines.black, traces=_TRACES_OF_TEXT)
+        if not found or min(found) <= known:
+            continue
+        ends = (luma, found[0]), (luma[::-1], found[1])
+        straight = [rows for pixels, rows in ends if _is_straight(pixels, rows)]
+        if len(straight) == 1:  # coding blurred the other, and that one tells where both end
+            found = straight[0], straight[0]
+        rises = [
+            _rise_at(pixels[:, place], rows, _black_of(pixels[:rows, place])) >= _LEAST_RISE
+            for (pixels, _), rows in zip(ends, found, strict=True)
+        ]
+        if straight and all(rises) and not _is_picture_in(lines, across, *found):
+            return found
+    return None
+
+
+def _is_picture_in(lines: Lines, across: slice, first: int, last: int) -> bool:
+    """Whether there is picture in one of two bars."""
+    bright, shining = lines.bright[:, across], lines.shining[:, across]
+    return _is_picture(bright[:first], shining[:first]) or _is_picture(
+        bright[::-1][:last], shining[::-1][:last]
+    )
+
+
+def _is_straight(luma: Floats, edge: int) -> bool:
+    """Whether most of what is bright right behind an edge begins there; in a circle it is wider.
+
+    Args:
+        luma: (H, N) of some pixels of each row.
+        edge: the row at which the picture begins.
+    """
+    behind = luma[edge : edge + _SHARP]
+    if not behind.size:
+        return False
+    black = float(np.median(luma[:edge]))
+    level = black + _EDGE_LIGHT * (float(behind.mean()) - black)
+    shares = (luma[max(0, edge - _SHARP) : edge + _SHARP] > level).mean(axis=1)
+    return bool(shares[:_SHARP].min() <= shares[-_SHARP:].max() / 2)
 
 
 def _if_black(light: Floats, black: float, first: int, last: int) -> tuple[int, int]:
@@ -133,7 +248,7 @@ def _if_black(light: Floats, black: float, first: int, last: int) -> tuple[int, 
     return first * is_black[0], last * is_black[1]
 
 
-def _by_light(light: Floats, black: float) -> tuple[int, int] | None:
+def _by_light(light: Floats, black: float, *, traces: float = _FLAT) -> tuple[int, int] | None:
     """A pair of bars by the light of their lines alone, where coding left traces in all of them.
 
     Where one goes on in a picture that is black beside it, the other's edge tells.
@@ -142,13 +257,16 @@ def _by_light(light: Floats, black: float) -> tuple[int, int] | None:
     ends = light, light[::-1]
     if any(abs(float(np.median(end[:_SHARP])) - black) > _BLACK for end in ends):
         return None
-    dark = [int(np.argmax(end > np.median(end[:_SHARP]) + _FLAT)) for end in ends]
+    dark = [int(np.argmax(end > np.median(end[:_SHARP]) + traces)) for end in ends]
     if min(dark) < _SHARP:
         return None
     bars = [_to_light(end, lines) for end, lines in zip(ends, dark, strict=True)]
     usual = float(np.median(light[bars[0] : count - bars[1]])) if sum(bars) < count else black
     least = max(_LEAST_RISE, _CLEAR_STEP * (usual - black))
-    rises = [_rise_at(end, bar) >= least for end, bar in zip(ends, bars, strict=True)]
+    rises = [
+        _rise_at(end, bar, _black_of(end[:bar])) >= least
+        for end, bar in zip(ends, bars, strict=True)
+    ]
     if _is_pair(bars[0], bars[1], count) and any(rises):
         return bars[0], bars[1]
     short = int(bars[1] < bars[0])
@@ -172,17 +290,23 @@ def _standing_out(light: Floats, first: int, last: int, step: float) -> tuple[in
         return first, last
     usual = float(np.percentile(picture, 90))
     share = _STEP if step else _WEAK_STEP
-    black = [float(np.median(lines[:edge])) for lines, edge in ends]
-    rises = [
-        _rise_at(*end) >= share * (usual - over) for end, over in zip(ends, black, strict=True)
-    ]
-    return (first, last) if any(rises) else (0, 0)
+    for lines, edge in ends:
+        black = _black_of(lines[:edge])
+        if _rise_at(lines, edge, black) >= share * (usual - black):
+            return first, last
+    return 0, 0
 
 
-def _rise_at(light: Floats, edge: int) -> float:
-    """Levels by which the lines right behind an edge are brighter than those before it."""
+def _rise_at(light: Floats, edge: int, black: float) -> float:
+    """Levels by which the lines right behind an edge are brighter than the black before it."""
     behind = light[edge : edge + _SHARP]
-    return float(behind.max() - np.median(light[:edge])) if behind.size else 0.0
+    return float(behind.max()) - black if behind.size else 0.0
+
+
+def _black_of(bar: Floats) -> float:
+    """The light of a bar's black lines: a logo may take most of the others."""
+    place = len(bar) // 5
+    return float(np.partition(bar, place)[place])
 
 
 def _is_pair(first: int, last: int, count: int) -> bool:
@@ -285,7 +409,7 @@ def _to_light(light: Floats, bar: int, *, most: int = _SHARP + 1) -> int:
     """
     if not bar:
         return 0
-    behind = light[bar : bar + _BLURRED] - float(np.median(light[:bar]))
+    behind = light[bar : bar + _BLURRED] - _black_of(light[:bar])
     most_light = float(behind.max())
     edge = int(np.argmax(behind >= _EDGE_LIGHT * most_light))
     if most < edge <= _BLOCK and behind[: edge - _SHARP].mean() <= _WEAK_LIGHT * most_light:
@@ -314,7 +438,7 @@ def _is_pure(bar: Floats, step: float) -> bool:
 
 def _rise(light: Floats, edge: int) -> float:
     """Levels by which the lines behind an edge are brighter than those before it."""
-    return float(light[edge : edge + _RINGING].mean() - np.median(light[:edge]))
+    return float(light[edge : edge + _RINGING].mean()) - _black_of(light[:edge])
 
 
 def _steepest(each: Floats, edge: int) -> float:
@@ -407,7 +531,9 @@ def has_picture(lines: Lines, bars: Bars) -> bool:
 
 
 def _is_picture(bright: Mask, shining: Mask) -> bool:
-    """Whether lines from a frame's border inwards hold more than text, which stays off the ends.
+    """Whether lines from a frame's border inwards hold more than overlays: text, a clock, a logo.
+
+    These stay off one end of the lines at least, or off the picture beside them.
 
     Args:
         bright: which pixels are brighter than black.
@@ -416,11 +542,31 @@ def _is_picture(bright: Mask, shining: Mask) -> bool:
     lines = len(bright)
     inner = lines - min(_RINGING, lines // 2)  # coding leaves traces of the picture behind that
     outer = lines - min(2 * _RINGING, lines // 2)  # and weak ones behind that
+    if float(shining.mean()) > _MOST_TEXT:
+        return True
     both = at_ends(bright[:outer]).mean(axis=0), at_ends(shining[:inner]).mean(axis=0)
     specks = max(float(end.mean()) for ends in both for end in np.split(ends, 2))
     border = shining[: max(1, inner // 10)].mean(axis=1)
-    return (
-        specks > _END_SPECKS
-        or float(border.max()) > MOST_AT_BORDER
-        or float(shining.mean()) > _MOST_TEXT
-    )
+    if specks <= _END_SPECKS and float(border.max()) <= MOST_AT_BORDER:
+        return False
+    return not _is_overlay(bright[:outer], shining, inner)
+
+
+def _is_overlay(bright: Mask, shining: Mask, inner: int) -> bool:
+    """Whether what lies in a bar takes a part of its length alone, or ends before the picture.
+
+    Args:
+        bright: which of the bar's pixels are brighter than black, but for those near its end.
+        shining: which are so much brighter that it is no trace of coding, up to its end.
+        inner: lines of it in which even of these there are no traces of the picture.
+    """
+    pieces = [np.array_split(pixels, _PIECES, axis=1) for pixels in (bright, shining[:inner])]
+    filled = [
+        max(float(dim.mean()), float(light.mean())) > _END_SPECKS
+        for dim, light in zip(*pieces, strict=True)
+    ]
+    if sum(filled) <= _MOST_FILLED * _PIECES:
+        return True
+    is_text = float(shining[: len(bright)].sum()) >= _SHINING * float(bright.sum())
+    empty = shining[len(shining) // 2 :].mean(axis=1) <= EMPTY
+    return is_text and bool((empty[1:] & empty[:-1]).any())

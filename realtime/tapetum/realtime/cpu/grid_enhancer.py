@@ -18,6 +18,11 @@ from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
 from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
 from tapetum.realtime.cpu.hdr_light import shown_thumbnail
 from tapetum.realtime.cpu.picture_of_frame import Picture, PictureFinder, PictureStrips
+from tapetum.realtime.cpu.restored_pixels import (
+    UNRESTORED,
+    half_chroma_frame,
+    restored_pixels,
+)
 from tapetum.realtime.cpu.rgb import (
     Order,
     RgbImage,
@@ -175,20 +180,37 @@ class GridEnhancer:
             out[...] = image
             return
         mixed = strengthened(grid, self.strength)
+        restored = UNRESTORED
         if self._restorer is not None:
-            seen = frame_from_rgb(image, order=order, time_s=time_s)
-            restored = self._restorer(seen, mixed)
-            if restored is not None:
-                bright = seen.with_planes(apply_grid(restored, mixed))
-                if out is not image:
-                    out[...] = image
-                out[..., :3] = rgb_from_frame(bright, order=order)
-                return
+            seen = half_chroma_frame(source, time_s=time_s)
+            made = self._restorer(seen, mixed)
+            if self._restorer.is_first:
+                if self._enhance_alone(image, mixed, out, order):
+                    return
+            elif made is not None:
+                fine = self._restorer.fine_chroma
+                restored = restored_pixels(seen, made, fine, red_first=source.red_first)
         apart = out is image or not np.may_share_memory(source.samples, out)
-        made = out if has_whole_rows(out) and apart else np.empty(image.shape, np.uint8)
-        apply_to_pixels(source, mixed, pixel_rows_to_fill(made, red_first=source.red_first))
-        if made is not out:
-            out[...] = made
+        bright = out if has_whole_rows(out) and apart else np.empty(image.shape, np.uint8)
+        target = pixel_rows_to_fill(bright, red_first=source.red_first)
+        apply_to_pixels(source, mixed, target, restored)
+        if bright is not out:
+            out[...] = bright
+
+    def _enhance_alone(self, image: RgbImage, grid: Floats, out: RgbImage, order: Order) -> bool:
+        """Restore and enhance an image that begins a stream; False where there is no noise in it.
+
+        Its noise is told from its texture by its finest colours.
+        """
+        seen = frame_from_rgb(image, order=order)
+        restored = None if self._restorer is None else _restorer(self._restorer.denoise)(seen, grid)
+        if restored is None:
+            return False
+        bright = rgb_from_frame(seen.with_planes(apply_grid(restored, grid)), order=order)
+        if out is not image:
+            out[...] = image  # alpha
+        out[..., :3] = bright
+        return True
 
     def _image_picture(self, image: RgbImage, order: Order, time_s: float | None) -> Picture | None:
         """What of an image is picture; only one with a black edge or corner is looked at whole."""

@@ -26,6 +26,12 @@ from tapetum.realtime.cpu.grid_chroma import (
     shuffled,
     spread,
 )
+from tapetum.realtime.cpu.restored_pixels import (
+    UNRESTORED,
+    Lift,
+    RestoredPixels,
+    restore_row,
+)
 from tapetum.realtime.cpu.rgb import (
     BLUE_FROM_U,
     HALF,
@@ -69,13 +75,19 @@ class _Row(NamedTuple):
     new: Floats
 
 
-def apply_to_pixels(source: PixelRows, grid: Floats, target: PixelRows) -> None:
+def apply_to_pixels(
+    source: PixelRows,
+    grid: Floats,
+    target: PixelRows,
+    restored: RestoredPixels = UNRESTORED,
+) -> None:
     """Enhance the pixels of an image into those of another; alpha is copied.
 
     Args:
         source: the image.
         grid: (8, 8, 16, 16): coefficient, luma level, row, column.
         target: as large, with the same channels.
+        restored: what the image is restored to first.
     """
     if source.red_first:
         order, ends = _FROM_V_AND_U, _Ends(KR, KB, RED_FROM_V, BLUE_FROM_U)
@@ -84,7 +96,7 @@ def apply_to_pixels(source: PixelRows, grid: Floats, target: PixelRows) -> None:
     cells = np.ascontiguousarray(grid[order, :].transpose(2, 3, 1, 0), np.float32)
     cells[..., _ADDED] *= _TOP
     axes = cell_axis(source.height), cell_axis(source.width)
-    _enhance_pixels(source, cells, *axes, ends, target)
+    _enhance_pixels(source, cells, *axes, ends, restored, target)
 
 
 @kernel
@@ -94,6 +106,7 @@ def _enhance_pixels(  # noqa: PLR0917 - numba takes no keyword-only arguments
     rows: CellAxis,
     columns: CellAxis,
     ends: _Ends,
+    restored: RestoredPixels,
     target: PixelRows,
 ) -> None:
     width, channels = source.width, source.channels
@@ -104,6 +117,14 @@ def _enhance_pixels(  # noqa: PLR0917 - numba takes no keyword-only arguments
         np.empty(width, np.int32),
         np.empty(width, np.float32),
         np.empty(4 * width, np.float32),
+    )
+    half = (width + 1) // 2
+    lift = Lift(
+        np.empty((2, half + 2), np.float32),
+        np.empty(half, np.float32),
+        np.empty(width, np.float32),
+        np.empty((2, width), np.float32),
+        np.empty((2, width), np.float32),
     )
     column_weight = columns.weight * np.float32(1 / (1 << WEIGHT_BITS))
     table = np.empty(CELLS * LEVELS * ENTRY, np.float32)
@@ -116,6 +137,9 @@ def _enhance_pixels(  # noqa: PLR0917 - numba takes no keyword-only arguments
         else:
             _load_four(given, row)
         _to_yuv(row, ends)
+        if restored.luma.size > 0:
+            restore_row(restored, y, lift, row.middle, row.first, row.last)
+        _locate(row)
         interpolate_cells(cells, rows.cell[y], rows.weight[y], between, table)
         _transform(table, columns, column_weight, row)
         _to_channels(row, ends)
@@ -150,24 +174,34 @@ def _load_four(line: RgbImage, row: _Row) -> None:
 
 @part
 def _to_yuv(row: _Row, ends: _Ends) -> None:
-    """Make the channels Y, in [0, 255], and the two of chroma; each as it is in 10 bits."""
+    """Make the channels luma and the two of chroma, over grey, in whole levels of 10 bits."""
     first, middle, last = row.first, row.middle, row.last
-    entry, level_weight = row.entry, row.level_weight
-    one, top_level = np.float32(1), np.float32(1023)
+    top_level = np.float32(1023)
     to_first, to_last = SCALE / ends.first_factor, SCALE / ends.last_factor
     for x in range(first.size):
         y = ends.first_weight * first[x] + KG * middle[x] + ends.last_weight * last[x]
         p = (first[x] - y) * to_first + MIDDLE + HALF
         q = (last[x] - y) * to_last + MIDDLE + HALF
-        level = np.float32(np.int32(y * SCALE + HALF))
-        first[x] = (np.float32(np.int32(min(p, top_level))) - MIDDLE) / SCALE
-        last[x] = (np.float32(np.int32(min(q, top_level))) - MIDDLE) / SCALE
-        middle[x] = level / SCALE
-        place = np.sqrt(min(level / top_level, one)) * np.float32(LEVELS) - HALF
+        first[x] = np.float32(np.int32(min(p, top_level))) - MIDDLE
+        last[x] = np.float32(np.int32(min(q, top_level))) - MIDDLE
+        middle[x] = np.float32(np.int32(y * SCALE + HALF))
+
+
+@part
+def _locate(row: _Row) -> None:
+    """Find where each pixel's luma lies among the levels, and scale it and chroma to 8 bits."""
+    first, middle, last = row.first, row.middle, row.last
+    entry, level_weight = row.entry, row.level_weight
+    one, top_level = np.float32(1), np.float32(1023)
+    for x in range(first.size):
+        place = np.sqrt(min(middle[x] / top_level, one)) * np.float32(LEVELS) - HALF
         place = min(max(place, np.float32(0)), np.float32(LEVELS - 1))
         below = min(np.int32(place), np.int32(LEVELS - 2))
         entry[x] = below * np.int32(ENTRY)
         level_weight[x] = place - np.float32(below)
+        first[x] /= SCALE
+        middle[x] /= SCALE
+        last[x] /= SCALE
 
 
 @part

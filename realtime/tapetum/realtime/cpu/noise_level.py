@@ -98,6 +98,7 @@ class NoiseLevel:
 
     Attributes:
         luma: (256,) deviation by luma, at fixed-point steps of 2**TABLE_SHIFT.
+        floor: what rounding makes, which is no noise.
         chroma: (2,) deviation of U and of V.
         seen: (256,) share of the picture of each luma.
         sure: whether it was ever measured over time: space alone takes texture for noise.
@@ -118,14 +119,14 @@ class NoiseLevel:
         self._place = luma_places(levels, depth)
         self._bins = luma_bins(self._place)
         self._one_bin: Bins = np.zeros(TABLE_SIZE, np.uint8)
-        self._floor = _ROUNDING * (1 << (FIXED_BITS - depth))
+        self.floor = _ROUNDING * (1 << (FIXED_BITS - depth))
         self._over_space, self._in_blocks = (np.zeros((BINS, _VALUES), np.float32) for _ in "ab")
         self._over_time = np.zeros((2 * BINS, _VALUES), np.float32)
         self._over_chroma = np.zeros((2, 1, _VALUES), np.float32)
         self._frames = 0
         self.seen: Deviations = np.zeros(TABLE_SIZE)
-        self.luma: Floats = np.full(TABLE_SIZE, self._floor, np.float32)
-        self.chroma: Floats = np.full(2, self._floor, np.float32)
+        self.luma: Floats = np.full(TABLE_SIZE, self.floor, np.float32)
+        self.chroma: Floats = np.full(2, self.floor, np.float32)
         self.fineness, self.blocked, self.sure, self.rests = 1.0, 0.0, False, False
         dark = levels.black + _DARK * levels.luma_span
         self._dark = int(dark * (1 << (FIXED_BITS - depth)))
@@ -172,7 +173,7 @@ class NoiseLevel:
         """
         smoothness = 1 - self.whiteness
         whole = _SEEN + (_SEEN_CODED - _SEEN) * smoothness
-        noise = (self.luma / self._floor - _UNSEEN) / (whole - _UNSEEN)
+        noise = (self.luma / self.floor - _UNSEEN) / (whole - _UNSEEN)
         share = np.clip(np.maximum(noise, self.blocked), 0, 1)
         if slope is not None:
             share *= share_seen(self.luma * np.float32(1 + _HIDDEN * smoothness), slope)
@@ -183,7 +184,7 @@ class NoiseLevel:
         """(256,) the deviation to be smoothed: single levels too, where these become stark."""
         if slope is None:
             return self.luma
-        step = self._floor / _ROUNDING * _STEP * self.blocked
+        step = self.floor / _ROUNDING * _STEP * self.blocked
         step = step * np.clip((slope - _FAINT) / (_STARK - _FAINT), 0, 1)
         deviation: Floats = np.maximum(self.luma, step).astype(np.float32)
         return deviation
@@ -206,7 +207,7 @@ class NoiseLevel:
             self.sure = True
             by_time = of_all_bins(by_time, blocks, _FEWEST_BLOCKS)
             deviation = np.minimum(deviation, by_time)
-        deviation = np.maximum(of_all_bins(deviation, counts, _FEWEST), self._floor)
+        deviation = np.maximum(of_all_bins(deviation, counts, _FEWEST), self.floor)
         deviation = even_by_luma(deviation, counts >= _MUCH * counts.sum())
         block = _quantile(self._in_blocks, _QUANTILE) / _BLOCK_PER_DEVIATION
         block = of_all_bins(block, self._in_blocks.sum(axis=1), _FEWEST)
@@ -217,9 +218,9 @@ class NoiseLevel:
         self.seen /= max(self.seen.sum(), 1)
         self.rests = float(np.abs(luma - self.luma).mean()) < _RESTS * float(self.luma.mean())
         self.luma = luma if self._frames == 1 else self.luma + _STEADY * (luma - self.luma)
-        self.chroma = np.maximum(chroma, 2 * self._floor).astype(np.float32)
+        self.chroma = np.maximum(chroma, 2 * self.floor).astype(np.float32)
         half = float((deviation * weights).sum())
-        self.fineness = min(float((block * weights).sum()) / max(half, self._floor), 2.0)
+        self.fineness = min(float((block * weights).sum()) / max(half, self.floor), 2.0)
 
     def _by_time(self) -> tuple[Deviations, Deviations]:
         """Each bin's deviation over time, and of how many blocks.

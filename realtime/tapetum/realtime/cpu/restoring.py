@@ -34,6 +34,7 @@ from tapetum.realtime.cpu.restoring_space import (
     REMAINS_BITS,
     WHOLE,
     Cells,
+    FineChroma,
     Tolerance,
     correct,
     describe_cells,
@@ -59,6 +60,8 @@ _SCALES = 4
 _LUMA_TOLERANCE = 3.7
 _CHROMA_TOLERANCE = 5.0
 """Tolerances in deviations of the noise that remains."""
+_FINE_TOLERANCE = 6.0
+"""The same for chroma finer than the frame's, which is averaged with nothing."""
 _STILL_LUMA_TOLERANCE = 3.3
 _STILL_CHROMA_TOLERANCE = 5.0
 """The same for a first frame, of whose noise less is measured."""
@@ -149,6 +152,18 @@ class Restorer:
         if self._state is not None:
             self._state.follow(shift)
 
+    @property
+    def is_first(self) -> bool:
+        """Whether the last frame was a stream's first, of which nothing else was known."""
+        return self._state is not None and self._state.is_first
+
+    @property
+    def fine_chroma(self) -> FineChroma:
+        """What noise there is in the chroma that 4:2:0 leaves out, in the frame restored last."""
+        if self._state is None:
+            raise ValueError("no frame was restored")
+        return self._state.fine_chroma
+
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._state = None
@@ -236,7 +251,7 @@ class _State:
         self._is_changed = False
         self._result: Frame | None = None
         self._sparing = sparing
-        self._unmeasured = 0
+        self._measuring = MeasuredFrames(sparing=sparing)
         self._noise = NoiseLevel(sample_range(frame), layout.depth)
         self._camera = CameraMotion((height, width))
         self._evidence, self._spare = np.full((2, height, width), ONE_FRAME, np.uint8)
@@ -260,12 +275,22 @@ class _State:
         self._format_name = f"yuv{infix}p{self._depth}le"
         self._top = ((1 << layout.depth) - 1) << (FIXED_BITS - layout.depth)
 
+    @property
+    def is_first(self) -> bool:
+        """Whether one frame is known."""
+        return self._frames == 1
+
+    @property
+    def fine_chroma(self) -> FineChroma:
+        """What noise there is in finer chroma than that of the frame restored last."""
+        factor = _FINE_TOLERANCE * max(self._noise.fineness, 0.5)
+        u, v = (factor * float(own) for own in self._noise.chroma)
+        return FineChroma(self._cells.weight, (u, v))
+
     def is_followed_by(self, frame: Frame) -> bool:
         """Whether a frame goes on with the stream."""
         last_s, self._time_s = self._time_s, frame.time_s
-        if _kind(frame) != self._kind:
-            return False
-        return last_s is None or frame.time_s is None or 0 <= frame.time_s - last_s <= _LONGEST_S
+        return _kind(frame) == self._kind and follows(last_s, frame.time_s)
 
     def restored(
         self,
@@ -285,7 +310,7 @@ class _State:
         if self._frames:
             last = self._last[0] if self._is_new else self._in_new_light()
         self._frames += 1
-        if self._is_to_measure():
+        if self._measuring(self._noise):
             self._noise.measure(sources[0], self._half, last)
         noise: NoiseLevel | StillNoise = self._noise
         if self._frames == 1:
@@ -319,15 +344,6 @@ class _State:
         restored = replace(frame, planes=planes, format_name=self._format_name)
         self._result = restored if self._sparing else None  # no frame belongs to what files keep
         return restored
-
-    def _is_to_measure(self) -> bool:
-        """Whether the noise of this frame is measured: of every one, where it is not yet known."""
-        is_known = self._frames > _FIRST_MEASURED and self._noise.rests
-        if self._sparing and is_known and self._unmeasured < _MOST_UNMEASURED:
-            self._unmeasured += 1
-            return False
-        self._unmeasured = 0
-        return True
 
     def _learn(self, sources: tuple[Samples, Samples, Samples]) -> None:
         """Move the estimates towards a frame."""
@@ -407,25 +423,59 @@ class _State:
 
     def _tolerances(self) -> list[tuple[Fixed, list[float]]]:
         """For each plane: what tolerance depends on by cell, and a factor for each scale."""
-        noise, cells = self._noise, self._cells
-        smoothness = 1 - noise.whiteness
-        # Noise at half the size: half as much where it is white, more where a codec smoothed it.
-        lessened = 0.5 + 0.4 * smoothness
-        factors = [max(noise.fineness, 0.5), *(lessened**scale for scale in range(_SCALES - 1))]
-        luma = _LUMA_TOLERANCE * (1 + _CODED_TOLERANCE * smoothness)
-        chroma = _CHROMA_TOLERANCE * noise.chroma / (1 << REMAINS_BITS)
-        return [
-            (cells.deviation, [luma * factor for factor in factors]),
-            *((cells.remains, [float(own) * factor for factor in factors]) for own in chroma),
-        ]
+        cells = self._cells.deviation, self._cells.remains, self._cells.remains
+        return list(zip(cells, tolerance_factors(self._noise), strict=True))
 
     def _still_tolerances(self, noise: StillNoise) -> list[tuple[Fixed, list[float]]]:
         """The same for a first frame."""
-        coarser = _SMALLER ** np.arange(1, _SCALES - SIZES + 1)
-        by_size = np.append(noise.by_size, noise.by_size[:, -1:] * coarser, axis=1)
-        by_size[0] *= _STILL_LUMA_TOLERANCE
-        by_size[1:] *= _STILL_CHROMA_TOLERANCE
-        return [(self._cells.deviation, [float(own) for own in plane]) for plane in by_size]
+        return [(self._cells.deviation, factors) for factors in still_tolerance_factors(noise)]
+
+
+class MeasuredFrames:
+    """In which frames noise is measured: all, or few once it is known, where time is short."""
+
+    def __init__(self, *, sparing: bool) -> None:
+        self._sparing = sparing
+        self._frames = self._unmeasured = 0
+
+    def __call__(self, noise: NoiseLevel) -> bool:
+        """Whether it is measured in the next frame."""
+        self._frames += 1
+        is_known = self._frames > _FIRST_MEASURED and noise.rests
+        if self._sparing and is_known and self._unmeasured < _MOST_UNMEASURED:
+            self._unmeasured += 1
+            return False
+        self._unmeasured = 0
+        return True
+
+
+def tolerance_factors(noise: NoiseLevel) -> list[list[float]]:
+    """Tolerances of Y, U and V, of the full size and each half of it.
+
+    Of Y by `Cells.deviation`, of U and V by `Cells.remains`.
+    """
+    smoothness = 1 - noise.whiteness
+    # Noise at half the size: half as much where it is white, more where a codec smoothed it.
+    lessened = 0.5 + 0.4 * smoothness
+    factors = [max(noise.fineness, 0.5), *(lessened**scale for scale in range(_SCALES - 1))]
+    luma = _LUMA_TOLERANCE * (1 + _CODED_TOLERANCE * smoothness)
+    chroma = _CHROMA_TOLERANCE * noise.chroma / (1 << REMAINS_BITS)
+    planes = luma, float(chroma[0]), float(chroma[1])
+    return [[own * factor for factor in factors] for own in planes]
+
+
+def still_tolerance_factors(noise: StillNoise) -> list[list[float]]:
+    """The same for a first frame, all by `Cells.deviation`."""
+    coarser = _SMALLER ** np.arange(1, _SCALES - SIZES + 1)
+    by_size = np.append(noise.by_size, noise.by_size[:, -1:] * coarser, axis=1)
+    by_size[0] *= _STILL_LUMA_TOLERANCE
+    by_size[1:] *= _STILL_CHROMA_TOLERANCE
+    return [[float(own) for own in plane] for plane in by_size]
+
+
+def follows(last_s: float | None, time_s: float | None) -> bool:
+    """Whether a frame of one time goes on with what a frame of another showed."""
+    return last_s is None or time_s is None or 0 <= time_s - last_s <= _LONGEST_S
 
 
 def _kind(frame: Frame) -> tuple[str, tuple[int, ...], bool]:

@@ -53,9 +53,7 @@ def new_light(frame: Fixed, known: Fixed, black: float) -> Light | None:
         known: (h, w) what was known.
         black: the level of black, fixed-point.
     """
-    rows, columns = (side // SIDE for side in frame.shape)
-    every = max(round((rows * columns / _MOST_MEANS) ** 0.5), 1)
-    count = -(-rows // every) * -(-columns // every)
+    every, count = samples_every(frame.shape)
     if count < _FEWEST:
         return None
     means = np.empty((2, count), np.float32)
@@ -80,6 +78,17 @@ def new_light(frame: Fixed, known: Fixed, black: float) -> Light | None:
     more = np.clip(more, black - levels, None) * (levels >= black)
     gain = np.clip(1 + more / np.maximum(levels - black, 1 << TABLE_SHIFT), 0.25, 4)
     return Light(np.rint(more).astype(np.int16), np.rint(gain * (1 << GAIN_BITS)).astype(np.int16))
+
+
+def samples_every(shape: tuple[int, int]) -> tuple[int, int]:
+    """Of how many SIDE x SIDE cells down and across one is compared, and how many that are.
+
+    Args:
+        shape: rows and columns of luma at half size.
+    """
+    rows, columns = (side // SIDE for side in shape)
+    every = max(round((rows * columns / _MOST_MEANS) ** 0.5), 1)
+    return every, -(-rows // every) * -(-columns // every)
 
 
 def _agreement(change: Floats) -> float:

@@ -27,6 +27,12 @@ WHOLE = 32767
 """A weight that is all."""
 _MOST_WAY = 16383
 """A sample is changed by so much at most."""
+_FLOWS = 7
+"""Rows of flows, of which `correct` and `finish` keep their scratch first."""
+_LINES, _DOUBLE, _SMOOTHED, _WEIGHTS, _OWN = 7, 9, 10, 11, 12
+"""Its other rows: two lines of samples, and what is known and made of one."""
+_LANES, _WHOLE_LOOP = 32, 128
+"""Samples of a 64-byte line of cache, and of one turn of the longest SIMD loops."""
 
 
 class Cells(NamedTuple):
@@ -41,6 +47,19 @@ class Cells(NamedTuple):
     remains: Fixed
     deviation: Fixed
     weight: Fixed
+
+
+class FineChroma(NamedTuple):
+    """The noise in chroma at full size, of which half size says nothing.
+
+    Attributes:
+        weight: (h, w) by how much it is taken out, of cells of 2x2 pixels; `WHOLE` for all.
+        tolerance: fixed-point, of U and of V: what differs by less is noise, and by twice as much
+            is detail.
+    """
+
+    weight: Fixed
+    tolerance: tuple[float, float]
 
 
 class Tolerance(NamedTuple):
@@ -112,21 +131,16 @@ def correct(plane: Fixed, coarser: Fixed, tolerance: Tolerance, top: int, out: F
         out: like `plane`.
     """
     height, width = plane.shape
-    lines, lifted = np.empty((2, width), np.int16), np.empty(width // 2 + 3, np.int16)
-    double, smoothed = np.empty(width, np.int16), np.empty(width, np.int16)
-    flows = np.zeros((7, width + 1), np.int16)
-    for below_row in range(height + 1):
-        row = below_row - 1
-        line, below = lines[1 - below_row % 2], lines[below_row % 2]
-        if below_row < height:
-            _change_line(plane[below_row], coarser, below_row, np.int16(top), lifted, below)
-        if row < 0:
-            continue
-        _double_tolerance(tolerance, row, double)
-        _smooth(line, below, double, row, below_row < height, flows, smoothed)
-        new, old = out[row], plane[row]
-        for x in range(width):
-            new[x] = np.int16(smoothed[x] - old[x])
+    scratch = np.zeros((_FLOWS + 4, _whole_loops(width) + 3 * _LANES), np.int16)
+    # Where a line of cache begins: loads and stores across two take twice the time.
+    at = _LANES + ((-scratch.ctypes.data >> 1) & (_LANES - 1))
+    lifted = np.empty(width // 2 + 3, np.int16)
+    _read_line(plane, coarser, 0, np.int16(top), lifted, scratch, at)
+    for row in range(height):
+        _read_line(plane, coarser, row + 1, np.int16(top), lifted, scratch, at)
+        _double_tolerance(tolerance, row, scratch, at, width)
+        _smooth(scratch, at, row, width, row + 1 < height)
+        _subtract_row(scratch, at, plane[row], out[row])
 
 
 @kernel
@@ -153,62 +167,110 @@ def finish(  # noqa: PLR0917 - numba takes no keyword-only arguments
         out: levels with some fraction.
     """
     height, width = estimate.shape
-    lines, lifted = np.empty((2, width), np.int16), np.empty(width // 2 + 3, np.int16)
-    double, weights = np.empty(width, np.int16), np.empty(width, np.int16)
-    own, smoothed = np.empty(width, np.int16), np.empty(width, np.int16)
-    flows = np.zeros((7, width + 1), np.int16)
-    columns, rows = -tolerance.columns, -tolerance.rows
-    for below_row in range(height + 1):
-        row = below_row - 1
-        line, below = lines[1 - below_row % 2], lines[below_row % 2]
-        if below_row < height:
-            _change_line(estimate[below_row], coarser, below_row, np.int16(top), lifted, below)
-        if row < 0:
-            continue
+    scratch = np.zeros((_FLOWS + 6, _whole_loops(width) + 3 * _LANES), np.int16)
+    at = _LANES + ((-scratch.ctypes.data >> 1) & (_LANES - 1))
+    lifted = np.empty(width // 2 + 3, np.int16)
+    rows = -tolerance.rows
+    _read_line(estimate, coarser, 0, np.int16(top), lifted, scratch, at)
+    for row in range(height):
+        _read_line(estimate, coarser, row + 1, np.int16(top), lifted, scratch, at)
         if row % (1 + rows) == 0:
-            _double_tolerance(tolerance, row, double)
-            if columns == 1:
-                spread_row(weight[row >> rows], weights)
-            else:
-                weights = weight[row >> rows]
-        _smooth(line, below, double, row, below_row < height, flows, smoothed)
-        read_row(source, row, own)
-        _mix(own, weights, smoothed, np.int16(drop), out[row])
+            _double_tolerance(tolerance, row, scratch, at, width)
+            _weigh_row(tolerance, weight, row, scratch, at, width)
+        _smooth(scratch, at, row, width, row + 1 < height)
+        _mix_row(source, row, np.int16(drop), scratch, at, out)
+
+
+# Kernels count references to each slice, by two atomic steps; parts do not, and so slice.
 
 
 @part
-def _smooth(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    line: Fixed, below: Fixed, double: Fixed, row: int, more: bool, flows: Fixed, out: Fixed
+def _whole_loops(width: int) -> int:
+    """A width and what is missing to whole turns of a loop: its rest would be slow."""
+    return -(-width // _WHOLE_LOOP) * _WHOLE_LOOP
+
+
+@part
+def _read_line(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    plane: Fixed, coarser: Fixed, row: int, top: np.int16, lifted: Fixed, scratch: Fixed, at: int
 ) -> None:
+    """Fill a line of scratch with a row, changed by the coarser plane; its last sample twice."""
+    if row < plane.shape[0]:
+        width = plane.shape[1]
+        line = scratch[_LINES + row % 2][at:]
+        _change_line(plane[row], coarser, row, top, lifted, line[:width])
+        line[width] = line[width - 1]
+
+
+@part
+def _weigh_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    tolerance: Tolerance, weight: Fixed, row: int, scratch: Fixed, at: int, width: int
+) -> None:
+    """Fill a line of scratch with the weights of a row's samples."""
+    cells, weights = weight[row >> -tolerance.rows], scratch[_WEIGHTS][at : at + width]
+    if tolerance.columns < 0:
+        spread_row(cells, weights)
+    else:
+        for x in range(width):
+            weights[x] = cells[x]
+
+
+@part
+def _subtract_row(scratch: Fixed, at: int, old: Fixed, out: Fixed) -> None:
+    smoothed = scratch[_SMOOTHED][at:]
+    for x in range(out.size):
+        out[x] = np.int16(smoothed[x] - old[x])
+
+
+@part
+def _mix_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    source: Samples, row: int, drop: np.int16, scratch: Fixed, at: int, out: npt.NDArray[np.uint16]
+) -> None:
+    width = out.shape[1]
+    own = scratch[_OWN][at : at + width]
+    read_row(source, row, own)
+    _mix(own, scratch[_WEIGHTS][at:], scratch[_SMOOTHED][at:], drop, out[row])
+
+
+@part
+def _smooth(scratch: Fixed, at: int, row: int, width: int, more: bool) -> None:
     """Let flow what flows between a row and its neighbours.
 
     Args:
-        line: (W,) the row.
-        below: (W,) the next.
-        double: (W,) twice the tolerance of the row's samples.
+        scratch: rows from `at` on. Flows to the right within the row; and down, down and right,
+            down and left from this row and from the one above: what leaves the plane is 0. Two
+            rows of samples, the last of each repeated once. Twice the tolerance of the row's
+            samples, 0 beyond them. The row smoothed, which is filled.
+        at: the first sample's place.
         row: which.
+        width: samples of the row.
         more: whether there is a next row.
-        flows: (7, W + 1) within the row; and down, down and right, down and left from this row
-            and from the one above. What leaves the plane is 0.
-        out: (W,) the row smoothed.
     """
-    width, now, then = out.size, 1 + row % 2, 2 - row % 2
+    flows, end = scratch, at + _whole_loops(width)
+    line, below = scratch[_LINES + row % 2][at:], scratch[_LINES + (row + 1) % 2][at:]
+    double, out = scratch[_DOUBLE][at:end], scratch[_SMOOTHED][at:end]
+    now, then = 1 + row % 2, 2 - row % 2
     across = flows[0]
     down, right, left = flows[now], flows[now + 2], flows[now + 4]
     down_above, right_above, left_above = flows[then], flows[then + 2], flows[then + 4]
-    _flow(line, line[1:], double, across[1:width])
+    _flow(line, line[1:], double, across[at:end])
     if more:
-        _flow(line, below, double, down[:width])
-        _flow(line, below[1:], double, right[1:width])
-        _flow(line[1:], below, double, left[1:width])
+        _flow(line, below, double, down[at:end])
+        _flow(line, below[1:], double, right[at:end])
+        _flow(line[1:], below, double, left[at:end])
+        right[at + width - 1] = left[at + width - 1] = np.int16(0)
     else:
-        for x in range(width + 1):
+        for x in range(at, end):
             down[x] = right[x] = left[x] = np.int16(0)
-    for x in range(width):
-        sides = np.int16(across[x + 1] - across[x])
+    to_right, from_left = across[at:], across[at - 1 :]
+    down, down_above = down[at:], down_above[at:]
+    right, right_above = right[at:], right_above[at - 1 :]
+    left, left_above = left[at - 1 :], left_above[at:]
+    for x in range(out.size):
+        sides = np.int16(to_right[x] - from_left[x])
         sides = np.int16(sides + np.int16(down[x] - down_above[x]))
-        corners = np.int16(right[x + 1] - right_above[x])
-        corners = np.int16(corners + np.int16(left[x] - left_above[x + 1]))
+        corners = np.int16(right[x] - right_above[x])
+        corners = np.int16(corners + np.int16(left[x] - left_above[x]))
         total = np.int16(np.int16(sides + sides) + np.int16(corners + np.int16(8)))
         out[x] = np.int16(line[x] + np.int16(total >> np.int16(4)))
 
@@ -220,34 +282,46 @@ def _mix(
     """Mix a row with the frame's own samples, and round it to levels."""
     half = np.int16(np.int16(1 << drop) >> np.int16(1))
     most = np.int16(_MOST_WAY)
+    # The upper half of a product is one instruction; shifts by what is not known take 64 bits each.
+    upper = np.uint16(np.float32(1 << 16) / np.float32(1 << drop))
     for x in range(out.size):
         way = min(max(np.int16(smoothed[x] - own[x]), np.int16(-most)), most)
-        # The upper half of a product is one instruction.
         product = np.int32(np.int32(np.int16(way * np.int16(2))) * np.int32(weights[x]))
         mixed = np.int16(own[x] + np.int16(product >> np.int32(16)))
-        out[x] = np.uint16(np.uint16(mixed + half) >> np.uint16(drop))
+        level = np.uint32(np.uint32(np.uint16(mixed + half)) * np.uint32(upper))
+        out[x] = np.uint16(level >> np.uint32(16))
 
 
 @part
-def _double_tolerance(tolerance: Tolerance, row: int, double: Fixed) -> None:
-    """Twice the tolerance of a row's samples, for `_flow`."""
+def _double_tolerance(tolerance: Tolerance, row: int, scratch: Fixed, at: int, width: int) -> None:
+    """Fill a line of scratch with twice the tolerance of a row's samples, for `_flow`."""
     factor, most = np.float32(2) * tolerance.factor, np.float32(2 * MOST_TOLERANCE)
+    double = scratch[_DOUBLE][at : at + width]
     if tolerance.rows < 0:
         cells = tolerance.cells[row >> 1]
     else:
         cells = tolerance.cells[min(row << tolerance.rows, tolerance.cells.shape[0] - 1)]
     if tolerance.columns < 0:
         spread_row(cells, double)
-        for x in range(double.size):
-            double[x] = np.int16(min(np.float32(double[x]) * factor, most))
     elif tolerance.columns == 0:
         for x in range(double.size):
-            double[x] = np.int16(min(np.float32(cells[x]) * factor, most))
+            double[x] = cells[x]
+    elif tolerance.columns == 1:
+        _take_every_second(cells, double)
     else:
         step = np.uint64(1 << tolerance.columns)
         for x in range(double.size):
-            cell = cells[np.uint64(x) * step]
-            double[x] = np.int16(min(np.float32(cell) * factor, most))
+            double[x] = cells[np.uint64(x) * step]
+    for x in range(double.size):
+        double[x] = np.int16(min(np.float32(double[x]) * factor, most))
+
+
+@part
+def _take_every_second(cells: Fixed, out: Fixed) -> None:
+    for x in range(cells.size // 2):
+        out[x] = cells[2 * x]
+    if cells.size % 2:
+        out[out.size - 1] = cells[cells.size - 1]
 
 
 @part

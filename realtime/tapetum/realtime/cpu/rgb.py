@@ -23,8 +23,8 @@ RgbImage = npt.NDArray[np.uint8]
 """(H, W, 3) uint8; with a fourth channel of alpha, or (H, W) grey, where that is said."""
 
 _FORMAT = "yuv444p10le"
-_COLOR = ColorInfo(matrix=1, range=2, primaries=1, transfer=13)
-_TIME_BASE = Fraction(1, 1_000_000)
+COLOR = ColorInfo(matrix=1, range=2, primaries=1, transfer=13)
+TIME_BASE = Fraction(1, 1_000_000)
 
 
 class PixelRows(NamedTuple):
@@ -139,8 +139,8 @@ def frame_from_rgb(image: RgbImage, *, order: Order = "rgb", time_s: float | Non
         )
     y, u, v = (np.empty(image.shape[:2], np.uint16) for _ in range(3))
     _rgb_to_yuv(pixel_rows(image, red_first=is_red_first(order)), y, u, v)
-    pts = None if time_s is None else round(time_s / _TIME_BASE)
-    return Frame((y, u, v), _FORMAT, pts=pts, time_base=_TIME_BASE, color=_COLOR)
+    pts = None if time_s is None else round(time_s / TIME_BASE)
+    return Frame((y, u, v), _FORMAT, pts=pts, time_base=TIME_BASE, color=COLOR)
 
 
 def rgb_from_frame(frame: Frame, *, order: Order = "rgb") -> RgbImage:

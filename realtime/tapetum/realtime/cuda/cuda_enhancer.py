@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
@@ -70,6 +71,7 @@ def make_cuda_enhancer(
     *,
     strength: float = 1.0,
     when_dark: bool = False,
+    denoise: Denoise = "off",
     flavour: Flavour | None = None,
     size: Size | None = None,
     sizes_change: bool = False,
@@ -83,6 +85,8 @@ def make_cuda_enhancer(
         device: where the frames are.
         strength: 0 leaves the picture as it is, 1 is the model's own output.
         when_dark: `grid` leaves what is well lit as it is; `unet` never does here.
+        denoise: how much noise is taken out before a picture is made bright by a grid; a model
+            with none leaves it.
         flavour: the TensorRT that runs it, see `choose_engine`; PyTorch by default.
         size: height and width of the frames to come, to compile `unet` now and not when the
             first one arrives.
@@ -108,14 +112,18 @@ def make_cuda_enhancer(
     engine: DeviceEngine
     if compiler.kind == "grid":
         engine = compiler.compile(THUMBNAIL_SHAPE)
-        return CudaGridEnhancer(device, engine, strength=strength, when_dark=when_dark)
+        return CudaGridEnhancer(
+            device, engine, strength=strength, when_dark=when_dark, denoise=denoise
+        )
     lit = None
     if found.description.light is not None:
         lit = compiler_of(find_model(found.description.light)).compile(THUMBNAIL_SHAPE)
     if reduced:
         engine = ReducedUNetEngine(device, compiler.compile(SMALL_SHAPE), lit)
-        return CudaGridEnhancer(device, engine, strength=strength, when_dark=when_dark)
-    light = None if lit is None else CudaGridEnhancer(device, lit)
+        return CudaGridEnhancer(
+            device, engine, strength=strength, when_dark=when_dark, denoise=denoise
+        )
+    light = None if lit is None else CudaGridEnhancer(device, lit, denoise=denoise)
     enhancer = CudaUNetEnhancer(device, compiler, strength=strength, light=light)
     if size is not None and strength > 0:
         enhancer.compile_for(*size)

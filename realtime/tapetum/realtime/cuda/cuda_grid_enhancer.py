@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tapetum.gan.model_kinds import GRID_SHAPE, THUMBNAIL_SHAPE
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
 from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, Structure
@@ -15,6 +16,10 @@ from tapetum.realtime.cuda.temporal_smoothing import TemporalSmoothing
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.temporal import TIME_CONSTANT_S
+
+if TYPE_CHECKING:
+    from tapetum.realtime.cuda.device_restorer import DeviceRestorer
+    from tapetum.realtime.cuda.restoring_kernels import FrameStep
 
 
 class CudaGridEnhancer:
@@ -32,6 +37,7 @@ class CudaGridEnhancer:
         strength: float = 1.0,
         time_constant_s: float = TIME_CONSTANT_S,
         when_dark: bool = False,
+        denoise: Denoise = "off",
     ) -> None:
         """Allocate all buffers but the frames'.
 
@@ -41,6 +47,7 @@ class CudaGridEnhancer:
             strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
             time_constant_s: of the smoothing over time; 0 turns it off.
             when_dark: leave what is well lit as it is, like `cpu.exposure`.
+            denoise: how much noise is taken out of 4:2:0 pictures first; see `Restorer`.
         """
         self.strength = strength
         self._device = device
@@ -52,6 +59,7 @@ class CudaGridEnhancer:
         self._grid = device.empty(GRID_SHAPE, np.float32)
         self._fault = Fault(device)
         self._graph = FrameGraph(device, engine, self._small, self._grid)
+        self._restorer = None if denoise == "off" else _restorer(device, denoise)
 
     @property
     def when_dark(self) -> bool:
@@ -83,7 +91,8 @@ class CudaGridEnhancer:
             self._queue_grid(frame, times)
         else:
             planes = empty_surface(frame, self._device.empty)
-            self._graph(frame, lambda given: self._queue(given, planes, times))
+            step = None if self._restorer is None else self._restorer.step(frame)
+            self._graph(frame, lambda given: self._queue(given, planes, times, step))
         if self._fault.wait():
             self.reset()
             raise EngineError("the network gave coefficients that are not finite numbers")
@@ -92,17 +101,30 @@ class CudaGridEnhancer:
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._smooth.reset()
+        if self._restorer is not None:
+            self._restorer.reset()
 
     def most_needed(self) -> float:
         """See `SparingEnhancer`."""
         needed, self._fault.needed = self._fault.needed, 0.0
         return needed
 
-    def _queue(self, frame: Frame, planes: DevicePlanes, times: Structure) -> None:
+    def _queue(
+        self, frame: Frame, planes: DevicePlanes, times: Structure, step: FrameStep | None
+    ) -> None:
         grid = self._queue_grid(frame, times)
-        self._device.kernels.apply_grid(frame, grid, planes, strength=self.strength)
+        if self._restorer is None or step is None:
+            self._device.kernels.apply_grid(frame, grid, planes, strength=self.strength)
+        else:
+            self._restorer.queue(frame, grid, planes, step, strength=self.strength)
 
     def _queue_grid(self, frame: Frame, times: Structure) -> DeviceArray:
         self._device.kernels.thumbnail(frame, self._small)
         self._engine(self._small, self._grid)
         return self._smooth.queue(self._grid, times, self._small, fault=self._fault.mark)
+
+
+def _restorer(device: ComputeDevice, denoise: Denoise) -> DeviceRestorer:
+    from tapetum.realtime.cuda.device_restorer import DeviceRestorer  # what others do without
+
+    return DeviceRestorer(device, denoise)

@@ -59,14 +59,14 @@ def open_on_cuda(
     return CudaVideo(opened, device, choice, start_s=start_s, duration_s=duration_s)
 
 
-def _check_room(device: CudaDevice, info: VideoInfo, kind: Kind) -> None:
+def _check_room(device: CudaDevice, info: VideoInfo, kind: Kind, *, restores: bool = False) -> None:
     """Check that a video and its model find room, beside those of others on the same GPU.
 
     Raises:
         DeviceError: they do not.
     """
     size = info.width, info.height
-    needed = least_bytes(kind, info.format_name, *size, frames=FRAMES_OF_VIDEO)
+    needed = least_bytes(kind, info.format_name, *size, frames=FRAMES_OF_VIDEO, restores=restores)
     what = "a {}x{} video" if kind == "grid" else "unet at {}x{}"
     device.check_room(needed, what.format(*size))
 
@@ -112,12 +112,13 @@ class CudaVideo:
     ) -> FrameEnhancer:
         """Load a model on the device, if there is room for it; see `make_cuda_enhancer`."""
         description = find_model(model).description
-        _check_room(self._device, self.info, description.kind)
+        _check_room(self._device, self.info, description.kind, restores=denoise != "off")
         enhancer = make_cuda_enhancer(
             model,
             self._device,
             strength=strength,
             when_dark=aim.when_dark,
+            denoise=denoise,
             flavour=self._choice.flavour,
             size=(self.info.height, self.info.width),
             on_build=on_build,

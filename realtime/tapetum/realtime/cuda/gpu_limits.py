@@ -7,7 +7,10 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 
 ALWAYS = "unet makes every picture brighter on a GPU, well-lit ones too"
-NOISE = "on a GPU noise stays in the picture; --device cpu takes it out"
+NOISE = (
+    "on a GPU noise is taken out of 4:2:0 video alone, not of photos, and without following the"
+    " camera; --device cpu does all of it"
+)
 BARS = "on a GPU black bars are made brighter too"
 HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
 

@@ -34,10 +34,10 @@ def compiler_options(architecture: int, module: str) -> tuple[str, ...]:
 
 
 def kernel_source(module: str = CHROMAS[0]) -> str:
-    """The CUDA C source of some kernels."""
-    files = resources.files("tapetum.realtime.cuda")
-    names = ("kernels.cu", *([FILES[module]] if module in FILES else []))
-    return "\n".join(files.joinpath(name).read_text("utf-8") for name in names)
+    """The CUDA C source of some kernels: of two files, the second goes on where the first ends."""
+    folder = resources.files("tapetum.realtime.cuda")
+    names = "kernels.cu", FILES.get(module, "restoring.cu")
+    return "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
 
 
 @cache

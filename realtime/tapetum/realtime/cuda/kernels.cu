@@ -587,13 +587,25 @@ struct Luma {
     float scale, origin;
 };
 
-BOTH Luma luma_scale(const Colors &colors) {
-    return {1 / colors.luma_span, -colors.black / colors.luma_span};
+// How the samples that are read become levels: shifted down, and of the step that a fraction leaves.
+struct Reading {
+    int shift, fraction_bits;
+    float step;
+};
+
+BOTH Luma luma_scale(const Colors &colors, const Reading &reading) {
+    return {reading.step / colors.luma_span, -colors.black / colors.luma_span};
 }
 
+// Of a sample, in steps.
 template <class T>
-BOTH int level_of(T word, const Colors &colors) {
-    return sizeof(T) == 1 ? word : word >> colors.shift;
+BOTH int level_of(T word, const Reading &reading) {
+    return sizeof(T) == 1 ? word : word >> reading.shift;
+}
+
+// The whole level below, to which the legal range is widened.
+BOTH float whole_level(int steps, const Reading &reading) {
+    return small_float(steps >> reading.fraction_bits);
 }
 
 // The word of a new level, clipped to the legal range widened to the old level.
@@ -603,35 +615,38 @@ BOTH T clipped_word(float level, float old, float low, float high, const Colors 
     return static_cast<T>(sizeof(T) == 1 ? whole : whole << colors.shift);
 }
 
-template <class T>
-BOTH void enhance_luma(int x, int width, const Four<T> &old, const Colors &colors,
-                       const Luma &luma, const Place columns[4], const Entry *table, T *out) {
+template <class S, class T>
+BOTH void enhance_luma(int x, int width, const Four<S> &old, const Reading &reading,
+                       const Colors &colors, const Luma &luma, const Place columns[4],
+                       const Entry *table, T *out) {
     Four<T> enhanced;
     for (int i = 0; i < 4; ++i) {
-        const float level = small_float(level_of(old.at[i], colors));
-        const float y = level * luma.scale + luma.origin;
+        const int steps = level_of(old.at[i], reading);
+        const float y = small_float(steps) * luma.scale + luma.origin;
         const Two curve = slice(table, level_place(y), columns[i]);
         const float bright = (curve.first * y + curve.second) * colors.luma_span + colors.black;
-        enhanced.at[i] =
-            clipped_word<T>(bright, level, colors.luma_low, colors.luma_high, colors);
+        enhanced.at[i] = clipped_word<T>(bright, whole_level(steps, reading), colors.luma_low,
+                                         colors.luma_high, colors);
     }
     store(out, x, width, enhanced);
 }
 
 // Transform one pair, U and V, that covers luma levels whose sum is `four_levels`.
-template <class T>
-BOTH void enhance_chroma(const T *old, int four_levels, const Place &column, const Colors &colors,
-                         const Luma &luma, const GridRow &table, T *enhanced) {
+template <class S, class T>
+BOTH void enhance_chroma(const S *old, int four_levels, const Place &column,
+                         const Reading &reading, const Colors &colors, const Luma &luma,
+                         const GridRow &table, T *enhanced) {
     const float y = small_float(four_levels) * (0.25f * luma.scale) + luma.origin;
     const Place level = level_place(y);
     const Two to_u = slice(table.chroma[0], level, column);
     const Two to_v = slice(table.chroma[1], level, column);
     const Two added = slice(table.chroma[2], level, column);
-    const float old_u = small_float(level_of(old[0], colors));
-    const float old_v = small_float(level_of(old[1], colors));
-    const float u = old_u - colors.grey, v = old_v - colors.grey, span = colors.chroma_span;
+    const int steps_u = level_of(old[0], reading), steps_v = level_of(old[1], reading);
+    const float u = small_float(steps_u) * reading.step - colors.grey;
+    const float v = small_float(steps_v) * reading.step - colors.grey, span = colors.chroma_span;
     const float new_u = to_u.first * u + to_u.second * v + added.first * span + colors.grey;
     const float new_v = to_v.first * u + to_v.second * v + added.second * span + colors.grey;
+    const float old_u = whole_level(steps_u, reading), old_v = whole_level(steps_v, reading);
     enhanced[0] = clipped_word<T>(new_u, old_u, colors.chroma_low, colors.chroma_high, colors);
     enhanced[1] = clipped_word<T>(new_v, old_v, colors.chroma_low, colors.chroma_high, colors);
 }
@@ -639,50 +654,63 @@ BOTH void enhance_chroma(const T *old, int four_levels, const Place &column, con
 // Four luma levels under the chroma sample `i` of four columns, or one as often as there are fewer:
 // a lone last row or column too.
 template <class T>
-BOTH int covered_levels(const Four<T> &above, const Four<T> &below, int i, const Colors &colors) {
+BOTH int covered_levels(const Four<T> &above, const Four<T> &below, int i,
+                        const Reading &reading) {
     const int left = ACROSS * i, right = left + ACROSS - 1;
-    return level_of(above.at[left], colors) + level_of(above.at[right], colors) +
-           level_of(below.at[left], colors) + level_of(below.at[right], colors);
+    return level_of(above.at[left], reading) + level_of(above.at[right], reading) +
+           level_of(below.at[left], reading) + level_of(below.at[right], reading);
 }
 
 // The chroma samples of four pixels from column x on.
-template <class T>
-BOTH void apply_to_chroma(int x, int chroma_row, const Four<T> &above, const Four<T> &below,
-                          const Picture &in, const Colors &colors, const Luma &luma,
-                          const CellAxis &axis, const GridRow &table, const Picture &out) {
+template <class S, class T>
+BOTH void apply_to_chroma(int x, int chroma_row, const Four<S> &above, const Four<S> &below,
+                          const Picture &in, const Reading &reading, const Colors &colors,
+                          const Luma &luma, const CellAxis &axis, const GridRow &table,
+                          const Picture &out) {
     const int words = 2 * chroma_width(in.width);
     for (int first = 0; first < SAMPLES; first += 2) {
         const int place = chroma_place(x) + 2 * first;
-        const Four<T> old = load(row_of<T>(in.chroma, in.chroma_pitch, chroma_row), place, words);
+        const Four<S> old = load(row_of<S>(in.chroma, in.chroma_pitch, chroma_row), place, words);
         Four<T> enhanced;
         for (int i = 0; i < 2; ++i)
-            enhance_chroma(old.at + 2 * i, covered_levels(above, below, first + i, colors),
-                           cell_place(place / 2 + i, axis), colors, luma, table,
+            enhance_chroma(old.at + 2 * i, covered_levels(above, below, first + i, reading),
+                           cell_place(place / 2 + i, axis), reading, colors, luma, table,
                            enhanced.at + 2 * i);
         store(row_of<T>(out.chroma, out.chroma_pitch, chroma_row), place, words, enhanced);
     }
 }
 
 // One of `threads` threads: four pixels of each row that a row of chroma covers, and their chroma.
+// S is how samples are read, T how they are written.
+template <class S, class T>
+BOTH void apply_row(int thread, int threads, int chroma_row, const Picture &in,
+                    const Reading &reading, const Colors &colors, const GridRow &table,
+                    const Picture &out) {
+    const int width = in.width, y = DOWN * chroma_row;
+    const int below_y = DOWN == 2 && y + 1 < in.height ? y + 1 : y;
+    const Luma luma = luma_scale(colors, reading);
+    const CellAxis axis = cell_axis(width), chroma_axis = cell_axis(chroma_width(width));
+    for (int x = 4 * thread; x < width; x += 4 * threads) {
+        const Four<S> above = load(row_of<S>(in.luma, in.luma_pitch, y), x, width);
+        const Four<S> below = load(row_of<S>(in.luma, in.luma_pitch, below_y), x, width);
+        apply_to_chroma<S, T>(x, chroma_row, above, below, in, reading, colors, luma, chroma_axis,
+                              table, out);
+        Place columns[4];
+        for (int i = 0; i < 4; ++i) columns[i] = cell_place(x + i, axis);
+        enhance_luma(x, width, above, reading, colors, luma, columns, table.luma[0],
+                     row_of<T>(out.luma, out.luma_pitch, y));
+        if (below_y > y)
+            enhance_luma(x, width, below, reading, colors, luma, columns, table.luma[DOWN - 1],
+                         row_of<T>(out.luma, out.luma_pitch, below_y));
+    }
+}
+
+// The same, of samples without a fraction.
 template <class T>
 BOTH void apply_row(int thread, int threads, int chroma_row, const Picture &in,
                     const Colors &colors, const GridRow &table, const Picture &out) {
-    const int width = in.width, y = DOWN * chroma_row;
-    const int below_y = DOWN == 2 && y + 1 < in.height ? y + 1 : y;
-    const Luma luma = luma_scale(colors);
-    const CellAxis axis = cell_axis(width), chroma_axis = cell_axis(chroma_width(width));
-    for (int x = 4 * thread; x < width; x += 4 * threads) {
-        const Four<T> above = load(row_of<T>(in.luma, in.luma_pitch, y), x, width);
-        const Four<T> below = load(row_of<T>(in.luma, in.luma_pitch, below_y), x, width);
-        apply_to_chroma(x, chroma_row, above, below, in, colors, luma, chroma_axis, table, out);
-        Place columns[4];
-        for (int i = 0; i < 4; ++i) columns[i] = cell_place(x + i, axis);
-        enhance_luma(x, width, above, colors, luma, columns, table.luma[0],
-                     row_of<T>(out.luma, out.luma_pitch, y));
-        if (below_y > y)
-            enhance_luma(x, width, below, colors, luma, columns, table.luma[DOWN - 1],
-                         row_of<T>(out.luma, out.luma_pitch, below_y));
-    }
+    apply_row<T, T>(thread, threads, chroma_row, in, Reading{colors.shift, 0, 1}, colors, table,
+                    out);
 }
 
 // Thumbnail -------------------------------------------------------------------------------------

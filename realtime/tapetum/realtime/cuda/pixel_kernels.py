@@ -21,6 +21,7 @@ from tapetum.realtime.cuda.kernel_arguments import (
     picture,
     tensor,
 )
+from tapetum.realtime.cuda.restoring_kernels import RestoringKernels
 from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.temporal import VIEW
@@ -43,11 +44,13 @@ class PixelKernels:
 
     Attributes:
         fitting: those that fit a grid to what a network made.
+        restoring: those of the restoring stage.
     """
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
         self.fitting = GridFitKernels(launch)
+        self.restoring = RestoringKernels(launch)
 
     def planes_to_rgb(self, frame: Frame, rgb: DeviceArray) -> None:
         """Convert a frame by its own matrix and range, like `rgb_from_planes`.

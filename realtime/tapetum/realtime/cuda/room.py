@@ -21,7 +21,19 @@ _UNET_BYTES = 2 * (3 + 3 + 32)
 which its last one needs again."""
 
 
-def least_bytes(kind: Kind, format_name: str, width: int, height: int, *, frames: int) -> int:
+_RESTORING_BYTES = 11
+"""A pixel of 4:2:0: what is known of a video whose noise is taken out."""
+
+
+def least_bytes(
+    kind: Kind,
+    format_name: str,
+    width: int,
+    height: int,
+    *,
+    frames: int,
+    restores: bool = False,
+) -> int:
     """Bytes that frames and a model take of a GPU's memory, at the least.
 
     Args:
@@ -30,10 +42,13 @@ def least_bytes(kind: Kind, format_name: str, width: int, height: int, *, frames
         width: in pixels.
         height: in pixels.
         frames: how many there are at once.
+        restores: whether noise is taken out.
     """
     layout = pixel_format(device_format(format_name))
     rows, row = surface_shape(layout, width, height)
     of_frames = frames * rows * row * (1 if layout.depth == 8 else 2)
+    if restores and (layout.chroma_x, layout.chroma_y) == (1, 1):
+        of_frames += _RESTORING_BYTES * width * height
     if kind == "grid":
         return of_frames
     padded_height, padded_width = padded_size(height, width)

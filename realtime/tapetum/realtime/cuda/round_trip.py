@@ -184,7 +184,7 @@ def make_round_trip(
         device: such as "cuda:1".
         strength: 0 leaves the picture as it is, 1 is the model's own output.
         aim: whether `grid` leaves well-lit pictures as they are.
-        denoise: whether a notice is wanted that noise stays.
+        denoise: how much noise is taken out of 4:2:0 frames first; see `Restorer`.
         choice: what `check_gpu` said of the device, where it was asked.
         memory: the device, opened, in whose memory enhanced frames stay, each with a way to fetch
             it; None copies them back at once. The enhancer has a stream of its own: several, in
@@ -204,6 +204,7 @@ def make_round_trip(
         model,
         gpu,
         strength=strength,
+        denoise=denoise,
         flavour=choice.flavour,
         sizes_change=sizes_change,
         reduced=reduced,

@@ -24,7 +24,7 @@ STEP_LEVELS = 0.7
 """Mean luma moves by this at most from picture to picture, of 255 levels, while its light rests."""
 APART_LEVELS = 1.7
 """And by this together with a small change of light."""
-TAKEN_LEVELS = 1.0
+TAKEN_LEVELS = 0.85
 """And by this from a picture that a sink took to the next that it takes, however many it missed.
 The rest of two levels is for what light does meanwhile, and for steps that come out larger."""
 _RESTS_LEVELS = 4.0

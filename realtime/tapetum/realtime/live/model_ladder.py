@@ -16,6 +16,7 @@ from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.enhancer import (
     check_device_is_there,
     check_gpu_does,
+    check_restores,
     checked_denoise,
     make_enhancer,
 )
@@ -85,8 +86,9 @@ def ladder_for(
     reduces = _is_network(found, "unet") and found.description.fixed_size is None
     if choice is not None:
         if former is None:  # a stream that runs goes over to the CPU for what only that does
-            check_gpu_does(strength=strength, aim=aim, denoise=denoise)
-        loader = partial(_GpuLoader, device, memory, sizes_change, choice, on_notice)
+            check_gpu_does(strength=strength, aim=aim)
+        check_restores(found, denoise)
+        loader = partial(_GpuLoader, device, memory, sizes_change, denoise, choice, on_notice)
         heavy = _gpu_models(name, model, loader, is_grid=is_grid, reduces=reduces)
         if not has_cpu_runtime():
             everyday = CURVE, None
@@ -144,6 +146,7 @@ class _GpuLoader:
     device: Device
     memory: CudaDevice | None
     sizes_change: bool
+    denoise: Denoise
     choice: EngineChoice = field(compare=False)
     on_notice: Callable[[str], None] = field(compare=False)
     model: str | Path = "grid"
@@ -163,6 +166,7 @@ class _GpuLoader:
             memory=self.memory,
             sizes_change=self.sizes_change,
             reduced=self.reduced,
+            denoise=self.denoise,
             on_build=tell,
         )
 

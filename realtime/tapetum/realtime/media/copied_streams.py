@@ -31,7 +31,10 @@ PacketRoute = Callable[["Packet[Stream]"], "Iterable[Packet[Stream]]"]
 """Turns a packet of an input stream into packets for the output; a damaged one raises FFmpeg's
 InvalidDataError."""
 
-_STALE_METADATA = ("bps", "duration", "number_of_", "_statistics", "encoder", "vendor_id")
+_STALE_METADATA = (
+    *("bps", "duration", "number_of_", "_statistics", "encoder", "vendor_id", "variant_bitrate"),
+    *("major_brand", "minor_version", "compatible_brands", "id3v2_priv", "file_package_umid"),
+)
 """Keys that describe the stream as it lay in the old file; the muxer writes its own."""
 
 _MP4_STREAM_METADATA = ("language", "title", "handler_name", "timecode", "creation_time", "rotate")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import av
+from av.codec.context import Flags
 
 from tapetum.gan.machine import thread_limit
 from tapetum.realtime.errors import MediaError
@@ -93,7 +94,9 @@ class VideoFile(ABC):
     @property
     def corrupt_packets(self) -> int:
         """Packets so far that could not be decoded, or whose time or length cannot be true."""
-        return self._reader.corrupt_packets + self._reader.bad_times + self._report.broken_parts
+        reader = self._reader
+        skipped = reader.corrupt_packets + reader.vanished
+        return skipped + reader.bad_times + self._report.broken_parts
 
     def damage_at(self, pts: int) -> tuple[int, int]:
         """The two counts as they were when a frame was given, whoever reads ahead since."""
@@ -226,6 +229,7 @@ def _open_video(path: InputPlace, threads: int, rate: Fraction | None) -> VideoI
         raise
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = threads
+    stream.codec_context.flags |= Flags.unaligned  # or it crops by whole steps of memory alone
     return VideoInput(container, stream, decoder_of_alpha(stream) or stream.codec_context)
 
 

@@ -17,6 +17,10 @@ _MOST_HELD = 32
 """Packets without a decode time at the beginning that are waited through, at most."""
 
 
+_MOST_ROUNDED = 3
+"""Packets by which the time of one that is a fragment may be wrong."""
+
+
 class PacketOrder:
     """Settles the times of one stream's packets, in decode order; one packet is looked ahead.
 
@@ -26,8 +30,8 @@ class PacketOrder:
     Args:
         stream: of the input.
         in_fragments: whether times are stated of fragments, as in an MP4 that is one of these.
-            Those of FFmpeg's muxer are wrong by a packet where a fragment holds but one: what
-            is moved by no more than its own length is not damaged there.
+            Those of FFmpeg's muxer are wrong by a packet or two where a fragment holds but one:
+            what is moved by no more is not damaged there.
     """
 
     def __init__(self, stream: Stream, *, in_fragments: bool = False) -> None:
@@ -116,7 +120,7 @@ class PacketOrder:
         """Whether it is the fragment that a packet lies in whose time is not exact."""
         if not self._in_fragments or packet.dts is None:
             return False
-        return abs(time - packet.dts) <= (packet.duration or 0)
+        return abs(time - packet.dts) <= _MOST_ROUNDED * (packet.duration or 0)
 
     def _fits(self, time: int, last: int, ahead: int | None) -> bool:
         """Whether a time comes after the last one, and is not the one that is too late."""

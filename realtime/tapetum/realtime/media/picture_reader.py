@@ -22,6 +22,7 @@ from tapetum.realtime.media.input_clock import InputClock
 from tapetum.realtime.media.media_input import demuxed
 from tapetum.realtime.media.picture_slots import PictureSlots, counts_slots
 from tapetum.realtime.media.presentation_times import PresentationTimes
+from tapetum.realtime.media.shown_pictures import lasting, within
 from tapetum.realtime.media.timeline import (
     LONGEST_STILL_S,
     Gap,
@@ -30,6 +31,7 @@ from tapetum.realtime.media.timeline import (
     stream_time_base,
     time_range,
 )
+from tapetum.realtime.media.vanished_pictures import VanishedPictures
 
 _DEMUX_ATTEMPTS = 8
 """Read errors in a row after which the rest of a file is given up."""
@@ -118,6 +120,7 @@ class PictureReader:
         self._unanswered = 0
         self._repeated_until = 0
         self._take(open_video())
+        self._expected = VanishedPictures(self._codec_with_times())
         try:
             self.span = time_range(self.container, self.stream, start_s, duration_s)
         except BaseException:
@@ -174,6 +177,11 @@ class PictureReader:
         return self._times.count
 
     @property
+    def vanished(self) -> int:
+        """Packets so far of which the decoder has shown nothing, and said nothing either."""
+        return self._expected.count
+
+    @property
     def bad_times(self) -> int:
         """Packets so far whose time could not be believed."""
         return 0 if self._clock is None else self._clock.bad_times
@@ -213,7 +221,7 @@ class PictureReader:
         """What was wrong so far, a line each."""
         times, joins = self._times, 0 if self._clock is None else self._clock.joins
         found = (
-            (self.corrupt_packets, "skipped {}", "damaged packet"),
+            (self.corrupt_packets + self.vanished, "skipped {}", "damaged packet"),
             (self.damaged_frames, "{} damaged in part", "frame"),
             (times.dropped, "left out {}, out of order after damage", "frame"),
             (self.bad_times, "did not believe the time of {}, far from the others'", "packet"),
@@ -240,6 +248,12 @@ class PictureReader:
         self._has_unique_times = "mov" in names
         self._start_clock()
 
+    def _codec_with_times(self) -> str:
+        """The codec's name; none where packets have no times of their own, or are lost by rule."""
+        if self._live or counts_slots(self.container.format.name):
+            return ""
+        return self.stream.codec_context.codec.canonical_name
+
     def _begin_times(self) -> PresentationTimes:
         return PresentationTimes(
             self.stream, self.time_base, self._earliest, unique=self._has_unique_times
@@ -255,34 +269,22 @@ class PictureReader:
         start = self._resumed_at
         if start is None:
             start = self.span.first_pts(self.time_base)
-        end = self.span.end_pts(self.time_base)
-        for picture in self._lasting(self._settled(self._pictures_from(start))):
-            if end is not None and picture.pts is not None and picture.pts >= end:
-                return
-            if start is None or picture.pts is None or picture.pts >= start:
-                self.damaged_frames += picture.is_corrupt
-                yield picture
+        pictures = self._settled(self._pictures_from(start))
+        if not self._live:
+            pictures = lasting(pictures, lambda: self._repeated_until, self._note_gap)
+        for picture in within(
+            pictures,
+            start,
+            self.span.end_pts(self.time_base),
+            usual_step=self._times.usual_step,
+            stands_at_start=self._resumed_at is None,
+            on_end=self._note_end,
+        ):
+            self.damaged_frames += picture.is_corrupt
+            yield picture
+
+    def _note_end(self) -> None:
         self.ended = True
-
-    def _lasting(self, pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-        """Pictures that each last until the next one is shown.
-
-        Formats that give packets durations have them in the order of decoding: with B-frames, that
-        of a gap is at another picture than the one that stands still.
-        """
-        if self._live:
-            yield from pictures
-            return
-        before: av.VideoFrame | None = None
-        for picture in pictures:
-            if before is not None:
-                before.duration = (picture.pts or 0) - (before.pts or 0)
-                self._note_gap(before)
-                yield before
-            before = picture
-        if before is not None:
-            before.duration = max(before.duration, self._repeated_until - (before.pts or 0))
-            yield before
 
     def _note_gap(self, picture: av.VideoFrame) -> None:
         """Take note of a picture of a broadcast that stands still as none does there."""
@@ -392,6 +394,7 @@ class PictureReader:
 
     def _decode(self, packets: Iterator[Packet[VideoStream]]) -> Iterator[av.VideoFrame]:
         self._unanswered = 0
+        self._expected.begin()
         if self._slots is not None:
             self._slots.begin()
         for packet in self._whole(packets):
@@ -399,10 +402,12 @@ class PictureReader:
                 self._slots.note(packet.dts)
             self._unanswered += packet.size > 0
             self._has_key = self._has_key or packet.is_keyframe
+            self._expected.expect(packet)
             try:
                 pictures = self._decoder.decode(packet)
             except FFmpegError as error:
                 self._unanswered -= packet.size > 0
+                self._expected.failed(packet)
                 self.corrupt_packets += 1
                 self.cut = True
                 self._note_failure(error)
@@ -411,6 +416,7 @@ class PictureReader:
             self._unanswered -= len(pictures)
             if packet.size:  # the empty packet at the end only flushes the decoder
                 self.cut = packet.is_corrupt
+            self._expected.show(pictures)
             if self._slots is not None:
                 self._slots.place(pictures)
             yield from self._counted(pictures)

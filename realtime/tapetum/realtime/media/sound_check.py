@@ -8,9 +8,11 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
 
-_TOLD_BY_DECODING = {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus", "vorbis"}
+_ONE_FRAME_A_PACKET = {"ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "tta", "wavpack"}
+"""Codecs whose decoders answer each packet that is whole with sound, once they have begun."""
+_TOLD_BY_DECODING = _ONE_FRAME_A_PACKET | {"aac", "mlp", "opus", "truehd", "vorbis"}
 """Codecs whose decoders refuse what is damaged; others decode anything, or need more of a file."""
-_WITH_CHECKSUMS = {"ac3", "eac3", "flac"}
+_WITH_CHECKSUMS = {"ac3", "dts", "eac3", "flac", "mlp", "truehd", "tta", "wavpack"}
 _WARM_UP_PACKETS = 8
 """Packets after a begin in mid-stream that may refer to what is not there."""
 
@@ -34,6 +36,8 @@ class SoundCheck:
         self._warm_up = _WARM_UP_PACKETS if from_the_middle else 0
         self._may_be_cut = from_the_middle
         self._doubtful: int | None = None
+        self._answers = name in _ONE_FRAME_A_PACKET
+        self._has_begun = False
         self.last_is_good = True
         if self._context is not None and name in _WITH_CHECKSUMS:
             self._context.options = {"err_detect": "crccheck+explode"}
@@ -44,7 +48,7 @@ class SoundCheck:
             return []
         found = [] if self._doubtful is None else [self._doubtful]
         self._doubtful = None
-        self.last_is_good = _decodes(self._context, packet)
+        self.last_is_good = self._decodes(self._context, packet)
         if self.last_is_good or self._warm_up > 0:
             self._warm_up -= 1
         elif self._may_be_cut:
@@ -53,10 +57,14 @@ class SoundCheck:
             found.append(time)
         return found
 
-
-def _decodes(context: AudioCodecContext, packet: Packet[Stream]) -> bool:
-    try:
-        context.decode(packet)
-    except FFmpegError:
-        return False
-    return True
+    def _decodes(self, context: AudioCodecContext, packet: Packet[Stream]) -> bool:
+        try:
+            frames = context.decode(packet)
+        except FFmpegError:
+            return False
+        if any(frame.is_corrupt for frame in frames):
+            return False
+        is_silent = self._answers and self._has_begun and not frames
+        self._has_begun = self._has_begun or bool(frames)
+        # What is marked to be left out, at the begin and the end, gives no sound either.
+        return not is_silent or packet.has_sidedata("skip_samples")

@@ -172,11 +172,7 @@ def unread_kind(path: Path) -> str | None:
 
     Cameras' raw files begin as TIFF does, with a small preview: that is not what was meant.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(32)
-    except OSError:
-        return None
+    head = _head(path)
     if head.startswith(_JPEG_XL):
         return "JPEG XL"
     is_canon = head[4:12] == b"ftypcrx " or head[6:14] == b"HEAPCCDR"
@@ -221,14 +217,18 @@ def output_format(path: Path) -> PhotoFormat:
 
 def photo_format(path: Path) -> PhotoFormat | None:
     """The format by a file's first bytes; None for no photo, or for no file that can be read."""
+    return _format_of(_head(path))
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; none of what is no file, as a pipe, or cannot be read."""
     try:
         if not path.is_file():
-            return None
+            return b""
         with path.open("rb") as file:
-            head = file.read(64)
+            return file.read(64)
     except OSError:
-        return None
-    return _format_of(head)
+        return b""
 
 
 def _format_of(head: bytes) -> PhotoFormat | None:

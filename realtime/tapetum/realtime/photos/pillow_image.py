@@ -22,6 +22,8 @@ _TURNS = {
 """What makes a picture of an EXIF orientation upright."""
 _MIRRORED = 2
 _UPSIDE_DOWN = (3, 4)
+_MP_ENTRIES = 0xB002
+"""The tag of a JPEG's list of pictures (CIPA DC-007)."""
 _limit_lock = threading.Lock()
 
 
@@ -98,6 +100,14 @@ def count_pictures(image: Image.Image) -> tuple[int, bool]:
             image.seek(count)
             count += 1
     return max(count, 1), False
+
+
+def pictures_end(image: Image.Image) -> int:
+    """Where in its file the last picture of a JPEG ends by the list of them (MPF); 0 if none."""
+    entries = getattr(image, "mpinfo", {}).get(_MP_ENTRIES, ())
+    begin = int(image.info.get("mpoffset", 0))
+    ends = [entry["DataOffset"] + entry["Size"] for entry in entries if entry["DataOffset"]]
+    return begin + int(max(ends)) if ends else 0
 
 
 def durations_ms(image: Image.Image, count: int) -> tuple[float, ...]:

@@ -48,6 +48,7 @@ from tapetum.realtime.photos.pillow_image import (
     is_interlaced,
     load_error,
     loop_of,
+    pictures_end,
     raw_mode,
     rgb_from_cmyk,
     rows_there,
@@ -201,9 +202,7 @@ class PhotoFile:
             self._say("its colours have more than 8 bits, of which 8 are read")
         if self.format is JPEG:
             if count > 1:
-                self.notices.append(
-                    f"it holds {count} pictures (previews or a gain map); the main one is enhanced"
-                )
+                self._say_others_of_jpeg(image, count)
             return
         if count > 1 and self.format is not TIFF:
             durations = durations_ms(image, count)
@@ -223,6 +222,12 @@ class PhotoFile:
             self._say(f"what follows picture {count} cannot be read")
         self.count = count
         self._announced = max(self._announced, count)
+
+    def _say_others_of_jpeg(self, image: Image.Image, count: int) -> None:
+        self._say(f"it holds {count} pictures (previews or a gain map); the main one is enhanced")
+        if pictures_end(image) > len(self._examined.data) and self.intact:
+            self.damaged = 1
+            self._say("its end is missing, with some of the pictures behind the main one")
 
     def _doubt_tables(self) -> None:
         """Call an AVIF damaged whose tables of times are taken in different ways by readers."""

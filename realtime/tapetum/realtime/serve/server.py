@@ -110,7 +110,7 @@ class Server:
         choice = check_device_is_there(settings.device)
         if choice is not None:
             aim = self._offered.aim
-            check_gpu_does(strength=settings.strength, aim=aim, denoise=settings.denoise)
+            check_gpu_does(strength=settings.strength, aim=aim)
             for line in (*choice.notices, _GRIDS_OF_PAGES):
                 self._say_once(line)
 

@@ -1,0 +1,143 @@
+"""The restoring stage of the GPU path as a whole, against that of the CPU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from support.cuda_parts import cuda_grid, grid_engine, planes_of
+from support.grids import brightening
+from support.kernel_devices import on_device
+from support.noisy_scenes import NoisyScene, psnr_db
+from support.random_frames import random_frame
+from support.tolerance import EXACT, Tolerance, assert_planes_close
+
+from tapetum.realtime.cpu.grid_kernels import apply_grid
+from tapetum.realtime.cpu.restoring import Restorer
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.device_restorer import DeviceRestorer, RestoringBuffers
+from tapetum.realtime.frame import Frame
+
+pytestmark = pytest.mark.slow
+
+NEAR = Tolerance(2, 0.45)
+"""Half-way values of chroma are rounded otherwise, as without the stage; luma is nearer."""
+
+
+def restored_on_device(
+    device: ComputeDevice, restorer: DeviceRestorer, frame: Frame, grid: Any
+) -> list[Any]:
+    """A frame restored and brightened."""
+    there = on_device(device, frame)
+    step = restorer.step(there)
+    assert step is not None
+    planes: Any = tuple(device.put(np.zeros_like(plane)) for plane in frame.planes)
+    restorer.queue(there, device.put(grid), planes, step, strength=1.0)
+    return [device.get(plane) for plane in planes]
+
+
+@pytest.mark.parametrize("denoise", ["auto", 0.6])
+@pytest.mark.parametrize(
+    ("name", "range_", "size"),
+    [
+        ("nv12", 1, (242, 136)),
+        ("nv12", 2, (241, 135)),
+        ("p010le", 1, (241, 135)),
+        ("p010le", 2, (242, 136)),
+    ],
+)
+def test_a_noisy_video_is_restored_as_on_the_cpu(
+    device: ComputeDevice, name: str, range_: int, size: tuple[int, int], denoise: Any
+) -> None:
+    """It starts, goes on as the light changes, and its brightened frames are the CPU's."""
+    scene, grid = NoisyScene(*size, name=name, range_=range_), brightening()
+    here, there = Restorer(denoise, sparing=True), DeviceRestorer(device, denoise)
+    gains = []
+    for frame, truth in scene.frames(18, brighter_from=11):
+        bright = restored_on_device(device, there, frame, grid)
+        seen = here(frame, grid)
+        expected = apply_grid(frame, grid, seen=seen)
+        assert_planes_close(bright, expected, NEAR, shift=frame.format.shift)
+        wanted, peak = apply_grid(truth, grid)[0], 255.0 if name == "nv12" else 65535.0
+        ours, cpus = (psnr_db(luma, wanted, peak) for luma in (bright[0], expected[0]))
+        assert abs(ours - cpus) < 0.3
+        gains.append(ours - psnr_db(apply_grid(frame, grid)[0], wanted, peak))
+    assert gains[-1] > (6 if denoise == "auto" else 3)
+
+
+def test_a_cut_a_pause_and_a_new_size_leave_nothing_of_before(device: ComputeDevice) -> None:
+    grid = brightening()
+    first, second = NoisyScene(160, 96), NoisyScene(160, 96)
+    restorer = DeviceRestorer(device, "auto")
+    for frame, _ in first.frames(6):
+        restored_on_device(device, restorer, frame, grid)
+    late = [replace(seen, pts=1000 + at) for at, (seen, _) in enumerate(second.frames(3))]
+    alone = DeviceRestorer(device, "auto")
+    for frame in late:
+        after_pause = restored_on_device(device, restorer, frame, grid)
+        by_itself = restored_on_device(device, alone, frame, grid)
+        assert_planes_close(after_pause, by_itself, EXACT)
+    small = next(NoisyScene(98, 66).frames(1)).seen
+    found = restored_on_device(device, restorer, small, grid)
+    alone.reset()
+    assert_planes_close(found, restored_on_device(device, alone, small, grid), EXACT)
+    upside_down: Any = tuple(np.ascontiguousarray(plane[::-1] + 40) for plane in small.planes)
+    cut = replace(small.with_planes(upside_down), pts=1)
+    bright = restored_on_device(device, restorer, cut, grid)
+    there = apply_grid(cut, grid)[0].astype(float)
+    assert np.abs(bright[0] - there).mean() < 8  # its own noise, and no other picture
+
+
+def test_a_clean_video_stays_as_it_is(device: ComputeDevice) -> None:
+    restorer, grid = DeviceRestorer(device, "auto"), brightening()
+    for frame, _ in NoisyScene(160, 96, noise=0.0).frames(5):
+        found = restored_on_device(device, restorer, frame, grid)
+        assert_planes_close(found, apply_grid(frame, grid), NEAR)
+
+
+def test_other_kinds_of_chroma_and_hdr_are_left_as_they_are(device: ComputeDevice) -> None:
+    restorer, grid = DeviceRestorer(device, 1.0), brightening()
+    assert restorer.step(on_device(device, random_frame("nv16", 64, 48))) is None
+    frame = next(NoisyScene(160, 96, name="p010le").frames(1)).seen
+    hdr = replace(frame, color=replace(frame.color, transfer=16))
+    assert hdr.color.is_hdr
+    found = restored_on_device(device, restorer, hdr, grid)
+    assert_planes_close(found, apply_grid(frame, grid), NEAR, shift=6)
+
+
+def test_memory_is_allocated_once_for_a_size(
+    device: ComputeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    buffers = RestoringBuffers.__init__
+
+    def counted(self: Any, *given: Any) -> None:
+        made.append(given)
+        buffers(self, *given)
+
+    monkeypatch.setattr(RestoringBuffers, "__init__", counted)
+    restorer, grid = DeviceRestorer(device, "auto"), brightening()
+    for size in ((96, 64), (96, 64), (64, 48)):
+        restorer.reset()
+        for frame, _ in NoisyScene(*size).frames(2):
+            restored_on_device(device, restorer, frame, grid)
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("name", ["nv12", "p010le"])
+def test_the_enhancer_restores_in_its_graph(device: ComputeDevice, name: str) -> None:
+    """Captured with the first frame, whose work is done several times."""
+    engine = grid_engine(brightening())
+    there = cuda_grid(device, engine, denoise="auto")
+    restorer = Restorer("auto", sparing=True)
+    gains = []
+    for frame, truth in NoisyScene(242, 136, name=name).frames(10):
+        enhanced = planes_of(device, there(on_device(device, frame)))
+        expected = apply_grid(frame, brightening(), seen=restorer(frame, brightening()))
+        assert_planes_close(enhanced, expected, NEAR, shift=frame.format.shift)
+        wanted, peak = apply_grid(truth, brightening())[0], 255.0 if name == "nv12" else 65535.0
+        noisy = apply_grid(frame, brightening())[0]
+        gains.append(psnr_db(enhanced[0], wanted, peak) - psnr_db(noisy, wanted, peak))
+    assert gains[-1] > 6
