@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.ladder_parts import luma
@@ -14,10 +16,11 @@ from support.live_parts import wait_until
 from support.simulated_gpu import SimulatedGPU
 
 from tapetum.gan.cpu_runtime import has_cpu_runtime
+from tapetum.gan.model_kinds import Kind
 from tapetum.realtime import FileSource
 from tapetum.realtime.cuda import round_trip
 from tapetum.realtime.cuda.room import least_bytes
-from tapetum.realtime.frame import Frame
+from tapetum.realtime.frame import ColorInfo, Frame
 from tapetum.realtime.live import model_ladder
 from tapetum.realtime.live.ladder import Ladder
 from tapetum.realtime.live.model_ladder import ladder_for
@@ -29,6 +32,8 @@ MODES = ("unet on cuda", "unet-reduced on cuda", "grid on cuda")
 LARGEST_STEP = 2.0
 """Levels of mean luma from frame to frame that nobody sees."""
 LATE_MS = 1e6
+PQ = ColorInfo(9, 1, 9, 16)
+"""BT.2020, and HDR's own curve of light."""
 FRAME_S = 0.04
 
 
@@ -36,6 +41,7 @@ class Stream:
     """A stream of dark pictures through a ladder.
 
     Attributes:
+        frames: the pictures.
         ladder: that of a model.
         notices: what it said.
         modes: the mode of each frame.
@@ -45,7 +51,7 @@ class Stream:
     def __init__(self, model: str, clip: Path) -> None:
         with FileSource(clip) as source:
             frames = list(source)
-        self._frames: Iterator[Frame] = cycle([*frames, *reversed(frames)])
+        self.frames: Iterator[Frame] = cycle([*frames, *reversed(frames)])
         self.dark = max(map(luma, frames))
         self.notices, self.modes, self.levels = list[str](), list[str](), list[float]()
         self.ladder: Ladder = ladder_for(
@@ -65,7 +71,7 @@ class Stream:
 
     def _next(self) -> bool:
         self._now_s += FRAME_S
-        self.levels.append(luma(self.ladder(next(self._frames))))
+        self.levels.append(luma(self.ladder(next(self.frames))))
         self.modes.append(self.ladder.mode)
         return True
 
@@ -139,8 +145,8 @@ def test_a_gpu_that_is_lost_takes_all_its_modes_with_it_in_one_line(
 def test_a_model_that_finds_no_room_leaves_the_gpu_to_the_next(
     gpu: SimulatedGPU, short_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def more_for_unet(kind: str, *given: object, frames: int) -> int:
-        return 1 << 50 if kind == "unet" else least_bytes(kind, *given, frames=frames)  # type: ignore[arg-type]
+    def more_for_unet(kind: Kind, *given: Any, **how: Any) -> int:
+        return 1 << 50 if kind == "unet" else least_bytes(kind, *given, **how)
 
     monkeypatch.setattr(round_trip, "least_bytes", more_for_unet)
     stream = Stream("unet", short_clip)
@@ -152,6 +158,21 @@ def test_a_model_that_finds_no_room_leaves_the_gpu_to_the_next(
     stream.goes_on_to("unet-reduced on cuda")
     stream.goes_on(20)
     stream.assert_never_seen_to_change()
+    assert gpu.launches > 0
+    stream.ladder.close()
+
+
+def test_hdr_is_for_the_cpu_which_gives_it_its_own_light(
+    gpu: SimulatedGPU, short_clip: Path
+) -> None:
+    stream = Stream("grid", short_clip)
+    stream.goes_on_to("grid on cuda")
+    frames = stream.frames
+    stream.frames = (replace(frame, color=PQ) for frame in frames)
+    stream.goes_on_to("grid")
+    assert stream.ladder.note == "HDR is for the CPU; grid runs"
+    stream.frames = frames
+    stream.goes_on_to("grid on cuda")
     assert gpu.launches > 0
     stream.ladder.close()
 

@@ -127,7 +127,8 @@ class RoundTripEnhancer:
         if layout == self._layout:
             return
         kind: Kind = "unet" if self.compiles_by_size else "grid"
-        needed = least_bytes(kind, *layout, frames=FRAMES_OF_PICTURE)
+        restores = self._enhancer.restores
+        needed = least_bytes(kind, *layout, frames=FRAMES_OF_PICTURE, restores=restores)
         more = needed - self._taken_bytes  # what the size before took is given back
         self._device.check_room(more, f"{kind} at {frame.width}x{frame.height}")
         self._layout, self._taken_bytes = layout, needed
@@ -184,7 +185,7 @@ def make_round_trip(
         device: such as "cuda:1".
         strength: 0 leaves the picture as it is, 1 is the model's own output.
         aim: whether `grid` leaves well-lit pictures as they are.
-        denoise: how much noise is taken out of 4:2:0 frames first; see `Restorer`.
+        denoise: how much noise is taken out first; see `Restorer`, and `DeviceRestorer`.
         choice: what `check_gpu` said of the device, where it was asked.
         memory: the device, opened, in whose memory enhanced frames stay, each with a way to fetch
             it; None copies them back at once. The enhancer has a stream of its own: several, in

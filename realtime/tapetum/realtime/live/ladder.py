@@ -106,6 +106,7 @@ class Ladder:
         self.frames_by_mode: Counter[str] = Counter()
         self.mode = START
         self.well_lit = False
+        self._is_hdr = False
         self._on_notice = on_notice
         self._made_s = time.monotonic()
         self._began_s = 0.0
@@ -180,7 +181,8 @@ class Ladder:
         if better.lost or self.mode == wanted:
             return better.lost
         if better.is_on_gpu(wanted) and self._is_for_cpu:
-            why = "strengths over 1 and a brightness are for the CPU"
+            what = "HDR is" if self._is_hdr else "strengths over 1 and a brightness are"
+            why = f"{what} for the CPU"
         elif self.governor.index > place(wanted):
             why = f"{wanted} would be late now"
         else:
@@ -297,6 +299,7 @@ class Ladder:
         if self._strength == 0:
             self.mode, self.well_lit = PASSTHROUGH, False
             return frame
+        self._is_hdr = frame.color.is_hdr
         self._stream.look_at(frame)
         kernels = None
         if self._everyday in self._rungs:
@@ -346,7 +349,7 @@ class Ladder:
     @property
     def _is_for_cpu(self) -> bool:
         """Whether what is wanted is what only the CPU does."""
-        return self._strength > 1 or self._aim.brightness is not None
+        return self._is_hdr or self._strength > 1 or self._aim.brightness is not None
 
     def _by_everyday(self, asked: Asked, kernels: Kernels | None) -> Frame:
         """The frame by the everyday model, or a heavy grid model's look; `mode` is set to it."""
