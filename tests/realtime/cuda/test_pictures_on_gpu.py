@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from support.media import Clip, make_clip
 from support.noisy_scenes import NoisyScene
+from support.random_frames import random_frame
 from support.simulated_gpu import SimulatedGPU
 from support.tolerance import GPU, Tolerance, assert_planes_close
 
@@ -19,6 +20,7 @@ from tapetum.realtime.batch.tree import Task
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.gpu_limits import ALWAYS, BARS, NOISE
 from tapetum.realtime.enhance_media import enhance_file
+from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import DeviceError, TapetumError
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.enhance_live import enhance_live
@@ -88,6 +90,18 @@ def test_an_image_that_finds_no_room_is_one_line(
     with pytest.raises(DeviceError, match=says):
         enhance_file(photo, tmp_path / "out.png", model=gain_model, device="cuda")
     assert not (tmp_path / "out.png").exists()
+
+
+def test_what_restoring_keeps_is_asked_for_before_a_picture_is_made(
+    gpu: SimulatedGPU, gain_model: Path
+) -> None:
+    gpu.faults.memory_bytes = 6 << 20
+    frame = random_frame("nv12", 1280, 720)
+    without = make_enhancer(gain_model, device="cuda", denoise="off")
+    without(frame)
+    restoring = make_enhancer(gain_model, device="cuda", denoise="auto")
+    with pytest.raises(DeviceError, match=r"grid at 1280x720 takes 13 MB at least"):
+        restoring(frame)
 
 
 def test_an_image_may_be_enhanced_where_it_lies(gpu: SimulatedGPU, gain_model: Path) -> None:
