@@ -69,6 +69,7 @@ def test_without_any_of_its_waits_an_image_is_wrong(
     np.testing.assert_array_equal(enhance(image), wanted)
     assert gpu.waits[wait] > 0
     enhance.reset()
+    gpu.pools.clear()  # what lay there was right
     gpu.skipped = {wait}
     with pytest.raises((AssertionError, TapetumError, RuntimeWarning)):
         np.testing.assert_array_equal(enhance(image), wanted)
@@ -172,12 +173,13 @@ def test_noise_is_taken_out_of_photos_as_on_the_cpu(
             made[device, how] = np.asarray(image).astype(float)
     assert gpu.launches > 0
     by_gpu, by_cpu, untouched = made.values()
-    assert np.abs(by_gpu - by_cpu).mean() < 0.5
-    assert np.abs(by_gpu - by_cpu).mean() < np.abs(untouched - by_cpu).mean() / 4
+    taken_out = np.abs(untouched - by_cpu).mean()
+    assert taken_out > 1
+    assert np.abs(by_gpu - by_cpu).mean() < min(0.5, taken_out / 4)
 
 
 def noisy_image() -> Any:
-    seen = next(NoisyScene(160, 96).frames(1)).seen
+    seen = next(NoisyScene(242, 136).frames(1)).seen
     return np.repeat(np.asarray(seen.planes[0])[..., np.newaxis], 3, axis=2)
 
 

@@ -45,7 +45,7 @@ def raw_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def noisy_clip(folder: Path) -> Path:
     """The same of a scene with noise in it."""
     path = folder / "noisy.nut"
-    write_raw(path, [seen.planes for seen, _ in NoisyScene(98, 66).frames(8)])
+    write_raw(path, [seen.planes for seen, _ in NoisyScene(242, 136).frames(8)])
     return path
 
 
@@ -53,7 +53,8 @@ def write_raw(path: Path, frames: list[Any]) -> None:
     """Write the two planes of each frame."""
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("rawvideo", 25)
-        stream.width, stream.height, stream.pix_fmt = 98, 66, "nv12"
+        height, width = frames[0][0].shape
+        stream.width, stream.height, stream.pix_fmt = width, height, "nv12"
         for pts, planes in enumerate(frames):
             whole: Any = np.concatenate(planes)
             picture = av.VideoFrame.from_ndarray(whole, format="nv12")
@@ -216,6 +217,7 @@ def test_without_any_of_its_waits_the_path_fails(
     named = {case.wait.partition(":")[0] for case in WAITLESS} | ELSEWHERE | OF_A_TRIAL
     assert [way for way in gpu.ways if named.isdisjoint(way)] == []
     gpu.skipped = {case.wait}
+    gpu.pools.clear()  # what lay there was right
     with pytest.raises((AssertionError, TapetumError, RuntimeWarning)):  # noqa: PT012 - it may fail earlier
         enhance_file(clip, without, device="cuda", **given)
         assert_same_video(without, wanted, EXACT)
@@ -232,7 +234,7 @@ def test_without_its_wait_no_graph_is_taken_for_right(
     simulate_codecs(monkeypatch)
     gpu.skipped = {"_check"}
     enhance_file(raw_clip, tmp_path / "out.mkv", device="cuda", crf=0, denoise="off")
-    assert "works without a CUDA graph: the captured graph gives other numbers" in caplog.text
+    assert "works without a CUDA graph: the engine gives no finite numbers" in caplog.text
     assert gpu.launches == 1
 
 
