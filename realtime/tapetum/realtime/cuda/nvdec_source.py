@@ -28,6 +28,7 @@ from tapetum.realtime.cuda.transfer import UploadSource
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import color_info
+from tapetum.realtime.media.captions import captions_of
 from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.file_source import FileReport, FileSource, VideoFile
 from tapetum.realtime.media.media_input import (
@@ -137,6 +138,7 @@ class NvdecSource(VideoFile):
             time_base=self._reader.time_base,
             color=color_info(picture, self.info.codec_name),
             duration=picture.duration,
+            captions=captions_of(picture),
         )
 
     def _format_name(self, picture: av.VideoFrame) -> str:
