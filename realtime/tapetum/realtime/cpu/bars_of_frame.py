@@ -524,10 +524,17 @@ def _twin(shares: Floats, lines: int) -> int:
     return lines if is_text and behind.size and behind.min() >= 2 * bar.max() else 0
 
 
-def has_picture(lines: Lines, bars: Bars) -> bool:
-    """Whether there is more in a bar than text, and traces of the picture beside it."""
+def has_picture(lines: Lines, bars: Bars, found: Bars) -> bool:
+    """Whether there is more in a bar than text, and traces of the picture beside it.
+
+    Args:
+        lines: a frame.
+        bars: of frames before.
+        found: of this frame by itself; what lies beside these is no end of a line of text.
+    """
     height, width = lines.bright.shape
-    rows, columns = slice(bars.top, height - bars.bottom), slice(bars.left, width - bars.right)
+    rows = slice(max(bars.top, found.top), height - max(bars.bottom, found.bottom))
+    columns = slice(max(bars.left, found.left), width - max(bars.right, found.right))
     regions = [
         (
             pixels[: bars.top, columns],
@@ -538,7 +545,7 @@ def has_picture(lines: Lines, bars: Bars) -> bool:
         for pixels in (lines.bright, lines.shining)
     ]
     return any(
-        side and _is_picture(bright, shining)
+        side and bright.size and _is_picture(bright, shining)
         for side, bright, shining in zip(bars.sides, *regions, strict=True)
     )
 

@@ -17,6 +17,7 @@ from tapetum.gan.machine import thread_limit
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, color_range, from_av, storage_format
+from tapetum.realtime.media.captions import captions_of
 from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.dolby_vision import has_dolby_vision_alone
 from tapetum.realtime.media.fields import Deinterlacer
@@ -196,6 +197,7 @@ class FileSource(VideoFile):
             time_base=self._reader.time_base,
             duration=picture.duration,
             codec=self.info.codec_name,
+            captions=captions_of(picture),
         )
         return frame if self._crop is None else self._crop(frame)
 
