@@ -46,7 +46,7 @@ def test_networks_are_measured_in_eager_and_as_graphs(
     backends = "pytorch-eager", "pytorch-cuda-graph"
     given = [word for name in backends for word in ("--backend", name)]
     parts = "ceilings", "networks"
-    measure = ("tapetum.benchmarks", "gpu", "measure", *parts, "--size", "64x48", *given)
+    measure = ("tapetum.benchmarks", "gpu", "measure", *parts, "--size", "32x32", *given)
     stage(driver, *measure, "--results", tmp_path)
     (path,) = tmp_path.iterdir()
     rows: list[dict[str, Any]] = json.loads(path.read_text())["parts"]["networks"]["figures"]

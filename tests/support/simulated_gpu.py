@@ -302,7 +302,9 @@ class SimulatedGPU:
 
     def block_at(self, place: int) -> Block:
         """The live memory that an address lies in."""
-        for block in self.blocks.values():
+        with self.lock:  # other threads allocate
+            blocks = [*self.blocks.values()]
+        for block in blocks:
             if block.start <= place < block.start + block.size:
                 if block.live:
                     return block
