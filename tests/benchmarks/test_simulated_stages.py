@@ -1,6 +1,6 @@
-"""Stages of first contact on a simulated GPU: that they end well, and leave what they have to.
+"""Stages of first contact on a simulated GPU for which its networks are slow: with tiny pictures.
 
-Their figures are of main memory and g++, and mean nothing.
+The others are in `test_first_contact`. Their figures are of main memory and g++, and mean nothing.
 """
 
 from __future__ import annotations
