@@ -112,10 +112,11 @@ export class Denoiser {
       restorer.beginSample(picture, (STEP * (noise.count + 1)) % 1);
     }
     if (!isActive || !this.#steps.areReady(RESTORING)) return null;
-    const { luma, chroma, whiteness, fineness, width } = noise;
+    const { luma, chroma, whiteness, fineness } = noise;
     const smoothed = luma.map((deviation, i) => deviation * share[i]);
     const parts = weights.map((weight) => weight * part);
-    return restorer.restored(picture, { luma, chroma, whiteness, fineness, width, smoothed, weights: parts });
+    const measured = { luma, chroma, whiteness, fineness, width: noise.width };
+    return restorer.restored(picture, { ...measured, smoothed, weights: parts });
   }
 
   /**
