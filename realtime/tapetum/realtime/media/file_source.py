@@ -14,6 +14,7 @@ import av
 from av.codec.context import Flags
 
 from tapetum.gan.machine import thread_limit
+from tapetum.realtime.counted import counted
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, color_range, from_av, storage_format
@@ -30,7 +31,7 @@ from tapetum.realtime.media.media_input import (
     input_place,
     open_input,
 )
-from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
+from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
 from tapetum.realtime.media.sample_entries import ENCRYPTED, sample_entries
 from tapetum.realtime.media.timeline import said_of_gaps
 from tapetum.realtime.media.transport_stream import losses
