@@ -65,6 +65,10 @@ def test_others_in_a_call_see_a_bright_picture(
             await page.evaluate(BEGIN)
             await becomes_bright(page)
             await window.wait_for("document.querySelector('#state').textContent.includes('320')")
+            no_card = "document.querySelector('#state').textContent.includes('noise left in: no')"
+            await window.wait_for(no_card)  # the processor draws here
+            await window.click("#denoise")
+            await window.wait_for(f"!({no_card})")
             await window.click("#compare")
             await becomes_dark(page, "left")
             await becomes_bright(page, half="right")

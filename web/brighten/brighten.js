@@ -15,6 +15,7 @@ import { throughCanvas, throughFrames } from "./streams.js";
  * @property {number} height
  * @property {boolean} bright whether it was brightened
  * @property {string} problem in words, or empty
+ * @property {string} noise what becomes of it, in words, or empty where nothing is done about it
  * @property {string} network what runs it, in words, or empty before its first light
  */
 
@@ -41,10 +42,11 @@ export function brighten(camera, settings, { light, onPicture = () => {} }) {
   const port = light();
   const painter = new Painter(settings, port);
   /** @type {(spentMs: number, width: number, height: number) => void} */
-  const report = (spentMs, width, height) =>
-    onPicture({
-      spentMs, width, height, bright: painter.isBright, problem: painter.problem, network: painter.network,
-    });
+  const report = (spentMs, width, height) => {
+    painter.took(spentMs);
+    const { isBright: bright, problem, noise, network } = painter;
+    onPicture({ spentMs, width, height, bright, problem, noise, network });
+  };
   const byFrames = "MediaStreamTrackProcessor" in window && "MediaStreamTrackGenerator" in window;
   const stream = byFrames
     ? throughFrames(camera, painter, report)

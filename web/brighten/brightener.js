@@ -3,17 +3,16 @@
 // As in tapetum.realtime.cpu.grid_kernels: a pixel looks eight coefficients up by its place and by
 // the square root of its luma, between cells linearly, and they transform its Y, U and V.
 
+import { Denoiser } from "./denoiser.js";
+import { newPlane, newProgram, newTarget, newTexture, Readback } from "./graphics.js";
+import { curveSlope } from "./noise_level.js";
 import { strengthened } from "./strength.js";
 
 const THUMBNAIL = 256; // rows and columns of the picture that the network looks at
 const CELLS = 16;
 const LEVELS = 8;
 const COEFFICIENTS = 8;
-
-const CORNERS = `#version 300 es
-void main() { // one triangle over all of the picture
-  gl_Position = vec4(4 * (gl_VertexID & 1) - 1, 4 * (gl_VertexID >> 1) - 1, 0, 1);
-}`;
+const SEEN_UNIT = 3; // the first texture unit that is free
 
 /** The mean of each bin, as its square root: 8 bits of that are fine enough for the dark. */
 const REDUCE = `#version 300 es
@@ -37,6 +36,7 @@ precision highp float;
 precision highp int;
 precision highp sampler3D;
 uniform sampler2D picture;
+uniform sampler2D seen; // the same, its noise taken out
 uniform sampler3D luma_and_u; // gain, offset, m_uu, m_uv
 uniform sampler3D v_and_offsets; // m_vu, m_vv, c_u, c_v
 uniform float strength;
@@ -47,11 +47,11 @@ const vec3 WEIGHTS = vec3(0.2126, 0.7152, 0.0722);
 const float BLUE_FROM_U = 1.8556, RED_FROM_V = 1.5748;
 void main() {
   vec2 place = vec2(gl_FragCoord.x, canvas.y - gl_FragCoord.y) / canvas; // row 0 is the top one
-  vec3 rgb = texture(picture, place).rgb;
   if (place.x < before) {
-    bright = vec4(rgb, 1);
+    bright = vec4(texture(picture, place).rgb, 1);
     return;
   }
+  vec3 rgb = texture(seen, place).rgb;
   float y = dot(rgb, WEIGHTS);
   vec2 uv = vec2((rgb.b - y) / BLUE_FROM_U, (rgb.r - y) / RED_FROM_V);
   vec3 cell = vec3(place, sqrt(y));
@@ -79,11 +79,14 @@ export class Brightener {
   #reduce;
   #brighten;
   #small;
+  #readback;
+  #denoiser;
+  #slope = new Float32Array(256); // of the brightening at full strength, by luma
+  /** @type {WebGLSync | null} */
+  #drawn = null; // passed when the last picture is finished
   /** @type {Float32Array<ArrayBuffer> | null} */
   #grid = null;
   #loaded = NaN; // the strength of the grid that the textures have, from 1 on
-  /** @type {WebGLSync | null} */
-  #reading = null; // passed when the thumbnail that was begun can be read
 
   /**
    * Throws an `Error` where there is no WebGL 2.
@@ -98,8 +101,12 @@ export class Brightener {
     this.#textures = [0, 1].map(() => newTexture(gl, gl.TEXTURE_3D, gl.LINEAR));
     this.#reduce = newProgram(gl, REDUCE);
     this.#brighten = newProgram(gl, BRIGHTEN);
-    this.#small = newThumbnail(gl);
+    gl.activeTexture(gl.TEXTURE0 + SEEN_UNIT);
+    this.#small = newTarget(gl, newPlane(gl, gl.RGBA8, THUMBNAIL, THUMBNAIL));
+    this.#readback = new Readback(gl, 4 * THUMBNAIL * THUMBNAIL);
+    this.#denoiser = new Denoiser(gl);
     gl.useProgram(this.#brighten);
+    gl.uniform1i(gl.getUniformLocation(this.#brighten, "seen"), SEEN_UNIT);
     gl.uniform1i(gl.getUniformLocation(this.#brighten, "luma_and_u"), 1);
     gl.uniform1i(gl.getUniformLocation(this.#brighten, "v_and_offsets"), 2);
   }
@@ -148,41 +155,62 @@ export class Brightener {
     });
   }
 
+  /** What becomes of the noise, in words for a person; empty where it is not to be taken out. */
+  get noise() {
+    const { problem, isAtWork } = this.#denoiser;
+    return problem ? `left in: ${problem}` : isAtWork ? "taken out" : "";
+  }
+
+  /** Whether the graphics have not finished the last picture yet. */
+  get isLate() {
+    const gl = this.#gl;
+    return this.#drawn !== null && gl.clientWaitSync(this.#drawn, 0, 0) === gl.TIMEOUT_EXPIRED;
+  }
+
   /**
    * Draws the picture with the grid, which must have come.
    * @param {number} strength 0 leaves the picture as it is, 1 is the network's own, 2 the most
    * @param {number} before share of the width, from the left, that is left as it is
+   * @param {object} noise
+   * @param {import("./denoiser.js").Denoise} [noise.denoise] how much noise is taken out
+   * @param {number} [noise.part] of what is taken out, from 0 to 1
+   * @param {number} [noise.nowMs] the picture's time
    */
-  draw(strength, before = 0) {
+  draw(strength, before = 0, { denoise = "off", part = 1, nowMs = performance.now() } = {}) {
     const gl = this.#gl;
     const stronger = Math.max(1, strength); // weaker is the shader's work
     if (this.#grid && stronger !== this.#loaded) {
-      this.#load(strengthened(this.#grid, stronger));
+      const grid = strengthened(this.#grid, stronger);
+      this.#load(grid);
+      this.#slope = curveSlope(grid);
       this.#loaded = stronger;
     }
+    const { width, height } = this.#canvas;
+    const weaker = Math.min(1, strength);
+    const slope = this.#slope.map((value) => 1 + weaker * (value - 1));
+    const seen = this.#denoiser.restored(this.#picture, width, height, nowMs, { denoise, slope, part });
+    gl.activeTexture(gl.TEXTURE0 + SEEN_UNIT);
+    gl.bindTexture(gl.TEXTURE_2D, seen ?? this.#picture);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
-    gl.viewport(0, 0, this.#canvas.width, this.#canvas.height);
+    gl.viewport(0, 0, width, height);
     gl.useProgram(this.#brighten);
-    gl.uniform1f(gl.getUniformLocation(this.#brighten, "strength"), Math.min(1, strength));
+    gl.uniform1f(gl.getUniformLocation(this.#brighten, "strength"), weaker);
     gl.uniform1f(gl.getUniformLocation(this.#brighten, "before"), before);
-    gl.uniform2f(gl.getUniformLocation(this.#brighten, "canvas"), this.#canvas.width, this.#canvas.height);
+    gl.uniform2f(gl.getUniformLocation(this.#brighten, "canvas"), width, height);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
+    if (this.#drawn) gl.deleteSync(this.#drawn);
+    this.#drawn = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
   }
 
   /** Begins to make the picture's thumbnail; the page need not wait for the graphics. */
   beginThumbnail() {
     const gl = this.#gl;
-    const { frame, buffer } = this.#small;
-    gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.#small);
     gl.viewport(0, 0, THUMBNAIL, THUMBNAIL);
     gl.useProgram(this.#reduce);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
-    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
-    gl.readPixels(0, 0, THUMBNAIL, THUMBNAIL, gl.RGBA, gl.UNSIGNED_BYTE, 0);
-    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
-    if (this.#reading) gl.deleteSync(this.#reading);
-    this.#reading = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
-    gl.flush();
+    this.#readback.begin(THUMBNAIL, THUMBNAIL, gl.RGBA, gl.UNSIGNED_BYTE);
   }
 
   /**
@@ -191,15 +219,8 @@ export class Brightener {
    * @returns {Uint8Array<ArrayBuffer> | null}
    */
   readThumbnail() {
-    const gl = this.#gl;
-    if (!this.#reading || gl.clientWaitSync(this.#reading, 0, 0) === gl.TIMEOUT_EXPIRED) return null;
-    gl.deleteSync(this.#reading);
-    this.#reading = null;
-    const rgba = new Uint8Array(4 * THUMBNAIL * THUMBNAIL);
-    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, this.#small.buffer);
-    gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, rgba);
-    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
-    return withoutAlpha(rgba);
+    const rgba = this.#readback.take();
+    return rgba && withoutAlpha(rgba);
   }
 
   /** Gives the graphics back; browsers keep few of them. */
@@ -214,86 +235,8 @@ const OPTIONS = {
   powerPreference: "high-performance", preserveDrawingBuffer: true, // for snapshots
 };
 
-/** The name of the graphics that WebGL 2 draws with, or null where there is no WebGL 2. */
-export function graphicsName() {
-  graphics ??= { name: readGraphicsName() };
-  return graphics.name;
-}
-
-/**
- * Whether graphics of this name are the processor's work.
- * @param {string} name
- */
-export function isSlow(name) {
-  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
-}
-
-/** @type {{ name: string | null } | null} */
-let graphics = null; // once known
-
-function readGraphicsName() {
-  const gl = document.createElement("canvas").getContext("webgl2");
-  if (!gl) return null;
-  const names = gl.getExtension("WEBGL_debug_renderer_info");
-  const name = gl.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
-  gl.getExtension("WEBGL_lose_context")?.loseContext(); // browsers keep few of them
-  return String(name);
-}
-
 /** How many numbers a grid has. */
 export const GRID_SIZE = COEFFICIENTS * LEVELS * CELLS * CELLS;
-
-/**
- * @param {WebGL2RenderingContext} gl
- * @param {number} target
- * @param {number} filter
- */
-function newTexture(gl, target, filter) {
-  const texture = gl.createTexture();
-  gl.bindTexture(target, texture);
-  for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(target, name, filter);
-  for (const name of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T, gl.TEXTURE_WRAP_R]) {
-    gl.texParameteri(target, name, gl.CLAMP_TO_EDGE);
-  }
-  return texture;
-}
-
-/**
- * @param {WebGL2RenderingContext} gl
- * @param {string} fragment
- */
-function newProgram(gl, fragment) {
-  const program = gl.createProgram();
-  for (const kind of [gl.VERTEX_SHADER, gl.FRAGMENT_SHADER]) {
-    const shader = gl.createShader(kind);
-    if (!shader) throw new Error("this browser's graphics are lost");
-    gl.shaderSource(shader, kind === gl.VERTEX_SHADER ? CORNERS : fragment);
-    gl.compileShader(shader);
-    gl.attachShader(program, shader);
-  }
-  gl.linkProgram(program);
-  if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
-    throw new Error(`this browser's graphics cannot brighten: ${gl.getProgramInfoLog(program)}`);
-  }
-  return program;
-}
-
-/**
- * What a thumbnail is drawn in and read from.
- * @param {WebGL2RenderingContext} gl
- */
-function newThumbnail(gl) {
-  const texture = newTexture(gl, gl.TEXTURE_2D, gl.NEAREST);
-  gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA8, THUMBNAIL, THUMBNAIL);
-  const frame = gl.createFramebuffer();
-  gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
-  gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
-  const buffer = gl.createBuffer();
-  gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
-  gl.bufferData(gl.PIXEL_PACK_BUFFER, 4 * THUMBNAIL * THUMBNAIL, gl.STREAM_READ);
-  gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
-  return { frame, buffer };
-}
 
 /** @param {Uint8Array} rgba */
 function withoutAlpha(rgba) {

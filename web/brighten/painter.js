@@ -2,6 +2,7 @@
 
 import { Brightener, GRID_SIZE } from "./brightener.js";
 import { Asking, Fade } from "./pace.js";
+import { SpareTime } from "./spare_time.js";
 
 const HOLD_MS = 2000; // so long a picture is held back for its first light, and for lost graphics
 const LATE_MS = 15_000; // so long without an answer, and light is asked for again
@@ -14,6 +15,7 @@ const AGAIN_MS = 500; // after which lost graphics are tried again
  * @property {number} [strength] 0 leaves pictures as they are, 1 is the network's own, 2 the most
  * @property {boolean} [compare] leave the left half as it is
  * @property {boolean} [onlyWhenDark] leave well-lit pictures as they are, as by default
+ * @property {import("./denoiser.js").Denoise} [denoise] how much noise is taken out; "auto" by default
  * @property {number | null} [brightness] mean luma to which every picture is brought, over 0 and
  *   under 1; null leaves it to the network
  */
@@ -39,10 +41,14 @@ export class Painter {
   #askedMs = -Infinity; // when light was asked for that has not come
   #failedMs = -Infinity; // when graphics failed last
   #lostMs = NaN; // since when there are none
+  #spare = new SpareTime();
+  #spentMs = 0; // of the page's time on the last picture
   /** What is wrong, in words for a person; empty if nothing is. */
   problem = "";
   /** What runs the network, in words; empty before its first light. */
   network = "";
+  /** What becomes of the noise, in words for a person; empty where nothing is done about it. */
+  noise = "";
   /** Whether the last picture was drawn bright. */
   isBright = false;
 
@@ -69,6 +75,7 @@ export class Painter {
     const { on = true, strength = 1, compare = false } = this.#settings;
     if (!on || strength === 0) {
       this.isBright = false;
+      this.noise = "";
       return "as it is";
     }
     if (!(this.#firstMs <= nowMs)) this.#firstMs = nowMs;
@@ -80,6 +87,14 @@ export class Painter {
       this.#lose(nowMs, error);
       return this.#withoutGraphics(nowMs);
     }
+  }
+
+  /**
+   * Takes note of how long a picture took the page.
+   * @param {number} spentMs
+   */
+  took(spentMs) {
+    this.#spentMs = spentMs;
   }
 
   close() {
@@ -100,6 +115,7 @@ export class Painter {
     const ready = this.#graphics(nowMs);
     if (!ready) return this.#withoutGraphics(nowMs);
     const { canvas, brightener } = ready;
+    this.#spare.next(nowMs, this.#spentMs, brightener.isLate);
     brightener.take(source, width, height);
     this.#ask(brightener, nowMs);
     if (!this.#grid) {
@@ -111,7 +127,10 @@ export class Painter {
     this.#lostMs = NaN;
     const share = this.#fade ? this.#fade.next(nowMs, this.#lift) : 1;
     if (share === 1) this.#fade = null;
-    brightener.draw(share * strength, before);
+    const { denoise = "auto" } = this.#settings;
+    const why = this.#spare.whyNoiseStays(denoise);
+    brightener.draw(share * strength, before, { denoise: why ? "off" : denoise, part: share, nowMs });
+    this.noise = why || brightener.noise;
     return canvas;
   }
 
@@ -137,6 +156,8 @@ export class Painter {
    */
   #lose(nowMs, reason) {
     this.problem = String(reason);
+    if (this.noise === "taken out") this.#spare.leaveOut(nowMs); // it may have been too much
+    this.noise = "";
     this.#failedMs = nowMs;
     if (!(this.#lostMs <= nowMs)) this.#lostMs = nowMs;
     this.#forget();

@@ -27,9 +27,10 @@ let justSwitchedOn = false;
 
 // What is set
 
-const { strength = 1, brightness = null, compare = false, onlyWhenDark = true } = await kept();
+const { strength = 1, brightness = null, compare = false, onlyWhenDark = true, denoise = "auto" } = await kept();
 input("compare").checked = compare;
 input("only-when-dark").checked = onlyWhenDark;
+input("denoise").checked = denoise !== "off";
 const strong = makeStrength(input("strength"), output("strength-shown"), () =>
   browserApi.storage.local.set({ strength: strong.value }));
 const bright = makeBrightness(input("brightness"), output("brightness-shown"), () => {
@@ -49,6 +50,8 @@ input("compare").addEventListener("change", () =>
   browserApi.storage.local.set({ compare: input("compare").checked }));
 input("only-when-dark").addEventListener("change", () =>
   browserApi.storage.local.set({ onlyWhenDark: input("only-when-dark").checked }));
+input("denoise").addEventListener("change", () =>
+  browserApi.storage.local.set({ denoise: input("denoise").checked ? "auto" : "off" }));
 
 // On this page, or not
 
@@ -90,8 +93,9 @@ async function showState({ tabId }) {
       ? "Now turn the camera off and on in the call, or load the page again."
       : "No camera is in use here.");
   }
-  const { bright, problem, width, height, fps, spentMs, network } = answer.report;
+  const { bright, problem, width, height, fps, spentMs, noise, network } = answer.report;
   if (problem && !bright) return say(`The page has its own camera: ${problem}`);
   const why = problem ? `; bright as well as it goes: ${problem}` : "";
-  say(`${width} × ${height}, ${Math.round(fps)} pictures a second, ${spentMs.toFixed(1)} ms each; network: ${network || "loading"}${why}`);
+  const grain = noise ? `; noise ${noise}` : "";
+  say(`${width} × ${height}, ${Math.round(fps)} pictures a second, ${spentMs.toFixed(1)} ms each; network: ${network || "loading"}${grain}${why}`);
 }

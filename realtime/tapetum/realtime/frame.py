@@ -95,6 +95,7 @@ class Frame:
         arrival_time_s: `time.monotonic()` when a live source handed the frame over.
         alpha: (H, W) opacity in main memory, of the samples' type and depth, full range; None
             where all is opaque.
+        captions: CEA-608/708 inside the video, as `media.captions` has them; None without any.
         fetch: for a frame in a device's memory, in a stream that needs some pictures in main
             memory; None for all others.
     """
@@ -108,6 +109,7 @@ class Frame:
     capture_time_s: float | None = None
     arrival_time_s: float | None = None
     alpha: Plane | None = None
+    captions: bytes | None = None
     fetch: Fetch | None = None
 
     @property

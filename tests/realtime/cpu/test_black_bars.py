@@ -240,6 +240,16 @@ def test_a_spot_of_light_that_fades_out_is_no_circle(noise: float, slope: float)
     assert find_circles(small, HEIGHT / WIDTH) == ()
 
 
+def test_half_a_disc_at_the_frames_border_is_no_circle() -> None:
+    """Light on a floor, or a hill: a lens's picture is not cut off at its middle."""
+    planes = disc(lit_picture(360, 240), 114)
+    half = [np.ascontiguousarray(plane[plane.shape[0] // 2 - 4 :]) for plane in planes]
+    small = thumbnail(as_frame(half))[0].max(axis=0)
+    assert find_circles(small, half[0].shape[0] / 240) == ()
+    whole = thumbnail(as_frame(planes))[0].max(axis=0)
+    assert len(find_circles(whole, 360 / 240)) == 1
+
+
 def test_a_circle_is_kept_while_it_is_dark() -> None:
     finder, area = CircleFinder(), Area(0, 240, 0, 240)
     bright, dark = disc(dark_picture(240, 240), 110), disc(dark_picture(240, 240), 110)
@@ -529,3 +539,125 @@ def test_a_thin_frame_around_the_picture_is_none_of_it(top: int, left: int, line
     down, across = lines * (top > 0), lines * (left > 0)
     wanted = top + down, top + HEIGHT - down, left + across, left + WIDTH - across
     assert np.abs(np.subtract(area or (0, 0, 0, 0), wanted)).max() <= 1, area
+
+
+@pytest.mark.parametrize("seed", [3, 25, 98, 115])
+def test_a_few_lights_in_the_dark_leave_a_picture_between_bars(seed: int) -> None:
+    """These were taken for bars that met: nothing was left of the frame, and that was an error."""
+    rng = np.random.default_rng(seed)
+    luma = np.full((HEIGHT, WIDTH), 16, np.uint8)
+    for _ in range(rng.integers(1, 4)):
+        y, x = rng.integers(0, HEIGHT), rng.integers(0, WIDTH)
+        height, width = rng.integers(2, 60, 2)
+        luma[y : y + height, x : x + width] = rng.integers(19, 60)
+    grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
+    area = BarFinder()(as_frame([luma, grey, grey])) or Area(0, HEIGHT, 0, WIDTH)
+    assert area.bottom - area.top >= HEIGHT / 10
+    assert area.right - area.left >= WIDTH / 10
+
+
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize(("width", "arch"), [(24, 0), (24, 4), (28, 8), (34, 2), (34, 8)])
+def test_a_window_in_a_dark_wall_has_no_bars(upright: bool, width: int, arch: int) -> None:
+    """Narrower than any picture that bars leave, or with sides that are not straight."""
+    side, rows = (WIDTH - width) // 2, 66
+    luma = np.full((HEIGHT, WIDTH), 16, np.uint8)
+    for row, bent in enumerate((arch * np.sin(np.arange(rows) / rows * np.pi)).round().astype(int)):
+        luma[row, side + bent : WIDTH - side - bent] = 60
+    luma[rows + 10 :: 9, ::3], luma[100:, 60:150:7] = 18, 21  # what little the room shows
+    grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
+    planes = [luma, grey, grey] if upright else [plane.T.copy() for plane in (luma, grey, grey)]
+    assert BarFinder()(as_frame(planes)) is None
+
+
+def of_shapes(shapes: list[int], upright: bool) -> list[Area | None]:
+    """The areas found of one picture of which bars of so many lines cover more, or less."""
+    finder, found = BarFinder(), []
+    for index, bar in enumerate(shapes):
+        planes = dim_picture()
+        for plane, black in zip(planes, (16, 128, 128), strict=True):
+            across = plane.T if upright else plane
+            lines = bar if plane is planes[0] else bar // 2
+            across[:lines] = across[len(across) - lines :] = black
+        found.append(finder(as_frame(planes, index)))
+    return found
+
+
+def dim_picture() -> Planes:
+    """A picture that is darker around its middle, so that the edge of a bar is not clear."""
+    planes = lit_picture()
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    inwards = np.minimum(np.minimum(y, HEIGHT - 1 - y), np.minimum(x, WIDTH - 1 - x))
+    planes[0][(inwards < 48) & ((y + x) % 20 > 10)] = 16
+    return planes
+
+
+def bar_of(area: Area | None, upright: bool) -> int:
+    return 0 if area is None else area.left if upright else area.top
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_bars_that_close_or_open_are_followed(upright: bool) -> None:
+    """As where a shot changes its shape little by little: no more than a fifth of a second late."""
+    closing = [16] * 8 + [*range(18, 40, 2)] + [40] * 6
+    found = [bar_of(area, upright) for area in of_shapes(closing, upright)]
+    assert abs(found[-1] - 40) <= 4, found
+    late = [max(0, bar - known) for bar, known in zip(closing, found, strict=True)]
+    assert max(late) <= 12, found
+    opening = closing[::-1]
+    found = [bar_of(area, upright) for area in of_shapes(opening, upright)]
+    assert abs(found[-1] - 16) <= 4, found
+
+
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize(("before", "after"), [(16, 40), (40, 16), (16, 24)])
+def test_bars_that_become_others_at_once_are_believed_within_a_look(
+    upright: bool, before: int, after: int
+) -> None:
+    found = of_shapes([before] * 8 + [after] * 8, upright)
+    bars = [bar_of(area, upright) for area in found]
+    assert all(abs(bar - after) <= 4 for bar in bars[12:]), bars
+
+
+def barred(planes: Planes, top: int, left: int) -> Planes:
+    """A picture of which bars cover so many lines at each side."""
+    whole = [
+        np.full_like(plane, black) for plane, black in zip(planes, (16, 128, 128), strict=True)
+    ]
+    for new, plane, y, x in zip(
+        whole, planes, (top, top // 2, top // 2), (left, left // 2, left // 2), strict=True
+    ):
+        height, width = plane.shape
+        inside = slice(y, height - y), slice(x, width - x)
+        new[inside] = plane[inside]
+    return whole
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_bars_that_become_others_across_are_given_up_within_a_look(turned: bool) -> None:
+    """Between pillars the picture does not reach the ends of lines; in a letterbox no text."""
+    before, after = ((0, 54), (28, 0)) if turned else ((28, 0), (0, 54))
+    finder, picture = BarFinder(), lit_picture()
+    picture[0][:] = np.minimum(picture[0], 24)
+    shown = [barred(picture, *before)] * 8 + [barred(picture, *after)] * 8
+    found = [finder(as_frame(planes, index)) for index, planes in enumerate(shown)]
+    for areas, (top, left) in (found[:8], before), (found[11:], after):
+        for area in areas:
+            apart = np.subtract(area or (0, 0, 0, 0), (top, HEIGHT - top, left, WIDTH - left))
+            assert np.abs(apart).max() <= 2, found
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_bars_go_where_the_picture_that_comes_is_nearly_black(turned: bool) -> None:
+    """As a road at night: nothing of the sky above it is bright, but it is no bar."""
+    finder, picture, rng = BarFinder(), lit_picture(), np.random.default_rng(10)
+    picture[1][:] = picture[2][:] = 128
+    boxed = barred(picture, *((0, 30) if turned else (30, 0)))
+    for planes, sky in (boxed, False), (picture, True):
+        across = planes[0].T if turned else planes[0]
+        across[:30], across[-30:] = rng.integers(16, 20, (2, *across[:30].shape))
+        if sky:
+            across[:30] = np.where(rng.random(across[:30].shape) < 0.015, 21, 19)
+    found = [finder(as_frame(planes, i)) for i, planes in enumerate([boxed] * 8 + [picture] * 10)]
+    assert None not in found[:8]
+    assert found[-3:] == [None] * 3

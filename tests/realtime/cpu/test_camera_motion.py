@@ -80,6 +80,12 @@ def test_a_camera_that_turns_on_is_followed_from_where_it_was() -> None:
         np.testing.assert_allclose(found, (0, columns), atol=0.1)
 
 
+def test_a_shift_of_whole_pixels_is_whole() -> None:
+    found = follow(seen(2.01, -3), seen(0, 0), 0.3)
+    assert found is not None
+    assert found.tolist() == [4, -6]
+
+
 def test_a_picture_that_rests_is_not_moved() -> None:
     known = seen(0, 0)
     assert follow(known, known) is None

@@ -44,6 +44,7 @@ _WEAK_LIGHT = 0.1
 _SMALLEST = 0.01
 """Narrower bars, against the frame, have to be pure."""
 _SMALLEST_PICTURE = 0.1
+"""Part of the frame that is picture, at least, between two bars."""
 _UNEVEN = 0.02
 """Difference of the two bars of a pair, against the frame."""
 _CLEAR_STEP = 0.6
@@ -52,6 +53,12 @@ _BARE_STEP = 0.5
 """A step at the ends of lines alone with which a pair of bars is believed: a circle has none."""
 _MOST_BESIDE_TEXT = 0.5
 """Part of the frame that bars may take which are seen at the ends of lines alone."""
+_MOST_ABOUT_OVERLAYS = 0.77
+"""Part of the frame that bars may take which are seen by what most of their lines is: a phone's
+upright video in a wide frame takes so much of it."""
+_STRAIGHT_STEP, _MOST_OF_LINE = 0.3, 0.6
+"""Part of what is bright behind a straight edge that begins in one line of it; or the part of the
+line that begins in all of the edge's lines, over which coding spreads it."""
 _END_SPECKS = 0.02
 """Part of the pixels there that may be brighter than black, by noise."""
 _OVERLAID = (0.65, 0.4, 0.2)
@@ -135,6 +142,8 @@ def _pair(lines: Lines, before: int, behind: int) -> tuple[int, int, float]:
         first += _frame_line(luma[first : first + _BLURRED], lines)
     if last:
         last += _frame_line(luma[::-1][last : last + _BLURRED], lines)
+    if first + last > (1 - _SMALLEST_PICTURE) * height:
+        return 0, 0, 1.0
     return first, last, step
 
 
@@ -200,7 +209,7 @@ def _about_overlays(
     luma = np.partition(luma, places, axis=1).astype(np.float32) / np.float32(lines.word)
     for place in places:
         found = _by_light(luma[:, place], lines.black, traces=_TRACES_OF_TEXT)
-        if not found or min(found) <= known:
+        if not found or min(found) <= known or sum(found) > _MOST_ABOUT_OVERLAYS * len(luma):
             continue
         ends = (luma, found[0]), (luma[::-1], found[1])
         straight = [rows for pixels, rows in ends if _is_straight(pixels, rows)]
@@ -224,7 +233,9 @@ def _is_picture_in(lines: Lines, across: slice, first: int, last: int) -> bool:
 
 
 def _is_straight(luma: Floats, edge: int) -> bool:
-    """Whether most of what is bright right behind an edge begins there; in a circle it is wider.
+    """Whether most of what is bright right behind an edge begins there, much of it in one line.
+
+    In a circle, or in a scene that an arch frames or that fades, it grows line by line.
 
     Args:
         luma: (H, N) of some pixels of each row.
@@ -236,7 +247,9 @@ def _is_straight(luma: Floats, edge: int) -> bool:
     black = float(np.median(luma[:edge]))
     level = black + _EDGE_LIGHT * (float(behind.mean()) - black)
     shares = (luma[max(0, edge - _SHARP) : edge + _SHARP] > level).mean(axis=1)
-    return bool(shares[:_SHARP].min() <= shares[-_SHARP:].max() / 2)
+    least, most = float(shares[:_SHARP].min()), float(shares[-_SHARP:].max())
+    begins = np.diff(shares).max() >= _STRAIGHT_STEP * most or most - least >= _MOST_OF_LINE
+    return bool(begins and least <= most / 2)
 
 
 def _if_black(light: Floats, black: float, first: int, last: int) -> tuple[int, int]:
@@ -511,10 +524,17 @@ def _twin(shares: Floats, lines: int) -> int:
     return lines if is_text and behind.size and behind.min() >= 2 * bar.max() else 0
 
 
-def has_picture(lines: Lines, bars: Bars) -> bool:
-    """Whether there is more in a bar than text, and traces of the picture beside it."""
+def has_picture(lines: Lines, bars: Bars, found: Bars) -> bool:
+    """Whether there is more in a bar than text, and traces of the picture beside it.
+
+    Args:
+        lines: a frame.
+        bars: of frames before.
+        found: of this frame by itself; what lies beside these is no end of a line of text.
+    """
     height, width = lines.bright.shape
-    rows, columns = slice(bars.top, height - bars.bottom), slice(bars.left, width - bars.right)
+    rows = slice(max(bars.top, found.top), height - max(bars.bottom, found.bottom))
+    columns = slice(max(bars.left, found.left), width - max(bars.right, found.right))
     regions = [
         (
             pixels[: bars.top, columns],
@@ -525,7 +545,7 @@ def has_picture(lines: Lines, bars: Bars) -> bool:
         for pixels in (lines.bright, lines.shining)
     ]
     return any(
-        side and _is_picture(bright, shining)
+        side and bright.size and _is_picture(bright, shining)
         for side, bright, shining in zip(bars.sides, *regions, strict=True)
     )
 

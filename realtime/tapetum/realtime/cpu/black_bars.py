@@ -28,6 +28,14 @@ _STEADY_S = 0.5
 """For so long must other bars be there before they are believed in mid-scene."""
 _LOOK_S = 0.1
 """How often a frame is looked at whole while its edges stay black, or stay not."""
+_GROWING_S = 0.2
+"""The same where known pairs of bars grow at both ends alike."""
+_LIT_S = 0.2
+"""For so long a known bar's border may be brighter than black, which coding makes it at times."""
+_EVEN = 2
+"""Lines by which coding lets bars differ from each other, and from themselves a while ago."""
+_MOST_OF_TEXT = 0.65
+"""Part of the pixels of lines that text, or a ticker, may take, and a picture takes at its edge."""
 _AT_ONCE = 1.5
 """Levels, at 8 bits, by which what bars cover changes where the shape of the picture does."""
 _TWINS_APART = 3.0
@@ -75,8 +83,9 @@ class BarFinder:
 
     Bars are believed at once in the first frame, where all of what they cover turns black from one
     frame to the next, where the frame's edges turn black, and where a clear pair appears; others
-    when they have been there for a while. They are given up as soon as there is picture in them,
-    and doubted from then on, if that has come little by little.
+    when they have been there for a while, and sooner if known ones grow alike. They are given up,
+    or become narrower, as soon as there is picture in them, and where the frame's border is black
+    no more; and doubted from then on, if that has come little by little.
 
     Example:
         bars = BarFinder()
@@ -96,6 +105,8 @@ class BarFinder:
         self._shape: tuple[int, int] | None = None
         self._clock = FrameClock()
         self._elapsed_s = 0.0
+        self._moved = False
+        self._lit_s = 0.0
         self._black = [False] * 4
         self._view: Floats | None = None
 
@@ -126,61 +137,127 @@ class BarFinder:
             if self._bars != NONE:
                 self._give_up(NONE, view)
             self._view = view
-        elif self._bars is None or black != self._black or self._elapsed_s >= _LOOK_S:
+        elif self._is_due(black):
+            self._moved = False
             lines = look(frame, _noise_of_bars(edges))
             view = _view(frame)
-            self._follow(lines, view, self._elapsed_s, appeared=black != self._black)
+            self._follow(lines, view, self._elapsed_s, black)
             self._view, self._elapsed_s = view, 0.0
         self._black = black
         return _area(frame, self._bars or NONE)
 
-    def _follow(self, lines: Lines, view: Floats, elapsed_s: float, *, appeared: bool) -> None:
+    def _is_due(self, black: list[bool]) -> bool:
+        """Whether a frame is looked at whole: bars that have just moved may move on."""
+        new = self._bars is None or black != self._black
+        return new or self._moved or self._elapsed_s >= _LOOK_S
+
+    def _follow(self, lines: Lines, view: Floats, elapsed_s: float, black: list[bool]) -> None:
         if lines.is_black:  # black altogether: what comes up may be another picture
             self._bars = None if self._bars == NONE else self._bars
             return
+        found = find_bars(lines)
         if self._bars is None:
-            self._bars = find_bars(lines)
-        elif has_picture(lines, self._bars):
-            self._give_up(find_bars(lines), view)
+            self._bars = found
+        elif self._is_lit(found, view, elapsed_s, black) or has_picture(lines, self._bars, found):
+            self._give_up(found, view)
         else:
-            self._consider(find_bars(lines), view, elapsed_s, appeared=appeared)
+            self._consider(lines, found, view, elapsed_s, appeared=black != self._black)
+
+    def _is_lit(self, found: Bars, view: Floats, elapsed_s: float, black: list[bool]) -> bool:
+        """Whether a known bar's border is black no more, all at once, or has not been for a while.
+
+        There may be no other sign of it, where the picture is nearly black there.
+        """
+        known = self._bars or NONE
+        sides = zip(known.sides, found.sides, black, strict=True)
+        lit = any(bar > other + _EVEN and not dark for bar, other, dark in sides)
+        self._lit_s = self._lit_s + elapsed_s if lit else 0.0
+        return self._lit_s >= _LIT_S or (lit and self._turns_at_once(known, found, view))
 
     def _give_up(self, found: Bars, view: Floats) -> None:
-        known = self._bars
-        if known is not None and any(known.sides) and not self._turns_at_once(known, view):
+        known = self._bars or NONE
+        if any(known.sides) and not self._turns_at_once(known, found, view):
             self._doubt_s = min(2 * self._doubt_s, _LONGEST_DOUBT_S)
-        self._bars, self._candidate = found, None
+        self._take(found)
 
-    def _consider(self, found: Bars, view: Floats, elapsed_s: float, *, appeared: bool) -> None:
+    def _take(self, bars: Bars) -> None:
+        if self._bars is not None and self._bars.sides != bars.sides:
+            self._moved = True
+        self._bars, self._candidate = bars, None
+
+    def _consider(
+        self, lines: Lines, found: Bars, view: Floats, elapsed_s: float, *, appeared: bool
+    ) -> None:
         """Take other bars than those known when they are clear, or have been there long enough."""
         known = self._bars or NONE
         if all(new <= old + 1 for new, old in zip(found.sides, known.sides, strict=True)):
+            if _is_same_kind(found, known) and _open(lines, known, found):
+                self._take(found)
             self._candidate = None  # the same, or fewer in a picture that has become darker
             return
-        if self._candidate != found.sides:
-            self._candidate, self._candidate_s = found.sides, 0.0
+        grows = _is_same_kind(found, known) and self._doubt_s == _STEADY_S
+        if self._candidate is None or not _is_near(found.sides, self._candidate, grows=grows):
+            self._candidate_s = 0.0
+        self._candidate = found.sides
         self._candidate_s += elapsed_s
         at_once = (found.clear or appeared) and self._doubt_s == _STEADY_S
-        at_once = at_once or self._turns_at_once(found, view)
-        if at_once or self._candidate_s >= self._doubt_s:
+        at_once = at_once or self._turns_at_once(known, found, view)
+        needed_s = _GROWING_S if grows else self._doubt_s
+        if at_once or self._candidate_s >= needed_s:
             top, bottom, left, right = map(max, found.sides, known.sides)
-            self._bars = Bars(top, bottom, left, right, clear=found.clear)
-            self._candidate = None
+            self._take(Bars(top, bottom, left, right, clear=found.clear))
 
-    def _turns_at_once(self, bars: Bars, view: Floats) -> bool:
-        """Whether most of what bars cover has become brighter or darker since the last look.
+    def _turns_at_once(self, before: Bars, after: Bars, view: Floats) -> bool:
+        """Whether most of what only one of two shapes covers changed its light since the last look.
 
-        What moves into them does so little by little, and from one side.
+        What moves into bars does so little by little, and from one side.
         """
-        pairs = (bars.top > 0 and bars.bottom > 0) or (bars.left > 0 and bars.right > 0)
-        if self._view is None or self._shape is None or not pairs:
+        top, bottom, left, right = (
+            one != other for one, other in zip(before.sides, after.sides, strict=True)
+        )
+        if self._view is None or self._shape is None or not ((top and bottom) or (left and right)):
             return False
-        height, width = self._shape
-        y, x = _places(height)[:, np.newaxis], _places(width)
-        within_rows = (y >= bars.top) & (y < height - bars.bottom)
-        covered = ~(within_rows & (x >= bars.left) & (x < width - bars.right))
-        change = (view - self._view)[covered]
+        changed = _covered(before, self._shape) != _covered(after, self._shape)
+        change = (view - self._view)[changed]
         return bool(change.size and abs(float(np.median(change))) > _AT_ONCE)
+
+
+def _covered(bars: Bars, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Which of a frame's pixels that are looked at for changes lie in bars."""
+    height, width = shape
+    y, x = _places(height)[:, np.newaxis], _places(width)
+    within_rows = (y >= bars.top) & (y < height - bars.bottom)
+    covered: npt.NDArray[np.bool_] = ~(within_rows & (x >= bars.left) & (x < width - bars.right))
+    return covered
+
+
+def _is_same_kind(found: Bars, known: Bars) -> bool:
+    """Whether bars are even pairs at the sides at which known ones are: these open, or close."""
+    kinds = [[bool(side) for side in bars.sides] for bars in (found, known)]
+    top, bottom, left, right = found.sides
+    even = max(abs(top - bottom), abs(left - right)) <= _EVEN
+    return kinds[0] == kinds[1] and even
+
+
+def _open(lines: Lines, known: Bars, found: Bars) -> bool:
+    """Whether there is picture, for it is no text, between bars and others that are narrower."""
+    height, width = lines.bright.shape
+    uncovered = (
+        lines.rows[found.top : known.top],
+        lines.rows[height - known.bottom : height - found.bottom],
+        lines.columns[found.left : known.left],
+        lines.columns[width - known.right : width - found.right],
+    )
+    more = [len(part) for part, side in zip(uncovered, known.sides, strict=True) if side]
+    if min(more, default=0) <= _EVEN:
+        return False
+    return found.clear or all(part.mean() > _MOST_OF_TEXT for part in uncovered if part.size)
+
+
+def _is_near(sides: tuple[int, ...], others: tuple[int, ...], *, grows: bool) -> bool:
+    """Whether bars are the same but for what coding changes, or more of the same if they grow."""
+    more = [side - other for side, other in zip(sides, others, strict=True)]
+    return min(more) >= -_EVEN and (grows or max(more) <= _EVEN)
 
 
 def _noise_of_bars(edges: list[float]) -> float:

@@ -36,6 +36,9 @@ _SAME_PLACES = 8
 """Frames that are looked at in the same places."""
 _LEAST, _LEAST_TO_START = 0.1, 0.2
 """Pixels up to which a picture rests; and one that rested before."""
+_WHOLE = 1 / 32
+"""Pixels from whole ones up to which a shift is taken for whole: it is known no better, and what is
+moved by whole pixels loses no detail."""
 _AT_REST, _EVERY = 15, 3
 """After so many frames at rest, one frame of so many is looked at."""
 _FEWEST, _FEWEST_SMALL = 12, 4
@@ -120,8 +123,9 @@ class CameraMotion:
         if not self._last.any():
             return None
         self._rested = 0
-        pixels: Deviations = 2 * self._last
-        return pixels
+        pixels = 2 * self._last
+        whole: Deviations = np.rint(pixels)
+        return np.where(np.abs(pixels - whole) < _WHOLE, whole, pixels)
 
 
 def _measured(sizes: Sequence[_Size], last: Deviations, noise: float) -> Deviations:

@@ -39,6 +39,8 @@ _CORNERS_IN_FRAME, _SEEN_IN_CORNERS = 0.1, 0.5
 """The same of a round one whose edge lies in the frame's corners alone."""
 _OFF_CENTER = 16
 """Thumbnail pixels by which such a one is off the frame's centre, at most."""
+_MOST_OFF_CENTER = 0.35
+"""Part of the thumbnail by which any is off its centre, at most: half a disc is a lit floor."""
 _LONGEST_GAP = 0.45
 """Part of the circle that may be unseen in one piece: a picture is black there."""
 TEXT = 0.06
@@ -134,6 +136,9 @@ def find_circle(light: Floats, aspect: float) -> Circle | None:
     squeeze = aspect * width / height
     circle = _best_ellipse(x, y, light.shape, squeeze)
     if circle is None:
+        return None
+    off = max(abs(circle.x / width - 0.5), abs(circle.y / height - 0.5))
+    if off > _MOST_OFF_CENTER:
         return None
     is_round = abs(np.log(circle.radius_y / circle.radius_x * squeeze)) <= np.log(_ROUND)
     least = _SEEN_OF_ROUND if is_round else _SEEN

@@ -77,20 +77,29 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
     """
     rows = np.empty((2, source.width), np.int16)
     for row in range(out.shape[0]):
-        first, last = row << down, min((row << down) + down, source.height - 1)
-        if across + down == 0:
-            read_row(source, first, out[row])
-            continue
-        upper, lower = rows[0], rows[last - first]
-        read_row(source, first, upper)
-        if last > first:
-            read_row(source, last, lower)
-        if across == 0:
-            for x in range(out.shape[1]):
-                total = np.uint16(np.uint16(upper[x]) + np.uint16(lower[x]))
-                out[row, x] = np.int16(np.uint16(total + np.uint16(1)) >> np.uint16(1))
-        else:
-            halve_row(upper, lower, out[row])
+        _halve_cells(source, row, across, down, rows, out)
+
+
+@part
+def _halve_cells(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    source: Samples, row: int, across: int, down: int, rows: Fixed, halves: Fixed
+) -> None:
+    """Fill a row of `halves`. A kernel itself would count references to each slice."""
+    first, last = row << down, min((row << down) + down, source.height - 1)
+    out = halves[row]
+    if across + down == 0:
+        read_row(source, first, out)
+        return
+    upper, lower = rows[0], rows[last - first]
+    read_row(source, first, upper)
+    if last > first:
+        read_row(source, last, lower)
+    if across == 0:
+        for x in range(out.size):
+            total = np.uint16(np.uint16(upper[x]) + np.uint16(lower[x]))
+            out[x] = np.int16(np.uint16(total + np.uint16(1)) >> np.uint16(1))
+    else:
+        halve_row(upper, lower, out)
 
 
 @part

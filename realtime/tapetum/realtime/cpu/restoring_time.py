@@ -153,27 +153,41 @@ def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
     doubt = np.empty(width, np.float32)
     table = np.float32(1) / luma_noise
     for row in range(-1, height):
-        slot = (row + 1) % 3
-        below = min(row + 1, height - 1)
-        for plane in range(3):
-            _subtract(frame[plane][below], estimate[plane][below], changes[plane, slot])
-        _compare(changes[0, slot], frame[0][below], last[below], changes[3, slot], changes[4, slot])
+        _change_row(frame, estimate, last, min(row + 1, height - 1), (row + 1) % 3, changes)
         if row < 0:
             continue
-        above, here = (row + 2) % 3 if row > 0 else row % 3, row % 3
-        for plane in range(5):
-            rows = changes[plane]
-            _add_rows(rows[above], rows[here], rows[slot], sums)
-            _add_columns(sums, means[plane])
-        _widen(wide[row // WIDE], wide_means)
-        _look_up(frame[0][row], table, quiet)
-        _decide(means, wide_means, evidence[row], quiet, chroma_noise, leans, doubt, motion)
-        _take_note(motion, means[4], counts, evidence[row], share[row])
+        _mean_row(changes, (row + 2) % 3 if row > 0 else row % 3, row % 3, sums, means)
+        _widen(wide, row // WIDE, wide_means)
+        _look_up(frame[0], row, table, quiet)
+        _decide(means, wide_means, evidence, row, quiet, chroma_noise, leans, doubt, motion)
+        _take_note(motion, means, counts, evidence, share, row)
+
+
+# Kernels count references to each slice, by two atomic steps; parts do not, and so slice.
 
 
 @part
-def _widen(means: Floats, wide: Floats) -> None:
-    """Give each mean to its `WIDE` cells."""
+def _change_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    frame: Planes, estimate: Planes, last: Fixed, row: int, slot: int, changes: Fixed
+) -> None:
+    """Fill a slot with how a row changed."""
+    for plane in range(3):
+        _subtract(frame[plane][row], estimate[plane][row], changes[plane, slot])
+    _compare(changes[0, slot], frame[0][row], last[row], changes[3, slot], changes[4, slot])
+
+
+@part
+def _mean_row(changes: Fixed, above: int, here: int, sums: Fixed, means: Fixed) -> None:
+    """Fill `means` with binomial sums of changes in the rows of three slots."""
+    for plane in range(5):
+        _add_rows(changes[plane, above], changes[plane, here], changes[plane, (here + 1) % 3], sums)
+        _add_columns(sums, means[plane])
+
+
+@part
+def _widen(changes: Floats, row: int, wide: Floats) -> None:
+    """Give each mean of a row to its `WIDE` cells."""
+    means = changes[row]
     for x in range(wide.size // WIDE):
         for cell in range(WIDE):
             wide[x * WIDE + cell] = means[x]
@@ -182,8 +196,9 @@ def _widen(means: Floats, wide: Floats) -> None:
 
 
 @part
-def _look_up(luma: Fixed, table: Floats, quiet: Floats) -> None:
+def _look_up(plane: Fixed, row: int, table: Floats, quiet: Floats) -> None:
     """Fetch a row's entries of a table by luma."""
+    luma = plane[row]
     for x in range(quiet.size):
         quiet[x] = table[np.uint16(luma[x]) >> np.uint16(TABLE_SHIFT)]
 
@@ -192,7 +207,8 @@ def _look_up(luma: Fixed, table: Floats, quiet: Floats) -> None:
 def _decide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     means: Fixed,
     wide: Floats,
-    evidence: npt.NDArray[np.uint8],
+    evidences: Evidence,
+    row: int,
     quiet: Floats,
     chroma_noise: Floats,
     leans: tuple[np.float32, np.float32],
@@ -200,6 +216,7 @@ def _decide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     motion: Floats,
 ) -> None:
     """Weigh a row's measures of change, in sixteenths, against the noise: motion from 0 to 1."""
+    evidence = evidences[row]
     sixteenth, one = np.float32(1 / 16), np.float32(1)
     per_u = sixteenth / (chroma_noise[0] * leans[0])
     per_v = sixteenth / (chroma_noise[1] * leans[0])
@@ -230,14 +247,16 @@ def _decide(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 
 @part
-def _take_note(
+def _take_note(  # noqa: PLR0917 - numba takes no keyword-only arguments
     motion: Floats,
-    news: Fixed,
+    means: Fixed,
     counts: Floats,
-    evidence: npt.NDArray[np.uint8],
-    share: Fixed,
+    evidences: Evidence,
+    shares: Fixed,
+    row: int,
 ) -> None:
     """Set a row's evidence and share by its motion, from 0 to 1."""
+    news, evidence, share = means[4], evidences[row], shares[row]
     one, most = np.float32(ONE_FRAME), np.float32(MOST_FRAMES * ONE_FRAME)
     all_taken = np.float32(ONE_FRAME * ((1 << _SHARE_BITS) - 1))
     for x in range(share.size):
@@ -272,24 +291,38 @@ def learn(  # noqa: PLR0917 - numba takes no keyword-only arguments
     products = np.empty(width, np.int16)
     for row in range(height):
         if row % (1 + down) == 0:
-            if across == 0:
-                cells = share[row >> down]
-                for x in range(width):
-                    shares[x] = cells[x]
-            else:
-                spread_row(share[row >> down], shares)
-            for x in range(width):
-                # 32767 counts as 32768, so that all is all; as a number of 16 bits it is negative.
-                shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
-        read_row(source, row, new)
-        _learn_row(new, shares, products, estimate[row])
+            _share_row(share, row >> down, across, shares)
+        _learn_row(source, row, new, shares, products, estimate)
         if half.size > 0 and (row % 2 == 1 or row + 1 == height):
-            halve_row(estimate[row - row % 2], estimate[row], half[row >> 1])
+            _halve_rows(estimate, row - row % 2, row, half)
 
 
 @part
-def _learn_row(new: Fixed, shares: Fixed, products: Fixed, estimate: Fixed) -> None:
+def _share_row(share: Fixed, row: int, across: int, shares: Fixed) -> None:
+    """Give each sample the share of its cell."""
+    cells = share[row]
+    if across == 0:
+        for x in range(shares.size):
+            shares[x] = cells[x]
+    else:
+        spread_row(cells, shares)
+    for x in range(shares.size):
+        # 32767 counts as 32768, so that all is all; as a number of 16 bits it is negative.
+        shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
+
+
+@part
+def _halve_rows(plane: Fixed, upper: int, lower: int, half: Fixed) -> None:
+    halve_row(plane[upper], plane[lower], half[upper >> 1])
+
+
+@part
+def _learn_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    source: Samples, row: int, new: Fixed, shares: Fixed, products: Fixed, estimates: Fixed
+) -> None:
     """Add (new - estimate) * share, rounded: from the halves of products, each one instruction."""
+    estimate = estimates[row]
+    read_row(source, row, new)
     for x in range(new.size):
         way = np.int16(new[x] - estimate[x])
         product = np.int32(np.int32(way) * np.int32(shares[x]))

@@ -50,20 +50,48 @@ def interpolate(  # noqa: PLR0917 - numba takes no keyword-only arguments
     plane: Fixed, rows: int, columns: int, down: Fixed, across: Fixed, out: Fixed
 ) -> None:
     """Fill `out` with a plane's samples some whole rows and columns on, and parts by taps."""
-    height, width = plane.shape
+    width = plane.shape[1]
     seen, line = np.empty(width, np.int16), np.empty(width + 3, np.int16)
-    for row in range(height):
-        first = row + rows - 1
+    for row in range(plane.shape[0]):
+        _interpolate_row(plane, row + rows - 1, columns - 1, down, across, seen, line, out, row)
+
+
+@part
+def _interpolate_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    plane: Fixed,
+    first: int,
+    columns: int,
+    down: Fixed,
+    across: Fixed,
+    seen: Fixed,
+    line: Fixed,
+    out: Fixed,
+    row: int,
+) -> None:
+    """Fill a row with what lies between four rows, and between four columns from some on."""
+    last, one = plane.shape[0] - 1, np.int16(1 << _TAP_BITS)
+    if down[1] == one:  # whole rows: what they would be weighed to
+        _move(plane[min(max(first + 1, 0), last)], columns, line)
+    else:
         _weigh(
-            plane[min(max(first, 0), height - 1)],
-            plane[min(max(first + 1, 0), height - 1)],
-            plane[min(max(first + 2, 0), height - 1)],
-            plane[min(max(first + 3, 0), height - 1)],
+            plane[min(max(first, 0), last)],
+            plane[min(max(first + 1, 0), last)],
+            plane[min(max(first + 2, 0), last)],
+            plane[min(max(first + 3, 0), last)],
             down,
             seen,
         )
-        _move(seen, columns - 1, line)
+        _move(seen, columns, line)
+    if across[1] == one:
+        _copy(line[1:], out[row])
+    else:
         _weigh(line, line[1:], line[2:], line[3:], across, out[row])
+
+
+@part
+def _copy(line: Fixed, out: Fixed) -> None:
+    for x in range(out.size):
+        out[x] = line[x]
 
 
 @part

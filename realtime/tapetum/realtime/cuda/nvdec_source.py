@@ -28,6 +28,7 @@ from tapetum.realtime.cuda.transfer import UploadSource
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import color_info
+from tapetum.realtime.media.captions import captions_of
 from tapetum.realtime.media.cropping import file_crop
 from tapetum.realtime.media.file_source import FileReport, FileSource, VideoFile
 from tapetum.realtime.media.media_input import (
@@ -43,6 +44,9 @@ from tapetum.realtime.protocols import FrameSource
 _FORMATS = ("nv12", "p010le")
 _NATIVE_DECODERS = {"libdav1d": "av1"}
 """Decoders on the CPU that PyAV takes first, and FFmpeg's own, which has NVDEC behind it."""
+_NO_DECODER_S = "rgb24"
+"""What no such decoder gives: where PyAV has said CUDA's format, as it does by itself, FFmpeg's
+decoder of AV1 takes that for agreed upon, never opens NVDEC, and fails at every packet."""
 
 
 class NvdecSource(VideoFile):
@@ -134,6 +138,7 @@ class NvdecSource(VideoFile):
             time_base=self._reader.time_base,
             color=color_info(picture, self.info.codec_name),
             duration=picture.duration,
+            captions=captions_of(picture),
         )
 
     def _format_name(self, picture: av.VideoFrame) -> str:
@@ -226,6 +231,7 @@ def native_decoder(stream: VideoStream, index: int) -> VideoCodecContext:
         raise DeviceError(f"FFmpeg's {name} decoder knows no NVDEC")
     decoder.extradata = stream.codec_context.extradata
     decoder.thread_count = 1
+    decoder.pix_fmt = _NO_DECODER_S
     return decoder
 
 

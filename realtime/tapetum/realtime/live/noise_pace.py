@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from tapetum.realtime.live.look_pace import LookPace
 
-_STEP, _LEAST_STEP = 1 / 8, 1 / 16
-"""Parts of the change from frame to frame: the most, and the least, so that it comes to an end."""
+_STEP, _FIRST_STEP = 1 / 8, 1 / 32
+"""Parts of the change from frame to frame: the most, and the first of a way, after which it is
+known what a step does. While the pace leaves no room, as where a sink misses frames, none
+is taken."""
 _GROWN = (8, 16)
 """So many frames after the last step it is measured again: by then more noise is known."""
 
@@ -34,6 +36,7 @@ class NoisePace:
         self.is_leaving = False
         self._pace = pace
         self.lift = 0.0
+        self._restores = False
         self._rested = 0
 
     def next_part(self, *, restores: bool) -> float:
@@ -42,12 +45,15 @@ class NoisePace:
         if before == float(restores):
             self.is_leaving = False
             return before
-        way = _STEP if restores else -_STEP
+        turns = restores != self._restores
+        self._restores = restores
+        way = (_FIRST_STEP if turns else _STEP) * (1 if restores else -1)
         lift = self.lift / before * way if before > 0 else 0.0
-        share = max(self._pace.share(lift), _LEAST_STEP / _STEP)
-        self.part = min(max(before + share * way, 0.0), 1.0)
-        self.lift += share * lift
-        self._rested = 0
+        share = self._pace.share(lift)
+        if share > 0:
+            self.part = min(max(before + share * way, 0.0), 1.0)
+            self.lift += share * lift
+            self._rested = 0
         self.is_leaving = self.part > 0 and not restores
         return self.part
 

@@ -83,6 +83,7 @@ def from_av(
     time_base: Fraction,
     duration: int = 0,
     codec: str = "",
+    captions: bytes | None = None,
 ) -> Frame:
     """Wrap a decoded picture; the planes are views of the decoder's memory.
 
@@ -92,6 +93,7 @@ def from_av(
         time_base: seconds per unit.
         duration: display time in `time_base` units, 0 where unknown.
         codec: what it was decoded from, for `color_info`.
+        captions: inside the video.
 
     Raises:
         MediaError: the pixel format is not one of `PIXEL_FORMATS`.
@@ -104,6 +106,7 @@ def from_av(
         color=color_info(picture, codec),
         duration=duration,
         alpha=alpha_plane(picture),
+        captions=captions,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from av.stream import Disposition, Stream
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.media.captions import lost_captions
 from tapetum.realtime.media.containers import Container, container_for
 from tapetum.realtime.media.copied_streams import kept_metadata, lost_marks
 from tapetum.realtime.media.encoder import Encoder, EncoderSettings, choose_encoder
@@ -292,6 +294,10 @@ class FileSink:
                 f"a frame for {self._file.path} is {got[0]}x{got[1]} {got[2]}, "
                 f"not {info.width}x{info.height} {info.format_name}"
             )
+        self._note(lost_captions(frame, self._choice.name))
+
+    def _note(self, lines: Iterable[str]) -> None:
+        self.notices += [line for line in lines if line not in self.notices]
 
     def _mux(self, packets: list[Packet[Stream]]) -> None:
         """Write encoded packets, each after what the other streams have up to its time."""
@@ -326,8 +332,8 @@ class FileSink:
             )
         duration = (packet.duration or 0) * base.numerator
         is_close = 0 < duration * _MATROSKA_TICKS_PER_S < base.denominator
-        if is_close and not self._container.is_mov and _CLOSE not in self.notices:
-            self.notices.append(_CLOSE)
+        if is_close and not self._container.is_mov:
+            self._note([_CLOSE])
 
     def _finish(self) -> None:
         if self._encodes:

@@ -22,6 +22,7 @@ from tapetum.gan.machine import thread_limit
 from tapetum.realtime.errors import EncoderError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, stores_alpha, to_av
+from tapetum.realtime.media.captions import carries_captions, with_captions
 from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.decode_time import DecodeTimes
 from tapetum.realtime.media.encoder import HEVC_ENCODERS, Encoder
@@ -126,6 +127,7 @@ class VideoEncoder:
         self._info = info
         self._pictures = pictures or MemoryPictures(encoder, info)
         self._durations: dict[int, int] = {}
+        self._captions: dict[int, bytes] = {}
         self._end = 0
         self._decode_times = DecodeTimes(info.time_base, rate)
         self.stream = self._add(output, rate)
@@ -188,6 +190,8 @@ class VideoEncoder:
         pts = frame.pts or 0
         self._decode_times.expect(pts)
         self._durations[pts] = frame.duration
+        if frame.captions and carries_captions(self._encoder.name):
+            self._captions[pts] = frame.captions
         try:
             packets = self.stream.encode(picture)
         except (FFmpegError, ValueError) as error:
@@ -216,7 +220,11 @@ class VideoEncoder:
             if duration:
                 packet.duration = duration
                 self._end = max(self._end, (packet.pts or 0) + duration)
-        return packets
+        return [self._captioned(packet) for packet in packets]
+
+    def _captioned(self, packet: Packet[Stream]) -> Packet[Stream]:
+        captions = self._captions.pop(packet.pts or 0, None)
+        return packet if captions is None else with_captions(packet, captions, self._encoder.name)
 
     def _add(self, output: OutputContainer, rate: Fraction) -> VideoStream:
         encoder = self._encoder

@@ -148,7 +148,6 @@ def _bottom_field_first(stream: VideoStream, picture: av.VideoFrame) -> bool:
 
 
 _UNKEPT = {
-    Type.A53_CC: "captions inside the video (CEA-608/708)",
     Type.DYNAMIC_HDR_PLUS: "HDR10+ metadata",
     Type.DYNAMIC_HDR_VIVID: "HDR Vivid metadata",
     Type.DOVI_METADATA: "Dolby Vision metadata",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.media.captions import lost_captions
 from tapetum.realtime.media.containers import container_for
 from tapetum.realtime.media.encoder import choose_encoder
 from tapetum.realtime.media.file_sink import lone_encoder
@@ -50,6 +51,7 @@ class SegmentMaker:
         container = container_for(film.output)
         encoder = choose_encoder(film.encoder, container, shown)
         self.encoder_description = encoder.description
+        self._encoder_name, self._lost = encoder.name, dict[str, None]()
         self._make_encoder = lambda: lone_encoder(container, encoder, shown)
         self._enhanced = self._frames()
         self._is_fresh = True
@@ -75,7 +77,7 @@ class SegmentMaker:
     @property
     def notices(self) -> tuple[str, ...]:
         """Lines for the user about the input so far."""
-        return tuple(self._source.notices)
+        return *self._source.notices, *self._lost
 
     def can_make(self, number: int, handover: Handover | None = None) -> bool:
         """Whether a segment can be made where the input stands; else open the film anew."""
@@ -112,6 +114,7 @@ class SegmentMaker:
         frame = first
         while frame is not None and segment_number(frame) <= number:
             segment.encode(frame)
+            self._lost |= dict.fromkeys(lost_captions(frame, self._encoder_name))
             self._last = frame
             frame = next(self._enhanced, None)
         self._ahead = frame

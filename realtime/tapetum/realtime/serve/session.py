@@ -220,7 +220,8 @@ class Session:
         lighting.strength = enhancement.strength
         lit = await asyncio.to_thread(lighting.load, enhancement.model)
         self._number = wanted.stream
-        self._say("lit", stream=wanted.stream, **asdict(lit))
+        denoise = self._offered.denoise
+        self._say("lit", stream=wanted.stream, denoise=denoise, **asdict(lit))
 
     async def _send_grid(self, thumbnail: bytes) -> None:
         """Answer a thumbnail; the page sends the next one when it has the answer."""

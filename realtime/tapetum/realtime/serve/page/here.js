@@ -2,6 +2,7 @@
 
 import { Brightener, GRID_SIZE } from "/brighten/brightener.js";
 import { Asking } from "/brighten/pace.js";
+import { SpareTime } from "/brighten/spare_time.js";
 
 const LATE_MS = 5000; // so long without an answer, and the server works no more
 
@@ -10,14 +11,17 @@ const LATE_MS = 5000; // so long without an answer, and the server works no more
  *
  * A grid is asked for when the server has given one and the next is due: the newest picture then is
  * the one that it sees. Pictures between get the grid before, so that none is late and none is dark. `strength` is
- * asked for each picture; `onFrame` gets `{ metadata, drawnMs, shownMs }` of each: what the video
- * tells of it, how long drawing took, and when the screen got it.
+ * asked for each picture, and `denoise` says how much noise is taken out of all; `onFrame` gets `{ metadata, drawnMs, shownMs, noise }` of each: what the video
+ * tells of it, how long drawing took, when the screen got it, and what becomes of the noise.
  */
 export class BrightenedHere {
   #video;
   #link;
   #brightener;
   #strength;
+  #denoise;
+  #spare = new SpareTime();
+  #spentMs = 0;
   #onFrame;
   #handle = 0;
   #asking = new Asking();
@@ -28,10 +32,11 @@ export class BrightenedHere {
   #heard = ({ data }) => this.#hear(data);
 
   /** Throws an `Error` where the browser's graphics cannot do it. */
-  constructor({ video, canvas, link, strength, onFrame, onLost }) {
+  constructor({ video, canvas, link, strength, denoise, onFrame, onLost }) {
     this.#video = video;
     this.#link = link;
     this.#strength = strength;
+    this.#denoise = denoise;
     this.#onFrame = onFrame;
     this.#brightener = new Brightener(canvas);
     this.#first = new Promise((resolve) => { this.#gotFirst = resolve; });
@@ -55,12 +60,15 @@ export class BrightenedHere {
     const { videoWidth, videoHeight } = this.#video;
     if (videoWidth === 0) return;
     const begunMs = performance.now();
+    this.#spare.next(begunMs, this.#spentMs, this.#brightener.isLate);
     this.#brightener.take(this.#video, videoWidth, videoHeight);
     this.#ask(begunMs);
     if (!this.#lit) return;
-    this.#brightener.draw(this.#strength());
-    const drawnMs = performance.now() - begunMs;
-    requestAnimationFrame(() => this.#onFrame({ metadata, drawnMs, shownMs: performance.now() }));
+    const why = this.#spare.whyNoiseStays(this.#denoise);
+    this.#brightener.draw(this.#strength(), 0, { denoise: why ? "off" : this.#denoise, nowMs: begunMs });
+    const noise = why || this.#brightener.noise;
+    const drawnMs = (this.#spentMs = performance.now() - begunMs);
+    requestAnimationFrame(() => this.#onFrame({ metadata, drawnMs, shownMs: performance.now(), noise }));
     this.#gotFirst();
   };
 

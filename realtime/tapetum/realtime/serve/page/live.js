@@ -1,6 +1,6 @@
 // The live picture: start, stop, and what is shown while it starts and when it fails.
 
-import { graphicsName, isSlow } from "/brighten/brightener.js";
+import { graphicsName, isSlow } from "/brighten/graphics.js";
 import { isServerCamera, openCamera, Problem } from "./camera.js";
 import { CaptureClock, followFrames, localClock } from "./frames.js";
 import { BrightenedHere } from "./here.js";
@@ -26,7 +26,7 @@ export class Live extends EventTarget {
   #original = new Original(document.getElementById("original"));
   #clock = new CaptureClock();
   #originalClock = new CaptureClock();
-  #run = null; // what belongs to the picture that runs or starts: { stream, camera, here, captured, live, send, close[] }
+  #run = null; // what belongs to the picture that runs or starts: { stream, camera, here, captured, live, noise, send, close[] }
   #streams = 0; // how many were asked for: the number of the last one
 
   constructor({ link, readout, wishes }) {
@@ -130,7 +130,7 @@ export class Live extends EventTarget {
 
   async #brightenHere(run) {
     play(this.#originalVideo, run.camera);
-    const { mode, runs_on } = await this.#link.ask("light", { stream: run.stream, ...this.#wishes().look }, "lit");
+    const { mode, runs_on, denoise } = await this.#link.ask("light", { stream: run.stream, ...this.#wishes().look }, "lit");
     if (this.#run !== run) return;
     const words = `${runs_on}, applied by ${graphicsName()}`;
     const here = new BrightenedHere({
@@ -138,10 +138,14 @@ export class Live extends EventTarget {
       canvas: freshCanvas(),
       link: this.#link,
       strength: () => this.#wishes().look.strength,
-      onFrame: ({ metadata, drawnMs, shownMs }) => {
+      denoise,
+      onFrame: ({ metadata, drawnMs, shownMs, noise }) => {
         const capturedMs = localClock.capturedMs(metadata);
         const atMs = performance.timeOrigin + shownMs;
         this.#readout.addFrame({ shownMs: atMs, ageMs: atMs - capturedMs, drawnMs });
+        if (noise === run.noise) return;
+        run.noise = noise;
+        this.#readout.setHere({ mode, runs_on: noise ? `${words}; noise ${noise}` : words });
       },
       onLost: () => this.#run === run && this.start(),
     });

@@ -1,0 +1,340 @@
+// How noisy a stream is, measured in its own pictures: by luma, for chroma, and how fine-grained.
+//
+// As in tapetum.realtime.cpu.noise_level: by what differs from the frame before where blocks rest, and by
+// what differs between neighbours where the picture is flat; a low quantile of each, of which the smaller
+// holds. Blocks that move are left out here, and a codec's blocks are not looked for. Tests hold both to
+// about the same numbers.
+
+import { TABLE_SIZE, TILE, TILES } from "./restoring_shaders.js";
+
+const BINS = 24; // of luma, uniform in its square root
+const VALUES = 256;
+const UNIT = 4; // a histogram's step, in fixed-point units
+const BLOCK = 8; // rows and columns of cells of a block that is compared, in the middle of a tile
+const EDGE = (TILE - BLOCK) / 2;
+const EVERY = 3; // rows and columns of cells whose neighbours are compared
+const QUANTILE = 0.2;
+const QUANTILE_AT_REST = 0.3;
+const FEWEST = 40; // samples that a bin needs to be believed
+const FEWEST_BLOCKS = 12;
+const DRIFT = 0.35; // share of a block's changes that a shift explains from which it does not rest
+const RESTS = 0.75; // of what a block differs by at rest: elsewhere it differs by no less
+const STEEPEST = 1.12; // noise of one bin by that of the next, at most
+const STEEPEST_BLACK = 2; // and of the darkest bins, which cameras crush
+const BLACK_BINS = 6;
+const STEADY = 0.4; // share of a new measure in the one that holds
+const MUCH = 0.05; // share of the picture that limits the noise of the rest
+const KEPT = 0.6; // share of what was counted that still counts with the next frame
+const REST_PER_DEVIATION = 1.05; // what these quantiles are for white noise of deviation 1
+const SPACE_PER_DEVIATION = 1.563;
+const BLOCK_PER_DEVIATION = 0.812;
+const FLOOR = 0.2 * 128; // deviation at half size of what rounding makes: to luma, and to red, green and blue
+const UNSEEN = 1.3; // noise is none up to so many times what rounding makes
+const SEEN = 2.3; // and whole from here on
+const SEEN_CODED = 1.7; // or from here where a codec made it smooth
+const ALIKE = 0.2; // fineness up to which it is a clean picture's rounding that shows, and no noise
+const FINE = 0.35; // and from which it is noise
+const HIDDEN = 1.5; // so much more than is measured there is of the noise that a codec made smooth
+const UNSEEN_BRIGHT = 0.65; // the same for noise that is brightened, in levels of the bright picture
+const SEEN_BRIGHT = 1.1;
+const LEVELS = 8; // of a grid
+const CELLS = 16 * 16;
+
+/** The noise of one stream, in fixed-point units: 128 are a level of 255. */
+export class NoiseLevel {
+  #overSpace = new Float32Array(BINS * VALUES);
+  #overTime = new Float32Array(BINS * VALUES);
+  #within = new Float32Array(BINS * VALUES);
+  #overChroma = [new Float32Array(VALUES), new Float32Array(VALUES)];
+  /** Deviation of a frame at half size, by luma. */
+  luma = new Float32Array(TABLE_SIZE).fill(FLOOR);
+  /** Share of the picture of each luma. */
+  seen = new Float32Array(TABLE_SIZE);
+  /** Deviations of U and V at half size. */
+  chroma = [2 * FLOOR, 2 * FLOOR];
+  /** Deviation at full size by that at half size: 2 for white noise, below 1 for what a codec leaves. */
+  fineness = 1;
+  /** Whether it was ever measured over time: space alone takes texture for noise. */
+  isSure = false;
+  /** Frames that were measured. */
+  count = 0;
+
+  /** 1 for white noise, 0 for noise as smooth as a codec leaves it. */
+  get whiteness() {
+    return Math.min(Math.max(this.fineness - 1, 0), 1);
+  }
+
+  /**
+   * Takes note of one more frame.
+   * @param {Uint32Array} sample TILES x TILES tiles of TILE x TILE cells, row by row, each of four: luma,
+   *   and that of the frame before in the upper bits; U, and V in the upper bits; differences within the
+   *   cell; and nothing
+   */
+  measure(sample) {
+    for (const counts of [this.#overSpace, this.#overTime, this.#within, ...this.#overChroma]) {
+      for (let i = 0; i < counts.length; i++) counts[i] *= KEPT;
+    }
+    for (let tile = 0; tile < TILES * TILES; tile++) this.#count(tilesOf(sample, tile));
+    this.count += 1;
+    this.#publish();
+  }
+
+  /**
+   * How much of the noise is to be taken out, by luma, from 0 to 1: none where it is not seen.
+   * @param {Float32Array | null} slope of the brightening, by luma; null to go by the noise alone
+   */
+  share(slope) {
+    const smoothness = 1 - this.whiteness;
+    const whole = SEEN + (SEEN_CODED - SEEN) * smoothness;
+    const sureness = within((this.fineness - ALIKE) / (FINE - ALIKE));
+    return this.luma.map((noise, i) => {
+      const share = sureness * within((noise / FLOOR - UNSEEN) / (whole - UNSEEN));
+      if (!slope) return share;
+      const bright = (noise * (1 + HIDDEN * smoothness) * slope[i]) / 128;
+      return share * within((bright - UNSEEN_BRIGHT) / (SEEN_BRIGHT - UNSEEN_BRIGHT));
+    });
+  }
+
+  /** @param {Tile} tile */
+  #count({ now, last, u, v, inside }) {
+    const size = blockChange(now, last);
+    if (size > 0) add(this.#overTime, binOf(now[TILE * (TILE / 2) + TILE / 2]), size);
+    for (let row = 1; row < TILE - 1; row += EVERY) {
+      for (let column = 1; column < TILE - 1; column += EVERY) {
+        const at = TILE * row + column;
+        const bin = binOf(now[at]);
+        add(this.#overSpace, bin, curvature(now, at));
+        add(this.#within, bin, inside[at] / 4);
+        add(this.#overChroma[0], 0, curvature(u, at));
+        add(this.#overChroma[1], 0, curvature(v, at));
+      }
+    }
+  }
+
+  #publish() {
+    const bySpace = quantiles(this.#overSpace, QUANTILE).map((value) => value / SPACE_PER_DEVIATION);
+    const counts = totals(this.#overSpace);
+    const all = counts.reduce((sum, count) => sum + count, 0);
+    let deviation = bySpace;
+    const blocks = totals(this.#overTime);
+    if (blocks.some((many) => many >= FEWEST_BLOCKS)) {
+      this.isSure = true;
+      const byTime = quantiles(this.#overTime, QUANTILE_AT_REST).map((value) => value / REST_PER_DEVIATION);
+      const filled = ofAllBins(byTime, blocks, FEWEST_BLOCKS);
+      deviation = bySpace.map((value, bin) => Math.min(value, filled[bin]));
+    }
+    deviation = ofAllBins(deviation, counts, FEWEST).map((value) => Math.max(value, FLOOR));
+    deviation = evenByLuma(deviation, counts.map((count) => count >= MUCH * all));
+    const inside = ofAllBins(
+      quantiles(this.#within, QUANTILE).map((value) => value / BLOCK_PER_DEVIATION), totals(this.#within), FEWEST);
+    const share = this.count === 1 ? 1 : STEADY;
+    const lumas = Array.from({ length: TABLE_SIZE }, (_, step) => step);
+    const alike = new Float32Array(BINS);
+    for (const step of lumas) alike[BIN[step]] += 1;
+    for (const step of lumas) {
+      this.luma[step] += share * (between(PLACE[step], deviation) - this.luma[step]);
+      this.seen[step] = counts[BIN[step]] / alike[BIN[step]] / Math.max(all, 1);
+    }
+    this.chroma = this.#overChroma.map((plane) =>
+      Math.max(quantiles(plane, QUANTILE)[0] / SPACE_PER_DEVIATION, 2 * FLOOR));
+    /** @param {number[]} values */
+    const mean = (values) => values.reduce((sum, value, bin) => sum + value * counts[bin], 0) / Math.max(all, 1);
+    this.fineness = Math.min(mean(inside) / Math.max(mean(deviation), FLOOR), 2);
+  }
+}
+
+/**
+ * How much steeper than the picture a grid makes it, by luma: the mean of all its cells.
+ * @param {Float32Array} grid coefficient, luma level, row, column
+ */
+export function curveSlope(grid) {
+  const means = Array.from({ length: 2 * LEVELS }, (_, i) =>
+    grid.subarray(i * CELLS, (i + 1) * CELLS).reduce((sum, value) => sum + value, 0) / CELLS);
+  const [gains, offsets] = [means.slice(0, LEVELS), means.slice(LEVELS)];
+  const bright = Float64Array.from({ length: TABLE_SIZE }, (_, step) => {
+    const luma = step / (TABLE_SIZE - 1);
+    const place = Math.sqrt(luma) * LEVELS - 0.5;
+    return luma * between(place, gains) + between(place, offsets);
+  });
+  return Float32Array.from(bright, (_, step) => {
+    const [below, above] = [Math.max(step - 1, 0), Math.min(step + 1, TABLE_SIZE - 1)];
+    return ((bright[above] - bright[below]) * (TABLE_SIZE - 1)) / (above - below);
+  });
+}
+
+/**
+ * One of the tiles of a sample.
+ * @typedef {Record<"now" | "last" | "u" | "v" | "inside", Int32Array>} Tile
+ *
+ * @param {Uint32Array} sample
+ * @param {number} tile
+ * @returns {Tile}
+ */
+function tilesOf(sample, tile) {
+  const side = TILE * TILES;
+  const [top, left] = [TILE * Math.floor(tile / TILES), TILE * (tile % TILES)];
+  const [now, last, u, v, inside] = Array.from({ length: 5 }, () => new Int32Array(TILE * TILE));
+  for (let at = 0; at < TILE * TILE; at++) {
+    const from = 4 * (side * (top + Math.floor(at / TILE)) + left + (at % TILE));
+    now[at] = sample[from] & 0xffff;
+    last[at] = sample[from] >>> 16;
+    u[at] = sample[from + 1] & 0xffff;
+    v[at] = sample[from + 1] >>> 16;
+    inside[at] = sample[from + 2];
+  }
+  return { now, last, u, v, inside };
+}
+
+/**
+ * The mean change of a block that rests, by its odd rows; 0 where it moves, and where nothing changed.
+ * @param {Int32Array} now
+ * @param {Int32Array} last
+ */
+function blockChange(now, last) {
+  const atRest = differenceOf(now, last, 0, 0, 0);
+  let best = atRest;
+  for (let y = -EDGE; y <= EDGE; y++) {
+    for (let x = -EDGE; x <= EDGE; x++) best = Math.min(best, differenceOf(now, last, y, x, 0));
+  }
+  if (atRest * RESTS > best || drift(now, last) >= DRIFT) return 0;
+  return differenceOf(now, last, 0, 0, 1) / ((BLOCK * BLOCK) / 2);
+}
+
+/**
+ * What every second row of a block differs by from one of the frame before.
+ * @param {Int32Array} now
+ * @param {Int32Array} last
+ * @param {number} y rows from which it may have come
+ * @param {number} x
+ * @param {number} first row
+ */
+function differenceOf(now, last, y, x, first) {
+  let sum = 0;
+  for (let row = EDGE + first; row < EDGE + BLOCK; row += 2) {
+    for (let at = TILE * row + EDGE; at < TILE * row + EDGE + BLOCK; at++) {
+      sum += Math.abs(now[at] - last[at + TILE * y + x]);
+    }
+  }
+  return sum;
+}
+
+/**
+ * Share of what changed in a block that a small shift of it explains.
+ * @param {Int32Array} now
+ * @param {Int32Array} last
+ */
+function drift(now, last) {
+  let [across, down, both, withAcross, withDown, changes] = [1, 1, 0, 0, 0, 1];
+  for (let row = EDGE; row < EDGE + BLOCK; row++) {
+    for (let at = TILE * row + EDGE; at < TILE * row + EDGE + BLOCK; at++) {
+      const change = now[at] - last[at];
+      const right = last[at + 1] - last[at - 1] + now[at + 1] - now[at - 1];
+      const below = last[at + TILE] - last[at - TILE] + now[at + TILE] - now[at - TILE];
+      across += right * right;
+      down += below * below;
+      both += right * below;
+      withAcross += right * change;
+      withDown += below * change;
+      changes += change * change;
+    }
+  }
+  const whole = Math.max(across * down - both * both, 1);
+  const explained = withAcross ** 2 * down + withDown ** 2 * across - 2 * withAcross * withDown * both;
+  return explained / (whole * changes);
+}
+
+/**
+ * The mean of second differences around a cell: down in three columns, and across in three rows.
+ * @param {Int32Array} plane
+ * @param {number} at
+ */
+function curvature(plane, at) {
+  let sum = 0;
+  for (let near = -1; near <= 1; near++) {
+    const [column, row] = [at + near, at + TILE * near];
+    sum += Math.abs(2 * plane[column] - plane[column - TILE] - plane[column + TILE]);
+    sum += Math.abs(2 * plane[row] - plane[row - 1] - plane[row + 1]);
+  }
+  return sum / 6;
+}
+
+/**
+ * @param {Float32Array} counts histograms, one after the other
+ * @param {number} bin
+ * @param {number} value in fixed-point units
+ */
+function add(counts, bin, value) {
+  counts[bin * VALUES + Math.min(Math.floor(value / UNIT), VALUES - 1)] += 1;
+}
+
+/** @param {Float32Array} counts */
+function totals(counts) {
+  return Array.from({ length: counts.length / VALUES }, (_, bin) =>
+    counts.subarray(bin * VALUES, (bin + 1) * VALUES).reduce((sum, count) => sum + count, 0));
+}
+
+/**
+ * The value under which a share of each histogram lies.
+ * @param {Float32Array} counts
+ * @param {number} share
+ */
+function quantiles(counts, share) {
+  return totals(counts).map((total, bin) => {
+    let [value, sum] = [0, counts[bin * VALUES]];
+    while (value < VALUES && sum < share * total) sum += counts[bin * VALUES + ++value];
+    return (value + 0.5) * UNIT;
+  });
+}
+
+/**
+ * Fills the bins of few samples from those beside them.
+ * @param {number[]} values
+ * @param {number[]} counts
+ * @param {number} fewest
+ */
+function ofAllBins(values, counts, fewest) {
+  const sure = counts.flatMap((count, bin) => (count >= fewest ? [bin] : []));
+  if (sure.length === 0) return values.map(() => 0);
+  return values.map((_, bin) => {
+    const above = sure.findIndex((other) => other >= bin);
+    if (above === -1) return values[sure[sure.length - 1]];
+    if (above === 0) return values[sure[0]];
+    const [low, high] = [sure[above - 1], sure[above]];
+    return values[low] + ((bin - low) / (high - low)) * (values[high] - values[low]);
+  });
+}
+
+/**
+ * Limits each bin by those of which there is much: noise differs little between like lumas.
+ * @param {number[]} deviation
+ * @param {boolean[]} many
+ */
+function evenByLuma(deviation, many) {
+  let place = 0;
+  const places = deviation.map((_, bin) => (place += Math.log(bin < BLACK_BINS ? STEEPEST_BLACK : STEEPEST)));
+  return deviation.map((value, bin) =>
+    deviation.reduce((least, other, near) =>
+      many[near] ? Math.min(least, other * Math.exp(Math.abs(places[near] - places[bin]))) : least, value));
+}
+
+/**
+ * What lies at a place among values, the first and the last of which hold beyond.
+ * @param {number} place
+ * @param {number[]} values
+ */
+function between(place, values) {
+  const held = Math.min(Math.max(place, 0), values.length - 1);
+  const below = Math.min(Math.floor(held), values.length - 2);
+  return values[below] + (held - below) * (values[below + 1] - values[below]);
+}
+
+/** @param {number} value */
+const within = (value) => Math.min(Math.max(value, 0), 1);
+
+/** Where each step of luma lies between the middles of the bins. */
+const PLACE = Array.from({ length: TABLE_SIZE }, (_, step) => Math.sqrt(step / (TABLE_SIZE - 1)) * BINS - 0.5);
+
+const BIN = PLACE.map((place) => Math.min(Math.floor(place + 0.5), BINS - 1));
+
+/** @param {number} luma in fixed point */
+const binOf = (luma) => BIN[luma >> 7];
