@@ -18,6 +18,7 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from tapetum.realtime.counted import counted
 from tapetum.realtime.media.input_clock import InputClock
 from tapetum.realtime.media.media_input import demuxed
 from tapetum.realtime.media.picture_slots import PictureSlots, counts_slots
@@ -509,8 +510,3 @@ class PictureReader:
 def _repeats(packet: Packet[VideoStream]) -> bool:
     """Whether a packet has nothing in it but its time: what was shown stays, as Theora has it."""
     return not packet.size and packet.dts is not None
-
-
-def counted(count: int, noun: str) -> str:
-    """A number and its noun, like "2 frames"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
