@@ -1,12 +1,12 @@
 // Stands in for NVIDIA's libnvcuvid.so.1 and libnvidia-encode.so.1 in tests, behind FFmpeg's own
 // code. It decodes and encodes nothing but H.264 of 8 bits and HEVC of 8 and 10, of uncompressed
-// blocks (PCM), in which a file comes out bit for bit as it went in. Both work in threads of their
-// own. What it is strict about is what FFmpeg and its callers have to mind: how many surfaces there
+// blocks (PCM), and AV1 of 8 whose tiles are samples: a file comes out bit for bit as it went in. Both
+// work in threads of their own. What it is strict about is what FFmpeg and its callers have to mind: how many surfaces there
 // are and who holds them, pitches, contexts, and that NVENC reads a picture at any time from when it
 // gets it until its packet is asked for: one that changes meanwhile comes out white. Steps at
 // which NVENC refuses are named by the environment.
 
-#include "fake_pcm_video.h"
+#include "fake_raw_av1.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -85,12 +85,13 @@ struct PictureParams {
     unsigned slices;
     const unsigned* offsets;
 };
-constexpr int H264 = 4, HEVC = 8, P016 = 1;
+constexpr int H264 = 4, HEVC = 8, AV1 = 11, P016 = 1;
+
+bool is_known(int codec) { return codec == H264 || codec == HEVC || codec == AV1; }
 
 int cuvidGetDecoderCaps(DecodeCaps* caps) {
     int deepest = caps->codec == HEVC ? 2 : 0;
-    caps->supported = (caps->codec == H264 || caps->codec == HEVC) &&
-                      static_cast<int>(caps->depth_over_8) <= deepest;
+    caps->supported = is_known(caps->codec) && static_cast<int>(caps->depth_over_8) <= deepest;
     caps->decoders = 1, caps->formats = 1 | 1 << P016;
     caps->max_width = caps->max_height = 4096, caps->max_blocks = 65536;
     caps->min_width = caps->min_height = 16;
@@ -99,12 +100,13 @@ int cuvidGetDecoderCaps(DecodeCaps* caps) {
 
 int cuvidCreateDecoder(void** decoder, const CreateInfo* info) {
     if (!has_context()) return INVALID_CONTEXT;
-    bool known = info->codec == H264 || info->codec == HEVC;
-    if (std::getenv("FAKE_NVDEC_REFUSES") || !known || info->decode_surfaces > 32)
+    if (std::getenv("FAKE_NVDEC_REFUSES") || !is_known(info->codec) || info->decode_surfaces > 32)
         return INVALID_VALUE;
     if ((info->depth_over_8 > 0) != (info->format == P016)) return INVALID_VALUE;
     auto* made = new Decoder{};
-    made->codec = info->codec == H264 ? Codec::H264 : Codec::HEVC;
+    made->codec = info->codec == H264   ? Codec::H264
+                  : info->codec == HEVC ? Codec::HEVC
+                                        : Codec::AV1;
     made->depth = 8 + static_cast<int>(info->depth_over_8);
     made->width = (info->width + 15) / 16 * 16, made->height = (info->height + 15) / 16 * 16;
     made->pitch = (made->width * (made->depth > 8 ? 2 : 1) + 255) / 256 * 256;
@@ -129,9 +131,14 @@ int cuvidDecodePicture(void* given, const PictureParams* params) {
     if (surface.decoded.valid()) surface.decoded.wait();
     auto picture = decoder->picture(surface.data);
     Bytes unit(params->data, params->data + params->size);
+    if (decoder->codec == Codec::AV1) {  // headers are not among what it gets
+        unsigned begin = params->offsets[0], end = params->offsets[1];
+        if (params->slices != 1 || begin > end || end > unit.size()) return INVALID_VALUE;
+        unit = Bytes(params->data + begin, params->data + end);
+    }
     surface.decoded = std::async(std::launch::async, [codec = decoder->codec, unit, picture] {
         std::memset(picture.luma, 0xFF, picture.size());  // who reads it too early sees
-        return decode(codec, unit, picture);
+        return codec == Codec::AV1 ? decode_av1(unit, picture) : decode(codec, unit, picture);
     });
     return SUCCESS;
 }
@@ -214,6 +221,8 @@ constexpr Guid H264_GUID{0x6bc82762, 0x4e63, 0x4ca4,
                          {0xaa, 0x85, 0x1e, 0x50, 0xf3, 0x21, 0xf6, 0xbf}};
 constexpr Guid HEVC_GUID{0x790cdc88, 0x4522, 0x4d7b,
                          {0x94, 0x25, 0xbd, 0xa9, 0x97, 0x5f, 0x76, 0x03}};
+constexpr Guid AV1_GUID{0x0a352289, 0x0aa7, 0x4759,
+                        {0x86, 0x2d, 0x5d, 0x15, 0xcd, 0x16, 0xd2, 0x54}};
 constexpr Guid MAIN10_GUID{0xfa4d2b6c, 0x3a5b, 0x411a,
                            {0x80, 0x18, 0x0a, 0x3f, 0x5e, 0x3c, 0x9b, 0xe5}};
 constexpr std::uint32_t NV12 = 1, P010 = 0x10000;
@@ -283,11 +292,11 @@ int open_session(const OpenParams* params, void** encoder) {
     return SUCCESS;
 }
 
-int guid_count(void*, std::uint32_t* count) { return *count = 2, SUCCESS; }
+int guid_count(void*, std::uint32_t* count) { return *count = 3, SUCCESS; }
 
 int guids(void*, Guid* list, std::uint32_t, std::uint32_t* count) {
-    list[0] = H264_GUID, list[1] = HEVC_GUID;
-    return *count = 2, SUCCESS;
+    list[0] = H264_GUID, list[1] = HEVC_GUID, list[2] = AV1_GUID;
+    return *count = 3, SUCCESS;
 }
 
 int caps(void*, Guid, const CapsParam* param, int* value) {
@@ -302,7 +311,9 @@ int initialize(void* given, const InitializeParams* params) {
     if (refuses("initialize")) return OUT_OF_MEMORY;
     auto* encoder = static_cast<Encoder*>(given);
     encoder->width = params->width, encoder->height = params->height;
-    encoder->codec = params->codec.a == H264_GUID.a ? Codec::H264 : Codec::HEVC;
+    encoder->codec = params->codec.a == H264_GUID.a   ? Codec::H264
+                     : params->codec.a == HEVC_GUID.a ? Codec::HEVC
+                                                      : Codec::AV1;
     encoder->depth = params->config->profile.a == MAIN10_GUID.a ? 10 : 8;
     return SUCCESS;
 }
@@ -369,12 +380,20 @@ int encode_picture(void* given, const PicParams* params) {
     return SUCCESS;
 }
 
+Bytes sets_of(const Encoder& encoder) {
+    return encoder.codec == Codec::AV1
+               ? av1_sets(encoder.width, encoder.height)
+               : parameter_sets(encoder.codec, encoder.width, encoder.height, encoder.depth);
+}
+
 Bytes encoded(Encoder& encoder, const Picture& picture) {
-    Bytes stream = parameter_sets(encoder.codec, encoder.width, encoder.height, picture.depth);
+    Bytes stream = sets_of(encoder);
     if (encoder.codec == Codec::H264)
         append_h264(stream, picture, encoder.pictures++);
-    else
+    else if (encoder.codec == Codec::HEVC)
         append_hevc(stream, picture);
+    else
+        append_av1(stream, picture);
     return stream;
 }
 
@@ -402,7 +421,7 @@ int unlock_bitstream(void*, void*) { return SUCCESS; }
 
 int sequence_params(void* given, SequenceParams* params) {
     auto* encoder = static_cast<Encoder*>(given);
-    Bytes sets = parameter_sets(encoder->codec, encoder->width, encoder->height, encoder->depth);
+    Bytes sets = sets_of(*encoder);
     std::memcpy(params->buffer, sets.data(), sets.size());
     return *params->written = sets.size(), SUCCESS;
 }

@@ -295,7 +295,7 @@ bool decode_hevc(const Bytes& plain, const Picture& into) {
     return true;
 }
 
-enum class Codec { H264, HEVC };
+enum class Codec { H264, HEVC, AV1 };
 
 Bytes parameter_sets(Codec codec, int width, int height, int depth) {
     return codec == Codec::H264 ? h264_sets(width, height) : hevc_sets(width, height, depth);

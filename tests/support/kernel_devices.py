@@ -18,7 +18,7 @@ import pytest
 
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
-from tapetum.realtime.cuda.kernel_compiler import chroma_of
+from tapetum.realtime.cuda.kernel_compiler import FILES, module_of
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.frame import Frame
 
@@ -193,7 +193,7 @@ class WallClock:
 
 
 class HostKernels:
-    """The kernels compiled for the host, by name; for each kind of chroma when it is needed."""
+    """The kernels compiled for the host, by name; each module when it is needed."""
 
     def __init__(self, folder: Path, flags: tuple[str, ...] = ()) -> None:
         self._folder = folder
@@ -202,20 +202,23 @@ class HostKernels:
         self._lock = threading.Lock()
 
     def __getitem__(self, kernel: str) -> Any:
-        return self.library(chroma_of(kernel))[kernel]
+        return self.library(module_of(kernel))[kernel]
 
-    def library(self, chroma: str) -> ctypes.CDLL:
+    def library(self, module: str) -> ctypes.CDLL:
         with self._lock:
-            if chroma not in self._libraries:
-                self._libraries[chroma] = self._compiled(chroma)
-            return self._libraries[chroma]
+            if module not in self._libraries:
+                self._libraries[module] = self._compiled(module)
+            return self._libraries[module]
 
-    def _compiled(self, chroma: str) -> ctypes.CDLL:
+    def _compiled(self, module: str) -> ctypes.CDLL:
         compiler = shutil.which("g++")
         assert compiler is not None
-        target = self._folder / f"host_kernels_{chroma}.so"
-        given = f"-I{SOURCE.parent}", f"-DCHROMA={chroma}", *self._flags
-        command = [compiler, *FLAGS, *TRAPS, *given, str(DRIVER), "-o", str(target)]
+        target = self._folder / f"host_kernels_{module}.so"
+        macro, driver = f"-DCHROMA={module}", DRIVER
+        if module in FILES:
+            macro, driver = "-DWITHOUT_KERNELS", DRIVER.with_name(f"host_{module}.cpp")
+        given = f"-I{SOURCE.parent}", macro, *self._flags
+        command = [compiler, *FLAGS, *TRAPS, *given, str(driver), "-o", str(target)]
         subprocess.run(command, check=True, capture_output=True, text=True)
         return ctypes.CDLL(str(target))
 

@@ -4,6 +4,7 @@
 
 #include "kernels.cu"
 #include "restoring.cu"
+#include "grid_fit.cu"
 
 #include <atomic>
 #include <cstdlib>
@@ -177,6 +178,36 @@ void convert() {
     });
 }
 
+void fit() {
+    const auto thumbnail = numbers(3 * THUMBNAIL * THUMBNAIL, 1), light = numbers(GRID_SIZE, 2);
+    std::vector<float> before(3 * REDUCED_SIZE), sums(NODES * TERMS), grid(GRID_SIZE);
+    std::vector<Half> after(3 * REDUCED_SIZE);
+    const Reduced small{before.data(), after.data(), light.data()};
+    blocks(REDUCED_SIZE / 128, [&](int number) {
+        block(128, {[&](int thread) { reduce_pixel(128 * number + thread, thumbnail.data(), small); }});
+    });
+    blocks(CELL_COUNT, [&](int cell) {
+        std::vector<Sample> samples(SQUARE);
+        const auto take = [&](int i) { take_sample(i, cell, small, samples[i]); };
+        const auto sum = [&](int i) { sum_node(i, cell, samples.data(), sums.data()); };
+        block(SQUARE, {take, sum});
+    });
+}
+
+void solve() {
+    const auto sums = numbers(NODES * TERMS, 1);
+    std::vector<float> grid(GRID_SIZE);
+    Pooled pooled;
+    const auto level = [&](int i) { average_level(i, sums.data(), pooled); };
+    // Another worker than the one that made what it reads.
+    const auto whole = [&](int i) { average_whole((i + 1) % 1024, pooled); };
+    const auto finish = [&](int i) {
+        for (int node = i; node < NODES; node += 1024)
+            solve_node(node, sums.data(), pooled, grid.data());
+    };
+    block(1024, {level, whole, finish});
+}
+
 // What is known of a stream, in memory of its own for each plane.
 class Stream {
 public:
@@ -344,6 +375,8 @@ int main(int count, char **given) {
     if (kernel == "apply_grid") apply<unsigned char>(), apply<unsigned short>();
     if (kernel == "thumbnail") reduce<unsigned char>(), reduce<unsigned short>();
     if (kernel == "smooth_grid") smooth();
+    if (kernel == "fit_sum") fit();
+    if (kernel == "fit_solve") solve();
     if (kernel == "rgb") convert<unsigned char>(), convert<unsigned short>();
     if (kernel == "learn") learn<unsigned char>(), learn<unsigned short>();
     if (kernel == "correct") {

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -41,6 +41,8 @@ Array = npt.NDArray[Any]
 _POISON = 0xFF
 """NaN as float, and the brightest sample."""
 _ALIGNMENT = 256
+_TO_HOST, _ON_DEVICE = 2, 3
+"""cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice."""
 _CAPABILITY = {75: 9, 76: 0}
 """Hopper, which TensorRT-RTX does not know: PyTorch is left."""
 
@@ -99,8 +101,9 @@ class SimulatedGPU:
 
     Attributes:
         faults: what goes wrong; may be changed at any time.
-        waits: how often somebody waited, by the function that did.
-        skipped: functions whose waits do nothing, for tests that show that something is missing;
+        waits: how often somebody waited, by the functions that did, and those that called them.
+        ways: the functions of each wait, the innermost first.
+        skipped: functions in which waits do nothing, for tests that show that something is missing;
             "name:null", "name:own" or "name:beside" for those of one stream alone. "legacy": the
             null stream and blocking streams do not wait for each other.
         ffmpeg_is_there: whether FFmpeg takes memory of this GPU for a GPU's.
@@ -116,6 +119,7 @@ class SimulatedGPU:
         self.count = count
         self.opened = self.launches = 0
         self.waits: Counter[str] = Counter()
+        self.ways: set[tuple[str, ...]] = set()
         self.skipped: set[str] = set()
         self.contexts: set[int] = set()
         self.lock = threading.RLock()
@@ -261,7 +265,8 @@ class SimulatedGPU:
         out: Array | None = None,
         blocking: bool = True,
     ) -> Array:
-        target = np.full(array.shape, 0, array.dtype) if out is None else out
+        target = np.empty(array.shape, array.dtype) if out is None else out
+        target.view(np.uint8).fill(_POISON)  # which is there until the copy is done
         source, queue = array.host, stream or self.current
         self.queue(queue, lambda: np.copyto(target, source))
         if blocking:
@@ -284,7 +289,10 @@ class SimulatedGPU:
         return made
 
     def copy_rows(self, *given: int) -> None:
-        to, to_pitch, of, of_pitch, size, rows, _kind, ptr = given
+        to, to_pitch, of, of_pitch, size, rows, kind, ptr = given
+        if kind == _TO_HOST:
+            for row in range(rows):
+                ctypes.memset(to + row * to_pitch, _POISON, size)
 
         def run() -> None:
             for row in range(rows):
@@ -439,14 +447,24 @@ class Event:
         self.done_s = time.perf_counter()
 
     def synchronize(self) -> None:
-        frame = sys._getframe(1)
-        caller = frame.f_back.f_code.co_name if frame.f_back is not None else ""
+        callers = callers_on_the_path()
         assert self._stream is not None
         kind = "beside" if self._stream.non_blocking else "own" if self._stream.ptr else "null"
-        self.gpu.waits[caller] += 1
-        if not self.gpu.skipped.isdisjoint({caller, f"{caller}:{kind}"}):
+        self.gpu.waits.update(set(callers))
+        self.gpu.ways.add(callers)
+        if not self.gpu.skipped.isdisjoint({*callers, *(f"{name}:{kind}" for name in callers)}):
             return
         self.gpu.wait_for(self._stream, self._number)
+
+
+def callers_on_the_path() -> tuple[str, ...]:
+    """The GPU path's functions that wait, the innermost first, but for `_wait_for` itself."""
+    names: list[str] = []
+    frame: FrameType | None = sys._getframe(3)
+    while frame is not None and "/realtime/cuda/" in frame.f_code.co_filename:
+        names.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return tuple(names)
 
 
 class Graph:
@@ -650,7 +668,7 @@ def _cupy(gpu: SimulatedGPU) -> Any:
     runtime.getDevice, runtime.setDevice = lambda: gpu.index, gpu.set_device
     runtime.memGetInfo = gpu.memory_info
     cupy.get_default_memory_pool = lambda: _Pool
-    runtime.memcpyDeviceToHost, runtime.memcpyDeviceToDevice = 2, 3
+    runtime.memcpyDeviceToHost, runtime.memcpyDeviceToDevice = _TO_HOST, _ON_DEVICE
     runtime.memcpy2DAsync = gpu.copy_rows
     runtime.pointerGetAttributes = lambda place: _Attributes(gpu.block_at(place).device)
     driver: Any = ModuleType("driver")

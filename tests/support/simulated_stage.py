@@ -11,6 +11,7 @@ import runpy
 import sys
 import tempfile
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,9 @@ from support.simulated_gpu import SimulatedGPU, simulated
 
 from tapetum.benchmarks.gpu import kernels, measurements, networks, pipeline, roofline
 from tapetum.benchmarks.measure import nvml
+from tapetum.realtime.cuda import torch_engine
+from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.kernel_compiler import CHROMAS
 
 
 class NoNvml:
@@ -52,9 +56,11 @@ def measuring(patch: pytest.MonkeyPatch, gpu: SimulatedGPU) -> None:
     patch.setattr(cupy.cuda.runtime, "deviceGetPCIBusId", lambda _index: "0", raising=False)
     patch.setattr(measurements, "free_memory_mb", lambda _device: gpu.memory_info()[0] >> 20)
     here = torch.device("cpu")
-    for module in (measurements, networks):
+    for module in (measurements, networks, torch_engine):
         patch.setattr(module, "torch_device", lambda _device: here)
         patch.setattr(module, "torch_stream", lambda _device: nullcontext, raising=False)
+    for name, backend in networks.BACKENDS.items():
+        patch.setitem(networks.BACKENDS, name, partial(_queued, gpu, backend))
     small = roofline.measure_ceilings
     patch.setattr(
         measurements,
@@ -70,13 +76,35 @@ def measuring(patch: pytest.MonkeyPatch, gpu: SimulatedGPU) -> None:
         patch.setattr(module, name, few)
 
 
+def _queued(
+    gpu: SimulatedGPU,
+    backend: networks.Backend,
+    weights: Path,
+    device: ComputeDevice,
+    shape: networks.Shape,
+) -> networks.NetworkRun:
+    """A run of a backend on the device's stream, when it is its turn, as on a GPU."""
+    run = backend(weights, device, shape)
+
+    class Queued:
+        description = run.description
+
+        def __call__(self, batch: Any, result: Any) -> None:
+            given, made = batch.host, result.host
+            device.enqueue(lambda ptr: gpu.queue(gpu.streams[ptr], lambda: run(given, made)))
+
+    return Queued()
+
+
 def main() -> None:
     """Run the module that the arguments name."""
     _, _, module, *arguments = sys.argv
     sys.argv = [module, *arguments]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAPETUM_CACHE", folder)
-        with simulated(patch, host_kernels(Path(folder))) as gpu:
+        library = host_kernels(Path(folder))
+        library.library(CHROMAS[0])  # compiled before anything is timed
+        with simulated(patch, library) as gpu:
             bound(gpu)
             measuring(patch, gpu)
             runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -20,6 +20,11 @@ def cpu_runtime() -> CpuRuntime:
     return "openvino" if find_spec("openvino") is not None else "onnxruntime"
 
 
+def has_cpu_runtime() -> bool:
+    """Whether it is installed: a bare machine with a GPU may lack it."""
+    return find_spec(cpu_runtime()) is not None
+
+
 def describe_onnx(serialized: bytes, name: str) -> ModelDescription:
     """What the bytes of an ONNX file are.
 

@@ -14,6 +14,7 @@ lists the whole tree::
     |- EngineError         a network cannot be compiled or run
     |- BenchmarkError      a measurement cannot be made, or its results cannot be read or compared
     `- DeviceError         a device is missing, or a frame is on the wrong one
+       `- DeviceLostError  a device cannot be used any more
 """
 
 
@@ -39,3 +40,7 @@ class EngineError(TapetumError):
 
 class DeviceError(TapetumError):
     """A device is missing, or a frame lies on another device than the one that it is used on."""
+
+
+class DeviceLostError(DeviceError):
+    """A device cannot be used any more: its driver was reset, or it is out of order."""

@@ -72,6 +72,11 @@ class ModelDescription(NamedTuple):
     light: str | None = None
 
     @property
+    def has_grid(self) -> bool:
+        """Whether it is a grid, or gets what one made bright."""
+        return self.kind == "grid" or self.light is not None
+
+    @property
     def fixed_size(self) -> Size | None:
         """The only height and width that it takes; None for all multiples of `STRIDE`."""
         height, width = self.input_shape[2:]

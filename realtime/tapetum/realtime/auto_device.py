@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tapetum.gan.model import find_model
 from tapetum.realtime.aim import ALWAYS, Aim
-from tapetum.realtime.choices import Device
+from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.errors import TapetumError
 
 if TYPE_CHECKING:
@@ -56,8 +56,10 @@ class AutoDevice:
         model: str | Path,
         strength: float,
         aim: Aim,
-        on_build: Callable[[Building], None] | None,
         info: VideoInfo | None,
+        *,
+        denoise: Denoise = "off",
+        on_build: Callable[[Building], None] | None = None,
     ) -> Device:
         """Take a GPU where it is worth it, and all that is needed works there.
 
@@ -65,8 +67,9 @@ class AutoDevice:
             model: as for `Enhancer`.
             strength: likewise.
             aim: likewise.
-            on_build: as for `make_enhancer`.
             info: the video; None where it has no end.
+            denoise: as for `Enhancer`.
+            on_build: as for `make_enhancer`.
         """
         if self.notices:
             return self.device  # a GPU was left
@@ -74,7 +77,7 @@ class AutoDevice:
         does = strength <= 1 and aim.brightness is None
         if worth and does and is_heavy(model) and has_driver():
             try:
-                what = _checked(model, on_build, info)
+                what = _checked(model, denoise, on_build, info)
             except TapetumError as error:
                 self.leave(error)
             else:
@@ -109,7 +112,10 @@ def _pixels(info: VideoInfo) -> int:
 
 
 def _checked(
-    model: str | Path, on_build: Callable[[Building], None] | None, info: VideoInfo | None
+    model: str | Path,
+    denoise: Denoise,
+    on_build: Callable[[Building], None] | None,
+    info: VideoInfo | None,
 ) -> str:
     """The GPU by name, after it has shown that it is right; that is done once, and remembered.
 
@@ -125,7 +131,7 @@ def _checked(
     from tapetum.trt_build.gpu import present_gpu
 
     choice = check_gpu(GPU)
-    _check_room(info)
+    _check_room(info, restores=find_model(model).description.has_grid and denoise != "off")
     gpu, driver = present_gpu(), CudaDriver().cuda_version()
     flavour = choice.flavour
     runs = "PyTorch" if flavour is None else f"{flavour.name} {flavour.version}"
@@ -138,7 +144,7 @@ def _checked(
     return f"{GPU}:0 ({gpu.name})"
 
 
-def _check_room(info: VideoInfo | None) -> None:
+def _check_room(info: VideoInfo | None, *, restores: bool) -> None:
     """Check that others leave memory enough, before an engine is built or loaded for nothing.
 
     Raises:
@@ -149,7 +155,7 @@ def _check_room(info: VideoInfo | None) -> None:
     from tapetum.trt_build.gpu import device_index
 
     layout = _USUAL if info is None else (info.format_name, info.width, info.height)
-    needed = least_bytes("unet", *layout, frames=FRAMES_OF_VIDEO)
+    needed = least_bytes("unet", *layout, frames=FRAMES_OF_VIDEO, restores=restores)
     what = f"unet at {layout[1]}x{layout[2]}"
     CudaDevice(device_index(GPU), loads=False).check_room(needed, what)
 

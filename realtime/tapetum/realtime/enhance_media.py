@@ -274,7 +274,11 @@ def _enhance_video(
             rate=rate,
             deinterlace=deinterlace,
         )
-        choose = None if auto is None else partial(auto.choose, model, strength, aim, on_build)
+        choose = (
+            None
+            if auto is None
+            else partial(auto.choose, model, strength, aim, denoise=denoise, on_build=on_build)
+        )
         video = _on_chosen(open_video(device=device), choose, open_video)
         chosen = () if auto is None else auto.notices
         source, info = video.file, video.info

@@ -313,8 +313,7 @@ def check_restores(model: Model, denoise: Denoise) -> None:
     Raises:
         ModelError: it is not.
     """
-    has_grid = model.description.kind == "grid" or model.description.light is not None
-    if denoise not in {"auto", "off"} and not has_grid:
+    if denoise not in {"auto", "off"} and not model.description.has_grid:
         raise ModelError(
             f"denoise is for grid models, and those behind one; {model.name} is neither"
         )

@@ -1,10 +1,18 @@
 """All of Tapetum's errors in one place; see `tapetum.gan.errors` for the tree."""
 
-from tapetum.gan.errors import DataError, DeviceError, EngineError, ModelError, TapetumError
+from tapetum.gan.errors import (
+    DataError,
+    DeviceError,
+    DeviceLostError,
+    EngineError,
+    ModelError,
+    TapetumError,
+)
 
 __all__ = [
     "DataError",
     "DeviceError",
+    "DeviceLostError",
     "EncoderError",
     "EngineError",
     "MediaError",

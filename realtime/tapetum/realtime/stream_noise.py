@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.choices import Denoise
-from tapetum.realtime.cpu.fixed_point import FIXED_BITS, Fixed, frame_samples, halve
+from tapetum.realtime.cpu.fixed_point import FIXED_BITS, TABLE_SIZE, Fixed, frame_samples, halve
 from tapetum.realtime.cpu.noise_level import NoiseLevel
 from tapetum.realtime.cpu.restoring import (
     MeasuredFrames,
@@ -55,6 +55,21 @@ class NoiseOfFrame(NamedTuple):
     factors: list[list[float]]
     still: bool
     sure: bool
+
+
+NO_NOISE = NoiseOfFrame(
+    luma=np.ones(TABLE_SIZE, np.float32),
+    seen=np.zeros(TABLE_SIZE),
+    chroma=np.zeros(2, np.float32),
+    floor=1.0,
+    blocked=0.0,
+    smoothness=0.0,
+    leans=(0.0, 0.0),
+    factors=[[0.0] * 4] * 3,
+    still=False,
+    sure=False,
+)
+"""Of a frame that stays as it is."""
 
 
 class StreamNoise:

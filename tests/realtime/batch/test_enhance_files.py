@@ -20,11 +20,13 @@ from support.frames_of_file import read
 from support.live_parts import wait_until
 from support.media import Clip, make_clip
 from support.photos import dark_colors
+from support.this_gpu import has_driver
 
 from tapetum.realtime import Outcome, enhance_file, enhance_files
 from tapetum.realtime.batch.arrivals import Arrivals
 from tapetum.realtime.batch.record import NAME
 from tapetum.realtime.batch.tree import make_plan
+from tapetum.realtime.errors import DeviceError
 
 TAPETUM = (sys.executable, "-m", "tapetum.realtime")
 
@@ -53,6 +55,15 @@ def states(outcomes: list[Outcome]) -> dict[str, str]:
 
 def bright(nights: Path, output: Path, model: Path, **options: Any) -> list[Outcome]:
     return list(enhance_files([nights], output, model=model, **options))
+
+
+@pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")
+@pytest.mark.parametrize("workers", [None, 2])
+def test_a_gpu_that_is_not_there_is_one_line_for_all_files(
+    nights: Path, tmp_path: Path, gain_model: Path, workers: Any
+) -> None:
+    with pytest.raises(DeviceError, match=r"cuda:0 (cannot be used|needs CuPy): "):
+        bright(nights, tmp_path / "out", gain_model, device="cuda", workers=workers)
 
 
 def test_each_output_is_that_of_its_file_alone(

@@ -150,8 +150,8 @@ def test_live_takes_it_too(driver: SimulatedGPU) -> None:
 def test_what_is_heavy_is_known_without_loading_it() -> None:
     assert auto_device.is_heavy("unet")
     assert not auto_device.is_heavy("grid")
-    assert AutoDevice().choose("grid", 1, ALWAYS, None, None) == "cpu"
-    assert AutoDevice().choose("unet", 1, Aim(brightness=0.4), None, None) == "cpu"
+    assert AutoDevice().choose("grid", 1, ALWAYS, None) == "cpu"
+    assert AutoDevice().choose("unet", 1, Aim(brightness=0.4), None) == "cpu"
 
 
 @pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")

@@ -33,6 +33,8 @@ KERNELS = (
     "thumbnail",
 )
 
+OF_BLOCK = {"smooth_grid": 1024, "fit_sum": 256, "fit_solve": 1024}
+"""Threads of a block, where that is not 256 at most."""
 REGISTERS_OF_A_MULTIPROCESSOR = 65536
 
 needs_cupy = pytest.mark.skipif(
@@ -61,18 +63,25 @@ def _without_driver() -> None:
 
 @needs_cupy
 @pytest.mark.parametrize(
-    ("architecture", "chroma"),
-    [*((architecture, "420") for architecture in ARCHITECTURES), (75, "422"), (75, "444")],
+    ("architecture", "module"),
+    [
+        *((architecture, module) for architecture in ARCHITECTURES for module in ("420", "fit")),
+        (75, "422"),
+        (75, "444"),
+    ],
 )
-def test_the_kernels_compile_for_every_architecture(architecture: int, chroma: str) -> None:
-    cubin = compile_kernels(architecture, chroma)
+def test_the_kernels_compile_for_every_architecture(architecture: int, module: str) -> None:
+    cubin = compile_kernels(architecture, module)
     assert cubin.startswith(b"\x7fELF")
-    for kernel in kernels_of(chroma):
+    for kernel in kernels_of(module):
         assert f".text.{kernel}\0".encode() in cubin
 
 
-def kernels_of(chroma: str) -> list[str]:
-    """The names of all kernels for a kind of chroma."""
+def kernels_of(module: str) -> list[str]:
+    """The names of all kernels of one of `MODULES`."""
+    if module == "fit":
+        return ["fit_reduce", "fit_sum", "fit_solve"]
+    chroma = module
     names = [f"{name}_{chroma}_{bits}" for name in KERNELS for bits in (8, 16)]
     if chroma != "420":
         return names
@@ -82,23 +91,24 @@ def kernels_of(chroma: str) -> list[str]:
 
 @needs_cupy
 @pytest.mark.parametrize(
-    ("architecture", "chroma"), [(75, "420"), (90, "420"), (90, "422"), (90, "444")]
+    ("architecture", "module"),
+    [(75, "420"), (90, "420"), (90, "422"), (90, "444"), (75, "fit"), (90, "fit")],
 )
-def test_no_kernel_runs_out_of_registers(architecture: int, chroma: str) -> None:
+def test_no_kernel_runs_out_of_registers(architecture: int, module: str) -> None:
     """What is spilt goes through memory, which is what the kernels have too little of."""
     from cupy.cuda import nvrtc
 
-    program = nvrtc.createProgram(kernel_source(), "kernels.cu", (), ())
-    options = (*compiler_options(architecture, chroma), "--ptxas-options=-v")
+    program = nvrtc.createProgram(kernel_source(module), "kernels.cu", (), ())
+    options = (*compiler_options(architecture, module), "--ptxas-options=-v")
     nvrtc.compileProgram(program, options)
     log = nvrtc.getProgramLog(program)
     nvrtc.destroyProgram(program)
-    names = kernels_of(chroma)
+    names = kernels_of(module)
     assert re.findall(r"(\d+) bytes spill stores", log) == ["0"] * len(names)
     used = re.findall(r"entry function '(\w+)'.*?Used (\d+) registers", log, re.DOTALL)
     assert {name for name, _ in used} == set(names)
     for name, registers in used:
-        threads = 1024 if name == "smooth_grid" else 256
+        threads = OF_BLOCK.get(name, 256)
         assert int(registers) * threads <= REGISTERS_OF_A_MULTIPROCESSOR, name
 
 

@@ -131,6 +131,17 @@ def test_a_file_goes_from_nvdec_to_nvenc(
     assert_same_as_on_cpu(dark, output, EXACT if strength == 0 else GPU, strength=strength)
 
 
+def test_av1_goes_through_both_too(codecs: dict[str, str], dark: Path, tmp_path: Path) -> None:
+    """Of which only the stand-in for NVDEC knows the tiles; FFmpeg's own decoder gets to it."""
+    bright, back = tmp_path / "bright.mkv", tmp_path / "back.mkv"
+    made = enhanced(codecs, dark, bright, variables={}, codec="av1_nvenc")
+    assert (made["frames"], made["encoder"]) == (FRAMES, "av1_nvenc cq 32 p4")
+    made = enhanced(codecs, bright, back, variables={}, strength=0, codec="h264_nvenc")
+    assert "decoding on cuda:0: NVDEC" in made["notices"]
+    assert (made["frames"], made["fetched"], made["uploaded"]) == (FRAMES, 0, 0)
+    assert_same_as_on_cpu(dark, back)
+
+
 @pytest.mark.parametrize("kind", [AVC, MAIN10], ids=str)
 def test_noise_is_taken_out_between_nvdec_and_nvenc_as_on_the_cpu(
     codecs: dict[str, str], clips: Path, tmp_path: Path, kind: Kind

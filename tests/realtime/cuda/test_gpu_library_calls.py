@@ -45,7 +45,7 @@ OBJECTS = {
         "done": "cupy.cuda.Event",
         "self._downloads": "cupy.cuda.Stream.null",
         "module": "cupy.cuda.Module",
-        "self._load_module(chroma_of(name))": "cupy.cuda.Module",
+        "self._load_module(module_of(name))": "cupy.cuda.Module",
         "self._stream": "cupy.cuda.Stream.null",
         "stream": "cupy.cuda.Stream.null",
     },

@@ -16,15 +16,16 @@ pytestmark = pytest.mark.slow
 
 PROGRAM = SOURCE.parents[4] / "tests/support/racing_kernels.cpp"
 KERNELS = (
-    *("apply_grid", "thumbnail", "smooth_grid", "rgb"),
+    *("apply_grid", "thumbnail", "smooth_grid", "fit_sum", "fit_solve", "rgb"),
     *("learn", "correct", "finish", "apply_restored", "plan", "follow"),
 )
 OF_PIXELS = [("apply_grid", 0), ("thumbnail", 0), *(("smooth_grid", place) for place in range(6))]
+OF_FIT = [("fit_sum", 0), ("fit_solve", 0), ("fit_solve", 1)]
 OF_NOISE = [
     *((kernel, 0) for kernel in ("learn", "correct", "finish", "apply_restored")),
     *(("plan", place) for place in range(5)),
 ]
-BARRIERS = [*OF_PIXELS, *OF_NOISE]
+BARRIERS = [*OF_PIXELS, *OF_FIT, *OF_NOISE]
 FOUND = 66
 """The status of a process in which ThreadSanitizer found something."""
 
@@ -96,10 +97,15 @@ def test_they_stay_within_their_memory(tmp_path: Path, steps: tuple[str, ...]) -
 
 
 def test_each_barrier_of_a_kernel_is_one_here() -> None:
-    """Three kernels have eight, and those of noise ten; all kinds of samples share the code.
+    """Three kernels have eight, those that fit three, those of noise ten.
 
-    What finishes luma and chroma is tried together.
+    All kinds of samples share the code, and what finishes luma and chroma is tried together.
     """
-    assert SOURCE.read_text().count("__syncthreads();") == len(OF_PIXELS)
-    restoring = SOURCE.with_name("restoring.cu").read_text()
-    assert restoring.count("__syncthreads();") == len(OF_NOISE) + 1
+    assert barriers("kernels.cu") == len(OF_PIXELS)
+    assert barriers("grid_fit.cu") == len(OF_FIT)
+    assert barriers("restoring.cu") == len(OF_NOISE) + 1
+
+
+def barriers(name: str) -> int:
+    """How many of them a file of kernels has."""
+    return SOURCE.with_name(name).read_text().count("__syncthreads();")

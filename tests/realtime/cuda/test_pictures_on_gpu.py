@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.media import Clip, make_clip
+from support.noisy_scenes import NoisyScene
+from support.random_frames import random_frame
 from support.simulated_gpu import SimulatedGPU
 from support.tolerance import GPU, Tolerance, assert_planes_close
 
 from tapetum.realtime import Enhancer
 from tapetum.realtime.batch.file_maker import FileMaker
 from tapetum.realtime.batch.tree import Task
+from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.gpu_limits import ALWAYS, BARS, NOISE
 from tapetum.realtime.enhance_media import enhance_file
+from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import DeviceError, TapetumError
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.enhance_live import enhance_live
@@ -55,17 +59,20 @@ def test_images_are_those_of_the_cpu(
     assert gpu.launches > 0
 
 
-@pytest.mark.parametrize("wait", ["upload", "_fetch:own", "_fetch:beside"])
+@pytest.mark.parametrize("wait", ["upload", "wait", "download", "restored", "_fetched"])
 def test_without_any_of_its_waits_an_image_is_wrong(
     gpu: SimulatedGPU, gain_model: Path, wait: str
 ) -> None:
-    enhance, image = Enhancer(gain_model, device="cuda", when_dark=False), dark_image(3)
+    enhance, image = Enhancer(gain_model, device="cuda", when_dark=False), noisy_image()
     wanted = enhance(image)
     enhance.reset()
+    np.testing.assert_array_equal(enhance(image), wanted)
+    assert gpu.waits[wait] > 0
+    enhance.reset()
+    gpu.pools.clear()  # what lay there was right
     gpu.skipped = {wait}
-    with pytest.raises((AssertionError, TapetumError)):
+    with pytest.raises((AssertionError, TapetumError, RuntimeWarning)):
         np.testing.assert_array_equal(enhance(image), wanted)
-    assert gpu.waits[wait.partition(":")[0]] > 0
 
 
 def test_an_image_that_finds_no_room_is_one_line(
@@ -84,6 +91,18 @@ def test_an_image_that_finds_no_room_is_one_line(
     with pytest.raises(DeviceError, match=says):
         enhance_file(photo, tmp_path / "out.png", model=gain_model, device="cuda")
     assert not (tmp_path / "out.png").exists()
+
+
+def test_what_restoring_keeps_is_asked_for_before_a_picture_is_made(
+    gpu: SimulatedGPU, gain_model: Path
+) -> None:
+    gpu.faults.memory_bytes = 6 << 20
+    frame = random_frame("nv12", 1280, 720)
+    without = make_enhancer(gain_model, device="cuda", denoise="off")
+    without(frame)
+    restoring = make_enhancer(gain_model, device="cuda", denoise="auto")
+    with pytest.raises(DeviceError, match=r"grid at 1280x720 takes 13 MB at least"):
+        restoring(frame)
 
 
 def test_an_image_may_be_enhanced_where_it_lies(gpu: SimulatedGPU, gain_model: Path) -> None:
@@ -130,7 +149,7 @@ def test_photos_are_those_of_the_cpu(
     photo = saved(tmp_path / "dark.png", dark_image(*channels))
     there, here = tmp_path / "cuda.png", tmp_path / "cpu.png"
     result = enhance_file(photo, there, device="cuda", when_dark=False)
-    enhance_file(photo, here, device="cpu", denoise="off", when_dark=False)
+    enhance_file(photo, here, device="cpu", when_dark=False)
     assert result.enhancer == "grid on cuda:0, simulated"
     assert result.notices[1:3] == (BARS, NOISE)
     assert gpu.launches > 0
@@ -139,13 +158,38 @@ def test_photos_are_those_of_the_cpu(
         assert_planes_close([np.asarray(by_gpu)], [np.asarray(by_cpu)], GPU)
 
 
+@pytest.mark.parametrize("denoise", ["auto", 0.7])
+@pytest.mark.parametrize("model", ["grid", "unet"])
+def test_noise_is_taken_out_of_photos_as_on_the_cpu(
+    gpu: SimulatedGPU, model: str, denoise: Denoise, tmp_path: Path
+) -> None:
+    photo = saved(tmp_path / "dark.png", noisy_image())
+    given: Any = {"model": model, "when_dark": False}
+    made = {}
+    for device, how in (("cuda", denoise), ("cpu", denoise), ("cpu", "off")):
+        output = tmp_path / f"{device}-{how}.png"
+        enhance_file(photo, output, device=device, denoise=how, **given)
+        with Image.open(output) as image:
+            made[device, how] = np.asarray(image).astype(float)
+    assert gpu.launches > 0
+    by_gpu, by_cpu, untouched = made.values()
+    taken_out = np.abs(untouched - by_cpu).mean()
+    assert taken_out > 1
+    assert np.abs(by_gpu - by_cpu).mean() < min(0.5, taken_out / 4)
+
+
+def noisy_image() -> Any:
+    seen = next(NoisyScene(242, 136).frames(1)).seen
+    return np.repeat(np.asarray(seen.planes[0])[..., np.newaxis], 3, axis=2)
+
+
 def test_photos_of_16_bits_stay_so(gpu: SimulatedGPU, tmp_path: Path) -> None:
     del gpu
     deep = (dark_image().astype(np.uint16) << 8) + np.arange(61, dtype=np.uint16)
     photo = saved(tmp_path / "dark.png", deep)
     there, here = tmp_path / "cuda.png", tmp_path / "cpu.png"
     enhance_file(photo, there, device="cuda", when_dark=False)
-    enhance_file(photo, here, device="cpu", denoise="off", when_dark=False)
+    enhance_file(photo, here, device="cpu", when_dark=False)
     with Image.open(there) as by_gpu, Image.open(here) as by_cpu:
         found, wanted = np.asarray(by_gpu), np.asarray(by_cpu)
         assert found.max() > 255

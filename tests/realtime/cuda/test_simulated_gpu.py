@@ -12,13 +12,14 @@ import av
 import numpy as np
 import pytest
 from support.live_on_device import SOURCE, Live
+from support.noisy_scenes import NoisyScene
 from support.random_frames import random_frame
 from support.simulated_codecs import refuse_encoding, simulate_codecs
 from support.simulated_gpu import CUDADriverError, CUDARuntimeError, SimulatedGPU
 from support.small_clips import write_clip
 from support.tolerance import EXACT, GPU, assert_planes_close
 
-from tapetum.realtime.choices import LAYOUTS, Layout
+from tapetum.realtime.choices import LAYOUTS, Denoise, Layout
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.gpu_limits import BARS, NOISE
 from tapetum.realtime.cuda.kernel_arguments import address
@@ -36,17 +37,30 @@ pytestmark = pytest.mark.slow
 def raw_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six frames of NV12 that any decoder gives as they are."""
     path = tmp_path_factory.mktemp("clips") / "raw.nut"
+    frames = (random_frame("nv12", 98, 66, seed=pts).planes for pts in range(6))
+    write_raw(path, [(luma // 3, 96 + chroma // 4) for luma, chroma in frames])
+    return path
+
+
+def noisy_clip(folder: Path) -> Path:
+    """The same of a scene with noise in it."""
+    path = folder / "noisy.nut"
+    write_raw(path, [seen.planes for seen, _ in NoisyScene(242, 136).frames(8)])
+    return path
+
+
+def write_raw(path: Path, frames: list[Any]) -> None:
+    """Write the two planes of each frame."""
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("rawvideo", 25)
-        stream.width, stream.height, stream.pix_fmt = 98, 66, "nv12"
-        for pts in range(6):
-            luma, chroma = random_frame("nv12", 98, 66, seed=pts).planes
-            whole: Any = np.concatenate((luma // 3, 96 + chroma // 4))
+        height, width = frames[0][0].shape
+        stream.width, stream.height, stream.pix_fmt = width, height, "nv12"
+        for pts, planes in enumerate(frames):
+            whole: Any = np.concatenate(planes)
             picture = av.VideoFrame.from_ndarray(whole, format="nv12")
             picture.pts = pts
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
-    return path
 
 
 def assert_same_video(found: Path, wanted: Path, tolerance: Any = GPU) -> None:
@@ -153,28 +167,35 @@ def test_a_long_film_stays_on_the_device_too(gpu: SimulatedGPU, tmp_path: Path) 
 
 
 class Waitless(NamedTuple):
-    """A run that needs a wait: what is wrong with it without."""
+    """A run that needs a wait: it is wrong without."""
 
     wait: str
     strength: float = 1
     layout: Layout | None = None
     codecs: bool = True
     model: str = "grid"
+    denoise: Denoise = "off"
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        Waitless("upload", codecs=False),
-        Waitless("_fetch:beside", codecs=False),
-        Waitless("_fetch:own"),
-        Waitless("copy_rows", strength=0),
-        Waitless("array_work:null", strength=0, model="unet"),
-        Waitless("array_work:own", layout="wipe"),
-        Waitless("legacy"),
-    ],
-    ids=str,
+WAITLESS = (
+    Waitless("upload", codecs=False),
+    Waitless("download", codecs=False),
+    Waitless("wait"),  # for a frame, with the mark that it is right
+    Waitless("copy_rows", strength=0),
+    Waitless("array_work:null", strength=0, model="unet"),
+    Waitless("array_work:own", layout="wipe"),
+    Waitless("legacy"),
+    Waitless("_fetched", denoise="auto"),  # a frame whose noise is measured
+    Waitless("fetch_last", denoise="auto"),  # with the one before
 )
+"""Each wait of a file's."""
+ELSEWHERE = {"wait_for_decoder", "restored", "_check"}
+"""Those of live video (test_live_gpu), photos' noise (test_pictures_on_gpu), and the one below."""
+OF_A_TRIAL = {"_captured", "_other"}
+"""Before a graph is captured: for what TensorRT loads late, and a picture that is thrown away."""
+
+
+@pytest.mark.parametrize("case", WAITLESS, ids=str)
 def test_without_any_of_its_waits_the_path_fails(
     gpu: SimulatedGPU,
     raw_clip: Path,
@@ -182,17 +203,39 @@ def test_without_any_of_its_waits_the_path_fails(
     monkeypatch: pytest.MonkeyPatch,
     case: Waitless,
 ) -> None:
+    clip = raw_clip if case.denoise == "off" else noisy_clip(tmp_path)
     if case.codecs:
         simulate_codecs(monkeypatch)
-    gpu.skipped = {case.wait}
-    there, here = tmp_path / "cuda.mkv", tmp_path / "cpu.mkv"
     given: Any = {"strength": case.strength, "compare": case.layout, "model": case.model}
-    codec: Any = {"crf": 0} if case.codecs else {"codec": "ffv1"}
-    enhance_file(raw_clip, here, device="cpu", codec="ffv1", denoise="off", **given)
-    with pytest.raises((AssertionError, TapetumError)):  # noqa: PT012 - it may fail earlier
-        enhance_file(raw_clip, there, device="cuda", denoise="off", **codec, **given)
-        assert_same_video(there, here)
-    assert gpu.waits[case.wait.partition(":")[0]] > 0
+    given |= {"denoise": case.denoise, **({"crf": 0} if case.codecs else {"codec": "ffv1"})}
+    wanted, again, without = (tmp_path / f"{name}.mkv" for name in ("wanted", "again", "without"))
+    enhance_file(clip, wanted, device="cuda", **given)
+    enhance_file(clip, again, device="cuda", **given)
+    assert_same_video(again, wanted, EXACT)
+    wait = case.wait.partition(":")[0]
+    assert wait == "legacy" or gpu.waits[wait] > 0
+    named = {case.wait.partition(":")[0] for case in WAITLESS} | ELSEWHERE | OF_A_TRIAL
+    assert [way for way in gpu.ways if named.isdisjoint(way)] == []
+    gpu.skipped = {case.wait}
+    gpu.pools.clear()  # what lay there was right
+    with pytest.raises((AssertionError, TapetumError, RuntimeWarning)):  # noqa: PT012 - it may fail earlier
+        enhance_file(clip, without, device="cuda", **given)
+        assert_same_video(without, wanted, EXACT)
+
+
+def test_without_its_wait_no_graph_is_taken_for_right(
+    gpu: SimulatedGPU,
+    raw_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What it makes is held against the engine's own before it is used."""
+    simulate_codecs(monkeypatch)
+    gpu.skipped = {"_check"}
+    enhance_file(raw_clip, tmp_path / "out.mkv", device="cuda", crf=0, denoise="off")
+    assert "works without a CUDA graph: the engine gives no finite numbers" in caplog.text
+    assert gpu.launches == 1
 
 
 def test_an_upload_alone_is_missed_where_it_is_not_waited_for(gpu: SimulatedGPU) -> None:
@@ -302,7 +345,7 @@ def test_live_video_goes_on_where_the_device_is_lost(gpu: SimulatedGPU) -> None:
     ("memory_bytes", "why"),
     [
         (1 << 19, "Out of memory allocating 786,432 bytes"),  # for the model itself
-        (2 << 20, "1 MB are free, and grid at 1280x720 takes 3 MB at least"),
+        (2 << 20, "1 MB are free, and grid at 1280x720 takes 13 MB at least"),
     ],
 )
 def test_live_video_that_finds_no_room_is_for_the_cpu_with_a_line(

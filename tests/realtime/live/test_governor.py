@@ -258,3 +258,52 @@ def test_a_mode_that_leaves_frames_out_may_take_longer_for_each() -> None:
     assert run(governor, clock, 110, 0.5)[-1] == "curve"  # up to 120 ms
     assert set(run(governor, clock, 110, 10)) == {"curve"}
     assert "grid" in run(governor, clock, 70, 10)
+
+
+def test_a_mode_that_needs_another_processor_may_be_tried_however_late_the_current_one_is() -> None:
+    clock = Clock()
+    governor = governed(clock)
+    assert governor.may_rise_to("unet")  # it was never in it
+    governor.refuse("unet")  # it was tried, and too slow
+    waits_s = []
+    for _ in range(3):
+        begin_s = clock.now_s
+        while not governor.may_rise_to("unet"):
+            clock.now_s += 1
+        waits_s.append(clock.now_s - begin_s)
+        governor.refuse("unet")
+    assert waits_s == [2 * FIRST_PATIENCE_S, 4 * FIRST_PATIENCE_S, 8 * FIRST_PATIENCE_S]
+    governor.stall()
+    run(governor, clock, 45, 2)
+    assert governor.mode == "curve"
+    clock.now_s += 60
+    governor.rise_to("unet")
+    assert governor.mode == "unet"
+    governor.stall()
+    assert not governor.may_rise_to("unet")
+
+
+@pytest.mark.parametrize(
+    ("now", "gone", "then"),
+    [
+        ("unet", "unet", "grid"),
+        ("unet", "grid", "unet"),
+        ("grid", "unet", "grid"),
+        ("curve", "grid", "curve"),
+    ],
+)
+def test_a_mode_that_is_removed_leaves_the_others_in_their_places(
+    now: str, gone: str, then: str
+) -> None:
+    clock = Clock()
+    governor = governed(clock)
+    while governor.mode != now:
+        governor.stall()
+    governor.remove(gone)
+    assert governor.modes == tuple(mode for mode in MODES if mode != gone)
+    assert governor.mode == then
+    assert governor.wanted == governor.modes[0]
+    run(governor, clock, 10, 200)
+    assert governor.mode == governor.wanted
+    with pytest.raises(ValueError, match="is no mode"):
+        governor.remove(gone)

@@ -48,7 +48,7 @@ def test_files_are_enhanced_on_the_gpu(
     done = uploaded(tmp_path, settings(gain_model), short_clip)
     assert gpu.launches > 0
     assert "decoding on cuda:0: " in done["message"]
-    assert "on a GPU noise is taken out of 4:2:0 video alone" in done["message"]
+    assert "on a GPU noise stays in 8-bit 4:2:2 and 4:4:4 video" in done["message"]
 
 
 def test_what_only_the_cpu_does_is_done_there_with_a_line(

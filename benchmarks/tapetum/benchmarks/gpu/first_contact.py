@@ -53,8 +53,6 @@ _PACKAGES = (
     "tensorrt-rtx",
     "torch-tensorrt",
 )
-_STANDS_IN = ("openvino", "onnxruntime")
-"""One of them runs `grid` on the CPU in live video, while the GPU's model loads."""
 _TAIL = 4000
 """Characters of a stage's output that are kept."""
 _LEAST_S = 20.0
@@ -129,10 +127,7 @@ def stages(results: Path, tests: Path | None) -> list[Stage]:
         Stage("driver", ("-m", "tapetum.benchmarks", "gpu", "driver"), 30, needed=True),
         *checks,
         *(_measuring(*measure, results) for measure in first),
-        *(
-            Stage(f"live-{model}", _live(model), 60, packages=_STANDS_IN)
-            for model in ("grid", "unet")
-        ),
+        *(Stage(f"live-{model}", _live(model), 60) for model in ("grid", "unet")),
         *clip,
         *(_measuring(*measure, results) for measure in later),
     ]
@@ -144,7 +139,7 @@ def _live_file(samples: Path, results: Path) -> Stage:
     sink = ("--sink", str(results / "live-file.mkv"), "--overwrite")
     options = ("--device", "cuda", "--duration", "8s", "--json")
     command = ("-m", "tapetum.realtime", "live", *source, *sink, *options)
-    return Stage("live-file", command, 60, packages=_STANDS_IN)
+    return Stage("live-file", command, 60)
 
 
 def _live(model: str) -> tuple[str, ...]:

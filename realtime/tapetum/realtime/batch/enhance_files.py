@@ -15,6 +15,7 @@ from tapetum.realtime.batch.ledger import Ledger, Outcome
 from tapetum.realtime.batch.parallel import CrewProgress, ParallelJob
 from tapetum.realtime.batch.processes import ProcessCrew, automatic_workers
 from tapetum.realtime.batch.tree import Naming, Plan, Selection, Task, make_plan
+from tapetum.realtime.enhancer import check_device_is_there
 from tapetum.realtime.errors import TapetumError
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def enhance_files(
         MediaError: the inputs are not to be had, or hold the output folder, or it cannot be
             written.
         ModelError: there is no such model.
+        DeviceError: the GPU or what it needs is missing.
         ValueError: an option is out of its range.
     """
     folder = Path(output)
@@ -137,6 +139,7 @@ def open_job(
     Raises:
         MediaError: the folder cannot be made, or its record not be read.
         ModelError: there is no such model.
+        DeviceError: the GPU or what it needs is missing here, where no cluster does the work.
         ValueError: an option is out of its range.
     """
     check_options(options)
@@ -151,6 +154,7 @@ def open_job(
             ClusterCrew(cluster, options, folder=folder, streams_per_gpu=streams_per_gpu),
             watch,
         )
+    check_device_is_there(options.get("device", "auto"))  # once, and not for every file
     if workers is None:
         return _LoneJob(ledger, watch, options)
     if workers != "auto" and workers < 1:

@@ -48,7 +48,6 @@ class FileMaker:
 
     Raises:
         ModelError: there is no such model.
-        DeviceError: the device is missing.
         ValueError: an option is out of its range.
     """
 

@@ -83,7 +83,7 @@ _MOST_UNMEASURED = 3
 _SIDE, _SELDOM, _MOVING = 8, 8, 32
 """Cells across and down, frames that a cell must rest on, and cells that rest on fewer from which a
 block moves. Noise alone leaves up to 26 of 64."""
-_LEAST_DEPTH = 10
+LEAST_DEPTH = 10
 """Bits of a restored level: with fewer the averaging of frames would be rounded away."""
 _UNLIKE = -1
 """No sample is like this."""
@@ -270,7 +270,7 @@ class _State:
             _RestoredPlane(chroma_shape, chroma_cell),
             _RestoredPlane(chroma_shape, chroma_cell),
         )
-        self._depth = max(layout.depth, _LEAST_DEPTH)
+        self._depth = max(layout.depth, LEAST_DEPTH)
         infix = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[layout.chroma_x, layout.chroma_y]
         self._format_name = f"yuv{infix}p{self._depth}le"
         self._top = ((1 << layout.depth) - 1) << (FIXED_BITS - layout.depth)

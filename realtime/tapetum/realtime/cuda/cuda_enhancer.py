@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
 from tapetum.realtime.choices import Denoise
-from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
+from tapetum.realtime.cuda.reduced_unet_engine import SHAPE as SMALL_SHAPE
+from tapetum.realtime.cuda.reduced_unet_engine import ReducedUNetEngine
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
 from tapetum.realtime.cuda.torch_engine import TorchModel
 from tapetum.realtime.errors import DeviceError, EngineError, ModelError
@@ -73,6 +75,7 @@ def make_cuda_enhancer(
     flavour: Flavour | None = None,
     size: Size | None = None,
     sizes_change: bool = False,
+    reduced: bool = False,
     on_build: Callable[[Building], None] | None = None,
 ) -> CudaGridEnhancer | CudaUNetEnhancer:
     """Load a model as the enhancer of one stream of frames in GPU memory.
@@ -89,6 +92,8 @@ def make_cuda_enhancer(
             first one arrives.
         sizes_change: whether the frames' size may change often, as in WebRTC: TensorRT builds one
             engine of `unet` for all sizes, and not one for each.
+        reduced: whether a network of the kind `unet` sees small pictures alone, of which a grid is
+            made.
         on_build: called while a TensorRT engine is built, from TensorRT's threads.
 
     Raises:
@@ -103,15 +108,22 @@ def make_cuda_enhancer(
         return TensorRTModel(model, device, flavour, sizes_change=sizes_change, on_build=on_build)
 
     found = find_model(model)
-    compiler, light = compiler_of(found), None
+    compiler = compiler_of(found)
+    engine: DeviceEngine
     if compiler.kind == "grid":
         engine = compiler.compile(THUMBNAIL_SHAPE)
         return CudaGridEnhancer(
             device, engine, strength=strength, when_dark=when_dark, denoise=denoise
         )
+    lit = None
     if found.description.light is not None:
-        engine = compiler_of(find_model(found.description.light)).compile(THUMBNAIL_SHAPE)
-        light = CudaGridEnhancer(device, engine, denoise=denoise)
+        lit = compiler_of(find_model(found.description.light)).compile(THUMBNAIL_SHAPE)
+    if reduced:
+        engine = ReducedUNetEngine(device, compiler.compile(SMALL_SHAPE), lit)
+        return CudaGridEnhancer(
+            device, engine, strength=strength, when_dark=when_dark, denoise=denoise
+        )
+    light = None if lit is None else CudaGridEnhancer(device, lit, denoise=denoise)
     enhancer = CudaUNetEnhancer(device, compiler, strength=strength, light=light)
     if size is not None and strength > 0:
         enhancer.compile_for(*size)

@@ -47,7 +47,7 @@ class CudaGridEnhancer:
             strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
             time_constant_s: of the smoothing over time; 0 turns it off.
             when_dark: leave what is well lit as it is, like `cpu.exposure`.
-            denoise: how much noise is taken out of 4:2:0 pictures first; see `Restorer`.
+            denoise: how much noise is taken out first; see `Restorer`, and `DeviceRestorer`.
         """
         self.strength = strength
         self._device = device
@@ -71,6 +71,11 @@ class CudaGridEnhancer:
         self._smooth.when_dark = when_dark
 
     @property
+    def restores(self) -> bool:
+        """Whether noise is taken out."""
+        return self._restorer is not None
+
+    @property
     def description(self) -> str:
         """What runs where, like "grid on cuda:0, TensorRT f16"."""
         return f"grid on {self._engine.description}"
@@ -84,6 +89,8 @@ class CudaGridEnhancer:
             EngineError: the network gives no usable numbers.
         """
         planes: Any = planes_on(self._device, frame)
+        restorer = None if self.strength == 0 else self._restorer
+        step: FrameStep | None = None
         if self._graph.repeats(frame) and self.strength != 0:
             self.reset()  # the grid of a scene's first frame is the same each time
         times = self._smooth.step(frame.time_s)
@@ -91,11 +98,13 @@ class CudaGridEnhancer:
             self._queue_grid(frame, times)
         else:
             planes = empty_surface(frame, self._device.empty)
-            step = None if self._restorer is None else self._restorer.step(frame)
+            step = None if restorer is None else restorer.step(frame)
             self._graph(frame, lambda given: self._queue(given, planes, times, step))
         if self._fault.wait():
             self.reset()
             raise EngineError("the network gave coefficients that are not finite numbers")
+        if restorer is not None and step is None:
+            self._brighten_restored(restorer, frame, planes)
         return frame.with_planes(planes)
 
     def reset(self) -> None:
@@ -108,6 +117,16 @@ class CudaGridEnhancer:
         """See `SparingEnhancer`."""
         needed, self._fault.needed = self._fault.needed, 0.0
         return needed
+
+    def _brighten_restored(
+        self, restorer: DeviceRestorer, frame: Frame, planes: DevicePlanes
+    ) -> None:
+        """Brighten once more what no kernel restores, restored, if there is anything to restore."""
+        grid, strength = self._smooth.grid, self.strength
+        restored = restorer.restored(frame, grid, strength=strength)
+        if restored is not None:
+            self._device.kernels.apply_grid(restored, grid, planes, strength=strength)
+            self._fault.wait()
 
     def _queue(
         self, frame: Frame, planes: DevicePlanes, times: Structure, step: FrameStep | None

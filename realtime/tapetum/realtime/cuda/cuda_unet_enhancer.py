@@ -78,6 +78,11 @@ class CudaUNetEnhancer:
         """What runs where, like "unet on cuda:0, TensorRT f16"."""
         return f"unet on {self._model.description}"
 
+    @property
+    def restores(self) -> bool:
+        """Whether noise is taken out, before the network gets a picture."""
+        return self._light is not None and self._light.restores
+
     def __call__(self, frame: Frame) -> Frame:
         """Enhance one frame.
 

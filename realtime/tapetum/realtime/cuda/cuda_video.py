@@ -112,7 +112,8 @@ class CudaVideo:
     ) -> FrameEnhancer:
         """Load a model on the device, if there is room for it; see `make_cuda_enhancer`."""
         description = find_model(model).description
-        _check_room(self._device, self.info, description.kind, restores=denoise != "off")
+        restores = description.has_grid and denoise != "off"
+        _check_room(self._device, self.info, description.kind, restores=restores)
         enhancer = make_cuda_enhancer(
             model,
             self._device,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -17,13 +18,17 @@ from tapetum.realtime.cuda.captured_graph import (
     StreamQueue,
 )
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
-from tapetum.realtime.cuda.kernel_compiler import CHROMAS, chroma_of, kept_kernels
+from tapetum.realtime.cuda.kernel_compiler import CHROMAS, kept_kernels, module_of
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
-from tapetum.realtime.errors import DeviceError
+from tapetum.realtime.errors import DeviceError, DeviceLostError
 from tapetum.trt_build.gpu import no_such_gpu
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+
+_IS_FULL = re.compile("ErrorMemoryAllocation|OUT_OF_MEMORY")
+"""What CUDA says of memory, of the GPU's or of the host's that is pinned, and of no loss."""
 
 
 def cupy_for(index: int) -> ModuleType:
@@ -109,27 +114,29 @@ class CudaDevice:
         self._uploads, self._downloads = (cuda.Stream(non_blocking=True) for _ in range(2))
         self._modules: dict[str, CuPyObject] = {}
 
-    def _load_module(self, chroma: str) -> CuPyObject:
-        """The kernels for a kind of chroma, which are loaded when the first is needed."""
-        if chroma not in self._modules:
+    def _load_module(self, name: str) -> CuPyObject:
+        """The kernels of one of `MODULES`, which are loaded when the first is needed."""
+        if name not in self._modules:
             cuda = self._cupy.cuda
             module = cuda.Module()
-            module.load(kept_kernels(int(cuda.Device(self.index).compute_capability), chroma))
-            self._modules[chroma] = module
-        return self._modules[chroma]
+            module.load(kept_kernels(int(cuda.Device(self.index).compute_capability), name))
+            self._modules[name] = module
+        return self._modules[name]
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
         """Say what CUDA says of a GPU that is not there, no more there, or out of order.
 
         Raises:
-            DeviceError: it is one of these.
+            DeviceLostError: it is one of these.
+            DeviceError: it is full; most memory is `_allocating`'s, which says so by itself.
         """
         cuda = self._cupy.cuda
         try:
             yield
         except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
-            raise DeviceError(
+            kind = DeviceError if _IS_FULL.search(str(error)) else DeviceLostError
+            raise kind(
                 f"{self.name} cannot be used: {error}; see nvidia-smi, or use --device cpu"
             ) from error
 
@@ -342,7 +349,7 @@ class CudaDevice:
         with self._reporting():
             self._make_current()
             if name not in self._functions:
-                self._functions[name] = self._load_module(chroma_of(name)).get_function(name)
+                self._functions[name] = self._load_module(module_of(name)).get_function(name)
             self._queue.launch(Launched(self._functions[name], grid, threads, arguments, shared))
 
     @contextmanager

@@ -1,9 +1,10 @@
-"""The restoring stage on a GPU: `Restorer`'s twin, for 4:2:0 frames that never leave the device.
+"""The restoring stage on a GPU: `Restorer`'s twin, for 4:2:0 frames, which never leave the device.
 
 What is known of a stream lies in fixed buffers, and a frame is always the same kernels, which find
 out by themselves whether there is anything to do: so they can be a part of a captured graph. Noise
 is measured by the CPU's own code, in a copy of a frame before its graph is queued: of the first
-frames, then of every fourth.
+frames, then of every fourth. Other frames go through `Restorer` itself, in main memory, where their
+format holds what it gives: photos, images, and deep video.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice
@@ -27,9 +29,17 @@ from tapetum.realtime.cuda.restoring_kernels import (
     FrameStep,
     cells,
 )
+from tapetum.realtime.cuda.transfer import uploaded
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.noise_in_memory import NoiseInMemory
 from tapetum.realtime.sample_range import sample_range
-from tapetum.realtime.stream_noise import StreamNoise, compile_noise, light_samples
+from tapetum.realtime.stream_noise import (
+    NO_NOISE,
+    NoiseOfFrame,
+    StreamNoise,
+    compile_noise,
+    light_samples,
+)
 
 _TWINS = (("known", "new_known"), ("u", "new_u"), ("v", "new_v"), ("half", "last"))
 """Arrays that change places from frame to frame."""
@@ -48,6 +58,8 @@ class DeviceRestorer:
         step = restorer.step(frame)
         if step is not None:
             restorer.queue(frame, grid, planes, step, strength=1.0)
+        else:
+            restored = restorer.restored(frame, grid, strength=1.0)
     """
 
     def __init__(self, device: ComputeDevice, denoise: Denoise) -> None:
@@ -61,6 +73,7 @@ class DeviceRestorer:
         self._denoise = denoise
         self._buffers: RestoringBuffers | None = None
         self._stream: _Stream | None = None
+        self._in_memory: NoiseInMemory | None = None
         compile_noise()
 
     def step(self, frame: Frame) -> FrameStep | None:
@@ -70,21 +83,24 @@ class DeviceRestorer:
             frame: on the device; the next of its stream.
 
         Returns:
-            What `queue` takes; None where a frame of its format is not restored.
+            What `queue` takes; None where no kernel takes a frame of its format.
 
         Raises:
             DeviceError: there is no memory for what is kept.
         """
         if not is_restorable(frame):
-            self.reset()
+            self._stream = None
             return None
+        self._in_memory = None
         if self._buffers is None or self._buffers.kind != _size(frame):
             self._buffers = None  # its memory goes first
             self._buffers = RestoringBuffers(self._device, frame)
             self._stream = None
         if frame.color.is_hdr:  # the same kernels, which find nothing to do
             self._stream = None
-            return _nothing(self._buffers, frame)
+            return _frame_step(
+                self._buffers, frame, NO_NOISE, amount=0.0, careful=False, restarts=True
+            )
         if self._stream is None or not self._stream.is_followed_by(frame):
             self._stream = _Stream(self._device, self._buffers, frame, self._denoise)
         return self._stream.step(frame)
@@ -103,9 +119,32 @@ class DeviceRestorer:
         kernels.restore(frame, grid, step, strength)
         kernels.apply_grid(frame, grid, planes, step, strength=strength)
 
+    def restored(self, frame: Frame, grid: DeviceArray, *, strength: float) -> Frame | None:
+        """Restore a frame that no kernel takes, in main memory.
+
+        Args:
+            frame: on the device, done; the next of its stream.
+            grid: (8, 8, 16, 16) float32, done: what will brighten it.
+            strength: of the grid, over 0.
+
+        Returns:
+            A frame like it on the device; None where it stays as it is.
+
+        Raises:
+            DeviceError: there is no memory for it.
+        """
+        device = self._device
+        if self._in_memory is None:
+            self._in_memory = NoiseInMemory(self._denoise)
+        given = device.get(grid)
+        made = self._in_memory(frame, given, strength, lambda: _fetched(frame, device))
+        return None if made is None else uploaded(made, device)
+
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._stream = None
+        if self._in_memory is not None:
+            self._in_memory.reset()
 
 
 class RestoringBuffers:
@@ -177,42 +216,53 @@ class _Stream:
         device, buffers = self._device, self._buffers
         buffers.change_places()
 
-        def fetch() -> Frame:
-            planes: Any = tuple(device.get(plane) for plane in device_planes(frame))
-            return frame.with_planes(planes)
+        def fetch_last() -> npt.NDArray[np.int16]:
+            return device.get(buffers.arrays["last"])
 
-        noise = self._noise.step(fetch, lambda: device.get(buffers.arrays["last"]))
-        given, state = np.zeros((), FRAME_NOISE), buffers.state.copy()
-        _tell_levels(given, frame)
-        given["luma"], given["seen"] = noise.luma, noise.seen
-        given["floor"], given["blocked"] = noise.floor, noise.blocked
-        given["smoothness"], given["amount"] = noise.smoothness, self._amount
-        given["still"], given["careful"], given["sure"] = noise.still, self._careful, noise.sure
-        state["depth"], state["black"] = frame.format.depth, _black(frame)
-        state["restarts"], state["still"] = self._is_first, noise.still
-        state["mean_lean"], state["wide_lean"] = noise.leans
-        state["chroma_noise"], state["factors"] = noise.chroma, noise.factors
-        self._is_first = False
-        return FrameStep(given, state, buffers.means, tuple(buffers.arrays.values()))
+        noise = self._noise.step(lambda: _fetched(frame, device), fetch_last)
+        restarts, self._is_first = self._is_first, False
+        amount, careful = self._amount, self._careful
+        return _frame_step(buffers, frame, noise, amount=amount, careful=careful, restarts=restarts)
 
 
-def _nothing(buffers: RestoringBuffers, frame: Frame) -> FrameStep:
-    """What the kernels go by where nothing is to be done."""
+def _frame_step(
+    buffers: RestoringBuffers,
+    frame: Frame,
+    noise: NoiseOfFrame,
+    *,
+    amount: float,
+    careful: bool,
+    restarts: bool,
+) -> FrameStep:
+    """What the kernels go by.
+
+    Args:
+        buffers: of the stream.
+        frame: its next.
+        noise: of the frame.
+        amount: share of the noise that is taken out.
+        careful: whether that is less where noise is hardly seen, or not sure.
+        restarts: whether nothing is known of frames before.
+    """
     given, state = np.zeros((), FRAME_NOISE), buffers.state.copy()
-    given["luma"] = given["floor"] = 1
-    _tell_levels(given, frame)
-    state["depth"], state["restarts"] = frame.format.depth, 1
+    levels, depth = sample_range(frame), frame.format.depth
+    step = (1 << depth) // TABLE_SIZE
+    given["black"], given["span"] = levels.black // step, levels.luma_span // step
+    given["luma"], given["seen"] = noise.luma, noise.seen
+    given["floor"], given["blocked"] = noise.floor, noise.blocked
+    given["smoothness"], given["amount"] = noise.smoothness, amount
+    given["still"], given["careful"], given["sure"] = noise.still, careful, noise.sure
+    state["depth"], state["black"] = depth, levels.black << (FIXED_BITS - depth)
+    state["restarts"], state["still"] = restarts, noise.still
+    state["mean_lean"], state["wide_lean"] = noise.leans
+    state["chroma_noise"], state["factors"] = noise.chroma, noise.factors
     return FrameStep(given, state, buffers.means, tuple(buffers.arrays.values()))
 
 
-def _tell_levels(given: Any, frame: Frame) -> None:  # noqa: ANN401 - a structure's fields
-    levels, step = sample_range(frame), (1 << frame.format.depth) // TABLE_SIZE
-    given["black"], given["span"] = levels.black // step, levels.luma_span // step
-
-
-def _black(frame: Frame) -> float:
-    """Black, fixed-point."""
-    return float(sample_range(frame).black << (FIXED_BITS - frame.format.depth))
+def _fetched(frame: Frame, device: ComputeDevice) -> Frame:
+    """A frame in main memory, when all queued work is done."""
+    planes: Any = tuple(device.get(plane) for plane in device_planes(frame))
+    return frame.with_planes(planes)
 
 
 def _size(frame: Frame) -> tuple[int, int]:

@@ -92,6 +92,8 @@ class FrameGraph:
             self._device.get(array).astype(np.float32) for array in (self._result, alone)
         )
         finite = np.isfinite(wanted)
+        if not finite.any():
+            raise EngineError("the engine gives no finite numbers")
         peak = np.abs(wanted[finite]).max(initial=0)
         with np.errstate(invalid="ignore"):  # memory that nothing was written to may hold anything
             worst = np.abs(found[finite] - wanted[finite]).max(initial=0)

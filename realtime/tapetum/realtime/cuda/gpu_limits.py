@@ -8,11 +8,14 @@ from tapetum.realtime.choices import Denoise
 
 ALWAYS = "unet makes every picture brighter on a GPU, well-lit ones too"
 NOISE = (
-    "on a GPU noise is taken out of 4:2:0 video alone, not of photos, and without following the"
-    " camera; --device cpu does all of it"
+    "on a GPU noise stays in 8-bit 4:2:2 and 4:4:4 video, and in other video a moving camera is not"
+    " followed while it is taken out; --device cpu does all of it"
 )
 BARS = "on a GPU black bars are made brighter too"
-HDR = "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR; use --device cpu"
+HDR = (
+    "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR, and keeps its noise;"
+    " use --device cpu"
+)
 
 
 def left_undone(model: ModelDescription, *, aim: Aim, denoise: Denoise) -> tuple[str, ...]:
@@ -23,7 +26,6 @@ def left_undone(model: ModelDescription, *, aim: Aim, denoise: Denoise) -> tuple
         aim: when pictures shall be made bright.
         denoise: whether noise shall be taken out, as `grid` does, and what is behind one.
     """
-    has_grid = model.kind == "grid" or model.light is not None
-    noise = (NOISE,) if has_grid and denoise != "off" else ()
+    noise = (NOISE,) if model.has_grid and denoise != "off" else ()
     always = (ALWAYS,) if model.kind == "unet" and aim.when_dark else ()
     return BARS, *noise, *always

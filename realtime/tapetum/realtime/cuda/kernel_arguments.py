@@ -76,6 +76,9 @@ SMOOTHING = np.dtype(
 PAST = np.dtype([("grid", np.uint64), ("scene", np.uint64), ("view", np.uint64)])
 """`Past` of `kernels.cu`: addresses of what one frame leaves to the next."""
 
+REDUCED = np.dtype([("before", np.uint64), ("after", np.uint64), ("light", np.uint64)])
+"""`Reduced` of `grid_fit.cu`: addresses of a small picture, and of what lights it, or 0."""
+
 
 class DeviceArray(Protocol):
     """An array in GPU memory, such as CuPy's."""
@@ -95,6 +98,28 @@ class DeviceArray(Protocol):
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
         """Address and layout; https://numba.readthedocs.io/en/stable/cuda/."""
+
+
+class Launch(Protocol):
+    """Queues one kernel on a stream, and does not wait for it."""
+
+    def __call__(
+        self,
+        name: str,
+        grid: tuple[int, int],
+        threads: int,
+        arguments: tuple[Any, ...],
+        shared: int,
+    ) -> None:
+        """Launch.
+
+        Args:
+            name: the kernel.
+            grid: blocks along x and y.
+            threads: threads of a block, along x.
+            arguments: arrays in GPU memory, and NumPy values that are copied.
+            shared: bytes of dynamic shared memory.
+        """
 
 
 DevicePlanes = tuple[DeviceArray, ...]

@@ -13,36 +13,40 @@ OPTIONS = ("--std=c++17", "--prec-div=false", "--prec-sqrt=false", "--ftz=true")
 """Division and square root within 2 units in the last place, which is far under a level; numbers
 under 1e-38 are 0, so that a square root is one instruction."""
 CHROMAS = ("420", "422", "444")
-"""What the kernels are compiled for, each time one; the first has those that mind no chroma too."""
+"""What `kernels.cu` is compiled for, each time one; the first has those that mind no chroma too."""
+FILES = {"fit": "grid_fit.cu"}
+"""Kernels that not every stream needs, by how their names begin; compiled behind `kernels.cu`."""
+MODULES = (*CHROMAS, *FILES)
 
 
-SOURCES = ("kernels.cu", "restoring.cu")
-"""Files of one program: the second goes on where the first ends."""
-
-
-def chroma_of(kernel: str) -> str:
-    """Which of `CHROMAS` a kernel is compiled for, by its name."""
+def module_of(kernel: str) -> str:
+    """Which of `MODULES` a kernel is in, by its name."""
+    begin = kernel.partition("_")[0]
+    if begin in FILES:
+        return begin
     return next((chroma for chroma in CHROMAS if f"_{chroma}_" in kernel), CHROMAS[0])
 
 
-def compiler_options(architecture: int, chroma: str) -> tuple[str, ...]:
+def compiler_options(architecture: int, module: str) -> tuple[str, ...]:
     """NVRTC's options."""
-    return (f"--gpu-architecture=sm_{architecture}", f"--define-macro=CHROMA={chroma}", *OPTIONS)
+    macro = "WITHOUT_KERNELS" if module in FILES else f"CHROMA={module}"
+    return (f"--gpu-architecture=sm_{architecture}", f"--define-macro={macro}", *OPTIONS)
 
 
-def kernel_source() -> str:
-    """The CUDA C source of the pixel kernels: of all of `SOURCES`, one after the other."""
+def kernel_source(module: str = CHROMAS[0]) -> str:
+    """The CUDA C source of some kernels: of two files, the second goes on where the first ends."""
     folder = resources.files("tapetum.realtime.cuda")
-    return "\n".join(folder.joinpath(name).read_text("utf-8") for name in SOURCES)
+    names = "kernels.cu", FILES.get(module, "restoring.cu")
+    return "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
 
 
 @cache
-def compile_kernels(architecture: int, chroma: str = CHROMAS[0]) -> bytes:
+def compile_kernels(architecture: int, module: str = CHROMAS[0]) -> bytes:
     """Compile the pixel kernels to machine code, a cubin; takes some seconds.
 
     Args:
         architecture: a compute capability, such as 89 for 8.9.
-        chroma: of the pictures, one of `CHROMAS`.
+        module: one of `MODULES`.
 
     Raises:
         DeviceError: CuPy or NVRTC is missing, or NVRTC does not know the architecture.
@@ -50,11 +54,11 @@ def compile_kernels(architecture: int, chroma: str = CHROMAS[0]) -> bytes:
     try:
         from cupy.cuda import nvrtc
 
-        program = nvrtc.createProgram(kernel_source(), "kernels.cu", (), ())
+        program = nvrtc.createProgram(kernel_source(module), "kernels.cu", (), ())
     except (ImportError, RuntimeError) as error:
         raise _no_compiler(error) from error
     try:
-        nvrtc.compileProgram(program, compiler_options(architecture, chroma))
+        nvrtc.compileProgram(program, compiler_options(architecture, module))
         cubin: bytes = nvrtc.getCUBIN(program)
     except nvrtc.NVRTCError as error:
         reason = _first_line(nvrtc.getProgramLog(program) or str(error))
@@ -66,7 +70,7 @@ def compile_kernels(architecture: int, chroma: str = CHROMAS[0]) -> bytes:
     return cubin
 
 
-def kept_kernels(architecture: int, chroma: str = CHROMAS[0]) -> bytes:
+def kept_kernels(architecture: int, module: str = CHROMAS[0]) -> bytes:
     """The pixel kernels as machine code: as an earlier process compiled them, or compiled now.
 
     They are kept in the engine cache's folder, by source, options, architecture and compiler.
@@ -74,10 +78,10 @@ def kept_kernels(architecture: int, chroma: str = CHROMAS[0]) -> bytes:
     Raises:
         DeviceError: as for `compile_kernels`.
     """
-    name = f"kernels-{_key(architecture, chroma)[:32]}.cubin"
+    name = f"kernels-{_key(architecture, module)[:32]}.cubin"
     cubin = kept_content(name)
     if not cubin:
-        cubin = compile_kernels(architecture, chroma)
+        cubin = compile_kernels(architecture, module)
         keep_content(name, cubin)
     return cubin
 
@@ -91,9 +95,9 @@ def check_compiler() -> None:
     _compiler_version()
 
 
-def _key(architecture: int, chroma: str) -> str:
-    options = compiler_options(architecture, chroma)
-    what = f"{kernel_source()}\0{options}\0{_compiler_version()}"
+def _key(architecture: int, module: str) -> str:
+    options = compiler_options(architecture, module)
+    what = f"{kernel_source(module)}\0{options}\0{_compiler_version()}"
     return hashlib.sha256(what.encode()).hexdigest()
 
 

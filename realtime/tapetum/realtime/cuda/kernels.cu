@@ -987,7 +987,8 @@ BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past 
 
 // Kernels ---------------------------------------------------------------------------------------
 
-#ifdef __CUDACC__
+// Files that are compiled behind this one have kernels of their own.
+#if defined(__CUDACC__) && !defined(WITHOUT_KERNELS)
 
 #define JOINED(NAME, OF, BITS) NAME##_##OF##_##BITS
 #define NAMED(NAME, OF, BITS) JOINED(NAME, OF, BITS)

@@ -44,6 +44,9 @@ from tapetum.realtime.protocols import FrameSource
 _FORMATS = ("nv12", "p010le")
 _NATIVE_DECODERS = {"libdav1d": "av1"}
 """Decoders on the CPU that PyAV takes first, and FFmpeg's own, which has NVDEC behind it."""
+_NO_DECODER_S = "rgb24"
+"""What no such decoder gives: where PyAV has said CUDA's format, as it does by itself, FFmpeg's
+decoder of AV1 takes that for agreed upon, never opens NVDEC, and fails at every packet."""
 
 
 class NvdecSource(VideoFile):
@@ -228,6 +231,7 @@ def native_decoder(stream: VideoStream, index: int) -> VideoCodecContext:
         raise DeviceError(f"FFmpeg's {name} decoder knows no NVDEC")
     decoder.extradata = stream.codec_context.extradata
     decoder.thread_count = 1
+    decoder.pix_fmt = _NO_DECODER_S
     return decoder
 
 

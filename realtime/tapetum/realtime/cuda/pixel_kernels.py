@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tapetum.gan.model_kinds import GRID_SHAPE, THUMBNAIL_SHAPE
+from tapetum.realtime.cuda.grid_fit_kernels import GridFitKernels
 from tapetum.realtime.cuda.kernel_arguments import (
     PAST,
     DeviceArray,
     DevicePlanes,
+    Launch,
     Structure,
     address,
     check_array,
@@ -33,28 +35,6 @@ _THUMBNAIL_GRID = (8, 256)
 """Blocks of 32 bins; see `BLOCK_BINS` in kernels.cu."""
 
 
-class Launch(Protocol):
-    """Queues one kernel on a stream, and does not wait for it."""
-
-    def __call__(
-        self,
-        name: str,
-        grid: tuple[int, int],
-        threads: int,
-        arguments: tuple[Any, ...],
-        shared: int,
-    ) -> None:
-        """Launch.
-
-        Args:
-            name: the kernel.
-            grid: blocks along x and y.
-            threads: threads of a block, along x.
-            arguments: arrays in GPU memory, and NumPy values that are copied.
-            shared: bytes of dynamic shared memory.
-        """
-
-
 class PixelKernels:
     """The pixel kernels, for frames that are in GPU memory, in one of `DEVICE_FORMATS`.
 
@@ -63,11 +43,13 @@ class PixelKernels:
     MediaError for one in another format, and ValueError for a tensor of another kind.
 
     Attributes:
-        restoring: the kernels of the restoring stage.
+        fitting: those that fit a grid to what a network made.
+        restoring: those of the restoring stage.
     """
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
+        self.fitting = GridFitKernels(launch)
         self.restoring = RestoringKernels(launch)
 
     def planes_to_rgb(self, frame: Frame, rgb: DeviceArray) -> None:

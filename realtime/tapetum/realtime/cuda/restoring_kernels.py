@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from tapetum.gan.model_kinds import GRID_SHAPE
 from tapetum.realtime.cuda.kernel_arguments import (
     DeviceArray,
     DevicePlanes,
+    Launch,
     Structure,
     check_array,
     colors,
@@ -17,9 +18,6 @@ from tapetum.realtime.cuda.kernel_arguments import (
     picture,
 )
 from tapetum.realtime.frame import Frame
-
-if TYPE_CHECKING:
-    from tapetum.realtime.cuda.pixel_kernels import Launch
 
 FIXED_BITS = 15
 """Bits of a fixed-point sample."""

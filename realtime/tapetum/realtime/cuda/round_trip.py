@@ -127,7 +127,8 @@ class RoundTripEnhancer:
         if layout == self._layout:
             return
         kind: Kind = "unet" if self.compiles_by_size else "grid"
-        needed = least_bytes(kind, *layout, frames=FRAMES_OF_PICTURE)
+        restores = self._enhancer.restores
+        needed = least_bytes(kind, *layout, frames=FRAMES_OF_PICTURE, restores=restores)
         more = needed - self._taken_bytes  # what the size before took is given back
         self._device.check_room(more, f"{kind} at {frame.width}x{frame.height}")
         self._layout, self._taken_bytes = layout, needed
@@ -174,6 +175,7 @@ def make_round_trip(
     choice: EngineChoice | None = None,
     memory: CudaDevice | None = None,
     sizes_change: bool = False,
+    reduced: bool = False,
     on_build: Callable[[Building], None] | None = None,
 ) -> RoundTripEnhancer:
     """Load a model on a GPU as the enhancer of one stream of frames in main memory.
@@ -183,11 +185,13 @@ def make_round_trip(
         device: such as "cuda:1".
         strength: 0 leaves the picture as it is, 1 is the model's own output.
         aim: whether `grid` leaves well-lit pictures as they are.
-        denoise: how much noise is taken out of 4:2:0 frames first; see `Restorer`.
+        denoise: how much noise is taken out first; see `Restorer`, and `DeviceRestorer`.
         choice: what `check_gpu` said of the device, where it was asked.
         memory: the device, opened, in whose memory enhanced frames stay, each with a way to fetch
-            it; None copies them back at once.
+            it; None copies them back at once. The enhancer has a stream of its own: several, in
+            threads of their own, may share that memory.
         sizes_change: as for `make_cuda_enhancer`.
+        reduced: as for `make_cuda_enhancer`.
         on_build: called while a TensorRT engine is built, from TensorRT's threads.
 
     Raises:
@@ -196,7 +200,7 @@ def make_round_trip(
         EngineError: an engine cannot be built, or there is not enough memory.
     """
     choice = choice or check_gpu(device)
-    gpu = memory or CudaDevice(device_index(device))
+    gpu = CudaDevice(device_index(device))
     enhancer = make_cuda_enhancer(
         model,
         gpu,
@@ -204,6 +208,7 @@ def make_round_trip(
         denoise=denoise,
         flavour=choice.flavour,
         sizes_change=sizes_change,
+        reduced=reduced,
         on_build=on_build,
     )
     limits = left_undone(find_model(model).description, aim=aim, denoise=denoise)

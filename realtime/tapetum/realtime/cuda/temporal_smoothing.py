@@ -36,6 +36,11 @@ class TemporalSmoothing:
         self._past = Past(*(device.empty(shape, np.float32) for shape in shapes))
         self.reset()
 
+    @property
+    def grid(self) -> DeviceArray:
+        """(8, 8, 16, 16) float32, the steady grid of the last frame, always the same array."""
+        return self._past.grid
+
     def reset(self) -> None:
         """Forget the past: the next grid is taken as it is."""
         self._has_past = False
@@ -79,7 +84,7 @@ class TemporalSmoothing:
             fault: `Fault.mark`.
 
         Returns:
-            The steady grid, always the same array: the next call writes over it.
+            `grid`: the next call writes over it.
         """
         self._device.kernels.smooth_grid(thumbnail, grid, by, self._past, fault=fault)
-        return self._past.grid
+        return self.grid

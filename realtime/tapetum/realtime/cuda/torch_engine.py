@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tapetum.realtime.cuda.captured_graph import CAPTURES
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
-from tapetum.realtime.errors import DeviceError, EngineError
+from tapetum.realtime.errors import DeviceError, DeviceLostError, EngineError
 
 if TYPE_CHECKING:
     import torch
@@ -222,4 +222,4 @@ def _reporting(what: str) -> Iterator[None]:
         raise EngineError(f"not enough GPU memory for {what}; use --device cpu") from error
     except torch.AcceleratorError as error:
         reason = str(error).partition("\n")[0]
-        raise DeviceError(f"{what}: {reason}; see nvidia-smi, or use --device cpu") from error
+        raise DeviceLostError(f"{what}: {reason}; see nvidia-smi, or use --device cpu") from error

@@ -99,7 +99,9 @@ def enhance_live(
         raise ValueError(f"sync is {' or '.join(SYNCS)}; got {sync!r}")
     wishes = controls or Controls(strength=strength)
     aim = Aim(when_dark, brightness)
-    device, place = _opened_device(device, model, strength, aim, on_notice)
+    device, place = _opened_device(
+        device, model, strength, aim, denoise=denoise, on_notice=on_notice
+    )
     with ExitStack() as opened:
         ladder = ladder_for(
             model,
@@ -163,6 +165,8 @@ def _opened_device(
     model: str | Path,
     strength: float,
     aim: Aim,
+    *,
+    denoise: Denoise,
     on_notice: Callable[[str], None],
 ) -> tuple[Device, LiveDevice]:
     """The device that is meant, and what decodes and encodes there.
@@ -175,7 +179,7 @@ def _opened_device(
     if device != "auto":
         return device, open_live_device(device)
     auto = AutoDevice()
-    auto.choose(model, strength, aim, None, None)
+    auto.choose(model, strength, aim, None, denoise=denoise)
     try:
         place = open_live_device(auto.device)
     except DeviceError as error:

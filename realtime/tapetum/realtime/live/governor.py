@@ -38,7 +38,7 @@ class Governor:
     """The mode that a live stream runs in.
 
     Attributes:
-        modes: names, from the best to the cheapest.
+        modes: names, from the best to the cheapest; fewer where one was removed.
         budget_ms: the time that a frame may take with us.
         index: of the current mode in `modes`.
     """
@@ -132,6 +132,41 @@ class Governor:
         """Take note that the current mode is too slow, without waiting for more frames of it."""
         self._step_down(self._clock(), self.index + 1)
 
+    def may_rise_to(self, mode: str) -> bool:
+        """Whether a better mode may be tried now, however late the current one is.
+
+        For modes that need another processor; as long after it was left as any other.
+        """
+        place = self._place(mode)
+        return self._clock() - self._left_at_s[place] >= self._patience_s[place]
+
+    def rise_to(self, mode: str) -> None:
+        """Take a better mode, which has shown that it is quick enough."""
+        place = self._place(mode)
+        self._rose_at_s[place] = self._clock()
+        self._enter(place)
+
+    def refuse(self, mode: str) -> None:
+        """Take note that another mode than the current one was tried, and is too slow."""
+        place = self._place(mode)
+        self._left_at_s[place] = self._clock()
+        self._patience_s[place] = min(2 * self._patience_s[place], LONGEST_PATIENCE_S)
+
+    def remove(self, mode: str) -> None:
+        """Do without a mode from now on, which is not the last; the next one takes its place.
+
+        Raises:
+            ValueError: there is no such mode.
+        """
+        place = self._place(mode)
+        self.modes = (*self.modes[:place], *self.modes[place + 1 :])
+        for times in (self._patience_s, self._rose_at_s, self._left_at_s):
+            del times[place]
+        self._best -= self._best > place
+        if self.index == place:
+            self._enter(place)
+        self.index -= self.index > place
+
     def choose(self, mode: str) -> None:
         """Take `mode` as the best one from now on, at a user's wish, and start in it.
 
@@ -155,6 +190,7 @@ class Governor:
         """For each mode: how long all must be well before it is tried, and when it last was."""
         self._patience_s = [FIRST_PATIENCE_S for _ in self.modes]
         self._rose_at_s: list[float | None] = [None for _ in self.modes]
+        self._left_at_s = [-math.inf for _ in self.modes]
 
     def _enough(self, now_s: float) -> bool:
         return len(self._latencies) >= _ENOUGH_FRAMES or now_s - self._entered_s >= _ENOUGH_S
@@ -168,6 +204,7 @@ class Governor:
         if self.index == len(self.modes) - 1:
             return
         rose_at_s, self._rose_at_s[self.index] = self._rose_at_s[self.index], None
+        self._left_at_s[self.index] = now_s
         if rose_at_s is not None:
             lasted = now_s - rose_at_s > LONGEST_PATIENCE_S
             longer_s = min(2 * self._patience_s[self.index], LONGEST_PATIENCE_S)

@@ -33,6 +33,8 @@ from tapetum.realtime.live.noise_pace import NoisePace, weight_for
 from tapetum.realtime.sample_range import sample_range
 from tapetum.realtime.temporal import VIEW, FrameClock, TemporalFilter, guide_view, is_cut
 
+_ELSEWHERE = ("", False)
+"""The style of a look that was not made here, and is no curve."""
 _SAMPLES = 6
 """Luma samples across and down of each of the VIEW x VIEW places at which a frame is looked."""
 _MEASURED = 180
@@ -238,7 +240,7 @@ class GridStream:
 
     def continue_from(self, grid: Floats) -> None:
         """Go over from the look of a picture that was made elsewhere, given as a grid."""
-        self._paced.shown, self._style = grid, None
+        self._paced.shown, self._style = grid, _ELSEWHERE
 
     def enhanced(self, frame: Frame, *, effort: Effort, strength: float, kernels: Kernels) -> Frame:
         """Enhance the frame that was looked at, by what was taken last.
@@ -307,13 +309,29 @@ class GridStream:
 
         By the curve of what was shown before, or else by one that its luma suggests.
         """
+        shown = self._flattened()
+        return self._by_curve(
+            frame, guessed_curve(self._luma(), self._aim) if shown is None else shown, strength
+        )
+
+    def curved(self, frame: Frame, *, strength: float) -> Frame:
+        """Enhance the frame that was looked at by the curve that its luma suggests.
+
+        What was shown before goes over into that at its pace.
+        """
+        self._paced.shown = self._flattened()
+        return self._by_curve(frame, guessed_curve(self._luma(), self._aim), strength)
+
+    def _flattened(self) -> Floats | None:
+        """What was shown, as a curve that is as bright; None if nothing was in this scene."""
         shown = self._paced.shown
-        if shown is None:
-            shown = guessed_curve(self._luma(), self._aim)
-        elif self._style is not None:
+        if shown is not None and self._style is not None:
             shown = self._paced.as_bright(flattened(shown, node_weights(self._luma())))
         self._style = None
-        mixed = strengthened(self._paced.towards(shown, strength), strength)
+        return shown
+
+    def _by_curve(self, frame: Frame, curve: Floats, strength: float) -> Frame:
+        mixed = strengthened(self._paced.towards(curve, strength), strength)
         return self._with(frame, apply_curve(frame, mixed, look_up_by_numpy))
 
     def _luma(self) -> Floats:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapetum.gan.cpu_runtime import has_cpu_runtime
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import Kind
 from tapetum.realtime.aim import Aim
@@ -20,9 +22,14 @@ from tapetum.realtime.enhancer import (
 )
 from tapetum.realtime.errors import ModelError
 from tapetum.realtime.live.ladder import Ladder
-from tapetum.realtime.live.modes import efforts
+from tapetum.realtime.live.modes import CURVE, efforts
 from tapetum.realtime.live.rung import Loader
 from tapetum.realtime.protocols import FrameEnhancer
+
+_NO_STAND_IN = (
+    "nothing that runs models on the CPU is installed (pip install openvino): while the GPU's model"
+    " is prepared, and where it is late or lost, pictures are made bright by a simple curve"
+)
 
 if TYPE_CHECKING:
     from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
@@ -45,8 +52,9 @@ def ladder_for(
 ) -> Ladder:
     """The modes for a model: itself, itself on reduced frames, `grid` with less and less effort.
 
-    A grid model has no reduced mode, nor has a checkpoint, which is no ONNX file. On a GPU the
-    model has whole frames as long as that works; `grid` on the CPU stands in for it.
+    A grid model has no reduced mode, nor has a checkpoint, which is no ONNX file. On a GPU all of
+    them are its own, and `grid` on the CPU stands in for them; where nothing runs models on the
+    CPU, a notice says so, and a simple curve does.
 
     Args:
         model: `grid`, `unet`, or a model file.
@@ -72,19 +80,22 @@ def ladder_for(
     if aim.brightness is not None and not is_grid:
         raise ModelError(f"brightness is for grid models; {model} is none")
     on_cpu = _ModelLoader(model, "cpu")
+    everyday: tuple[str, Loader | None]
     everyday = (name, on_cpu) if is_grid else ("grid", _ModelLoader("grid", "cpu"))
     heavy: dict[str, Loader] = {} if is_grid else {name: on_cpu}
-    by_gpu: tuple[str, ...] = ()
+    reduces = _is_network(found, "unet") and found.description.fixed_size is None
     if choice is not None:
         if former is None:  # a stream that runs goes over to the CPU for what only that does
             check_gpu_does(strength=strength, aim=aim)
-        by_gpu = (f"{name} on {device}",)
         check_restores(found, denoise)
-        loader = _GpuLoader(model, device, memory, sizes_change, denoise, choice, on_notice)
-        heavy = {by_gpu[0]: loader}
+        loader = partial(_GpuLoader, device, memory, sizes_change, denoise, choice, on_notice)
+        heavy = _gpu_models(name, model, loader, is_grid=is_grid, reduces=reduces)
+        if not has_cpu_runtime():
+            everyday = CURVE, None
+            on_notice(_NO_STAND_IN)
         for line in (*choice.notices, *_left_undone(found, aim, denoise)):
             on_notice(line)
-    elif _is_network(found, "unet") and found.description.fixed_size is None:
+    elif reduces:
         heavy[f"{name}-reduced"] = _ReducedLoader(found)
     return Ladder(
         everyday,
@@ -93,10 +104,28 @@ def ladder_for(
         denoise=checked_denoise(denoise),
         budget_ms=budget_ms,
         aim=aim,
-        replaceable=by_gpu,
+        replaceable=heavy if choice is not None else (),
         former=former,
         on_notice=on_notice,
     )
+
+
+def _gpu_models(
+    name: str,
+    model: str | Path,
+    loader: Callable[..., _GpuLoader],
+    *,
+    is_grid: bool,
+    reduces: bool,
+) -> dict[str, Loader]:
+    """The modes of a model on a GPU, the best first."""
+    device = loader().device
+    models: dict[str, Loader] = {f"{name} on {device}": loader(model)}
+    if reduces:
+        models[f"{name}-reduced on {device}"] = loader(model, reduced=True)
+    if not is_grid:
+        models[f"grid on {device}"] = loader("grid")
+    return models
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +143,14 @@ class _ModelLoader:
 class _GpuLoader:
     """Loads a model on a GPU that was checked; two of the same model are equal."""
 
-    model: str | Path
     device: Device
     memory: CudaDevice | None
     sizes_change: bool
     denoise: Denoise
     choice: EngineChoice = field(compare=False)
     on_notice: Callable[[str], None] = field(compare=False)
+    model: str | Path = "grid"
+    reduced: bool = False
 
     def __call__(self) -> FrameEnhancer:
         from tapetum.realtime.cuda.round_trip import make_round_trip
@@ -135,6 +165,7 @@ class _GpuLoader:
             choice=self.choice,
             memory=self.memory,
             sizes_change=self.sizes_change,
+            reduced=self.reduced,
             denoise=self.denoise,
             on_build=tell,
         )

@@ -17,6 +17,18 @@ START_PAUSES_S = {START: 0.0, **{f"{START}-{pace}": time_s for pace, time_s in _
 """The modes of a start, and the time from one frame to the next in each."""
 
 
+CURVE = "curve"
+"""The mode of frames where nothing runs models on the CPU: a curve that their luma suggests."""
+CURVES = {
+    CURVE: Effort(frames=1, flat=True),
+    **{
+        f"{CURVE}-{pace}": Effort(1, flat=True, pause_s=time_s)
+        for pace, time_s in _PAUSES_S.items()
+    },
+}
+"""That, and the same with frames left out."""
+
+
 def efforts(model: str, *, restores: bool = True) -> dict[str, Effort]:
     """The modes of a grid model, from the best to the cheapest, all of one brightness.
 

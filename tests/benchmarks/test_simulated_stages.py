@@ -1,0 +1,68 @@
+"""Stages of first contact on a simulated GPU: that they end well, and leave what they have to.
+
+Their figures are of main memory and g++, and mean nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.command_line import ROOT, environment
+from support.fake_driver import fake_driver
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a process that finds stand-ins for NVIDIA's libraries."""
+    return fake_driver(tmp_path_factory.mktemp("driver"), codecs=True)
+
+
+def stage(driver: dict[str, str], *arguments: object) -> str:
+    """What a stage's process writes."""
+    paths = os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "support.simulated_stage", "-m", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+        env=environment() | driver | {"PYTHONPATH": paths},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_networks_are_measured_in_eager_and_as_graphs(
+    driver: dict[str, str], tmp_path: Path
+) -> None:
+    backends = "pytorch-eager", "pytorch-cuda-graph"
+    given = [word for name in backends for word in ("--backend", name)]
+    parts = "ceilings", "networks"
+    measure = ("tapetum.benchmarks", "gpu", "measure", *parts, "--size", "64x48", *given)
+    stage(driver, *measure, "--results", tmp_path)
+    (path,) = tmp_path.iterdir()
+    rows: list[dict[str, Any]] = json.loads(path.read_text())["parts"]["networks"]["figures"]
+    assert [(row["network"], row["backend"]) for row in rows] == [
+        (network, backend) for network in ("unet", "grid") for backend in backends
+    ]
+    for row in rows:
+        assert "error" not in row
+        assert row["psnr_db"] > 40
+        assert row["p50_ms"] > 0
+
+
+@pytest.mark.parametrize("model", ["grid", "unet"])
+def test_live_video_comes_from_the_gpu(driver: dict[str, str], model: str) -> None:
+    """As in `first_contact`, but for the size of the pictures."""
+    camera = ("--source", "lavfi:testsrc2=size=96x64:rate=60", "--sink", "null")
+    options = ("--model", model, "--device", "cuda", "--duration", "20s", "--json")
+    said = json.loads(stage(driver, "tapetum.realtime", "live", *camera, *options))
+    assert said["modes"][f"{model} on cuda"] > 0
