@@ -184,8 +184,13 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}copied_damage.py::a_packet_of_sound_that_is_cut_is_said",
         ),
         Fault(
+            "copied TrueHD or MLP is damaged, which its decoder does not tell",
+            "said, with the time; exit 3",
+            f"{_MEDIA}copied_damage.py::damaged_lossless_sound_is_said",
+        ),
+        Fault(
             "copied sound does not decode",
-            "said, with the time; exit 3 (PCM takes any bytes, Opus nearly any: unknown there)",
+            "said, with the time; exit 3 (PCM, Opus and Vorbis take any bytes: unknown there)",
             f"{_MEDIA}copied_damage.py::sound_that_does_not_decode_is_said_and_ends_no_job",
         ),
         Fault(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tapetum.realtime.media.packet_order import PacketOrder
 
 MILLISECOND = Fraction(1, 1000)
 TS_PACKET = 188
+Change = Callable[[bytes], bytes]
 
 
 # Times that no muxer takes ------------------------------------------------------------------------
@@ -171,12 +173,9 @@ def test_sound_that_does_not_decode_is_said_and_ends_no_job(
     assert said_s == pytest.approx(float(time), abs=0.06)
 
 
-@pytest.mark.parametrize("codec", ["aac", "ac3", "eac3", "libmp3lame"])
-def test_a_packet_of_sound_that_is_cut_is_said(codec: str, tmp_path: Path) -> None:
-    """Decoders make up what is missing of some, and are not stopped by it."""
-    whole = make_clip(tmp_path / "whole.mkv", Clip(audio=[codec], time_base=MILLISECOND))
-    cut = tmp_path / "cut.mkv"
-    with av.open(str(whole)) as source, av.open(str(cut), "w") as output:
+def with_changed_sound(whole: Path, path: Path, number: int, change: Change) -> None:
+    """Copy a file, and write one sound packet as others bytes of its time."""
+    with av.open(str(whole)) as source, av.open(str(path), "w") as output:
         streams = [output.add_stream_from_template(stream) for stream in source.streams]
         sound = 0
         for packet in source.demux():
@@ -184,14 +183,50 @@ def test_a_packet_of_sound_that_is_cut_is_said(codec: str, tmp_path: Path) -> No
                 continue
             kept: Packet[Stream] = packet
             sound += packet.stream.type == "audio"
-            if packet.stream.type == "audio" and sound == 12:
-                kept = Packet(bytes(packet)[: packet.size // 2])
+            if packet.stream.type == "audio" and sound == number:
+                kept = Packet(change(bytes(packet)))
                 kept.pts, kept.dts, kept.time_base = packet.pts, packet.dts, packet.time_base
             kept.stream = streams[packet.stream.index]
             output.mux(kept)
-    sink = transcode(cut, tmp_path / "out.mkv")
+
+
+def cut(sound: bytes) -> bytes:
+    return sound[: len(sound) // 2]
+
+
+def flipped(sound: bytes) -> bytes:
+    """With one bit that is another, near the end."""
+    at = len(sound) * 3 // 4
+    return sound[:at] + bytes([sound[at] ^ 4]) + sound[at + 1 :]
+
+
+@pytest.mark.parametrize("codec", ["aac", "ac3", "eac3", "libmp3lame", "mp2"])
+def test_a_packet_of_sound_that_is_cut_is_said(codec: str, tmp_path: Path) -> None:
+    """Decoders make up what is missing of some, and are not stopped by it."""
+    whole = make_clip(tmp_path / "whole.mkv", Clip(audio=[codec], time_base=MILLISECOND))
+    with_changed_sound(whole, tmp_path / "cut.mkv", 12, cut)
+    sink = transcode(tmp_path / "cut.mkv", tmp_path / "out.mkv")
     assert sink.damaged_packets >= 1
     assert any(line.startswith("cut.mkv is damaged: audio stream 1") for line in sink.notices)
+
+
+@pytest.mark.parametrize("layout", ["stereo", "5.1(side)"])
+@pytest.mark.parametrize("codec", ["truehd", "mlp"])
+@pytest.mark.parametrize("change", [cut, flipped])
+def test_damaged_lossless_sound_is_said(
+    codec: str, layout: str, change: Change, tmp_path: Path
+) -> None:
+    """Its decoder only logs that the parity is wrong, and refuses some that is whole."""
+    clip, whole = make_clip(tmp_path / "clip.mkv", Clip()), tmp_path / "whole.mkv"
+    noise = ["-f", "lavfi", "-i", "anoisesrc=d=1:r=48000:a=0.1:seed=3"]
+    sound = ["-af", f"aformat=channel_layouts={layout}", "-c:a", codec, "-strict", "-2"]
+    inputs = ["-i", str(clip), *noise, "-map", "0", "-map", "1:a", "-c:v", "copy"]
+    subprocess.run(["ffmpeg", "-v", "error", *inputs, *sound, str(whole)], check=True)
+    assert transcode(whole, tmp_path / "good.mkv").damaged_packets == 0
+    with_changed_sound(whole, tmp_path / "in.mkv", 40, change)
+    sink = transcode(tmp_path / "in.mkv", tmp_path / "out.mkv")
+    assert sink.damaged_packets == 1
+    assert any(line.startswith("in.mkv is damaged: audio stream 1") for line in sink.notices)
 
 
 @pytest.mark.parametrize("codec", ["aac", "ac3", "libmp3lame", "flac", "mp2"])

@@ -475,7 +475,7 @@ def test_flv_whose_lengths_do_not_agree_is_not_called_good(change: str, tmp_path
         assert is_called_good(path) == (change == "none")
 
 
-@pytest.mark.parametrize("suffix", [".mkv", ".ts"])
+@pytest.mark.parametrize("suffix", [".mkv", ".ts", ".avi"])
 @pytest.mark.parametrize("bframes", [0, 2])
 def test_a_picture_that_its_decoder_passes_over_in_silence_is_damaged(
     suffix: str, bframes: int, tmp_path: Path
@@ -487,7 +487,8 @@ def test_a_picture_that_its_decoder_passes_over_in_silence_is_damaged(
     path = make_clip(tmp_path / f"in{suffix}", clip)
     start = b"\0\0\1\0"
     data = bytearray(path.read_bytes())
-    places = [at for at in range(len(data) - 4) if data[at : at + 4] == start]
+    begin, end = max(0, data.find(b"movi")), data.find(b"idx1") % len(data)  # of an AVI
+    places = [at for at in range(begin, end - 4) if data[at : at + 4] == start]
     assert len(places) == 25
     data[places[16] + 1] = 0x12
     path.write_bytes(data)
@@ -495,3 +496,43 @@ def test_a_picture_that_its_decoder_passes_over_in_silence_is_damaged(
         assert len(list(source)) == 24
         assert source.corrupt_packets
         assert any("damaged packet" in line for line in source.notices)
+
+
+@pytest.mark.parametrize("bframes", [0, 2])
+@pytest.mark.parametrize("places", [(), (14,), (20, 21)])
+def test_pictures_of_an_avi_that_vanish_in_silence_are_counted(
+    places: tuple[int, ...], bframes: int, tmp_path: Path
+) -> None:
+    """Its packets have no times, by which others are missed."""
+    clip = Clip(
+        frames=50, codec="mpeg2video", time_base=Fraction(1, 25), options={"bf": str(bframes)}
+    )
+    path = make_clip(tmp_path / "in.avi", clip)
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    for place in places:
+        at = data.index(packets[place])
+        data[at : at + len(packets[place])] = bytes(len(packets[place]))
+    path.write_bytes(data)
+    with FileSource(path) as source:
+        assert len(list(source)) == 50 - len(places)
+        assert source.corrupt_packets == len(places)
+
+
+def test_an_avi_that_does_not_name_its_codec_is_not_called_incomplete(tmp_path: Path) -> None:
+    """FFmpeg's older versions write HEVC so, and take it for uncompressed pictures then."""
+    path = make_clip(tmp_path / "in.avi", Clip(codec="mpeg4", time_base=Fraction(1, 25)))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"FMP4", bytes(4)).replace(b"fmp4", bytes(4)))
+    with pytest.raises(MediaError, match="says that its video is uncompressed, and it is not"):
+        FileSource(path)
+
+
+def test_an_uncompressed_avi_that_is_cut_in_its_first_picture_is_incomplete(tmp_path: Path) -> None:
+    clip = Clip(codec="rawvideo", pixel_format="bgr24", time_base=Fraction(1, 25))
+    path = make_clip(tmp_path / "in.avi", clip)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"movi") + 3000])
+    with pytest.raises(MediaError, match="incomplete"):
+        FileSource(path)

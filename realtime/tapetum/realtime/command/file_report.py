@@ -6,6 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapetum.realtime.counted import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -62,8 +64,9 @@ def _summary(result: EnhanceResult) -> str:
     size_mb = result.size_bytes / 1e6
     if result.media_s == 0:
         return f"{result.output_path}: {size_mb:.2f} MB in {result.elapsed_s:.1f} s"
+    frames = counted(result.frames, "frame")
     return (
-        f"{result.output_path}: {result.frames} frames, {size_mb:.2f} MB in"
+        f"{result.output_path}: {frames}, {size_mb:.2f} MB in"
         f" {result.elapsed_s:.1f} s, {result.fps:.1f} fps, {result.speed:.2f}x real time"
     )
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tapetum.realtime.counted import counted
+
 if TYPE_CHECKING:
     from tapetum.realtime.segments.job_folder import UnfinishedJob
 
@@ -41,7 +43,8 @@ def list_jobs(folder: _Folder = Path()) -> None:
     for job in _found(folder):
         running = ", a process is at work on it" if job.is_running else ""
         size_mb = job.size_bytes / 1e6
-        typer.echo(f"{job.output}: {job.frames} frames of {job.input}, {size_mb:.1f} MB{running}")
+        frames = counted(job.frames, "frame")
+        typer.echo(f"{job.output}: {frames} of {job.input}, {size_mb:.1f} MB{running}")
 
 
 @jobs.command("clean")
@@ -54,7 +57,7 @@ def clean(folder: _Folder = Path()) -> None:
             typer.echo(f"{job.output}: kept, a process is at work on it")
         else:
             remove_job(job)
-            typer.echo(f"{job.output}: removed {job.frames} frames")
+            typer.echo(f"{job.output}: removed {counted(job.frames, 'frame')}")
 
 
 def _found(folder: Path) -> Iterator[UnfinishedJob]:

@@ -29,6 +29,7 @@ from tapetum.realtime.command.options import (
     parse_size,
 )
 from tapetum.realtime.command.program_output import program_output
+from tapetum.realtime.counted import counted
 from tapetum.realtime.errors import MediaError
 
 if TYPE_CHECKING:
@@ -293,9 +294,9 @@ class _Report:
         """Say what was done."""
         if self._quiet:
             return
-        latency = summary.latency_ms
+        latency, frames = summary.latency_ms, counted(summary.frames, "frame")
         self._say(
-            f"{summary.frames} frames, {summary.dropped} dropped, {summary.fps:.1f} fps, added"
+            f"{frames}, {summary.dropped} dropped, {summary.fps:.1f} fps, added"
             f" latency p50 {latency['p50']:.1f} p99 {latency['p99']:.1f} ms"
         )
 

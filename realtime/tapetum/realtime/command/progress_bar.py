@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
+from tapetum.realtime.counted import counted
 from tapetum.realtime.progress import Building, Progress
 
 if TYPE_CHECKING:
@@ -53,12 +54,13 @@ class ProgressBar:
         left = "" if progress.left_s is None else f"  {format_time(progress.left_s)} left in all"
         names = ", ".join(progress.current[:_SHOWN_NAMES])
         more = len(progress.current) - _SHOWN_NAMES
-        workers = len(progress.paces)
+        files = counted(progress.total_files, "file")
+        workers = counted(len(progress.paces), "worker")
         self._bar.update(
             self._task,
             completed=progress.files,
             total=progress.total_files,
-            job=f"{progress.files} of {progress.total_files} files, {workers} workers  ",
+            job=f"{progress.files} of {files}, {workers}  ",
             frames=f"{names} and {more} more" if more > 0 else names,
             pace=f"{progress.fps:.1f} fps in all{left}",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -151,6 +150,7 @@ class GridEnhancer:
             EngineError: the network fails or gives no usable numbers.
         """
         picture = self._image_picture(image, order, time_s)
+        seen = None if picture is None else picture.seen
         if picture is not None and picture.area is not None:
             area = picture.area
             out[...] = image
@@ -158,23 +158,22 @@ class GridEnhancer:
             image, out = image[place], out[place]
             if picture.circles is not None:
                 before = image.copy()
-                self._enhance_pixels(image, out, picture.circles.continued, order, time_s)
+                self._enhance_pixels(image, out, seen, order, time_s)
                 picture.circles.keep_pixels_outside(before, out)
                 return
-        self._enhance_pixels(image, out, None, order, time_s)
+        self._enhance_pixels(image, out, seen, order, time_s)
 
     def _enhance_pixels(
         self,
         image: RgbImage,
         out: RgbImage,
-        continued: Callable[[Floats], Floats] | None,
+        small: Floats | None,
         order: Order,
         time_s: float | None,
     ) -> None:
-        """Enhance an image that is all picture, or whose thumbnail `continued` makes so."""
+        """Enhance an image that is all picture, or of which `small` is the thumbnail."""
         source = pixel_rows(image, red_first=is_red_first(order))
-        small = image_thumbnail(source)
-        small = small if continued is None else continued(small)
+        small = image_thumbnail(source) if small is None else small
         grid = self.steady_grid(small, time_s=time_s)
         if self.strength == 0:
             out[...] = image
@@ -216,7 +215,7 @@ class GridEnhancer:
         """What of an image is picture; only one with a black edge or corner is looked at whole."""
         edges = (image[0], image[-1], image[:, 0], image[:, -1])
         ends = [image[rows, columns, :3] for rows in (0, -1) for columns in (0, -1)]
-        if all(np.median(edge[:, :3]) > _BLACK_EDGE for edge in edges) and (
+        if all(_is_lit(edge[:, :3]) for edge in edges) and (
             sum(end.max() <= _BLACK_EDGE for end in ends) < _BLACK_CORNERS
         ):
             self._picture.reset()
@@ -327,6 +326,11 @@ class GridEnhancer:
             raise EngineError("the network gave coefficients that are not finite numbers")
         first: Floats = grid[0]
         return first
+
+
+def _is_lit(edge: RgbImage) -> bool:
+    """Whether the median of an image's edge is that of no bar."""
+    return bool(2 * np.count_nonzero(edge > _BLACK_EDGE) > edge.size)
 
 
 def _restorer(denoise: Denoise) -> Restorer:

@@ -43,6 +43,8 @@ from tapetum.realtime.cpu.rgb import (
     SCALE,
     PixelRows,
     RgbImage,
+    load_four,
+    load_three,
 )
 
 _FROM_U_AND_V = (2, 4, 3, 5, 6, 7, 0, 1)
@@ -133,9 +135,9 @@ def _enhance_pixels(  # noqa: PLR0917 - numba takes no keyword-only arguments
         given = source.samples[y * source.pitch : y * source.pitch + width * channels]
         made = target.samples[y * target.pitch : y * target.pitch + width * channels]
         if channels == 3:
-            _load_three(given, row)
+            load_three(given, row.first, row.middle, row.last)
         else:
-            _load_four(given, row)
+            load_four(given, row.first, row.middle, row.last)
         _to_yuv(row, ends)
         if restored.luma.size > 0:
             restore_row(restored, y, lift, row.middle, row.first, row.last)
@@ -147,29 +149,6 @@ def _enhance_pixels(  # noqa: PLR0917 - numba takes no keyword-only arguments
             _store_three(row, made)
         else:
             _store_four(row, given, made)
-
-
-# Unsigned places spare numba's tests for negative indices, which would end SIMD.
-
-
-@part
-def _load_three(line: RgbImage, row: _Row) -> None:
-    first, middle, last = row.first, row.middle, row.last
-    for x in range(np.uint64(first.size)):
-        place = np.uint64(3) * x
-        first[x] = np.float32(line[place])
-        middle[x] = np.float32(line[place + np.uint64(1)])
-        last[x] = np.float32(line[place + np.uint64(2)])
-
-
-@part
-def _load_four(line: RgbImage, row: _Row) -> None:
-    first, middle, last = row.first, row.middle, row.last
-    for x in range(np.uint64(first.size)):
-        place = np.uint64(4) * x
-        first[x] = np.float32(line[place])
-        middle[x] = np.float32(line[place + np.uint64(1)])
-        last[x] = np.float32(line[place + np.uint64(2)])
 
 
 @part

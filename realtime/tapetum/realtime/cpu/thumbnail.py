@@ -75,12 +75,8 @@ def _mean_bins(  # noqa: PLR0917 - numba takes no keyword-only arguments
     samples: EitherSize, pitch: int, step: int, width: int, height: int, means: Floats
 ) -> None:
     """Mean of each bin of a plane; sums are exact integers, modulo 2^32 until subtracted."""
-    # Unsigned places spare a look at whether each counts from the end.
-    left = np.empty(THUMBNAIL, np.uint32)
-    right = np.empty(THUMBNAIL, np.uint32)
-    for j in range(THUMBNAIL):
-        left[j] = j * width // THUMBNAIL
-        right[j] = ((j + 1) * width + THUMBNAIL - 1) // THUMBNAIL
+    left, right = np.empty(THUMBNAIL, np.uint32), np.empty(THUMBNAIL, np.uint32)
+    _ends_of_bins(width, left, right)
     column_sums = np.empty((width - 1) * step + 1, np.uint32)
     running = np.zeros(width + 1, np.uint32)
     for i in range(THUMBNAIL):
@@ -100,19 +96,30 @@ def _mean_bins(  # noqa: PLR0917 - numba takes no keyword-only arguments
 def _mean_pixels(image: PixelRows, means: Floats) -> None:
     """Mean of each bin of three channels, as a share of 255."""
     width, height, channels = image.width, image.height, image.channels
+    left, right = np.empty(THUMBNAIL, np.uint32), np.empty(THUMBNAIL, np.uint32)
+    _ends_of_bins(width, left, right)
     column_sums = np.empty(width * channels, np.uint32)
-    running = np.zeros(width + 1, np.uint32)
+    running = np.zeros((3, width + 1), np.uint32)
+    first, middle, last = running[0], running[1], running[2]
     for i in range(THUMBNAIL):
-        first = i * height // THUMBNAIL
+        top = i * height // THUMBNAIL
         end = ((i + 1) * height + THUMBNAIL - 1) // THUMBNAIL
-        _sum_rows(image.samples, image.pitch, first, end, column_sums)
+        _sum_rows(image.samples, image.pitch, top, end, column_sums)
+        _three_running_sums(column_sums, channels, first, middle, last)
         for channel in range(3):
-            _running_sums(column_sums[channel:], channels, running)
+            sums, row = running[channel], means[channel, i]
             for j in range(THUMBNAIL):
-                left = j * width // THUMBNAIL
-                right = ((j + 1) * width + THUMBNAIL - 1) // THUMBNAIL
-                count = np.float32(right - left) * np.float32(end - first) * np.float32(255)
-                means[channel, i, j] = np.float32(running[right] - running[left]) / count
+                count = np.float32(right[j] - left[j]) * np.float32(end - top) * np.float32(255)
+                row[j] = np.float32(sums[right[j]] - sums[left[j]]) / count
+
+
+@part
+def _ends_of_bins(size: int, left: Words, right: Words) -> None:
+    """Set where each bin of so many samples begins, and where it ends."""
+    # Unsigned places spare a look at whether each counts from the end.
+    for j in range(THUMBNAIL):
+        left[j] = j * size // THUMBNAIL
+        right[j] = ((j + 1) * size + THUMBNAIL - 1) // THUMBNAIL
 
 
 @part
@@ -132,6 +139,20 @@ def _running_sums(values: Words, step: int, running: Words) -> None:
     for x in range(len(running) - 1):
         total += values[np.uint64(x * step)]
         running[x + 1] = total
+
+
+@part
+def _three_running_sums(values: Words, step: int, first: Words, middle: Words, last: Words) -> None:
+    """The same of three channels side by side: none waits for its own last sum alone."""
+    one = between = other = np.uint32(0)
+    for x in range(len(first) - 1):
+        place = np.uint64(x * step)
+        one += values[place]
+        between += values[place + np.uint64(1)]
+        other += values[place + np.uint64(2)]
+        first[x + 1] = one
+        middle[x + 1] = between
+        last[x + 1] = other
 
 
 @kernel

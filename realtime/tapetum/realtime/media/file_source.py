@@ -14,6 +14,7 @@ import av
 from av.codec.context import Flags
 
 from tapetum.gan.machine import thread_limit
+from tapetum.realtime.counted import counted
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, color_range, from_av, storage_format
@@ -30,7 +31,7 @@ from tapetum.realtime.media.media_input import (
     input_place,
     open_input,
 )
-from tapetum.realtime.media.picture_reader import PictureReader, VideoInput, counted
+from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
 from tapetum.realtime.media.sample_entries import ENCRYPTED, sample_entries
 from tapetum.realtime.media.timeline import said_of_gaps
 from tapetum.realtime.media.transport_stream import losses
@@ -272,9 +273,15 @@ class FileReport:
         if start_s is not None and not self.reader.corrupt_packets:
             asked_s = float(start_s - self.reader.begin_s)
             raise MediaError(f"{path} has no frame at {asked_s:g} s; it ends before")
+        codec = self.reader.stream.codec_context.name
+        is_short = isinstance(path, Path) and is_cut(path)
+        if codec == "rawvideo" and self.reader.corrupt_packets and not is_short:
+            raise MediaError(
+                f"{path} says that its video is uncompressed, and it is not; an AVI has no name for"
+                " HEVC and other codecs: write it as MP4 or MKV"
+            )
         if self._is_cut():
             raise MediaError(f"{path} is incomplete: no frame of it can be decoded")
-        codec = self.reader.stream.codec_context.name
         raise MediaError(f"no frame of {path} can be decoded ({codec})")
 
     def describe(self, picture: av.VideoFrame, *, raw: av.VideoFrame) -> VideoInfo:

@@ -18,6 +18,7 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from tapetum.realtime.counted import counted
 from tapetum.realtime.media.input_clock import InputClock
 from tapetum.realtime.media.media_input import demuxed
 from tapetum.realtime.media.picture_slots import PictureSlots, counts_slots
@@ -120,7 +121,10 @@ class PictureReader:
         self._unanswered = 0
         self._repeated_until = 0
         self._take(open_video())
-        self._expected = VanishedPictures(self._codec_with_times())
+        self._expected = VanishedPictures(
+            "" if live else self.stream.codec_context.codec.canonical_name,
+            timed=not counts_slots(self.container.format.name),
+        )
         try:
             self.span = time_range(self.container, self.stream, start_s, duration_s)
         except BaseException:
@@ -248,12 +252,6 @@ class PictureReader:
         self._has_unique_times = "mov" in names
         self._start_clock()
 
-    def _codec_with_times(self) -> str:
-        """The codec's name; none where packets have no times of their own, or are lost by rule."""
-        if self._live or counts_slots(self.container.format.name):
-            return ""
-        return self.stream.codec_context.codec.canonical_name
-
     def _begin_times(self) -> PresentationTimes:
         return PresentationTimes(
             self.stream, self.time_base, self._earliest, unique=self._has_unique_times
@@ -318,7 +316,8 @@ class PictureReader:
         for picture in self._decoded_from(start):
             last = picture.pts if last is None else max(last, picture.pts or last)
             yield picture
-        if 0 < self._unanswered <= _MOST_UNANSWERED and self._may_decode_again:
+        unanswered = self._unanswered - self._expected.count  # these come out no other time either
+        if 0 < unanswered <= _MOST_UNANSWERED and self._may_decode_again:
             yield from self._lost_at_the_end(last)
 
     @property
@@ -335,9 +334,13 @@ class PictureReader:
         self.container.close()
         self._take(self._open_video())
         self._decoder.thread_count = 1
-        for picture in self._decoded_from(last):
-            if last is None or picture.pts is None or picture.pts > last:
-                yield picture
+        counted_before, self._expected = self._expected, VanishedPictures("", timed=True)
+        try:
+            for picture in self._decoded_from(last):
+                if last is None or picture.pts is None or picture.pts > last:
+                    yield picture
+        finally:
+            self._expected = counted_before
         self.corrupt_packets = max(self.corrupt_packets, skipped)
 
     def _decoded_from(self, start: int | None) -> Iterator[av.VideoFrame]:
@@ -507,8 +510,3 @@ class PictureReader:
 def _repeats(packet: Packet[VideoStream]) -> bool:
     """Whether a packet has nothing in it but its time: what was shown stays, as Theora has it."""
     return not packet.size and packet.dts is not None
-
-
-def counted(count: int, noun: str) -> str:
-    """A number and its noun, like "2 frames"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"

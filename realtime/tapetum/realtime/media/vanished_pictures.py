@@ -2,6 +2,7 @@
 
 MPEG-2's decoder shows nothing of a picture whose header is damaged, and tells no error. Its packets
 hold a picture each, and none that is hidden: a time that never comes out is one that is missing.
+Where packets have no times, they and the pictures are counted: one picture waits in the decoder.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ class VanishedPictures:
 
     Args:
         codec: by FFmpeg's name; of others than MPEG-1 and MPEG-2 nothing is counted.
+        timed: whether packets have times of their own, which pictures keep.
     """
 
-    def __init__(self, codec: str) -> None:
+    def __init__(self, codec: str, *, timed: bool) -> None:
         self._counts = codec in _ONE_PICTURE_A_PACKET
+        self._timed = timed
+        self._unanswered = 0
+        self._is_emptied = False
         self._waiting = set[int]()
         self._first: int | None = None
         self._vanished = 0
@@ -35,20 +40,31 @@ class VanishedPictures:
     @property
     def count(self) -> int:
         """Pictures so far, between others, of which nothing was shown or said."""
-        return 0 if self._vanished > _MOST_VANISHED * self._shown else self._vanished
+        vanished = self._vanished + self._unanswered_for_good
+        return 0 if vanished > _MOST_VANISHED * self._shown else vanished
+
+    @property
+    def _unanswered_for_good(self) -> int:
+        waiting = int(not self._is_emptied)
+        return 0 if self._timed or self._first is None else max(0, self._unanswered - waiting)
 
     def begin(self) -> None:
         """Decoding begins, or begins anew somewhere else."""
+        self._vanished += self._unanswered_for_good
+        self._unanswered, self._is_emptied = 0, False
         self._waiting = set()
         self._first = None
 
     def expect(self, packet: Packet[VideoStream]) -> None:
         """A packet is decoded next."""
+        self._unanswered += packet.size > 0
+        self._is_emptied = not packet.size
         if self._counts and packet.size and packet.pts is not None:
             self._waiting.add(packet.pts)
 
     def failed(self, packet: Packet[VideoStream]) -> None:
         """The decoder said that the packet is damaged."""
+        self._unanswered -= packet.size > 0
         if packet.pts is not None:
             self._waiting.discard(packet.pts)
 
@@ -56,9 +72,16 @@ class VanishedPictures:
         """Pictures came out, in the order of showing; those before the first lack a reference."""
         for picture in pictures if self._counts else ():
             pts = picture.pts
-            if pts is None:
-                continue
-            first = self._first = pts if self._first is None else self._first
-            self._shown += 1
-            self._vanished += sum(first < time < pts for time in self._waiting)
-            self._waiting = {time for time in self._waiting if time > pts}
+            if not self._timed:
+                self._answer()
+            elif pts is not None:
+                first = self._first = pts if self._first is None else self._first
+                self._shown += 1
+                self._vanished += sum(first < time < pts for time in self._waiting)
+                self._waiting = {time for time in self._waiting if time > pts}
+
+    def _answer(self) -> None:
+        if self._first is None:
+            self._first, self._unanswered = 0, min(self._unanswered, 2)
+        self._unanswered -= 1
+        self._shown += 1
