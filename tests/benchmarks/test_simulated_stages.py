@@ -60,8 +60,9 @@ def test_networks_are_measured_in_eager_and_as_graphs(
 
 
 def test_live_video_comes_from_the_gpu(driver: dict[str, str]) -> None:
-    """As in `first_contact`, but for the size of the pictures; `unet` would be late here."""
+    """As in `first_contact`, but small and in no hurry; `unet` would be late all the same."""
     camera = ("--source", "lavfi:testsrc2=size=96x64:rate=60", "--sink", "null")
-    options = ("--model", "grid", "--device", "cuda", "--duration", "20s", "--json")
+    patient = ("--latency-budget", "10s", "--duration", "20s")
+    options = ("--model", "grid", "--device", "cuda", *patient, "--json")
     said = json.loads(stage(driver, "tapetum.realtime", "live", *camera, *options))
     assert said["modes"]["grid on cuda"] > 0
