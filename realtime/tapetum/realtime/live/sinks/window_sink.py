@@ -17,6 +17,8 @@ from tapetum.realtime.live.sinks.window_toolkit import window_toolkit
 _TITLE = "Tapetum"
 _LARGEST = (1280, 720)
 """Pixels across and down that the window has at first, at most; it can be made any size."""
+_NARROWEST = 480
+"""And across at least, where it has room: the caption is read there, too."""
 _CAPTION_S = 0.25
 """How often the caption follows what it tells about."""
 _LINE, _TEXT, _MARGIN = 22, 15, 10
@@ -81,7 +83,8 @@ class WindowSink:
         cv2 = self._cv2
         # WINDOW_GUI_NORMAL: without OpenCV's tool bar, which takes its place from the picture.
         cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-        scale = min(1.0, _LARGEST[0] / frame.width, _LARGEST[1] / frame.height)
+        scale = max(1.0, _NARROWEST / frame.width)
+        scale = min(scale, _LARGEST[0] / frame.width, _LARGEST[1] / frame.height)
         cv2.resizeWindow(_TITLE, round(scale * frame.width), round(scale * frame.height))
         cv2.setMouseCallback(_TITLE, self._follow_mouse)
         self._open = True
@@ -113,7 +116,7 @@ class WindowSink:
 
 
 class _Caption:
-    """Two lines at the lower edge: about the stream, and about the controls.
+    """Lines at the lower edge: about the stream, and about the controls; broken where they must be.
 
     The text is drawn anew only when it, or the width of the picture, has changed.
     """
@@ -129,7 +132,7 @@ class _Caption:
         self._band: BgrImage = np.zeros((0, 0, 3), np.uint8)
 
     def draw_on(self, image: BgrImage) -> None:
-        """Draw both lines over the lower edge, which is made darker."""
+        """Draw the lines over the lower edge, which is made darker."""
         now_s = time.monotonic()
         if now_s - self._read_s >= _CAPTION_S:
             self._read_s, self._stream_line = now_s, self._line()
@@ -140,8 +143,24 @@ class _Caption:
         np.maximum(place // 3, self._band[: place.shape[0]], out=place)
 
     def _band_of(self, width: int, *lines: str) -> BgrImage:
-        band: BgrImage = np.zeros((_LINE * len(lines) + _MARGIN, width, 3), np.uint8)
-        for index, line in enumerate(lines):
+        rows = [row for line in lines for row in self._broken(line, width - 2 * _MARGIN)]
+        band: BgrImage = np.zeros((_LINE * len(rows) + _MARGIN, width, 3), np.uint8)
+        for index, row in enumerate(rows):
             place = _MARGIN, _LINE * (index + 1)
-            self._cv2.putText(band, line, place, _WHITE, self._font, _TEXT, _WEIGHT)
+            self._cv2.putText(band, row, place, _WHITE, self._font, _TEXT, _WEIGHT)
         return band
+
+    def _broken(self, line: str, width: int) -> list[str]:
+        """A line as rows of so many pixels, broken between words."""
+        rows = [""]
+        for word in line.split():
+            longer = f"{rows[-1]} {word}".lstrip()
+            if rows[-1] and self._width_of(longer) > width:
+                rows.append(word)
+            else:
+                rows[-1] = longer
+        return rows
+
+    def _width_of(self, text: str) -> int:
+        box = self._cv2.getTextSize((0, 0), text, (0, 0), self._font, _TEXT, _WEIGHT)
+        return int(box[0] + box[2])
