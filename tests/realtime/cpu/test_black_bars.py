@@ -240,6 +240,20 @@ def test_a_spot_of_light_that_fades_out_is_no_circle(noise: float, slope: float)
     assert find_circles(small, HEIGHT / WIDTH) == ()
 
 
+@pytest.mark.parametrize("reach_degrees", [15, 20])
+def test_an_arch_in_the_dark_is_no_circle(reach_degrees: float) -> None:
+    """As a cave at night: light that begins at once along an arch, and fades in all around it."""
+    y, x = np.mgrid[:256, :256].astype(np.float32)
+    across, up = (x - 110) / 130, (190 - y) / 208
+    inwards = 130 * (1 - np.hypot(across, up))
+    arch = np.abs(np.degrees(np.arctan2(up, across)) - 35) < reach_degrees
+    luma = np.where(arch, 30, 1.1 * inwards)
+    light = ((3 + np.where(inwards > 0, luma, 0)) / 255).astype(np.float32)
+    assert find_circles(light, 0.625) == ()
+    whole = ((3 + np.where(inwards > 0, 30, 0)) / 255).astype(np.float32)
+    assert len(find_circles(whole, 0.625)) == 1
+
+
 def test_half_a_disc_at_the_frames_border_is_no_circle() -> None:
     """Light on a floor, or a hill: a lens's picture is not cut off at its middle."""
     planes = disc(lit_picture(360, 240), 114)
