@@ -85,6 +85,25 @@ def test_the_keys_of_the_window_do_what_they_say(
     assert not [line for line in lines if line.startswith(("error", "QFont"))]
 
 
+def test_closing_the_window_ends_all_as_the_key_does(
+    display: str, gain_model: Path, tmp_path: Path
+) -> None:
+    keyboard = Keyboard(display)
+    path = tmp_path / "whole.mkv"
+    outputs = ["--sink", "window", "--sink", str(path)]
+    with live_process(
+        *("--source", PATTERN, "--model", str(gain_model), *outputs, "--verbose"), DISPLAY=display
+    ) as live:
+        assert live.stderr is not None
+        next(line for line in iter(live.stderr.readline, "") if line.startswith("mode: grid on"))
+        keyboard.close_window("Tapetum")
+        said = live.stderr.read()
+    assert live.wait(60) == 0
+    assert "go on" not in said
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) > 0
+
+
 SHOW_A_CAPTION = """
 from tapetum.realtime.live.sinks.window_toolkit import window_toolkit
 

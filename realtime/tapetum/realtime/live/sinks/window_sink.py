@@ -108,8 +108,16 @@ class WindowSink:
         key = cv2.pollKey() & 0xFF
         if key != 0xFF:
             self._controls.press(chr(key))
-        if cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1:  # closed by its button
+        if self._is_closed():
             self._controls.quit = True
+
+    def _is_closed(self) -> bool:
+        """Whether the window, just shown, was closed by its button."""
+        cv2 = self._cv2
+        try:
+            return bool(cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1)
+        except cv2.error:  # Qt's, once its only window is closed
+            return True
 
     def _follow_mouse(self, _event: int, x: int, _y: int, _flags: int, _data: object) -> None:
         self._controls.divider = min(1.0, max(0.0, x / self._width)) if self._width else 0.5
