@@ -1,6 +1,7 @@
 """Makes the twelve pictures, before and after, of the models' document, and their credits.
 
     python samples/make_twelve.py FREE docs/twelve.jpg
+    python samples/make_twelve.py FREE docs/twelve_unet.jpg --model unet
 
 FREE holds the folder `low` and SOURCES.csv (see make_credits.py). The pictures go through the whole
 CPU enhancer, as `tapetum enhance` would take them. The credits are printed, as Markdown.
@@ -45,11 +46,11 @@ def tile(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return resized[top : top + HEIGHT, left : left + WIDTH].astype(np.uint8, copy=False)
 
 
-def main(free: Path, target: Path) -> None:
+def main(free: Path, target: Path, model: str) -> None:
     """Write the sheet: two pairs a row, each the photo and what became of it."""
     with (free / "SOURCES.csv").open(newline="", encoding="utf-8") as table:
         sources = {row["file"]: row for row in csv.DictReader(table)}
-    enhancer, pairs = Enhancer("grid"), []
+    enhancer, pairs = Enhancer(model), []
     for name in PHOTOS:
         photo = read_photo(free / "low" / name)
         enhancer.reset()
@@ -66,4 +67,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("free", type=Path)
     parser.add_argument("target", type=Path)
+    parser.add_argument("--model", default="grid")
     main(**vars(parser.parse_args()))

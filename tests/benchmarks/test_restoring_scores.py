@@ -68,6 +68,21 @@ def test_a_clip_that_is_too_short_is_refused(short_clip: Path) -> None:
 
 
 @needs_ffmpeg
+@pytest.mark.slow
+def test_what_moves_in_a_dark_room_comes_nearer_to_the_truth(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sensor's noise alone: it was taken for a codec's, and moving detail smoothed with it."""
+    monkeypatch.setattr(restoring, "CONDITIONS", recordings.CONDITIONS[:1])
+    monkeypatch.setattr(restoring, "FILTERS", {})
+    clip = shared_data / "video" / "day_bedroom_960x540.mp4"
+    without, own = score_restoring(clip, "grid")
+    assert without.moving_psnr_db is not None
+    assert own.moving_psnr_db is not None
+    assert own.moving_psnr_db > without.moving_psnr_db + 2
+
+
+@needs_ffmpeg
 def test_a_filter_that_does_nothing_changes_nothing(lit_clip: Path) -> None:
     frames = record(lit_clip, Conditions("", 0.05, 200)).noisy
     for frame, same in zip(frames, filtered(frames, "null"), strict=True):

@@ -1,6 +1,6 @@
-"""Stages of first contact on a simulated GPU: that they end well, and leave what they have to.
+"""Stages of first contact on a simulated GPU for which its networks are slow: with tiny pictures.
 
-Their figures are of main memory and g++, and mean nothing.
+The others are in `test_first_contact`. Their figures are of main memory and g++, and mean nothing.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def test_networks_are_measured_in_eager_and_as_graphs(
     backends = "pytorch-eager", "pytorch-cuda-graph"
     given = [word for name in backends for word in ("--backend", name)]
     parts = "ceilings", "networks"
-    measure = ("tapetum.benchmarks", "gpu", "measure", *parts, "--size", "64x48", *given)
+    measure = ("tapetum.benchmarks", "gpu", "measure", *parts, "--size", "32x32", *given)
     stage(driver, *measure, "--results", tmp_path)
     (path,) = tmp_path.iterdir()
     rows: list[dict[str, Any]] = json.loads(path.read_text())["parts"]["networks"]["figures"]
@@ -59,10 +59,10 @@ def test_networks_are_measured_in_eager_and_as_graphs(
         assert row["p50_ms"] > 0
 
 
-@pytest.mark.parametrize("model", ["grid", "unet"])
-def test_live_video_comes_from_the_gpu(driver: dict[str, str], model: str) -> None:
-    """As in `first_contact`, but for the size of the pictures."""
+def test_live_video_comes_from_the_gpu(driver: dict[str, str]) -> None:
+    """As in `first_contact`, but small and in no hurry; `unet` would be late all the same."""
     camera = ("--source", "lavfi:testsrc2=size=96x64:rate=60", "--sink", "null")
-    options = ("--model", model, "--device", "cuda", "--duration", "20s", "--json")
+    patient = ("--latency-budget", "10s", "--duration", "20s")
+    options = ("--model", "grid", "--device", "cuda", *patient, "--json")
     said = json.loads(stage(driver, "tapetum.realtime", "live", *camera, *options))
-    assert said["modes"][f"{model} on cuda"] > 0
+    assert said["modes"]["grid on cuda"] > 0

@@ -108,7 +108,7 @@ int cuvidCreateDecoder(void** decoder, const CreateInfo* info) {
                   : info->codec == HEVC ? Codec::HEVC
                                         : Codec::AV1;
     made->depth = 8 + static_cast<int>(info->depth_over_8);
-    made->width = (info->width + 15) / 16 * 16, made->height = (info->height + 15) / 16 * 16;
+    made->width = info->target_width, made->height = (info->target_height + 1) / 2 * 2;
     made->pitch = (made->width * (made->depth > 8 ? 2 : 1) + 255) / 256 * 256;
     made->outputs = info->output_surfaces;
     made->surfaces.resize(info->decode_surfaces);

@@ -53,9 +53,12 @@ void append_av1(Bytes& stream, const Picture& picture) {
     frame.bits(0, 1), frame.bits(0, 1);                      // transforms
     frame.align();
     for (int size : {picture.width, picture.height}) frame.byte(size & 255), frame.byte(size >> 8);
-    for (int row = 0; row < picture.height * 3 / 2; ++row)
-        for (int column = 0; column < picture.width; ++column)
-            frame.byte(picture.luma[row * picture.pitch + column]);
+    for (int row = 0; row < picture.height * 3 / 2; ++row) {
+        const auto* samples = row < picture.height
+                                  ? picture.luma + row * picture.pitch
+                                  : picture.chroma + (row - picture.height) * picture.pitch;
+        for (int column = 0; column < picture.width; ++column) frame.byte(samples[column]);
+    }
     append_obu(stream, FRAME_WITH_TILES, frame.data());
 }
 

@@ -233,7 +233,8 @@ class SimulatedGPU:
             self.queue(stream, lambda: memory.fill(_POISON))
 
     def memory_info(self) -> tuple[int, int]:
-        used = sum(block.size for block in self.blocks.values() if block.live)
+        with self.lock:
+            used = sum(block.size for block in self.blocks.values() if block.live)
         return self.faults.memory_bytes - used, self.faults.memory_bytes
 
     def release(self, block: Block, stream: int) -> None:
@@ -302,7 +303,9 @@ class SimulatedGPU:
 
     def block_at(self, place: int) -> Block:
         """The live memory that an address lies in."""
-        for block in self.blocks.values():
+        with self.lock:  # other threads allocate
+            blocks = [*self.blocks.values()]
+        for block in blocks:
             if block.start <= place < block.start + block.size:
                 if block.live:
                     return block

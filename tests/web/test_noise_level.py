@@ -77,7 +77,7 @@ def by_browser(planes: list[Array]) -> dict[str, Any]:
             }
             return {
                 luma: base64(noise.luma), seen: base64(noise.seen), chroma: noise.chroma,
-                fineness: noise.fineness, sure: noise.isSure,
+                fineness: noise.fineness, width: noise.width, sure: noise.isSure,
                 share: base64(noise.share(floats(slope))),
             };
         });""",
@@ -112,6 +112,7 @@ def test_the_noise_is_measured_as_by_python(kind: str) -> None:
     np.testing.assert_allclose(browser["luma"][there], python.luma[there], rtol=0.15)
     np.testing.assert_allclose(browser["chroma"], python.chroma, rtol=0.1)
     np.testing.assert_allclose(browser["fineness"], python.fineness, rtol=0.1)
+    np.testing.assert_allclose(browser["width"], python.width, atol=0.1)
     assert browser["sure"]
     assert browser["share"][there].min() == 1
 

@@ -58,6 +58,7 @@ class Noise(NamedTuple):
     chroma: list[float]
     whiteness: float
     fineness: float
+    width: float
 
 
 class StepByStep:
@@ -110,12 +111,14 @@ class StepByStep:
 
     def _smooth(self, own: Fixed, plane: int, cells: Cells) -> npt.NDArray[np.uint16]:
         noise = self._noise
-        lessened = 0.5 + 0.4 * (1 - noise.whiteness)
+        smoothness = 1 - noise.whiteness
         if plane == 0:
-            known, factor = cells.deviation, 3.7 * (1 + 0.7 * (1 - noise.whiteness))
-            finest = max(noise.fineness, 0.5)
+            wide, known = smoothness * noise.width, cells.deviation
+            finest = 3.7 * (1 + 0.7 * smoothness) * max(noise.fineness, 0.5)
+            factor, lessened = 3.7 * (1 + 0.35 * (smoothness + wide)), 0.5 + 0.4 * wide
         else:
-            known, factor, finest = cells.remains, 5 * noise.chroma[plane - 1] / 256, 1.0
+            known, lessened = cells.remains, 0.5 + 0.4 * smoothness
+            factor = finest = 5 * noise.chroma[plane - 1] / 256
         pyramid = [self._known[plane]]
         for _ in range(2):
             rows, columns = pyramid[-1].shape
@@ -128,7 +131,7 @@ class StepByStep:
             correct(pyramid[scale], change, allowed, TOP, out)
             change = out
         restored = np.empty(own.shape, np.uint16)
-        allowed = Tolerance(known, np.float32(factor * finest), -1, -1)
+        allowed = Tolerance(known, np.float32(finest), -1, -1)
         finish(
             fixed_samples(own),
             self._estimate[plane],
@@ -172,7 +175,7 @@ RESTORE = """(async () => {{
     const picture = newTexture(gl, gl.TEXTURE_2D, gl.LINEAR);
     const noise = {{
         luma: floats('{luma}'), smoothed: floats('{luma}'), weights: floats('{weights}'),
-        chroma: {chroma}, whiteness: {whiteness}, fineness: {fineness},
+        chroma: {chroma}, whiteness: {whiteness}, fineness: {fineness}, width: {wide},
     }};
     const results = [];
     for (const text of {frames}) {{
@@ -232,7 +235,7 @@ def test_the_shaders_restore_as_the_cpu_does(browser: str, size: tuple[int, int]
     What is compared with is rounded too, to 14 bits, of which U counts nearly double in blue.
     """
     luma = np.linspace(300, 420, 256).astype(np.float32)
-    noise = Noise(luma, np.linspace(0.4, 1, 256).astype(np.float32), [210.0, 260.0], 0.8, 1.7)
+    noise = Noise(luma, np.linspace(0.4, 1, 256).astype(np.float32), [210.0, 260.0], 0.4, 1.2, 0.3)
     frames = moving_scene(*size, 8)
     opaque = np.full(size, 255, np.uint8)
     code = RESTORE.format(
@@ -243,6 +246,7 @@ def test_the_shaders_restore_as_the_cpu_does(browser: str, size: tuple[int, int]
         chroma=noise.chroma,
         whiteness=noise.whiteness,
         fineness=noise.fineness,
+        wide=noise.width,
         frames=[text_of(np.dstack([frame, opaque])) for frame in frames],
     )
 

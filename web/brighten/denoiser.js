@@ -115,7 +115,8 @@ export class Denoiser {
     const { luma, chroma, whiteness, fineness } = noise;
     const smoothed = luma.map((deviation, i) => deviation * share[i]);
     const parts = weights.map((weight) => weight * part);
-    return restorer.restored(picture, { luma, chroma, whiteness, fineness, smoothed, weights: parts });
+    const measured = { luma, chroma, whiteness, fineness, width: noise.width };
+    return restorer.restored(picture, { ...measured, smoothed, weights: parts });
   }
 
   /**

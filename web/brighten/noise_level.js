@@ -25,6 +25,8 @@ const BLACK_BINS = 6;
 const STEADY = 0.4; // share of a new measure in the one that holds
 const MUCH = 0.05; // share of the picture that limits the noise of the rest
 const KEPT = 0.6; // share of what was counted that still counts with the next frame
+const NARROW = 0.62; // noise at a quarter of the size by that at half, up to which it is a sensor's
+const WIDE = 0.77; // and from which a codec left it
 const REST_PER_DEVIATION = 1.05; // what these quantiles are for white noise of deviation 1
 const SPACE_PER_DEVIATION = 1.563;
 const BLOCK_PER_DEVIATION = 0.812;
@@ -46,6 +48,7 @@ export class NoiseLevel {
   #overTime = new Float32Array(BINS * VALUES);
   #within = new Float32Array(BINS * VALUES);
   #overChroma = [new Float32Array(VALUES), new Float32Array(VALUES)];
+  #widths = [0, 0]; // of blocks that rest, and how many
   /** Deviation of a frame at half size, by luma. */
   luma = new Float32Array(TABLE_SIZE).fill(FLOOR);
   /** Share of the picture of each luma. */
@@ -64,6 +67,12 @@ export class NoiseLevel {
     return Math.min(Math.max(this.fineness - 1, 0), 1);
   }
 
+  /** 0 for noise of a sensor, about new in each cell; 1 for what a codec leaves, and where nothing tells. */
+  get width() {
+    const [sum, count] = this.#widths;
+    return count < FEWEST_BLOCKS ? 1 : within((sum / count - NARROW) / (WIDE - NARROW));
+  }
+
   /**
    * Takes note of one more frame.
    * @param {Uint32Array} sample TILES x TILES tiles of TILE x TILE cells, row by row, each of four: luma,
@@ -74,6 +83,7 @@ export class NoiseLevel {
     for (const counts of [this.#overSpace, this.#overTime, this.#within, ...this.#overChroma]) {
       for (let i = 0; i < counts.length; i++) counts[i] *= KEPT;
     }
+    this.#widths = this.#widths.map((value) => value * KEPT);
     for (let tile = 0; tile < TILES * TILES; tile++) this.#count(tilesOf(sample, tile));
     this.count += 1;
     this.#publish();
@@ -98,7 +108,10 @@ export class NoiseLevel {
   /** @param {Tile} tile */
   #count({ now, last, u, v, inside }) {
     const size = blockChange(now, last);
-    if (size > 0) add(this.#overTime, binOf(now[TILE * (TILE / 2) + TILE / 2]), size);
+    if (size > 0) {
+      add(this.#overTime, binOf(now[TILE * (TILE / 2) + TILE / 2]), size);
+      this.#widths = [this.#widths[0] + widthOf(now, last), this.#widths[1] + 1];
+    }
     for (let row = 1; row < TILE - 1; row += EVERY) {
       for (let column = 1; column < TILE - 1; column += EVERY) {
         const at = TILE * row + column;
@@ -216,6 +229,23 @@ function differenceOf(now, last, y, x, first) {
     }
   }
   return sum;
+}
+
+/**
+ * What the 2x2 means of a block changed by, by what its cells did.
+ * @param {Int32Array} now
+ * @param {Int32Array} last
+ */
+function widthOf(now, last) {
+  let [ofCells, ofMeans] = [1, 0];
+  for (let row = EDGE; row < EDGE + BLOCK; row += 2) {
+    for (let at = TILE * row + EDGE; at < TILE * row + EDGE + BLOCK; at += 2) {
+      const changes = [at, at + 1, at + TILE, at + TILE + 1].map((cell) => now[cell] - last[cell]);
+      ofCells += changes.reduce((sum, change) => sum + Math.abs(change), 0);
+      ofMeans += Math.abs(changes.reduce((sum, change) => sum + change, 0));
+    }
+  }
+  return ofMeans / ofCells;
 }
 
 /**

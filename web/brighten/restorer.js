@@ -23,6 +23,7 @@ const COARSER = 3; // planes that are smaller than the picture and smoothed
  * @property {number[]} chroma deviations of U and V
  * @property {number} whiteness 1 for white noise, 0 for what a codec leaves
  * @property {number} fineness deviation at full size by that at half size
+ * @property {number} width 0 for noise of a sensor, 1 where a codec left it wide
  *
  * @typedef {import("./graphics.js").Plane} Plane
  */
@@ -150,14 +151,16 @@ export class Restorer {
       this.#draw("CORRECT", changes[scale], from, (set) => {
         gl.uniform1i(set("has_coarser"), Number(scale < COARSER - 1));
         gl.uniform1i(set("scale"), scale);
-        const lessened = (0.5 + 0.4 * smoothness) ** scale;
-        gl.uniform3fv(set("factors"), tolerances(noise, lessened, lessened));
+        const more = CODED_TOLERANCE * smoothness * (0.5 + 0.5 * noise.width);
+        const luma = (1 + more) * (0.5 + 0.4 * smoothness * noise.width) ** scale;
+        gl.uniform3fv(set("factors"), tolerances(noise, luma, (0.5 + 0.4 * smoothness) ** scale));
       });
     }
     const from = { picture, plane: estimate, described, coarser: changes[0].planes[0].texture };
     this.#draw("FINISH", result, from, (set) => {
       gl.uniform1i(set("has_coarser"), 1);
-      gl.uniform3fv(set("factors"), tolerances(noise, Math.max(noise.fineness, 0.5), 1));
+      const luma = (1 + CODED_TOLERANCE * smoothness) * Math.max(noise.fineness, 0.5);
+      gl.uniform3fv(set("factors"), tolerances(noise, luma, 1));
     });
     return result.planes[0].texture;
   }
@@ -221,9 +224,9 @@ const REMAINS = 256; // the unit of the share that remains
  * @param {number} luma by size
  * @param {number} chroma by size
  */
-function tolerances({ whiteness, chroma: [u, v] }, luma, chroma) {
+function tolerances({ chroma: [u, v] }, luma, chroma) {
   const factor = (CHROMA_TOLERANCE * chroma) / REMAINS;
-  return [LUMA_TOLERANCE * (1 + CODED_TOLERANCE * (1 - whiteness)) * luma, factor * u, factor * v];
+  return [LUMA_TOLERANCE * luma, factor * u, factor * v];
 }
 
 /**

@@ -240,6 +240,20 @@ def test_a_spot_of_light_that_fades_out_is_no_circle(noise: float, slope: float)
     assert find_circles(small, HEIGHT / WIDTH) == ()
 
 
+@pytest.mark.parametrize("reach_degrees", [15, 20])
+def test_an_arch_in_the_dark_is_no_circle(reach_degrees: float) -> None:
+    """As a cave at night: light that begins at once along an arch, and fades in all around it."""
+    y, x = np.mgrid[:256, :256].astype(np.float32)
+    across, up = (x - 110) / 130, (190 - y) / 208
+    inwards = 130 * (1 - np.hypot(across, up))
+    arch = np.abs(np.degrees(np.arctan2(up, across)) - 35) < reach_degrees
+    luma = np.where(arch, 30, 1.1 * inwards)
+    light = ((3 + np.where(inwards > 0, luma, 0)) / 255).astype(np.float32)
+    assert find_circles(light, 0.625) == ()
+    whole = ((3 + np.where(inwards > 0, 30, 0)) / 255).astype(np.float32)
+    assert len(find_circles(whole, 0.625)) == 1
+
+
 def test_half_a_disc_at_the_frames_border_is_no_circle() -> None:
     """Light on a floor, or a hill: a lens's picture is not cut off at its middle."""
     planes = disc(lit_picture(360, 240), 114)
@@ -661,3 +675,41 @@ def test_bars_go_where_the_picture_that_comes_is_nearly_black(turned: bool) -> N
     found = [finder(as_frame(planes, i)) for i, planes in enumerate([boxed] * 8 + [picture] * 10)]
     assert None not in found[:8]
     assert found[-3:] == [None] * 3
+
+
+@pytest.mark.parametrize("crf", [20, 26])
+@pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
+def test_a_bar_without_a_twin_that_holds_text_is_one(tmp_path: Path, side: str, crf: int) -> None:
+    """As captions are put below a picture, or beside it."""
+    upright = side in {"left", "right"}
+    planes = lit_picture(HEIGHT, WIDTH)
+    planes = [plane.T if upright else plane for plane in planes]
+    bars = zip(planes, (40, 20, 20), (16, 128, 128), strict=True)
+    planes = [np.pad(p, ((0, rows), (0, 0)), constant_values=black) for p, rows, black in bars]
+    planes[0][-26:-14, 30:-30:4] = planes[0][-20, 30:-30] = 230
+    planes = [plane[::-1, ::-1] if side in {"top", "left"} else plane for plane in planes]
+    planes = [np.ascontiguousarray(plane.T if upright else plane) for plane in planes]
+    height, width = planes[0].shape
+    wanted = {
+        "top": (40, height, 0, width),
+        "bottom": (0, height - 40, 0, width),
+        "left": (0, height, 40, width),
+        "right": (0, height, 0, width - 40),
+    }[side]
+    for area in areas_of(coded([planes] * 4, tmp_path / "in.mkv", crf)):
+        assert np.abs(np.subtract(area or (0, 0, 0, 0), wanted)).max() <= 2, area
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_lights_on_black_water_below_a_lit_shore_are_no_text_in_a_bar(turned: bool) -> None:
+    """The shore is not straight, or passes into black over some lines."""
+    for kind in ("bent", "fading"):
+        planes = lit_picture()
+        y, x = np.mgrid[:HEIGHT, :WIDTH]
+        shore = 84 + (4 * np.sin(x / 9) if kind == "bent" else 0)
+        light = np.clip((shore - y) / (1 if kind == "bent" else 12), 0, 1)
+        planes[0] = (16 + (planes[0] - 16) * light).astype(np.uint8)
+        planes[0][98:108, 40:160:9] = 150
+        planes[1][:], planes[2][:] = 128, 128
+        planes = [plane.T.copy() for plane in planes] if turned else planes
+        assert BarFinder()(as_frame(planes)) is None, kind

@@ -185,8 +185,8 @@ WAITLESS = (
     Waitless("array_work:null", strength=0, model="unet"),
     Waitless("array_work:own", layout="wipe"),
     Waitless("legacy"),
-    Waitless("_fetched", denoise="auto"),  # a frame whose noise is measured
-    Waitless("fetch_last", denoise="auto"),  # with the one before
+    Waitless("_fetched", denoise=1.0),  # a frame whose noise is measured
+    Waitless("fetch_last", denoise=1.0),  # with the one before
 )
 """Each wait of a file's."""
 ELSEWHERE = {"wait_for_decoder", "restored", "_check"}

@@ -95,13 +95,18 @@ def test_raw_video_is_the_planes_alone(format_name: str, written: str) -> None:
         sink.write(next(iter(SyntheticSource(64, 32, frames=1, format_name=format_name))))
 
 
+@pytest.mark.parametrize("began_s", [0.0, 37.3])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])
-def test_a_recording_keeps_every_frame_and_its_time(suffix: str, tmp_path: Path) -> None:
+def test_a_recording_keeps_every_frame_and_its_time(
+    suffix: str, began_s: float, tmp_path: Path
+) -> None:
+    """From its own beginning on, whenever the stream has begun."""
     path = tmp_path / f"recording{suffix}"
     times_s = [0.0, 0.04, 0.1, 0.5, 0.533]
     sink = RecordingSink(path, rate=RATE)
     for frame, time_s in zip(SyntheticSource(96, 64, frames=5), times_s, strict=True):
-        sink.write(replace(frame, pts=round(time_s * 90_000), time_base=Fraction(1, 90_000)))
+        pts = round((began_s + time_s) * 90_000)
+        sink.write(replace(frame, pts=pts, time_base=Fraction(1, 90_000)))
     sink.close()
     sink.close()
     pictures = decoded(path)

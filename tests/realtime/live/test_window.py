@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from support.command_line import environment
 from support.live_parts import live_process, wait_until
+from support.screenshots import screenshot
 from support.x_display import x_display
 from support.x_keyboard import Keyboard
 
@@ -78,6 +83,61 @@ def test_the_keys_of_the_window_do_what_they_say(
     assert summary["sinks"]["window"]["frames"] > 0
     assert live.wait(60) == 0
     assert not [line for line in lines if line.startswith(("error", "QFont"))]
+
+
+def test_closing_the_window_ends_all_as_the_key_does(
+    display: str, gain_model: Path, tmp_path: Path
+) -> None:
+    keyboard = Keyboard(display)
+    path = tmp_path / "whole.mkv"
+    outputs = ["--sink", "window", "--sink", str(path)]
+    with live_process(
+        *("--source", PATTERN, "--model", str(gain_model), *outputs, "--verbose"), DISPLAY=display
+    ) as live:
+        assert live.stderr is not None
+        next(line for line in iter(live.stderr.readline, "") if line.startswith("mode: grid on"))
+        keyboard.close_window("Tapetum")
+        said = live.stderr.read()
+    assert live.wait(60) == 0
+    assert "go on" not in said
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) > 0
+
+
+SHOW_A_CAPTION = """
+from tapetum.realtime.live.sinks.window_toolkit import window_toolkit
+
+window_toolkit()
+from tapetum.realtime import SyntheticSource
+from tapetum.realtime.live.controls import Controls
+from tapetum.realtime.live.sinks.window_sink import WindowSink
+
+(frame,) = SyntheticSource({width}, {height}, frames=1, brightness=0)
+sink = WindowSink(Controls(), lambda: "said of the stream " * 8 + "{end}")
+while True:
+    sink.write(frame)
+    print(flush=True)
+"""
+
+
+@pytest.mark.parametrize("size", [(160, 120), (320, 240), (640, 360)])
+def test_a_caption_that_is_longer_than_the_picture_is_wide_can_be_read_to_its_end(
+    display: str, size: tuple[int, int]
+) -> None:
+    shown = []
+    for end in ("here", "there", "here"):
+        code = SHOW_A_CAPTION.format(width=size[0], height=size[1], end=end)
+        command = [sys.executable, "-c", code]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, env=environment() | {"DISPLAY": display}
+        ) as window:
+            assert window.stdout is not None
+            for _ in range(20):
+                assert window.stdout.readline()
+            shown.append(screenshot(display, (640, 480)))
+            window.kill()
+    np.testing.assert_array_equal(shown[0], shown[2])
+    assert (shown[0] != shown[1]).any()
 
 
 def test_the_caption_says_in_words_what_is_shown() -> None:

@@ -518,3 +518,21 @@ def test_pictures_of_an_avi_that_vanish_in_silence_are_counted(
     with FileSource(path) as source:
         assert len(list(source)) == 50 - len(places)
         assert source.corrupt_packets == len(places)
+
+
+def test_an_avi_that_does_not_name_its_codec_is_not_called_incomplete(tmp_path: Path) -> None:
+    """FFmpeg's older versions write HEVC so, and take it for uncompressed pictures then."""
+    path = make_clip(tmp_path / "in.avi", Clip(codec="mpeg4", time_base=Fraction(1, 25)))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"FMP4", bytes(4)).replace(b"fmp4", bytes(4)))
+    with pytest.raises(MediaError, match="says that its video is uncompressed, and it is not"):
+        FileSource(path)
+
+
+def test_an_uncompressed_avi_that_is_cut_in_its_first_picture_is_incomplete(tmp_path: Path) -> None:
+    clip = Clip(codec="rawvideo", pixel_format="bgr24", time_base=Fraction(1, 25))
+    path = make_clip(tmp_path / "in.avi", clip)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"movi") + 3000])
+    with pytest.raises(MediaError, match="incomplete"):
+        FileSource(path)

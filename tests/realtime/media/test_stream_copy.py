@@ -346,3 +346,16 @@ def test_all_streams_are_cut_alike(tmp_path: Path, rich_mkv: Path, suffix: str) 
     moved = [before[data] - begin for _, _, data in audio.packets]
     assert [float(t) for t in audio.times] == pytest.approx([float(t) for t in moved], abs=1e-3)
     assert chapters(target) == [(Fraction(0), Fraction(3, 10), "Two")]
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24le", "pcm_f32le"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_pcm_that_older_programs_play_as_noise_is_said(
+    codec: str, suffix: str, tmp_path: Path
+) -> None:
+    """MP4 says how many bits it has in a box of 2020, and 16 where they look."""
+    source = make_clip(tmp_path / "in.mov", Clip(audio=[codec]))
+    sink = transcode(source, tmp_path / f"out{suffix}")
+    assert track(tmp_path / f"out{suffix}", "audio").codec == codec
+    noise = [line for line in sink.notices if "play noise" in line]
+    assert len(noise) == (suffix == ".mp4" and codec != "pcm_s16le")

@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tapetum.realtime.cpu.bar_contents import is_picture, one_with_text
 from tapetum.realtime.cpu.frame_lines import (
     EMPTY,
     MARGIN,
-    MOST_AT_BORDER,
+    RINGING,
+    SHARP,
     Floats,
     Lines,
     Mask,
@@ -25,10 +27,6 @@ _FLAT = 0.3
 """Levels, at 8 bits, by which a bar may be brighter at its end than at its begin: a scene fades."""
 _TEXT = 0.14
 """Part of a bar's pixels that may be text: two lines of subtitles."""
-_RINGING = 10
-"""Lines before an edge in which coding leaves traces of it: blocks of 8, and what smooths them."""
-_SHARP = 3
-"""Lines in which an edge is passed."""
 _TRACES = 0.2
 """What is bright in traces of an edge, against what is bright behind it."""
 _EDGE_LIGHT = 0.4
@@ -59,8 +57,6 @@ upright video in a wide frame takes so much of it."""
 _STRAIGHT_STEP, _MOST_OF_LINE = 0.3, 0.6
 """Part of what is bright behind a straight edge that begins in one line of it; or the part of the
 line that begins in all of the edge's lines, over which coding spreads it."""
-_END_SPECKS = 0.02
-"""Part of the pixels there that may be brighter than black, by noise."""
 _OVERLAID = (0.65, 0.4, 0.2)
 """Parts of a line that text or a logo may take: a ticker takes half of it."""
 _TRACES_OF_TEXT = 3.5
@@ -72,12 +68,6 @@ _FRAME, _FRAMED, _FRAME_LIGHT = 6, 0.2, 2.0
 of it that may be dim; and its light against the picture's behind it."""
 _ROUNDS = 2
 """How often rows are looked at anew within the bars of columns, and these within theirs."""
-_PIECES, _MOST_FILLED = 16, 0.5
-"""Pieces of a bar along its length, and the part of them that a stamp or logo takes, at most."""
-_SHINING = 0.3
-"""Part of the pixels brighter than black that shine, of text: what is dim is no text."""
-_MOST_TEXT = 2 * _TEXT
-"""Part of a bar's pixels that may be text by any measure."""
 
 
 class Bars(NamedTuple):
@@ -157,7 +147,8 @@ def _otherwise(
     found = _about_overlays(lines, across, shares, known) or found
     if found or is_pair:
         return found or (first, last)
-    return _if_black(lines.row_light, lines.black, first, last)
+    first, last = _if_black(lines.row_light, lines.black, first, last)
+    return (first, last) if first or last else one_with_text(lines, across, shares)
 
 
 def _frame_line(behind: Plane, lines: Lines) -> int:
@@ -201,7 +192,7 @@ def _about_overlays(
         shares: of its rows within these, the part that is brighter than black.
         known: rows of the wider of the bars found by other means; narrower ones are not looked for.
     """
-    if max(shares[:_SHARP].max(), shares[-_SHARP:].max()) > max(_OVERLAID):
+    if max(shares[:SHARP].max(), shares[-SHARP:].max()) > max(_OVERLAID):
         return None
     every = max(1, (across.stop - across.start) // _SOME)
     luma = np.ascontiguousarray(lines.luma[:, across][:, ::every])
@@ -227,7 +218,7 @@ def _about_overlays(
 def _is_picture_in(lines: Lines, across: slice, first: int, last: int) -> bool:
     """Whether there is picture in one of two bars."""
     bright, shining = lines.bright[:, across], lines.shining[:, across]
-    return _is_picture(bright[:first], shining[:first]) or _is_picture(
+    return is_picture(bright[:first], shining[:first]) or is_picture(
         bright[::-1][:last], shining[::-1][:last]
     )
 
@@ -241,13 +232,13 @@ def _is_straight(luma: Floats, edge: int) -> bool:
         luma: (H, N) of some pixels of each row.
         edge: the row at which the picture begins.
     """
-    behind = luma[edge : edge + _SHARP]
+    behind = luma[edge : edge + SHARP]
     if not behind.size:
         return False
     black = float(np.median(luma[:edge]))
     level = black + _EDGE_LIGHT * (float(behind.mean()) - black)
-    shares = (luma[max(0, edge - _SHARP) : edge + _SHARP] > level).mean(axis=1)
-    least, most = float(shares[:_SHARP].min()), float(shares[-_SHARP:].max())
+    shares = (luma[max(0, edge - SHARP) : edge + SHARP] > level).mean(axis=1)
+    least, most = float(shares[:SHARP].min()), float(shares[-SHARP:].max())
     begins = np.diff(shares).max() >= _STRAIGHT_STEP * most or most - least >= _MOST_OF_LINE
     return bool(begins and least <= most / 2)
 
@@ -268,10 +259,10 @@ def _by_light(light: Floats, black: float, *, traces: float = _FLAT) -> tuple[in
     """
     count = len(light)
     ends = light, light[::-1]
-    if any(abs(float(np.median(end[:_SHARP])) - black) > _BLACK for end in ends):
+    if any(abs(float(np.median(end[:SHARP])) - black) > _BLACK for end in ends):
         return None
-    dark = [int(np.argmax(end > np.median(end[:_SHARP]) + traces)) for end in ends]
-    if min(dark) < _SHARP:
+    dark = [int(np.argmax(end > np.median(end[:SHARP]) + traces)) for end in ends]
+    if min(dark) < SHARP:
         return None
     bars = [_to_light(end, lines) for end, lines in zip(ends, dark, strict=True)]
     usual = float(np.median(light[bars[0] : count - bars[1]])) if sum(bars) < count else black
@@ -312,7 +303,7 @@ def _standing_out(light: Floats, first: int, last: int, step: float) -> tuple[in
 
 def _rise_at(light: Floats, edge: int, black: float) -> float:
     """Levels by which the lines right behind an edge are brighter than the black before it."""
-    behind = light[edge : edge + _SHARP]
+    behind = light[edge : edge + SHARP]
     return float(behind.max()) - black if behind.size else 0.0
 
 
@@ -359,10 +350,10 @@ class _Bare(NamedTuple):
 def _beside_text(bare: _Bare) -> tuple[int, int] | None:
     """A pair of bars whose edges are seen at the rows' ends alone, because there is text."""
     first, last, _ = _ends(bare.shares)
-    first = _flat(bare.levels, first, blurred=_RINGING)
-    last = _flat(bare.levels[::-1], last, blurred=_RINGING)
-    first = _to_light(bare.light, first, most=_RINGING)
-    last = _to_light(bare.light[::-1], last, most=_RINGING)
+    first = _flat(bare.levels, first, blurred=RINGING)
+    last = _flat(bare.levels[::-1], last, blurred=RINGING)
+    first = _to_light(bare.light, first, most=RINGING)
+    last = _to_light(bare.light[::-1], last, most=RINGING)
     steps = _steepest(bare.each, first), _steepest(bare.each[::-1], last)
     count = len(bare.shares)
     if not _is_pair(first, last, count) or min(steps) < _BARE_STEP:
@@ -371,8 +362,8 @@ def _beside_text(bare: _Bare) -> tuple[int, int] | None:
     if first + last > _MOST_BESIDE_TEXT * count or min(rises) < MARGIN:
         return None
     upside_down = bare.bright[::-1], bare.shining[::-1]
-    above = _is_picture(bare.bright[:first], bare.shining[:first])
-    below = _is_picture(upside_down[0][:last], upside_down[1][:last])
+    above = is_picture(bare.bright[:first], bare.shining[:first])
+    below = is_picture(upside_down[0][:last], upside_down[1][:last])
     return None if above or below else (first, last)
 
 
@@ -415,7 +406,7 @@ def _flat(levels: Floats, bar: int, *, blurred: int = 0) -> int:
     return bar if grows <= _FLAT else 0
 
 
-def _to_light(light: Floats, bar: int, *, most: int = _SHARP + 1) -> int:
+def _to_light(light: Floats, bar: int, *, most: int = SHARP + 1) -> int:
     """The lines of a bar and those behind it, at most so many, that hold an edge's traces alone.
 
     More than that, up to a block, where nearly all of their light comes at once, behind them.
@@ -425,7 +416,7 @@ def _to_light(light: Floats, bar: int, *, most: int = _SHARP + 1) -> int:
     behind = light[bar : bar + _BLURRED] - _black_of(light[:bar])
     most_light = float(behind.max())
     edge = int(np.argmax(behind >= _EDGE_LIGHT * most_light))
-    if most < edge <= _BLOCK and behind[: edge - _SHARP].mean() <= _WEAK_LIGHT * most_light:
+    if most < edge <= _BLOCK and behind[: edge - SHARP].mean() <= _WEAK_LIGHT * most_light:
         return bar + edge
     return bar + min(edge, most)
 
@@ -445,19 +436,19 @@ def _is_pure(bar: Floats, step: float) -> bool:
     """Whether lines from a frame's border inwards are black but for traces of a clear edge."""
     if not bar.size or step < _CLEAR_STEP:
         return False
-    inner = len(bar) - min(_RINGING, len(bar) // 4)
+    inner = len(bar) - min(RINGING, len(bar) // 4)
     return float(bar[:inner].max()) <= EMPTY and float(bar.max()) <= _TRACES
 
 
 def _rise(light: Floats, edge: int) -> float:
     """Levels by which the lines behind an edge are brighter than those before it."""
-    return float(light[edge : edge + _RINGING].mean()) - _black_of(light[:edge])
+    return float(light[edge : edge + RINGING].mean()) - _black_of(light[:edge])
 
 
 def _steepest(each: Floats, edge: int) -> float:
     """By how much of what is usual there one of the two ends of lines brightens at an edge."""
-    before = each[: max(1, edge - _SHARP)].max(axis=0, initial=0)
-    behind = each[edge : edge + _SHARP].max(axis=0, initial=0)
+    before = each[: max(1, edge - SHARP)].max(axis=0, initial=0)
+    behind = each[edge : edge + SHARP].max(axis=0, initial=0)
     usual = np.percentile(each[edge:], 90, axis=0) if edge < len(each) else behind
     return float(((behind - before) / np.maximum(usual, _STEP)).max())
 
@@ -471,7 +462,7 @@ def _end(shares: Floats, usual: float) -> tuple[int, float]:
     """
     count = len(shares)
     # Coding and scaling spread an edge over some lines.
-    short, reach = (max(lines, count // 200) for lines in (_SHARP, _RINGING))
+    short, reach = (max(lines, count // 200) for lines in (SHARP, RINGING))
     empty = shares <= EMPTY
     before = np.cumsum(shares)
     begins = np.flatnonzero(empty[:-2] & empty[1:-1] & ~empty[2:]) + 2
@@ -481,7 +472,7 @@ def _end(shares: Floats, usual: float) -> tuple[int, float]:
         if step < _STEP:
             behind = shares[line : line + reach]
             edge = line + int(np.argmax(behind >= behind.max() / 2))
-            sharp = bool(shares[max(0, edge - _SHARP)] <= _TRACES * behind.max())
+            sharp = bool(shares[max(0, edge - SHARP)] <= _TRACES * behind.max())
             step = float(shares[edge : edge + short].max()) / usual
         margin = empty[: max(2, line // 10)].all()
         if line < _SMALLEST * count and not _is_pure(shares[:line], step):
@@ -519,74 +510,6 @@ def _twin(shares: Floats, lines: int) -> int:
     """
     if shares[:lines].mean() <= EMPTY:
         return lines
-    bar, behind = shares[: max(1, lines - _SHARP)], shares[lines + 1 : lines + 1 + _SHARP]
+    bar, behind = shares[: max(1, lines - SHARP)], shares[lines + 1 : lines + 1 + SHARP]
     is_text = bar.mean() <= _TEXT and bar[: max(2, lines // 10)].max() <= EMPTY
     return lines if is_text and behind.size and behind.min() >= 2 * bar.max() else 0
-
-
-def has_picture(lines: Lines, bars: Bars, found: Bars) -> bool:
-    """Whether there is more in a bar than text, and traces of the picture beside it.
-
-    Args:
-        lines: a frame.
-        bars: of frames before.
-        found: of this frame by itself; what lies beside these is no end of a line of text.
-    """
-    height, width = lines.bright.shape
-    rows = slice(max(bars.top, found.top), height - max(bars.bottom, found.bottom))
-    columns = slice(max(bars.left, found.left), width - max(bars.right, found.right))
-    regions = [
-        (
-            pixels[: bars.top, columns],
-            pixels[height - bars.bottom :, columns][::-1],
-            pixels[rows, : bars.left].T,
-            pixels[rows, width - bars.right :].T[::-1],
-        )
-        for pixels in (lines.bright, lines.shining)
-    ]
-    return any(
-        side and bright.size and _is_picture(bright, shining)
-        for side, bright, shining in zip(bars.sides, *regions, strict=True)
-    )
-
-
-def _is_picture(bright: Mask, shining: Mask) -> bool:
-    """Whether lines from a frame's border inwards hold more than overlays: text, a clock, a logo.
-
-    These stay off one end of the lines at least, or off the picture beside them.
-
-    Args:
-        bright: which pixels are brighter than black.
-        shining: which are so much brighter that it is no trace of coding.
-    """
-    lines = len(bright)
-    inner = lines - min(_RINGING, lines // 2)  # coding leaves traces of the picture behind that
-    outer = lines - min(2 * _RINGING, lines // 2)  # and weak ones behind that
-    if float(shining.mean()) > _MOST_TEXT:
-        return True
-    both = at_ends(bright[:outer]).mean(axis=0), at_ends(shining[:inner]).mean(axis=0)
-    specks = max(float(end.mean()) for ends in both for end in np.split(ends, 2))
-    border = shining[: max(1, inner // 10)].mean(axis=1)
-    if specks <= _END_SPECKS and float(border.max()) <= MOST_AT_BORDER:
-        return False
-    return not _is_overlay(bright[:outer], shining, inner)
-
-
-def _is_overlay(bright: Mask, shining: Mask, inner: int) -> bool:
-    """Whether what lies in a bar takes a part of its length alone, or ends before the picture.
-
-    Args:
-        bright: which of the bar's pixels are brighter than black, but for those near its end.
-        shining: which are so much brighter that it is no trace of coding, up to its end.
-        inner: lines of it in which even of these there are no traces of the picture.
-    """
-    pieces = [np.array_split(pixels, _PIECES, axis=1) for pixels in (bright, shining[:inner])]
-    filled = [
-        max(float(dim.mean()), float(light.mean())) > _END_SPECKS
-        for dim, light in zip(*pieces, strict=True)
-    ]
-    if sum(filled) <= _MOST_FILLED * _PIECES:
-        return True
-    is_text = float(shining[: len(bright)].sum()) >= _SHINING * float(bright.sum())
-    empty = shining[len(shining) // 2 :].mean(axis=1) <= EMPTY
-    return is_text and bool((empty[1:] & empty[:-1]).any())

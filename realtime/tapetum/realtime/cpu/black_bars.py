@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.bars_of_frame import NONE, Bars, find_bars, has_picture
+from tapetum.realtime.cpu.bar_contents import has_picture
+from tapetum.realtime.cpu.bars_of_frame import NONE, Bars, find_bars
 from tapetum.realtime.cpu.frame_lines import Lines, edges_black_up_to, look
 from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.frame import Frame, Plane
@@ -155,10 +156,12 @@ class BarFinder:
         if lines.is_black:  # black altogether: what comes up may be another picture
             self._bars = None if self._bars == NONE else self._bars
             return
-        found = find_bars(lines)
-        if self._bars is None:
+        known, found = self._bars, find_bars(lines)
+        if known is None:
             self._bars = found
-        elif self._is_lit(found, view, elapsed_s, black) or has_picture(lines, self._bars, found):
+        elif self._is_lit(found, view, elapsed_s, black) or has_picture(
+            lines, known.sides, found.sides
+        ):
             self._give_up(found, view)
         else:
             self._consider(lines, found, view, elapsed_s, appeared=black != self._black)

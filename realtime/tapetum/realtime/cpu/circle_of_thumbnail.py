@@ -29,14 +29,17 @@ _INSIDE, _FURTHER = 4.0, 12.0
 """So far inside the edge the picture is compared, to tell an edge from light that fades out."""
 _AT_ONCE = 0.5
 """Part of the light further inside that is there at once, right behind an edge."""
-_SEEN, _SEEN_OF_ROUND = 0.3, 0.15
-"""Part of the circle, as far as it lies in the frame, that must be seen as such an edge."""
+_SEEN = 0.3
+"""Part of an ellipse, as far as it lies in the frame, that must be seen as such an edge."""
+_SEEN_OF_ROUND = 0.15
+"""The same of a round one, as part of all of it: an arch in the dark shows a short piece of one."""
 _ROUND = 1.05
 """Ratio of the radii in pixels up to which a circle is round."""
 _IN_FRAME = 0.3
 """Part of the circle that must lie in the frame."""
 _CORNERS_IN_FRAME, _SEEN_IN_CORNERS = 0.1, 0.5
-"""The same of a round one whose edge lies in the frame's corners alone."""
+"""Part of a round one that must lie in the frame, and of that be seen, where its edge lies in the
+frame's corners alone."""
 _OFF_CENTER = 16
 """Thumbnail pixels by which such a one is off the frame's centre, at most."""
 _MOST_OFF_CENTER = 0.35
@@ -141,10 +144,9 @@ def find_circle(light: Floats, aspect: float) -> Circle | None:
     if off > _MOST_OFF_CENTER:
         return None
     is_round = abs(np.log(circle.radius_y / circle.radius_x * squeeze)) <= np.log(_ROUND)
-    least = _SEEN_OF_ROUND if is_round else _SEEN
-    parts = [(_IN_FRAME, least)]
+    parts = [(_IN_FRAME, 0.0, _SEEN_OF_ROUND) if is_round else (_IN_FRAME, _SEEN, 0.0)]
     if is_round and abs(circle.x - width / 2) + abs(circle.y - height / 2) <= _OFF_CENTER:
-        parts.append((_CORNERS_IN_FRAME, _SEEN_IN_CORNERS))
+        parts.append((_CORNERS_IN_FRAME, _SEEN_IN_CORNERS, 0.0))
     return circle if _is_edge(light, level, circle, parts) else None
 
 
@@ -304,7 +306,7 @@ def _outwards(circle: Doubles, x: Doubles, y: Doubles) -> Doubles:
 
 
 def _is_edge(
-    light: Floats, level: float, circle: Circle, parts: Sequence[tuple[float, float]]
+    light: Floats, level: float, circle: Circle, parts: Sequence[tuple[float, float, float]]
 ) -> bool:
     """Whether a circle is where the picture begins, at least in a part, and black outside.
 
@@ -312,7 +314,8 @@ def _is_edge(
         light: of a thumbnail.
         level: up to which it is black.
         circle: in it.
-        parts: of the circle that must lie in the frame, and of that must be seen: one of these.
+        parts: of the circle that must lie in the frame, of that must be seen, and of all of the
+            circle: one of these.
     """
     distance = _distance_px(light, circle)
     outside = distance > _TRACES
@@ -321,7 +324,7 @@ def _is_edge(
     rings = [_along(light, circle, inwards) for inwards in (-2 * NEAR, _INSIDE, _FURTHER)]
     beyond, behind, further = (ring[0] for ring in rings)
     in_frame = rings[0][1] & rings[1][1]
-    if in_frame.mean() < min(part for part, _ in parts):
+    if in_frame.mean() < min(part for part, *_ in parts):
         return False
     begins = (beyond <= level) & (behind > level + MARGIN / 2)
     # Noise is on both sides of a limit: light that fades out is told from an edge by their sum.
@@ -330,7 +333,10 @@ def _is_edge(
         return False
     seen = (begins & (behind - beyond >= _AT_ONCE * (further - beyond)))[in_frame]
     there, visible = float(in_frame.mean()), float(seen.mean())
-    enough = any(there >= part and visible >= least for part, least in parts)
+    enough = any(
+        there >= part and visible >= least and there * visible >= least_of_all
+        for part, least, least_of_all in parts
+    )
     return enough and _longest_gap(seen) <= _LONGEST_GAP
 
 

@@ -27,6 +27,10 @@ MARGIN = 1.5
 """Levels, at 8 bits, by which a picture is brighter than the brightest of a bar's noise."""
 _MOST_TINT = 4
 """Mean distance from grey of a bar's chroma, at 8 bits: a dark purple wall is no bar."""
+RINGING = 10
+"""Lines before an edge in which coding leaves traces of it: blocks of 8, and what smooths them."""
+SHARP = 3
+"""Lines in which an edge is passed."""
 EMPTY = 0.005
 """Part of a line's pixels that may be brighter than black in a bar."""
 _END = 0.03

@@ -59,6 +59,9 @@ _MUCH = 0.05
 """Share of the picture that limits the noise of the rest."""
 _KEPT = 0.6
 """Share of what was counted that still counts with the next frame."""
+_NARROW, _WIDE = 0.62, 0.77
+"""Noise at a quarter of the size by that at half: up to which it is a sensor's, whose colour
+filters spread it a little, and from which a codec left it. White noise has 0.5."""
 _REST_PER_DEVIATION, _MOVED_PER_DEVIATION = 1.05, 0.925
 _SPACE_PER_DEVIATION = 1.563
 _BLOCK_PER_DEVIATION = 0.812
@@ -131,6 +134,7 @@ class NoiseLevel:
         dark = levels.black + _DARK * levels.luma_span
         self._dark = int(dark * (1 << (FIXED_BITS - depth)))
         self._edges = np.zeros(_CODED, np.float32)
+        self._widths = np.zeros((2, 2))
         self.shift = np.zeros(2, np.int32)
 
     @property
@@ -165,6 +169,19 @@ class NoiseLevel:
             self._follow(half[0], last)
         self._publish()
 
+    @property
+    def width(self) -> float:
+        """0 for noise of a sensor, at half size about new in each cell; 1 for what a codec leaves.
+
+        Other than fineness it is measured over time, and texture does not change it. It is 1 where
+        nothing tells.
+        """
+        (rest, many), (moved, others) = self._widths.tolist()
+        total, count = (rest, many) if many >= _RESTING * others else (moved, others)
+        if count < _FEWEST_BLOCKS:
+            return 1.0
+        return min(max((total / count - _NARROW) / (_WIDE - _NARROW), 0.0), 1.0)
+
     def share(self, slope: Floats | None) -> Floats:
         """(256,) how much of the noise is to be taken out, from 0 to 1: none where it is not seen.
 
@@ -193,8 +210,10 @@ class NoiseLevel:
         rows, columns = (side // BLOCK for side in half.shape)
         every = max(round(rows * columns / _BLOCKS), 1)
         found = np.zeros((max(rows * columns // every, 1), 2), np.int32)
+        self._widths *= _KEPT
+        first, counts = self._frames % every, self._over_time
         count = _count_over_time(
-            half, last, self._bins, self.shift, self._frames % every, every, found, self._over_time
+            half, last, self._bins, self.shift, first, every, found, counts, self._widths
         )
         if count:
             self.shift = np.median(found[:count], axis=0).astype(np.int32)
@@ -316,6 +335,7 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
     every: int,
     found: Ints,
     counts: Counts,
+    widths: Deviations,
 ) -> int:
     """Follow blocks, and count what differs; those that a codec skipped, or repeated, say nothing.
 
@@ -331,6 +351,7 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
         every: so many blocks there are to each that is followed.
         found: filled with where they came from.
         counts: (2 BINS, values) added to: those of blocks that rest, then of those that moved.
+        widths: (2, 2) added to, for blocks that rest and for those that moved: `_width`, and 1.
 
     Returns:
         How many of `found` were filled.
@@ -354,6 +375,9 @@ def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
                 least = _less_texture(least, _texture(plane, row, column))
                 level += BINS
             counts[level, min(np.int32(least) // np.int32(BLOCK * BLOCK // 2 * _UNIT), top)] += 1
+            kind = 0 if rests else 1
+            widths[kind, 0] += _width(plane, last, row, column, y, x)
+            widths[kind, 1] += 1
         if many < found.shape[0]:
             found[many, 0], found[many, 1] = y, x
             many += 1
@@ -413,6 +437,25 @@ def block_difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
             change = np.int32(plane[here, start + cell]) - np.int32(last[there, past + cell])
             total += abs(change)
     return np.int64(total)
+
+
+@part
+def _width(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    plane: Fixed, last: Fixed, row: _Whole, column: _Whole, y: _Whole, x: _Whole
+) -> np.float32:
+    """What the 2x2 means of a block differ by, by what its cells do."""
+    of_cells, of_means = np.int32(1), np.int32(0)
+    for near in range(0, BLOCK, 2):
+        for beside in range(0, BLOCK, 2):
+            total = np.int32(0)
+            for cell in range(4):
+                down, across = row + near + cell // 2, column + beside + cell % 2
+                change = np.int32(plane[down, across]) - np.int32(last[down + y, across + x])
+                of_cells += abs(change)
+                total += change
+            of_means += abs(total)
+    ratio: np.float32 = np.float32(of_means) / np.float32(of_cells)
+    return ratio
 
 
 @part

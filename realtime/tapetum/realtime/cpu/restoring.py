@@ -455,13 +455,19 @@ def tolerance_factors(noise: NoiseLevel) -> list[list[float]]:
     Of Y by `Cells.deviation`, of U and V by `Cells.remains`.
     """
     smoothness = 1 - noise.whiteness
-    # Noise at half the size: half as much where it is white, more where a codec smoothed it.
-    lessened = 0.5 + 0.4 * smoothness
-    factors = [max(noise.fineness, 0.5), *(lessened**scale for scale in range(_SCALES - 1))]
-    luma = _LUMA_TOLERANCE * (1 + _CODED_TOLERANCE * smoothness)
-    chroma = _CHROMA_TOLERANCE * noise.chroma / (1 << REMAINS_BITS)
-    planes = luma, float(chroma[0]), float(chroma[1])
-    return [[own * factor for factor in factors] for own in planes]
+    wide = smoothness * noise.width
+    fine, more = max(noise.fineness, 0.5), _CODED_TOLERANCE
+    luma = [fine * (1 + more * smoothness), *_by_size(1 + more * (smoothness + wide) / 2, wide)]
+    chroma = [fine, *_by_size(1.0, smoothness)]
+    u, v = (_CHROMA_TOLERANCE * noise.chroma / (1 << REMAINS_BITS)).tolist()
+    planes = (_LUMA_TOLERANCE, luma), (u, chroma), (v, chroma)
+    return [[own * factor for factor in factors] for own, factors in planes]
+
+
+def _by_size(half: float, wide: float) -> list[float]:
+    """Noise at half the size and each half of it: half as much where white, more where wide."""
+    lessened = 0.5 + 0.4 * wide
+    return [half * lessened**scale for scale in range(_SCALES - 1)]
 
 
 def still_tolerance_factors(noise: StillNoise) -> list[list[float]]:

@@ -117,7 +117,13 @@ def _copy(
 ) -> PacketRoute:
     stream = output.add_stream_from_template(source, opaque=True)
     _carry_description(source, stream, container, notices)
-    gaps_written_anew = codec_name(source) == "mov_text"
+    name = codec_name(source)
+    if container.format_name == "mp4" and name.startswith("pcm_") and "16" not in name:
+        notices.append(
+            f"{describe(source)} is kept; programs that take any PCM in MP4 for 16 bits, as FFmpeg"
+            " 5 does, play noise: .mov suits them"
+        )
+    gaps_written_anew = name == "mov_text"
 
     def route(packet: Packet[Stream]) -> Iterable[Packet[Stream]]:
         if not packet.size or (gaps_written_anew and bytes(packet) == _EMPTY_LINE):

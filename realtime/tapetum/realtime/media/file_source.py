@@ -273,9 +273,15 @@ class FileReport:
         if start_s is not None and not self.reader.corrupt_packets:
             asked_s = float(start_s - self.reader.begin_s)
             raise MediaError(f"{path} has no frame at {asked_s:g} s; it ends before")
+        codec = self.reader.stream.codec_context.name
+        is_short = isinstance(path, Path) and is_cut(path)
+        if codec == "rawvideo" and self.reader.corrupt_packets and not is_short:
+            raise MediaError(
+                f"{path} says that its video is uncompressed, and it is not; an AVI has no name for"
+                " HEVC and other codecs: write it as MP4 or MKV"
+            )
         if self._is_cut():
             raise MediaError(f"{path} is incomplete: no frame of it can be decoded")
-        codec = self.reader.stream.codec_context.name
         raise MediaError(f"no frame of {path} can be decoded ({codec})")
 
     def describe(self, picture: av.VideoFrame, *, raw: av.VideoFrame) -> VideoInfo:

@@ -36,6 +36,7 @@ class EncodedOutput:
         rate: Fraction | None = None,
         settings: EncoderSettings = EncoderSettings(),  # noqa: B008 - it is frozen
         encoding: LiveEncoding | None = None,
+        from_zero: bool = False,
     ) -> None:
         """Open the output for frames like `first`, which is still to be written.
 
@@ -47,6 +48,7 @@ class EncodedOutput:
             rate: frames per second on average, which also is the distance of key frames.
             settings: codec, quality and speed; of an encoder on the CPU.
             encoding: what encodes; None is the CPU, which takes frames in main memory.
+            from_zero: whether times count from the first frame's, as in a file.
 
         Raises:
             EncoderError: `encoding` has no encoder for it, or that cannot be opened.
@@ -57,6 +59,7 @@ class EncodedOutput:
         self.has_begun = False
         self._encoding = encoding
         self._last_pts = -1
+        self._origin_pts = (first.pts or 0) if from_zero else 0
         first = self._given(first)
         self._shape = _shape(first)
         info = VideoInfo(
@@ -102,7 +105,7 @@ class EncodedOutput:
         if _shape(frame) != self._shape:
             raise MediaError(f"frames for {self._name} cannot change their size or format")
         # A held picture and the next real one may differ by less than a decoder's delay.
-        self._last_pts = max(frame.pts or 0, self._last_pts + 1)
+        self._last_pts = max((frame.pts or 0) - self._origin_pts, self._last_pts + 1)
         with self._errors("cannot encode", EncoderError):
             packets = self._encoder.encode(replace(frame, pts=self._last_pts))
         with self._errors("cannot write"):

@@ -111,6 +111,7 @@ class RecordingSink:
             rate=self._rate,
             settings=self._settings,
             encoding=encoding,
+            from_zero=True,
         )
 
 

@@ -17,6 +17,8 @@ from tapetum.realtime.live.sinks.window_toolkit import window_toolkit
 _TITLE = "Tapetum"
 _LARGEST = (1280, 720)
 """Pixels across and down that the window has at first, at most; it can be made any size."""
+_NARROWEST = 480
+"""And across at least, where it has room: the caption is read there, too."""
 _CAPTION_S = 0.25
 """How often the caption follows what it tells about."""
 _LINE, _TEXT, _MARGIN = 22, 15, 10
@@ -81,7 +83,8 @@ class WindowSink:
         cv2 = self._cv2
         # WINDOW_GUI_NORMAL: without OpenCV's tool bar, which takes its place from the picture.
         cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-        scale = min(1.0, _LARGEST[0] / frame.width, _LARGEST[1] / frame.height)
+        scale = max(1.0, _NARROWEST / frame.width)
+        scale = min(scale, _LARGEST[0] / frame.width, _LARGEST[1] / frame.height)
         cv2.resizeWindow(_TITLE, round(scale * frame.width), round(scale * frame.height))
         cv2.setMouseCallback(_TITLE, self._follow_mouse)
         self._open = True
@@ -105,15 +108,23 @@ class WindowSink:
         key = cv2.pollKey() & 0xFF
         if key != 0xFF:
             self._controls.press(chr(key))
-        if cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1:  # closed by its button
+        if self._is_closed():
             self._controls.quit = True
+
+    def _is_closed(self) -> bool:
+        """Whether the window, just shown, was closed by its button."""
+        cv2 = self._cv2
+        try:
+            return bool(cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) < 1)
+        except cv2.error:  # Qt's, once its only window is closed
+            return True
 
     def _follow_mouse(self, _event: int, x: int, _y: int, _flags: int, _data: object) -> None:
         self._controls.divider = min(1.0, max(0.0, x / self._width)) if self._width else 0.5
 
 
 class _Caption:
-    """Two lines at the lower edge: about the stream, and about the controls.
+    """Lines at the lower edge: about the stream, and about the controls; broken where they must be.
 
     The text is drawn anew only when it, or the width of the picture, has changed.
     """
@@ -129,7 +140,7 @@ class _Caption:
         self._band: BgrImage = np.zeros((0, 0, 3), np.uint8)
 
     def draw_on(self, image: BgrImage) -> None:
-        """Draw both lines over the lower edge, which is made darker."""
+        """Draw the lines over the lower edge, which is made darker."""
         now_s = time.monotonic()
         if now_s - self._read_s >= _CAPTION_S:
             self._read_s, self._stream_line = now_s, self._line()
@@ -140,8 +151,24 @@ class _Caption:
         np.maximum(place // 3, self._band[: place.shape[0]], out=place)
 
     def _band_of(self, width: int, *lines: str) -> BgrImage:
-        band: BgrImage = np.zeros((_LINE * len(lines) + _MARGIN, width, 3), np.uint8)
-        for index, line in enumerate(lines):
+        rows = [row for line in lines for row in self._broken(line, width - 2 * _MARGIN)]
+        band: BgrImage = np.zeros((_LINE * len(rows) + _MARGIN, width, 3), np.uint8)
+        for index, row in enumerate(rows):
             place = _MARGIN, _LINE * (index + 1)
-            self._cv2.putText(band, line, place, _WHITE, self._font, _TEXT, _WEIGHT)
+            self._cv2.putText(band, row, place, _WHITE, self._font, _TEXT, _WEIGHT)
         return band
+
+    def _broken(self, line: str, width: int) -> list[str]:
+        """A line as rows of so many pixels, broken between words."""
+        rows = [""]
+        for word in line.split():
+            longer = f"{rows[-1]} {word}".lstrip()
+            if rows[-1] and self._width_of(longer) > width:
+                rows.append(word)
+            else:
+                rows[-1] = longer
+        return rows
+
+    def _width_of(self, text: str) -> int:
+        box = self._cv2.getTextSize((0, 0), text, (0, 0), self._font, _TEXT, _WEIGHT)
+        return int(box[0] + box[2])

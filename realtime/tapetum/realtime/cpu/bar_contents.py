@@ -1,0 +1,142 @@
+"""What lies in black bars: text, clocks and logos, which undo none, or picture, which does."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tapetum.realtime.cpu.frame_lines import (
+    EMPTY,
+    MOST_AT_BORDER,
+    RINGING,
+    SHARP,
+    Floats,
+    Lines,
+    Mask,
+    at_ends,
+)
+
+Sides = tuple[int, int, int, int]
+"""Lines at the top, bottom, left and right of a frame that are bars."""
+
+_END_SPECKS = 0.02
+"""Part of the pixels at the ends of a bar's lines that may be brighter than black, by noise."""
+_PIECES, _MOST_FILLED = 16, 0.5
+"""Pieces of a bar along its length, and the part of them that a stamp or logo takes, at most."""
+_SHINING = 0.3
+"""Part of the pixels brighter than black that shine, of text: what is dim is no text."""
+_MOST_TEXT = 0.28
+"""Part of a bar's pixels that may be text by any measure."""
+_MOST_OF_EDGE = 0.8
+"""Part of a line that begins at the edge of a bar without a twin that holds text."""
+_LEAST_WITH_TEXT, _MOST_WITH_TEXT = 0.08, 0.35
+"""Part of the frame that such a bar takes."""
+_BLACK = 1.0
+"""Levels, at 8 bits, by which a bar without a twin is over black, at most."""
+_STEP = 0.5
+"""Part of the light behind the edge of such a one that is there at once."""
+
+
+def has_picture(lines: Lines, bars: Sides, found: Sides) -> bool:
+    """Whether there is more in a bar than text, and traces of the picture beside it.
+
+    Args:
+        lines: a frame.
+        bars: of frames before.
+        found: of this frame by itself; what lies beside these is no end of a line of text.
+    """
+    height, width = lines.bright.shape
+    top, bottom, left, right = bars
+    most = [max(sides) for sides in zip(bars, found, strict=True)]
+    rows, columns = slice(most[0], height - most[1]), slice(most[2], width - most[3])
+    regions = [
+        (
+            pixels[:top, columns],
+            pixels[height - bottom :, columns][::-1],
+            pixels[rows, :left].T,
+            pixels[rows, width - right :].T[::-1],
+        )
+        for pixels in (lines.bright, lines.shining)
+    ]
+    return any(
+        side and bright.size and is_picture(bright, shining)
+        for side, bright, shining in zip(bars, *regions, strict=True)
+    )
+
+
+def is_picture(bright: Mask, shining: Mask) -> bool:
+    """Whether lines from a frame's border inwards hold more than overlays: text, a clock, a logo.
+
+    These stay off one end of the lines at least, or off the picture beside them.
+
+    Args:
+        bright: which pixels are brighter than black.
+        shining: which are so much brighter that it is no trace of coding.
+    """
+    lines = len(bright)
+    inner = lines - min(RINGING, lines // 2)  # coding leaves traces of the picture behind that
+    outer = lines - min(2 * RINGING, lines // 2)  # and weak ones behind that
+    if float(shining.mean()) > _MOST_TEXT:
+        return True
+    both = at_ends(bright[:outer]).mean(axis=0), at_ends(shining[:inner]).mean(axis=0)
+    specks = max(float(end.mean()) for ends in both for end in np.split(ends, 2))
+    border = shining[: max(1, inner // 10)].mean(axis=1)
+    if specks <= _END_SPECKS and float(border.max()) <= MOST_AT_BORDER:
+        return False
+    return not _is_overlay(bright[:outer], shining, inner)
+
+
+def _is_overlay(bright: Mask, shining: Mask, inner: int) -> bool:
+    """Whether what lies in a bar takes a part of its length alone, or ends before the picture.
+
+    Args:
+        bright: which of the bar's pixels are brighter than black, but for those near its end.
+        shining: which are so much brighter that it is no trace of coding, up to its end.
+        inner: lines of it in which even of these there are no traces of the picture.
+    """
+    pieces = [np.array_split(pixels, _PIECES, axis=1) for pixels in (bright, shining[:inner])]
+    filled = [
+        max(float(dim.mean()), float(light.mean())) > _END_SPECKS
+        for dim, light in zip(*pieces, strict=True)
+    ]
+    if sum(filled) <= _MOST_FILLED * _PIECES:
+        return True
+    is_text = float(shining[: len(bright)].sum()) >= _SHINING * float(bright.sum())
+    empty = shining[len(shining) // 2 :].mean(axis=1) <= EMPTY
+    return is_text and bool((empty[1:] & empty[:-1]).any())
+
+
+def one_with_text(lines: Lines, across: slice, shares: Floats) -> tuple[int, int]:
+    """A bar without a twin that holds text, as captions are put below a picture; else none.
+
+    Nothing but its edge tells it from a picture that is black there, with lights: nearly all of a
+    line passes it at once, in nearly all of its light, and nothing else comes near to it.
+    """
+    bright, shining = lines.bright[:, across], lines.shining[:, across]
+    found = [_with_text(bright[::way], shining[::way], shares[::way]) for way in (1, -1)]
+    if bool(found[0]) == bool(found[1]):
+        return 0, 0
+    first, last = found
+    luma, bar = (lines.luma[:, across], first) if first else (lines.luma[::-1, across], last)
+    black = float(np.median(luma[:bar])) / lines.word
+    light = luma[bar : bar + 2 * RINGING].mean(axis=1, dtype=np.float32) / lines.word - black
+    sharp = light[: SHARP + 1].max() >= _STEP * light[RINGING:].mean()
+    return (first, last) if sharp and black <= lines.black + _BLACK else (0, 0)
+
+
+def _with_text(bright: Mask, shining: Mask, shares: Floats) -> int:
+    """Rows of a bar at the beginning of an axis that holds text and is clearly one; else 0."""
+    count = len(shares)
+    edge = int(np.argmax(shares >= _MOST_OF_EDGE))
+    inner = edge - SHARP
+    if not _LEAST_WITH_TEXT * count <= edge <= _MOST_WITH_TEXT * count or inner < 4 * SHARP:
+        return 0
+    if shares[edge : edge + SHARP].min() < _MOST_OF_EDGE:
+        return 0
+    clear = shares[:inner] <= EMPTY
+    margin = max(2, inner // _PIECES)
+    if not clear[:margin].all() or not clear[-margin:].all():
+        return 0
+    ends = np.split(at_ends(bright[:inner]).mean(axis=0), 2)
+    lit, shines = float(bright[:inner].mean()), float(shining[:inner].mean())
+    is_text = lit <= _MOST_TEXT and shines >= max(EMPTY, _SHINING * lit)
+    return edge if is_text and min(float(end.mean()) for end in ends) <= EMPTY else 0
