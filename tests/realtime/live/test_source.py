@@ -68,6 +68,13 @@ def test_a_file_without_a_picture_is_one_line(tmp_path: Path) -> None:
         LiveSource(path)
 
 
+def test_what_is_beside_the_pictures_is_left_out_and_said(tmp_path: Path) -> None:
+    told = list[str]()
+    path = make_clip(tmp_path / "in.mkv", Clip(audio=["aac", "aac"], subtitles="subrip"))
+    LiveSource(path, on_notice=told.append).close()
+    assert told == [f"only the pictures of {path} are taken, not its sound and subtitles"]
+
+
 def test_closing_ends_the_wait_for_a_frame() -> None:
     source = LiveSource("lavfi:testsrc2=s=96x64:r=1/30")
     with Prefetch(source) as frames:

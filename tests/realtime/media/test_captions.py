@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from support.media import Clip, picture
 from support.transcoding import transcode
 
+from tapetum.realtime.live.live_source import LiveSource
 from tapetum.realtime.media.captions import captions_of, with_captions
 from tapetum.realtime.media.file_sink import EncoderSettings
 
@@ -119,3 +120,12 @@ def test_more_captions_than_one_message_holds() -> None:
     with av.open(data, "r") as container:
         (shown,) = container.decode(container.streams.video[0])
         assert captions_of(shown) == many
+
+
+def test_live_video_is_without_captions_and_says_so(tmp_path: Path) -> None:
+    told = list[str]()
+    source = tmp_path / "in.ts"
+    captioned_mpeg2(source, first=7)
+    with LiveSource(source, paced=False, on_notice=told.append) as frames:
+        assert len(list(frames)) == PICTURES
+    assert told == [f"only the pictures of {source} are taken, not its captions"]

@@ -29,6 +29,7 @@ from tapetum.realtime.live.open_address import (
     video_stream,
 )
 from tapetum.realtime.media.av_frame import from_av, to_av
+from tapetum.realtime.media.captions import captions_of
 from tapetum.realtime.media.cropping import Crop, file_crop
 from tapetum.realtime.media.fields import with_fields_joined
 from tapetum.realtime.media.frame_conversion import PictureConverter, nearest_format
@@ -52,6 +53,8 @@ _MOST_IN_DECODER = 100
 """Packets whose pictures are waited for, at most."""
 _BELIEVABLE_AGE_S = 1.0
 """A camera's own time of capture is believed if it lies in this last time."""
+_LEFT_OUT = {"audio": "sound", "subtitle": "subtitles"}
+"""Kinds of streams that a source may have beside its pictures, and their names for people."""
 
 
 class LiveSource:
@@ -139,6 +142,7 @@ class LiveSource:
         self._paced = paced and self.ends and not written
         self.description = describe(self._address, self._stream)
         self._say_what_is_not_as_asked(size, rate)
+        self._say_what_is_left_out()
 
     def __enter__(self) -> Self:
         return self
@@ -360,6 +364,8 @@ class LiveSource:
         if picture.interlaced_frame:
             self._say_once(f"{self._address.name} is interlaced; its two fields are joined")
             frame = with_fields_joined(frame.in_memory)
+        if captions_of(picture):
+            self._say_pictures_only("captions")
         if self._crop is not None:
             frame = self._crop(frame)
         if self._display_matrix is not None:
@@ -442,6 +448,15 @@ class LiveSource:
             instead.append(f"{fps:g} instead of {wanted:g} frames per second")
         if instead:
             self._notice(f"{self._address.name} gives {', '.join(instead)}")
+
+    def _say_what_is_left_out(self) -> None:
+        kinds = {stream.type for stream in self._reader.container.streams}
+        words = [word for kind, word in _LEFT_OUT.items() if kind in kinds]
+        if words:
+            self._say_pictures_only(" and ".join(words))
+
+    def _say_pictures_only(self, left_out: str) -> None:
+        self._say_once(f"only the pictures of {self._address.name} are taken, not its {left_out}")
 
     def _say_once(self, line: str) -> None:
         if line not in self._said:
