@@ -220,10 +220,7 @@ def test_where_nothing_runs_models_on_the_cpu_a_curve_stands_in(
     stream.ladder.wait_for_model()
     stream.goes_on(4)
     assert stream.modes[0] == CURVE
-    assert stream.ladder.running in {
-        "a simple curve, until a model is there (curve)",
-        "grid on cuda:0, simulated",
-    }
+    assert stream.ladder.running in {"a simple curve (curve)", "grid on cuda:0, simulated"}
     stream.goes_on_to("grid on cuda")
     stream.is_late()
     stream.goes_on_to(CURVE)
