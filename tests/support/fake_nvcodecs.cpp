@@ -1,10 +1,10 @@
 // Stands in for NVIDIA's libnvcuvid.so.1 and libnvidia-encode.so.1 in tests, behind FFmpeg's own
 // code. It decodes and encodes nothing but H.264 of 8 bits and HEVC of 8 and 10, of uncompressed
 // blocks (PCM), and AV1 of 8 whose tiles are samples: a file comes out bit for bit as it went in. Both
-// work in threads of their own. What it is strict about is what FFmpeg and its callers have to mind: how many surfaces there
-// are and who holds them, pitches, contexts, and that NVENC reads a picture at any time from when it
-// gets it until its packet is asked for: one that changes meanwhile comes out white. Steps at
-// which NVENC refuses are named by the environment.
+// work in threads of their own. What it is strict about is what FFmpeg and its callers have to mind:
+// how many surfaces there are and who holds them, pitches, contexts, and that NVENC reads a picture at
+// any time from when it gets it until its packet is asked for: one that changes meanwhile comes out
+// white. Steps at which NVENC refuses are named by the environment.
 
 #include "fake_raw_av1.h"
 

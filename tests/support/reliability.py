@@ -190,7 +190,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             "copied sound does not decode",
-            "said, with the time; exit 3 (PCM, Opus and Vorbis take any bytes: unknown there)",
+            "said, with the time; exit 3 (PCM takes any bytes, Opus and Vorbis nearly any)",
             f"{_MEDIA}copied_damage.py::sound_that_does_not_decode_is_said_and_ends_no_job",
         ),
         Fault(

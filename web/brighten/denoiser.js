@@ -70,7 +70,7 @@ export class Denoiser {
       return restored;
     } catch (error) {
       if (this.#gl.isContextLost()) throw error;
-      this.problem = String(error);
+      this.problem = error instanceof Error ? error.message : String(error);
       this.forget();
       return null;
     }

@@ -177,6 +177,19 @@ def test_hdr_is_for_the_cpu_which_gives_it_its_own_light(
     stream.ladder.close()
 
 
+def test_a_viewer_who_chooses_the_cpu_keeps_it(gpu: SimulatedGPU, short_clip: Path) -> None:
+    stream = Stream("grid", short_clip)
+    stream.goes_on_to("grid on cuda")
+    stream.ladder.choose_next()
+    assert stream.notices[-1] == "grid is wanted"
+    stream.goes_on_to("grid")
+    stream.goes_on(40)
+    assert set(stream.modes[-40:]) == {"grid"}
+    stream.assert_never_seen_to_change()
+    assert gpu.launches > 0
+    stream.ladder.close()
+
+
 def test_a_cpu_that_is_late_does_not_keep_the_gpu_from_its_turn(
     gpu: SimulatedGPU, short_clip: Path
 ) -> None:
@@ -207,10 +220,7 @@ def test_where_nothing_runs_models_on_the_cpu_a_curve_stands_in(
     stream.ladder.wait_for_model()
     stream.goes_on(4)
     assert stream.modes[0] == CURVE
-    assert stream.ladder.running in {
-        "a simple curve, until a model is there (curve)",
-        "grid on cuda:0, simulated",
-    }
+    assert stream.ladder.running in {"a simple curve (curve)", "grid on cuda:0, simulated"}
     stream.goes_on_to("grid on cuda")
     stream.is_late()
     stream.goes_on_to(CURVE)

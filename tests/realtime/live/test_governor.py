@@ -283,6 +283,13 @@ def test_a_mode_that_needs_another_processor_may_be_tried_however_late_the_curre
     assert not governor.may_rise_to("unet")
 
 
+def test_no_mode_is_tried_that_is_better_than_the_chosen_one() -> None:
+    governor = governed(Clock())
+    governor.choose("grid")
+    assert governor.may_rise_to("grid")
+    assert not governor.may_rise_to("unet")
+
+
 @pytest.mark.parametrize(
     ("now", "gone", "then"),
     [

@@ -416,6 +416,8 @@ def test_a_device_that_is_lost_in_mid_stream_is_left_with_a_notice(
     assert min(lights) > luma(dark())  # no frame is left as it was
     assert max(abs(b - a) for a, b in pairwise(lights)) <= LARGEST_STEP
     assert ladder.models == ("gain",)
+    ladder.mode = "one on cuda"  # as for who asks while the frame is made in which it is given up
+    assert ladder.note == notices[0]
     ladder.close()
 
 

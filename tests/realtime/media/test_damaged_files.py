@@ -11,6 +11,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
 from support.frames_of_file import read, times
 from support.media import Clip, cut_short, make_clip, scribble
 from support.mutations import elements
@@ -527,6 +530,21 @@ def test_an_avi_that_does_not_name_its_codec_is_not_called_incomplete(tmp_path: 
     path.write_bytes(data.replace(b"FMP4", bytes(4)).replace(b"fmp4", bytes(4)))
     with pytest.raises(MediaError, match="says that its video is uncompressed, and it is not"):
         FileSource(path)
+
+
+def test_nothing_is_said_of_avi_where_the_file_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "in.nut"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("rawvideo", rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        short: Packet[Stream] = Packet(bytes(100))  # of 4608
+        short.pts = short.dts = 0
+        short.stream, short.time_base, short.is_keyframe = stream, Fraction(1, 25), True
+        output.mux(short)
+    with pytest.raises(MediaError, match="can be decoded") as raised:
+        FileSource(path)
+    assert "AVI" not in str(raised.value)
 
 
 def test_an_uncompressed_avi_that_is_cut_in_its_first_picture_is_incomplete(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import typer
 
 from tapetum.realtime.command.options import DAMAGED_INPUT, FAILED
 from tapetum.realtime.command.progress_bar import ProgressBar, format_time
+from tapetum.realtime.counted import counted
 from tapetum.realtime.errors import MediaError
 
 if TYPE_CHECKING:
@@ -191,10 +192,12 @@ def _tell_plan(
             write_json(_places(task.source, task.output) | {"estimate": known})
         else:
             console.print(f"{task.source} -> {task.output}: {text}", markup=False)
-    files = len(plan.tasks) - unknown
+    readable = len(plan.tasks) - unknown
+    files = counted(len(plan.tasks) + len(plan.refused), "file")
+    others = counted(len(plan.others), "other")
     console.print(
-        f"would enhance {files} of {len(plan.tasks) + len(plan.refused)} files in about"
-        f" {format_time(total_s)}, {total_bytes / 1e6:.1f} MB; {len(plan.others)} others",
+        f"would enhance {readable} of {files} in about {format_time(total_s)},"
+        f" {total_bytes / 1e6:.1f} MB; {others}",
         markup=False,
     )
 

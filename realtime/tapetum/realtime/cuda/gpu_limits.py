@@ -8,8 +8,8 @@ from tapetum.realtime.choices import Denoise
 
 ALWAYS = "unet makes every picture brighter on a GPU, well-lit ones too"
 NOISE = (
-    "on a GPU noise stays in 8-bit 4:2:2 and 4:4:4 video, and in other video a moving camera is not"
-    " followed while it is taken out; --device cpu does all of it"
+    "on a GPU noise stays in 8-bit 4:2:2 and 4:4:4 video, and a moving camera is not followed while"
+    " it is taken out of 4:2:0; --device cpu does all of it"
 )
 BARS = "on a GPU black bars are made brighter too"
 HDR = (

@@ -135,10 +135,12 @@ class Governor:
     def may_rise_to(self, mode: str) -> bool:
         """Whether a better mode may be tried now, however late the current one is.
 
-        For modes that need another processor; as long after it was left as any other.
+        For modes that need another processor; as long after it was left as any other, and none
+        that is better than the one that is wanted.
         """
         place = self._place(mode)
-        return self._clock() - self._left_at_s[place] >= self._patience_s[place]
+        rested = self._clock() - self._left_at_s[place] >= self._patience_s[place]
+        return rested and place >= self._best
 
     def rise_to(self, mode: str) -> None:
         """Take a better mode, which has shown that it is quick enough."""
@@ -159,13 +161,14 @@ class Governor:
             ValueError: there is no such mode.
         """
         place = self._place(mode)
-        self.modes = (*self.modes[:place], *self.modes[place + 1 :])
-        for times in (self._patience_s, self._rose_at_s, self._left_at_s):
-            del times[place]
+        # Places first: other threads read them, and find none behind the last mode.
         self._best -= self._best > place
         if self.index == place:
             self._enter(place)
         self.index -= self.index > place
+        self.modes = (*self.modes[:place], *self.modes[place + 1 :])
+        for times in (self._patience_s, self._rose_at_s, self._left_at_s):
+            del times[place]
 
     def choose(self, mode: str) -> None:
         """Take `mode` as the best one from now on, at a user's wish, and start in it.

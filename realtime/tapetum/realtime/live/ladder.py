@@ -157,11 +157,15 @@ class Ladder:
         """What of the current mode runs where, like "grid on CPU, OpenVINO f32"."""
         if self.mode in self._rungs:
             return self._rungs[self.mode].description
-        if self.mode not in self.governor.modes or self._everyday not in self._rungs:
-            curve = "a simple curve, until a model is there"
-            what = "nothing" if self.mode == PASSTHROUGH else curve
-            return f"{what} ({self.mode})"
-        return f"{self._rungs[self._everyday].description} ({self.mode})"
+        if self.mode == PASSTHROUGH:
+            what = "nothing"
+        elif self.mode in START_PAUSES_S:
+            what = "a simple curve, until a model is there"
+        elif self._everyday in self._rungs:
+            what = self._rungs[self._everyday].description
+        else:
+            what = "a simple curve"
+        return f"{what} ({self.mode})"
 
     @property
     def note(self) -> str:
@@ -171,8 +175,8 @@ class Ladder:
             return "starting"
         if self.mode == PASSTHROUGH:
             return "strength 0: the picture as it is"
-        place, better = self.governor.modes.index, self._better
-        simpler = place(self.mode) > self._everyday_index
+        better = self._better
+        simpler = self.mode in self._efforts and self.mode != self._everyday
         if wanted in better.too_slow and self.mode != wanted:
             line = slow_line(wanted, better.too_slow[wanted], self._running_model)
             return f"{line}, simpler: this machine is busy" if simpler else line
@@ -183,7 +187,7 @@ class Ladder:
         if better.is_on_gpu(wanted) and self._is_for_cpu:
             what = "HDR is" if self._is_hdr else "strengths over 1 and a brightness are"
             why = f"{what} for the CPU"
-        elif self.governor.index > place(wanted):
+        elif self.governor.mode != wanted:
             why = f"{wanted} would be late now"
         else:
             why = f"{wanted} is being prepared"

@@ -89,7 +89,8 @@ def ladder_for(
             check_gpu_does(strength=strength, aim=aim)
         check_restores(found, denoise)
         loader = partial(_GpuLoader, device, memory, sizes_change, denoise, choice, on_notice)
-        heavy = _gpu_models(name, model, loader, is_grid=is_grid, reduces=reduces)
+        loaders = _gpu_loaders(name, model, loader, is_grid=is_grid, reduces=reduces)
+        heavy = {f"{mode} on {device}": load for mode, load in loaders.items()}
         if not has_cpu_runtime():
             everyday = CURVE, None
             on_notice(_NO_STAND_IN)
@@ -110,22 +111,21 @@ def ladder_for(
     )
 
 
-def _gpu_models(
+def _gpu_loaders(
     name: str,
     model: str | Path,
-    loader: Callable[..., _GpuLoader],
+    loader: Callable[..., Loader],
     *,
     is_grid: bool,
     reduces: bool,
 ) -> dict[str, Loader]:
-    """The modes of a model on a GPU, the best first."""
-    device = loader().device
-    models: dict[str, Loader] = {f"{name} on {device}": loader(model)}
+    """What a GPU has of a model, by its names without the GPU's, the best first."""
+    loaders = {name: loader(model)}
     if reduces:
-        models[f"{name}-reduced on {device}"] = loader(model, reduced=True)
+        loaders[f"{name}-reduced"] = loader(model, reduced=True)
     if not is_grid:
-        models[f"grid on {device}"] = loader("grid")
-    return models
+        loaders["grid"] = loader("grid")
+    return loaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class _GpuLoader:
     denoise: Denoise
     choice: EngineChoice = field(compare=False)
     on_notice: Callable[[str], None] = field(compare=False)
-    model: str | Path = "grid"
+    model: str | Path
     reduced: bool = False
 
     def __call__(self) -> FrameEnhancer:

@@ -275,7 +275,8 @@ class FileReport:
             raise MediaError(f"{path} has no frame at {asked_s:g} s; it ends before")
         codec = self.reader.stream.codec_context.name
         is_short = isinstance(path, Path) and is_cut(path)
-        if codec == "rawvideo" and self.reader.corrupt_packets and not is_short:
+        is_avi = self.reader.container.format.name == "avi"
+        if codec == "rawvideo" and is_avi and self.reader.corrupt_packets and not is_short:
             raise MediaError(
                 f"{path} says that its video is uncompressed, and it is not; an AVI has no name for"
                 " HEVC and other codecs: write it as MP4 or MKV"

@@ -10,9 +10,10 @@ const LATE_MS = 5000; // so long without an answer, and the server works no more
  * Draws what `video` shows on `canvas`, bright, picture by picture, until `close`.
  *
  * A grid is asked for when the server has given one and the next is due: the newest picture then is
- * the one that it sees. Pictures between get the grid before, so that none is late and none is dark. `strength` is
- * asked for each picture, and `denoise` says how much noise is taken out of all; `onFrame` gets `{ metadata, drawnMs, shownMs, noise }` of each: what the video
- * tells of it, how long drawing took, when the screen got it, and what becomes of the noise.
+ * the one that it sees. Pictures between get the grid before, so that none is late and none is dark.
+ * `strength` is asked for each picture, and `denoise` says how much noise is taken out of all. `onFrame`
+ * gets `{ metadata, drawnMs, shownMs, noise }` of each: what the video tells of it, how long drawing took,
+ * when the screen got it, and what becomes of the noise.
  */
 export class BrightenedHere {
   #video;
