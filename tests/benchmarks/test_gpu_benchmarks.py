@@ -16,7 +16,7 @@ from support.kernel_devices import WallClock
 from support.this_gpu import has_driver
 
 from tapetum.benchmarks import gpu_commands
-from tapetum.benchmarks.gpu import kernels
+from tapetum.benchmarks.gpu import kernels, networks
 from tapetum.benchmarks.gpu.card import SCHEMA
 from tapetum.benchmarks.gpu.kernels import (
     FORMATS,
@@ -141,6 +141,30 @@ def test_networks_are_checked_and_measured(host: Any) -> None:
     for row in rows:
         check_rows("network", row)
         assert row["psnr_db"] > 45
+
+
+def test_single_precision_is_not_rounded_to_tf32(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the reference, and of what is called f32."""
+    seen: list[bool] = []
+    make: Any = vars(networks)["network_of"]
+
+    def recorded(generator: Any) -> Any:
+        network, dtype = make(generator)
+
+        def run(batch: torch.Tensor) -> Any:
+            if batch.dtype is torch.float32:
+                seen.append(torch.backends.cudnn.allow_tf32)
+            return network(batch)
+
+        return run, dtype
+
+    monkeypatch.setattr(networks, "network_of", recorded)
+    measure_networks(
+        host, WallClock(), [(16, 16)], backends=["pytorch-eager"], ceilings=CEILINGS, samples=1
+    )
+    assert set(seen) == {False}
 
 
 @pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")

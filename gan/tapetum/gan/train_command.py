@@ -57,7 +57,7 @@ def train(
     crop: Annotated[int | None, typer.Option(help="Size of the crops in pixels.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that read photos.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 (a GPU: TF32), bf16 or fp16.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all randomness.")] = None,
     settings: Annotated[

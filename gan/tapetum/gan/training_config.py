@@ -262,7 +262,8 @@ class RunConfig:
 
     Attributes:
         device: `auto` is the GPU where there is one.
-        precision: of convolutions: `fp32`, or mixed `bf16` or `fp16`.
+        precision: of convolutions: `fp32`, which cuDNN rounds to TF32 on a GPU, or mixed `bf16` or
+            `fp16`.
         channels_last: keep pictures and weights in NHWC order.
         compile: compile the networks with torch.compile.
         threads: CPU threads of torch; None lets torch choose.

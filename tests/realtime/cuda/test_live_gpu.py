@@ -183,6 +183,30 @@ def test_where_nvdec_refuses_the_cpu_decodes(
     assert difference(sink.frames[-1], bright) < 0.5
 
 
+def test_a_file_that_is_played_again_goes_over_to_the_cpu_where_nvdec_is_gone(
+    gpu: SimulatedGPU, still: Path, bright: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate_codecs(monkeypatch)
+    opens, turns = live_gpu.LiveNvdec.opened, list[int]()
+
+    def once(decoding: LiveNvdec, address: Any) -> Any:
+        turns.append(gpu.launches)
+        if len(turns) > 1:
+            raise DeviceError("NVDEC on cuda:0 is gone")
+        return opens(decoding, address)
+
+    monkeypatch.setattr(live_gpu.LiveNvdec, "opened", once)
+    sink = MemorySink()
+    live = Live(still, SinkPlace("memory", sink))
+    summary = live.run(lambda live: len(turns) > 1 and long_on_gpu(live))
+    assert summary.failed == {}
+    assert live.said("decoded on the CPU") == [
+        f"{still} is decoded on the CPU: NVDEC on cuda:0 is gone"
+    ]
+    assert len(turns) == 2
+    assert difference(sink.frames[-1], bright) < 0.5
+
+
 def test_a_stream_goes_on_where_the_device_is_lost(
     gpu: SimulatedGPU,
     still: Path,

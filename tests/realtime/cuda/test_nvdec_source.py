@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -15,6 +16,7 @@ from support.tolerance import EXACT, assert_planes_close
 
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.kernel_arguments import device_planes
+from tapetum.realtime.cuda.live_gpu import LiveNvdec
 from tapetum.realtime.cuda.nvdec_source import (
     NvdecSource,
     native_decoder,
@@ -79,6 +81,25 @@ def test_av1_is_that_of_the_cpu_or_decoded_there(av1_clip: Path, start_s: float)
 def test_what_nvdec_never_decodes_is_one_line(ffv1_clip: Path) -> None:
     with pytest.raises(DeviceError, match=r"NVDEC on cuda:0 has no decoder for .*clip\.mkv"):
         open_with_nvdec(ffv1_clip, 0)
+
+
+class ColourfulPicture:
+    """4:4:4 in a GPU's memory, as PyAV shows it."""
+
+    width, height = 64, 48
+    sw_format = av.VideoFormat("yuv444p")
+
+    @property
+    def planes(self) -> Any:
+        raise NotImplementedError("unsupported sw_format for DLPack export")
+
+
+def test_a_live_picture_that_the_gpu_path_does_not_take_is_for_the_cpu() -> None:
+    """NVDEC decodes HEVC of 4:4:4, whose planes PyAV does not show."""
+    decoding, picture = LiveNvdec(cast("Any", None)), cast("Any", ColourfulPicture())
+    given: Any = {"pts": 0, "time_base": Fraction(1, 25), "codec": "hevc"}
+    with pytest.raises(DeviceError, match="NVDEC gives yuv444p of 64x48 for a camera"):
+        decoding.frame(picture, "a camera", **given)
 
 
 def test_a_file_that_is_no_video_is_said_as_ever(tmp_path: Path) -> None:

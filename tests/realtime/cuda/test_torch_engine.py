@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,7 +25,7 @@ from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.torch_engine import TorchEngine, TorchModel, torch_device
-from tapetum.realtime.errors import DeviceError, ModelError
+from tapetum.realtime.errors import DeviceError, DeviceLostError, EngineError, ModelError
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +63,82 @@ def test_single_precision_is_not_rounded_to_tf32(dtype: torch.dtype, device: Com
     TorchEngine(network, batch, device, "a network")
     assert set(seen) == {usual and dtype is not torch.float32}
     assert torch.backends.cudnn.allow_tf32 == usual
+
+
+def test_precision_is_kept_where_two_engines_begin_at_once(device: ComputeDevice) -> None:
+    """It is a setting of the process: who is done first would change it for the other."""
+    usual, seen = torch.backends.cudnn.allow_tf32, []
+    first_runs, second_runs, first_ended = (threading.Event() for _ in range(3))
+
+    def first(batch: torch.Tensor) -> torch.Tensor:
+        first_runs.set()
+        second_runs.wait(0.2)  # which never runs meanwhile
+        return batch
+
+    def second(batch: torch.Tensor) -> torch.Tensor:
+        second_runs.set()
+        first_ended.wait(60)
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return batch
+
+    def engine(network: Any) -> None:
+        batch = torch.zeros(1, 3, 16, 16, device=torch_device(device))
+        TorchEngine(network, batch, device, "a network")
+
+    def begin_first() -> None:
+        engine(first)
+        first_ended.set()
+
+    thread = threading.Thread(target=begin_first)
+    thread.start()
+    assert first_runs.wait(60)
+    engine(second)
+    thread.join()
+    assert set(seen) == {False}
+    assert torch.backends.cudnn.allow_tf32 == usual
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory"),
+            EngineError,
+            "not enough GPU memory for grid at 256x256 on host; use --device cpu",
+        ),
+        (
+            torch.AcceleratorError("CUDA error: device lost\nmore"),
+            DeviceLostError,
+            "grid at 256x256 on host: CUDA error: device lost; see nvidia-smi, or use --device cpu",
+        ),
+        (
+            RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR\nmore"),
+            EngineError,
+            "grid at 256x256 on host: cuDNN error: CUDNN_STATUS_INTERNAL_ERROR; use --device cpu",
+        ),
+    ],
+    ids=["full", "lost", "refused"],
+)
+@pytest.mark.parametrize("where", ["its memory", "its network"])
+def test_whatever_pytorch_raises_is_one_line(
+    host: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    error: Exception,
+    kind: type[Exception],
+    says: str,
+) -> None:
+    def fails(*_given: object, **_how: object) -> None:
+        raise error
+
+    model = TorchModel(build_generator("grid"), host)
+    if where == "its memory":
+        monkeypatch.setattr(torch, "zeros", fails)
+    else:
+        monkeypatch.setattr(model, "_network", fails)
+    with pytest.raises(kind) as caught:
+        model.compile(THUMBNAIL_SHAPE)
+    assert str(caught.value) == says
 
 
 def test_unet_in_half_precision_is_close_to_single(

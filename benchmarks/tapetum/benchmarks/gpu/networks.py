@@ -34,7 +34,13 @@ from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
-from tapetum.realtime.cuda.torch_engine import TorchModel, network_of, torch_device, torch_stream
+from tapetum.realtime.cuda.torch_engine import (
+    TorchModel,
+    network_of,
+    promised_precision,
+    torch_device,
+    torch_stream,
+)
 from tapetum.trt_build.flavour import FlavourName, load_flavour
 from tapetum.trt_build.verification import PSNR_FLOOR_DB, psnr_db
 
@@ -76,7 +82,7 @@ class _TorchRun:
         network, dtype = network_of(generator)
         module: Any = generator
         module.to(device=torch_device(device), dtype=dtype, memory_format=torch.channels_last)
-        self._network, self._stream = network, torch_stream(device)
+        self._network, self._stream, self._dtype = network, torch_stream(device), dtype
         if compiled:
             self._network = torch.compile(network, mode="max-autotune-no-cudagraphs", dynamic=False)
         mode = "torch.compile" if compiled else "PyTorch eager"
@@ -84,7 +90,7 @@ class _TorchRun:
 
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
         """Queue one run."""
-        with torch.inference_mode(), self._stream():
+        with torch.inference_mode(), self._stream(), promised_precision(self._dtype):
             output = self._network(from_dlpack(batch))
             from_dlpack(result).copy_(output.reshape(result.shape))
 
@@ -242,6 +248,6 @@ def _psnr_db(device: ComputeDevice, network: Network, run: NetworkRun) -> float:
 def _in_single_precision(network: Network, place: torch.device) -> npt.NDArray[np.float64]:
     generator = load_generator(network.weights).to(place)
     picture = torch.from_numpy(_picture(network, 1)).to(place)
-    with torch.inference_mode():
+    with torch.inference_mode(), promised_precision(torch.float32):
         output = network_of(generator)[0](picture)
     return output.double().cpu().numpy()

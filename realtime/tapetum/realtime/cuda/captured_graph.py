@@ -192,7 +192,7 @@ class ArgumentQueue:
 
 CAPTURES = threading.Lock()
 """Held while a stream is captured: no other thread may wait for the whole device meanwhile, as
-PyTorch does before it captures. Streams of other videos go on."""
+PyTorch does before it captures, and change its precision. Streams of other videos go on."""
 
 Queueing = Callable[[LaunchQueue], AbstractContextManager[None]]
 """Makes a device the current one, and lets it send its kernels to a queue."""

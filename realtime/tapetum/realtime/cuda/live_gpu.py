@@ -94,11 +94,12 @@ class LiveNvdec:
         self, picture: av.VideoFrame, name: str, *, pts: int, time_base: Fraction, codec: str
     ) -> Frame:
         """See `LiveDecoding`."""
+        format_name = surface_format(picture, name)  # first: PyAV shows planes of these alone
         planes: Any = surface_planes(picture, self._device)
         self._device.wait_for_decoder()
         frame = Frame(
             planes=planes,
-            format_name=surface_format(picture, name),
+            format_name=format_name,
             pts=pts,
             time_base=time_base,
             color=color_info(picture, codec),

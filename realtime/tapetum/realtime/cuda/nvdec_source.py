@@ -130,10 +130,11 @@ class NvdecSource(VideoFile):
                 f"the picture size of {self.path} changes from {self._size_text} to {size}, which"
                 " cannot be scaled on the GPU; use --device cpu"
             )
+        format_name = self._format_name(picture)  # first: PyAV shows planes of these alone
         planes: Any = surface_planes(picture, self._device)
         return Frame(
             planes=planes,
-            format_name=self._format_name(picture),
+            format_name=format_name,
             pts=self._reader.output_pts(picture),
             time_base=self._reader.time_base,
             color=color_info(picture, self.info.codec_name),

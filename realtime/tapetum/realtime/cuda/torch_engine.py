@@ -58,12 +58,13 @@ class TorchModel:
         """An engine for inputs of one shape, in the model's precision.
 
         Raises:
-            EngineError: there is not enough memory.
+            EngineError: there is not enough memory, or PyTorch refuses for another reason.
         """
         import torch
 
-        batch = torch.zeros(shape, dtype=self._dtype, device=torch_device(self._device))
+        place = torch_device(self._device)
         with _reporting(f"{self.kind} at {shape[3]}x{shape[2]} on {self._device.name}"):
+            batch = torch.zeros(shape, dtype=self._dtype, device=place)
             return TorchEngine(self._network, batch, self._device, self.description)
 
 
@@ -95,14 +96,15 @@ class TorchEngine:
         self._batch = batch
         self._stream = torch_stream(device)
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._precision = _as_promised(batch.dtype)
-        with torch.inference_mode(), self._stream(), self._precision():
-            for _ in range(_WARM_UP_RUNS if batch.is_cuda else 1):
-                self._result = network(batch)
-        if batch.is_cuda:
-            self._capture()
+        with CAPTURES, promised_precision(batch.dtype), torch.inference_mode():
+            with self._stream():
+                for _ in range(_WARM_UP_RUNS if batch.is_cuda else 1):
+                    self._result = network(batch)
+            if batch.is_cuda:
+                self._capture()
 
     def _capture(self) -> None:
+        """Capture, with `CAPTURES` held."""
         import torch
 
         place = self._batch.device
@@ -110,28 +112,22 @@ class TorchEngine:
         # Other threads go on decoding and encoding on the device while this one captures.
         stream = torch.cuda.Stream(place)  # type: ignore[no-untyped-call]
         capture = torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local")
-        with CAPTURES:
-            torch.cuda.synchronize(place)
-            with torch.inference_mode(), self._precision(), capture:
-                self._result = self._network(self._batch)
+        torch.cuda.synchronize(place)
+        with capture:
+            self._result = self._network(self._batch)
 
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
         """Queue one run: read `batch`, fill `result`; both are without gaps.
 
         Raises:
-            EngineError: there is not enough memory.
+            EngineError: there is not enough memory, or PyTorch refuses for another reason.
             DeviceError: the GPU cannot be used any more.
         """
         import torch
         from torch.utils.dlpack import from_dlpack
 
         given, wanted = (from_dlpack(array) for array in (batch, result))
-        with (
-            _reporting(self.description),
-            torch.inference_mode(),
-            self._stream(),
-            self._precision(),
-        ):
+        with _reporting(self.description), torch.inference_mode(), self._stream():
             self._batch.copy_(given)
             if self._graph is None:
                 self._result = self._network(self._batch)
@@ -158,17 +154,18 @@ def network_of(generator: Generator) -> tuple[Network, torch.dtype]:
     raise TypeError(f"no engine is known for {type(generator).__name__}")
 
 
-def _as_promised(dtype: torch.dtype) -> Callable[[], AbstractContextManager[None]]:
-    """Makes contexts in which convolutions are computed in single precision where they say so.
+def promised_precision(dtype: torch.dtype) -> AbstractContextManager[None]:
+    """A context in which convolutions are computed in single precision where they say so.
 
-    By default cuDNN rounds their inputs to TF32, which has float16's 10 bits.
+    By default cuDNN rounds their inputs to TF32, which has float16's 10 bits. A graph keeps what
+    it was captured with. It is a setting of the process: of engines, one at a time may change it.
     """
     import torch
 
     if dtype is not torch.float32:
-        return nullcontext
+        return nullcontext()
     cudnn = torch.backends.cudnn
-    return lambda: cudnn.flags(enabled=True, benchmark=cudnn.benchmark, allow_tf32=False)
+    return cudnn.flags(enabled=True, benchmark=cudnn.benchmark, allow_tf32=False)
 
 
 def torch_device(device: ComputeDevice) -> torch.device:
@@ -213,7 +210,7 @@ def torch_stream(device: ComputeDevice) -> Callable[[], AbstractContextManager[A
 
 @contextmanager
 def _reporting(what: str) -> Iterator[None]:
-    """Turn PyTorch's errors of a GPU that is full, or no more there, into one line."""
+    """Turn PyTorch's errors of a GPU that is full, no more there, or refused, into one line."""
     import torch
 
     try:
@@ -221,5 +218,12 @@ def _reporting(what: str) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise EngineError(f"not enough GPU memory for {what}; use --device cpu") from error
     except torch.AcceleratorError as error:
-        reason = str(error).partition("\n")[0]
-        raise DeviceLostError(f"{what}: {reason}; see nvidia-smi, or use --device cpu") from error
+        raise DeviceLostError(
+            f"{what}: {_first_line(error)}; see nvidia-smi, or use --device cpu"
+        ) from error
+    except RuntimeError as error:  # cuDNN's and cuBLAS's have no class of their own
+        raise EngineError(f"{what}: {_first_line(error)}; use --device cpu") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -417,7 +417,11 @@ class LiveSource:
         self._frames_before = self.frames
         self._shift_s = float(self._last_pts * TIME_BASE + 1 / (self.rate or _UNKNOWN_RATE))
         self._reader.close()
-        self._reader = self._reopened()
+        try:
+            self._reader = self._reopened()
+        except DeviceError as error:
+            self._say_cpu_decodes(error)
+            self._reader = self._reopened()
         return True
 
     def _reopen(self) -> bool:
