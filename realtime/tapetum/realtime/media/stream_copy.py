@@ -59,8 +59,8 @@ from tapetum.realtime.media.timecode import moved_timecode
 from tapetum.realtime.media.timeline import is_broadcast, said_of_gaps, time_range
 from tapetum.realtime.media.transport_stream import losses
 
-_SEEK_MARGIN_S = 10
-"""How long before the start a subtitle may begin and still be shown in full."""
+_SEEK_MARGIN_S = 60
+"""How long before the start a subtitle may begin and still be shown, as signs and songs are."""
 
 _PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 
