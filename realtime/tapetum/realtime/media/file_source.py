@@ -276,6 +276,11 @@ class FileReport:
         codec = self.reader.stream.codec_context.name
         is_short = isinstance(path, Path) and is_cut(path)
         if codec == "rawvideo" and self.reader.corrupt_packets and not is_short:
+            if self.reader.container.format.name != "avi":
+                raise MediaError(
+                    f"{path} says that its video is uncompressed, in an order of samples that"
+                    " FFmpeg does not know"
+                )
             raise MediaError(
                 f"{path} says that its video is uncompressed, and it is not; an AVI has no name for"
                 " HEVC and other codecs: write it as MP4 or MKV"
