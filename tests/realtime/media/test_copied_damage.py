@@ -467,3 +467,14 @@ def test_a_second_video_keeps_order_and_times(
     moved = [(p.pts or 0) / 1000 - start_s for p in packets]
     assert times == pytest.approx(moved, abs=0.0015)
     assert any("is a second video; copied as it is" in line for line in sink.notices)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_a_second_video_of_an_avi_whose_pictures_have_no_times_is_named(
+    tmp_path: Path, codec: str
+) -> None:
+    """AVI numbers them in the order of decoding; with B-frames they are shown in another."""
+    sink = transcode(two_videos(tmp_path / "in.avi", codec), tmp_path / "out.mkv")
+    assert [found.kind for found in tracks(tmp_path / "out.mkv")] == ["video"]
+    (line,) = (line for line in sink.notices if "second video" in line)
+    assert line.endswith("AVI does not say when its pictures are shown, dropped")
