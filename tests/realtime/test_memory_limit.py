@@ -20,6 +20,7 @@ def limited(limit_kb: int, *arguments: Path | str) -> subprocess.CompletedProces
     command = [sys.executable, "-m", "tapetum.realtime", *map(str, arguments)]
     return subprocess.run(
         ["bash", "-c", f'ulimit -v {limit_kb}; exec "$@"', "limited", *command],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
@@ -34,6 +35,21 @@ def test_a_video_under_a_low_limit_is_refused_in_one_line(short_clip: Path, tmp_
     assert run.stderr.startswith("error: this process may use 1.07 GB of memory (ulimit -v)")
     assert len(run.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["live --source CLIP --sink null", "enhance - -", "serve --port 0"],
+    ids=["live", "pipe", "serve"],
+)
+def test_a_stream_under_a_low_limit_is_refused_in_one_line(command: str, short_clip: Path) -> None:
+    """Numba's compiler ended the process, with a line of its own."""
+    words = [str(short_clip) if word == "CLIP" else word for word in command.split()]
+    run = limited(1_048_576, *words)
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: this process may use 1.07 GB of memory (ulimit -v)")
+    assert len(run.stderr.splitlines()) == 1
+    assert run.stdout == ""
 
 
 def test_a_photo_under_a_very_low_limit_is_one_line(tmp_path: Path) -> None:

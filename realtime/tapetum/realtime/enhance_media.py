@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -30,6 +29,7 @@ from tapetum.realtime.media.file_sink import EncoderSettings, FileSink
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.media_input import InputPlace, input_place, is_series, place_name
 from tapetum.realtime.media.video_info import VideoInfo
+from tapetum.realtime.memory_limit import check_memory_limit
 from tapetum.realtime.opened_video import CpuVideo, OpenedVideo, shown_as
 from tapetum.realtime.photos.formats import is_photo, is_photo_name, unread_kind
 from tapetum.realtime.pipeline import FrameStage, run
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from tapetum.realtime.segments.film_job import FilmJob
 
 __all__ = ["EnhanceResult", "Started", "enhance_file"]
-
-_LEAST_BYTES = 1_250_000_000
-"""Address space that a small video needs, most of it for threads and never touched."""
 
 
 def enhance_file(
@@ -218,24 +215,6 @@ def _check_span(start_s: float, duration_s: float | None) -> None:
         raise ValueError(f"duration is a time over 0 s; got {duration_s:g}")
 
 
-def _check_memory_limit() -> None:
-    """Refuse to begin a video under a limit (`ulimit -v`) that it would end under, midway.
-
-    Codecs and the network's runtime work in threads of C++, and end the whole process when they
-    get no memory: nothing can be said any more then.
-    """
-    try:
-        resource = importlib.import_module("resource")
-    except ImportError:  # Windows has no such limits
-        return
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and limit < _LEAST_BYTES:
-        raise DeviceError(
-            f"this process may use {limit / 1e9:.2f} GB of memory (ulimit -v), and a video needs"
-            f" {_LEAST_BYTES / 1e9:.2f} GB or more; raise the limit"
-        )
-
-
 def _checked_rate(rate: float | Fraction) -> Fraction:
     if not 0 < rate <= 1000:
         raise ValueError(f"a rate is over 0 and up to 1000 pictures a second; got {float(rate):g}")
@@ -264,7 +243,7 @@ def _enhance_video(
     on_build: Callable[[Building], None] | None,
     auto: AutoDevice | None,
 ) -> EnhanceResult:
-    _check_memory_limit()
+    check_memory_limit()
     with ExitStack() as stack:
         open_video = partial(
             _open_video,

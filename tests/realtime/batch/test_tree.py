@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.command_line import tapetum
 
 from tapetum.realtime.batch.tree import Naming, Selection, make_plan
 from tapetum.realtime.errors import MediaError
@@ -68,6 +69,23 @@ def test_names_and_formats_can_be_chosen_for_videos_and_photos(nights: Path) -> 
 def test_formats_that_cannot_be_are_refused(extensions: tuple[str, ...]) -> None:
     with pytest.raises(MediaError):
         Naming(extensions=extensions)
+
+
+@pytest.mark.parametrize(
+    "given", ["http://host/a.mp4", "http://host/a?b=1", "RTSP://host/a", "img_%04d.png"]
+)
+def test_addresses_and_series_are_no_files_of_a_job(given: str, tmp_path: Path) -> None:
+    """They were taken for paths, and lost a slash."""
+    with pytest.raises(MediaError) as caught:
+        make_plan([given], tmp_path / "bright")
+    assert str(caught.value).startswith(f"{given} is an address or a series of pictures, of which")
+
+
+def test_an_address_for_several_workers_is_one_line(tmp_path: Path) -> None:
+    answer = tapetum("enhance", "http://host/a.mp4", tmp_path / "a.mp4", "--workers", "2")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("error: http://host/a.mp4 is an address or a series")
+    assert len(answer.stderr.splitlines()) == 1
 
 
 def test_patterns_choose_by_name_or_by_path(nights: Path) -> None:

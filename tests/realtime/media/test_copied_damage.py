@@ -289,9 +289,11 @@ def test_lost_sound_packets_of_a_broadcast_are_said(
 CUES = [(0, 9500, b"sign"), (1000, 1000, b"one"), (3000, 1000, b"three"), (5000, 6000, b"five")]
 
 
-def subtitled(path: Path, codec: str) -> Path:
+def subtitled(
+    path: Path, codec: str, lines: Sequence[tuple[int, int, bytes]] = CUES, frames: int = 20
+) -> Path:
     with av.open(str(path), "w") as output:
-        video = output.add_stream("libx264", rate=2)
+        video = output.add_stream("libx264", rate=2, options={"g": "10"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         subtitles = output.add_stream(codec)
         context = subtitles.codec_context
@@ -299,8 +301,8 @@ def subtitled(path: Path, codec: str) -> Path:
         context.subtitle_header = ASS_HEADER
         context.time_base = MILLISECOND
         output.start_encoding()
-        output.mux(list(cues(subtitles, context)))
-        for index in range(20):
+        output.mux(list(cues(subtitles, context, lines)))
+        for index in range(frames):
             frame = av.VideoFrame(64, 48, "yuv420p")
             frame.pts = index
             output.mux(video.encode(frame))
@@ -308,8 +310,10 @@ def subtitled(path: Path, codec: str) -> Path:
     return path
 
 
-def cues(stream: Stream, context: SubtitleCodecContext) -> Iterable[Packet[Stream]]:
-    for start, duration, text in CUES:
+def cues(
+    stream: Stream, context: SubtitleCodecContext, lines: Sequence[tuple[int, int, bytes]]
+) -> Iterable[Packet[Stream]]:
+    for start, duration, text in lines:
         line = b"0,0,Default,,0,0,0,," + text
         packet = context.encode_subtitle(SubtitleSet.create(line, 0, duration))
         packet.pts = packet.dts = start
@@ -358,6 +362,16 @@ def test_a_line_ends_where_the_range_does(tmp_path: Path) -> None:
     found = track(tmp_path / "out.mkv", "subtitle").packets
     times = [(int(time / MILLISECOND), int(length / MILLISECOND)) for time, length, _ in found]
     assert times == [(0, 2000), (0, 500), (1500, 500)]
+
+
+@pytest.mark.parametrize("codec", ["subrip", "ass"])
+def test_a_sign_that_began_long_before_the_start_is_kept(codec: str, tmp_path: Path) -> None:
+    lines = [(25_000, 60_000, b"sign"), (82_000, 2000, b"line")]
+    source = subtitled(tmp_path / "in.mkv", codec, lines, frames=180)
+    transcode(source, tmp_path / "out.mkv", start_s=80)
+    found = track(tmp_path / "out.mkv", "subtitle").packets
+    times = [(int(time / MILLISECOND), int(length / MILLISECOND)) for time, length, _ in found]
+    assert times == [(0, 5000), (2000, 2000)]
 
 
 # Data ---------------------------------------------------------------------------------------------
@@ -453,3 +467,14 @@ def test_a_second_video_keeps_order_and_times(
     moved = [(p.pts or 0) / 1000 - start_s for p in packets]
     assert times == pytest.approx(moved, abs=0.0015)
     assert any("is a second video; copied as it is" in line for line in sink.notices)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_a_second_video_of_an_avi_whose_pictures_have_no_times_is_named(
+    tmp_path: Path, codec: str
+) -> None:
+    """AVI numbers them in the order of decoding; with B-frames they are shown in another."""
+    sink = transcode(two_videos(tmp_path / "in.avi", codec), tmp_path / "out.mkv")
+    assert [found.kind for found in tracks(tmp_path / "out.mkv")] == ["video"]
+    (line,) = (line for line in sink.notices if "second video" in line)
+    assert line.endswith("AVI does not say when its pictures are shown, dropped")

@@ -158,6 +158,13 @@ def test_bad_inputs_give_one_clear_line(tmp_path: Path) -> None:
         assert "\n" not in message
 
 
+def test_uncompressed_video_of_an_unknown_order_is_no_avi(tmp_path: Path) -> None:
+    """FFmpeg writes yuv420p to MOV under a name by which nobody knows it again."""
+    path = make_clip(tmp_path / "in.mov", Clip(codec="rawvideo", frames=2))
+    with pytest.raises(MediaError, match=r"in\.mov says .* in an order of samples that FFmpeg"):
+        FileSource(path)
+
+
 def test_an_index_that_is_cut_is_missing_too(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "plain.mp4", Clip(frames=10))
     whole = path.read_bytes()

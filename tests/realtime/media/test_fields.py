@@ -90,6 +90,20 @@ def test_an_encoder_that_cannot_keep_fields_is_told(
     assert {interlaced for interlaced, _ in told(tmp_path / f"out{suffix}")[0]} == {0}
 
 
+@pytest.mark.parametrize("height", [49, 50])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_fields_of_a_height_that_x264_refuses_are_told(
+    tmp_path: Path, suffix: str, height: int
+) -> None:
+    """As of 486 lines in 4:2:0, which ended in an error."""
+    interlaced = interlaced_clip(tmp_path / "in.mkv", "top", codec="ffv1", size=(64, height))
+    sink = transcode(interlaced, tmp_path / f"out{suffix}")
+    (line,) = (line for line in sink.notices if "interlaced" in line)
+    assert f"it takes no fields of {height} lines in two; --codec prores" in line
+    assert {interlaced for interlaced, _ in told(tmp_path / f"out{suffix}")[0]} == {0}
+    assert len(frame_times(tmp_path / f"out{suffix}")) == 4
+
+
 def test_progressive_video_stays_so(tmp_path: Path) -> None:
     make_clip(tmp_path / "in.mp4", Clip(frames=3))
     transcode(tmp_path / "in.mp4", tmp_path / "out.mp4")

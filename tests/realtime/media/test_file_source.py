@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.bitstream import BitStreamFilterContext
 from av.packet import Packet
 from support.frames_of_file import read, times
 from support.media import VFR_TIMES, Clip, encode_picture, make_clip, picture
@@ -112,6 +113,38 @@ def test_color_tags_are_read(tmp_path: Path) -> None:
     with FileSource(make_clip(tmp_path / "in.mp4", clip)) as source:
         assert source.info.color == ColorInfo(matrix=9, range=1, primaries=9, transfer=16)
         assert next(iter(source)).color == source.info.color
+
+
+@pytest.mark.parametrize(
+    ("codec", "editor"), [("libx264", "h264_metadata"), ("libx265", "hevc_metadata")]
+)
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_colors_that_the_container_alone_tells_are_read(
+    codec: str, editor: str, suffix: str, tmp_path: Path
+) -> None:
+    """Decoders give "unspecified" then: HDR would be brightened as if it were SDR."""
+    clip = Clip(
+        frames=3,
+        codec=codec,
+        options={"x265-params": "log-level=none"} if codec == "libx265" else {},
+        pixel_format="yuv420p10le",
+        color=(9, 1, 9, 16),
+    )
+    whole, path = make_clip(tmp_path / "whole.mp4", clip), tmp_path / f"in{suffix}"
+    unsaid = f"{editor}=colour_primaries=2:transfer_characteristics=2:matrix_coefficients=2"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as output:
+        video = source.streams.video[0]
+        stream = output.add_stream_from_template(video)
+        edit = BitStreamFilterContext(unsaid, video, stream)
+        for packet in source.demux(video):
+            for edited in edit.filter(packet if packet.size else None):
+                edited.stream = stream
+                output.mux(edited)
+    with av.open(str(path)) as container:
+        assert next(container.decode(video=0)).color_trc == 2
+    with FileSource(path) as frames:
+        assert frames.info.color == ColorInfo(matrix=9, range=1, primaries=9, transfer=16)
+        assert all(frame.color == frames.info.color for frame in frames)
 
 
 def test_info_describes_the_stream(tmp_path: Path) -> None:

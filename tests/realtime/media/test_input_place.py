@@ -78,6 +78,19 @@ def test_a_gap_in_a_series_is_said_and_not_its_end(series: str, tmp_path: Path) 
         enhance_file(tmp_path / "other_%d.png", tmp_path / "out.mp4")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "other"), [("a_%d.png", "a_01.png"), ("a_%02d.png", "a_001.png")]
+)
+def test_names_that_a_pattern_does_not_write_are_no_pictures_of_a_series(
+    pattern: str, other: str, tmp_path: Path
+) -> None:
+    for index in (1, 2):
+        drawn = picture(Clip(pixel_format="rgb24"), index)
+        drawn.save(str(tmp_path / (pattern % index)))
+        drawn.save(str(tmp_path / other))
+    assert len(read(tmp_path / pattern)) == 2
+
+
 def test_a_rate_is_for_pictures_alone(short_clip: Path, tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="has times of its own; a rate is for pictures"):
         enhance_file(short_clip, tmp_path / "out.mp4", rate=10)
@@ -90,4 +103,5 @@ def test_a_file_is_a_file_however_it_is_named(tmp_path: Path) -> None:
         (tmp_path / name).touch()
         assert input_place(str(tmp_path / name)) == tmp_path / name
     assert input_place("http://host/a.mp4") == "http://host/a.mp4"
+    assert input_place("HTTP://Host/A.mp4") == "http://Host/A.mp4"
     assert input_place("clip.mp4") == Path("clip.mp4")

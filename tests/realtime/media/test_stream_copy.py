@@ -16,6 +16,8 @@ from support.media import Clip, make_clip
 from support.media_contents import Track, track, tracks
 from support.transcoding import transcode
 
+from tapetum.realtime.media.file_source import FileSource
+
 pytestmark = pytest.mark.slow
 
 
@@ -158,6 +160,19 @@ def test_what_the_video_is_marked_as_is_kept_or_its_loss_said(
     assert bool(found & Disposition.original) == kept
     lost = "the video is not marked as original any more, which .mp4 cannot say; .mkv can"
     assert sink.notices == ([] if kept else [lost])
+
+
+@pytest.mark.parametrize(("suffix", "kept"), [(".mkv", True), (".webm", True), (".mp4", False)])
+def test_a_3d_layout_is_kept_or_its_loss_said(suffix: str, kept: bool, tmp_path: Path) -> None:
+    clip = Clip(time_base=Fraction(1, 1000), video_metadata={"stereo_mode": "left_right"})
+    source, target = make_clip(tmp_path / "in.mkv", clip), tmp_path / f"out{suffix}"
+    with FileSource(source) as frames:
+        assert frames.notices == []
+    sink = transcode(source, target)
+    found = track(target, "video").metadata
+    assert (found.get("stereo_mode") == "left_right") == kept
+    lost = [line for line in sink.notices if "stereo_mode" in line]
+    assert lost == ([] if kept else [".mp4 cannot hold stereo_mode of a single stream; .mkv can"])
 
 
 def test_metadata_of_a_stream_that_mp4_cannot_hold_is_named_once(tmp_path: Path) -> None:

@@ -382,6 +382,36 @@ def test_animations_keep_pictures_and_times(
             assert (old[..., 3] == new[..., 3]).all()
 
 
+@pytest.mark.parametrize(
+    ("rate", "output", "wanted_ms"),
+    [
+        (30, "out.gif", [30, 40, 30, 30]),
+        (40, "out.gif", [20, 30, 30, 20]),
+        (60, "out.gif", [20, 20, 20, 20]),
+        (30, "out.webp", [33, 34, 33, 33]),
+        (60, "out.webp", [17, 16, 17, 17]),
+        (25, "out.gif", [40, 40, 40, 40]),
+    ],
+)
+def test_times_between_a_format_s_units_stay_right_in_sum(
+    rate: int, output: str, wanted_ms: list[int], unchanged: Enhance, tmp_path: Path
+) -> None:
+    """Pillow cuts a GIF's down, so that ten seconds become nine, and 60 a second become ten."""
+    first, *rest = moving()
+    times = {"duration": 1000 / rate}
+    source = save(tmp_path / "in.png", first, save_all=True, append_images=rest, **times)
+    result = unchanged(source, tmp_path / output)
+    found = []
+    with Image.open(result.output_path) as image:
+        for index in range(4):
+            image.seek(index)
+            image.load()
+            found.append(image.info["duration"])
+    assert found == wanted_ms
+    is_said = any("hundredths of a second" in line for line in result.notices)
+    assert is_said == (output == "out.gif" and rate != 25)
+
+
 @pytest.mark.parametrize("output", ["out.png", "out.webp", "out.gif"])
 def test_a_gif_s_picture_of_no_time_is_shown_as_long_as_every_browser_does(
     output: str, unchanged: Enhance, tmp_path: Path

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.containers import CONTAINERS
+from tapetum.realtime.media.media_input import input_place
 from tapetum.realtime.photos.formats import FORMATS, is_photo_name
 
 # fmt: off
@@ -160,7 +161,8 @@ def make_plan(
         may_be_none: whether a pattern may match no file yet.
 
     Raises:
-        MediaError: an input is, or holds, the output folder, or the reverse; or no file matches.
+        MediaError: an input is, or holds, the output folder, or the reverse; or it is an address or
+            a series of pictures; or no file matches.
     """
     places = [place for given in inputs for place in _expanded(given, may_be_none=may_be_none)]
     plan = Plan()
@@ -236,6 +238,7 @@ def _expanded(given: str | Path, *, may_be_none: bool) -> list[tuple[Path, bool]
     itself by `**`.
     """
     text = str(given)
+    check_is_path(given)
     if os.path.lexists(text) or not _WILD.search(text):
         return [(Path(text), True)]
     matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - patterns may be absolute
@@ -243,6 +246,19 @@ def _expanded(given: str | Path, *, may_be_none: bool) -> list[tuple[Path, bool]
         raise MediaError(f"no file matches {text}")
     goes_deep = "**" in text
     return [(Path(match), False) for match in matches if not (goes_deep and Path(match).is_dir())]
+
+
+def check_is_path(given: str | Path) -> None:
+    """Refuse what is no name of files, which a path would make something else of.
+
+    Raises:
+        MediaError: it is an address or a series of pictures.
+    """
+    if not os.path.lexists(given) and isinstance(input_place(given), str):
+        raise MediaError(
+            f"{given} is an address or a series of pictures, of which one is done at a time: into"
+            " a file, not a folder, and without --workers or --cluster"
+        )
 
 
 def _check_apart(folder: Path, output: Path) -> None:

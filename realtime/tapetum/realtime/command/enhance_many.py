@@ -89,12 +89,13 @@ def enhance_many(
         typer.Exit: a file failed, or was damaged.
     """
     from tapetum.realtime.batch.enhance_files import Watch, open_job
-    from tapetum.realtime.batch.tree import Naming, Plan, Selection, Task, make_plan
+    from tapetum.realtime.batch.tree import Naming, Plan, Selection, Task, check_is_path, make_plan
 
     selection = Selection(many.include, many.exclude, many.newer_than_s)
     naming = Naming(many.suffix, many.extensions)
     wanted = [*inputs, *_listed(many.from_file)]
     if alone:
+        check_is_path(inputs[0])
         plan = Plan([Task(Path(inputs[0]), output)])
     else:
         plan = make_plan(wanted, output, selection=selection, naming=naming, may_be_none=many.watch)

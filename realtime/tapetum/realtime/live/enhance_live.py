@@ -24,6 +24,7 @@ from tapetum.realtime.live.outputs import SinkPlace, open_sink
 from tapetum.realtime.live.recorder import Recorder
 from tapetum.realtime.live.standard_input import STDIN
 from tapetum.realtime.live.summary import LiveStatus, LiveSummary
+from tapetum.realtime.memory_limit import check_memory_limit
 
 _USUAL_RATE = Fraction(30)
 
@@ -90,13 +91,14 @@ def enhance_live(
         MediaError: a source or sink cannot be opened, or a file that is played or the last sink
             fails; the summary says which sinks failed while others went on.
         ModelError: there is no such model, or its file cannot be used.
-        DeviceError: the device is missing.
+        DeviceError: the device is missing, or the process may use too little memory.
         ValueError: a number is out of its range, there is no sink, or no such pipe format or sync.
     """
     if pipe_format not in PIPE_FORMATS:
         raise ValueError(f"pipe_format is {' or '.join(PIPE_FORMATS)}; got {pipe_format!r}")
     if sync not in SYNCS:
         raise ValueError(f"sync is {' or '.join(SYNCS)}; got {sync!r}")
+    check_memory_limit()
     wishes = controls or Controls(strength=strength)
     aim = Aim(when_dark, brightness)
     device, place = _opened_device(

@@ -14,6 +14,7 @@ from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.live_source import LiveSource
 from tapetum.realtime.live.outputs import open_sink
 from tapetum.realtime.live.standard_input import STDIN
+from tapetum.realtime.memory_limit import check_memory_limit
 from tapetum.realtime.pipeline import FrameStage, run
 from tapetum.realtime.protocols import notices_of
 
@@ -52,8 +53,9 @@ def enhance_pipe(
         MediaError: standard input holds no video that can be read, is closed or a terminal, or
             nobody reads standard output.
         ModelError: there is no such model, or its file cannot be used.
-        DeviceError: the GPU or what it needs is missing.
+        DeviceError: the GPU or what it needs is missing, or there is too little memory.
     """
+    check_memory_limit()
     check_model(model)
     check_device_is_there(device)
     source = LiveSource(STDIN, paced=False, on_notice=on_notice)

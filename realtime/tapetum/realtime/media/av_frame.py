@@ -113,6 +113,9 @@ def from_av(
 _UNSPECIFIED, _BT470BG = 2, 5
 """Matrices of ISO/IEC 23091-4; VP8 has the second alone, which libvpx does not say."""
 
+_UNSAID = (0, _UNSPECIFIED)
+"""Numbers of that standard that say nothing; 0 is the matrix of RGB, which no YUV picture has."""
+
 
 def color_info(picture: av.VideoFrame, codec: str = "") -> ColorInfo:
     """The picture's colour: its tags, and what its format and its codec say without one.
@@ -138,6 +141,22 @@ def color_info(picture: av.VideoFrame, codec: str = "") -> ColorInfo:
         transfer=picture.color_trc,
         chroma_location=location,
     )
+
+
+def add_color(picture: av.VideoFrame, color: ColorInfo) -> None:
+    """Tag a picture with the matrix, primaries and transfer of which it says nothing itself.
+
+    Args:
+        picture: decoded, in any memory.
+        color: what its container says.
+    """
+    is_said = picture.colorspace != _UNSPECIFIED or picture.format.is_rgb
+    if not is_said and color.matrix not in _UNSAID:
+        picture.colorspace = color.matrix
+    if picture.color_primaries in _UNSAID and color.primaries not in _UNSAID:
+        picture.color_primaries = color.primaries
+    if picture.color_trc in _UNSAID and color.transfer not in _UNSAID:
+        picture.color_trc = color.transfer
 
 
 def color_range(picture: av.VideoFrame) -> int:

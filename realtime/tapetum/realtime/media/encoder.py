@@ -257,7 +257,7 @@ def choose_encoder(
     elif info.alpha:
         notices.append(f"transparency cannot be stored by {name} in {suffix}; {_ALPHA_ADVICE}")
     hdr_options, hdr_notices = _hdr(name, info.hdr)
-    field_options, field_notices = _fields(name, quality, info)
+    field_options, field_notices = _fields(name, quality, info, pixel_format)
     options = _merged(_merged(options, hdr_options), field_options)
     options = _merged(options, repeatable(name, info.width))
     if thread_limit() == 1:
@@ -400,13 +400,19 @@ def _hdr(name: str, hdr: HdrMetadata | None) -> tuple[dict[str, str], list[str]]
     return {option: ":".join(pairs)}, []
 
 
-def _fields(name: str, quality: Quality, info: VideoInfo) -> tuple[Mapping[str, str], list[str]]:
+def _fields(
+    name: str, quality: Quality, info: VideoInfo, pixel_format: str
+) -> tuple[Mapping[str, str], list[str]]:
     """Options that keep pictures interlaced, with their order of fields."""
     if not info.interlaced:
         return {}, []
+    progressive = f"the video is interlaced; {name} writes it as progressive frames"
     if quality.field_options is None:
-        progressive = f"the video is interlaced; {name} writes it as progressive frames"
         return {}, [f"{progressive}: see --deinterlace, or --codec libx264 (.mp4, .mov, .mkv)"]
+    chroma_y = PIXEL_FORMATS[without_alpha(pixel_format)].chroma_y
+    if quality.even_size and info.height % (2 << chroma_y):  # a field has whole rows of chroma
+        lines = f"it takes no fields of {info.height} lines in two"
+        return {}, [f"{progressive}: {lines}; --codec prores (.mov) or ffv1 (.mkv) keeps them"]
     return quality.field_options[info.bottom_field_first], []
 
 

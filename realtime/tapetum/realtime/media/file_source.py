@@ -275,11 +275,16 @@ class FileReport:
             raise MediaError(f"{path} has no frame at {asked_s:g} s; it ends before")
         codec = self.reader.stream.codec_context.name
         is_short = isinstance(path, Path) and is_cut(path)
-        is_avi = self.reader.container.format.name == "avi"
-        if codec == "rawvideo" and is_avi and self.reader.corrupt_packets and not is_short:
+        is_odd = codec == "rawvideo" and bool(self.reader.corrupt_packets) and not is_short
+        if is_odd and self.reader.container.format.name == "avi":
             raise MediaError(
                 f"{path} says that its video is uncompressed, and it is not; an AVI has no name for"
                 " HEVC and other codecs: write it as MP4 or MKV"
+            )
+        if is_odd and self.reader.stream.codec_context.pix_fmt is None:
+            raise MediaError(
+                f"{path} says that its video is uncompressed, in an order of samples that FFmpeg"
+                " does not know"
             )
         if self._is_cut():
             raise MediaError(f"{path} is incomplete: no frame of it can be decoded")

@@ -30,6 +30,7 @@ _AnyStream = TypeVar("_AnyStream", bound=Stream)
 InputPlace = Path | str
 """A file, or what is none: the address of a stream, or the name of a series of pictures."""
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # a drive is one letter
 _SERIES = re.compile(r"%(?:0(\d+))?d")
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".exr", ".dpx"})
 _NETWORK_TIMEOUT_S = 10.0
@@ -55,7 +56,10 @@ def input_place(source: str | Path) -> InputPlace:
     text = str(source)
     if os.path.exists(text):  # noqa: PTH110 - which takes names of any length
         return Path(text)
-    return text if is_series(text) or _is_address(source) else Path(text)
+    address = _ADDRESS.match(text) if isinstance(source, str) else None
+    if address is not None and not is_series(text):
+        return address[0].lower() + text[address.end() :]  # FFmpeg knows "http", and no "HTTP"
+    return text if is_series(text) else Path(text)
 
 
 def is_series(place: InputPlace) -> bool:
@@ -69,10 +73,6 @@ def is_series(place: InputPlace) -> bool:
 def place_name(place: InputPlace) -> str:
     """The last part of a place, for messages."""
     return place.name if isinstance(place, Path) else place.rpartition("/")[2] or place
-
-
-def _is_address(source: str | Path) -> bool:
-    return isinstance(source, str) and re.match(r"[a-z][a-z0-9+.-]*://", source) is not None
 
 
 def open_input(place: InputPlace, *, rate: Fraction | None = None) -> InputContainer:
@@ -120,7 +120,9 @@ def _first_number(series: str) -> int:
     path = Path(series)
     width = _SERIES.search(path.name)
     before, after = _SERIES.split(path.name)[0], _SERIES.split(path.name)[-1]
-    digits = rf"(\d{{{width[1]},}})" if width is not None and width[1] else r"(\d+)"
+    digits = r"(0|[1-9]\d*)"
+    if width is not None and width[1]:  # as "%04d" writes 1 and 12345
+        digits = rf"(\d{{{width[1]}}}|[1-9]\d{{{width[1]},}})"
     name = re.compile(re.escape(before) + digits + re.escape(after))
     folder = path.parent if path.parent.is_dir() else Path()
     found = sorted(int(m[1]) for p in folder.iterdir() if (m := name.fullmatch(p.name)))

@@ -19,6 +19,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from tapetum.realtime.counted import counted
+from tapetum.realtime.frame import ColorInfo
+from tapetum.realtime.media.av_frame import add_color
 from tapetum.realtime.media.input_clock import InputClock
 from tapetum.realtime.media.media_input import demuxed
 from tapetum.realtime.media.picture_slots import PictureSlots, counts_slots
@@ -247,6 +249,10 @@ class PictureReader:
 
     def _take(self, opened: VideoInput) -> None:
         self.container, self.stream, self._decoder = opened
+        said = self.stream.codec_context  # by the container, until its decoder begins
+        self._color = ColorInfo(
+            matrix=said.colorspace, primaries=said.color_primaries, transfer=said.color_trc
+        )
         names = self.container.format.name.split(",")
         self._is_timed = not _TIMED_FORMATS.isdisjoint(names)
         self._has_unique_times = "mov" in names
@@ -420,6 +426,8 @@ class PictureReader:
             if packet.size:  # the empty packet at the end only flushes the decoder
                 self.cut = packet.is_corrupt
             self._expected.show(pictures)
+            for picture in pictures:
+                add_color(picture, self._color)
             if self._slots is not None:
                 self._slots.place(pictures)
             yield from self._counted(pictures)

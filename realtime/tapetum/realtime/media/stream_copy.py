@@ -20,6 +20,7 @@ from av.error import (
 )
 from av.packet import Packet
 from av.stream import AttachmentStream, Discard, Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from tapetum.realtime.media.containers import Container, can_store
@@ -47,6 +48,7 @@ from tapetum.realtime.media.media_input import (
     open_input,
     place_name,
 )
+from tapetum.realtime.media.picture_slots import counts_slots
 from tapetum.realtime.media.sample_entries import (
     ENCRYPTED,
     TELEMETRY,
@@ -59,8 +61,8 @@ from tapetum.realtime.media.timecode import moved_timecode
 from tapetum.realtime.media.timeline import is_broadcast, said_of_gaps, time_range
 from tapetum.realtime.media.transport_stream import losses
 
-_SEEK_MARGIN_S = 10
-"""How long before the start a subtitle may begin and still be shown in full."""
+_SEEK_MARGIN_S = 60
+"""How long before the start a subtitle may begin and still be shown, as signs and songs are."""
 
 _PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 
@@ -270,6 +272,12 @@ class StreamCopier:
         if kind in ENCRYPTED:
             self.notices.append(f"{describe(stream)} is encrypted, dropped")
             return None
+        if isinstance(stream, VideoStream) and self._lacks_times(stream):
+            self.notices.append(
+                f"{describe(stream)} is a second video; AVI does not say when its pictures are"
+                " shown, dropped"
+            )
+            return None
         if stream.type != "data":
             return route_stream(stream, self._output, self._container, self.notices)
         if kind == TELEMETRY and self._container.is_mov:
@@ -280,6 +288,15 @@ class StreamCopier:
             f"dropped{advice}"
         )
         return None
+
+    def _lacks_times(self, stream: VideoStream) -> bool:
+        """Whether pictures are shown in another order than they lie in the file, which is unsaid.
+
+        Only a decoder finds that order out: see `PictureSlots`.
+        """
+        context: VideoCodecContext | None = stream.codec_context
+        is_reordered = context is not None and context.reorder_depth > 0
+        return is_reordered and counts_slots(self._input.format.name)
 
     def _add_picture(self, stream: VideoStream) -> None:
         """Attach cover art as the output's format does: as a file or as a picture stream."""

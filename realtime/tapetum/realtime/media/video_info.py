@@ -108,7 +108,7 @@ def video_info(
         interlaced=raw_picture.interlaced_frame,
         bottom_field_first=_bottom_field_first(stream, raw_picture),
         alpha=stores_alpha(picture.format.name),
-        unkept=_unkept(raw_picture),
+        unkept=_unkept(raw_picture, stream),
     )
 
 
@@ -152,13 +152,21 @@ _UNKEPT = {
     Type.DYNAMIC_HDR_VIVID: "HDR Vivid metadata",
     Type.DOVI_METADATA: "Dolby Vision metadata",
     Type.SPHERICAL: "the 360 degree projection",
-    Type.STEREO3D: "the 3D layout",
 }
+_STEREO_MODE = "stereo_mode"
+"""Matroska's tag of how two views lie in a picture, which is kept, or missed, as other tags are."""
+_FLAT = 0
+"""AVStereo3D's number of one view."""
 
 
-def _unkept(picture: av.VideoFrame) -> tuple[str, ...]:
+def _unkept(picture: av.VideoFrame, stream: VideoStream) -> tuple[str, ...]:
     kinds = _UNKEPT.items()
-    return tuple(name for kind, name in kinds if side_data_bytes(picture, kind) is not None)
+    unkept = tuple(name for kind, name in kinds if side_data_bytes(picture, kind) is not None)
+    views = side_data_bytes(picture, Type.STEREO3D)
+    is_flat = views is None or struct.unpack_from("=i", views)[0] == _FLAT
+    if is_flat or _STEREO_MODE in {key.lower() for key in stream.metadata}:
+        return unkept
+    return (*unkept, "the 3D layout")
 
 
 def _rate(stream: VideoStream) -> Fraction | None:

@@ -37,6 +37,8 @@ _PROGRESSIVE_PIXELS = 1 << 24
 _SAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _JPEG_SEGMENT = 65_533
 _XMP_KEYWORD = "XML:com.adobe.xmp"
+_GIF_UNIT_MS, _LEAST_GIF_UNITS = 10, 2
+"""A GIF's picture of one unit is shown ten times as long by every browser."""
 
 
 class PhotoOutput(io.BufferedRandom):
@@ -192,14 +194,20 @@ class PhotoWriter:
 
     def _timing(self, animation: Animation, *, transparent: bool) -> dict[str, Any]:
         durations: list[float] = list(animation.durations_ms)
-        whole = [round(duration) for duration in durations]
         loop = animation.loop
         if self._format is PNG:
             of_png = {"blend": 0, "default_image": animation.default_image}
             return {"duration": durations, "loop": loop or 0} | of_png
         if self._format is GIF:
             repeats = {} if loop == 1 else {"loop": max(0, (loop or 0) - 1)}
-            return {"duration": whole, "disposal": 2 if transparent else 1} | repeats
+            shown = in_whole_units(durations, _GIF_UNIT_MS, least=_LEAST_GIF_UNITS)
+            if any(ms != wanted for ms, wanted in zip(shown, durations, strict=True)):
+                self._say(
+                    ".gif shows pictures for hundredths of a second, two at least; .png and .webp"
+                    " keep their times"
+                )
+            return {"duration": shown, "disposal": 2 if transparent else 1} | repeats
+        whole = in_whole_units(durations, 1)
         return {"duration": whole} | ({"loop": loop or 0} if self._format is WEBP else {})
 
     def _options(self, picture: Picture) -> dict[str, Any]:
@@ -252,6 +260,27 @@ class PhotoWriter:
     def _say(self, line: str) -> None:
         if line not in self.notices:
             self.notices.append(line)
+
+
+def in_whole_units(durations_ms: Sequence[float], unit_ms: int, *, least: int = 0) -> list[int]:
+    """Durations in whole units; what one is too long or short, those behind it make up for.
+
+    Args:
+        durations_ms: of pictures that follow each other, in milliseconds.
+        unit_ms: of the result.
+        least: units of a picture.
+
+    Returns:
+        The same in milliseconds, multiples of `unit_ms`.
+    """
+    shown: list[int] = []
+    end_ms, shown_until = 0.0, 0
+    for duration_ms in durations_ms:
+        end_ms += duration_ms
+        units = max(least, round(end_ms / unit_ms) - shown_until)
+        shown_until += units
+        shown.append(unit_ms * units)
+    return shown
 
 
 def _jpeg_sampling(picture: Picture) -> int:

@@ -11,6 +11,7 @@ from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.gan.stop_signals import heard_stop_signals, leave_closed_terminal
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.live.rung import Rung
+from tapetum.realtime.memory_limit import check_memory_limit
 from tapetum.realtime.serve.server import Server
 from tapetum.realtime.serve.settings import ServerSettings
 
@@ -32,8 +33,10 @@ def serve(
         ServeError: the address or port cannot be used.
         ModelError: there is no such model.
         MediaError: the source cannot be opened.
+        DeviceError: the process may use too little memory.
         ValueError: a number is out of its range.
     """
+    check_memory_limit()
     signal.raise_signal(asyncio.run(_serve(settings, on_start, on_notice)))
 
 
