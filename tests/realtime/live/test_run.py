@@ -117,6 +117,23 @@ def test_the_viewer_quits_records_and_chooses_the_model(
     assert firsts == ["recording", "saved", "gain", "recorded"]
 
 
+def test_a_recording_that_the_end_of_the_stream_ends_is_told_of(
+    gain_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    notices = list[str]()
+    enhance_live(
+        f"{PATTERN}:d=2",
+        ["null"],
+        model=gain_model,
+        controls=Controls(recording=True),
+        on_notice=notices.append,
+    )
+    (video,) = tmp_path.glob("tapetum-recording-*.mkv")
+    said = [line for line in notices if "record" in line]
+    assert said == [f"recording to {video.name}", f"recorded {video.name}"]
+
+
 class HangingSource:
     """Gives one frame, then hangs in a read that nothing ends."""
 

@@ -126,6 +126,41 @@ def test_the_last_sink_that_fails_ends_the_run() -> None:
     assert len(ends) == 1
 
 
+class UnfinishableSink(MemorySink):
+    """Takes all, and cannot write its end."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def close(self) -> None:
+        super().close()
+        raise MediaError(f"cannot finish {self._name}")
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_every_sink_that_cannot_be_finished_is_told_of(stopped: bool) -> None:
+    """The first by the error of the run, unless that has another one."""
+
+    def stop(_status: LiveStatus) -> None:
+        if stopped:
+            raise KeyboardInterrupt
+
+    notices = list[str]()
+    with pytest.raises(KeyboardInterrupt if stopped else MediaError) as error:
+        enhance_live(
+            f"{PATTERN}:d=0.5",
+            [SinkPlace(name, UnfinishableSink(name)) for name in ("one", "two")],
+            on_notice=notices.append,
+            on_status=stop,
+        )
+    told = [line for line in notices if line.startswith("cannot finish")]
+    assert [*([] if stopped else [str(error.value)]), *told] == [
+        "cannot finish one",
+        "cannot finish two",
+    ]
+
+
 def test_what_cannot_be_recorded_is_said_and_the_stream_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,17 +31,22 @@ WIDTH, HEIGHT = 192, 128
 
 
 @cache
-def noisy_scene() -> list[Frame]:
-    """A dark room whose light wavers a little, by a camera that makes much noise."""
+def noisy_scene(brightness: float) -> list[Frame]:
+    """A dark room whose light wavers a little, by a camera that makes much noise.
+
+    Args:
+        brightness: added to all; most of a dark one is clipped at black, with half of its noise.
+    """
     rng = np.random.default_rng(1)
+    black = 0 if brightness == 0 else 16
     y, x = np.mgrid[:HEIGHT, :WIDTH] / HEIGHT
     scene = 22 + 18 * np.sin(3 * x) * np.cos(4 * y) + 40 * (np.hypot(x - 0.5, y - 0.4) < 0.12)
     grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
     frames = []
     for number in range(48):
         light = 1 + 0.001 * np.sin(number / 5)
-        noisy = 16 + light * (scene - 12) + rng.normal(0, 3.5, scene.shape)
-        planes = (noisy.clip(0, 255).round().astype(np.uint8), grey, grey)
+        noisy = 16 + brightness + light * (scene - 12) + rng.normal(0, 3.5, scene.shape)
+        planes = (noisy.clip(black, 255).round().astype(np.uint8), grey, grey)
         frames.append(Frame(planes, "yuv420p", pts=number, time_base=Fraction(1, 30)))
     return frames
 
@@ -61,11 +66,12 @@ class Start:
         levels: mean luma of the pictures that a recording got.
     """
 
-    def __init__(self, seed: int, strength: float, *, misses: float) -> None:
+    def __init__(self, seed: int, strength: float, *, misses: float, brightness: float) -> None:
         self.levels: list[float] = []
         self._chance = random.Random(seed)
         self._strength = strength
         self._misses = misses
+        self._frames = noisy_scene(brightness)
         self._stream = GridStream(denoise="auto")
         self._loaded_at, restored_after = (self._chance.randrange(30) for _ in "ab")
         self._restored_at = self._loaded_at + restored_after
@@ -74,7 +80,7 @@ class Start:
 
     def show(self, number: int) -> None:
         """Show one more frame, some time after the one before."""
-        frames = noisy_scene()
+        frames = self._frames
         self._time += self._chance.choice([1, 1, 1, 2, 4])
         frame = replace(frames[self._time % len(frames)], pts=self._time)
         self._stream.look_at(frame)
@@ -102,12 +108,15 @@ class Start:
         return self._stream.enhanced(frame, effort=effort, strength=self._strength, kernels=KERNELS)
 
 
+@pytest.mark.parametrize("brightness", [0.0, -16.0], ids=["grey", "clipped at black"])
 @pytest.mark.parametrize("misses", [0.0, 0.6], ids=["every frame", "some frames"])
 @pytest.mark.parametrize("strength", [1.0, 2.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_no_start_makes_a_step(seed: int, strength: float, misses: float) -> None:
+def test_no_start_makes_a_step(
+    seed: int, strength: float, misses: float, brightness: float
+) -> None:
     """Not by a model that comes, noise that is taken out or left in, or frames that are missed."""
-    start = Start(seed, strength, misses=misses)
+    start = Start(seed, strength, misses=misses, brightness=brightness)
     for number in range(100):
         start.show(number)
     assert max(abs(later - sooner) for sooner, later in pairwise(start.levels)) <= LARGEST_STEP

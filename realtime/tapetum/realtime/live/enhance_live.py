@@ -159,6 +159,7 @@ def enhance_live(
         try:
             return run.run(duration_s=duration_s)
         finally:
+            recorder.end(run)
             on_end(run.summary)
 
 

@@ -29,7 +29,8 @@ from tapetum.realtime.live.global_curve import (
 )
 from tapetum.realtime.live.kept_grid import KeptGrid, SamePicture
 from tapetum.realtime.live.look_pace import LookPace, PacedLook
-from tapetum.realtime.live.noise_pace import NoisePace, weight_for
+from tapetum.realtime.live.mixed_planes import mixed_planes
+from tapetum.realtime.live.noise_pace import NoisePace
 from tapetum.realtime.sample_range import sample_range
 from tapetum.realtime.temporal import VIEW, FrameClock, TemporalFilter, guide_view, is_cut
 
@@ -138,7 +139,6 @@ class _AtRest:
     """What may do for the next frame, too, if that brings nothing but other noise."""
 
     grid: Floats
-    part: float
     seen: Frame
     planes: tuple[Plane, ...]
     times: int
@@ -264,37 +264,44 @@ class GridStream:
             self._on_the_way(steady, (self._look.name, effort.flat)), strength
         )
         mixed = strengthened(shown, strength)
-        part = self._noise.next_part(restores=effort.restores)
-        if effort.flat and shown is steady and part == 0:
+        restores = self._noise.begins(restores=effort.restores)
+        if effort.flat and shown is steady and not restores:
             return self._with(frame, apply_curve(frame, mixed, kernels.look_up))
         kept = self._kept(mixed, self._paced.shares)
-        way = kept, part
-        planes = self._same.planes(frame, self._view, *way)
+        way = kept, restores
+        planes = self._same.planes(frame, self._view, *way) if self._noise.rests else None
         if planes is None:
-            planes = self._made(frame, kept, part, kernels)
+            planes = self._made(frame, kept, kernels, restores=restores)
             self._same.keep(frame, self._view, planes, *way)
         return self._with(frame, planes)
 
-    def _made(self, frame: Frame, grid: Floats, part: float, kernels: Kernels) -> tuple[Plane, ...]:
+    def _made(
+        self, frame: Frame, grid: Floats, kernels: Kernels, *, restores: bool
+    ) -> tuple[Plane, ...]:
         if self._tables is None:
             self._tables = kernels.tables()
-        if part == 0:
+        if not restores:
             return kernels.apply_grid(frame, grid, tables=self._tables)
         if self._restorer is None:
             self._restorer = kernels.restorer(self._denoise)
+        noise = self._noise
         before, self._at_rest = self._at_rest, None
-        may_rest = before is not None and before.grid is grid and before.part is part
-        seen = self._restorer(frame, grid, weight_for(part), may_rest=may_rest)
+        may_rest = before is not None and before.grid is grid and noise.is_settled
+        seen = self._restorer(frame, grid, 1.0, may_rest=may_rest)
         if before is not None and seen is before.seen:
             if before.times < _MOST_TIMES:
                 self._at_rest = replace(before, times=before.times + 1)
             return before.planes
         planes = kernels.apply_grid(frame, grid, seen=seen, tables=self._tables)
-        if self._noise.is_to_measure():
-            noisy = planes if seen is None else kernels.apply_grid(frame, grid, tables=self._tables)
-            self._noise.lift = _mean_luma(frame, planes) - _mean_luma(frame, noisy)
-        if seen is not None:
-            self._at_rest = _AtRest(grid, part, seen, planes, 1)
+        if seen is None:
+            noise.find_none()
+        elif noise.is_settled:
+            self._at_rest = _AtRest(grid, seen, planes, 1)
+        else:
+            noisy = kernels.apply_grid(frame, grid, tables=self._tables)
+            part = noise.go_on(_mean_luma(frame, planes) - _mean_luma(frame, noisy))
+            if part < 1:
+                planes = mixed_planes(noisy, planes, part)
         return planes
 
     def _with(self, frame: Frame, planes: tuple[Plane, ...]) -> Frame:

@@ -244,18 +244,26 @@ class LiveRun:
             self._on_status(self.status)
 
     def _close(self, *, quietly: bool) -> None:
-        """Close everything, the rest too when a part of it fails; the first error is raised."""
+        """Close everything, the rest too when a part of it fails.
+
+        The first error is raised, unless another one is on its way; the others are told.
+        """
         self._frames.close()
-        errors = [error for output in self._outputs if (error := _close_error(output, quietly))]
+        errors = [
+            error for output in [*self._outputs] if (error := self._close_error(output, quietly))
+        ]
         self._end_s = time.monotonic()
         self._ladder.close()
+        for error in errors if quietly else errors[1:]:
+            self._on_notice(str(error))
         if errors and not quietly:
             raise errors[0]
 
-
-def _close_error(output: Output, quietly: bool) -> TapetumError | None:
-    try:
-        output.close(patient=not quietly)
-    except TapetumError as error:
-        return error
-    return None
+    def _close_error(self, output: Output, quietly: bool) -> TapetumError | None:
+        """Why a sink cannot be finished, if it cannot; it is no sink of the run any more then."""
+        try:
+            output.close(patient=not quietly)
+        except TapetumError as error:
+            self._outputs.remove(output)
+            return error
+        return None

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from tapetum.realtime.live.look_pace import LookPace
 
-_STEP, _FIRST_STEP = 1 / 8, 1 / 32
-"""Parts of the change from frame to frame: the most, and the first of a way, after which it is
-known what a step does. While the pace leaves no room, as where a sink misses frames, none
-is taken."""
-_GROWN = (8, 16)
-"""So many frames after the last step it is measured again: by then more noise is known."""
+_STEP = 1 / 8
+"""Part of the way that one frame goes, at most."""
+_WATCHED = 16
+"""So many frames at the end of the way are measured still: by then more noise is known."""
 
 
 class NoisePace:
     """How much of the way between a noisy picture and one without noise a stream has gone.
 
+    Frames on the way are mixed of both, as they are drawn. So a frame's mean luma is that of the
+    noisy one and `part` of what was measured between the two: whatever noise does to a curve, as
+    where that is clipped at black, no step is larger than the pace has room for.
+
     Attributes:
-        part: of the change of mean luma, 0 to 1.
+        part: of the picture without noise in the last frame, 0 to 1.
         is_leaving: whether noise is taken out only to leave that by small steps.
-        lift: how much brighter a frame became by what was taken out of it, in levels of mean luma,
-            of 255; set it where `is_to_measure`.
     """
 
     def __init__(self, pace: LookPace) -> None:
@@ -35,34 +35,52 @@ class NoisePace:
         self.part = 0.0
         self.is_leaving = False
         self._pace = pace
-        self.lift = 0.0
         self._restores = False
-        self._rested = 0
+        self._shown: float | None = None
+        self._watched = 0
+        self._has_noise = True
 
-    def next_part(self, *, restores: bool) -> float:
-        """The part of the next frame; the very object of the one before if it is the same."""
-        before = self.part
-        if before == float(restores):
-            self.is_leaving = False
-            return before
-        turns = restores != self._restores
+    def begins(self, *, restores: bool) -> bool:
+        """Whether noise is to be taken out of the next frame.
+
+        Args:
+            restores: whether it is wished; where it was, it is left by small steps.
+        """
+        if self.is_settled:
+            self._shown = None  # what is not measured may have changed
         self._restores = restores
-        way = (_FIRST_STEP if turns else _STEP) * (1 if restores else -1)
-        lift = self.lift / before * way if before > 0 else 0.0
-        share = self._pace.share(lift)
-        if share > 0:
-            self.part = min(max(before + share * way, 0.0), 1.0)
-            self.lift += share * lift
-            self._rested = 0
         self.is_leaving = self.part > 0 and not restores
-        return self.part
+        return restores or self.part > 0
 
-    def is_to_measure(self) -> bool:
-        """Whether `lift` is to be measured of this frame."""
-        self._rested += 1
-        return self._rested == 1 or self._rested in _GROWN
+    @property
+    def is_settled(self) -> bool:
+        """Whether frames are shown as they are drawn, all with their noise or all without."""
+        if self.part == 0:
+            return not self._restores
+        return self.part == 1 and self._restores and self._watched >= _WATCHED
 
+    @property
+    def rests(self) -> bool:
+        """Whether a frame that comes again would be made in the same way."""
+        return self.is_settled or not self._has_noise
 
-def weight_for(part: float) -> float:
-    """The weight of the restored picture in one that goes so far: what noise does is square."""
-    return float(1 - (1 - part) ** 0.5)
+    def go_on(self, lift: float) -> float:
+        """The `part` of a frame, where this is not settled.
+
+        Args:
+            lift: how much brighter the frame is without its noise, in levels of mean luma, of 255.
+        """
+        self._has_noise = True
+        part = min(self.part + _STEP, 1.0) if self._restores else max(self.part - _STEP, 0.0)
+        shown = self.part * lift if self._shown is None else self._shown
+        step = part * lift - shown
+        share = self._pace.share(step)
+        if share < 1 and lift:
+            part = min(max((shown + share * step) / lift, 0.0), 1.0)
+        self.part, self._shown = part, part * lift
+        self._watched = self._watched + 1 if part == 1 else 0
+        return part
+
+    def find_none(self) -> None:
+        """Take note that a frame has no noise to be taken out: what comes begins the way anew."""
+        self.part, self._shown, self._watched, self._has_noise = 0.0, 0.0, 0, False

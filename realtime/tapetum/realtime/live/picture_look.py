@@ -11,6 +11,7 @@ from tapetum.realtime.cpu.grid_fit import fit_grid
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.live.grid_stream import BLEND_S
 from tapetum.realtime.live.look_pace import LookPace
+from tapetum.realtime.live.mixed_planes import mixed_planes
 from tapetum.realtime.sample_range import sample_range
 
 _SMALL = 64
@@ -40,8 +41,7 @@ class Easing:
         self._left -= part * self._pace.share(part * change)
         if self._left <= 0:
             return after
-        pairs = zip(before.planes, after.planes, strict=True)
-        return after.with_planes(tuple(_between(old, new, self._left) for old, new in pairs))
+        return after.with_planes(mixed_planes(before.planes, after.planes, 1 - self._left))
 
 
 def look_as_grid(before: Frame, after: Frame) -> Floats:
@@ -51,13 +51,6 @@ def look_as_grid(before: Frame, after: Frame) -> Floats:
 
 def _mean_luma(frame: Frame) -> float:
     return float((frame.planes[0][::4, ::4] >> frame.format.shift).mean())
-
-
-def _between(old: Plane, new: Plane, share_of_old: float) -> Plane:
-    weight = round(256 * share_of_old)
-    mixed = old.astype(np.uint32) * weight + new.astype(np.uint32) * (256 - weight)
-    rounded = (mixed + 128) >> 8
-    return rounded.astype(np.uint8) if new.dtype == np.uint8 else rounded.astype(np.uint16)
 
 
 def _small_yuv(frame: Frame) -> Floats:

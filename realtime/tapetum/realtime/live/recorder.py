@@ -61,6 +61,12 @@ class Recorder:
             self._snapshots = controls.snapshots
             self._save(frame)
 
+    def end(self, run: LiveRun) -> None:
+        """Say what was recorded, where the run that has just ended finished it."""
+        if self._output is not None and run.sends_to(self._output):
+            self._tell(self._output)
+        self._output = None
+
     def _begin(self, run: LiveRun) -> None:
         path = self._path("recording", ".mkv")
         self._output = run.add(
@@ -73,7 +79,11 @@ class Recorder:
     def _end(self, run: LiveRun, output: Output) -> None:
         self._output = None
         run.remove(output)
-        self._on_notice(f"recorded {output.name}")
+        self._tell(output)
+
+    def _tell(self, output: Output) -> None:
+        has_come = Path(output.name).exists()  # it is opened by its first frame
+        self._on_notice(f"{'recorded' if has_come else 'no frame came for'} {output.name}")
 
     def _save(self, frame: Frame) -> None:
         path = self._path("snapshot", ".png")
