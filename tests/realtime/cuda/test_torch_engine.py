@@ -99,22 +99,30 @@ def test_precision_is_kept_where_two_engines_begin_at_once(device: ComputeDevice
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "says"),
+    ("error", "told"),
     [
         (
             torch.OutOfMemoryError("CUDA out of memory"),
-            EngineError,
-            "not enough GPU memory for grid at 256x256 on host; use --device cpu",
+            (
+                EngineError,
+                "not enough GPU memory for grid at 256x256 on host; use --device cpu",
+            ),
         ),
         (
             torch.AcceleratorError("CUDA error: device lost\nmore"),
-            DeviceLostError,
-            "grid at 256x256 on host: CUDA error: device lost; see nvidia-smi, or use --device cpu",
+            (
+                DeviceLostError,
+                "grid at 256x256 on host: CUDA error: device lost; see nvidia-smi, or use"
+                " --device cpu",
+            ),
         ),
         (
             RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR\nmore"),
-            EngineError,
-            "grid at 256x256 on host: cuDNN error: CUDNN_STATUS_INTERNAL_ERROR; use --device cpu",
+            (
+                EngineError,
+                "grid at 256x256 on host: cuDNN error: CUDNN_STATUS_INTERNAL_ERROR; use"
+                " --device cpu",
+            ),
         ),
     ],
     ids=["full", "lost", "refused"],
@@ -125,8 +133,7 @@ def test_whatever_pytorch_raises_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     where: str,
     error: Exception,
-    kind: type[Exception],
-    says: str,
+    told: tuple[type[Exception], str],
 ) -> None:
     def fails(*_given: object, **_how: object) -> None:
         raise error
@@ -136,6 +143,7 @@ def test_whatever_pytorch_raises_is_one_line(
         monkeypatch.setattr(torch, "zeros", fails)
     else:
         monkeypatch.setattr(model, "_network", fails)
+    kind, says = told
     with pytest.raises(kind) as caught:
         model.compile(THUMBNAIL_SHAPE)
     assert str(caught.value) == says

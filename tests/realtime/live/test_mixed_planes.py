@@ -12,7 +12,7 @@ from tapetum.realtime.live.mixed_planes import mixed_planes
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("part", [0.0, 0.3, 1.0])
-def test_every_sample_lies_on_the_way(dtype: Any, part: float) -> None:  # noqa: ANN401
+def test_every_sample_lies_on_the_way(dtype: Any, part: float) -> None:
     """Of more rows than are mixed at a time, over the whole range and in both directions."""
     rng = np.random.default_rng(1)
     top = np.iinfo(dtype).max

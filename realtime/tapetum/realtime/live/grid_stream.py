@@ -284,10 +284,16 @@ class GridStream:
             return kernels.apply_grid(frame, grid, tables=self._tables)
         if self._restorer is None:
             self._restorer = kernels.restorer(self._denoise)
+        return self._restored(frame, grid, kernels, self._restorer)
+
+    def _restored(
+        self, frame: Frame, grid: Floats, kernels: Kernels, restorer: Restorer
+    ) -> tuple[Plane, ...]:
+        """The planes without noise, or on the way there."""
         noise = self._noise
         before, self._at_rest = self._at_rest, None
         may_rest = before is not None and before.grid is grid and noise.is_settled
-        seen = self._restorer(frame, grid, 1.0, may_rest=may_rest)
+        seen = restorer(frame, grid, 1.0, may_rest=may_rest)
         if before is not None and seen is before.seen:
             if before.times < _MOST_TIMES:
                 self._at_rest = replace(before, times=before.times + 1)
