@@ -147,6 +147,9 @@ def test_urls_and_screens_are_opened_for_low_delay_and_at_the_wanted_size() -> N
     (stream,) = parse_source("rtsp://host/stream")
     assert stream.options["rtsp_transport"] == "tcp"
     assert stream.options["fflags"] == "nobuffer"
+    (shouted,) = parse_source("RTSP://Host/Stream")  # FFmpeg knows no such name
+    assert (shouted.url, shouted.name) == ("rtsp://Host/Stream", "RTSP://Host/Stream")
+    assert shouted.options == stream.options
     (screen,) = parse_source("screen::1", size=(640, 480), rate=Fraction(30))
     assert (screen.url, screen.format_name) == (":1", "x11grab")
     assert screen.options == {"video_size": "640x480", "framerate": "30"}

@@ -19,6 +19,7 @@ from tapetum.realtime.live.cameras import (
     list_cameras,
 )
 from tapetum.realtime.live.standard_input import STDIN, StandardInput, is_redirected_file
+from tapetum.realtime.media.media_input import with_known_scheme
 
 _CAMERA_FORMATS = ("mjpeg", "yuyv422", "nv12")
 """What a camera is asked for. Large pictures fit through USB 2 only as MJPG; small ones are
@@ -103,7 +104,8 @@ def parse_source(
         return (_pattern(rest),)
     if rest.startswith("//"):
         check_url(name)
-        return (Address(name, name, options=_LOW_DELAY | _transport(kind)),)
+        options = _LOW_DELAY | _transport(kind.lower())
+        return (Address(name, with_known_scheme(name), options=options),)
     if not is_file(name):
         wrong = "is no file" if os.path.exists(name) else "does not exist"  # noqa: PTH110
         raise MediaError(

@@ -16,6 +16,7 @@ from tapetum.realtime.live.address import check_url
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.live_device import LiveEncoding, TakesAnyMemory
 from tapetum.realtime.live.summary import Latencies
+from tapetum.realtime.media.media_input import with_known_scheme
 from tapetum.realtime.prefetch import WriteBehind
 from tapetum.realtime.protocols import FrameSink, Interruptible
 
@@ -255,7 +256,8 @@ def open_sink(
         check_url(name)
         from tapetum.realtime.live.sinks.stream_sink import StreamSink
 
-        return SinkPlace(name, StreamSink(name, rate=rate, encoding=encoding, on_notice=on_notice))
+        url = with_known_scheme(name)
+        return SinkPlace(name, StreamSink(url, rate=rate, encoding=encoding, on_notice=on_notice))
     if name == "-":
         sink = _stdout(pipe_format, rate, "drop" if waits else sync, on_notice)
         return SinkPlace(name, sink, waits=waits)

@@ -56,10 +56,16 @@ def input_place(source: str | Path) -> InputPlace:
     text = str(source)
     if os.path.exists(text):  # noqa: PTH110 - which takes names of any length
         return Path(text)
-    address = _ADDRESS.match(text) if isinstance(source, str) else None
-    if address is not None and not is_series(text):
-        return address[0].lower() + text[address.end() :]  # FFmpeg knows "http", and no "HTTP"
-    return text if is_series(text) else Path(text)
+    if is_series(text):
+        return text
+    is_address = isinstance(source, str) and _ADDRESS.match(text) is not None
+    return with_known_scheme(text) if is_address else Path(text)
+
+
+def with_known_scheme(address: str) -> str:
+    """An address as FFmpeg knows it: by "http", and not by "HTTP"."""
+    scheme, separator, rest = address.partition("://")
+    return scheme.lower() + separator + rest
 
 
 def is_series(place: InputPlace) -> bool:
