@@ -60,7 +60,8 @@ def test_a_photo_of_100_megapixels_takes_less_than_a_gigabyte(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000_000)
     photo = tmp_path / "in.jpg"
     Image.fromarray(np.tile(np.full((100, 100, 3), 30, np.uint8), (100, 100, 1))).save(photo)
-    command = [sys.executable, "-m", "tapetum.realtime", "enhance", photo, tmp_path / "out.jpg"]
+    files = [str(photo), str(tmp_path / "out.jpg")]
+    command = [sys.executable, "-m", "tapetum.realtime", "enhance", *files]
     child = os.posix_spawn(sys.executable, command, environment())
     _, status, usage = os.wait4(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
