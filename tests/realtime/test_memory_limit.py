@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,23 @@ def test_a_stream_under_a_low_limit_is_refused_in_one_line(command: str, short_c
     assert run.stderr.startswith("error: this process may use 1.07 GB of memory (ulimit -v)")
     assert len(run.stderr.splitlines()) == 1
     assert run.stdout == ""
+
+
+@pytest.mark.slow
+def test_a_photo_of_100_megapixels_takes_less_than_a_gigabyte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000_000)
+    photo = tmp_path / "in.jpg"
+    Image.fromarray(np.tile(np.full((100, 100, 3), 30, np.uint8), (100, 100, 1))).save(photo)
+    command = [sys.executable, "-m", "tapetum.realtime", "enhance", photo, tmp_path / "out.jpg"]
+    child = os.posix_spawn(sys.executable, command, environment())
+    _, status, usage = os.wait4(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert usage.ru_maxrss * unit < 1e9
+    with Image.open(tmp_path / "out.jpg") as bright:
+        assert bright.size == (10_000, 10_000)
 
 
 def test_a_photo_under_a_very_low_limit_is_one_line(tmp_path: Path) -> None:

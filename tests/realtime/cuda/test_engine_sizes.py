@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,9 @@ from support.simulated_gpu import SimulatedGPU, SimulatedModel
 from tapetum import trt_build
 from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
+from tapetum.realtime.cuda import tensorrt_engine
+from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
+from tapetum.realtime.cuda.reduced_unet_engine import SHAPE as SMALL_SHAPE
 from tapetum.realtime.cuda.tensorrt_engine import TensorRTModel
 from tapetum.realtime.live.controls import Controls
 from tapetum.realtime.live.enhance_live import enhance_live
@@ -24,18 +28,28 @@ from tapetum.trt_build import EngineRequest
 
 Shape = tuple[int, ...]
 ON_GPU = "unet on cuda"
+REDUCED = SMALL_SHAPE[2:]
 
 
 class Builds:
-    """Engines of `unet`, which are built as long as a test wants."""
+    """Engines of `unet`: those for whole frames are built as long as a test wants.
+
+    Attributes:
+        sizes: of those for whole frames, in order.
+        reduced: of those for `unet-reduced`, in order.
+        may_end: set while builds for whole frames may end.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.sizes: list[Shape] = []
+        self.reduced: list[Shape] = []
         self.may_end = threading.Event()
         build = SimulatedModel.compile
 
         def compiled(model: SimulatedModel, shape: Shape) -> Any:
-            if model.kind == "unet":
+            if shape == SMALL_SHAPE:
+                self.reduced.append(shape[2:])
+            elif model.kind == "unet":
                 self.sizes.append(shape[2:])
                 assert self.may_end.wait(200)
             return build(model, shape)
@@ -74,6 +88,7 @@ def test_an_engine_is_for_the_cameras_size_and_grid_runs_while_it_is_built(build
     assert summary.modes[ON_GPU] > 0
     assert summary.modes["grid"] > 0
     assert builds.sizes == [(80, 112)]
+    assert builds.reduced == [REDUCED]
 
 
 @pytest.mark.slow
@@ -107,6 +122,7 @@ def test_a_sender_that_changes_its_size_sees_grid_until_the_next_engine_is_there
 
     asyncio.run(scenario())
     assert builds.sizes == [(64, 96), (96, 160)]
+    assert builds.reduced == [REDUCED], "it sees small pictures, whatever the sender's size is"
 
 
 @pytest.mark.parametrize(
@@ -140,3 +156,25 @@ def test_one_engine_serves_the_sizes_that_a_sender_goes_through(
         model.compile(shape)
     best, smallest, largest = sizes
     assert asked == [EngineRequest(best, smallest, largest, runtime="tensorrt", gpu_index=1)]
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_the_engine_of_a_reduced_network_is_for_its_small_picture_alone(
+    changes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for all sizes of a sender takes memory, and minutes to build, for the largest."""
+    asked: list[tuple[str, EngineRequest]] = []
+
+    def built(model: str, request: EngineRequest, **_given: object) -> Any:
+        asked.append((model, request))
+        if model == "unet":
+            raise InterruptedError
+
+    monkeypatch.setattr(trt_build, "build_engine", built)
+    monkeypatch.setattr(tensorrt_engine, "TensorRTEngine", lambda *_given: None)
+    device: Any = SimpleNamespace(name="cuda:1")
+    flavour: Any = SimpleNamespace(name="tensorrt", version="11.1.0")
+    with pytest.raises(InterruptedError):
+        make_cuda_enhancer("unet", device, flavour=flavour, sizes_change=changes, reduced=True)
+    one = partial(EngineRequest, runtime="tensorrt", gpu_index=1)
+    assert asked == [("grid", one()), ("unet", one(REDUCED))]

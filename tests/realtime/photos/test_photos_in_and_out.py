@@ -419,13 +419,15 @@ def test_a_gif_s_picture_of_no_time_is_shown_as_long_as_every_browser_does(
     first, *rest = moving()
     times = {"duration": [40, 0, 10, 60]}
     source = save(tmp_path / "in.gif", first, save_all=True, append_images=rest, **times)
-    with Image.open(unchanged(source, tmp_path / output).output_path) as image:
+    result = unchanged(source, tmp_path / output)
+    with Image.open(result.output_path) as image:
         found = []
         for index in range(4):
             image.seek(index)
             image.load()
             found.append(image.info["duration"])
     assert found == [40, 100, 100, 60]
+    assert "pictures of 10 ms are written for 100 ms, as every browser shows them" in result.notices
 
 
 def test_a_gif_plays_as_often_as_before(unchanged: Enhance, tmp_path: Path) -> None:

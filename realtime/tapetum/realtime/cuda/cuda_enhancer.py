@@ -91,7 +91,7 @@ def make_cuda_enhancer(
         size: height and width of the frames to come, to compile `unet` now and not when the
             first one arrives.
         sizes_change: whether the frames' size may change often, as in WebRTC: TensorRT builds one
-            engine of `unet` for all sizes, and not one for each.
+            engine of `unet` for all sizes, and not one for each. What is `reduced` has one size.
         reduced: whether a network of the kind `unet` sees small pictures alone, of which a grid is
             made.
         on_build: called while a TensorRT engine is built, from TensorRT's threads.
@@ -105,7 +105,8 @@ def make_cuda_enhancer(
     def compiler_of(model: Model) -> TorchModel | TensorRTModel:
         if flavour is None:
             return _torch_model(model, device)
-        return TensorRTModel(model, device, flavour, sizes_change=sizes_change, on_build=on_build)
+        many = sizes_change and not reduced
+        return TensorRTModel(model, device, flavour, sizes_change=many, on_build=on_build)
 
     found = find_model(model)
     compiler = compiler_of(found)

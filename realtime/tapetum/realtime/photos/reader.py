@@ -79,11 +79,13 @@ class Animation:
         durations_ms: how long each is shown.
         loop: how often all are shown, 0 for ever; None where the file does not say.
         default_image: whether the first is shown only where animations are not.
+        is_slowed: whether a picture has the time of browsers, and not the shorter one of its file.
     """
 
     durations_ms: tuple[float, ...]
     loop: int | None
     default_image: bool = False
+    is_slowed: bool = False
 
 
 class PhotoFile:
@@ -206,13 +208,14 @@ class PhotoFile:
             return
         if count > 1 and self.format is not TIFF:
             durations = durations_ms(image, count)
+            is_slowed = False
             if self.format is GIF:
+                is_slowed = any(0 < ms <= _SHORTEST_GIF_MS for ms in durations)
                 durations = tuple(
                     ms if ms > _SHORTEST_GIF_MS else _SHOWN_GIF_MS for ms in durations
                 )
-            self.animation = Animation(
-                durations, loop_of(image), bool(getattr(image, "default_image", False))
-            )
+            has_default_image = bool(getattr(image, "default_image", False))
+            self.animation = Animation(durations, loop_of(image), has_default_image, is_slowed)
             self._announced = count
             count = len(durations)
             if self.format is AVIF and self.intact:

@@ -195,6 +195,8 @@ class PhotoWriter:
     def _timing(self, animation: Animation, *, transparent: bool) -> dict[str, Any]:
         durations: list[float] = list(animation.durations_ms)
         loop = animation.loop
+        if animation.is_slowed:
+            self._say("pictures of 10 ms are written for 100 ms, as every browser shows them")
         if self._format is PNG:
             of_png = {"blend": 0, "default_image": animation.default_image}
             return {"duration": durations, "loop": loop or 0} | of_png
