@@ -342,17 +342,16 @@ def checked_denoise(denoise: Denoise) -> Denoise:
 
 
 def _grid(model: Model, strength: float, aim: Aim, denoise: Denoise) -> GridEnhancer:
-    from concurrent.futures import ThreadPoolExecutor
-
     from tapetum.realtime.cpu.cpu_network import cpu_network
+    from tapetum.realtime.worker import begun
 
     # One thread: the others decode and encode.
     keep = model.shipped is not None
     network = cpu_network(model.onnx(), model.name, threads=1, precision="auto", keep=keep)
-    with ThreadPoolExecutor(1, "tapetum-compile") as beside:
-        compiling: Future[Engine]
-        compiling = beside.submit(network.compile, THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE)
-        from tapetum.realtime.cpu.grid_enhancer import GridEnhancer  # with numba: as slow again
+    compiling: Future[Engine] = begun(
+        lambda: network.compile(THUMBNAIL_SHAPE, GRID_OUTPUT_SHAPE), name="tapetum-compile"
+    )
+    from tapetum.realtime.cpu.grid_enhancer import GridEnhancer  # with numba: as slow again
 
     return GridEnhancer(compiling.result(), strength=strength, aim=aim, denoise=denoise)
 

@@ -2,7 +2,8 @@
 
 When Python ends, it stops the daemon threads that are left as they come back to it. One that comes
 back from C++ code (a network, a decoder) then takes the process with it: "terminate called without
-an active exception". Threads that are no daemons are waited for without being told to end.
+an active exception". Threads that are no daemons are waited for without being told to end; but
+up to Python 3.12 a thread whose `join` was broken off by a signal's handler passes for ended.
 """
 
 from __future__ import annotations
@@ -10,11 +11,16 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-import weakref
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+R = TypeVar("R")
 
 PATIENCE_S = 30.0
 """How long the end of Python waits for those that wait for others: a camera, a network, a disk."""
+_LOOK_S = 0.002
+"""How often it looks whether they have ended."""
 
 
 class Worker(threading.Thread):
@@ -43,7 +49,6 @@ class Worker(threading.Thread):
 
     def start(self) -> None:
         """Start the thread."""
-        _ALIVE.add(self)
         # The last to be registered is called first: before what the work needs is torn down.
         atexit.unregister(_end_workers)
         atexit.register(_end_workers)
@@ -54,20 +59,48 @@ class Worker(threading.Thread):
         self._stop_work()
 
 
-_ALIVE: weakref.WeakSet[Worker] = weakref.WeakSet()
+def begun(call: Callable[[], R], *, name: str) -> Future[R]:
+    """What a call will return that a worker of that name makes; it always returns."""
+    answer: Future[R] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised again to who asks for the answer
+            answer.set_exception(error)
+
+    Worker(work, name=name, stop=lambda: None, patience_s=None).start()
+    return answer
 
 
 def workers_at_work() -> bool:
-    """Whether any worker has not ended."""
-    return any(isinstance(thread, Worker) for thread in threading.enumerate())
+    """Whether a thread is at work that Python would not wait for."""
+    return bool(_at_work())
+
+
+def _at_work() -> list[threading.Thread]:
+    """The workers that have not ended, and threads that wrongly pass for ended."""
+    main = threading.main_thread()  # it passes for ended as soon as Python begins to end
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread is not main and (isinstance(thread, Worker) or not thread.is_alive())
+    ]
 
 
 def _end_workers() -> None:
-    workers = [worker for worker in list(_ALIVE) if worker.is_alive()]
-    for worker in workers:
-        worker.stop()
+    threads = _at_work()
     begin_s = time.monotonic()
-    for worker in workers:
-        limit_s = worker.patience_s
-        waited_s = time.monotonic() - begin_s
-        worker.join(None if limit_s is None else max(0.0, limit_s - waited_s))
+    for thread in threads:
+        if isinstance(thread, Worker):
+            thread.stop()
+    for thread in threads:
+        limit_s = thread.patience_s if isinstance(thread, Worker) else None
+        # `join` would return at once where it was broken off before.
+        while thread in threading.enumerate() and (
+            limit_s is None or time.monotonic() - begin_s < limit_s
+        ):
+            time.sleep(_LOOK_S)
+
+
+atexit.register(_end_workers)
