@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -73,6 +74,18 @@ def test_what_is_beside_the_pictures_is_left_out_and_said(tmp_path: Path) -> Non
     path = make_clip(tmp_path / "in.mkv", Clip(audio=["aac", "aac"], subtitles="subrip"))
     LiveSource(path, on_notice=told.append).close()
     assert told == [f"only the pictures of {path} are taken, not its sound and subtitles"]
+
+
+def test_a_change_of_size_is_scaled_and_said(tmp_path: Path) -> None:
+    told = list[str]()
+    base = Clip(codec="mpeg2video", time_base=Fraction(1, 25))
+    first = make_clip(tmp_path / "a.ts", base)
+    second = make_clip(tmp_path / "b.ts", replace(base, width=96, height=64, times=range(60, 70)))
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    with LiveSource(joined, paced=False, on_notice=told.append) as source:
+        assert {(frame.width, frame.height) for frame in source} == {(64, 48)}
+    assert told == ["the picture size changes; all is scaled to 64x48"]
 
 
 def test_closing_ends_the_wait_for_a_frame() -> None:

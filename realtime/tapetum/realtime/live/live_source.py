@@ -388,6 +388,10 @@ class LiveSource:
             picture = to_av(frame.in_memory)
         if self._converter is None:
             self._converter = PictureConverter(*self._format_for(picture))
+        into = self._converter
+        if (picture.width, picture.height) != (into.width, into.height):
+            size = _size_text((into.width, into.height))
+            self._say_once(f"the picture size changes; all is scaled to {size}")
         return from_av(self._converter(picture), pts=pts, time_base=TIME_BASE, codec=codec)
 
     def _format_for(self, picture: av.VideoFrame) -> tuple[str, int, int]:
