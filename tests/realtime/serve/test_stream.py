@@ -270,7 +270,8 @@ def test_what_the_camera_gives_instead_is_said_on_the_terminal_once(
         return errors.decode()
 
     note, *rest = asyncio.run(scenario()).splitlines()
-    assert re.fullmatch(r"note: .*short\.mp4 gives 96x64 instead of 1280x720", note)
+    said = r"note: .*short\.mp4 gives 96x64 instead of 1280x720, without its sound: pictures only"
+    assert re.fullmatch(said, note)
     assert rest == ["error: stopped by SIGTERM"]
 
 

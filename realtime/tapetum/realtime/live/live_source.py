@@ -142,7 +142,6 @@ class LiveSource:
         self._paced = paced and self.ends and not written
         self.description = describe(self._address, self._stream)
         self._say_what_is_not_as_asked(size, rate)
-        self._say_what_is_left_out()
 
     def __enter__(self) -> Self:
         return self
@@ -454,14 +453,16 @@ class LiveSource:
         if rate is not None and self.rate is not None and rate != self.rate:
             fps, wanted = float(self.rate), float(rate)
             instead.append(f"{fps:g} instead of {wanted:g} frames per second")
+        name, left_out = self._address.name, self._left_out()
         if instead:
-            self._notice(f"{self._address.name} gives {', '.join(instead)}")
+            without = f", without its {left_out}: pictures only" if left_out else ""
+            self._notice(f"{name} gives {', '.join(instead)}{without}")
+        elif left_out:
+            self._say_pictures_only(left_out)
 
-    def _say_what_is_left_out(self) -> None:
+    def _left_out(self) -> str:
         kinds = {stream.type for stream in self._reader.container.streams}
-        words = [word for kind, word in _LEFT_OUT.items() if kind in kinds]
-        if words:
-            self._say_pictures_only(" and ".join(words))
+        return " and ".join(word for kind, word in _LEFT_OUT.items() if kind in kinds)
 
     def _say_pictures_only(self, left_out: str) -> None:
         self._say_once(f"only the pictures of {self._address.name} are taken, not its {left_out}")
