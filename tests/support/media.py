@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,17 @@ def make_clip(path: Path, clip: Clip = Clip()) -> Path:
             output.mux(cover)
         _write(output, clip, video, audio, subtitles)
     return path
+
+
+def make_resized_clip(folder: Path) -> Path:
+    """Write a recording whose pictures of 64x48 become 96x64, and return its path."""
+    clip = Clip(codec="mpeg2video", time_base=Fraction(1, 25))
+    first = make_clip(folder / "a.ts", clip)
+    later = replace(clip, width=96, height=64, times=range(60, 70))
+    second = make_clip(folder / "b.ts", later)
+    joined = folder / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    return joined
 
 
 def picture(clip: Clip, index: int) -> av.VideoFrame:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 import pytest
 from support.live_parts import PATTERN, free_udp_port, live_process, wait_until
-from support.media import Clip, make_clip, scribble
+from support.media import Clip, make_clip, make_resized_clip, scribble
 
 from tapetum.realtime import LiveSource
 from tapetum.realtime.errors import MediaError
@@ -78,12 +77,7 @@ def test_what_is_beside_the_pictures_is_left_out_and_said(tmp_path: Path) -> Non
 
 def test_a_change_of_size_is_scaled_and_said(tmp_path: Path) -> None:
     told = list[str]()
-    base = Clip(codec="mpeg2video", time_base=Fraction(1, 25))
-    first = make_clip(tmp_path / "a.ts", base)
-    second = make_clip(tmp_path / "b.ts", replace(base, width=96, height=64, times=range(60, 70)))
-    joined = tmp_path / "joined.ts"
-    joined.write_bytes(first.read_bytes() + second.read_bytes())
-    with LiveSource(joined, paced=False, on_notice=told.append) as source:
+    with LiveSource(make_resized_clip(tmp_path), paced=False, on_notice=told.append) as source:
         assert {(frame.width, frame.height) for frame in source} == {(64, 48)}
     assert told == ["the picture size changes; all is scaled to 64x48"]
 

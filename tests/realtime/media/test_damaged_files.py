@@ -15,7 +15,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 from support.frames_of_file import read, times
-from support.media import Clip, cut_short, make_clip, scribble
+from support.media import Clip, cut_short, make_clip, make_resized_clip, scribble
 from support.mutations import elements
 from support.transcoding import frame_times, transcode
 
@@ -113,15 +113,7 @@ def test_a_picture_that_has_the_time_of_another_in_an_mp4_is_damaged(tmp_path: P
 
 
 def test_a_change_of_size_is_scaled_with_a_notice(tmp_path: Path) -> None:
-    base = Clip(codec="mpeg2video", time_base=Fraction(1, 25))
-    first = make_clip(tmp_path / "a.ts", base)
-    later = Clip(
-        width=96, height=64, codec="mpeg2video", time_base=Fraction(1, 25), times=range(60, 70)
-    )
-    second = make_clip(tmp_path / "b.ts", later)
-    joined = tmp_path / "joined.ts"
-    joined.write_bytes(first.read_bytes() + second.read_bytes())
-    with FileSource(joined) as source:
+    with FileSource(make_resized_clip(tmp_path)) as source:
         sizes = {(frame.width, frame.height) for frame in source}
     assert sizes == {(64, 48)}
     assert "the picture size changes; all is scaled to 64x48" in source.notices
