@@ -129,7 +129,7 @@ export class Painter {
     if (share === 1) this.#fade = null;
     const { denoise = "auto" } = this.#settings;
     const why = this.#spare.whyNoiseStays(denoise);
-    brightener.draw(share * strength, before, { denoise: why ? "off" : denoise, part: share, nowMs });
+    brightener.draw(share * strength, before, { denoise: why ? "off" : denoise, nowMs });
     this.noise = why || brightener.noise;
     return canvas;
   }
