@@ -263,8 +263,12 @@ class PictureReader:
         self.container, self.stream, self._decoder = opened
         said = self.stream.codec_context  # by the container, until its decoder begins
         self._color = ColorInfo(
-            matrix=said.colorspace, primaries=said.color_primaries, transfer=said.color_trc
+            matrix=said.colorspace,
+            range=said.color_range,
+            primaries=said.color_primaries,
+            transfer=said.color_trc,
         )
+        self._codec = said.codec.canonical_name
         names = self.container.format.name.split(",")
         self._is_timed = not _TIMED_FORMATS.isdisjoint(names)
         self._has_unique_times = "mov" in names
@@ -439,7 +443,7 @@ class PictureReader:
                 self.cut = packet.is_corrupt
             self._expected.show(pictures)
             for picture in pictures:
-                add_color(picture, self._color)
+                add_color(picture, self._color, self._codec)
             if self._slots is not None:
                 self._slots.place(pictures)
             yield from self._counted(pictures)
