@@ -412,10 +412,10 @@ def _view(frame: Frame, rows: Plane) -> Floats:
 def _single_pixels(frame: Frame, rows: Plane) -> Floats:
     """Luma of 64 pixels of each of 64 rows, about 0 to 1: what noise takes below black is below."""
     columns = np.arange(_SINGLE) * frame.width // _SINGLE
-    return _luma_of(frame, rows[:: len(rows) // _SINGLE, columns] >> frame.format.shift)
+    pixels = rows[:: len(rows) // _SINGLE, columns] >> frame.format.shift
+    return _luma_of(frame, pixels.astype(np.float32))
 
 
-def _luma_of(frame: Frame, levels: Floats | Plane) -> Floats:
+def _luma_of(frame: Frame, levels: Floats) -> Floats:
     own = sample_range(frame)
-    luma: Floats = ((levels - np.float32(own.black)) / np.float32(own.luma_span)).astype(np.float32)
-    return luma
+    return (levels - np.float32(own.black)) / np.float32(own.luma_span)
