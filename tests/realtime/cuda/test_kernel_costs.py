@@ -129,7 +129,7 @@ def test_restoring_takes_no_more_instructions_than_the_roofline_says() -> None:
     once = {name: cost.instructions for name, cost in costs(90, kernel_source()).items()}
     learnt = parts_of("learn_8")
     by_cell = learnt["changes"] * CELLS_AROUND / CELLS_LEARNT + learnt["rest"]
-    by_cell += once["halve_frame_8"] + once["compare_wide"] / 16
+    by_cell += once["halve_frame_8"] + (once["compare_wide"] + once["judge_wide"]) / 16
     by_cell += per_sample("finish_chroma_8", TOLERANCES) + per_sample("correct_half", TOLERANCES)
     by_pixel = by_cell / 4 + per_sample("finish_luma_8", CELLS_OF_TILE)
     by_pixel += (3 / 16 + 3 / 64) * once["halve_known"]
