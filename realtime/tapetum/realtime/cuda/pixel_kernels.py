@@ -153,7 +153,7 @@ class PixelKernels:
         self._launch("smooth_grid", (1, 1), VIEW * VIEW, arguments, 0)
 
     def measure_cells(self, thumbnail: DeviceArray, luma: DeviceArray) -> None:
-        """Measure how bright the cells of a picture are, like `cpu.exposure.cell_luma`.
+        """Measure how bright the cells of a picture are, like `exposure.cell_luma`.
 
         Args:
             thumbnail: (1, 3, 256, 256) float32.
