@@ -130,3 +130,28 @@ def test_pictures_stay_bright_when_graphics_are_lost_for_long(tmp_path: Path) ->
     assert said["bright"] is True
     assert said["noise"].startswith("left in: ")
     assert min(*said["levels"], *said["again"]) > 1.3 * CLIP.luma
+
+
+def test_where_graphics_are_the_processors_and_slow_a_curve_does(tmp_path: Path) -> None:
+    """Chromium draws without a graphics card here; large pictures take it seconds."""
+    folder, _ = built(tmp_path)
+    clip = CLIP.write(tmp_path / "dark.y4m")
+
+    async def scenario() -> dict[str, Any]:
+        async with served(folder, {}) as url, chromium(*fake_camera(clip)) as page:
+            await page.open(f"{url}extension/popup.css")
+            await page.evaluate(BEGIN)
+            await page.wait_for(f"levels.at(-1) > {1.3 * CLIP.luma}")
+            slow = (
+                "(() => { let now = performance.now(); performance.now = () => (now += 300); })()"
+            )
+            await page.evaluate(f"{slow}, levels.length = 0")
+            await page.wait_for("report.problem === 'no graphics card draws here'")
+            await page.wait_for("levels.length >= 20")
+            said: dict[str, Any] = await page.evaluate("({ ...report, levels })")
+            assert page.console == []
+            return said
+
+    said = asyncio.run(scenario())
+    assert said["bright"] is True
+    assert min(said["levels"]) > 1.3 * CLIP.luma

@@ -2,10 +2,14 @@
 
 import { Brightener, GRID_SIZE } from "./brightener.js";
 import { CurveBrightener } from "./curve_brightener.js";
+import { graphicsName, isSlow } from "./graphics.js";
 import { Asking, Fade } from "./pace.js";
 import { SpareTime } from "./spare_time.js";
 
 const HOLD_MS = 2000; // so long a picture is held back for its first light, and for lost graphics
+const FIRST = 5; // pictures that are held back for it at the least, however slowly they come
+const SLOW_MS = 200; // that a picture takes without a graphics card, so often in a row, and the curve does for it
+const SLOW = 2;
 const LATE_MS = 15_000; // so long without an answer, and light is asked for again
 const AGAIN_MS = 500; // after which lost graphics are tried again
 
@@ -37,6 +41,10 @@ export class Painter {
   /** @type {Float32Array<ArrayBuffer> | null} */
   #grid = null;
   #firstMs = NaN; // when the first picture came
+  #pictures = 0; // that came
+  #pixels = 0; // of the last one
+  #slow = 0; // pictures in a row
+  #slowPixels = Infinity; // from which on the processor draws, for want of a graphics card
   /** @type {Fade | null} */
   #fade = null; // where pictures had to be shown dark
   #lift = 0; // of mean luma by the light at its strength, in levels
@@ -87,6 +95,8 @@ export class Painter {
       return "as it is";
     }
     if (!(this.#firstMs <= nowMs)) this.#firstMs = nowMs;
+    this.#pictures += 1;
+    this.#pixels = width * height;
     try {
       const painted = this.#paint(source, width, height, nowMs, strength, compare ? 0.5 : 0);
       if (painted !== "hold") this.isBright = painted !== "as it is";
@@ -101,11 +111,16 @@ export class Painter {
   }
 
   /**
-   * Takes note of how long a picture took the page.
+   * Takes note of how long the last picture took the page.
    * @param {number} spentMs
    */
   took(spentMs) {
     this.#spentMs = spentMs;
+    this.#slow = spentMs > SLOW_MS ? this.#slow + 1 : 0;
+    if (this.#slow < SLOW || !this.#graphics || !isSlow(graphicsName() ?? "")) return;
+    this.#slowPixels = this.#pixels;
+    this.#noGraphics = "no graphics card draws here";
+    this.#forget();
   }
 
   close() {
@@ -131,7 +146,8 @@ export class Painter {
     brightener.take(source, width, height);
     this.#ask(brightener, nowMs);
     if (!this.#grid) {
-      if (nowMs - this.#firstMs < HOLD_MS && !this.#noLight) return "hold";
+      const isSoon = nowMs - this.#firstMs < HOLD_MS || this.#pictures <= FIRST;
+      if (isSoon && !this.#noLight) return "hold";
       this.#fade ??= new Fade();
       this.#noLight ||= "the network does not answer";
       return "as it is";
@@ -147,13 +163,14 @@ export class Painter {
   }
 
   /**
-   * What draws: the graphics, or where they are gone for longer than a picture may stand still, the
-   * processor; null until then.
+   * What draws: the graphics; or where they are too slow, or gone for longer than a picture may stand
+   * still, the processor; null until then.
    * @param {number} nowMs
    */
   #drawer(nowMs) {
-    if (!this.#graphics && nowMs - this.#failedMs >= AGAIN_MS) this.#openGraphics(nowMs);
-    if (this.#graphics) return this.#graphics;
+    const isForGraphics = this.#pixels < this.#slowPixels;
+    if (isForGraphics && !this.#graphics && nowMs - this.#failedMs >= AGAIN_MS) this.#openGraphics(nowMs);
+    if (isForGraphics && this.#graphics) return this.#graphics;
     if (this.isBright && nowMs - this.#lostMs < HOLD_MS) return null;
     if (!this.#processor) {
       const canvas = new OffscreenCanvas(16, 16);
