@@ -337,7 +337,7 @@ BOTH void decide(int thread, const FrameNoise &noise, const Restoring &s, const 
 // Time --------------------------------------------------------------------------------------------
 
 // What is known of a block of WIDE x WIDE cells: means of its cells.
-enum { CHANGE, SQUARE, ALONG_ACROSS, ALONG_DOWN, STEEP_ACROSS, STEEP_DOWN, BENT, BLOCK_MEANS };
+enum { MOVED, SCATTER, ALONG_ACROSS, ALONG_DOWN, STEEP_ACROSS, STEEP_DOWN, BENT, BLOCK_MEANS };
 
 BOTH int wide_columns(const Restoring &s) { return (cells_across(s) + WIDE - 1) / WIDE; }
 
@@ -372,8 +372,8 @@ BOTH void compare_wide(int x, int y, const Restoring &s) {
             const int twice = 2 * s.half[here + column];
             const int bend = size_of(twice - s.half[here + before] - s.half[here + after]) +
                              size_of(twice - s.half[above + column] - s.half[below + column]);
-            sums[CHANGE] += change;
-            sums[SQUARE] += step * step;
+            sums[MOVED] += change;
+            sums[SCATTER] += step * step;
             sums[ALONG_ACROSS] += across * step;
             sums[ALONG_DOWN] += down * step;
             sums[STEEP_ACROSS] += across * across;
@@ -407,9 +407,9 @@ BOTH void judge_wide(int x, int y, const Restoring &s) {
     const float deviation = block_deviation(x, y, s);
     const float shift = fmaxf(along(means[ALONG_ACROSS], means[STEEP_ACROSS], deviation),
                               along(means[ALONG_DOWN], means[STEEP_DOWN], deviation));
-    const float scatter = fmaxf(0.86f * sqrtf(means[SQUARE]) / deviation, 1);
+    const float scatter = fmaxf(0.86f * sqrtf(means[SCATTER]) / deviation, 1);
     const int place = y * columns + x;
-    s.wide[place] = fmaxf(fabsf(means[CHANGE]), shift / scatter * s.wide_lean * s.told);
+    s.wide[place] = fmaxf(fabsf(means[MOVED]), shift / scatter * s.wide_lean * s.told);
     s.flatness[place] = 1 - s.told * unit_clamp((means[BENT] / (3.9f * deviation) - 1.5f) / 0.7f);
 }
 
