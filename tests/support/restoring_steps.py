@@ -18,6 +18,7 @@ from tapetum.realtime.cpu.wide_changes import (
     RIDGE,
     SCATTER,
     TEXTURED,
+    UNTOLD,
     WIDE,
 )
 
@@ -106,7 +107,7 @@ def wide_changes(frame: Array, known: Array, noise: Array, lean: float, told: fl
     return wide
 
 
-def flatness(frame: Array, noise: Array, told: float) -> Array:
+def flatness(frame: Array, known: Array, noise: Array, told: float) -> Array:
     """1 of a block that is flat, and 0 where it is full of texture; as for `wide_changes`."""
     near, deviation = around(frame.astype(float)), middles(noise)
     bends = sum(
@@ -114,7 +115,9 @@ def flatness(frame: Array, noise: Array, told: float) -> Array:
         for one, other in ((near[1, 0], near[1, 2]), (near[0, 1], near[2, 1]))
     )
     most = MOST_BEND * spread(deviation, frame.shape)
-    bent = blocks(np.minimum(bends, most)) / (BEND * deviation)
+    step = np.clip(frame.astype(float) - known, -MOST_STEP, MOST_STEP)
+    noise_there = np.maximum(deviation, UNTOLD * np.sqrt(blocks(step**2)))
+    bent = blocks(np.minimum(bends, most)) / (BEND * noise_there)
     flat: Array = 1 - told * np.clip((bent - FLAT) / (TEXTURED - FLAT), 0, 1)
     return flat
 

@@ -106,7 +106,7 @@ def test_blocks_show_faint_changes_shifts_and_texture(shape: tuple[int, int], to
     compare_wide(frame, known, noise, np.float32(lean), np.float32(told), wide, flat)
     expected = exact.wide_changes(frame, known, of_cells, lean, told)
     np.testing.assert_allclose(wide, expected, rtol=1e-3, atol=0.01)
-    np.testing.assert_allclose(flat, exact.flatness(frame, of_cells, told), atol=0.01)
+    np.testing.assert_allclose(flat, exact.flatness(frame, known, of_cells, told), atol=0.01)
 
 
 def test_texture_is_told_from_a_sensors_noise_alone() -> None:

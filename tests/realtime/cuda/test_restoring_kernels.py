@@ -265,7 +265,7 @@ def test_it_is_learnt_by_what_moves(
     np.testing.assert_allclose(made, exact.halved(found.astype(float)), atol=0.5)
     remains = exact.remaining(there.read("evidence") / ONE_FRAME)
     np.testing.assert_allclose(there.read("remains"), 256 * remains, atol=1)
-    flat = exact.spread(exact.flatness(half, of_cells, TOLD), half.shape)
+    flat = exact.spread(exact.flatness(half, known[0], of_cells, TOLD), half.shape)
     smoothed = (100 + (made >> 7)) * flat
     np.testing.assert_allclose(there.read("deviation"), smoothed * remains, atol=1)
 

@@ -32,6 +32,9 @@ RIDGE = 8.0
 SCATTER = 0.86
 """Deviation of changes in a block, by that of noise, from which it is no shift that explains them,
 is one by this."""
+UNTOLD = 0.6
+"""So much of the deviation of changes in a block is taken for noise there, that was measured too
+low: of a luma of which there is little, it is known by others."""
 _SHARE_OF_SQUARES = 2.25
 """Sum of the squared weights of a binomial mean, by that of an even one of sixteen weights."""
 _CHANGE, _SQUARE, _ACROSS, _DOWN, _STEEP_ACROSS, _STEEP_DOWN, _BENT = range(7)
@@ -252,10 +255,12 @@ def _judge_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
         floor = ridge * deviation * deviation
         across = abs(blurred[_ACROSS, x]) / np.sqrt(squares * blurred[_STEEP_ACROSS, x] + floor)
         down = abs(blurred[_DOWN, x]) / np.sqrt(squares * blurred[_STEEP_DOWN, x] + floor)
-        scatter = np.float32(SCATTER) * np.sqrt(blurred[_SQUARE, x]) / deviation
+        size = np.sqrt(blurred[_SQUARE, x])
+        scatter = np.float32(SCATTER) * size / deviation
         shift = np.float32(WIDE * WIDE) * max(across, down) / max(scatter, one)
         changes[x] = max(abs(blurred[_CHANGE, x]), shift * lean * told)
-        bent = blurred[_BENT, x] / (np.float32(BEND) * deviation)
+        noise_there = max(deviation, np.float32(UNTOLD) * size)
+        bent = blurred[_BENT, x] / (np.float32(BEND) * noise_there)
         texture = (bent - np.float32(FLAT)) * per_texture
         flatness[x] = one - min(max(texture, zero), told)
 

@@ -407,10 +407,11 @@ BOTH void judge_wide(int x, int y, const Restoring &s) {
     const float deviation = block_deviation(x, y, s);
     const float shift = fmaxf(along(means[ALONG_ACROSS], means[STEEP_ACROSS], deviation),
                               along(means[ALONG_DOWN], means[STEEP_DOWN], deviation));
-    const float scatter = fmaxf(0.86f * sqrtf(means[SCATTER]) / deviation, 1);
+    const float size = sqrtf(means[SCATTER]), scatter = fmaxf(0.86f * size / deviation, 1);
+    const float bent = means[BENT] / (3.9f * fmaxf(deviation, 0.6f * size));
     const int place = y * columns + x;
     s.wide[place] = fmaxf(fabsf(means[MOVED]), shift / scatter * s.wide_lean * s.told);
-    s.flatness[place] = 1 - s.told * unit_clamp((means[BENT] / (3.9f * deviation) - 1.5f) / 0.7f);
+    s.flatness[place] = 1 - s.told * unit_clamp((bent - 1.5f) / 0.7f);
 }
 
 BOTH int block_of(int x, int y, const Restoring &s) {
