@@ -245,6 +245,7 @@ public:
         s.means = means_.data(), s.places = places_.data();
         s.restored_luma = restored_.data(), s.restored_chroma = restored_chroma_.data();
         plan_.learns = 1;
+        for (auto &quiet : plan_.quiet) quiet = 1 / 300.0f;
         s.plan = &plan_, s.light = &light_;
     }
     Restoring s{};
