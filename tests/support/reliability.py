@@ -152,6 +152,21 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}damaged_files.py::a_picture_that_has_the_time_of_another_in_an_mp4_is_damaged",
         ),
         Fault(
+            "a picture has the time of another, in an FLV",
+            "it lies between its neighbours; said, exit 3",
+            f"{_MEDIA}damaged_files.py::a_picture_that_has_the_time_of_another_in_an_flv_is_damaged",
+        ),
+        Fault(
+            "pages of an Ogg are damaged, missing or there twice, which FFmpeg does not tell",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py::pages_of_an_ogg_that_are_not_whole_are_said",
+        ),
+        Fault(
+            "the last sound of an Ogg is cut off whole, and has no time",
+            "that is no damage",
+            f"{_MEDIA}copied_damage.py::an_ogg_that_cuts_its_last_sound_is_no_damage",
+        ),
+        Fault(
             "boxes of an MP4 lie in others than they belong in",
             "said, exit 3",
             f"{_MEDIA}damaged_files.py::boxes_that_have_changed_places_are_said",

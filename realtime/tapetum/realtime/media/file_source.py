@@ -31,6 +31,7 @@ from tapetum.realtime.media.media_input import (
     input_place,
     open_input,
 )
+from tapetum.realtime.media.ogg_pages import broken_pages
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
 from tapetum.realtime.media.sample_entries import ENCRYPTED, sample_entries
 from tapetum.realtime.media.timeline import said_of_gaps
@@ -347,7 +348,8 @@ class FileReport:
             frames = counted(self.reader.count, "frame")
             self.note(f"{self.path} is incomplete: {frames} decoded")
         if self.reader.ended and isinstance(self.path, Path):
-            self.broken_parts = broken_tags(self.path) or int(broken_elements(self.path))
+            broken = broken_tags(self.path) or broken_pages(self.path)
+            self.broken_parts = broken or int(broken_elements(self.path))
             self._judge_gaps(self.path)
         if self.broken_parts:
             self.note(
