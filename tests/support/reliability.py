@@ -204,6 +204,16 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}copied_damage.py::damaged_lossless_sound_is_said",
         ),
         Fault(
+            "packets of copied TrueHD or MLP are missing",
+            "said, with the time; exit 3",
+            f"{_MEDIA}copied_damage.py::lost_lossless_sound_is_said",
+        ),
+        Fault(
+            "subtitles of pictures (PGS, DVB) began before `--start`, and are still shown",
+            "they begin with the output",
+            f"{_MEDIA}copied_subtitles.py::pictures_that_are_shown_at_the_start_begin_there",
+        ),
+        Fault(
             "copied sound does not decode",
             "said, with the time; exit 3 (PCM takes any bytes, Opus and Vorbis nearly any)",
             f"{_MEDIA}copied_damage.py::sound_that_does_not_decode_is_said_and_ends_no_job",
