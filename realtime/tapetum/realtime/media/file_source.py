@@ -209,7 +209,10 @@ class FileSource(VideoFile):
         self._crop = None
         if isinstance(self.path, Path):
             self._crop = file_crop(self.path, self._reader.stream, *coded)
-        if self._crop is None:
+        if self._crop is not None and info.interlaced:
+            self._crop = self._crop.of_fields()
+        if self._crop is None or not any(self._crop):
+            self._crop = None
             return info
         width, height = self._crop.size(*coded)
         self._report.note(f"cropped to {width}x{height} of {coded[0]}x{coded[1]}, as the file says")
