@@ -236,14 +236,16 @@ public:
                 each[1][i] = plane(halved(quarter_w), halved(quarter_h));
             }
         evidence_.assign(width * height, 5 * ONE_FRAME);
-        wide_.resize((width + WIDE - 1) / WIDE * ((height + WIDE - 1) / WIDE));
+        wide_.resize((BLOCK_MEANS + 2) * wide_rows(s) * wide_columns(s));
         restored_.resize(restored_pitch(WIDTH) * HEIGHT);
         restored_chroma_.resize(restored_pitch(2 * width) * height);
         means_.resize(2 * light_count(s)), places_.resize(light_count(s));
-        s.wide = wide_.data(), s.evidence = evidence_.data();
+        s.wide = wide_.data(), s.flatness = s.wide + wide_rows(s) * wide_columns(s);
+        s.blocks = s.flatness + wide_rows(s) * wide_columns(s), s.evidence = evidence_.data();
         s.means = means_.data(), s.places = places_.data();
         s.restored_luma = restored_.data(), s.restored_chroma = restored_chroma_.data();
         plan_.learns = 1;
+        for (auto &quiet : plan_.quiet) quiet = 1 / 300.0f;
         s.plan = &plan_, s.light = &light_;
     }
     Restoring s{};
@@ -370,6 +372,7 @@ void follow() {
     s.light->changed = 1;
     rows(height, [&](int x, int y) { relight_cell(x, y, s); });
     rows(parts(height, WIDE), [&](int x, int y) { compare_wide(x, y, s); });
+    rows(parts(height, WIDE), [&](int x, int y) { judge_wide(x, y, s); });
     rows(3 * halved(height), [&](int x, int y) { halve_known(x, y, 0, s); });
     rows(3 * halved(halved(height)), [&](int x, int y) { halve_known(x, y, 1, s); });
 }
