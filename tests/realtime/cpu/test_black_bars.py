@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tapetum.realtime import ColorInfo, Enhancer, Frame, FrameEnhancer, make_enhancer
-from tapetum.realtime.cpu.black_bars import Area, BarFinder
+from tapetum.realtime.cpu.area import Area
+from tapetum.realtime.cpu.black_bars import BarFinder
 from tapetum.realtime.cpu.circle_of_thumbnail import find_circles
 from tapetum.realtime.cpu.picture_circle import CircleFinder
 from tapetum.realtime.cpu.picture_of_frame import PictureFinder
@@ -482,6 +483,16 @@ def test_a_circle_whose_edge_lies_in_the_corners_alone_is_found() -> None:
     assert np.abs(np.array(circle[2:]) - wanted).max() <= 2
 
 
+@pytest.mark.parametrize(("height", "width", "radius"), [(270, 480, 248), (360, 480, 275)])
+def test_a_circle_of_which_small_corners_are_black_is_found(
+    height: int, width: int, radius: float
+) -> None:
+    small = thumbnail(as_frame(disc(lit_picture(height, width), radius)))[0].max(axis=0)
+    (circle,) = find_circles(small, height / width)
+    apart = np.array(circle[2:]) - (radius * 256 / width, radius * 256 / height)
+    assert np.abs(apart).max() <= 2
+
+
 @pytest.mark.parametrize("crf", [20, 34])
 def test_circles_of_coarsely_coded_video_are_found(tmp_path: Path, crf: int) -> None:
     """Coding pulls an ellipse along, but no circle."""
@@ -698,6 +709,26 @@ def test_a_bar_without_a_twin_that_holds_text_is_one(tmp_path: Path, side: str, 
     }[side]
     for area in areas_of(coded([planes] * 4, tmp_path / "in.mkv", crf)):
         assert np.abs(np.subtract(area or (0, 0, 0, 0), wanted)).max() <= 2, area
+
+
+@pytest.mark.parametrize("crf", [20, 32])
+@pytest.mark.parametrize("first_column", [0, WIDTH - 20])
+def test_a_ticker_in_a_bar_without_a_twin_undoes_none(
+    tmp_path: Path, first_column: int, crf: int
+) -> None:
+    """It runs over all of the bar's length, or has just begun to come in."""
+    rng = np.random.default_rng(13)
+    letters = np.kron(rng.random((7, 3 * WIDTH)) < 0.4, np.ones((2, 2), bool))
+    letters[:, np.arange(6 * WIDTH) % 12 < 3] = False
+    shown = []
+    for index in range(6):
+        planes = [np.concatenate([p, np.full_like(p[: len(p) // 3], 128)]) for p in lit_picture()]
+        planes[0][HEIGHT:] = 16
+        ticker = planes[0][HEIGHT + 14 : HEIGHT + 28, first_column:]
+        ticker[letters[:, 3 * index :][:, : ticker.shape[1]]] = 220
+        shown.append(planes)
+    for area in areas_of(coded(shown, tmp_path / "in.mkv", crf)):
+        assert np.abs(np.subtract(area or (0, 0, 0, 0), (0, HEIGHT, 0, WIDTH))).max() <= 2, area
 
 
 @pytest.mark.parametrize("turned", [False, True])

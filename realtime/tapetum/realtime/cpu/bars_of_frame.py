@@ -16,6 +16,7 @@ from tapetum.realtime.cpu.frame_lines import (
     Lines,
     Mask,
     at_ends,
+    black_of,
 )
 from tapetum.realtime.frame import Plane
 
@@ -207,7 +208,7 @@ def _about_overlays(
         if len(straight) == 1:  # coding blurred the other, and that one tells where both end
             found = straight[0], straight[0]
         rises = [
-            _rise_at(pixels[:, place], rows, _black_of(pixels[:rows, place])) >= _LEAST_RISE
+            _rise_at(pixels[:, place], rows, black_of(pixels[:rows, place])) >= _LEAST_RISE
             for (pixels, _), rows in zip(ends, found, strict=True)
         ]
         if straight and all(rises) and not _is_picture_in(lines, across, *found):
@@ -268,7 +269,7 @@ def _by_light(light: Floats, black: float, *, traces: float = _FLAT) -> tuple[in
     usual = float(np.median(light[bars[0] : count - bars[1]])) if sum(bars) < count else black
     least = max(_LEAST_RISE, _CLEAR_STEP * (usual - black))
     rises = [
-        _rise_at(end, bar, _black_of(end[:bar])) >= least
+        _rise_at(end, bar, black_of(end[:bar])) >= least
         for end, bar in zip(ends, bars, strict=True)
     ]
     if _is_pair(bars[0], bars[1], count) and any(rises):
@@ -295,7 +296,7 @@ def _standing_out(light: Floats, first: int, last: int, step: float) -> tuple[in
     usual = float(np.percentile(picture, 90))
     share = _STEP if step else _WEAK_STEP
     for lines, edge in ends:
-        black = _black_of(lines[:edge])
+        black = black_of(lines[:edge])
         if _rise_at(lines, edge, black) >= share * (usual - black):
             return first, last
     return 0, 0
@@ -305,12 +306,6 @@ def _rise_at(light: Floats, edge: int, black: float) -> float:
     """Levels by which the lines right behind an edge are brighter than the black before it."""
     behind = light[edge : edge + SHARP]
     return float(behind.max()) - black if behind.size else 0.0
-
-
-def _black_of(bar: Floats) -> float:
-    """The light of a bar's black lines: a logo may take most of the others."""
-    place = len(bar) // 5
-    return float(np.partition(bar, place)[place])
 
 
 def _is_pair(first: int, last: int, count: int) -> bool:
@@ -413,7 +408,7 @@ def _to_light(light: Floats, bar: int, *, most: int = SHARP + 1) -> int:
     """
     if not bar:
         return 0
-    behind = light[bar : bar + _BLURRED] - _black_of(light[:bar])
+    behind = light[bar : bar + _BLURRED] - black_of(light[:bar])
     most_light = float(behind.max())
     edge = int(np.argmax(behind >= _EDGE_LIGHT * most_light))
     if most < edge <= _BLOCK and behind[: edge - SHARP].mean() <= _WEAK_LIGHT * most_light:
@@ -442,7 +437,7 @@ def _is_pure(bar: Floats, step: float) -> bool:
 
 def _rise(light: Floats, edge: int) -> float:
     """Levels by which the lines behind an edge are brighter than those before it."""
-    return float(light[edge : edge + RINGING].mean()) - _black_of(light[:edge])
+    return float(light[edge : edge + RINGING].mean()) - black_of(light[:edge])
 
 
 def _steepest(each: Floats, edge: int) -> float:

@@ -9,18 +9,18 @@ Text in a bar does not undo it.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.realtime.cpu.area import Area
 from tapetum.realtime.cpu.bar_contents import has_picture
 from tapetum.realtime.cpu.bars_of_frame import NONE, Bars, find_bars
+from tapetum.realtime.cpu.border_lines import without_border_lines
 from tapetum.realtime.cpu.frame_lines import Lines, edges_black_up_to, look
 from tapetum.realtime.cpu.plane_rows import sample_rows
-from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.frame import Frame
 from tapetum.realtime.temporal import FrameClock
 
 Floats = npt.NDArray[np.float32]
@@ -44,39 +44,6 @@ _TWINS_APART = 3.0
 _VIEW = 64
 _LONGEST_DOUBT_S = 8.0
 """The same, at most, after bars that turned out to be picture."""
-
-
-class Area(NamedTuple):
-    """A rectangle of a frame, in luma pixels, on the edges of whole chroma samples."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    def cut(self, frame: Frame) -> Frame:
-        """The frame within the area, as views; its colour means what it meant in the whole."""
-        planes = tuple(
-            plane[rows, columns]
-            for plane, (rows, columns) in zip(frame.planes, self._slices(frame), strict=True)
-        )
-        return replace(frame, planes=planes, color=replace(frame.color, matrix=frame.matrix))
-
-    def paste(self, frame: Frame, planes: tuple[Plane, ...]) -> tuple[Plane, ...]:
-        """The frame's planes, new ones, with others in the area."""
-        whole = tuple(plane.copy() for plane in frame.planes)
-        for plane, part, place in zip(whole, planes, self._slices(frame), strict=True):
-            plane[place] = part
-        return whole
-
-    def _slices(self, frame: Frame) -> list[tuple[slice, slice]]:
-        layout = frame.format
-        y, x = layout.chroma_y, layout.chroma_x
-        wide = 2 if layout.semi_planar else 1
-        rows = slice(self.top >> y, -(-self.bottom >> y))
-        columns = slice(wide * (self.left >> x), wide * -(-self.right >> x))
-        luma = slice(self.top, self.bottom), slice(self.left, self.right)
-        return [luma, *[(rows, columns)] * (len(frame.planes) - 1)]
 
 
 class BarFinder:
@@ -131,7 +98,7 @@ class BarFinder:
         self._elapsed_s += self._clock(frame.time_s)
         if self._shape != (frame.height, frame.width):
             self._bars, self._shape = None, (frame.height, frame.width)
-        edges = edges_black_up_to(frame)
+        frame, edges = without_border_lines(frame, edges_black_up_to(frame))
         black = [math.isfinite(edge) for edge in edges]
         if not any(black):
             view = _view(frame)
