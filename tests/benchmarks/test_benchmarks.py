@@ -32,7 +32,7 @@ from tapetum.benchmarks.documents.performance import (
 )
 from tapetum.benchmarks.experiments.live import Shown, governor_settling, held_after_s, live_latency
 from tapetum.benchmarks.experiments.live_cost import live_cost
-from tapetum.benchmarks.experiments.live_load import live_load
+from tapetum.benchmarks.experiments.live_load import SCENES, live_load
 from tapetum.benchmarks.experiments.memory import peak_memory, repeat_clip, run_process
 from tapetum.benchmarks.measure.errors import BenchmarkError
 from tapetum.benchmarks.measure.machine import machine
@@ -241,8 +241,10 @@ runpy.run_module("tapetum.benchmarks", run_name="__main__")
     assert "webrtc" not in said
 
 
-def test_load_on_purpose_makes_no_frame_dark() -> None:
-    figures = live_load("96x64", streams=2, busy=1, nice=5, duration_s=3)
+@pytest.mark.parametrize("scene", SCENES)
+def test_load_on_purpose_makes_no_frame_dark(scene: str) -> None:
+    figures = live_load("96x64", scene=scene, streams=2, busy=1, nice=5, duration_s=3)
+    assert figures["scene"] == scene
     assert figures["dark_percent"] == 0
     assert figures["busy_processes"] == {"count": 1, "nice": 5}
     assert isinstance(figures["modes"], list)

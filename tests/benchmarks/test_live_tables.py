@@ -66,16 +66,18 @@ def test_a_round_trip_that_was_not_measured_in_turns_is_none(tmp_path: Path) -> 
 
 def test_streams_beside_busy_processes_stand_in_order(tmp_path: Path) -> None:
     assert load_table(tmp_path) == "not measured"
-    run = {"size": "1280x720", "rate": 30, "streams": 2, "dark_percent": 0.0, "fps": 29.96}
+    run = {"size": "1280x720", "rate": 30, "scene": "noisy", "streams": 2, "fps": 29.96}
+    run |= {"dark_percent": 0.0}
     run |= {"largest_jump": 1.2, "age_p99_ms": 43.21, "busy_processes": {"count": 2, "nice": 10}}
     run |= {"modes": [{"start": 20, "grid": 80}, {"grid": 100}]}
     large = run | {"size": "3840x2160", "streams": 1, "modes": [{"grid": 99}]}
-    write(tmp_path, "load", **{"4k": large, "one": run, "other": run | {"streams": 1}})
+    clean = run | {"scene": "clean"}
+    write(tmp_path, "load", **{"4k": large, "one": run, "other": clean | {"streams": 1}})
     rows = load_table(tmp_path).splitlines()[2:]
     assert [row.split(" | ")[0] for row in rows] == [
-        "| 1 of 1280x720 at 30 fps",
-        "| 2 of 1280x720 at 30 fps",
-        "| 1 of 3840x2160 at 30 fps",
+        "| 1 of 1280x720 at 30 fps, clean",
+        "| 2 of 1280x720 at 30 fps, noisy",
+        "| 1 of 3840x2160 at 30 fps, noisy",
     ]
     assert rows[1].endswith("| 2 busy processes, nice 10 | 0 % | 1.2 levels | 43 ms | 30 |")
     assert rows[2].endswith("| 1.2 levels |  | 30 |"), "a p99 of 99 frames"

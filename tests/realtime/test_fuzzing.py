@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.fuzzing import Case, faults, fuzz, make_seeds, times_ms
+from support.fuzzing import Case, faults, fuzz, times_ms
 from support.mutations import PARSERS, mutate
+from support.whole_files import make_seeds
 
 needs_ffprobe = pytest.mark.skipif(
     shutil.which("ffprobe") is None, reason="needs ffprobe: apt-get install ffmpeg"

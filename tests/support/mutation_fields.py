@@ -126,7 +126,8 @@ def _of_elements(data: bytes) -> Iterator[Field]:
 
 def _of_packets(data: bytes) -> Iterator[Field]:
     """MPEG-TS: the numbers of streams and their counters, clocks, and times."""
-    for begin in range(0, len(data) - 187, 188):
+    stride, first = (188, 0) if data[:1] == b"G" else (192, 4)
+    for begin in range(first, len(data) - 187, stride):
         yield Field(begin + 1, 2, "stream", bits=13)
         has_adaptation, at = data[begin + 3] & 0x20, begin + 4
         if has_adaptation:
@@ -178,6 +179,21 @@ def _of_riff(data: bytes) -> Iterator[Field]:
         yield Field(begin + 24, 3, "time", "little")
 
 
+def _of_pages(data: bytes) -> Iterator[Field]:
+    """Ogg: how far a page reaches, whose it is, and its number."""
+    for begin in _begins(data, b"OggS"):
+        yield Field(begin + 4 + 6, 8, "time", "little")
+        yield from (Field(begin + 4 + at, 4, "stream", "little") for at in (14, 18))
+
+
+def _of_objects(data: bytes) -> Iterator[Field]:
+    """ASF: when packets are sent, whose each payload is, and when it is shown."""
+    for at in (i for i in range(len(data) - 40) if data[i : i + 3] == b"\x82\0\0"):
+        yield Field(at + 7, 4, "time", "little")
+        yield Field(at + 14, 1, "stream", bits=7)
+        yield Field(at + 25, 4, "time", "little")
+
+
 def _of_png(data: bytes) -> Iterator[Field]:
     for begin in _begins(data, b"fcTL"):
         yield from (Field(begin + at, 2, "time") for at in (28, 30))
@@ -196,6 +212,9 @@ _FINDERS: dict[str, Callable[[bytes], Iterator[Field]]] = {
     ".mkv": _of_elements,
     ".webm": _of_elements,
     ".ts": _of_packets,
+    ".m2ts": _of_packets,
+    ".ogv": _of_pages,
+    ".wmv": _of_objects,
     ".mpg": _of_program,
     ".flv": _of_tags,
     ".avi": _of_riff,

@@ -16,7 +16,12 @@ from typing import NamedTuple
 from support.mutation_fields import Field, fields
 
 TS_PACKET = 188
+BD_PACKET = 192
+"""One of a transport stream on discs, behind four bytes that say when it arrived."""
 _PNG_HEADER = 8
+ASF_PACKET = 3200
+"""What FFmpeg makes them."""
+_ASF_HEADER, _ASF_DATA = bytes.fromhex("3026b275"), bytes.fromhex("3626b275")
 _TABLES = {b"stts", b"stsz", b"stsc", b"ctts", b"stco", b"stss", b"elst"}
 """MP4 boxes of numbers of four bytes, behind a version and flags."""
 _MP4_PARENTS = {
@@ -93,6 +98,52 @@ def packets(data: bytes) -> Iterator[Part]:
     """MPEG transport streams: packets of 188 bytes."""
     for begin in range(0, len(data) - TS_PACKET + 1, TS_PACKET):
         yield Part(begin, begin + 4, begin + TS_PACKET, begin, 0)
+
+
+def disc_packets(data: bytes) -> Iterator[Part]:
+    """MPEG transport streams of discs and camcorders (M2TS)."""
+    for begin in range(0, len(data) - BD_PACKET + 1, BD_PACKET):
+        yield Part(begin, begin + 8, begin + BD_PACKET, begin + 4, 0)
+
+
+def pages(data: bytes) -> Iterator[Part]:
+    """Ogg (RFC 3533)."""
+    begin = 0
+    while data[begin : begin + 4] == b"OggS" and begin + 27 <= len(data):
+        body = begin + 27 + data[begin + 26]
+        end = min(len(data), body + sum(data[begin + 27 : body]))
+        yield Part(begin, min(body, end), end, begin + 26, 1)
+        begin = end
+
+
+def objects(data: bytes) -> Iterator[Part]:
+    """ASF and WMV: objects, what lies in their header, and packets of data."""
+    places = [(0, len(data))]
+    while places:
+        begin, end = places.pop()
+        while begin + 24 <= end:
+            (size,) = struct.unpack_from("<Q", data, begin + 16)
+            until = begin + size if 24 <= size <= end - begin else end
+            yield Part(begin, min(begin + 24, until), until, begin + 16, 8)
+            kind = data[begin : begin + 4]
+            if kind == _ASF_HEADER:
+                places.append((begin + 30, until))
+            elif kind == _ASF_DATA:
+                for packet in range(begin + 50, until - ASF_PACKET + 1, ASF_PACKET):
+                    yield Part(packet, packet + 15, packet + ASF_PACKET, packet + 5, 2)
+            begin = until
+
+
+def triplets(data: bytes) -> Iterator[Part]:
+    """MXF: key, length, value (SMPTE 336)."""
+    begin = 0
+    while begin + 17 <= len(data):
+        extra = data[begin + 16] & 0x7F if data[begin + 16] & 0x80 else 0
+        body = begin + 17 + extra
+        size = int.from_bytes(data[begin + 17 : body]) if extra else data[begin + 16]
+        end = min(len(data), body + size)
+        yield Part(begin, min(body, end), end, begin + 16, 1 + extra)
+        begin = end
 
 
 def segments(data: bytes) -> Iterator[Part]:
@@ -194,6 +245,10 @@ PARSERS: dict[str, Parser] = {
     **dict.fromkeys((".mkv", ".webm"), elements),
     **dict.fromkeys((".avi", ".webp"), riff),
     ".ts": packets,
+    ".m2ts": disc_packets,
+    ".ogv": pages,
+    ".wmv": objects,
+    ".mxf": triplets,
     ".flv": tags,
     ".mpg": program_packets,
     ".gif": gif_blocks,
@@ -234,6 +289,8 @@ def mutate(data: bytes, ending: str, rng: random.Random) -> tuple[bytes, str]:
         done.append(words)
     if ending == ".png" and rng.random() < 0.8:
         data = _with_checksums(data)
+    if ending == ".ogv" and rng.random() < 0.8:
+        data = _with_page_checksums(data)
     return data, ", ".join(done)
 
 
@@ -416,3 +473,26 @@ def _with_checksums(data: bytes) -> bytes:
             checksum = zlib.crc32(data[part.begin + 4 : part.end - 4])
             changed[part.end - 4 : part.end] = checksum.to_bytes(4)
     return bytes(changed)
+
+
+def _with_page_checksums(data: bytes) -> bytes:
+    """An Ogg whose pages are believed."""
+    changed = bytearray(data)
+    for part in pages(data):
+        page = data[part.begin : part.begin + 22] + bytes(4) + data[part.begin + 26 : part.end]
+        remainder = 0
+        for byte in page:
+            remainder = (remainder << 8 & 0xFFFFFFFF) ^ _OGG_TABLE[remainder >> 24 ^ byte]
+        changed[part.begin + 22 : part.begin + 26] = remainder.to_bytes(4, "little")
+    return bytes(changed)
+
+
+def _remainder(byte: int) -> int:
+    value = byte << 24
+    for _ in range(8):
+        value = (value << 1 ^ (0x04C11DB7 if value & 1 << 31 else 0)) & 0xFFFFFFFF
+    return value
+
+
+_OGG_TABLE = [_remainder(byte) for byte in range(256)]
+"""Of the checksum of RFC 3533."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapetum.gan.model import find_model
-from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.aim import ALWAYS
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.errors import TapetumError
 
@@ -54,8 +54,6 @@ class AutoDevice:
     def choose(
         self,
         model: str | Path,
-        strength: float,
-        aim: Aim,
         info: VideoInfo | None,
         *,
         denoise: Denoise = "off",
@@ -65,8 +63,6 @@ class AutoDevice:
 
         Args:
             model: as for `Enhancer`.
-            strength: likewise.
-            aim: likewise.
             info: the video; None where it has no end.
             denoise: as for `Enhancer`.
             on_build: as for `make_enhancer`.
@@ -74,8 +70,7 @@ class AutoDevice:
         if self.notices:
             return self.device  # a GPU was left
         worth = info is None or (not info.color.is_hdr and _pixels(info) >= _WORTH_PIXELS)
-        does = strength <= 1 and aim.brightness is None
-        if worth and does and is_heavy(model) and has_driver():
+        if worth and is_heavy(model) and has_driver():
             try:
                 what = _checked(model, denoise, on_build, info)
             except TapetumError as error:
@@ -151,13 +146,13 @@ def _check_room(info: VideoInfo | None, *, restores: bool) -> None:
         DeviceError: they do not, or the GPU cannot be used.
     """
     from tapetum.realtime.cuda.device import CudaDevice
-    from tapetum.realtime.cuda.room import FRAMES_OF_VIDEO, least_bytes
+    from tapetum.realtime.cuda.least_memory import FRAMES_OF_VIDEO, least_bytes
     from tapetum.trt_build.gpu import device_index
 
     layout = _USUAL if info is None else (info.format_name, info.width, info.height)
     needed = least_bytes("unet", *layout, frames=FRAMES_OF_VIDEO, restores=restores)
     what = f"unet at {layout[1]}x{layout[2]}"
-    CudaDevice(device_index(GPU), loads=False).check_room(needed, what)
+    CudaDevice(device_index(GPU), loads=False).room_for(needed, what).release()
 
 
 def _try_out(

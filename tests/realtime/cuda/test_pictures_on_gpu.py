@@ -18,7 +18,7 @@ from tapetum.realtime import Enhancer
 from tapetum.realtime.batch.file_maker import FileMaker
 from tapetum.realtime.batch.tree import Task
 from tapetum.realtime.choices import Denoise
-from tapetum.realtime.cuda.gpu_limits import ALWAYS, BARS, NOISE
+from tapetum.realtime.cuda.gpu_limits import BARS, NOISE
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import DeviceError, TapetumError
@@ -57,6 +57,29 @@ def test_images_are_those_of_the_cpu(
             np.testing.assert_array_equal(bright[..., 3], image[..., 3])
     assert there.description == f"{model} on cuda:0, simulated"
     assert gpu.launches > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "given"),
+    [
+        ("grid", {"strength": 1.6}),
+        ("grid", {"brightness": 0.4}),
+        ("unet", {"strength": 1.6}),
+        ("unet", {"when_dark": True}),
+    ],
+    ids=str,
+)
+def test_they_are_as_bright_as_is_wanted(
+    gpu: SimulatedGPU, model: str, given: dict[str, Any]
+) -> None:
+    del gpu
+    there, here = (
+        Enhancer(model, device=device, denoise="off", **{"when_dark": False} | given)
+        for device in ("cuda", "cpu")
+    )
+    for seed, level in enumerate((0, 0, 120)):
+        image = dark_image(3, seed=seed) + np.uint8(level)
+        assert_planes_close([there(image)], [here(image)], GPU)
 
 
 @pytest.mark.parametrize("wait", ["upload", "wait", "download", "restored", "_fetched"])
@@ -128,10 +151,8 @@ def test_an_enhancer_of_images_says_what_the_gpu_leaves(
     runtime, *limits = enhance.notices
     assert runtime.startswith("cuda:1 runs models with PyTorch: ")
     assert limits == [BARS, NOISE]
-    assert Enhancer("unet", device="cuda").notices[1:] == (BARS, NOISE, ALWAYS)
+    assert Enhancer("unet", device="cuda").notices[1:] == (BARS, NOISE)
     assert Enhancer(gain_model).notices == ()
-    with pytest.raises(DeviceError, match="strengths over 1 and a brightness are for the CPU"):
-        enhance.strength = 1.5
     enhance.strength = 0
     image = dark_image(3)
     np.testing.assert_array_equal(enhance(image), image)

@@ -235,6 +235,16 @@ def test_sound_from_the_middle_of_a_whole_file_is_no_damage(codec: str, tmp_path
     assert transcode(path, tmp_path / "out.mkv", start_s=1.3).damaged_packets == 0
 
 
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus"])
+def test_an_ogg_that_cuts_its_last_sound_is_no_damage(codec: str, tmp_path: Path) -> None:
+    """A packet that is cut off whole has no time there."""
+    clip = make_clip(tmp_path / "clip.mp4", Clip(frames=12, audio=["aac"]))
+    path = tmp_path / "in.ogv"
+    codecs = ["-c:v", "libtheora", "-c:a", codec]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(clip), *codecs, str(path)], check=True)
+    assert transcode(path, tmp_path / "out.mkv").damaged_packets == 0
+
+
 @pytest.fixture
 def broadcast(tmp_path: Path) -> Path:
     clip = Clip(frames=50, audio=["aac"], time_base=Fraction(1, 90_000))

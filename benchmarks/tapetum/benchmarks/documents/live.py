@@ -60,15 +60,16 @@ _LOAD_HEAD = (
 )
 
 
-def _heaviness(run: Figures) -> tuple[int, int, int, int]:
+def _heaviness(run: Figures) -> tuple[int, int, str, int, int]:
     width, height = map(int, run["size"].split("x"))
-    return width * height, run["rate"], run["busy_processes"]["nice"], run["streams"]
+    busy = run["busy_processes"]
+    return width * height, run["rate"], run["scene"], busy["nice"], run["streams"]
 
 
 def _load_row(run: Figures) -> list[str]:
     busy = run["busy_processes"]
     return [
-        f"{run['streams']} of {run['size']} at {run['rate']} fps",
+        f"{run['streams']} of {run['size']} at {run['rate']} fps, {run['scene']}",
         f"{busy['count']} busy processes, nice {busy['nice']}",
         f"{run['dark_percent']:g} %",
         f"{run['largest_jump']:g} levels",

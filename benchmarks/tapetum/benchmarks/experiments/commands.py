@@ -18,8 +18,8 @@ from tapetum.benchmarks.experiments.hosts import SIZES as HOST_SIZES
 from tapetum.benchmarks.experiments.live import SIZES as LIVE_SIZES
 from tapetum.benchmarks.experiments.live import TARGETS_MS, governor_settling, live_latency
 from tapetum.benchmarks.experiments.live_cost import live_cost
+from tapetum.benchmarks.experiments.live_load import SCENES, live_load
 from tapetum.benchmarks.experiments.live_load import SIZES as LOAD_SIZES
-from tapetum.benchmarks.experiments.live_load import live_load
 from tapetum.benchmarks.experiments.memory import peak_memory
 from tapetum.benchmarks.experiments.soak import soak as run_soak
 from tapetum.benchmarks.measure.choices import parse_size
@@ -102,8 +102,11 @@ def cost(seconds: float = 25.0, result: ResultOption = _LIVE_RESULT) -> None:
 
 @experiments.command()
 def load(
-    name: Annotated[str, typer.Argument(help=", ".join(LOAD_SIZES))] = "720p30",
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"{', '.join(LOAD_SIZES)}; by default all.")
+    ] = None,
     *,
+    scene: Annotated[list[str] | None, typer.Option(help=f"{' and '.join(SCENES)}.")] = None,
     streams: Annotated[list[int] | None, typer.Option(help="At once; 1, 2, 4 and 8.")] = None,
     nice: Annotated[list[int] | None, typer.Option(help="Of the busy ones; 0 and 10.")] = None,
     busy: Annotated[int, typer.Option(help="Processes that take all the time they get.")] = 2,
@@ -111,12 +114,14 @@ def load(
     result: ResultOption = _LOAD_RESULT,
 ) -> None:
     """Live video beside busy processes: dark frames, jumps of brightness, age, frames a second."""
-    size, rate = LOAD_SIZES[name]
-    for busy_nice, count in product(nice or (0, 10), streams or (1, 2, 4, 8)):
+    cases = product(names or LOAD_SIZES, scene or SCENES, nice or (0, 10), streams or (1, 2, 4, 8))
+    for name, what, busy_nice, count in cases:
+        size, rate = LOAD_SIZES[name]
         figures = live_load(
-            size, rate, streams=count, busy=busy, nice=busy_nice, duration_s=seconds
+            size, rate, scene=what, streams=count, busy=busy, nice=busy_nice, duration_s=seconds
         )
-        _record(result, f"{name}, {count} streams, {busy} busy, nice {busy_nice}", figures)
+        label = f"{name}, {what}, {count} streams, {busy} busy, nice {busy_nice}"
+        _record(result, label, figures)
 
 
 @experiments.command()

@@ -20,8 +20,8 @@ SIZES = {
     "4k30": ("3840x2160", 30),
     "4k60": ("3840x2160", 60),
 }
-SETTLED_S = 1.0
-"""Frames from this time on are judged."""
+SCENES = {"clean": "", "noisy": ",noise=alls=12:allf=t"}
+"""What FFmpeg adds to the dark test pattern: nothing, or noise of deviation 7."""
 _DARKNESS = 8
 """FFmpeg's test pattern is made so many times darker."""
 _DARK_LEVEL = 48.0
@@ -33,6 +33,7 @@ def live_load(
     size: str,
     rate: int = 30,
     *,
+    scene: str = "clean",
     streams: int = 1,
     busy: int = 2,
     nice: int = 0,
@@ -43,21 +44,22 @@ def live_load(
     Args:
         size: width and height, like "1280x720".
         rate: frames per second of each pattern.
+        scene: one of `SCENES`.
         streams: how many processes record at once.
         busy: how many others do nothing but take time.
         nice: how far those give way, from 0 to 19.
         duration_s: how long is recorded.
 
     Returns:
-        `dark_percent` of the frames, `largest_jump` of the mean luma from frame to frame in levels,
-        `age_p99_ms` and `fps` of what is shown, each the worst of the streams; the modes of all;
-        the load average. Levels are those of the recordings.
+        `dark_percent` of the frames from the first one on, `largest_jump` of the mean luma from
+        frame to frame in levels, `age_p99_ms` and `fps` of what is shown, each the worst of the
+        streams; the modes of all; the load average. Levels are those of the recordings.
     """
     with scratch_folder("bench") as folder, ExitStack() as running:
         paths = [folder / f"{index}.mkv" for index in range(streams)]
         for _ in range(busy):
             running.enter_context(spinning(nice))
-        commands = [_command(size, rate, path, duration_s) for path in paths]
+        commands = [_command(size, rate, scene, path, duration_s) for path in paths]
         processes = [
             running.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
             for command in commands
@@ -66,24 +68,25 @@ def live_load(
         load = load_average()[0]
         running.close()
         found = [list(_mean_luma(path)) for path in paths]
-    judged = [[level for time_s, level in levels if time_s >= SETTLED_S] for levels in found]
     return {
         "size": size,
         "rate": rate,
+        "scene": scene,
         "streams": streams,
         "busy_processes": {"count": busy, "nice": nice},
         "load_average": round(load, 2),
-        "dark_percent": max(map(_dark_percent, judged)),
-        "largest_jump": max(map(_largest_jump, judged)),
+        "dark_percent": max(map(_dark_percent, found)),
+        "largest_jump": max(map(_largest_jump, found)),
         "age_p99_ms": max(summary["age_ms"]["p99"] for summary in summaries),
         "fps": min(summary["fps"] for summary in summaries),
         "modes": [summary["modes"] for summary in summaries],
     }
 
 
-def _command(size: str, rate: int, path: Path, duration_s: float) -> list[str]:
+def _command(size: str, rate: int, scene: str, path: Path, duration_s: float) -> list[str]:
     darker = f"lutyuv=y=16+(val-16)/{_DARKNESS}:u=128+(val-128)/{_DARKNESS}"
-    source = f"lavfi:testsrc2=s={size}:r={rate},{darker}:v=128+(val-128)/{_DARKNESS}"
+    darker = f"{darker}:v=128+(val-128)/{_DARKNESS}"
+    source = f"lavfi:testsrc2=s={size}:r={rate},{darker}{SCENES[scene]}"
     options = ("--duration", str(duration_s), "--json", "--quiet")
     command = (sys.executable, "-m", "tapetum.realtime", "live")
     # The first sink is measured: a screen, where no encoder makes anyone wait.
@@ -101,11 +104,11 @@ def spinning(nice: int) -> Iterator[None]:
             process.kill()
 
 
-def _mean_luma(path: Path) -> Iterator[tuple[float, float]]:
-    """Time and mean luma of each frame of a file."""
+def _mean_luma(path: Path) -> Iterator[float]:
+    """Of each frame of a file."""
     with FileSource(path) as source:
         for frame in source:
-            yield frame.time_s or 0.0, float(frame.planes[0].mean())
+            yield float(frame.planes[0].mean())
 
 
 def _dark_percent(levels: Sequence[float]) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import Kind
-from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_enhancer import (
@@ -23,11 +24,10 @@ from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.gpu_limits import left_undone
 from tapetum.realtime.cuda.kernel_compiler import check_compiler
-from tapetum.realtime.cuda.room import FRAMES_OF_PICTURE, least_bytes
+from tapetum.realtime.cuda.least_memory import FRAMES_OF_PICTURE, least_bytes
 from tapetum.realtime.cuda.transfer import FetchFromDevice, downloaded, format_as, uploaded
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.progress import Building
-from tapetum.realtime.protocols import SparingEnhancer
 from tapetum.trt_build.gpu import device_index
 
 
@@ -47,7 +47,6 @@ class RoundTripEnhancer:
         enhancer: CudaGridEnhancer | CudaUNetEnhancer,
         device: ComputeDevice,
         *,
-        aim: Aim = ALWAYS,
         notices: tuple[str, ...] = (),
         stays: bool = False,
     ) -> None:
@@ -58,12 +57,11 @@ class RoundTripEnhancer:
         self._device = device
         self._layout: tuple[str, int, int] | None = None
         self._taken_bytes = 0
-        self.aim = aim
         self.notices = notices
 
     @property
     def strength(self) -> float:
-        """0 leaves the picture as it is, bit for bit; 1 is the model's own output."""
+        """0 leaves the picture as it is, bit for bit; 1 is the model's output, 2 the most."""
         return self._enhancer.strength
 
     @strength.setter
@@ -72,14 +70,12 @@ class RoundTripEnhancer:
 
     @property
     def aim(self) -> Aim:
-        """Whether `grid` leaves what is well lit as it is; a brightness is for the CPU alone."""
-        return self._aim
+        """When pictures are made bright, and how bright."""
+        return self._enhancer.aim
 
     @aim.setter
     def aim(self, aim: Aim) -> None:
-        self._aim = aim
-        if isinstance(self._enhancer, CudaGridEnhancer):
-            self._enhancer.when_dark = aim.when_dark
+        self._enhancer.aim = aim
 
     @property
     def description(self) -> str:
@@ -102,8 +98,11 @@ class RoundTripEnhancer:
             DeviceError: the frame is not in main memory, or the GPU failed, or has no room for it.
             EngineError: the network cannot be compiled, or gives no usable numbers.
         """
+        with self._room_for(frame):
+            return self._enhanced(frame, out)
+
+    def _enhanced(self, frame: Frame, out: tuple[Plane, ...] | None) -> Frame:
         device = self._device
-        self._check_room(frame)
         if frame.fetch is not None:
             bright = self._enhancer(frame)
             return replace(bright, fetch=FetchFromDevice(bright, device))
@@ -117,31 +116,30 @@ class RoundTripEnhancer:
             place[...] = plane
         return made.with_planes(out)
 
-    def _check_room(self, frame: Frame) -> None:
-        """Check, when a size or format comes for the first time, that its pictures find room.
+    def _room_for(self, frame: Frame) -> AbstractContextManager[object]:
+        """Memory for pictures of a size or format that comes for the first time, until it is taken.
 
         Raises:
-            DeviceError: they do not.
+            DeviceError: there is not enough.
         """
         layout = frame.format_name, frame.width, frame.height
         if layout == self._layout:
-            return
+            return nullcontext()
         kind: Kind = "unet" if self.compiles_by_size else "grid"
         restores = self._enhancer.restores
         needed = least_bytes(kind, *layout, frames=FRAMES_OF_PICTURE, restores=restores)
         more = needed - self._taken_bytes  # what the size before took is given back
-        self._device.check_room(more, f"{kind} at {frame.width}x{frame.height}")
+        room = self._device.room_for(more, f"{kind} at {frame.width}x{frame.height}")
         self._layout, self._taken_bytes = layout, needed
+        return room
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
         self._enhancer.reset()
 
     def most_needed(self) -> float:
-        """See `SparingEnhancer`; all of its effect, for a model that is not sparing."""
-        if isinstance(self._enhancer, SparingEnhancer):
-            return self._enhancer.most_needed()
-        return 1.0
+        """See `SparingEnhancer`."""
+        return self._enhancer.most_needed()
 
 
 def check_gpu(device: str) -> EngineChoice:
@@ -183,8 +181,8 @@ def make_round_trip(
     Args:
         model: `grid`, `unet`, or a model file.
         device: such as "cuda:1".
-        strength: 0 leaves the picture as it is, 1 is the model's own output.
-        aim: whether `grid` leaves well-lit pictures as they are.
+        strength: 0 leaves the picture as it is, 1 is the model's own output, 2 is the most.
+        aim: when pictures are made bright, and how bright.
         denoise: how much noise is taken out first; see `Restorer`, and `DeviceRestorer`.
         choice: what `check_gpu` said of the device, where it was asked.
         memory: the device, opened, in whose memory enhanced frames stay, each with a way to fetch
@@ -205,12 +203,13 @@ def make_round_trip(
         model,
         gpu,
         strength=strength,
+        aim=aim,
         denoise=denoise,
         flavour=choice.flavour,
         sizes_change=sizes_change,
         reduced=reduced,
         on_build=on_build,
     )
-    limits = left_undone(find_model(model).description, aim=aim, denoise=denoise)
+    limits = left_undone(find_model(model).description, denoise=denoise)
     notices = (*choice.notices, *limits)
-    return RoundTripEnhancer(enhancer, gpu, aim=aim, notices=notices, stays=memory is not None)
+    return RoundTripEnhancer(enhancer, gpu, notices=notices, stays=memory is not None)

@@ -106,7 +106,7 @@ class PacketOrder:
         if last is not None and not self._fits(time, last, ahead):
             time = self._between(last, ahead)
         if time != packet.dts:
-            if not self._is_rounded(packet, time):
+            if not self._is_rounded(packet, time) and not _is_left_out(packet):
                 self._mended.append(time)
             packet.dts = time
             packet.pts = packet.pts if self._is_video else time
@@ -148,3 +148,8 @@ class PacketOrder:
             time = self._last
         packet.pts = packet.dts = self._last = time
         return [packet]
+
+
+def _is_left_out(packet: Packet[Stream]) -> bool:
+    """Whether it is sound that an Ogg gives no time, since its end is cut off before it."""
+    return packet.pts is None and packet.dts is None and packet.has_sidedata("skip_samples")
