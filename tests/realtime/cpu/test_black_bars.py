@@ -115,6 +115,23 @@ def test_bars_come_and_go_with_the_picture_and_not_with_its_light() -> None:
     assert found == [None] * 5 + [area] * 15 + [None]
 
 
+@pytest.mark.parametrize(("top", "left"), [(30, 0), (0, 40)])
+def test_a_picture_that_fades_in_from_black_has_its_bars_as_soon_as_they_are_seen(
+    top: int, left: int
+) -> None:
+    """What its first light shows is no shape of its own: a lamp in the dark of a wider picture."""
+    finder, boxed = BarFinder(), framed(lit_picture(), top, left)
+    lamp = framed(dark_picture(), top, left)[0].astype(float)
+    lamp[lamp < 100] = 16
+    found = []
+    for index in range(16):
+        share = min(index / 10, 1.0)
+        light = lamp if index < 3 else boxed[0].astype(float)
+        luma = (16 + (light - 16) * share).round().astype(np.uint8)
+        found.append(finder(as_frame([luma, *boxed[1:]], index)))
+    assert found[6:] == [Area(top, top + HEIGHT, left, left + WIDTH)] * 10, found
+
+
 @pytest.mark.parametrize(("top", "left"), [(30, 0), (0, 40), (24, 40)])
 def test_bars_that_come_again_and_again_are_believed_at_once(top: int, left: int) -> None:
     """As where scenes of other shapes were cut together: no picture is burnt for a while."""
