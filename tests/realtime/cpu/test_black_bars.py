@@ -749,6 +749,17 @@ def test_a_ticker_in_a_bar_without_a_twin_undoes_none(
 
 
 @pytest.mark.parametrize("turned", [False, True])
+def test_text_that_splits_one_bar_of_a_pair_makes_no_narrower_pair(turned: bool) -> None:
+    """Black above the text is as wide as the begin of the other bar, which is black altogether."""
+    planes = framed(lit_picture(HEIGHT + 80, WIDTH), 24, 0)
+    planes[0][-14:-8, np.arange(WIDTH) % 8 < 6] = 220
+    wanted = (24, HEIGHT + 104, 0, WIDTH)
+    if turned:
+        planes, wanted = [p.T.copy() for p in planes], (*wanted[2:], *wanted[:2])
+    assert BarFinder()(as_frame(planes)) == Area(*wanted)
+
+
+@pytest.mark.parametrize("turned", [False, True])
 def test_lights_on_black_water_below_a_lit_shore_are_no_text_in_a_bar(turned: bool) -> None:
     """The shore is not straight, or passes into black over some lines."""
     for kind in ("bent", "fading"):

@@ -32,7 +32,7 @@ _MOST_LIT = 0.4
 """The same that may be brighter than black, with what coding leaves about text."""
 _MOST_OF_EDGE = 0.8
 """Part of a line that begins at the edge of a bar without a twin that holds text."""
-_LEAST_WITH_TEXT, _MOST_WITH_TEXT = 0.08, 0.35
+_LEAST_WITH_TEXT, _MOST_WITH_TEXT = 0.04, 0.35
 """Part of the frame that such a bar takes."""
 _BLACK = 1.0
 """Levels, at 8 bits, by which a bar without a twin is over black, at most."""
@@ -111,12 +111,11 @@ def _is_overlay(bright: Mask, shining: Mask, inner: int) -> bool:
     return is_text and bool((empty[1:] & empty[:-1]).any())
 
 
-def one_with_text(lines: Lines, across: slice, shares: Floats) -> tuple[int, int]:
-    """A bar without a twin that holds text, as captions or a ticker are put below a picture.
+def bars_with_text(lines: Lines, across: slice, shares: Floats) -> tuple[int, int]:
+    """Bars that may hold text, as captions or a ticker are put below a picture; 0 where none is.
 
-    Nothing but its edge tells it from a picture that is black there, with lights: nearly all of a
-    line passes it at once, in nearly all of its light, and nothing else comes near to it. Neither
-    at one side alone, there is none.
+    Nothing but its edge tells one without a twin from a picture that is black there, with lights:
+    nearly all of a line passes it at once, in nearly all of its light, and nothing else comes near.
     """
     bright, shining = lines.bright[:, across], lines.shining[:, across]
     luma = lines.luma[:, across]
@@ -124,11 +123,11 @@ def one_with_text(lines: Lines, across: slice, shares: Floats) -> tuple[int, int
         _with_text(bright[::way], shining[::way], luma[::way], shares[::way], lines)
         for way in (1, -1)
     )
-    return (0, 0) if first and last else (first, last)
+    return first, last
 
 
 def _with_text(bright: Mask, shining: Mask, luma: Plane, shares: Floats, lines: Lines) -> int:
-    """Rows of a bar at the beginning of an axis that holds text and is clearly one; else 0."""
+    """Rows of a bar at the beginning of an axis that may hold text and is clearly one; else 0."""
     count = len(shares)
     edge = int(np.argmax(shares >= _MOST_OF_EDGE))
     if not _LEAST_WITH_TEXT * count <= edge <= _MOST_WITH_TEXT * count:
@@ -144,7 +143,7 @@ def _with_text(bright: Mask, shining: Mask, luma: Plane, shares: Floats, lines: 
     margin = max(2, inner // _PIECES)
     clear = shares[:margin].max() <= EMPTY and shining[inner - margin : inner].mean() <= EMPTY
     outer = edge - min(2 * RINGING, edge // 2)  # coding leaves traces of the picture behind that
-    lit, shines = float(bright[:outer].mean()), float(shining[:outer].mean())
-    is_text = shines <= _MOST_TEXT and lit <= _MOST_LIT and shines >= _SHINING * lit
+    is_text = float(shining[:outer].sum()) >= _SHINING * float(bright[:outer].sum())
+    is_text &= shining[:inner].mean() <= _MOST_TEXT and bright[:inner].mean() <= _MOST_LIT
     traces = int(np.argmax(light[: SHARP + 1] >= _EDGE_LIGHT * light[: SHARP + 1].max()))
     return edge + traces if clear and is_text else 0
