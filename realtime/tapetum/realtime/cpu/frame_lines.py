@@ -100,7 +100,7 @@ def edges_black_up_to(frame: Frame) -> list[float]:
     layout, levels = frame.format, sample_range(frame)
     word = 1 << (layout.shift + layout.depth - 8)
     black = levels.black / (1 << (layout.depth - 8))
-    noisy = math.floor((black + _MOST_NOISE) * word)  # compared to whole numbers, without floats
+    noisy = noisy_black(frame)
     luma, chroma = frame.planes[0], frame.planes[1:]
     wide = 2 if layout.semi_planar else 1
 
@@ -132,10 +132,22 @@ def edges_black_up_to(frame: Frame) -> list[float]:
     ]
 
 
+def noisy_black(frame: Frame) -> int:
+    """The highest word of luma that noise makes of black."""
+    layout = frame.format
+    return sample_range(frame).black + (_MOST_NOISE << (layout.depth - 8)) << layout.shift
+
+
 def at_ends(line: Pixels) -> Pixels:
     """The two ends of lines, which lie along the last axis, beside each other."""
     part = max(2, round(_END * line.shape[-1]))
     return np.concatenate([line[..., :part], line[..., -part:]], axis=-1)
+
+
+def black_of(bar: Floats) -> float:
+    """The light of a bar's black lines: a logo may take most of the others."""
+    place = len(bar) // 5
+    return float(np.partition(bar, place)[place])
 
 
 def look(frame: Frame, black_up_to: float) -> Lines:
@@ -149,10 +161,9 @@ def look(frame: Frame, black_up_to: float) -> Lines:
     _count(samples, pitch, top, bright, rows, columns)
     word = 1 << (layout.shift + layout.depth - 8)
     axes = (rows, frame.width), (columns, frame.height)
-    noisy = (levels.black + (_MOST_NOISE << (layout.depth - 8))) << layout.shift
     return Lines(
         bright,
-        frame.planes[0] > noisy,
+        frame.planes[0] > noisy_black(frame),
         frame.planes[0],
         word,
         levels.black / (1 << (layout.depth - 8)),
