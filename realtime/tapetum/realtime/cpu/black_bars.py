@@ -140,9 +140,12 @@ class BarFinder:
             self._consider(lines, found, view, elapsed_s, appeared=black != self._black)
 
     def _brightens(self, view: Floats, black: float) -> bool:
-        """Whether there is more light than at the last look, as where a picture fades in."""
-        before = 0.0 if self._view is None else float(self._view.mean()) - black
-        return float(view.mean()) - black > _FADES * before
+        """Whether the picture has more light than at the last look, as where it fades in."""
+        if self._view is None or self._shape is None:
+            return False
+        picture = ~_covered(self._bars or NONE, self._shape)  # text that appears in bars is no fade
+        before, now = (float(seen[picture].mean()) - black for seen in (self._view, view))
+        return now > _FADES * before
 
     def _is_lit(self, found: Bars, view: Floats, elapsed_s: float, black: list[bool]) -> bool:
         """Whether a known bar's border is black no more, all at once, or has not been for a while.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tapetum.realtime.cpu.area import Area
-from tapetum.realtime.cpu.frame_lines import edges_black_up_to, noisy_black
+from tapetum.realtime.cpu.frame_lines import MOST_AT_BORDER, edges_black_up_to, noisy_black
 from tapetum.realtime.frame import Frame
 
 _ROWS, _COLUMNS = 24, 48
@@ -36,17 +36,25 @@ def without_border_lines(frame: Frame, edges: list[float]) -> tuple[Frame, list[
     luma, noisy = frame.planes[0], noisy_black(frame)
     height, width = luma.shape
     rows, columns = max(4, height // _ROWS // 2 * 2), max(4, width // _COLUMNS // 2 * 2)
+    if min(height, width) < 8 * max(rows, columns):
+        return frame, edges
+    cross = _cross_bars(frame, edges)
+    behind = luma[rows], luma[-1 - rows], luma[:, columns], luma[:, -1 - columns]
+    dark = [
+        math.isinf(edge) and np.count_nonzero(line > noisy) <= MOST_AT_BORDER * line.size
+        for edge, line in zip(edges, behind, strict=True)
+    ]
+    if not cross and not any(dark):
+        return frame, edges  # as most are, and this is asked of every frame
     lines = luma[0], luma[-1], luma[:, 0], luma[:, -1]
     lit = [np.count_nonzero(line > noisy) >= _LIT * line.size for line in lines]
-    if not any(lit) or min(height, width) < 8 * max(rows, columns):
-        return frame, edges
     top, bottom, left, right = np.where(lit, (rows, rows, columns, columns), 0).tolist()
     inner = Area(top, height - bottom, left, width - right).cut(frame)
     within = edges_black_up_to(inner)
     appear = any(
         math.isinf(edge) and math.isfinite(other) for edge, other in zip(edges, within, strict=True)
     )
-    if not appear and not _cross_bars(frame, within):
+    if not any(lit) or not (cross or appear):
         return frame, edges
     continued: Any = np.pad(inner.planes[0], ((top, bottom), (left, right)), "edge")
     return replace(frame, planes=(continued, *frame.planes[1:])), within
