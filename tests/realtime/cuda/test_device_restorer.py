@@ -27,6 +27,9 @@ pytestmark = pytest.mark.slow
 NEAR = Tolerance(2, 0.45)
 """Half-way values of chroma are rounded otherwise, as without the stage; luma is nearer."""
 
+DEEP = Tolerance(4, 0.45)
+"""Of ten bits, a level of eight: how a CPU sums moves a few samples, by its width of vectors."""
+
 
 def restored_on_device(
     device: ComputeDevice, restorer: DeviceRestorer, frame: Frame, grid: Any
@@ -56,12 +59,13 @@ def test_a_noisy_video_is_restored_as_on_the_cpu(
     """It starts, goes on as the light changes, and its brightened frames are the CPU's."""
     scene, grid = NoisyScene(*size, name=name, range_=range_), brightening()
     here, there = Restorer(denoise, sparing=True), DeviceRestorer(device, denoise)
+    near = NEAR if name == "nv12" else DEEP
     gains = []
     for frame, truth in scene.frames(18, brighter_from=11):
         bright = restored_on_device(device, there, frame, grid)
         seen = here(frame, grid)
         expected = apply_grid(frame, grid, seen=seen)
-        assert_planes_close(bright, expected, NEAR, shift=frame.format.shift)
+        assert_planes_close(bright, expected, near, shift=frame.format.shift)
         wanted, peak = apply_grid(truth, grid)[0], 255.0 if name == "nv12" else 65535.0
         ours, cpus = (psnr_db(luma, wanted, peak) for luma in (bright[0], expected[0]))
         assert abs(ours - cpus) < 0.3
@@ -174,7 +178,8 @@ def test_the_enhancer_restores_in_its_graph(device: ComputeDevice, name: str) ->
     for frame, truth in NoisyScene(242, 136, name=name).frames(10):
         enhanced = planes_of(device, there(on_device(device, frame)))
         expected = apply_grid(frame, brightening(), seen=restorer(frame, brightening()))
-        assert_planes_close(enhanced, expected, NEAR, shift=frame.format.shift)
+        near = NEAR if name == "nv12" else DEEP
+        assert_planes_close(enhanced, expected, near, shift=frame.format.shift)
         wanted, peak = apply_grid(truth, brightening())[0], 255.0 if name == "nv12" else 65535.0
         noisy = apply_grid(frame, brightening())[0]
         gains.append(psnr_db(enhanced[0], wanted, peak) - psnr_db(noisy, wanted, peak))
