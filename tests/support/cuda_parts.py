@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from support.random_frames import random_frame
 
+from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
@@ -97,11 +98,11 @@ def cuda_grid(
     engine: Engine,
     strength: float = 1.0,
     *,
-    when_dark: bool = False,
+    aim: Aim = ALWAYS,
     denoise: Denoise = "off",
 ) -> CudaGridEnhancer:
     there = EngineOnDevice(device, engine)
-    return CudaGridEnhancer(device, there, strength=strength, when_dark=when_dark, denoise=denoise)
+    return CudaGridEnhancer(device, there, strength=strength, aim=aim, denoise=denoise)
 
 
 def planes_of(device: ComputeDevice, frame: Frame) -> list[Array]:

@@ -1,16 +1,17 @@
 // Runs the CUDA kernels on the host: the code of each thread, one after another, block by block.
 
 #include "kernels.cu"
+#include "steady_grid.cu"
 #include "restoring.cu"
 
 #include <vector>
 
 template <class T>
 static void grid_block(int row, int threads, const Picture &in, const Colors &colors,
-                       const float *grid, float strength, const Picture &out) {
+                       const float *grid, const Picture &out) {
     GridRow table;
     for (int i = 0; i < threads; ++i)
-        interpolate_rows(i, threads, grid, strength, row, in, table);
+        interpolate_rows(i, threads, grid, row, in, table);
     for (int i = 0; i < threads; ++i) apply_row<T>(i, threads, row, in, colors, table, out);
 }
 
@@ -44,9 +45,9 @@ static void thumbnail_block(int block, int row, int threads, unsigned shared, co
     }                                                                                            \
     extern "C" void NAMED(apply_grid, CHROMA, BITS)(int grid_x, int, int threads, unsigned, const Picture *in, \
                                       const Colors *colors, const float *grid,                   \
-                                      const float *strength, const Picture *out) {               \
+                                      const Picture *out) {                                      \
         for (int x = 0; x < grid_x; ++x)                                                         \
-            grid_block<T>(x, threads, *in, *colors, grid, *strength, *out);                      \
+            grid_block<T>(x, threads, *in, *colors, grid, *out);                                 \
     }                                                                                            \
     extern "C" void NAMED(thumbnail, CHROMA, BITS)(int grid_x, int grid_y, int threads, unsigned shared,       \
                                      const Picture *in, const Colors *colors, float *out) {      \
@@ -58,22 +59,36 @@ static void thumbnail_block(int block, int row, int threads, unsigned shared, co
 RUN(unsigned char, 8)
 RUN(unsigned short, 16)
 
+#if CHROMA == 420
 extern "C" void smooth_grid(int, int, int threads, unsigned, const float *thumbnail,
                             const float *grid, const Smoothing *by, const Past *past,
-                            float *fault) {
+                            float *applied, float *fault) {
     Views views;
     for (int i = 0; i < threads; ++i) view_pixel(i, thumbnail, views);
     for (int i = 0; i < threads; ++i) sum_view_row(i, *past, views);
     for (int i = 0; i < threads; ++i) average_view(i, views);
     Darkness cells;
-    for (int i = 0; i < threads; ++i) cell_luma(i, thumbnail, cells);
+    Trials trials;
+    for (int i = 0; i < threads; ++i) look_at_cell(i, thumbnail, cells);
+    if (by->brightness)
+        for (int i = 0; i < threads; ++i) try_strengths(i, threads, grid, cells, trials);
+    for (int i = 0; i < threads; ++i) sum_trials(i, trials);
+    for (int i = 0; i < threads; ++i) average_trials(i, trials);
+    for (int i = 0; i < threads; ++i) choose_strength(i, by->brightness, trials);
     for (int i = 0; i < threads; ++i) rank_cell(i, cells);
     for (int i = 0; i < threads; ++i) darken_cell(i, cells);
     for (int i = 0; i < threads; ++i) find_large(i, cells);
     for (int i = 0; i < threads; ++i) grow_cell(i, cells);
     for (int i = 0; i < threads; ++i) share_cell(i, cells);
-    for (int i = 0; i < threads; ++i) smooth(i, grid, *by, *past, views, cells, fault);
+    for (int i = 0; i < threads; ++i)
+        smooth(i, grid, *by, *past, views, cells, trials, applied, fault);
 }
+
+extern "C" void measure_cells(int grid_x, int, int threads, unsigned, const float *thumbnail,
+                              float *luma) {
+    for (int i = 0; i < grid_x * threads; ++i) luma[i] = cell_luma(i, thumbnail);
+}
+#endif
 
 extern "C" int entry_bytes() { return sizeof(Entry); }
 

@@ -45,11 +45,10 @@ struct Poisoned {
     }                                                                                      \
     extern "C" void apply_grid_to_restored_##BITS(GEOMETRY, const Picture *in,             \
                                                   const Colors *colors, const float *grid, \
-                                                  const float *strength, const Picture *out, \
-                                                  const Restoring *s) {                    \
+                                                  const Picture *out, const Restoring *s) { \
         EACH_BLOCK {                                                                       \
             Poisoned<GridRow> table;                                                       \
-            EACH_THREAD interpolate_rows(i, threads, grid, *strength, x, *in, table.of);   \
+            EACH_THREAD interpolate_rows(i, threads, grid, x, *in, table.of);              \
             EACH_THREAD apply_restored_row<T>(i, threads, x, *in, *colors, *s, table.of, *out); \
         }                                                                                  \
     }
@@ -77,12 +76,12 @@ extern "C" void relight_cells(GEOMETRY, const Restoring *s) {
     EACH_BLOCK EACH_THREAD relight_cell(x * threads + i, y, *s);
 }
 
-extern "C" void plan_restoring(GEOMETRY, const float *grid, const float *strength,
-                               const FrameNoise *noise, const Restoring *s) {
+extern "C" void plan_restoring(GEOMETRY, const float *grid, const FrameNoise *noise,
+                               const Restoring *s) {
     Poisoned<Planning> planning;
     EACH_BLOCK {
         EACH_THREAD sum_cells(i, grid, planning.of);
-        EACH_THREAD average_cells(i, *strength, planning.of);
+        EACH_THREAD average_cells(i, planning.of);
         EACH_THREAD brighten_step(i, *noise, planning.of);
         EACH_THREAD plan_step(i, *noise, planning.of, *s->plan);
         EACH_THREAD sum_seen(i, planning.of);

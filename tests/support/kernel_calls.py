@@ -11,6 +11,7 @@ from support.kernel_devices import poisoned_planes
 
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.tiling import reflected
+from tapetum.realtime.cpu.unet_enhancer import room
 from tapetum.realtime.cuda.compute_device import ComputeDevice, Fault
 from tapetum.realtime.frame import CENTER, LEFT, TOP_LEFT, ColorInfo, Frame, Plane
 
@@ -59,10 +60,10 @@ def random_result(frame: Frame, seed: int = 0) -> npt.NDArray[np.float16]:
 
 
 def enhanced_by_grid(
-    device: ComputeDevice, frame: Frame, grid: Floats, strength: float = 1.0, poison: int = 0
+    device: ComputeDevice, frame: Frame, grid: Floats, poison: int = 0
 ) -> tuple[Array, ...]:
     planes = poisoned_planes(device, frame, poison)
-    device.kernels.apply_grid(frame, device.put(grid), planes, strength=strength)
+    device.kernels.apply_grid(frame, device.put(grid), planes)
     return tuple(device.get(plane) for plane in planes)
 
 
@@ -83,4 +84,7 @@ def changed_on_cpu(frame: Frame, result: Array, strength: float = 1.0) -> tuple[
     *_, rows, columns = padded(frame, width, height)
     after = np.clip(result[0, :, rows, columns].astype(np.float32), -1, 1)
     before = rgb_from_planes(frame).astype(np.float16).astype(np.float32)
-    return planes_with_change(frame, np.float32(strength) * (after - before))
+    change = after - before
+    if strength > 1:
+        change *= 1 + np.float32(strength - 1) * room(before, change)
+    return planes_with_change(frame, np.float32(min(strength, 1)) * change)

@@ -3,6 +3,7 @@
 // left out. Memory is as large as the kernels are told, to the byte.
 
 #include "kernels.cu"
+#include "steady_grid.cu"
 #include "restoring.cu"
 #include "grid_fit.cu"
 
@@ -105,7 +106,7 @@ void apply() {
     blocks(chroma_height(HEIGHT), [&](int row) {
         GridRow table;
         const auto expand = [&](int thread) {
-            interpolate_rows(thread, 256, grid.data(), 1, row, in.picture, table);
+            interpolate_rows(thread, 256, grid.data(), row, in.picture, table);
         };
         const auto brighten = [&](int thread) {
             apply_row<T>(thread, 256, row, in.picture, COLORS, table, out.picture);
@@ -135,25 +136,31 @@ void reduce() {
     });
 }
 
-void smooth() {
+void smooth(float brightness) {
     const auto thumbnail = numbers(3 * THUMBNAIL * THUMBNAIL, 1), grid = numbers(GRID_SIZE, 2);
     auto old = numbers(GRID_SIZE, 3), scene = numbers(VIEW_SIZE, 4), view = numbers(VIEW_SIZE, 5);
-    std::vector<float> fault(2);
-    const Smoothing by{0.04f, 0.3f, 0.1f, 0.5f, 0.05f, 0, 1};
+    std::vector<float> fault(2), applied(GRID_SIZE);
+    const Smoothing by{0.04f, 0.3f, 0.1f, 0.5f, 0.05f, 0, 1, brightness, 1.5f};
     const Past past{old.data(), scene.data(), view.data()};
     Views views;
     Darkness cells;
+    Trials trials;
     const auto look = [&](int i) {
         view_pixel(i, thumbnail.data(), views);
-        cell_luma(i, thumbnail.data(), cells);
+        look_at_cell(i, thumbnail.data(), cells);
     };
-    const auto sum = [&](int i) { sum_view_row(i, past, views), rank_cell(i, cells); };
-    const auto average = [&](int i) { average_view(i, views), darken_cell(i, cells); };
-    const auto find = [&](int i) { find_large(i, cells); };
-    const auto grow = [&](int i) { grow_cell(i, cells); };
+    const auto sum = [&](int i) {
+        sum_view_row(i, past, views), rank_cell(i, cells);
+        if (by.brightness) try_strengths(i, VIEW_SIZE, grid.data(), cells, trials);
+    };
+    const auto average = [&](int i) {
+        average_view(i, views), darken_cell(i, cells), sum_trials(i, trials);
+    };
+    const auto find = [&](int i) { find_large(i, cells), average_trials(i, trials); };
+    const auto grow = [&](int i) { grow_cell(i, cells), choose_strength(i, brightness, trials); };
     const auto share = [&](int i) { share_cell(i, cells); };
     const auto finish = [&](int i) {
-        smooth(i, grid.data(), by, past, views, cells, fault.data());
+        smooth(i, grid.data(), by, past, views, cells, trials, applied.data(), fault.data());
     };
     block(VIEW_SIZE, {look, sum, average, find, grow, share, finish});
 }
@@ -321,7 +328,7 @@ void apply_restored() {
     blocks(chroma_height(HEIGHT), [&](int row) {
         GridRow table;
         const auto expand = [&](int thread) {
-            interpolate_rows(thread, 256, grid.data(), 1, row, in.picture, table);
+            interpolate_rows(thread, 256, grid.data(), row, in.picture, table);
         };
         const auto brighten = [&](int thread) {
             apply_restored_row<T>(thread, 256, row, in.picture, COLORS, stream.s, table,
@@ -339,7 +346,7 @@ void plan() {
     noise.floor = 18, noise.black = 16, noise.span = 219, noise.careful = noise.sure = 1;
     Planning planning;
     block(TABLE, {[&](int i) { sum_cells(i, grid.data(), planning); },
-                  [&](int i) { average_cells(i, 1, planning); },
+                  [&](int i) { average_cells(i, planning); },
                   [&](int i) { brighten_step(i, noise, planning); },
                   [&](int i) { plan_step(i, noise, planning, *stream.s.plan); },
                   [&](int i) { sum_seen(i, planning); },
@@ -374,7 +381,7 @@ int main(int count, char **given) {
     if (count > 3) left_out = std::atoi(given[3]);
     if (kernel == "apply_grid") apply<unsigned char>(), apply<unsigned short>();
     if (kernel == "thumbnail") reduce<unsigned char>(), reduce<unsigned short>();
-    if (kernel == "smooth_grid") smooth();
+    if (kernel == "smooth_grid") smooth(0), smooth(0.4f);
     if (kernel == "fit_sum") fit();
     if (kernel == "fit_solve") solve();
     if (kernel == "rgb") convert<unsigned char>(), convert<unsigned short>();

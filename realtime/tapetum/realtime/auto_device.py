@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapetum.gan.model import find_model
-from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.aim import ALWAYS
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.errors import TapetumError
 
@@ -54,8 +54,6 @@ class AutoDevice:
     def choose(
         self,
         model: str | Path,
-        strength: float,
-        aim: Aim,
         info: VideoInfo | None,
         *,
         denoise: Denoise = "off",
@@ -65,8 +63,6 @@ class AutoDevice:
 
         Args:
             model: as for `Enhancer`.
-            strength: likewise.
-            aim: likewise.
             info: the video; None where it has no end.
             denoise: as for `Enhancer`.
             on_build: as for `make_enhancer`.
@@ -74,8 +70,7 @@ class AutoDevice:
         if self.notices:
             return self.device  # a GPU was left
         worth = info is None or (not info.color.is_hdr and _pixels(info) >= _WORTH_PIXELS)
-        does = strength <= 1 and aim.brightness is None
-        if worth and does and is_heavy(model) and has_driver():
+        if worth and is_heavy(model) and has_driver():
             try:
                 what = _checked(model, denoise, on_build, info)
             except TapetumError as error:

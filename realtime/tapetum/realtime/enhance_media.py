@@ -15,9 +15,8 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.auto_device import AutoDevice
 from tapetum.realtime.choices import LAYOUTS, Denoise, Device, Layout
 from tapetum.realtime.enhancer import (
+    check_aim,
     check_device,
-    check_gpu_does,
-    check_model,
     check_restores,
     checked_denoise,
     checked_strength,
@@ -89,9 +88,9 @@ def enhance_file(
             they stay interlaced where the encoder can store that.
         compare: None; `side-by-side`, original left; or `wipe`, a moving divider.
         when_dark: leave well-lit pictures as they are, and go over smoothly as light falls; False
-            gives every picture the model's output, as `unet` on a GPU always does.
-        brightness: mean luma that `grid` brings every picture to on the CPU, over 0 and under 1,
-            as far as strengths up to 2 can; None leaves it to the model.
+            gives every picture the model's output.
+        brightness: mean luma that `grid` brings every picture to, over 0 and under 1, as far as
+            strengths up to 2 can; None leaves it to the model.
         codec: encoder by FFmpeg's name, such as libx265; None suits the container.
         crf: constant quality of the encoder, lower is better; None suits the codec.
         preset: speed setting of the encoder; None suits the codec.
@@ -119,11 +118,11 @@ def enhance_file(
     _check_span(start_s, duration_s)
     if compare is not None and compare not in LAYOUTS:
         raise ValueError(f"compare is one of {', '.join(LAYOUTS)}; got {compare!r}")
-    check_model(model)
+    found = find_model(model)
     check_device(device)
+    check_aim(found, aim)
     if is_cuda(device):
-        check_gpu_does(strength=strength, aim=aim)
-        check_restores(find_model(model), denoise)
+        check_restores(found, denoise)
     if isinstance(place, str) and is_photo_name(output_path) and not is_series(place):
         raise MediaError(
             f"{place} cannot become a photo: photos are read from files; save it first"
@@ -256,7 +255,7 @@ def _enhance_video(
         choose = (
             None
             if auto is None
-            else partial(auto.choose, model, strength, aim, denoise=denoise, on_build=on_build)
+            else partial(auto.choose, model, denoise=denoise, on_build=on_build)
         )
         video = _on_chosen(open_video(device=device), choose, open_video)
         chosen = () if auto is None else auto.notices

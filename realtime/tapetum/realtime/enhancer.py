@@ -10,7 +10,7 @@ from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE, STRIDE, THUMBNAIL_SHAPE
 from tapetum.realtime.aim import ALWAYS, MAX_STRENGTH, Aim
 from tapetum.realtime.choices import DEVICES, Denoise, Device
-from tapetum.realtime.errors import DeviceError, ModelError
+from tapetum.realtime.errors import ModelError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -86,10 +86,7 @@ class Enhancer:
 
     @strength.setter
     def strength(self, strength: float) -> None:
-        checked_strength(strength)
-        if is_cuda(self._device):
-            check_gpu_does(strength=strength)
-        self._enhancer.strength = strength
+        self._enhancer.strength = checked_strength(strength)
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -194,9 +191,9 @@ def make_enhancer(
 
     Args:
         model: `grid`, `unet`, or a model file.
-        strength: as for `Enhancer`; up to 1 on a GPU.
+        strength: as for `Enhancer`.
         device: `auto` or `cpu`; or a GPU such as `cuda`, to which each frame is copied.
-        aim: when pictures are made bright, and how bright; how bright is for the CPU.
+        aim: when pictures are made bright, and how bright; how bright is for grid models.
         denoise: as for `Enhancer`; on a GPU of 4:2:0 frames alone.
         on_build: called while an engine is built for a GPU, from other threads; must not raise.
 
@@ -221,8 +218,9 @@ def _load_on_gpu(
     on_build: Callable[[Building], None] | None = None,
 ) -> RoundTripEnhancer:
     checked_strength(strength)
-    check_gpu_does(strength=strength, aim=aim)
-    check_restores(find_model(model), checked_denoise(denoise))
+    found = find_model(model)
+    check_aim(found, aim)
+    check_restores(found, checked_denoise(denoise))
     from tapetum.realtime.cuda.round_trip import make_round_trip
 
     return make_round_trip(
@@ -238,8 +236,7 @@ def _load(
     found = find_model(model)
     if found.description.kind == "grid":
         return _grid(found, strength, aim, denoise)
-    if aim.brightness is not None:
-        raise ModelError(f"brightness is for grid models; {model} is none")
+    check_aim(found, aim)
     check_restores(found, denoise)
     return _unet(found, strength, aim, denoise)
 
@@ -293,18 +290,14 @@ def check_device_is_there(device: str) -> EngineChoice | None:
     return check_gpu(device)
 
 
-def check_gpu_does(
-    *,
-    strength: float,
-    aim: Aim = Aim(),  # noqa: B008 - it is immutable
-) -> None:
-    """Check that what is asked for is not for the CPU alone.
+def check_aim(model: Model, aim: Aim) -> None:
+    """Check that a brightness is given for a model that gives grids.
 
     Raises:
-        DeviceError: it is.
+        ModelError: it is not.
     """
-    if strength > 1 or aim.brightness is not None:
-        raise DeviceError("strengths over 1 and a brightness are for the CPU; use --device cpu")
+    if aim.brightness is not None and model.description.kind != "grid":
+        raise ModelError(f"brightness is for grid models; {model.name} is none")
 
 
 def check_restores(model: Model, denoise: Denoise) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.choices import Denoise
-from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.restoring import LEAST_DEPTH, Restorer
 from tapetum.realtime.frame import Frame
 
@@ -28,18 +27,13 @@ class NoiseInMemory:
         self._restorer = Restorer(denoise)
 
     def __call__(
-        self,
-        frame: Frame,
-        grid: npt.NDArray[np.float32],
-        strength: float,
-        fetch: Callable[[], Frame],
+        self, frame: Frame, grid: npt.NDArray[np.float32], fetch: Callable[[], Frame]
     ) -> Frame | None:
         """Restore the next frame.
 
         Args:
             frame: in any memory.
             grid: (8, 8, 16, 16) what will brighten it.
-            strength: of the grid, over 0.
             fetch: gives the frame in main memory.
 
         Returns:
@@ -48,7 +42,7 @@ class NoiseInMemory:
         if frame.format.depth < LEAST_DEPTH:
             self.reset()
             return None
-        return self._restorer(fetch(), strengthened(grid, strength))
+        return self._restorer(fetch(), grid)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""

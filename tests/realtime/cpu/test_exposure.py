@@ -24,22 +24,26 @@ def thumbnail(*bands: float) -> np.ndarray:
     return np.broadcast_to(rows[:, np.newaxis], (1, 3, 256, 256)).copy()
 
 
+def cells(*bands: float) -> np.ndarray:
+    return cell_luma(thumbnail(*bands))
+
+
 def test_cells_have_the_luma_of_their_pixels() -> None:
-    cells = cell_luma(thumbnail(0.1, 0.4))
-    assert cells.shape == (16, 16)
-    np.testing.assert_allclose(cells[:8], 0.1, rtol=1e-5)
-    np.testing.assert_allclose(cells[8:], 0.4, rtol=1e-5)
+    luma = cells(0.1, 0.4)
+    assert luma.shape == (16, 16)
+    np.testing.assert_allclose(luma[:8], 0.1, rtol=1e-5)
+    np.testing.assert_allclose(luma[8:], 0.4, rtol=1e-5)
 
 
 def test_dark_pictures_need_the_whole_effect_and_lit_ones_none() -> None:
-    assert darkness(thumbnail(0.08)) == 1
-    assert darkness(thumbnail(0.4)) == 0
-    assert 0 < darkness(thumbnail(0.3)) < 1
+    assert darkness(cells(0.08)) == 1
+    assert darkness(cells(0.4)) == 0
+    assert 0 < darkness(cells(0.3)) < 1
 
 
 def test_lamps_do_not_make_a_night_well_lit() -> None:
     lamps = [1.0 if band % 16 == 0 else 0.05 for band in range(64)]
-    assert darkness(thumbnail(*lamps)) == 1
+    assert darkness(cells(*lamps)) == 1
 
 
 def by_cell(picture: np.ndarray) -> np.ndarray:
@@ -85,13 +89,13 @@ def test_shadows_are_lifted_less_where_the_rest_is_less_bright() -> None:
 def test_a_picture_in_which_nothing_is_bright_needs_some_of_it() -> None:
     haze = np.linspace(0.17, 0.34, 256, dtype=np.float32)
     city = np.broadcast_to(haze[:, np.newaxis], (1, 3, 256, 256)).copy()
-    assert 0.3 < darkness(city) < 0.8
+    assert 0.3 < darkness(cell_luma(city)) < 0.8
     city[..., :24, :] = 0.9  # a bright sky above it: a dim street, and lit
-    assert darkness(city) < 0.1
+    assert darkness(cell_luma(city)) < 0.1
 
 
 def test_the_effect_comes_smoothly_as_light_falls() -> None:
-    shares = [darkness(thumbnail(luma)) for luma in np.linspace(0.5, 0.02, 200)]
+    shares = [darkness(cells(luma)) for luma in np.linspace(0.5, 0.02, 200)]
     assert shares[0] == 0
     assert shares[-1] == 1
     assert all(0 <= later - before < 0.05 for before, later in pairwise(shares))
@@ -99,13 +103,13 @@ def test_the_effect_comes_smoothly_as_light_falls() -> None:
 
 def test_over_time_it_comes_smoothly_even_where_light_is_switched_off() -> None:
     steady = SteadyDarkness()
-    assert steady(thumbnail(0.5), time_s=0.0) == 0
-    shares = [steady(thumbnail(0.05), time_s=frame / 30) for frame in range(1, 61)]
+    assert steady(cells(0.5), time_s=0.0) == 0
+    shares = [steady(cells(0.05), time_s=frame / 30) for frame in range(1, 61)]
     assert shares[0] < 0.15
     assert shares[-1] > 0.95
     assert all(later > before for before, later in pairwise(shares))
     steady.reset()
-    assert steady(thumbnail(0.05), time_s=2.1) == 1
+    assert steady(cells(0.05), time_s=2.1) == 1
 
 
 def test_only_when_dark_is_the_default_of_an_enhancer_and_can_be_overridden() -> None:

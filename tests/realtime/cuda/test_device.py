@@ -93,7 +93,7 @@ def kernels_of(module: str) -> list[str]:
     if chroma != "420":
         return names
     restoring = [f"{name}_{bits}" for name in RESTORING_OF_DEPTH for bits in (8, 16)]
-    return [*names, "smooth_grid", *restoring, *RESTORING]
+    return [*names, "smooth_grid", "measure_cells", *restoring, *RESTORING]
 
 
 @needs_cupy

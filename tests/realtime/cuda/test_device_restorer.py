@@ -36,7 +36,7 @@ def restored_on_device(
     step = restorer.step(there)
     assert step is not None
     planes: Any = tuple(device.put(np.zeros_like(plane)) for plane in frame.planes)
-    restorer.queue(there, device.put(grid), planes, step, strength=1.0)
+    restorer.queue(there, device.put(grid), planes, step)
     return [device.get(plane) for plane in planes]
 
 
@@ -105,7 +105,7 @@ def test_shallow_pictures_of_finer_chroma_and_hdr_are_left_as_they_are(
     restorer, grid = DeviceRestorer(device, 1.0), brightening()
     shallow = on_device(device, random_frame("nv16", 64, 48))
     assert restorer.step(shallow) is None
-    assert restorer.restored(shallow, device.put(grid), strength=1.0) is None
+    assert restorer.restored(shallow, device.put(grid)) is None
     frame = next(NoisyScene(160, 96, name="p010le").frames(1)).seen
     hdr = replace(frame, color=replace(frame.color, transfer=16))
     assert hdr.color.is_hdr

@@ -17,14 +17,16 @@ from support.cuda_parts import (
     planes_of,
     two_scenes,
 )
-from support.grids import brightening
+from support.grids import brightening, random_grid
 from support.kernel_devices import on_device
 from support.random_frames import on_another_device, random_frame
 from support.tolerance import CPU, EXACT, GPU, assert_planes_close
 
 from tapetum.realtime.aim import Aim
+from tapetum.realtime.cpu.exposure import cell_luma
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_kernels import identity_grid
+from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
 from tapetum.realtime.cpu.unet_enhancer import UNetEnhancer
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
@@ -74,7 +76,7 @@ def shaded(level: float, shadow: float) -> Frame:
 
 def test_what_is_well_lit_stays_as_on_the_cpu(device: ComputeDevice) -> None:
     engine = grid_engine(brightening())
-    there = cuda_grid(device, engine, when_dark=True)
+    there = cuda_grid(device, engine, aim=Aim())
     here = GridEnhancer(engine, aim=Aim())
     for level, shadow, needed in ((150, 1, 0), (150, 0.2, 0.5), (70, 1, 0.5), (20, 1, 1)):
         there.reset()
@@ -88,6 +90,77 @@ def test_what_is_well_lit_stays_as_on_the_cpu(device: ComputeDevice) -> None:
             assert_planes_close(made, frame.planes, EXACT)
         else:
             assert (made[0] > frame.planes[0] + 2).mean() > 0.1
+
+
+BRIGHTNESSES = (0.05, 0.2, 0.45, 0.7, 0.98)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_strength_and_aim_may_change_from_frame_to_frame_as_on_the_cpu(
+    device: ComputeDevice, name: str
+) -> None:
+    """From the third frame on in a captured graph."""
+    engine = grid_engine(brightening(), per_brightness=0.3)
+    there, here = cuda_grid(device, engine), GridEnhancer(engine)
+    wishes = [(1.0, Aim(when_dark=False)), (1.6, Aim(when_dark=False)), (2.0, Aim()), (0.5, Aim())]
+    wishes += [(strength, Aim(brightness=0.5)) for strength in (1.0, 1.3)]
+    for seed, (strength, aim) in enumerate(wishes):
+        there.strength = here.strength = strength
+        there.aim = here.aim = aim
+        frame = random_frame(name, 101, 57, seed=seed)
+        dark: Any = tuple(plane // div for plane, div in zip(frame.planes, (4, 1), strict=True))
+        frame = Frame(dark, name, pts=seed, time_base=Fraction(1, 25), color=frame.color)
+        made = planes_of(device, there(on_device(device, frame)))
+        assert_planes_close(made, here(frame).planes, GPU, shift=frame.format.shift)
+        assert made[0].mean() > 1.2 * frame.planes[0].mean()
+        assert there.most_needed() == pytest.approx(here.most_needed(), abs=1e-3)
+
+
+@pytest.mark.parametrize("strength", [0, 0.4, 1, 1.01, 1.5, 2])
+def test_a_grid_is_as_strong_as_on_the_cpu(device: ComputeDevice, strength: float) -> None:
+    for seed in range(3):
+        for grid in (random_grid(seed), brightening() * np.float32(1 + seed)):
+            made = applied(device, grid, lit_by(0.3), strength=strength)
+            wanted = strengthened(grid, strength)
+            np.testing.assert_allclose(made, wanted, rtol=1e-4, atol=1e-5)
+            if strength in {0, 1}:
+                np.testing.assert_array_equal(made, wanted)
+
+
+@pytest.mark.parametrize("brightness", BRIGHTNESSES)
+def test_a_brightness_takes_the_strength_that_it_takes_on_the_cpu(
+    device: ComputeDevice, brightness: float
+) -> None:
+    for seed, light in enumerate((0.02, 0.1, 0.3, 0.8)):
+        small = lit_by(light)
+        darkening = identity_grid()
+        darkening[0] = 0.6
+        for grid in (brightening(), random_grid(seed, 0.1), darkening):
+            made = applied(device, grid, small, brightness=brightness)
+            wanted = with_brightness(grid, cell_luma(small), brightness)
+            np.testing.assert_allclose(made, wanted, rtol=1e-3, atol=1e-4)
+
+
+def lit_by(light: float) -> npt.NDArray[np.float32]:
+    """A thumbnail of uneven light."""
+    ramp = np.linspace(0, 2 * light, 256, dtype=np.float32).clip(0, 1)
+    return np.broadcast_to(ramp[:, np.newaxis], (1, 3, 256, 256)).copy()
+
+
+def applied(
+    device: ComputeDevice,
+    grid: npt.NDArray[np.float32],
+    thumbnail: npt.NDArray[np.float32],
+    *,
+    strength: float = 1.0,
+    brightness: float | None = None,
+) -> Array:
+    """What a first frame's grid becomes."""
+    steady = TemporalSmoothing(device, time_constant_s=0.3, aim=Aim(False, brightness))
+    fault = device.put(np.zeros(2, np.float32))
+    step = steady.step(None, strength=strength)
+    made = steady.queue(device.put(grid), step, device.put(thumbnail), fault=fault)
+    return device.get(made)
 
 
 def test_coefficients_are_smoothed_and_cut_as_on_the_cpu(device: ComputeDevice) -> None:
@@ -134,6 +207,32 @@ def test_a_unet_frame_is_enhanced_as_on_the_cpu(
     enhanced = planes_of(device, enhance(on_device(device, frame)))
     expected = UNetEnhancer(BRIGHTER, strength=0.8)(frame).planes
     assert_planes_close(enhanced, expected, GPU, shift=frame.format.shift)
+
+
+@pytest.mark.parametrize("strength", [1.0, 1.7])
+def test_unet_leaves_what_is_well_lit_as_on_the_cpu(device: ComputeDevice, strength: float) -> None:
+    """Smoothly over time, from the second frame on in a captured graph."""
+    there = CudaUNetEnhancer(device, ModelOnDevice(device, BRIGHTER), strength=strength, aim=Aim())
+    here = UNetEnhancer(BRIGHTER, strength=strength, aim=Aim())
+    seen = []
+    for index, level in enumerate((150, 20, 70, 150, 150)):
+        frame = shaded(level, 1)
+        timed = Frame(frame.planes, "nv12", pts=index, time_base=Fraction(1, 4), color=frame.color)
+        made = planes_of(device, there(on_device(device, timed)))
+        assert_planes_close(made, here(timed).planes, GPU)
+        needed = there.most_needed()
+        assert needed == pytest.approx(here.most_needed(), abs=1e-4)
+        seen.append(needed)
+        if needed == 0:
+            assert_planes_close(made, frame.planes, EXACT)
+    assert seen[0] == 0
+    assert 0.3 < max(seen) < 1
+    assert seen[4] < seen[3] < seen[2]
+    there.reset()
+    assert_planes_close(planes_of(device, there(on_device(device, frame))), frame.planes, EXACT)
+    there.aim = Aim(when_dark=False)
+    lighter = planes_of(device, there(on_device(device, frame)))
+    assert lighter[0].mean() > frame.planes[0].mean() + 10
 
 
 def test_a_light_comes_before_the_network_as_on_the_cpu(device: ComputeDevice) -> None:

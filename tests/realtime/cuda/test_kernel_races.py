@@ -19,13 +19,14 @@ KERNELS = (
     *("apply_grid", "thumbnail", "smooth_grid", "fit_sum", "fit_solve", "rgb"),
     *("learn", "correct", "finish", "apply_restored", "plan", "follow"),
 )
-OF_PIXELS = [("apply_grid", 0), ("thumbnail", 0), *(("smooth_grid", place) for place in range(6))]
+OF_PIXELS = [("apply_grid", 0), ("thumbnail", 0)]
+OF_GRID = [("smooth_grid", place) for place in range(6)]
 OF_FIT = [("fit_sum", 0), ("fit_solve", 0), ("fit_solve", 1)]
 OF_NOISE = [
     *((kernel, 0) for kernel in ("learn", "correct", "finish", "apply_restored")),
     *(("plan", place) for place in range(5)),
 ]
-BARRIERS = [*OF_PIXELS, *OF_FIT, *OF_NOISE]
+BARRIERS = [*OF_PIXELS, *OF_GRID, *OF_FIT, *OF_NOISE]
 FOUND = 66
 """The status of a process in which ThreadSanitizer found something."""
 
@@ -97,11 +98,12 @@ def test_they_stay_within_their_memory(tmp_path: Path, steps: tuple[str, ...]) -
 
 
 def test_each_barrier_of_a_kernel_is_one_here() -> None:
-    """Three kernels have eight, those that fit three, those of noise ten.
+    """Two kernels have two, that of the grid six, those that fit three, those of noise ten.
 
     All kinds of samples share the code, and what finishes luma and chroma is tried together.
     """
     assert barriers("kernels.cu") == len(OF_PIXELS)
+    assert barriers("steady_grid.cu") == len(OF_GRID)
     assert barriers("grid_fit.cu") == len(OF_FIT)
     assert barriers("restoring.cu") == len(OF_NOISE) + 1
 

@@ -56,15 +56,16 @@ def test_every_place_of_the_network_input_is_written(
         np.testing.assert_allclose(rgb[0], expected, atol=HALF_STEP, rtol=0)
 
 
+@pytest.mark.parametrize("strength", [0.7, 1.6])
 @pytest.mark.parametrize("color", COLORS, ids=str)
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_change_reaches_the_planes_as_on_the_cpu(
-    device: ComputeDevice, name: str, color: ColorInfo
+    device: ComputeDevice, name: str, color: ColorInfo, strength: float
 ) -> None:
     frame = random_frame(name, 37, 22, color=color)
     result = random_result(frame)
-    actual = enhanced_by_change(device, on_device(device, frame), result, strength=0.7)
-    expected = changed_on_cpu(frame, result, strength=0.7)
+    actual = enhanced_by_change(device, on_device(device, frame), result, strength=strength)
+    expected = changed_on_cpu(frame, result, strength=strength)
     assert_planes_close(actual, expected, CPU, shift=frame.format.shift)
 
 

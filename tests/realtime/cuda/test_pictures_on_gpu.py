@@ -18,7 +18,7 @@ from tapetum.realtime import Enhancer
 from tapetum.realtime.batch.file_maker import FileMaker
 from tapetum.realtime.batch.tree import Task
 from tapetum.realtime.choices import Denoise
-from tapetum.realtime.cuda.gpu_limits import ALWAYS, BARS, NOISE
+from tapetum.realtime.cuda.gpu_limits import BARS, NOISE
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import DeviceError, TapetumError
@@ -128,10 +128,8 @@ def test_an_enhancer_of_images_says_what_the_gpu_leaves(
     runtime, *limits = enhance.notices
     assert runtime.startswith("cuda:1 runs models with PyTorch: ")
     assert limits == [BARS, NOISE]
-    assert Enhancer("unet", device="cuda").notices[1:] == (BARS, NOISE, ALWAYS)
+    assert Enhancer("unet", device="cuda").notices[1:] == (BARS, NOISE)
     assert Enhancer(gain_model).notices == ()
-    with pytest.raises(DeviceError, match="strengths over 1 and a brightness are for the CPU"):
-        enhance.strength = 1.5
     enhance.strength = 0
     image = dark_image(3)
     np.testing.assert_array_equal(enhance(image), image)

@@ -19,7 +19,7 @@ from support.restoring_on_device import StateOnDevice
 from support.tolerance import Tolerance, assert_planes_close
 
 from tapetum.realtime.cpu.fixed_point import FIXED_BITS, TABLE_SIZE, frame_samples, halve
-from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
+from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.noise_level import NoiseLevel
 from tapetum.realtime.cpu.restoring import curve_slope, still_tolerance_factors, tolerance_factors
 from tapetum.realtime.cpu.restoring_light import new_light, relight, relight_cells
@@ -177,9 +177,8 @@ def test_the_plan_is_that_of_the_cpu(
     frame, grid = dark_frame(name, 64, 48, range_=range_), brightening()
     there, noise = StateOnDevice(device, frame), noise_of(frame, deviation)
     tell(there, noise, amount)
-    device.kernels.restoring.plan(device.put(grid), there.step, 0.8)
-    mixed = identity_grid() + np.float32(0.8) * (grid - identity_grid())
-    slope = None if amount is not None else curve_slope(frame, mixed)
+    device.kernels.restoring.plan(device.put(grid), there.step)
+    slope = None if amount is not None else curve_slope(frame, grid)
     share = noise.share(slope)
     wanted = amount if slope is None else np.clip((slope - 1.05) / 0.3, 0, 1)
     plan = there.made_plan()
@@ -202,7 +201,7 @@ def test_nothing_is_done_where_nothing_is_seen_but_what_is_known_is_kept_up_for_
         noise.sure = not unsure
         tell(there, noise, None)
         there.state["restarts"] = restarts
-        device.kernels.restoring.plan(grid, there.step, 1.0)
+        device.kernels.restoring.plan(grid, there.step)
         plan = there.made_plan()
         return bool(plan["learns"]), bool(plan["restarts"])
 
@@ -377,7 +376,7 @@ def test_a_grid_reads_what_was_restored_with_its_fractions(
     there.fill("restored_chroma", chroma)
     out = poisoned_planes(device, frame, 7)
     given = on_device(device, frame), device.put(grid), out, there.step
-    device.kernels.restoring.apply_grid(*given, strength=1.0)
+    device.kernels.restoring.apply_grid(*given)
     planes: Any = (
         np.ascontiguousarray(luma[:, : size[0]]),
         *(np.ascontiguousarray(chroma[:, first : 2 * across : 2]) for first in (0, 1)),
@@ -390,6 +389,6 @@ def test_a_grid_reads_what_was_restored_with_its_fractions(
 
     there.plan["learns"] = 0
     there.put_plan()
-    device.kernels.restoring.apply_grid(given[0], given[1], out, there.step, strength=1.0)
+    device.kernels.restoring.apply_grid(given[0], given[1], out, there.step)
     found = [device.get(plane) for plane in out]
     assert_planes_close(found, apply_grid(frame, grid), near, shift=frame.format.shift)

@@ -421,18 +421,6 @@ def test_a_device_that_is_lost_in_mid_stream_is_left_with_a_notice(
     ladder.close()
 
 
-def test_strengths_that_a_gpu_has_not_are_for_the_cpu(gain: tuple[str, Loader]) -> None:
-    model = Brightener(50)
-    heavy: dict[str, Loader] = {"one on cuda": lambda: model}
-    ladder = Ladder(gain, heavy, replaceable=heavy, budget_ms=5000)
-    warmed_up(ladder, "one on cuda").strength = 1.5
-    ladder(dark())
-    assert ladder.mode == "gain"
-    assert ladder.note == "strengths over 1 and a brightness are for the CPU; gain runs"
-    ladder.strength = 1
-    warmed_up(ladder, "one on cuda").close()
-
-
 def test_a_model_file_makes_what_it_makes_of_a_file(gain_model: Path) -> None:
     ladder = warmed_up(ladder_for(gain_model, budget_ms=5000), "gain")
     assert ladder.models == ("gain",)

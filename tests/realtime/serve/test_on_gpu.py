@@ -17,7 +17,6 @@ from support.serve_client import plain_page, server
 from support.simulated_gpu import SimulatedGPU
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.live.track import EnhancedTrack
 from tapetum.realtime.serve.enhancement import Enhancement
 from tapetum.realtime.serve.server import Server
@@ -116,11 +115,12 @@ def test_a_page_whose_pictures_find_no_room_gets_the_cpus_with_a_line(
     assert notices[-1].endswith("; gain runs instead")
 
 
-def test_a_page_may_begin_with_what_only_the_cpu_does(gpu: SimulatedGPU, gain_model: Path) -> None:
+def test_a_page_may_want_more_strength_and_a_brightness(
+    gpu: SimulatedGPU, gain_model: Path
+) -> None:
     del gpu
     wanted = Enhancement(gain_model, 1.6, Aim(brightness=0.4), "auto", 5000, "cuda")
-    says = "strengths over 1 and a brightness are for the CPU; gain runs"
-    watched(wanted, lambda track: track.ladder.note == says)
+    watched(wanted, lambda track: track.ladder.mode == "gain on cuda")
 
 
 def test_the_server_says_once_what_runs_there(
@@ -135,13 +135,3 @@ def test_the_server_says_once_what_runs_there(
     assert notices[0].startswith("cuda:0 runs models with PyTorch: ")
     assert notices[1].startswith("what a browser enhances by itself gets its grids from the CPU")
     assert gpu.opened == 0
-
-
-def test_what_the_gpu_does_not_is_refused_at_the_start(gpu: SimulatedGPU, tmp_path: Path) -> None:
-    del gpu
-
-    async def scenario() -> None:
-        Server(ServerSettings(port=0, device="cuda", strength=1.5), tmp_path)
-
-    with pytest.raises(DeviceError, match="strengths over 1 and a brightness"):
-        asyncio.run(scenario())

@@ -192,9 +192,9 @@ def _restore(device: ComputeDevice, frames: list[Frame]) -> Work:
     steps = []
     for frame in frames[:4]:
         steps.append(cast("FrameStep", restorer.step(frame)))
-        restorer.queue(frame, grid, output, steps[-1], strength=1.0)
+        restorer.queue(frame, grid, output, steps[-1])
     # What one of the last two writes the other reads.
-    return lambda i: device.kernels.restoring.restore(frames[i], grid, steps[2 + i % 2], 1.0)
+    return lambda i: device.kernels.restoring.restore(frames[i], grid, steps[2 + i % 2])
 
 
 def _planes_like(device: ComputeDevice, frames: list[Frame]) -> list[Any]:

@@ -41,15 +41,15 @@ keeps 32 dB, and by eye on photos against the light."""
 _RED, _GREEN, _BLUE = np.float32(0.2126), np.float32(0.7152), np.float32(0.0722)
 
 
-def darkness(thumbnail: Floats) -> float:
+def darkness(cells: Floats) -> float:
     """1 for a picture in the dark, 0 for one that is well lit, else in between.
 
     For what is one for the whole picture: it is the mean of `darkness_by_cell`.
 
     Args:
-        thumbnail: (1, 3, 256, 256) RGB in [0, 1].
+        cells: of `cell_luma`.
     """
-    return float(darkness_by_cell(cell_luma(thumbnail)).mean(dtype=np.float64))
+    return float(darkness_by_cell(cells).mean(dtype=np.float64))
 
 
 def darkness_of_cells(cells: Floats) -> float:
@@ -151,14 +151,14 @@ class SteadyDarkness:
         self._share: float | None = None
         self._clock = FrameClock()
 
-    def __call__(self, thumbnail: Floats, *, time_s: float | None) -> float:
+    def __call__(self, cells: Floats, *, time_s: float | None) -> float:
         """The share of the effect that the next picture needs.
 
         Args:
-            thumbnail: (1, 3, 256, 256) RGB in [0, 1].
+            cells: of `cell_luma`.
             time_s: the picture's time.
         """
-        elapsed_s, wanted = self._clock(time_s), darkness(thumbnail)
+        elapsed_s, wanted = self._clock(time_s), darkness(cells)
         if self._share is None:
             self._share = wanted
         self._share += (1 - math.exp(-elapsed_s / TIME_CONSTANT_S)) * (wanted - self._share)

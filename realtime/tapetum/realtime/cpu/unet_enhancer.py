@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.aim import ALWAYS, Aim
-from tapetum.realtime.cpu.exposure import SteadyDarkness
+from tapetum.realtime.cpu.exposure import SteadyDarkness, cell_luma
 from tapetum.realtime.cpu.hdr_light import (
     from_working,
     kept_highlights,
@@ -134,7 +134,7 @@ class UNetEnhancer:
         picture, share = self._picture(frame), 1.0
         if self.aim.when_dark:
             seen = shown_thumbnail(picture.seen, frame.color)
-            share = self._darkness(seen, time_s=frame.time_s)
+            share = self._darkness(cell_luma(seen), time_s=frame.time_s)
         self._needed = max(self._needed, share)
         strength = share * self.strength
         if strength == 0:
@@ -144,14 +144,14 @@ class UNetEnhancer:
         np.clip(change, -1, 1, out=change)
         change -= shown
         if strength > 1:
-            change *= 1 + np.float32(strength - 1) * _room(shown, change)
+            change *= 1 + np.float32(strength - 1) * room(shown, change)
         else:
             change *= np.float32(strength)
         if working is not None:
             brighter = kept_highlights((shown + change + 1) / 2, working)
             change = (2 * from_working(brighter, frame.color.transfer) - 1).astype(np.float32) - rgb
-        room = out if picture.area is None else None
-        return picture.replaced_in(frame, planes_with_change(picture.frame, change, out=room))
+        place = out if picture.area is None else None
+        return picture.replaced_in(frame, planes_with_change(picture.frame, change, out=place))
 
     def enhance_image(
         self, image: RgbImage, out: RgbImage, *, order: Order = "rgb", time_s: float | None = None
@@ -236,8 +236,13 @@ def _shown(frame: Frame) -> tuple[Floats, Floats, Working | None]:
     return rgb, (2 * np.minimum(working, 1) - 1).astype(np.float32), working
 
 
-def _room(rgb: Floats, change: Floats) -> Floats:
-    """Share of the room that a change leaves, to white where it brightens, else to black."""
+def room(rgb: Floats, change: Floats) -> Floats:
+    """Share of the room that a change leaves, to white where it brightens, else to black.
+
+    Args:
+        rgb: before it, in [-1, 1].
+        change: of the same shape, up to those limits.
+    """
     limit: Floats = np.where(change > 0, np.float32(1), np.float32(-1))
     whole = np.where(limit == rgb, limit, limit - rgb)
     room: Floats = np.divide(limit - rgb - change, whole, dtype=np.float32)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tapetum.gan.model import Model, find_model
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
+from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
@@ -70,7 +71,7 @@ def make_cuda_enhancer(
     device: ComputeDevice,
     *,
     strength: float = 1.0,
-    when_dark: bool = False,
+    aim: Aim = ALWAYS,
     denoise: Denoise = "off",
     flavour: Flavour | None = None,
     size: Size | None = None,
@@ -83,8 +84,8 @@ def make_cuda_enhancer(
     Args:
         model: `grid`, `unet`, or a model file (.onnx, .safetensors, .pth, .pt).
         device: where the frames are.
-        strength: 0 leaves the picture as it is, 1 is the model's own output.
-        when_dark: `grid` leaves what is well lit as it is; `unet` never does here.
+        strength: 0 leaves the picture as it is, 1 is the model's own output, 2 is the most.
+        aim: when pictures are made bright, and by grids how bright; every one, by default.
         denoise: how much noise is taken out before a picture is made bright by a grid; a model
             with none leaves it.
         flavour: the TensorRT that runs it, see `choose_engine`; PyTorch by default.
@@ -113,19 +114,15 @@ def make_cuda_enhancer(
     engine: DeviceEngine
     if compiler.kind == "grid":
         engine = compiler.compile(THUMBNAIL_SHAPE)
-        return CudaGridEnhancer(
-            device, engine, strength=strength, when_dark=when_dark, denoise=denoise
-        )
+        return CudaGridEnhancer(device, engine, strength=strength, aim=aim, denoise=denoise)
     lit = None
     if found.description.light is not None:
         lit = compiler_of(find_model(found.description.light)).compile(THUMBNAIL_SHAPE)
     if reduced:
         engine = ReducedUNetEngine(device, compiler.compile(SMALL_SHAPE), lit)
-        return CudaGridEnhancer(
-            device, engine, strength=strength, when_dark=when_dark, denoise=denoise
-        )
+        return CudaGridEnhancer(device, engine, strength=strength, aim=aim, denoise=denoise)
     light = None if lit is None else CudaGridEnhancer(device, lit, denoise=denoise)
-    enhancer = CudaUNetEnhancer(device, compiler, strength=strength, light=light)
+    enhancer = CudaUNetEnhancer(device, compiler, strength=strength, aim=aim, light=light)
     if size is not None and strength > 0:
         enhancer.compile_for(*size)
     return enhancer

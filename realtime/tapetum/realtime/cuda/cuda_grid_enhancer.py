@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tapetum.gan.model_kinds import GRID_SHAPE, THUMBNAIL_SHAPE
+from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
 from tapetum.realtime.cuda.frame_graph import FrameGraph
@@ -27,6 +28,9 @@ class CudaGridEnhancer:
 
     A call returns when the frame is done, so that neither the old nor the new frame is touched
     by the device afterwards.
+
+    Attributes:
+        strength: as for `__init__`; may be set at any time.
     """
 
     def __init__(
@@ -36,7 +40,7 @@ class CudaGridEnhancer:
         *,
         strength: float = 1.0,
         time_constant_s: float = TIME_CONSTANT_S,
-        when_dark: bool = False,
+        aim: Aim = ALWAYS,
         denoise: Denoise = "off",
     ) -> None:
         """Allocate all buffers but the frames'.
@@ -44,17 +48,16 @@ class CudaGridEnhancer:
         Args:
             device: where the frames are.
             engine: maps a thumbnail (1, 3, 256, 256) float32 to a grid (8, 8, 16, 16) float32.
-            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
+            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output, and
+                2 the most, see `cpu.grid_strength`.
             time_constant_s: of the smoothing over time; 0 turns it off.
-            when_dark: leave what is well lit as it is, like `cpu.exposure`.
+            aim: when pictures are made bright, and how bright; every one, by default.
             denoise: how much noise is taken out first; see `Restorer`, and `DeviceRestorer`.
         """
         self.strength = strength
         self._device = device
         self._engine = engine
-        self._smooth = TemporalSmoothing(
-            device, time_constant_s=time_constant_s, when_dark=when_dark
-        )
+        self._smooth = TemporalSmoothing(device, time_constant_s=time_constant_s, aim=aim)
         self._small = device.empty(THUMBNAIL_SHAPE, np.float32)
         self._grid = device.empty(GRID_SHAPE, np.float32)
         self._fault = Fault(device)
@@ -62,13 +65,13 @@ class CudaGridEnhancer:
         self._restorer = None if denoise == "off" else _restorer(device, denoise)
 
     @property
-    def when_dark(self) -> bool:
-        """Whether what is well lit is left as it is; may be set at any time."""
-        return self._smooth.when_dark
+    def aim(self) -> Aim:
+        """When pictures are made bright, and how bright; may be set at any time."""
+        return self._smooth.aim
 
-    @when_dark.setter
-    def when_dark(self, when_dark: bool) -> None:
-        self._smooth.when_dark = when_dark
+    @aim.setter
+    def aim(self, aim: Aim) -> None:
+        self._smooth.aim = aim
 
     @property
     def restores(self) -> bool:
@@ -93,7 +96,7 @@ class CudaGridEnhancer:
         step: FrameStep | None = None
         if self._graph.repeats(frame) and self.strength != 0:
             self.reset()  # the grid of a scene's first frame is the same each time
-        times = self._smooth.step(frame.time_s)
+        times = self._smooth.step(frame.time_s, strength=self.strength)
         if self.strength == 0:
             self._queue_grid(frame, times)
         else:
@@ -122,10 +125,10 @@ class CudaGridEnhancer:
         self, restorer: DeviceRestorer, frame: Frame, planes: DevicePlanes
     ) -> None:
         """Brighten once more what no kernel restores, restored, if there is anything to restore."""
-        grid, strength = self._smooth.grid, self.strength
-        restored = restorer.restored(frame, grid, strength=strength)
+        grid = self._smooth.grid
+        restored = restorer.restored(frame, grid)
         if restored is not None:
-            self._device.kernels.apply_grid(restored, grid, planes, strength=strength)
+            self._device.kernels.apply_grid(restored, grid, planes)
             self._fault.wait()
 
     def _queue(
@@ -133,9 +136,9 @@ class CudaGridEnhancer:
     ) -> None:
         grid = self._queue_grid(frame, times)
         if self._restorer is None or step is None:
-            self._device.kernels.apply_grid(frame, grid, planes, strength=self.strength)
+            self._device.kernels.apply_grid(frame, grid, planes)
         else:
-            self._restorer.queue(frame, grid, planes, step, strength=self.strength)
+            self._restorer.queue(frame, grid, planes, step)
 
     def _queue_grid(self, frame: Frame, times: Structure) -> DeviceArray:
         self._device.kernels.thumbnail(frame, self._small)

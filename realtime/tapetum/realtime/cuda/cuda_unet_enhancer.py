@@ -6,11 +6,14 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from tapetum.gan.model_kinds import padded_size
+from tapetum.gan.model_kinds import THUMBNAIL_SHAPE, padded_size
+from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.cpu.exposure import SteadyDarkness
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
+from tapetum.realtime.cuda.pixel_kernels import CELLS_SHAPE
 from tapetum.realtime.cuda.surface import empty_surface
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
@@ -48,6 +51,10 @@ class CudaUNetEnhancer:
     Frames are padded by reflection to multiples of 16. The network is compiled when the first
     frame arrives, and again only if the size of the frames changes. A call returns when the
     frame is done.
+
+    Attributes:
+        strength: as for `__init__`; may be set at any time.
+        aim: the same.
     """
 
     def __init__(
@@ -56,6 +63,7 @@ class CudaUNetEnhancer:
         model: DeviceModel,
         *,
         strength: float = 1.0,
+        aim: Aim = ALWAYS,
         light: CudaGridEnhancer | None = None,
     ) -> None:
         """Make an enhancer.
@@ -63,10 +71,17 @@ class CudaUNetEnhancer:
         Args:
             device: where the frames are.
             model: maps RGB in [-1, 1], (1, 3, H, W) float16, to the same shape.
-            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output.
+            strength: 0 leaves the picture as it is, bit for bit; 1 is the model's own output, and
+                up to 2 the change goes on, as far as there is room.
+            aim: when pictures are made bright; every one, by default.
             light: makes pictures bright before the model gets them, for models that say so.
         """
         self.strength = strength
+        self.aim = aim
+        self._needed = 0.0
+        self._darkness = SteadyDarkness()
+        self._small = device.empty(THUMBNAIL_SHAPE, np.float32)
+        self._cells = device.empty(CELLS_SHAPE, np.float32)
         self._light = light
         self._device = device
         self._model = model
@@ -94,17 +109,28 @@ class CudaUNetEnhancer:
         planes_on(self._device, frame)
         if self.strength == 0:
             return frame
+        self.compile_for(frame.height, frame.width)  # however light: the dark shall not wait for it
+        share = self._share(frame) if self.aim.when_dark else 1.0
+        self._needed = max(self._needed, share)
+        strength = share * self.strength
+        if strength == 0:
+            return frame
         lit = frame if self._light is None else self._light(frame)
         planes: Any = empty_surface(frame, self._device.empty)
-        self.compile_for(frame.height, frame.width)
         graph = cast("_Compiled", self._compiled).graph
-        graph(lit, lambda given: self._queue(given, frame, planes))
+        graph(lit, lambda given: self._queue(given, frame, planes, strength))
         if self._fault.wait():
             raise EngineError("the network gave values that are not finite numbers")
         return frame.with_planes(planes)
 
+    def most_needed(self) -> float:
+        """See `SparingEnhancer`."""
+        needed, self._needed = self._needed, 0.0
+        return needed
+
     def reset(self) -> None:
         """Forget the light of the past; else every frame is enhanced by itself."""
+        self._darkness.reset()
         if self._light is not None:
             self._light.reset()
 
@@ -119,9 +145,16 @@ class CudaUNetEnhancer:
             self._compiled = None  # its memory goes first
             self._compiled = _Compiled.of(self._model.compile(shape), self._device, shape)
 
-    def _queue(self, lit: Frame, frame: Frame, planes: DevicePlanes) -> None:
+    def _share(self, frame: Frame) -> float:
+        """The share of the effect that a frame needs; it is waited for."""
+        kernels = self._device.kernels
+        kernels.thumbnail(frame, self._small)
+        kernels.measure_cells(self._small, self._cells)
+        return self._darkness(self._device.get(self._cells), time_s=frame.time_s)
+
+    def _queue(self, lit: Frame, frame: Frame, planes: DevicePlanes, strength: float) -> None:
         kernels, mark = self._device.kernels, self._fault.mark
         engine, rgb, result, _ = cast("_Compiled", self._compiled)
         kernels.planes_to_rgb(lit, rgb)
         engine(rgb, result)
-        kernels.change_to_planes(frame, result, planes, fault=mark, strength=self.strength)
+        kernels.change_to_planes(frame, result, planes, fault=mark, strength=strength)

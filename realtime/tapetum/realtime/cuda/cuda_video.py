@@ -118,13 +118,13 @@ class CudaVideo:
             model,
             self._device,
             strength=strength,
-            when_dark=aim.when_dark,
+            aim=aim,
             denoise=denoise,
             flavour=self._choice.flavour,
             size=(self.info.height, self.info.width),
             on_build=on_build,
         )
-        self.notices += left_undone(description, aim=aim, denoise=denoise)
+        self.notices += left_undone(description, denoise=denoise)
         return enhancer
 
     def open_output(

@@ -57,9 +57,9 @@ class DeviceRestorer:
     Example:
         step = restorer.step(frame)
         if step is not None:
-            restorer.queue(frame, grid, planes, step, strength=1.0)
+            restorer.queue(frame, grid, planes, step)
         else:
-            restored = restorer.restored(frame, grid, strength=1.0)
+            restored = restorer.restored(frame, grid)
     """
 
     def __init__(self, device: ComputeDevice, denoise: Denoise) -> None:
@@ -105,27 +105,18 @@ class DeviceRestorer:
             self._stream = _Stream(self._device, self._buffers, frame, self._denoise)
         return self._stream.step(frame)
 
-    def queue(
-        self,
-        frame: Frame,
-        grid: DeviceArray,
-        planes: DevicePlanes,
-        step: FrameStep,
-        *,
-        strength: float,
-    ) -> None:
+    def queue(self, frame: Frame, grid: DeviceArray, planes: DevicePlanes, step: FrameStep) -> None:
         """Queue what restores a frame, and then brightens it; see `RestoringKernels`."""
         kernels = self._device.kernels.restoring
-        kernels.restore(frame, grid, step, strength)
-        kernels.apply_grid(frame, grid, planes, step, strength=strength)
+        kernels.restore(frame, grid, step)
+        kernels.apply_grid(frame, grid, planes, step)
 
-    def restored(self, frame: Frame, grid: DeviceArray, *, strength: float) -> Frame | None:
+    def restored(self, frame: Frame, grid: DeviceArray) -> Frame | None:
         """Restore a frame that no kernel takes, in main memory.
 
         Args:
             frame: on the device, done; the next of its stream.
             grid: (8, 8, 16, 16) float32, done: what will brighten it.
-            strength: of the grid, over 0.
 
         Returns:
             A frame like it on the device; None where it stays as it is.
@@ -136,8 +127,7 @@ class DeviceRestorer:
         device = self._device
         if self._in_memory is None:
             self._in_memory = NoiseInMemory(self._denoise)
-        given = device.get(grid)
-        made = self._in_memory(frame, given, strength, lambda: _fetched(frame, device))
+        made = self._in_memory(frame, device.get(grid), lambda: _fetched(frame, device))
         return None if made is None else uploaded(made, device)
 
     def reset(self) -> None:

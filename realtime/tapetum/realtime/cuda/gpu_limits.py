@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from tapetum.gan.model_kinds import ModelDescription
-from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 
-ALWAYS = "unet makes every picture brighter on a GPU, well-lit ones too"
 NOISE = (
     "on a GPU noise stays in 8-bit 4:2:2 and 4:4:4 video, and a moving camera is not followed while"
     " it is taken out of 4:2:0; --device cpu does all of it"
@@ -18,14 +16,11 @@ HDR = (
 )
 
 
-def left_undone(model: ModelDescription, *, aim: Aim, denoise: Denoise) -> tuple[str, ...]:
+def left_undone(model: ModelDescription, *, denoise: Denoise) -> tuple[str, ...]:
     """What a model does on the CPU, and not on a GPU.
 
     Args:
         model: which.
-        aim: when pictures shall be made bright.
         denoise: whether noise shall be taken out, as `grid` does, and what is behind one.
     """
-    noise = (NOISE,) if model.has_grid and denoise != "off" else ()
-    always = (ALWAYS,) if model.kind == "unet" and aim.when_dark else ()
-    return BARS, *noise, *always
+    return BARS, *((NOISE,) if model.has_grid and denoise != "off" else ())

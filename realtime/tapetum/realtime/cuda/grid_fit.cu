@@ -2,7 +2,7 @@
 // cpu/reduced_unet.py, in single precision. It is compiled behind kernels.cu, whose grid it fits,
 // and without the kernels of that; tests run it on the host likewise.
 
-const int REDUCED = 128, REDUCED_SIZE = REDUCED * REDUCED, NODES = LEVELS * CELL_COUNT;
+const int REDUCED = 128, REDUCED_SIZE = REDUCED * REDUCED;
 
 // Pixels of the small picture from one centre of a cell to the next.
 const int CELL_PIXELS = REDUCED / CELLS;

@@ -69,12 +69,14 @@ SMOOTHING = np.dtype(
         ("quick_change", np.float32),
         ("restart", np.int32),
         ("when_dark", np.int32),
+        ("brightness", np.float32),
+        ("strength", np.float32),
     ]
 )
-"""`Smoothing` of `kernels.cu`: times and thresholds of the temporal filter, and what is left."""
+"""`Smoothing` of `steady_grid.cu`: times, thresholds, and what is wanted."""
 
 PAST = np.dtype([("grid", np.uint64), ("scene", np.uint64), ("view", np.uint64)])
-"""`Past` of `kernels.cu`: addresses of what one frame leaves to the next."""
+"""`Past` of `steady_grid.cu`: addresses of what one frame leaves to the next."""
 
 REDUCED = np.dtype([("before", np.uint64), ("after", np.uint64), ("light", np.uint64)])
 """`Reduced` of `grid_fit.cu`: addresses of a small picture, and of what lights it, or 0."""

@@ -16,6 +16,7 @@ CHROMAS = ("420", "422", "444")
 """What `kernels.cu` is compiled for, each time one; the first has those that mind no chroma too."""
 FILES = {"fit": "grid_fit.cu"}
 """Kernels that not every stream needs, by how their names begin; compiled behind `kernels.cu`."""
+_ALWAYS = "steady_grid.cu", "restoring.cu"
 MODULES = (*CHROMAS, *FILES)
 
 
@@ -34,9 +35,9 @@ def compiler_options(architecture: int, module: str) -> tuple[str, ...]:
 
 
 def kernel_source(module: str = CHROMAS[0]) -> str:
-    """The CUDA C source of some kernels: of two files, the second goes on where the first ends."""
+    """The CUDA C source of some kernels: of several files, each goes on where the last ends."""
     folder = resources.files("tapetum.realtime.cuda")
-    names = "kernels.cu", FILES.get(module, "restoring.cu")
+    names = "kernels.cu", *((FILES[module],) if module in FILES else _ALWAYS)
     return "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
 
 

@@ -2,7 +2,7 @@
 // and deeper (_16), and of the chroma that CHROMA says: 420, 422 or 444. It is compiled once for each.
 //
 // Each does what its twin on the CPU does, in single precision: thumbnail.py, rgb_kernels.py,
-// grid_luma.py and grid_chroma.py in tapetum/realtime/cpu, and tapetum/realtime/temporal.py.
+// grid_luma.py and grid_chroma.py in tapetum/realtime/cpu.
 // Launch geometry, argument layouts and sizes are in pixel_kernels.py and kernel_arguments.py.
 //
 // The file includes no header when a CUDA compiler reads it, so that NVRTC needs no toolkit. All
@@ -321,12 +321,20 @@ BOTH float network_change(float before, Half after, float *fault) {
     return clamp(value, -1, 1) - float_from_half(network_half(before));
 }
 
-// A share of what a network changes in a pixel.
+// A share of what a network changes in a channel; or more than it, of the room that it leaves.
+BOTH float strong_change(float before, Half after, float strength, float *fault) {
+    const float change = network_change(before, after, fault);
+    if (strength <= 1) return strength * change;
+    const float limit = change > 0 ? 1 : -1, whole = limit - float_from_half(network_half(before));
+    const float room = whole == 0 ? 0 : (whole - change) / whole;
+    return (1 + (strength - 1) * room) * change;
+}
+
 BOTH Rgb pixel_change(const Rgb &before, Half red, Half green, Half blue, float strength,
                       float *fault) {
-    return {strength * network_change(before.red, red, fault),
-            strength * network_change(before.green, green, fault),
-            strength * network_change(before.blue, blue, fault)};
+    return {strong_change(before.red, red, strength, fault),
+            strong_change(before.green, green, strength, fault),
+            strong_change(before.blue, blue, strength, fault)};
 }
 
 // Changes of pixels, weighted by how much of their colour comes from one chroma sample.
@@ -456,6 +464,7 @@ BOTH void change_to_planes(int quad, int chroma_row, const Picture &in, const Co
 // Bilateral grid --------------------------------------------------------------------------------
 
 const int CELLS = 16, LEVELS = 8;
+const int CELL_COUNT = CELLS * CELLS, NODES = LEVELS * CELL_COUNT, GRID_SIZE = 8 * NODES;
 
 // Between a column and the next there are 15 places: at each level as many entries of a table, an odd
 // number, so that neighbouring levels lie in other banks of shared memory.
@@ -537,18 +546,16 @@ BOTH float mix(float first, float second, float weight) {
     return first + weight * (second - first);
 }
 
-// A coefficient between two rows of cells, `strength` of the way from the identity.
-BOTH float row_coefficient(const float *grid, int coefficient, int level, int column, Place row,
-                           float strength) {
+// A coefficient between two rows of cells.
+BOTH float row_coefficient(const float *grid, int coefficient, int level, int column, Place row) {
     const float *place =
         grid + ((coefficient * LEVELS + level) * CELLS + row.cell) * CELLS + column;
-    const float identity = coefficient == 0 || coefficient == 2 || coefficient == 5 ? 1 : 0;
-    return mix(identity, mix(place[0], place[CELLS], row.weight), strength);
+    return mix(place[0], place[CELLS], row.weight);
 }
 
 // One of `threads` threads: its share of the table for a row of chroma.
-BOTH void interpolate_rows(int thread, int threads, const float *grid, float strength,
-                           int chroma_row, const Picture &in, GridRow &table) {
+BOTH void interpolate_rows(int thread, int threads, const float *grid, int chroma_row,
+                           const Picture &in, GridRow &table) {
     const CellAxis luma_rows = cell_axis(in.height);
     const CellAxis rows_of_chroma = cell_axis(chroma_height(in.height));
     for (int item = thread; item < (DOWN + 3) * ENTRIES; item += threads) {
@@ -559,8 +566,8 @@ BOTH void interpolate_rows(int thread, int threads, const float *grid, float str
         Entry &to = pair < 0 ? table.luma[pair + DOWN][entry] : table.chroma[pair][entry];
         const int level = entry / STEPS, column = entry % STEPS;
         for (int c = 0; c < 2; ++c) {
-            const float here = row_coefficient(grid, first + c, level, column, row, strength);
-            const float next = row_coefficient(grid, first + c, level, column + 1, row, strength);
+            const float here = row_coefficient(grid, first + c, level, column, row);
+            const float next = row_coefficient(grid, first + c, level, column + 1, row);
             to.at[c] = here;
             to.at[c + 2] = next - here;
         }
@@ -787,204 +794,6 @@ BOTH void write_thumbnail(int bin, int block, int bin_row, const Picture &in, co
     place[2 * THUMBNAIL * THUMBNAIL] = clamp(rgb.blue, 0, 1);
 }
 
-// How dark it is, and where ---------------------------------------------------------------------
-
-const int CELL_COUNT = CELLS * CELLS;
-
-// What the threads of the one block share: luma of the cells, the same sorted, and steps on the way
-// to the share of the effect that each needs; see cpu/exposure.py, whose numbers these are.
-struct Darkness {
-    float luma[CELL_COUNT], ranked[CELL_COUNT], dark[CELL_COUNT], large[CELL_COUNT],
-        grown[CELL_COUNT], share[CELL_COUNT];
-};
-
-// 1 up to `whole`, 0 from `none` on, and a smooth step between.
-BOTH float fading(float value, float whole, float none) {
-    const float place = clamp((none - value) / (none - whole), 0, 1);
-    return place * place * (3 - 2 * place);
-}
-
-BOTH void cell_luma(int cell, const float *thumbnail, Darkness &cells) {
-    if (cell >= CELL_COUNT) return;
-    const int side = THUMBNAIL / CELLS, plane = THUMBNAIL * THUMBNAIL;
-    const float *corner = thumbnail + (cell / CELLS * THUMBNAIL + cell % CELLS) * side;
-    float sum = 0;
-    for (int i = 0; i < side * side; ++i) {
-        const float *pixel = corner + i / side * THUMBNAIL + i % side;
-        sum += 0.2126f * pixel[0] + 0.7152f * pixel[plane] + 0.0722f * pixel[2 * plane];
-    }
-    cells.luma[cell] = sum / (side * side);
-}
-
-BOTH void rank_cell(int cell, Darkness &cells) {
-    if (cell >= CELL_COUNT) return;
-    int rank = 0;
-    for (int i = 0; i < CELL_COUNT; ++i)
-        rank += cells.luma[i] < cells.luma[cell] || (cells.luma[i] == cells.luma[cell] && i < cell);
-    cells.ranked[rank] = cells.luma[cell];
-}
-
-BOTH float quantile(const float *ranked, float share) {
-    const float place = share * (CELL_COUNT - 1);
-    const int below = static_cast<int>(place);
-    return ranked[below] + (place - below) * (ranked[below + 1] - ranked[below]);
-}
-
-// Luma from which a cell is no shadow.
-BOTH float shadow_luma(const Darkness &cells) {
-    return 0.10f + 0.05f * (1 - fading(quantile(cells.ranked, 0.75f), 0.35f, 0.75f));
-}
-
-BOTH void darken_cell(int cell, Darkness &cells) {
-    if (cell >= CELL_COUNT) return;
-    const float shadow = shadow_luma(cells);
-    cells.dark[cell] = fading(cells.luma[cell], shadow, 1.15f * shadow);
-}
-
-// Sum, most and number of the cells in a square window around one, as far as there are any.
-struct Around {
-    float sum, most;
-    int count;
-};
-
-BOTH Around around(const float *cells, int cell, int reach) {
-    const int row = cell / CELLS, column = cell % CELLS;
-    Around found = {};
-    for (int y = row - reach; y <= row + reach; ++y)
-        for (int x = column - reach; x <= column + reach; ++x) {
-            if (y < 0 || y >= CELLS || x < 0 || x >= CELLS) continue;
-            const float value = cells[y * CELLS + x];
-            found.sum += value;
-            found.most = fmaxf(found.most, value);
-            ++found.count;
-        }
-    return found;
-}
-
-BOTH void find_large(int cell, Darkness &cells) {
-    if (cell >= CELL_COUNT) return;
-    const float place = around(cells.dark, cell, 2).sum / 25;
-    const float black = fading(cells.luma[cell], 0.05f, shadow_luma(cells));
-    cells.large[cell] = 0.8f * black * (1 - fading(place, 0.5f, 0.95f));
-}
-
-BOTH void grow_cell(int cell, Darkness &cells) {
-    if (cell < CELL_COUNT) cells.grown[cell] = around(cells.large, cell, 1).most;
-}
-
-BOTH void share_cell(int cell, Darkness &cells) {
-    if (cell >= CELL_COUNT) return;
-    float light = 0;
-    for (int i = 0; i < CELL_COUNT; ++i) light += fminf(cells.luma[i], 0.5f) / CELL_COUNT;
-    const float dim = fading(quantile(cells.ranked, 0.9f), 0.27f, 0.42f);
-    const float whole = fmaxf(fading(light, 0.15f, 0.25f), dim * fading(light, 0.25f, 0.36f));
-    const Around near = around(cells.grown, cell, 1);
-    cells.share[cell] = fmaxf(near.sum / near.count, whole);
-}
-
-// Smoothing over time ---------------------------------------------------------------------------
-
-const int VIEW = 32, VIEW_SIZE = VIEW * VIEW, GRID_SIZE = 8 * LEVELS * CELLS * CELLS, SUMS = 7;
-
-// Thresholds and times of temporal.py; `restart` for a frame that has no past; `when_dark` to leave
-// what is well lit as it is.
-struct Smoothing {
-    float elapsed_s, time_constant_s, cut_change, cut_correlation, quick_change;
-    int restart, when_dark;
-};
-
-// What one frame leaves to the next: the smoothed grid and scene, and the last frame's view.
-struct Past {
-    float *grid, *scene, *view;
-};
-
-// What the threads of the one block share.
-struct Views {
-    float now[VIEW_SIZE];
-    float partial[SUMS][VIEW], mean[SUMS];
-};
-
-// The guide, square root of the mean of a square of the thumbnail and of its channels.
-BOTH void view_pixel(int thread, const float *thumbnail, Views &views) {
-    const int side = THUMBNAIL / VIEW;
-    const float *corner = thumbnail + (thread / VIEW * THUMBNAIL + thread % VIEW) * side;
-    float sum = 0;
-    for (int channel = 0; channel < 3; ++channel)
-        for (int i = 0; i < side * side; ++i)
-            sum += corner[(channel * THUMBNAIL + i / side) * THUMBNAIL + i % side];
-    views.now[thread] = sqrtf(fmaxf(sum / (3 * side * side), 0));
-}
-
-// What is averaged over a view: of the last one and this, means, squares, product, differences.
-BOTH float view_term(int term, float last, float now, float scene) {
-    switch (term) {
-        case 0: return last;
-        case 1: return now;
-        case 2: return last * last;
-        case 3: return now * now;
-        case 4: return last * now;
-        case 5: return fabsf(now - last);
-        default: return fabsf(now - scene);
-    }
-}
-
-BOTH void sum_view_row(int thread, const Past &past, Views &views) {
-    const int term = thread / VIEW, row = thread % VIEW;
-    if (term >= SUMS) return;
-    float sum = 0;
-    for (int i = row * VIEW; i < (row + 1) * VIEW; ++i)
-        sum += view_term(term, past.view[i], views.now[i], past.scene[i]);
-    views.partial[term][row] = sum;
-}
-
-BOTH void average_view(int thread, Views &views) {
-    if (thread >= SUMS) return;
-    float sum = 0;
-    for (int row = 0; row < VIEW; ++row) sum += views.partial[thread][row];
-    views.mean[thread] = sum / VIEW_SIZE;
-}
-
-BOTH bool is_cut(const float *mean, const Smoothing &by) {
-    const float variance_last = fmaxf(mean[2] - mean[0] * mean[0], 0);
-    const float variance_now = fmaxf(mean[3] - mean[1] * mean[1], 0);
-    const float covariance = mean[4] - mean[0] * mean[1];
-    // The small number makes flat pictures uncorrelated instead of undefined.
-    const float correlation = covariance / (sqrtf(variance_last * variance_now) + 1e-4f);
-    return mean[5] > by.cut_change && correlation < by.cut_correlation;
-}
-
-// How much of the new frame the smoothed grid takes up: 1 at the start and at cuts.
-BOTH float share_of_new(const float *mean, const Smoothing &by) {
-    if (by.restart || by.time_constant_s == 0 || is_cut(mean, by)) return 1;
-    const float change = mean[6] / by.quick_change;
-    return 1 - expf(-by.elapsed_s * (1 + change * change) / by.time_constant_s);
-}
-
-BOTH float toward(float old, float value, float share) {
-    return share == 1 ? value : old + share * (value - old);
-}
-
-// One of VIEW_SIZE threads: its share of what the next frame finds. `fault` becomes 1 where the
-// network gave no finite number, and its second the greatest share that a cell needs.
-BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past &past,
-                 const Views &views, const Darkness &cells, float *fault) {
-    const float share = share_of_new(views.mean, by);
-    for (int i = thread; i < GRID_SIZE; i += VIEW_SIZE) {
-        if (!is_finite(grid[i])) *fault = 1;
-        const int coefficient = i / (LEVELS * CELL_COUNT);
-        const float same = coefficient == 0 || coefficient == 2 || coefficient == 5 ? 1 : 0;
-        const float needed = by.when_dark ? cells.share[i % CELL_COUNT] : 1;
-        past.grid[i] = toward(past.grid[i], toward(same, grid[i], needed), share);
-    }
-    if (thread == 0) {
-        fault[1] = by.when_dark ? 0 : 1;
-        for (int i = 0; i < CELL_COUNT; ++i)
-            if (by.when_dark) fault[1] = fmaxf(fault[1], cells.share[i]);
-    }
-    past.scene[thread] = toward(past.scene[thread], views.now[thread], share);
-    past.view[thread] = views.now[thread];
-}
-
 // Kernels ---------------------------------------------------------------------------------------
 
 // Files that are compiled behind this one have kernels of their own.
@@ -1004,9 +813,9 @@ BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past 
                             strength, out, fault);                                                 \
     }                                                                                              \
     extern "C" __global__ void __launch_bounds__(256, 5) NAMED(apply_grid, CHROMA, BITS)(Picture in, Colors colors, const float *grid,     \
-                                                 float strength, Picture out) {                    \
+                                                 Picture out) {                                    \
         __shared__ GridRow table;                                                                  \
-        interpolate_rows(threadIdx.x, blockDim.x, grid, strength, blockIdx.x, in, table);          \
+        interpolate_rows(threadIdx.x, blockDim.x, grid, blockIdx.x, in, table);                    \
         __syncthreads();                                                                           \
         apply_row<T>(threadIdx.x, blockDim.x, blockIdx.x, in, colors, table, out);                 \
     }                                                                                              \
@@ -1019,29 +828,5 @@ BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past 
 
 KERNELS(unsigned char, 8)
 KERNELS(unsigned short, 16)
-
-#if CHROMA == 420
-extern "C" __global__ void __launch_bounds__(VIEW *VIEW)
-    smooth_grid(const float *thumbnail, const float *grid, Smoothing by, Past past, float *fault) {
-    __shared__ Views views;
-    __shared__ Darkness cells;
-    view_pixel(threadIdx.x, thumbnail, views);
-    cell_luma(threadIdx.x, thumbnail, cells);
-    __syncthreads();
-    sum_view_row(threadIdx.x, past, views);
-    rank_cell(threadIdx.x, cells);
-    __syncthreads();
-    average_view(threadIdx.x, views);
-    darken_cell(threadIdx.x, cells);
-    __syncthreads();
-    find_large(threadIdx.x, cells);
-    __syncthreads();
-    grow_cell(threadIdx.x, cells);
-    __syncthreads();
-    share_cell(threadIdx.x, cells);
-    __syncthreads();
-    smooth(threadIdx.x, grid, by, past, views, cells, fault);
-}
-#endif
 
 #endif

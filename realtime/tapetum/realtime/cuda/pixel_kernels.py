@@ -1,4 +1,4 @@
-"""Launches the kernels of `kernels.cu` on frames, with the right geometry and arguments."""
+"""Launches the kernels of `kernels.cu` and `steady_grid.cu`: their geometry and arguments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapetum.gan.model_kinds import GRID_SHAPE, THUMBNAIL_SHAPE
+from tapetum.gan.model_kinds import CELLS, GRID_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.grid_fit_kernels import GridFitKernels
 from tapetum.realtime.cuda.kernel_arguments import (
     PAST,
@@ -33,6 +33,9 @@ _THREADS_OF_ROW = 256
 """Threads that share one row of chroma when a grid is applied."""
 _THUMBNAIL_GRID = (8, 256)
 """Blocks of 32 bins; see `BLOCK_BINS` in kernels.cu."""
+_CELLS_OF_BLOCK = 32
+CELLS_SHAPE = (CELLS, CELLS)
+"""Of the mean luma of a thumbnail's cells."""
 
 
 class PixelKernels:
@@ -82,7 +85,7 @@ class PixelKernels:
             result: (1, 3, H, W) float16, the network's output, of the size of its input.
             planes: get the enhanced picture.
             fault: (2,) float32; its first becomes 1 where `result` is no finite number.
-            strength: share of the change.
+            strength: share of the change; over 1, and up to 2, it goes on as far as there is room.
         """
         check_array(fault, (2,), np.float32)
         placed = tensor(frame, result)
@@ -91,20 +94,17 @@ class PixelKernels:
         grid = _blocks(frame.width), planes[1].shape[0]
         self._launch(_named("change_to_planes", frame), grid, _THREADS, arguments, 0)
 
-    def apply_grid(
-        self, frame: Frame, grid: DeviceArray, planes: DevicePlanes, *, strength: float = 1.0
-    ) -> None:
+    def apply_grid(self, frame: Frame, grid: DeviceArray, planes: DevicePlanes) -> None:
         """Apply a bilateral grid, like `tapetum.realtime.cpu.grid_kernels.apply_grid`.
 
         Args:
             frame: the picture.
             grid: (8, 8, 16, 16) float32: coefficient, luma level, row, column.
             planes: get the enhanced picture; they may be the frame's own.
-            strength: 0 applies the identity, 1 the grid itself.
         """
         check_array(grid, GRID_SHAPE, np.float32)
         out = picture(frame, planes)
-        arguments = (*_source(frame), grid, np.float32(strength), out)
+        arguments = (*_source(frame), grid, out)
         rows = planes[1].shape[0], 1
         self._launch(_named("apply_grid", frame), rows, _THREADS_OF_ROW, arguments, 0)
 
@@ -130,24 +130,39 @@ class PixelKernels:
         grid: DeviceArray,
         by: Structure,
         past: Past,
+        applied: DeviceArray,
         *,
         fault: DeviceArray,
     ) -> None:
-        """Leave of a grid what its frame needs, and smooth it over time, like `TemporalFilter`.
+        """Make the grid of a frame, like `GridEnhancer`: aimed, smoothed over time, and as strong.
 
         Args:
             thumbnail: (1, 3, 256, 256) float32, of the frame.
             grid: (8, 8, 16, 16) float32, what the network gave for it.
-            by: `SMOOTHING`, times and thresholds.
-            past: becomes that of the next frame; its grid is the smoothed one.
+            by: `SMOOTHING`: times and thresholds, and what is wanted.
+            past: becomes that of the next frame.
+            applied: (8, 8, 16, 16) float32; gets what is to be applied.
             fault: (2,) float32; its first becomes 1 where `grid` is no finite number, its second
                 the greatest share that a cell of the frame needs.
         """
         check_array(thumbnail, THUMBNAIL_SHAPE, np.float32)
         check_array(grid, GRID_SHAPE, np.float32)
+        check_array(applied, GRID_SHAPE, np.float32)
         check_array(fault, (2,), np.float32)
-        arguments = (thumbnail, grid, by, past.structure(), fault)
+        arguments = (thumbnail, grid, by, past.structure(), applied, fault)
         self._launch("smooth_grid", (1, 1), VIEW * VIEW, arguments, 0)
+
+    def measure_cells(self, thumbnail: DeviceArray, luma: DeviceArray) -> None:
+        """Measure how bright the cells of a picture are, like `cpu.exposure.cell_luma`.
+
+        Args:
+            thumbnail: (1, 3, 256, 256) float32.
+            luma: (16, 16) float32; gets the mean luma of each cell, in [0, 1].
+        """
+        check_array(thumbnail, THUMBNAIL_SHAPE, np.float32)
+        check_array(luma, CELLS_SHAPE, np.float32)
+        blocks = CELLS * CELLS // _CELLS_OF_BLOCK, 1
+        self._launch("measure_cells", blocks, _CELLS_OF_BLOCK, (thumbnail, luma), 0)
 
 
 class Past(NamedTuple):
@@ -164,7 +179,7 @@ class Past(NamedTuple):
     view: DeviceArray
 
     def structure(self) -> Structure:
-        """The `Past` of `kernels.cu`."""
+        """The `Past` of `steady_grid.cu`."""
         shapes = (GRID_SHAPE, (VIEW, VIEW), (VIEW, VIEW))
         for array, shape in zip(self, shapes, strict=True):
             check_array(array, shape, np.float32)

@@ -262,12 +262,11 @@ BOTH void sum_cells(int thread, const float *grid, Planning &planning) {
     planning.partial[which][part] = sum;
 }
 
-BOTH void average_cells(int thread, float strength, Planning &planning) {
+BOTH void average_cells(int thread, Planning &planning) {
     if (thread >= 2 * LEVELS) return;
     float sum = 0;
     for (int i = 0; i < PARTS; ++i) sum += planning.partial[thread][i];
-    const float same = thread < LEVELS ? 1 : 0;
-    planning.mean[thread] = mix(same, sum / (CELLS * CELLS), strength);
+    planning.mean[thread] = sum / CELL_COUNT;
 }
 
 // One thread: what the grid makes of a luma, on average.
@@ -761,9 +760,9 @@ BOTH void apply_restored_row(int thread, int threads, int chroma_row, const Pict
     }                                                                                              \
     extern "C" __global__ void __launch_bounds__(256, 5)                                           \
         apply_grid_to_restored_##BITS(Picture in, Colors colors, const float *grid,                \
-                                      float strength, Picture out, Restoring s) {                  \
+                                      Picture out, Restoring s) {                                  \
         __shared__ GridRow table;                                                                  \
-        interpolate_rows(threadIdx.x, blockDim.x, grid, strength, blockIdx.x, in, table);          \
+        interpolate_rows(threadIdx.x, blockDim.x, grid, blockIdx.x, in, table);                    \
         __syncthreads();                                                                           \
         apply_restored_row<T>(threadIdx.x, blockDim.x, blockIdx.x, in, colors, s, table, out);     \
     }
@@ -792,11 +791,11 @@ extern "C" __global__ void relight_cells(Restoring s) {
 }
 
 extern "C" __global__ void __launch_bounds__(TABLE)
-    plan_restoring(const float *grid, float strength, FrameNoise noise, Restoring s) {
+    plan_restoring(const float *grid, FrameNoise noise, Restoring s) {
     __shared__ Planning planning;
     sum_cells(threadIdx.x, grid, planning);
     __syncthreads();
-    average_cells(threadIdx.x, strength, planning);
+    average_cells(threadIdx.x, planning);
     __syncthreads();
     brighten_step(threadIdx.x, noise, planning);
     __syncthreads();

@@ -134,17 +134,16 @@ class RestoringKernels:
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
 
-    def restore(self, frame: Frame, grid: DeviceArray, step: FrameStep, strength: float) -> None:
+    def restore(self, frame: Frame, grid: DeviceArray, step: FrameStep) -> None:
         """Learn from a frame, and restore it, if there is anything to do.
 
         Args:
             frame: the next of its stream.
             grid: (8, 8, 16, 16) float32: what will brighten it.
             step: its noise, and where its stream is kept.
-            strength: of the grid.
         """
         self.follow_light(frame, step)
-        self.plan(grid, step, strength)
+        self.plan(grid, step)
         self.learn(frame, step)
         self.smooth(frame, step)
 
@@ -158,10 +157,10 @@ class RestoringKernels:
         self._launch("draw_light", (_blocks(TABLE_SIZE + 1), 1), _THREADS, (state,), 0)
         self._launch("relight_cells", (_blocks(across), down), _THREADS, (state,), 0)
 
-    def plan(self, grid: DeviceArray, step: FrameStep, strength: float) -> None:
+    def plan(self, grid: DeviceArray, step: FrameStep) -> None:
         """Find out what is to be done, by the noise and by how it will be seen."""
         check_array(grid, GRID_SHAPE, np.float32)
-        arguments = grid, np.float32(strength), step.noise, step.state
+        arguments = grid, step.noise, step.state
         self._launch("plan_restoring", (1, 1), TABLE_SIZE, arguments, 0)
 
     def learn(self, frame: Frame, step: FrameStep) -> None:
@@ -189,13 +188,7 @@ class RestoringKernels:
         self._launch(*self._of(frame, "finish_chroma", grid, _THREADS_OF_TILE, state))
 
     def apply_grid(
-        self,
-        frame: Frame,
-        grid: DeviceArray,
-        planes: DevicePlanes,
-        step: FrameStep,
-        *,
-        strength: float,
+        self, frame: Frame, grid: DeviceArray, planes: DevicePlanes, step: FrameStep
     ) -> None:
         """Apply a grid to what was restored, or to the frame where that was nothing.
 
@@ -204,12 +197,11 @@ class RestoringKernels:
             grid: (8, 8, 16, 16) float32.
             planes: get the enhanced picture.
             step: the frame's.
-            strength: 0 applies the identity, 1 the grid itself.
         """
         check_array(grid, GRID_SHAPE, np.float32)
         source = picture(frame, device_planes(frame)), colors(frame)
         out = picture(frame, planes)
-        arguments = (*source, grid, np.float32(strength), out, step.state)
+        arguments = (*source, grid, out, step.state)
         rows = planes[1].shape[0], 1
         name = f"apply_grid_to_restored_{_bits(frame)}"
         self._launch(name, rows, _THREADS_OF_TILE, arguments, 0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tapetum.gan.model import find_model
 from tapetum.gan.model_kinds import Kind
-from tapetum.realtime.aim import ALWAYS, Aim
+from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_enhancer import (
@@ -27,7 +27,6 @@ from tapetum.realtime.cuda.room import FRAMES_OF_PICTURE, least_bytes
 from tapetum.realtime.cuda.transfer import FetchFromDevice, downloaded, format_as, uploaded
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.progress import Building
-from tapetum.realtime.protocols import SparingEnhancer
 from tapetum.trt_build.gpu import device_index
 
 
@@ -47,7 +46,6 @@ class RoundTripEnhancer:
         enhancer: CudaGridEnhancer | CudaUNetEnhancer,
         device: ComputeDevice,
         *,
-        aim: Aim = ALWAYS,
         notices: tuple[str, ...] = (),
         stays: bool = False,
     ) -> None:
@@ -58,12 +56,11 @@ class RoundTripEnhancer:
         self._device = device
         self._layout: tuple[str, int, int] | None = None
         self._taken_bytes = 0
-        self.aim = aim
         self.notices = notices
 
     @property
     def strength(self) -> float:
-        """0 leaves the picture as it is, bit for bit; 1 is the model's own output."""
+        """0 leaves the picture as it is, bit for bit; 1 is the model's output, 2 the most."""
         return self._enhancer.strength
 
     @strength.setter
@@ -72,14 +69,12 @@ class RoundTripEnhancer:
 
     @property
     def aim(self) -> Aim:
-        """Whether `grid` leaves what is well lit as it is; a brightness is for the CPU alone."""
-        return self._aim
+        """When pictures are made bright, and how bright."""
+        return self._enhancer.aim
 
     @aim.setter
     def aim(self, aim: Aim) -> None:
-        self._aim = aim
-        if isinstance(self._enhancer, CudaGridEnhancer):
-            self._enhancer.when_dark = aim.when_dark
+        self._enhancer.aim = aim
 
     @property
     def description(self) -> str:
@@ -138,10 +133,8 @@ class RoundTripEnhancer:
         self._enhancer.reset()
 
     def most_needed(self) -> float:
-        """See `SparingEnhancer`; all of its effect, for a model that is not sparing."""
-        if isinstance(self._enhancer, SparingEnhancer):
-            return self._enhancer.most_needed()
-        return 1.0
+        """See `SparingEnhancer`."""
+        return self._enhancer.most_needed()
 
 
 def check_gpu(device: str) -> EngineChoice:
@@ -183,8 +176,8 @@ def make_round_trip(
     Args:
         model: `grid`, `unet`, or a model file.
         device: such as "cuda:1".
-        strength: 0 leaves the picture as it is, 1 is the model's own output.
-        aim: whether `grid` leaves well-lit pictures as they are.
+        strength: 0 leaves the picture as it is, 1 is the model's own output, 2 is the most.
+        aim: when pictures are made bright, and how bright.
         denoise: how much noise is taken out first; see `Restorer`, and `DeviceRestorer`.
         choice: what `check_gpu` said of the device, where it was asked.
         memory: the device, opened, in whose memory enhanced frames stay, each with a way to fetch
@@ -205,12 +198,13 @@ def make_round_trip(
         model,
         gpu,
         strength=strength,
+        aim=aim,
         denoise=denoise,
         flavour=choice.flavour,
         sizes_change=sizes_change,
         reduced=reduced,
         on_build=on_build,
     )
-    limits = left_undone(find_model(model).description, aim=aim, denoise=denoise)
+    limits = left_undone(find_model(model).description, denoise=denoise)
     notices = (*choice.notices, *limits)
-    return RoundTripEnhancer(enhancer, gpu, aim=aim, notices=notices, stays=memory is not None)
+    return RoundTripEnhancer(enhancer, gpu, notices=notices, stays=memory is not None)

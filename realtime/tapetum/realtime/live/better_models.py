@@ -31,15 +31,18 @@ class Asked:
         frame: the picture.
         scene: a number that changes at every cut.
         strength: from 0 to 2.
-        for_cpu: whether that is what only the CPU does.
         shown: the model whose pictures are shown now.
     """
 
     frame: Frame
     scene: int
     strength: float
-    for_cpu: bool
     shown: str
+
+    @property
+    def is_for_cpu(self) -> bool:
+        """Whether it is what only the CPU does: HDR."""
+        return self.frame.color.is_hdr
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ class BetterModels:
 
     def _allowed(self, asked: Asked) -> list[str]:
         """The models that may run now, the best first."""
-        gone = self._on_gpu if asked.for_cpu else ()
+        gone = self._on_gpu if asked.is_for_cpu else ()
         return [name for name in [*self.rungs][self._governor.index :] if name not in gone]
 
     def _try_gpu(self, asked: Asked) -> None:
@@ -152,7 +155,7 @@ class BetterModels:
         Beside its best, so that a step down leads to the next and not to the CPU; and the cheapest
         where the CPU stands in, however late that is: its lateness says nothing of the GPU.
         """
-        names = [] if asked.for_cpu else [name for name in self.rungs if name in self._on_gpu]
+        names = [] if asked.is_for_cpu else [name for name in self.rungs if name in self._on_gpu]
         below = [name for name in names if self._place(name) > self._governor.index]
         if below and asked.shown == self._governor.mode:
             self._try_each(below, asked)

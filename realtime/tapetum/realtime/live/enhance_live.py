@@ -101,9 +101,7 @@ def enhance_live(
     check_memory_limit()
     wishes = controls or Controls(strength=strength)
     aim = Aim(when_dark, brightness)
-    device, place = _opened_device(
-        device, model, strength, aim, denoise=denoise, on_notice=on_notice
-    )
+    device, place = _opened_device(device, model, denoise=denoise, on_notice=on_notice)
     with ExitStack() as opened:
         ladder = ladder_for(
             model,
@@ -166,8 +164,6 @@ def enhance_live(
 def _opened_device(
     device: Device,
     model: str | Path,
-    strength: float,
-    aim: Aim,
     *,
     denoise: Denoise,
     on_notice: Callable[[str], None],
@@ -182,7 +178,7 @@ def _opened_device(
     if device != "auto":
         return device, open_live_device(device)
     auto = AutoDevice()
-    auto.choose(model, strength, aim, None, denoise=denoise)
+    auto.choose(model, None, denoise=denoise)
     try:
         place = open_live_device(auto.device)
     except DeviceError as error:

@@ -184,9 +184,8 @@ class Ladder:
             return "this machine is busy: simpler picture"
         if better.lost or self.mode == wanted:
             return better.lost
-        if better.is_on_gpu(wanted) and self._is_for_cpu:
-            what = "HDR is" if self._is_hdr else "strengths over 1 and a brightness are"
-            why = f"{what} for the CPU"
+        if better.is_on_gpu(wanted) and self._is_hdr:
+            why = "HDR is for the CPU"
         elif self.governor.mode != wanted:
             why = f"{wanted} would be late now"
         else:
@@ -195,7 +194,7 @@ class Ladder:
 
     @property
     def strength(self) -> float:
-        """From 0 (the picture as it is, which no model is asked for) to 1.
+        """From 0 (the picture as it is, which no model is asked for) to 2.
 
         It may be set at any time, by any thread.
         """
@@ -311,9 +310,7 @@ class Ladder:
             if kernels is None:
                 self.mode = self._start.mode
                 return self._stream.guessed(frame.in_memory, strength=self._strength)
-        asked = Asked(
-            frame, self._stream.scene, self._strength, self._is_for_cpu, self._running_model
-        )
+        asked = Asked(frame, self._stream.scene, self._strength, self._running_model)
         self._better.prepare(asked)
         made = self._better.picture(asked)
         if self._last is not None and (made is None or made.name != self._last.name):
@@ -349,11 +346,6 @@ class Ladder:
     def _running_model(self) -> str:
         """The model whose pictures are shown now, whatever the effort."""
         return self.mode if self.mode in self._rungs else self._everyday
-
-    @property
-    def _is_for_cpu(self) -> bool:
-        """Whether what is wanted is what only the CPU does."""
-        return self._is_hdr or self._strength > 1 or self._aim.brightness is not None
 
     def _by_everyday(self, asked: Asked, kernels: Kernels | None) -> Frame:
         """The frame by the everyday model, or a heavy grid model's look; `mode` is set to it."""

@@ -15,7 +15,6 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.enhancer import (
     check_device_is_there,
-    check_gpu_does,
     check_restores,
     checked_denoise,
     make_enhancer,
@@ -85,8 +84,6 @@ def ladder_for(
     heavy: dict[str, Loader] = {} if is_grid else {name: on_cpu}
     reduces = _is_network(found, "unet") and found.description.fixed_size is None
     if choice is not None:
-        if former is None:  # a stream that runs goes over to the CPU for what only that does
-            check_gpu_does(strength=strength, aim=aim)
         check_restores(found, denoise)
         loader = partial(_GpuLoader, device, memory, sizes_change, denoise, choice, on_notice)
         loaders = _gpu_loaders(name, model, loader, is_grid=is_grid, reduces=reduces)
@@ -94,7 +91,7 @@ def ladder_for(
         if not has_cpu_runtime():
             everyday = CURVE, None
             on_notice(_NO_STAND_IN)
-        for line in (*choice.notices, *_left_undone(found, aim, denoise)):
+        for line in (*choice.notices, *_left_undone(found, denoise)):
             on_notice(line)
     elif reduces:
         heavy[f"{name}-reduced"] = _ReducedLoader(found)
@@ -183,10 +180,10 @@ class _ReducedLoader:
         return make_reduced_unet(self.model)
 
 
-def _left_undone(model: Model, aim: Aim, denoise: Denoise) -> tuple[str, ...]:
+def _left_undone(model: Model, denoise: Denoise) -> tuple[str, ...]:
     from tapetum.realtime.cuda.gpu_limits import left_undone
 
-    return left_undone(model.description, aim=aim, denoise=denoise)
+    return left_undone(model.description, denoise=denoise)
 
 
 def _mode_name(path: Path) -> str:

@@ -24,7 +24,7 @@ class Enhancement:
         aim: when pictures are made bright, and how bright.
         denoise: `auto`, `off`, or from 0 to 1.
         latency_budget_ms: how long a live frame may be with us.
-        device: `auto` or `cpu`, or a GPU such as `cuda`, where the CPU does what only it can.
+        device: `auto` or `cpu`, or a GPU such as `cuda`.
         on_notice: called with a line, in any thread, when something is new of the GPU.
     """
 
@@ -36,31 +36,23 @@ class Enhancement:
     device: Device = "auto"
     on_notice: Callable[[str], None] = field(default=lambda _line: None, compare=False)
 
-    @property
-    def is_for_cpu(self) -> bool:
-        """Whether it is what only the CPU does: a strength over 1, or a brightness."""
-        return self.strength > 1 or self.aim.brightness is not None
-
     def track(self, incoming: MediaStreamTrack) -> EnhancedTrack:
         """The track of the newest frames of another one, enhanced.
 
         Raises:
             ModelError: there is no such model.
         """
-        later = is_cuda(self.device) and self.is_for_cpu  # its ladder can, but not begin so
-        track = EnhancedTrack(
+        return EnhancedTrack(
             incoming,
             model=self.model,
-            strength=min(self.strength, 1.0) if later else self.strength,
+            strength=self.strength,
             when_dark=self.aim.when_dark,
-            brightness=None if later else self.aim.brightness,
+            brightness=self.aim.brightness,
             device=self.device,
             denoise=self.denoise,
             latency_budget_ms=self.latency_budget_ms,
             on_notice=self.on_notice if is_cuda(self.device) else lambda _line: None,
         )
-        track.ladder.aim, track.ladder.strength = self.aim, self.strength
-        return track
 
     def take_over(self, track: EnhancedTrack, before: Enhancement) -> None:
         """Have a track that enhances as `before` go on like this from the next frame on.

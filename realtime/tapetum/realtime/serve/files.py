@@ -27,7 +27,6 @@ from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.uploaded_kind import UploadedKind, uploaded_kind
 
 _TELL_EVERY_S = 0.2
-_FOR_CPU = "enhanced on the CPU: strengths over 1 and a brightness are for it"
 
 State = Literal["waiting", "working", "done", "failed"]
 
@@ -255,8 +254,6 @@ class _Work:
         wanted = self._enhancement
         if not is_cuda(wanted.device):
             return self._made_on(wanted.device), ()
-        if wanted.is_for_cpu:
-            return self._made_on("cpu"), (_FOR_CPU,)
         try:
             return self._made_on(wanted.device), ()
         except (DeviceError, EngineError) as error:  # who sent it has no other device to choose

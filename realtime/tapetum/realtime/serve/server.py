@@ -16,7 +16,6 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.background import PatientWorker
 from tapetum.realtime.enhancer import (
     check_device_is_there,
-    check_gpu_does,
     check_model,
     checked_denoise,
     checked_strength,
@@ -37,10 +36,7 @@ _BRIGHTEN = "brighten"
 """The browser modules that the page shares with the extension: `web/brighten` in a checkout."""
 _HEARTBEAT_S = 10.0
 """A page that answers no ping for about so long is gone."""
-_GRIDS_OF_PAGES = (
-    "what a browser enhances by itself gets its grids from the CPU here, and so do strengths over"
-    " 1 and a brightness"
-)
+_GRIDS_OF_PAGES = "what a browser enhances by itself gets its grids from the CPU here"
 _GRACE_S = 3.0
 """How long requests may go on when the server stops."""
 
@@ -109,8 +105,6 @@ class Server:
         self._said: set[str] = set()
         choice = check_device_is_there(settings.device)
         if choice is not None:
-            aim = self._offered.aim
-            check_gpu_does(strength=settings.strength, aim=aim)
             for line in (*choice.notices, _GRIDS_OF_PAGES):
                 self._say_once(line)
 
