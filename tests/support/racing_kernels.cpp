@@ -17,7 +17,7 @@
 #include <vector>
 
 namespace {
-constexpr int WORKERS = 4, WIDTH = 98, HEIGHT = 66, GAP = 6;
+constexpr int WORKERS = 4, WIDTH = 98, HEIGHT = 66, GAP = 6, GRID_SIZE = 8 * NODES;
 int left_out = -1;
 bool side_by_side = true;
 

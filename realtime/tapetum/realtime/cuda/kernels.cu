@@ -464,7 +464,7 @@ BOTH void change_to_planes(int quad, int chroma_row, const Picture &in, const Co
 // Bilateral grid --------------------------------------------------------------------------------
 
 const int CELLS = 16, LEVELS = 8;
-const int CELL_COUNT = CELLS * CELLS, NODES = LEVELS * CELL_COUNT, GRID_SIZE = 8 * NODES;
+const int CELL_COUNT = CELLS * CELLS, NODES = LEVELS * CELL_COUNT;
 
 // Between a column and the next there are 15 places: at each level as many entries of a table, an odd
 // number, so that neighbouring levels lie in other banks of shared memory.

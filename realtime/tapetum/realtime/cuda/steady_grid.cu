@@ -5,8 +5,6 @@
 // Each does what its twin on the CPU does, in single precision: exposure.py and grid_strength.py in
 // tapetum/realtime/cpu, and tapetum/realtime/temporal.py.
 
-#if CHROMA == 420
-
 // How dark it is, and where ---------------------------------------------------------------------
 
 // What the threads of the one block share: luma of the cells, the same sorted, and steps on the way
@@ -314,7 +312,7 @@ BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past 
     next.view[thread] = views.now[thread];
 }
 
-#ifdef __CUDACC__
+#if defined(__CUDACC__) && CHROMA == 420
 
 extern "C" __global__ void __launch_bounds__(VIEW *VIEW)
     smooth_grid(const float *thumbnail, const float *grid, Smoothing by, Past past, Past next,
@@ -348,7 +346,5 @@ extern "C" __global__ void measure_cells(const float *thumbnail, float *luma) {
     const int cell = blockIdx.x * blockDim.x + threadIdx.x;
     luma[cell] = cell_luma(cell, thumbnail);
 }
-
-#endif
 
 #endif
