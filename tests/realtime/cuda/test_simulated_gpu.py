@@ -21,7 +21,7 @@ from support.tolerance import EXACT, GPU, assert_planes_close
 
 from tapetum.realtime.choices import LAYOUTS, Denoise, Layout
 from tapetum.realtime.cuda.device import CudaDevice
-from tapetum.realtime.cuda.gpu_limits import BARS, NOISE
+from tapetum.realtime.cuda.gpu_limits import NOISE
 from tapetum.realtime.cuda.kernel_arguments import address
 from tapetum.realtime.cuda.transfer import semi_planar
 from tapetum.realtime.enhance_media import enhance_file
@@ -322,7 +322,7 @@ def test_live_video_runs_on_the_device(gpu: SimulatedGPU) -> None:
     assert summary.modes["grid on cuda"] > 0
     assert gpu.opened == 1
     assert live.notices[0].startswith("cuda:0 runs models with PyTorch: ")
-    assert live.notices[1:3] == [BARS, NOISE]
+    assert live.notices[1:2] == [NOISE]
 
 
 def test_live_video_goes_on_where_the_device_is_lost(gpu: SimulatedGPU) -> None:

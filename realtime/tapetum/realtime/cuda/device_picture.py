@@ -1,8 +1,8 @@
 """What of a frame on a device is picture: `PictureFinder`'s twin, whose own code it is.
 
-The host gets some thousand samples of each frame: those of its border, some between, and the corners
-of its thumbnail. All luma it gets where the border is black, ten times a second, and the thumbnail
-where the corners are.
+The host gets some thousand samples of each frame: those of its border, some between, and the
+corners of its thumbnail. All luma it gets where the border is black, ten times a second, and the
+thumbnail where the corners are.
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ class DevicePictureFinder:
                 self._device.put(picture.seen.reshape(rows)), target.reshape(*rows)
             )
 
-    def _sight(self, frame: Frame, area: Area | None) -> _DeviceSight:
+    def _sight(self, frame: Frame, area: Area | None) -> DeviceSight:
         self._device.kernels.thumbnail(_cut(frame, area), self.small)
-        return _DeviceSight(frame, self.small, self._device)
+        return DeviceSight(frame, self.small, self._device)
 
     def _thumbnail(self) -> Floats:
         return self._device.get(self.small)
@@ -133,7 +133,7 @@ def replaced_in(
     return whole
 
 
-class _DeviceSight:
+class DeviceSight:
     """A `Sight` of a frame on a device; what is asked of every frame is fetched at once."""
 
     def __init__(self, frame: Frame, thumbnail: DeviceArray, device: ComputeDevice) -> None:
@@ -144,7 +144,8 @@ class _DeviceSight:
         found = device.get(fetched)
         corners = found[: 4 * CORNERS].view(np.float32)
         self.corners: Floats = corners.reshape(3, 2, 2)
-        self._view, self._luma, self._chroma = around.parts(found[4 * CORNERS :])
+        view, self._luma, self._chroma = around.parts(found[4 * CORNERS :])
+        self._view: Plane = view
 
     def border(self) -> tuple[BorderLine, ...]:
         """See `Sight`."""

@@ -137,8 +137,8 @@ class PixelKernels:
         by: Structure,
         past: Past,
         coming: Past,
-        applied: DeviceArray,
         *,
+        applied: DeviceArray,
         fault: DeviceArray,
     ) -> None:
         """Make the grid of a frame, like `GridEnhancer`: aimed, smoothed over time, and as strong.
@@ -175,7 +175,9 @@ class PixelKernels:
         places = bytes_[: 4 * CORNERS], bytes_[4 * CORNERS :]
         arguments = (_source(frame)[0], thumbnail, *places)
         threads = CORNERS + Around.of(frame).samples
-        self._launch(_named("look_around", frame), (-(-threads // _THREADS), 1), _THREADS, arguments, 0)
+        self._launch(
+            _named("look_around", frame), (-(-threads // _THREADS), 1), _THREADS, arguments, 0
+        )
 
     def keep_outside(self, frame: Frame, circles: Structure, planes: DevicePlanes) -> None:
         """Put the samples of a frame back that lie outside of circles.

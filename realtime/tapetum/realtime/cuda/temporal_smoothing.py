@@ -96,6 +96,6 @@ class TemporalSmoothing:
             `grid`: the next call writes over it.
         """
         self._device.kernels.smooth_grid(
-            thumbnail, grid, by, self._past, self._coming, self._applied, fault=fault
+            thumbnail, grid, by, self._past, self._coming, applied=self._applied, fault=fault
         )
         return self.grid
