@@ -159,8 +159,20 @@ def test_black_blocks_of_a_codec_beside_a_lit_road_get_no_gain() -> None:
     picture = blocks.expand(256, 256).clone()
     picture[160:] += 0.2 * torch.rand((96, 256), generator=torch.Generator().manual_seed(1))
     gain = without_unseen(5 * identity_grid(), thumbnail_of(picture))[0, 0, 0]
-    assert gain[:8].max() < 1.2
-    assert gain[10:].min() == 5
+    assert gain[:6].max() == 1
+    assert gain[10:].min() > 4.5
+    assert gain[11:].min() == 5
+
+
+def test_no_cell_of_an_even_black_stands_out_for_the_little_detail_that_it_has() -> None:
+    generator = torch.Generator().manual_seed(1)
+    picture = torch.full((256, 256), 2 / 255)
+    picture[112:128, 128:144] += torch.randint(0, 2, (16, 16), generator=generator) / 255
+    gain = without_unseen(5 * identity_grid(), thumbnail_of(picture))[0, 0, 0]
+    assert gain[7, 8] > 3
+    steps = torch.cat([gain.diff(dim=0).abs().flatten(), gain.diff(dim=1).abs().flatten()])
+    assert steps.max() < gain.max() / 3
+    assert gain[0].max() == 1
 
 
 def color_thumbnail(*rgb: float) -> torch.Tensor:

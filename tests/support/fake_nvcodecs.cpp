@@ -4,7 +4,7 @@
 // work in threads of their own. What it is strict about is what FFmpeg and its callers have to mind:
 // how many surfaces there are and who holds them, pitches, contexts, and that NVENC reads a picture at
 // any time from when it gets it until its packet is asked for: one that changes meanwhile comes out
-// white. Steps at which NVENC refuses are named by the environment.
+// white. Steps at which NVENC or NVDEC refuses, from which call on, are named by the environment.
 
 #include "fake_raw_av1.h"
 
@@ -23,16 +23,20 @@
 extern "C" int cuCtxGetDevice(int* device);  // of the driver that is loaded
 
 namespace {
-constexpr int SUCCESS = 0, NOT_READY = 600, INVALID_VALUE = 1, INVALID_CONTEXT = 201;
+constexpr int SUCCESS = 0, NOT_READY = 600, INVALID_VALUE = 1, INVALID_CONTEXT = 201,
+              LAUNCH_FAILED = 719;
 
-bool refuses(const char* step) {
+bool is_refused(const char* variable, const char* step) {
     static std::map<std::string, int> calls;
-    const char* named = std::getenv("FAKE_NVENC_REFUSES");
+    const char* named = std::getenv(variable);
     if (!named) return false;
     std::string wanted = named, name = wanted.substr(0, wanted.find(':'));
     int at = name.size() < wanted.size() ? std::atoi(wanted.c_str() + name.size() + 1) : 1;
     return name == step && ++calls[name] >= at;
 }
+
+bool refuses(const char* step) { return is_refused("FAKE_NVENC_REFUSES", step); }
+bool cannot(const char* step) { return is_refused("FAKE_NVDEC_REFUSES", step); }
 
 bool has_context() {
     int device;
@@ -100,7 +104,7 @@ int cuvidGetDecoderCaps(DecodeCaps* caps) {
 
 int cuvidCreateDecoder(void** decoder, const CreateInfo* info) {
     if (!has_context()) return INVALID_CONTEXT;
-    if (std::getenv("FAKE_NVDEC_REFUSES") || !is_known(info->codec) || info->decode_surfaces > 32)
+    if (cannot("create") || !is_known(info->codec) || info->decode_surfaces > 32)
         return INVALID_VALUE;
     if ((info->depth_over_8 > 0) != (info->format == P016)) return INVALID_VALUE;
     auto* made = new Decoder{};
@@ -125,6 +129,7 @@ int cuvidDestroyDecoder(void* decoder) {
 int cuvidDecodePicture(void* given, const PictureParams* params) {
     auto* decoder = static_cast<Decoder*>(given);
     if (!has_context()) return INVALID_CONTEXT;
+    if (cannot("decode")) return LAUNCH_FAILED;
     if (params->index < 0 || params->index >= static_cast<int>(decoder->surfaces.size()))
         return INVALID_VALUE;
     auto& surface = decoder->surfaces[params->index];
@@ -147,6 +152,7 @@ int cuvidDecodePicture(void* given, const PictureParams* params) {
 int cuvidMapVideoFrame64(void* given, int index, std::uint64_t* address, unsigned* pitch, void*) {
     auto* decoder = static_cast<Decoder*>(given);
     if (!has_context()) return INVALID_CONTEXT;
+    if (cannot("map")) return LAUNCH_FAILED;
     if (decoder->mapped.size() >= decoder->outputs) return NOT_READY;
     auto& surface = decoder->surfaces.at(index);
     if (surface.decoded.valid() && !surface.decoded.get()) return INVALID_VALUE;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ DRAW = """(async () => {{
     for (const [text, width] of {frames}) {{
         const image = new ImageData(new Uint8ClampedArray(bytes(text).buffer), width);
         brightener.take(image, width, image.height);
-        brightener.draw(1, 0, {{ denoise: {denoise}, nowMs: nowMs += 33 }});
+        brightener.draw(1, 0, {{ denoise: {denoise}, nowMs: nowMs += {passed_ms} }});
         await new Promise((go) => setTimeout(go, 20)); // the graphics hand over what was measured
         noise.push(brightener.noise);
         const pixels = new Uint8Array(4 * width * image.height);
@@ -71,19 +72,27 @@ def dark_scene(count: int, *, deviation: float, seed: int = 5) -> tuple[list[Arr
 
 
 def drawn_by(
-    images: Images, denoise: str, gains: npt.NDArray[np.float32]
+    images: Images, denoise: str, gains: npt.NDArray[np.float32], *, passed_ms: str = "33"
 ) -> tuple[list[Array], list[str]]:
-    """What the browser makes of pictures, and what it says about their noise."""
+    """What the browser makes of pictures, and what it says about their noise.
+
+    Args:
+        images: the pictures.
+        denoise: how much is taken out, in JavaScript, where `drawn` are the pictures before.
+        gains: a grid.
+        passed_ms: the time since the picture before, in JavaScript too.
+    """
     frames = []
     for image in images:
         rgba = np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
         frames.append([base64.b64encode(rgba.tobytes()).decode(), image.shape[1]])
     grid = base64.b64encode(gains.tobytes()).decode()
+    code = DRAW.format(grid=grid, frames=frames, denoise=denoise, passed_ms=passed_ms)
 
     async def scenario() -> Any:
         async with served(WEB, {}) as url, chromium() as page:
             await page.open(f"{url}extension/popup.css")
-            return await page.evaluate(DRAW.format(grid=grid, frames=frames, denoise=denoise))
+            return await page.evaluate(code)
 
     answer = asyncio.run(scenario())
     assert answer["error"] == 0
@@ -147,8 +156,40 @@ def test_a_cut_and_another_size_show_nothing_of_what_was_before() -> None:
     assert np.abs(restored[26] - same[0]).max() <= 1  # of whose noise nothing is known yet
 
 
+def errors(drawn: list[Array], truth: list[Array]) -> list[float]:
+    """Of the part that rests, picture by picture."""
+    return [error([one], [other], STILL) for one, other in zip(drawn, truth, strict=True)]
+
+
+def largest_step(values: list[float]) -> float:
+    """Of all that lies between the least and the most."""
+    steps = [abs(later - sooner) for sooner, later in pairwise(values)]
+    return max(steps) / (max(values) - min(values))
+
+
+def test_noise_goes_and_comes_back_by_small_steps() -> None:
+    truth, images = dark_scene(64, deviation=3)
+    drawn, said = drawn_by(images, "drawn.length < 40 ? 'auto' : 'off'", gains())
+    found = errors(drawn, truth)
+    assert said[36:44] == ["taken out"] * 8
+    assert said[-1] == ""
+    assert found[-1] == pytest.approx(found[0], rel=0.05)
+    assert found[39] < 0.6 * found[0]
+    assert largest_step(found) < 0.25
+
+
+def test_after_a_pause_noise_goes_as_at_the_start() -> None:
+    truth, images = dark_scene(72, deviation=3)
+    pause = "(drawn.length === 36 ? 1500 : 33)"
+    drawn, said = drawn_by(images, "'auto'", gains(), passed_ms=pause)
+    found = errors(drawn, truth)
+    assert said[36] == ""  # of whose noise nothing is known yet
+    assert largest_step(found[36:]) < 0.25
+    assert found[-1] < 0.6 * found[36]
+
+
 def test_a_share_takes_out_less() -> None:
-    truth, images = dark_scene(16, deviation=3)
+    truth, images = dark_scene(36, deviation=3)
     less, all_of_it = (
         error(drawn_by(images, share, gains())[0], truth, STILL) for share in ("0.4", "1")
     )
@@ -175,8 +216,10 @@ CAMERA = """(async () => {
     const canvas = new OffscreenCanvas(160, 60);
     const context = canvas.getContext('2d', { willReadFrequently: true });
     window.kept = [];
+    window.shown = 0;
     const look = () => {
         video.requestVideoFrameCallback(look);
+        window.shown += 1;
         context.drawImage(video, 0, 0);
         const { data } = context.getImageData(0, 0, 160, 60);
         window.kept.push(data.filter((_, i) => i % 4 === 1));
@@ -209,8 +252,8 @@ def noisy_camera(path: Path) -> Path:
 
 async def settled(page: Page, said: str) -> float:
     await page.wait_for(f"report?.noise === {said!r}")
-    await page.evaluate("kept.length = 0")
-    await page.wait_for("kept.length === 6")
+    seen = await page.evaluate("shown")
+    await page.wait_for(f"shown >= {seen + 16}")  # it goes and comes by small steps
     trembling: float = await page.evaluate(TREMBLING)
     return trembling
 
@@ -226,9 +269,8 @@ def test_a_noisy_camera_is_shown_with_less_noise(tmp_path: Path) -> None:
             await page.evaluate("window.report = null")
             await page.evaluate(CAMERA)
             by_default = await settled(page, "left in: no graphics card draws here")
-            await page.evaluate(
-                "(performance.now = () => 0, settings.denoise = 1)"
-            )  # it has all time
+            clock = "performance.now = () => 200 * shown"  # it has all time
+            await page.evaluate(f"({clock}, settings.denoise = 1)")
             asked = await settled(page, "taken out")
             await page.evaluate("settings.denoise = 'off'")
             off = await settled(page, "")

@@ -66,8 +66,8 @@ def test_others_in_a_call_see_what_is_well_lit_as_it_is(
         asyncio.run(scenario(display))
 
 
-def test_without_webgl_the_page_has_its_own_camera(tmp_path: Path) -> None:
-    """As in a Firefox without windows: the call goes on, with the camera's pictures."""
+def test_without_webgl_the_processor_draws(tmp_path: Path) -> None:
+    """As in a Firefox without windows: the call goes on, bright."""
     _, unpacked = built(tmp_path)
     extension = allowed_on_localhost(unpacked)
 
@@ -81,7 +81,7 @@ def test_without_webgl_the_page_has_its_own_camera(tmp_path: Path) -> None:
             await page.evaluate("begin({ width: 320, height: 180 }).then(() => true)")
             await page.evaluate(OWN_CAMERA)
             await page.wait_for(
-                "luma('camera').all > 0 && Math.abs(luma('received').all - luma('camera').all) < 5"
+                "luma('camera').all > 0 && luma('received').all > 0.9 * luma('camera').all"
             )
             assert page.console == []
 

@@ -21,9 +21,9 @@ from support.extension import built, served
 
 from tapetum.gan.model import find_model
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.cpu.grid_strength import with_brightness
+from tapetum.realtime.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.live.look_pace import PacedGrids
 from tapetum.realtime.temporal import TemporalFilter
 

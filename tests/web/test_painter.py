@@ -53,6 +53,23 @@ BEGIN = """(async () => {
     };
     look();
 })()"""
+WATCHED = """(() => {
+    const own = OffscreenCanvas.prototype.getContext;
+    window.contexts = [];
+    window.noGraphics = false;
+    OffscreenCanvas.prototype.getContext = function getContext(kind, ...options) {
+        if (kind !== 'webgl2') return own.call(this, kind, ...options);
+        if (noGraphics) return null;
+        const context = own.call(this, kind, ...options);
+        contexts.push(context);
+        return context;
+    };
+})()"""
+LOST = """(() => {
+    window.noGraphics = true;
+    levels.length = 0;
+    for (const gl of contexts) gl.getExtension('WEBGL_lose_context')?.loseContext();
+})()"""
 LATER = """(() => {
     const now = performance.now.bind(performance);
     performance.now = () => now() + 20_000; // the modules' clock
@@ -84,5 +101,57 @@ def test_pictures_stay_bright_when_the_network_falls_silent(tmp_path: Path) -> N
 
     said = asyncio.run(scenario())
     assert said["problem"] == "the network does not answer"
+    assert said["bright"] is True
+    assert min(said["levels"]) > 1.3 * CLIP.luma
+
+
+def test_pictures_stay_bright_when_graphics_are_lost_for_long(tmp_path: Path) -> None:
+    """They stand still for a moment; then the processor draws them, as bright, and it is said."""
+    folder, _ = built(tmp_path)
+    clip = CLIP.write(tmp_path / "dark.y4m")
+
+    async def scenario() -> dict[str, Any]:
+        async with served(folder, {}) as url, chromium(*fake_camera(clip)) as page:
+            await page.open(f"{url}extension/popup.css")
+            await page.evaluate(WATCHED)
+            await page.evaluate(BEGIN)
+            await page.wait_for(f"levels.at(-1) > {1.3 * CLIP.luma} && levels.length > 10")
+            await page.evaluate(LOST)
+            await page.wait_for("levels.length >= 30")
+            said: dict[str, Any] = await page.evaluate("({ ...report, levels })")
+            await page.evaluate("noGraphics = false, levels.length = 0")
+            await page.wait_for("report.problem === '' && levels.length >= 10")
+            said["again"] = await page.evaluate("levels")
+            assert page.console == []
+            return said
+
+    said = asyncio.run(scenario())
+    assert said["problem"] == "this browser has no WebGL 2"
+    assert said["bright"] is True
+    assert said["noise"].startswith("left in: ")
+    assert min(*said["levels"], *said["again"]) > 1.3 * CLIP.luma
+
+
+def test_where_graphics_are_the_processors_and_slow_a_curve_does(tmp_path: Path) -> None:
+    """Chromium draws without a graphics card here; large pictures take it seconds."""
+    folder, _ = built(tmp_path)
+    clip = CLIP.write(tmp_path / "dark.y4m")
+
+    async def scenario() -> dict[str, Any]:
+        async with served(folder, {}) as url, chromium(*fake_camera(clip)) as page:
+            await page.open(f"{url}extension/popup.css")
+            await page.evaluate(BEGIN)
+            await page.wait_for(f"levels.at(-1) > {1.3 * CLIP.luma}")
+            slow = (
+                "(() => { let now = performance.now(); performance.now = () => (now += 300); })()"
+            )
+            await page.evaluate(f"{slow}, levels.length = 0")
+            await page.wait_for("report.problem === 'no graphics card draws here'")
+            await page.wait_for("levels.length >= 20")
+            said: dict[str, Any] = await page.evaluate("({ ...report, levels })")
+            assert page.console == []
+            return said
+
+    said = asyncio.run(scenario())
     assert said["bright"] is True
     assert min(said["levels"]) > 1.3 * CLIP.luma

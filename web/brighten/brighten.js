@@ -22,8 +22,8 @@ import { throughCanvas, throughFrames } from "./streams.js";
 /**
  * Gives a track that shows `camera`, bright. It speaks for the camera: its label, settings,
  * capabilities and constraints are the camera's, clones are tracks of their own, and stopping it
- * stops the camera. While the network is not there a curve stands in for it; where graphics are lost
- * for long, its pictures are the camera's own.
+ * stops the camera. While the network is not there a curve stands in for it, and without graphics the
+ * processor draws, simpler.
  *
  * Example:
  *   const settings = { strength: 0.8 };

@@ -173,10 +173,9 @@ export class Brightener {
    * @param {number} before share of the width, from the left, that is left as it is
    * @param {object} noise
    * @param {import("./denoiser.js").Denoise} [noise.denoise] how much noise is taken out
-   * @param {number} [noise.part] of what is taken out, from 0 to 1
    * @param {number} [noise.nowMs] the picture's time
    */
-  draw(strength, before = 0, { denoise = "off", part = 1, nowMs = performance.now() } = {}) {
+  draw(strength, before = 0, { denoise = "off", nowMs = performance.now() } = {}) {
     const gl = this.#gl;
     const stronger = Math.max(1, strength); // weaker is the shader's work
     if (this.#grid && stronger !== this.#loaded) {
@@ -188,7 +187,7 @@ export class Brightener {
     const { width, height } = this.#canvas;
     const weaker = Math.min(1, strength);
     const slope = this.#slope.map((value) => 1 + weaker * (value - 1));
-    const seen = this.#denoiser.restored(this.#picture, width, height, nowMs, { denoise, slope, part });
+    const seen = this.#denoiser.restored(this.#picture, width, height, nowMs, { denoise, slope });
     gl.activeTexture(gl.TEXTURE0 + SEEN_UNIT);
     gl.bindTexture(gl.TEXTURE_2D, seen ?? this.#picture);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);

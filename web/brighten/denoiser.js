@@ -15,6 +15,8 @@ const LONGEST_MS = 1000; // after a longer pause a picture has nothing to do wit
 const FIRST_MEASURED = 12; // pictures whose noise is measured as often as the graphics answer
 const EVERY = 4; // of the later ones, this one
 const EVERY_CLEAN = 16; // and where there is none
+const BLEND_MS = 500; // in which all noise goes or comes back, at the least
+const MOST = 1 / 8; // of the way that one picture goes, however rarely pictures come
 const STEP = 0.382; // by which tiles move on from measure to measure, so that they come everywhere
 
 /**
@@ -22,7 +24,7 @@ const STEP = 0.382; // by which tiles move on from measure to measure, so that t
  * @typedef {"auto" | "off" | number} Denoise
  */
 
-/** Takes noise out of the pictures of one stream. */
+/** Takes noise out of the pictures of one stream: it goes and comes back by steps too small to see. */
 export class Denoiser {
   #gl;
   #steps;
@@ -31,6 +33,7 @@ export class Denoiser {
   #noise = new NoiseLevel();
   #size = "";
   #lastMs = NaN;
+  #weights = new Float32Array(TABLE_SIZE); // the share of what is restored in the last picture, by luma
   #pictures = 0; // since the noise was measured last
   #idle = SOON + 1; // pictures without noise
   /** Why noise stays though it was asked to be taken out, in words; empty where nothing is wrong. */
@@ -53,19 +56,19 @@ export class Denoiser {
    * @param {object} how
    * @param {Denoise} how.denoise
    * @param {Float32Array} how.slope of the brightening, by luma
-   * @param {number} [how.part] of what is restored in the result, from 0 to 1
    * @returns {WebGLTexture | null} the picture restored, until the next call; null where it is as it was
    */
-  restored(picture, width, height, nowMs, { denoise, slope, part = 1 }) {
-    const curve = denoise === "auto" ? slope : null;
+  restored(picture, width, height, nowMs, { denoise, slope }) {
+    const curve = typeof denoise === "number" ? null : slope;
     const wanted = weightsOf(denoise, slope);
+    const isNeeded = wanted.some(isSome) || this.#weights.some(isSome);
     this.isAtWork = false;
-    if (this.problem || !wanted.some((weight) => weight > 0) || !Restorer.fits(width, height)) {
+    if (this.problem || !isNeeded || !Restorer.fits(width, height)) {
       this.forget();
       return null;
     }
     try {
-      const restored = this.#restored(picture, width, height, nowMs, wanted, curve, part);
+      const restored = this.#restored(picture, width, height, nowMs, wanted, curve);
       this.isAtWork = restored !== null;
       return restored;
     } catch (error) {
@@ -80,6 +83,7 @@ export class Denoiser {
   forget() {
     this.#restorer?.close();
     this.#restorer = null;
+    this.#weights.fill(0);
   }
 
   /**
@@ -89,9 +93,9 @@ export class Denoiser {
    * @param {number} nowMs
    * @param {Float32Array} wanted
    * @param {Float32Array | null} curve
-   * @param {number} part
    */
-  #restored(picture, width, height, nowMs, wanted, curve, part) {
+  #restored(picture, width, height, nowMs, wanted, curve) {
+    const passedMs = nowMs - this.#lastMs;
     const restorer = this.#followed(width, height, nowMs);
     if (!this.#steps.areReady(LOOKING)) return null;
     const noise = this.#noise;
@@ -102,7 +106,8 @@ export class Denoiser {
     const seen = weights.reduce((sum, weight, i) => sum + weight * noise.seen[i], 0);
     const isSeen = seen > LEAST_SEEN && noise.isSure;
     this.#idle = isSeen ? 0 : this.#idle + 1;
-    const isActive = this.#idle <= SOON;
+    const isAsked = this.#idle <= SOON;
+    const isActive = isAsked || this.#weights.some(isSome);
     this.#pictures += 1;
     const every = noise.count < FIRST_MEASURED ? 1 : isActive ? EVERY : EVERY_CLEAN;
     if (isActive || this.#pictures >= every - 1) restorer.look(picture);
@@ -112,11 +117,22 @@ export class Denoiser {
       restorer.beginSample(picture, (STEP * (noise.count + 1)) % 1);
     }
     if (!isActive || !this.#steps.areReady(RESTORING)) return null;
+    this.#go(isAsked ? weights : weights.fill(0), passedMs);
     const { luma, chroma, whiteness, fineness } = noise;
     const smoothed = luma.map((deviation, i) => deviation * share[i]);
-    const parts = weights.map((weight) => weight * part);
     const measured = { luma, chroma, whiteness, fineness, width: noise.width };
-    return restorer.restored(picture, { ...measured, smoothed, weights: parts });
+    return restorer.restored(picture, { ...measured, smoothed, weights: this.#weights });
+  }
+
+  /**
+   * Moves the weights towards those that are wanted.
+   * @param {Float32Array} wanted
+   * @param {number} passedMs
+   */
+  #go(wanted, passedMs) {
+    const most = Math.min(Math.max(passedMs / BLEND_MS, 0) || 0, MOST);
+    this.#weights = this.#weights.map(
+      (weight, i) => weight + Math.min(Math.max(wanted[i] - weight, -most), most));
   }
 
   /**
@@ -149,6 +165,9 @@ function weightsOf(denoise, slope) {
   if (denoise === "auto") return slope.map((value) => within((value - FADE_FROM) / (FADE_TO - FADE_FROM)));
   return new Float32Array(TABLE_SIZE).fill(denoise === "off" ? 0 : within(denoise));
 }
+
+/** @param {number} weight */
+const isSome = (weight) => weight > 0;
 
 /** @param {number} value */
 const within = (value) => Math.min(Math.max(value, 0), 1);

@@ -1,6 +1,6 @@
 // How dark a picture is, and where, and so how much of the network's effect it needs.
 //
-// As in tapetum.realtime.cpu.exposure: little light, lamps and skies not counted as more than grey;
+// As in tapetum.realtime.exposure: little light, lamps and skies not counted as more than grey;
 // or nothing bright; or a large shadow in a picture that is lit. Tests hold both to the same
 // numbers.
 

@@ -18,6 +18,7 @@ const SAME = 0.01; // change of a coefficient by which grids hardly differ
 const CELLS = 16;
 const LEVELS = 8;
 const FADE_MS = 500; // in which a picture becomes bright that had to be shown dark, at the least
+const LONGEST_FADE_MS = 8000; // and at the most, however rarely pictures come
 const LEVEL = LEVELS * CELLS * CELLS; // numbers of one coefficient
 const SIDE = 64; // rows and columns of luma that is looked at
 const WEIGHTS = [0.2126, 0.7152, 0.0722];
@@ -155,9 +156,10 @@ export class Fade {
    * @param {number} lift how much brighter all of it makes the picture, in levels of mean luma
    */
   next(nowMs, lift) {
-    const passed = nowMs > this.#lastMs ? (nowMs - this.#lastMs) / FADE_MS : 0;
+    const passedMs = nowMs > this.#lastMs ? nowMs - this.#lastMs : 0;
     this.#lastMs = nowMs;
-    this.#share = Math.min(1, this.#share + Math.min(passed, APART_LEVELS / Math.abs(lift)));
+    const unseen = Math.min(passedMs / FADE_MS, APART_LEVELS / Math.abs(lift));
+    this.#share = Math.min(1, this.#share + Math.max(unseen, passedMs / LONGEST_FADE_MS));
     return this.#share;
   }
 }

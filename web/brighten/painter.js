@@ -1,12 +1,19 @@
 // Brightens the pictures of one stream: asks for light, and draws with the newest that came.
 
 import { Brightener, GRID_SIZE } from "./brightener.js";
+import { CurveBrightener } from "./curve_brightener.js";
+import { graphicsName, isSlow } from "./graphics.js";
 import { Asking, Fade } from "./pace.js";
 import { SpareTime } from "./spare_time.js";
 
 const HOLD_MS = 2000; // so long a picture is held back for its first light, and for lost graphics
+const FIRST = 5; // pictures that are held back for it at the least, however slowly they come
+const SLOW_MS = 200; // that a picture takes without a graphics card, so often in a row, and the curve does for it
+const SLOW = 2;
 const LATE_MS = 15_000; // so long without an answer, and light is asked for again
 const AGAIN_MS = 500; // after which lost graphics are tried again
+
+/** @typedef {{ canvas: OffscreenCanvas, brightener: Brightener | CurveBrightener }} Drawer */
 
 /**
  * What a user may change at any time.
@@ -21,19 +28,23 @@ const AGAIN_MS = 500; // after which lost graphics are tried again
  */
 
 /**
- * Draws a stream's pictures: once bright, by the last light, whatever the network does. What it cannot
- * brighten, for want of graphics or of any light, is to be shown as it is.
+ * Draws a stream's pictures: once bright, by the last light, whatever the network does. Without graphics
+ * the processor does it, simpler. What cannot be brightened, for want of any light, is to be shown as it is.
  */
 export class Painter {
   #settings;
   #light;
-  /** @type {OffscreenCanvas | null} */
-  #canvas = null;
-  /** @type {Brightener | null} */
-  #brightener = null;
+  /** @type {Drawer | null} */
+  #graphics = null;
+  /** @type {Drawer | null} */
+  #processor = null; // once there are no graphics for long
   /** @type {Float32Array<ArrayBuffer> | null} */
   #grid = null;
   #firstMs = NaN; // when the first picture came
+  #pictures = 0; // that came
+  #pixels = 0; // of the last one
+  #slow = 0; // pictures in a row
+  #slowPixels = Infinity; // from which on the processor draws, for want of a graphics card
   /** @type {Fade | null} */
   #fade = null; // where pictures had to be shown dark
   #lift = 0; // of mean luma by the light at its strength, in levels
@@ -43,8 +54,8 @@ export class Painter {
   #lostMs = NaN; // since when there are none
   #spare = new SpareTime();
   #spentMs = 0; // of the page's time on the last picture
-  /** What is wrong, in words for a person; empty if nothing is. */
-  problem = "";
+  #noGraphics = ""; // why, in words
+  #noLight = "";
   /** What runs the network, in words; empty before its first light. */
   network = "";
   /** What becomes of the noise, in words for a person; empty where nothing is done about it. */
@@ -63,9 +74,14 @@ export class Painter {
     light.start();
   }
 
+  /** What is wrong, in words for a person; empty if nothing is. */
+  get problem() {
+    return this.#noGraphics || this.#noLight;
+  }
+
   /**
    * Draws a picture.
-   * @param {TexImageSource} source
+   * @param {HTMLVideoElement | VideoFrame} source
    * @param {number} width
    * @param {number} height
    * @param {number} nowMs
@@ -79,32 +95,43 @@ export class Painter {
       return "as it is";
     }
     if (!(this.#firstMs <= nowMs)) this.#firstMs = nowMs;
+    this.#pictures += 1;
+    this.#pixels = width * height;
     try {
       const painted = this.#paint(source, width, height, nowMs, strength, compare ? 0.5 : 0);
       if (painted !== "hold") this.isBright = painted !== "as it is";
       return painted;
     } catch (error) {
+      const hadGraphics = this.#graphics !== null;
       this.#lose(nowMs, error);
-      return this.#withoutGraphics(nowMs);
+      if (hadGraphics) return "hold";
+      this.isBright = false;
+      return "as it is";
     }
   }
 
   /**
-   * Takes note of how long a picture took the page.
+   * Takes note of how long the last picture took the page.
    * @param {number} spentMs
    */
   took(spentMs) {
     this.#spentMs = spentMs;
+    this.#slow = spentMs > SLOW_MS ? this.#slow + 1 : 0;
+    if (this.#slow < SLOW || !this.#graphics || !isSlow(graphicsName() ?? "")) return;
+    this.#slowPixels = this.#pixels;
+    this.#noGraphics = "no graphics card draws here";
+    this.#forget();
   }
 
   close() {
     this.#light.postMessage({ tickMs: 0 });
     this.#light.close();
     this.#forget();
+    this.#processor = null;
   }
 
   /**
-   * @param {TexImageSource} source
+   * @param {HTMLVideoElement | VideoFrame} source
    * @param {number} width
    * @param {number} height
    * @param {number} nowMs
@@ -112,42 +139,67 @@ export class Painter {
    * @param {number} before
    */
   #paint(source, width, height, nowMs, strength, before) {
-    const ready = this.#graphics(nowMs);
-    if (!ready) return this.#withoutGraphics(nowMs);
-    const { canvas, brightener } = ready;
+    const drawer = this.#drawer(nowMs);
+    if (!drawer) return "hold";
+    const { canvas, brightener } = drawer;
     this.#spare.next(nowMs, this.#spentMs, brightener.isLate);
     brightener.take(source, width, height);
     this.#ask(brightener, nowMs);
     if (!this.#grid) {
-      if (nowMs - this.#firstMs < HOLD_MS && !this.problem) return "hold";
+      const isSoon = nowMs - this.#firstMs < HOLD_MS || this.#pictures <= FIRST;
+      if (isSoon && !this.#noLight) return "hold";
       this.#fade ??= new Fade();
-      this.problem ||= "the network does not answer";
+      this.#noLight ||= "the network does not answer";
       return "as it is";
     }
-    this.#lostMs = NaN;
     const share = this.#fade ? this.#fade.next(nowMs, this.#lift) : 1;
     if (share === 1) this.#fade = null;
     const { denoise = "auto" } = this.#settings;
     const why = this.#spare.whyNoiseStays(denoise);
-    brightener.draw(share * strength, before, { denoise: why ? "off" : denoise, part: share, nowMs });
+    brightener.draw(share * strength, before, { denoise: why ? "off" : denoise, nowMs });
     this.noise = why || brightener.noise;
+    if (drawer === this.#graphics) this.#haveGraphics();
     return canvas;
   }
 
-  /** @param {number} nowMs */
-  #graphics(nowMs) {
-    if (!this.#canvas || !this.#brightener) {
-      if (nowMs - this.#failedMs < AGAIN_MS) return null;
+  /**
+   * What draws: the graphics; or where they are too slow, or gone for longer than a picture may stand
+   * still, the processor; null until then.
+   * @param {number} nowMs
+   */
+  #drawer(nowMs) {
+    const isForGraphics = this.#pixels < this.#slowPixels;
+    if (isForGraphics && !this.#graphics && nowMs - this.#failedMs >= AGAIN_MS) this.#openGraphics(nowMs);
+    if (isForGraphics && this.#graphics) return this.#graphics;
+    if (this.isBright && nowMs - this.#lostMs < HOLD_MS) return null;
+    if (!this.#processor) {
       const canvas = new OffscreenCanvas(16, 16);
-      canvas.addEventListener("webglcontextlost", () => {
-        if (this.#canvas === canvas) this.#lose(performance.now(), "the browser's graphics were lost");
-      });
-      this.#brightener = new Brightener(canvas);
-      this.#canvas = canvas;
-      this.#askedMs = -Infinity;
-      if (this.#grid) this.#brightener.setGrid(this.#grid);
+      this.#processor = { canvas, brightener: new CurveBrightener(canvas) };
+      if (this.#grid) this.#processor.brightener.setGrid(this.#grid);
     }
-    return { canvas: this.#canvas, brightener: this.#brightener };
+    return this.#processor;
+  }
+
+  /** @param {number} nowMs */
+  #openGraphics(nowMs) {
+    const canvas = new OffscreenCanvas(16, 16);
+    canvas.addEventListener("webglcontextlost", () => {
+      if (this.#graphics?.canvas === canvas) this.#lose(performance.now(), "the browser's graphics were lost");
+    });
+    try {
+      const brightener = new Brightener(canvas);
+      this.#graphics = { canvas, brightener };
+      this.#askedMs = -Infinity;
+      if (this.#grid) brightener.setGrid(this.#grid);
+    } catch (error) {
+      this.#lose(nowMs, error);
+    }
+  }
+
+  #haveGraphics() {
+    this.#lostMs = NaN;
+    this.#noGraphics = "";
+    this.#processor = null;
   }
 
   /**
@@ -155,36 +207,24 @@ export class Painter {
    * @param {unknown} reason
    */
   #lose(nowMs, reason) {
-    this.problem = String(reason);
+    this.#noGraphics = reason instanceof Error ? reason.message : String(reason);
     if (this.noise === "taken out") this.#spare.leaveOut(nowMs); // it may have been too much
     this.noise = "";
     this.#failedMs = nowMs;
     if (!(this.#lostMs <= nowMs)) this.#lostMs = nowMs;
+    this.#askedMs = -Infinity;
     this.#forget();
   }
 
-  /**
-   * A picture that stands still for a moment is better than a dark flash.
-   * @param {number} nowMs
-   * @returns {"hold" | "as it is"}
-   */
-  #withoutGraphics(nowMs) {
-    if (this.isBright && nowMs - this.#lostMs < HOLD_MS) return "hold";
-    this.isBright = false;
-    this.#fade = new Fade();
-    return "as it is";
-  }
-
   #forget() {
-    const brightener = this.#brightener;
-    this.#brightener = this.#canvas = null;
-    brightener?.close();
+    const graphics = this.#graphics;
+    this.#graphics = null;
+    graphics?.brightener.close();
   }
 
   /**
-   * Sends the thumbnail that the graphics have made, and begins one when the last was answered and
-   * the next is due.
-   * @param {Brightener} brightener
+   * Sends the thumbnail that was made, and begins one when the last was answered and the next is due.
+   * @param {Drawer["brightener"]} brightener
    * @param {number} nowMs
    */
   #ask(brightener, nowMs) {
@@ -195,7 +235,7 @@ export class Painter {
       this.#light.postMessage({ roots, timeS: nowMs / 1000, aim, strength }, [roots.buffer]);
     }
     if (nowMs - this.#askedMs < LATE_MS || !this.#asking.isDue(nowMs)) return;
-    if (this.#askedMs > 0) this.problem ||= "the network does not answer";
+    if (this.#askedMs > 0) this.#noLight ||= "the network does not answer";
     this.#askedMs = nowMs;
     brightener.beginThumbnail();
   }
@@ -203,11 +243,11 @@ export class Painter {
   /** @param {{ grid?: Float32Array<ArrayBuffer>, by?: string, lift?: number, problem?: string }} answer */
   #hear({ grid, by = "", lift = 0, problem = "" }) {
     if (!grid || grid.length !== GRID_SIZE) return;
-    this.problem = problem;
+    this.#noLight = problem;
     this.network = by;
     this.#grid = grid;
     this.#lift = lift;
-    this.#brightener?.setGrid(grid);
+    for (const drawer of [this.#graphics, this.#processor]) drawer?.brightener.setGrid(grid);
     this.#asking.heard(grid);
     this.#askedMs = -Infinity;
   }

@@ -204,7 +204,8 @@ def without_unseen(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Ten
     recorded differs from pixel to pixel, by noise if by nothing else: of a cell whose pixels
     differ from their neighbours by less than 0.1 of 255 levels on average, right and below
     together, the lowest luma level becomes the identity, and the next one does by half. From 0.25
-    levels on nothing changes.
+    levels on nothing changes. From one to the other it goes over four cells: of an even black,
+    whose detail is now a little over the bound and now under it, no cell stands out.
 
     Args:
         grid: (N, 8, L, R, C).
@@ -221,6 +222,8 @@ def without_unseen(grid: torch.Tensor, thumbnail_rgb: torch.Tensor) -> torch.Ten
     # Neighbours have a say, or the border of a lit area would have an edge.
     detail = F.max_pool2d(detail, 3, 1, 1)
     seen = ((detail - _NO_DETAIL) / (_DETAIL - _NO_DETAIL)).clamp(0, 1)
+    for _ in range(2):
+        seen = F.avg_pool2d(F.pad(seen, (1, 1, 1, 1), mode="replicate"), 3, 1)
     unseen = grid.new_tensor([*_UNSEEN_LEVELS, *[0.0] * (grid.shape[2] - 2)]).view(1, -1, 1, 1)
     share = (1 - (1 - seen) * unseen).unsqueeze(1)
     identity = grid.new_tensor(_IDENTITY).view(1, -1, 1, 1, 1)

@@ -14,7 +14,7 @@ class Aim:
 
     Attributes:
         when_dark: a picture that is well lit stays as it is, and the effect grows as light falls
-            (`cpu.exposure`); else every picture gets the model's own output.
+            (`exposure`); else every picture gets the model's own output.
         brightness: mean luma that every picture is brought to, over 0 and under 1, as far as
             strengths from 0 to 2 can; None leaves it to the model. For `grid` alone. It goes
             over `when_dark`.

@@ -146,13 +146,13 @@ def _check_room(info: VideoInfo | None, *, restores: bool) -> None:
         DeviceError: they do not, or the GPU cannot be used.
     """
     from tapetum.realtime.cuda.device import CudaDevice
-    from tapetum.realtime.cuda.room import FRAMES_OF_VIDEO, least_bytes
+    from tapetum.realtime.cuda.least_memory import FRAMES_OF_VIDEO, least_bytes
     from tapetum.trt_build.gpu import device_index
 
     layout = _USUAL if info is None else (info.format_name, info.width, info.height)
     needed = least_bytes("unet", *layout, frames=FRAMES_OF_VIDEO, restores=restores)
     what = f"unet at {layout[1]}x{layout[2]}"
-    CudaDevice(device_index(GPU), loads=False).check_room(needed, what)
+    CudaDevice(device_index(GPU), loads=False).room_for(needed, what).release()
 
 
 def _try_out(

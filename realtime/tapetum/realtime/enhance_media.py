@@ -260,7 +260,7 @@ def _enhance_video(
         video = _on_chosen(open_video(device=device), choose, open_video)
         chosen = () if auto is None else auto.notices
         source, info = video.file, video.info
-        stack.callback(source.close)
+        stack.callback(video.close)
         if source.still_format is not None and output_path.suffix.lower() not in CONTAINERS:
             raise MediaError(
                 f"{place} is a picture of a kind ({source.still_format}) that is read as a video"
@@ -360,7 +360,7 @@ def _on_chosen(
     """A video that is open, on the device that is chosen for such a one."""
     if choose is None or not is_cuda(device := choose(video.info)):
         return video
-    video.file.close()
+    video.close()
     return open_video(device=device)
 
 

@@ -88,6 +88,9 @@ class OpenedVideo(Protocol):
     ) -> OpenedOutput:
         """Open an output for frames on the device that are as `info` says."""
 
+    def close(self) -> None:
+        """Release the file, and what was kept for it on the device; again does nothing."""
+
     def finished(self, stage: FrameStage) -> FrameStage:
         """A stage that returns frames when they are done, however it works on their arrays."""
 
@@ -160,6 +163,10 @@ class CpuVideo:
             duration_s=duration_s,
             overwrite=overwrite,
         )
+
+    def close(self) -> None:
+        """Release the file."""
+        self.file.close()
 
     def finished(self, stage: FrameStage) -> FrameStage:
         """The stage itself: array operations in main memory are done when they return."""

@@ -15,7 +15,7 @@ from tapetum.realtime.cpu.camera_motion import (
     compare_blocks,
     finer_shift,
 )
-from tapetum.realtime.cpu.noise_level import BLOCK
+from tapetum.realtime.cpu.followed_blocks import BLOCK
 from tapetum.realtime.cpu.restoring import Restorer, warm_up
 from tapetum.realtime.cpu.shifted_plane import interpolate, shift_evidence
 from tapetum.realtime.frame import ColorInfo, Frame

@@ -17,6 +17,7 @@ from support.random_frames import pitched, random_frame
 
 from tapetum.realtime.cpu import (
     fixed_point,
+    followed_blocks,
     grid_chroma,
     grid_luma,
     grid_rgb,
@@ -34,6 +35,7 @@ from tapetum.realtime.cpu.restoring import warm_up
 
 MODULES = (
     fixed_point,
+    followed_blocks,
     grid_chroma,
     grid_luma,
     grid_rgb,

@@ -47,7 +47,6 @@ def test_a_gpu_that_makes_the_cpus_pictures_is_taken_for_unet(
     "given",
     [
         {"model": "grid"},
-        {"model": "unet", "strength": 1.5},
         {"model": "unet", "deinterlace": True},
     ],
     ids=str,

@@ -23,7 +23,6 @@ from support.random_frames import on_another_device, random_frame
 from support.tolerance import CPU, EXACT, GPU, assert_planes_close
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.cpu.exposure import cell_luma
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.cpu.grid_strength import strengthened, with_brightness
@@ -32,6 +31,7 @@ from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.temporal_smoothing import TemporalSmoothing
 from tapetum.realtime.errors import DeviceError, EngineError, MediaError
+from tapetum.realtime.exposure import cell_luma
 from tapetum.realtime.frame import ColorInfo, Frame
 from tapetum.realtime.protocols import FrameEnhancer
 from tapetum.realtime.temporal import TemporalFilter

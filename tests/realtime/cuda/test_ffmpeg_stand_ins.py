@@ -218,15 +218,19 @@ def test_wherever_nvenc_refuses_nothing_is_lost(
     assert_same_as_on_cpu(dark, output, Tolerance(largest=12, mean=1.5))
 
 
-def test_where_nvdec_refuses_the_cpu_decodes(
-    codecs: dict[str, str], dark: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    "step", ["create", "decode", "map", "decode:9", "map:9", f"decode:{FRAMES}"]
+)
+@pytest.mark.parametrize("kind", [AVC, MAIN10], ids=str)
+def test_wherever_nvdec_refuses_the_cpu_decodes_and_nothing_is_damaged(
+    codecs: dict[str, str], clips: Path, tmp_path: Path, kind: Kind, step: str
 ) -> None:
-    output = tmp_path / "bright.mkv"
-    made = enhanced(codecs, dark, output, variables={"FAKE_NVDEC_REFUSES": "1"})
-    decoder, *_ = made["notices"]
-    assert decoder.startswith(
-        "decoding on cuda:0: decoded on the CPU: NVDEC on cuda:0 decodes none"
-    )
+    dark, output = written(codecs, clips, kind), tmp_path / "bright.mkv"
+    made = enhanced(codecs, dark, output, variables={"FAKE_NVDEC_REFUSES": step})
+    said = "decoding on cuda:0: decoded on the CPU: NVDEC on cuda:0 fails at "
+    if ":" in step:
+        said = "decoded on the CPU after "
+    assert len([line for line in made["notices"] if line.startswith(said)]) == 1
     assert made["intact"]
     assert made["frames"] == FRAMES
     assert_same_as_on_cpu(dark, output)

@@ -19,7 +19,7 @@ from tapetum.gan.cpu_runtime import has_cpu_runtime
 from tapetum.gan.model_kinds import Kind
 from tapetum.realtime import FileSource
 from tapetum.realtime.cuda import round_trip
-from tapetum.realtime.cuda.room import least_bytes
+from tapetum.realtime.cuda.least_memory import least_bytes
 from tapetum.realtime.frame import ColorInfo, Frame
 from tapetum.realtime.live import model_ladder
 from tapetum.realtime.live.ladder import Ladder

@@ -59,6 +59,29 @@ def test_images_are_those_of_the_cpu(
     assert gpu.launches > 0
 
 
+@pytest.mark.parametrize(
+    ("model", "given"),
+    [
+        ("grid", {"strength": 1.6}),
+        ("grid", {"brightness": 0.4}),
+        ("unet", {"strength": 1.6}),
+        ("unet", {"when_dark": True}),
+    ],
+    ids=str,
+)
+def test_they_are_as_bright_as_is_wanted(
+    gpu: SimulatedGPU, model: str, given: dict[str, Any]
+) -> None:
+    del gpu
+    there, here = (
+        Enhancer(model, device=device, denoise="off", **{"when_dark": False} | given)
+        for device in ("cuda", "cpu")
+    )
+    for seed, level in enumerate((0, 0, 120)):
+        image = dark_image(3, seed=seed) + np.uint8(level)
+        assert_planes_close([there(image)], [here(image)], GPU)
+
+
 @pytest.mark.parametrize("wait", ["upload", "wait", "download", "restored", "_fetched"])
 def test_without_any_of_its_waits_an_image_is_wrong(
     gpu: SimulatedGPU, gain_model: Path, wait: str

@@ -21,7 +21,8 @@ from support.tolerance import Tolerance, assert_planes_close
 from tapetum.realtime.cpu.fixed_point import FIXED_BITS, TABLE_SIZE, frame_samples, halve
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.noise_level import NoiseLevel
-from tapetum.realtime.cpu.restoring import curve_slope, still_tolerance_factors, tolerance_factors
+from tapetum.realtime.cpu.restored_plane import still_tolerance_factors, tolerance_factors
+from tapetum.realtime.cpu.restoring import curve_slope
 from tapetum.realtime.cpu.restoring_light import new_light, relight, relight_cells
 from tapetum.realtime.cpu.restoring_space import WHOLE
 from tapetum.realtime.cpu.restoring_time import ONE_FRAME, WIDE, binomial_lean, wide_lean

@@ -19,10 +19,15 @@ from support.simulated_gpu import CUDADriverError, CUDARuntimeError, SimulatedGP
 from support.small_clips import write_clip
 from support.tolerance import EXACT, GPU, assert_planes_close
 
+from tapetum.realtime import SyntheticSource
 from tapetum.realtime.choices import LAYOUTS, Denoise, Layout
+from tapetum.realtime.cuda import round_trip
+from tapetum.realtime.cuda.cuda_video import open_on_cuda
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.gpu_limits import NOISE
 from tapetum.realtime.cuda.kernel_arguments import address
+from tapetum.realtime.cuda.least_memory import FRAMES_OF_VIDEO, least_bytes
+from tapetum.realtime.cuda.round_trip import make_round_trip
 from tapetum.realtime.cuda.transfer import semi_planar
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.errors import DeviceError, EncoderError, TapetumError
@@ -278,6 +283,52 @@ def test_a_file_waits_for_no_other_stream_s_memory_but_says_so(
         enhance_file(short_clip, output, **given)
     del held
     assert enhance_file(short_clip, output, **given).frames == 3
+
+
+def test_two_streams_that_begin_at_once_are_not_promised_the_same_memory(
+    gpu: SimulatedGPU, sample_clip: Path
+) -> None:
+    """Neither has taken any yet; the second is let in when the first has ended, or has its own."""
+    first = open_on_cuda(sample_clip, "cuda")
+    size = first.info.width, first.info.height
+    needed = least_bytes("grid", "yuv420p", *size, frames=FRAMES_OF_VIDEO)
+    gpu.faults.memory_bytes = needed * 3 // 2
+    with pytest.raises(DeviceError, match=r"not enough memory .* video takes \d+ MB at least"):
+        open_on_cuda(sample_clip, "cuda")
+    first.close()
+    first.close()
+    second = open_on_cuda(sample_clip, "cuda")
+    for count, _ in enumerate(second.frames):
+        if count == FRAMES_OF_VIDEO:
+            break
+    assert count == FRAMES_OF_VIDEO
+    third = open_on_cuda(sample_clip, "cuda")  # those frames are gone again
+    second.close()
+    third.close()
+
+
+def test_a_picture_s_memory_is_promised_until_it_is_taken(
+    gpu: SimulatedGPU, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the first one, or by the one that failed."""
+    enhancer = make_round_trip("grid", "cuda")
+    (frame,) = SyntheticSource(512, 512, frames=1)
+    gpu.faults.memory_bytes -= gpu.memory_info()[0] - (1 << 21)
+    other = CudaDevice()
+    within = list[str]()
+
+    def interrupted(*_given: Any) -> None:
+        with pytest.raises(DeviceError, match="not enough memory") as caught:
+            other.room_for(1_700_000, "another")
+        within.append(str(caught.value))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(round_trip, "uploaded", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            enhancer(frame)
+    assert within
+    other.room_for(1_700_000, "another").release()
 
 
 @pytest.mark.parametrize("lost_after", [3, 12, 40, 90])

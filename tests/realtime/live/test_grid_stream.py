@@ -19,8 +19,10 @@ from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
+from tapetum.realtime.live.look_pace import STEP_LEVELS
 
 KERNELS = Kernels(thumbnail, apply_grid, look_up, partial(Restorer, sparing=True), GridTables)
+GRID = identity_grid()
 CURVE = Effort(frames=30, flat=True)
 
 
@@ -144,3 +146,23 @@ def test_a_pan_is_seen_in_every_frame() -> None:
         planes = (wall, grey, grey)
         frames.append(Frame(planes, "yuv420p", pts=number, time_base=Fraction(1, 30)))
     assert all(seen_anew(frames))
+
+
+def test_what_a_grid_makes_of_noise_alone_comes_by_small_steps() -> None:
+    """Of a dark picture whose bright pixels are all noise: its mean has none of them."""
+    rng = np.random.default_rng(0)
+    noisy = np.clip(18 + rng.normal(0, 12, (256, 384)), 16, 255).astype(np.uint8)
+    (frame,) = SyntheticSource(384, 256, frames=1)
+    frame = frame.with_planes((noisy, *frame.planes[1:]))
+    bent = identity_grid()
+    bent[1, 2:] = 1
+    small = np.full((1, 3, 256, 256), 0.02, np.float32)
+    stream, levels = GridStream(), list[float]()
+    for number in range(40):
+        stream.look_at(frame)
+        if number in {0, 10}:
+            stream.take(Look("bent" if number else "as it is", bent if number else GRID, small), 0)
+        shown = stream.enhanced(frame, effort=Effort(frames=30), strength=1, kernels=KERNELS)
+        levels.append(luma(shown))
+    assert levels[-1] - levels[9] > 15, "the looks differ, or this shows nothing"
+    assert max(later - sooner for sooner, later in pairwise(levels)) < 1.3 * STEP_LEVELS

@@ -19,6 +19,7 @@ from tapetum.realtime import FileSource, SyntheticSource, make_enhancer
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.errors import EngineError, ModelError
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.governor import Governor
 from tapetum.realtime.live.ladder import Ladder
 from tapetum.realtime.live.model_ladder import ladder_for
 from tapetum.realtime.live.modes import PASSTHROUGH, START
@@ -321,6 +322,66 @@ def test_a_quicker_model_stands_in_for_the_best_that_loads(gain_model: Path) -> 
     assert ladder.note == "best is being prepared; gain runs"
     loaded.set()
     warmed_up(ladder, "best").close()
+
+
+class Building(Brightener):
+    """Builds something for each size of frames, as `unet` on a GPU does, before its first one."""
+
+    compiles_by_size = True
+
+
+def test_while_the_best_on_a_gpu_is_built_each_other_is_shown_as_soon_as_it_is_there(
+    gain: tuple[str, Loader],
+) -> None:
+    best = Building(60)
+    best.go_on.clear()
+    loaded, load = held_back(lambda: Brightener(50))
+    heavy: dict[str, Loader] = {
+        "best on cuda": lambda: best,
+        "next on cuda": load,
+        "last on cuda": lambda: Brightener(40),
+    }
+    # Models load one after the other, the cheapest first.
+    ladder = Ladder(gain, heavy, replaceable=heavy, budget_ms=5000)
+    warmed_up(ladder, "last on cuda")
+    assert ladder.note == "best on cuda is being prepared; last on cuda runs"
+    loaded.set()
+    warmed_up(ladder, "next on cuda")
+    best.go_on.set()
+    assert brightening(until_settled(warmed_up(ladder, "best on cuda"), 60)) == 60
+    ladder.close()
+
+
+def test_a_model_of_a_gpu_that_is_too_slow_is_refused_once_and_the_next_shows_itself(
+    gain: tuple[str, Loader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = list[str]()
+    monkeypatch.setattr(Governor, "refuse", counting(Governor.refuse, refused))
+    heavy: dict[str, Loader] = {
+        "best on cuda": lambda: Brightener(60),
+        "slow on cuda": lambda: Busy(50, takes_s=1),
+        "last on cuda": lambda: Brightener(40),
+    }
+    ladder = Ladder(gain, heavy, replaceable=heavy, budget_ms=200)
+    now_s = time.monotonic()
+    ladder.governor._clock = lambda: now_s  # no patience ends
+    warmed_up(ladder, "best on cuda")
+    wait_until(lambda: bool(ladder(dark()) and refused), seconds=60)
+    wait_until(lambda: bool(ladder(dark()) and ladder._rungs["last on cuda"].proven))
+    for _ in range(20):
+        ladder(dark())
+    assert refused == ["slow on cuda"]
+    ladder.close()
+
+
+def counting(
+    refuse: Callable[[Governor, str], None], refused: list[str]
+) -> Callable[[Governor, str], None]:
+    def counted(governor: Governor, mode: str) -> None:
+        refused.append(mode)
+        refuse(governor, mode)
+
+    return counted
 
 
 def test_a_slow_grid_model_is_asked_seldom_and_its_grid_applied_to_every_frame(

@@ -13,6 +13,7 @@ import pytest
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from support.media import fill_plane
+from support.photos import moving
 from support.transcoding import frame_times, transcode
 
 from tapetum.realtime import EncoderSettings, FileSource, enhance_file
@@ -104,6 +105,18 @@ def test_where_it_cannot_it_is_said_and_not_tagged(
     assert line.startswith("transparency cannot be stored by lib")
     with av.open(str(tmp_path / target)) as container:
         assert next(container.decode(video=0)).format.name.startswith("yuv4")
+
+
+def test_an_alpha_that_is_opaque_everywhere_is_no_loss(tmp_path: Path) -> None:
+    """Decoders of GIF always give one."""
+    first, *rest = moving(4)
+    first.save(tmp_path / "in.gif", save_all=True, append_images=rest, duration=100)
+    sink = transcode(tmp_path / "in.gif", tmp_path / "out.mp4")
+    assert not any("transparency" in line for line in sink.notices)
+    first, *rest = moving(4, clear=True)
+    first.save(tmp_path / "c.gif", save_all=True, append_images=rest, duration=100, disposal=2)
+    sink = transcode(tmp_path / "c.gif", tmp_path / "clear.mp4")
+    assert any("transparency cannot be stored by libx264" in line for line in sink.notices)
 
 
 def test_enhancing_changes_no_alpha(tmp_path: Path, gain_model: Path) -> None:

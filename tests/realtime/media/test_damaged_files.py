@@ -133,12 +133,16 @@ def test_a_clock_that_jumps_back_goes_on(tmp_path: Path) -> None:
 def test_bad_inputs_give_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("this is no film\n" * 50)
+    (tmp_path / "page.mp4").write_text("<!DOCTYPE html>\n<html><body>404</body></html>")
+    (tmp_path / "list.mpd").write_text('<?xml version="1.0"?>\n<MPD type="static"></MPD>')
     index_last = make_clip(tmp_path / "plain.mp4", Clip(frames=100))
     cases = {
         tmp_path / "missing.mp4": "does not exist",
         tmp_path: "is a folder",
         tmp_path / "empty.mp4": "is empty",
         tmp_path / "text.mp4": "no video or image file",
+        tmp_path / "page.mp4": "it is a web page, and no video",
+        tmp_path / "list.mpd": "a list of the pieces of a stream (DASH), which is not read",
         cut_short(index_last, 0.5): "its index (moov) is missing",
     }
     for path, words in cases.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -145,6 +147,29 @@ def test_colors_that_the_container_alone_tells_are_read(
     with FileSource(path) as frames:
         assert frames.info.color == ColorInfo(matrix=9, range=1, primaries=9, transfer=16)
         assert all(frame.color == frames.info.color for frame in frames)
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [
+        *[(codec, suffix) for codec in ("libx264", "libx265") for suffix in (".mkv", ".mp4")],
+        *[(codec, ".mkv") for codec in ("mpeg2video", "ffv1", "prores_ks", "libvpx")],
+    ],
+)
+def test_a_range_that_the_container_alone_tells_is_read(
+    codec: str, suffix: str, tmp_path: Path
+) -> None:
+    """Decoders call what cannot say it limited, and full range would lose its ends."""
+    quiet = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    layout = "yuv422p10le" if codec == "prores_ks" else "yuv420p"
+    clip = Clip(frames=2, codec=codec, pixel_format=layout, options=quiet)
+    whole = make_clip(tmp_path / "whole.mkv", replace(clip, time_base=Fraction(1, 25)))
+    said = "-c copy -color_range pc -colorspace bt709 -color_primaries bt709 -color_trc bt709"
+    full = tmp_path / f"full{suffix}"
+    command = ["ffmpeg", "-v", "error", "-i", str(whole), *said.split()]
+    subprocess.run([*command, "-movflags", "write_colr", str(full)], check=True)
+    assert not read(whole)[0].full_range
+    assert read(full)[0].full_range
 
 
 def test_info_describes_the_stream(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 from support.command_line import tapetum
 from support.frames_of_file import read
 from support.media import Clip, make_clip, picture
@@ -17,6 +18,7 @@ from support.transcoding import frame_times
 
 from tapetum.realtime import enhance_file
 from tapetum.realtime.errors import MediaError
+from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.media_input import input_place
 
 
@@ -68,6 +70,16 @@ def test_a_series_of_pictures_is_a_video_of_the_rate_that_is_said(
     )
     drawn = picture(Clip(pixel_format="gray"), 0).to_ndarray()
     assert np.corrcoef(read(output)[0].planes[0].ravel(), drawn[:48].ravel())[0, 1] > 0.98
+
+
+def test_a_series_of_pictures_that_are_mirrored_stays_so(tmp_path: Path) -> None:
+    """PyAV cannot list what a picture carries beside EXIF."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 5  # mirrored, and turned
+    for index in range(2):
+        Image.new("RGB", (64, 48)).save(tmp_path / f"img_{index}.jpg", exif=exif)
+    with FileSource(tmp_path / "img_%d.jpg") as source:
+        assert source.info.display_matrix == (0, 1 << 16, 0, 1 << 16, 0, 0, 0, 0, 1 << 30)
 
 
 def test_a_gap_in_a_series_is_said_and_not_its_end(series: str, tmp_path: Path) -> None:

@@ -162,17 +162,30 @@ def test_what_the_video_is_marked_as_is_kept_or_its_loss_said(
     assert sink.notices == ([] if kept else [lost])
 
 
-@pytest.mark.parametrize(("suffix", "kept"), [(".mkv", True), (".webm", True), (".mp4", False)])
-def test_a_3d_layout_is_kept_or_its_loss_said(suffix: str, kept: bool, tmp_path: Path) -> None:
-    clip = Clip(time_base=Fraction(1, 1000), video_metadata={"stereo_mode": "left_right"})
+@pytest.mark.parametrize(
+    ("mode", "suffix", "kept"),
+    [
+        ("left_right", ".mkv", True),
+        ("left_right", ".webm", True),
+        ("left_right", ".mp4", False),
+        ("block_lr", ".mkv", True),
+        ("block_lr", ".webm", False),
+        ("anaglyph_cyan_red", ".webm", False),
+    ],
+)
+def test_a_3d_layout_is_kept_or_its_loss_said(
+    mode: str, suffix: str, kept: bool, tmp_path: Path
+) -> None:
+    clip = Clip(time_base=Fraction(1, 1000), video_metadata={"stereo_mode": mode})
     source, target = make_clip(tmp_path / "in.mkv", clip), tmp_path / f"out{suffix}"
     with FileSource(source) as frames:
         assert frames.notices == []
     sink = transcode(source, target)
     found = track(target, "video").metadata
-    assert (found.get("stereo_mode") == "left_right") == kept
+    assert (found.get("stereo_mode") == mode) == kept
     lost = [line for line in sink.notices if "stereo_mode" in line]
-    assert lost == ([] if kept else [".mp4 cannot hold stereo_mode of a single stream; .mkv can"])
+    said = f"{suffix} cannot hold stereo_mode of a single stream; .mkv can"
+    assert lost == ([] if kept else [said])
 
 
 def test_metadata_of_a_stream_that_mp4_cannot_hold_is_named_once(tmp_path: Path) -> None:

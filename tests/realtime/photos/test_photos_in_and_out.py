@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -30,6 +31,7 @@ from tapetum.realtime import EnhanceResult, MediaError, enhance_file
 from tapetum.realtime.photos.extras import left_out
 from tapetum.realtime.photos.formats import HEIF
 from tapetum.realtime.photos.reader import PhotoFile
+from tapetum.realtime.photos.writer import in_whole_units
 
 pytestmark = pytest.mark.slow
 
@@ -470,6 +472,22 @@ def test_pages_that_are_left_out_are_said(suffix: str, unchanged: Enhance, tmp_p
     result = unchanged(source, tmp_path / f"out{suffix}")
     assert result.frames == 1
     assert f"it holds 3 pages, and {suffix} gets the first; .tif keeps all" in result.notices
+
+
+def test_an_avif_of_30_pictures_a_second_does_not_drift(unchanged: Enhance, tmp_path: Path) -> None:
+    """Pillow reads each picture's 33.3 ms as 33."""
+    first, *rest = moving(30)
+    durations = in_whole_units([1000 / 30] * 30, 1)
+    source = save(
+        tmp_path / "in.avif", first, save_all=True, append_images=rest, duration=durations
+    )
+    drawn = ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=30:d=1", "-c:v", "libaom-av1"]
+    command = ["ffmpeg", "-v", "error", *drawn, "-cpu-used", "8", str(tmp_path / "exact.avif")]
+    subprocess.run(command, check=True)
+    for path in (source, tmp_path / "exact.avif"):
+        result = unchanged(path, tmp_path / f"{path.stem}.png")
+        assert result.frames == 30
+        assert result.media_s == pytest.approx(1, abs=0.0015)
 
 
 @pytest.mark.parametrize("name", ["in.gif", "in.png", "in.webp"])

@@ -50,12 +50,13 @@ def test_files_are_enhanced_on_the_gpu(
     assert "on a GPU noise stays in 8-bit 4:2:2 and 4:4:4 video" in done["message"]
 
 
-def test_what_only_the_cpu_does_is_done_there_with_a_line(
+def test_a_file_may_want_more_strength_and_a_brightness(
     gpu: SimulatedGPU, gain_model: Path, short_clip: Path, tmp_path: Path
 ) -> None:
-    done = uploaded(tmp_path, settings(gain_model), short_clip, strength="1.5")
-    assert gpu.launches == 0
-    assert done["message"].startswith("enhanced on the CPU: strengths over 1 and a brightness")
+    more = {"strength": "1.5", "brightness": "0.4"}
+    done = uploaded(tmp_path, settings(gain_model), short_clip, **more)
+    assert gpu.launches > 0
+    assert "enhanced on the CPU" not in done["message"]
 
 
 def test_a_file_that_the_gpu_has_no_room_for_is_enhanced_on_the_cpu(

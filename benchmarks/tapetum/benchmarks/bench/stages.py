@@ -17,13 +17,13 @@ from tapetum.benchmarks.measure.clocks import StageClock, nbytes
 from tapetum.realtime import Frame
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise
-from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.hdr_light import shown_thumbnail
 from tapetum.realtime.cpu.picture_of_frame import Picture, PictureFinder
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.unet_enhancer import Light, NetworkModel, UNetEnhancer
+from tapetum.realtime.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.frame import Plane
 from tapetum.realtime.protocols import Engine
 from tapetum.realtime.temporal import TemporalFilter

@@ -174,7 +174,7 @@ class FilmParts:
                 sink.discard()
                 raise
         finally:
-            video.file.close()
+            video.close()
         self.folder.remove()
         end_s = float(max(segment.end_pts for segment in segments) * self.found.time_base)
         begin_s = float(min(s.first_pts for s in segments if s.frames) * self.found.time_base)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.fixed_point import Fixed, fixed_samples, halve
-from tapetum.realtime.cpu.noise_level import BLOCK, NOWHERE, block_difference
+from tapetum.realtime.cpu.followed_blocks import BLOCK, NOWHERE, block_difference
 
 REACH = 3
 """Samples at an eighth of the size by which a shift may differ from the last one."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tapetum.gan.model_kinds import THUMBNAIL
 from tapetum.realtime.cpu.black_bars import Area
-from tapetum.realtime.cpu.exposure import quantile
+from tapetum.realtime.exposure import quantile
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

@@ -10,7 +10,6 @@ import numpy as np
 from tapetum.gan.model_kinds import GRID_OUTPUT_SHAPE
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
-from tapetum.realtime.cpu.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_kernels import apply_grid, identity_grid
 from tapetum.realtime.cpu.grid_rgb import apply_to_pixels
@@ -34,6 +33,7 @@ from tapetum.realtime.cpu.rgb import (
 )
 from tapetum.realtime.cpu.thumbnail import image_thumbnail
 from tapetum.realtime.errors import EngineError
+from tapetum.realtime.exposure import cell_luma, darkness_by_cell
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.protocols import Engine
 from tapetum.realtime.temporal import TIME_CONSTANT_S, TemporalFilter

@@ -9,12 +9,11 @@ two measures holds. What rounding to whole levels makes by itself is no noise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.compiled import kernel
 from tapetum.realtime.cpu.fixed_point import (
     FIXED_BITS,
     TABLE_SHIFT,
@@ -23,32 +22,32 @@ from tapetum.realtime.cpu.fixed_point import (
     Samples,
     read_row,
 )
+from tapetum.realtime.cpu.followed_blocks import BLOCK, follow_blocks
+from tapetum.realtime.cpu.noise_histogram import (
+    BINS,
+    UNIT,
+    VALUES,
+    Bins,
+    Counts,
+    Deviations,
+    even_by_luma,
+    luma_bins,
+    luma_places,
+    of_all_bins,
+    quantile,
+    second_difference,
+)
 from tapetum.realtime.sample_range import SampleRange
 
-BINS = 24
-"""Luma bins, uniform in the square root of luma, as noise of light is."""
-BLOCK = 8
-"""Rows and columns of cells of a block that is followed."""
-_VALUES = 256
 _EVERY_ROW, _EVERY_COLUMN = 16, 3
 """Cells that one frame is looked at in; the next one in other rows."""
 _BLOCKS = 250
 """Blocks that are followed, about, in one frame."""
-_STEPS = 12
-"""A block is followed this many cells from where it is guessed to be, at most."""
-_UNIT = 4
-"""A histogram's step, in fixed-point units: 1/32 of an 8-bit level."""
 _QUANTILE = 0.2
 _QUANTILE_AT_REST, _QUANTILE_OF_MOVED = 0.3, 0.1
 _FEWEST = 40
 _FEWEST_BLOCKS = 12
 """Samples that a bin needs to be believed."""
-_DRIFT = 0.35
-"""Share of a block's changes that a shift explains from which it does not rest."""
-_TEXTURE_SHARE = 0.4
-"""Of second differences, that differs from the frame before where a picture moves."""
-_STEEPEST, _STEEPEST_BLACK, _BLACK_BINS = 1.12, 2.0, 6
-"""Noise of one bin by that of the next, at most; and of the darkest bins, which cameras crush."""
 _RESTING = 0.3
 """Blocks that rest, by those that moved, from which they are many: in noise, some seem to move."""
 _STEADY, _STEADY_BLOCKS = 0.4, 0.1
@@ -88,12 +87,7 @@ _FAINT, _STARK = 4.0, 8.0
 _STEP = 0.35
 """Deviation of such noise, in levels."""
 
-Counts = npt.NDArray[np.float32]
-Bins = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
-Deviations = npt.NDArray[np.float64]
-_Whole = int | np.signedinteger[Any]
 
 
 class NoiseLevel:
@@ -123,9 +117,9 @@ class NoiseLevel:
         self._bins = luma_bins(self._place)
         self._one_bin: Bins = np.zeros(TABLE_SIZE, np.uint8)
         self.floor = _ROUNDING * (1 << (FIXED_BITS - depth))
-        self._over_space, self._in_blocks = (np.zeros((BINS, _VALUES), np.float32) for _ in "ab")
-        self._over_time = np.zeros((2 * BINS, _VALUES), np.float32)
-        self._over_chroma = np.zeros((2, 1, _VALUES), np.float32)
+        self._over_space, self._in_blocks = (np.zeros((BINS, VALUES), np.float32) for _ in "ab")
+        self._over_time = np.zeros((2 * BINS, VALUES), np.float32)
+        self._over_chroma = np.zeros((2, 1, VALUES), np.float32)
         self._frames = 0
         self.seen: Deviations = np.zeros(TABLE_SIZE)
         self.luma: Floats = np.full(TABLE_SIZE, self.floor, np.float32)
@@ -212,7 +206,7 @@ class NoiseLevel:
         found = np.zeros((max(rows * columns // every, 1), 2), np.int32)
         self._widths *= _KEPT
         first, counts = self._frames % every, self._over_time
-        count = _count_over_time(
+        count = follow_blocks(
             half, last, self._bins, self.shift, first, every, found, counts, self._widths
         )
         if count:
@@ -220,7 +214,7 @@ class NoiseLevel:
 
     def _publish(self) -> None:
         """Make deviations of what was counted, and lay the bins out by luma."""
-        deviation = _quantile(self._over_space, _QUANTILE) / _SPACE_PER_DEVIATION
+        deviation = quantile(self._over_space, _QUANTILE) / _SPACE_PER_DEVIATION
         counts, (by_time, blocks) = self._over_space.sum(axis=1), self._by_time()
         if (blocks >= _FEWEST_BLOCKS).any():
             self.sure = True
@@ -228,9 +222,9 @@ class NoiseLevel:
             deviation = np.minimum(deviation, by_time)
         deviation = np.maximum(of_all_bins(deviation, counts, _FEWEST), self.floor)
         deviation = even_by_luma(deviation, counts >= _MUCH * counts.sum())
-        block = _quantile(self._in_blocks, _QUANTILE) / _BLOCK_PER_DEVIATION
+        block = quantile(self._in_blocks, _QUANTILE) / _BLOCK_PER_DEVIATION
         block = of_all_bins(block, self._in_blocks.sum(axis=1), _FEWEST)
-        chroma = _quantile(self._over_chroma[:, 0], _QUANTILE) / _SPACE_PER_DEVIATION
+        chroma = quantile(self._over_chroma[:, 0], _QUANTILE) / _SPACE_PER_DEVIATION
         bins, weights = np.arange(BINS), counts / max(counts.sum(), 1)
         luma = np.interp(self._place, bins, deviation).astype(np.float32)
         self.seen = counts[self._bins] / np.bincount(self._bins, minlength=BINS)[self._bins]
@@ -251,23 +245,10 @@ class NoiseLevel:
         rests = (many >= _FEWEST_BLOCKS) & (many >= _RESTING * others)
         deviation = np.where(
             rests,
-            _quantile(resting, _QUANTILE_AT_REST) / _REST_PER_DEVIATION,
-            _quantile(moved, _QUANTILE_OF_MOVED) / _MOVED_PER_DEVIATION,
+            quantile(resting, _QUANTILE_AT_REST) / _REST_PER_DEVIATION,
+            quantile(moved, _QUANTILE_OF_MOVED) / _MOVED_PER_DEVIATION,
         )
         return deviation, np.where(rests, many, others)
-
-
-def luma_places(levels: SampleRange, depth: int) -> Deviations:
-    """(256,) where each step of luma lies between the middles of the bins."""
-    step = (1 << depth) / TABLE_SIZE
-    luma = (np.arange(TABLE_SIZE) * step - levels.black) / levels.luma_span
-    places: Deviations = np.sqrt(np.clip(luma, 0, 1)) * BINS - 0.5
-    return places
-
-
-def luma_bins(places: Deviations) -> Bins:
-    """(256,) the bins of `luma_places`."""
-    return np.minimum(places + 0.5, BINS - 1).astype(np.uint8)
 
 
 def share_seen(noise: Floats, slope: Floats) -> Floats:
@@ -283,282 +264,20 @@ def _blocked(edges: Floats) -> float:
     return min(max((ratio - _WHOLE) / (_BLOCKED - _WHOLE), 0.0), 1.0)
 
 
-def _quantile(counts: Counts, share: float) -> Deviations:
-    """The value under which a share of each histogram lies, in fixed-point units."""
-    below = np.cumsum(counts, axis=1) < share * counts.sum(axis=1, keepdims=True)
-    values: Deviations = (below.sum(axis=1) + 0.5) * _UNIT
-    return values
-
-
-def of_all_bins(deviation: Deviations, counts: npt.NDArray[Any], fewest: int) -> Deviations:
-    """Fill the bins of few samples from those beside them."""
-    sure = counts >= fewest
-    if not sure.any():
-        return np.zeros(BINS)
-    bins = np.arange(BINS)
-    return np.interp(bins, bins[sure], deviation[sure])
-
-
-def even_by_luma(deviation: Deviations, many: npt.NDArray[np.bool_]) -> Deviations:
-    """Limit each bin by those of which there is much: noise differs little between like lumas."""
-    steep = np.where(np.arange(BINS) < _BLACK_BINS, _STEEPEST_BLACK, _STEEPEST)
-    place = np.cumsum(np.log(steep))
-    apart = np.abs(place[:, np.newaxis] - place)
-    limits = (np.where(many, deviation, np.inf) * np.exp(apart)).min(axis=1)
-    limited: Deviations = np.minimum(deviation, limits)
-    return limited
-
-
 @kernel
 def _count_over_space(plane: Fixed, bins: Bins, phase: int, every: int, counts: Counts) -> None:
     """Second differences, down in three columns and across in three rows, of some cells."""
     height, width = plane.shape
-    top = np.int32(_VALUES - 1)
+    top = np.int32(VALUES - 1)
     for row in range(phase, height - 1, every):
         above, here, below = plane[row - 1], plane[row], plane[row + 1]
         for x in range(1, width - 1, _EVERY_COLUMN):
             total = np.int32(0)
             for column in range(x - 1, x + 2):
-                total += abs(_two(here[column]) - np.int32(above[column]) - np.int32(below[column]))
+                total += second_difference(above[column], here[column], below[column])
             for line in (above, here, below):
-                total += abs(_two(line[x]) - np.int32(line[x - 1]) - np.int32(line[x + 1]))
-            counts[bins[here[x] >> TABLE_SHIFT], min(total // np.int32(6 * _UNIT), top)] += 1
-
-
-@kernel
-def _count_over_time(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    plane: Fixed,
-    last: Fixed,
-    bins: Bins,
-    shift: Ints,
-    phase: int,
-    every: int,
-    found: Ints,
-    counts: Counts,
-    widths: Deviations,
-) -> int:
-    """Follow blocks, and count what differs; those that a codec skipped, or repeated, say nothing.
-
-    A block is looked for by its even rows and measured by its odd ones: the place where it differs
-    least by chance would show less noise than there is.
-
-    Args:
-        plane: the new frame.
-        last: the one before.
-        bins: by luma.
-        shift: (2,) where blocks are guessed to come from.
-        phase: the first block.
-        every: so many blocks there are to each that is followed.
-        found: filled with where they came from.
-        counts: (2 BINS, values) added to: those of blocks that rest, then of those that moved.
-        widths: (2, 2) added to, for blocks that rest and for those that moved: `_width`, and 1.
-
-    Returns:
-        How many of `found` were filled.
-    """
-    height, width = plane.shape
-    columns = width // BLOCK
-    blocks = height // BLOCK * columns
-    # As numbers of one type: numba compiles a part anew for another, and for a literal.
-    top, odd = np.int32(_VALUES - 1), np.int64(1)
-    many = 0
-    for block in range(phase, blocks, every):
-        row, column = block // columns * BLOCK, block % columns * BLOCK
-        y, x, rests = _origin(plane, last, row, column, shift)
-        rests = rests and bool(_drift(plane, last, row, column) < _DRIFT)
-        total = block_difference(plane, last, row, column, y, x, odd)
-        if total > 0:
-            least = np.float32(total)
-            level = np.int64(bins[plane[row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT])
-            if not rests:
-                least = _between(plane, last, row, column, y, x, total)
-                least = _less_texture(least, _texture(plane, row, column))
-                level += BINS
-            counts[level, min(np.int32(least) // np.int32(BLOCK * BLOCK // 2 * _UNIT), top)] += 1
-            kind = 0 if rests else 1
-            widths[kind, 0] += _width(plane, last, row, column, y, x)
-            widths[kind, 1] += 1
-        if many < found.shape[0]:
-            found[many, 0], found[many, 1] = y, x
-            many += 1
-    return many
-
-
-@part
-def _origin(
-    plane: Fixed, last: Fixed, row: int, column: int, shift: Ints
-) -> tuple[_Whole, _Whole, bool]:
-    """Where a block comes from, in cells; and whether it may as well rest."""
-    y, x, even = np.int64(0), np.int64(0), np.int64(0)
-    at_rest = best = block_difference(plane, last, row, column, y, x, even)
-    down, right = np.int64(shift[0]), np.int64(shift[1])
-    guessed = block_difference(plane, last, row, column, down, right, even)
-    if guessed < best:
-        best, y, x = guessed, down, right
-    for _ in range(_STEPS):
-        to_y, to_x = y, x
-        for way in range(4):
-            step = 1 if way % 2 else -1
-            near_y, near_x = (y + step, x) if way < 2 else (y, x + step)
-            other = block_difference(plane, last, row, column, near_y, near_x, even)
-            if other < best:
-                best, to_y, to_x = other, near_y, near_x
-        if to_y == y and to_x == x:
-            break
-        y, x = to_y, to_x
-    if at_rest * 7 <= best * 8:
-        return np.int64(0), np.int64(0), True
-    return y, x, False
-
-
-NOWHERE = 1 << 30
-
-
-@part
-def block_difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    plane: Fixed,
-    last: Fixed,
-    row: _Whole,
-    column: _Whole,
-    y: _Whole,
-    x: _Whole,
-    first: _Whole,
-) -> _Whole:
-    """Sum of what every second row of a block differs by from one of the frame before."""
-    if row + y < 0 or column + x < 0:
-        return NOWHERE
-    if row + y + BLOCK > plane.shape[0] or column + x + BLOCK > plane.shape[1]:
-        return NOWHERE
-    total = np.int32(0)
-    for near in range(first, BLOCK, 2):
-        here, there = np.uint64(row + near), np.uint64(row + y + near)
-        start, past = np.uint64(column), np.uint64(column + x)
-        for cell in range(np.uint64(BLOCK)):
-            change = np.int32(plane[here, start + cell]) - np.int32(last[there, past + cell])
-            total += abs(change)
-    return np.int64(total)
-
-
-@part
-def _width(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    plane: Fixed, last: Fixed, row: _Whole, column: _Whole, y: _Whole, x: _Whole
-) -> np.float32:
-    """What the 2x2 means of a block differ by, by what its cells do."""
-    of_cells, of_means = np.int32(1), np.int32(0)
-    for near in range(0, BLOCK, 2):
-        for beside in range(0, BLOCK, 2):
-            total = np.int32(0)
-            for cell in range(4):
-                down, across = row + near + cell // 2, column + beside + cell % 2
-                change = np.int32(plane[down, across]) - np.int32(last[down + y, across + x])
-                of_cells += abs(change)
-                total += change
-            of_means += abs(total)
-    ratio: np.float32 = np.float32(of_means) / np.float32(of_cells)
-    return ratio
-
-
-@part
-def _between(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    plane: Fixed, last: Fixed, row: int, column: int, y: _Whole, x: _Whole, total: _Whole
-) -> np.float32:
-    """What a block differs by at the best of the places half a cell around, chosen by even rows.
-
-    The mean of two or four cells has less noise than one: what it differs by is made up for that.
-    """
-    least, chosen = (
-        np.float32(block_difference(plane, last, row, column, y, x, np.int64(0))),
-        np.float32(total),
-    )
-    for way in range(9):
-        down, across = way // 3 - 1, way % 3 - 1
-        top, left = row + y + min(down, 0), column + x + min(across, 0)
-        inside = top >= 0 and left >= 0 and top + BLOCK < last.shape[0]
-        if way == 4 or not inside or left + BLOCK >= last.shape[1]:
-            continue
-        # The mean of two cells has half the noise of one, that of four a quarter.
-        more = np.float32(1.1547 if down == 0 or across == 0 else 1.2649)
-        even, odd = _difference_of_means(plane, last, row, column, top, left, (down, across))
-        if even * more < least:
-            least, chosen = even * more, odd * more
-    return chosen
-
-
-@part
-def _difference_of_means(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    plane: Fixed,
-    last: Fixed,
-    row: int,
-    column: int,
-    top: _Whole,
-    left: _Whole,
-    way: tuple[int, int],
-) -> tuple[np.float32, np.float32]:
-    """What even and odd rows of a block differ by from means of two or four cells."""
-    even, odd = np.int32(0), np.int32(0)
-    for near in range(BLOCK):
-        line = plane[row + near, column : column + BLOCK]
-        upper = last[top + near, left : left + BLOCK + 1]
-        lower = last[top + near + abs(way[0]), left : left + BLOCK + 1]
-        sums = np.int32(0)
-        for cell in range(BLOCK):
-            other = cell + abs(way[1])
-            mean = np.int32(upper[cell]) + np.int32(upper[other])
-            mean += np.int32(lower[cell]) + np.int32(lower[other])
-            sums += abs(np.int32(line[cell]) - ((mean + np.int32(2)) >> np.int32(2)))
-        if near % 2:
-            odd += sums
-        else:
-            even += sums
-    return np.float32(even), np.float32(odd)
-
-
-@part
-def _drift(plane: Fixed, last: Fixed, row: int, column: int) -> np.float32:
-    """Share of what changed in a block that a small shift of it explains."""
-    across, down, both = np.float32(1), np.float32(1), np.float32(0)
-    with_across, with_down, changes = np.float32(0), np.float32(0), np.float32(1)
-    height, width = plane.shape
-    for y in range(max(row, 1), min(row + BLOCK, height - 1)):
-        for x in range(max(column, 1), min(column + BLOCK, width - 1)):
-            change = np.float32(np.int32(plane[y, x]) - np.int32(last[y, x]))
-            to_right = np.float32(np.int32(last[y, x + 1]) - np.int32(last[y, x - 1]))
-            to_right += np.float32(np.int32(plane[y, x + 1]) - np.int32(plane[y, x - 1]))
-            to_below = np.float32(np.int32(last[y + 1, x]) - np.int32(last[y - 1, x]))
-            to_below += np.float32(np.int32(plane[y + 1, x]) - np.int32(plane[y - 1, x]))
-            across += to_right * to_right
-            down += to_below * to_below
-            both += to_right * to_below
-            with_across += to_right * change
-            with_down += to_below * change
-            changes += change * change
-    whole = max(across * down - both * both, np.float32(1))
-    explained = with_across * with_across * down + with_down * with_down * across
-    explained -= np.float32(2) * with_across * with_down * both
-    share: np.float32 = explained / (whole * changes)
-    return share
-
-
-@part
-def _texture(plane: Fixed, row: int, column: int) -> np.float32:
-    """Sum of a block's second differences, scaled to that of differences for white noise."""
-    total = np.int32(0)
-    height, width = plane.shape
-    for y in range(max(row, 1), min(row + BLOCK, height - 1)):
-        above, here, below = plane[y - 1], plane[y], plane[y + 1]
-        for x in range(max(column, 1), min(column + BLOCK, width - 1)):
-            total += abs(_two(here[x]) - np.int32(here[x - 1]) - np.int32(here[x + 1]))
-            total += abs(_two(here[x]) - np.int32(above[x]) - np.int32(below[x]))
-    return np.float32(total) * np.float32(0.25 / 3**0.5)
-
-
-@part
-def _less_texture(least: np.float32, texture: np.float32) -> np.float32:
-    """What a block differs by, without what texture adds where it moved by a part of a cell."""
-    share = np.float32(_TEXTURE_SHARE * _TEXTURE_SHARE)
-    rest = max(least * least - share * texture * texture, np.float32(0))
-    root: np.float32 = np.sqrt(rest / (np.float32(1) - share))
-    return root
+                total += second_difference(line[x - 1], line[x], line[x + 1])
+            counts[bins[here[x] >> TABLE_SHIFT], min(total // np.int32(6 * UNIT), top)] += 1
 
 
 @kernel
@@ -579,7 +298,7 @@ def _look_into_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
         edges: (8,) added to: the steps to columns of each place in a block.
     """
     rows, steps = np.empty((2, luma.width), np.int16), np.zeros(_CODED, np.int32)
-    top, most = np.int32(_VALUES - 1), np.int32(2 << luma.fraction)
+    top, most = np.int32(VALUES - 1), np.int32(2 << luma.fraction)
     upper, lower = rows[0], rows[1]
     for row in range(phase, luma.height - 1, every):
         read_row(luma, row, upper)
@@ -588,14 +307,9 @@ def _look_into_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
             a, b = np.int32(upper[x]), np.int32(upper[x + 1])
             c, d = np.int32(lower[x]), np.int32(lower[x + 1])
             total = abs(a - b) + abs(c - d) + abs(a - c) + abs(b - d)
-            counts[bins[a >> TABLE_SHIFT], min(total // np.int32(4 * _UNIT), top)] += 1
+            counts[bins[a >> TABLE_SHIFT], min(total // np.int32(4 * UNIT), top)] += 1
         for x in range(1, luma.width):
             step = min(abs(np.int32(upper[x]) - np.int32(upper[x - 1])), most)
             steps[x % _CODED] += step if upper[x] < dark else np.int32(0)
     for place in range(_CODED):
         edges[place] += np.float32(steps[place])
-
-
-@part
-def _two(sample: np.int16) -> np.int32:
-    return np.int32(2) * np.int32(sample)

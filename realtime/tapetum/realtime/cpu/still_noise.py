@@ -16,14 +16,14 @@ import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.fixed_point import FIXED_BITS, Fixed, fixed_samples, halve
-from tapetum.realtime.cpu.noise_level import (
+from tapetum.realtime.cpu.noise_histogram import (
     BINS,
     even_by_luma,
     luma_bins,
     luma_places,
     of_all_bins,
-    share_seen,
 )
+from tapetum.realtime.cpu.noise_level import share_seen
 from tapetum.realtime.sample_range import SampleRange
 
 BLOCK = 8

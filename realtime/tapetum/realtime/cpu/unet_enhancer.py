@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.aim import ALWAYS, Aim
-from tapetum.realtime.cpu.exposure import SteadyDarkness, cell_luma
 from tapetum.realtime.cpu.hdr_light import (
     from_working,
     kept_highlights,
@@ -21,6 +20,7 @@ from tapetum.realtime.cpu.rgb import Order, RgbImage, frame_from_rgb, rgb_from_f
 from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cpu.tiling import OVERLAP, Tiling, tiling
 from tapetum.realtime.errors import EngineError
+from tapetum.realtime.exposure import SteadyDarkness, cell_luma
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.protocols import Engine
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, device_planes
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
+from tapetum.realtime.cuda.room import Room
 from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import Frame
 
@@ -48,15 +49,15 @@ class ComputeDevice(Protocol):
     def kernels(self) -> PixelKernels:
         """The pixel kernels, which queue their work on the stream."""
 
-    def check_room(self, needed_bytes: int, what: str) -> None:
-        """Check that there is memory for what would fail in its middle without it.
+    def room_for(self, needed_bytes: int, what: str) -> Room:
+        """Promise memory for what would fail in its middle without it.
 
         Args:
             needed_bytes: the least that it takes.
             what: it is, for the message.
 
         Raises:
-            DeviceError: there is not.
+            DeviceError: there is not enough, beside what others were promised.
         """
 
     def holds(self, array: DeviceArray) -> bool:

@@ -8,7 +8,6 @@ import numpy as np
 
 from tapetum.gan.model_kinds import padded_size
 from tapetum.realtime.aim import ALWAYS, Aim
-from tapetum.realtime.cpu.exposure import SteadyDarkness
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
 from tapetum.realtime.cuda.device_picture import (
@@ -21,6 +20,7 @@ from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
 from tapetum.realtime.cuda.pixel_kernels import CELLS_SHAPE
 from tapetum.realtime.cuda.surface import empty_surface
 from tapetum.realtime.errors import EngineError
+from tapetum.realtime.exposure import SteadyDarkness
 from tapetum.realtime.frame import Frame
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +14,11 @@ from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.cuda_enhancer import EngineChoice, choose_engine, make_cuda_enhancer
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.gpu_limits import HDR, left_undone
+from tapetum.realtime.cuda.least_memory import FRAMES_OF_VIDEO, least_bytes
 from tapetum.realtime.cuda.nvdec_source import OpenedFile, open_on_device
 from tapetum.realtime.cuda.nvenc import nvenc_for, nvenc_pictures
 from tapetum.realtime.cuda.nvenc_file import NvencFile
-from tapetum.realtime.cuda.room import FRAMES_OF_VIDEO, least_bytes
+from tapetum.realtime.cuda.room import Room
 from tapetum.realtime.cuda.transfer import DownloadSink, device_format, planar_format
 from tapetum.realtime.errors import EncoderError
 from tapetum.realtime.frame import Frame
@@ -30,7 +31,7 @@ from tapetum.realtime.opened_video import OpenedOutput
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.pixel_format import PIXEL_FORMATS
 from tapetum.realtime.progress import Building
-from tapetum.realtime.protocols import FrameEnhancer
+from tapetum.realtime.protocols import FrameEnhancer, FrameSource
 from tapetum.trt_build.gpu import device_index
 
 
@@ -52,23 +53,22 @@ def open_on_cuda(
     choice = choose_engine(device.index)
     opened = open_on_device(path, device, start_s=start_s, duration_s=duration_s, rate=rate)
     try:
-        _check_room(device, opened.file.info, "grid")
+        return CudaVideo(opened, device, choice, start_s=start_s, duration_s=duration_s)
     except BaseException:
         opened.file.close()
         raise
-    return CudaVideo(opened, device, choice, start_s=start_s, duration_s=duration_s)
 
 
-def _check_room(device: CudaDevice, info: VideoInfo, kind: Kind, *, restores: bool = False) -> None:
-    """Check that a video and its model find room, beside those of others on the same GPU.
+def _room_for(device: CudaDevice, info: VideoInfo, kind: Kind, *, restores: bool = False) -> Room:
+    """Memory for a video and its model, beside those of others on the same GPU.
 
     Raises:
-        DeviceError: they do not.
+        DeviceError: there is not enough.
     """
     size = info.width, info.height
     needed = least_bytes(kind, info.format_name, *size, frames=FRAMES_OF_VIDEO, restores=restores)
     what = "a {}x{} video" if kind == "grid" else "unet at {}x{}"
-    device.check_room(needed, what.format(*size))
+    return device.room_for(needed, what.format(*size))
 
 
 class CudaVideo:
@@ -91,8 +91,12 @@ class CudaVideo:
             choice: what runs networks there.
             start_s: as above, for the streams that are copied beside the video.
             duration_s: as above.
+
+        Raises:
+            DeviceError: there is not enough memory.
         """
-        self.file, self.frames = opened.file, opened.frames
+        self._room = _room_for(device, opened.file.info, "grid")
+        self.file, self.frames = opened.file, _RoomTakers(opened.frames, self._leave_room)
         info = opened.file.info
         self.info = replace(info, format_name=device_format(info.format_name))
         limits = (HDR,) if info.color.is_hdr else ()
@@ -113,7 +117,8 @@ class CudaVideo:
         """Load a model on the device, if there is room for it; see `make_cuda_enhancer`."""
         description = find_model(model).description
         restores = description.has_grid and denoise != "off"
-        _check_room(self._device, self.info, description.kind, restores=restores)
+        self._leave_room()
+        self._room = _room_for(self._device, self.info, description.kind, restores=restores)
         enhancer = make_cuda_enhancer(
             model,
             self._device,
@@ -175,6 +180,14 @@ class CudaVideo:
         output = file if named else NvencFile(file, device, on_cpu)
         return OpenedOutput(output, output, (f"encoding on {device.name}: NVENC",))
 
+    def close(self) -> None:
+        """See `OpenedVideo`."""
+        self._leave_room()
+        self.file.close()
+
+    def _leave_room(self) -> None:
+        self._room.release()
+
     def finished(self, stage: FrameStage) -> FrameStage:
         """A stage whose frames are done when it returns, its array operations on the device."""
 
@@ -183,3 +196,23 @@ class CudaVideo:
                 return stage(frame)
 
         return finished
+
+
+class _RoomTakers:
+    """Frames of a source, the first of which take the memory that was promised to all."""
+
+    def __init__(self, frames: FrameSource, when_taken: Callable[[], None]) -> None:
+        self._frames = frames
+        self._when_taken = when_taken
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield them; as many as there are at once, and then the others in their place."""
+        for count, frame in enumerate(self._frames):
+            if count == FRAMES_OF_VIDEO:
+                self._when_taken()
+            yield frame
+
+    def close(self) -> None:
+        """Close the source."""
+        self._when_taken()
+        self._frames.close()

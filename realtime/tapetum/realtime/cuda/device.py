@@ -20,6 +20,7 @@ from tapetum.realtime.cuda.captured_graph import (
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
 from tapetum.realtime.cuda.kernel_compiler import CHROMAS, kept_kernels, module_of
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
+from tapetum.realtime.cuda.room import Room
 from tapetum.realtime.errors import DeviceError, DeviceLostError
 from tapetum.trt_build.gpu import no_such_gpu
 
@@ -140,17 +141,15 @@ class CudaDevice:
                 f"{self.name} cannot be used: {error}; see nvidia-smi, or use --device cpu"
             ) from error
 
-    def check_room(self, needed_bytes: int, what: str) -> None:
-        """Check that there is memory for something; see `ComputeDevice.check_room`."""
+    def room_for(self, needed_bytes: int, what: str) -> Room:
+        """Promise memory for something; see `ComputeDevice.room_for`."""
+        return Room(self.name, needed_bytes, what, self._free_bytes)
+
+    def _free_bytes(self) -> int:
         with self._reporting(), self.context():
             free, _ = self._cupy.cuda.runtime.memGetInfo()
-            free += self._cupy.get_default_memory_pool().free_bytes()  # given out again
-        if free < needed_bytes:
-            raise DeviceError(
-                f"{self.name} has not enough memory ({free >> 20} MB are free, and {what} takes"
-                f" {-(-needed_bytes >> 20)} MB at least); close what else uses it, or use"
-                " --device cpu"
-            )
+            pooled = self._cupy.get_default_memory_pool().free_bytes()  # given out again
+        return int(free + pooled)
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NoReturn
 
 import av
 from av.error import FFmpegError
@@ -35,7 +35,7 @@ from tapetum.realtime.live.open_address import open_address, video_stream
 from tapetum.realtime.media.av_frame import color_info
 from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.encoder import EncoderSettings
-from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
+from tapetum.realtime.media.picture_reader import VideoInput
 from tapetum.realtime.media.video_encoder import Pictures
 from tapetum.realtime.media.video_info import VideoInfo
 from tapetum.trt_build.gpu import device_index
@@ -86,9 +86,9 @@ class LiveNvdec:
                 container.close()
                 raise
 
-    def doubt(self, reader: PictureReader, name: str, error: FFmpegError) -> None:
+    def doubt(self, name: str, error: FFmpegError) -> NoReturn:
         """See `LiveDecoding`."""
-        doubt_nvdec(self._device, reader, name, error)
+        doubt_nvdec(self._device, name, error)
 
     def frame(
         self, picture: av.VideoFrame, name: str, *, pts: int, time_base: Fraction, codec: str

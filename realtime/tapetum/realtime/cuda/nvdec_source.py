@@ -4,6 +4,8 @@ FFmpeg copies each picture once, within the GPU's memory and on the null stream,
 surfaces of NVDEC into memory of its own, which grows as frames are held (`nvdec_retrieve_data` in
 libavcodec/nvdec.c, without `unsafe_output`). The copies are seen as CuPy arrays by DLPack. The
 stream of `CudaDevice` waits for the null stream.
+
+From where NVDEC fails on, the CPU decodes the file: what that does not decode either is damage.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import av
 from av.container import InputContainer
@@ -21,16 +23,18 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from tapetum.realtime.counted import counted
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.ffmpeg_device import hwaccel
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
-from tapetum.realtime.cuda.transfer import UploadSource
+from tapetum.realtime.cuda.transfer import UploadSource, planar_format, uploaded
 from tapetum.realtime.errors import DeviceError, MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.av_frame import color_info
+from tapetum.realtime.media.av_frame import FULL_RANGE, color_info, color_range, from_av
 from tapetum.realtime.media.captions import captions_of
 from tapetum.realtime.media.cropping import file_crop
-from tapetum.realtime.media.file_source import FileReport, FileSource, VideoFile
+from tapetum.realtime.media.file_source import FileReport, FileSource, VideoFile, open_on_cpu
+from tapetum.realtime.media.frame_conversion import PictureConverter
 from tapetum.realtime.media.media_input import (
     TEXT_OPTIONS,
     InputPlace,
@@ -42,6 +46,12 @@ from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
 from tapetum.realtime.protocols import FrameSource
 
 _FORMATS = ("nv12", "p010le")
+
+
+class NvdecError(DeviceError):
+    """NVDEC cannot decode a file, or not to its end; the CPU may."""
+
+
 _NATIVE_DECODERS = {"libdav1d": "av1"}
 """Decoders on the CPU that PyAV takes first, and FFmpeg's own, which has NVDEC behind it."""
 _NO_DECODER_S = "rgb24"
@@ -78,6 +88,7 @@ class NvdecSource(VideoFile):
             start_s=start_s,
             duration_s=duration_s,
             on_failures=self._doubt,
+            most_failures=0,
         )
         super().__init__(FileReport(place, reader))
         try:
@@ -86,21 +97,50 @@ class NvdecSource(VideoFile):
         except BaseException:
             self._reader.close()
             raise
-        self._size_text = f"{first.width}x{first.height}"
+        self._kind = _kind_of(first, name)
+        self._report.note_changes(first)
         info = self._report.describe(first, raw=first)
         self.info = replace(info, format_name=name, source_format_name=name)
         self._report.note_stream(self.info)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames.
+        """Yield the frames; the CPU decodes them where NVDEC stops, and a notice says so.
 
         Raises:
-            DeviceError: the size or the format of the picture changes to one that the GPU's path
-                does not take.
+            DeviceLostError: the GPU is lost.
+            MediaError: the file cannot be read any more, or a picture not be converted.
         """
+        frames, end_pts = 0, 0
+        try:
+            for picture in self._reader:
+                frame = self._frame(picture)
+                frames, end_pts = frames + 1, (frame.pts or 0) + 1
+                yield frame
+        except NvdecError as error:
+            self._report.note(f"decoded on the CPU after {counted(frames, 'frame')}: {error}")
+        else:
+            self._report.finish()
+            return
+        self._reader.resume_at(end_pts, partial(open_on_cpu, self.path))
+        for frame in self._decoded_on_cpu():
+            frames += 1
+            yield uploaded(frame, self._device)
+        self._report.finish(frames)
+
+    def _decoded_on_cpu(self) -> Iterator[Frame]:
+        """What is left, in main memory, of the size and format that NVDEC's frames have."""
+        planar = planar_format(self.info.format_name)
+        convert = PictureConverter(planar, self.info.width, self.info.height)
         for picture in self._reader:
-            yield self._frame(picture)
-        self._report.finish()
+            self._report.note_changes(picture)
+            yield from_av(
+                convert(picture),
+                pts=self._reader.output_pts(picture),
+                time_base=self._reader.time_base,
+                duration=picture.duration,
+                codec=self.info.codec_name,
+                captions=captions_of(picture),
+            )
 
     def _open(self, place: InputPlace) -> VideoInput:
         with self._device.context():
@@ -114,8 +154,7 @@ class NvdecSource(VideoFile):
         return VideoInput(container, stream, decoder)
 
     def _doubt(self, error: FFmpegError) -> None:
-        """Tell a file that NVDEC cannot decode, or a GPU that is lost, from a damaged file."""
-        doubt_nvdec(self._device, self._reader, self.path, error)
+        doubt_nvdec(self._device, self.path, error)
 
     def _decoder(self, stream: VideoStream) -> VideoCodecContext:
         if stream.codec_context.name in _NATIVE_DECODERS:
@@ -124,13 +163,11 @@ class NvdecSource(VideoFile):
         return stream.codec_context
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
-        size = f"{picture.width}x{picture.height}"
-        if size != self._size_text:
-            raise DeviceError(
-                f"the picture size of {self.path} changes from {self._size_text} to {size}, which"
-                " cannot be scaled on the GPU; use --device cpu"
-            )
         format_name = self._format_name(picture)  # first: PyAV shows planes of these alone
+        kind = _kind_of(picture, format_name)
+        if kind != self._kind:
+            raise NvdecError(f"what follows is {kind}, and not {self._kind} any more")
+        self._report.note_changes(picture)
         planes: Any = surface_planes(picture, self._device)
         return Frame(
             planes=planes,
@@ -144,6 +181,12 @@ class NvdecSource(VideoFile):
 
     def _format_name(self, picture: av.VideoFrame) -> str:
         return surface_format(picture, self.path)
+
+
+def _kind_of(picture: av.VideoFrame, format_name: str) -> str:
+    """What must stay from picture to picture, in words."""
+    levels = "full" if color_range(picture) == FULL_RANGE else "limited"
+    return f"{picture.width}x{picture.height} {format_name} of {levels} range"
 
 
 def surface_planes(picture: av.VideoFrame, device: CudaDevice) -> DevicePlanes:
@@ -163,12 +206,12 @@ def surface_format(picture: av.VideoFrame, path: InputPlace) -> str:
     """The format of a picture that NVDEC gave.
 
     Raises:
-        DeviceError: it is none that the GPU's path takes.
+        NvdecError: it is none that the GPU's path takes.
     """
     layout = picture.sw_format
     name = "no device format" if layout is None else layout.name
     if name not in _FORMATS or picture.width % 2 or picture.height % 2:
-        raise DeviceError(
+        raise NvdecError(
             f"NVDEC gives {name} of {picture.width}x{picture.height} for {path}; the GPU"
             f" takes {' and '.join(_FORMATS)} of even sizes"
         )
@@ -242,20 +285,15 @@ def _not_opened(index: int) -> DeviceError:
     )
 
 
-def doubt_nvdec(
-    device: CudaDevice, reader: PictureReader, name: InputPlace, error: FFmpegError
-) -> None:
-    """Say what it means that many packets in a row fail, if it is not damage.
+def doubt_nvdec(device: CudaDevice, name: InputPlace, error: FFmpegError) -> NoReturn:
+    """Say that packets which fail are for the CPU, which knows what is damaged, or a GPU is lost.
 
     Raises:
-        DeviceError: NVDEC has decoded nothing yet, and never will; or the GPU is lost.
+        DeviceLostError: the GPU cannot be used any more.
+        NvdecError: it can.
     """
-    if not reader.count:
-        raise DeviceError(
-            f"NVDEC on {device.name} decodes none of the first {reader.corrupt_packets} packets of"
-            f" {name} ({error})"
-        ) from error
     device.wait_for_decoder()
+    raise NvdecError(f"NVDEC on {device.name} fails at {name} ({error})") from error
 
 
 class OpenedFile(NamedTuple):

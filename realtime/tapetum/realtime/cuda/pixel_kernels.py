@@ -192,7 +192,7 @@ class PixelKernels:
         self._launch(_named("keep_outside", frame), grid, _THREADS, arguments, 0)
 
     def measure_cells(self, thumbnail: DeviceArray, luma: DeviceArray) -> None:
-        """Measure how bright the cells of a picture are, like `cpu.exposure.cell_luma`.
+        """Measure how bright the cells of a picture are, like `exposure.cell_luma`.
 
         Args:
             thumbnail: (1, 3, 256, 256) float32.

@@ -1,55 +1,57 @@
-"""The least that pictures take of a GPU's memory: known before one is made, so that a line says so.
-
-What a runtime takes beside it is not known before a model is loaded.
-"""
+"""`Room`: memory of a GPU that was promised to one stream of this process, and not to two."""
 
 from __future__ import annotations
 
-from tapetum.gan.model_kinds import Kind, padded_size
-from tapetum.realtime.cuda.surface import surface_shape
-from tapetum.realtime.cuda.transfer import device_format
-from tapetum.realtime.pixel_format import pixel_format
-from tapetum.realtime.prefetch import DEPTH
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Self
 
-FRAMES_OF_VIDEO = 2 * DEPTH + 4
-"""Of a file that are in a GPU's memory at once, at the least: those that wait before and after the
-enhancer, and that it, the decoder and the encoder are at work on."""
-FRAMES_OF_PICTURE = 2
-"""Of a picture that is copied there and back: as it came, and as it becomes."""
-_UNET_BYTES = 2 * (3 + 3 + 32)
-"""A pixel, in half precision: what the U-Net reads and fills, and the features of its first level,
-which its last one needs again."""
+from tapetum.realtime.errors import DeviceError
+
+_COUNTING = threading.Lock()
+_promised_bytes: Counter[str] = Counter()
+"""Of each GPU, by name: what this process's streams were promised and have not taken yet."""
 
 
-_RESTORING_BYTES = 11
-"""A pixel of 4:2:0: what is known of a video whose noise is taken out."""
+class Room:
+    """Memory of a GPU that a stream was promised, and no other gets meanwhile.
 
-
-def least_bytes(
-    kind: Kind,
-    format_name: str,
-    width: int,
-    height: int,
-    *,
-    frames: int,
-    restores: bool = False,
-) -> int:
-    """Bytes that frames and a model take of a GPU's memory, at the least.
-
-    Args:
-        kind: of the model; what `grid` takes is the same for every size, and little.
-        format_name: of the frames, in main memory or the GPU's.
-        width: in pixels.
-        height: in pixels.
-        frames: how many there are at once.
-        restores: whether noise is taken out.
+    Release it when the stream has taken it, for then the GPU's own count has it, or needs it no
+    more. As a context manager it does so at its end.
     """
-    layout = pixel_format(device_format(format_name))
-    rows, row = surface_shape(layout, width, height)
-    of_frames = frames * rows * row * (1 if layout.depth == 8 else 2)
-    if restores and (layout.chroma_x, layout.chroma_y) == (1, 1):
-        of_frames += _RESTORING_BYTES * width * height
-    if kind == "grid":
-        return of_frames
-    padded_height, padded_width = padded_size(height, width)
-    return of_frames + _UNET_BYTES * padded_height * padded_width
+
+    def __init__(self, device: str, needed_bytes: int, what: str, free: Callable[[], int]) -> None:
+        """Take it, if it is there.
+
+        Args:
+            device: such as "cuda:1".
+            needed_bytes: the least that it takes.
+            what: takes it, for the message.
+            free: bytes of the device that nobody has.
+
+        Raises:
+            DeviceError: there is not enough.
+        """
+        self._device, self._bytes = device, max(0, needed_bytes)
+        with _COUNTING:
+            free_bytes = max(0, free() - _promised_bytes[device])
+            if free_bytes < needed_bytes:
+                raise DeviceError(
+                    f"{device} has not enough memory ({free_bytes >> 20} MB are free, and {what}"
+                    f" takes {-(-needed_bytes >> 20)} MB at least); close what else uses it, or use"
+                    " --device cpu"
+                )
+            _promised_bytes[device] += self._bytes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Give back the promise; calling it again does nothing."""
+        with _COUNTING:
+            _promised_bytes[self._device] -= self._bytes
+            self._bytes = 0

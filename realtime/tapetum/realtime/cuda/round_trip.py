@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +24,7 @@ from tapetum.realtime.cuda.cuda_unet_enhancer import CudaUNetEnhancer
 from tapetum.realtime.cuda.device import CudaDevice, cupy_for
 from tapetum.realtime.cuda.gpu_limits import left_undone
 from tapetum.realtime.cuda.kernel_compiler import check_compiler
-from tapetum.realtime.cuda.room import FRAMES_OF_PICTURE, least_bytes
+from tapetum.realtime.cuda.least_memory import FRAMES_OF_PICTURE, least_bytes
 from tapetum.realtime.cuda.transfer import FetchFromDevice, downloaded, format_as, uploaded
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.progress import Building
@@ -97,8 +98,11 @@ class RoundTripEnhancer:
             DeviceError: the frame is not in main memory, or the GPU failed, or has no room for it.
             EngineError: the network cannot be compiled, or gives no usable numbers.
         """
+        with self._room_for(frame):
+            return self._enhanced(frame, out)
+
+    def _enhanced(self, frame: Frame, out: tuple[Plane, ...] | None) -> Frame:
         device = self._device
-        self._check_room(frame)
         if frame.fetch is not None:
             bright = self._enhancer(frame)
             return replace(bright, fetch=FetchFromDevice(bright, device))
@@ -112,21 +116,22 @@ class RoundTripEnhancer:
             place[...] = plane
         return made.with_planes(out)
 
-    def _check_room(self, frame: Frame) -> None:
-        """Check, when a size or format comes for the first time, that its pictures find room.
+    def _room_for(self, frame: Frame) -> AbstractContextManager[object]:
+        """Memory for pictures of a size or format that comes for the first time, until it is taken.
 
         Raises:
-            DeviceError: they do not.
+            DeviceError: there is not enough.
         """
         layout = frame.format_name, frame.width, frame.height
         if layout == self._layout:
-            return
+            return nullcontext()
         kind: Kind = "unet" if self.compiles_by_size else "grid"
         restores = self._enhancer.restores
         needed = least_bytes(kind, *layout, frames=FRAMES_OF_PICTURE, restores=restores)
         more = needed - self._taken_bytes  # what the size before took is given back
-        self._device.check_room(more, f"{kind} at {frame.width}x{frame.height}")
+        room = self._device.room_for(more, f"{kind} at {frame.width}x{frame.height}")
         self._layout, self._taken_bytes = layout, needed
+        return room
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""

@@ -2,13 +2,13 @@
 // brightness takes; smoothed over time; and as strong as is wanted. It is read after kernels.cu, by the
 // same compilers.
 //
-// Each does what its twin on the CPU does, in single precision: exposure.py and grid_strength.py in
-// tapetum/realtime/cpu, and tapetum/realtime/temporal.py.
+// Each does what its twin on the CPU does, in single precision: exposure.py, temporal.py and
+// cpu/grid_strength.py in tapetum/realtime.
 
 // How dark it is, and where ---------------------------------------------------------------------
 
 // What the threads of the one block share: luma of the cells, the same sorted, and steps on the way
-// to the share of the effect that each needs; see cpu/exposure.py, whose numbers these are.
+// to the share of the effect that each needs; see exposure.py, whose numbers these are.
 struct Darkness {
     float luma[CELL_COUNT], ranked[CELL_COUNT], dark[CELL_COUNT], large[CELL_COUNT],
         grown[CELL_COUNT], share[CELL_COUNT];

@@ -152,12 +152,15 @@ class BetterModels:
     def _try_gpu(self, asked: Asked) -> None:
         """Have a GPU's cheaper models show themselves, one after the other.
 
-        Beside its best, so that a step down leads to the next and not to the CPU; and the cheapest
+        Beside the one that is to run, so that a step down leads to the next and not to the CPU,
+        and while that is prepared, so that each is shown as soon as it is there; and the cheapest
         where the CPU stands in, however late that is: its lateness says nothing of the GPU.
         """
         names = [] if asked.is_for_cpu else [name for name in self.rungs if name in self._on_gpu]
         below = [name for name in names if self._place(name) > self._governor.index]
-        if below and asked.shown == self._governor.mode:
+        if below and (
+            asked.shown == self._governor.mode or not self.rungs[self._governor.mode].proven
+        ):
             self._try_each(below, asked)
         elif names and not below and self._governor.may_rise_to(names[-1]):
             self._rise_to(names[-1], asked)
@@ -171,9 +174,11 @@ class BetterModels:
 
     def _try_each(self, names: list[str], asked: Asked) -> None:
         limit_ms = DOWN_SHARE * self._governor.budget_ms
-        for name in names:
+        for name in reversed(names):  # the cheapest is the first to be there
             rung = self.rungs[name]
             try:
+                if not rung.proven and not self._governor.may_rise_to(name):
+                    continue  # refused not long ago
                 if not rung.idle:
                     return  # one after the other
                 if rung.is_outdated(asked.frame):
@@ -253,8 +258,9 @@ class BetterModels:
             alone: whether only the one that the governor wants is tried.
         """
         rung = self.rungs[name]
-        if rung.proven:
-            return True
+        refused = name != self._governor.mode and not self._governor.may_rise_to(name)
+        if rung.proven or refused:
+            return rung.proven
         if rung.is_hopeless(asked.frame, hopeless_ms):
             self._reject(name, rung.cost_for(asked.frame) or 0.0, asked)
             return False

@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from tapetum.gan.model_kinds import CELLS, LEVELS
 from tapetum.realtime.aim import ALWAYS, Aim
-from tapetum.realtime.cpu.exposure import darkness_of_cells
 from tapetum.realtime.cpu.grid_axis import Floats, level_axis
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.plane_rows import planes_for
+from tapetum.realtime.exposure import darkness_of_cells
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import sample_range
 

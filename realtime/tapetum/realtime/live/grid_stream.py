@@ -38,6 +38,8 @@ _ELSEWHERE = ("", False)
 """The style of a look that was not made here, and is no curve."""
 _SAMPLES = 6
 """Luma samples across and down of each of the VIEW x VIEW places at which a frame is looked."""
+_SINGLE = 64
+"""Rows and columns of pixels whose noise is looked at, too."""
 _MEASURED = 180
 """Rows of a picture that are looked at for its mean luma, about."""
 CHANGED = 0.02
@@ -197,13 +199,14 @@ class GridStream:
 
     def look_at(self, frame: Frame) -> None:
         """Take a glance at the next frame: whether it is another scene, and how much changed."""
-        view = _view(frame)
+        rows = frame.luma_rows(VIEW * _SAMPLES)
+        view = _view(frame, rows)
         if self._view is not None and is_cut(self._view, view):
             self.scene += 1
             self._look = self._paced.shown = self._style = self._weights = None
         self._view = view
         self._elapsed_s = self._clock(frame.time_s)
-        self._paced.look_at(view * view, self._elapsed_s)
+        self._paced.look_at(view * view, self._elapsed_s, noisy=_single_pixels(frame, rows))
         self._frames += 1
 
     def is_due(self, name: str, effort: Effort, now_s: float) -> bool:
@@ -393,16 +396,26 @@ def _mean_luma(frame: Frame, planes: tuple[Plane, ...]) -> float:
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
-def _view(frame: Frame) -> Floats:
+def _view(frame: Frame, rows: Plane) -> Floats:
     """The guide, square root of luma, at VIEW x VIEW places, from few samples of each."""
     count = VIEW * _SAMPLES
     columns = np.arange(count) * frame.width // count
     # Rows before columns, in numbers no wider than they must be: several times quicker in NumPy.
-    luma = frame.luma_rows(count)
-    wide = np.uint16 if luma.itemsize == 1 else np.uint32
-    bands = luma.reshape(VIEW, _SAMPLES, -1).sum(1, dtype=wide)
+    wide = np.uint16 if rows.itemsize == 1 else np.uint32
+    bands = rows.reshape(VIEW, _SAMPLES, -1).sum(1, dtype=wide)
     sums = bands.take(columns, 1).reshape(VIEW, VIEW, _SAMPLES).sum(2, dtype=np.uint32)
-    levels = sample_range(frame)
     means = sums / np.float32(_SAMPLES * _SAMPLES << frame.format.shift)
-    view: Floats = np.sqrt(np.clip((means - levels.black) / levels.luma_span, 0, 1))
-    return view.astype(np.float32)
+    view: Floats = np.sqrt(np.clip(_luma_of(frame, means), 0, 1))
+    return view
+
+
+def _single_pixels(frame: Frame, rows: Plane) -> Floats:
+    """Luma of 64 pixels of each of 64 rows, about 0 to 1: what noise takes below black is below."""
+    columns = np.arange(_SINGLE) * frame.width // _SINGLE
+    pixels = rows[:: len(rows) // _SINGLE, columns] >> frame.format.shift
+    return _luma_of(frame, pixels.astype(np.float32))
+
+
+def _luma_of(frame: Frame, levels: Floats) -> Floats:
+    own = sample_range(frame)
+    return (levels - np.float32(own.black)) / np.float32(own.luma_span)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NoReturn, Protocol, runtime_checkable
 
 import av
 from av.error import FFmpegError
@@ -19,7 +19,7 @@ from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.address import Address
 from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.encoder import EncoderSettings
-from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
+from tapetum.realtime.media.picture_reader import VideoInput
 from tapetum.realtime.media.video_encoder import Pictures
 from tapetum.realtime.media.video_info import VideoInfo
 
@@ -45,11 +45,11 @@ class LiveDecoding(Protocol):
             MediaError: it cannot be opened.
         """
 
-    def doubt(self, reader: PictureReader, name: str, error: FFmpegError) -> None:
-        """Say what it means that many packets in a row fail.
+    def doubt(self, name: str, error: FFmpegError) -> NoReturn:
+        """Say that many packets in a row fail, which is for the CPU to judge.
 
         Raises:
-            DeviceError: it is no damage.
+            DeviceError: always; it says why.
         """
 
     def frame(

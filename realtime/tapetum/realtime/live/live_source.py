@@ -288,11 +288,7 @@ class LiveSource:
             return self._read(open_address(self._address))
         opened, name = decoding.opened(self._address), self._address.name
 
-        def doubt(error: FFmpegError) -> None:
-            decoding.doubt(reader, name, error)
-
-        reader = self._reader_of(opened, doubt)
-        return reader
+        return self._reader_of(opened, lambda error: decoding.doubt(name, error))
 
     def _read(self, container: InputContainer) -> PictureReader:
         stream = video_stream(container, self._address)

@@ -112,7 +112,7 @@ class PacedLook:
         self._strong: Floats | None = None
         self._strength = 1.0
         self.pace = LookPace(step_levels)
-        self.shares = _NO_SHARES
+        self.shares = self._noisy_shares = _NO_SHARES
 
     @property
     def shown(self) -> Floats | None:
@@ -124,14 +124,17 @@ class PacedLook:
         self._shown = grid
         self._strong = None if grid is None else strengthened(grid, self._strength)
 
-    def look_at(self, luma: Floats, elapsed_s: float) -> None:
+    def look_at(self, luma: Floats, elapsed_s: float, *, noisy: Floats | None = None) -> None:
         """Take a glance at the next picture.
 
         Args:
             luma: (N, N) of a small picture, Y in [0, 1].
             elapsed_s: time since the one before.
+            noisy: the same of single pixels, by default no others. A mean has lost its noise, of
+                which a grid that bends makes something else.
         """
         before, self.shares = self.shares, luma_shares(luma)
+        self._noisy_shares = self.shares if noisy is None else luma_shares(noisy)
         if self._strong is not None:
             self.pace.follow_light(mean_luma(self._strong, self.shares - before), elapsed_s)
 
@@ -148,7 +151,7 @@ class PacedLook:
         self.shown = wanted
         if before is None or strong_before is None or self._strong is None:
             return wanted
-        share = self.pace.share(mean_luma(self._strong - strong_before, self.shares))
+        share = self.pace.share(mean_luma(self._strong - strong_before, self._noisy_shares))
         if share < 1:
             self.shown = nearer = before + np.float32(share) * (wanted - before)
             return nearer
@@ -157,7 +160,7 @@ class PacedLook:
     def as_bright(self, curve: Floats) -> Floats:
         """A curve with an offset that makes the mean luma that of what is shown."""
         if self._shown is not None:
-            change = mean_luma(curve - self._shown, self.shares)
+            change = mean_luma(curve - self._shown, self._noisy_shares)
             curve[1] -= np.float32(change / 255)
         return curve
 

@@ -143,14 +143,24 @@ def color_info(picture: av.VideoFrame, codec: str = "") -> ColorInfo:
     )
 
 
-def add_color(picture: av.VideoFrame, color: ColorInfo) -> None:
-    """Tag a picture with the matrix, primaries and transfer of which it says nothing itself.
+_WITHOUT_RANGE = frozenset({"mpeg1video", "mpeg2video", "prores", "vp8"})
+"""Codecs that have no word for full range: their decoders call every picture limited."""
+
+
+def add_color(picture: av.VideoFrame, color: ColorInfo, codec: str) -> None:
+    """Tag a picture with the matrix, primaries, transfer and range that it does not say itself.
+
+    HEVC's decoder calls a picture limited that says nothing of its colours.
 
     Args:
         picture: decoded, in any memory.
         color: what its container says.
+        codec: FFmpeg's name of what it was decoded from.
     """
     is_said = picture.colorspace != _UNSPECIFIED or picture.format.is_rgb
+    range_is_guessed = codec in _WITHOUT_RANGE or (codec == "hevc" and not is_said)
+    if range_is_guessed and color.range == FULL_RANGE:
+        picture.color_range = FULL_RANGE
     if not is_said and color.matrix not in _UNSAID:
         picture.colorspace = color.matrix
     if picture.color_primaries in _UNSAID and color.primaries not in _UNSAID:

@@ -40,6 +40,10 @@ _STALE_METADATA = (
 _MP4_STREAM_METADATA = ("language", "title", "handler_name", "timecode", "creation_time", "rotate")
 """Keys that MP4 and QuickTime can say of a single stream, or say otherwise."""
 
+_STEREO_MODE = "stereo_mode"
+_WEBM_STEREO_MODES = ("mono", "left_right", "bottom_top", "top_bottom", "right_left")
+"""How two views lie in a picture, where WebM can say so; its muxer refuses the others."""
+
 _QUICKTIME_LANGUAGES = {"deu": "ger", "nld": "dut", "swe": "sve"}
 """Codes that FFmpeg's QuickTime muxer knows by another name only."""
 
@@ -56,6 +60,8 @@ _BIT_RATE_PER_CHANNEL = 96_000
 def kept_metadata(metadata: dict[str, str], container: Container) -> dict[str, str]:
     """A stream's metadata as a container takes it, without what is not true of the copy."""
     kept = {k: v for k, v in metadata.items() if not k.lower().startswith(_STALE_METADATA)}
+    if container.format_name == "webm" and kept.get(_STEREO_MODE) not in _WEBM_STEREO_MODES:
+        kept.pop(_STEREO_MODE, None)
     if "name" in kept:  # how FFmpeg reads the title of an MP4 track
         kept.setdefault("title", kept.pop("name"))
     if container.format_name == "mov" and "language" in kept:
@@ -65,9 +71,9 @@ def kept_metadata(metadata: dict[str, str], container: Container) -> dict[str, s
 
 def lost_keys(metadata: dict[str, str], container: Container) -> list[str]:
     """Keys of a stream's metadata that a container has no place for."""
+    keys = kept_metadata(metadata, container)
     if not container.is_mov:
-        return []
-    keys = (key for key in kept_metadata(metadata, container))
+        return [key for key in (_STEREO_MODE,) if key in metadata and key not in keys]
     return [key for key in keys if not key.lower().startswith(_MP4_STREAM_METADATA)]
 
 

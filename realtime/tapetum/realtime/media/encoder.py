@@ -216,6 +216,7 @@ class Encoder(NamedTuple):
         live: whether each frame comes out at once.
         needs: hardware without which it cannot be opened, or None.
         fields: whether pictures are told to be interlaced, as the input's are.
+        alpha_notice: a line for the user where a picture is not opaque, which it cannot keep.
         notices: lines for the user about what could not be kept.
     """
 
@@ -227,6 +228,7 @@ class Encoder(NamedTuple):
     live: bool = False
     needs: str | None = None
     fields: bool = False
+    alpha_notice: str = ""
     notices: tuple[str, ...] = ()
 
 
@@ -252,10 +254,9 @@ def choose_encoder(
     options, words = _options(name, quality, settings)
     alpha = info.alpha and container.format_name in quality.alpha_in
     pixel_format, notices = _fed_format(name, quality, info, alpha=alpha)
+    alpha_notice = f"transparency cannot be stored by {name} in {suffix}; {_ALPHA_ADVICE}"
     if alpha:
         options.update(quality.alpha_options)
-    elif info.alpha:
-        notices.append(f"transparency cannot be stored by {name} in {suffix}; {_ALPHA_ADVICE}")
     hdr_options, hdr_notices = _hdr(name, info.hdr)
     field_options, field_notices = _fields(name, quality, info, pixel_format)
     options = _merged(_merged(options, hdr_options), field_options)
@@ -271,6 +272,7 @@ def choose_encoder(
         live=live,
         needs=quality.needs,
         fields=info.interlaced and not field_notices,
+        alpha_notice="" if alpha else alpha_notice,
         notices=(
             *notices,
             *hdr_notices,

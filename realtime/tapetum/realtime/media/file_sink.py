@@ -14,7 +14,6 @@ from av.stream import Disposition, Stream
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.captions import lost_captions
 from tapetum.realtime.media.containers import Container, container_for
 from tapetum.realtime.media.copied_streams import kept_metadata, lost_marks
 from tapetum.realtime.media.encoder import Encoder, EncoderSettings, choose_encoder
@@ -23,7 +22,7 @@ from tapetum.realtime.media.media_input import TEXT_OPTIONS, InputPlace
 from tapetum.realtime.media.output_path import OutputFile
 from tapetum.realtime.media.stream_copy import StreamCopier
 from tapetum.realtime.media.timecode import moved_timecode
-from tapetum.realtime.media.video_encoder import Pictures, VideoEncoder
+from tapetum.realtime.media.video_encoder import Pictures, VideoEncoder, not_kept
 from tapetum.realtime.media.video_info import VideoInfo
 
 __all__ = ["EncoderSettings", "FileSink"]
@@ -294,7 +293,7 @@ class FileSink:
                 f"a frame for {self._file.path} is {got[0]}x{got[1]} {got[2]}, "
                 f"not {info.width}x{info.height} {info.format_name}"
             )
-        self._note(lost_captions(frame, self._choice.name))
+        self._note(not_kept(frame, self._choice))
 
     def _note(self, lines: Iterable[str]) -> None:
         self.notices += [line for line in lines if line not in self.notices]

@@ -153,7 +153,7 @@ class FileSource(VideoFile):
         deinterlace: bool = False,
     ) -> None:
         place = input_place(path)
-        open_video = partial(_open_video, place, threads or thread_limit() or 0, rate)
+        open_video = partial(open_on_cpu, place, threads, rate)
         reader = PictureReader(open_video, start_s=start_s, duration_s=duration_s)
         super().__init__(FileReport(place, reader))
         self._deinterlacer = Deinterlacer() if deinterlace else None
@@ -223,7 +223,14 @@ class FileSource(VideoFile):
             self._report.note(f"pixel format {name} is converted to {target}")
 
 
-def _open_video(path: InputPlace, threads: int, rate: Fraction | None) -> VideoInput:
+def open_on_cpu(
+    path: InputPlace, threads: int | None = None, rate: Fraction | None = None
+) -> VideoInput:
+    """Open a file, address or series for a decoder on the CPU; see `FileSource`.
+
+    Raises:
+        MediaError: it cannot be opened, or has no video.
+    """
     container = open_input(path, rate=rate)
     try:
         stream = best_video_stream(container, path)
@@ -231,7 +238,7 @@ def _open_video(path: InputPlace, threads: int, rate: Fraction | None) -> VideoI
         container.close()
         raise
     stream.thread_type = "AUTO"
-    stream.codec_context.thread_count = threads
+    stream.codec_context.thread_count = threads or thread_limit() or 0
     stream.codec_context.flags |= Flags.unaligned  # or it crops by whole steps of memory alone
     return VideoInput(container, stream, decoder_of_alpha(stream) or stream.codec_context)
 
@@ -334,8 +341,12 @@ class FileReport:
         for extra in info.unkept:
             self.note(f"{extra} cannot be kept")
 
-    def finish(self) -> None:
-        """Say what was wrong, when the last picture has been read."""
+    def finish(self, frames: int | None = None) -> None:
+        """Say what was wrong, when the last picture has been read.
+
+        Args:
+            frames: that there were, where the reader has not counted each once.
+        """
         now = _version(self.path)
         changed = now is not None and now != self._version
         self.truncated = changed or self._is_cut()
@@ -344,8 +355,8 @@ class FileReport:
         if changed:
             self.note(f"{self.path} changed while it was read; try again when it is whole")
         elif self.truncated:
-            frames = counted(self.reader.count, "frame")
-            self.note(f"{self.path} is incomplete: {frames} decoded")
+            decoded = counted(self.reader.count if frames is None else frames, "frame")
+            self.note(f"{self.path} is incomplete: {decoded} decoded")
         if self.reader.ended and isinstance(self.path, Path):
             self.broken_parts = broken_tags(self.path) or int(broken_elements(self.path))
             self._judge_gaps(self.path)

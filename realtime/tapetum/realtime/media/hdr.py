@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple, cast
 
 import av
+from av.filter import Graph
 from av.sidedata.sidedata import SideDataContainer, Type
 
 _CHROMATICITY_UNIT = 50_000
@@ -60,12 +61,34 @@ def hdr_metadata(frame: av.VideoFrame) -> HdrMetadata | None:
 def side_data_bytes(frame: av.VideoFrame, kind: Type) -> bytes | None:
     """The bytes of one kind of side data; None where the frame has none.
 
-    A frame that also carries a kind unknown to this PyAV cannot be listed, and gives None.
+    One in a device's memory that also carries a kind unknown to this PyAV gives None.
     """
     try:
         return bytes(_side_data(frame)[kind])
-    except (KeyError, ValueError):
+    except KeyError:
         return None
+    except ValueError:  # it also carries a kind that PyAV cannot list
+        return None if frame.sw_format else side_data_bytes(_with_known_kinds(frame), kind)
+
+
+_LAST_KNOWN = max(cast("list[int]", [kind.value for kind in Type]))
+_UNKNOWN_KINDS = range(_LAST_KNOWN + 1, _LAST_KNOWN + 9)
+"""Of FFmpeg's side data, views and EXIF among them, with room for some that are still to come."""
+
+
+def _with_known_kinds(frame: av.VideoFrame) -> av.VideoFrame:
+    """A frame of the same memory without the side data that PyAV does not know."""
+    graph = Graph()
+    node = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base or Fraction(1, 25),
+    )
+    filters = [graph.add("sidedata", f"mode=delete:type={number}") for number in _UNKNOWN_KINDS]
+    graph.link_nodes(node, *filters, graph.add("buffersink")).configure()
+    graph.vpush(frame)
+    return graph.vpull()
 
 
 def _mastering_display(

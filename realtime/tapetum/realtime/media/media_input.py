@@ -96,10 +96,30 @@ def open_input(place: InputPlace, *, rate: Fraction | None = None) -> InputConta
     try:
         return _opened(place, rate)
     except (InvalidDataError, EOFError) as error:
-        unknown = "it is no video or image file that FFmpeg knows, or is damaged"
-        raise MediaError(_unless_cut(place, f"cannot open {place}: {unknown}")) from error
+        what = _said_of_text(place) or "no video or image file that FFmpeg knows, or is damaged"
+        raise MediaError(_unless_cut(place, f"cannot open {place}: it is {what}")) from error
     except (FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"cannot open {place}: {reason(error)}") from error
+
+
+_TEXTS = {
+    b"<mpd": "a list of the pieces of a stream (DASH), which is not read; HLS (.m3u8) is",
+    b"<html": "a web page, and no video",
+    b"<!doctype html": "a web page, and no video",
+}
+"""What is met under a video's name, by a word near its beginning."""
+_HEAD_BYTES = 2048
+
+
+def _said_of_text(place: InputPlace) -> str | None:
+    """What a text is that was given for a video; of an address only its name is known."""
+    if isinstance(place, str):
+        is_list = place.partition("?")[0].lower().endswith(".mpd")
+        return _TEXTS[b"<mpd"] if is_list else None
+    with place.open("rb") as file:
+        head = file.read(_HEAD_BYTES).lower()
+    is_text = head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")
+    return next((said for word, said in _TEXTS.items() if is_text and word in head), None)
 
 
 def _opened(place: InputPlace, rate: Fraction | None) -> InputContainer:

@@ -79,9 +79,10 @@ class PictureReader:
         on_packet: called with every packet of the stream as it is read.
         live: whether it is a stream that can be lost: read errors are raised, where those of a
             file are damage and read over, and no picture waits for what comes after it.
-        on_failures: called with the last error, each time that many packets in a row fail to
+        on_failures: called with the last error, each time that so many packets in a row fail to
             decode: a hardware decoder that cannot decode a file, or is lost, fails at every packet.
-            What it raises ends the reading.
+            What it raises ends the reading, and the last packet is not taken for damaged.
+        most_failures: packets in a row of which that is no doubt yet.
 
     Attributes:
         container: the input.
@@ -107,11 +108,13 @@ class PictureReader:
         on_packet: Callable[[Packet[VideoStream]], None] | None = None,
         live: bool = False,
         on_failures: Callable[[FFmpegError], None] | None = None,
+        most_failures: int = MANY_FAILURES - 1,
     ) -> None:
         self._open_video = open_video
         self._on_packet = on_packet
         self._live = live
         self._on_failures = on_failures
+        self._most_failures = most_failures
         self._failures = 0
         self._has_key = not live  # a stream is joined anywhere
         self.corrupt_packets = 0
@@ -149,14 +152,23 @@ class PictureReader:
             self._first = next(self._pictures, None)
         return self._first
 
-    def resume_at(self, output_pts: int) -> None:
+    def resume_at(
+        self, output_pts: int, open_video: Callable[[], VideoInput] | None = None
+    ) -> None:
         """Have the pictures begin at a time of the output, whose 0 stays where it is.
 
         The file is opened again, and read from a key picture before that.
 
+        Args:
+            output_pts: the time.
+            open_video: opens it from now on, for another decoder, of which nothing is in doubt:
+                what it does not decode is damaged.
+
         Raises:
             MediaError: it cannot be opened any more.
         """
+        if open_video is not None:
+            self._open_video, self._on_failures = open_video, None
         self._resumed_at = output_pts + self._shift
         self._first = None
         self._pictures.close()
@@ -251,8 +263,12 @@ class PictureReader:
         self.container, self.stream, self._decoder = opened
         said = self.stream.codec_context  # by the container, until its decoder begins
         self._color = ColorInfo(
-            matrix=said.colorspace, primaries=said.color_primaries, transfer=said.color_trc
+            matrix=said.colorspace,
+            range=said.color_range,
+            primaries=said.color_primaries,
+            transfer=said.color_trc,
         )
+        self._codec = said.codec.canonical_name
         names = self.container.format.name.split(",")
         self._is_timed = not _TIMED_FORMATS.isdisjoint(names)
         self._has_unique_times = "mov" in names
@@ -415,11 +431,11 @@ class PictureReader:
             try:
                 pictures = self._decoder.decode(packet)
             except FFmpegError as error:
+                self._note_failure(error)
                 self._unanswered -= packet.size > 0
                 self._expected.failed(packet)
                 self.corrupt_packets += 1
                 self.cut = True
-                self._note_failure(error)
                 continue
             self._failures = 0
             self._unanswered -= len(pictures)
@@ -427,7 +443,7 @@ class PictureReader:
                 self.cut = packet.is_corrupt
             self._expected.show(pictures)
             for picture in pictures:
-                add_color(picture, self._color)
+                add_color(picture, self._color, self._codec)
             if self._slots is not None:
                 self._slots.place(pictures)
             yield from self._counted(pictures)
@@ -448,7 +464,7 @@ class PictureReader:
 
     def _note_failure(self, error: FFmpegError) -> None:
         self._failures += self._has_key
-        if self._on_failures is not None and self._failures >= MANY_FAILURES:
+        if self._on_failures is not None and self._failures > self._most_failures:
             self._failures = 0
             self._on_failures(error)
 

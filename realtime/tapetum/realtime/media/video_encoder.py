@@ -22,7 +22,7 @@ from tapetum.gan.machine import thread_limit
 from tapetum.realtime.errors import EncoderError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.av_frame import FULL_RANGE, stores_alpha, to_av
-from tapetum.realtime.media.captions import carries_captions, with_captions
+from tapetum.realtime.media.captions import carries_captions, lost_captions, with_captions
 from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.decode_time import DecodeTimes
 from tapetum.realtime.media.encoder import HEVC_ENCODERS, Encoder
@@ -63,6 +63,18 @@ class Pictures(Protocol):
 
     def __call__(self, frame: Frame) -> av.VideoFrame:
         """A picture that stays as it is until the encoder has read it."""
+
+
+def not_kept(frame: Frame, encoder: Encoder) -> list[str]:
+    """Lines for the user about what a frame carries that an encoder cannot keep.
+
+    An alpha that is opaque everywhere, as decoders of GIF always give one, is nothing.
+    """
+    lines = lost_captions(frame, encoder.name)
+    opaque = (1 << frame.format.depth) - 1
+    if encoder.alpha_notice and frame.alpha is not None and frame.alpha.min() < opaque:
+        lines.append(encoder.alpha_notice)
+    return lines
 
 
 class MemoryPictures:

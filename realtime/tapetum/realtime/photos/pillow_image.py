@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 
@@ -111,8 +112,12 @@ def pictures_end(image: Image.Image) -> int:
 
 
 def durations_ms(image: Image.Image, count: int) -> tuple[float, ...]:
-    """How long each picture is shown, up to the first that cannot be read."""
-    durations = []
+    """How long each picture is shown, up to the first that cannot be read.
+
+    Pillow rounds times and durations of an AVIF to milliseconds: the times alone do not drift.
+    """
+    durations: list[float] = []
+    times: list[float] = []
     for index in range(count):
         try:
             image.seek(index)
@@ -120,8 +125,12 @@ def durations_ms(image: Image.Image, count: int) -> tuple[float, ...]:
             break
         error = load_error(image)
         durations.append(float(image.info.get("duration", 0)))
+        times.append(float(image.info.get("timestamp", 0)))
         if error is not None:
             break
+    steps = [after - before for before, after in itertools.pairwise(times)]
+    if image.format == "AVIF" and all(step > 0 for step in steps):
+        durations[:-1] = steps
     return tuple(durations)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Self
 
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.captions import lost_captions
 from tapetum.realtime.media.containers import container_for
 from tapetum.realtime.media.encoder import choose_encoder
 from tapetum.realtime.media.file_sink import lone_encoder
 from tapetum.realtime.media.file_source import FileSource
+from tapetum.realtime.media.video_encoder import not_kept
 from tapetum.realtime.opened_video import shown_as
 from tapetum.realtime.pipeline import FrameStage
 from tapetum.realtime.segments import SEGMENT_S
@@ -51,7 +51,7 @@ class SegmentMaker:
         container = container_for(film.output)
         encoder = choose_encoder(film.encoder, container, shown)
         self.encoder_description = encoder.description
-        self._encoder_name, self._lost = encoder.name, dict[str, None]()
+        self._encoder, self._lost = encoder, dict[str, None]()
         self._make_encoder = lambda: lone_encoder(container, encoder, shown)
         self._enhanced = self._frames()
         self._is_fresh = True
@@ -114,7 +114,7 @@ class SegmentMaker:
         frame = first
         while frame is not None and segment_number(frame) <= number:
             segment.encode(frame)
-            self._lost |= dict.fromkeys(lost_captions(frame, self._encoder_name))
+            self._lost |= dict.fromkeys(not_kept(frame, self._encoder))
             self._last = frame
             frame = next(self._enhanced, None)
         self._ahead = frame

@@ -13,10 +13,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from tapetum.gan.model_kinds import CELLS
-from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.temporal import TIME_CONSTANT_S, FrameClock
+
+Floats = npt.NDArray[np.float32]
 
 _GREY = 0.5
 _LITTLE_LIGHT, _ENOUGH_LIGHT = 0.15, 0.25

@@ -11,11 +11,11 @@ from support.grids import brightening
 from support.random_frames import random_frame
 
 from tapetum.realtime.aim import Aim
-from tapetum.realtime.cpu.exposure import SteadyDarkness, cell_luma, darkness, darkness_by_cell
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.enhancer import Enhancer
 from tapetum.realtime.errors import ModelError
+from tapetum.realtime.exposure import SteadyDarkness, cell_luma, darkness, darkness_by_cell
 
 
 def thumbnail(*bands: float) -> np.ndarray:
