@@ -14,14 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE
-from tapetum.realtime.cpu.black_bars import Area, BarFinder
-from tapetum.realtime.cpu.frame_lines import BorderLine
-from tapetum.realtime.cpu.picture_circle import CircleFinder, RoundPicture
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, device_planes
 from tapetum.realtime.cuda.pixel_kernels import CORNERS, Around, circles_structure
 from tapetum.realtime.cuda.surface import empty_surface
 from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.stream_picture import Area, BorderLine, RoundPicture, StreamPicture
 
 Floats = npt.NDArray[np.float32]
 
@@ -56,30 +54,27 @@ class DevicePictureFinder:
             device: where the frames are.
         """
         self._device = device
-        self._bars, self._circles = BarFinder(), CircleFinder()
+        self._stream = StreamPicture()
         self._area: Area | None = None
-        self._size: tuple[int, int] | None = None
+        self._kind: tuple[str, int, int] | None = None
         self.small = device.empty(THUMBNAIL_SHAPE, np.float32)
 
     def reset(self) -> None:
         """Forget the past."""
-        self._bars.reset()
-        self._circles.reset()
+        self._stream.reset()
 
     def __call__(self, frame: Frame) -> DevicePicture:
         """Look at the next frame, which is waited for; `small` is then its picture's thumbnail."""
-        size = frame.width, frame.height
-        expected = self._area if size == self._size else None  # mostly it is where it was
+        kind = frame.format_name, frame.width, frame.height
+        expected = self._area if kind == self._kind else None  # mostly it is where it was
         sight = self._sight(frame, expected)
-        area = self._bars(frame, sight)
+        area = self._stream.area(frame, sight)
         if area != expected:
             sight = self._sight(frame, area)
-        self._area, self._size = area, size
-        whole = area or Area(0, frame.height, 0, frame.width)
-        circles = self._circles.follow(sight.corners, whole, self._thumbnail)
+        self._area, self._kind = area, kind
+        circles = self._stream.circles(frame, area, sight.corners, self._thumbnail)
         if circles is None:
             return DevicePicture(_cut(frame, area), area, None, None)
-        circles = circles.tight((1 << frame.format.chroma_y, 1 << frame.format.chroma_x))
         picture = circles.area.cut(frame)
         self._device.kernels.thumbnail(picture, self.small)
         seen = np.ascontiguousarray(circles.continued(self._thumbnail()))

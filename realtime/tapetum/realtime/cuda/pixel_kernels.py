@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.gan.model_kinds import CELLS, GRID_SHAPE, THUMBNAIL_SHAPE
-from tapetum.realtime.cpu.frame_lines import VIEW_SIDE
 from tapetum.realtime.cuda.grid_fit_kernels import GridFitKernels
 from tapetum.realtime.cuda.kernel_arguments import (
     CIRCLES,
@@ -28,6 +27,7 @@ from tapetum.realtime.cuda.kernel_arguments import (
 from tapetum.realtime.cuda.restoring_kernels import RestoringKernels
 from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.stream_picture import VIEW_SIDE
 from tapetum.realtime.temporal import VIEW
 
 _THREADS = 128
