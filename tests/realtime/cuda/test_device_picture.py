@@ -140,6 +140,6 @@ def check(made: list[Any], wanted: tuple[Any, ...], frame: Frame) -> None:
         off = np.abs(found.astype(int) - expected) > 2 << frame.format.shift
         assert off.mean() < 1e-3
     dark = frame.planes[0]
-    black = dark == dark.min()
-    assert (made[0][black] == dark[black]).mean() > 0.999
+    black = dark <= 16 << frame.format.shift + frame.format.depth - 8
+    assert np.count_nonzero(made[0][black] != dark[black]) <= black.sum() / 200
     assert made[0][~black].mean() > 1.3 * dark[~black].mean()
