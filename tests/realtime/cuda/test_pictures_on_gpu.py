@@ -103,7 +103,7 @@ def test_an_image_that_finds_no_room_is_one_line(
 ) -> None:
     """Also where a smaller one does."""
     enhance, image = Enhancer(gain_model, device="cuda"), dark_image(3)
-    gpu.faults.memory_bytes = 2 << 20
+    gpu.faults.memory_bytes = 3 << 20
     enhance(image)
     large = np.tile(image, (20, 20, 1))
     says = r"cuda:0 has not enough memory \(. MB are free, and grid at 1220x940 takes"

@@ -100,13 +100,13 @@ class CudaGridEnhancer:
         picture = self.pictures(frame)
         if self.strength == 0:
             self._queue_grid(self._smooth.step(frame.time_s))
-            self._check()
+            self._finish()
             return frame
         whole = replaced_in(
             frame, picture, self._device, lambda planes: self.enhance_picture(picture, planes)
         )
         if picture.area is not None:
-            self._check()  # what lies around it is there, too
+            self._finish()  # what lies around it is there, too
         return whole
 
     def enhance_picture(self, picture: DevicePicture, planes: DevicePlanes) -> None:
@@ -128,11 +128,11 @@ class CudaGridEnhancer:
             lambda given: self._queue(given, planes, times, step),
             show=lambda given: self.pictures.show(picture, None if given is frame else given),
         )
-        self._check()
+        self._finish()
         if restorer is not None and step is None:
             self._brighten_restored(restorer, frame, planes)
 
-    def _check(self) -> None:
+    def _finish(self) -> None:
         """Wait for all queued work.
 
         Raises:
