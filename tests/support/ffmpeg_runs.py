@@ -18,12 +18,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 from support.kernel_devices import host_kernels
 from support.noisy_scenes import NoisyScene
 from support.random_frames import random_frame
 from support.simulated_gpu import SimulatedGPU, simulated
 
 from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.nvdec_source import NvdecSource
 from tapetum.realtime.cuda.nvenc import nvenc_pictures
 from tapetum.realtime.cuda.transfer import semi_planar, uploaded
 from tapetum.realtime.enhance_media import enhance_file
@@ -44,8 +47,17 @@ def bound(gpu: SimulatedGPU) -> None:
 
 
 def enhance(gpu: SimulatedGPU, given: dict[str, Any]) -> dict[str, Any]:
-    """`enhance_file`; with `skipped`, waits that do nothing."""
+    """`enhance_file`; with `skipped`, waits that do nothing; by `threads` of NVDEC's decoder."""
     gpu.skipped = set(given.pop("skipped", ()))
+    threads = given.pop("threads", 1)
+
+    def threaded(_source: NvdecSource, stream: VideoStream) -> VideoCodecContext:
+        decoder = stream.codec_context
+        decoder.thread_type, decoder.thread_count = "FRAME", threads
+        return decoder
+
+    if threads > 1:
+        NvdecSource._decoder = threaded  # type: ignore[method-assign, assignment]
     try:
         how: Any = {"denoise": "off", "overwrite": True} | given
         result = enhance_file(device="cuda", **how)

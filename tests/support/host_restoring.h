@@ -93,6 +93,10 @@ extern "C" void compare_wide(GEOMETRY, const Restoring *s) {
     EACH_BLOCK EACH_THREAD compare_wide(x * threads + i, y, *s);
 }
 
+extern "C" void judge_wide(GEOMETRY, const Restoring *s) {
+    EACH_BLOCK EACH_THREAD judge_wide(x * threads + i, y, *s);
+}
+
 template <int SCALE>
 static void correct_blocks(int grid_x, int grid_y, int threads, const Restoring *s) {
     EACH_BLOCK {

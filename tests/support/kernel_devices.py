@@ -91,6 +91,9 @@ class HostDevice:
         self.kernels = PixelKernels(self._launch)
         self._take: Callable[[Node], None] = lambda node: node()
 
+    def check_answers(self) -> None:
+        """It always does."""
+
     def room_for(self, needed_bytes: int, what: str) -> Room:
         return Room(self.name, needed_bytes, what, lambda: 1 << 60)
 

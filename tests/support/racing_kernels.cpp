@@ -194,9 +194,7 @@ template <class T>
 void surround() {
     Frame<T> in(1), out(2);
     const auto thumbnail = numbers(3 * THUMBNAIL * THUMBNAIL, 1);
-    const int chroma = 2 * chroma_width(WIDTH), rows = chroma_height(HEIGHT);
-    const int count = view_side(WIDTH) * view_side(HEIGHT) + border_size(WIDTH, HEIGHT, 1) +
-                      border_size(chroma, rows, 2);
+    const int count = samples_around(in.picture);
     std::vector<T> samples(count);
     std::vector<float> corners(CORNERS);
     blocks((CORNERS + count + 127) / 128, [&](int number) {
@@ -264,14 +262,16 @@ public:
                 each[1][i] = plane(halved(quarter_w), halved(quarter_h));
             }
         evidence_.assign(width * height, 5 * ONE_FRAME);
-        wide_.resize((width + WIDE - 1) / WIDE * ((height + WIDE - 1) / WIDE));
+        wide_.resize((BLOCK_MEANS + 2) * wide_rows(s) * wide_columns(s));
         restored_.resize(restored_pitch(WIDTH) * HEIGHT);
         restored_chroma_.resize(restored_pitch(2 * width) * height);
         means_.resize(2 * light_count(s)), places_.resize(light_count(s));
-        s.wide = wide_.data(), s.evidence = evidence_.data();
+        s.wide = wide_.data(), s.flatness = s.wide + wide_rows(s) * wide_columns(s);
+        s.blocks = s.flatness + wide_rows(s) * wide_columns(s), s.evidence = evidence_.data();
         s.means = means_.data(), s.places = places_.data();
         s.restored_luma = restored_.data(), s.restored_chroma = restored_chroma_.data();
         plan_.learns = 1;
+        for (auto &quiet : plan_.quiet) quiet = 1 / 300.0f;
         s.plan = &plan_, s.light = &light_;
     }
     Restoring s{};
@@ -398,6 +398,7 @@ void follow() {
     s.light->changed = 1;
     rows(height, [&](int x, int y) { relight_cell(x, y, s); });
     rows(parts(height, WIDE), [&](int x, int y) { compare_wide(x, y, s); });
+    rows(parts(height, WIDE), [&](int x, int y) { judge_wide(x, y, s); });
     rows(3 * halved(height), [&](int x, int y) { halve_known(x, y, 0, s); });
     rows(3 * halved(halved(height)), [&](int x, int y) { halve_known(x, y, 1, s); });
 }

@@ -152,6 +152,21 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}damaged_files.py::a_picture_that_has_the_time_of_another_in_an_mp4_is_damaged",
         ),
         Fault(
+            "a picture has the time of another, in an FLV",
+            "it lies between its neighbours; said, exit 3",
+            f"{_MEDIA}damaged_files.py::a_picture_that_has_the_time_of_another_in_an_flv_is_damaged",
+        ),
+        Fault(
+            "pages of an Ogg are damaged, missing or there twice, which FFmpeg does not tell",
+            "said, exit 3",
+            f"{_MEDIA}damaged_files.py::pages_of_an_ogg_that_are_not_whole_are_said",
+        ),
+        Fault(
+            "the last sound of an Ogg is cut off whole, and has no time",
+            "that is no damage",
+            f"{_MEDIA}copied_damage.py::an_ogg_that_cuts_its_last_sound_is_no_damage",
+        ),
+        Fault(
             "boxes of an MP4 lie in others than they belong in",
             "said, exit 3",
             f"{_MEDIA}damaged_files.py::boxes_that_have_changed_places_are_said",
@@ -187,6 +202,16 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "copied TrueHD or MLP is damaged, which its decoder does not tell",
             "said, with the time; exit 3",
             f"{_MEDIA}copied_damage.py::damaged_lossless_sound_is_said",
+        ),
+        Fault(
+            "packets of copied TrueHD or MLP are missing",
+            "said, with the time; exit 3",
+            f"{_MEDIA}copied_damage.py::lost_lossless_sound_is_said",
+        ),
+        Fault(
+            "subtitles of pictures (PGS, DVB) began before `--start`, and are still shown",
+            "they begin with the output",
+            f"{_MEDIA}copied_subtitles.py::pictures_that_are_shown_at_the_start_begin_there",
         ),
         Fault(
             "copied sound does not decode",

@@ -8,7 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.restoring_space import LEAST_REMAINS
-from tapetum.realtime.cpu.restoring_time import MOST_FRAMES, WIDE
+from tapetum.realtime.cpu.restoring_time import MOST_FRAMES
+from tapetum.realtime.cpu.wide_changes import (
+    BEND,
+    FLAT,
+    MOST_BEND,
+    MOST_GRADIENT,
+    MOST_STEP,
+    RIDGE,
+    SCATTER,
+    TEXTURED,
+    UNTOLD,
+    WIDE,
+)
 
 Array = npt.NDArray[Any]
 
@@ -40,29 +52,89 @@ def halved(plane: Array, down: int = 1, across: int = 1) -> Array:
     return means
 
 
-def wide_changes(change: Array) -> Array:
-    """Binomial means of the means of WIDE x WIDE cells, at each cell."""
-    height, width = change.shape
+def blocks(cells: Array) -> Array:
+    """Binomial means of the means of WIDE x WIDE cells."""
+    height, width = cells.shape
     rows, columns = -(-height // WIDE), -(-width // WIDE)
     means = np.array(
         [
             [
-                change[WIDE * y : WIDE * (y + 1), WIDE * x : WIDE * (x + 1)].mean()
+                cells[WIDE * y : WIDE * (y + 1), WIDE * x : WIDE * (x + 1)].mean()
                 for x in range(columns)
             ]
             for y in range(rows)
         ]
     )
-    return binomial(means).repeat(WIDE, 0).repeat(WIDE, 1)[:height, :width]
+    return binomial(means)
 
 
-def motion(
-    change: Array, noise: Array, chroma_noise: Array, frames: Array, leans: tuple[float, float]
+def middles(plane: Array) -> Array:
+    """The cell in the middle of each block."""
+    places = [
+        [(first + min(first + WIDE, side)) // 2 for first in range(0, side, WIDE)]
+        for side in plane.shape
+    ]
+    return plane[np.ix_(*places)]
+
+
+def spread(of_blocks: Array, shape: tuple[Any, ...]) -> Array:
+    """Each block's value for its cells."""
+    return of_blocks.repeat(WIDE, 0).repeat(WIDE, 1)[: shape[0], : shape[1]]
+
+
+def wide_changes(frame: Array, known: Array, noise: Array, lean: float, told: float) -> Array:
+    """Changes of blocks: of their mean, or what a shift of texture counts for.
+
+    Args:
+        frame: (h, w) luma of the frame at half size.
+        known: (h, w) the estimate.
+        noise: (h, w) deviation of luma in one frame.
+        lean: deviation of a wide mean of noise of deviation 1.
+        told: how far texture is told from noise.
+    """
+    change = frame.astype(float) - known
+    step, deviation = np.clip(change, -MOST_STEP, MOST_STEP), middles(noise)
+    near = around(known.astype(float))
+    along = []
+    for gradient in (near[1, 2] - near[1, 0], near[2, 1] - near[0, 1]):
+        steep = np.clip(gradient, -MOST_GRADIENT, MOST_GRADIENT)
+        # A binomial mean has 2.25 times the squared weights of an even one.
+        expected = np.sqrt(2.25 * blocks(steep**2) + RIDGE * deviation**2) / WIDE**2
+        along.append(np.abs(blocks(steep * step)) / expected)
+    scatter = np.maximum(SCATTER * np.sqrt(blocks(step**2)) / deviation, 1)
+    shift = np.max(along, axis=0) / scatter * lean * told
+    wide: Array = np.maximum(np.abs(blocks(change)), shift)
+    return wide
+
+
+def flatness(frame: Array, known: Array, noise: Array, told: float) -> Array:
+    """1 of a block that is flat, and 0 where it is full of texture; as for `wide_changes`."""
+    near, deviation = around(frame.astype(float)), middles(noise)
+    bends = sum(
+        np.abs(2 * near[1, 1] - one - other)
+        for one, other in ((near[1, 0], near[1, 2]), (near[0, 1], near[2, 1]))
+    )
+    most = MOST_BEND * spread(deviation, frame.shape)
+    step = np.clip(frame.astype(float) - known, -MOST_STEP, MOST_STEP)
+    noise_there = np.maximum(deviation, UNTOLD * np.sqrt(blocks(step**2)))
+    bent = blocks(np.minimum(bends, most)) / (BEND * noise_there)
+    flat: Array = 1 - told * np.clip((bent - FLAT) / (TEXTURED - FLAT), 0, 1)
+    return flat
+
+
+def motion(  # noqa: PLR0917 - as the kernels
+    change: Array,
+    wide: Array,
+    noise: Array,
+    chroma_noise: Array,
+    frames: Array,
+    leans: tuple[float, float],
 ) -> Array:
     """How much each cell moves, from 0 to 1.
 
     Args:
         change: (3, h, w) the frame less the estimate.
+        wide: of `wide_changes`.
         noise: (h, w) deviation of luma in one frame.
         chroma_noise: (2,) of U and V.
         frames: (h, w) that the estimate rests on.
@@ -71,7 +143,7 @@ def motion(
     expected = np.sqrt(1 + 1 / frames)
     means = [
         np.abs(binomial(change[0])) / (noise * leans[0]),
-        np.abs(wide_changes(change[0])) / (noise * leans[1]),
+        spread(wide, noise.shape) / (noise * leans[1]),
         np.abs(binomial(change[1])) / (chroma_noise[0] * leans[0]),
         np.abs(binomial(change[2])) / (chroma_noise[1] * leans[0]),
     ]

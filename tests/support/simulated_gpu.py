@@ -71,11 +71,13 @@ class Faults:
         memory_bytes: of the device; more is refused.
         lost_after: so much work may be queued, then every call fails, as after a driver's reset.
         busy: whether another process has the device for itself.
+        loss: what every call says then.
     """
 
     memory_bytes: int = 1 << 40
     lost_after: int | None = None
     busy: bool = False
+    loss: str = "cudaErrorDevicesUnavailable: the simulated device is lost"
 
 
 class Work(NamedTuple):
@@ -140,7 +142,7 @@ class SimulatedGPU:
         limit = self.faults.lost_after
         if self.lost or (limit is not None and self.queued >= limit):
             self.lost = True
-            raise CUDARuntimeError("cudaErrorDevicesUnavailable: the simulated device is lost")
+            raise CUDARuntimeError(self.faults.loss)
         if self.faults.busy:
             raise CUDARuntimeError(
                 "cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy"
@@ -234,6 +236,7 @@ class SimulatedGPU:
 
     def memory_info(self) -> tuple[int, int]:
         with self.lock:
+            self.check()
             used = sum(block.size for block in self.blocks.values() if block.live)
         return self.faults.memory_bytes - used, self.faults.memory_bytes
 

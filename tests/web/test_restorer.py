@@ -31,13 +31,12 @@ from tapetum.realtime.cpu.restoring_space import (
 )
 from tapetum.realtime.cpu.restoring_time import (
     ONE_FRAME,
-    WIDE,
     binomial_lean,
     learn,
-    mean_wide_changes,
     weigh_evidence,
     wide_lean,
 )
+from tapetum.realtime.cpu.wide_changes import WIDE, compare_wide, texture_told
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +69,7 @@ class StepByStep:
         self._estimate = np.zeros((3, *shape), np.int16)
         self._known, self._half, self._last = np.zeros((3, 3, *half), np.int16)
         self._evidence = np.full(half, ONE_FRAME, np.uint8)
+        self._flatness = np.ones([-(-side // WIDE) for side in half], np.float32)
         self._share: Fixed = np.full(half, 32767, np.int16)
         self._is_new = True
 
@@ -86,15 +86,23 @@ class StepByStep:
             learn(fixed_samples(plane), self._share, 1, 1, estimate, known)
         cells = Cells(*(np.empty(self._evidence.shape, np.int16) for _ in Cells._fields))
         weights = np.rint(noise.weights * WHOLE).astype(np.int16)
-        describe_cells(self._known[0], self._evidence, noise.luma, weights, cells)
+        describe_cells(self._known[0], self._flatness, self._evidence, noise.luma, weights, cells)
         restored = [self._smooth(own[plane], plane, cells) for plane in range(3)]
         return rgb_of(np.stack(restored).astype(np.float64) * (1 << DROP))
 
     def _weigh(self) -> None:
         noise = self._noise
         leans = binomial_lean(noise.whiteness), wide_lean(noise.whiteness)
-        wide = np.empty([-(-side // WIDE) for side in self._evidence.shape], np.float32)
-        mean_wide_changes(self._half[0], self._known[0], wide)
+        wide, told = np.empty_like(self._flatness), np.float32(texture_told(noise.width))
+        compare_wide(
+            self._half[0],
+            self._known[0],
+            noise.luma,
+            np.float32(leans[1]),
+            told,
+            wide,
+            self._flatness,
+        )
         frame = self._half[0], self._half[1], self._half[2]
         known = self._known[0], self._known[1], self._known[2]
         weigh_evidence(
@@ -200,7 +208,10 @@ def text_of(array: npt.NDArray[Any]) -> str:
 
 
 def moving_scene(height: int, width: int, count: int) -> list[npt.NDArray[np.uint8]]:
-    """A dark coloured slope with noise, on which a bright square moves; the third comes twice."""
+    """A dark coloured slope with noise, on which a bright square and fine texture below move.
+
+    The third comes twice.
+    """
     random = np.random.default_rng(3)
     slope = np.linspace(8, 70, width)[np.newaxis, :, np.newaxis] * np.array([0.8, 1, 1.2])
     frames = []
@@ -208,6 +219,8 @@ def moving_scene(height: int, width: int, count: int) -> list[npt.NDArray[np.uin
         image = slope + random.normal(0, 4, (height, width, 3))
         left = 5 + 7 * number
         image[height // 3 : height // 2, left : left + 20] += 60
+        waves = 20 * np.sin((np.arange(width) - 0.3 * number) * 1.1)
+        image[2 * height // 3 :] += waves[np.newaxis, :, np.newaxis]
         frames.append(image.clip(0, 255).round().astype(np.uint8))
     frames[3] = frames[2]
     return frames

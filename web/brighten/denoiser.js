@@ -11,7 +11,6 @@ const FADE_FROM = 1.05; // slope of the brightening up to which nothing is taken
 const FADE_TO = 1.35; // and from which all is
 const LEAST_SEEN = 0.03; // share of the picture that must be restored for any of it to be
 const SOON = 30; // pictures for which what is known is kept up where there is no noise: it may come again
-const LONGEST_MS = 1000; // after a longer pause a picture has nothing to do with those before
 const FIRST_MEASURED = 12; // pictures whose noise is measured as often as the graphics answer
 const EVERY = 4; // of the later ones, this one
 const EVERY_CLEAN = 16; // and where there is none
@@ -143,7 +142,7 @@ export class Denoiser {
    */
   #followed(width, height, nowMs) {
     const size = `${width} ${height}`;
-    const goesOn = this.#size === size && nowMs >= this.#lastMs && nowMs - this.#lastMs <= LONGEST_MS;
+    const goesOn = this.#size === size && nowMs >= this.#lastMs;
     this.#lastMs = nowMs;
     if (this.#restorer && goesOn) return this.#restorer;
     this.forget();

@@ -121,24 +121,30 @@ export class Restorer {
       gl.activeTexture(gl.TEXTURE0 + FIRST_UNIT);
       this.#state = newState(gl, this.#size.width, this.#size.height);
     }
-    const { known, estimates, wide, blurred, coarser, changes, result } = this.#state;
+    const { known, estimates, wide, judged, coarser, changes, result } = this.#state;
     const [frame, last] = this.#halves.map(({ planes: [plane] }) => plane.texture);
     known.reverse();
     estimates.reverse();
     const [now, before] = known.map(({ planes: [plane] }) => plane.texture);
     const [estimate, old] = estimates.map(({ planes: [plane] }) => plane.texture);
     const described = known[0].planes[1].texture;
-    if (!this.#isNew) {
-      this.#draw("MEAN_WIDE", wide, { frame, known: before });
-      this.#draw("BLUR_WIDE", blurred, { wide: wide.planes[0].texture });
-    }
     const smoothness = 1 - noise.whiteness;
     const lean = 0.375 + 0.4 * smoothness;
-    const inputs = { frame, known: before, last, wide: blurred.planes[0].texture, table: this.#table };
+    const wideLean = lean * (0.25 + 0.5 * smoothness);
+    const table = this.#table;
+    if (!this.#isNew) {
+      const [changes, texture_of] = wide.planes.map(({ texture }) => texture);
+      this.#draw("MEAN_WIDE", wide, { frame, known: before, table });
+      this.#draw("JUDGE_WIDE", judged, { changes, texture_of, frame, table }, (set) => {
+        gl.uniform1f(set("lean"), wideLean);
+        gl.uniform1f(set("told"), Math.max(1 - 2 * noise.width, 0));
+      });
+    }
+    const inputs = { frame, known: before, last, wide: judged.planes[0].texture, table };
     this.#draw("WEIGH", known[0], inputs, (set) => {
       gl.uniform1i(set("is_new"), Number(this.#isNew));
       gl.uniform2f(set("chroma_noise"), noise.chroma[0], noise.chroma[1]);
-      gl.uniform2f(set("leans"), lean, lean * (0.25 + 0.5 * smoothness));
+      gl.uniform2f(set("leans"), lean, wideLean);
     });
     this.#isNew = false;
     this.#draw("LEARN", estimates[0], { picture, estimate: old, known: now });
@@ -169,8 +175,8 @@ export class Restorer {
   close() {
     const gl = this.#gl;
     this.#readback.close();
-    const { known, estimates, wide, blurred, coarser, changes, result } = this.#state ?? {};
-    const targets = [known, estimates, wide, blurred, coarser, changes, result, this.#halves, this.#sample];
+    const { known, estimates, wide, judged, coarser, changes, result } = this.#state ?? {};
+    const targets = [known, estimates, wide, judged, coarser, changes, result, this.#halves, this.#sample];
     for (const { frame, planes } of targets.flat().filter((target) => target !== undefined)) {
       gl.deleteFramebuffer(frame);
       for (const { texture } of planes) gl.deleteTexture(texture);
@@ -260,8 +266,8 @@ function newState(gl, width, height) {
   return {
     known: [0, 1].map(() => drawn(gl, gl.RGBA16UI, ...sides(1), 2)), // with what is described
     estimates: [0, 1].map(() => drawn(gl, gl.RGBA16UI, width, height)),
-    wide: drawn(gl, gl.R32I, ...wide),
-    blurred: drawn(gl, gl.R32I, ...wide),
+    wide: drawn(gl, gl.RGBA32I, ...wide, 2),
+    judged: drawn(gl, gl.RG32I, ...wide),
     coarser: scales.slice(1).map((scale) => drawn(gl, gl.RGBA16UI, ...sides(scale))),
     changes: scales.map((scale) => drawn(gl, gl.RGBA16I, ...sides(scale))),
     result: drawn(gl, gl.RGB10_A2, width, height, 1, gl.LINEAR),

@@ -1,6 +1,6 @@
 // The steps that take noise out, as WebGL 2 programs.
 //
-// As in tapetum.realtime.cpu.restoring_time and restoring_space, in the same fixed point: a sample is
+// As in tapetum.realtime.cpu.wide_changes, restoring_time and restoring_space, in the same fixed point: a sample is
 // its level of 255 times 128, in textures of whole numbers, which all WebGL 2 has. Where these are
 // Y, U and V, all three are as large as the picture: a browser has made red, green and blue of them.
 // A cell is 2x2 pixels. Tests hold both to the same numbers.
@@ -8,7 +8,7 @@
 export const ONE_FRAME = 8; // the unit of evidence: frames that a cell rests on, in eighths
 export const TABLE_SIZE = 256; // steps of luma in tables
 export const WHOLE = 32767; // a weight that is all
-export const WIDE = 4; // cells across and down over which faint, wide changes are looked for
+export const WIDE = 4; // cells across and down of a block in which faint changes and texture are looked for
 
 const HEAD = `#version 300 es
 precision highp float;
@@ -62,30 +62,69 @@ void main() {
   cell = uvec4((sum + 2u) >> 2, 0);
 }`;
 
-/** The mean change of WIDE x WIDE cells, in sixteenths. */
-const MEAN_WIDE = `${HEAD}
-uniform usampler2D frame, known;
-out int mean;
+// The noise of a block of WIDE x WIDE cells, by the cell in its middle.
+const BLOCK = `
+uniform usampler2D frame;
+uniform sampler2D table; // by luma: noise of one frame
+float block_deviation() {
+  ivec2 first = ${WIDE} * here(), middle = (first + min(first + ${WIDE}, textureSize(frame, 0))) / 2;
+  return texelFetch(table, ivec2(texelFetch(frame, middle, 0).r >> 7, 0), 0).r;
+}
+`;
+
+/**
+ * What differs in a block: sixteen times the means of its cells' changes, of their squares, of these
+ * along the gradients of what was known, of squared gradients, and of second differences.
+ */
+const MEAN_WIDE = `${HEAD}${BLOCK}
+uniform usampler2D known;
+layout(location = 0) out ivec4 changes; // mean, square, along the gradients across and down
+layout(location = 1) out ivec4 texture_of; // squared gradients across and down, second differences
+int luma(ivec2 at) { return int(texelFetch(frame, at, 0).r); }
+int known_luma(ivec2 at) { return int(texelFetch(known, at, 0).r); }
 void main() {
-  ivec2 first = ${WIDE} * here(), end = min(first + ${WIDE}, textureSize(frame, 0));
-  int sum = 0;
+  ivec2 size = textureSize(frame, 0), first = ${WIDE} * here(), end = min(first + ${WIDE}, size);
+  int most = int(12.0 * block_deviation());
+  changes = texture_of = ivec4(0);
   for (int y = first.y; y < end.y; y++)
-    for (int x = first.x; x < end.x; x++)
-      sum += int(texelFetch(frame, ivec2(x, y), 0).r) - int(texelFetch(known, ivec2(x, y), 0).r);
-  ivec2 count = end - first;
-  mean = int(round(float(16 * sum) / float(count.x * count.y)));
+    for (int x = first.x; x < end.x; x++) {
+      ivec2 at = ivec2(x, y), left = ivec2(max(x - 1, 0), y), right = ivec2(min(x + 1, size.x - 1), y);
+      ivec2 above = ivec2(x, max(y - 1, 0)), below = ivec2(x, min(y + 1, size.y - 1));
+      int change = luma(at) - known_luma(at), step = clamp(change, -512, 512), twice = 2 * luma(at);
+      ivec2 steep = ivec2(known_luma(right) - known_luma(left), known_luma(below) - known_luma(above));
+      steep = clamp(steep, -2047, 2047);
+      int bend = abs(twice - luma(left) - luma(right)) + abs(twice - luma(above) - luma(below));
+      changes += ivec4(change, step * step, steep * step);
+      texture_of += ivec4(steep * steep, min(bend, most), 0);
+    }
+  float scale = 16.0 / float((end.x - first.x) * (end.y - first.y));
+  changes = ivec4(round(vec4(changes) * scale));
+  texture_of = ivec4(round(vec4(texture_of) * scale));
 }`;
 
-/** Binomial sums of what \`MEAN_WIDE\` made: in units of 1/256. */
-const BLUR_WIDE = `${HEAD}
-uniform isampler2D wide;
-out int sum;
+/** A block with its neighbours: how it changed, in 1/256, and its flatness, `WHOLE` for all of it. */
+const JUDGE_WIDE = `${HEAD}${BLOCK}
+uniform isampler2D changes, texture_of;
+uniform float lean, told; // deviation of a wide mean, and how far texture is told from noise
+out ivec4 judged;
 void main() {
-  ivec2 last = textureSize(wide, 0) - 1;
-  sum = 0;
+  ivec2 last = textureSize(changes, 0) - 1;
+  ivec4 change_sums = ivec4(0), texture_sums = ivec4(0);
   for (int y = -1; y <= 1; y++)
-    for (int x = -1; x <= 1; x++)
-      sum += (2 - abs(x)) * (2 - abs(y)) * texelFetch(wide, clamp(here() + ivec2(x, y), ivec2(0), last), 0).r;
+    for (int x = -1; x <= 1; x++) {
+      ivec2 near = clamp(here() + ivec2(x, y), ivec2(0), last);
+      int weight = (2 - abs(x)) * (2 - abs(y));
+      change_sums += weight * texelFetch(changes, near, 0);
+      texture_sums += weight * texelFetch(texture_of, near, 0);
+    }
+  vec4 change = vec4(change_sums) / 256.0, texture_means = vec4(texture_sums) / 256.0;
+  float deviation = block_deviation();
+  vec2 along = abs(change.zw) / sqrt(2.25 * texture_means.xy + 8.0 * deviation * deviation);
+  float shift = ${WIDE * WIDE}.0 * max(along.x, along.y);
+  float size = sqrt(change.y), bent = texture_means.z / (3.9 * max(deviation, 0.6 * size));
+  shift /= max(0.86 * size / deviation, 1.0);
+  float flatness = 1.0 - told * clamp((bent - 1.5) / 0.7, 0.0, 1.0);
+  judged = ivec4(round(256.0 * max(abs(change.x), shift * lean * told)), flatness * ${WHOLE}.0, 0, 0);
 }`;
 
 // The evidence in a texture: its count in 1/255 of eighths, and whether nothing new came.
@@ -107,7 +146,7 @@ ivec3 learnt(ivec3 old, ivec3 fresh, int share) { return old + (((fresh - old) *
  */
 const WEIGH = `${HEAD}${SHARE}
 uniform usampler2D frame, known, last;
-uniform isampler2D wide;
+uniform isampler2D wide; // of JUDGE_WIDE
 uniform sampler2D table; // by luma: noise of one frame, noise to smooth, weight
 uniform bool is_new;
 uniform vec2 chroma_noise;
@@ -122,6 +161,7 @@ void main() {
   ivec3 fresh = ivec3(texelFetch(frame, at, 0).rgb);
   float count = FRAME;
   bool is_news = true;
+  float flatness = 1.0;
   if (!is_new) {
     ivec3 sums = ivec3(0);
     int sizes = 0;
@@ -136,12 +176,13 @@ void main() {
         sizes += weight * abs(change.r);
         is_news = is_news || there.r != int(texelFetch(last, near, 0).r);
       }
-    float wide_mean = float(texelFetch(wide, at / ${WIDE}, 0).r) / 256.0;
+    ivec2 block = texelFetch(wide, at / ${WIDE}, 0).rg;
+    flatness = float(block.g) / ${WHOLE}.0;
     float quiet = 1.0 / texelFetch(table, ivec2(fresh.r >> 7, 0), 0).r;
     float before = floor(eighths(past.a) + 0.5);
     float doubt = sqrt(before / max(before + FRAME, FRAME));
     vec3 means = abs(vec3(sums)) / 16.0;
-    float mean = max(means.x / leans.x, abs(wide_mean) / leans.y) * quiet;
+    float mean = max(means.x / leans.x, float(block.r) / 256.0 / leans.y) * quiet;
     mean = max(mean, max(means.y / chroma_noise.x, means.z / chroma_noise.y) / leans.x);
     float fine = float(sizes) / 16.0 * 1.25 * quiet * doubt;
     float motion = clamp(max((mean * doubt - 2.5) / 2.0, (fine - 1.5) / 0.8), 0.0, 1.0);
@@ -154,7 +195,7 @@ void main() {
   known_now = uvec4(now, evidence);
   vec4 entry = texelFetch(table, ivec2(now.r >> 7, 0), 0);
   float remains = max(inversesqrt(max(count, FRAME) / FRAME), 0.4);
-  float deviation = floor(min(entry.g, 1300.0) + 0.5) * remains;
+  float deviation = floor(min(entry.g, 1300.0) + 0.5) * remains * flatness;
   described = uvec4(deviation + 0.5, remains * 256.0, entry.b, 0);
 }`;
 
@@ -268,5 +309,5 @@ void main() {
 
 /** All of them by their names. */
 export const STEPS = {
-  HALVE_PICTURE, HALVE, MEAN_WIDE, BLUR_WIDE, WEIGH, LEARN, CORRECT, FINISH, SAMPLE,
+  HALVE_PICTURE, HALVE, MEAN_WIDE, JUDGE_WIDE, WEIGH, LEARN, CORRECT, FINISH, SAMPLE,
 };

@@ -124,6 +124,28 @@ def driver() -> None:
         raise typer.Exit(1)
 
 
+@gpu.command()
+def layers(
+    *,
+    target: Annotated[
+        str | None, typer.Option(metavar="SM", help="By default the first GPU's.")
+    ] = None,
+) -> None:
+    """What TensorRT makes of the networks: every layer, and which cost time without need.
+
+    Exit status 1 where a convolution is not in half precision, or numbers are brought into another
+    layout between the first layer and the last.
+    """
+    from tapetum.benchmarks.gpu.layers import layers_here
+
+    slow = 0
+    for line in layers_here(target):
+        slow += line.startswith("slow: ")
+        typer.echo(line)
+    if slow:
+        raise typer.Exit(1)
+
+
 @gpu.command(name="first-contact")
 def first_contact_command(
     *,

@@ -20,6 +20,7 @@ from tapetum.realtime.cpu.restoring import MeasuredFrames, follows
 from tapetum.realtime.cpu.restoring_light import new_light, relight_cells, samples_every
 from tapetum.realtime.cpu.restoring_time import binomial_lean, wide_lean
 from tapetum.realtime.cpu.still_noise import StillNoise, still_noise
+from tapetum.realtime.cpu.wide_changes import texture_told
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.sample_range import sample_range
 
@@ -35,6 +36,7 @@ class NoiseOfFrame(NamedTuple):
         blocked: 1 where a codec left nothing but blocks, 0 where it left all.
         smoothness: 0 for white noise, 1 for noise as smooth as a codec leaves it.
         leans: of `binomial_lean` and `wide_lean`.
+        told: of `texture_told`.
         factors: (3, 4) of the tolerances of Y, U and V, at full size and each half of it.
         still: whether one frame alone was measured, by itself; all factors are then of
             `Cells.deviation`.
@@ -48,6 +50,7 @@ class NoiseOfFrame(NamedTuple):
     blocked: float
     smoothness: float
     leans: tuple[float, float]
+    told: float
     factors: list[list[float]]
     still: bool
     sure: bool
@@ -61,6 +64,7 @@ NO_NOISE = NoiseOfFrame(
     blocked=0.0,
     smoothness=0.0,
     leans=(0.0, 0.0),
+    told=0.0,
     factors=[[0.0] * 4] * 3,
     still=False,
     sure=False,
@@ -119,6 +123,7 @@ class StreamNoise:
             noise.blocked,
             1 - noise.whiteness,
             (binomial_lean(noise.whiteness), wide_lean(noise.whiteness)),
+            texture_told(noise.width),
             factors,
             still is not None,
             noise.sure,

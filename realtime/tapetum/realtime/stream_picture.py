@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.black_bars import Area, BarFinder
+from tapetum.realtime.cpu.area import Area
+from tapetum.realtime.cpu.black_bars import BarFinder
 from tapetum.realtime.cpu.frame_lines import VIEW_SIDE, BorderLine, Sight
 from tapetum.realtime.cpu.picture_circle import CircleFinder, RoundPicture
 from tapetum.realtime.frame import Frame

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tapetum.realtime import ColorInfo, Enhancer, Frame, FrameEnhancer, make_enhancer
-from tapetum.realtime.cpu.black_bars import Area, BarFinder
+from tapetum.realtime.cpu.area import Area
+from tapetum.realtime.cpu.black_bars import BarFinder
 from tapetum.realtime.cpu.circle_of_thumbnail import find_circles
 from tapetum.realtime.cpu.picture_circle import CircleFinder
 from tapetum.realtime.cpu.picture_of_frame import PictureFinder
@@ -112,6 +113,23 @@ def test_bars_come_and_go_with_the_picture_and_not_with_its_light() -> None:
     shown = [*[filled] * 5, *[boxed] * 5, *[black] * 5, *[boxed] * 5, filled]
     found = [finder(as_frame(planes, index)) for index, planes in enumerate(shown)]
     assert found == [None] * 5 + [area] * 15 + [None]
+
+
+@pytest.mark.parametrize(("top", "left"), [(30, 0), (0, 40)])
+def test_a_picture_that_fades_in_from_black_has_its_bars_as_soon_as_they_are_seen(
+    top: int, left: int
+) -> None:
+    """What its first light shows is no shape of its own: a lamp in the dark of a wider picture."""
+    finder, boxed = BarFinder(), framed(lit_picture(), top, left)
+    lamp = framed(dark_picture(), top, left)[0].astype(float)
+    lamp[lamp < 100] = 16
+    found = []
+    for index in range(16):
+        share = min(index / 10, 1.0)
+        light = lamp if index < 3 else boxed[0].astype(float)
+        luma = (16 + (light - 16) * share).round().astype(np.uint8)
+        found.append(finder(as_frame([luma, *boxed[1:]], index)))
+    assert found[6:] == [Area(top, top + HEIGHT, left, left + WIDTH)] * 10, found
 
 
 @pytest.mark.parametrize(("top", "left"), [(30, 0), (0, 40), (24, 40)])
@@ -482,6 +500,16 @@ def test_a_circle_whose_edge_lies_in_the_corners_alone_is_found() -> None:
     assert np.abs(np.array(circle[2:]) - wanted).max() <= 2
 
 
+@pytest.mark.parametrize(("height", "width", "radius"), [(270, 480, 248), (360, 480, 275)])
+def test_a_circle_of_which_small_corners_are_black_is_found(
+    height: int, width: int, radius: float
+) -> None:
+    small = thumbnail(as_frame(disc(lit_picture(height, width), radius)))[0].max(axis=0)
+    (circle,) = find_circles(small, height / width)
+    apart = np.array(circle[2:]) - (radius * 256 / width, radius * 256 / height)
+    assert np.abs(apart).max() <= 2
+
+
 @pytest.mark.parametrize("crf", [20, 34])
 def test_circles_of_coarsely_coded_video_are_found(tmp_path: Path, crf: int) -> None:
     """Coding pulls an ellipse along, but no circle."""
@@ -698,6 +726,37 @@ def test_a_bar_without_a_twin_that_holds_text_is_one(tmp_path: Path, side: str, 
     }[side]
     for area in areas_of(coded([planes] * 4, tmp_path / "in.mkv", crf)):
         assert np.abs(np.subtract(area or (0, 0, 0, 0), wanted)).max() <= 2, area
+
+
+@pytest.mark.parametrize("crf", [20, 32])
+@pytest.mark.parametrize("first_column", [0, WIDTH - 20])
+def test_a_ticker_in_a_bar_without_a_twin_undoes_none(
+    tmp_path: Path, first_column: int, crf: int
+) -> None:
+    """It runs over all of the bar's length, or has just begun to come in."""
+    rng = np.random.default_rng(13)
+    letters = np.kron(rng.random((7, 3 * WIDTH)) < 0.4, np.ones((2, 2), bool))
+    letters[:, np.arange(6 * WIDTH) % 12 < 3] = False
+    shown = []
+    for index in range(6):
+        planes = [np.concatenate([p, np.full_like(p[: len(p) // 3], 128)]) for p in lit_picture()]
+        planes[0][HEIGHT:] = 16
+        ticker = planes[0][HEIGHT + 14 : HEIGHT + 28, first_column:]
+        ticker[letters[:, 3 * index :][:, : ticker.shape[1]]] = 220
+        shown.append(planes)
+    for area in areas_of(coded(shown, tmp_path / "in.mkv", crf)):
+        assert np.abs(np.subtract(area or (0, 0, 0, 0), (0, HEIGHT, 0, WIDTH))).max() <= 2, area
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_text_that_splits_one_bar_of_a_pair_makes_no_narrower_pair(turned: bool) -> None:
+    """Black above the text is as wide as the begin of the other bar, which is black altogether."""
+    planes = framed(lit_picture(HEIGHT + 80, WIDTH), 24, 0)
+    planes[0][-14:-8, np.arange(WIDTH) % 8 < 6] = 220
+    wanted = (24, HEIGHT + 104, 0, WIDTH)
+    if turned:
+        planes, wanted = [p.T.copy() for p in planes], (*wanted[2:], *wanted[:2])
+    assert BarFinder()(as_frame(planes)) == Area(*wanted)
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -29,6 +29,7 @@ from tapetum.realtime.cpu import (
     rgb,
     still_noise,
     thumbnail,
+    wide_changes,
 )
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.restoring import warm_up
@@ -47,6 +48,7 @@ MODULES = (
     rgb,
     still_noise,
     thumbnail,
+    wide_changes,
 )
 """What videos and images need."""
 

@@ -171,6 +171,25 @@ def test_detail_that_moves_in_noise_is_not_smoothed_away() -> None:
     assert np.mean(errors[4:]) < 0.9
 
 
+def test_fine_texture_that_drifts_by_parts_of_a_pixel_stays() -> None:
+    """Faint noise: each step was within it, and texture lagged behind and was smoothed."""
+    restorer, y = Restorer("auto"), np.arange(HEIGHT)[:, np.newaxis]
+    for step in range(14):
+        x = np.arange(WIDTH) - 0.15 * step
+        fine = 7 * np.sin(x * 1.3) * np.sin(y * 1.1)
+        clean = 60 + fine * (x < WIDTH / 2)  # so that no camera is followed
+        frame = noisy(clean, step, 1.2)
+        restored = restorer(frame, brightening())
+    left = np.s_[:, : WIDTH // 2 - 16]
+    assert restored is not None
+    own, made = (
+        float(np.sqrt(np.mean((plane - clean)[left] ** 2)))
+        for plane in (frame.planes[0], restored.planes[0] / 4)
+    )
+    assert made < 1.03 * own  # 0.3 dB
+    assert error(restored, clean) < 0.8 * error(frame, clean)
+
+
 def test_live_noise_that_stays_the_same_is_measured_now_and_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -29,13 +29,12 @@ from tapetum.realtime.cpu.restoring_space import (
 )
 from tapetum.realtime.cpu.restoring_time import (
     ONE_FRAME,
-    WIDE,
     binomial_lean,
     learn,
-    mean_wide_changes,
     weigh_evidence,
     wide_lean,
 )
+from tapetum.realtime.cpu.wide_changes import WIDE, compare_wide, texture_told
 
 Array = npt.NDArray[Any]
 
@@ -79,11 +78,10 @@ def test_evidence_and_share_follow_motion(shape: tuple[int, int]) -> None:
     leans = binomial_lean(0.8), wide_lean(0.8)
     frames = evidence / ONE_FRAME
     change = frame.astype(float) - estimate
-    moved = exact.motion(change, noise[frame[0] >> 7], chroma_noise, frames, leans)
+    wide = np.full((-(-shape[0] // WIDE), -(-shape[1] // WIDE)), 20, np.float32)
+    moved = exact.motion(change, wide, noise[frame[0] >> 7], chroma_noise, frames, leans)
     expected = exact.evidence_after(moved, frames)
 
-    wide = np.empty((-(-shape[0] // WIDE), -(-shape[1] // WIDE)), np.float32)
-    mean_wide_changes(frame[0], estimate[0], wide)
     share = np.empty(shape, np.int16)
     last = frame[0] + np.int16(1)  # all of the picture was sent anew
     both = np.float32(leans[0]), np.float32(leans[1])
@@ -91,6 +89,28 @@ def test_evidence_and_share_follow_motion(shape: tuple[int, int]) -> None:
     weigh_evidence(*planes, last, wide, noise, chroma_noise, both, evidence, share)
     np.testing.assert_allclose(evidence / ONE_FRAME, expected, atol=0.51 / ONE_FRAME)
     np.testing.assert_allclose(share / 32767, 1 / expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("told", [1.0, 0.4, 0.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_blocks_show_faint_changes_shifts_and_texture(shape: tuple[int, int], told: float) -> None:
+    rng = np.random.default_rng(2)
+    frame = picture(shape, 1, 200)
+    frame += (
+        900 * np.sin(np.arange(shape[1]) / 1.5) * (np.arange(shape[0]) % 9 < 5)[:, None]
+    ).astype(np.int16)
+    known = np.roll(frame, 1, 1) + rng.integers(-99, 99, shape).astype(np.int16)
+    noise = rng.uniform(150, 300, 256).astype(np.float32)
+    of_cells, lean = noise[frame >> 7], wide_lean(0.8)
+    wide, flat = np.empty((2, -(-shape[0] // WIDE), -(-shape[1] // WIDE)), np.float32)
+    compare_wide(frame, known, noise, np.float32(lean), np.float32(told), wide, flat)
+    expected = exact.wide_changes(frame, known, of_cells, lean, told)
+    np.testing.assert_allclose(wide, expected, rtol=1e-3, atol=0.01)
+    np.testing.assert_allclose(flat, exact.flatness(frame, known, of_cells, told), atol=0.01)
+
+
+def test_texture_is_told_from_a_sensors_noise_alone() -> None:
+    assert [texture_told(width) for width in (0.0, 0.25, 0.5, 1.0)] == [1.0, 0.5, 0.0, 0.0]
 
 
 def test_what_a_codec_skipped_says_nothing_new() -> None:
@@ -205,8 +225,10 @@ def test_cells_are_described_by_luma_and_evidence() -> None:
     noise = rng.uniform(50, 500, 256).astype(np.float32)
     weights = rng.integers(0, WHOLE + 1, 256).astype(np.int16)
     cells = Cells(*(np.empty((9, 14), np.int16) for _ in Cells._fields))
-    describe_cells(luma, evidence, noise, weights, cells)
+    flatness = rng.uniform(0, 1, (3, 4)).astype(np.float32)
+    describe_cells(luma, flatness, evidence, noise, weights, cells)
     remains = exact.remaining(evidence / ONE_FRAME)
+    flat = exact.spread(flatness, luma.shape)
     np.testing.assert_allclose(cells.remains, remains * (1 << REMAINS_BITS), atol=1)
-    np.testing.assert_allclose(cells.deviation, remains * noise[luma >> 7], atol=1)
+    np.testing.assert_allclose(cells.deviation, flat * remains * noise[luma >> 7], atol=1)
     assert (cells.weight == weights[luma >> 7]).all()

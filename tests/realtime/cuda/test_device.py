@@ -56,7 +56,8 @@ RESTORING_OF_DEPTH = (
 )
 RESTORING = (
     *("halve_known", "compare_means", "find_medians", "draw_light", "relight_cells"),
-    *("plan_restoring", "compare_wide", "correct_eighth", "correct_quarter", "correct_half"),
+    *("plan_restoring", "compare_wide", "judge_wide"),
+    *("correct_eighth", "correct_quarter", "correct_half"),
 )
 
 

@@ -203,8 +203,8 @@ def lumas(path: Path) -> list[Any]:
         ("register", "encoding on the CPU after all: h264_nvenc refuses 98x66"),
         ("map", "encoding on the CPU after all: h264_nvenc refuses 98x66"),
         ("encode", "encoding on the CPU after all: h264_nvenc refuses 98x66"),
-        ("encode:3", "encoding on the CPU after all: cannot write"),
-        ("lock", "encoding on the CPU after all: cannot write"),
+        ("encode:3", "encoding on the CPU after all: cannot encode"),
+        ("lock", "encoding on the CPU after all: cannot encode"),
     ],
 )
 def test_wherever_nvenc_refuses_nothing_is_lost(
@@ -231,6 +231,32 @@ def test_wherever_nvdec_refuses_the_cpu_decodes_and_nothing_is_damaged(
     if ":" in step:
         said = "decoded on the CPU after "
     assert len([line for line in made["notices"] if line.startswith(said)]) == 1
+    assert made["intact"]
+    assert made["frames"] == FRAMES
+    assert_same_as_on_cpu(dark, output)
+
+
+@pytest.mark.parametrize(("threads", "surfaces"), [(1, 21), (2, 23), (4, 25)])
+def test_more_threads_of_the_decoder_only_take_more_surfaces(
+    codecs: dict[str, str], dark: Path, tmp_path: Path, threads: int, surfaces: int
+) -> None:
+    """FFmpeg lets one thread at a time use NVDEC: the same pictures in the same order, later."""
+    told, output = tmp_path / "surfaces", tmp_path / "bright.mkv"
+    variables = {"FAKE_NVDEC_SURFACES": str(told)}
+    made = enhanced(codecs, dark, output, variables=variables, threads=threads)
+    assert "decoding on cuda:0: NVDEC" in made["notices"]
+    assert (made["frames"], made["uploaded"], made["intact"]) == (FRAMES, 0, True)
+    assert_same_as_on_cpu(dark, output)
+    assert int(told.read_text()) == surfaces
+
+
+@pytest.mark.parametrize("step", ["decode:9", "map:9"])
+def test_with_more_threads_nothing_is_damaged_either(
+    codecs: dict[str, str], dark: Path, tmp_path: Path, step: str
+) -> None:
+    """A failure is told some packets late; what came before it may be missing."""
+    output = tmp_path / "bright.mkv"
+    made = enhanced(codecs, dark, output, variables={"FAKE_NVDEC_REFUSES": step}, threads=4)
     assert made["intact"]
     assert made["frames"] == FRAMES
     assert_same_as_on_cpu(dark, output)

@@ -21,9 +21,10 @@ from tapetum.realtime.cuda.nvdec_source import NvdecSource
 from tapetum.realtime.cuda.transfer import semi_planar
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.errors import DeviceLostError
+from tapetum.realtime.media.av_frame import color_range
 from tapetum.realtime.media.file_source import FileSource
 
-FRAMES = 30
+FRAMES, LIMITED = 30, 1
 Fails = Callable[[int, Any], bool]
 
 
@@ -45,7 +46,11 @@ class Nvdec:
     @staticmethod
     def _on_device(picture: av.VideoFrame) -> av.VideoFrame:
         deep = picture.format.components[0].bits > 8
-        return picture.reformat(format="p010le" if deep else "nv12")
+        levels = color_range(picture) or LIMITED
+        name = "p010le" if deep else "nv12"
+        made = picture.reformat(format=name, src_color_range=levels, dst_color_range=levels)
+        made.color_range = levels
+        return made
 
 
 @pytest.fixture
@@ -164,6 +169,7 @@ def joined(folder: Path, name: str, *parts: Clip) -> Path:
     [
         ({"width": 96, "height": 80}, "the picture size changes; all is scaled to "),
         ({"pixel_format": "yuv420p10le"}, ""),
+        ({"color": (2, 2, 2, 2)}, "the range of the colours changes; all are brought to that of"),
     ],
 )
 @pytest.mark.parametrize("refused", [False, True])

@@ -25,8 +25,9 @@ from tapetum.realtime.cpu.restored_plane import still_tolerance_factors, toleran
 from tapetum.realtime.cpu.restoring import curve_slope
 from tapetum.realtime.cpu.restoring_light import new_light, relight, relight_cells
 from tapetum.realtime.cpu.restoring_space import WHOLE
-from tapetum.realtime.cpu.restoring_time import ONE_FRAME, WIDE, binomial_lean, wide_lean
+from tapetum.realtime.cpu.restoring_time import ONE_FRAME, binomial_lean, wide_lean
 from tapetum.realtime.cpu.still_noise import StillNoise
+from tapetum.realtime.cpu.wide_changes import WIDE
 from tapetum.realtime.cuda import restoring_kernels
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.restoring_kernels import FRAME_NOISE, LIGHT, PLAN, RESTORING
@@ -36,6 +37,8 @@ from tapetum.realtime.sample_range import sample_range
 Array = npt.NDArray[Any]
 
 FORMATS = ["nv12", "p010le"]
+TOLD = 0.8
+"""How far texture is told from noise."""
 RANGES = [1, 2]
 SIZES = [(96, 64), (133, 75), (2, 2), (1, 1), (7, 5), (66, 34)]
 """Columns and rows: of whole blocks, odd, and smaller than anything."""
@@ -164,6 +167,7 @@ def tell(there: StateOnDevice, noise: NoiseLevel, amount: float | None) -> None:
     there.noise["careful"], there.noise["amount"] = amount is None, amount or 0
     there.state["mean_lean"] = binomial_lean(noise.whiteness)
     there.state["wide_lean"] = wide_lean(noise.whiteness)
+    there.state["told"] = TOLD
     there.state["chroma_noise"] = noise.chroma
     there.state["factors"] = tolerance_factors(noise)
 
@@ -242,7 +246,9 @@ def test_it_is_learnt_by_what_moves(
 
     change = np.array([half, *planes[1:]]) - np.array(known)
     frames, leans = evidence / ONE_FRAME, (binomial_lean(0.7), wide_lean(0.7))
-    moved = exact.motion(change, noise.luma[half >> 7], noise.chroma, frames, leans)
+    of_cells = noise.luma[half >> 7]
+    wide = exact.wide_changes(half, known[0], of_cells, leans[1], TOLD)
+    moved = exact.motion(change, wide, of_cells, noise.chroma, frames, leans)
     after = exact.evidence_after(moved, frames)
     np.testing.assert_allclose(there.read("evidence") / ONE_FRAME, after, atol=0.51 / ONE_FRAME)
     share = 1 / after
@@ -259,7 +265,9 @@ def test_it_is_learnt_by_what_moves(
     np.testing.assert_allclose(made, exact.halved(found.astype(float)), atol=0.5)
     remains = exact.remaining(there.read("evidence") / ONE_FRAME)
     np.testing.assert_allclose(there.read("remains"), 256 * remains, atol=1)
-    np.testing.assert_allclose(there.read("deviation"), (100 + (made >> 7)) * remains, atol=1)
+    flat = exact.spread(exact.flatness(half, known[0], of_cells, TOLD), half.shape)
+    smoothed = (100 + (made >> 7)) * flat
+    np.testing.assert_allclose(there.read("deviation"), smoothed * remains, atol=1)
 
 
 def test_what_a_codec_skipped_says_nothing_new(device: ComputeDevice) -> None:

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from support.live_on_device import SOURCE, Live
+from support.media import Clip, make_clip
 from support.noisy_scenes import NoisyScene
 from support.random_frames import random_frame
 from support.simulated_codecs import refuse_encoding, simulate_codecs
@@ -28,6 +29,7 @@ from tapetum.realtime.cuda.device_picture import DevicePictureFinder
 from tapetum.realtime.cuda.gpu_limits import NOISE
 from tapetum.realtime.cuda.kernel_arguments import address
 from tapetum.realtime.cuda.least_memory import FRAMES_OF_VIDEO, least_bytes
+from tapetum.realtime.cuda.nvdec_source import open_with_nvdec
 from tapetum.realtime.cuda.round_trip import make_round_trip
 from tapetum.realtime.cuda.transfer import semi_planar, uploaded
 from tapetum.realtime.enhance_media import enhance_file
@@ -358,6 +360,23 @@ def test_a_picture_s_memory_is_promised_until_it_is_taken(
             enhancer(frame)
     assert within
     other.room_for(1_700_000, "another").release()
+
+
+def test_alpha_is_kept(gpu: SimulatedGPU, tmp_path: Path) -> None:
+    """By the CPU's decoder and encoder; it ended in a traceback."""
+    del gpu
+    clip = Clip(
+        frames=3,
+        codec="libvpx-vp9",
+        pixel_format="yuva420p",
+        video_metadata={"alpha_mode": "1"},
+    )
+    dark, output = make_clip(tmp_path / "in.webm", clip), tmp_path / "out.webm"
+    with pytest.raises(DeviceError, match="has an alpha channel, which NVDEC does not decode"):
+        open_with_nvdec(dark, 0)
+    enhance_file(dark, output, device="cuda", denoise="off")
+    with FileSource(output) as source:
+        assert [frame.alpha is not None for frame in source] == [True] * 3
 
 
 @pytest.mark.parametrize("lost_after", [3, 12, 40, 90])

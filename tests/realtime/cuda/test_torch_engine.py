@@ -25,7 +25,7 @@ from tapetum.realtime.cpu.rgb_kernels import planes_with_change, rgb_from_planes
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.cuda_enhancer import make_cuda_enhancer
 from tapetum.realtime.cuda.torch_engine import TorchEngine, TorchModel, torch_device
-from tapetum.realtime.errors import DeviceError, DeviceLostError, EngineError, ModelError
+from tapetum.realtime.errors import DeviceError, EngineError, ModelError
 
 pytestmark = pytest.mark.slow
 
@@ -104,15 +104,16 @@ def test_precision_is_kept_where_two_engines_begin_at_once(device: ComputeDevice
         (
             torch.OutOfMemoryError("CUDA out of memory"),
             (
-                EngineError,
-                "not enough GPU memory for grid at 256x256 on host; use --device cpu",
+                DeviceError,
+                "host has not enough memory (CUDA out of memory); close what else uses it, or use"
+                " --device cpu",
             ),
         ),
         (
-            torch.AcceleratorError("CUDA error: device lost\nmore"),
+            torch.AcceleratorError("CUDA error: no kernel image is available\nmore"),
             (
-                DeviceLostError,
-                "grid at 256x256 on host: CUDA error: device lost; see nvidia-smi, or use"
+                EngineError,
+                "grid at 256x256 on host: CUDA error: no kernel image is available; use"
                 " --device cpu",
             ),
         ),
@@ -125,7 +126,7 @@ def test_precision_is_kept_where_two_engines_begin_at_once(device: ComputeDevice
             ),
         ),
     ],
-    ids=["full", "lost", "refused"],
+    ids=["full", "refused", "refused by cuDNN"],
 )
 @pytest.mark.parametrize("where", ["its memory", "its network"])
 def test_whatever_pytorch_raises_is_one_line(

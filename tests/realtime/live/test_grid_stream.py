@@ -166,3 +166,25 @@ def test_what_a_grid_makes_of_noise_alone_comes_by_small_steps() -> None:
         levels.append(luma(shown))
     assert levels[-1] - levels[9] > 15, "the looks differ, or this shows nothing"
     assert max(later - sooner for sooner, later in pairwise(levels)) < 1.3 * STEP_LEVELS
+
+
+def test_what_is_known_of_noise_outlasts_a_pause() -> None:
+    """A camera that stood still for two seconds: its picture comes back as bright as it was."""
+    rng = np.random.default_rng(0)
+    (first,) = SyntheticSource(384, 256, frames=1)
+    bent = identity_grid()
+    bent[0], bent[1, 2:] = 4, 0.3
+    small = np.full((1, 3, 256, 256), 0.02, np.float32)
+    stream, levels = GridStream(denoise="auto"), list[float]()
+    for number in range(48):
+        noisy = np.clip(18 + rng.normal(0, 12, (256, 384)), 16, 255).astype(np.uint8)
+        pts = number + (60 if number >= 40 else 0)
+        frame = replace(first, planes=(noisy, *first.planes[1:]), pts=pts)
+        frame = replace(frame, time_base=Fraction(1, 30))
+        stream.look_at(frame)
+        if number == 0:
+            stream.take(Look("bent", bent, small), 0)
+        effort = Effort(frames=30, restores=True)
+        levels.append(luma(stream.enhanced(frame, effort=effort, strength=1, kernels=KERNELS)))
+    assert abs(levels[39] - levels[0]) > 4, "noise makes a difference, or this shows nothing"
+    assert max(abs(later - sooner) for sooner, later in pairwise(levels[36:])) < 1

@@ -210,6 +210,57 @@ def test_a_packet_of_sound_that_is_cut_is_said(codec: str, tmp_path: Path) -> No
     assert any(line.startswith("cut.mkv is damaged: audio stream 1") for line in sink.notices)
 
 
+def lossless(folder: Path, codec: str, layout: str = "stereo", rate: int = 48_000) -> Path:
+    """A second of noise as FFmpeg's own program encodes it, beside a clip."""
+    clip, whole = make_clip(folder / "clip.mkv", Clip()), folder / "whole.mkv"
+    noise = ["-f", "lavfi", "-i", f"anoisesrc=d=1:r={rate}:a=0.1:seed=3"]
+    sound = ["-af", f"aformat=channel_layouts={layout}", "-c:a", codec, "-strict", "-2"]
+    inputs = ["-i", str(clip), *noise, "-map", "0", "-map", "1:a", "-c:v", "copy"]
+    subprocess.run(["ffmpeg", "-v", "error", *inputs, *sound, str(whole)], check=True)
+    return whole
+
+
+@pytest.mark.parametrize("lost", [1, 5, 200])
+@pytest.mark.parametrize("rate", [48_000, 44_100, 96_000])
+@pytest.mark.parametrize("codec", ["truehd", "mlp"])
+def test_lost_lossless_sound_is_said(codec: str, rate: int, lost: int, tmp_path: Path) -> None:
+    """What is left is whole, but for the numbers of its samples."""
+    whole, path = lossless(tmp_path, codec, rate=rate), tmp_path / "in.mkv"
+    assert transcode(whole, tmp_path / "good.mkv").damaged_packets == 0
+    with av.open(str(whole)) as source, av.open(str(path), "w") as output:
+        streams = [output.add_stream_from_template(stream) for stream in source.streams]
+        sound = 0
+        for packet in source.demux():
+            sound += packet.stream.type == "audio"
+            if packet.size and not (packet.stream.type == "audio" and 300 <= sound < 300 + lost):
+                packet.stream = streams[packet.stream.index]
+                output.mux(packet)
+    sink = transcode(path, tmp_path / "out.mkv")
+    assert sink.damaged_packets >= 1
+    assert any(line.startswith("in.mkv is damaged: audio stream 1") for line in sink.notices)
+
+
+def test_lossless_sound_that_was_joined_is_no_damage(tmp_path: Path) -> None:
+    """Its numbers begin anew there, and its times go on."""
+    whole, path = lossless(tmp_path, "truehd"), tmp_path / "in.mkv"
+    with av.open(str(whole)) as source:
+        packets = [packet for packet in source.demux(audio=0) if packet.size][:1100]
+        with av.open(str(path), "w") as output:
+            video = output.add_stream_from_template(source.streams.video[0])
+            sound = output.add_stream_from_template(source.streams.audio[0])
+            with av.open(str(whole)) as pictures:
+                for picture in pictures.demux(video=0):
+                    if picture.size:
+                        picture.stream = video
+                        output.mux(picture)
+            for number, packet in enumerate(packets + packets[:500]):
+                unit: Packet[Stream] = Packet(bytes(packet))
+                unit.pts = unit.dts = number * 1000 // 1200
+                unit.time_base, unit.stream = MILLISECOND, sound
+                output.mux(unit)
+    assert transcode(path, tmp_path / "out.mkv").damaged_packets == 0
+
+
 @pytest.mark.parametrize("layout", ["stereo", "5.1(side)"])
 @pytest.mark.parametrize("codec", ["truehd", "mlp"])
 @pytest.mark.parametrize("change", [cut, flipped])
@@ -217,11 +268,7 @@ def test_damaged_lossless_sound_is_said(
     codec: str, layout: str, change: Change, tmp_path: Path
 ) -> None:
     """Its decoder only logs that the parity is wrong, and refuses some that is whole."""
-    clip, whole = make_clip(tmp_path / "clip.mkv", Clip()), tmp_path / "whole.mkv"
-    noise = ["-f", "lavfi", "-i", "anoisesrc=d=1:r=48000:a=0.1:seed=3"]
-    sound = ["-af", f"aformat=channel_layouts={layout}", "-c:a", codec, "-strict", "-2"]
-    inputs = ["-i", str(clip), *noise, "-map", "0", "-map", "1:a", "-c:v", "copy"]
-    subprocess.run(["ffmpeg", "-v", "error", *inputs, *sound, str(whole)], check=True)
+    whole = lossless(tmp_path, codec, layout)
     assert transcode(whole, tmp_path / "good.mkv").damaged_packets == 0
     with_changed_sound(whole, tmp_path / "in.mkv", 40, change)
     sink = transcode(tmp_path / "in.mkv", tmp_path / "out.mkv")

@@ -71,6 +71,17 @@ def cropped(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]
     return whole, (with_pixel_crop if request.param == ".mkv" else with_clean_aperture)(copy)
 
 
+@pytest.mark.parametrize(("options", "top"), [({}, 6), ({"x264-params": "tff=1"}, 4)])
+def test_a_crop_does_not_swap_the_colors_of_fields(
+    options: dict[str, str], top: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EDGES, "top", 6)
+    clip = Clip(frames=3, options=options)
+    with FileSource(with_pixel_crop(make_clip(tmp_path / "in.mkv", clip))) as source:
+        assert source.info.interlaced == bool(options)
+        assert source.info.height == 48 - top - EDGES["bottom"]
+
+
 def test_a_crop_is_applied_and_said(cropped: tuple[Path, Path], tmp_path: Path) -> None:
     whole, path = cropped
     with FileSource(path) as source, FileSource(whole) as plain:

@@ -16,12 +16,13 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 from support.frames_of_file import read, times
 from support.media import Clip, cut_short, make_clip, make_resized_clip, scribble
-from support.mutations import elements
+from support.mutations import elements, pages, tags
 from support.transcoding import frame_times, transcode
 
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.media.matroska_structure import broken_elements
+from tapetum.realtime.media.ogg_pages import broken_pages
 from tapetum.realtime.media.truncation import broken_tags, is_cut
 
 pytestmark = pytest.mark.slow
@@ -110,6 +111,43 @@ def test_a_picture_that_has_the_time_of_another_in_an_mp4_is_damaged(tmp_path: P
         [t - plain[0] for t in plain], abs=0.001
     )
     assert source.damaged_frames == 1
+
+
+def test_a_picture_that_has_the_time_of_another_in_an_flv_is_damaged(tmp_path: Path) -> None:
+    clip = Clip(frames=12, options={"bf": "0"}, time_base=Fraction(1, 1000))
+    path = make_clip(tmp_path / "in.flv", clip)
+    plain, data = frame_times(path), bytearray(path.read_bytes())
+    times_of_pictures = [tag.begin + 4 for tag in tags(bytes(data)) if data[tag.begin] == 9]
+    before, at = times_of_pictures[5:7]
+    data[at : at + 3] = data[before : before + 3]
+    path.write_bytes(data)
+    with FileSource(path) as source:
+        found = [frame.pts * frame.time_base for frame in source if frame.pts is not None]
+    assert [float(t - found[0]) for t in found] == pytest.approx(
+        [t - plain[0] for t in plain], abs=0.001
+    )
+    assert source.damaged_frames == 1
+
+
+@pytest.mark.parametrize("damage", ["twice", "missing", "changed", "cut", "none"])
+def test_pages_of_an_ogg_that_are_not_whole_are_said(damage: str, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.ogv", Clip(codec="libvpx", frames=50, audio=["libopus"]))
+    data = path.read_bytes()
+    begin, _, end, *_ = list(pages(data))[-3]
+    flipped = data[: end - 9] + bytes([data[end - 9] ^ 1]) + data[end - 8 :]
+    path.write_bytes(
+        {
+            "twice": data[:end] + data[begin:],
+            "missing": data[:begin] + data[end:],
+            "changed": flipped,
+            "cut": data[:-5],
+            "none": data,
+        }[damage]
+    )
+    assert bool(broken_pages(path)) == (damage != "none")
+    with FileSource(path) as source:
+        list(source)
+    assert bool(source.corrupt_packets) == (damage != "none")
 
 
 def test_a_change_of_size_is_scaled_with_a_notice(tmp_path: Path) -> None:

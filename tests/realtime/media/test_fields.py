@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from av.video.stream import VideoStream
 from support.command_line import tapetum
+from support.frames_of_file import read
 from support.media import Clip, fill_plane, make_clip, picture
 from support.transcoding import frame_times, transcode
 
@@ -19,7 +20,7 @@ from tapetum.realtime import enhance_file
 from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.live_source import LiveSource
-from tapetum.realtime.media.fields import FieldTagger, with_fields_joined
+from tapetum.realtime.media.fields import FieldTagger, with_chroma_of_fields, with_fields_joined
 from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.file_source import FileSource
 
@@ -252,6 +253,44 @@ def test_joined_fields_have_no_comb_and_keep_what_rests(height: int) -> None:
     joined = with_fields_joined(woven).planes[0].astype(int)
     assert np.abs(np.diff(woven.planes[0][12:28].astype(int), axis=0)).max() == 184
     assert np.abs(np.diff(joined[12:28], axis=0)).max() == 0
+
+
+@pytest.mark.parametrize("height", [48, 50])
+def test_fields_keep_their_colors_where_an_encoder_has_more_lines_of_them(
+    height: int, tmp_path: Path
+) -> None:
+    """ProRes has no 4:2:0; one field is blue here, and the other is not."""
+    tag, path = FieldTagger(bottom_first=False), tmp_path / "in.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, height, "yuv420p"
+        for index in range(3):
+            frame = picture(Clip(height=height), index)
+            blue = np.full((height // 2, 32), 80, np.uint8)
+            blue[1::2] = 180
+            fill_plane(frame.planes[1], blue)
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(tag(frame)))
+        output.mux(stream.encode(None))
+    sink = transcode(path, tmp_path / "out.mov", EncoderSettings(codec="prores"))
+    assert not any("progressive" in line for line in sink.notices)
+    found = read(tmp_path / "out.mov")[0].planes[1].astype(int) / 4
+    assert found.shape == (height, 32)
+    assert np.abs(found[::2] - 80).max() < 6
+    assert np.abs(found[1::2] - 180).max() < 6
+
+
+def test_chroma_of_a_field_lies_where_its_lines_are() -> None:
+    """A ramp of 8 a line of the frame stays one in each field."""
+    ramp = np.repeat(np.arange(4, 196, 16, dtype=np.uint8)[:, None], 4, axis=1)
+    woven = np.empty((12, 4), np.uint8)
+    for parity in (0, 1):  # a field's lines of chroma lie 1/4 and 3/4 of its lines from its first
+        woven[parity::2] = ramp[::2] + 2 + 4 * parity
+    tall = with_chroma_of_fields(Frame((np.zeros((24, 8), np.uint8), woven, woven), "yuv420p"))
+    assert tall.format_name == "yuv422p"
+    assert len(set(np.diff(tall.planes[1][2:-2:2, 0].astype(int)))) == 1
+    assert len(set(np.diff(tall.planes[1][3:-2:2, 0].astype(int)))) == 1
 
 
 def test_a_live_source_joins_fields_and_says_so(tmp_path: Path) -> None:

@@ -188,6 +188,18 @@ def test_a_3d_layout_is_kept_or_its_loss_said(
     assert lost == ([] if kept else [said])
 
 
+@pytest.mark.parametrize(("suffix", "kept"), [(".mkv", True), (".mp4", False), (".mov", False)])
+def test_a_language_of_more_than_three_letters_is_kept_or_its_loss_said(
+    suffix: str, kept: bool, tmp_path: Path
+) -> None:
+    clip = Clip(audio=["aac"], audio_languages=["zh-Hans"], time_base=Fraction(1, 1000))
+    target = tmp_path / f"out{suffix}"
+    sink = transcode(make_clip(tmp_path / "in.mkv", clip), target)
+    assert (track(target, "audio").metadata.get("language") == "zh-Hans") == kept
+    said = f"{suffix} cannot hold language of a single stream; .mkv can"
+    assert sink.notices == ([] if kept else [said])
+
+
 def test_metadata_of_a_stream_that_mp4_cannot_hold_is_named_once(tmp_path: Path) -> None:
     clip = Clip(
         audio=["aac"],

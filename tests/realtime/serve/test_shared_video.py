@@ -234,3 +234,22 @@ def test_a_wish_of_one_of_two_who_watch_leaves_the_other_s_picture_as_it_is(
         await camera.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("layout", ["yuv420p", "p010le", "yuvj422p"])
+def test_a_large_picture_of_the_servers_camera_is_scaled_down(layout: str) -> None:
+    source = f"lavfi:color=c=0x202020:s=400x300:r=30,format={layout}"
+
+    async def scenario() -> av.VideoFrame:
+        camera = ServerCamera(source, most_pixels=200 * 150)
+        track = camera.subscribe()
+        picture = await track.recv()
+        track.stop()
+        await camera.close()
+        return picture
+
+    picture = asyncio.run(scenario())
+    assert (picture.width, picture.height) == (200, 150)
+    grey = picture.reformat(format="gray").to_ndarray()
+    assert grey[:, :200].mean() == pytest.approx(0x20, abs=20)
+    assert grey[:, :200].std() < 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ def build_tensorrt(
     *,
     timing_cache: bytes = b"",
     on_phase: OnPhase | None = None,
+    on_layers: Callable[[str], None] | None = None,
 ) -> BuiltEngine:
     """Build an engine.
 
@@ -51,13 +53,14 @@ def build_tensorrt(
         flavour: the TensorRT to build with.
         timing_cache: that of an earlier build, or empty.
         on_phase: called from TensorRT's threads; must not raise.
+        on_layers: gets TensorRT's "Engine Layer Information"; likewise.
 
     Raises:
         DeviceError: the flavour cannot build for this GPU.
         EngineError: TensorRT refuses the network or runs out of memory.
     """
     stop = threading.Event()
-    job = _Job(flavour, gpu, on_phase or _ignore, stop)
+    job = _Job(flavour, gpu, on_phase or _ignore, stop, on_layers)
     with ThreadPoolExecutor(1, "engine-build") as pool:
         built = pool.submit(job.build, network, profile, timing_cache)
         try:
@@ -111,13 +114,23 @@ class _Job:
     """One build and what it needs of TensorRT."""
 
     def __init__(
-        self, flavour: Flavour, gpu: Gpu, on_phase: OnPhase, stop: threading.Event
+        self,
+        flavour: Flavour,
+        gpu: Gpu,
+        on_phase: OnPhase,
+        stop: threading.Event,
+        on_layers: Callable[[str], None] | None,
     ) -> None:
         check_target(gpu, flavour)
         self._flavour, self._gpu, self._on_phase, self._stop = flavour, gpu, on_phase, stop
         self._trt = flavour.trt
         self._errors: list[str] = []
-        self._logger = collecting_logger(self._trt, self._errors)
+        self._on_layers = on_layers
+        self._logger = collecting_logger(self._trt, self._errors, self._take_layers)
+
+    def _take_layers(self, message: str) -> None:
+        if self._on_layers is not None and "LayerType: " in message:
+            self._on_layers(message)
 
     def build(self, network: bytes, profile: Profile, timing_cache: bytes) -> BuiltEngine:
         with _on(self._gpu):
@@ -130,6 +143,8 @@ class _Job:
         config.clear_flag(self._trt.BuilderFlag.TF32)  # what stays float32 is computed in it
         config.max_aux_streams = 0  # each layer waits for the one before; captures stay simple
         config.progress_monitor = progress_monitor(self._trt, self._on_phase, self._stop)
+        if self._on_layers is not None:
+            config.profiling_verbosity = self._trt.ProfilingVerbosity.DETAILED
         self._set_target(config)
         timings = self._timing_cache(config, timing_cache)
         self._add_profile(builder, parsed, config, profile)

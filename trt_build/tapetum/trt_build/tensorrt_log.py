@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tapetum.gan.errors import EngineError
@@ -87,8 +87,12 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def collecting_logger(trt: Any, errors: list[str]) -> Any:  # noqa: ANN401 - TensorRT's objects
-    """A TensorRT logger that writes to `logging` and collects the errors."""
+def collecting_logger(
+    trt: Any,  # noqa: ANN401 - TensorRT's objects
+    errors: list[str],
+    on_message: Callable[[str], None] | None = None,
+) -> Any:  # noqa: ANN401
+    """A TensorRT logger that writes to `logging`, collects the errors, and may hand on all."""
     levels = {
         trt.ILogger.Severity.INTERNAL_ERROR: logging.ERROR,
         trt.ILogger.Severity.ERROR: logging.ERROR,
@@ -102,6 +106,8 @@ def collecting_logger(trt: Any, errors: list[str]) -> Any:  # noqa: ANN401 - Ten
                 errors.append(message)
                 level = logging.INFO  # the error is raised; it need not be said twice
             _log.log(level, "%s", message)
+            if on_message is not None:
+                on_message(message)
 
     return Logger()
 

@@ -71,11 +71,17 @@ def _load_row(run: Figures) -> list[str]:
     return [
         f"{run['streams']} of {run['size']} at {run['rate']} fps, {run['scene']}",
         f"{busy['count']} busy processes, nice {busy['nice']}",
-        f"{run['dark_percent']:g} %",
-        f"{run['largest_jump']:g} levels",
+        *_look_texts(run),
         _age_text(run),
         f"{run['fps']:.3g}",
     ]
+
+
+def _look_texts(run: Figures) -> tuple[str, str]:
+    """What was seen of the recordings, where each stream has one."""
+    if run.get("recorded_frames") == 0:
+        return "none recorded", ""
+    return f"{run['dark_percent']:g} %", f"{run['largest_jump']:g} levels"
 
 
 def _age_text(run: Figures) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tapetum.benchmarks.measure.machine import load_average
 from tapetum.gan.scratch_folder import scratch_folder
 from tapetum.realtime import FileSource
+from tapetum.realtime.errors import MediaError
 
 SIZES = {
     "720p30": ("1280x720", 30),
@@ -51,9 +52,10 @@ def live_load(
         duration_s: how long is recorded.
 
     Returns:
-        `dark_percent` of the frames from the first one on, `largest_jump` of the mean luma from
-        frame to frame in levels, `age_p99_ms` and `fps` of what is shown, each the worst of the
-        streams; the modes of all; the load average. Levels are those of the recordings.
+        `recorded_frames`; `dark_percent` of them from the first one on, `largest_jump` of the
+        mean luma from frame to frame in levels, `age_p99_ms` and `fps` of what is shown, each the
+        worst of the streams; the modes of all; the load average. Levels are those of the
+        recordings.
     """
     with scratch_folder("bench") as folder, ExitStack() as running:
         paths = [folder / f"{index}.mkv" for index in range(streams)]
@@ -75,6 +77,7 @@ def live_load(
         "streams": streams,
         "busy_processes": {"count": busy, "nice": nice},
         "load_average": round(load, 2),
+        "recorded_frames": min(map(len, found)),
         "dark_percent": max(map(_dark_percent, found)),
         "largest_jump": max(map(_largest_jump, found)),
         "age_p99_ms": max(summary["age_ms"]["p99"] for summary in summaries),
@@ -105,8 +108,12 @@ def spinning(nice: int) -> Iterator[None]:
 
 
 def _mean_luma(path: Path) -> Iterator[float]:
-    """Of each frame of a file."""
-    with FileSource(path) as source:
+    """Of each frame of a recording, which has none where the machine was too busy for any."""
+    try:
+        source = FileSource(path)
+    except MediaError:
+        return
+    with source:
         for frame in source:
             yield float(frame.planes[0].mean())
 

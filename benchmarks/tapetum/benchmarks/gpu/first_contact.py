@@ -2,7 +2,8 @@
 
 Stages in the order of their worth, each a process of its own with a time limit and a file: what was
 found stays found where the time, the machine or a driver ends the rest. Started again, it goes on
-with the stages that have no file, ran out of time, or lacked something.
+with the stages that have no file, ran out of time, or lacked something. All limits together are
+12 minutes; what a stage leaves of its own is for those after it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _PACKAGES = (
 )
 _TAIL = 4000
 """Characters of a stage's output that are kept."""
-_LEAST_S = 20.0
+_LEAST_S = 10.0
 """A stage that would get less time is not begun."""
 
 
@@ -66,7 +67,7 @@ class Stage:
     Attributes:
         name: of its file.
         command: arguments of Python, which runs it.
-        limit_s: the most that it may take.
+        limit_s: the most that it may take, but for what those before it have left of theirs.
         program: what runs it in place of Python alone; skipped where it is not installed.
         environment: variables beside those of this process.
         packages: of which it needs one; skipped where none is installed.
@@ -113,22 +114,25 @@ def stages(results: Path, tests: Path | None) -> list[Stage]:
     checks = [] if tests is None else _checks(tests)
     clip = [] if tests is None else [_live_file(tests.parent / "samples", results)]
     first = (
-        ("ceilings", (), 60),
-        ("kernels", ("--size", "4K"), 90),
-        ("networks", ("--size", "1080p", *_backends("pytorch-eager", "pytorch-cuda-graph")), 90),
-        ("pipeline", ("--size", "1080p", "--size", "4K"), 120),
-        ("codecs", ("--size", "1080p"), 90),
+        ("ceilings", (), 25),
+        ("kernels", ("--size", "4K"), 40),
+        ("networks", ("--size", "1080p", *_backends("pytorch-eager", "pytorch-cuda-graph")), 60),
+        ("pipeline", ("--size", "1080p", "--size", "4K"), 60),
+        ("codecs", ("--size", "1080p"), 35),
     )
     later = (
-        ("networks", ("--size", "1080p", *_backends("tensorrt", "tensorrt-rtx")), 120),
-        ("networks", ("--size", "1080p", *_backends("torch-compile")), 120),
+        ("networks", ("--size", "1080p", *_backends("tensorrt", "tensorrt-rtx")), 25),
+        ("networks", ("--size", "1080p", *_backends("torch-compile")), 15),
     )
+    benchmarks = ("-m", "tapetum.benchmarks", "gpu")
+    tensorrt = ("tensorrt", "tensorrt_rtx")
     return [
-        Stage("driver", ("-m", "tapetum.benchmarks", "gpu", "driver"), 30, needed=True),
+        Stage("driver", (*benchmarks, "driver"), 10, needed=True),
         *checks,
         *(_measuring(*measure, results) for measure in first),
-        *(Stage(f"live-{model}", _live(model), 60) for model in ("grid", "unet")),
+        *(Stage(f"live-{model}", _live(model), 35) for model in ("grid", "unet")),
         *clip,
+        Stage("layers", (*benchmarks, "layers"), 15, packages=tensorrt),
         *(_measuring(*measure, results) for measure in later),
     ]
 
@@ -139,13 +143,13 @@ def _live_file(samples: Path, results: Path) -> Stage:
     sink = ("--sink", str(results / "live-file.mkv"), "--overwrite")
     options = ("--device", "cuda", "--duration", "8s", "--json")
     command = ("-m", "tapetum.realtime", "live", *source, *sink, *options)
-    return Stage("live-file", command, 60)
+    return Stage("live-file", command, 25)
 
 
 def _live(model: str) -> tuple[str, ...]:
-    """A made-up camera of 1080p60, enhanced for 20 s; the summary has its ages and drops."""
+    """A made-up camera of 1080p60, enhanced for 15 s; the summary has its ages and drops."""
     camera = ("--source", "lavfi:testsrc2=size=1920x1080:rate=60", "--sink", "null")
-    options = ("--model", model, "--device", "cuda", "--duration", "20s", "--json")
+    options = ("--model", model, "--device", "cuda", "--duration", "15s", "--json")
     return ("-m", "tapetum.realtime", "live", *camera, *options)
 
 
@@ -155,37 +159,40 @@ def _checks(tests: Path) -> list[Stage]:
         return ("-m", "pytest", "-m", "needs_cuda", *own, *timed, *arguments)
 
     has_limits = find_spec("pytest_timeout") is not None  # which pyproject.toml sets
-    timed = ("--timeout=60",) if has_limits else ("-o", "addopts=--import-mode=importlib")
+    timed = ("--timeout=30",) if has_limits else ("-o", "addopts=--import-mode=importlib")
     required = {"FAIL_WITHOUT_CUDA": "1"}
     here = tests / "realtime" / "cuda"
-    groups = {
+    groups: dict[str, tuple[float, tuple[str, ...]]] = {
         "kernels": (
-            "test_device.py",
-            "test_pixel_kernels.py",
-            "test_network_kernels.py",
-            "test_random_pictures.py",
+            75,
+            (
+                "test_device.py",
+                "test_pixel_kernels.py",
+                "test_network_kernels.py",
+                "test_random_pictures.py",
+            ),
         ),
-        "restoring": ("test_restoring_kernels.py", "test_device_restorer.py"),
-        "graph": ("test_captured_graph.py", "test_frame_graph.py"),
-        "nvdec": ("test_nvdec_source.py", "test_video.py"),
-        "transfer": ("test_transfer.py", "test_nvenc.py", "test_round_trip.py"),
-        "torch": ("test_torch_engine.py", "test_enhancers.py"),
+        "restoring": (45, ("test_restoring_kernels.py", "test_device_restorer.py")),
+        "graph": (40, ("test_captured_graph.py", "test_frame_graph.py")),
+        "nvdec": (40, ("test_nvdec_source.py", "test_video.py")),
+        "transfer": (40, ("test_transfer.py", "test_nvenc.py", "test_round_trip.py")),
+        "torch": (45, ("test_torch_engine.py", "test_enhancers.py")),
     }
     found = [
         Stage(
             f"test-{name}",
             pytest(*(str(here / file) for file in files)),
-            120,
+            limit_s,
             environment=required,
             packages=("pytest",),
         )
-        for name, files in groups.items()
+        for name, (limit_s, files) in groups.items()
     ]
     one = pytest(str(here / "test_random_pictures.py"), "-x")
     sanitized = Stage(
         "sanitizer",
         one,
-        90,
+        45,
         program="compute-sanitizer",
         environment=required,
         packages=("hypothesis",),
@@ -226,8 +233,8 @@ def first_contact(
     Args:
         folder: holds a JSON file for each stage; it is made.
         todo: the stages.
-        budget_s: the most that all may take together. A stage for which less than its limit is
-            left gets what is left.
+        budget_s: the most that all may take together. A stage gets its limit, and what those that
+            ran before it have left of theirs; where less than that is left, what is left.
         report: called as each stage ends, also for those that were done before.
 
     Returns:
@@ -237,6 +244,7 @@ def first_contact(
         BenchmarkError: the folder holds a file that is none of these, or cannot be written.
     """
     end_s = time.monotonic() + budget_s
+    spare_s = 0.0
     ended = []
     for stage in todo:
         path = folder / f"{stage.name}.json"
@@ -247,7 +255,9 @@ def first_contact(
             if left_s < _LEAST_S:
                 continue
             folder.mkdir(parents=True, exist_ok=True)
-            outcome = run_stage(stage, min(stage.limit_s, left_s), path.with_suffix(".txt"))
+            limit_s = stage.limit_s + spare_s
+            outcome = run_stage(stage, min(limit_s, left_s), path.with_suffix(".txt"))
+            spare_s = max(0.0, limit_s - outcome.seconds)
             write_json({"stage": asdict(outcome), "machine": machine_facts()}, path)
         report(outcome)
         ended.append(outcome)

@@ -63,7 +63,8 @@ def restoring_bytes(width: int, height: int, itemsize: int) -> int:
         luma
         + 2  # the frame at half size
         + 2
-        + 2  # wide changes: of the frame and of what was known
+        + 2  # blocks: of the frame and of what was known
+        + 72 / 16  # seven means of each, written and read, and what comes of them
         + 3 * 2
         + luma
         + chroma

@@ -13,7 +13,9 @@ from tapetum.realtime.cpu.frame_lines import (
     Lines,
     Mask,
     at_ends,
+    black_of,
 )
+from tapetum.realtime.frame import Plane
 
 Sides = tuple[int, int, int, int]
 """Lines at the top, bottom, left and right of a frame that are bars."""
@@ -26,14 +28,18 @@ _SHINING = 0.3
 """Part of the pixels brighter than black that shine, of text: what is dim is no text."""
 _MOST_TEXT = 0.28
 """Part of a bar's pixels that may be text by any measure."""
+_MOST_LIT = 0.4
+"""The same that may be brighter than black, with what coding leaves about text."""
 _MOST_OF_EDGE = 0.8
 """Part of a line that begins at the edge of a bar without a twin that holds text."""
-_LEAST_WITH_TEXT, _MOST_WITH_TEXT = 0.08, 0.35
+_LEAST_WITH_TEXT, _MOST_WITH_TEXT = 0.04, 0.35
 """Part of the frame that such a bar takes."""
 _BLACK = 1.0
 """Levels, at 8 bits, by which a bar without a twin is over black, at most."""
 _STEP = 0.5
 """Part of the light behind the edge of such a one that is there at once."""
+_EDGE_LIGHT = 0.4
+"""Part of that at which the edge is."""
 
 
 def has_picture(lines: Lines, bars: Sides, found: Sides) -> bool:
@@ -105,38 +111,39 @@ def _is_overlay(bright: Mask, shining: Mask, inner: int) -> bool:
     return is_text and bool((empty[1:] & empty[:-1]).any())
 
 
-def one_with_text(lines: Lines, across: slice, shares: Floats) -> tuple[int, int]:
-    """A bar without a twin that holds text, as captions are put below a picture; else none.
+def bars_with_text(lines: Lines, across: slice, shares: Floats) -> tuple[int, int]:
+    """Bars that may hold text, as captions or a ticker are put below a picture; 0 where none is.
 
-    Nothing but its edge tells it from a picture that is black there, with lights: nearly all of a
-    line passes it at once, in nearly all of its light, and nothing else comes near to it.
+    Nothing but its edge tells one without a twin from a picture that is black there, with lights:
+    nearly all of a line passes it at once, in nearly all of its light, and nothing else comes near.
     """
     bright, shining = lines.bright[:, across], lines.shining[:, across]
-    found = [_with_text(bright[::way], shining[::way], shares[::way]) for way in (1, -1)]
-    if bool(found[0]) == bool(found[1]):
-        return 0, 0
-    first, last = found
-    luma, bar = (lines.luma[:, across], first) if first else (lines.luma[::-1, across], last)
-    black = float(np.median(luma[:bar])) / lines.word
-    light = luma[bar : bar + 2 * RINGING].mean(axis=1, dtype=np.float32) / lines.word - black
-    sharp = light[: SHARP + 1].max() >= _STEP * light[RINGING:].mean()
-    return (first, last) if sharp and black <= lines.black + _BLACK else (0, 0)
+    luma = lines.luma[:, across]
+    first, last = (
+        _with_text(bright[::way], shining[::way], luma[::way], shares[::way], lines)
+        for way in (1, -1)
+    )
+    return first, last
 
 
-def _with_text(bright: Mask, shining: Mask, shares: Floats) -> int:
-    """Rows of a bar at the beginning of an axis that holds text and is clearly one; else 0."""
+def _with_text(bright: Mask, shining: Mask, luma: Plane, shares: Floats, lines: Lines) -> int:
+    """Rows of a bar at the beginning of an axis that may hold text and is clearly one; else 0."""
     count = len(shares)
     edge = int(np.argmax(shares >= _MOST_OF_EDGE))
-    inner = edge - SHARP
-    if not _LEAST_WITH_TEXT * count <= edge <= _MOST_WITH_TEXT * count or inner < 4 * SHARP:
+    if not _LEAST_WITH_TEXT * count <= edge <= _MOST_WITH_TEXT * count:
         return 0
     if shares[edge : edge + SHARP].min() < _MOST_OF_EDGE:
         return 0
-    clear = shares[:inner] <= EMPTY
-    margin = max(2, inner // _PIECES)
-    if not clear[:margin].all() or not clear[-margin:].all():
+    light = luma[: edge + 2 * RINGING].mean(axis=1, dtype=np.float32) / lines.word
+    black = black_of(light[:edge])
+    light = light[edge:] - black
+    if black > lines.black + _BLACK or light[: SHARP + 1].max() < _STEP * light[RINGING:].mean():
         return 0
-    ends = np.split(at_ends(bright[:inner]).mean(axis=0), 2)
-    lit, shines = float(bright[:inner].mean()), float(shining[:inner].mean())
-    is_text = lit <= _MOST_TEXT and shines >= max(EMPTY, _SHINING * lit)
-    return edge if is_text and min(float(end.mean()) for end in ends) <= EMPTY else 0
+    inner = edge - SHARP
+    margin = max(2, inner // _PIECES)
+    clear = shares[:margin].max() <= EMPTY and shining[inner - margin : inner].mean() <= EMPTY
+    outer = edge - min(2 * RINGING, edge // 2)  # coding leaves traces of the picture behind that
+    is_text = float(shining[:outer].sum()) >= _SHINING * float(bright[:outer].sum())
+    is_text &= shining[:inner].mean() <= _MOST_TEXT and bright[:inner].mean() <= _MOST_LIT
+    traces = int(np.argmax(light[: SHARP + 1] >= _EDGE_LIGHT * light[: SHARP + 1].max()))
+    return edge + traces if clear and is_text else 0

@@ -6,9 +6,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tapetum.realtime.cpu.bar_contents import is_picture, one_with_text
+from tapetum.realtime.cpu.bar_contents import bars_with_text, is_picture
+from tapetum.realtime.cpu.bar_edges import (
+    BLURRED,
+    CLEAR_STEP,
+    LEAST_RISE,
+    SMALLEST_PICTURE,
+    UNEVEN,
+    bars_at_ends,
+    by_light,
+    flat_part,
+    if_black,
+    is_pair,
+    is_straight,
+    rise,
+    rise_at,
+    shorter_pair,
+    standing_out,
+    steepest,
+    up_to_light,
+)
 from tapetum.realtime.cpu.frame_lines import (
-    EMPTY,
     MARGIN,
     RINGING,
     SHARP,
@@ -16,37 +34,10 @@ from tapetum.realtime.cpu.frame_lines import (
     Lines,
     Mask,
     at_ends,
+    black_of,
 )
 from tapetum.realtime.frame import Plane
 
-_STEP = 0.1
-"""Where a bar ends, so much of a line is brighter, against the brighter lines of the picture."""
-_WEAK_STEP = 0.01
-"""The same, as a share of the line, where a pair of bars ends alike: the picture is dark there."""
-_FLAT = 0.3
-"""Levels, at 8 bits, by which a bar may be brighter at its end than at its begin: a scene fades."""
-_TEXT = 0.14
-"""Part of a bar's pixels that may be text: two lines of subtitles."""
-_TRACES = 0.2
-"""What is bright in traces of an edge, against what is bright behind it."""
-_EDGE_LIGHT = 0.4
-"""Where the light of the picture's first lines, against the black, is reached, the bar ends."""
-_BLACK = 1.0
-"""Levels, at 8 bits, by which bars that are less sure may be over black, in the mean."""
-_LEAST_RISE = 3.0
-"""Levels, at 8 bits, by which light rises at an edge that is seen by that alone."""
-_BLOCK, _BLURRED = 12, 16
-"""Lines behind a bar's end in which coarse coding may leave traces, and those with the edge."""
-_WEAK_LIGHT = 0.1
-"""The light of such traces, against that behind the edge."""
-_SMALLEST = 0.01
-"""Narrower bars, against the frame, have to be pure."""
-_SMALLEST_PICTURE = 0.1
-"""Part of the frame that is picture, at least, between two bars."""
-_UNEVEN = 0.02
-"""Difference of the two bars of a pair, against the frame."""
-_CLEAR_STEP = 0.6
-"""A step with which a pair of bars is believed at once, and one bar at all."""
 _BARE_STEP = 0.5
 """A step at the ends of lines alone with which a pair of bars is believed: a circle has none."""
 _MOST_BESIDE_TEXT = 0.5
@@ -54,9 +45,6 @@ _MOST_BESIDE_TEXT = 0.5
 _MOST_ABOUT_OVERLAYS = 0.77
 """Part of the frame that bars may take which are seen by what most of their lines is: a phone's
 upright video in a wide frame takes so much of it."""
-_STRAIGHT_STEP, _MOST_OF_LINE = 0.3, 0.6
-"""Part of what is bright behind a straight edge that begins in one line of it; or the part of the
-line that begins in all of the edge's lines, over which coding spreads it."""
 _OVERLAID = (0.65, 0.4, 0.2)
 """Parts of a line that text or a logo may take: a ticker takes half of it."""
 _TRACES_OF_TEXT = 3.5
@@ -66,6 +54,8 @@ _SOME = 200
 _FRAME, _FRAMED, _FRAME_LIGHT = 6, 0.2, 2.0
 """Lines behind a bar's end in which a thin frame around the picture lies with its traces; the part
 of it that may be dim; and its light against the picture's behind it."""
+_LEAST_ALONE = 0.08
+"""Part of the frame that a bar without a twin takes which may hold text."""
 _ROUNDS = 2
 """How often rows are looked at anew within the bars of columns, and these within theirs."""
 
@@ -103,8 +93,8 @@ def find_bars(lines: Lines) -> Bars:
             break
         left, right, columns_step = _pair(turned, top, bottom)
     pairs = (top, bottom, height), (left, right, width)
-    even = all(abs(one - other) <= _UNEVEN * size + 2 for one, other, size in pairs)
-    clear = even and min(rows_step, columns_step) >= _CLEAR_STEP
+    even = all(abs(one - other) <= UNEVEN * size + 2 for one, other, size in pairs)
+    clear = even and min(rows_step, columns_step) >= CLEAR_STEP
     return Bars(top, bottom, left, right, clear=clear)
 
 
@@ -121,18 +111,18 @@ def _pair(lines: Lines, before: int, behind: int) -> tuple[int, int, float]:
     shares = lines.rows
     if before + behind:
         shares = lines.bright[:, across].mean(axis=1, dtype=np.float32)
-    first, last, step = _ends(shares)
-    first, last = _flat(lines.row_levels, first), _flat(lines.row_levels[::-1], last)
-    first, last = _to_light(lines.row_light, first), _to_light(lines.row_light[::-1], last)
-    first, last = _standing_out(lines.row_light, first, last, step)
-    if not _is_pair(first, last, height) or step < _CLEAR_STEP:
+    first, last, step = bars_at_ends(shares)
+    first, last = flat_part(lines.row_levels, first), flat_part(lines.row_levels[::-1], last)
+    first, last = up_to_light(lines.row_light, first), up_to_light(lines.row_light[::-1], last)
+    first, last = standing_out(lines.row_light, first, last, step)
+    if not is_pair(first, last, height) or step < CLEAR_STEP:
         first, last = _otherwise(lines, across, shares, first, last)
     luma = lines.luma[:, across]
     if first:
-        first += _frame_line(luma[first : first + _BLURRED], lines)
+        first += _frame_line(luma[first : first + BLURRED], lines)
     if last:
-        last += _frame_line(luma[::-1][last : last + _BLURRED], lines)
-    if first + last > (1 - _SMALLEST_PICTURE) * height:
+        last += _frame_line(luma[::-1][last : last + BLURRED], lines)
+    if first + last > (1 - SMALLEST_PICTURE) * height:
         return 0, 0, 1.0
     return first, last, step
 
@@ -141,19 +131,24 @@ def _otherwise(
     lines: Lines, across: slice, shares: Floats, first: int, last: int
 ) -> tuple[int, int]:
     """Bars by all other means, where two that were found are no pair or not clear."""
-    is_pair = _is_pair(first, last, len(shares))
-    found = None if is_pair else _seen_otherwise(lines, across, shares)
-    known = max(first, last) if is_pair else max(found or (0, 0))
+    paired = is_pair(first, last, len(shares))
+    with_text = bars_with_text(lines, across, shares)
+    if is_pair(*with_text, len(shares)):
+        return with_text
+    found = None if paired else _seen_otherwise(lines, across, shares)
+    known = max(first, last) if paired else max(found or (0, 0))
     found = _about_overlays(lines, across, shares, known) or found
-    if found or is_pair:
+    if found or paired:
         return found or (first, last)
-    first, last = _if_black(lines.row_light, lines.black, first, last)
-    return (first, last) if first or last else one_with_text(lines, across, shares)
+    first, last = if_black(lines.row_light, lines.black, first, last)
+    if first or last or all(with_text) or max(with_text) < _LEAST_ALONE * len(shares):
+        return first, last
+    return with_text
 
 
 def _frame_line(behind: Plane, lines: Lines) -> int:
     """How many of the lines right behind a bar are a frame drawn around the picture."""
-    if len(behind) < _BLURRED:
+    if len(behind) < BLURRED:
         return 0
     least, most = int(_FRAMED * behind.shape[1]), behind.shape[1] // 2
     sorted_ = np.partition(behind, (least, most), axis=1).astype(np.float32) / lines.word
@@ -175,10 +170,10 @@ def _seen_otherwise(lines: Lines, across: slice, shares: Floats) -> tuple[int, i
     light = lines.row_light
     if across.start or across.stop < lines.bright.shape[1]:
         light = lines.luma[:, across].mean(axis=1, dtype=np.float32) / np.float32(lines.word)
-    found = _shorter_pair(shares)
-    if found and all(_if_black(light, lines.black, *found)):
+    found = shorter_pair(shares)
+    if found and all(if_black(light, lines.black, *found)):
         return found
-    return _by_light(light, lines.black)
+    return by_light(light, lines.black)
 
 
 def _about_overlays(
@@ -199,15 +194,15 @@ def _about_overlays(
     places = [int((1 - part) * luma.shape[1]) for part in _OVERLAID]
     luma = np.partition(luma, places, axis=1).astype(np.float32) / np.float32(lines.word)
     for place in places:
-        found = _by_light(luma[:, place], lines.black, traces=_TRACES_OF_TEXT)
+        found = by_light(luma[:, place], lines.black, traces=_TRACES_OF_TEXT)
         if not found or min(found) <= known or sum(found) > _MOST_ABOUT_OVERLAYS * len(luma):
             continue
         ends = (luma, found[0]), (luma[::-1], found[1])
-        straight = [rows for pixels, rows in ends if _is_straight(pixels, rows)]
+        straight = [rows for pixels, rows in ends if is_straight(pixels, rows)]
         if len(straight) == 1:  # coding blurred the other, and that one tells where both end
             found = straight[0], straight[0]
         rises = [
-            _rise_at(pixels[:, place], rows, _black_of(pixels[:rows, place])) >= _LEAST_RISE
+            rise_at(pixels[:, place], rows, black_of(pixels[:rows, place])) >= LEAST_RISE
             for (pixels, _), rows in zip(ends, found, strict=True)
         ]
         if straight and all(rises) and not _is_picture_in(lines, across, *found):
@@ -221,100 +216,6 @@ def _is_picture_in(lines: Lines, across: slice, first: int, last: int) -> bool:
     return is_picture(bright[:first], shining[:first]) or is_picture(
         bright[::-1][:last], shining[::-1][:last]
     )
-
-
-def _is_straight(luma: Floats, edge: int) -> bool:
-    """Whether most of what is bright right behind an edge begins there, much of it in one line.
-
-    In a circle, or in a scene that an arch frames or that fades, it grows line by line.
-
-    Args:
-        luma: (H, N) of some pixels of each row.
-        edge: the row at which the picture begins.
-    """
-    behind = luma[edge : edge + SHARP]
-    if not behind.size:
-        return False
-    black = float(np.median(luma[:edge]))
-    level = black + _EDGE_LIGHT * (float(behind.mean()) - black)
-    shares = (luma[max(0, edge - SHARP) : edge + SHARP] > level).mean(axis=1)
-    least, most = float(shares[:SHARP].min()), float(shares[-SHARP:].max())
-    begins = np.diff(shares).max() >= _STRAIGHT_STEP * most or most - least >= _MOST_OF_LINE
-    return bool(begins and least <= most / 2)
-
-
-def _if_black(light: Floats, black: float, first: int, last: int) -> tuple[int, int]:
-    """Bars that are less sure, such as one without a twin, if black throughout: no wall is."""
-    is_black = [
-        bar.size > 0 and float(bar.mean()) <= black + _BLACK
-        for bar in (light[:first], light[len(light) - last :])
-    ]
-    return first * is_black[0], last * is_black[1]
-
-
-def _by_light(light: Floats, black: float, *, traces: float = _FLAT) -> tuple[int, int] | None:
-    """A pair of bars by the light of their lines alone, where coding left traces in all of them.
-
-    Where one goes on in a picture that is black beside it, the other's edge tells.
-    """
-    count = len(light)
-    ends = light, light[::-1]
-    if any(abs(float(np.median(end[:SHARP])) - black) > _BLACK for end in ends):
-        return None
-    dark = [int(np.argmax(end > np.median(end[:SHARP]) + traces)) for end in ends]
-    if min(dark) < SHARP:
-        return None
-    bars = [_to_light(end, lines) for end, lines in zip(ends, dark, strict=True)]
-    usual = float(np.median(light[bars[0] : count - bars[1]])) if sum(bars) < count else black
-    least = max(_LEAST_RISE, _CLEAR_STEP * (usual - black))
-    rises = [
-        _rise_at(end, bar, _black_of(end[:bar])) >= least
-        for end, bar in zip(ends, bars, strict=True)
-    ]
-    if _is_pair(bars[0], bars[1], count) and any(rises):
-        return bars[0], bars[1]
-    short = int(bars[1] < bars[0])
-    return (bars[short],) * 2 if rises[short] else None
-
-
-def _standing_out(light: Floats, first: int, last: int, step: float) -> tuple[int, int]:
-    """Two bars, or none where light rises at no edge of theirs, but fades in behind it.
-
-    A slow rise passes the bound on black somewhere: steps of quantised luma make an edge of that.
-
-    Args:
-        light: of each line.
-        first: lines of the one.
-        last: lines of the other.
-        step: of `_ends`; 0 for the edges of a dim picture.
-    """
-    ends = [end for end in ((light, first), (light[::-1], last)) if end[1]]
-    picture = light[first : len(light) - last]
-    if not ends or not picture.size:
-        return first, last
-    usual = float(np.percentile(picture, 90))
-    share = _STEP if step else _WEAK_STEP
-    for lines, edge in ends:
-        black = _black_of(lines[:edge])
-        if _rise_at(lines, edge, black) >= share * (usual - black):
-            return first, last
-    return 0, 0
-
-
-def _rise_at(light: Floats, edge: int, black: float) -> float:
-    """Levels by which the lines right behind an edge are brighter than the black before it."""
-    behind = light[edge : edge + SHARP]
-    return float(behind.max()) - black if behind.size else 0.0
-
-
-def _black_of(bar: Floats) -> float:
-    """The light of a bar's black lines: a logo may take most of the others."""
-    place = len(bar) // 5
-    return float(np.partition(bar, place)[place])
-
-
-def _is_pair(first: int, last: int, count: int) -> bool:
-    return first > 0 and last > 0 and abs(first - last) <= _UNEVEN * count + 2
 
 
 class _Bare(NamedTuple):
@@ -349,167 +250,19 @@ class _Bare(NamedTuple):
 
 def _beside_text(bare: _Bare) -> tuple[int, int] | None:
     """A pair of bars whose edges are seen at the rows' ends alone, because there is text."""
-    first, last, _ = _ends(bare.shares)
-    first = _flat(bare.levels, first, blurred=RINGING)
-    last = _flat(bare.levels[::-1], last, blurred=RINGING)
-    first = _to_light(bare.light, first, most=RINGING)
-    last = _to_light(bare.light[::-1], last, most=RINGING)
-    steps = _steepest(bare.each, first), _steepest(bare.each[::-1], last)
+    first, last, _ = bars_at_ends(bare.shares)
+    first = flat_part(bare.levels, first, blurred=RINGING)
+    last = flat_part(bare.levels[::-1], last, blurred=RINGING)
+    first = up_to_light(bare.light, first, most=RINGING)
+    last = up_to_light(bare.light[::-1], last, most=RINGING)
+    steps = steepest(bare.each, first), steepest(bare.each[::-1], last)
     count = len(bare.shares)
-    if not _is_pair(first, last, count) or min(steps) < _BARE_STEP:
+    if not is_pair(first, last, count) or min(steps) < _BARE_STEP:
         return None
-    rises = _rise(bare.light, first), _rise(bare.light[::-1], last)
+    rises = rise(bare.light, first), rise(bare.light[::-1], last)
     if first + last > _MOST_BESIDE_TEXT * count or min(rises) < MARGIN:
         return None
     upside_down = bare.bright[::-1], bare.shining[::-1]
     above = is_picture(bare.bright[:first], bare.shining[:first])
     below = is_picture(upside_down[0][:last], upside_down[1][:last])
     return None if above or below else (first, last)
-
-
-def _ends(shares: Floats) -> tuple[int, int, float]:
-    """Lines of bars at both ends of an axis, and the smaller of their steps.
-
-    Bars come in pairs. One alone, which a black sky over a bright street may look like, has to be
-    pure and has to end in a clear step.
-    """
-    count = len(shares)
-    bright = shares[shares > EMPTY]
-    if not bright.size:
-        return 0, 0, 1.0
-    usual = float(np.percentile(bright, 90))
-    first, first_step = _end(shares, usual)
-    last, last_step = _end(shares[::-1], usual)
-    if not first and not last:
-        first = last = _dim_pair(shares)
-        first_step = last_step = 0.0
-    elif abs(first - last) > _UNEVEN * count + 2:
-        first, last = _paired(shares, first, last)
-        first_step = last_step = min(first_step, last_step)
-    if first + last > (1 - _SMALLEST_PICTURE) * count:
-        return 0, 0, 1.0
-    if abs(first - last) > _UNEVEN * count + 2:
-        first = first if _is_pure(shares[:first], first_step) else 0
-        last = last if _is_pure(shares[::-1][:last], last_step) else 0
-    return first, last, min(first_step, last_step)
-
-
-def _flat(levels: Floats, bar: int, *, blurred: int = 0) -> int:
-    """The lines of a bar at the beginning of an axis, or 0 if it grows brighter towards its end.
-
-    The last few lines do not count: coding blurs an edge.
-    """
-    part, end = max(1, bar // 4), bar - max(3, len(levels) // 200, blurred)
-    if end < 2 * part:
-        return bar
-    grows = float(levels[end - part : end].mean() - levels[:part].mean())
-    return bar if grows <= _FLAT else 0
-
-
-def _to_light(light: Floats, bar: int, *, most: int = SHARP + 1) -> int:
-    """The lines of a bar and those behind it, at most so many, that hold an edge's traces alone.
-
-    More than that, up to a block, where nearly all of their light comes at once, behind them.
-    """
-    if not bar:
-        return 0
-    behind = light[bar : bar + _BLURRED] - _black_of(light[:bar])
-    most_light = float(behind.max())
-    edge = int(np.argmax(behind >= _EDGE_LIGHT * most_light))
-    if most < edge <= _BLOCK and behind[: edge - SHARP].mean() <= _WEAK_LIGHT * most_light:
-        return bar + edge
-    return bar + min(edge, most)
-
-
-def _dim_pair(shares: Floats) -> int:
-    """Lines of a pair of bars about a picture that is dark at its edges; 0 where none is."""
-    count = len(shares)
-    lit = np.flatnonzero(shares > EMPTY)
-    first, last = int(lit[0]), count - 1 - int(lit[-1])
-    reach = max(3, count // 200)
-    alike = abs(first - last) <= max(1, count // 500) and first >= 2 * _SMALLEST * count
-    step = min(shares[first : first + reach].max(), shares[count - last - reach :].max())
-    return min(first, last) if alike and step >= _WEAK_STEP else 0
-
-
-def _is_pure(bar: Floats, step: float) -> bool:
-    """Whether lines from a frame's border inwards are black but for traces of a clear edge."""
-    if not bar.size or step < _CLEAR_STEP:
-        return False
-    inner = len(bar) - min(RINGING, len(bar) // 4)
-    return float(bar[:inner].max()) <= EMPTY and float(bar.max()) <= _TRACES
-
-
-def _rise(light: Floats, edge: int) -> float:
-    """Levels by which the lines behind an edge are brighter than those before it."""
-    return float(light[edge : edge + RINGING].mean()) - _black_of(light[:edge])
-
-
-def _steepest(each: Floats, edge: int) -> float:
-    """By how much of what is usual there one of the two ends of lines brightens at an edge."""
-    before = each[: max(1, edge - SHARP)].max(axis=0, initial=0)
-    behind = each[edge : edge + SHARP].max(axis=0, initial=0)
-    usual = np.percentile(each[edge:], 90, axis=0) if edge < len(each) else behind
-    return float(((behind - before) / np.maximum(usual, _STEP)).max())
-
-
-def _end(shares: Floats, usual: float) -> tuple[int, float]:
-    """Lines of the bar at the beginning of an axis, and the step at its edge; 0 where none is.
-
-    Args:
-        shares: of each line, the share of its pixels that are brighter than black.
-        usual: that of a line that is full of picture.
-    """
-    count = len(shares)
-    # Coding and scaling spread an edge over some lines.
-    short, reach = (max(lines, count // 200) for lines in (SHARP, RINGING))
-    empty = shares <= EMPTY
-    before = np.cumsum(shares)
-    begins = np.flatnonzero(empty[:-2] & empty[1:-1] & ~empty[2:]) + 2
-    for line in begins[begins < 0.9 * count][::-1].tolist():
-        edge, sharp = line, True
-        step = float(shares[line : line + short].max()) / usual
-        if step < _STEP:
-            behind = shares[line : line + reach]
-            edge = line + int(np.argmax(behind >= behind.max() / 2))
-            sharp = bool(shares[max(0, edge - SHARP)] <= _TRACES * behind.max())
-            step = float(shares[edge : edge + short].max()) / usual
-        margin = empty[: max(2, line // 10)].all()
-        if line < _SMALLEST * count and not _is_pure(shares[:line], step):
-            continue
-        if step >= _STEP and sharp and margin and before[line - 1] <= _TEXT * line:
-            return edge, step
-    return 0, 1.0
-
-
-def _paired(shares: Floats, first: int, last: int) -> tuple[int, int]:
-    """The lines of two bars of which one was found, or only a part of one, up to its text."""
-    if first > last:
-        return first, _twin(shares[::-1], first) or last
-    return _twin(shares, last) or first, last
-
-
-def _shorter_pair(shares: Floats) -> tuple[int, int] | None:
-    """A pair of bars of which one goes on in a picture that is black beside it.
-
-    The clear edge of the other tells where both end.
-    """
-    bright = shares[shares > EMPTY]
-    if not bright.size:
-        return None
-    usual = float(np.percentile(bright, 90))
-    (short, step), (long, _) = sorted([_end(shares, usual), _end(shares[::-1], usual)])
-    return (short, short) if 0 < short < long and step >= _CLEAR_STEP else None
-
-
-def _twin(shares: Floats, lines: int) -> int:
-    """As many lines as the bar at the other end has, where they are black too, or hold text.
-
-    The edge itself cannot be seen where the picture is black beside it, nor where text is close to
-    it: then what is behind it has to be brighter throughout than any line of the text.
-    """
-    if shares[:lines].mean() <= EMPTY:
-        return lines
-    bar, behind = shares[: max(1, lines - SHARP)], shares[lines + 1 : lines + 1 + SHARP]
-    is_text = bar.mean() <= _TEXT and bar[: max(2, lines // 10)].max() <= EMPTY
-    return lines if is_text and behind.size and behind.min() >= 2 * bar.max() else 0

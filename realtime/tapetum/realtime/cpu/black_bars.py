@@ -9,21 +9,21 @@ Text in a bar does not undo it.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.realtime.cpu.area import Area
 from tapetum.realtime.cpu.bar_contents import has_picture
 from tapetum.realtime.cpu.bars_of_frame import NONE, Bars, find_bars
+from tapetum.realtime.cpu.border_lines import continued, without_border_lines
 from tapetum.realtime.cpu.frame_lines import (
     FrameSight,
     Lines,
     Sight,
-    edges_black_up_to,
     look,
     spread,
+    view_of,
 )
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.temporal import FrameClock
@@ -42,6 +42,8 @@ _EVEN = 2
 """Lines by which coding lets bars differ from each other, and from themselves a while ago."""
 _MOST_OF_TEXT = 0.65
 """Part of the pixels of lines that text, or a ticker, may take, and a picture takes at its edge."""
+_FADES = 1.03
+"""Ratio by which a picture's light rises from look to look while it fades in from black."""
 _AT_ONCE = 1.5
 """Levels, at 8 bits, by which what bars cover changes where the shape of the picture does."""
 _TWINS_APART = 3.0
@@ -50,47 +52,15 @@ _LONGEST_DOUBT_S = 8.0
 """The same, at most, after bars that turned out to be picture."""
 
 
-class Area(NamedTuple):
-    """A rectangle of a frame, in luma pixels, on the edges of whole chroma samples."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    def cut(self, frame: Frame) -> Frame:
-        """The frame within the area, as views; its colour means what it meant in the whole."""
-        planes = tuple(
-            plane[rows, columns]
-            for plane, (rows, columns) in zip(frame.planes, self._slices(frame), strict=True)
-        )
-        return replace(frame, planes=planes, color=replace(frame.color, matrix=frame.matrix))
-
-    def paste(self, frame: Frame, planes: tuple[Plane, ...]) -> tuple[Plane, ...]:
-        """The frame's planes, new ones, with others in the area."""
-        whole = tuple(plane.copy() for plane in frame.planes)
-        for plane, part, place in zip(whole, planes, self._slices(frame), strict=True):
-            plane[place] = part
-        return whole
-
-    def _slices(self, frame: Frame) -> list[tuple[slice, slice]]:
-        layout = frame.format
-        y, x = layout.chroma_y, layout.chroma_x
-        wide = 2 if layout.semi_planar else 1
-        rows = slice(self.top >> y, -(-self.bottom >> y))
-        columns = slice(wide * (self.left >> x), wide * -(-self.right >> x))
-        luma = slice(self.top, self.bottom), slice(self.left, self.right)
-        return [luma, *[(rows, columns)] * (len(frame.planes) - 1)]
-
-
 class BarFinder:
     """Follows the bars of one stream: nothing flips while the picture is dark or a text appears.
 
-    Bars are believed at once in the first frame, where all of what they cover turns black from one
-    frame to the next, where the frame's edges turn black, and where a clear pair appears; others
-    when they have been there for a while, and sooner if known ones grow alike. They are given up,
-    or become narrower, as soon as there is picture in them, and where the frame's border is black
-    no more; and doubted from then on, if that has come little by little.
+    Bars are believed at once in the first frame and while a picture fades in from black, where all
+    of what they cover turns black from one frame to the next, where the frame's edges turn black,
+    and where a clear pair appears; others when they have been there for a while, and sooner if
+    known ones grow alike. They are given up, or become narrower, as soon as there is picture in
+    them, and where the frame's border is black no more; and doubted from then on, if that has come
+    little by little.
 
     Example:
         bars = BarFinder()
@@ -113,6 +83,7 @@ class BarFinder:
         self._moved = False
         self._lit_s = 0.0
         self._black = [False] * 4
+        self._fades_in = True
         self._view: Floats | None = None
 
     @property
@@ -139,17 +110,18 @@ class BarFinder:
         self._elapsed_s += self._clock(frame.time_s)
         if self._shape != (frame.height, frame.width):
             self._bars, self._shape = None, (frame.height, frame.width)
-        edges = edges_black_up_to(frame, sight.border())
+        within, edges = without_border_lines(frame, sight)
         black = [math.isfinite(edge) for edge in edges]
         if not any(black):
-            view = _view(frame, sight)
+            view = _levels(frame, sight.view())
             if self._bars != NONE:
                 self._give_up(NONE, view)
-            self._view = view
+            self._view, self._fades_in = view, False
         elif self._is_due(black):
             self._moved = False
-            lines = look(frame, sight.luma(), _noise_of_bars(edges))
-            view = _view(frame, sight)
+            luma = continued(sight.luma(), within)
+            lines = look(frame, luma, _noise_of_bars(edges))
+            view = _levels(frame, view_of(luma))
             self._follow(lines, view, self._elapsed_s, black)
             self._view, self._elapsed_s = view, 0.0
         self._black = black
@@ -163,16 +135,23 @@ class BarFinder:
     def _follow(self, lines: Lines, view: Floats, elapsed_s: float, black: list[bool]) -> None:
         if lines.is_black:  # black altogether: what comes up may be another picture
             self._bars = None if self._bars == NONE else self._bars
+            self._fades_in = self._bars is None
             return
         known, found = self._bars, find_bars(lines)
-        if known is None:
-            self._bars = found
+        self._fades_in &= self._view is None or self._brightens(view, lines.black)
+        if known is None or self._fades_in:
+            self._bars, self._moved = found, self._fades_in and self._view is not None
         elif self._is_lit(found, view, elapsed_s, black) or has_picture(
             lines, known.sides, found.sides
         ):
             self._give_up(found, view)
         else:
             self._consider(lines, found, view, elapsed_s, appeared=black != self._black)
+
+    def _brightens(self, view: Floats, black: float) -> bool:
+        """Whether there is more light than at the last look, as where a picture fades in."""
+        before = 0.0 if self._view is None else float(self._view.mean()) - black
+        return float(view.mean()) - black > _FADES * before
 
     def _is_lit(self, found: Bars, view: Floats, elapsed_s: float, black: list[bool]) -> bool:
         """Whether a known bar's border is black no more, all at once, or has not been for a while.
@@ -282,12 +261,12 @@ def _noise_of_bars(edges: list[float]) -> float:
     return twins if twins <= darkest + _TWINS_APART else darkest
 
 
-def _view(frame: Frame, sight: Sight) -> Floats:
-    """Some pixels' luma, at 8 bits."""
+def _levels(frame: Frame, luma: Plane) -> Floats:
+    """A frame's luma at 8 bits."""
     layout = frame.format
-    samples = sight.view().astype(np.float32)
-    view: Floats = samples / np.float32(1 << (layout.shift + layout.depth - 8))
-    return view
+    word = np.float32(1 << (layout.shift + layout.depth - 8))
+    levels: Floats = luma.astype(np.float32) / word
+    return levels
 
 
 def _area(frame: Frame, bars: Bars) -> Area | None:

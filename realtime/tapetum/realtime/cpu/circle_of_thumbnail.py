@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.gan.model_kinds import THUMBNAIL
-from tapetum.realtime.cpu.black_bars import Area
+from tapetum.realtime.cpu.area import Area
 from tapetum.realtime.exposure import quantile
 
 Floats = npt.NDArray[np.float32]
@@ -21,7 +21,7 @@ MOST_NOISE = 10 / 219
 """Mean of a thumbnail's pixel, as RGB in [0, 1], over which none is black, however noisy."""
 MARGIN = 0.008
 """By so much a picture is brighter than the black around it."""
-_LEAST_BLACK, _MOST_BLACK = 0.03, 0.9
+_LEAST_BLACK, _MOST_BLACK = 0.008, 0.9
 """Part of a thumbnail that may lie outside a circle."""
 NEAR = 1.5
 """Distance in thumbnail pixels of an edge that lies on a circle."""
@@ -37,9 +37,9 @@ _ROUND = 1.05
 """Ratio of the radii in pixels up to which a circle is round."""
 _IN_FRAME = 0.3
 """Part of the circle that must lie in the frame."""
-_CORNERS_IN_FRAME, _SEEN_IN_CORNERS = 0.1, 0.5
-"""Part of a round one that must lie in the frame, and of that be seen, where its edge lies in the
-frame's corners alone."""
+_IN_CORNERS = ((0.1, 0.5), (0.05, 0.8))
+"""Parts of a round one that must lie in the frame, and of that be seen, where its edge lies in the
+frame's corners alone: one of these."""
 _OFF_CENTER = 16
 """Thumbnail pixels by which such a one is off the frame's centre, at most."""
 _MOST_OFF_CENTER = 0.35
@@ -146,7 +146,7 @@ def find_circle(light: Floats, aspect: float) -> Circle | None:
     is_round = abs(np.log(circle.radius_y / circle.radius_x * squeeze)) <= np.log(_ROUND)
     parts = [(_IN_FRAME, 0.0, _SEEN_OF_ROUND) if is_round else (_IN_FRAME, _SEEN, 0.0)]
     if is_round and abs(circle.x - width / 2) + abs(circle.y - height / 2) <= _OFF_CENTER:
-        parts.append((_CORNERS_IN_FRAME, _SEEN_IN_CORNERS, 0.0))
+        parts += [(part, seen, 0.0) for part, seen in _IN_CORNERS]
     return circle if _is_edge(light, level, circle, parts) else None
 
 

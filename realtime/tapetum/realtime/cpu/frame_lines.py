@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from tapetum.realtime.cpu.area import Area
 from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import sample_range
@@ -36,12 +37,14 @@ _END = 0.03
 """Part of a bar's line, at either end of it, to which no text reaches."""
 MOST_AT_BORDER = 0.45
 """Part of a frame's outermost lines that text may take."""
+_BORDER_ROWS, _BORDER_COLUMNS = 24, 48
+"""One of so many of a frame's rows, and of its columns, may be no picture at each side."""
 VIEW_SIDE = 64
 """Rows, and columns, of which some pixels are looked at for changes."""
 
 
 class BorderLine(NamedTuple):
-    """An outermost line of a frame.
+    """An outermost line of a frame, or of an area of it.
 
     Attributes:
         luma: as it lies there.
@@ -55,8 +58,12 @@ class BorderLine(NamedTuple):
 class Sight(Protocol):
     """What is seen of a frame, in whatever memory it lies: as little as has to be asked for."""
 
-    def border(self) -> tuple[BorderLine, ...]:
-        """The top, bottom, left and right line."""
+    def border(self, area: Area) -> tuple[BorderLine, ...]:
+        """The top, bottom, left and right line of an area.
+
+        Args:
+            area: at each of its sides the frame ends, or `lines_at_border` more of it follow.
+        """
 
     def view(self) -> Plane:
         """Luma where `spread` rows and columns meet, as it lies in the frame."""
@@ -77,9 +84,9 @@ class FrameSight:
         sample_rows(frame.planes[0])
         self._frame = frame
 
-    def border(self) -> tuple[BorderLine, ...]:
-        """See `Sight`."""
-        luma, chroma = self._frame.planes[0], self._frame.planes[1:]
+    def border(self, area: Area) -> tuple[BorderLine, ...]:
+        """See `Sight`; the area may be any."""
+        luma, *chroma = area.cut(self._frame).planes
         wide = 2 if self._frame.format.semi_planar else 1
         return (
             BorderLine(luma[0], tuple(plane[0] for plane in chroma)),
@@ -90,9 +97,7 @@ class FrameSight:
 
     def view(self) -> Plane:
         """See `Sight`."""
-        luma = self._frame.planes[0]
-        rows, columns = (spread(size) for size in luma.shape)
-        return luma.take(rows, 0).take(columns, 1)
+        return view_of(self._frame.planes[0])
 
     def luma(self) -> Plane:
         """See `Sight`."""
@@ -102,8 +107,18 @@ class FrameSight:
 @lru_cache(maxsize=16)
 def spread(size: int) -> npt.NDArray[np.intp]:
     """Lines of an axis that are looked at for changes; the outermost are among them."""
-    count = min(size, VIEW_SIDE)
-    return np.arange(count) * (size - 1) // max(count - 1, 1)
+    return np.linspace(0, size - 1, min(size, VIEW_SIDE)).astype(np.intp)
+
+
+def view_of(luma: Plane) -> Plane:
+    """Luma where `spread` rows and columns meet."""
+    rows, columns = (spread(size) for size in luma.shape)
+    return luma.take(rows, 0).take(columns, 1)
+
+
+def lines_at_border(height: int, width: int) -> tuple[int, int]:
+    """Rows at the top and bottom of a frame, and columns at its sides, that may be no picture."""
+    return max(4, height // _BORDER_ROWS // 2 * 2), max(4, width // _BORDER_COLUMNS // 2 * 2)
 
 
 class Lines(NamedTuple):
@@ -166,8 +181,7 @@ def edges_black_up_to(frame: Frame, border: tuple[BorderLine, ...]) -> list[floa
     """
     layout, levels = frame.format, sample_range(frame)
     word = 1 << (layout.shift + layout.depth - 8)
-    black = levels.black / (1 << (layout.depth - 8))
-    noisy = math.floor((black + _MOST_NOISE) * word)  # compared to whole numbers, without floats
+    black, noisy = levels.black / (1 << (layout.depth - 8)), noisy_black(frame)
 
     def over(luma_line: Plane, chroma_lines: Iterable[Plane]) -> float:
         place = len(luma_line) * 99 // 100
@@ -191,10 +205,22 @@ def edges_black_up_to(frame: Frame, border: tuple[BorderLine, ...]) -> list[floa
     ]
 
 
+def noisy_black(frame: Frame) -> int:
+    """The highest word of luma that noise makes of black."""
+    layout = frame.format
+    return sample_range(frame).black + (_MOST_NOISE << (layout.depth - 8)) << layout.shift
+
+
 def at_ends(line: Pixels) -> Pixels:
     """The two ends of lines, which lie along the last axis, beside each other."""
     part = max(2, round(_END * line.shape[-1]))
     return np.concatenate([line[..., :part], line[..., -part:]], axis=-1)
+
+
+def black_of(bar: Floats) -> float:
+    """The light of a bar's black lines: a logo may take most of the others."""
+    place = len(bar) // 5
+    return float(np.partition(bar, place)[place])
 
 
 def look(frame: Frame, luma: Plane, black_up_to: float) -> Lines:
@@ -216,10 +242,9 @@ def look(frame: Frame, luma: Plane, black_up_to: float) -> Lines:
     count_lines(samples, pitch, top, bright, rows, columns)
     word = 1 << (layout.shift + layout.depth - 8)
     axes = (rows, frame.width), (columns, frame.height)
-    noisy = (levels.black + (_MOST_NOISE << (layout.depth - 8))) << layout.shift
     return Lines(
         bright,
-        luma > noisy,
+        luma > noisy_black(frame),
         luma,
         word,
         levels.black / (1 << (layout.depth - 8)),

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.gan.model_kinds import THUMBNAIL
-from tapetum.realtime.cpu.black_bars import Area
+from tapetum.realtime.cpu.area import Area
 from tapetum.realtime.cpu.circle_of_thumbnail import (
     MARGIN,
     MOST_NOISE,

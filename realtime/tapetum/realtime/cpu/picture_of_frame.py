@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.black_bars import Area, BarFinder
+from tapetum.realtime.cpu.area import Area
+from tapetum.realtime.cpu.black_bars import BarFinder
 from tapetum.realtime.cpu.picture_circle import CircleFinder, RoundPicture
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.frame import Frame, Plane

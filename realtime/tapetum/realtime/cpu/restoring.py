@@ -44,16 +44,15 @@ from tapetum.realtime.cpu.restoring_space import (
 )
 from tapetum.realtime.cpu.restoring_time import (
     ONE_FRAME,
-    WIDE,
     Evidence,
     binomial_lean,
     learn,
-    mean_wide_changes,
     weigh_evidence,
     wide_lean,
 )
 from tapetum.realtime.cpu.shifted_plane import shift_evidence
 from tapetum.realtime.cpu.still_noise import StillNoise, still_noise
+from tapetum.realtime.cpu.wide_changes import WIDE, compare_wide, texture_told
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.sample_range import sample_range
 
@@ -251,7 +250,8 @@ class _State:
         self._grey: Fixed = np.full((height, width), 1 << (FIXED_BITS - 1), np.int16)
         self._black = float(sample_range(frame).black << (FIXED_BITS - layout.depth))
         self._frames = self._idle = 0
-        self._wide = np.empty((-(-height // WIDE), -(-width // WIDE)), np.float32)
+        blocks = -(-height // WIDE), -(-width // WIDE)
+        self._wide, self._flatness = (np.ones(blocks, np.float32) for _ in "ab")
         chroma_shape = -(-frame.height >> layout.chroma_y), -(-frame.width >> layout.chroma_x)
         chroma_cell = 1 - layout.chroma_y, 1 - layout.chroma_x
         self._planes = (
@@ -325,7 +325,8 @@ class _State:
                 return self._result
             smoothed, tolerances = noise.to_smooth(slope) * share, self._tolerances()
         weights = np.rint(weights * part).astype(np.int16)
-        describe_cells(self._planes[0].known, self._evidence, smoothed, weights, self._cells)
+        known, flatness = self._planes[0].known, self._flatness
+        describe_cells(known, flatness, self._evidence, smoothed, weights, self._cells)
         planes = tuple(
             plane.restored(source, tolerance, self._cells.weight, self._top, self._depth)
             for source, plane, tolerance in zip(sources, self._planes, tolerances, strict=True)
@@ -388,6 +389,7 @@ class _State:
     def _weigh_evidence(self) -> None:
         if self._is_new:
             self._evidence[:] = ONE_FRAME
+            self._flatness[:] = 1
             self._share[:] = (1 << FIXED_BITS) - 1
             return
         self._follow_camera()
@@ -397,7 +399,9 @@ class _State:
             np.float32(wide_lean(noise.whiteness)),
         )
         known = [plane.known for plane in self._planes]
-        mean_wide_changes(self._half[0], known[0], self._wide)
+        told = np.float32(texture_told(noise.width))
+        wide = self._wide, self._flatness
+        compare_wide(self._half[0], known[0], noise.luma, leans[1], told, *wide)
         weigh_evidence(
             (self._half[0], self._half[1], self._half[2]),
             (known[0], known[1], known[2]),

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.fixed_point import TABLE_SHIFT, Fixed, Samples, read_row, spread_row
 from tapetum.realtime.cpu.restoring_time import ONE_FRAME, Evidence, Floats
+from tapetum.realtime.cpu.wide_changes import WIDE, spread_blocks
 
 MOST_TOLERANCE = 1300
 """Of a sample's fixed-point units: sums of twelve differences fit 16 bits."""
@@ -79,13 +80,14 @@ class Tolerance(NamedTuple):
 
 
 @kernel
-def describe_cells(
-    luma: Fixed, evidence: Evidence, noise: Floats, weights: Fixed, cells: Cells
+def describe_cells(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    luma: Fixed, flatness: Floats, evidence: Evidence, noise: Floats, weights: Fixed, cells: Cells
 ) -> None:
     """Fill `cells`.
 
     Args:
         luma: (h, w) at half size.
+        flatness: (h / WIDE, w / WIDE) of `compare_wide`: the share of the deviation to be smoothed.
         evidence: (h, w).
         noise: (256,) deviation of noise in one frame by luma, fixed-point.
         weights: (256,) `Cells.weight` by luma.
@@ -96,15 +98,17 @@ def describe_cells(
         deviation = np.int32(min(noise[level], np.float32(MOST_TOLERANCE)) + np.float32(0.5))
         both[level] = (deviation << np.int32(16)) | np.int32(weights[level])
     found, shares = np.empty(width, np.int32), np.empty(width, np.float32)
+    flat = np.empty(width, np.float32)
     scale = np.float32(1 << REMAINS_BITS)
     for row in range(luma.shape[0]):
         # A loop of its own, being the part that is not SIMD.
         for x in range(width):
             found[x] = both[np.uint16(luma[row, x]) >> np.uint16(TABLE_SHIFT)]
         _find_remains(evidence[row], shares)
+        spread_blocks(flatness, row // WIDE, flat)
         for x in range(width):
             cells.remains[row, x] = np.int16(shares[x] * scale)
-            deviation = np.float32(found[x] >> np.int32(16)) * shares[x]
+            deviation = np.float32(found[x] >> np.int32(16)) * shares[x] * flat[x]
             cells.deviation[row, x] = np.int16(deviation + np.float32(0.5))
             cells.weight[row, x] = np.int16(found[x])
 

@@ -18,13 +18,12 @@ from tapetum.realtime.cpu.fixed_point import (
     read_row,
     spread_row,
 )
+from tapetum.realtime.cpu.wide_changes import WIDE, spread_blocks
 
 ONE_FRAME = 8
 """The unit of `Evidence`."""
 MOST_FRAMES = 16
 """An estimate rests on so many frames at most, and follows what changes unseen."""
-WIDE = 4
-"""Cells across and down over which faint, wide changes are looked for."""
 _MOST_CHANGE = 2047
 """Changes of more, 16 levels of 8 bits, count as so much: they are motion in any noise."""
 _SHARE_BITS = 15
@@ -55,68 +54,6 @@ def wide_lean(whiteness: float) -> float:
 
 
 @kernel
-def mean_wide_changes(frame: Fixed, estimate: Fixed, wide: Floats) -> None:
-    """Fill (h / WIDE, w / WIDE) with binomial means of the mean change of WIDE x WIDE cells."""
-    height, width = frame.shape
-    rows, columns = wide.shape
-    means = np.empty((rows + 2, columns + 2), np.float32)
-    line = np.empty(width, np.int32)
-    for row in range(rows):
-        last = min(WIDE * (row + 1), height)
-        _sum_changes(frame, estimate, WIDE * row, last, line)
-        _sum_columns(line, means[row + 1])
-        count = np.float32(last - WIDE * row)
-        for column in range(width // WIDE):
-            means[row + 1, column + 1] /= count * np.float32(WIDE)
-        if width % WIDE:
-            total = np.int32(0)
-            for x in range(width - width % WIDE, width):
-                total += line[x]
-            means[row + 1, columns] = np.float32(total) / (count * np.float32(width % WIDE))
-    _repeat_edges(means)
-    two, sixteenth = np.float32(2), np.float32(1 / 16)
-    for row in range(rows):
-        above, here, below = means[row], means[row + 1], means[row + 2]
-        for x in range(columns):
-            total = above[x] + above[x + 2] + below[x] + below[x + 2]
-            total += two * (above[x + 1] + below[x + 1] + here[x] + here[x + 2])
-            wide[row, x] = (total + two * two * here[x + 1]) * sixteenth
-
-
-@part
-def _sum_changes(frame: Fixed, estimate: Fixed, first: int, last: int, line: Ints) -> None:
-    """Fill a line with the changes of each column of some rows."""
-    for x in range(line.size):
-        line[x] = 0
-    for y in range(first, last):
-        for x in range(line.size):
-            line[x] += np.int32(frame[y, x]) - np.int32(estimate[y, x])
-
-
-@part
-def _sum_columns(line: Ints, sums: Floats) -> None:
-    """Add up each `WIDE` columns; the first sum is the second place's."""
-    four = np.uint64(WIDE)
-    for place in range(np.uint64(line.size // WIDE)):
-        left = np.int32(line[four * place] + line[four * place + np.uint64(1)])
-        right = np.int32(line[four * place + np.uint64(2)] + line[four * place + np.uint64(3)])
-        sums[place + np.uint64(1)] = np.float32(np.int32(left + right))
-
-
-@part
-def _repeat_edges(plane: Floats) -> None:
-    """Fill the outermost rows and columns from those beside them.
-
-    One by one: slices that are assigned take long to compile, for the messages of their errors.
-    """
-    rows, columns = plane.shape
-    for x in range(1, columns - 1):
-        plane[0, x], plane[rows - 1, x] = plane[1, x], plane[rows - 2, x]
-    for y in range(rows):
-        plane[y, 0], plane[y, columns - 1] = plane[y, 1], plane[y, columns - 2]
-
-
-@kernel
 def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
     frame: Planes,
     estimate: Planes,
@@ -132,13 +69,13 @@ def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
     Four measures of change, each in units of what noise alone would make of it: the mean change
     of luma and of both chroma planes, which shows faint and wide motion, the mean size of changes,
-    which shows fine motion, and the mean change over `WIDE` cells. The largest counts.
+    which shows fine motion, and the change of whole blocks. The largest counts.
 
     Args:
         frame: the new frame.
         estimate: what was known before.
         last: luma of the frame before. A cell like it is skipped: it says nothing new.
-        wide: from `mean_wide_changes`.
+        wide: changes of blocks, of `compare_wide`.
         luma_noise: (256,) deviation by luma.
         chroma_noise: (2,) deviations.
         leans: of `binomial_lean` and `wide_lean`.
@@ -157,7 +94,7 @@ def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
         if row < 0:
             continue
         _mean_row(changes, (row + 2) % 3 if row > 0 else row % 3, row % 3, sums, means)
-        _widen(wide, row // WIDE, wide_means)
+        spread_blocks(wide, row // WIDE, wide_means)
         _look_up(frame[0], row, table, quiet)
         _decide(means, wide_means, evidence, row, quiet, chroma_noise, leans, doubt, motion)
         _take_note(motion, means, counts, evidence, share, row)
@@ -182,17 +119,6 @@ def _mean_row(changes: Fixed, above: int, here: int, sums: Fixed, means: Fixed) 
     for plane in range(5):
         _add_rows(changes[plane, above], changes[plane, here], changes[plane, (here + 1) % 3], sums)
         _add_columns(sums, means[plane])
-
-
-@part
-def _widen(changes: Floats, row: int, wide: Floats) -> None:
-    """Give each mean of a row to its `WIDE` cells."""
-    means = changes[row]
-    for x in range(wide.size // WIDE):
-        for cell in range(WIDE):
-            wide[x * WIDE + cell] = means[x]
-    for x in range(wide.size // WIDE * WIDE, wide.size):
-        wide[x] = means[means.size - 1]
 
 
 @part
@@ -236,7 +162,7 @@ def _decide(  # noqa: PLR0917 - numba takes no keyword-only arguments
         # The sum is never 0; that it is 8 at least spares numba's test.
         doubt[x] = np.sqrt(frames / max(frames + np.float32(ONE_FRAME), np.float32(ONE_FRAME)))
     for x in range(motion.size):
-        mean = max(abs(np.float32(y[x])) * per_mean, abs(wide[x]) * per_wide)
+        mean = max(abs(np.float32(y[x])) * per_mean, wide[x] * per_wide)
         motion[x] = max(motion[x], mean * quiet[x])
     for x in range(motion.size):
         motion[x] = (motion[x] * doubt[x] - np.float32(_MEAN_FIRM)) * per_step

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -234,8 +234,11 @@ class CapturedGraph:
                 try:
                     with queueing(queue):
                         work()
-                finally:  # a stream that goes on capturing could do nothing else
-                    self._graph = side.end_capture()
+                except BaseException:
+                    with suppress(*refusals):  # what came first is what counts
+                        side.end_capture()  # one that goes on capturing could do nothing else
+                    raise
+                self._graph = side.end_capture()
         except refusals as error:
             raise EngineError(f"it cannot be captured: {error}") from error
         self._nodes = queue.nodes

@@ -49,6 +49,13 @@ class ComputeDevice(Protocol):
     def kernels(self) -> PixelKernels:
         """The pixel kernels, which queue their work on the stream."""
 
+    def check_answers(self) -> None:
+        """Ask the GPU something that costs nothing.
+
+        Raises:
+            DeviceLostError: it cannot be used any more.
+        """
+
     def room_for(self, needed_bytes: int, what: str) -> Room:
         """Promise memory for what would fail in its middle without it.
 

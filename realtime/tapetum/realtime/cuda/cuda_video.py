@@ -161,7 +161,7 @@ class CudaVideo:
             )
 
         def on_cpu() -> FileSink:
-            if info.format_name in PIXEL_FORMATS:
+            if info.format_name in PIXEL_FORMATS and not info.alpha:
                 return sink(encoder)
             return sink(encoder, replace(info, format_name=planar_format(info.format_name)))
 

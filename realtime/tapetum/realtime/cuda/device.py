@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -17,19 +16,16 @@ from tapetum.realtime.cuda.captured_graph import (
     LaunchQueue,
     StreamQueue,
 )
+from tapetum.realtime.cuda.gpu_faults import fault_of, faults_told, full, lost
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
 from tapetum.realtime.cuda.kernel_compiler import CHROMAS, kept_kernels, module_of
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.cuda.room import Room
-from tapetum.realtime.errors import DeviceError, DeviceLostError
+from tapetum.realtime.errors import DeviceError
 from tapetum.trt_build.gpu import no_such_gpu
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-
-_IS_FULL = re.compile("ErrorMemoryAllocation|OUT_OF_MEMORY")
-"""What CUDA says of memory, of the GPU's or of the host's that is pinned, and of no loss."""
 
 
 def cupy_for(index: int) -> ModuleType:
@@ -126,20 +122,29 @@ class CudaDevice:
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
-        """Say what CUDA says of a GPU that is not there, no more there, or out of order.
+        """Say what CUDA and CuPy say of a GPU that is lost, full, or refuses something.
 
         Raises:
-            DeviceLostError: it is one of these.
-            DeviceError: it is full; most memory is `_allocating`'s, which says so by itself.
+            DeviceLostError: it is not there, not any more, or out of order.
+            DeviceError: it is full, or refuses this alone.
         """
         cuda = self._cupy.cuda
         try:
             yield
+        except cuda.memory.OutOfMemoryError as error:
+            raise full(self.name, error) from error
         except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
-            kind = DeviceError if _IS_FULL.search(str(error)) else DeviceLostError
-            raise kind(
-                f"{self.name} cannot be used: {error}; see nvidia-smi, or use --device cpu"
-            ) from error
+            fault = fault_of(error, self.name, self)
+            raise (fault if isinstance(fault, DeviceError) else DeviceError(str(fault))) from error
+
+    def check_answers(self) -> None:
+        """See `ComputeDevice`; it may be asked while a stream is capturing, too."""
+        cuda = self._cupy.cuda
+        try:
+            self._make_current()
+            cuda.runtime.memGetInfo()
+        except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
+            raise lost(self.name, error) from error
 
     def room_for(self, needed_bytes: int, what: str) -> Room:
         """Promise memory for something; see `ComputeDevice.room_for`."""
@@ -193,9 +198,10 @@ class CudaDevice:
         """Capture the kernels and engines that `work` queues; nothing runs yet.
 
         Raises:
+            DeviceError: the GPU is lost or full.
             EngineError: something in it cannot be captured.
         """
-        with self._reporting(), self.context():
+        with self._reporting(), self.context(), faults_told("a graph", self):
             return CapturedGraph(self._cupy, self._stream, self._queueing, work)
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
@@ -332,17 +338,10 @@ class CudaDevice:
         Raises:
             DeviceError: there is not enough, or the GPU cannot be used any more.
         """
-        cuda = self._cupy.cuda
-        try:
-            with self._reporting():
-                self._make_current()
-                with stream:
-                    yield
-        except cuda.memory.OutOfMemoryError as error:
-            raise DeviceError(
-                f"{self.name} has not enough memory ({error}); close what else uses it, or use"
-                " --device cpu"
-            ) from error
+        with self._reporting():
+            self._make_current()
+            with stream:
+                yield
 
     def _launch(
         self,

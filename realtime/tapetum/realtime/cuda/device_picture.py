@@ -139,13 +139,23 @@ class DeviceSight:
         found = device.get(fetched)
         corners = found[: 4 * CORNERS].view(np.float32)
         self.corners: Floats = corners.reshape(3, 2, 2)
-        view, self._luma, self._chroma = around.parts(found[4 * CORNERS :])
+        view, self._outer, self._inner = around.parts(found[4 * CORNERS :])
         self._view: Plane = view
 
-    def border(self) -> tuple[BorderLine, ...]:
+    def border(self, area: Area) -> tuple[BorderLine, ...]:
         """See `Sight`."""
-        lines = zip(self._luma, self._chroma, strict=True)
-        return tuple(BorderLine(luma, (chroma,)) for luma, chroma in lines)
+        (rows, columns), (chroma_rows, chroma_columns) = area.slices(self._frame)
+        height, width = self._frame.height, self._frame.width
+        inset = area.top > 0, area.bottom < height, area.left > 0, area.right < width
+        lines = zip(self._outer, self._inner, inset, strict=True)
+        (top, bottom, left, right) = (inner if within else outer for outer, inner, within in lines)
+        return (
+            *(BorderLine(luma[columns], (uv[chroma_columns],)) for luma, uv in (top, bottom)),
+            *(
+                BorderLine(luma[rows], (uv.reshape(-1, 2)[chroma_rows].reshape(-1),))
+                for luma, uv in (left, right)
+            ),
+        )
 
     def view(self) -> Plane:
         """See `Sight`."""

@@ -19,6 +19,7 @@ from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, address, device_planes
 from tapetum.realtime.cuda.restoring_kernels import (
     ADDRESSES,
+    BLOCK_MEANS,
     FIXED_BITS,
     FRAME_NOISE,
     LIGHT,
@@ -153,11 +154,14 @@ class RestoringBuffers:
         every, self.means = light_samples(frame.width, frame.height)
         quarter = -(-down // 2), -(-across // 2)
         eighth = -(-quarter[0] // 2), -(-quarter[1] // 2)
+        blocks = -(-down // WIDE), -(-across // WIDE)
         shapes = {"luma": (frame.height, 2 * across)}
         shapes |= {name: quarter for name in ADDRESSES if name.startswith("quarter")}
         shapes |= {name: eighth for name in ADDRESSES if name.startswith("eighth")}
         made: dict[str, DeviceArray] = {
-            "wide": device.empty((-(-down // WIDE), -(-across // WIDE)), np.float32),
+            "blocks": device.empty((*blocks, BLOCK_MEANS), np.float32),
+            "wide": device.empty(blocks, np.float32),
+            "flatness": device.empty(blocks, np.float32),
             "means": device.empty((2, max(self.means, 1)), np.float32),
             "places": device.empty((max(self.means, 1),), np.int32),
             "evidence": device.empty((down, across), np.uint8),
@@ -245,6 +249,7 @@ def _frame_step(
     state["depth"], state["black"] = depth, levels.black << (FIXED_BITS - depth)
     state["restarts"], state["still"] = restarts, noise.still
     state["mean_lean"], state["wide_lean"] = noise.leans
+    state["told"] = noise.told
     state["chroma_noise"], state["factors"] = noise.chroma, noise.factors
     return FrameStep(given, state, buffers.means, tuple(buffers.arrays.values()))
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tapetum.realtime.cuda.compute_device import CapturedWork, ComputeDevice, DeviceEngine
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, device_planes
-from tapetum.realtime.errors import DeviceError, EngineError
+from tapetum.realtime.errors import DeviceError, DeviceLostError, EngineError
 from tapetum.realtime.frame import Frame
 
 _log = logging.getLogger(__name__)
@@ -87,6 +87,8 @@ class FrameGraph:
             show(other)
             graph(lambda: queue(other))
             self._check()
+        except DeviceLostError:
+            raise
         except (DeviceError, EngineError) as error:
             _log.warning("%s works without a CUDA graph: %s", self._device.name, error)
             return None

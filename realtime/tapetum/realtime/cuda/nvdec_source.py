@@ -39,6 +39,7 @@ from tapetum.realtime.media.media_input import (
     TEXT_OPTIONS,
     InputPlace,
     best_video_stream,
+    decoder_of_alpha,
     input_place,
     open_input,
 )
@@ -98,6 +99,7 @@ class NvdecSource(VideoFile):
             self._reader.close()
             raise
         self._kind = _kind_of(first, name)
+        self._is_full_range = color_range(first) == FULL_RANGE
         self._report.note_changes(first)
         info = self._report.describe(first, raw=first)
         self.info = replace(info, format_name=name, source_format_name=name)
@@ -129,8 +131,8 @@ class NvdecSource(VideoFile):
 
     def _decoded_on_cpu(self) -> Iterator[Frame]:
         """What is left, in main memory, of the size and format that NVDEC's frames have."""
-        planar = planar_format(self.info.format_name)
-        convert = PictureConverter(planar, self.info.width, self.info.height)
+        info, planar = self.info, planar_format(self.info.format_name)
+        convert = PictureConverter(planar, info.width, info.height, full_range=self._is_full_range)
         for picture in self._reader:
             self._report.note_changes(picture)
             yield from_av(
@@ -138,7 +140,7 @@ class NvdecSource(VideoFile):
                 pts=self._reader.output_pts(picture),
                 time_base=self._reader.time_base,
                 duration=picture.duration,
-                codec=self.info.codec_name,
+                codec=info.codec_name,
                 captions=captions_of(picture),
             )
 
@@ -232,6 +234,8 @@ def open_with_nvdec(path: InputPlace, index: int) -> InputContainer:
         codec = stream.codec_context.name
         if not isinstance(path, Path) or file_crop(path, stream, stream.width, stream.height):
             raise DeviceError(f"{path} is no plain file, or is cropped, which NVDEC does not do")
+        if decoder_of_alpha(stream) is not None:
+            raise DeviceError(f"{path} has an alpha channel, which NVDEC does not decode")
     if codec in _NATIVE_DECODERS:
         return open_input(path)
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.gpu_faults import fault_of
 from tapetum.realtime.cuda.transfer import DownloadSink
-from tapetum.realtime.errors import MediaError
+from tapetum.realtime.errors import DeviceError, EncoderError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.file_sink import FileSink
 
@@ -55,11 +57,13 @@ class NvencFile:
         """Encode one frame.
 
         Raises:
-            DeviceError: the frame is not in GPU memory, or the GPU is lost.
+            DeviceError: the frame is not in GPU memory, or the GPU is lost, or NVENC is when it
+                has given packets.
             MediaError: the file cannot be written.
         """
         if self._kept is None:
-            self._frames.write(frame)
+            with self._nvenc_alone():
+                self._frames.write(frame)
             return
         self._kept.append(frame)
         try:
@@ -72,7 +76,8 @@ class NvencFile:
     def close(self) -> None:
         """Finish the file; see `FileSink`."""
         try:
-            self._file.close()
+            with self._nvenc_alone():
+                self._file.close()
         except MediaError as error:
             if not self._kept:
                 raise
@@ -82,6 +87,23 @@ class NvencFile:
     def discard(self) -> None:
         """Give up: remove what was written."""
         self._file.discard()
+
+    @contextmanager
+    def _nvenc_alone(self) -> Iterator[None]:
+        """Tell NVENC's failure, when frames are gone that only it had, from that of the file.
+
+        Raises:
+            DeviceError: it is NVENC, or the GPU; on the CPU the whole may be made anew.
+        """
+        try:
+            yield
+        except EncoderError as error:
+            if self._kept or self._frames is not self._file:
+                raise
+            fault = fault_of(error, "NVENC", self._device)
+            if isinstance(fault, DeviceError):
+                raise fault from error
+            raise DeviceError(f"NVENC on {self._device.name} fails: {error}") from error
 
     def _go_over(self, error: MediaError) -> None:
         """Have the CPU encode what there is; a full disk it meets again, and says so."""

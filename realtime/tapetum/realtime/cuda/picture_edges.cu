@@ -5,29 +5,61 @@
 // What is seen of a frame ---------------------------------------------------------------------------
 
 const int VIEW_SIDE = 64, CORNERS = 12;
+const int BORDER_ROWS = 24, BORDER_COLUMNS = 48;
 
-// Where line `i` of `count` lies on an axis; the outermost are among them: see `spread`.
+// Where line `i` of `count` lies on an axis; the outermost are among them: see `spread`, which has
+// doubles, too.
 BOTH int spread(int i, int count, int size) {
-    return count > 1 ? static_cast<long long>(i) * (size - 1) / (count - 1) : 0;
+    if (i == count - 1) return size - 1;
+    return static_cast<int>(i * (static_cast<double>(size - 1) / (count - 1)));
 }
 
 BOTH int view_side(int size) { return size < VIEW_SIDE ? size : VIEW_SIDE; }
 
-// Samples of the first and last row of a plane, then of its first and last column.
-BOTH int border_size(int width, int height, int step) { return 2 * width + 2 * height * step; }
-
-template <class T>
-BOTH T border_sample(int i, unsigned char *plane, long long pitch, int width, int height,
-                     int step) {
-    if (i < 2 * width) return row_of<T>(plane, pitch, i < width ? 0 : height - 1)[i % width];
-    i -= 2 * width;
-    const int first = i < height * step ? 0 : width - step;
-    i %= height * step;
-    return row_of<T>(plane, pitch, i / step)[first + i % step];
+// So many lines at a border may be no picture: see `lines_at_border`.
+BOTH int at_border(int size, int part) {
+    const int even = size / part / 2 * 2, lines = even > 4 ? even : 4;
+    return lines < size ? lines : size - 1;
 }
 
-// One thread: a sample of the view, or of the border of luma or of chroma, one after another; or a
-// channel of a corner of the thumbnail.
+// Two rows of a plane, and two columns of one sample or of a pair of U and V.
+struct Border {
+    int width, height, step;
+    int top, bottom, left, right;
+};
+
+// That of what lies so many rows and columns of luma within.
+BOTH Border luma_border(const Picture &in, int rows, int columns) {
+    return {in.width, in.height, 1, rows, in.height - 1 - rows, columns, in.width - 1 - columns};
+}
+
+BOTH Border chroma_border(const Picture &in, int rows, int columns) {
+    const int bottom = chroma_height(in.height - rows) - 1;
+    const int right = chroma_width(in.width - columns) - 1;
+    return {2 * chroma_width(in.width), chroma_height(in.height), 2, rows / DOWN, bottom,
+            2 * (columns / ACROSS), 2 * right};
+}
+
+BOTH int border_size(const Border &of) { return 2 * of.width + 2 * of.height * of.step; }
+
+template <class T>
+BOTH T border_sample(int i, unsigned char *plane, long long pitch, const Border &of) {
+    if (i < 2 * of.width)
+        return row_of<T>(plane, pitch, i < of.width ? of.top : of.bottom)[i % of.width];
+    i -= 2 * of.width;
+    const int column = i < of.height * of.step ? of.left : of.right;
+    i %= of.height * of.step;
+    return row_of<T>(plane, pitch, i / of.step)[column + i % of.step];
+}
+
+// How many samples `look_around` collects.
+BOTH int samples_around(const Picture &in) {
+    const int borders = border_size(luma_border(in, 0, 0)) + border_size(chroma_border(in, 0, 0));
+    return view_side(in.width) * view_side(in.height) + 2 * borders;
+}
+
+// One thread: a sample of the view; or of luma's border, or within it, or of chroma's, one after
+// another; or a channel of a corner of the thumbnail.
 template <class T>
 BOTH void look_around(int i, const Picture &in, const float *thumbnail, float *corners,
                       T *samples) {
@@ -37,19 +69,24 @@ BOTH void look_around(int i, const Picture &in, const float *thumbnail, float *c
         return;
     }
     i -= CORNERS;
-    const int across = view_side(in.width), down = view_side(in.height);
-    const int chroma = 2 * chroma_width(in.width), rows = chroma_height(in.height);
-    const int view = across * down, luma = border_size(in.width, in.height, 1);
+    if (i >= samples_around(in)) return;
+    const int across = view_side(in.width), down = view_side(in.height), view = across * down;
     if (i < view) {
         const T *row = row_of<T>(in.luma, in.luma_pitch, spread(i / across, down, in.height));
         samples[i] = row[spread(i % across, across, in.width)];
-    } else if (i < view + luma) {
-        samples[i] =
-            border_sample<T>(i - view, in.luma, in.luma_pitch, in.width, in.height, 1);
-    } else if (i < view + luma + border_size(chroma, rows, 2)) {
-        samples[i] =
-            border_sample<T>(i - view - luma, in.chroma, in.chroma_pitch, chroma, rows, 2);
+        return;
     }
+    const int luma = border_size(luma_border(in, 0, 0));
+    const int chroma = border_size(chroma_border(in, 0, 0));
+    const bool of_luma = i - view < 2 * luma;
+    const int at = of_luma ? i - view : i - view - 2 * luma;
+    const bool within = at >= (of_luma ? luma : chroma);
+    const int rows = within ? at_border(in.height, BORDER_ROWS) : 0;
+    const int columns = within ? at_border(in.width, BORDER_COLUMNS) : 0;
+    samples[i] = of_luma ? border_sample<T>(at % luma, in.luma, in.luma_pitch,
+                                            luma_border(in, rows, columns))
+                         : border_sample<T>(at % chroma, in.chroma, in.chroma_pitch,
+                                            chroma_border(in, rows, columns));
 }
 
 // Around a round picture ----------------------------------------------------------------------------

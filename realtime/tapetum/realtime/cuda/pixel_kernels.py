@@ -251,8 +251,8 @@ class Around(NamedTuple):
     @property
     def samples(self) -> int:
         """How many there are."""
-        borders = 2 * (self.width + self.height) + 2 * (self.chroma_width + 2 * self.chroma_height)
-        return min(self.width, VIEW_SIDE) * min(self.height, VIEW_SIDE) + borders
+        border = 2 * (self.width + self.height) + 2 * (self.chroma_width + 2 * self.chroma_height)
+        return min(self.width, VIEW_SIDE) * min(self.height, VIEW_SIDE) + 2 * border
 
     @property
     def size_bytes(self) -> int:
@@ -260,13 +260,17 @@ class Around(NamedTuple):
         return 4 * CORNERS + self.samples * self.dtype.itemsize
 
     def parts(self, found: npt.NDArray[np.uint8]) -> tuple[Any, list[Any], list[Any]]:
-        """The view, (H, W), and the border's four lines of luma and of chroma."""
+        """The view, (H, W), and (luma, chroma) of the border's four lines.
+
+        Then the same of lines as long, right within those at the border (`lines_at_border`).
+        """
         across, down = min(self.width, VIEW_SIDE), min(self.height, VIEW_SIDE)
         luma = [self.width] * 2 + [self.height] * 2
         chroma = [self.chroma_width] * 2 + [2 * self.chroma_height] * 2
-        ends = np.cumsum([across * down, *luma, *chroma])
+        ends = np.cumsum([across * down, *luma, *luma, *chroma, *chroma])
         view, *lines = np.split(found.view(self.dtype), ends[:-1])
-        return view.reshape(down, across), lines[:4], lines[4:]
+        pairs = list(zip(lines[:8], lines[8:], strict=True))
+        return view.reshape(down, across), pairs[:4], pairs[4:]
 
 
 def circles_structure(circles: Sequence[tuple[float, float, float, float]]) -> Structure:

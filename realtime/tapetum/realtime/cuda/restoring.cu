@@ -2,7 +2,7 @@
 // is read after kernels.cu, by the same compilers.
 //
 // Each does what its twin in tapetum/realtime/cpu does, with the same 16-bit fixed point: restoring.py,
-// restoring_light.py, restoring_time.py and restoring_space.py, whose numbers these are. Whether there
+// restoring_light.py, wide_changes.py, restoring_time.py and restoring_space.py, whose numbers these are. Whether there
 // is anything to do is known here alone, by the grid; the host queues the same kernels for each frame.
 // Launch geometry and argument layouts are in restoring_kernels.py.
 
@@ -50,14 +50,14 @@ struct Restoring {
     Fixed *remains, *deviation;  // of the noise: its share in 256ths, and that of luma
     Fixed *change;
     Fixed *coarse[2][3], *coarse_change[2][3];  // of a quarter and an eighth of the size: Y, U and V
-    float *wide, *means;
+    float *blocks, *wide, *flatness, *means;  // of WIDE x WIDE cells; and of light
     int *places;
     unsigned char *evidence;
     Plan *plan;
     Light *light;
     unsigned short *restored_luma, *restored_chroma;
     int width, height, depth, restarts, every, still;
-    float black, mean_lean, wide_lean;
+    float black, mean_lean, wide_lean, told;
     float chroma_noise[2];
     float factors[3][4];
 };
@@ -336,18 +336,86 @@ BOTH void decide(int thread, const FrameNoise &noise, const Restoring &s, const 
 
 // Time --------------------------------------------------------------------------------------------
 
-// One thread: the mean change of 4x4 cells.
-BOTH void compare_wide(int x, int y, const Restoring &s) {
+// What is known of a block of WIDE x WIDE cells: means of its cells.
+enum { MOVED, SCATTER, ALONG_ACROSS, ALONG_DOWN, STEEP_ACROSS, STEEP_DOWN, BENT, BLOCK_MEANS };
+
+BOTH int wide_columns(const Restoring &s) { return (cells_across(s) + WIDE - 1) / WIDE; }
+
+BOTH int wide_rows(const Restoring &s) { return (cells_down(s) + WIDE - 1) / WIDE; }
+
+BOTH int size_of(int value) { return value < 0 ? -value : value; }
+
+// The noise of a block, by the cell in its middle.
+BOTH float block_deviation(int x, int y, const Restoring &s) {
     const int width = cells_across(s), height = cells_down(s);
-    const int columns = (width + WIDE - 1) / WIDE;
+    const int column = (WIDE * x + (WIDE * x + WIDE < width ? WIDE * x + WIDE : width)) / 2;
+    const int row = (WIDE * y + (WIDE * y + WIDE < height ? WIDE * y + WIDE : height)) / 2;
+    return 1 / s.plan->quiet[s.half[row * width + column] >> TABLE_SHIFT];
+}
+
+// One thread: one block by itself.
+BOTH void compare_wide(int x, int y, const Restoring &s) {
+    const int width = cells_across(s), height = cells_down(s), columns = wide_columns(s);
     if (x >= columns || !s.plan->learns || s.plan->restarts) return;
     const int right = within(WIDE * x + WIDE - 1, width), bottom = within(WIDE * y + WIDE - 1, height);
-    int sum = 0;
-    for (int row = WIDE * y; row <= bottom; ++row)
-        for (int column = WIDE * x; column <= right; ++column)
-            sum += s.half[row * width + column] - s.known[row * width + column];
+    const int most = static_cast<int>(12 * block_deviation(x, y, s));
+    int sums[BLOCK_MEANS] = {};
+    for (int row = WIDE * y; row <= bottom; ++row) {
+        const int here = row * width, above = within(row - 1, height) * width;
+        const int below = within(row + 1, height) * width;
+        for (int column = WIDE * x; column <= right; ++column) {
+            const int before = within(column - 1, width), after = within(column + 1, width);
+            const int change = s.half[here + column] - s.known[here + column];
+            const int step = limited(change, -512, 512);
+            const int across = limited(s.known[here + after] - s.known[here + before], -2047, 2047);
+            const int down = limited(s.known[below + column] - s.known[above + column], -2047, 2047);
+            const int twice = 2 * s.half[here + column];
+            const int bend = size_of(twice - s.half[here + before] - s.half[here + after]) +
+                             size_of(twice - s.half[above + column] - s.half[below + column]);
+            sums[MOVED] += change;
+            sums[SCATTER] += step * step;
+            sums[ALONG_ACROSS] += across * step;
+            sums[ALONG_DOWN] += down * step;
+            sums[STEEP_ACROSS] += across * across;
+            sums[STEEP_DOWN] += down * down;
+            sums[BENT] += bend < most ? bend : most;
+        }
+    }
     const int count = (right - WIDE * x + 1) * (bottom - WIDE * y + 1);
-    s.wide[y * columns + x] = static_cast<float>(sum) / static_cast<float>(count);
+    float *means = s.blocks + (y * columns + x) * BLOCK_MEANS;
+    for (int i = 0; i < BLOCK_MEANS; ++i)
+        means[i] = static_cast<float>(sums[i]) / static_cast<float>(count);
+}
+
+// How sure a change along gradients is, by the noise that there would be in it.
+BOTH float along(float product, float steepness, float deviation) {
+    return WIDE * WIDE * fabsf(product) / sqrtf(2.25f * steepness + 8 * deviation * deviation);
+}
+
+// One thread: one block with its neighbours; see `_judge_row`.
+BOTH void judge_wide(int x, int y, const Restoring &s) {
+    const int columns = wide_columns(s), rows = wide_rows(s);
+    if (x >= columns || !s.plan->learns || s.plan->restarts) return;
+    float means[BLOCK_MEANS] = {};
+    for (int down = -1; down <= 1; ++down)
+        for (int across = -1; across <= 1; ++across) {
+            const float weight = (down ? 1.0f : 2.0f) * (across ? 1.0f : 2.0f) / 16;
+            const int place = within(y + down, rows) * columns + within(x + across, columns);
+            for (int i = 0; i < BLOCK_MEANS; ++i)
+                means[i] += weight * s.blocks[place * BLOCK_MEANS + i];
+        }
+    const float deviation = block_deviation(x, y, s);
+    const float shift = fmaxf(along(means[ALONG_ACROSS], means[STEEP_ACROSS], deviation),
+                              along(means[ALONG_DOWN], means[STEEP_DOWN], deviation));
+    const float size = sqrtf(means[SCATTER]), scatter = fmaxf(0.86f * size / deviation, 1);
+    const float bent = means[BENT] / (3.9f * fmaxf(deviation, 0.6f * size));
+    const int place = y * columns + x;
+    s.wide[place] = fmaxf(fabsf(means[MOVED]), shift / scatter * s.wide_lean * s.told);
+    s.flatness[place] = 1 - s.told * unit_clamp((bent - 1.5f) / 0.7f);
+}
+
+BOTH int block_of(int x, int y, const Restoring &s) {
+    return y / WIDE * wide_columns(s) + x / WIDE;
 }
 
 const int LEARNT_COLUMNS = 32, LEARNT_ROWS = 8;  // cells of a block
@@ -400,26 +468,12 @@ BOTH Means means_around(int place, const Changes &changes) {
     return sum;
 }
 
-BOTH float wide_around(int x, int y, const Restoring &s) {
-    const int columns = (cells_across(s) + WIDE - 1) / WIDE, rows = (cells_down(s) + WIDE - 1) / WIDE;
-    float sum = 0;
-    for (int down = -1; down <= 1; ++down)
-        for (int across = -1; across <= 1; ++across) {
-            const float weight = (down ? 1.0f : 2.0f) * (across ? 1.0f : 2.0f);
-            const int row = within(y / WIDE + down, rows), column = within(x / WIDE + across, columns);
-            sum += weight * s.wide[row * columns + column];
-        }
-    return sum / 16;
-}
-
-BOTH float size_of(int value) { return fabsf(static_cast<float>(value)); }
-
 // How much a cell moves, from 0 to 1: see `_decide`.
 BOTH float motion_of(const Means &mean, float wide, float quiet, float frames, const Restoring &s) {
     const float doubt = sqrtf(frames / (frames + ONE_FRAME)), sixteenth = 1 / 16.0f;
-    const float u = size_of(mean.u) * (sixteenth / (s.chroma_noise[0] * s.mean_lean));
-    const float v = size_of(mean.v) * (sixteenth / (s.chroma_noise[1] * s.mean_lean));
-    const float luma = fmaxf(size_of(mean.luma) * (sixteenth / s.mean_lean), fabsf(wide) / s.wide_lean);
+    const float u = fabsf(static_cast<float>(mean.u)) * (sixteenth / (s.chroma_noise[0] * s.mean_lean));
+    const float v = fabsf(static_cast<float>(mean.v)) * (sixteenth / (s.chroma_noise[1] * s.mean_lean));
+    const float luma = fmaxf(fabsf(static_cast<float>(mean.luma)) * (sixteenth / s.mean_lean), wide / s.wide_lean);
     const float by_mean = (fmaxf(fmaxf(u, v), luma * quiet) * doubt - 2.5f) / (4.5f - 2.5f);
     const float size = static_cast<float>(mean.size) * (1.25f / 16) * quiet * doubt;
     return unit_clamp(fmaxf(by_mean, (size - 1.5f) / (2.3f - 1.5f)));
@@ -440,12 +494,12 @@ BOTH int toward_new(int old, int now, int share) {
 }
 
 // What noise remains of a cell that is known.
-BOTH void describe_cell(int cell, int known, const Restoring &s) {
+BOTH void describe_cell(int cell, int known, float flatness, const Restoring &s) {
     const float frames = s.evidence[cell];
     const float remains = fmaxf(sqrtf(ONE_FRAME / fmaxf(frames, ONE_FRAME)), 0.4f);
     const float deviation = s.plan->cells[known >> TABLE_SHIFT] >> 16;
     s.remains[cell] = static_cast<Fixed>(remains * 256);
-    s.deviation[cell] = static_cast<Fixed>(deviation * remains + 0.5f);
+    s.deviation[cell] = static_cast<Fixed>(deviation * remains * flatness + 0.5f);
 }
 
 // One thread: a cell's share of the new frame, and its estimates.
@@ -457,13 +511,15 @@ BOTH void learn_cell(int thread, int block_x, int block_y, const Picture &in, co
     const int width = cells_across(s), cell = y * width + x, shift = colors.shift;
     if (!s.plan->learns || x >= width || y >= cells_down(s)) return;
     int share = 1 << 15;
+    float flatness = 1;
     if (s.plan->restarts) {
         s.evidence[cell] = ONE_FRAME;
     } else {
         const Means mean = means_around((upper + 1) * AROUND_COLUMNS + left + 1, changes);
         const float quiet = s.plan->quiet[s.half[cell] >> TABLE_SHIFT];
-        const float motion = motion_of(mean, wide_around(x, y, s), quiet, s.evidence[cell], s);
+        const float motion = motion_of(mean, s.wide[block_of(x, y, s)], quiet, s.evidence[cell], s);
         share = share_of_new(motion, mean.is_new > 0, s.evidence[cell]);
+        flatness = s.flatness[block_of(x, y, s)];
     }
     int sum = 0;
     for (int row = 2 * y; row < 2 * y + 2; ++row) {
@@ -478,7 +534,7 @@ BOTH void learn_cell(int thread, int block_x, int block_y, const Picture &in, co
     }
     const int known = (sum + 2) >> 2;
     s.new_known[cell] = known;
-    describe_cell(cell, known, s);
+    describe_cell(cell, known, flatness, s);
     const T *chroma = row_of<T>(in.chroma, in.chroma_pitch, y) + 2 * x;
     for (int i = 0; i < 2; ++i)
         s.new_chroma[i][cell] = toward_new(s.chroma[i][cell], fixed_of(chroma[i], shift), share);
@@ -808,6 +864,10 @@ extern "C" __global__ void __launch_bounds__(TABLE)
 
 extern "C" __global__ void compare_wide(Restoring s) {
     compare_wide(blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y, s);
+}
+
+extern "C" __global__ void judge_wide(Restoring s) {
+    judge_wide(blockIdx.x * blockDim.x + threadIdx.x, blockIdx.y, s);
 }
 
 #define CORRECTING_KERNEL(NAME, SCALE)                                                  \

@@ -24,7 +24,9 @@ FIXED_BITS = 15
 TABLE_SIZE = 256
 """Steps of luma in a table."""
 WIDE = 4
-"""Cells across and down over which faint, wide changes are looked for."""
+"""Cells across and down of a block in which faint changes and texture are looked for."""
+BLOCK_MEANS = 7
+"""Means that are kept of such a block."""
 SCALES = 4
 """Sizes at which luma is smoothed: the full one, and each half the one before."""
 
@@ -51,7 +53,7 @@ ADDRESSES = (
     *("quarter_y", "quarter_u", "quarter_v", "eighth_y", "eighth_u", "eighth_v"),
     *("quarter_change_y", "quarter_change_u", "quarter_change_v"),
     *("eighth_change_y", "eighth_change_u", "eighth_change_v"),
-    *("wide", "means", "places", "evidence", "plan", "light"),
+    *("blocks", "wide", "flatness", "means", "places", "evidence", "plan", "light"),
     *("restored_luma", "restored_chroma"),
 )
 """Of arrays, in the order in which `Restoring` of `restoring.cu` begins."""
@@ -68,9 +70,9 @@ RESTORING = np.dtype(
         ("black", np.float32),
         ("mean_lean", np.float32),
         ("wide_lean", np.float32),
+        ("told", np.float32),
         ("chroma_noise", np.float32, (2,)),
         ("factors", np.float32, (3, SCALES)),
-        ("unused", np.int32),
     ]
 )
 """`Restoring` of `restoring.cu`: addresses, sizes, and what differs from frame to frame."""
@@ -167,7 +169,8 @@ class RestoringKernels:
         """Find what moves, and move the estimates towards the frame."""
         across, down = cells(frame)
         wide = _blocks(-(-across // WIDE)), -(-down // WIDE)
-        self._launch("compare_wide", wide, _THREADS, (step.state,), 0)
+        for name in ("compare_wide", "judge_wide"):
+            self._launch(name, wide, _THREADS, (step.state,), 0)
         grid = _tiles(across, down, _LEARNT)
         self._launch(*self._of(frame, "learn", grid, _THREADS_OF_TILE, step.state))
 

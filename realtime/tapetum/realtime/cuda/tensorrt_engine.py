@@ -14,6 +14,7 @@ import numpy as np
 from tapetum.gan.model import Model
 from tapetum.gan.model_kinds import THUMBNAIL_SHAPE, Size
 from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.gpu_faults import faults_told
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address, check_array
 from tapetum.realtime.progress import Building
 
@@ -140,6 +141,7 @@ class TensorRTEngine:
 
         Raises:
             StaleEngineError: it is broken, or of another version or GPU.
+            DeviceError: the GPU is lost, or full.
             EngineError: it does not load for another reason, or takes another shape.
         """
         from tapetum.trt_build.engine_cache import kept_kernels
@@ -147,7 +149,7 @@ class TensorRTEngine:
 
         self.description = description
         self._device, self._built = device, built
-        with device.context():
+        with device.context(), faults_told(description, device):
             self._engine = LoadedEngine(
                 built.path.read_bytes(), flavour, kept_kernels=kept_kernels(built)
             )
@@ -161,6 +163,7 @@ class TensorRTEngine:
         """Queue one run: read `batch`, fill `result`; both are without gaps.
 
         Raises:
+            DeviceError: the GPU is lost, or full.
             EngineError: TensorRT refuses to run.
             ValueError: the arrays are not of the engine's shapes and types.
         """
@@ -169,7 +172,8 @@ class TensorRTEngine:
         if int(np.prod(result.shape)) != self._output_size:
             raise ValueError(f"the engine gives {self._output_size} numbers, not {result.shape}")
         source, target = address(batch), address(result)
-        self._device.enqueue(lambda stream: self._engine.run(stream, source, target))
+        with faults_told(self.description, self._device):
+            self._device.enqueue(lambda stream: self._engine.run(stream, source, target))
         if not self._has_run:
             self._has_run = True
             self._keep_kernels()

@@ -5,14 +5,16 @@ Arrays and tensors share memory by DLPack. PyTorch is imported when a model is m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tapetum.realtime.cuda.captured_graph import CAPTURES
 from tapetum.realtime.cuda.compute_device import ComputeDevice
+from tapetum.realtime.cuda.gpu_faults import faults_told
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray
-from tapetum.realtime.errors import DeviceError, DeviceLostError, EngineError
+from tapetum.realtime.errors import DeviceError
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 _WARM_UP_RUNS = 3
 """Runs before a capture, in which cuDNN chooses its algorithms."""
+
+_refusals_told = partial(faults_told, kind=RuntimeError)
+"""All of PyTorch's errors are of this kind: cuDNN's and cuBLAS's have no class of their own."""
 
 
 class TorchModel:
@@ -36,8 +41,7 @@ class TorchModel:
             device: where it will run.
 
         Raises:
-            DeviceError: this PyTorch cannot use the device.
-            EngineError: there is not enough memory.
+            DeviceError: this PyTorch cannot use the device, or there is not enough memory.
         """
         import torch
 
@@ -46,7 +50,7 @@ class TorchModel:
         self._network, self._dtype = network_of(generator)
         place = torch_device(device)
         module: Any = generator  # the stubs of `to` know no memory format
-        with _reporting(f"the weights of {self.kind} on {device.name}"):
+        with _refusals_told(f"the weights of {self.kind} on {device.name}", device):
             module.to(device=place, dtype=self._dtype, memory_format=torch.channels_last)
 
     @property
@@ -58,12 +62,14 @@ class TorchModel:
         """An engine for inputs of one shape, in the model's precision.
 
         Raises:
-            EngineError: there is not enough memory, or PyTorch refuses for another reason.
+            DeviceError: there is not enough memory, or the GPU cannot be used any more.
+            EngineError: PyTorch refuses for another reason.
         """
         import torch
 
         place = torch_device(self._device)
-        with _reporting(f"{self.kind} at {shape[3]}x{shape[2]} on {self._device.name}"):
+        what = f"{self.kind} at {shape[3]}x{shape[2]} on {self._device.name}"
+        with _refusals_told(what, self._device):
             batch = torch.zeros(shape, dtype=self._dtype, device=place)
             return TorchEngine(self._network, batch, self._device, self.description)
 
@@ -92,7 +98,7 @@ class TorchEngine:
         import torch
 
         self.description = description
-        self._network = network
+        self._network, self._device = network, device
         self._batch = batch
         self._stream = torch_stream(device)
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -120,14 +126,14 @@ class TorchEngine:
         """Queue one run: read `batch`, fill `result`; both are without gaps.
 
         Raises:
-            EngineError: there is not enough memory, or PyTorch refuses for another reason.
-            DeviceError: the GPU cannot be used any more.
+            DeviceError: there is not enough memory, or the GPU cannot be used any more.
+            EngineError: PyTorch refuses for another reason.
         """
         import torch
         from torch.utils.dlpack import from_dlpack
 
         given, wanted = (from_dlpack(array) for array in (batch, result))
-        with _reporting(self.description), torch.inference_mode(), self._stream():
+        with _refusals_told(self.description, self._device), torch.inference_mode(), self._stream():
             self._batch.copy_(given)
             if self._graph is None:
                 self._result = self._network(self._batch)
@@ -206,24 +212,3 @@ def torch_stream(device: ComputeDevice) -> Callable[[], AbstractContextManager[A
     place = torch_device(device)
     stream = torch.cuda.ExternalStream(device.stream_address, place)  # type: ignore[no-untyped-call]
     return lambda: torch.cuda.stream(stream)
-
-
-@contextmanager
-def _reporting(what: str) -> Iterator[None]:
-    """Turn PyTorch's errors of a GPU that is full, no more there, or refused, into one line."""
-    import torch
-
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise EngineError(f"not enough GPU memory for {what}; use --device cpu") from error
-    except torch.AcceleratorError as error:
-        raise DeviceLostError(
-            f"{what}: {_first_line(error)}; see nvidia-smi, or use --device cpu"
-        ) from error
-    except RuntimeError as error:  # cuDNN's and cuBLAS's have no class of their own
-        raise EngineError(f"{what}: {_first_line(error)}; use --device cpu") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

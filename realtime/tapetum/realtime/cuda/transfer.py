@@ -180,8 +180,11 @@ def format_as(frame: Frame, given: Frame) -> Frame:
 
 
 def taken_apart(frame: Frame) -> Frame:
-    """A frame of `DEVICE_FORMATS` in main memory in one of `PIXEL_FORMATS`, the same samples."""
-    if frame.format_name in PIXEL_FORMATS:
+    """A frame of `DEVICE_FORMATS` in main memory in one of `PIXEL_FORMATS`, the same samples.
+
+    One with alpha becomes planar, for only such formats have alpha.
+    """
+    if frame.format_name in PIXEL_FORMATS and frame.alpha is None:
         return frame
     return replace(frame, planes=_apart(frame), format_name=planar_format(frame.format_name))
 

@@ -55,6 +55,8 @@ BLEND_S = 0.5
 """In this time one look goes over into another, or in longer where that would be seen."""
 _WEIGHTS_S = 0.5
 """Time constant of the weights by which a grid becomes one curve."""
+_LONGEST_PAUSE_S = 0.5
+"""A longer one counts as this where noise is taken out: what is known of a stream outlasts it."""
 _LONGEST_STEP_S = 1 / 15
 """No frame moves these weights by more than this time does, however rarely frames come."""
 
@@ -175,6 +177,7 @@ class GridStream:
         self._filter = TemporalFilter()
         self._clock = FrameClock()
         self._elapsed_s = 0.0
+        self._time_s = 0.0
         self._paced = PacedLook()
         self._noise = NoisePace(self._paced.pace)
         self._at_rest: _AtRest | None = None
@@ -206,6 +209,7 @@ class GridStream:
             self._look = self._paced.shown = self._style = self._weights = None
         self._view = view
         self._elapsed_s = self._clock(frame.time_s)
+        self._time_s += min(self._elapsed_s, _LONGEST_PAUSE_S)
         self._paced.look_at(view * view, self._elapsed_s, noisy=_single_pixels(frame, rows))
         self._frames += 1
 
@@ -296,7 +300,8 @@ class GridStream:
         noise = self._noise
         before, self._at_rest = self._at_rest, None
         may_rest = before is not None and before.grid is grid and noise.is_settled
-        seen = restorer(frame, grid, 1.0, may_rest=may_rest)
+        timed = replace(frame, pts=round(self._time_s / frame.time_base))
+        seen = restorer(timed, grid, 1.0, may_rest=may_rest)
         if before is not None and seen is before.seen:
             if before.times < _MOST_TIMES:
                 self._at_rest = replace(before, times=before.times + 1)

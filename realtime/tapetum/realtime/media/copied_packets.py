@@ -10,7 +10,8 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from tapetum.realtime.media.copied_streams import PacketRoute
+from tapetum.realtime.media.copied_streams import PacketRoute, codec_name
+from tapetum.realtime.media.earlier_subtitles import EarlierSubtitles
 from tapetum.realtime.media.packet_order import PacketOrder
 from tapetum.realtime.media.sound_check import SoundCheck
 from tapetum.realtime.media.timeline import LONGEST_STILL_S, Gap, TimeRange, stream_time_base
@@ -71,6 +72,7 @@ class CopiedPackets:
         route: as above.
         check: as above.
         clock: what the output counts their times by.
+        has_begun: whether a packet in the range was met.
         ended: whether the end of the range is reached.
         gaps: between packets of a broadcast's sound, in the range.
         damaged: output times at which packets were damaged or out of order.
@@ -92,6 +94,7 @@ class CopiedPackets:
         self.route = route
         self.check = check
         self.clock = OutputClock.of(stream_time_base(stream), span)
+        self.has_begun = False
         self.ended = False
         self.gaps: list[Gap] = []
         self.damaged: list[Fraction] = []
@@ -104,6 +107,7 @@ class CopiedPackets:
         self._end_s: Fraction | None = None
         self._begin: int | None = None
         self._waiting: list[Packet[Stream]] = []
+        self._earlier = EarlierSubtitles(codec_name(stream))
 
     def settled(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
         """The packets that can be written when one more has been read."""
@@ -115,9 +119,14 @@ class CopiedPackets:
             placed for kept in self._clip(packet) for placed in self._in_time(self._order.add(kept))
         ]
 
+    def shown_at_start(self) -> list[Packet[Stream]]:
+        """Pictures of subtitles that began before the range and are shown in it, so far."""
+        earlier = self._earlier.take(self.clock.first or 0)
+        return self._in_time([packet for held in earlier for packet in self._order.add(held)])
+
     def finish(self) -> list[Packet[Stream]]:
         """The rest."""
-        return self._in_time(self._order.finish())
+        return self.shown_at_start() + self._in_time(self._order.finish())
 
     def _note_gap(self, packet: Packet[Stream]) -> None:
         """Take note of sound, in the range, that is not there."""
@@ -161,9 +170,19 @@ class CopiedPackets:
             packet.duration = min(packet.duration, end - time)
         if first is None:
             return [packet]
+        self.has_begun = self.has_begun or time >= first
         if isinstance(packet.stream, VideoStream):
             return self._clip_video(packet, time, first)
-        return [packet] if time >= first or _cut_to(packet, first) else []
+        return self._clip_other(packet, time, first)
+
+    def _clip_other(self, packet: Packet[Stream], time: int, first: int) -> list[Packet[Stream]]:
+        """From the start on; subtitles that are shown there begin there."""
+        if time < first and not packet.duration and self._earlier.knows_them:
+            self._earlier.add(packet)
+            return []
+        if time >= first:
+            return [*self._earlier.take(first), packet]
+        return [packet] if _cut_to(packet, first) else []
 
     def _clip_video(self, packet: Packet[Stream], time: int, first: int) -> list[Packet[Stream]]:
         """From a key frame on: the last before the start where an edit list hides it, else after.

@@ -74,7 +74,17 @@ def lost_keys(metadata: dict[str, str], container: Container) -> list[str]:
     keys = kept_metadata(metadata, container)
     if not container.is_mov:
         return [key for key in (_STEREO_MODE,) if key in metadata and key not in keys]
-    return [key for key in keys if not key.lower().startswith(_MP4_STREAM_METADATA)]
+    return [key for key, value in keys.items() if not _is_kept_in_mov(key.lower(), value)]
+
+
+def _is_kept_in_mov(key: str, value: str) -> bool:
+    """Whether MP4 and QuickTime say it of a stream; languages by three letters (ISO 639-2) alone.
+
+    Matroska says "zh-Hans", too.
+    """
+    if key == "language":
+        return len(value) == 3 and value.isascii() and value.islower()
+    return key.startswith(_MP4_STREAM_METADATA)
 
 
 def describe(stream: Stream, content: str | None = None) -> str:

@@ -38,6 +38,10 @@ class Crop(NamedTuple):
         """The size of what is left of a picture."""
         return width - self.left - self.right, height - self.top - self.bottom
 
+    def of_fields(self) -> Crop:
+        """That of interlaced pictures: a line of chroma in 4:2:0 stays one of the same field."""
+        return self._replace(top=self.top & ~3)
+
     def __call__(self, frame: Frame) -> Frame:
         """Cut a frame in main memory; its planes are views of the same memory."""
         begins = frame.format.plane_shapes(self.left, self.top)

@@ -20,7 +20,8 @@ from av.stream import Stream
 _USUAL_DELAY = 2
 """Pictures by which x264 and x265 decode ahead of what is shown, at most."""
 
-_LONGEST_STEP_S = Fraction(1, 25)
+_LONGEST_STEP_S = Fraction(1)
+"""The rate of a recording whose pictures stand still for long says little of others' steps."""
 
 
 class DecodeTimes:

@@ -7,6 +7,7 @@ FFmpeg's too; live pictures, which cannot wait for the next, by `with_fields_joi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -110,6 +111,36 @@ def _joined(plane: Plane) -> Plane:
     above = above[: len(lines)]
     np.clip(lines, np.minimum(above, below), np.maximum(above, below), out=joined[1::2])
     return joined
+
+
+_NEAR, _FAR = (7, 1), (5, 3)
+"""Eighths that a field's line gets of the nearest line of chroma, and of the next: in 4:2:0 chroma
+of the upper field lies nearer to the first of its two lines, that of the lower to the second."""
+
+
+def with_chroma_of_fields(frame: Frame) -> Frame:
+    """An interlaced planar 4:2:0 frame as 4:2:2: each field's lines get chroma of that field alone.
+
+    What scales whole pictures would mix the colours of two moments.
+    """
+    luma, *chroma = frame.planes
+    name = frame.format_name.replace("420", "422")
+    planes = (luma, *(_chroma_for_each_line(plane, len(luma)) for plane in chroma))
+    return replace(frame, format_name=name, planes=planes)
+
+
+def _chroma_for_each_line(plane: Plane, lines: int) -> Plane:
+    tall = np.empty((lines, plane.shape[1]), plane.dtype)
+    for parity, (upper, lower) in enumerate(((_NEAR, _FAR), (_FAR, _NEAR))):
+        field = plane[parity::2].astype(np.int32)
+        above = np.concatenate([field[:1], field[:-1]])
+        below = np.concatenate([field[1:], field[-1:]])
+        both = np.empty((2 * len(field), plane.shape[1]), np.int32)
+        both[::2] = (upper[0] * field + upper[1] * above + 4) >> 3
+        both[1::2] = (lower[0] * field + lower[1] * below + 4) >> 3
+        target = tall[parity::2]
+        target[:] = both[np.minimum(np.arange(len(target)), len(both) - 1)]
+    return tall
 
 
 def _shape(picture: av.VideoFrame) -> tuple[int, int, str]:

@@ -12,7 +12,7 @@ from av.error import InvalidDataError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from tapetum.realtime.errors import MediaError
+from tapetum.realtime.errors import EncoderError, MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.media.containers import Container, container_for
 from tapetum.realtime.media.copied_streams import kept_metadata, lost_marks
@@ -126,11 +126,13 @@ class FileSink:
         """Encode one frame.
 
         Raises:
+            EncoderError: the encoder fails.
             MediaError: the frame is not as `info` says, has no time, or the disk is full.
         """
         self.check(frame)
-        with media_errors("cannot write", self._file.path):
+        with media_errors("cannot encode", self._file.path, EncoderError):
             packets = self._encoder.encode(frame)
+        with media_errors("cannot write", self._file.path):
             if not self._has_header:
                 self._write_header()
             self._mux(packets)
@@ -336,7 +338,8 @@ class FileSink:
 
     def _finish(self) -> None:
         if self._encodes:
-            packets = self._encoder.finish()
+            with media_errors("cannot encode", self._file.path, EncoderError):
+                packets = self._encoder.finish()
             if not self._has_header:  # there was no frame
                 self._write_header()
             self._mux(packets)

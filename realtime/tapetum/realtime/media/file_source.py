@@ -31,6 +31,7 @@ from tapetum.realtime.media.media_input import (
     input_place,
     open_input,
 )
+from tapetum.realtime.media.ogg_pages import broken_pages
 from tapetum.realtime.media.picture_reader import PictureReader, VideoInput
 from tapetum.realtime.media.sample_entries import ENCRYPTED, sample_entries
 from tapetum.realtime.media.timeline import said_of_gaps
@@ -208,7 +209,10 @@ class FileSource(VideoFile):
         self._crop = None
         if isinstance(self.path, Path):
             self._crop = file_crop(self.path, self._reader.stream, *coded)
-        if self._crop is None:
+        if self._crop is not None and info.interlaced:
+            self._crop = self._crop.of_fields()
+        if self._crop is None or not any(self._crop):
+            self._crop = None
             return info
         width, height = self._crop.size(*coded)
         self._report.note(f"cropped to {width}x{height} of {coded[0]}x{coded[1]}, as the file says")
@@ -358,7 +362,8 @@ class FileReport:
             decoded = counted(self.reader.count if frames is None else frames, "frame")
             self.note(f"{self.path} is incomplete: {decoded} decoded")
         if self.reader.ended and isinstance(self.path, Path):
-            self.broken_parts = broken_tags(self.path) or int(broken_elements(self.path))
+            broken = broken_tags(self.path) or broken_pages(self.path)
+            self.broken_parts = broken or int(broken_elements(self.path))
             self._judge_gaps(self.path)
         if self.broken_parts:
             self.note(

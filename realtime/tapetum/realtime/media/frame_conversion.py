@@ -93,12 +93,22 @@ class PictureConverter:
         height: target height in pixels.
     """
 
-    def __init__(self, format_name: str, width: int, height: int) -> None:
+    def __init__(
+        self, format_name: str, width: int, height: int, *, full_range: bool | None = None
+    ) -> None:
+        """Take the target; the range may be that of a picture that was the first before.
+
+        Args:
+            format_name: of the target.
+            width: in pixels.
+            height: in pixels.
+            full_range: whether levels use the full range; None for what the first picture has.
+        """
         self.format_name = format_name
         self.width = width
         self.height = height
         self._scaler = VideoReformatter()
-        self._range: int | None = None
+        self._range = None if full_range is None else _FULL if full_range else _LIMITED
 
     def __call__(self, picture: av.VideoFrame) -> av.VideoFrame:
         """Convert one picture; one that fits already is returned as it is.

@@ -31,12 +31,13 @@ def reason(error: BaseException) -> str:
 
 
 @contextmanager
-def media_errors(doing: str, path: Path) -> Iterator[None]:
+def media_errors(doing: str, path: Path, kind: type[MediaError] = MediaError) -> Iterator[None]:
     """Turn an FFmpeg or system error inside the block into a `MediaError`.
 
     Args:
         doing: what was tried, like "cannot write".
         path: the file that the message names.
+        kind: of the error.
 
     Raises:
         MediaError: anything inside the block failed.
@@ -44,4 +45,4 @@ def media_errors(doing: str, path: Path) -> Iterator[None]:
     try:
         yield
     except (FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{doing} {path}: {reason(error)}") from error
+        raise kind(f"{doing} {path}: {reason(error)}") from error

@@ -52,6 +52,9 @@ there are more, the file has packets that show nothing, as of fields or hidden p
 _TIMED_FORMATS = frozenset({"matroska", "mov", "flv"})
 """Formats that say of every picture when it is shown."""
 
+_UNIQUE_TIMES = frozenset({"mov", "flv"})
+"""Those that show no two pictures at one time."""
+
 MANY_FAILURES = 8
 """Packets in a row that fail to decode after which the decoder is in doubt."""
 
@@ -271,7 +274,7 @@ class PictureReader:
         self._codec = said.codec.canonical_name
         names = self.container.format.name.split(",")
         self._is_timed = not _TIMED_FORMATS.isdisjoint(names)
-        self._has_unique_times = "mov" in names
+        self._has_unique_times = not _UNIQUE_TIMES.isdisjoint(names)
         self._start_clock()
 
     def _begin_times(self) -> PresentationTimes:

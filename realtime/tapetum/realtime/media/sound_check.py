@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.codec.context import CodecContext
@@ -74,7 +76,8 @@ class SoundCheck:
     def _is_whole(self, packet: Packet[Stream]) -> bool:
         """Whether a packet is as its own lengths and parities say."""
         if self._units is not None:
-            return self._units.is_whole(bytes(packet))
+            whole = self._units.is_whole(bytes(packet))
+            return self._units.follows(Fraction((packet.dts or 0) * packet.time_base)) and whole
         if self._parser is None:
             return True
         whole = sum(frame.size for frame in self._parser.parse(bytes(packet))) == packet.size

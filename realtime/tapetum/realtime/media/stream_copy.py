@@ -361,15 +361,25 @@ class StreamCopier:
         clock = InputClock(self._input, [copied.stream for copied in self._copied.values()])
         if self._video not in clock.streams:
             self._video.discard = Discard.all
-        for read in self._read(clock.streams):
-            for packet in clock.place(read):
-                if packet.size:
-                    yield from self._copied[packet.stream_index].settled(packet)
-            if all(copied.ended for copied in self._copied.values()):
-                break
+        yield from self._in_range(clock)
         for copied in self._copied.values():
             yield from copied.finish()
         yield from self._flush()
+
+    def _in_range(self, clock: InputClock) -> Iterator[Packet[Stream]]:
+        """Packets up to the end of the range; once, what is on the screen at its start."""
+        has_begun = False
+        for read in self._read(clock.streams):
+            for packet in clock.place(read):
+                if packet.size:
+                    copied = self._copied[packet.stream_index]
+                    yield from copied.settled(packet)
+                    if copied.has_begun and not has_begun:
+                        has_begun = True
+                        for each in self._copied.values():
+                            yield from each.shown_at_start()
+            if all(copied.ended for copied in self._copied.values()):
+                return
 
     def _read(self, streams: list[Stream]) -> Iterator[Packet[Stream]]:
         """Demux, over what cannot be read as far as there is more behind it."""

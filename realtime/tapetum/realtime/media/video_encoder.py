@@ -21,12 +21,12 @@ from av.video.stream import VideoStream
 from tapetum.gan.machine import thread_limit
 from tapetum.realtime.errors import EncoderError, MediaError
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.media.av_frame import FULL_RANGE, stores_alpha, to_av
+from tapetum.realtime.media.av_frame import FULL_RANGE, stores_alpha, to_av, without_alpha
 from tapetum.realtime.media.captions import carries_captions, lost_captions, with_captions
 from tapetum.realtime.media.containers import Container
 from tapetum.realtime.media.decode_time import DecodeTimes
 from tapetum.realtime.media.encoder import HEVC_ENCODERS, Encoder
-from tapetum.realtime.media.fields import FieldTagger
+from tapetum.realtime.media.fields import FieldTagger, with_chroma_of_fields
 from tapetum.realtime.media.frame_conversion import PictureConverter
 from tapetum.realtime.media.thread_priority import without_real_time_threads
 from tapetum.realtime.media.video_info import VideoInfo
@@ -89,6 +89,12 @@ class MemoryPictures:
         self._convert = PictureConverter(encoder.pixel_format, info.width, info.height)
         self._picture: av.VideoFrame | None = None
         self._tag_fields: FieldTagger | None = None
+        given, fed = (
+            pixel_format(info.format_name),
+            pixel_format(without_alpha(encoder.pixel_format)),
+        )
+        lacks_lines = given.chroma_y > fed.chroma_y and not given.semi_planar
+        self._chroma_of_fields = encoder.fields and lacks_lines
         if encoder.fields:
             self._tag_fields = FieldTagger(bottom_first=info.bottom_field_first)
 
@@ -96,6 +102,8 @@ class MemoryPictures:
         """Copy one frame; the copy is written over by the next where the encoder has read it."""
         if frame.alpha is not None and not self._alpha:
             frame = replace(frame, alpha=None)
+        if self._chroma_of_fields:
+            frame = with_chroma_of_fields(frame)
         picture = to_av(frame, into=self._picture)
         if self._reuse:
             self._picture = picture

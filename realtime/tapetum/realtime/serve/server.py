@@ -82,6 +82,7 @@ class Server:
                 size=settings.size,
                 rate=settings.rate,
                 loop=settings.loop,
+                most_pixels=settings.limits.frame_pixels,
                 on_notice=self._notify,
             )
             views = CameraViews(camera)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tapetum.realtime.errors import MediaError
+from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.live_source import LiveSource
 from tapetum.realtime.live.newest import NewestFrames
 from tapetum.realtime.live.standard_input import STDIN
+from tapetum.realtime.media.av_frame import frame_planes, to_av
+from tapetum.realtime.media.frame_conversion import SCALER_THREADS
+from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.live_tracks import CameraTrack
 
 
@@ -34,6 +40,7 @@ class ServerCamera:
         size: tuple[int, int] | None = None,
         rate: Fraction | None = None,
         loop: bool = False,
+        most_pixels: int = Limits().frame_pixels,
         on_notice: Callable[[str], None] = lambda _line: None,
     ) -> None:
         """Open the source once, to see that it works.
@@ -43,6 +50,7 @@ class ServerCamera:
             size: width and height in pixels to ask a camera for.
             rate: frames per second to ask a camera for.
             loop: whether a file is played over and over.
+            most_pixels: width times height of what is handed out; larger pictures are scaled down.
             on_notice: called with a line when the source is lost or back, in any thread.
 
         Raises:
@@ -57,6 +65,7 @@ class ServerCamera:
         self._size = size
         self._rate = rate
         self._loop = loop
+        self._most_pixels = most_pixels
         self._on_notice = lambda line: on_notice(self._for_viewers(line))
         self._tracks: list[CameraTrack] = []
         self._playing: asyncio.Task[None] | None = None
@@ -133,6 +142,8 @@ class ServerCamera:
         try:
             while self._tracks:
                 frame = await frames.receive()
+                if frame.width * frame.height > self._most_pixels:
+                    frame = await asyncio.to_thread(_scaled_down, frame, self._most_pixels)
                 for track in self._tracks:
                     track.put(frame)
         except StopAsyncIteration:
@@ -142,6 +153,21 @@ class ServerCamera:
         finally:
             self._frames = None
             await asyncio.to_thread(frames.close)
+
+
+def _scaled_down(frame: Frame, most_pixels: int) -> Frame:
+    """The frame, as many times less wide and less high as it takes; its alpha is left out.
+
+    A larger one would be seconds old before it is enhanced, encoded and decoded.
+    """
+    times = math.ceil(math.sqrt(frame.width * frame.height / most_pixels))
+    picture = to_av(replace(frame.in_memory, alpha=None)).reformat(
+        width=max(2, frame.width // times // 2 * 2),
+        height=max(2, frame.height // times // 2 * 2),
+        interpolation="AREA",
+        threads=SCALER_THREADS,
+    )
+    return replace(frame.in_memory, planes=frame_planes(picture), alpha=None)
 
 
 def _public_name(source: str) -> str:
