@@ -1,6 +1,7 @@
 // Runs the CUDA kernels on the host: the code of each thread, one after another, block by block.
 
 #include "kernels.cu"
+#include "picture_edges.cu"
 #include "steady_grid.cu"
 #include "restoring.cu"
 
@@ -54,6 +55,20 @@ static void thumbnail_block(int block, int row, int threads, unsigned shared, co
         for (int y = 0; y < grid_y; ++y)                                                         \
             for (int x = 0; x < grid_x; ++x)                                                     \
                 thumbnail_block<T>(x, y, threads, shared, *in, *colors, out);                    \
+    }                                                                                            \
+    extern "C" void NAMED(look_around, CHROMA, BITS)(int grid_x, int, int threads, unsigned,     \
+                                                     const Picture *in, const float *thumbnail,  \
+                                                     float *corners, T *samples) {               \
+        for (int i = 0; i < grid_x * threads; ++i)                                               \
+            look_around<T>(i, *in, thumbnail, corners, samples);                                 \
+    }                                                                                            \
+    extern "C" void NAMED(keep_outside, CHROMA, BITS)(int grid_x, int grid_y, int threads,       \
+                                                      unsigned, const Picture *in,               \
+                                                      const Circles *circles,                    \
+                                                      const Picture *out) {                      \
+        for (int y = 0; y < grid_y; ++y)                                                         \
+            for (int i = 0; i < grid_x * threads; ++i)                                           \
+                keep_outside<T>(i, y, *in, *circles, *out);                                      \
     }
 
 RUN(unsigned char, 8)
@@ -62,7 +77,7 @@ RUN(unsigned short, 16)
 #if CHROMA == 420
 extern "C" void smooth_grid(int, int, int threads, unsigned, const float *thumbnail,
                             const float *grid, const Smoothing *by, const Past *past,
-                            float *applied, float *fault) {
+                            const Past *next, float *applied, float *fault) {
     Views views;
     for (int i = 0; i < threads; ++i) view_pixel(i, thumbnail, views);
     for (int i = 0; i < threads; ++i) sum_view_row(i, *past, views);
@@ -81,7 +96,7 @@ extern "C" void smooth_grid(int, int, int threads, unsigned, const float *thumbn
     for (int i = 0; i < threads; ++i) grow_cell(i, cells);
     for (int i = 0; i < threads; ++i) share_cell(i, cells);
     for (int i = 0; i < threads; ++i)
-        smooth(i, grid, *by, *past, views, cells, trials, applied, fault);
+        smooth(i, grid, *by, *past, *next, views, cells, trials, applied, fault);
 }
 
 extern "C" void measure_cells(int grid_x, int, int threads, unsigned, const float *thumbnail,

@@ -142,6 +142,9 @@ class HostDevice:
     def get(self, array: DeviceArray) -> Array:
         return np.array(cast("Array", array), subok=False)
 
+    def queue_copy(self, source: DeviceArray, target: DeviceArray) -> None:
+        self.copy_rows(source, target)
+
     def upload(self, array: Array) -> DeviceArray:
         return self.put(array)
 

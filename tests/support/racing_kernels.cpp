@@ -3,6 +3,7 @@
 // left out. Memory is as large as the kernels are told, to the byte.
 
 #include "kernels.cu"
+#include "picture_edges.cu"
 #include "steady_grid.cu"
 #include "restoring.cu"
 #include "grid_fit.cu"
@@ -139,9 +140,11 @@ void reduce() {
 void smooth(float brightness) {
     const auto thumbnail = numbers(3 * THUMBNAIL * THUMBNAIL, 1), grid = numbers(GRID_SIZE, 2);
     auto old = numbers(GRID_SIZE, 3), scene = numbers(VIEW_SIZE, 4), view = numbers(VIEW_SIZE, 5);
-    std::vector<float> fault(2), applied(GRID_SIZE);
+    std::vector<float> fault(2), applied(GRID_SIZE), made(GRID_SIZE), new_scene(VIEW_SIZE),
+        new_view(VIEW_SIZE);
     const Smoothing by{0.04f, 0.3f, 0.1f, 0.5f, 0.05f, 0, 1, brightness, 1.5f};
     const Past past{old.data(), scene.data(), view.data()};
+    const Past next{made.data(), new_scene.data(), new_view.data()};
     Views views;
     Darkness cells;
     Trials trials;
@@ -160,7 +163,8 @@ void smooth(float brightness) {
     const auto grow = [&](int i) { grow_cell(i, cells), choose_strength(i, brightness, trials); };
     const auto share = [&](int i) { share_cell(i, cells); };
     const auto finish = [&](int i) {
-        smooth(i, grid.data(), by, past, views, cells, trials, applied.data(), fault.data());
+        smooth(i, grid.data(), by, past, next, views, cells, trials, applied.data(),
+               fault.data());
     };
     block(VIEW_SIZE, {look, sum, average, find, grow, share, finish});
 }
@@ -181,6 +185,28 @@ void convert() {
         block(256, {[&](int thread) {
             change_to_planes<T>(thread, row, in.picture, COLORS, tensor, 1, out.picture,
                                 fault.data());
+        }});
+    });
+}
+
+// The kernels around a picture, whose threads do not meet.
+template <class T>
+void surround() {
+    Frame<T> in(1), out(2);
+    const auto thumbnail = numbers(3 * THUMBNAIL * THUMBNAIL, 1);
+    const int count = samples_around(in.picture);
+    std::vector<T> samples(count);
+    std::vector<float> corners(CORNERS);
+    blocks((CORNERS + count + 127) / 128, [&](int number) {
+        block(128, {[&](int thread) {
+            look_around<T>(128 * number + thread, in.picture, thumbnail.data(), corners.data(),
+                           samples.data());
+        }});
+    });
+    const Circles circles{2, {60, 190}, {128, 120}, {50, 55}, {90, 100}};
+    blocks(HEIGHT, [&](int row) {
+        block(128, {[&](int thread) {
+            keep_outside<T>(thread, row, in.picture, circles, out.picture);
         }});
     });
 }
@@ -387,6 +413,7 @@ int main(int count, char **given) {
     if (kernel == "smooth_grid") smooth(0), smooth(0.4f);
     if (kernel == "fit_sum") fit();
     if (kernel == "fit_solve") solve();
+    if (kernel == "edges") surround<unsigned char>(), surround<unsigned short>();
     if (kernel == "rgb") convert<unsigned char>(), convert<unsigned short>();
     if (kernel == "learn") learn<unsigned char>(), learn<unsigned short>();
     if (kernel == "correct") {

@@ -35,6 +35,8 @@ KERNELS = (
     "change_to_planes",
     "apply_grid",
     "thumbnail",
+    "look_around",
+    "keep_outside",
 )
 
 OF_BLOCK = {"smooth_grid": 1024, "fit_sum": 256, "fit_solve": 1024}

@@ -43,7 +43,6 @@ OBJECTS = {
         "cast('Any', array)": "cupy.ndarray",
         "cuda.Device(self.index)": "cupy.cuda.Device",
         "done": "cupy.cuda.Event",
-        "self._downloads": "cupy.cuda.Stream.null",
         "module": "cupy.cuda.Module",
         "self._load_module(module_of(name))": "cupy.cuda.Module",
         "self._stream": "cupy.cuda.Stream.null",

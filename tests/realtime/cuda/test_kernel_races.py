@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 PROGRAM = SOURCE.parents[4] / "tests/support/racing_kernels.cpp"
 KERNELS = (
-    *("apply_grid", "thumbnail", "smooth_grid", "fit_sum", "fit_solve", "rgb"),
+    *("apply_grid", "thumbnail", "smooth_grid", "fit_sum", "fit_solve", "rgb", "edges"),
     *("learn", "correct", "finish", "apply_restored", "plan", "follow"),
 )
 OF_PIXELS = [("apply_grid", 0), ("thumbnail", 0)]

@@ -25,14 +25,16 @@ from tapetum.realtime.choices import LAYOUTS, Denoise, Layout
 from tapetum.realtime.cuda import round_trip
 from tapetum.realtime.cuda.cuda_video import open_on_cuda
 from tapetum.realtime.cuda.device import CudaDevice
-from tapetum.realtime.cuda.gpu_limits import BARS, NOISE
+from tapetum.realtime.cuda.device_picture import DevicePictureFinder
+from tapetum.realtime.cuda.gpu_limits import NOISE
 from tapetum.realtime.cuda.kernel_arguments import address
 from tapetum.realtime.cuda.least_memory import FRAMES_OF_VIDEO, least_bytes
 from tapetum.realtime.cuda.nvdec_source import open_with_nvdec
 from tapetum.realtime.cuda.round_trip import make_round_trip
-from tapetum.realtime.cuda.transfer import semi_planar
+from tapetum.realtime.cuda.transfer import semi_planar, uploaded
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.errors import DeviceError, EncoderError, TapetumError
+from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.outputs import SinkPlace
 from tapetum.realtime.media.file_source import FileSource
 from tapetum.realtime.memory_sink import MemorySink
@@ -196,8 +198,10 @@ WAITLESS = (
     Waitless("fetch_last", denoise=1.0),  # with the one before
 )
 """Each wait of a file's."""
-ELSEWHERE = {"wait_for_decoder", "restored", "_check"}
-"""Those of live video (test_live_gpu), photos' noise (test_pictures_on_gpu), and the one below."""
+OF_SURROUNDINGS = {"_sight": "bars", "luma": "bars", "_thumbnail": "circle"}
+"""Those by which bars and circles are found."""
+ELSEWHERE = {"wait_for_decoder", "restored", "_check", *OF_SURROUNDINGS}
+"""Those of live video (test_live_gpu), photos' noise (test_pictures_on_gpu), and the ones below."""
 OF_A_TRIAL = {"_captured", "_other"}
 """Before a graph is captured: for what TensorRT loads late, and a picture that is thrown away."""
 
@@ -243,6 +247,31 @@ def test_without_its_wait_no_graph_is_taken_for_right(
     enhance_file(raw_clip, tmp_path / "out.mkv", device="cuda", crf=0, denoise="off")
     assert "works without a CUDA graph: the engine gives no finite numbers" in caplog.text
     assert gpu.launches == 1
+
+
+@pytest.mark.parametrize(("wait", "shape"), OF_SURROUNDINGS.items())
+def test_without_its_waits_what_surrounds_a_picture_is_not_seen(
+    gpu: SimulatedGPU, wait: str, shape: str
+) -> None:
+    y, x = np.mgrid[:120, :160]
+    inside = (abs(y - 59.5) < 40) & (abs(x - 79.5) < 60)
+    if shape == "circle":
+        inside = np.hypot(y - 59.5, x - 79.5) < 50
+    luma, grey = np.where(inside, 60, 16).astype(np.uint8), np.full((60, 160), 128, np.uint8)
+    device, frame = CudaDevice(), Frame((luma, grey), "nv12")
+
+    def found() -> tuple[object, ...]:
+        picture = DevicePictureFinder(device)(uploaded(frame, device))
+        return picture.area, picture.circles
+
+    wanted = found()
+    assert wanted[0] is not None
+    assert (wanted[1] is not None) == (shape == "circle")
+    assert gpu.waits[wait] > 0
+    gpu.skipped = {wait}
+    gpu.pools.clear()  # what lay there was right
+    with pytest.raises((AssertionError, RuntimeWarning)):
+        assert found() == wanted
 
 
 def test_an_upload_alone_is_missed_where_it_is_not_waited_for(gpu: SimulatedGPU) -> None:
@@ -392,7 +421,7 @@ def test_live_video_runs_on_the_device(gpu: SimulatedGPU) -> None:
     assert summary.modes["grid on cuda"] > 0
     assert gpu.opened == 1
     assert live.notices[0].startswith("cuda:0 runs models with PyTorch: ")
-    assert live.notices[1:3] == [BARS, NOISE]
+    assert live.notices[1:2] == [NOISE]
 
 
 def test_live_video_goes_on_where_the_device_is_lost(gpu: SimulatedGPU) -> None:
@@ -415,7 +444,7 @@ def test_live_video_goes_on_where_the_device_is_lost(gpu: SimulatedGPU) -> None:
     ("memory_bytes", "why"),
     [
         (1 << 19, "Out of memory allocating 786,432 bytes"),  # for the model itself
-        (2 << 20, "1 MB are free, and grid at 1280x720 takes 13 MB at least"),
+        (9 << 18, "1 MB are free, and grid at 1280x720 takes 13 MB at least"),
     ],
 )
 def test_live_video_that_finds_no_room_is_for_the_cpu_with_a_line(

@@ -20,18 +20,19 @@ class Area(NamedTuple):
         """The frame within the area, as views; its colour means what it meant in the whole."""
         planes = tuple(
             plane[rows, columns]
-            for plane, (rows, columns) in zip(frame.planes, self._slices(frame), strict=True)
+            for plane, (rows, columns) in zip(frame.planes, self.slices(frame), strict=True)
         )
         return replace(frame, planes=planes, color=replace(frame.color, matrix=frame.matrix))
 
     def paste(self, frame: Frame, planes: tuple[Plane, ...]) -> tuple[Plane, ...]:
         """The frame's planes, new ones, with others in the area."""
         whole = tuple(plane.copy() for plane in frame.planes)
-        for plane, part, place in zip(whole, planes, self._slices(frame), strict=True):
+        for plane, part, place in zip(whole, planes, self.slices(frame), strict=True):
             plane[place] = part
         return whole
 
-    def _slices(self, frame: Frame) -> list[tuple[slice, slice]]:
+    def slices(self, frame: Frame) -> list[tuple[slice, slice]]:
+        """Its rows and columns in each plane of a frame."""
         layout = frame.format
         y, x = layout.chroma_y, layout.chroma_x
         wide = 2 if layout.semi_planar else 1

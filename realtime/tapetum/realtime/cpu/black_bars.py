@@ -9,7 +9,6 @@ Text in a bar does not undo it.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +16,16 @@ import numpy.typing as npt
 from tapetum.realtime.cpu.area import Area
 from tapetum.realtime.cpu.bar_contents import has_picture
 from tapetum.realtime.cpu.bars_of_frame import NONE, Bars, find_bars
-from tapetum.realtime.cpu.border_lines import without_border_lines
-from tapetum.realtime.cpu.frame_lines import Lines, edges_black_up_to, look
-from tapetum.realtime.cpu.plane_rows import sample_rows
-from tapetum.realtime.frame import Frame
+from tapetum.realtime.cpu.border_lines import continued, without_border_lines
+from tapetum.realtime.cpu.frame_lines import (
+    FrameSight,
+    Lines,
+    Sight,
+    look,
+    spread,
+    view_of,
+)
+from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.temporal import FrameClock
 
 Floats = npt.NDArray[np.float32]
@@ -43,7 +48,6 @@ _AT_ONCE = 1.5
 """Levels, at 8 bits, by which what bars cover changes where the shape of the picture does."""
 _TWINS_APART = 3.0
 """Levels, at 8 bits, by which the noise of two bars differs at most."""
-_VIEW = 64
 _LONGEST_DOUBT_S = 8.0
 """The same, at most, after bars that turned out to be picture."""
 
@@ -92,27 +96,32 @@ class BarFinder:
         waits_s = min(self._elapsed_s, most_s) if waits else 0.0
         return known, most_s, round(waits_s, 1)
 
-    def __call__(self, frame: Frame) -> Area | None:
+    def __call__(self, frame: Frame, sight: Sight | None = None) -> Area | None:
         """The area of a frame that is picture; None for the whole frame.
 
+        Args:
+            frame: the stream's next.
+            sight: of the frame; it may be left out for one in main memory.
+
         Raises:
-            DeviceError: the frame is not in main memory.
+            DeviceError: the frame is not in main memory, and has no sight.
         """
-        sample_rows(frame.planes[0])  # a frame elsewhere is an error
+        sight = sight or FrameSight(frame)
         self._elapsed_s += self._clock(frame.time_s)
         if self._shape != (frame.height, frame.width):
             self._bars, self._shape = None, (frame.height, frame.width)
-        frame, edges = without_border_lines(frame, edges_black_up_to(frame))
+        within, edges = without_border_lines(frame, sight)
         black = [math.isfinite(edge) for edge in edges]
         if not any(black):
-            view = _view(frame)
+            view = _levels(frame, sight.view())
             if self._bars != NONE:
                 self._give_up(NONE, view)
             self._view, self._fades_in = view, False
         elif self._is_due(black):
             self._moved = False
-            lines = look(frame, _noise_of_bars(edges))
-            view = _view(frame)
+            luma = continued(sight.luma(), within)
+            lines = look(frame, luma, _noise_of_bars(edges))
+            view = _levels(frame, view_of(luma))
             self._follow(lines, view, self._elapsed_s, black)
             self._view, self._elapsed_s = view, 0.0
         self._black = black
@@ -209,7 +218,7 @@ class BarFinder:
 def _covered(bars: Bars, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Which of a frame's pixels that are looked at for changes lie in bars."""
     height, width = shape
-    y, x = _places(height)[:, np.newaxis], _places(width)
+    y, x = spread(height)[:, np.newaxis], spread(width)
     within_rows = (y >= bars.top) & (y < height - bars.bottom)
     covered: npt.NDArray[np.bool_] = ~(within_rows & (x >= bars.left) & (x < width - bars.right))
     return covered
@@ -255,19 +264,12 @@ def _noise_of_bars(edges: list[float]) -> float:
     return twins if twins <= darkest + _TWINS_APART else darkest
 
 
-@lru_cache(maxsize=16)
-def _places(size: int) -> npt.NDArray[np.intp]:
-    """Lines of an axis that are looked at for changes; the outermost are among them."""
-    return np.linspace(0, size - 1, min(size, _VIEW)).astype(np.intp)
-
-
-def _view(frame: Frame) -> Floats:
-    """Some pixels' luma, at 8 bits."""
+def _levels(frame: Frame, luma: Plane) -> Floats:
+    """A frame's luma at 8 bits."""
     layout = frame.format
-    rows, columns = _places(frame.height), _places(frame.width)
-    samples = frame.planes[0].take(rows, 0).take(columns, 1).astype(np.float32)
-    view: Floats = samples / np.float32(1 << (layout.shift + layout.depth - 8))
-    return view
+    word = np.float32(1 << (layout.shift + layout.depth - 8))
+    levels: Floats = luma.astype(np.float32) / word
+    return levels
 
 
 def _area(frame: Frame, bars: Bars) -> Area | None:

@@ -7,62 +7,77 @@ that fills up a block: they lie outside of the picture, and over the ends of its
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from tapetum.realtime.cpu.area import Area
-from tapetum.realtime.cpu.frame_lines import MOST_AT_BORDER, edges_black_up_to, noisy_black
-from tapetum.realtime.frame import Frame
+from tapetum.realtime.cpu.frame_lines import (
+    MOST_AT_BORDER,
+    BorderLine,
+    Sight,
+    edges_black_up_to,
+    lines_at_border,
+    noisy_black,
+)
+from tapetum.realtime.frame import Frame, Plane
 
-_ROWS, _COLUMNS = 24, 48
-"""One of so many of a frame's rows, and of its columns, may lie in such lines at each side."""
 _LIT = 0.2
 """Part of such a line that is lit, at least: data in it, or half of it."""
 
 
-def without_border_lines(frame: Frame, edges: list[float]) -> tuple[Frame, list[float]]:
-    """A frame in which others stand for lit lines at its border, where these hide a bar.
+def without_border_lines(frame: Frame, sight: Sight) -> tuple[Area, list[float]]:
+    """What of a frame tells of its bars: not the lit lines at its border that hide one.
 
     Args:
-        frame: the frame.
-        edges: its outermost lines, as of `edges_black_up_to`.
+        frame: in any memory.
+        sight: of it.
 
     Returns:
-        The frame, with luma that goes on at its border as it is right within, and the edges of
-        that; both as given where no line hides a bar.
+        The area within such lines, which is the whole frame where none hides a bar, and that
+        area's outermost lines, as of `edges_black_up_to`.
     """
-    luma, noisy = frame.planes[0], noisy_black(frame)
-    height, width = luma.shape
-    rows, columns = max(4, height // _ROWS // 2 * 2), max(4, width // _COLUMNS // 2 * 2)
+    height, width = frame.height, frame.width
+    whole = Area(0, height, 0, width)
+    border = sight.border(whole)
+    edges, noisy = edges_black_up_to(frame, border), noisy_black(frame)
+    rows, columns = lines_at_border(height, width)
     if min(height, width) < 8 * max(rows, columns):
-        return frame, edges
-    cross = _cross_bars(frame, edges)
-    behind = luma[rows], luma[-1 - rows], luma[:, columns], luma[:, -1 - columns]
+        return whole, edges
+    cross = _cross_bars(border, edges, noisy)
+    behind = (
+        *sight.border(Area(rows, height - rows, 0, width))[:2],
+        *sight.border(Area(0, height, columns, width - columns))[2:],
+    )
     dark = [
-        math.isinf(edge) and np.count_nonzero(line > noisy) <= MOST_AT_BORDER * line.size
+        math.isinf(edge) and np.count_nonzero(line.luma > noisy) <= MOST_AT_BORDER * line.luma.size
         for edge, line in zip(edges, behind, strict=True)
     ]
     if not cross and not any(dark):
-        return frame, edges  # as most are, and this is asked of every frame
-    lines = luma[0], luma[-1], luma[:, 0], luma[:, -1]
-    lit = [np.count_nonzero(line > noisy) >= _LIT * line.size for line in lines]
+        return whole, edges  # as most are, and this is asked of every frame
+    lit = [np.count_nonzero(line.luma > noisy) >= _LIT * line.luma.size for line in border]
     top, bottom, left, right = np.where(lit, (rows, rows, columns, columns), 0).tolist()
-    inner = Area(top, height - bottom, left, width - right).cut(frame)
-    within = edges_black_up_to(inner)
+    inner = Area(top, height - bottom, left, width - right)
+    within = edges_black_up_to(frame, sight.border(inner))
     appear = any(
         math.isinf(edge) and math.isfinite(other) for edge, other in zip(edges, within, strict=True)
     )
-    if not any(lit) or not (cross or appear):
-        return frame, edges
-    continued: Any = np.pad(inner.planes[0], ((top, bottom), (left, right)), "edge")
-    return replace(frame, planes=(continued, *frame.planes[1:])), within
+    return (inner, within) if any(lit) and (cross or appear) else (whole, edges)
 
 
-def _cross_bars(frame: Frame, edges: list[float]) -> bool:
+def continued(luma: Plane, area: Area) -> Plane:
+    """A frame's luma that goes on around an area as it is right within."""
+    height, width = luma.shape
+    if area == (0, height, 0, width):
+        return luma
+    around = (area.top, height - area.bottom), (area.left, width - area.right)
+    whole = np.pad(luma[area.top : area.bottom, area.left : area.right], around, "edge")
+    return cast("Plane", whole)
+
+
+def _cross_bars(border: tuple[BorderLine, ...], edges: list[float], noisy: int) -> bool:
     """Whether lit lines go on where they cross a black one, in the frame's corners."""
-    corners = frame.planes[0][:: frame.height - 1, :: frame.width - 1] > noisy_black(frame)
+    corners = np.stack([line.luma[[0, -1]] > noisy for line in border[:2]])
     top, bottom, left, right = map(math.isinf, edges)
     crossed = [[one != other for other in (left, right)] for one in (top, bottom)]
     return bool((corners & crossed).any())

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.compiled import kernel
+from tapetum.realtime.cpu.area import Area
 from tapetum.realtime.cpu.plane_rows import sample_rows
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import sample_range
 
 Floats = npt.NDArray[np.float32]
-Counts = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Pixels = TypeVar("Pixels", Plane, Mask)
 
@@ -37,6 +37,88 @@ _END = 0.03
 """Part of a bar's line, at either end of it, to which no text reaches."""
 MOST_AT_BORDER = 0.45
 """Part of a frame's outermost lines that text may take."""
+_BORDER_ROWS, _BORDER_COLUMNS = 24, 48
+"""One of so many of a frame's rows, and of its columns, may be no picture at each side."""
+VIEW_SIDE = 64
+"""Rows, and columns, of which some pixels are looked at for changes."""
+
+
+class BorderLine(NamedTuple):
+    """An outermost line of a frame, or of an area of it.
+
+    Attributes:
+        luma: as it lies there.
+        chroma: the line of each plane of it; U and V may be interleaved.
+    """
+
+    luma: Plane
+    chroma: tuple[Plane, ...]
+
+
+class Sight(Protocol):
+    """What is seen of a frame, in whatever memory it lies: as little as has to be asked for."""
+
+    def border(self, area: Area) -> tuple[BorderLine, ...]:
+        """The top, bottom, left and right line of an area.
+
+        Args:
+            area: at each of its sides the frame ends, or `lines_at_border` more of it follow.
+        """
+
+    def view(self) -> Plane:
+        """Luma where `spread` rows and columns meet, as it lies in the frame."""
+
+    def luma(self) -> Plane:
+        """All luma."""
+
+
+class FrameSight:
+    """A `Sight` of a frame in main memory."""
+
+    def __init__(self, frame: Frame) -> None:
+        """Take a frame.
+
+        Raises:
+            DeviceError: it is not in main memory.
+        """
+        sample_rows(frame.planes[0])
+        self._frame = frame
+
+    def border(self, area: Area) -> tuple[BorderLine, ...]:
+        """See `Sight`; the area may be any."""
+        luma, *chroma = area.cut(self._frame).planes
+        wide = 2 if self._frame.format.semi_planar else 1
+        return (
+            BorderLine(luma[0], tuple(plane[0] for plane in chroma)),
+            BorderLine(luma[-1], tuple(plane[-1] for plane in chroma)),
+            BorderLine(luma[:, 0], tuple(plane[:, :wide].reshape(-1) for plane in chroma)),
+            BorderLine(luma[:, -1], tuple(plane[:, -wide:].reshape(-1) for plane in chroma)),
+        )
+
+    def view(self) -> Plane:
+        """See `Sight`."""
+        return view_of(self._frame.planes[0])
+
+    def luma(self) -> Plane:
+        """See `Sight`."""
+        return self._frame.planes[0]
+
+
+@lru_cache(maxsize=16)
+def spread(size: int) -> npt.NDArray[np.intp]:
+    """Lines of an axis that are looked at for changes; the outermost are among them."""
+    return np.linspace(0, size - 1, min(size, VIEW_SIDE)).astype(np.intp)
+
+
+def view_of(luma: Plane) -> Plane:
+    """Luma where `spread` rows and columns meet."""
+    rows, columns = (spread(size) for size in luma.shape)
+    return luma.take(rows, 0).take(columns, 1)
+
+
+def lines_at_border(height: int, width: int) -> tuple[int, int]:
+    """Rows at the top and bottom of a frame, and columns at its sides, that may be no picture."""
+    return max(4, height // _BORDER_ROWS // 2 * 2), max(4, width // _BORDER_COLUMNS // 2 * 2)
 
 
 class Lines(NamedTuple):
@@ -91,18 +173,15 @@ class Lines(NamedTuple):
         return bool(self.rows.max() <= EMPTY)
 
 
-def edges_black_up_to(frame: Frame) -> list[float]:
-    """For the top, bottom, left and right line, how far over black its luma goes, at 8 bits.
+def edges_black_up_to(frame: Frame, border: tuple[BorderLine, ...]) -> list[float]:
+    """For each line of a frame's border, how far over black its luma goes, at 8 bits.
 
     Infinite where a line is brighter than bars with their noise are, or has a colour. Text may
     reach all with its shadow, or with what coding makes of it: then the lines' ends tell.
     """
     layout, levels = frame.format, sample_range(frame)
     word = 1 << (layout.shift + layout.depth - 8)
-    black = levels.black / (1 << (layout.depth - 8))
-    noisy = noisy_black(frame)
-    luma, chroma = frame.planes[0], frame.planes[1:]
-    wide = 2 if layout.semi_planar else 1
+    black, noisy = levels.black / (1 << (layout.depth - 8)), noisy_black(frame)
 
     def over(luma_line: Plane, chroma_lines: Iterable[Plane]) -> float:
         place = len(luma_line) * 99 // 100
@@ -115,20 +194,14 @@ def edges_black_up_to(frame: Frame) -> list[float]:
         most = float(np.partition(luma_line, place)[place]) / word - black
         return max(most, 0.0) if all(tint <= _MOST_TINT for tint in tints) else math.inf
 
-    border: list[tuple[Plane, Callable[[Plane], Plane]]] = [
-        (luma[0], lambda plane: plane[0]),
-        (luma[-1], lambda plane: plane[-1]),
-        (luma[:, 0], lambda plane: plane[:, :wide].reshape(-1)),
-        (luma[:, -1], lambda plane: plane[:, -wide:].reshape(-1)),
-    ]
-    found = [over(luma_line, map(line_of, chroma)) for luma_line, line_of in border]
+    found = [over(*line) for line in border]
     if any(map(math.isfinite, found)):
         return found
     return [
-        over(at_ends(luma_line), (at_ends(line_of(plane)) for plane in chroma))
-        if np.count_nonzero(luma_line > noisy) <= MOST_AT_BORDER * len(luma_line)
+        over(at_ends(line.luma), map(at_ends, line.chroma))
+        if np.count_nonzero(line.luma > noisy) <= MOST_AT_BORDER * len(line.luma)
         else math.inf
-        for luma_line, line_of in border
+        for line in border
     ]
 
 
@@ -150,21 +223,29 @@ def black_of(bar: Floats) -> float:
     return float(np.partition(bar, place)[place])
 
 
-def look(frame: Frame, black_up_to: float) -> Lines:
-    """Look at a frame; `black_up_to` is how far over black a bar's luma goes, at 8 bits."""
+def look(frame: Frame, luma: Plane, black_up_to: float) -> Lines:
+    """Look at a whole frame.
+
+    Args:
+        frame: in any memory.
+        luma: its, in main memory.
+        black_up_to: how far over black a bar's luma goes, at 8 bits.
+    """
+    from tapetum.realtime.cpu.line_counts import count_lines  # for black edges alone: it compiles
+
     layout, levels = frame.format, sample_range(frame)
-    samples, pitch = sample_rows(frame.planes[0])
+    samples, pitch = sample_rows(luma)
     level = levels.black + int((black_up_to + MARGIN) * (1 << (layout.depth - 8)))
     top = level << layout.shift | ((1 << layout.shift) - 1)
     bright = np.empty((frame.height, frame.width), np.bool_)
     rows, columns = (np.zeros((3, size), np.int64) for size in bright.shape)
-    _count(samples, pitch, top, bright, rows, columns)
+    count_lines(samples, pitch, top, bright, rows, columns)
     word = 1 << (layout.shift + layout.depth - 8)
     axes = (rows, frame.width), (columns, frame.height)
     return Lines(
         bright,
-        frame.planes[0] > noisy_black(frame),
-        frame.planes[0],
+        luma > noisy_black(frame),
+        luma,
         word,
         levels.black / (1 << (layout.depth - 8)),
         top,
@@ -172,30 +253,3 @@ def look(frame: Frame, black_up_to: float) -> Lines:
         *((counts[1] / (across * word)).astype(np.float32) for counts, across in axes),
         *((counts[2] / (across * word)).astype(np.float32) for counts, across in axes),
     )
-
-
-@kernel
-def _count(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    samples: Plane,
-    pitch: int,
-    top: int,
-    bright: Mask,
-    rows: Counts,
-    columns: Counts,
-) -> None:
-    """Find the pixels over `top`, and count them by row and by column; and sum luma up to `top`."""
-    height, width = bright.shape
-    for row in range(height):
-        line = samples[row * pitch : row * pitch + width]
-        total, light, whole = 0, np.int64(0), np.int64(0)
-        for x in range(width):
-            over = line[x] > top
-            level = min(np.int64(line[x]), np.int64(top))
-            bright[row, x] = over
-            columns[0, x] += over
-            columns[1, x] += level
-            columns[2, x] += np.int64(line[x])
-            whole += np.int64(line[x])
-            total += over
-            light += level
-        rows[0, row], rows[1, row], rows[2, row] = total, light, whole

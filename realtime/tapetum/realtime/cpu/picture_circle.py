@@ -7,6 +7,7 @@ give two circles.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -153,12 +154,24 @@ class CircleFinder:
             thumbnail: (1, 3, 256, 256) RGB in [0, 1] of the area.
             area: the part of the frame that is no bar.
         """
-        corners = thumbnail[0, :, ::255, ::255].max(axis=0)
-        if self._known is None and (corners > MOST_NOISE + MARGIN).sum() > 2:
+        return self.follow(thumbnail[0, :, ::255, ::255], area, lambda: thumbnail)
+
+    def follow(
+        self, corners: Floats, area: Area, fetch: Callable[[], Floats]
+    ) -> RoundPicture | None:
+        """The same, where the thumbnail is to be had, but is mostly not needed.
+
+        Args:
+            corners: (3, 2, 2) of it.
+            area: as for a call.
+            fetch: gives the thumbnail.
+        """
+        if self._known is None and (corners.max(axis=0) > MOST_NOISE + MARGIN).sum() > 2:
             self._first, self._other_frames = False, 0
             return None
         if self._known is not None and self._known.area != area:
             self._known = self._known.within(area)
+        thumbnail = fetch()
         if thumbnail.max() <= MARGIN:
             return self._known
         if self._known is None and self._until_look > 0 and not self._first:

@@ -97,6 +97,9 @@ class ComputeDevice(Protocol):
     def get(self, array: DeviceArray) -> npt.NDArray[Any]:
         """Copy an array to main memory, after all queued work is done."""
 
+    def queue_copy(self, source: DeviceArray, target: DeviceArray) -> None:
+        """Queue a copy of rows within the device; never a part of `capture`."""
+
     def upload(self, array: npt.NDArray[Any]) -> DeviceArray:
         """Copy an array from main memory beside the queued work, and wait for the copy only."""
 

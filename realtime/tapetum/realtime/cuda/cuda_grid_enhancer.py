@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tapetum.gan.model_kinds import GRID_SHAPE, THUMBNAIL_SHAPE
+from tapetum.gan.model_kinds import GRID_SHAPE
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
+from tapetum.realtime.cuda.device_picture import (
+    DevicePicture,
+    DevicePictureFinder,
+    replaced_in,
+)
 from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, Structure
-from tapetum.realtime.cuda.surface import empty_surface
 from tapetum.realtime.cuda.temporal_smoothing import TemporalSmoothing
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.frame import Frame
@@ -31,6 +35,7 @@ class CudaGridEnhancer:
 
     Attributes:
         strength: as for `__init__`; may be set at any time.
+        pictures: tells what of the stream's frames is picture.
     """
 
     def __init__(
@@ -58,10 +63,10 @@ class CudaGridEnhancer:
         self._device = device
         self._engine = engine
         self._smooth = TemporalSmoothing(device, time_constant_s=time_constant_s, aim=aim)
-        self._small = device.empty(THUMBNAIL_SHAPE, np.float32)
+        self.pictures = DevicePictureFinder(device)
         self._grid = device.empty(GRID_SHAPE, np.float32)
         self._fault = Fault(device)
-        self._graph = FrameGraph(device, engine, self._small, self._grid)
+        self._graph = FrameGraph(device, engine, self.pictures.small, self._grid)
         self._restorer = None if denoise == "off" else _restorer(device, denoise)
 
     @property
@@ -91,27 +96,55 @@ class CudaGridEnhancer:
             MediaError: it is in none of `DEVICE_FORMATS`.
             EngineError: the network gives no usable numbers.
         """
-        planes: Any = planes_on(self._device, frame)
-        restorer = None if self.strength == 0 else self._restorer
-        step: FrameStep | None = None
-        if self._graph.repeats(frame) and self.strength != 0:
-            self.reset()  # the grid of a scene's first frame is the same each time
-        times = self._smooth.step(frame.time_s, strength=self.strength)
+        planes_on(self._device, frame)
+        picture = self.pictures(frame)
         if self.strength == 0:
-            self._queue_grid(frame, times)
-        else:
-            planes = empty_surface(frame, self._device.empty)
-            step = None if restorer is None else restorer.step(frame)
-            self._graph(frame, lambda given: self._queue(given, planes, times, step))
+            self._queue_grid(self._smooth.step(frame.time_s))
+            self._finish()
+            return frame
+        whole = replaced_in(
+            frame, picture, self._device, lambda planes: self.enhance_picture(picture, planes)
+        )
+        if picture.area is not None:
+            self._finish()  # what lies around it is there, too
+        return whole
+
+    def enhance_picture(self, picture: DevicePicture, planes: DevicePlanes) -> None:
+        """Enhance what of a frame somebody found to be picture; return when it is done.
+
+        Args:
+            picture: of the stream's next frame, found by `pictures`, whose thumbnail is its.
+            planes: get it.
+
+        Raises:
+            EngineError: the network gives no usable numbers.
+        """
+        frame, restorer = picture.frame, self._restorer
+        step: FrameStep | None = None
+        times = self._smooth.step(frame.time_s, strength=self.strength)
+        step = None if restorer is None else restorer.step(frame)
+        self._graph(
+            frame,
+            lambda given: self._queue(given, planes, times, step),
+            show=lambda given: self.pictures.show(picture, None if given is frame else given),
+        )
+        self._finish()
+        if restorer is not None and step is None:
+            self._brighten_restored(restorer, frame, planes)
+
+    def _finish(self) -> None:
+        """Wait for all queued work.
+
+        Raises:
+            EngineError: the network gave no usable numbers.
+        """
         if self._fault.wait():
             self.reset()
             raise EngineError("the network gave coefficients that are not finite numbers")
-        if restorer is not None and step is None:
-            self._brighten_restored(restorer, frame, planes)
-        return frame.with_planes(planes)
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
+        self.pictures.reset()
         self._smooth.reset()
         if self._restorer is not None:
             self._restorer.reset()
@@ -134,16 +167,16 @@ class CudaGridEnhancer:
     def _queue(
         self, frame: Frame, planes: DevicePlanes, times: Structure, step: FrameStep | None
     ) -> None:
-        grid = self._queue_grid(frame, times)
+        grid = self._queue_grid(times)
         if self._restorer is None or step is None:
             self._device.kernels.apply_grid(frame, grid, planes)
         else:
             self._restorer.queue(frame, grid, planes, step)
 
-    def _queue_grid(self, frame: Frame, times: Structure) -> DeviceArray:
-        self._device.kernels.thumbnail(frame, self._small)
-        self._engine(self._small, self._grid)
-        return self._smooth.queue(self._grid, times, self._small, fault=self._fault.mark)
+    def _queue_grid(self, times: Structure) -> DeviceArray:
+        small = self.pictures.small
+        self._engine(small, self._grid)
+        return self._smooth.queue(self._grid, times, small, fault=self._fault.mark)
 
 
 def _restorer(device: ComputeDevice, denoise: Denoise) -> DeviceRestorer:

@@ -6,10 +6,15 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
-from tapetum.gan.model_kinds import THUMBNAIL_SHAPE, padded_size
+from tapetum.gan.model_kinds import padded_size
 from tapetum.realtime.aim import ALWAYS, Aim
 from tapetum.realtime.cuda.compute_device import ComputeDevice, DeviceEngine, Fault, planes_on
 from tapetum.realtime.cuda.cuda_grid_enhancer import CudaGridEnhancer
+from tapetum.realtime.cuda.device_picture import (
+    DevicePicture,
+    DevicePictureFinder,
+    replaced_in,
+)
 from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
 from tapetum.realtime.cuda.pixel_kernels import CELLS_SHAPE
@@ -80,7 +85,7 @@ class CudaUNetEnhancer:
         self.aim = aim
         self._needed = 0.0
         self._darkness = SteadyDarkness()
-        self._small = device.empty(THUMBNAIL_SHAPE, np.float32)
+        self._pictures = DevicePictureFinder(device) if light is None else light.pictures
         self._cells = device.empty(CELLS_SHAPE, np.float32)
         self._light = light
         self._device = device
@@ -110,18 +115,32 @@ class CudaUNetEnhancer:
         if self.strength == 0:
             return frame
         self.compile_for(frame.height, frame.width)  # however light: the dark shall not wait for it
+        picture = self._pictures(frame)
         share = self._share(frame) if self.aim.when_dark else 1.0
         self._needed = max(self._needed, share)
         strength = share * self.strength
         if strength == 0:
             return frame
-        lit = frame if self._light is None else self._light(frame)
-        planes: Any = empty_surface(frame, self._device.empty)
-        graph = cast("_Compiled", self._compiled).graph
-        graph(lit, lambda given: self._queue(given, frame, planes, strength))
+        whole = replaced_in(
+            frame, picture, self._device, lambda planes: self._enhance(picture, planes, strength)
+        )
         if self._fault.wait():
             raise EngineError("the network gave values that are not finite numbers")
-        return frame.with_planes(planes)
+        return whole
+
+    def _enhance(self, picture: DevicePicture, planes: DevicePlanes, strength: float) -> None:
+        """Queue what enhances a picture.
+
+        The network's input has the size of the frame, for which it is compiled: it sees the picture
+        continued by reflection, as beyond the border of a frame.
+        """
+        lit = frame = picture.frame
+        if self._light is not None:
+            bright: Any = empty_surface(frame, self._device.empty)
+            self._light.enhance_picture(picture, bright)
+            lit = frame.with_planes(bright)
+        graph = cast("_Compiled", self._compiled).graph
+        graph(lit, lambda given: self._queue(given, frame, planes, strength))
 
     def most_needed(self) -> float:
         """See `SparingEnhancer`."""
@@ -129,7 +148,8 @@ class CudaUNetEnhancer:
         return needed
 
     def reset(self) -> None:
-        """Forget the light of the past; else every frame is enhanced by itself."""
+        """Forget what of the frames was picture, and how dark it was."""
+        self._pictures.reset()
         self._darkness.reset()
         if self._light is not None:
             self._light.reset()
@@ -146,10 +166,8 @@ class CudaUNetEnhancer:
             self._compiled = _Compiled.of(self._model.compile(shape), self._device, shape)
 
     def _share(self, frame: Frame) -> float:
-        """The share of the effect that a frame needs; it is waited for."""
-        kernels = self._device.kernels
-        kernels.thumbnail(frame, self._small)
-        kernels.measure_cells(self._small, self._cells)
+        """The share of the effect that a frame needs, of which the picture was found."""
+        self._device.kernels.measure_cells(self._pictures.small, self._cells)
         return self._darkness(self._device.get(self._cells), time_s=frame.time_s)
 
     def _queue(self, lit: Frame, frame: Frame, planes: DevicePlanes, strength: float) -> None:

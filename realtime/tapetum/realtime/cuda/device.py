@@ -265,16 +265,23 @@ class CudaDevice:
                 self._cupy.asnumpy(array, stream=stream, out=copy, blocking=False)
             self._wait_for(stream)
 
+    def queue_copy(self, source: DeviceArray, target: DeviceArray) -> None:
+        """Queue a copy of rows within the device."""
+        self._copy_rows(source, target, self._stream)
+
     def copy_rows(self, source: DeviceArray, target: DeviceArray) -> None:
         """Copy rows that are done within the device, beside the queued work, and wait for them."""
-        cuda, (rows, columns) = self._cupy.cuda, source.shape
+        self._copy_rows(source, target, self._downloads)
+        with self._reporting():
+            self._wait_for(self._downloads)
+
+    def _copy_rows(self, source: DeviceArray, target: DeviceArray, stream: CuPyObject) -> None:
+        runtime, (rows, columns) = self._cupy.cuda.runtime, source.shape
         size = columns * source.dtype.itemsize, rows
         places = address(target), target.strides[0], address(source), source.strides[0]
-        kind = cuda.runtime.memcpyDeviceToDevice
         with self._reporting():
             self._make_current()
-            cuda.runtime.memcpy2DAsync(*places, *size, kind, self._downloads.ptr)
-            self._wait_for(self._downloads)
+            runtime.memcpy2DAsync(*places, *size, runtime.memcpyDeviceToDevice, stream.ptr)
 
     def _wait_for(self, stream: CuPyObject) -> None:
         """Sleep until what is queued on a stream is done.

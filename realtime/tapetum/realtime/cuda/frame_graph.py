@@ -50,33 +50,41 @@ class FrameGraph:
         self._layout: Layout | None = None
         self._graph: CapturedWork | None = None
 
-    def repeats(self, frame: Frame) -> bool:
-        """Whether a frame's work is done several times: the first of its size, to capture it."""
-        return self._engine.capturable and _layout(frame) != self._layout
-
-    def __call__(self, frame: Frame, queue: Callable[[Frame], None]) -> None:
+    def __call__(
+        self,
+        frame: Frame,
+        queue: Callable[[Frame], None],
+        *,
+        show: Callable[[Frame], None] = lambda _frame: None,
+    ) -> None:
         """Queue one frame's work.
 
         Args:
             frame: on the device.
             queue: queues all work of a frame: the same kernels and the engine, in the same order,
                 whatever the frame. It may be called several times, and must give the same each
-                time; see `repeats`.
+                time.
+            show: queues what has to be done before, and is no part of the graph; it is done for
+                the frame already.
         """
         if self._graph is not None and _layout(frame) == self._layout:
             self._graph(lambda: queue(frame))
             return
         queue(frame)
-        if self.repeats(frame):
-            self._graph = self._captured(frame, queue)
+        if self._engine.capturable and _layout(frame) != self._layout:
+            self._graph = self._captured(frame, queue, show)
             self._layout = _layout(frame)
+            show(frame)
             queue(frame)
 
-    def _captured(self, frame: Frame, queue: Callable[[Frame], None]) -> CapturedWork | None:
+    def _captured(
+        self, frame: Frame, queue: Callable[[Frame], None], show: Callable[[Frame], None]
+    ) -> CapturedWork | None:
         self._device.get(self._result)  # the engine is done loading before its stream changes
         try:
             other = self._other(frame)
             graph = self._device.capture(lambda: queue(frame))
+            show(other)
             graph(lambda: queue(other))
             self._check()
         except DeviceLostError:

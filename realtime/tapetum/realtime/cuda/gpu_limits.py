@@ -9,7 +9,6 @@ NOISE = (
     "on a GPU noise stays in 8-bit 4:2:2 and 4:4:4 video, and a moving camera is not followed while"
     " it is taken out of 4:2:0; --device cpu does all of it"
 )
-BARS = "on a GPU black bars are made brighter too"
 HDR = (
     "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR, and keeps its noise;"
     " use --device cpu"
@@ -23,4 +22,4 @@ def left_undone(model: ModelDescription, *, denoise: Denoise) -> tuple[str, ...]
         model: which.
         denoise: whether noise shall be taken out, as `grid` does, and what is behind one.
     """
-    return BARS, *((NOISE,) if model.has_grid and denoise != "off" else ())
+    return (NOISE,) if model.has_grid and denoise != "off" else ()

@@ -78,6 +78,14 @@ SMOOTHING = np.dtype(
 PAST = np.dtype([("grid", np.uint64), ("scene", np.uint64), ("view", np.uint64)])
 """`Past` of `steady_grid.cu`: addresses of what one frame leaves to the next."""
 
+CIRCLES = np.dtype(
+    [
+        ("count", np.int32),
+        *((name, np.float32, (2,)) for name in ("x", "y", "radius_x", "radius_y")),
+    ]
+)
+"""`Circles` of `picture_edges.cu`: ellipses in pixels of the thumbnail."""
+
 REDUCED = np.dtype([("before", np.uint64), ("after", np.uint64), ("light", np.uint64)])
 """`Reduced` of `grid_fit.cu`: addresses of a small picture, and of what lights it, or 0."""
 

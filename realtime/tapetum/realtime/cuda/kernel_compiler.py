@@ -16,7 +16,7 @@ CHROMAS = ("420", "422", "444")
 """What `kernels.cu` is compiled for, each time one; the first has those that mind no chroma too."""
 FILES = {"fit": "grid_fit.cu"}
 """Kernels that not every stream needs, by how their names begin; compiled behind `kernels.cu`."""
-_ALWAYS = "steady_grid.cu", "restoring.cu"
+_ALWAYS = "picture_edges.cu", "steady_grid.cu", "restoring.cu"
 MODULES = (*CHROMAS, *FILES)
 
 

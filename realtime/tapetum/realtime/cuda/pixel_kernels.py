@@ -1,14 +1,17 @@
-"""Launches the kernels of `kernels.cu` and `steady_grid.cu`: their geometry and arguments."""
+"""Launches the kernels of every frame: their geometry and arguments."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tapetum.gan.model_kinds import CELLS, GRID_SHAPE, THUMBNAIL_SHAPE
 from tapetum.realtime.cuda.grid_fit_kernels import GridFitKernels
 from tapetum.realtime.cuda.kernel_arguments import (
+    CIRCLES,
     PAST,
     DeviceArray,
     DevicePlanes,
@@ -24,6 +27,7 @@ from tapetum.realtime.cuda.kernel_arguments import (
 from tapetum.realtime.cuda.restoring_kernels import RestoringKernels
 from tapetum.realtime.errors import DeviceError
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.stream_picture import VIEW_SIDE
 from tapetum.realtime.temporal import VIEW
 
 _THREADS = 128
@@ -36,6 +40,8 @@ _THUMBNAIL_GRID = (8, 256)
 _CELLS_OF_BLOCK = 32
 CELLS_SHAPE = (CELLS, CELLS)
 """Of the mean luma of a thumbnail's cells."""
+CORNERS = 12
+"""Numbers in the corners of a thumbnail."""
 
 
 class PixelKernels:
@@ -130,8 +136,9 @@ class PixelKernels:
         grid: DeviceArray,
         by: Structure,
         past: Past,
-        applied: DeviceArray,
+        coming: Past,
         *,
+        applied: DeviceArray,
         fault: DeviceArray,
     ) -> None:
         """Make the grid of a frame, like `GridEnhancer`: aimed, smoothed over time, and as strong.
@@ -140,7 +147,8 @@ class PixelKernels:
             thumbnail: (1, 3, 256, 256) float32, of the frame.
             grid: (8, 8, 16, 16) float32, what the network gave for it.
             by: `SMOOTHING`: times and thresholds, and what is wanted.
-            past: becomes that of the next frame.
+            past: what the frame before left.
+            coming: gets what this one leaves; an array of its own each.
             applied: (8, 8, 16, 16) float32; gets what is to be applied.
             fault: (2,) float32; its first becomes 1 where `grid` is no finite number, its second
                 the greatest share that a cell of the frame needs.
@@ -149,8 +157,39 @@ class PixelKernels:
         check_array(grid, GRID_SHAPE, np.float32)
         check_array(applied, GRID_SHAPE, np.float32)
         check_array(fault, (2,), np.float32)
-        arguments = (thumbnail, grid, by, past.structure(), applied, fault)
+        arguments = (thumbnail, grid, by, past.structure(), coming.structure(), applied, fault)
         self._launch("smooth_grid", (1, 1), VIEW * VIEW, arguments, 0)
+
+    def look_around(self, frame: Frame, thumbnail: DeviceArray, found: DeviceArray) -> None:
+        """Collect what bars and circles are looked for in.
+
+        Args:
+            frame: whole.
+            thumbnail: (1, 3, 256, 256) float32, of its picture.
+            found: (N,) uint8, of `Around.size_bytes`; gets the thumbnail's corners, float32, and
+                then what `Around.parts` takes apart.
+        """
+        check_array(thumbnail, THUMBNAIL_SHAPE, np.float32)
+        check_array(found, (Around.of(frame).size_bytes,), np.uint8)
+        bytes_: Any = found
+        places = bytes_[: 4 * CORNERS], bytes_[4 * CORNERS :]
+        arguments = (_source(frame)[0], thumbnail, *places)
+        threads = CORNERS + Around.of(frame).samples
+        self._launch(
+            _named("look_around", frame), (-(-threads // _THREADS), 1), _THREADS, arguments, 0
+        )
+
+    def keep_outside(self, frame: Frame, circles: Structure, planes: DevicePlanes) -> None:
+        """Put the samples of a frame back that lie outside of circles.
+
+        Args:
+            frame: the picture, in whose thumbnail the circles lie.
+            circles: of `circles_structure`.
+            planes: its, enhanced.
+        """
+        arguments = _source(frame)[0], circles, picture(frame, planes)
+        grid = -(-frame.width // _THREADS), frame.height
+        self._launch(_named("keep_outside", frame), grid, _THREADS, arguments, 0)
 
     def measure_cells(self, thumbnail: DeviceArray, luma: DeviceArray) -> None:
         """Measure how bright the cells of a picture are, like `exposure.cell_luma`.
@@ -184,6 +223,61 @@ class Past(NamedTuple):
         for array, shape in zip(self, shapes, strict=True):
             check_array(array, shape, np.float32)
         return np.array(tuple(address(array) for array in self), PAST)
+
+
+class Around(NamedTuple):
+    """What is seen of a frame by a few of its samples.
+
+    Attributes:
+        width: of luma.
+        height: of it.
+        chroma_width: samples in a row of U and V, interleaved.
+        chroma_height: its rows.
+        dtype: of a sample.
+    """
+
+    width: int
+    height: int
+    chroma_width: int
+    chroma_height: int
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, frame: Frame) -> Around:
+        """That of a frame on a device."""
+        (height, width), (rows, samples) = frame.format.plane_shapes(frame.width, frame.height)
+        return cls(width, height, samples, rows, device_planes(frame)[0].dtype)
+
+    @property
+    def samples(self) -> int:
+        """How many there are."""
+        border = 2 * (self.width + self.height) + 2 * (self.chroma_width + 2 * self.chroma_height)
+        return min(self.width, VIEW_SIDE) * min(self.height, VIEW_SIDE) + 2 * border
+
+    @property
+    def size_bytes(self) -> int:
+        """With the thumbnail's corners."""
+        return 4 * CORNERS + self.samples * self.dtype.itemsize
+
+    def parts(self, found: npt.NDArray[np.uint8]) -> tuple[Any, list[Any], list[Any]]:
+        """The view, (H, W), and (luma, chroma) of the border's four lines.
+
+        Then the same of lines as long, right within those at the border (`lines_at_border`).
+        """
+        across, down = min(self.width, VIEW_SIDE), min(self.height, VIEW_SIDE)
+        luma = [self.width] * 2 + [self.height] * 2
+        chroma = [self.chroma_width] * 2 + [2 * self.chroma_height] * 2
+        ends = np.cumsum([across * down, *luma, *luma, *chroma, *chroma])
+        view, *lines = np.split(found.view(self.dtype), ends[:-1])
+        pairs = list(zip(lines[:8], lines[8:], strict=True))
+        return view.reshape(down, across), pairs[:4], pairs[4:]
+
+
+def circles_structure(circles: Sequence[tuple[float, float, float, float]]) -> Structure:
+    """The `Circles` of one ellipse or two: centre and radii, across and down."""
+    numbers = np.zeros((4, 2), np.float32)
+    numbers[:, : len(circles)] = np.transpose(circles)
+    return np.array((len(circles), *numbers), CIRCLES)
 
 
 def thumbnail_shared_bytes(width: int, *, chroma_x: int = 1) -> int:

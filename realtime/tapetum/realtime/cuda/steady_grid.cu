@@ -211,7 +211,8 @@ struct Smoothing {
     float brightness, strength;
 };
 
-// What one frame leaves to the next: the smoothed grid and scene, and the last frame's view.
+// What one frame leaves to the next: the smoothed grid and scene, and the last frame's view. It is written
+// to a twin, so that a frame's work may be done several times.
 struct Past {
     float *grid, *scene, *view;
 };
@@ -282,8 +283,8 @@ BOTH float share_of_new(const float *mean, const Smoothing &by) {
 // `fault` becomes 1 where the network gave no finite number, and its second the greatest share that a
 // cell needs.
 BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past &past,
-                 const Views &views, const Darkness &cells, const Trials &trials, float *applied,
-                 float *fault) {
+                 const Past &next, const Views &views, const Darkness &cells, const Trials &trials,
+                 float *applied, float *fault) {
     const float share = share_of_new(views.mean, by);
     const bool by_cell = by.when_dark && !by.brightness;
     for (int place = thread; place < NODES; place += VIEW_SIZE) {
@@ -296,8 +297,8 @@ BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past 
         if (by.brightness) strengthen(node, level, trials.strength);
         for (int i = 0; i < 8; ++i) {
             const float wanted = by_cell ? weakened(node.at[i], i, cells.share[cell]) : node.at[i];
-            float &steady = past.grid[i * NODES + place];
-            node.at[i] = steady = toward(steady, wanted, share);
+            node.at[i] = toward(past.grid[i * NODES + place], wanted, share);
+            next.grid[i * NODES + place] = node.at[i];
         }
         strengthen(node, level, by.strength);
         for (int i = 0; i < 8; ++i) applied[i * NODES + place] = node.at[i];
@@ -307,15 +308,15 @@ BOTH void smooth(int thread, const float *grid, const Smoothing &by, const Past 
         for (int i = 0; i < CELL_COUNT; ++i)
             if (by_cell) fault[1] = fmaxf(fault[1], cells.share[i]);
     }
-    past.scene[thread] = toward(past.scene[thread], views.now[thread], share);
-    past.view[thread] = views.now[thread];
+    next.scene[thread] = toward(past.scene[thread], views.now[thread], share);
+    next.view[thread] = views.now[thread];
 }
 
 #if defined(__CUDACC__) && CHROMA == 420
 
 extern "C" __global__ void __launch_bounds__(VIEW *VIEW)
-    smooth_grid(const float *thumbnail, const float *grid, Smoothing by, Past past, float *applied,
-                float *fault) {
+    smooth_grid(const float *thumbnail, const float *grid, Smoothing by, Past past, Past next,
+                float *applied, float *fault) {
     __shared__ Views views;
     __shared__ Darkness cells;
     __shared__ Trials trials;
@@ -338,7 +339,7 @@ extern "C" __global__ void __launch_bounds__(VIEW *VIEW)
     __syncthreads();
     share_cell(threadIdx.x, cells);
     __syncthreads();
-    smooth(threadIdx.x, grid, by, past, views, cells, trials, applied, fault);
+    smooth(threadIdx.x, grid, by, past, next, views, cells, trials, applied, fault);
 }
 
 extern "C" __global__ void measure_cells(const float *thumbnail, float *luma) {

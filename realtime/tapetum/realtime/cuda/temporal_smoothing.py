@@ -36,7 +36,9 @@ class TemporalSmoothing:
         self._time_constant_s = time_constant_s
         self.aim = aim
         shapes = (GRID_SHAPE, (VIEW, VIEW), (VIEW, VIEW))
-        self._past = Past(*(device.empty(shape, np.float32) for shape in shapes))
+        self._past, self._coming = (
+            Past(*(device.empty(shape, np.float32) for shape in shapes)) for _ in range(2)
+        )
         self._applied = device.empty(GRID_SHAPE, np.float32)
         self.reset()
 
@@ -71,6 +73,7 @@ class TemporalSmoothing:
         Returns:
             What the smoothing of its grid goes by.
         """
+        self._past, self._coming = self._coming, self._past
         times = self._clock(time_s), self._time_constant_s
         thresholds = CUT_CHANGE, CUT_CORRELATION, QUICK_CHANGE
         wanted = self.aim.when_dark, self.aim.brightness or 0.0, strength
@@ -81,7 +84,7 @@ class TemporalSmoothing:
     def queue(
         self, grid: DeviceArray, by: Structure, thumbnail: DeviceArray, *, fault: DeviceArray
     ) -> DeviceArray:
-        """Queue the making of one frame's grid.
+        """Queue the making of one frame's grid; done again, it is the same.
 
         Args:
             grid: (8, 8, 16, 16) float32, what the network gave.
@@ -93,6 +96,6 @@ class TemporalSmoothing:
             `grid`: the next call writes over it.
         """
         self._device.kernels.smooth_grid(
-            thumbnail, grid, by, self._past, self._applied, fault=fault
+            thumbnail, grid, by, self._past, self._coming, applied=self._applied, fault=fault
         )
         return self.grid
