@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,13 +16,11 @@ from support.tiny_networks import grid_network, pointwise_network
 
 from tapetum.gan.grid import GridGenerator
 from tapetum.realtime import (
-    DeviceError,
     Enhancer,
     ModelError,
     SyntheticSource,
     make_enhancer,
 )
-from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Device
 from tapetum.realtime.cpu.rgb import RgbImage, frame_from_rgb, rgb_from_frame
 
@@ -286,18 +283,6 @@ def test_a_checkpoint_without_torch_says_what_to_install(tmp_path: Path) -> None
         "except ModelError as error: print(error)"
     )
     assert "pip install 'tapetum[train]'" in python(code)
-
-
-@pytest.mark.parametrize("wish", [{"strength": 1.5}, {"brightness": 0.4}], ids=str)
-def test_images_have_on_cuda_what_frames_have(wish: dict[str, Any]) -> None:
-    with pytest.raises(DeviceError, match="the CPU"):
-        Enhancer(device="cuda", **wish)
-
-
-@pytest.mark.parametrize("wish", [{"strength": 1.5}, {"aim": Aim(brightness=0.4)}], ids=str)
-def test_what_a_gpu_does_not_do_is_said_before_it_is_looked_for(wish: dict[str, Any]) -> None:
-    with pytest.raises(DeviceError, match="the CPU"):
-        make_enhancer(device="cuda", **wish)
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
