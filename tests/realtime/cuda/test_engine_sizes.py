@@ -64,14 +64,14 @@ def builds(gpu: SimulatedGPU, monkeypatch: pytest.MonkeyPatch) -> Builds:
 
 
 @pytest.mark.slow
-def test_an_engine_is_for_the_cameras_size_and_grid_runs_while_it_is_built(builds: Builds) -> None:
+def test_an_engine_is_for_the_cameras_size_and_a_lesser_model_runs_while_it_is_built(builds: Builds) -> None:
     controls, sink = Controls(), MemorySink()
     modes: list[str] = []
 
     def look(status: LiveStatus) -> None:
         modes.append(status.mode)
-        if builds.sizes and modes[-2:] == ["grid", "grid"]:
-            builds.may_end.set()
+        if builds.sizes and len(modes) > 1 and modes[-1] == modes[-2]:
+            builds.may_end.set()  # one below it has been shown for a while
         controls.quit = modes[-1] == ON_GPU
 
     summary = enhance_live(
@@ -86,7 +86,7 @@ def test_an_engine_is_for_the_cameras_size_and_grid_runs_while_it_is_built(build
         on_status=look,
     )
     assert summary.modes[ON_GPU] > 0
-    assert summary.modes["grid"] > 0
+    assert any(mode.startswith(("grid", "unet-reduced")) for mode in summary.modes)
     assert builds.sizes == [(80, 112)]
     assert builds.reduced == [REDUCED]
 
