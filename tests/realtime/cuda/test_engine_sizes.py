@@ -64,7 +64,7 @@ def builds(gpu: SimulatedGPU, monkeypatch: pytest.MonkeyPatch) -> Builds:
 
 
 @pytest.mark.slow
-def test_an_engine_is_for_the_cameras_size_and_a_lesser_model_runs_while_it_is_built(builds: Builds) -> None:
+def test_an_engine_is_for_the_cameras_size_and_lesser_models_run_meanwhile(builds: Builds) -> None:
     controls, sink = Controls(), MemorySink()
     modes: list[str] = []
 
