@@ -83,8 +83,10 @@ def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[bytes]:
 
 @pytest.fixture
 def compile_grid(loads: list[bytes]) -> Callable[..., object]:
-    """Makes the engine of `grid` ready on a device that is no more than a name."""
-    device: Any = SimpleNamespace(name="cuda:0", context=nullcontext, stream_address=None)
+    """Makes the engine of `grid` ready on a device that is no more than a name and answers."""
+    device: Any = SimpleNamespace(
+        name="cuda:0", context=nullcontext, stream_address=None, check_answers=lambda: None
+    )
 
     def compiled(on_build: Callable[[Building], None] | None = None) -> object:
         model = TensorRTModel(
