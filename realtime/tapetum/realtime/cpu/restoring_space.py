@@ -105,7 +105,8 @@ def describe_cells(  # noqa: PLR0917 - numba takes no keyword-only arguments
         for x in range(width):
             found[x] = both[np.uint16(luma[row, x]) >> np.uint16(TABLE_SHIFT)]
         _find_remains(evidence[row], shares)
-        spread_blocks(flatness, row // WIDE, flat)
+        if row % WIDE == 0:
+            spread_blocks(flatness, row // WIDE, flat)
         for x in range(width):
             cells.remains[row, x] = np.int16(shares[x] * scale)
             deviation = np.float32(found[x] >> np.int32(16)) * shares[x] * flat[x]
@@ -368,5 +369,6 @@ def _flow(first: Fixed, second: Fixed, double: Fixed, out: Fixed) -> None:
     """
     for x in range(out.size):
         way = np.int16(second[x] - first[x])
-        most = max(np.int16(double[x] - np.int16(abs(way))), np.int16(0))
+        size, twice = np.uint16(abs(way)), np.uint16(double[x])
+        most = np.int16(np.uint16(max(twice, size) - size))  # one instruction
         out[x] = min(max(way, np.int16(-most)), most)

@@ -87,16 +87,16 @@ def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
     sums, means = np.empty(width + 2, np.int16), np.empty((5, width), np.int16)
     wide_means, quiet = np.empty(width, np.float32), np.empty(width, np.float32)
     motion, counts = np.empty(width, np.float32), np.empty(width, np.float32)
-    doubt = np.empty(width, np.float32)
     table = np.float32(1) / luma_noise
     for row in range(-1, height):
         _change_row(frame, estimate, last, min(row + 1, height - 1), (row + 1) % 3, changes)
         if row < 0:
             continue
         _mean_row(changes, (row + 2) % 3 if row > 0 else row % 3, row % 3, sums, means)
-        spread_blocks(wide, row // WIDE, wide_means)
+        if row % WIDE == 0:
+            spread_blocks(wide, row // WIDE, wide_means)
         _look_up(frame[0], row, table, quiet)
-        _decide(means, wide_means, evidence, row, quiet, chroma_noise, leans, doubt, motion)
+        _decide(means, wide_means, evidence, row, quiet, chroma_noise, leans, motion)
         _take_note(motion, means, counts, evidence, share, row)
 
 
@@ -138,38 +138,30 @@ def _decide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     quiet: Floats,
     chroma_noise: Floats,
     leans: tuple[np.float32, np.float32],
-    doubt: Floats,
     motion: Floats,
 ) -> None:
     """Weigh a row's measures of change, in sixteenths, against the noise: motion from 0 to 1."""
-    evidence = evidences[row]
-    sixteenth, one = np.float32(1 / 16), np.float32(1)
+    evidence, y, u, v, size = evidences[row], means[0], means[1], means[2], means[3]
+    sixteenth, low, one = np.float32(1 / 16), np.float32(0), np.float32(1)
     per_u = sixteenth / (chroma_noise[0] * leans[0])
     per_v = sixteenth / (chroma_noise[1] * leans[0])
     per_mean, per_wide = sixteenth / leans[0], one / leans[1]
     per_step = np.float32(1 / (_MEAN_SURE - _MEAN_FIRM))
-    per_size = np.float32((_MEAN_SURE - _MEAN_FIRM) / (_SIZE_SURE - _SIZE_FIRM))
+    per_size = np.float32(1 / (_SIZE_SURE - _SIZE_FIRM))
     # The size of white noise is 0.8 deviations.
-    of_size = np.float32(1.25 / 16)
-    y, u, v, size = means[0], means[1], means[2], means[3]
-    low = np.float32(0)
-    # Short loops, of few arrays each: LLVM makes SIMD of those alone.
-    for x in range(motion.size):
-        motion[x] = max(abs(np.float32(u[x])) * per_u, abs(np.float32(v[x])) * per_v)
+    of_size, one_frame = np.float32(1.25 / 16), np.float32(ONE_FRAME)
+    # LLVM makes SIMD of a loop of eight arrays at most.
     for x in range(motion.size):
         # Deviation of one frame, by that of its difference from the estimate.
         frames = np.float32(evidence[x])
         # The sum is never 0; that it is 8 at least spares numba's test.
-        doubt[x] = np.sqrt(frames / max(frames + np.float32(ONE_FRAME), np.float32(ONE_FRAME)))
-    for x in range(motion.size):
-        mean = max(abs(np.float32(y[x])) * per_mean, wide[x] * per_wide)
-        motion[x] = max(motion[x], mean * quiet[x])
-    for x in range(motion.size):
-        motion[x] = (motion[x] * doubt[x] - np.float32(_MEAN_FIRM)) * per_step
-    for x in range(motion.size):
-        # Steps of sizes are laid over those of means.
-        fine = np.float32(size[x]) * of_size * quiet[x] * doubt[x] - np.float32(_SIZE_FIRM)
-        motion[x] = min(max(motion[x], fine * per_size * per_step, low), one)
+        doubt = np.sqrt(frames / max(frames + one_frame, one_frame))
+        chroma = max(abs(np.float32(u[x])) * per_u, abs(np.float32(v[x])) * per_v)
+        luma = max(abs(np.float32(y[x])) * per_mean, wide[x] * per_wide) * quiet[x]
+        mean = (max(chroma, luma) * doubt - np.float32(_MEAN_FIRM)) * per_step
+        fine = np.float32(size[x]) * of_size * quiet[x] * doubt
+        fine = (fine - np.float32(_SIZE_FIRM)) * per_size
+        motion[x] = min(max(mean, fine, low), one)
 
 
 @part

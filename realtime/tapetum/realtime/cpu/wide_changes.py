@@ -37,9 +37,15 @@ UNTOLD = 0.6
 low: of a luma of which there is little, it is known by others."""
 _SHARE_OF_SQUARES = 2.25
 """Sum of the squared weights of a binomial mean, by that of an even one of sixteen weights."""
-_CHANGE, _SQUARE, _ACROSS, _DOWN, _STEEP_ACROSS, _STEEP_DOWN, _BENT = range(7)
+_CHANGE, _BENT, _ACROSS, _DOWN, _SQUARE, _STEEP_ACROSS, _STEEP_DOWN = range(7)
 _SUMS = 7
 """What is added up of each block."""
+_LEAST = 1e-3
+"""No divisor is less, nor would be: that it is said spares numba's test for 0."""
+_ANY = 32767
+"""What differs counts in full."""
+_STEP, _LINES = 4, 5
+"""Steps stand beside the first four of these in lines of cells."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -78,24 +84,28 @@ def compare_wide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     """
     height, width = frame.shape
     rows, columns = changes.shape
+    deviations = np.empty((rows, columns), np.float32)
     means = np.empty((_SUMS, rows + 2, columns + 2), np.float32)
-    sums, most = np.empty((_SUMS, width), np.int32), np.empty(width, np.int32)
-    lines = np.empty((3, width), np.int16)
+    # Beyond the last cell all stays 0. Two cells are one word: so LLVM adds up their products.
+    pairs = np.zeros((_LINES, WIDE // 2 * columns), np.int32)
+    lines, sums = pairs.view(np.int16), np.empty((_SUMS, pairs.shape[1]), np.int32)
+    most = np.empty(lines.shape[1], np.uint16)
     for row in range(rows):
         first, last = WIDE * row, min(WIDE * (row + 1), height)
         _clear(sums)
-        _find_most(frame, (first + last) // 2, noise, most)
+        _look_up_noise(frame, (first + last) // 2, noise, deviations, row)
+        _find_most(deviations, row, most)
         for y in range(first, last):
-            _add_row(frame, known, y, lines, most, sums)
-        _average_columns(sums, np.float32(last - first), row + 1, means)
+            _compare_row(frame, known, y, most, lines)
+            _add_row(pairs, sums)
+        _average_blocks(sums, last - first, width, row + 1, means)
     for plane in range(_SUMS):
         _repeat_edges(means[plane])
     line, blurred = np.empty(columns + 2, np.float32), np.empty((_SUMS, columns), np.float32)
     for row in range(rows):
         for plane in range(_SUMS):
             _blur_row(means[plane], row, line, blurred[plane])
-        y = (WIDE * row + min(WIDE * (row + 1), height)) // 2
-        _judge_row(frame, y, noise, blurred, lean, told, changes[row], flatness[row])
+        _judge_row(deviations[row], blurred, lean, told, changes[row], flatness[row])
 
 
 @part
@@ -106,108 +116,135 @@ def _clear(sums: Ints) -> None:
 
 
 @part
-def middle_of_block(x: int, width: int) -> int:
-    """The column of the cell by which a block's noise is looked up."""
-    first = x // WIDE * WIDE
-    return (first + min(first + WIDE, width)) // 2
+def _look_up_noise(frame: Fixed, y: int, noise: Floats, deviations: Floats, row: int) -> None:
+    """Fill a row with the noise of blocks, by the cells in their middle, which lie in row `y`."""
+    luma, width = frame[y], frame.shape[1]
+    for block in range(deviations.shape[1]):
+        first = WIDE * block
+        middle = np.uint16(luma[(first + min(first + WIDE, width)) // 2])
+        deviations[row, block] = noise[middle >> np.uint16(TABLE_SHIFT)]
 
 
 @part
-def _find_most(frame: Fixed, row: int, noise: Floats, most: Ints) -> None:
-    """Fill a line with what second differences count for at most."""
-    width = most.size
-    for x in range(width):
-        luma = np.uint16(frame[row, middle_of_block(x, width)])
-        most[x] = np.int32(np.float32(MOST_BEND) * noise[luma >> np.uint16(TABLE_SHIFT)])
+def _find_most(deviations: Floats, row: int, most: npt.NDArray[np.uint16]) -> None:
+    """Fill a line with what second differences of cells count for at most."""
+    limit = np.float32(32767)
+    for block in range(deviations.shape[1]):
+        bend = np.uint16(min(np.float32(MOST_BEND) * deviations[row, block], limit))
+        for x in range(WIDE * block, WIDE * (block + 1)):
+            most[x] = bend
 
 
 @part
-def _add_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    frame: Fixed, known: Fixed, row: int, lines: Fixed, most: Ints, sums: Ints
+def _compare_row(
+    frame: Fixed, known: Fixed, row: int, most: npt.NDArray[np.uint16], lines: Fixed
 ) -> None:
-    """Add what differs in a row of cells, column by column; edges are repeated."""
+    """Fill lines with what differs in a row of cells; edges are repeated."""
     above, below = max(row - 1, 0), min(row + 1, frame.shape[0] - 1)
-    steps, across, down = lines[0], lines[1], lines[2]
     # Short loops, of few arrays each: LLVM makes SIMD of those alone.
-    _subtract(frame[row], known[row], MOST_STEP, steps)
-    _subtract(known[below], known[above], MOST_GRADIENT, down)
-    _subtract_beside(known[row], across)
-    _add_changes(frame[row], known[row], sums[_CHANGE])
-    _add_squares(steps, sums[_SQUARE])
-    _add_products(across, steps, sums[_ACROSS], sums[_STEEP_ACROSS])
-    _add_products(down, steps, sums[_DOWN], sums[_STEEP_DOWN])
-    _add_bends(frame[row], frame[above], frame[below], most, sums[_BENT])
+    _subtract(frame[row], known[row], _ANY, lines[_CHANGE])
+    _subtract(frame[row], known[row], MOST_STEP, lines[_STEP])
+    _subtract(known[below], known[above], MOST_GRADIENT, lines[_DOWN])
+    _subtract_beside(known[row], lines[_ACROSS])
+    _bend_row(frame[row], frame[above], frame[below], most, lines[_BENT])
 
 
 @part
 def _subtract(a: Fixed, b: Fixed, most: int, out: Fixed) -> None:
     limit = np.int16(most)
-    for x in range(out.size):
+    for x in range(a.size):
         out[x] = min(max(np.int16(a[x] - b[x]), np.int16(-limit)), limit)
 
 
 @part
 def _subtract_beside(line: Fixed, out: Fixed) -> None:
-    width, limit = out.size, np.int16(MOST_GRADIENT)
-    for x in range(width - 2):
-        out[x + 1] = min(max(np.int16(line[x + 2] - line[x]), np.int16(-limit)), limit)
-    for x in (0, width - 1):
-        step = np.int16(line[min(x + 1, width - 1)] - line[max(x - 1, 0)])
+    last, limit = line.size - 1, np.int16(MOST_GRADIENT)
+    for x in range(1, last):
+        out[x] = min(max(np.int16(line[x + 1] - line[x - 1]), np.int16(-limit)), limit)
+    for x in (0, last):
+        step = np.int16(line[min(x + 1, last)] - line[max(x - 1, 0)])
         out[x] = min(max(step, np.int16(-limit)), limit)
 
 
 @part
-def _add_changes(a: Fixed, b: Fixed, sums: Ints) -> None:
+def _bend_row(
+    here: Fixed, above: Fixed, below: Fixed, most: npt.NDArray[np.uint16], out: Fixed
+) -> None:
+    """The sizes of second differences, across and down."""
+    last = here.size - 1
+    for x in range(1, last):
+        out[x] = _bend(here[x], here[x - 1], here[x + 1], above[x], below[x], most[x])
+    for x in (0, last):
+        left, right = here[max(x - 1, 0)], here[min(x + 1, last)]
+        out[x] = _bend(here[x], left, right, above[x], below[x], most[x])
+
+
+@part
+def _bend(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    here: np.int16,
+    left: np.int16,
+    right: np.int16,
+    above: np.int16,
+    below: np.int16,
+    most: np.uint16,
+) -> np.int16:
+    """The size of both second differences, in 16 bits: each is below 1 << 16."""
+    twice = np.uint16(np.uint16(here) + np.uint16(here))
+    beside = np.uint16(np.uint16(left) + np.uint16(right))
+    over = np.uint16(np.uint16(above) + np.uint16(below))
+    across = np.uint16(max(twice, beside) - min(twice, beside))
+    down = np.uint16(max(twice, over) - min(twice, over))
+    return np.int16(min(np.uint16(min(across, most) + min(down, most)), most))
+
+
+@part
+def _add_row(pairs: Ints, sums: Ints) -> None:
+    """Add what is averaged of a row, by pairs of cells."""
+    steps, across, down = pairs[_STEP], pairs[_ACROSS], pairs[_DOWN]
+    _add_pairs(pairs[_CHANGE], sums[_CHANGE])
+    _add_pairs(pairs[_BENT], sums[_BENT])
+    _add_products(steps, steps, sums[_SQUARE])
+    _add_products(across, steps, sums[_ACROSS])
+    _add_products(down, steps, sums[_DOWN])
+    _add_products(across, across, sums[_STEEP_ACROSS])
+    _add_products(down, down, sums[_STEEP_DOWN])
+
+
+@part
+def _add_pairs(pairs: Ints, sums: Ints) -> None:
     for x in range(sums.size):
-        sums[x] += np.int32(a[x]) - np.int32(b[x])
+        sums[x] += np.int32(_first(pairs[x]) + _second(pairs[x]))
 
 
 @part
-def _add_squares(steps: Fixed, sums: Ints) -> None:
+def _add_products(a: Ints, b: Ints, sums: Ints) -> None:
     for x in range(sums.size):
-        sums[x] += np.int32(steps[x]) * np.int32(steps[x])
+        both = np.int32(_first(a[x]) * _first(b[x]))
+        both = np.int32(both + np.int32(_second(a[x]) * _second(b[x])))
+        sums[x] += both
 
 
 @part
-def _add_products(gradient: Fixed, steps: Fixed, sums: Ints, squares: Ints) -> None:
-    for x in range(sums.size):
-        sums[x] += np.int32(gradient[x]) * np.int32(steps[x])
-        squares[x] += np.int32(gradient[x]) * np.int32(gradient[x])
+def _first(pair: np.int32) -> np.int32:
+    return np.int32(np.int32(pair << np.int32(16)) >> np.int32(16))
 
 
 @part
-def _add_bends(here: Fixed, above: Fixed, below: Fixed, most: Ints, sums: Ints) -> None:
-    """Add the sizes of second differences, across and down."""
-    width = sums.size
-    for x in range(1, width - 1):
-        twice = np.int32(2) * np.int32(here[x])
-        bend = abs(twice - np.int32(here[x - 1]) - np.int32(here[x + 1]))
-        bend += abs(twice - np.int32(above[x]) - np.int32(below[x]))
-        sums[x] += min(bend, most[x])
-    for x in range(0, width, max(width - 1, 1)):
-        twice = np.int32(2) * np.int32(here[x])
-        left, right = np.int32(here[max(x - 1, 0)]), np.int32(here[min(x + 1, width - 1)])
-        bend = abs(twice - left - right) + abs(twice - np.int32(above[x]) - np.int32(below[x]))
-        sums[x] += min(bend, most[x])
+def _second(pair: np.int32) -> np.int32:
+    return np.int32(pair >> np.int32(16))
 
 
 @part
-def _average_columns(sums: Ints, count: np.float32, row: int, means: Floats) -> None:
-    """Fill a row of means from the sums of its columns; the first is the second place's."""
-    width, four = sums.shape[1], np.uint64(WIDE)
-    whole, part_of = width // WIDE, width % WIDE
-    scale = np.float32(1) / (count * np.float32(WIDE))
+def _average_blocks(sums: Ints, height: int, width: int, row: int, means: Floats) -> None:
+    """Fill a row of means from the sums of pairs; the first is the second place's."""
+    blocks = sums.shape[1] // 2
+    rest = width - WIDE * (blocks - 1)
     for plane in range(sums.shape[0]):
         line, out = sums[plane], means[plane, row]
-        for place in range(np.uint64(whole)):
-            left = np.int32(line[four * place] + line[four * place + np.uint64(1)])
-            right = np.int32(line[four * place + np.uint64(2)] + line[four * place + np.uint64(3)])
-            out[place + np.uint64(1)] = np.float32(np.int32(left + right)) * scale
-        if part_of:
-            total = np.int32(0)
-            for x in range(width - part_of, width):
-                total += line[x]
-            out[whole + 1] = np.float32(total) / (count * np.float32(part_of))
+        scale = np.float32(1 / (height * WIDE))
+        for block in range(blocks):
+            out[block + 1] = np.float32(np.int32(line[2 * block] + line[2 * block + 1])) * scale
+        out[blocks] *= np.float32(WIDE / rest)
 
 
 @part
@@ -236,9 +273,7 @@ def _blur_row(means: Floats, row: int, line: Floats, out: Floats) -> None:
 
 @part
 def _judge_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    frame: Fixed,
-    y: int,
-    noise: Floats,
+    deviations: Floats,
     blurred: Floats,
     lean: np.float32,
     told: np.float32,
@@ -246,23 +281,32 @@ def _judge_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
     flatness: Floats,
 ) -> None:
     """Weigh a row of blocks' means against the noise."""
-    width, one, zero = frame.shape[1], np.float32(1), np.float32(0)
-    squares, ridge = np.float32(_SHARE_OF_SQUARES), np.float32(RIDGE)
+    one, zero, least = np.float32(1), np.float32(0), np.float32(_LEAST)
+    per_shift = np.float32(WIDE * WIDE) * lean * told
     per_texture = told / np.float32(TEXTURED - FLAT)
+    change, square, bent = blurred[_CHANGE], blurred[_SQUARE], blurred[_BENT]
+    _weigh_steps(blurred[_ACROSS], blurred[_STEEP_ACROSS], deviations, changes)
+    _weigh_steps(blurred[_DOWN], blurred[_STEEP_DOWN], deviations, flatness)
     for x in range(changes.size):
-        luma = np.uint16(frame[y, middle_of_block(WIDE * x, width)])
-        deviation = noise[luma >> np.uint16(TABLE_SHIFT)]
-        floor = ridge * deviation * deviation
-        across = abs(blurred[_ACROSS, x]) / np.sqrt(squares * blurred[_STEEP_ACROSS, x] + floor)
-        down = abs(blurred[_DOWN, x]) / np.sqrt(squares * blurred[_STEEP_DOWN, x] + floor)
-        size = np.sqrt(blurred[_SQUARE, x])
-        scatter = np.float32(SCATTER) * size / deviation
-        shift = np.float32(WIDE * WIDE) * max(across, down) / max(scatter, one)
-        changes[x] = max(abs(blurred[_CHANGE, x]), shift * lean * told)
-        noise_there = max(deviation, np.float32(UNTOLD) * size)
-        bent = blurred[_BENT, x] / (np.float32(BEND) * noise_there)
-        texture = (bent - np.float32(FLAT)) * per_texture
-        flatness[x] = one - min(max(texture, zero), told)
+        changes[x] = max(changes[x], flatness[x]) * per_shift
+    for x in range(changes.size):
+        scatter = np.float32(SCATTER) * np.sqrt(square[x]) / max(deviations[x], least)
+        changes[x] = changes[x] / max(scatter, one)
+    for x in range(changes.size):
+        changes[x] = max(abs(change[x]), changes[x])
+    for x in range(changes.size):
+        noise_there = max(deviations[x], np.float32(UNTOLD) * np.sqrt(square[x]))
+        ratio = bent[x] / max(np.float32(BEND) * noise_there, least)
+        flatness[x] = one - min(max((ratio - np.float32(FLAT)) * per_texture, zero), told)
+
+
+@part
+def _weigh_steps(steps: Floats, steep: Floats, deviations: Floats, out: Floats) -> None:
+    """Mean steps along gradients, by the length that these have, and the noise at least."""
+    squares, ridge = np.float32(_SHARE_OF_SQUARES), np.float32(RIDGE)
+    for x in range(out.size):
+        length = np.sqrt(squares * steep[x] + ridge * deviations[x] * deviations[x])
+        out[x] = abs(steps[x]) / max(length, np.float32(_LEAST))
 
 
 @part
