@@ -82,7 +82,7 @@ def test_they_are_as_bright_as_is_wanted(
         assert_planes_close([there(image)], [here(image)], GPU)
 
 
-@pytest.mark.parametrize("wait", ["upload", "wait", "download", "restored", "_fetched"])
+@pytest.mark.parametrize("wait", ["upload", "wait", "download", "brighten", "_fetched"])
 def test_without_any_of_its_waits_an_image_is_wrong(
     gpu: SimulatedGPU, gain_model: Path, wait: str
 ) -> None:

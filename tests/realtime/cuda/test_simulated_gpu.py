@@ -200,7 +200,7 @@ WAITLESS = (
 """Each wait of a file's."""
 OF_SURROUNDINGS = {"_sight": "bars", "luma": "bars", "_thumbnail": "circle"}
 """Those by which bars and circles are found."""
-ELSEWHERE = {"wait_for_decoder", "restored", "_check", *OF_SURROUNDINGS}
+ELSEWHERE = {"wait_for_decoder", "brighten", "_check", *OF_SURROUNDINGS}
 """Those of live video (test_live_gpu), photos' noise (test_pictures_on_gpu), and the ones below."""
 OF_A_TRIAL = {"_captured", "_other"}
 """Before a graph is captured: for what TensorRT loads late, and a picture that is thrown away."""

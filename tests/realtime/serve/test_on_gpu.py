@@ -47,7 +47,7 @@ def test_files_are_enhanced_on_the_gpu(
     done = uploaded(tmp_path, settings(gain_model), short_clip)
     assert gpu.launches > 0
     assert "decoding on cuda:0: " in done["message"]
-    assert "on a GPU noise stays in 8-bit 4:2:2 and 4:4:4 video" in done["message"]
+    assert "on a GPU a moving camera is not followed" in done["message"]
 
 
 def test_a_file_may_want_more_strength_and_a_brightness(

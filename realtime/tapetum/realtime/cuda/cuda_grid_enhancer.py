@@ -158,10 +158,8 @@ class CudaGridEnhancer:
         self, restorer: DeviceRestorer, frame: Frame, planes: DevicePlanes
     ) -> None:
         """Brighten once more what no kernel restores, restored, if there is anything to restore."""
-        grid = self._smooth.grid
-        restored = restorer.restored(frame, grid)
-        if restored is not None:
-            self._device.kernels.apply_grid(restored, grid, planes)
+        read = restorer.brighten(frame, self._smooth.grid, planes)
+        if read is not None:
             self._fault.wait()
 
     def _queue(

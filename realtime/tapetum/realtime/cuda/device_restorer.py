@@ -3,8 +3,8 @@
 What is known of a stream lies in fixed buffers, and a frame is always the same kernels, which find
 out by themselves whether there is anything to do: so they can be a part of a captured graph. Noise
 is measured by the CPU's own code, in a copy of a frame before its graph is queued: of the first
-frames, then of every fourth. Other frames go through `Restorer` itself, in main memory, where their
-format holds what it gives: photos, images, and deep video.
+frames, then of every fourth. Other frames go through `Restorer` itself, in main memory: photos,
+images, and video of 4:2:2 and 4:4:4.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.choices import Denoise
+from tapetum.realtime.cpu.grid_kernels import apply_grid
+from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, address, device_planes
 from tapetum.realtime.cuda.restoring_kernels import (
@@ -32,7 +34,6 @@ from tapetum.realtime.cuda.restoring_kernels import (
 )
 from tapetum.realtime.cuda.transfer import uploaded
 from tapetum.realtime.frame import Frame
-from tapetum.realtime.noise_in_memory import NoiseInMemory
 from tapetum.realtime.sample_range import sample_range
 from tapetum.realtime.stream_noise import (
     NO_NOISE,
@@ -60,7 +61,7 @@ class DeviceRestorer:
         if step is not None:
             restorer.queue(frame, grid, planes, step)
         else:
-            restored = restorer.restored(frame, grid)
+            read = restorer.brighten(frame, grid, planes)
     """
 
     def __init__(self, device: ComputeDevice, denoise: Denoise) -> None:
@@ -74,7 +75,7 @@ class DeviceRestorer:
         self._denoise = denoise
         self._buffers: RestoringBuffers | None = None
         self._stream: _Stream | None = None
-        self._in_memory: NoiseInMemory | None = None
+        self._in_memory: Restorer | None = None
         compile_noise()
 
     def step(self, frame: Frame) -> FrameStep | None:
@@ -112,24 +113,37 @@ class DeviceRestorer:
         kernels.restore(frame, grid, step)
         kernels.apply_grid(frame, grid, planes, step)
 
-    def restored(self, frame: Frame, grid: DeviceArray) -> Frame | None:
-        """Restore a frame that no kernel takes, in main memory.
+    def brighten(self, frame: Frame, grid: DeviceArray, planes: DevicePlanes) -> Frame | None:
+        """Restore a frame that no kernel takes, in main memory, and queue what brightens it.
 
         Args:
             frame: on the device, done; the next of its stream.
-            grid: (8, 8, 16, 16) float32, done: what will brighten it.
+            grid: (8, 8, 16, 16) float32, done.
+            planes: get the picture.
 
         Returns:
-            A frame like it on the device; None where it stays as it is.
+            What is queued to be read, to be kept until that is done; None where there is no noise,
+            and nothing is queued.
 
         Raises:
             DeviceError: there is no memory for it.
         """
         device = self._device
         if self._in_memory is None:
-            self._in_memory = NoiseInMemory(self._denoise)
-        made = self._in_memory(frame, device.get(grid), lambda: _fetched(frame, device))
-        return None if made is None else uploaded(made, device)
+            self._in_memory = Restorer(self._denoise)
+        applied, fetched = device.get(grid), _fetched(frame, device)
+        restored = self._in_memory(fetched, applied)
+        if restored is None:
+            return None
+        if restored.format.depth == frame.format.depth:
+            read = uploaded(restored, device)
+            device.kernels.apply_grid(read, grid, planes)
+            return read
+        # Eight bits do not hold what is restored, and the kernels read what they write.
+        read = uploaded(frame.with_planes(apply_grid(fetched, applied, seen=restored)), device)
+        for source, target in zip(device_planes(read), planes, strict=True):
+            device.queue_copy(source, target)
+        return read
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""

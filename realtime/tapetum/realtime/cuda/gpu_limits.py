@@ -6,8 +6,8 @@ from tapetum.gan.model_kinds import ModelDescription
 from tapetum.realtime.choices import Denoise
 
 NOISE = (
-    "on a GPU noise stays in 8-bit 4:2:2 and 4:4:4 video, and a moving camera is not followed while"
-    " it is taken out of 4:2:0; --device cpu does all of it"
+    "on a GPU a moving camera is not followed while noise is taken out of 4:2:0;"
+    " --device cpu does that"
 )
 HDR = (
     "HDR becomes too bright on a GPU, where it is enhanced as if it were SDR, and keeps its noise;"
