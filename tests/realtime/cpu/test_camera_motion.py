@@ -27,13 +27,15 @@ NOISE = 3.0
 """Deviation, in 8-bit levels."""
 
 
-def seen(y: float, x: float, height: int = HEIGHT, width: int = WIDTH) -> Array:
+def seen(
+    y: float, x: float, height: int = HEIGHT, width: int = WIDTH, fineness: float = 0.5
+) -> Array:
     """A dark picture full of detail, as 8-bit luma levels, from some pixels down and right."""
     rng = np.random.default_rng(4)
     rows, columns = np.mgrid[:height, :width].astype(float)
     picture: Array = np.full((height, width), 60.0)
     for _ in range(60):
-        down, across = rng.uniform(-0.5, 0.5, 2)
+        down, across = rng.uniform(-fineness, fineness, 2)
         wave = (rows + y) * down + (columns + x) * across + rng.uniform(0, 6.3)
         picture += 3 * np.sin(wave)
     return picture
@@ -70,6 +72,15 @@ def test_a_camera_that_moves_is_followed(moved: tuple[float, float]) -> None:
     found = follow(frame, known)
     assert found is not None
     np.testing.assert_allclose(found, moved, atol=0.1)
+
+
+@pytest.mark.parametrize("columns", [0.25, 0.4])
+def test_a_slow_camera_is_followed_though_all_is_fine_texture(columns: float) -> None:
+    """Gradients promise more than a shift of such texture gains."""
+    known, frame = (seen(0, to, fineness=2.2) for to in (0, columns / 2))
+    found = follow(frame, known)
+    assert found is not None
+    assert 0.5 * columns < found[1] < 2 * columns
 
 
 def test_a_camera_that_turns_on_is_followed_from_where_it_was() -> None:

@@ -45,8 +45,9 @@ _FEWEST, _FEWEST_SMALL = 12, 4
 """Blocks with texture that a shift needs; and blocks at a smaller size."""
 _TEXTURE = 0.75
 """Mean square of a gradient, by that of noise, from which a block has texture."""
-_AGREED = 0.5
-"""Share of what these must gain by a shift that they gain, at least."""
+_AGREED, _AGREED_NEAR = 0.5, 0.15
+"""Share of what these must gain by a shift that they gain, at least; and by one of up to a sample,
+of which fine texture gains less, and pictures that are not alike nothing."""
 _MOST_GAIN = 4.0
 """What one of them counts for, by their median, at most."""
 _SURE_DEVIATIONS = 6.0
@@ -236,7 +237,8 @@ def _is_sure(sums: Floats, shift: Deviations, shape: tuple[int, ...], noise: flo
     gains = np.minimum(gains, np.maximum(after, at_rest))
     gains = np.minimum(gains, _MOST_GAIN * _median(gains))
     gained = np.minimum(np.maximum(at_rest - after, -gains), gains)
-    if gains.sum() < _SURE_DEVIATIONS**2 * of_noise or gained.sum() < _AGREED * gains.sum():
+    agreed = _AGREED if np.abs(shift).max() > 1 else _AGREED_NEAR
+    if gains.sum() < _SURE_DEVIATIONS**2 * of_noise or gained.sum() < agreed * gains.sum():
         return False
     rows, columns = (own[gained > 0, :2] * np.array([_AREAS / side for side in shape])).T.astype(
         int
