@@ -45,7 +45,7 @@ _FEWEST, _FEWEST_SMALL = 12, 4
 """Blocks with texture that a shift needs; and blocks at a smaller size."""
 _TEXTURE = 0.75
 """Mean square of a gradient, by that of noise, from which a block has texture."""
-_AGREED, _AGREED_NEAR = 0.5, 0.15
+_AGREED, _AGREED_NEAR = 0.5, 0.2
 """Share of what these must gain by a shift that they gain, at least; and by one of up to a sample,
 of which fine texture gains less, and pictures that are not alike nothing."""
 _MOST_GAIN = 4.0
