@@ -15,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.choices import Denoise
-from tapetum.realtime.cpu.grid_kernels import apply_grid
-from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, address, device_planes
 from tapetum.realtime.cuda.restoring_kernels import (
@@ -34,6 +32,7 @@ from tapetum.realtime.cuda.restoring_kernels import (
 )
 from tapetum.realtime.cuda.transfer import uploaded
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.noise_in_memory import NoiseInMemory, brightened
 from tapetum.realtime.sample_range import sample_range
 from tapetum.realtime.stream_noise import (
     NO_NOISE,
@@ -75,7 +74,7 @@ class DeviceRestorer:
         self._denoise = denoise
         self._buffers: RestoringBuffers | None = None
         self._stream: _Stream | None = None
-        self._in_memory: Restorer | None = None
+        self._in_memory: NoiseInMemory | None = None
         compile_noise()
 
     def step(self, frame: Frame) -> FrameStep | None:
@@ -130,7 +129,7 @@ class DeviceRestorer:
         """
         device = self._device
         if self._in_memory is None:
-            self._in_memory = Restorer(self._denoise)
+            self._in_memory = NoiseInMemory(self._denoise)
         applied, fetched = device.get(grid), _fetched(frame, device)
         restored = self._in_memory(fetched, applied)
         if restored is None:
@@ -139,8 +138,8 @@ class DeviceRestorer:
             read = uploaded(restored, device)
             device.kernels.apply_grid(read, grid, planes)
             return read
-        # Eight bits do not hold what is restored, and the kernels read what they write.
-        read = uploaded(frame.with_planes(apply_grid(fetched, applied, seen=restored)), device)
+        # Eight bits do not hold what is restored, and kernels read samples like those they write.
+        read = uploaded(brightened(fetched, applied, restored), device)
         for source, target in zip(device_planes(read), planes, strict=True):
             device.queue_copy(source, target)
         return read
