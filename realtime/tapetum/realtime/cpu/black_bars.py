@@ -178,8 +178,9 @@ class BarFinder:
         if not any(found.sides) or self._shape is None:
             return True
         picture = float(view[~_covered(found, self._shape)].mean()) - black
-        sides = (Bars(*side, clear=True) for side in np.diag(found.sides).tolist())
-        parts = (view[_covered(side, self._shape)] for side in sides)
+        top, bottom, left, right = found.sides
+        each = (top, 0, 0, 0), (0, bottom, 0, 0), (0, 0, left, 0), (0, 0, 0, right)
+        parts = [view[_covered(Bars(*side, clear=True), self._shape)] for side in each]
         most = max(float(np.median(part)) - black for part in parts if part.size)
         return picture >= _LEAST_LIGHT and most <= _MOST_IN_BAR * picture
 
