@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tapetum.realtime.cpu.area import Area
 from tapetum.realtime.cpu.plane_rows import sample_rows
+from tapetum.realtime.exposure import quantile
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import sample_range
 
@@ -235,6 +236,12 @@ def black_of(bar: Floats) -> float:
     """The light of a bar's black lines: a logo may take most of the others."""
     place = len(bar) // 5
     return float(np.partition(bar, place)[place])
+
+
+def quantile_of(lines: Floats, share: float) -> float:
+    """That of one value or more: see `quantile`."""
+    ranked = np.sort(lines)
+    return quantile(ranked, share) if len(ranked) > 1 else float(ranked[0])
 
 
 def look(frame: Frame, luma: Plane, black_up_to: float) -> Lines:
