@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from tapetum.realtime.cpu.area import Area
 from tapetum.realtime.cpu.black_bars import BarFinder
-from tapetum.realtime.cpu.frame_lines import VIEW_SIDE, BorderLine, Sight
+from tapetum.realtime.cpu.frame_lines import VIEW_SIDE, Sight
 from tapetum.realtime.cpu.picture_circle import CircleFinder, RoundPicture
 from tapetum.realtime.frame import Frame
 
-__all__ = ["VIEW_SIDE", "Area", "BorderLine", "RoundPicture", "StreamPicture"]
+__all__ = ["VIEW_SIDE", "Area", "RoundPicture", "StreamPicture"]
 
 Floats = npt.NDArray[np.float32]
 

@@ -132,6 +132,30 @@ def test_a_picture_that_fades_in_from_black_has_its_bars_as_soon_as_they_are_see
     assert found[6:] == [Area(top, top + HEIGHT, left, left + WIDTH)] * 10, found
 
 
+def faded(planes: Planes, share: float) -> Planes:
+    """A picture with a share of its light."""
+    darker = (16 + (planes[0].astype(float) - 16) * share).round().astype(np.uint8)
+    return [darker, *planes[1:]]
+
+
+@pytest.mark.parametrize(("top", "left"), [(30, 0), (0, 40)])
+def test_the_first_light_of_a_picture_beside_pure_black_shows_its_bars(top: int, left: int) -> None:
+    finder, boxed = BarFinder(), framed(lit_picture(), top, left)
+    boxed[0] = np.minimum(boxed[0], 44)
+    found = [finder(as_frame(faded(boxed, index / 20), index)) for index in range(8)]
+    assert found[2:] == [Area(top, top + HEIGHT, left, left + WIDTH)] * 6, found
+
+
+def test_a_darker_part_of_a_picture_that_fades_in_is_no_bar() -> None:
+    """It is nearly black for a while, but its light comes with that of the rest."""
+    finder, room = BarFinder(), dark_picture()
+    light = np.full((HEIGHT, WIDTH), 32.0)
+    light[:35], light[-35:] = 22, 22
+    room[0] = (light + np.random.default_rng(3).normal(0, 2, light.shape)).round().astype(np.uint8)
+    found = [finder(as_frame(faded(room, index / 20), index)) for index in range(24)]
+    assert found == [None] * 24
+
+
 @pytest.mark.parametrize(("top", "left"), [(30, 0), (0, 40), (24, 40)])
 def test_bars_that_come_again_and_again_are_believed_at_once(top: int, left: int) -> None:
     """As where scenes of other shapes were cut together: no picture is burnt for a while."""

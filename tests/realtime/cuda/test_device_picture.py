@@ -77,8 +77,10 @@ def test_what_is_seen_of_a_frame_is_what_lies_there(
     np.testing.assert_array_equal(seen.corners, small[0, :, ::255, ::255])
     for area in areas_within(*size):
         for line, here in zip(seen.border(area), wanted.border(area), strict=True):
-            np.testing.assert_array_equal(line.luma, here.luma)
-            np.testing.assert_array_equal(line.chroma, here.chroma)
+            np.testing.assert_array_equal(line, here)
+        chroma = seen.chroma_border(area), wanted.chroma_border(area)
+        for lines, those_here in zip(*chroma, strict=True):
+            np.testing.assert_array_equal(lines, those_here)
 
 
 def areas_within(width: int, height: int) -> list[Area]:

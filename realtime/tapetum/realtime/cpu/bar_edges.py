@@ -10,6 +10,7 @@ from tapetum.realtime.cpu.frame_lines import (
     SHARP,
     Floats,
     black_of,
+    quantile_of,
 )
 
 _STEP = 0.1
@@ -57,7 +58,7 @@ def is_straight(luma: Floats, edge: int) -> bool:
     behind = luma[edge : edge + SHARP]
     if not behind.size:
         return False
-    black = float(np.median(luma[:edge]))
+    black = quantile_of(luma[:edge].ravel(), 0.5)
     level = black + _EDGE_LIGHT * (float(behind.mean()) - black)
     shares = (luma[max(0, edge - SHARP) : edge + SHARP] > level).mean(axis=1)
     least, most = float(shares[:SHARP].min()), float(shares[-SHARP:].max())
@@ -81,13 +82,14 @@ def by_light(light: Floats, black: float, *, traces: float = _FLAT) -> tuple[int
     """
     count = len(light)
     ends = light, light[::-1]
-    if any(abs(float(np.median(end[:SHARP])) - black) > _BLACK for end in ends):
+    dim = [quantile_of(end[:SHARP], 0.5) for end in ends]
+    if any(abs(level - black) > _BLACK for level in dim):
         return None
-    dark = [int(np.argmax(end > np.median(end[:SHARP]) + traces)) for end in ends]
+    dark = [int(np.argmax(end > level + traces)) for end, level in zip(ends, dim, strict=True)]
     if min(dark) < SHARP:
         return None
     bars = [up_to_light(end, lines) for end, lines in zip(ends, dark, strict=True)]
-    usual = float(np.median(light[bars[0] : count - bars[1]])) if sum(bars) < count else black
+    usual = quantile_of(light[bars[0] : count - bars[1]], 0.5) if sum(bars) < count else black
     least = max(LEAST_RISE, CLEAR_STEP * (usual - black))
     rises = [
         rise_at(end, bar, black_of(end[:bar])) >= least for end, bar in zip(ends, bars, strict=True)
@@ -113,7 +115,7 @@ def standing_out(light: Floats, first: int, last: int, step: float) -> tuple[int
     picture = light[first : len(light) - last]
     if not ends or not picture.size:
         return first, last
-    usual = float(np.percentile(picture, 90))
+    usual = quantile_of(picture, 0.9)
     share = _STEP if step else _WEAK_STEP
     for lines, edge in ends:
         black = black_of(lines[:edge])
@@ -143,7 +145,7 @@ def bars_at_ends(shares: Floats) -> tuple[int, int, float]:
     bright = shares[shares > EMPTY]
     if not bright.size:
         return 0, 0, 1.0
-    usual = float(np.percentile(bright, 90))
+    usual = quantile_of(bright, 0.9)
     first, first_step = _end(shares, usual)
     last, last_step = _end(shares[::-1], usual)
     if not first and not last:
@@ -215,7 +217,9 @@ def steepest(each: Floats, edge: int) -> float:
     """By how much of what is usual there one of the two ends of lines brightens at an edge."""
     before = each[: max(1, edge - SHARP)].max(axis=0, initial=0)
     behind = each[edge : edge + SHARP].max(axis=0, initial=0)
-    usual = np.percentile(each[edge:], 90, axis=0) if edge < len(each) else behind
+    usual = behind
+    if edge < len(each):
+        usual = np.array([quantile_of(end[edge:], 0.9) for end in each.T])
     return float(((behind - before) / np.maximum(usual, _STEP)).max())
 
 
@@ -263,7 +267,7 @@ def shorter_pair(shares: Floats) -> tuple[int, int] | None:
     bright = shares[shares > EMPTY]
     if not bright.size:
         return None
-    usual = float(np.percentile(bright, 90))
+    usual = quantile_of(bright, 0.9)
     (short, step), (long, _) = sorted([_end(shares, usual), _end(shares[::-1], usual)])
     return (short, short) if 0 < short < long and step >= CLEAR_STEP else None
 

@@ -26,6 +26,7 @@ from tapetum.realtime.cpu.frame_lines import (
     view_of,
 )
 from tapetum.realtime.frame import Frame, Plane
+from tapetum.realtime.sample_range import sample_range
 from tapetum.realtime.temporal import FrameClock
 
 Floats = npt.NDArray[np.float32]
@@ -42,8 +43,15 @@ _EVEN = 2
 """Lines by which coding lets bars differ from each other, and from themselves a while ago."""
 _MOST_OF_TEXT = 0.65
 """Part of the pixels of lines that text, or a ticker, may take, and a picture takes at its edge."""
-_FADES = 1.03
-"""Ratio by which a picture's light rises from look to look while it fades in from black."""
+_FADES_PER_S = 0.3
+"""Part of its light by which a picture that fades in from black becomes brighter in a second."""
+_RISES = 0.1
+"""Levels, at 8 bits, by which a frame of such a one is brighter than the last that was seen."""
+_FIRST_LIGHT = (2.0, 4.0)
+"""Levels, at 8 bits, by which hardly a pixel of such a one is over black, and some are."""
+_LEAST_LIGHT, _MOST_IN_BAR = 0.5, 0.3
+"""Levels, at 8 bits, by which such a one is over black, at least, before bars are believed; and
+part of that by which these are."""
 _AT_ONCE = 1.5
 """Levels, at 8 bits, by which what bars cover changes where the shape of the picture does."""
 _TWINS_APART = 3.0
@@ -55,12 +63,12 @@ _LONGEST_DOUBT_S = 8.0
 class BarFinder:
     """Follows the bars of one stream: nothing flips while the picture is dark or a text appears.
 
-    Bars are believed at once in the first frame and while a picture fades in from black, where all
-    of what they cover turns black from one frame to the next, where the frame's edges turn black,
-    and where a clear pair appears; others when they have been there for a while, and sooner if
-    known ones grow alike. They are given up, or become narrower, as soon as there is picture in
-    them, and where the frame's border is black no more; and doubted from then on, if that has come
-    little by little.
+    Bars are believed at once in the first frame and while a picture fades in from black, if they
+    stay black beside it; where all of what they cover turns black from one frame to the next, where
+    the frame's edges turn black, and where a clear pair appears; others when they have been there
+    for a while, and sooner if known ones grow alike. They are given up, or become narrower, as soon
+    as there is picture in them, and where the frame's border is black no more; and doubted from
+    then on, if that has come little by little.
 
     Example:
         bars = BarFinder()
@@ -117,11 +125,11 @@ class BarFinder:
             if self._bars != NONE:
                 self._give_up(NONE, view)
             self._view, self._fades_in = view, False
-        elif self._is_due(black):
+        elif self._is_due(black) or self._comes_up(frame, sight):
             self._moved = False
             luma = continued(sight.luma(), within)
-            lines = look(frame, luma, _noise_of_bars(edges))
             view = _levels(frame, view_of(luma))
+            lines = look(frame, luma, self._black_up_to(frame, edges, view))
             self._follow(lines, view, self._elapsed_s, black)
             self._view, self._elapsed_s = view, 0.0
         self._black = black
@@ -132,15 +140,32 @@ class BarFinder:
         new = self._bars is None or black != self._black
         return new or self._moved or self._elapsed_s >= _LOOK_S
 
+    def _black_up_to(self, frame: Frame, edges: list[float], view: Floats) -> float:
+        """How far over black a bar's luma goes, at 8 bits; see `look`.
+
+        Beside pure black the first light of a picture that fades in tells, however little it is.
+        """
+        noise, depth = _noise_of_bars(edges), frame.format.depth
+        light = float(np.percentile(view, 99)) - sample_range(frame).black / (1 << (depth - 8))
+        first = self._fades_in and noise == 0 and _FIRST_LIGHT[0] <= light <= _FIRST_LIGHT[1]
+        return noise - 1 if first else noise
+
+    def _comes_up(self, frame: Frame, sight: Sight) -> bool:
+        """Whether a picture that fades in is brighter than when it was last looked at."""
+        if not self._fades_in or self._view is None:
+            return False
+        return float(_levels(frame, sight.view()).mean() - self._view.mean()) > _RISES
+
     def _follow(self, lines: Lines, view: Floats, elapsed_s: float, black: list[bool]) -> None:
         if lines.is_black:  # black altogether: what comes up may be another picture
             self._bars = None if self._bars == NONE else self._bars
             self._fades_in = self._bars is None
             return
         known, found = self._bars, find_bars(lines)
-        self._fades_in &= self._view is None or self._brightens(view, lines.black)
+        self._fades_in &= self._view is None or self._brightens(view, lines.black, elapsed_s)
         if known is None or self._fades_in:
-            self._bars, self._moved = found, self._fades_in and self._view is not None
+            if not self._fades_in or self._stay_behind(found, view, lines.black):
+                self._bars, self._moved = found, self._fades_in and self._view is not None
         elif self._is_lit(found, view, elapsed_s, black) or has_picture(
             lines, known.sides, found.sides
         ):
@@ -148,13 +173,24 @@ class BarFinder:
         else:
             self._consider(lines, found, view, elapsed_s, appeared=black != self._black)
 
-    def _brightens(self, view: Floats, black: float) -> bool:
+    def _stay_behind(self, found: Bars, view: Floats, black: float) -> bool:
+        """Whether bars are black beside a picture that fades in, and no darker part of it."""
+        if not any(found.sides) or self._shape is None:
+            return True
+        picture = float(view[~_covered(found, self._shape)].mean()) - black
+        top, bottom, left, right = found.sides
+        each = (top, 0, 0, 0), (0, bottom, 0, 0), (0, 0, left, 0), (0, 0, 0, right)
+        parts = [view[_covered(Bars(*side, clear=True), self._shape)] for side in each]
+        most = max(float(np.median(part)) - black for part in parts if part.size)
+        return picture >= _LEAST_LIGHT and most <= _MOST_IN_BAR * picture
+
+    def _brightens(self, view: Floats, black: float, elapsed_s: float) -> bool:
         """Whether the picture has more light than at the last look, as where it fades in."""
         if self._view is None or self._shape is None:
             return False
         picture = ~_covered(self._bars or NONE, self._shape)  # text that appears in bars is no fade
         before, now = (float(seen[picture].mean()) - black for seen in (self._view, view))
-        return now > _FADES * before
+        return now > (1 + _FADES_PER_S * elapsed_s) * before
 
     def _is_lit(self, found: Bars, view: Floats, elapsed_s: float, black: list[bool]) -> bool:
         """Whether a known bar's border is black no more, all at once, or has not been for a while.

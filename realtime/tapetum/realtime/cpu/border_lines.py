@@ -14,7 +14,6 @@ import numpy as np
 from tapetum.realtime.cpu.area import Area
 from tapetum.realtime.cpu.frame_lines import (
     MOST_AT_BORDER,
-    BorderLine,
     Sight,
     edges_black_up_to,
     lines_at_border,
@@ -40,7 +39,7 @@ def without_border_lines(frame: Frame, sight: Sight) -> tuple[Area, list[float]]
     height, width = frame.height, frame.width
     whole = Area(0, height, 0, width)
     border = sight.border(whole)
-    edges, noisy = edges_black_up_to(frame, border), noisy_black(frame)
+    edges, noisy = edges_black_up_to(frame, sight, whole), noisy_black(frame)
     rows, columns = lines_at_border(height, width)
     if min(height, width) < 8 * max(rows, columns):
         return whole, edges
@@ -50,15 +49,15 @@ def without_border_lines(frame: Frame, sight: Sight) -> tuple[Area, list[float]]
         *sight.border(Area(0, height, columns, width - columns))[2:],
     )
     dark = [
-        math.isinf(edge) and np.count_nonzero(line.luma > noisy) <= MOST_AT_BORDER * line.luma.size
+        math.isinf(edge) and np.count_nonzero(line > noisy) <= MOST_AT_BORDER * line.size
         for edge, line in zip(edges, behind, strict=True)
     ]
     if not cross and not any(dark):
         return whole, edges  # as most are, and this is asked of every frame
-    lit = [np.count_nonzero(line.luma > noisy) >= _LIT * line.luma.size for line in border]
+    lit = [np.count_nonzero(line > noisy) >= _LIT * line.size for line in border]
     top, bottom, left, right = np.where(lit, (rows, rows, columns, columns), 0).tolist()
     inner = Area(top, height - bottom, left, width - right)
-    within = edges_black_up_to(frame, sight.border(inner))
+    within = edges_black_up_to(frame, sight, inner)
     appear = any(
         math.isinf(edge) and math.isfinite(other) for edge, other in zip(edges, within, strict=True)
     )
@@ -75,9 +74,9 @@ def continued(luma: Plane, area: Area) -> Plane:
     return cast("Plane", whole)
 
 
-def _cross_bars(border: tuple[BorderLine, ...], edges: list[float], noisy: int) -> bool:
+def _cross_bars(border: tuple[Plane, ...], edges: list[float], noisy: int) -> bool:
     """Whether lit lines go on where they cross a black one, in the frame's corners."""
-    corners = np.stack([line.luma[[0, -1]] > noisy for line in border[:2]])
+    corners = np.stack([line[[0, -1]] > noisy for line in border[:2]])
     top, bottom, left, right = map(math.isinf, edges)
     crossed = [[one != other for other in (left, right)] for one in (top, bottom)]
     return bool((corners & crossed).any())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tapetum.realtime.cpu.area import Area
 from tapetum.realtime.cpu.plane_rows import sample_rows
+from tapetum.realtime.exposure import quantile
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import sample_range
 
@@ -43,27 +44,18 @@ VIEW_SIDE = 64
 """Rows, and columns, of which some pixels are looked at for changes."""
 
 
-class BorderLine(NamedTuple):
-    """An outermost line of a frame, or of an area of it.
-
-    Attributes:
-        luma: as it lies there.
-        chroma: the line of each plane of it; U and V may be interleaved.
-    """
-
-    luma: Plane
-    chroma: tuple[Plane, ...]
-
-
 class Sight(Protocol):
     """What is seen of a frame, in whatever memory it lies: as little as has to be asked for."""
 
-    def border(self, area: Area) -> tuple[BorderLine, ...]:
-        """The top, bottom, left and right line of an area.
+    def border(self, area: Area) -> tuple[Plane, ...]:
+        """The top, bottom, left and right line of an area's luma, as they lie in the frame.
 
         Args:
             area: at each of its sides the frame ends, or `lines_at_border` more of it follow.
         """
+
+    def chroma_border(self, area: Area) -> tuple[tuple[Plane, ...], ...]:
+        """The same of its chroma, each of as many planes; U and V may be interleaved."""
 
     def view(self) -> Plane:
         """Luma where `spread` rows and columns meet, as it lies in the frame."""
@@ -84,15 +76,20 @@ class FrameSight:
         sample_rows(frame.planes[0])
         self._frame = frame
 
-    def border(self, area: Area) -> tuple[BorderLine, ...]:
+    def border(self, area: Area) -> tuple[Plane, ...]:
         """See `Sight`; the area may be any."""
-        luma, *chroma = area.cut(self._frame).planes
+        luma = self._frame.planes[0][area.top : area.bottom, area.left : area.right]
+        return luma[0], luma[-1], luma[:, 0], luma[:, -1]
+
+    def chroma_border(self, area: Area) -> tuple[tuple[Plane, ...], ...]:
+        """See `Sight`; the area may be any."""
+        _, *chroma = area.cut(self._frame).planes
         wide = 2 if self._frame.format.semi_planar else 1
         return (
-            BorderLine(luma[0], tuple(plane[0] for plane in chroma)),
-            BorderLine(luma[-1], tuple(plane[-1] for plane in chroma)),
-            BorderLine(luma[:, 0], tuple(plane[:, :wide].reshape(-1) for plane in chroma)),
-            BorderLine(luma[:, -1], tuple(plane[:, -wide:].reshape(-1) for plane in chroma)),
+            tuple(plane[0] for plane in chroma),
+            tuple(plane[-1] for plane in chroma),
+            tuple(plane[:, :wide].reshape(-1) for plane in chroma),
+            tuple(plane[:, -wide:].reshape(-1) for plane in chroma),
         )
 
     def view(self) -> Plane:
@@ -173,36 +170,54 @@ class Lines(NamedTuple):
         return bool(self.rows.max() <= EMPTY)
 
 
-def edges_black_up_to(frame: Frame, border: tuple[BorderLine, ...]) -> list[float]:
-    """For each line of a frame's border, how far over black its luma goes, at 8 bits.
+def edges_black_up_to(frame: Frame, sight: Sight, area: Area) -> list[float]:
+    """For each line of an area's border, how far over black its luma goes, at 8 bits.
 
     Infinite where a line is brighter than bars with their noise are, or has a colour. Text may
     reach all with its shadow, or with what coding makes of it: then the lines' ends tell.
+
+    Args:
+        frame: in any memory.
+        sight: of it.
+        area: as for `Sight.border`.
     """
     layout, levels = frame.format, sample_range(frame)
     word = 1 << (layout.shift + layout.depth - 8)
     black, noisy = levels.black / (1 << (layout.depth - 8)), noisy_black(frame)
 
-    def over(luma_line: Plane, chroma_lines: Iterable[Plane]) -> float:
-        place = len(luma_line) * 99 // 100
-        if np.count_nonzero(luma_line > noisy) >= len(luma_line) - place:
+    def over(line: Plane) -> float:
+        place = len(line) * 99 // 100
+        if np.count_nonzero(line > noisy) >= len(line) - place:
             return math.inf  # as most are, and this is asked of every frame
-        over_black = luma_line.astype(np.float32) / word - black
+        over_black = line.astype(np.float32) / word - black
         if over_black.mean() > _MOST_LIFT + 2 * over_black.std():
             return math.inf  # darkness with a little light: noise on black is as wide as it is high
-        tints = (np.abs(line.astype(np.float32) / word - 128).mean() for line in chroma_lines)
-        most = float(np.partition(luma_line, place)[place]) / word - black
-        return max(most, 0.0) if all(tint <= _MOST_TINT for tint in tints) else math.inf
+        return max(float(np.partition(line, place)[place]) / word - black, 0.0)
 
-    found = [over(*line) for line in border]
-    if any(map(math.isfinite, found)):
-        return found
-    return [
-        over(at_ends(line.luma), map(at_ends, line.chroma))
-        if np.count_nonzero(line.luma > noisy) <= MOST_AT_BORDER * len(line.luma)
+    def is_grey(lines: Iterable[Plane]) -> bool:
+        tints = (np.abs(line.astype(np.float32) / word - 128).mean() for line in lines)
+        return all(tint <= _MOST_TINT for tint in tints)
+
+    def if_grey(edges: list[float], part: Callable[[Plane], Plane]) -> list[float]:
+        if not any(map(math.isfinite, edges)):
+            return edges
+        chroma = sight.chroma_border(area)
+        return [
+            edge if math.isfinite(edge) and is_grey(map(part, lines)) else math.inf
+            for edge, lines in zip(edges, chroma, strict=True)
+        ]
+
+    border = sight.border(area)
+    edges = if_grey([over(line) for line in border], lambda line: line)
+    if any(map(math.isfinite, edges)):
+        return edges
+    edges = [
+        over(at_ends(line))
+        if np.count_nonzero(line > noisy) <= MOST_AT_BORDER * len(line)
         else math.inf
         for line in border
     ]
+    return if_grey(edges, at_ends)
 
 
 def noisy_black(frame: Frame) -> int:
@@ -221,6 +236,12 @@ def black_of(bar: Floats) -> float:
     """The light of a bar's black lines: a logo may take most of the others."""
     place = len(bar) // 5
     return float(np.partition(bar, place)[place])
+
+
+def quantile_of(lines: Floats, share: float) -> float:
+    """That of one value or more: see `quantile`."""
+    ranked = np.sort(lines)
+    return quantile(ranked, share) if len(ranked) > 1 else float(ranked[0])
 
 
 def look(frame: Frame, luma: Plane, black_up_to: float) -> Lines:

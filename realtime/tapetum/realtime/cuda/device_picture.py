@@ -7,7 +7,7 @@ thumbnail where the corners are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -19,7 +19,7 @@ from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes, de
 from tapetum.realtime.cuda.pixel_kernels import CORNERS, Around, circles_structure
 from tapetum.realtime.cuda.surface import empty_surface
 from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.stream_picture import Area, BorderLine, RoundPicture, StreamPicture
+from tapetum.realtime.stream_picture import Area, RoundPicture, StreamPicture
 
 Floats = npt.NDArray[np.float32]
 
@@ -142,20 +142,25 @@ class DeviceSight:
         view, self._outer, self._inner = around.parts(found[4 * CORNERS :])
         self._view: Plane = view
 
-    def border(self, area: Area) -> tuple[BorderLine, ...]:
+    def border(self, area: Area) -> tuple[Plane, ...]:
         """See `Sight`."""
-        (rows, columns), (chroma_rows, chroma_columns) = area.slices(self._frame)
+        rows, columns = area.slices(self._frame)[0]
+        top, bottom, left, right = (luma for luma, _ in self._around(area))
+        return top[columns], bottom[columns], left[rows], right[rows]
+
+    def chroma_border(self, area: Area) -> tuple[tuple[Plane, ...], ...]:
+        """See `Sight`."""
+        rows, columns = area.slices(self._frame)[1]
+        top, bottom, left, right = (uv for _, uv in self._around(area))
+        pairs = (uv.reshape(-1, 2)[rows].reshape(-1) for uv in (left, right))
+        return (top[columns],), (bottom[columns],), *((uv,) for uv in pairs)
+
+    def _around(self, area: Area) -> Iterator[tuple[Plane, Plane]]:
+        """The lines at the sides of an area, luma and chroma, each as long as the frame's."""
         height, width = self._frame.height, self._frame.width
         inset = area.top > 0, area.bottom < height, area.left > 0, area.right < width
-        lines = zip(self._outer, self._inner, inset, strict=True)
-        (top, bottom, left, right) = (inner if within else outer for outer, inner, within in lines)
-        return (
-            *(BorderLine(luma[columns], (uv[chroma_columns],)) for luma, uv in (top, bottom)),
-            *(
-                BorderLine(luma[rows], (uv.reshape(-1, 2)[chroma_rows].reshape(-1),))
-                for luma, uv in (left, right)
-            ),
-        )
+        for outer, inner, within in zip(self._outer, self._inner, inset, strict=True):
+            yield inner if within else outer
 
     def view(self) -> Plane:
         """See `Sight`."""
