@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.gan.errors import DeviceError
-from tapetum.trt_build.gpu import DRIVER
 from tapetum.trt_build.tensorrt_log import explained
+
+_LIBRARY = "libcuda.so.1"
 
 
 class CudaDriver:
@@ -25,7 +26,7 @@ class CudaDriver:
             DeviceError: there is no NVIDIA driver, or it finds no GPU.
         """
         try:
-            self._library = ctypes.CDLL(DRIVER)
+            self._library = ctypes.CDLL(_LIBRARY)
         except OSError as error:
             raise DeviceError(
                 "no NVIDIA driver here: install it, or name the GPU to build for, "

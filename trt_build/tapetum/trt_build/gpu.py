@@ -13,8 +13,7 @@ from tapetum.gan.errors import DeviceError
 _MAJOR, _MINOR = 75, 76
 """CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of the CUDA driver API."""
 
-DRIVER = "libcuda.so.1"
-"""NVIDIA's driver, as a library."""
+_DRIVER = "libcuda.so.1"
 _DEVICE = re.compile(r"cuda(?::(\d+))?")
 
 
@@ -68,7 +67,7 @@ def has_driver() -> bool:
     found = False
     if sys.platform == "linux":
         with suppress(OSError):
-            ctypes.CDLL(DRIVER)
+            ctypes.CDLL(_DRIVER)
             found = True
     return found
 
