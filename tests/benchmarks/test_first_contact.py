@@ -128,6 +128,15 @@ def test_what_a_stage_leaves_of_its_time_is_for_those_after_it(tmp_path: Path) -
     assert ended[1].seconds < 20
 
 
+def test_what_ran_out_of_time_gets_that_of_what_is_done(tmp_path: Path) -> None:
+    """It would run out of it however often the command is given."""
+    waits, quick = says("waits", "import time; time.sleep(2)", limit_s=1), says("quick", "")
+    ended = contact(tmp_path, [waits, quick])
+    assert [outcome.state for outcome in ended] == ["out of time", "done"]
+    ended = contact(tmp_path, [waits, quick])
+    assert [outcome.state for outcome in ended] == ["done", "done"]
+
+
 def test_nothing_follows_where_what_is_needed_fails(tmp_path: Path) -> None:
     todo = [says("driver", "import sys; sys.exit(1)", needed=True), says("kernels", "")]
     assert [outcome.name for outcome in contact(tmp_path, todo)] == ["driver"]

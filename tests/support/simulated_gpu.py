@@ -17,8 +17,9 @@ import time
 import weakref
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 from typing import Any, ClassVar, NamedTuple
@@ -35,6 +36,7 @@ from tapetum.realtime.cpu.openvino_engine import OpenVINOModel
 from tapetum.realtime.cuda.captured_graph import KernelNode
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
+from tapetum.realtime.errors import EngineError
 
 Array = npt.NDArray[Any]
 
@@ -108,10 +110,11 @@ class SimulatedGPU:
         skipped: functions in which waits do nothing, for tests that show that something is missing;
             "name:null", "name:own" or "name:beside" for those of one stream alone. "legacy": the
             null stream and blocking streams do not wait for each other.
+        is_in_use: whether the libraries are this one's; then objects that go are of no matter.
         ffmpeg_is_there: whether FFmpeg takes memory of this GPU for a GPU's.
         bind: called with a device that becomes a thread's, for a driver that others use too.
-        opened: how many modules of kernels were loaded: one for each device that is opened, and
-            for each kind of chroma more.
+        opened: how many devices were opened: each has one stream that waits for the null stream.
+        loaded: how many modules of kernels were loaded.
         launches: of captured graphs.
     """
 
@@ -119,7 +122,7 @@ class SimulatedGPU:
         self.library = library
         self.faults = faults
         self.count = count
-        self.opened = self.launches = 0
+        self.opened = self.loaded = self.launches = 0
         self.waits: Counter[str] = Counter()
         self.ways: set[tuple[str, ...]] = set()
         self.skipped: set[str] = set()
@@ -127,16 +130,22 @@ class SimulatedGPU:
         self.lock = threading.RLock()
         self.numbers = itertools.count()
         self.queued = 0
-        self.streams: dict[int, Any] = {}
+        self.streams: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self.objects: dict[int, Any] = {}
         self.pools: dict[int, list[Block]] = defaultdict(list)
         self.blocks: dict[int, Block] = {}
         self.here = threading.local()
         self.lost = False
+        self.is_in_use = True
         self.ffmpeg_is_there = False
         self.bind: Callable[[int], None] = lambda _index: None
 
     # Devices, and what goes wrong -------------------------------------------------------------
+
+    def check_freeing(self) -> None:
+        """As CuPy's destructors do; what they raise, Python writes to the terminal."""
+        if self.lost and self.is_in_use:
+            raise CUDARuntimeError(self.faults.loss)
 
     def check(self) -> None:
         limit = self.faults.lost_after
@@ -186,6 +195,12 @@ class SimulatedGPU:
                 raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported")
             self._run(stream, next(self.numbers) if number is None else number)
 
+    def run_all_of(self, stream: Any) -> None:
+        """Do what is queued on a stream that goes, as CUDA does."""
+        with self.lock:
+            if stream.works and self.is_in_use:
+                self._run(stream, next(self.numbers))
+
     def _run(self, stream: Any, last: int) -> None:
         while stream.works and stream.works[0].number <= last:
             work = stream.works[0]
@@ -202,7 +217,7 @@ class SimulatedGPU:
             return []
         if stream.ptr:
             return [] if stream.non_blocking else [self.streams[0]]
-        return [other for other in self.streams.values() if other.ptr and not other.non_blocking]
+        return [other for other in [*self.streams.values()] if other.ptr and not other.non_blocking]
 
     # Memory -----------------------------------------------------------------------------------
 
@@ -395,10 +410,11 @@ class Stream:
 
     def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
         gpu = self.gpu
+        self.works: deque[Work] = deque()
         gpu.check()
         self.non_blocking, self.index = non_blocking, gpu.index
-        self.ptr = 0 if null else 0x1000 + len(gpu.streams)
-        self.works: deque[Work] = deque()
+        self.ptr = 0 if null else 0x1000 + next(gpu.numbers)
+        gpu.opened += not (null or non_blocking)
         self.captured: Graph | None = None
         gpu.streams[self.ptr] = self
 
@@ -409,6 +425,10 @@ class Stream:
 
     def __exit__(self, *_error: object) -> None:
         self.gpu.here.stack.pop()
+
+    def __del__(self) -> None:
+        self.gpu.check_freeing()
+        self.gpu.run_all_of(self)
 
     @classmethod
     def from_external(cls, other: Any) -> Stream:
@@ -441,6 +461,9 @@ class Event:
         self._stream: Stream | None = None
         self._number = -1
         self.done_s = 0.0
+
+    def __del__(self) -> None:
+        self.gpu.check_freeing()
 
     def record(self, stream: Stream | None = None) -> None:
         self.gpu.check()
@@ -479,14 +502,17 @@ class Graph:
     def __init__(self, gpu: SimulatedGPU) -> None:
         self._gpu = gpu
         self.nodes: list[Callable[[], None]] = []
-        self.graphExec = 0x7000 + len(gpu.objects)
-        gpu.objects[self.graphExec] = self
+        self.graphExec = 0x7000 + next(gpu.numbers)
+
+    def __del__(self) -> None:
+        self._gpu.check_freeing()
 
     def launch(self, stream: Stream | None = None) -> None:
+        assert stream is not None, "it goes to the null stream, for which all others wait"
         self._gpu.launches += 1
         for node in self.nodes:
             now = node.now() if isinstance(node, Launch) else node
-            self._gpu.queue(stream or self._gpu.current, now)
+            self._gpu.queue(stream, now)
 
 
 @dataclass
@@ -530,10 +556,11 @@ class Function:
         shared_mem: int = 0,
         stream: Stream | None = None,
     ) -> None:
+        assert stream is not None, "it goes to the null stream, for which all others wait"
         self.arrays = [isinstance(given, SimArray) for given in args]
         values = [self._bytes(given) for given in args]
         launch = Launch(self, grid, block[0], shared_mem, values)
-        self._gpu.queue(stream or self._gpu.current, launch)
+        self._gpu.queue(stream, launch)
 
     def _bytes(self, given: Any) -> bytes:
         if isinstance(given, SimArray):
@@ -544,6 +571,24 @@ class Function:
             if value.dtype[name] == np.uint64:
                 self._gpu.block_at(int(value[name]))
         return value.tobytes()
+
+
+class Module:
+    """`cupy.cuda.Module`."""
+
+    def __init__(self, gpu: SimulatedGPU) -> None:
+        self._gpu = gpu
+
+    def __del__(self) -> None:
+        with suppress(ReferenceError):  # it is the GPU that went before
+            self._gpu.check_freeing()
+
+    def load(self, _cubin: bytes) -> None:
+        self._gpu.check()
+        self._gpu.loaded += 1
+
+    def get_function(self, name: str) -> Function:
+        return Function(self._gpu, name)
 
 
 class SimulatedDriver:
@@ -601,19 +646,19 @@ class SimulatedModel:
         out = GRID_OUTPUT_SHAPE if shape == THUMBNAIL_SHAPE and self.kind == "grid" else shape
         return SimulatedEngine(self, self._network.compile(shape, out), shape)
 
-    def enqueue(self, work: Callable[[], None]) -> None:
-        gpu = self._gpu
-        self._device.enqueue(lambda ptr: gpu.queue(gpu.streams[ptr], work))
+    def enqueue(self, queue: Callable[[Any], None]) -> None:
+        self._device.enqueue(lambda ptr: queue(self._gpu.streams[ptr]))
 
 
 class SimulatedEngine:
-    """A `DeviceEngine` of fixed addresses, as TensorRT's are."""
+    """A `DeviceEngine` of fixed addresses, which runs on one stream at a time, as TensorRT's do."""
 
     capturable = True
 
     def __init__(self, model: SimulatedModel, engine: Any, shape: tuple[int, ...]) -> None:
         self._model, self._engine, self._shape = model, engine, shape
         self.description = model.description
+        self._waiting: Counter[int] = Counter()
 
     def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
         given: Any = batch
@@ -624,7 +669,18 @@ class SimulatedEngine:
             answer = self._engine(source.astype(np.float32))
             np.copyto(target, answer.reshape(target.shape), casting="same_kind")
 
-        self._model.enqueue(run)
+        def queue(stream: Stream) -> None:
+            assert stream.ptr, "TensorRT waits for the whole device on the null stream"
+            if any(count for ptr, count in self._waiting.items() if ptr != stream.ptr):
+                raise EngineError("the engine runs on another stream still")
+            if stream.captured is not None:
+                stream.gpu.queue(stream, run)
+                return
+            self._waiting[stream.ptr] += 1
+            stream.gpu.queue(stream, run)
+            stream.gpu.queue(stream, lambda: self._waiting.subtract([stream.ptr]))
+
+        self._model.enqueue(queue)
 
 
 @contextmanager
@@ -633,6 +689,7 @@ def simulated(
 ) -> Iterator[SimulatedGPU]:
     """Put a simulated GPU in the place of CuPy, the driver, NVRTC and PyTorch."""
     from tapetum.realtime.cuda import captured_graph, cuda_enhancer, kernel_compiler
+    from tapetum.realtime.cuda.device import loaded_module
     from tapetum.trt_build import cuda_driver
 
     gpu = SimulatedGPU(library, faults or Faults(), count)
@@ -657,6 +714,8 @@ def simulated(
         lambda model, device: SimulatedModel(model, device, gpu),
     )
     yield gpu
+    gpu.is_in_use = False
+    loaded_module.cache_clear()
 
 
 def _cupy(gpu: SimulatedGPU) -> Any:
@@ -687,15 +746,7 @@ def _cupy(gpu: SimulatedGPU) -> Any:
     cuda.Device = _Device
     cuda.get_elapsed_time = lambda begin, end: 1000 * (end.done_s - begin.done_s)
 
-    class Module:
-        def load(self, _cubin: bytes) -> None:
-            gpu.check()
-            gpu.opened += 1
-
-        def get_function(self, name: str) -> Function:
-            return Function(gpu, name)
-
-    cuda.Module = Module
+    cuda.Module = partial(Module, weakref.proxy(gpu))
     for name in ("empty", "array", "asnumpy", "from_dlpack", "multiply"):
         setattr(cupy, name, getattr(gpu, name))
     return cupy

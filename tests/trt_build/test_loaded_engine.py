@@ -21,7 +21,7 @@ from tapetum.trt_build import EngineCache, EngineRequest, build_engine, verifica
 from tapetum.trt_build.dark_frame import dark_frame
 from tapetum.trt_build.engine_cache import StaleEngineError, keep_kernels, kept_kernels
 from tapetum.trt_build.flavour import Flavour, load_flavour
-from tapetum.trt_build.loaded_engine import LoadedEngine, check_loads
+from tapetum.trt_build.loaded_engine import Binding, LoadedEngine, check_loads
 from tapetum.trt_build.tensorrt_log import calls_for_rebuild, explained
 from tapetum.trt_build.verification import reference_output, run_engine
 
@@ -107,6 +107,22 @@ def test_an_engine_is_unloaded_while_its_gpu_is_current(monkeypatch: pytest.Monk
     monkeypatch.setattr(verification, "LoadedEngine", Engine)
     assert run_engine(b"", Flavour("tensorrt", "11.0", None), 0, []) == []
     assert happened == ["unloaded", "context left"]
+
+
+@pytest.mark.parametrize("refused", ["in", "out"])
+def test_a_run_with_an_address_that_is_refused_is_an_error(refused: str) -> None:
+    """It would go on with the buffer of the run before."""
+    context = SimpleNamespace(
+        set_tensor_address=lambda name, _address: name != refused,
+        execute_async_v3=lambda _stream: True,
+    )
+    engine = object.__new__(LoadedEngine)
+    engine._flavour, engine._errors = Flavour("tensorrt", "11.1", None), []
+    dtype = np.dtype(np.float16)
+    engine.input, engine.output = Binding("in", dtype, ()), Binding("out", dtype, ())
+    engine._context = context
+    with pytest.raises(EngineError, match=f"takes no address of {refused}"):
+        engine.run(1, 256, 512)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,7 @@ driver pay nothing for it.
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +17,7 @@ from tapetum.gan.model import find_model
 from tapetum.realtime.aim import ALWAYS
 from tapetum.realtime.choices import Denoise, Device
 from tapetum.realtime.errors import TapetumError
+from tapetum.trt_build.gpu import has_driver
 
 if TYPE_CHECKING:
     from tapetum.realtime.cuda.cuda_enhancer import EngineChoice
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from tapetum.realtime.progress import Building
 
 GPU: Device = "cuda"
-_DRIVER = "libcuda.so.1"
 _WORTH_PIXELS = 50_000_000
 """Pixels of a video, of all its frames together, from which on starting CUDA is worth it: some 80 s
 of 640x360 at 3 frames a second, or one second of 1080p."""
@@ -90,16 +87,6 @@ def is_heavy(model: str | Path) -> bool:
     """Whether a model is too much for a CPU; a checkpoint, slow to read, counts as none."""
     found = find_model(model)
     return not found.is_checkpoint and found.description.kind == "unet"
-
-
-def has_driver() -> bool:
-    """Whether NVIDIA's driver library is there; it is not started."""
-    found = False
-    if sys.platform == "linux":
-        with suppress(OSError):
-            ctypes.CDLL(_DRIVER)
-            found = True
-    return found
 
 
 def _pixels(info: VideoInfo) -> int:

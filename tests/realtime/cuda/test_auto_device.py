@@ -14,7 +14,7 @@ from support.this_gpu import has_driver
 
 from tapetum.realtime import auto_device
 from tapetum.realtime.auto_device import AutoDevice
-from tapetum.realtime.cuda import round_trip
+from tapetum.realtime.cuda import device, round_trip
 from tapetum.realtime.enhance_media import enhance_file
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.enhance_live import enhance_live
@@ -27,7 +27,8 @@ TAKES = "--device auto takes cuda:0 (Simulated GPU 0); --device cpu leaves it al
 @pytest.fixture
 def driver(gpu: SimulatedGPU, monkeypatch: pytest.MonkeyPatch) -> SimulatedGPU:
     """A simulated GPU whose driver's library is found, for clips of any length."""
-    monkeypatch.setattr(auto_device, "has_driver", lambda: True)
+    for module in (auto_device, device):
+        monkeypatch.setattr(module, "has_driver", lambda: True)
     monkeypatch.setattr(auto_device, "_WORTH_PIXELS", 1)
     return gpu
 
@@ -38,9 +39,10 @@ def test_a_gpu_that_makes_the_cpus_pictures_is_taken_for_unet(
     result = enhance_file(short_clip, tmp_path / "one.mkv", model="unet", duration_s=0.1)
     assert result.enhancer == "unet on cuda:0, simulated"
     assert result.notices[0] == TAKES
-    assert driver.opened == 2  # to try it out, and to use it
+    opened = driver.opened
+    assert opened == 3  # to ask for memory, to try it out, and to use it
     enhance_file(short_clip, tmp_path / "two.mkv", model="unet", duration_s=0.1)
-    assert driver.opened == 3  # it is not tried again
+    assert driver.opened == opened + 2  # it is not tried again
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_whatever_fails_the_cpu_makes_the_file_and_one_line_says_so(
 def test_a_full_gpu_is_left_alone(driver: SimulatedGPU, short_clip: Path, tmp_path: Path) -> None:
     full_for_this_video(driver, pytest.MonkeyPatch())
     enhance_file(short_clip, tmp_path / "out.mkv", model="unet", duration_s=0.1)
-    assert driver.opened == 0
+    assert driver.loaded == 0
 
 
 def test_live_takes_it_too(driver: SimulatedGPU) -> None:

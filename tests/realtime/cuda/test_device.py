@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -208,8 +208,10 @@ def test_a_missing_driver_is_one_line() -> None:
     assert str(caught.value) == expected
 
 
-def test_a_missing_cupy_is_one_line() -> None:
-    code = """
+@pytest.mark.parametrize("driver_is_there", [False, True])
+def test_a_missing_cupy_is_one_line(*, driver_is_there: bool) -> None:
+    """Without a driver there is no use in installing it."""
+    code = f"""
 import sys
 sys.modules["cupy"] = None  # what importing finds where it is not installed
 from tapetum.realtime.cuda import device as device_module
@@ -217,6 +219,7 @@ from tapetum.realtime.cuda import kernel_compiler
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.kernel_compiler import compile_kernels
 from tapetum.realtime.errors import DeviceError
+device_module.has_driver = lambda: {driver_is_there}
 for attempt in (CudaDevice, lambda: compile_kernels(80)):
     try:
         attempt()
@@ -224,7 +227,12 @@ for attempt in (CudaDevice, lambda: compile_kernels(80)):
         print(error)
 """
     first, second = python(code).splitlines()
-    assert first == "cuda:0 needs CuPy: pip install 'tapetum[cuda]', or use --device cpu"
+    wanted = (
+        "cuda:0 needs CuPy: pip install 'tapetum[cuda]'"
+        if driver_is_there
+        else "cuda:0 cannot be used: no NVIDIA driver is installed; install one"
+    )
+    assert first == f"{wanted}, or use --device cpu"
     assert second.startswith("compiling the pixel kernels needs CuPy and NVRTC: pip install")
 
 
@@ -267,7 +275,9 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
         driver=SimpleNamespace(CUDADriverError=RefusalError),
         memory=SimpleNamespace(OutOfMemoryError=MemoryError),
     )
-    cupy = SimpleNamespace(cuda=cuda, empty=lambda *_: current[-1])
+    cupy: Any = ModuleType("cupy")
+    cupy.cuda, cupy.empty = cuda, lambda *_: current[-1]
+    cupy.get_default_memory_pool = object
     monkeypatch.setattr(device_module, "cupy_for", lambda _: cupy)
     monkeypatch.setattr(device_module, "kept_kernels", lambda *_: b"")
     return cupy

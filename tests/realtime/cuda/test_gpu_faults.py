@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +14,7 @@ import pytest
 from support.simulated_gpu import CUDADriverError, CUDARuntimeError, SimulatedGPU
 
 from tapetum.realtime.cuda import frame_graph
-from tapetum.realtime.cuda.device import CudaDevice
+from tapetum.realtime.cuda.device import CudaDevice, loaded_module
 from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.gpu_faults import fault_of
 from tapetum.realtime.cuda.nvenc_file import NvencFile
@@ -201,6 +204,37 @@ def test_a_gpu_that_is_lost_while_a_graph_is_captured_is_one_line(
     with pytest.raises(DeviceLostError), caplog.at_level("WARNING", frame_graph.__name__):
         graph(there, queue)
     assert not caplog.records
+
+
+def test_nothing_is_freed_on_a_gpu_that_is_lost(
+    gpu: SimulatedGPU, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CuPy's destructors fail there, and Python writes a traceback for each; see its issue 9811."""
+    written: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", written.append)
+    device, others = CudaDevice(), CudaDevice()
+    array = device.put(np.ones((1, 4), np.float32))
+    graph = device.capture(lambda: None)
+    gpu.lost = True
+    with pytest.raises(DeviceLostError):
+        device.get(array)
+    del device, others, array, graph
+    gc.collect()
+    assert written == []
+
+
+def test_kernels_stay_loaded_for_all_streams_of_a_gpu(gpu: SimulatedGPU) -> None:
+    """CuPy unloads them in a thread that may have no CUDA context."""
+    del gpu
+    import cupy
+
+    CudaDevice()
+    module = weakref.ref(loaded_module(cupy, 0, "420"))
+    CudaDevice()
+    assert loaded_module.cache_info().currsize == 1
+    loaded_module.cache_clear()
+    gc.collect()
+    assert module() is not None
 
 
 class Output:

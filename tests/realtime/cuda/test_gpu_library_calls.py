@@ -41,10 +41,10 @@ OBJECTS = {
     "device": {
         "attributes": "cupy.cuda.runtime.PointerAttributes",
         "cast('Any', array)": "cupy.ndarray",
-        "cuda.Device(self.index)": "cupy.cuda.Device",
+        "cupy.cuda.Device(index)": "cupy.cuda.Device",
         "done": "cupy.cuda.Event",
         "module": "cupy.cuda.Module",
-        "self._load_module(module_of(name))": "cupy.cuda.Module",
+        "self._pool": "cupy.cuda.MemoryPool",
         "self._stream": "cupy.cuda.Stream.null",
         "stream": "cupy.cuda.Stream.null",
     },

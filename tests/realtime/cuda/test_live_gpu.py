@@ -108,7 +108,7 @@ def test_a_recording_of_a_file_never_leaves_the_device(
     assert summary.failed == {}
     assert not live.said("CPU ")
     assert gpu.waits["wait_for_decoder"] > 0
-    assert gpu.opened == 1
+    assert gpu.loaded == 1
     assert summary.modes[ON_GPU] > whole.count(ON_GPU)  # fetched on the way there alone
     assert difference(last_of(path), bright) < 2
 

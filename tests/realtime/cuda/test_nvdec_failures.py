@@ -200,6 +200,7 @@ def test_a_gpu_that_is_lost_is_no_reason_for_another_decoder(
     gpu.lost = True
     with pytest.raises(DeviceLostError):
         list(frames)
+    assert not [line for line in source.notices if "on the CPU" in line]
     source.close()
 
 

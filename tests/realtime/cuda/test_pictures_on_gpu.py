@@ -224,7 +224,7 @@ def test_a_folder_of_photos_opens_the_gpu_once(
     for number in range(3):
         photo = saved(tmp_path / f"dark{number}.png", dark_image(3, seed=number))
         maker.make(Task(photo, tmp_path / f"bright{number}.png"), overwrite=False)
-    assert gpu.opened == 2  # the kernels at the start, and those of 4:4:4
+    assert gpu.opened == 1
 
 
 def test_a_photo_that_is_too_wide_is_one_line(

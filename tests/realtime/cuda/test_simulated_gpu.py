@@ -26,13 +26,15 @@ from tapetum.realtime.cuda import round_trip
 from tapetum.realtime.cuda.cuda_video import open_on_cuda
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.realtime.cuda.device_picture import DevicePictureFinder
+from tapetum.realtime.cuda.frame_graph import FrameGraph
 from tapetum.realtime.cuda.gpu_limits import NOISE
-from tapetum.realtime.cuda.kernel_arguments import address
+from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
 from tapetum.realtime.cuda.least_memory import FRAMES_OF_VIDEO, least_bytes
 from tapetum.realtime.cuda.nvdec_source import open_with_nvdec
 from tapetum.realtime.cuda.round_trip import make_round_trip
-from tapetum.realtime.cuda.transfer import semi_planar, uploaded
+from tapetum.realtime.cuda.transfer import downloaded, semi_planar, uploaded
 from tapetum.realtime.enhance_media import enhance_file
+from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import DeviceError, EncoderError, TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.outputs import SinkPlace
@@ -91,8 +93,8 @@ def test_a_file_is_enhanced_as_on_the_cpu(
     decoder, runtime, *_ = result.notices
     assert decoder.startswith("decoding on cuda:0: decoded on the CPU: NVDEC on cuda:0 cannot be")
     assert runtime.startswith("cuda:0 runs models with PyTorch: ")
-    assert gpu.launches > 0  # of the graph
-    assert gpu.opened == 1
+    assert gpu.launches == result.frames  # of the graph: one is a trial, in place of the first
+    assert gpu.opened == gpu.loaded == 1
     assert_same_video(there, here)
 
 
@@ -200,10 +202,10 @@ WAITLESS = (
 """Each wait of a file's."""
 OF_SURROUNDINGS = {"_sight": "bars", "luma": "bars", "_thumbnail": "circle"}
 """Those by which bars and circles are found."""
-ELSEWHERE = {"wait_for_decoder", "brighten", "_check", *OF_SURROUNDINGS}
+OF_A_GRAPH = {"_other", "_check"}
+"""Before it is captured, and when it is tried out."""
+ELSEWHERE = {"wait_for_decoder", "brighten", *OF_A_GRAPH, *OF_SURROUNDINGS}
 """Those of live video (test_live_gpu), photos' noise (test_pictures_on_gpu), and the ones below."""
-OF_A_TRIAL = {"_captured", "_other"}
-"""Before a graph is captured: for what TensorRT loads late, and a picture that is thrown away."""
 
 
 @pytest.mark.parametrize("case", WAITLESS, ids=str)
@@ -225,7 +227,7 @@ def test_without_any_of_its_waits_the_path_fails(
     assert_same_video(again, wanted, EXACT)
     wait = case.wait.partition(":")[0]
     assert wait == "legacy" or gpu.waits[wait] > 0
-    named = {case.wait.partition(":")[0] for case in WAITLESS} | ELSEWHERE | OF_A_TRIAL
+    named = {case.wait.partition(":")[0] for case in WAITLESS} | ELSEWHERE
     assert [way for way in gpu.ways if named.isdisjoint(way)] == []
     gpu.skipped = {case.wait}
     gpu.pools.clear()  # what lay there was right
@@ -234,19 +236,47 @@ def test_without_any_of_its_waits_the_path_fails(
         assert_same_video(without, wanted, EXACT)
 
 
-def test_without_its_wait_no_graph_is_taken_for_right(
-    gpu: SimulatedGPU,
-    raw_clip: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize(
+    ("wait", "why"),
+    [
+        ("_other", "the engine runs on another stream still"),
+        ("_check", "the engine gives no finite numbers"),
+    ],
+)
+def test_without_its_waits_no_graph_is_taken_for_right(
+    gpu: SimulatedGPU, gain_model: Path, caplog: pytest.LogCaptureFixture, wait: str, why: str
 ) -> None:
     """What it makes is held against the engine's own before it is used."""
-    simulate_codecs(monkeypatch)
-    gpu.skipped = {"_check"}
-    enhance_file(raw_clip, tmp_path / "out.mkv", device="cuda", crf=0, denoise="off")
-    assert "works without a CUDA graph: the engine gives no finite numbers" in caplog.text
-    assert gpu.launches == 1
+    (frame,) = SyntheticSource(96, 64, frames=1)
+    gpu.skipped = {wait}
+    make_round_trip(gain_model, "cuda")(frame)
+    assert f"works without a CUDA graph: {why}" in caplog.text
+    assert gpu.launches == (wait == "_check")
+
+
+def test_a_graph_is_tried_with_another_picture(gpu: SimulatedGPU) -> None:
+    """The frame upside down, at half its levels; without a wait, it would be anything."""
+    device, frame = CudaDevice(), random_frame("nv12", 98, 66)
+    there = uploaded(frame, device)
+    wanted: Any = [np.flipud(plane) // 2 for plane in frame.planes]
+
+    class Engine:
+        description, capturable = "none", True
+
+        def __call__(self, batch: DeviceArray, result: DeviceArray) -> None:
+            """Give nothing."""
+
+    def differences() -> list[bool]:
+        shown: list[Any] = []
+        network = [device.empty((1, 4), np.float32) for _ in range(2)]
+        graph = FrameGraph(device, Engine(), *network)
+        graph(there, lambda _frame: None, show=shown.append)
+        found = [downloaded(given, device).planes for given in shown]
+        return [not all(map(np.array_equal, planes, wanted)) for planes in found]
+
+    assert differences() == [False, True]  # and then the frame itself, which was shown in its place
+    gpu.skipped = {"_other"}
+    assert differences() == [True, True]
 
 
 @pytest.mark.parametrize(("wait", "shape"), OF_SURROUNDINGS.items())
@@ -272,6 +302,21 @@ def test_without_its_waits_what_surrounds_a_picture_is_not_seen(
     gpu.pools.clear()  # what lay there was right
     with pytest.raises((AssertionError, RuntimeWarning)):
         assert found() == wanted
+
+
+def test_what_lies_around_a_round_picture_is_waited_for(
+    gpu: SimulatedGPU, gain_model: Path
+) -> None:
+    """It is put back when the rest of the frame is done."""
+    del gpu
+    y, x = np.mgrid[:120, :160]
+    inside = np.hypot(y - 59.5, x - 79.5) < 50
+    luma = np.where(inside, 60, 16 + (x + y) % 3).astype(np.uint8)
+    frame = Frame((luma, np.full((60, 160), 128, np.uint8)), "nv12")
+    there, here = (
+        make_enhancer(gain_model, device=device, denoise="off")(frame) for device in ("cuda", "cpu")
+    )
+    assert_planes_close(there.planes, semi_planar(here).planes, GPU)
 
 
 def test_an_upload_alone_is_missed_where_it_is_not_waited_for(gpu: SimulatedGPU) -> None:
@@ -419,7 +464,7 @@ def test_live_video_runs_on_the_device(gpu: SimulatedGPU) -> None:
     live = Live(SOURCE, SinkPlace("memory", MemorySink()))
     summary = live.run(lambda live: live.modes[-1] == "grid on cuda")
     assert summary.modes["grid on cuda"] > 0
-    assert gpu.opened == 1
+    assert gpu.loaded == 1
     assert live.notices[0].startswith("cuda:0 runs models with PyTorch: ")
     assert live.notices[1:2] == [NOISE]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tapetum.gan.errors import DeviceError
@@ -10,6 +13,7 @@ from tapetum.gan.errors import DeviceError
 _MAJOR, _MINOR = 75, 76
 """CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of the CUDA driver API."""
 
+_DRIVER = "libcuda.so.1"
 _DEVICE = re.compile(r"cuda(?::(\d+))?")
 
 
@@ -56,6 +60,16 @@ def named_target(text: str) -> Gpu:
     if match is None:
         raise DeviceError(f"target {text!r} is not a compute capability; write it like sm_89")
     return Gpu(None, (int(match.group(1)), int(match.group(2))))
+
+
+def has_driver() -> bool:
+    """Whether NVIDIA's driver library is there; it is not started."""
+    found = False
+    if sys.platform == "linux":
+        with suppress(OSError):
+            ctypes.CDLL(_DRIVER)
+            found = True
+    return found
 
 
 def present_gpu(index: int = 0) -> Gpu:

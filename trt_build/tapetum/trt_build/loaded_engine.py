@@ -89,7 +89,8 @@ class LoadedEngine:
             EngineError: TensorRT refuses it.
         """
         for name, address in ((self.input.name, source), (self.output.name, target)):
-            self._context.set_tensor_address(name, address)
+            if not self._context.set_tensor_address(name, address):
+                raise self._failed(f"takes no address of {name}")
         if not self._context.execute_async_v3(stream):
             raise self._failed("does not run the engine")
 

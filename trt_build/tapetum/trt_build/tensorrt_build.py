@@ -168,7 +168,10 @@ class _Job:
         """Name the target; with none named, TensorRT builds for the present GPU."""
         if self._flavour.name == "tensorrt-rtx" and self._gpu.name is None:
             config.num_compute_capabilities = 1
-            config.set_compute_capability(_capability(self._gpu, self._flavour), 0)
+            if not config.set_compute_capability(_capability(self._gpu, self._flavour), 0):
+                raise EngineError(
+                    f"{self._flavour.name} does not build for {self._gpu.target}: {self._reason()}"
+                )
 
     def _timing_cache(self, config: Any, serialized: bytes) -> Any:  # noqa: ANN401
         """Give the build what an earlier one measured; None with TensorRT-RTX, which keeps none.

@@ -3,7 +3,8 @@
 Stages in the order of their worth, each a process of its own with a time limit and a file: what was
 found stays found where the time, the machine or a driver ends the rest. Started again, it goes on
 with the stages that have no file, ran out of time, or lacked something. All limits together are
-12 minutes; what a stage leaves of its own is for those after it.
+12 minutes; what a stage leaves of its own is for those after it, and that of those which need not
+be run again is for all.
 """
 
 from __future__ import annotations
@@ -233,8 +234,9 @@ def first_contact(
     Args:
         folder: holds a JSON file for each stage; it is made.
         todo: the stages.
-        budget_s: the most that all may take together. A stage gets its limit, and what those that
-            ran before it have left of theirs; where less than that is left, what is left.
+        budget_s: the most that all may take together. A stage gets its limit, what those that ran
+            before it have left of theirs, and the limits of those that were done before; where
+            less than that is left, what is left.
         report: called as each stage ends, also for those that were done before.
 
     Returns:
@@ -244,14 +246,14 @@ def first_contact(
         BenchmarkError: the folder holds a file that is none of these, or cannot be written.
     """
     end_s = time.monotonic() + budget_s
-    spare_s = 0.0
+    known = {stage.name: _known(folder, stage) for stage in todo}
+    spare_s = sum(stage.limit_s for stage in todo if known[stage.name] is not None)
     ended = []
     for stage in todo:
         path = folder / f"{stage.name}.json"
         left_s = end_s - time.monotonic()
-        outcome = _read(path) if path.exists() else None
-        again = outcome is not None and outcome.state in {"out of time", "not here"}
-        if outcome is None or again or stage.needed:
+        outcome = known[stage.name]
+        if outcome is None:
             if left_s < _LEAST_S:
                 continue
             folder.mkdir(parents=True, exist_ok=True)
@@ -320,6 +322,15 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     else:  # Windows has no groups of processes
         process.kill()
     process.wait()
+
+
+def _known(folder: Path, stage: Stage) -> Outcome | None:
+    """How a stage ended in an earlier run; None where it is to be run."""
+    path = folder / f"{stage.name}.json"
+    outcome = _read(path) if path.exists() else None
+    if outcome is None or stage.needed or outcome.state in {"out of time", "not here"}:
+        return None
+    return outcome
 
 
 def _read(path: Path) -> Outcome:

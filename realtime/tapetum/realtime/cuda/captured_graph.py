@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cuda.kernel_arguments import address, is_device_array
+from tapetum.realtime.cuda.never_freed import owns
 from tapetum.realtime.errors import EngineError
 from tapetum.trt_build.cuda_driver import CudaDriver
 
@@ -226,7 +227,8 @@ class CapturedGraph:
         """
         self._driver, self._stream, self._queueing = CudaDriver(), stream, queueing
         refusals = cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
-        side = cupy.cuda.Stream(non_blocking=True)
+        self._side = side = cupy.cuda.Stream(non_blocking=True)
+        owns(self)
         queue = CapturingQueue(side, self._driver)
         try:
             with CAPTURES:

@@ -99,14 +99,13 @@ class CudaGridEnhancer:
         planes_on(self._device, frame)
         picture = self.pictures(frame)
         if self.strength == 0:
-            self._queue_grid(self._smooth.step(frame.time_s))
-            self._finish()
+            self._queue_grid(self._smooth.step(frame.time_s))  # of which the frame is no part
             return frame
         whole = replaced_in(
             frame, picture, self._device, lambda planes: self.enhance_picture(picture, planes)
         )
-        if picture.area is not None:
-            self._finish()  # what lies around it is there, too
+        if picture.circles is not None:
+            self._finish()  # what lies around them is put back behind the rest
         return whole
 
     def enhance_picture(self, picture: DevicePicture, planes: DevicePlanes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,13 +20,17 @@ from tapetum.realtime.cuda.captured_graph import (
 from tapetum.realtime.cuda.gpu_faults import fault_of, faults_told, full, lost
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, address
 from tapetum.realtime.cuda.kernel_compiler import CHROMAS, kept_kernels, module_of
+from tapetum.realtime.cuda.never_freed import keep, owns
 from tapetum.realtime.cuda.pixel_kernels import PixelKernels
 from tapetum.realtime.cuda.room import Room
 from tapetum.realtime.errors import DeviceError
-from tapetum.trt_build.gpu import no_such_gpu
+from tapetum.trt_build.gpu import has_driver, no_such_gpu
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+
+_NO_DRIVER = "no NVIDIA driver is installed; install one"
 
 
 def cupy_for(index: int) -> ModuleType:
@@ -37,6 +42,8 @@ def cupy_for(index: int) -> ModuleType:
     try:
         import cupy
     except ImportError as error:
+        if not has_driver():
+            raise _unusable(index, _NO_DRIVER) from error
         raise DeviceError(
             f"cuda:{index} needs CuPy: pip install 'tapetum[cuda]', or use --device cpu"
         ) from error
@@ -53,13 +60,17 @@ def _device_count(cupy: Any, index: int) -> int:  # noqa: ANN401 - CuPy has no t
         return int(runtime.getDeviceCount())
     except runtime.CUDARuntimeError as error:
         reason = _reason(runtime.driverGetVersion(), runtime.runtimeGetVersion())
-        raise DeviceError(f"cuda:{index} cannot be used: {reason}, or use --device cpu") from error
+        raise _unusable(index, reason) from error
+
+
+def _unusable(index: int, reason: str) -> DeviceError:
+    return DeviceError(f"cuda:{index} cannot be used: {reason}, or use --device cpu")
 
 
 def _reason(driver: int, runtime: int) -> str:
     """Why the runtime finds no GPU, by the versions of CUDA that driver and runtime are for."""
     if driver == 0:
-        return "no NVIDIA driver is installed; install one"
+        return _NO_DRIVER
     if driver // 1000 < runtime // 1000:
         return (
             f"the NVIDIA driver is for CUDA {_version(driver)}; install one for CUDA"
@@ -70,6 +81,19 @@ def _reason(driver: int, runtime: int) -> str:
 
 def _version(number: int) -> str:
     return f"{number // 1000}.{number % 1000 // 10}"
+
+
+@cache
+def loaded_module(cupy: CuPyObject, index: int, name: str) -> CuPyObject:
+    """The kernels of one of `MODULES` on a GPU, which is current; for all streams there.
+
+    They stay: CuPy would unload them in whichever thread lets go of them last, and only one in
+    which the GPU is current can.
+    """
+    module = cupy.cuda.Module()
+    module.load(kept_kernels(int(cupy.cuda.Device(index).compute_capability), name))
+    keep(module)
+    return module
 
 
 class CudaDevice:
@@ -99,7 +123,7 @@ class CudaDevice:
         with self._reporting():
             self._open()
             if loads:
-                self._load_module(CHROMAS[0])
+                loaded_module(self._cupy, self.index, CHROMAS[0])
         self._functions: dict[str, Any] = {}
         self._queue: LaunchQueue = StreamQueue(self._stream)
         self.kernels = PixelKernels(self._launch)
@@ -109,16 +133,8 @@ class CudaDevice:
         self._make_current()
         self._stream = cuda.Stream()
         self._uploads, self._downloads = (cuda.Stream(non_blocking=True) for _ in range(2))
-        self._modules: dict[str, CuPyObject] = {}
-
-    def _load_module(self, name: str) -> CuPyObject:
-        """The kernels of one of `MODULES`, which are loaded when the first is needed."""
-        if name not in self._modules:
-            cuda = self._cupy.cuda
-            module = cuda.Module()
-            module.load(kept_kernels(int(cuda.Device(self.index).compute_capability), name))
-            self._modules[name] = module
-        return self._modules[name]
+        self._pool = self._cupy.get_default_memory_pool()
+        owns(self)
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -153,7 +169,7 @@ class CudaDevice:
     def _free_bytes(self) -> int:
         with self._reporting(), self.context():
             free, _ = self._cupy.cuda.runtime.memGetInfo()
-            pooled = self._cupy.get_default_memory_pool().free_bytes()  # given out again
+            pooled = self._pool.free_bytes()  # given out again
         return int(free + pooled)
 
     @property
@@ -262,7 +278,7 @@ class CudaDevice:
                 kind = cuda.runtime.memcpyDeviceToHost
                 cuda.runtime.memcpy2DAsync(*places, *size, kind, stream.ptr)
             else:
-                self._cupy.asnumpy(array, stream=stream, out=copy, blocking=False)
+                self._cupy.asnumpy(array, out=copy, blocking=False)
             self._wait_for(stream)
 
     def queue_copy(self, source: DeviceArray, target: DeviceArray) -> None:
@@ -289,6 +305,7 @@ class CudaDevice:
         CUDA's own wait for a stream keeps a core busy; waking up takes some 50 us longer.
         """
         done = self._cupy.cuda.Event(block=True, disable_timing=True)
+        owns(done)
         done.record(stream)
         done.synchronize()
 
@@ -354,7 +371,8 @@ class CudaDevice:
         with self._reporting():
             self._make_current()
             if name not in self._functions:
-                self._functions[name] = self._load_module(module_of(name)).get_function(name)
+                module = loaded_module(self._cupy, self.index, module_of(name))
+                self._functions[name] = module.get_function(name)
             self._queue.launch(Launched(self._functions[name], grid, threads, arguments, shared))
 
     @contextmanager

@@ -80,9 +80,8 @@ class FrameGraph:
     def _captured(
         self, frame: Frame, queue: Callable[[Frame], None], show: Callable[[Frame], None]
     ) -> CapturedWork | None:
-        self._device.get(self._result)  # the engine is done loading before its stream changes
         try:
-            other = self._other(frame)
+            other = self._other(frame)  # which waits: an engine runs on one stream at a time
             graph = self._device.capture(lambda: queue(frame))
             show(other)
             graph(lambda: queue(other))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from tapetum.realtime.cuda.never_freed import free_nothing
 from tapetum.realtime.errors import DeviceError, DeviceLostError, EngineError, TapetumError
 
 _SHORT = re.compile(
@@ -62,7 +63,8 @@ def says_lost(error: BaseException) -> bool:
 
 
 def lost(device: str, error: BaseException) -> DeviceLostError:
-    """The line of a GPU that is lost."""
+    """The line of a GPU that is lost, of which nothing is freed from now on."""
+    free_nothing()
     return DeviceLostError(
         f"{device} cannot be used: {_first_line(error)}; see nvidia-smi, or use --device cpu"
     )
