@@ -3,7 +3,7 @@
 // As in tapetum.realtime.live.global_curve: one curve for the whole picture, as bright and as colourful
 // on the whole as the grid makes it. Noise stays.
 
-import { lumaOf, lumaShares } from "./pace.js";
+import { lumaOf, Pixels } from "./pace.js";
 import { strengthened } from "./strength.js";
 
 const THUMBNAIL = 256; // rows and columns of the picture that the network looks at
@@ -105,8 +105,7 @@ export class CurveBrightener {
         roots[3 * pixel + channel] = Math.round(255 * Math.sqrt(value));
       }
     }
-    const luma = lumaOf(thumbnail);
-    this.#shares = lumaShares(luma, Math.sqrt(luma.length));
+    this.#shares = new Pixels(lumaOf(thumbnail)).shares();
     this.#roots = roots;
   }
 
@@ -134,7 +133,7 @@ function contextOf(canvas) {
 /**
  * What each luma becomes, from 0 to 255, and by how much red and blue are farther from it.
  * @param {Float32Array} grid
- * @param {Float32Array} shares `lumaShares` of the picture
+ * @param {Float32Array} shares `Pixels.shares` of the picture
  */
 function curveOf(grid, shares) {
   const pixels = Array.from({ length: LEVELS }, (_, level) => sum(shares, LEVEL + level * CELLS));
