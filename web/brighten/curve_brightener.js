@@ -97,21 +97,22 @@ export class CurveBrightener {
     const { data } = this.#small.getImageData(0, 0, THUMBNAIL, THUMBNAIL);
     const pixels = THUMBNAIL * THUMBNAIL;
     const thumbnail = new Float32Array(3 * pixels);
-    const roots = new Uint8Array(3 * pixels);
+    const colours = new Uint8Array(3 * pixels);
     for (let pixel = 0; pixel < pixels; pixel++) {
       for (let channel = 0; channel < 3; channel++) {
         const value = data[4 * pixel + channel] / 255;
         thumbnail[channel * pixels + pixel] = value;
-        roots[3 * pixel + channel] = Math.round(255 * Math.sqrt(value));
+        colours[3 * pixel + channel] = Math.round(255 * Math.sqrt(value));
       }
     }
-    this.#shares = new Pixels(lumaOf(thumbnail)).shares();
-    this.#roots = roots;
+    const luma = lumaOf(thumbnail);
+    this.#shares = new Pixels(luma).shares();
+    this.#roots = new Uint8Array([...colours, ...luma.map((value) => Math.round(255 * Math.sqrt(value)))]);
   }
 
   /**
    * Gives the thumbnail that was begun, once: 256 rows of 256 pixels of red, green and blue, each the
-   * square root of the mean from 0 to 255.
+   * square root of the mean from 0 to 255; then 64 rows of 64 of its pixels' luma, as its square root.
    * @returns {Uint8Array<ArrayBuffer> | null}
    */
   readThumbnail() {

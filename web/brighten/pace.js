@@ -6,7 +6,8 @@
 import { strengthened } from "./strength.js";
 import { guideView, isCut } from "./temporal.js";
 
-const APART_LEVELS = 1.7; // mean luma moves by this at most, of 255 levels, while its light rests
+const GRID_LEVELS = 1.4; // mean luma moves by this at most, of 255 levels, while its light rests
+const APART_LEVELS = 1.7; // and by this together with a small change of light
 const RESTS_LEVELS = 4; // light that changes by less in SETTLED_S rests: things move, and leaves
 const SETTLED_S = 1; // time constant in which a change of light is followed
 const WISH_LEVELS = 255;
@@ -49,8 +50,8 @@ export class LookPace {
    */
   share(step) {
     const freely = Math.max(0, Math.abs(this.#unsettled) - RESTS_LEVELS);
-    let most = APART_LEVELS;
-    if (step * this.#light > 0) most = Math.max(0, most - Math.abs(this.#light)); // both add up
+    let most = GRID_LEVELS;
+    if (step * this.#light > 0) most = Math.max(0, Math.min(most, APART_LEVELS - Math.abs(this.#light))); // both add up
     most += freely;
     return Math.abs(step) <= most ? 1 : most / Math.abs(step);
   }
@@ -78,12 +79,13 @@ export class PacedGrids {
    * The grid for the picture now.
    * @param {Float32Array<ArrayBuffer>} wanted
    * @param {Float32Array} thumbnail red, green and blue planes of 256x256 in [0, 1]
+   * @param {Float32Array} single luma of 64 rows of 64 pixels, with the noise that means have lost
    * @param {number} timeS the picture's time
    * @param {string} wish what a viewer wants: another one is followed at once
    * @param {number} strength from 0 to 2, at which the grid will be seen
    * @returns {Float32Array<ArrayBuffer>} a new array
    */
-  next(wanted, thumbnail, timeS, wish, strength = 1) {
+  next(wanted, thumbnail, single, timeS, wish, strength = 1) {
     const view = guideView(thumbnail);
     if (this.#view && isCut(this.#view, view)) this.#shown = this.#strong = null;
     if (strength !== this.#strength) {
@@ -95,9 +97,8 @@ export class PacedGrids {
     if (timeS > this.#timeS) this.#intervalS = timeS - this.#timeS;
     this.#timeS = timeS;
     const before = this.#shares;
-    const pixels = new Pixels(lumaOf(thumbnail));
-    const shares = (this.#shares = pixels.shares());
-    const shown = (this.#shown = this.#towards(wanted, pixels, before));
+    const shares = (this.#shares = new Pixels(lumaOf(thumbnail)).shares());
+    const shown = (this.#shown = this.#towards(wanted, new Pixels(single), before));
     this.#strong = strengthened(shown, strength);
     this.lift = meanLuma(this.#strong, shares) - meanOf(shares);
     return shown.slice();

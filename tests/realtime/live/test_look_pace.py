@@ -174,7 +174,7 @@ def test_grids_for_a_page_move_by_small_steps_though_they_are_few(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A server on a full machine answers a few times a second."""
-    roots = np.full((256, 256, 3), 80, np.uint8)
+    roots = np.full(3 * 256 * 256 + 64 * 64, 80, np.uint8)
     lighting = Lighting()
     lighting.load("grid")
     now_s, wanted = 0.0, gain(3)

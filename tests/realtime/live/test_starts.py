@@ -15,13 +15,16 @@ from support.ladder_parts import luma
 from tapetum.realtime.aim import ALWAYS
 from tapetum.realtime.cpu.grid_enhancer import GridEnhancer
 from tapetum.realtime.cpu.grid_kernels import apply_grid
+from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.grid_tables import GridTables
 from tapetum.realtime.cpu.look_up import look_up
 from tapetum.realtime.cpu.restoring import Restorer
 from tapetum.realtime.cpu.thumbnail import thumbnail
 from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.frame import Frame
+from tapetum.realtime.live.global_curve import guessed_curve
 from tapetum.realtime.live.grid_stream import Effort, GridStream, Kernels, Look
+from tapetum.realtime.live.look_pace import PacedGrids
 from tapetum.realtime.live.modes import efforts
 
 KERNELS = Kernels(thumbnail, apply_grid, look_up, partial(Restorer, sparing=True), GridTables)
@@ -140,3 +143,23 @@ def test_no_start_makes_a_step(seed: int, strength: float, misses: float, scene:
     for number in range(100):
         start.show(number)
     assert max(abs(later - sooner) for sooner, later in pairwise(start.levels)) <= LARGEST_STEP
+
+
+@pytest.mark.parametrize("strength", [1.0, 2.0])
+def test_no_grid_for_a_page_makes_a_step(strength: float) -> None:
+    """Between a model's grids and curves, in noise that the page's thumbnails have lost."""
+    chance, paced, levels = random.Random(1), PacedGrids(ALWAYS), list[float]()
+    is_curve = False
+    for number, frame in enumerate(noisy_frames("noise below black")):
+        above_black = np.maximum(frame.planes[0], 16)
+        seen = frame.with_planes((above_black, *frame.planes[1:]))
+        single = (above_black[::3, ::6].astype(np.float32)[:64, :64] - 16) / np.float32(219)
+        small = thumbnail(seen)
+        is_curve ^= chance.random() < 0.2
+        luma_now = np.tensordot(
+            np.array([0.2126, 0.7152, 0.0722], np.float32), small[0, :, ::4, ::4], 1
+        )
+        wanted = guessed_curve(luma_now) if is_curve else grid_model().aimed_grid(small)
+        grid = paced(wanted, small, single, number / 8, ALWAYS, strength=strength)
+        levels.append(luma(seen.with_planes(apply_grid(seen, strengthened(grid, strength)))))
+    assert max(abs(later - sooner) for sooner, later in pairwise(levels)) <= LARGEST_STEP

@@ -24,6 +24,9 @@ STEP_LEVELS = 0.7
 """Mean luma moves by this at most from picture to picture, of 255 levels, while its light rests."""
 APART_LEVELS = 1.7
 """And by this together with a small change of light."""
+GRID_LEVELS = 1.4
+"""And by this from one grid to the next for pictures that are brightened elsewhere. The rest of two
+levels is what a picture's noise does."""
 TAKEN_LEVELS = 0.85
 """And by this from a picture that a sink took to the next that it takes, however many it missed.
 The rest of two levels is for what light does meanwhile, and for steps that come out larger."""
@@ -202,19 +205,27 @@ class PacedGrids:
         Args:
             aim: a viewer's wish at the beginning.
         """
-        self._look = PacedLook(APART_LEVELS)
+        self._look = PacedLook(GRID_LEVELS)
         self._lit_by = aim
         self._view: Floats | None = None
         self._clock = FrameClock()
 
     def __call__(
-        self, grid: Floats, small: Floats, time_s: float, aim: Aim, strength: float = 1.0
+        self,
+        grid: Floats,
+        small: Floats,
+        single: Floats,
+        time_s: float,
+        aim: Aim,
+        *,
+        strength: float = 1.0,
     ) -> Floats:
         """The grid for the picture now.
 
         Args:
             grid: (8, 8, 16, 16) that is wanted.
             small: the picture's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
+            single: luma of some of its pixels, (N, N), with the noise that means have lost.
             time_s: its time.
             aim: a viewer's wish: another one is followed at once.
             strength: from 0 to 2, at which the grid will be seen.
@@ -225,7 +236,8 @@ class PacedGrids:
         if self._lit_by != aim:
             self._look.pace.follow_wish()
         self._view, self._lit_by = view, aim
-        self._look.look_at(np.tensordot(_LUMA, small[0, :, ::4, ::4], 1), self._clock(time_s))
+        luma = np.tensordot(_LUMA, small[0, :, ::4, ::4], 1)
+        self._look.look_at(luma, self._clock(time_s), noisy=single)
         return self._look.towards(grid, strength)
 
 
