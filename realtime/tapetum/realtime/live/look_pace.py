@@ -27,7 +27,7 @@ APART_LEVELS = 1.7
 GRID_LEVELS = 1.4
 """And by this from one grid to the next for pictures that are brightened elsewhere. The rest of two
 levels is what a picture's noise does."""
-TAKEN_LEVELS = 0.85
+TAKEN_LEVELS = 0.7
 """And by this from a picture that a sink took to the next that it takes, however many it missed.
 The rest of two levels is for what light does meanwhile, and for steps that come out larger."""
 _RESTS_LEVELS = 4.0
