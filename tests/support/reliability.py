@@ -864,6 +864,12 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_GAN}trainer.py::a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint",
         ),
         Fault(
+            "a bug ends the picture of the server's camera",
+            "a line on the page and on the terminal; who watches again begins anew",
+            "realtime/serve/test_shared_video.py"
+            "::a_bug_in_the_camera_s_player_is_told_to_all_and_the_next_who_watches_tries_again",
+        ),
+        Fault(
             "a server is killed outright",
             "the next start removes what it was sent",
             f"{_SERVE}command.py::what_a_killed_server_leaves_goes_when_the_next_one_starts",

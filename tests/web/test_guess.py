@@ -61,11 +61,12 @@ def test_curves_are_python_s(aim: dict[str, object], shared: Aim) -> None:
 def test_pictures_are_bright_before_the_network_is_there_and_where_it_fails() -> None:
     dark = scene(0.03)
     roots = np.rint(255 * np.sqrt(dark[0].transpose(1, 2, 0))).astype(np.uint8)
-    question = {"roots": base64.b64encode(roots.tobytes()).decode()}
+    luma = np.tensordot(_LUMA, dark[0, :, ::4, ::4], 1)
+    single = np.rint(255 * np.sqrt(luma)).astype(np.uint8)
+    question = {"roots": base64.b64encode(roots.tobytes() + single.tobytes()).decode()}
     loading, failed = by_node(
         "lighting.js", WITHOUT_A_NETWORK, [question | {"timeS": n / 30} for n in range(2)]
     )
-    luma = np.tensordot(_LUMA, dark[0, :, ::4, ::4], 1)
     for text, lift, _problem in (loading, failed):
         bright = mean_luma(array_of(text).reshape(8, 8, 16, 16), luma_shares(luma))
         assert bright > 4 * 255 * luma.mean()

@@ -75,6 +75,11 @@ def pictures() -> list[npt.NDArray[np.uint8]]:
     return [picture.clip(0, 255).round().astype(np.uint8) for picture in noisy]
 
 
+def single(roots: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Of some pixels: green's."""
+    return np.ascontiguousarray(roots[::4, ::4, 1])
+
+
 @pytest.mark.parametrize(
     ("aim", "shared"),
     [
@@ -99,9 +104,9 @@ def test_the_browser_makes_python_s_grids(tmp_path: Path, aim: str, shared: Aim)
             share = darkness_by_cell(cell_luma(rgb))
             mixed = identity_grid() + share * (mixed - identity_grid())
         steady = smooth(mixed, thumbnail=rgb, time_s=time_s)
-        expected.append(paced(steady, rgb, time_s, shared))
+        expected.append(paced(steady, rgb, np.square(single(roots) / 255), time_s, shared))
     questions = [
-        [base64.b64encode(roots.tobytes()).decode(), time_s]
+        [base64.b64encode(roots.tobytes() + single(roots).tobytes()).decode(), time_s]
         for roots, time_s in zip(pictures(), TIMES_S, strict=True)
     ]
     folder, _ = built(tmp_path)

@@ -13,7 +13,7 @@ from tapetum.realtime.aim import Aim
 from tapetum.realtime.cpu.grid_kernels import identity_grid
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.live.look_pace import (
-    APART_LEVELS,
+    GRID_LEVELS,
     LookPace,
     PacedGrids,
     luma_shares,
@@ -33,8 +33,8 @@ const answers = questions.map(({ light, elapsedS, step, wish }) => {
 });"""
 GRIDS = """
 const paced = new module.PacedGrids();
-const answers = questions.map(({ grid, thumbnail, timeS, wish, strength }) => {
-  const next = paced.next(floats(grid), floats(thumbnail), timeS, wish, strength);
+const answers = questions.map(({ grid, thumbnail, single, timeS, wish, strength }) => {
+  const next = paced.next(floats(grid), floats(thumbnail), floats(single), timeS, wish, strength);
   return [Buffer.from(next.buffer).toString('base64'), paced.lift];
 });"""
 FADES = """
@@ -65,7 +65,7 @@ def picture(brightness: float, seed: int = 0) -> Floats:
 
 def test_steps_are_taken_as_python_takes_them() -> None:
     random = np.random.default_rng(4)
-    pace, questions, expected = LookPace(APART_LEVELS), [], []
+    pace, questions, expected = LookPace(GRID_LEVELS), [], []
     for number in range(300):
         light = random.choice([0.0, random.normal(0, 1), random.normal(0, 6)])
         question = {
@@ -99,10 +99,10 @@ def test_grids_are_python_s_and_move_by_no_step(strength: float) -> None:
     paced, expected, lifts, levels = PacedGrids(Aim()), [], [], []
     questions = []
     for grid, small, time_s, aim in moments():
-        expected.append(paced(grid, small, time_s, aim, strength))
         luma = np.tensordot(
             np.array([0.2126, 0.7152, 0.0722], np.float32), small[0, :, ::4, ::4], 1
         )
+        expected.append(paced(grid, small, luma, time_s, aim, strength=strength))
         shares = luma_shares(luma)
         levels.append(mean_luma(strengthened(expected[-1], strength), shares))
         lifts.append(levels[-1] - mean_luma(identity_grid(), shares))
@@ -110,6 +110,7 @@ def test_grids_are_python_s_and_move_by_no_step(strength: float) -> None:
             {
                 "grid": text_of(grid),
                 "thumbnail": text_of(small),
+                "single": text_of(luma),
                 "timeS": time_s,
                 "wish": str(aim),
                 "strength": strength,

@@ -13,12 +13,18 @@ const CELLS = 16;
 const LEVELS = 8;
 const COEFFICIENTS = 8;
 const SEEN_UNIT = 3; // the first texture unit that is free
+const PIXELS_EVERY = 4; // rows and columns of the thumbnail that single pixels come with
+const WEIGHTS = "vec3(0.2126, 0.7152, 0.0722)"; // of luma
 
-/** The mean of each bin, as its square root: 8 bits of that are fine enough for the dark. */
+/**
+ * The mean of each bin, as its square root: 8 bits of that are fine enough for the dark. As alpha the
+ * luma of the pixel in its middle, with the noise that is left in what is drawn.
+ */
 const REDUCE = `#version 300 es
 precision highp float;
 precision highp int;
 uniform sampler2D picture;
+uniform sampler2D seen;
 out vec4 root;
 void main() {
   ivec2 size = textureSize(picture, 0), bin = ivec2(gl_FragCoord.xy);
@@ -28,7 +34,9 @@ void main() {
   for (int y = first.y; y < end.y; y++)
     for (int x = first.x; x < end.x; x++) sum += texelFetch(picture, ivec2(x, y), 0).rgb;
   ivec2 count = end - first;
-  root = vec4(sqrt(sum / float(count.x * count.y)), 1);
+  ivec2 middle = (2 * bin + 1) * textureSize(seen, 0) / ${2 * THUMBNAIL};
+  float luma = dot(texelFetch(seen, middle, 0).rgb, ${WEIGHTS});
+  root = sqrt(vec4(sum / float(count.x * count.y), clamp(luma, 0.0, 1.0)));
 }`;
 
 const BRIGHTEN = `#version 300 es
@@ -43,7 +51,7 @@ uniform float strength;
 uniform vec2 canvas; // its size, which need not be the picture's
 uniform float before; // share of the width, from the left, that stays as it is
 out vec4 bright;
-const vec3 WEIGHTS = vec3(0.2126, 0.7152, 0.0722);
+const vec3 WEIGHTS = ${WEIGHTS};
 const float BLUE_FROM_U = 1.8556, RED_FROM_V = 1.5748;
 void main() {
   vec2 place = vec2(gl_FragCoord.x, canvas.y - gl_FragCoord.y) / canvas; // row 0 is the top one
@@ -105,8 +113,10 @@ export class Brightener {
     this.#small = newTarget(gl, newPlane(gl, gl.RGBA8, THUMBNAIL, THUMBNAIL));
     this.#readback = new Readback(gl, 4 * THUMBNAIL * THUMBNAIL);
     this.#denoiser = new Denoiser(gl);
-    gl.useProgram(this.#brighten);
-    gl.uniform1i(gl.getUniformLocation(this.#brighten, "seen"), SEEN_UNIT);
+    for (const program of [this.#reduce, this.#brighten]) {
+      gl.useProgram(program);
+      gl.uniform1i(gl.getUniformLocation(program, "seen"), SEEN_UNIT);
+    }
     gl.uniform1i(gl.getUniformLocation(this.#brighten, "luma_and_u"), 1);
     gl.uniform1i(gl.getUniformLocation(this.#brighten, "v_and_offsets"), 2);
   }
@@ -123,6 +133,8 @@ export class Brightener {
     if (this.#canvas.width !== width || this.#canvas.height !== height) {
       this.#canvas.width = width;
       this.#canvas.height = height;
+      gl.activeTexture(gl.TEXTURE0 + SEEN_UNIT);
+      gl.bindTexture(gl.TEXTURE_2D, this.#picture); // until there is one of that size without noise
     }
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D, this.#picture);
@@ -214,12 +226,13 @@ export class Brightener {
 
   /**
    * Gives the thumbnail that was begun: 256 rows of 256 pixels of red, green and blue, each the
-   * square root of the mean from 0 to 255. It is null while the graphics are not ready.
+   * square root of the mean from 0 to 255; then 64 rows of 64 single pixels' luma, as its square root.
+   * It is null while the graphics are not ready.
    * @returns {Uint8Array<ArrayBuffer> | null}
    */
   readThumbnail() {
     const rgba = this.#readback.take();
-    return rgba && withoutAlpha(rgba);
+    return rgba && inTurn(rgba);
   }
 
   /** Gives the graphics back; browsers keep few of them. */
@@ -237,13 +250,23 @@ const OPTIONS = {
 /** How many numbers a grid has. */
 export const GRID_SIZE = COEFFICIENTS * LEVELS * CELLS * CELLS;
 
-/** @param {Uint8Array} rgba */
-function withoutAlpha(rgba) {
-  const rgb = new Uint8Array((3 * rgba.length) / 4);
-  for (let from = 0, to = 0; from < rgba.length; from += 4) {
-    rgb[to++] = rgba[from];
-    rgb[to++] = rgba[from + 1];
-    rgb[to++] = rgba[from + 2];
+/**
+ * The colours, and then alpha of some pixels.
+ * @param {Uint8Array} rgba
+ */
+function inTurn(rgba) {
+  const count = THUMBNAIL * THUMBNAIL;
+  const parts = new Uint8Array(3 * count + count / PIXELS_EVERY ** 2);
+  let to = 0;
+  for (let from = 0; from < rgba.length; from += 4) {
+    parts[to++] = rgba[from];
+    parts[to++] = rgba[from + 1];
+    parts[to++] = rgba[from + 2];
   }
-  return rgb;
+  for (let row = 0; row < THUMBNAIL; row += PIXELS_EVERY) {
+    for (let column = 0; column < THUMBNAIL; column += PIXELS_EVERY) {
+      parts[to++] = rgba[4 * (row * THUMBNAIL + column) + 3];
+    }
+  }
+  return parts;
 }

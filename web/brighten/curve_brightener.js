@@ -3,7 +3,7 @@
 // As in tapetum.realtime.live.global_curve: one curve for the whole picture, as bright and as colourful
 // on the whole as the grid makes it. Noise stays.
 
-import { lumaOf, lumaShares } from "./pace.js";
+import { lumaOf, Pixels } from "./pace.js";
 import { strengthened } from "./strength.js";
 
 const THUMBNAIL = 256; // rows and columns of the picture that the network looks at
@@ -97,22 +97,22 @@ export class CurveBrightener {
     const { data } = this.#small.getImageData(0, 0, THUMBNAIL, THUMBNAIL);
     const pixels = THUMBNAIL * THUMBNAIL;
     const thumbnail = new Float32Array(3 * pixels);
-    const roots = new Uint8Array(3 * pixels);
+    const colours = new Uint8Array(3 * pixels);
     for (let pixel = 0; pixel < pixels; pixel++) {
       for (let channel = 0; channel < 3; channel++) {
         const value = data[4 * pixel + channel] / 255;
         thumbnail[channel * pixels + pixel] = value;
-        roots[3 * pixel + channel] = Math.round(255 * Math.sqrt(value));
+        colours[3 * pixel + channel] = Math.round(255 * Math.sqrt(value));
       }
     }
     const luma = lumaOf(thumbnail);
-    this.#shares = lumaShares(luma, Math.sqrt(luma.length));
-    this.#roots = roots;
+    this.#shares = new Pixels(luma).shares();
+    this.#roots = new Uint8Array([...colours, ...luma.map((value) => Math.round(255 * Math.sqrt(value)))]);
   }
 
   /**
    * Gives the thumbnail that was begun, once: 256 rows of 256 pixels of red, green and blue, each the
-   * square root of the mean from 0 to 255.
+   * square root of the mean from 0 to 255; then 64 rows of 64 of its pixels' luma, as its square root.
    * @returns {Uint8Array<ArrayBuffer> | null}
    */
   readThumbnail() {
@@ -134,7 +134,7 @@ function contextOf(canvas) {
 /**
  * What each luma becomes, from 0 to 255, and by how much red and blue are farther from it.
  * @param {Float32Array} grid
- * @param {Float32Array} shares `lumaShares` of the picture
+ * @param {Float32Array} shares `Pixels.shares` of the picture
  */
 function curveOf(grid, shares) {
   const pixels = Array.from({ length: LEVELS }, (_, level) => sum(shares, LEVEL + level * CELLS));

@@ -40,8 +40,8 @@ export class Lighting {
 
   /**
    * The steady grid of the picture now.
-   * @param {Uint8Array} roots 256 rows of 256 pixels of red, green and blue, each 255 times the
-   *   square root of a value in [0, 1]
+   * @param {Uint8Array} roots 256 rows of 256 pixels of red, green and blue, then 64 rows of 64 single
+   *   pixels' luma, each 255 times the square root of a value in [0, 1]
    * @param {number} timeS the picture's time
    * @param {Aim} aim
    * @param {number} strength from 0 to 2, at which the grid will be seen
@@ -52,7 +52,8 @@ export class Lighting {
     const aim = { onlyWhenDark, brightness };
     const wanted = (await this.#byNetwork(thumbnail, aim)) ?? guessedCurve(thumbnail, aim);
     const steady = this.#filter.smooth(wanted, thumbnail, timeS);
-    return this.#paced.next(steady, thumbnail, timeS, `${onlyWhenDark} ${brightness}`, strength);
+    const wish = `${onlyWhenDark} ${brightness}`;
+    return this.#paced.next(steady, thumbnail, singlePixels(roots), timeS, wish, strength);
   }
 
   /**
@@ -81,12 +82,18 @@ export class Lighting {
  */
 function planes(roots) {
   const thumbnail = new Float32Array(3 * PIXELS);
-  for (let i = 0; i < roots.length; i++) {
+  for (let i = 0; i < thumbnail.length; i++) {
     const root = roots[i] / 255;
     thumbnail[(i % 3) * PIXELS + Math.floor(i / 3)] = root * root;
   }
   return thumbnail;
 }
+
+/**
+ * Luma of single pixels in [0, 1].
+ * @param {Uint8Array} roots
+ */
+const singlePixels = (roots) => Float32Array.from(roots.subarray(3 * PIXELS), (root) => (root / 255) ** 2);
 
 /**
  * @param {Float32Array} grid

@@ -6,7 +6,8 @@
 import { strengthened } from "./strength.js";
 import { guideView, isCut } from "./temporal.js";
 
-const APART_LEVELS = 1.7; // mean luma moves by this at most, of 255 levels, while its light rests
+const GRID_LEVELS = 1.4; // mean luma moves by this at most, of 255 levels, while its light rests
+const APART_LEVELS = 1.7; // and by this together with a small change of light
 const RESTS_LEVELS = 4; // light that changes by less in SETTLED_S rests: things move, and leaves
 const SETTLED_S = 1; // time constant in which a change of light is followed
 const WISH_LEVELS = 255;
@@ -49,8 +50,8 @@ export class LookPace {
    */
   share(step) {
     const freely = Math.max(0, Math.abs(this.#unsettled) - RESTS_LEVELS);
-    let most = APART_LEVELS;
-    if (step * this.#light > 0) most = Math.max(0, most - Math.abs(this.#light)); // both add up
+    let most = GRID_LEVELS;
+    if (step * this.#light > 0) most = Math.max(0, Math.min(most, APART_LEVELS - Math.abs(this.#light))); // both add up
     most += freely;
     return Math.abs(step) <= most ? 1 : most / Math.abs(step);
   }
@@ -78,12 +79,13 @@ export class PacedGrids {
    * The grid for the picture now.
    * @param {Float32Array<ArrayBuffer>} wanted
    * @param {Float32Array} thumbnail red, green and blue planes of 256x256 in [0, 1]
+   * @param {Float32Array} single luma of 64 rows of 64 pixels, with the noise that means have lost
    * @param {number} timeS the picture's time
    * @param {string} wish what a viewer wants: another one is followed at once
    * @param {number} strength from 0 to 2, at which the grid will be seen
    * @returns {Float32Array<ArrayBuffer>} a new array
    */
-  next(wanted, thumbnail, timeS, wish, strength = 1) {
+  next(wanted, thumbnail, single, timeS, wish, strength = 1) {
     const view = guideView(thumbnail);
     if (this.#view && isCut(this.#view, view)) this.#shown = this.#strong = null;
     if (strength !== this.#strength) {
@@ -95,8 +97,8 @@ export class PacedGrids {
     if (timeS > this.#timeS) this.#intervalS = timeS - this.#timeS;
     this.#timeS = timeS;
     const before = this.#shares;
-    const shares = (this.#shares = lumaShares(lumaOf(thumbnail), SIDE));
-    const shown = (this.#shown = this.#towards(wanted, shares, before));
+    const shares = (this.#shares = new Pixels(lumaOf(thumbnail)).shares());
+    const shown = (this.#shown = this.#towards(wanted, new Pixels(single), before));
     this.#strong = strengthened(shown, strength);
     this.lift = meanLuma(this.#strong, shares) - meanOf(shares);
     return shown.slice();
@@ -104,15 +106,16 @@ export class PacedGrids {
 
   /**
    * @param {Float32Array<ArrayBuffer>} wanted
-   * @param {Float32Array} shares of the picture now
-   * @param {Float32Array} before those of the picture before
+   * @param {Pixels} pixels some of the picture now
+   * @param {Float32Array} before shares of the picture before
    */
-  #towards(wanted, shares, before) {
+  #towards(wanted, pixels, before) {
     const [shown, strong] = [this.#shown, this.#strong];
     if (!shown || !strong) return wanted.slice();
-    const light = meanLuma(strong, shares) - meanLuma(strong, before);
+    const light = meanLuma(strong, this.#shares) - meanLuma(strong, before);
     this.#pace.followLight(light, this.#intervalS);
-    const step = meanLuma(strengthened(wanted, this.#strength), shares) - meanLuma(strong, shares);
+    const stronger = strengthened(wanted, this.#strength);
+    const step = pixels.meanLuma(stronger) - pixels.meanLuma(strong);
     const share = this.#pace.share(step);
     return wanted.map((value, i) => (share === 1 ? value : shown[i] + share * (value - shown[i])));
   }
@@ -175,7 +178,7 @@ function meanOf(shares) {
 /**
  * The mean luma, in levels of 255, that a grid makes of a picture.
  * @param {Float32Array} grid coefficient, luma level, row, column
- * @param {Float32Array} shares `lumaShares` of the picture
+ * @param {Float32Array} shares `Pixels.shares` of the picture
  */
 export function meanLuma(grid, shares) {
   let sum = 0;
@@ -183,28 +186,60 @@ export function meanLuma(grid, shares) {
   return 255 * sum;
 }
 
-/**
- * How much each of a grid's luma gains and offsets counts in the mean luma of a picture.
- * @param {Float32Array} luma of `side` rows and columns, in [0, 1]
- * @param {number} side
- */
-export function lumaShares(luma, side) {
-  const shares = new Float32Array(2 * LEVEL);
-  const cells = Array.from({ length: side }, (_, i) => between(((i + 0.5) * CELLS) / side - 0.5, CELLS));
-  luma.forEach((y, i) => {
-    const [row, column] = [cells[Math.floor(i / side)], cells[i % side]];
-    for (const [level, byLevel] of between(Math.sqrt(within(y)) * LEVELS - 0.5, LEVELS)) {
-      for (const [below, byRow] of row) {
-        for (const [beside, byColumn] of column) {
-          const node = (level * CELLS + below) * CELLS + beside;
-          const share = (byLevel * byRow * byColumn) / luma.length;
-          shares[node] += share * y;
-          shares[LEVEL + node] += share;
+/** Pixels of as many rows as columns, for what grids make of them. */
+export class Pixels {
+  #luma;
+  /** Eight nodes of a grid that each lies between, and how much each of these counts. */
+  #nodes;
+  #weights;
+
+  /** @param {Float32Array} luma in [0, 1] */
+  constructor(luma) {
+    const side = Math.sqrt(luma.length);
+    const cells = Array.from({ length: side }, (_, i) => between(((i + 0.5) * CELLS) / side - 0.5, CELLS));
+    this.#luma = luma;
+    this.#nodes = new Uint16Array(8 * luma.length);
+    this.#weights = new Float32Array(8 * luma.length);
+    let at = 0;
+    luma.forEach((y, i) => {
+      for (const [level, byLevel] of between(Math.sqrt(within(y)) * LEVELS - 0.5, LEVELS)) {
+        for (const [below, byRow] of cells[Math.floor(i / side)]) {
+          for (const [beside, byColumn] of cells[i % side]) {
+            this.#nodes[at] = (level * CELLS + below) * CELLS + beside;
+            this.#weights[at++] = byLevel * byRow * byColumn;
+          }
         }
       }
+    });
+  }
+
+  /** How much each of a grid's luma gains and offsets counts in their mean luma. */
+  shares() {
+    const shares = new Float32Array(2 * LEVEL);
+    this.#nodes.forEach((node, at) => {
+      const share = this.#weights[at] / this.#luma.length;
+      shares[node] += share * this.#luma[at >> 3];
+      shares[LEVEL + node] += share;
+    });
+    return shares;
+  }
+
+  /**
+   * The mean luma, in levels of 255, that a grid makes of them, clipped as the shader does.
+   * @param {Float32Array} grid coefficient, luma level, row, column
+   */
+  meanLuma(grid) {
+    let [sum, at] = [0, 0];
+    for (const y of this.#luma) {
+      let made = 0;
+      for (const end = at + 8; at < end; at++) {
+        const node = this.#nodes[at];
+        made += this.#weights[at] * (grid[node] * y + grid[LEVEL + node]);
+      }
+      sum += within(made);
     }
-  });
-  return shares;
+    return (255 * sum) / this.#luma.length;
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ lists the whole tree::
     |- MediaError          an input or output file cannot be read or written
     |- PluginError         a host's plugin cannot be made, or does not work there
     |- ServeError          the server cannot be started, or does not do what was asked
+    |- UnexpectedError     a bug in Tapetum, where somebody would wait in vain otherwise
     |- EngineError         a network cannot be compiled or run
     |- BenchmarkError      a measurement cannot be made, or its results cannot be read or compared
     `- DeviceError         a device is missing, or a frame is on the wrong one

@@ -21,6 +21,7 @@ __all__ = [
     "SeamError",
     "ServeError",
     "TapetumError",
+    "UnexpectedError",
 ]
 
 
@@ -38,6 +39,15 @@ class SeamError(MediaError):
 
 class ServeError(TapetumError):
     """The server cannot be started, or a viewer asked for what it does not do."""
+
+
+class UnexpectedError(TapetumError):
+    """A bug in Tapetum, told like other errors to who would wait in vain otherwise."""
+
+    def __init__(self, bug: Exception) -> None:
+        """Tell of an exception that nothing should raise; it becomes the cause."""
+        super().__init__(f"a bug in Tapetum: {bug!r}")
+        self.__cause__ = bug
 
 
 class PluginError(TapetumError):

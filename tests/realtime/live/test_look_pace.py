@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -159,11 +160,13 @@ def test_an_output_knows_what_its_sink_got(depth: int) -> None:
     output.close()
 
 
-def test_a_sink_that_takes_every_frame_is_near_the_last() -> None:
-    output = Output(SinkPlace("quick", MemorySink(), in_caller=True))
+@pytest.mark.parametrize("place", [{"in_caller": True}, {"depth": 4}], ids=["at once", "places"])
+def test_a_sink_that_takes_every_frame_is_near_the_last(place: dict[str, Any]) -> None:
+    """Also where the next comes late: what it was given is not replaced."""
+    output = Output(SinkPlace("quick", MemorySink(), **place))
     for number in range(3):
         output.write(dark(), float(number))
-    assert output.taken_position == 1.0
+        assert output.taken_position == number
     output.close()
 
 
@@ -171,7 +174,7 @@ def test_grids_for_a_page_move_by_small_steps_though_they_are_few(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A server on a full machine answers a few times a second."""
-    roots = np.full((256, 256, 3), 80, np.uint8)
+    roots = np.full(3 * 256 * 256 + 64 * 64, 80, np.uint8)
     lighting = Lighting()
     lighting.load("grid")
     now_s, wanted = 0.0, gain(3)

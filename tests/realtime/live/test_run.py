@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -12,7 +14,14 @@ import numpy as np
 import pytest
 from support.live_parts import PATTERN, free_udp_port, live_process, memory, quit_when
 
-from tapetum.realtime import LiveSource, MemorySink, SyntheticSource, enhance_live, live_frames
+from tapetum.realtime import (
+    LiveSource,
+    MemorySink,
+    SinkPlace,
+    SyntheticSource,
+    enhance_live,
+    live_frames,
+)
 from tapetum.realtime.errors import MediaError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.controls import Controls
@@ -132,6 +141,27 @@ def test_a_recording_that_the_end_of_the_stream_ends_is_told_of(
     (video,) = tmp_path.glob("tapetum-recording-*.mkv")
     said = [line for line in notices if "record" in line]
     assert said == [f"recording to {video.name}", f"recorded {video.name}"]
+
+
+class LateSource:
+    """Ten pictures a second, after half a second in which none comes, as from a camera."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        time.sleep(0.5)
+        for number in range(100):
+            (frame,) = SyntheticSource(96, 64, frames=1)
+            yield replace(frame, pts=90_000 + number, time_base=Fraction(1, 10))
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        """Change nothing: the last pictures come soon."""
+
+
+def test_a_duration_is_that_of_the_video_from_its_first_frame() -> None:
+    sink = MemorySink()
+    place = SinkPlace("memory", sink, waits=True, in_caller=True)
+    LiveRun(LateSource(), ladder_for(), [place]).run(duration_s=1.2)
+    assert [frame.pts for frame in sink.frames] == [90_000 + number for number in range(12)]
 
 
 class HangingSource:

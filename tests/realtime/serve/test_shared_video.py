@@ -253,3 +253,55 @@ def test_a_large_picture_of_the_servers_camera_is_scaled_down(layout: str) -> No
     grey = picture.reformat(format="gray").to_ndarray()
     assert grey[:, :200].mean() == pytest.approx(0x20, abs=20)
     assert grey[:, :200].std() < 1
+
+
+def test_a_bug_in_the_camera_s_player_is_told_to_all_and_the_next_who_watches_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever is raised there, and wherever: viewers would wait for ever."""
+
+    def fail(*_anything: object) -> None:
+        raise RuntimeError("boom")
+
+    async def scenario() -> list[str]:
+        camera = ServerCamera("lavfi:color=c=0x202020:s=400x300:r=30", most_pixels=200 * 150)
+        tracks = [camera.subscribe() for _ in range(2)]
+        with monkeypatch.context() as patched:
+            patched.setattr("tapetum.realtime.serve.server_camera._scaled_down", fail)
+            async with asyncio.timeout(30):
+                for track in tracks:
+                    with pytest.raises(MediaStreamError):
+                        await track.recv()
+        again = camera.subscribe()
+        async with asyncio.timeout(30):
+            assert (await again.recv()).width == 200
+        again.stop()
+        await camera.close()
+        return [str(track.error) for track in tracks]
+
+    assert asyncio.run(scenario()) == ["a bug in Tapetum: RuntimeError('boom')"] * 2
+
+
+class Failing(MediaStreamTrack):
+    """A track whose pictures cannot be made."""
+
+    kind = "video"
+
+    async def recv(self) -> av.VideoFrame:
+        raise RuntimeError("boom")
+
+
+@pytest.mark.parametrize("enhances", [False, True], ids=["as it is", "enhanced"])
+def test_a_bug_behind_a_video_ends_it_with_a_reason(enhances: bool, gain_model: Path) -> None:
+    async def scenario() -> str:
+        track = Failing()
+        video = SharedVideo(EnhancedTrack(track, model=gain_model) if enhances else track, ())
+        ended = list[str]()
+        shown = viewer(video, lambda: ended.append(str(video.error)))
+        async with asyncio.timeout(30):
+            with pytest.raises(MediaStreamError):
+                await shown.recv()
+        (why,) = ended
+        return why
+
+    assert asyncio.run(scenario()) == "a bug in Tapetum: RuntimeError('boom')"

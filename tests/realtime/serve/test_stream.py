@@ -290,6 +290,31 @@ def test_pictures_that_are_too_large_end_the_stream_with_a_reason(
     assert asyncio.run(scenario()).startswith("live pictures of 128x64 are too large")
 
 
+def test_a_bug_in_the_camera_s_player_is_a_line_for_the_page_and_for_the_terminal(
+    gain_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_anything: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("tapetum.realtime.serve.server_camera._scaled_down", fail)
+    notices = list[str]()
+
+    async def scenario() -> str:
+        source, limits = "lavfi:color=s=96x64:r=30", Limits(frame_pixels=48 * 32)
+        wanted = settings(gain_model, source=source, limits=limits)
+        running = Server(wanted, tmp_path, on_notice=notices.append).running()
+        async with running as url, plain_page(url) as page:
+            viewer = Viewer(page, sends=None)
+            await viewer.watch()
+            ended = await page.hear("ended")
+            await viewer.peer.close()
+        return str(ended["message"])
+
+    said = asyncio.run(scenario())
+    assert said == "a bug in Tapetum: RuntimeError('boom')"
+    assert notices == [said]
+
+
 def test_a_model_file_that_is_none_is_a_reason_for_the_viewer(tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no model")

@@ -114,7 +114,7 @@ def live(
             "--duration",
             parser=parse_duration_s,
             metavar="TIME",
-            help="Stop after this time: seconds, or [HH:]MM:SS[.mmm].",
+            help="Stop after so much video, from its first frame: seconds, or [HH:]MM:SS[.mmm].",
             show_default=False,
         ),
     ] = None,

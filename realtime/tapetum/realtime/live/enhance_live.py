@@ -71,7 +71,7 @@ def enhance_live(
         loop: whether a file or test pattern that ends is played over and over.
         latency_budget_ms: how long a frame may be with us; a cheaper mode is taken before it is
             longer.
-        duration_s: when to stop; None goes on until the source ends.
+        duration_s: how much video, from its first frame; None goes on until the source ends.
         overwrite: replace existing files.
         pipe_format: what "-" writes: `y4m`, or `rawvideo`, of which a notice says how to read it.
         sync: whether "-" repeats the last frame for each that is dropped, so that its readers'

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -312,11 +312,26 @@ class GridStream:
         elif noise.is_settled:
             self._at_rest = _AtRest(grid, seen, planes, 1)
         else:
-            noisy = kernels.apply_grid(frame, grid, tables=self._tables)
-            part = noise.go_on(_mean_luma(frame, planes) - _mean_luma(frame, noisy))
-            if part < 1:
-                planes = mixed_planes(noisy, planes, part)
+            planes = self._on_noise_s_way(frame, grid, kernels, planes)
         return planes
+
+    def _on_noise_s_way(
+        self, frame: Frame, grid: Floats, kernels: Kernels, clean: tuple[Plane, ...]
+    ) -> tuple[Plane, ...]:
+        """The planes without noise, mixed with those that have it, as far as that is seen."""
+        noisy: tuple[Plane, ...] | None = None
+        if self._noise.part == 1:  # and will be, as a rule: its mean luma does
+            few = _measured(frame)
+            before = _mean_luma(few, kernels.apply_grid(few, grid))
+        else:
+            noisy = kernels.apply_grid(frame, grid, tables=self._tables)
+            before = _mean_luma(frame, noisy)
+        part = self._noise.go_on(_mean_luma(frame, clean) - before)
+        if part == 1:
+            return clean
+        if noisy is None:
+            noisy = kernels.apply_grid(frame, grid, tables=self._tables)
+        return mixed_planes(noisy, clean, part)
 
     def _with(self, frame: Frame, planes: tuple[Plane, ...]) -> Frame:
         """The frame as it is shown; where that has led is measured, for the steps to come."""
@@ -390,9 +405,20 @@ class GridStream:
         return wanted
 
 
+def _measured(frame: Frame) -> Frame:
+    """Of a frame the rows by which `_mean_luma` goes."""
+    step = _measured_step(frame.height)
+    planes: Any = tuple(np.ascontiguousarray(plane[::step]) for plane in frame.planes)
+    return replace(frame, planes=planes, alpha=None)
+
+
+def _measured_step(height: int) -> int:
+    return max(1, height // _MEASURED)
+
+
 def _mean_luma(frame: Frame, planes: tuple[Plane, ...]) -> float:
     """Mean luma of planes of a frame's format, in levels of 255, by some of their samples."""
-    rows = planes[0][:: max(1, planes[0].shape[0] // _MEASURED)]
+    rows = planes[0][:: _measured_step(len(planes[0]))]
     mean = float(rows.sum(dtype=np.uint32 if rows.itemsize == 1 else np.uint64)) / rows.size
     levels = sample_range(frame)
     return 255 * (mean / (1 << frame.format.shift) - levels.black) / levels.luma_span

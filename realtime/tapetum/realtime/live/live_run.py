@@ -5,6 +5,7 @@ Only where a sink says that it is waited for, as between two pipes, each frame g
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -102,7 +103,10 @@ class LiveRun:
         output.close()
 
     def run(self, *, duration_s: float | None = None) -> LiveSummary:
-        """Run until the source ends, `duration_s` is over or the viewer quits.
+        """Run until the source ends, it has given `duration_s` of video or the viewer quits.
+
+        Time counts from the first frame, and goes on while the source is silent; not so where a
+        sink is waited for.
 
         Sinks are finished, never thrown away, however this ends. One that fails is closed, and the
         others go on; the summary says why.
@@ -161,18 +165,24 @@ class LiveRun:
         return self._frames.dropped + self._skipped + self._all_outputs[0].dropped
 
     def _loop(self, duration_s: float | None) -> None:
+        limit_s = math.inf if duration_s is None else duration_s
+        first_s: float | None = None
         while not self._controls.quit:
-            left_s = HOLD_S
-            if duration_s is not None:
-                left_s = min(HOLD_S, self._begin_s + duration_s - time.monotonic())
-                if left_s <= 0:
-                    return
             try:
-                self._process(self._frames.take(left_s))
+                frame = self._frames.take(HOLD_S)
             except TimeoutError:
-                self._hold(left_s)
+                if not self._every and time.monotonic() - self._begin_s >= limit_s:
+                    return
+                self._hold()
             except StopIteration:
                 return
+            else:
+                time_s = frame.time_s or 0.0
+                if first_s is None:
+                    first_s, self._begin_s = time_s, time.monotonic()
+                if time_s - first_s >= limit_s:
+                    return
+                self._process(frame)
             self._tell_status()
 
     def _process(self, frame: Frame) -> None:
@@ -203,14 +213,14 @@ class LiveRun:
             self._models_chosen += 1
             self._ladder.choose_next()
 
-    def _hold(self, silent_s: float) -> None:
+    def _hold(self) -> None:
         """Show the last picture again, so that a silent source does not look like an end."""
-        if self._every or self._last is None or silent_s < HOLD_S:
+        if self._every or self._last is None:
             return
         self._holding = True
         self._held += 1
         last = self._last
-        passed = round(silent_s / last.time_base)
+        passed = round(HOLD_S / last.time_base)
         self._send(replace(last, pts=(last.pts or 0) + passed, arrival_time_s=None))
 
     def _send(self, frame: Frame) -> None:

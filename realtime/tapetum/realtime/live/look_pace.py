@@ -24,7 +24,10 @@ STEP_LEVELS = 0.7
 """Mean luma moves by this at most from picture to picture, of 255 levels, while its light rests."""
 APART_LEVELS = 1.7
 """And by this together with a small change of light."""
-TAKEN_LEVELS = 0.85
+GRID_LEVELS = 1.4
+"""And by this from one grid to the next for pictures that are brightened elsewhere. The rest of two
+levels is what a picture's noise does."""
+TAKEN_LEVELS = 0.7
 """And by this from a picture that a sink took to the next that it takes, however many it missed.
 The rest of two levels is for what light does meanwhile, and for steps that come out larger."""
 _RESTS_LEVELS = 4.0
@@ -41,8 +44,8 @@ class LookPace:
     """Says how much of each step one stream's look may take.
 
     Attributes:
-        position: where the steps, and the picture's own light, have led so far, in levels of mean
-            luma; it may be set to what was measured of a picture.
+        position: where the steps have led so far, in levels of mean luma; it may be set to what
+            was measured of a picture, with the light that it had.
     """
 
     def __init__(self, step_levels: float = STEP_LEVELS) -> None:
@@ -65,7 +68,6 @@ class LookPace:
             elapsed_s: time between the two.
         """
         self._light = change
-        self.position += change
         self._unsettled = self._unsettled * math.exp(-elapsed_s / _SETTLED_S) + change
 
     def follow_wish(self) -> None:
@@ -87,15 +89,39 @@ class LookPace:
         if step * self._light > 0:  # both add up
             most = max(0.0, min(most, APART_LEVELS - abs(self._light)))
         most += freely
-        before, whole = self.position, self.position + step
-        aimed = before + min(max(step, -most), most)
+        down, up = most, most
         if self._taken:
-            lowest = max(self._taken) - TAKEN_LEVELS - freely
-            highest = min(self._taken) + TAKEN_LEVELS + freely
-            # What is too far away already, as after a change of light, goes no further.
-            aimed = min(max(aimed, min(lowest, before)), max(highest, before))
-        self.position = aimed
-        return 1.0 if aimed == whole else (aimed - before) / step
+            # Of a noisy picture light is known roughly: with it and without, steps stay near. What
+            # is too far away already, as after a change of light, goes no further.
+            places = self.position, self.position + self._light
+            down = min(most, max(0.0, min(places) - max(self._taken) + TAKEN_LEVELS + freely))
+            up = min(most, max(0.0, min(self._taken) + TAKEN_LEVELS + freely - max(places)))
+        taken = min(max(step, -down), up)
+        self.position += taken
+        return 1.0 if taken == step else taken / step
+
+
+class _Pixels:
+    """Some of a picture's pixels, for what grids make of them; see `PacedLook.look_at`."""
+
+    def __init__(self, luma: Floats) -> None:
+        """Take (N, N) pixels, Y about in [0, 1]."""
+        place = _level_place(luma)
+        self._luma = luma
+        self._below = np.minimum(place.astype(np.intp), LEVELS - 2)[np.newaxis]
+        self._upper = place - self._below[0]
+        self._lowest, self._highest = np.minimum(luma, 0), np.maximum(luma, 1)
+
+    def mean_luma(self, grid: Floats) -> float:
+        """What a grid makes of their mean luma, in levels of 255, clipped as by `apply_grid`."""
+        across = _cells_of(len(self._luma))
+        planes = across @ grid[:2] @ across.T
+        gain, offset = (
+            (1 - self._upper) * np.take_along_axis(plane, self._below, 0)[0]
+            + self._upper * np.take_along_axis(plane, self._below + 1, 0)[0]
+            for plane in planes
+        )
+        return 255 * float(np.clip(gain * self._luma + offset, self._lowest, self._highest).mean())
 
 
 class PacedLook:
@@ -112,7 +138,8 @@ class PacedLook:
         self._strong: Floats | None = None
         self._strength = 1.0
         self.pace = LookPace(step_levels)
-        self.shares = self._noisy_shares = _NO_SHARES
+        self.shares = _NO_SHARES
+        self._pixels: _Pixels | None = None
 
     @property
     def shown(self) -> Floats | None:
@@ -131,10 +158,10 @@ class PacedLook:
             luma: (N, N) of a small picture, Y in [0, 1].
             elapsed_s: time since the one before.
             noisy: the same of single pixels, by default no others. A mean has lost its noise, of
-                which a grid that bends makes something else.
+                which a grid that bends, or clips, makes something else.
         """
         before, self.shares = self.shares, luma_shares(luma)
-        self._noisy_shares = self.shares if noisy is None else luma_shares(noisy)
+        self._pixels = _Pixels(luma if noisy is None else noisy)
         if self._strong is not None:
             self.pace.follow_light(mean_luma(self._strong, self.shares - before), elapsed_s)
 
@@ -147,11 +174,11 @@ class PacedLook:
         """
         if strength != self._strength:
             self._strength, self.shown = strength, self._shown
-        before, strong_before = self._shown, self._strong
+        before, strong_before, pixels = self._shown, self._strong, self._pixels
         self.shown = wanted
-        if before is None or strong_before is None or self._strong is None:
+        if before is None or strong_before is None or self._strong is None or pixels is None:
             return wanted
-        share = self.pace.share(mean_luma(self._strong - strong_before, self._noisy_shares))
+        share = self.pace.share(pixels.mean_luma(self._strong) - pixels.mean_luma(strong_before))
         if share < 1:
             self.shown = nearer = before + np.float32(share) * (wanted - before)
             return nearer
@@ -159,8 +186,8 @@ class PacedLook:
 
     def as_bright(self, curve: Floats) -> Floats:
         """A curve with an offset that makes the mean luma that of what is shown."""
-        if self._shown is not None:
-            change = mean_luma(curve - self._shown, self._noisy_shares)
+        if self._shown is not None and self._pixels is not None:
+            change = self._pixels.mean_luma(curve) - self._pixels.mean_luma(self._shown)
             curve[1] -= np.float32(change / 255)
         return curve
 
@@ -178,19 +205,27 @@ class PacedGrids:
         Args:
             aim: a viewer's wish at the beginning.
         """
-        self._look = PacedLook(APART_LEVELS)
+        self._look = PacedLook(GRID_LEVELS)
         self._lit_by = aim
         self._view: Floats | None = None
         self._clock = FrameClock()
 
     def __call__(
-        self, grid: Floats, small: Floats, time_s: float, aim: Aim, strength: float = 1.0
+        self,
+        grid: Floats,
+        small: Floats,
+        single: Floats,
+        time_s: float,
+        aim: Aim,
+        *,
+        strength: float = 1.0,
     ) -> Floats:
         """The grid for the picture now.
 
         Args:
             grid: (8, 8, 16, 16) that is wanted.
             small: the picture's thumbnail, (1, 3, 256, 256) RGB in [0, 1].
+            single: luma of some of its pixels, (N, N), with the noise that means have lost.
             time_s: its time.
             aim: a viewer's wish: another one is followed at once.
             strength: from 0 to 2, at which the grid will be seen.
@@ -201,7 +236,8 @@ class PacedGrids:
         if self._lit_by != aim:
             self._look.pace.follow_wish()
         self._view, self._lit_by = view, aim
-        self._look.look_at(np.tensordot(_LUMA, small[0, :, ::4, ::4], 1), self._clock(time_s))
+        luma = np.tensordot(_LUMA, small[0, :, ::4, ::4], 1)
+        self._look.look_at(luma, self._clock(time_s), noisy=single)
         return self._look.towards(grid, strength)
 
 
@@ -228,7 +264,7 @@ def luma_shares(luma: Floats) -> Floats:
         (2, 8, 16, 16).
     """
     side = len(luma)
-    place = np.clip(np.sqrt(np.clip(luma, 0, 1)) * LEVELS - 0.5, 0, LEVELS - 1)
+    place = _level_place(luma)
     by_level: Floats = np.empty((2, LEVELS, side, side), np.float32)
     np.subtract(place, _LEVELS, out=by_level[1])
     np.abs(by_level[1], out=by_level[1])
@@ -237,6 +273,12 @@ def luma_shares(luma: Floats) -> Floats:
     across = _cells_of(side)
     shares: Floats = (across.T @ by_level @ across / luma.size).astype(np.float32)
     return shares
+
+
+def _level_place(luma: Floats) -> Floats:
+    """Between which of a grid's luma levels Y lies: 0 is the lowest."""
+    place: Floats = np.clip(np.sqrt(np.clip(luma, 0, 1)) * LEVELS - 0.5, 0, LEVELS - 1)
+    return place
 
 
 @cache

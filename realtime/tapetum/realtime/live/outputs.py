@@ -26,7 +26,7 @@ RECORDING_DEPTH = 15
 _BEHIND_S = 1.0
 """A recording that is so far behind gets fewer frames until it has caught up."""
 
-_LONG_AGO_S = 2.0
+_LONG_AGO_S = 5.0
 
 CLOSE_TIMEOUT_S = 5.0
 
@@ -186,9 +186,11 @@ class Output:
             return
         evicted = self._evicted
         (self._behind or self.meter).write(frame)
-        if self._evicted == evicted:
+        before, self._handed_over = self._handed_over, (position, time.monotonic())
+        if self._behind is None or self._depth > 1:  # nothing takes the frame's place any more
             self._taken = self._handed_over
-        self._handed_over = position, time.monotonic()
+        elif self._evicted == evicted:
+            self._taken = before
 
     def close(self, *, patient: bool = True) -> None:
         """Finish the sink.

@@ -114,7 +114,7 @@ class LiveSummary:
         frames: frames that the first sink got.
         dropped: frames of the source that it did not get, because newer ones came.
         fps: frames per second that it got, on average.
-        duration_s: how long it ran.
+        duration_s: how long it ran, from the first frame.
         latency_ms: p50, p90, p95, p99 and max of the time that we added: from the source's
             hand-over to the first sink's taking.
         age_ms: the same from capture.

@@ -15,7 +15,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from tapetum.realtime.aim import Aim
 from tapetum.realtime.choices import Denoise, Device
-from tapetum.realtime.errors import DeviceError, ModelError, TapetumError
+from tapetum.realtime.errors import DeviceError, ModelError, TapetumError, UnexpectedError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.ladder import Ladder
 from tapetum.realtime.live.model_ladder import ladder_for
@@ -42,7 +42,7 @@ class EnhancedTrack(MediaStreamTrack):
     Attributes:
         ladder: what enhances; set its `strength` and `aim` at any time.
         latencies: how long frames were with us, from their arrival until they were enhanced.
-        error: what ended the track, where that is a model that cannot be used.
+        error: what ended the track, where that is a model that cannot be used, or a bug.
     """
 
     kind = "video"
@@ -131,6 +131,8 @@ class EnhancedTrack(MediaStreamTrack):
                 self._skipped += 1
                 frame = await self._newest.receive()
         except Exception as error:
+            if not isinstance(error, MediaStreamError | StopAsyncIteration):
+                self.error = UnexpectedError(error)
             self.stop()
             raise MediaStreamError from error
         try:

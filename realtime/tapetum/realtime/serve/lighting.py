@@ -22,6 +22,7 @@ from tapetum.realtime.live.ladder import stays_well_lit
 from tapetum.realtime.live.look_pace import PacedGrids
 
 _THUMBNAIL_BYTES = 3 * THUMBNAIL * THUMBNAIL
+_SINGLE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class Lighting:
         """The steady grid of the picture now.
 
         Args:
-            thumbnail: (256, 256, 3) RGB, each byte 255 times the square root of a value in [0, 1].
+            thumbnail: (256, 256, 3) RGB, then (64, 64) luma of single pixels, each byte 255 times
+                the square root of a value in [0, 1].
 
         Returns:
             (8, 8, 16, 16) float32, little-endian.
@@ -91,12 +93,14 @@ class Lighting:
             EngineError: the network fails.
         """
         enhancer = self._enhancer
-        if enhancer is None or len(thumbnail) != _THUMBNAIL_BYTES:
+        if enhancer is None or len(thumbnail) != _THUMBNAIL_BYTES + _SINGLE * _SINGLE:
             raise ServeError("a thumbnail that this server does not expect")
-        roots = np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL, 3)
-        rgb = np.square(roots / np.float32(255)).transpose(2, 0, 1)[np.newaxis]
+        values = np.square(np.frombuffer(thumbnail, np.uint8) / np.float32(255))
+        rgb = values[:_THUMBNAIL_BYTES].reshape(1, THUMBNAIL, THUMBNAIL, 3).transpose(0, 3, 1, 2)
+        single = values[_THUMBNAIL_BYTES:].reshape(_SINGLE, _SINGLE)
         enhancer.aim = self.aim
         small, now_s = np.ascontiguousarray(rgb), time.monotonic()
         grid = enhancer.steady_grid(small, time_s=now_s)
         self.well_lit = stays_well_lit(self.well_lit, enhancer.most_needed())
-        return self._paced(grid, small, now_s, self.aim, self.strength).astype("<f4").tobytes()
+        paced = self._paced(grid, small, single, now_s, self.aim, strength=self.strength)
+        return paced.astype("<f4").tobytes()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from tapetum.realtime.errors import MediaError, ServeError
+from tapetum.realtime.errors import ServeError, TapetumError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.live_source import TIME_BASE
 from tapetum.realtime.live.newest import newest_channel
@@ -90,7 +90,7 @@ class CameraTrack(MediaStreamTrack):
             on_stop: called once, when nobody wants frames any more.
         """
         super().__init__()
-        self.error: MediaError | None = None
+        self.error: TapetumError | None = None
         self._on_start: Callable[[], None] | None = on_start
         self._on_stop = on_stop
         self._newest = newest_channel()
@@ -100,7 +100,7 @@ class CameraTrack(MediaStreamTrack):
         """Offer a frame."""
         self._newest.put(frame)
 
-    def end(self, error: MediaError | None = None) -> None:
+    def end(self, error: TapetumError | None = None) -> None:
         """Take note that no more frames come, because of `error` if there is one."""
         self.error = error
         self._newest.end(error)
@@ -116,7 +116,7 @@ class CameraTrack(MediaStreamTrack):
             on_start()
         try:
             frame = await self._newest.receive()
-        except (StopAsyncIteration, MediaError) as error:
+        except (StopAsyncIteration, TapetumError) as error:
             self.stop()
             raise MediaStreamError from error
         picture = to_av(frame)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tapetum.realtime.errors import MediaError
+from tapetum.realtime.errors import MediaError, TapetumError, UnexpectedError
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.live.address import is_file
 from tapetum.realtime.live.live_source import LiveSource
@@ -117,10 +117,12 @@ class ServerCamera:
                 if await self._play():
                     self._end_tracks()
                     return
-        except MediaError as error:
+        except TapetumError as error:
             self._end_tracks(MediaError(self._for_viewers(str(error))))
+        except Exception as error:  # noqa: BLE001 - viewers would wait for ever
+            self._end_tracks(UnexpectedError(error))
 
-    def _end_tracks(self, error: MediaError | None = None) -> None:
+    def _end_tracks(self, error: TapetumError | None = None) -> None:
         for track in list(self._tracks):
             track.end(error)
 

@@ -50,7 +50,8 @@ class Offered:
         aim: that pages start with.
         denoise: how much noise is taken out, on every page.
         device: where pictures and files are enhanced.
-        on_notice: called with a line, in any thread, when something is new of a GPU.
+        on_notice: called with a line, in any thread, when something is new of a GPU, and when a
+            picture ends for another reason than what its page asked for.
         views: of the server's camera, or None.
         latency_budget_ms: how long a live frame may be with us.
         limits: how much may be asked for.
@@ -262,6 +263,8 @@ class Session:
                 self._say("status", stream=self._number, **asdict(status))
 
     def _tell_end(self, stream: int, error: TapetumError | None) -> None:
+        if error is not None and not isinstance(error, ServeError):  # which is the page's own fault
+            self._offered.on_notice(str(error))
         self._say("ended", stream=stream, message="" if error is None else str(error))
 
     def _tell_file(self, status: FileStatus) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from tapetum.realtime.errors import TapetumError
+from tapetum.realtime.errors import TapetumError, UnexpectedError
 from tapetum.realtime.live.track import EnhancedTrack
 from tapetum.realtime.serve.live_tracks import CameraTrack, CheckedTrack
 from tapetum.realtime.serve.rtp_clock import RTP_RATE_HZ, DepartureClock
@@ -57,11 +57,14 @@ class SharedVideo:
         self._keyframe_s = -math.inf
         self._encoder = Vp8Encoder()
         self._work: asyncio.Task[None] | None = None
+        self._bug: UnexpectedError | None = None
         self.ended = False
 
     @property
     def error(self) -> TapetumError | None:
         """Why it ended, if something went wrong."""
+        if self._bug is not None:
+            return self._bug
         tracks = [*self._sources, *([self.track] if isinstance(self.track, EnhancedTrack) else [])]
         return next((one.error for one in tracks if one.error is not None), None)
 
@@ -108,12 +111,15 @@ class SharedVideo:
         self._wants_keyframe = True
 
     async def _run(self) -> None:
-        with suppress(MediaStreamError):
-            while True:
-                packet = await self._next_packet()
-                if packet is not None:
-                    for viewer in [*self._viewers]:
-                        viewer.take(self, packet)
+        try:
+            with suppress(MediaStreamError):
+                while True:
+                    packet = await self._next_packet()
+                    if packet is not None:
+                        for viewer in [*self._viewers]:
+                            viewer.take(self, packet)
+        except Exception as error:  # noqa: BLE001 - viewers would wait for ever
+            self._bug = UnexpectedError(error)
         self._end()
 
     async def _next_packet(self) -> Packet | None:
