@@ -356,6 +356,17 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}input_clock.py::one_damaged_time_moves_nothing_else",
         ),
         Fault(
+            "the first picture of an MPEG-PS has no time, and the file begins with the second's",
+            "it is shown before that; all else moves with it",
+            f"{_MEDIA}presentation_times.py::a_first_picture_without_a_time_begins_the_output",
+        ),
+        Fault(
+            "pictures of an MP4 have times of decoding alone, as of raw H.264 copied into it",
+            "said, exit 3; they are shown evenly, not back and forth",
+            f"{_MEDIA}presentation_times.py"
+            "::times_of_decoding_alone_are_not_taken_for_those_of_showing",
+        ),
+        Fault(
             "a packet is decoded a day before it is shown",
             "that is no join; nothing moves",
             f"{_MEDIA}input_clock.py::a_packet_that_contradicts_itself_is_no_join",

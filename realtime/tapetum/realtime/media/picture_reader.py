@@ -90,7 +90,7 @@ class PictureReader:
     Attributes:
         container: the input.
         stream: its video stream.
-        span: the part that is read.
+        span: the part that is read; its origin is known when the first picture is.
         time_base: seconds per unit of the pictures' `pts`.
         corrupt_packets: packets so far that could not be decoded.
         damaged_frames: pictures so far of which parts could not be decoded.
@@ -325,7 +325,7 @@ class PictureReader:
                 if self._settle(doubtful):
                     yield doubtful
                 doubtful = None
-            if not self._live and self._times.doubts(picture):
+            if not self._live and self._times.doubts(picture, damaged=self.corrupt_packets > 0):
                 doubtful = picture
             elif self._settle(picture):
                 yield picture
@@ -333,7 +333,11 @@ class PictureReader:
             yield doubtful
 
     def _settle(self, picture: av.VideoFrame) -> bool:
-        return self._times.settle(picture, damaged=self.corrupt_packets > 0 and not self._live)
+        kept = self._times.settle(picture, damaged=self.corrupt_packets > 0 and not self._live)
+        if self._earliest is not None and picture.pts is not None and picture.pts < self._earliest:
+            self.span = self.span._replace(origin_s=picture.pts * self.time_base)
+            self._shift = picture.pts
+        return kept
 
     def _pictures_from(self, start: int | None) -> Iterator[av.VideoFrame]:
         """Decode from a key picture at or before `start`, to the end of the file."""
