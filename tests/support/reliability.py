@@ -205,7 +205,8 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             "packets of copied TrueHD or MLP are missing",
-            "said, with the time; exit 3",
+            "said, with the time; exit 3; behind the last numbered one, at most 128 packets"
+            " (0.1 s) before the end, nothing tells it",
             f"{_MEDIA}copied_damage.py::lost_lossless_sound_is_said",
         ),
         Fault(
