@@ -76,6 +76,13 @@ def test_a_first_picture_without_a_time_begins_the_output(
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("libx264", ".h264"), ("mpeg2video", ".m2v")])
+def test_pictures_alone_begin_at_0(tmp_path: Path, codec: str, suffix: str) -> None:
+    """FFmpeg's parser counts from the first one's decoding."""
+    transcode(raw_pictures(tmp_path / f"in{suffix}", codec), tmp_path / "out.mp4")
+    assert frame_times(tmp_path / "out.mp4") == [number * STEP_S for number in range(50)]
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("libx264", ".h264"), ("mpeg2video", ".m2v")])
 def test_times_of_decoding_alone_are_not_taken_for_those_of_showing(
     tmp_path: Path, codec: str, suffix: str
 ) -> None:

@@ -333,11 +333,17 @@ class PictureReader:
             yield doubtful
 
     def _settle(self, picture: av.VideoFrame) -> bool:
+        is_first = self._times.count == 0 and self._resumed_at is None
         kept = self._times.settle(picture, damaged=self.corrupt_packets > 0 and not self._live)
-        if self._earliest is not None and picture.pts is not None and picture.pts < self._earliest:
-            self.span = self.span._replace(origin_s=picture.pts * self.time_base)
-            self._shift = picture.pts
+        if is_first and self._earliest is not None:
+            self._begin_with(picture.pts or 0, self._earliest)
         return kept
+
+    def _begin_with(self, first: int, earliest: int) -> None:
+        """Have the output begin with the first picture, if the file does not know of it."""
+        if first < earliest or self.container.start_time is None:  # as of pictures alone
+            self.span = self.span._replace(origin_s=first * self.time_base)
+            self._shift = first
 
     def _pictures_from(self, start: int | None) -> Iterator[av.VideoFrame]:
         """Decode from a key picture at or before `start`, to the end of the file."""
