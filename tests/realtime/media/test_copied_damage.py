@@ -534,4 +534,4 @@ def test_a_second_video_of_an_avi_whose_pictures_have_no_times_is_named(
     sink = transcode(two_videos(tmp_path / "in.avi", codec), tmp_path / "out.mkv")
     assert [found.kind for found in tracks(tmp_path / "out.mkv")] == ["video"]
     (line,) = (line for line in sink.notices if "second video" in line)
-    assert line.endswith("AVI does not say when its pictures are shown, dropped")
+    assert line.endswith("it does not say when its pictures are shown, dropped")

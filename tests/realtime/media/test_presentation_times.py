@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -73,6 +74,34 @@ def test_a_first_picture_without_a_time_begins_the_output(
     if sound_from_s is not None:
         late_s = float(first_sound_s(tmp_path / "out.mp4") - shown[0])
         assert late_s == pytest.approx(sound_from_s - float(STEP_S), abs=0.03)
+
+
+def in_matroska(avi: Path, target: Path) -> Path:
+    """An AVI's packets as they are (V_MS/VFW/FOURCC), as mkvmerge copies them, by their slots."""
+    header = struct.pack("<IiiHH4sIiiII", 40, 64, 48, 1, 24, b"XVID", 9216, 0, 0, 0, 0)
+    with av.open(str(avi)) as source, av.open(str(target), "w") as output:
+        twins = {s.index: output.add_stream_from_template(s) for s in source.streams}
+        twins[0].codec_context.extradata = header
+        for packet in source.demux():
+            if packet.size:
+                packet.pts = packet.dts
+                packet.stream = twins[packet.stream_index]
+                output.mux(packet)
+    data = target.read_bytes()
+    assert data.count(b"V_MPEG4/ISO/ASP") == 1
+    target.write_bytes(data.replace(b"V_MPEG4/ISO/ASP", b"V_MS/VFW/FOURCC"))
+    return target
+
+
+@pytest.mark.parametrize("bframes", ["0", "2"])
+def test_an_avi_in_matroska_is_shown_with_its_sound(tmp_path: Path, bframes: str) -> None:
+    """Its pictures have slots there, too, which are late by the order of decoding."""
+    clip = Clip(codec="mpeg4", time_base=STEP_S, audio=["mp2"], options={"bf": bframes})
+    source = in_matroska(make_clip(tmp_path / "in.avi", clip), tmp_path / "in.mkv")
+    transcode(source, tmp_path / "out.mp4")
+    shown = frame_times(tmp_path / "out.mp4")
+    assert shown == [number * STEP_S for number in range(25)]
+    assert abs(first_sound_s(tmp_path / "out.mp4")) < Fraction(1, 50)
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("libx264", ".h264"), ("mpeg2video", ".m2v")])

@@ -129,9 +129,10 @@ class PictureReader:
         self._unanswered = 0
         self._repeated_until = 0
         self._take(open_video())
+        has_slots = counts_slots(self.container, self.stream)
         self._expected = VanishedPictures(
             "" if live else self.stream.codec_context.codec.canonical_name,
-            timed=not counts_slots(self.container.format.name),
+            timed=not has_slots,
         )
         try:
             self.span = time_range(self.container, self.stream, start_s, duration_s)
@@ -144,7 +145,7 @@ class PictureReader:
         self._times = self._begin_times()
         usual_step = 4 * self._times.usual_step
         self._longest_step = max(math.floor(LONGEST_STILL_S / self.time_base), usual_step)
-        self._slots = PictureSlots() if counts_slots(self.container.format.name) else None
+        self._slots = PictureSlots() if has_slots else None
         self._resumed_at: int | None = None
         self._pictures = self._pictures_in_span()
         self._first: av.VideoFrame | None = None
@@ -273,7 +274,8 @@ class PictureReader:
         )
         self._codec = said.codec.canonical_name
         names = self.container.format.name.split(",")
-        self._is_timed = not _TIMED_FORMATS.isdisjoint(names)
+        has_slots = counts_slots(self.container, self.stream)
+        self._is_timed = not _TIMED_FORMATS.isdisjoint(names) and not has_slots
         self._has_unique_times = not _UNIQUE_TIMES.isdisjoint(names)
         self._start_clock()
 

@@ -279,7 +279,7 @@ class StreamCopier:
             return None
         if isinstance(stream, VideoStream) and self._lacks_times(stream):
             self.notices.append(
-                f"{describe(stream)} is a second video; AVI does not say when its pictures are"
+                f"{describe(stream)} is a second video; it does not say when its pictures are"
                 " shown, dropped"
             )
             return None
@@ -301,7 +301,7 @@ class StreamCopier:
         """
         context: VideoCodecContext | None = stream.codec_context
         is_reordered = context is not None and context.reorder_depth > 0
-        return is_reordered and counts_slots(self._input.format.name)
+        return is_reordered and counts_slots(self._input, stream)
 
     def _add_picture(self, stream: VideoStream) -> None:
         """Attach cover art as the output's format does: as a file or as a picture stream."""
