@@ -77,6 +77,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}file_source.py::a_file_that_changes_while_it_is_read_is_said",
         ),
         Fault(
+            "the shape of a pixel changes in mid-stream (a broadcast from 4:3 to 16:9)",
+            "said; all is shown with that of the first picture",
+            f"{_MEDIA}fields.py::a_pixel_shape_that_changes_in_mid_stream_is_told",
+        ),
+        Fault(
             "the rotation changes in mid-stream",
             "said; all is turned as the first picture is",
             f"{_MEDIA}fields.py::a_rotation_that_changes_in_mid_stream_is_told",

@@ -194,6 +194,12 @@ class PictureReader:
         self.container.close()
 
     @property
+    def pixel_ratio(self) -> Fraction:
+        """Width of a pixel by its height now, where the pictures say it and not the container."""
+        ratio = None if self._is_timed else self._decoder.sample_aspect_ratio
+        return Fraction(ratio.numerator, ratio.denominator) if ratio else Fraction(1)
+
+    @property
     def count(self) -> int:
         """Pictures so far, with those before the range."""
         return self._times.count
