@@ -127,6 +127,12 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}stream_copy.py::encrypted_sound_is_not_copied_as_noise",
         ),
         Fault(
+            "an MP4's edit list cuts a part out of the middle",
+            "its sound is not heard either, and that is no damage",
+            f"{_MEDIA}copied_damage.py"
+            "::sound_that_an_edit_list_cuts_out_of_the_middle_is_not_heard",
+        ),
+        Fault(
             "packets of sound do not say how long they last, as in NUT",
             "the last one is kept in MP4, too",
             f"{_MEDIA}stream_copy.py::the_last_sound_is_kept_where_packets_say_no_length",
