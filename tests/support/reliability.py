@@ -77,6 +77,11 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             f"{_MEDIA}file_source.py::a_file_that_changes_while_it_is_read_is_said",
         ),
         Fault(
+            "the shape of a pixel changes in mid-stream (a broadcast from 4:3 to 16:9)",
+            "said; all is shown with that of the first picture",
+            f"{_MEDIA}fields.py::a_pixel_shape_that_changes_in_mid_stream_is_told",
+        ),
+        Fault(
             "the rotation changes in mid-stream",
             "said; all is turned as the first picture is",
             f"{_MEDIA}fields.py::a_rotation_that_changes_in_mid_stream_is_told",
@@ -120,6 +125,12 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "sound is encrypted",
             "named in a note, dropped",
             f"{_MEDIA}stream_copy.py::encrypted_sound_is_not_copied_as_noise",
+        ),
+        Fault(
+            "an MP4's edit list cuts a part out of the middle",
+            "its sound is not heard either, and that is no damage",
+            f"{_MEDIA}copied_damage.py"
+            "::sound_that_an_edit_list_cuts_out_of_the_middle_is_not_heard",
         ),
         Fault(
             "packets of sound do not say how long they last, as in NUT",
@@ -205,7 +216,8 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         ),
         Fault(
             "packets of copied TrueHD or MLP are missing",
-            "said, with the time; exit 3",
+            "said, with the time; exit 3; behind the last numbered one, at most 128 packets"
+            " (0.1 s) before the end, nothing tells it",
             f"{_MEDIA}copied_damage.py::lost_lossless_sound_is_said",
         ),
         Fault(
@@ -354,6 +366,22 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "one time is damaged",
             "nothing else moves",
             f"{_MEDIA}input_clock.py::one_damaged_time_moves_nothing_else",
+        ),
+        Fault(
+            "an AVI with B-frames was copied into Matroska as it was (V_MS/VFW/FOURCC)",
+            "its pictures are shown with their sound, as those of the AVI",
+            f"{_MEDIA}presentation_times.py::an_avi_in_matroska_is_shown_with_its_sound",
+        ),
+        Fault(
+            "the first picture of an MPEG-PS has no time, and the file begins with the second's",
+            "it is shown before that; all else moves with it",
+            f"{_MEDIA}presentation_times.py::a_first_picture_without_a_time_begins_the_output",
+        ),
+        Fault(
+            "pictures of an MP4 have times of decoding alone, as of raw H.264 copied into it",
+            "said, exit 3; they are shown evenly, not back and forth",
+            f"{_MEDIA}presentation_times.py"
+            "::times_of_decoding_alone_are_not_taken_for_those_of_showing",
         ),
         Fault(
             "a packet is decoded a day before it is shown",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
@@ -20,6 +21,7 @@ from support.media_contents import track, tracks
 from support.transcoding import frame_times, transcode
 
 from tapetum.realtime import enhance_file
+from tapetum.realtime.media.file_sink import EncoderSettings
 from tapetum.realtime.media.packet_order import PacketOrder
 
 MILLISECOND = Fraction(1, 1000)
@@ -534,4 +536,41 @@ def test_a_second_video_of_an_avi_whose_pictures_have_no_times_is_named(
     sink = transcode(two_videos(tmp_path / "in.avi", codec), tmp_path / "out.mkv")
     assert [found.kind for found in tracks(tmp_path / "out.mkv")] == ["video"]
     (line,) = (line for line in sink.notices if "second video" in line)
-    assert line.endswith("AVI does not say when its pictures are shown, dropped")
+    assert line.endswith("it does not say when its pictures are shown, dropped")
+
+
+def with_middle_cut_out(path: Path) -> Path:
+    """An MP4 of which two edits of half a second show the begin, and what follows 2 s later."""
+    data = path.read_bytes()
+    place = data.find(b"elst")
+    while place > 0:
+        timescale = 48_000 if data.rfind(b"trak", 0, place) != data.find(b"trak") else 12_800
+        begin = struct.unpack_from(">i", data, place + 16)[0]
+        entries = [(500, begin, 1, 0), (500, begin + 2 * timescale, 1, 0)]
+        table = struct.pack(">II", 0, 2) + b"".join(struct.pack(">Iihh", *e) for e in entries)
+        grown = bytearray(data[: place + 4] + table + data[place + 24 :])
+        for box in (b"elst", b"edts", b"trak", b"moov"):
+            size_at = grown.rfind(box, 0, place + 4) - 4
+            size = struct.unpack_from(">I", grown, size_at)[0]
+            struct.pack_into(">I", grown, size_at, size + 12)
+        data = bytes(grown)
+        place = data.find(b"elst", place + 4)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_sound_that_an_edit_list_cuts_out_of_the_middle_is_not_heard(
+    tmp_path: Path, suffix: str
+) -> None:
+    """FFmpeg reads what leads up to the second edit, too; it was taken for damage, and played."""
+    clip = Clip(frames=75, audio=["aac"], options={"g": "25"})
+    source = with_middle_cut_out(make_clip(tmp_path / "in.mp4", clip))
+    encoder = EncoderSettings(codec="vp9", preset="8") if suffix == ".webm" else None
+    sink = transcode(source, tmp_path / f"out{suffix}", encoder)
+    assert not sink.damaged_packets
+    assert not any("damaged" in line for line in sink.notices)
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        times = [(p.pts or 0) * Fraction(p.time_base) for p in container.demux(audio=0) if p.size]
+    assert min(after - before for before, after in itertools.pairwise(times)) > 0.005
+    assert float(times[-1]) == pytest.approx(1.0, abs=0.05)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -230,6 +231,15 @@ def test_a_rotation_that_changes_in_mid_stream_is_told(
     upright = make_clip(tmp_path / "a.ts", Clip(frames=4))
     parts = [rotated(upright, degrees) if degrees else upright for degrees in (first, second)]
     assert ROTATION_CHANGES in joined_notices(tmp_path, *parts)
+
+
+def test_a_pixel_shape_that_changes_in_mid_stream_is_told(tmp_path: Path) -> None:
+    clip = Clip(frames=4, codec="mpeg2video", time_base=Fraction(1, 25))
+    square = make_clip(tmp_path / "a.ts", clip)
+    wide = make_clip(tmp_path / "b.ts", replace(clip, sample_aspect_ratio=Fraction(4, 3)))
+    told = "the shape of a pixel changes; all is shown with that of the first picture"
+    assert told in joined_notices(tmp_path, square, wide)
+    assert told not in joined_notices(tmp_path, wide, wide)
 
 
 def test_of_a_stream_that_stays_as_it_is_nothing_is_told(tmp_path: Path) -> None:

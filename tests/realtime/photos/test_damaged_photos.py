@@ -261,13 +261,16 @@ def test_an_avif_whose_tables_do_not_agree_is_damaged(
     assert not damaged.intact
 
 
-def test_an_apng_that_is_read_as_a_still_picture_is_damaged(enhance: Enhance) -> None:
+@pytest.mark.parametrize(("said", "read"), [(0, 1), (2, 2)])
+def test_an_apng_that_holds_more_pictures_than_it_says_is_damaged(
+    said: int, read: int, enhance: Enhance
+) -> None:
     data = bytearray(animation(".png"))
     at = data.index(b"acTL") + 4
-    body = bytes(4) + bytes(data[at + 4 : at + 8])  # of no pictures
+    body = said.to_bytes(4) + bytes(data[at + 4 : at + 8])
     data[at - 8 : at + 12] = png_chunk(b"acTL", body)
     result = enhance(bytes(data), ".png")
-    assert (result.frames, result.intact) == (1, False)
+    assert (result.frames, result.intact) == (read, False)
 
 
 @pytest.mark.parametrize("kind", [b"IDAT", b"fdAT"])

@@ -30,6 +30,7 @@ from support.photos import (
 from tapetum.realtime import EnhanceResult, MediaError, enhance_file
 from tapetum.realtime.photos.extras import left_out
 from tapetum.realtime.photos.formats import HEIF
+from tapetum.realtime.photos.pillow_image import durations_ms
 from tapetum.realtime.photos.reader import PhotoFile
 from tapetum.realtime.photos.writer import in_whole_units
 
@@ -348,6 +349,38 @@ def test_grey_photos_stay_grey_and_become_bright(gain_model: Path, tmp_path: Pat
             assert after.mode == "L"
         before, bright = pillow_pixels(source, "L"), pillow_pixels(tmp_path / "out.png", "L")
         assert np.abs(bright - 3 * before).max() <= 2
+
+
+@pytest.mark.parametrize("output", [".png", ".gif", ".webp"])
+def test_a_picture_for_programs_without_animations_is_no_part_of_one(
+    output: str, unchanged: Enhance, tmp_path: Path
+) -> None:
+    still, *rest = moving(clear=False)
+    times = {"duration": [30, 200, 50], "default_image": True}
+    source = save(tmp_path / "in.png", still, save_all=True, append_images=rest, **times)
+    result = unchanged(source, tmp_path / f"out{output}")
+    assert any("has no place for the picture" in line for line in result.notices) is (
+        output != ".png"
+    )
+    with Image.open(tmp_path / f"out{output}") as after:
+        is_kept = output == ".png"
+        assert after.n_frames == 3 + is_kept  # type: ignore[attr-defined] # of animations
+        assert durations_ms(after, after.n_frames)[is_kept:] == (30, 200, 50)  # type: ignore[attr-defined]
+
+
+def test_a_tiff_that_says_no_resolution_gets_none(unchanged: Enhance, tmp_path: Path) -> None:
+    unchanged(save(tmp_path / "in.tif", colors()), tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as after:
+        assert "dpi" not in after.info
+
+
+@pytest.mark.parametrize("output", [".jpg", ".png"])
+def test_a_comment_is_kept(output: str, unchanged: Enhance, tmp_path: Path) -> None:
+    source = save(tmp_path / "in.jpg", colors(), comment=b"at the old bridge")
+    unchanged(source, tmp_path / f"out{output}")
+    with Image.open(tmp_path / f"out{output}") as after:
+        kept = after.info["comment" if output == ".jpg" else "Comment"]
+    assert kept in {b"at the old bridge", "at the old bridge"}
 
 
 @pytest.mark.parametrize("output", [".png", ".gif", ".webp"])

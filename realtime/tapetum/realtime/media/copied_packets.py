@@ -105,12 +105,16 @@ class CopiedPackets:
         self._may_have_gaps = broadcast and stream.type == "audio"
         self._order = PacketOrder(stream, in_fragments=in_fragments)
         self._end_s: Fraction | None = None
+        self._in_fragments = in_fragments
+        self._is_heard = False
         self._begin: int | None = None
         self._waiting: list[Packet[Stream]] = []
         self._earlier = EarlierSubtitles(codec_name(stream))
 
     def settled(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
         """The packets that can be written when one more has been read."""
+        if self._is_cut_out(packet):
+            return []
         if packet.is_corrupt:
             self.damaged.append(self._output_s(packet))
         if self._may_have_gaps:
@@ -127,6 +131,16 @@ class CopiedPackets:
     def finish(self) -> list[Packet[Stream]]:
         """The rest."""
         return self.shown_at_start() + self._in_time(self._order.finish())
+
+    def _is_cut_out(self, packet: Packet[Stream]) -> bool:
+        """Whether an edit list leaves it out behind what is heard; at the begin it hides it.
+
+        In fragments FFmpeg marks so what it takes for doubled.
+        """
+        if packet.stream.type != "audio" or not packet.size or self._in_fragments:
+            return False
+        self._is_heard = self._is_heard or not packet.is_discard
+        return self._is_heard and packet.is_discard
 
     def _note_gap(self, packet: Packet[Stream]) -> None:
         """Take note of sound, in the range, that is not there."""

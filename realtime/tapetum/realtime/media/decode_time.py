@@ -23,6 +23,9 @@ _USUAL_DELAY = 2
 _LONGEST_STEP_S = Fraction(1)
 """The rate of a recording whose pictures stand still for long says little of others' steps."""
 
+_LEAST_GAPS = 3
+"""By so many alike, steps are known to be steady, however long: as of a time lapse."""
+
 
 class DecodeTimes:
     """Gives each packet of one encoded stream its decode time.
@@ -62,7 +65,7 @@ class DecodeTimes:
         if self._delay is None:
             self._delay = self._delay_of(packet)
             self._steps_left = self._delay
-            self._step = min(self._step, self._least_gap())
+            self._step = self._step_of_held()
         packet.dts = self._next(packet.pts, self._delay)
         if self._last is None:
             self._early = packet.pts - packet.dts
@@ -92,11 +95,12 @@ class DecodeTimes:
         while self._undecoded and self._undecoded[0] in self._ahead:
             self._ahead.remove(self._undecoded.popleft())
 
-    def _least_gap(self) -> int:
-        """Between two of the pictures that the encoder holds; their rate may not be known."""
-        return min(
-            (after - before for before, after in pairwise(self._delayed)), default=self._step
-        )
+    def _step_of_held(self) -> int:
+        """By the pictures that the encoder holds; their rate may not be known."""
+        gaps = [after - before for before, after in pairwise(self._delayed)]
+        least = min(gaps, default=self._step)
+        is_steady = len(gaps) >= _LEAST_GAPS and max(gaps) < 2 * least
+        return least if is_steady else min(self._step, least)
 
     def _delay_of(self, first: Packet[Stream]) -> int:
         """How many pictures may be decoded ahead, by the first decode time of the encoder's own."""

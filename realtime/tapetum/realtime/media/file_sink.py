@@ -211,7 +211,11 @@ class FileSink:
     def _open(self, copy_from: InputPlace | None, start_s: float, duration_s: float | None) -> None:
         if copy_from is not None:
             self._copier = StreamCopier(
-                copy_from, self._container, start_s=start_s, duration_s=duration_s
+                copy_from,
+                self._container,
+                start_s=start_s,
+                duration_s=duration_s,
+                origin_s=self._info.origin_s,
             )
         with media_errors("cannot write", self._file.path):
             self._output = av.open(

@@ -265,6 +265,7 @@ class FileReport:
         self.truncated = False
         self.broken_parts = 0
         self._traits: _Traits | None = None
+        self._pixel_ratio = reader.pixel_ratio
         self._version = _version(path)
 
     def first_picture(self) -> av.VideoFrame:
@@ -326,7 +327,7 @@ class FileReport:
         """Say that a picture is not as the first was."""
         width, height, interlaced, color_range, matrix = _traits(picture)
         if self._traits is None:
-            self._traits = _traits(picture)
+            self._traits, self._pixel_ratio = _traits(picture), self.reader.pixel_ratio
         was_width, was_height, was_interlaced, was_range, was_matrix = self._traits
         if (width, height) != (was_width, was_height):
             self.note(f"the picture size changes; all is scaled to {was_width}x{was_height}")
@@ -336,6 +337,8 @@ class FileReport:
             )
         if color_range != was_range:
             self.note("the range of the colours changes; all are brought to that of the first")
+        if self.reader.pixel_ratio != self._pixel_ratio:
+            self.note("the shape of a pixel changes; all is shown with that of the first picture")
         # H.264 need not say it of each picture; at a key picture saying nothing means upright.
         if matrix != was_matrix and (matrix is not None or picture.key_frame):
             self.note("the rotation changes; all is shown turned as the first picture is")

@@ -90,7 +90,7 @@ class PictureReader:
     Attributes:
         container: the input.
         stream: its video stream.
-        span: the part that is read.
+        span: the part that is read; its origin is known when the first picture is.
         time_base: seconds per unit of the pictures' `pts`.
         corrupt_packets: packets so far that could not be decoded.
         damaged_frames: pictures so far of which parts could not be decoded.
@@ -129,9 +129,10 @@ class PictureReader:
         self._unanswered = 0
         self._repeated_until = 0
         self._take(open_video())
+        has_slots = counts_slots(self.container, self.stream)
         self._expected = VanishedPictures(
             "" if live else self.stream.codec_context.codec.canonical_name,
-            timed=not counts_slots(self.container.format.name),
+            timed=not has_slots,
         )
         try:
             self.span = time_range(self.container, self.stream, start_s, duration_s)
@@ -144,7 +145,7 @@ class PictureReader:
         self._times = self._begin_times()
         usual_step = 4 * self._times.usual_step
         self._longest_step = max(math.floor(LONGEST_STILL_S / self.time_base), usual_step)
-        self._slots = PictureSlots() if counts_slots(self.container.format.name) else None
+        self._slots = PictureSlots() if has_slots else None
         self._resumed_at: int | None = None
         self._pictures = self._pictures_in_span()
         self._first: av.VideoFrame | None = None
@@ -191,6 +192,12 @@ class PictureReader:
         self._first = None
         self._pictures.close()
         self.container.close()
+
+    @property
+    def pixel_ratio(self) -> Fraction:
+        """Width of a pixel by its height now, where the pictures say it and not the container."""
+        ratio = None if self._is_timed else self._decoder.sample_aspect_ratio
+        return Fraction(ratio.numerator, ratio.denominator) if ratio else Fraction(1)
 
     @property
     def count(self) -> int:
@@ -273,7 +280,8 @@ class PictureReader:
         )
         self._codec = said.codec.canonical_name
         names = self.container.format.name.split(",")
-        self._is_timed = not _TIMED_FORMATS.isdisjoint(names)
+        has_slots = counts_slots(self.container, self.stream)
+        self._is_timed = not _TIMED_FORMATS.isdisjoint(names) and not has_slots
         self._has_unique_times = not _UNIQUE_TIMES.isdisjoint(names)
         self._start_clock()
 
@@ -325,7 +333,7 @@ class PictureReader:
                 if self._settle(doubtful):
                     yield doubtful
                 doubtful = None
-            if not self._live and self._times.doubts(picture):
+            if not self._live and self._times.doubts(picture, damaged=self.corrupt_packets > 0):
                 doubtful = picture
             elif self._settle(picture):
                 yield picture
@@ -333,7 +341,17 @@ class PictureReader:
             yield doubtful
 
     def _settle(self, picture: av.VideoFrame) -> bool:
-        return self._times.settle(picture, damaged=self.corrupt_packets > 0 and not self._live)
+        is_first = self._times.count == 0 and self._resumed_at is None
+        kept = self._times.settle(picture, damaged=self.corrupt_packets > 0 and not self._live)
+        if is_first and self._earliest is not None:
+            self._begin_with(picture.pts or 0, self._earliest)
+        return kept
+
+    def _begin_with(self, first: int, earliest: int) -> None:
+        """Have the output begin with the first picture, if the file does not know of it."""
+        if first < earliest or self.container.start_time is None:  # as of pictures alone
+            self.span = self.span._replace(origin_s=first * self.time_base)
+            self._shift = first
 
     def _pictures_from(self, start: int | None) -> Iterator[av.VideoFrame]:
         """Decode from a key picture at or before `start`, to the end of the file."""

@@ -1,18 +1,27 @@
-"""The times of pictures in AVI, which numbers them by slots, in the order of decoding alone."""
+"""The times of pictures in AVI, which numbers them by slots, in the order of decoding alone.
+
+So does Matroska for what was copied out of an AVI as it was (V_MS/VFW/FOURCC).
+"""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
 import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
-_SLOT_FORMATS = frozenset({"avi"})
-"""Formats that number the pictures in the order of decoding, and say nothing of that of showing."""
+_NO_TAG = "\0" * 4
 
 
-def counts_slots(format_name: str) -> bool:
-    """Whether a format, by FFmpeg's name, has slots in place of times."""
-    return format_name in _SLOT_FORMATS
+def counts_slots(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether a stream's pictures have slots in place of times."""
+    names = container.format.name.split(",")
+    if "matroska" not in names:
+        return "avi" in names
+    context = stream.codec_context
+    # Matroska's own names of codecs come without the tag that an AVI has for them.
+    return context is not None and context.codec_tag != _NO_TAG and context.reorder_depth > 0
 
 
 class PictureSlots:

@@ -85,6 +85,8 @@ class StreamCopier:
         container: what the output is.
         start_s: seconds after the input's first instant at which the copy begins.
         duration_s: seconds to copy, None for all.
+        origin_s: the instant that is the output's 0 without a start, if the video begins before
+            the file says that it does.
 
     Attributes:
         notices: a line for every stream that is changed, dropped or damaged.
@@ -100,6 +102,7 @@ class StreamCopier:
         *,
         start_s: float = 0.0,
         duration_s: float | None = None,
+        origin_s: Fraction | None = None,
     ) -> None:
         self.notices: list[str] = []
         self._path = path
@@ -109,6 +112,8 @@ class StreamCopier:
         self._output: OutputContainer
         self._is_broadcast = is_broadcast(self._input)
         self._span = time_range(self._input, self._video, start_s, duration_s)
+        if origin_s is not None:
+            self._span = self._span._replace(origin_s=origin_s)
         self._start_s = start_s
         self._sample_entries = sample_entries(path) if isinstance(path, Path) else {}
         self._is_fragmented = isinstance(path, Path) and is_fragmented(path)
@@ -274,7 +279,7 @@ class StreamCopier:
             return None
         if isinstance(stream, VideoStream) and self._lacks_times(stream):
             self.notices.append(
-                f"{describe(stream)} is a second video; AVI does not say when its pictures are"
+                f"{describe(stream)} is a second video; it does not say when its pictures are"
                 " shown, dropped"
             )
             return None
@@ -296,7 +301,7 @@ class StreamCopier:
         """
         context: VideoCodecContext | None = stream.codec_context
         is_reordered = context is not None and context.reorder_depth > 0
-        return is_reordered and counts_slots(self._input.format.name)
+        return is_reordered and counts_slots(self._input, stream)
 
     def _add_picture(self, stream: VideoStream) -> None:
         """Attach cover art as the output's format does: as a file or as a picture stream."""

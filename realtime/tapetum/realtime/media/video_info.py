@@ -47,6 +47,7 @@ class VideoInfo:
         bottom_field_first: whether its bottom field is shown first.
         alpha: whether the frames have alpha.
         unkept: what the first frame carries beside its pixels that cannot be written again.
+        origin_s: the instant of the input that is the output's 0; None where it is not read.
     """
 
     width: int
@@ -68,6 +69,7 @@ class VideoInfo:
     bottom_field_first: bool = False
     alpha: bool = False
     unkept: tuple[str, ...] = ()
+    origin_s: Fraction | None = None
 
 
 def video_info(
@@ -109,6 +111,7 @@ def video_info(
         bottom_field_first=_bottom_field_first(stream, raw_picture),
         alpha=stores_alpha(picture.format.name),
         unkept=_unkept(raw_picture, stream),
+        origin_s=span.origin_s,
     )
 
 

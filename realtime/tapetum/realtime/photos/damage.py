@@ -203,8 +203,16 @@ def _examine_png(data: bytes) -> Examined:
         wrong.append("its end is missing")
     if not wrong and not all(_inflates(parts) for parts in _png_pictures(data)):
         wrong.append("its pixels are damaged")
+    if not wrong and _miscounts(others):
+        wrong.append("it holds another number of pictures than it says")
     mended = _mended_png(data) if wrong else data
     return Examined(mended, tuple(dict.fromkeys(wrong)), cut, tuple(others))
+
+
+def _miscounts(chunks: list[tuple[bytes, bytes]]) -> bool:
+    """Whether an APNG has more or fewer pictures than its first chunk of animation says."""
+    said = [int.from_bytes(body[:4]) for kind, body in chunks if kind == b"acTL"]
+    return bool(said) and said[0] != sum(kind == b"fcTL" for kind, _ in chunks)
 
 
 def _png_pictures(data: bytes) -> Iterator[list[memoryview]]:

@@ -30,6 +30,7 @@ _PNG_COLOR = (b"cICP", b"gAMA", b"cHRM", b"sRGB", b"mDCV", b"cLLI")
 _SRGB_GAMMA = 45455
 _SRGB_PRIMARIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 """gAMA and cHRM of sRGB, in 1/100,000."""
+_XRESOLUTION = ExifTags.Base.XResolution
 _ALIKE = 500
 _SRGB_CICP = b"\x01\x0d"
 _XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:=["']|>\s*))[2-8]""")
@@ -141,6 +142,8 @@ def _bytes(value: object) -> bytes:
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
     dpi = image.info.get("dpi")
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and _XRESOLUTION not in image.tag_v2:
+        return None  # for which Pillow has 1
     if not isinstance(dpi, tuple) or len(dpi) != 2:
         return None
     across, down = (float(value) for value in dpi)
@@ -185,7 +188,7 @@ def _exif_of_tiff(image: Image.Image) -> bytes:
 
 def _says_something(exif: Image.Exif) -> bool:
     """Whether there is more than a resolution, which is kept by itself."""
-    resolution = {ExifTags.Base.XResolution, ExifTags.Base.YResolution}
+    resolution = {_XRESOLUTION, ExifTags.Base.YResolution}
     groups = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
     more = set(exif) - resolution - {ExifTags.Base.ResolutionUnit}
     return bool(more) or any(exif.get_ifd(group) for group in groups)

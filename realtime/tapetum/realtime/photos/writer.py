@@ -186,9 +186,18 @@ class PhotoWriter:
         images = [picture.layers[0] for picture in pictures]
         for image in images:
             image.info.clear()
+        moving = images[animation.default_image :]
+        durations = animation.durations_ms[animation.default_image :]
+        animation = replace(animation, durations_ms=durations)
         options = self._options(first) | self._timing(animation, transparent=first.has_alpha)
         if self._format is PNG:
-            options["disposal"] = _disposals(images)
+            options["disposal"] = _disposals(moving)
+        elif animation.default_image:
+            images = moving
+            self._say(
+                f"{self._format.suffix} has no place for the picture that is shown where"
+                " animations are not; .png keeps it"
+            )
         images[0].save(file, self._format.name, save_all=True, append_images=images[1:], **options)
         return len(pictures)
 
@@ -320,7 +329,8 @@ def _png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
     chunks = PngImagePlugin.PngInfo()
     for kind, body in metadata.png_color:
         chunks.add(kind, body)
-    for keyword, text in metadata.texts.items():
+    comment = {"Comment": metadata.comment.decode("utf-8", "replace")} if metadata.comment else {}
+    for keyword, text in (comment | metadata.texts).items():
         chunks.add_itxt(keyword, text)
     if metadata.xmp:
         chunks.add_itxt(_XMP_KEYWORD, metadata.xmp.decode("utf-8", "replace"))
