@@ -359,7 +359,7 @@ def test_a_model_of_a_gpu_that_is_too_slow_is_refused_once_and_the_next_shows_it
     monkeypatch.setattr(Governor, "refuse", counting(Governor.refuse, refused))
     heavy: dict[str, Loader] = {
         "best on cuda": lambda: Brightener(60),
-        "slow on cuda": lambda: Busy(50, takes_s=1),
+        "slow on cuda": lambda: Brightener(50, takes_s=1),  # a GPU holds up nobody here
         "last on cuda": lambda: Brightener(40),
     }
     ladder = Ladder(gain, heavy, replaceable=heavy, budget_ms=200)
