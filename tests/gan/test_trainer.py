@@ -38,6 +38,7 @@ EVERYTHING: dict[str, Any] = {
     "optimizer": {"ema_decay": 0.9, "warmup_steps": 3, "max_gradient_norm": 1.0},
 }
 """A run that uses every part of the state."""
+TAUGHT: dict[str, Any] = {"teacher": "grid", "losses": {"pair_pixel": 1.0}}
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +240,14 @@ def test_weights_that_are_no_numbers_are_not_saved(folders: dict[str, str], tmp_
     assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == kept
 
 
+@pytest.fixture(scope="module")
+def taught(folders: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of one step."""
+    output = tmp_path_factory.mktemp("taught") / "run"
+    train(tiny_settings(folders, output, optimizer={"steps": 1}, **TAUGHT))
+    return output
+
+
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
@@ -250,13 +259,10 @@ def test_weights_that_are_no_numbers_are_not_saved(folders: dict[str, str], tmp_
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(
-    folders: dict[str, str], tmp_path: Path, tables: dict[str, Any], message: str
+    folders: dict[str, str], taught: Path, tables: dict[str, Any], message: str
 ) -> None:
-    output = tmp_path / "run"
-    taught: dict[str, Any] = {"teacher": "grid", "losses": {"pair_pixel": 1.0}}
-    train(tiny_settings(folders, output, optimizer={"steps": 1}, **taught))
     with pytest.raises(TrainingError, match=message):
-        train(tiny_settings(folders, output, **(taught | tables)))
+        train(tiny_settings(folders, taught, **(TAUGHT | tables)))
 
 
 def test_vgg_weights_of_other_content_are_refused(tmp_path: Path) -> None:
