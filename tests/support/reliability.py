@@ -927,7 +927,7 @@ input, where ffprobe can read it. The tests run 300 of them, always the same. {f
 
 
 _MENDED = """\
-What they found was mended after each."""
+What they found was mended after each, but where ffprobe itself was wrong."""
 
 
 def fuzzed() -> str:
