@@ -82,10 +82,11 @@ _WHOLE, _BLOCKED = 1.25, 1.5
 which there are blocks."""
 _DARK = 0.07
 """Luma up to which blocks are looked for."""
-_FAINT, _STARK = 4.0, 8.0
-"""Slopes of brightening from which, and at which, a step of one level is taken for noise."""
-_STEP = 0.35
-"""Deviation of such noise, in levels."""
+_FAINT, _STARK = 2.0, 5.0
+"""What one level of the dark picture becomes of the bright one, in 8-bit levels: from which, and at
+which, it is taken for noise."""
+_STEP, _BLOCKED_STEP = 0.22, 0.35
+"""Deviation of such noise, in levels; and where a codec left nothing but blocks."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -116,7 +117,8 @@ class NoiseLevel:
         self._place = luma_places(levels, depth)
         self._bins = luma_bins(self._place)
         self._one_bin: Bins = np.zeros(TABLE_SIZE, np.uint8)
-        self.floor = _ROUNDING * (1 << (FIXED_BITS - depth))
+        self._level = 1 << (FIXED_BITS - depth)
+        self.floor = _ROUNDING * self._level
         self._over_space, self._in_blocks = (np.zeros((BINS, VALUES), np.float32) for _ in "ab")
         self._over_time = np.zeros((2 * BINS, VALUES), np.float32)
         self._over_chroma = np.zeros((2, 1, VALUES), np.float32)
@@ -126,7 +128,7 @@ class NoiseLevel:
         self.chroma: Floats = np.full(2, self.floor, np.float32)
         self.fineness, self.blocked, self.sure, self.rests = 1.0, 0.0, False, False
         dark = levels.black + _DARK * levels.luma_span
-        self._dark = int(dark * (1 << (FIXED_BITS - depth)))
+        self._dark = int(dark * self._level)
         self._edges = np.zeros(_CODED, np.float32)
         self._widths = np.zeros((2, 2))
         self.shift = np.zeros(2, np.int32)
@@ -176,29 +178,41 @@ class NoiseLevel:
             return 1.0
         return min(max((total / count - _NARROW) / (_WIDE - _NARROW), 0.0), 1.0)
 
-    def share(self, slope: Floats | None) -> Floats:
-        """(256,) how much of the noise is to be taken out, from 0 to 1: none where it is not seen.
+    def share(self, slope: Floats, *, careful: bool) -> Floats:
+        """(256,) how much of the noise is to be taken out, from 0 to 1.
 
         Args:
-            slope: (256,) of the brightening, by luma; None to go by the noise alone.
+            slope: (256,) of the brightening, by luma.
+            careful: whether none is where it is not seen.
         """
         smoothness = 1 - self.whiteness
         whole = _SEEN + (_SEEN_CODED - _SEEN) * smoothness
         noise = (self.luma / self.floor - _UNSEEN) / (whole - _UNSEEN)
-        share = np.clip(np.maximum(noise, self.blocked), 0, 1)
-        if slope is not None:
-            share *= share_seen(self.luma * np.float32(1 + _HIDDEN * smoothness), slope)
+        share = np.clip(np.maximum(np.maximum(noise, self.blocked), self._starkness(slope)), 0, 1)
+        if careful:
+            hidden = np.float32(1 + _HIDDEN * smoothness)
+            share *= share_seen(self.deviation(slope) * hidden, slope)
         shares: Floats = share.astype(np.float32)
         return shares
 
-    def to_smooth(self, slope: Floats | None) -> Floats:
-        """(256,) the deviation to be smoothed: single levels too, where these become stark."""
-        if slope is None:
-            return self.luma
-        step = self.floor / _ROUNDING * _STEP * self.blocked
-        step = step * np.clip((slope - _FAINT) / (_STARK - _FAINT), 0, 1)
-        deviation: Floats = np.maximum(self.luma, step).astype(np.float32)
+    def deviation(self, slope: Floats) -> Floats:
+        """(256,) of what is taken for noise: single levels too, where brightening makes them stark.
+
+        A sensor's noise of less than a level comes and goes by whole ones, few of them at a time,
+        of which the calm half of the picture tells nothing.
+
+        Args:
+            slope: (256,) of the brightening, by luma.
+        """
+        step = max(_STEP, _BLOCKED_STEP * self.blocked) * self._level
+        deviation: Floats = np.maximum(self.luma, self._starkness(slope) * step).astype(np.float32)
         return deviation
+
+    def _starkness(self, slope: Floats) -> Floats:
+        """(256,) how stark single levels become, from 0 to 1."""
+        step = slope * self._level / (1 << (FIXED_BITS - 8))
+        stark: Floats = np.clip((step - _FAINT) / (_STARK - _FAINT), 0, 1)
+        return stark
 
     def _follow(self, half: Fixed, last: Fixed) -> None:
         rows, columns = (side // BLOCK for side in half.shape)

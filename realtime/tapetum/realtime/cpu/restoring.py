@@ -126,13 +126,14 @@ class Restorer:
         Raises:
             DeviceError: the frame is not in main memory.
         """
-        slope = self._slope(frame, grid) if self.denoise == "auto" else None
+        slope = self._slope(frame, grid)
         weights = self._weights(slope)
         if frame.color.is_hdr or not weights.any():
             self.reset()
             return None
         if self._state is None or not self._state.is_followed_by(frame):
-            self._state = _State(frame, sparing=self._sparing)
+            careful = self.denoise == "auto"
+            self._state = _State(frame, careful=careful, sparing=self._sparing)
         return self._state.restored(frame, weights, slope, share, may_rest=may_rest)
 
     def follow(self, shift: npt.NDArray[np.float64]) -> None:
@@ -160,9 +161,9 @@ class Restorer:
         kind = frame.format_name, frame.full_range
         return self._slopes("slope", grid, kind, lambda: curve_slope(frame, grid))
 
-    def _weights(self, slope: Floats | None) -> Fixed:
+    def _weights(self, slope: Floats) -> Fixed:
         """(256,) the share of a restored sample in the result, by luma."""
-        if slope is None:
+        if self.denoise != "auto":
             all_alike = 0 if self.denoise == "off" else float(self.denoise)
             return np.full(TABLE_SIZE, round(all_alike * WHOLE), np.int16)
         share = np.clip((slope - _FADE_FROM) / (_FADE_TO - _FADE_FROM), 0, 1)
@@ -230,7 +231,7 @@ def _most_in_blocks(cells: Evidence) -> int:
 class _State:
     """What is known of a stream, for frames of one size and format; all is allocated once."""
 
-    def __init__(self, frame: Frame, *, sparing: bool) -> None:
+    def __init__(self, frame: Frame, *, careful: bool, sparing: bool) -> None:
         layout = frame.format
         height, width = -(-frame.height // 2), -(-frame.width // 2)
         self._kind = _kind(frame)
@@ -238,7 +239,7 @@ class _State:
         self._is_new = True
         self._is_changed = False
         self._result: Frame | None = None
-        self._sparing = sparing
+        self._careful, self._sparing = careful, sparing
         self._measuring = MeasuredFrames(sparing=sparing)
         self._noise = NoiseLevel(sample_range(frame), layout.depth)
         self._camera = CameraMotion((height, width))
@@ -285,7 +286,7 @@ class _State:
         self,
         frame: Frame,
         weights: Fixed,
-        slope: Floats | None,
+        slope: Floats,
         part: float,
         *,
         may_rest: bool,
@@ -304,16 +305,17 @@ class _State:
         noise: NoiseLevel | StillNoise = self._noise
         if self._frames == 1:
             self._learn(sources)
-            noise = self._still_noise(frame, careful=slope is not None)
-        share = noise.share(slope)
+            noise = self._still_noise(frame)
+        share = noise.share(slope, careful=self._careful)
         weights = np.rint(weights * share).astype(np.int16)
         is_seen = float((weights * noise.seen).sum()) > _LEAST_SEEN * WHOLE
-        is_seen &= isinstance(noise, StillNoise) or noise.sure or slope is None
+        is_seen &= isinstance(noise, StillNoise) or noise.sure or not self._careful
         self._idle = 0 if is_seen else self._idle + 1
         if self._idle > _SOON or (self._idle and self._is_new):
             self._is_new, self._result = True, None
             return None
-        self._weigh_evidence()
+        deviation = self._noise.deviation(slope)
+        self._weigh_evidence(deviation)
         may_rest = may_rest and not self._is_new and not self._is_changed
         self._is_changed = False
         self._is_new = False
@@ -323,7 +325,7 @@ class _State:
             self._learn(sources)
             if may_rest and self._result is not None and not moves(self._evidence):
                 return self._result
-            smoothed, tolerances = noise.to_smooth(slope) * share, self._tolerances()
+            smoothed, tolerances = deviation * share, self._tolerances()
         weights = np.rint(weights * part).astype(np.int16)
         known, flatness = self._planes[0].known, self._flatness
         describe_cells(known, flatness, self._evidence, smoothed, weights, self._cells)
@@ -344,11 +346,11 @@ class _State:
             if plane.known is not plane.estimate and not at_once:
                 halve(fixed_samples(plane.estimate), plane.across, plane.down, plane.known)
 
-    def _still_noise(self, frame: Frame, *, careful: bool) -> StillNoise:
+    def _still_noise(self, frame: Frame) -> StillNoise:
         """What the first frame, just learnt, shows by itself."""
         full = [plane.estimate for plane in self._planes]
         levels, depth = sample_range(frame), frame.format.depth
-        return still_noise(full, self._half, levels, depth, careful=careful)
+        return still_noise(full, self._half, levels, depth, careful=self._careful)
 
     def _in_new_light(self) -> Fixed:
         """Bring what is known into the light of the new frame; and the frame before, returned."""
@@ -386,7 +388,7 @@ class _State:
         self._evidence, self._spare = self._spare, self._evidence
         self._last[0].fill(_UNLIKE)  # all of the picture is new
 
-    def _weigh_evidence(self) -> None:
+    def _weigh_evidence(self, deviation: Floats) -> None:
         if self._is_new:
             self._evidence[:] = ONE_FRAME
             self._flatness[:] = 1
@@ -401,13 +403,13 @@ class _State:
         known = [plane.known for plane in self._planes]
         told = np.float32(texture_told(noise.width))
         wide = self._wide, self._flatness
-        compare_wide(self._half[0], known[0], noise.luma, leans[1], told, *wide)
+        compare_wide(self._half[0], known[0], deviation, leans[1], told, *wide)
         weigh_evidence(
             (self._half[0], self._half[1], self._half[2]),
             (known[0], known[1], known[2]),
             self._last[0],
             self._wide,
-            noise.luma,
+            deviation,
             noise.chroma,
             leans,
             self._evidence,

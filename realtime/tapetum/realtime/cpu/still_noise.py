@@ -76,10 +76,10 @@ class StillNoise(NamedTuple):
     by_size: Deviations
     seen: Deviations
 
-    def share(self, slope: Floats | None) -> Floats:
+    def share(self, slope: Floats, *, careful: bool) -> Floats:
         """(256,) how much of the noise is to be taken out; see `NoiseLevel.share`."""
         there = (self.luma > _LEAST).astype(np.float32)
-        if slope is None:
+        if not careful:
             return there
         return there * share_seen(self.luma * np.float32(_UNMEASURED), slope)
 

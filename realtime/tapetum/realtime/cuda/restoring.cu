@@ -296,20 +296,20 @@ BOTH void plan_step(int step, const FrameNoise &noise, Planning &planning, Plan 
     const float way = planning.bright[above] - planning.bright[below];
     const float slope = way * noise.span / static_cast<float>(above - below);
     const float luma = noise.luma[step];
-    float share = share_of_noise(luma, noise), smooth = luma, wanted = noise.amount;
+    // Single levels are taken for noise too, where they become stark.
+    const float a_level = noise.floor / (0.289f / 2), way_up = slope * a_level / (1 << (FIXED_BITS - 8));
+    const float stark = noise.still ? 0 : unit_clamp((way_up - 2) / (5 - 2));
+    const float deviation = fmaxf(luma, stark * fmaxf(0.22f, 0.35f * noise.blocked) * a_level);
+    float share = fmaxf(share_of_noise(luma, noise), stark), wanted = noise.amount;
     if (noise.careful) {
         const float hidden = noise.still ? 1.3f : 1 + 1.5f * noise.smoothness;
-        share *= share_seen(luma * hidden, slope);
+        share *= share_seen(deviation * hidden, slope);
         wanted = unit_clamp((slope - 1.05f) / (1.35f - 1.05f));
-        // Single levels are smoothed too, where they become stark.
-        const float level = noise.floor / (0.289f / 2) * 0.35f * noise.blocked;
-        if (!noise.still) smooth = fmaxf(luma, level * unit_clamp((slope - 4) / 4));
     }
     const int weight = rounded(static_cast<float>(rounded(wanted * ALL)) * share);
-    if (!noise.still) smooth *= share;
-    const int deviation = static_cast<int>(fminf(smooth, MOST_TOLERANCE) + 0.5f);
-    plan.quiet[step] = 1 / luma;
-    plan.cells[step] = deviation << 16 | weight;
+    const float smooth = noise.still ? deviation : deviation * share;
+    plan.quiet[step] = 1 / deviation;
+    plan.cells[step] = static_cast<int>(fminf(smooth, MOST_TOLERANCE) + 0.5f) << 16 | weight;
     planning.seen[step] = static_cast<float>(weight) * noise.seen[step];
 }
 
