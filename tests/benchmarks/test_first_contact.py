@@ -283,7 +283,7 @@ def on_simulated_gpu(stage: Stage, libraries: dict[str, str]) -> Stage:
 @pytest.mark.slow
 def test_stages_go_through_on_a_simulated_gpu(tmp_path: Path) -> None:
     """Each in a process that finds stand-ins for NVIDIA's libraries; no figure means anything."""
-    libraries = fake_driver(tmp_path, codecs=True)
+    libraries = fake_driver(codecs=True)
     results = tmp_path / "contact"
     found = {stage.name: stage for stage in stages(results, ROOT / "tests")}
     todo = [on_simulated_gpu(found[name], libraries) for name in SIMULATED]
