@@ -1,4 +1,4 @@
-"""What tests have g++ make, once for all processes of a run."""
+"""What tests compile, once for all processes of a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,21 @@ def share_what_is_compiled(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(folder))
 
 
-def compiled(name: str, *arguments: str | Path) -> Path:
-    """A file called `name` that g++ makes; the test skips without g++.
+def made_once(name: str, given: tuple[str, ...], make: Callable[[Path], object]) -> Path:
+    """A file called `name` that `make` writes of `given`, unless it is there already."""
+    key = hashlib.sha256("\0".join(given).encode()).hexdigest()[:16]
+    target = Path(os.environ[_FOLDER], key, name)
+    target.parent.mkdir(exist_ok=True)
+    with FileLock(target.with_name("lock")):
+        if not target.exists():
+            part = target.with_name("part")
+            make(part)
+            part.rename(target)
+    return target
 
-    Args:
-        name: the same arguments make the same file, which may be there already.
-        arguments: flags and sources, which do not change during a run.
+
+def compiled(name: str, *arguments: str | Path) -> Path:
+    """A file called `name` that g++ makes of `arguments`; the test skips without g++.
 
     Raises:
         CalledProcessError: g++ says why.
@@ -36,13 +46,9 @@ def compiled(name: str, *arguments: str | Path) -> Path:
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("needs g++ to compile what stands for a GPU's parts")
-    command = [compiler, *map(str, arguments)]
-    key = hashlib.sha256("\0".join(command).encode()).hexdigest()[:16]
-    target = Path(os.environ[_FOLDER], key, name)
-    target.parent.mkdir(exist_ok=True)
-    with FileLock(target.with_name("lock")):
-        if not target.exists():
-            part = target.with_name("part")
-            subprocess.run([*command, "-o", str(part)], check=True, capture_output=True, text=True)
-            part.rename(target)
-    return target
+    command = (compiler, *map(str, arguments))
+
+    def compile_it(target: Path) -> None:
+        subprocess.run([*command, "-o", target], check=True, capture_output=True, text=True)
+
+    return made_once(name, command, compile_it)
