@@ -117,13 +117,13 @@ def promised_minutes() -> float:
 
 def test_what_a_stage_leaves_of_its_time_is_for_those_after_it(tmp_path: Path) -> None:
     """And no more than that: what follows has its own limit at the least."""
-    waits = says("waits", "import time; time.sleep(4)", limit_s=1)
+    waits = says("waits", "import time; time.sleep(2)", limit_s=1)
     (outcome,) = contact(tmp_path / "alone", [waits])
     assert outcome.state == "out of time"
     ended = contact(tmp_path / "after", [says("quick", ""), waits, replace(waits, name="again")])
     assert [outcome.state for outcome in ended] == ["done", "done", "done"]
     endless = says("endless", "import time; time.sleep(60)", limit_s=1)
-    ended = contact(tmp_path / "hangs", [says("quick", "", limit_s=10), endless, waits])
+    ended = contact(tmp_path / "hangs", [says("quick", "", limit_s=5), endless, waits])
     assert [outcome.state for outcome in ended] == ["done", "out of time", "out of time"]
     assert ended[1].seconds < 20
 
