@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.compiled import share_what_is_compiled
 from support.fake_driver import fake_driver
 from support.kernel_devices import HostDevice, host_kernels
 from support.live_parts import wait_until
@@ -34,6 +35,7 @@ SAMPLE = ROOT / "samples" / "dark_room.mp4"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set up what tests are made and handed out by, which a machine with a GPU may lack."""
+    share_what_is_compiled(config)
     if find_spec("hypothesis"):
         from hypothesis import settings
 
@@ -177,9 +179,9 @@ def clip_copy(short_clip: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> HostDevice:
+def host() -> HostDevice:
     """Main memory in the place of a GPU's, with the kernels compiled by g++."""
-    return HostDevice(host_kernels(tmp_path_factory.mktemp("kernels")))
+    return HostDevice(host_kernels())
 
 
 @pytest.fixture
@@ -193,9 +195,9 @@ def gpu(
 
 
 @pytest.fixture(scope="session")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def driver() -> dict[str, str]:
     """The environment of a process that finds a stand-in for NVIDIA's driver."""
-    return fake_driver(tmp_path_factory.mktemp("driver"))
+    return fake_driver()
 
 
 @pytest.fixture(

@@ -117,13 +117,13 @@ def promised_minutes() -> float:
 
 def test_what_a_stage_leaves_of_its_time_is_for_those_after_it(tmp_path: Path) -> None:
     """And no more than that: what follows has its own limit at the least."""
-    waits = says("waits", "import time; time.sleep(4)", limit_s=1)
+    waits = says("waits", "import time; time.sleep(2)", limit_s=1)
     (outcome,) = contact(tmp_path / "alone", [waits])
     assert outcome.state == "out of time"
     ended = contact(tmp_path / "after", [says("quick", ""), waits, replace(waits, name="again")])
     assert [outcome.state for outcome in ended] == ["done", "done", "done"]
     endless = says("endless", "import time; time.sleep(60)", limit_s=1)
-    ended = contact(tmp_path / "hangs", [says("quick", "", limit_s=10), endless, waits])
+    ended = contact(tmp_path / "hangs", [says("quick", "", limit_s=5), endless, waits])
     assert [outcome.state for outcome in ended] == ["done", "out of time", "out of time"]
     assert ended[1].seconds < 20
 
@@ -283,7 +283,7 @@ def on_simulated_gpu(stage: Stage, libraries: dict[str, str]) -> Stage:
 @pytest.mark.slow
 def test_stages_go_through_on_a_simulated_gpu(tmp_path: Path) -> None:
     """Each in a process that finds stand-ins for NVIDIA's libraries; no figure means anything."""
-    libraries = fake_driver(tmp_path, codecs=True)
+    libraries = fake_driver(codecs=True)
     results = tmp_path / "contact"
     found = {stage.name: stage for stage in stages(results, ROOT / "tests")}
     todo = [on_simulated_gpu(found[name], libraries) for name in SIMULATED]

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def driver() -> dict[str, str]:
     """The environment of a process that finds stand-ins for NVIDIA's libraries."""
-    return fake_driver(tmp_path_factory.mktemp("driver"), codecs=True)
+    return fake_driver(codecs=True)
 
 
 def stage(driver: dict[str, str], *arguments: object) -> str:

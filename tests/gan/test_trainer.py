@@ -46,9 +46,29 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return write_both(tmp_path_factory.mktemp("photos"))
 
 
+@pytest.fixture(scope="module")
+def trained(folders: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run by `tiny_settings` alone."""
+    output = tmp_path_factory.mktemp("trained") / "run"
+    train(tiny_settings(folders, output))
+    return output
+
+
+@pytest.fixture(scope="module")
+def taught(folders: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of one step."""
+    output = tmp_path_factory.mktemp("taught") / "run"
+    train(tiny_settings(folders, output, optimizer={"steps": 1}, **TAUGHT))
+    return output
+
+
 def checkpoint(folder: Path) -> dict[str, Any]:
     state: dict[str, Any] = torch.load(folder / "checkpoint.pt", weights_only=True)
     return state
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "unet.safetensors")
 
 
 def differences(first: object, second: object, name: str = "") -> list[str]:
@@ -111,11 +131,20 @@ def test_two_processes_get_what_one_gets(folders: dict[str, str], tmp_path: Path
     assert (two - one).norm() < 0.01 * (one - before).norm()
 
 
-def test_a_run_leaves_its_settings_its_figures_and_its_weights(
-    folders: dict[str, str], tmp_path: Path
+def test_a_run_says_how_far_it_is_and_leaves_its_settings_its_figures_and_its_weights(
+    folders: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """In a narrow terminal."""
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
     output = tmp_path / "run"
     generator = train(tiny_settings(folders, output, run={"report_steps": 1}))
+    last = capsys.readouterr().err.rpartition("step")[2]
+    assert "2/2" in last
+    assert "global" in last
     assert not list(output.glob("*.part"))
     assert not generator.training
     weights = load_generator(output / "unet.safetensors").state_dict()
@@ -127,20 +156,6 @@ def test_a_run_leaves_its_settings_its_figures_and_its_weights(
     assert "loss/local_discriminator" in tags["scalars"]
     assert tags["images"] == ["before, after"]
     assert (output / "config.toml").read_text().startswith("low = ")
-
-
-def test_a_narrow_terminal_shows_how_far_the_run_is(
-    folders: dict[str, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "80"}.items():
-        monkeypatch.setenv(name, value)
-    train(tiny_settings(folders, tmp_path / "run", run={"report_steps": 1}))
-    last = capsys.readouterr().err.rpartition("step")[2]
-    assert "2/2" in last
-    assert "global" in last
 
 
 def test_pairs_alone_teach_the_grid_to_brighten(folders: dict[str, str], tmp_path: Path) -> None:
@@ -191,25 +206,22 @@ def test_low_light_photos_become_as_bright_as_the_teacher_makes_them(
     assert (enhanced - wanted).abs() < 0.5 * (dark.mean() - wanted).abs()
 
 
-def test_the_packages_own_grid_can_teach(folders: dict[str, str], tmp_path: Path) -> None:
-    alone, taught = (
-        train(tiny_settings(folders, tmp_path / name, losses={"pair_pixel": 1.0}, **teacher))
-        for name, teacher in (("alone", {}), ("taught", {"teacher": "grid"}))
-    )
-    assert differences(dict(alone.state_dict()), dict(taught.state_dict()))
+def test_the_packages_own_grid_can_teach(
+    folders: dict[str, str], taught: Path, tmp_path: Path
+) -> None:
+    one_step = {"losses": TAUGHT["losses"], "optimizer": {"steps": 1}}
+    train(tiny_settings(folders, tmp_path / "alone", **one_step))
+    assert differences(weights(tmp_path / "alone"), weights(taught))
 
 
 def test_mixed_precision_computes_in_bf16_and_keeps_float32_weights(
-    folders: dict[str, str], tmp_path: Path
+    folders: dict[str, str], trained: Path, tmp_path: Path
 ) -> None:
-    single, mixed = (
-        train(tiny_settings(folders, tmp_path / precision, run={"precision": precision}))
-        for precision in ("fp32", "bf16")
-    )
+    mixed = train(tiny_settings(folders, tmp_path, run={"precision": "bf16"}))
     assert all(parameter.dtype == torch.float32 for parameter in mixed.parameters())
-    weights, others = single.state_dict(), mixed.state_dict()
-    assert differences(dict(weights), dict(others))  # or nothing was computed in bf16
-    for name, weight in weights.items():  # the same training, but for the rounding
+    single, others = weights(trained), mixed.state_dict()
+    assert differences(dict(single), dict(others))  # or nothing was computed in bf16
+    for name, weight in single.items():  # the same training, but for the rounding
         assert torch.allclose(weight.float(), others[name].float(), rtol=0.1, atol=0.05), name
 
 
@@ -228,24 +240,10 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
 
 
 def test_weights_that_are_no_numbers_are_not_saved(folders: dict[str, str], tmp_path: Path) -> None:
-    config = tiny_settings(folders, tmp_path / "run", run={"checkpoint_steps": 1})
-    train(config)
-    kept = (tmp_path / "run" / "checkpoint.pt").read_bytes()
-    exploding = tiny_settings(
-        folders, tmp_path / "other", optimizer={"steps": 3, "learning_rate": 1e38}
-    )
+    optimizer = {"steps": 3, "learning_rate": 1e38}
     with pytest.raises(TrainingError, match=r"no number|is nan|is inf"):
-        train(exploding)
-    assert not (tmp_path / "other" / "checkpoint.pt").exists()
-    assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == kept
-
-
-@pytest.fixture(scope="module")
-def taught(folders: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of one step."""
-    output = tmp_path_factory.mktemp("taught") / "run"
-    train(tiny_settings(folders, output, optimizer={"steps": 1}, **TAUGHT))
-    return output
+        train(tiny_settings(folders, tmp_path, optimizer=optimizer))
+    assert not (tmp_path / "checkpoint.pt").exists()
 
 
 @pytest.mark.parametrize(
@@ -310,10 +308,6 @@ def test_snapshots_are_kept_judged_and_the_best_is_named(
     assert all(torch.equal(last[key], value) for key, value in weights(tmp_path / "run").items())
 
 
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    return load_file(run / "unet.safetensors")
-
-
 @pytest.mark.parametrize("make", ["broken", "foreign"])
 def test_a_file_that_is_no_checkpoint_is_named(
     folders: dict[str, str], tmp_path: Path, make: str
@@ -372,18 +366,16 @@ def test_a_full_disk_keeps_the_checkpoint(folders: dict[str, str], tmp_path: Pat
 
 
 def test_a_run_that_ended_before_its_weights_were_written_writes_them_when_it_goes_on(
-    folders: dict[str, str], tmp_path: Path
+    folders: dict[str, str], trained: Path, tmp_path: Path
 ) -> None:
-    whole, parts = (tiny_settings(folders, tmp_path / name) for name in ("whole", "parts"))
-    train(whole)
+    parts = tiny_settings(folders, tmp_path / "parts")
     in_the_way = parts.output / "unet.safetensors"
     in_the_way.mkdir(parents=True)
     with pytest.raises(TrainingError, match=r"unet\.safetensors cannot be written"):
         train(parts)
     in_the_way.rmdir()
     train(parts)
-    written = [load_file(config.output / "unet.safetensors") for config in (whole, parts)]
-    assert differences(written[0], written[1]) == []
+    assert differences(weights(trained), weights(parts.output)) == []
 
 
 def test_a_full_memory_says_what_was_tried(folders: dict[str, str], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -55,6 +56,11 @@ def modules(part: str) -> list[Path]:
     return sorted((ROOT / part / "tapetum" / part).rglob("*.py"))
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imported(tree: ast.AST) -> Iterator[str]:
     """Full names of what a tree imports, conditionally or not."""
     for node in ast.walk(tree):
@@ -82,7 +88,7 @@ def run_at_import(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
 def at_module_level(path: Path) -> set[str]:
     """Names that importing a module imports at once."""
     names: set[str] = set()
-    for statement in run_at_import(ast.parse(path.read_text()).body):
+    for statement in run_at_import(parsed(path).body):
         if not is_for_type_checking(statement):
             names.update(imported(statement))
     return names
@@ -94,20 +100,16 @@ def module_name(part: str, path: Path) -> str:
     return name.removesuffix(".__init__")
 
 
+@cache
 def import_graph() -> dict[str, set[str]]:
     """Every module of the project, and those that it imports, inside functions too."""
     paths = {module_name(part, path): path for part in PARTS for path in modules(part)}
     graph = {}
     for module, path in paths.items():
-        tree = without_type_checking(ast.parse(path.read_text()))
-        names = set(imported(tree))
+        body = [part for part in parsed(path).body if not is_for_type_checking(part)]
+        names = set(imported(ast.Module(body, [])))
         graph[module] = {name for name in names if name in paths and name != module}
     return graph
-
-
-def without_type_checking(tree: ast.Module) -> ast.Module:
-    tree.body = [statement for statement in tree.body if not is_for_type_checking(statement)]
-    return tree
 
 
 def package(name: str) -> str:
@@ -117,7 +119,7 @@ def package(name: str) -> str:
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_imports_only_what_it_may(part: str) -> None:
     for path in modules(part):
-        for name in imported(ast.parse(path.read_text())):
+        for name in imported(parsed(path)):
             if package(name) == "tapetum" and name.count("."):
                 assert name.split(".")[1] in MAY_IMPORT[part], f"{path} imports {name}"
 
@@ -209,9 +211,7 @@ def test_the_paths_of_the_two_devices_do_not_import_each_other(device: str, othe
     folder = ROOT / "realtime" / "tapetum" / "realtime" / device
     for path in sorted(folder.glob("*.py")):
         found = [
-            name
-            for name in imported(ast.parse(path.read_text()))
-            if name.startswith(f"tapetum.realtime.{other}")
+            name for name in imported(parsed(path)) if name.startswith(f"tapetum.realtime.{other}")
         ]
         assert not found, f"{path} imports {found}"
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import struct
+from pathlib import Path
 from typing import NamedTuple
+
+from support.compiled import made_once
 
 _INSTRUCTION_BYTES = 16
 """Since compute capability 7.0."""
@@ -18,15 +22,26 @@ class KernelCost(NamedTuple):
         registers: of a thread.
         shared_bytes: of a block, as far as they are known when it is compiled.
         instructions: in its code, each once.
+        spilt_bytes: registers of a thread that are stored in memory, for want of more.
     """
 
     registers: int
     shared_bytes: int
     instructions: int
+    spilt_bytes: int
 
 
 def kernel_costs(source: str, options: tuple[str, ...]) -> dict[str, KernelCost]:
-    """Compile kernels with NVRTC, and read what they cost."""
+    """Compile kernels with NVRTC, once a run, and read what they cost."""
+
+    def write(target: Path) -> None:
+        target.write_text(json.dumps(_compiled_costs(source, options)))
+
+    costs = json.loads(made_once("costs.json", (source, *options), write).read_text())
+    return {name: KernelCost(*cost) for name, cost in costs.items()}
+
+
+def _compiled_costs(source: str, options: tuple[str, ...]) -> dict[str, KernelCost]:
     from cupy.cuda import nvrtc
 
     program = nvrtc.createProgram(source, "kernels.cu", (), ())
@@ -35,11 +50,16 @@ def kernel_costs(source: str, options: tuple[str, ...]) -> dict[str, KernelCost]
         log, cubin = nvrtc.getProgramLog(program), nvrtc.getCUBIN(program)
     finally:
         nvrtc.destroyProgram(program)
-    found = re.findall(r"entry function '(\w+)'.*?Used (\d+) registers([^\n]*)", log, re.DOTALL)
+    entry = r"entry function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers([^\n]*)"
     sections = _sections(cubin)
     return {
-        name: KernelCost(int(registers), _shared(rest), _instructions(sections[f".text.{name}"]))
-        for name, registers, rest in found
+        name: KernelCost(
+            int(registers),
+            _shared(rest),
+            _instructions(sections[f".text.{name}"]),
+            int(spilt),
+        )
+        for name, spilt, registers, rest in re.findall(entry, log, re.DOTALL)
     }
 
 

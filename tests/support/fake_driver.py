@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from support.command_line import environment
+from support.compiled import compiled
 
 SOURCE = Path(__file__).with_name("fake_cuda_driver.cpp")
 CODECS = Path(__file__).with_name("fake_nvcodecs.cpp")
 
 
-def fake_driver(folder: Path, *, codecs: bool = False) -> dict[str, str]:
+def fake_driver(*, codecs: bool = False) -> dict[str, str]:
     """The environment of a process that finds the stand-in; the test skips without g++.
 
     Args:
-        folder: where it is compiled.
         codecs: whether there are stand-ins for NVDEC and NVENC too.
     """
-    compiler = shutil.which("g++")
-    if compiler is None:
-        pytest.skip("needs g++ to compile a stand-in for NVIDIA's driver")
-    driver = folder / "libcuda.so.1"
     flags = ("-std=c++17", "-shared", "-fPIC", "-pthread", "-Wall", "-Wextra", "-Werror")
-    subprocess.run([compiler, *flags, str(SOURCE), "-o", str(driver)], check=True)
+    libraries = [driver := compiled("libcuda.so.1", *flags, SOURCE)]
     if codecs:
-        both = folder / "libnvcuvid.so.1"
-        subprocess.run([compiler, *flags, str(CODECS), "-o", str(both), str(driver)], check=True)
-        shutil.copy(both, folder / "libnvidia-encode.so.1")
+        names = "libnvcuvid.so.1", "libnvidia-encode.so.1"
+        libraries += [compiled(name, *flags, CODECS, driver) for name in names]
+    folders = [str(library.parent) for library in libraries]
     before = os.environ.get("LD_LIBRARY_PATH")
-    paths = os.pathsep.join([str(folder), *([before] if before else [])])
-    return {"LD_LIBRARY_PATH": paths}
+    return {"LD_LIBRARY_PATH": os.pathsep.join([*folders, *([before] if before else [])])}
 
 
 def python_with(driver: dict[str, str], code: str, **variables: str) -> str:

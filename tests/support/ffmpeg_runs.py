@@ -13,7 +13,6 @@ import sys
 import tempfile
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,7 +118,7 @@ def main() -> None:
     order = json.loads(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAPETUM_CACHE", folder)
-        with simulated(patch, host_kernels(Path(folder)), count=2) as gpu:
+        with simulated(patch, host_kernels(), count=2) as gpu:
             bound(gpu)
             answer = {"enhance": enhance, "write": write}[order.pop("what")](gpu, order)
     sys.stdout.write(json.dumps(answer))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support.compiled import compiled
 
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.kernel_arguments import DeviceArray, DevicePlanes
@@ -202,8 +202,7 @@ class WallClock:
 class HostKernels:
     """The kernels compiled for the host, by name; each module when it is needed."""
 
-    def __init__(self, folder: Path, flags: tuple[str, ...] = ()) -> None:
-        self._folder = folder
+    def __init__(self, flags: tuple[str, ...] = ()) -> None:
         self._flags = flags
         self._libraries: dict[str, ctypes.CDLL] = {}
         self._lock = threading.Lock()
@@ -218,23 +217,19 @@ class HostKernels:
             return self._libraries[module]
 
     def _compiled(self, module: str) -> ctypes.CDLL:
-        compiler = shutil.which("g++")
-        assert compiler is not None
-        target = self._folder / f"host_kernels_{module}.so"
         macro, driver = f"-DCHROMA={module}", DRIVER
         if module in FILES:
             macro, driver = "-DWITHOUT_KERNELS", DRIVER.with_name(f"host_{module}.cpp")
         given = f"-I{SOURCE.parent}", macro, *self._flags
-        command = [compiler, *FLAGS, *TRAPS, *given, str(driver), "-o", str(target)]
-        subprocess.run(command, check=True, capture_output=True, text=True)
-        return ctypes.CDLL(str(target))
+        name = f"host_kernels_{module}.so"
+        return ctypes.CDLL(str(compiled(name, *FLAGS, *TRAPS, *given, driver)))
 
 
-def host_kernels(folder: Path, *flags: str) -> HostKernels:
+def host_kernels(*flags: str) -> HostKernels:
     """The kernels for the host, with more of g++'s flags; the test skips where there is no g++."""
     if shutil.which("g++") is None:
         pytest.skip("needs g++ to compile the kernels for the host")
-    return HostKernels(folder, flags)
+    return HostKernels(flags)
 
 
 GAP = 77

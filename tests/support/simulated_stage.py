@@ -107,7 +107,7 @@ def main() -> None:
     sys.argv = [module, *arguments]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAPETUM_CACHE", folder)
-        library = host_kernels(Path(folder))
+        library = host_kernels()
         library.library(CHROMAS[0])  # compiled before anything is timed
         with simulated(patch, library) as gpu:
             bound(gpu)

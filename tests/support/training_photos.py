@@ -38,6 +38,6 @@ def tiny_settings(folders: dict[str, str], output: Path, **tables: Any) -> Train
         "data": {"crop": 32, "workers": 0},
         "losses": {"global_features": 0.0, "local_features": 0.0, "patch": 16, "local_patches": 2},
         "optimizer": {"steps": 2, "batch": 2, "decay_share": 0.0},
-        "run": {"threads": 2, "device": "cpu"},
+        "run": {"threads": 1, "device": "cpu"},
     }
     return from_tables(TrainConfig, merge(tiny, folders, tables))

@@ -91,8 +91,8 @@ def test_bench(name: str, tmp_path: Path) -> None:
     assert not written.exists()
 
 
-def test_bench_with_a_driver_that_serves_no_gpu(tmp_path: Path) -> None:
-    answer = tapetum("bench", "--device", "cuda", "--quick", **fake_driver(tmp_path))
+def test_bench_with_a_driver_that_serves_no_gpu() -> None:
+    answer = tapetum("bench", "--device", "cuda", "--quick", **fake_driver())
     assert (answer.returncode, answer.stdout) == (1, "")
     assert answer.stderr == (
         "error: cuda:0 cannot be used: the NVIDIA driver finds no GPU; check nvidia-smi and"

@@ -37,9 +37,9 @@ TESTS = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def codecs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def codecs() -> dict[str, str]:
     """The environment of a process that finds all three stand-ins."""
-    return fake_driver(tmp_path_factory.mktemp("codecs"), codecs=True)
+    return fake_driver(codecs=True)
 
 
 def run(found: dict[str, str], what: str, *, variables: dict[str, str], **given: Any) -> Any:

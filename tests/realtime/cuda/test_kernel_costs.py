@@ -76,9 +76,9 @@ def test_a_pixel_takes_no_more_instructions_than_the_roofline_says() -> None:
     assert turn / PIXELS <= PIXEL_INSTRUCTIONS["apply_grid"]
 
 
-def test_levels_of_a_table_lie_in_different_banks(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_levels_of_a_table_lie_in_different_banks() -> None:
     """Neighbouring pixels differ in level, mostly, and lie in one column of cells."""
-    library = host_kernels(tmp_path_factory.mktemp("kernels")).library("420")
+    library = host_kernels().library("420")
     assert library.entry_bytes() == 16
     step = library.entries_of_a_level()
     assert len({step * level % BANKS for level in range(8)}) == 8

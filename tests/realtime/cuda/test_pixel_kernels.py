@@ -5,7 +5,6 @@ Those around a network have more tests in `test_network_kernels.py`.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -143,9 +142,9 @@ def test_gaps_between_rows_do_not_matter_and_stay(
 
 @pytest.mark.slow
 @needs_fused_steps
-def test_fused_multiply_adds_are_as_on_the_cpu_too(tmp_path: Path) -> None:
+def test_fused_multiply_adds_are_as_on_the_cpu_too() -> None:
     """As CUDA's compiler makes them of products and sums."""
-    device = HostDevice(host_kernels(tmp_path, *FUSED_STEPS))
+    device = HostDevice(host_kernels(*FUSED_STEPS))
     for name in ALL_CHROMA:
         frame, grid = random_frame(name, 130, 71), random_grid()
         there, result, shift = on_device(device, frame), random_result(frame), frame.format.shift
@@ -199,10 +198,8 @@ def test_other_formats_and_arrays_are_errors(device: ComputeDevice) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("chroma", "chroma_x"), [("420", 1), ("422", 1), ("444", 0)])
-def test_the_sums_of_a_thumbnail_fit_their_memory(
-    chroma: str, chroma_x: int, tmp_path: Path
-) -> None:
-    needed = host_kernels(tmp_path).library(chroma).sums_needed
+def test_the_sums_of_a_thumbnail_fit_their_memory(chroma: str, chroma_x: int) -> None:
+    needed = host_kernels().library(chroma).sums_needed
     for width in (*range(1, 600), 639, 1919, 1920, 3839, 3840, 7680, 16383):
         sums = [needed(width, block) for block in range(8)]
         assert min(sums) > 0, width

@@ -87,8 +87,8 @@ def test_a_flat_picture_is_fitted_as_on_the_cpu(device: ComputeDevice) -> None:
 
 
 @needs_fused_steps
-def test_with_fused_steps_it_is_the_same(tmp_path: Any) -> None:
-    test_a_grid_is_fitted_as_on_the_cpu(HostDevice(host_kernels(tmp_path, *FUSED_STEPS)), 0)
+def test_with_fused_steps_it_is_the_same() -> None:
+    test_a_grid_is_fitted_as_on_the_cpu(HostDevice(host_kernels(*FUSED_STEPS)), 0)
 
 
 @pytest.mark.parametrize("lit", [False, True], ids=["alone", "behind a light"])

@@ -41,13 +41,13 @@ def rtx() -> Flavour:
 
 
 @pytest.fixture(scope="module")
-def gpu(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def gpu() -> Any:
     """A device of main memory with a GPU's name."""
 
     class Named(HostDevice):
         name = "cuda:0"
 
-    return Named(host_kernels(tmp_path_factory.mktemp("kernels")))
+    return Named(host_kernels())
 
 
 @needs_tensorrt_rtx
