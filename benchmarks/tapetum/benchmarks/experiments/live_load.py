@@ -60,9 +60,9 @@ def live_load(
 
     Returns:
         `frame_alone_ms`, the median time of one frame by `grid` before all else, by which machines
-        differ; `recorded_frames`; `dark_percent` of them from the first one on, `largest_jump` of the
-        mean luma from frame to frame in levels, `age_p99_ms` and `fps` of what is shown, each the
-        worst of the streams; the modes of all; the load average. Levels are those of the
+        differ; `recorded_frames`; `dark_percent` of them from the first one on, `largest_jump` of
+        the mean luma from frame to frame in levels, `age_p99_ms` and `fps` of what is shown, each
+        the worst of the streams; the modes of all; the load average. Levels are those of the
         recordings.
     """
     alone_ms = _frame_alone_ms()
