@@ -249,4 +249,5 @@ def test_load_on_purpose_makes_no_frame_dark(scene: str) -> None:
     assert figures["busy_processes"] == {"count": 1, "nice": 5}
     assert isinstance(figures["modes"], list)
     assert len(figures["modes"]) == 2
+    assert isinstance(figures["frame_alone_ms"], float)
     assert {"largest_jump", "age_p99_ms", "fps", "load_average"} <= set(figures)

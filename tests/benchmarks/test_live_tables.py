@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tapetum.benchmarks.documents.live import live_table, load_table, viewers_table
-from tapetum.benchmarks.measure.machine import machine
+from tapetum.benchmarks.measure.machine import machine, machine_lines
 
 LOAD = {"load_average": {"before": 0.25, "after": 0.5}}
 
@@ -71,16 +71,19 @@ def test_streams_beside_busy_processes_stand_in_order(tmp_path: Path) -> None:
     run |= {"largest_jump": 1.2, "age_p99_ms": 43.21, "busy_processes": {"count": 2, "nice": 10}}
     run |= {"modes": [{"start": 20, "grid": 80}, {"grid": 100}]}
     large = run | {"size": "3840x2160", "streams": 1, "modes": [{"grid": 99}]}
+    large |= {"frame_alone_ms": 5.678}
     clean = run | {"scene": "clean"}
     write(tmp_path, "load", **{"4k": large, "one": run, "other": clean | {"streams": 1}})
-    rows = load_table(tmp_path).splitlines()[2:]
+    *rows, empty, measured = load_table(tmp_path).splitlines()[2:]
+    assert (empty, measured) == ("", machine_lines([machine()])[0])
     assert [row.split(" | ")[0] for row in rows] == [
         "| 1 of 1280x720 at 30 fps, clean",
         "| 2 of 1280x720 at 30 fps, noisy",
         "| 1 of 3840x2160 at 30 fps, noisy",
     ]
-    assert rows[1].endswith("| 2 busy processes, nice 10 | 0 % | 1.2 levels | 43 ms | 30 |")
-    assert rows[2].endswith("| 1.2 levels |  | 30 |"), "a p99 of 99 frames"
+    figures = "0 % | 1.2 levels | 43 ms | 30 | not measured |"
+    assert rows[1].endswith(f"| 2 busy processes, nice 10 | {figures}")
+    assert rows[2].endswith("| 1.2 levels |  | 30 | 5.68 ms |"), "a p99 of 99 frames"
 
 
 def test_viewers_of_the_page_are_told_by_their_spread(tmp_path: Path) -> None:

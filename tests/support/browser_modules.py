@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,19 @@ from build_extension import WEB
 NODE = shutil.which("node")
 
 
-def by_node(module: str, code: str, questions: list[dict[str, Any]]) -> Any:
+def by_node(
+    module: str, code: str, questions: list[dict[str, Any]], *, folder: Path = WEB / "brighten"
+) -> Any:
     """What a script makes of `questions`, as `answers`.
 
     Args:
-        module: of `web/brighten`, which the script has as `module`.
+        module: of `folder`, which the script has as `module`.
         code: the script; `floats` makes numbers of what `text_of` gives.
         questions: what it has as `questions`.
+        folder: of the browser's modules.
     """
     script = f"""
-const module = await import('{(WEB / "brighten" / module).as_uri()}');
+const module = await import('{(folder / module).as_uri()}');
 const floats = (text) => new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer);
 let text = '';
 for await (const chunk of process.stdin) text += chunk;

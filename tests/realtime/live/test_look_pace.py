@@ -40,7 +40,7 @@ Grid = npt.NDArray[np.float32]
 KERNELS = Kernels(thumbnail, apply_grid, look_up, partial(Restorer, sparing=True), GridTables)
 LARGEST_STEP = 2.0
 SPATIAL, CURVE = Effort(frames=1), Effort(frames=1, flat=True)
-RATES = [30, 15, 7, 2]
+RATES = [Fraction(30), Fraction(10), Fraction(3), Fraction(1), Fraction(1, 2)]
 """Pictures a second."""
 
 
@@ -58,14 +58,14 @@ def gain(factor: float, right: float | None = None) -> Grid:
 
 
 def shown(
-    rate: int, moments: Iterable[tuple[Frame, Grid, Effort]], *, name: str = "one"
+    rate: Fraction, moments: Iterable[tuple[Frame, Grid, Effort]], *, name: str = "one"
 ) -> list[float]:
     """Mean luma of pictures that come so many times a second, each looked at by a model."""
     stream, levels = GridStream(), list[float]()
     for number, (frame, grid, effort) in enumerate(moments):
-        timed = replace(frame, pts=number, time_base=Fraction(1, rate))
+        timed = replace(frame, pts=number, time_base=1 / rate)
         stream.look_at(timed)
-        stream.take(Look(name, grid, thumbnail(timed)), number / rate)
+        stream.take(Look(name, grid, thumbnail(timed)), float(number / rate))
         enhanced = stream.enhanced(timed, effort=effort, strength=1, kernels=KERNELS)
         levels.append(luma(enhanced))
     return levels
@@ -86,7 +86,7 @@ def largest_step(levels: list[float]) -> float:
     ids=["another grid", "another curve", "another mode"],
 )
 def test_no_picture_jumps_in_steady_light_however_rarely_they_come(
-    rate: int, look: Callable[[int], tuple[Grid, Effort]]
+    rate: Fraction, look: Callable[[int], tuple[Grid, Effort]]
 ) -> None:
     levels = shown(rate, [(dark(), *look(number)) for number in range(120)])
     assert max(levels) - min(levels) > 5, "the looks differ, or this shows nothing"
@@ -94,14 +94,14 @@ def test_no_picture_jumps_in_steady_light_however_rarely_they_come(
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_what_is_wanted_is_reached(rate: int) -> None:
+def test_what_is_wanted_is_reached(rate: Fraction) -> None:
     levels = shown(rate, [(dark(), gain(3 if number < 2 else 4), SPATIAL) for number in range(120)])
     expected = luma(dark().with_planes(apply_grid(dark(), gain(4))))
     assert levels[-1] == pytest.approx(expected, abs=0.5)
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_a_light_that_is_switched_on_is_followed_at_once(rate: int) -> None:
+def test_a_light_that_is_switched_on_is_followed_at_once(rate: Fraction) -> None:
     """The look of the dark would burn the bright picture out for seconds."""
     moments = [(dark(0.05), gain(4), SPATIAL)] * 10 + [(dark(0.4), gain(1), SPATIAL)] * 60
     levels = shown(rate, moments)
@@ -139,6 +139,65 @@ def test_a_recording_that_misses_frames_holds_the_look_near_the_last_that_it_got
     assert pace.position == pytest.approx(TAKEN_LEVELS)
     pace.stay_near([pace.position])
     assert pace.share(5.0) == pytest.approx(STEP_LEVELS / 5)
+
+
+class SlowRecording:
+    """An output, on a clock of its own, whose sink takes one frame of several.
+
+    Attributes:
+        levels: of the frames that it got.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, rate: Fraction) -> None:
+        self.levels: list[float] = []
+        self._behind = False
+        self._now_s = 0.0
+        self._interval_s = float(1 / rate)
+        monkeypatch.setattr("tapetum.realtime.live.outputs.time.monotonic", lambda: self._now_s)
+        monkeypatch.setattr(Output, "is_behind", property(lambda _output: self._behind))
+        self.output = Output(SinkPlace("slow", MemorySink(), in_caller=True))
+
+    def write(self, frame: Frame, position: float, *, takes: bool) -> None:
+        self._now_s += self._interval_s
+        self._behind = not takes
+        self.output.write(frame, position)
+        if takes:
+            self.levels.append(luma(frame))
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("misses", [4, 20])
+def test_no_recording_jumps_however_seldom_it_gets_a_picture(
+    rate: Fraction, misses: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of 20 at half a picture a second: what it got last was 40 seconds ago."""
+    stream, recording = GridStream(), SlowRecording(monkeypatch, rate)
+    for number in range(120):
+        frame = replace(dark(), pts=number, time_base=1 / rate)
+        position = recording.output.taken_position
+        stream.pace.stay_near([] if position is None else [position])
+        stream.look_at(frame)
+        stream.take(Look("one", gain(3 if number < 2 else 6), thumbnail(frame)), number)
+        effort = CURVE if number // 30 % 2 else SPATIAL
+        enhanced = stream.enhanced(frame, effort=effort, strength=1, kernels=KERNELS)
+        recording.write(enhanced, stream.pace.position, takes=number % misses == 0)
+    assert recording.levels[-1] - recording.levels[0] > 3, "it moves, or this shows nothing"
+    assert largest_step(recording.levels) <= LARGEST_STEP
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_sink_that_is_stuck_for_a_minute_holds_the_others_no_more(
+    rate: Fraction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But not one that was stopped together with the whole process, or a machine that slept."""
+    recording = SlowRecording(monkeypatch, rate)
+    recording.write(dark(), 7.0, takes=True)
+    stuck = max(30, round(60 * rate))
+    for number in range(stuck + 2):
+        if number < stuck - 1:
+            assert recording.output.taken_position == 7, number
+        recording.write(dark(), 20.0, takes=False)
+    assert recording.output.taken_position is None
 
 
 @pytest.mark.parametrize("depth", [1, 4])

@@ -33,6 +33,13 @@ def slow_starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built_host(tmp_path_factory.mktemp("slow"), slow, "-Wl,--wrap=posix_spawn")
 
 
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One whose seconds have 100 ms."""
+    fast = str(SUPPORT / "fast_clock.c")
+    return built_host(tmp_path_factory.mktemp("hasty"), fast, "-Wl,--wrap=clock_gettime")
+
+
 @contextmanager
 def full_pipe() -> Iterator[int]:
     """A pipe that nobody reads, and that takes no more."""
@@ -155,6 +162,27 @@ def next_line(process: subprocess.Popen[str]) -> str:
     line = process.stdout.readline()
     assert line, "the host ended"
     return line
+
+
+STUCK, AT_WORK = "time.sleep(1000)", "any(time.monotonic() > end for _ in iter(int, 1))"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("does", "replaced"), [(STUCK, True), (AT_WORK, False)])
+def test_a_worker_that_hangs_at_its_start_is_replaced_and_not_one_that_compiles(
+    hasty: Path, tmp_path: Path, does: str, *, replaced: bool
+) -> None:
+    """Ten of the host's seconds, and twice as many, before there was any answer."""
+    starts, python = tmp_path / "starts", tmp_path / "python"
+    code = f"import os, time; end = time.monotonic() + 2; open({str(starts)!r}, 'a').write('.'); "
+    (tmp_path / "worker.py").write_text(code + does)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I "{tmp_path / "worker.py"}"\n')
+    python.chmod(0o755)
+    starts.touch()
+    run = run_host(hasty, FRAMES, (4, 4), python=python, patience_ms=0, pause_ms=35)
+    assert run.pixels == FRAMES
+    assert any("hung" in line for line in run.log) == replaced
+    assert (len(starts.read_text()) > 1) == replaced
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 from pathlib import Path
 
@@ -11,9 +12,12 @@ import pytest
 
 pytest.importorskip("aiortc")
 
+from aiohttp import web
+from aiortc import InvalidStateError
 from support.serve_client import plain_page, server
 from support.serve_process import serving
 
+from tapetum.realtime.serve.connections import guarded
 from tapetum.realtime.serve.limits import Limits
 from tapetum.realtime.serve.settings import ServerSettings
 
@@ -67,6 +71,29 @@ def test_more_connections_than_the_limit_are_closed_and_older_ones_stay(
                 writer.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("error", "said"), [(InvalidStateError, 0), (ValueError, 1)])
+def test_only_errors_of_peers_that_are_closed_as_they_connect_are_expected(
+    caplog: pytest.LogCaptureFixture, error: type[Exception], said: int
+) -> None:
+    """Nobody awaits aiortc's connecting: what it raises then was a traceback on the terminal."""
+
+    async def nothing(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response()
+
+    async def fails() -> None:
+        raise error("RTCIceTransport is closed")
+
+    async def scenario() -> None:
+        with guarded(web.Server(nothing), Limits(), lambda _line: None):
+            failing = asyncio.create_task(fails())
+            await asyncio.wait([failing])
+            del failing
+            gc.collect()
+
+    asyncio.run(scenario())
+    assert len(caplog.records) == said
 
 
 def test_an_upload_that_stops_is_given_up(gain_model: Path, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_the_ages_that_are_shown_are_those_that_pixels_tell(
             p50, p95 = await shown_ages_ms(page)
             assert 0 < p50 <= p95
             assert re.fullmatch(r"\d+ / \d+ ms", await page.text("#added"))
-            assert re.fullmatch(r"\d+ fps", await page.text("#fps"))
+            assert re.fullmatch(r"(\d+|< 1) fps", await page.text("#fps"))
             assert re.fullmatch(r"grid on CPU, OpenVINO \w+", await page.text("#runs-on"))
             return medians
 

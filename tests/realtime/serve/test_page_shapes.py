@@ -19,6 +19,7 @@ from support.serve_process import serving
 pytestmark = pytest.mark.slow
 
 UPRIGHT = "lavfi:color=c=0x1c1c1c:s=180x320:r=10"
+SIZE = "document.querySelector('#size').selectedOptions[0].textContent"
 
 
 async def resize(page: Page, width: int, height: int) -> None:
@@ -49,6 +50,7 @@ async def upright_page(model: Path) -> AsyncIterator[Page]:
 def test_an_upright_picture_fills_the_view_and_the_view_fits_the_window(gain_model: Path) -> None:
     async def scenario() -> None:
         async with upright_page(gain_model) as page:
+            assert await page.evaluate(SIZE) == "180 \N{MULTIPLICATION SIGN} 320"
             for width, height in ((390, 844), (844, 390), (1280, 800)):
                 await resize(page, width, height)
                 view = await page.box("#view")

@@ -10,8 +10,10 @@ from tapetum.benchmarks.documents.markdown import MISSING, TARGET_HEAD, table, t
 from tapetum.benchmarks.experiments.live import SIZE as ROUND_TRIP_SIZE
 from tapetum.benchmarks.experiments.live import SIZES, TARGET_ADDED_P95_MS, TARGET_S, TARGETS_MS
 from tapetum.benchmarks.experiments.live_cost import SIZE as COST_SIZE
+from tapetum.benchmarks.experiments.live_load import ALONE
 from tapetum.benchmarks.experiments.soak import AGE_LIMIT_MS, FLAT_MB
 from tapetum.benchmarks.measure.files import Figures, recorded_figures
+from tapetum.benchmarks.measure.machine import machine_lines
 from tapetum.benchmarks.measure.sampling import LEAST_SAMPLES
 
 _FILES = ("live", "webrtc", "soak", "governor")
@@ -47,7 +49,7 @@ def load_table(results: Path) -> str:
     if not runs:
         return MISSING
     rows = [_load_row(run) for run in sorted(runs, key=_heaviness)]
-    return table(_LOAD_HEAD, rows)
+    return "\n\n".join([table(_LOAD_HEAD, rows), *machine_lines([found["machine"]])])
 
 
 _LOAD_HEAD = (
@@ -57,6 +59,7 @@ _LOAD_HEAD = (
     "largest jump of mean luma",
     "age, p99, of 100 frames or more",
     "frames a second",
+    f"one {ALONE} frame, nothing else running",
 )
 
 
@@ -74,6 +77,7 @@ def _load_row(run: Figures) -> list[str]:
         *_look_texts(run),
         _age_text(run),
         f"{run['fps']:.3g}",
+        f"{run['frame_alone_ms']:.3g} ms" if "frame_alone_ms" in run else MISSING,
     ]
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 from tapetum.benchmarks.measure.machine import load_average
 from tapetum.gan.scratch_folder import scratch_folder
-from tapetum.realtime import FileSource
+from tapetum.realtime import FileSource, SyntheticSource
+from tapetum.realtime.enhancer import make_enhancer
 from tapetum.realtime.errors import MediaError
 
 SIZES = {
@@ -23,6 +26,10 @@ SIZES = {
 }
 SCENES = {"clean": "", "noisy": ",noise=alls=12:allf=t"}
 """What FFmpeg adds to the dark test pattern: nothing, or noise of deviation 7."""
+ALONE = "1280x720"
+"""Size of the frame that shows how quick the machine is."""
+_WARM, _TIMED = 10, 50
+"""Such frames before those that are timed, and these."""
 _DARKNESS = 8
 """FFmpeg's test pattern is made so many times darker."""
 _DARK_LEVEL = 48.0
@@ -52,11 +59,13 @@ def live_load(
         duration_s: how long is recorded.
 
     Returns:
-        `recorded_frames`; `dark_percent` of them from the first one on, `largest_jump` of the
-        mean luma from frame to frame in levels, `age_p99_ms` and `fps` of what is shown, each the
-        worst of the streams; the modes of all; the load average. Levels are those of the
+        `frame_alone_ms`, the median time of one frame by `grid` before all else, by which machines
+        differ; `recorded_frames`; `dark_percent` of them from the first one on, `largest_jump` of
+        the mean luma from frame to frame in levels, `age_p99_ms` and `fps` of what is shown, each
+        the worst of the streams; the modes of all; the load average. Levels are those of the
         recordings.
     """
+    alone_ms = _frame_alone_ms()
     with scratch_folder("bench") as folder, ExitStack() as running:
         paths = [folder / f"{index}.mkv" for index in range(streams)]
         for _ in range(busy):
@@ -76,6 +85,7 @@ def live_load(
         "scene": scene,
         "streams": streams,
         "busy_processes": {"count": busy, "nice": nice},
+        "frame_alone_ms": round(alone_ms, 2),
         "load_average": round(load, 2),
         "recorded_frames": min(map(len, found)),
         "dark_percent": max(map(_dark_percent, found)),
@@ -84,6 +94,18 @@ def live_load(
         "fps": min(summary["fps"] for summary in summaries),
         "modes": [summary["modes"] for summary in summaries],
     }
+
+
+def _frame_alone_ms() -> float:
+    """How quick the machine is with a frame of `ALONE` while nothing else runs."""
+    width, height = map(int, ALONE.split("x"))
+    (frame,) = SyntheticSource(width, height, frames=1)
+    enhance = make_enhancer("grid", device="cpu")
+    times_s = [time.perf_counter()]
+    for _ in range(_WARM + _TIMED):
+        enhance(frame)
+        times_s.append(time.perf_counter())
+    return 1000 * median(later - sooner for sooner, later in pairwise(times_s[_WARM:]))
 
 
 def _command(size: str, rate: int, scene: str, path: Path, duration_s: float) -> list[str]:

@@ -53,12 +53,12 @@ _MOST_TIMES = 2
 """So many frames in a row that bring nothing but other noise may be the one before again."""
 BLEND_S = 0.5
 """In this time one look goes over into another, or in longer where that would be seen."""
+LONGEST_STEP_S = 1 / 15
+"""No frame goes further on such a way than in this time, however rarely frames come."""
 _WEIGHTS_S = 0.5
 """Time constant of the weights by which a grid becomes one curve."""
 _LONGEST_PAUSE_S = 0.5
 """A longer one counts as this where noise is taken out: what is known of a stream outlasts it."""
-_LONGEST_STEP_S = 1 / 15
-"""No frame moves these weights by more than this time does, however rarely frames come."""
 
 
 class ApplyGrid(Protocol):
@@ -387,7 +387,7 @@ class GridStream:
             self._look_weights = node_weights(np.tensordot(_LUMA, look.small[0, :, ::4, ::4], 1))
         if self._weights is None or self._style != (look.name, True):
             self._weights = self._look_weights
-        share = np.float32(min(self._elapsed_s, _LONGEST_STEP_S) / _WEIGHTS_S)
+        share = np.float32(min(self._elapsed_s, LONGEST_STEP_S) / _WEIGHTS_S)
         self._weights = self._weights + share * (self._look_weights - self._weights)
         return self._weights
 
@@ -398,7 +398,7 @@ class GridStream:
             self._style, self._way_left = style, 1.0
         if self._way is None:
             return wanted
-        self._way_left -= self._elapsed_s / BLEND_S
+        self._way_left -= min(self._elapsed_s, LONGEST_STEP_S) / BLEND_S
         if self._way_left > 0:
             return wanted + np.float32(self._way_left) * self._way
         self._way = None

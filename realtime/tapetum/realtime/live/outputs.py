@@ -26,7 +26,9 @@ RECORDING_DEPTH = 15
 _BEHIND_S = 1.0
 """A recording that is so far behind gets fewer frames until it has caught up."""
 
-_LONG_AGO_S = 5.0
+_STUCK_S, _STUCK_FRAMES = 60.0, 30
+"""A sink that took none of so many frames in so long is stuck, and not slow: the look of the
+others' pictures need not stay near that of its last one."""
 
 CLOSE_TIMEOUT_S = 5.0
 
@@ -134,7 +136,7 @@ class Output:
     def __init__(self, place: SinkPlace) -> None:
         self.name = place.name
         self.meter = MeteredSink(place.sink, place.depth)
-        self._left_out = 0
+        self._left_out = self._missed = 0
         self._waits = place.waits
         self._taken: tuple[float, float] | None = None
         self._handed_over: tuple[float, float] | None = None
@@ -168,12 +170,13 @@ class Output:
     def taken_position(self) -> float | None:
         """See `LookPace`: that of the last frame that the sink took or will take.
 
-        None where that is long ago: a step after a still picture is no worse than that was.
+        None where it is stuck: after so long a still picture a step is no fault any more.
         """
         if self._taken is None:
             return None
         position, taken_s = self._taken
-        return position if time.monotonic() - taken_s < _LONG_AGO_S else None
+        is_stuck = self._missed >= _STUCK_FRAMES and time.monotonic() - taken_s >= _STUCK_S
+        return None if is_stuck else position
 
     def write(self, frame: Frame, position: float = 0.0) -> None:
         """Hand a frame over; what the sink raised before is raised here.
@@ -181,6 +184,7 @@ class Output:
         A sink of many places that is behind is not given it, so that what it was given before
         stays; of one with a single place it takes the place of what waits there.
         """
+        self._missed += 1
         if self.is_behind:
             self._left_out += 1
             return
@@ -188,9 +192,9 @@ class Output:
         (self._behind or self.meter).write(frame)
         before, self._handed_over = self._handed_over, (position, time.monotonic())
         if self._behind is None or self._depth > 1:  # nothing takes the frame's place any more
-            self._taken = self._handed_over
+            self._taken, self._missed = self._handed_over, 0
         elif self._evicted == evicted:
-            self._taken = before
+            self._taken, self._missed = before, 1
 
     def close(self, *, patient: bool = True) -> None:
         """Finish the sink.

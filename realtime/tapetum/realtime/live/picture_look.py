@@ -9,7 +9,7 @@ import numpy as np
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_fit import fit_grid
 from tapetum.realtime.frame import Frame, Plane
-from tapetum.realtime.live.grid_stream import BLEND_S
+from tapetum.realtime.live.grid_stream import BLEND_S, LONGEST_STEP_S
 from tapetum.realtime.live.look_pace import LookPace
 from tapetum.realtime.live.mixed_planes import mixed_planes
 from tapetum.realtime.sample_range import sample_range
@@ -37,7 +37,7 @@ class Easing:
         elapsed_s, self._last_s = now_s - self._last_s, now_s
         scale = 255 / ((1 << before.format.depth) - 1)
         change = scale * (_mean_luma(after) - _mean_luma(before))
-        part = min(elapsed_s / BLEND_S, self._left)
+        part = min(min(elapsed_s, LONGEST_STEP_S) / BLEND_S, self._left)
         self._left -= part * self._pace.share(part * change)
         if self._left <= 0:
             return after

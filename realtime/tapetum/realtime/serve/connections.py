@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
+from aiortc import InvalidStateError
 
 from tapetum.realtime.errors import ServeError
 from tapetum.realtime.serve.limits import Limits
@@ -97,9 +98,10 @@ def _loop_errors(
     say: Callable[[], None],
 ) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if _lacks_files(context.get("exception")):
+        error = context.get("exception")
+        if _lacks_files(error):
             say()
-        else:
+        elif not isinstance(error, InvalidStateError):  # of a peer that was closed as it connected
             loop.default_exception_handler(context)
 
     return handle

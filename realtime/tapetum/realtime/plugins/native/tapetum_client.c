@@ -34,7 +34,9 @@
 #define MS 1000000LL
 #define WARM_ANSWERS 10     /* before as many, what frames need may have to be compiled */
 #define HUNG_MS 5000        /* without an answer, of a warm worker */
-#define START_HUNG_MS 90000 /* of one that is not */
+#define START_HUNG_MS 10000 /* of one that is not, without an answer and without work */
+#define WORK_MS 1           /* of processor time: a worker that waits for a processor gets as much */
+#define LONGEST_START_MS 300000
 #define LONGEST_BACK_OFF_MS 60000
 #define LOCK_MS 5           /* for what cannot be put off; what is done in it takes microseconds */
 #define CLOSE_MS 2000       /* for the worker's end */
@@ -79,6 +81,9 @@ struct tapetum_stream {
     bool waiting;        /* an answer is due */
     unsigned answers;    /* by this worker, to frames of this kind */
     int64_t sent_ns;
+    pid_t pid;           /* of the worker that the socket leads to */
+    int64_t worked_ns;   /* its processor time when that had last grown, */
+    int64_t working_ns;  /* and when that was */
     request last;
     int memory_fd;       /* or -1 */
     uint8_t *memory;     /* or NULL, until all of it is reserved */
@@ -125,6 +130,16 @@ static int64_t now_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000 * MS + now.tv_nsec;
+}
+
+/* Of all threads of a process, so far; 0 where that is not known. */
+static int64_t processor_time_ns(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec time = {0};
+    if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &time))
+        return 0;
+    return time.tv_sec * 1000 * MS + time.tv_nsec;
 }
 
 /* No signal comes until they are allowed again. */
@@ -495,6 +510,8 @@ static outcome connect_stream(tapetum_stream *stream, int64_t until_ns)
     if (!error) {
         sent = send_message(worker.socket, "s", 1, ends[1]);
         stream->generation = worker.generation;
+        stream->pid = worker.pid;
+        stream->worked_ns = -WORK_MS * MS; /* it has begun just now */
         stream->socket = ends[0];
         close(ends[1]);
     }
@@ -603,6 +620,22 @@ static outcome worker_ended(tapetum_stream *stream)
     return lose_worker(stream, NULL) ? LOST : LEFT;
 }
 
+/* Whether no answer comes any more. A worker that is not warm yet may compile for long on a slow
+ * machine, as its processor time shows, which stands still where it is stuck. */
+static bool is_hung(tapetum_stream *stream)
+{
+    int64_t now = now_ns(), waited_ms = (now - stream->sent_ns) / MS;
+    if (is_warm(stream))
+        return waited_ms > HUNG_MS;
+    int64_t worked_ns = processor_time_ns(stream->pid);
+    if (worked_ns - stream->worked_ns >= WORK_MS * MS) {
+        stream->worked_ns = worked_ns;
+        stream->working_ns = now;
+    }
+    int64_t still_ms = (now - stream->working_ns) / MS;
+    return waited_ms > LONGEST_START_MS || (waited_ms < still_ms ? waited_ms : still_ms) > START_HUNG_MS;
+}
+
 /* Take the answer to an earlier frame, if there is one; LEFT while there is none. */
 static outcome clear_answer(tapetum_stream *stream, answer *late)
 {
@@ -611,8 +644,7 @@ static outcome clear_answer(tapetum_stream *stream, answer *late)
         return worker_ended(stream);
     if (came == DONE)
         prove_worker(stream);
-    int64_t limit_ms = is_warm(stream) ? HUNG_MS : START_HUNG_MS;
-    if (came == LEFT && now_ns() - stream->sent_ns > limit_ms * MS)
+    if (came == LEFT && is_hung(stream))
         lose_worker(stream, "the worker hung, and is started anew");
     return came;
 }

@@ -10,6 +10,7 @@ import { connectPeer } from "./peer.js";
 const FIRST_PICTURE_MS = 15_000;
 const UNREACHED = new Problem("No picture came", "Browser and server must reach each other by UDP in "
   + "one network. Open the page on the server's machine; that too must be in some network.");
+const SLOW = { title: "This takes long", text: "The machine that sends the picture is busy. It is on its way." };
 const NO_LIGHT = new Problem("No light came", "The server does not answer; it may be busy. Try again.");
 
 /**
@@ -26,7 +27,7 @@ export class Live extends EventTarget {
   #original = new Original(document.getElementById("original"));
   #clock = new CaptureClock();
   #originalClock = new CaptureClock();
-  #run = null; // what belongs to the picture that runs or starts: { stream, camera, here, captured, live, noise, send, close[] }
+  #run = null; // what belongs to the picture that runs or starts: { stream, camera, here, captured, noise, send, reached, close[] }
   #streams = 0; // how many were asked for: the number of the last one
 
   constructor({ link, readout, wishes }) {
@@ -116,7 +117,6 @@ export class Live extends EventTarget {
     if (run.here) await this.#brightenHere(run);
     else await this.#brightenThere(run);
     if (this.#run !== run) return;
-    run.live = true;
     this.#tell("live");
   }
 
@@ -156,10 +156,11 @@ export class Live extends EventTarget {
 
   async #brightenThere(run) {
     const look = () => this.#wishes().look;
-    const onLost = () => this.#run === run && this.#lose(run);
-    const peer = await connectPeer({ link: this.#link, look, stream: run.stream, camera: run.camera, onLost });
+    const isWanted = () => this.#run === run;
+    const onLost = () => isWanted() && this.#lose(run);
+    const peer = await connectPeer({ link: this.#link, look, stream: run.stream, camera: run.camera, isWanted, onLost });
     if (this.#run !== run) return peer.close();
-    run.send = peer.send;
+    [run.send, run.reached] = [peer.send, peer.reached];
     run.close.push(peer.close);
     await this.#show(run, peer);
   }
@@ -176,7 +177,12 @@ export class Live extends EventTarget {
         this.#readout.addFrame(frame);
       }),
     );
-    await inTime(loaded(this.#video), UNREACHED);
+    const first = loaded(this.#video);
+    await inTime(first, UNREACHED).catch((error) => {
+      if (!run.reached()) throw error;
+      if (this.#run === run) this.#tell("busy", SLOW);
+      return first;
+    });
   }
 
   #learn(status) {
@@ -190,9 +196,9 @@ export class Live extends EventTarget {
     if (status.original_clock) this.#originalClock.set(status.original_clock, offsetMs);
   }
 
-  /** The connection is lost: one that had shown a picture is made anew, another one will not do better. */
+  /** The connection is lost: one that had been there is made anew, another one will not do better. */
   #lose(run) {
-    if (run.live) this.start();
+    if (run.reached()) this.start();
     else this.#fail(UNREACHED);
   }
 

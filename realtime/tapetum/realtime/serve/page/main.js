@@ -114,6 +114,7 @@ function cover(state, title, text) {
   part("start").textContent = state === "problem" ? "Try again" : "Start the camera";
   for (const id of ["snapshot", "record"]) part(id).disabled = state !== "live";
   part("stop").disabled = !live.running;
+  showSize();
   if (state !== "live") recording?.stop();
   announce(state === "live" ? "The picture is live" : `${title}. ${text}`);
 }
@@ -130,6 +131,7 @@ live.addEventListener("live", () => {
 
 for (const id of ["enhanced", "original-video"]) part(id).addEventListener("resize", ({ target }) => {
   if (target.videoHeight) view.style.setProperty("--ratio", target.videoWidth / target.videoHeight);
+  showSize();
 });
 makeWipe(view, part("wipe"));
 offerFullScreen(part("fill"), part("stage"));
@@ -163,10 +165,23 @@ function sayLook() {
  * asked of cameras of the browser, and only their pictures can be enhanced here.
  */
 function showWhatCounts() {
-  for (const id of ["size", "where"]) part(id).disabled = isServerCamera(part("camera").value);
+  part("where").disabled = isServerCamera(part("camera").value);
+  showSize();
   const grid = grids.includes(part("model").value);
   part("brightness").disabled = !grid;
   part("when-dark").disabled = grid && brightness.value !== null;
+}
+
+let askedSize = part("size").options[0].value; // of a camera of the browser
+
+/** Of the server's camera, which is not asked for one, the size of what plays is shown. */
+function showSize() {
+  const [size, served] = [part("size"), isServerCamera(part("camera").value)];
+  const { videoWidth, videoHeight } = part("enhanced");
+  size.disabled = served;
+  if (size.value) askedSize = size.value;
+  part("served-size").textContent = videoWidth ? `${videoWidth} × ${videoHeight}` : "As it comes";
+  size.value = served ? "" : askedSize;
 }
 
 // What is kept

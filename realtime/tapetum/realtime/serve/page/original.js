@@ -1,6 +1,6 @@
 // The picture before enhancing: of all that the camera gave lately, the one that is shown enhanced.
 
-const KEPT_MS = 700;
+const KEPT = 21; // pictures: 0.7 s of 30 a second, and more where a busy machine shows fewer, and later
 
 /** Draws on a canvas the original of each enhanced picture, so that both halves of a wipe agree. */
 export class Original {
@@ -19,7 +19,7 @@ export class Original {
     const image = await createImageBitmap(video).catch(() => null); // the video has just ended
     if (image === null) return;
     this.#kept.push({ capturedMs, image });
-    while (this.#kept[0].capturedMs < capturedMs - KEPT_MS) this.#kept.shift().image.close();
+    while (this.#kept.length > KEPT) this.#kept.shift().image.close();
   }
 
   /** Shows the original that was captured at `capturedMs`, or the newest if that is not known. */

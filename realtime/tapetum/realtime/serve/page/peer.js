@@ -9,11 +9,12 @@ const USUAL_RATE = 30; // pictures a second that these are for
 /**
  * Connects to the server.
  *
- * With a `camera` (a MediaStream) that one is enhanced, else the server's own; `look()` says how. `onLost` is called
- * once if the connection fails later. Returns the streams to show, `send`, which says how many
- * pictures of the camera the server can use, and how large, and `close`.
+ * With a `camera` (a MediaStream) that one is enhanced, else the server's own; `look()` says how. The server is asked
+ * only if it `isWanted()` still. `onLost` is called once if the connection fails later. Returns the streams to show,
+ * `send`, which says how many pictures of the camera the server can use, and how large, `reached`, whether the two
+ * were ever connected, and `close`.
  */
-export async function connectPeer({ link, stream, camera, look, onLost }) {
+export async function connectPeer({ link, stream, camera, look, isWanted, onLost }) {
   const peer = new RTCPeerConnection({ iceServers: [] });
   const send = camera ? limiter(peer, camera) : () => {};
   const close = () => {
@@ -25,6 +26,7 @@ export async function connectPeer({ link, stream, camera, look, onLost }) {
     addVideos(peer, camera);
     await peer.setLocalDescription();
     await gathered(peer);
+    if (!isWanted()) throw new Error("Something else was asked for."); // and its answer is not to be lost
     const wish = { stream, camera: camera ? "browser" : "server", sdp: peer.localDescription.sdp, ...look() };
     const { sdp } = await link.ask("watch", wish, "answer");
     await sendWhole(peer, camera, sdp);
@@ -32,11 +34,14 @@ export async function connectPeer({ link, stream, camera, look, onLost }) {
     close();
     throw error;
   }
+  let connected = false;
+  const reached = () => (connected ||= peer.connectionState === "connected");
   peer.onconnectionstatechange = () => {
     if (peer.connectionState === "failed") onLost();
+    else reached();
   };
   const [enhanced, original] = peer.getTransceivers().map(({ receiver }) => new MediaStream([receiver.track]));
-  return { enhanced, original: original ?? camera, send, close };
+  return { enhanced, original: original ?? camera, send, reached, close };
 }
 
 function addVideos(peer, camera) {

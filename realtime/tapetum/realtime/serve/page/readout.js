@@ -77,7 +77,8 @@ export class Readout {
     this.#show("age-p50", milliseconds(ages, 0.5));
     this.#show("age-p95", milliseconds(ages, 0.95));
     this.#show("arrives", this.#arriving());
-    this.#show("fps", `${framesPerSecond(this.#frames).toFixed(0)} fps`);
+    const rate = framesPerSecond(this.#frames);
+    this.#show("fps", rate < 1 ? "< 1 fps" : `${rate.toFixed(0)} fps`);
   }
 }
 
