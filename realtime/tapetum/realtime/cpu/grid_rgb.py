@@ -59,9 +59,12 @@ _FROM_U_AND_V = (2, 5, 0, 1, 3, 4, 6, 7)
 """m_uu, m_vv, gain, offset, m_uv, m_vu, c_u, c_v: what multiplies U, V, Y, 1, V, U, 1, 1."""
 _FROM_V_AND_U = (5, 2, 0, 1, 4, 3, 7, 6)
 """The same with V before U."""
-_BY_CHROMA, _BY_LUMA, _ADDED = [0, 1, 4, 5], [2], [3, 6, 7]
-"""Those that multiply chroma, and luma, and those that are added, in levels."""
 _TOP = np.float32(255)
+_BY_CHROMA = CHROMA_STEP / SCALE
+_UNITS = np.array(
+    [_BY_CHROMA, _BY_CHROMA, 1 / SCALE, _TOP, _BY_CHROMA, _BY_CHROMA, _TOP, _TOP], np.float32
+)
+"""What brings the products of these to levels of 8 bits."""
 _LOW, _HIGH = -MIDDLE / SCALE, (np.float32(1023) - MIDDLE) / SCALE
 _VALUES = 3
 """Floats of a level in `_Levels`."""
@@ -147,10 +150,7 @@ def apply_to_pixels(
     else:
         order, weights, factors = _FROM_U_AND_V, (KB, KR), (BLUE_FROM_U, RED_FROM_V)
     ends = _Ends(*weights, *factors, SCALE / factors[0], SCALE / factors[1])
-    cells = np.ascontiguousarray(grid[order, :].transpose(2, 3, 1, 0), np.float32)
-    cells[..., _BY_CHROMA] *= CHROMA_STEP / SCALE
-    cells[..., _BY_LUMA] /= SCALE
-    cells[..., _ADDED] *= _TOP
+    cells = np.multiply(grid[order, :].transpose(2, 3, 1, 0), _UNITS, order="C", dtype=np.float32)
     axes = cell_axis(source.height), cell_axis(source.width)
     lift = room_to_lift(source.width)
     _enhance_pixels(source, cells, *axes, _LEVELS, ends, restored, lift, target)
