@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -218,11 +221,62 @@ def test_a_grey_image_stays_grey(brightening: Enhancer) -> None:
         np.zeros((48, 70, 3), np.uint8),
         np.zeros(PICTURE.shape, np.int16),
         np.broadcast_to(np.uint8(0), PICTURE.shape),
+        [[0]],
     ],
 )
 def test_an_output_of_another_kind_is_refused(out: RgbImage, gain_model: Path) -> None:
-    with pytest.raises(ValueError, match=r"out is a writable \(48, 70, 4\) uint8 array; got"):
+    message = r"out is a writable \(48, 70, 4\) uint8 array; got"
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
         Enhancer(gain_model)(PICTURE, out=out)
+    assert ("read-only" in str(caught.value)) == (getattr(out, "base", None) is not None)
+
+
+@pytest.mark.parametrize("time_s", ["1", np.nan, -np.inf])
+def test_what_is_no_time_is_refused_and_forgotten(time_s: float, gain_model: Path) -> None:
+    enhancer = Enhancer(gain_model)
+    enhancer(GRAY, time_s=1)
+    with pytest.raises(ValueError, match="time_s is a number of seconds, or None; got"):
+        enhancer(GRAY, time_s=time_s)
+    enhancer(GRAY, time_s=np.float64(1.5))
+
+
+def test_numbers_that_are_none_are_refused(gain_model: Path) -> None:
+    with pytest.raises(ValueError, match="strength is from 0 to 2; got '1'"):
+        Enhancer(gain_model, strength="1")  # type: ignore[arg-type] # a user's mistake
+    with pytest.raises(ValueError, match="denoise is auto, off, or from 0 to 1; got None"):
+        Enhancer(gain_model, denoise=None)  # type: ignore[arg-type] # a user's mistake
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_has_the_settings_and_no_past(
+    copied: Callable[[Enhancer], Enhancer], gain_model: Path
+) -> None:
+    enhancer = Enhancer(gain_model, 0.5, when_dark=False, denoise="off")
+    wanted = enhancer(PICTURE)
+    enhancer.strength = 1.5
+    enhancer(PICTURE // 2)
+    other = copied(enhancer)
+    assert other.strength == 1.5
+    other.strength = 0.5
+    np.testing.assert_array_equal(other(PICTURE), wanted)
+
+
+def test_threads_that_share_an_enhancer_get_their_own_pictures(gain_model: Path) -> None:
+    rng, enhancer = np.random.default_rng(6), Enhancer(gain_model, when_dark=False)
+    stripes = 40 * (np.arange(160) // 20 % 2)
+    plain = [np.broadcast_to(16 + side, (160, 160)) for side in (stripes, stripes[:, None])]
+    noise = rng.normal(0, 4, (2, 6, 160, 160, 3))
+
+    def likeness(thread: int) -> float:
+        own, other = (plane - plane.mean() for plane in (plain[thread], plain[1 - thread]))
+        made = (
+            enhancer((plain[thread][..., None] + one).astype(np.uint8)) for one in noise[thread]
+        )
+        pictures = [np.asarray(picture.mean(axis=2)) for picture in made]
+        return max(float(abs((one * other).mean()) / (one * own).mean()) for one in pictures)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert max(threads.map(likeness, range(2))) < 0.1
 
 
 def test_an_unknown_order_is_refused(gain_model: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
+from numbers import Real
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from tapetum.gan.model import Model, find_model
@@ -29,7 +33,8 @@ class Enhancer:
     """Enhances NumPy images, or a stream of them: one enhancer per stream.
 
     Consecutive images are taken for frames of one video, whose brightness is kept steady; call
-    `reset` before an unrelated one.
+    `reset` before an unrelated one. Threads that share an enhancer take turns. A copy, and what
+    another process gets of it, has its settings and no past.
 
     Example:
         enhancer = Enhancer("grid", strength=0.8)
@@ -65,7 +70,9 @@ class Enhancer:
             ValueError: `strength`, `brightness` or `denoise` is out of its range.
         """
         aim = Aim(when_dark, brightness)
-        self._device: Device = device
+        anew = partial(type(self), model, device=device, when_dark=when_dark)
+        self._anew = partial(anew, brightness=brightness, denoise=denoise)
+        self._turn = Lock()
         self._enhancer: GridEnhancer | UNetEnhancer | RoundTripEnhancer
         self._by_image: GridEnhancer | UNetEnhancer | None = None
         check_device(device)
@@ -73,6 +80,10 @@ class Enhancer:
             self._enhancer = _load_on_gpu(model, strength, device, aim, denoise)
         else:
             self._enhancer = self._by_image = _load(model, strength, aim, denoise)
+
+    def __reduce__(self) -> tuple[Callable[[float], Enhancer], tuple[float]]:
+        """What is copied and pickled: the settings, for networks and the past cannot be."""
+        return self._anew, (self.strength,)
 
     @property
     def description(self) -> str:
@@ -118,19 +129,22 @@ class Enhancer:
 
         Raises:
             DeviceError: the GPU is full, or lost.
-            TypeError: `image` is no array.
-            ValueError: it is none of these, or `out` is not like it.
+            TypeError: `image` or `out` is no array.
+            ValueError: it is none of these, `out` is not like it, or `time_s` is no time.
         """
         from tapetum.realtime.cpu.rgb import check_image, is_red_first, luma_of, output_for
 
         check_image(image)
         is_red_first(order)
+        _check_time(time_s)
         target = output_for(image, out)
         if image.ndim == 3:
-            self._enhance_image(image, target, order, time_s)
+            with self._turn:
+                self._enhance_image(image, target, order, time_s)
             return target
         colored = image[..., None].repeat(3, axis=2)
-        self._enhance_image(colored, colored, "rgb", time_s)
+        with self._turn:
+            self._enhance_image(colored, colored, "rgb", time_s)
         target[...] = luma_of(colored) + 0.5
         return target
 
@@ -163,11 +177,13 @@ class Enhancer:
             ValueError: `out` is not so.
         """
         if out is None:
-            return self._enhancer(frame)
+            with self._turn:
+                return self._enhancer(frame)
         from tapetum.realtime.cpu.plane_rows import check_out
 
         check_out(frame, out)
-        bright = self._enhancer(frame, out=out)
+        with self._turn:
+            bright = self._enhancer(frame, out=out)
         for place, plane in zip(out, bright.planes, strict=True):
             if plane is not place:
                 place[...] = plane
@@ -175,7 +191,8 @@ class Enhancer:
 
     def reset(self) -> None:
         """Forget the past: the next image starts a new scene."""
-        self._enhancer.reset()
+        with self._turn:
+            self._enhancer.reset()
 
 
 def make_enhancer(
@@ -318,8 +335,8 @@ def checked_strength(strength: float) -> float:
     Raises:
         ValueError: it is not.
     """
-    if not 0 <= strength <= MAX_STRENGTH:
-        raise ValueError(f"strength is from 0 to {MAX_STRENGTH:g}; got {strength:g}")
+    if not _is_number(strength) or not 0 <= strength <= MAX_STRENGTH:
+        raise ValueError(f"strength is from 0 to {MAX_STRENGTH:g}; got {_shown(strength)}")
     return strength
 
 
@@ -329,9 +346,23 @@ def checked_denoise(denoise: Denoise) -> Denoise:
     Raises:
         ValueError: it is not.
     """
-    if denoise in {"auto", "off"} or (not isinstance(denoise, str) and 0 <= denoise <= 1):
+    if denoise in {"auto", "off"} or (_is_number(denoise) and 0 <= float(denoise) <= 1):
         return denoise
     raise ValueError(f"denoise is auto, off, or from 0 to 1; got {denoise}")
+
+
+def _check_time(time_s: float | None) -> None:
+    if time_s is not None and not (_is_number(time_s) and math.isfinite(time_s)):
+        raise ValueError(f"time_s is a number of seconds, or None; got {_shown(time_s)}")
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a number, whatever its type says."""
+    return isinstance(value, Real)
+
+
+def _shown(value: object) -> str:
+    return f"{float(value):g}" if isinstance(value, Real) else repr(value)
 
 
 def _grid(model: Model, strength: float, aim: Aim, denoise: Denoise) -> GridEnhancer:

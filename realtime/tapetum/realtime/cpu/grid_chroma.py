@@ -36,8 +36,8 @@ from tapetum.realtime.sample_range import SampleRange, sample_range
 
 LANES = 8
 """Floats of a chroma transform, padded to a SIMD register."""
-ENTRY = 2 * LANES
-"""Floats of a row's table for one level of one cell: a transform and the way to the next cell's."""
+TABLE = CELLS * LEVELS * LANES
+"""Floats of a row's transforms; in its table as many follow, the ways to those of the next cell."""
 _FAST = {"flags": ("fast",)}
 """How LLVM may treat sums and products."""
 _ORDER = (2, 4, 3, 5, 6, 7)
@@ -153,14 +153,13 @@ def _enhance_chroma(  # noqa: PLR0917 - numba takes no keyword-only arguments
     sums = np.empty(luma.width, np.int32)
     entry, level_weight = np.empty(width, np.int32), np.empty(width, np.float32)
     column_weight = columns.weight * np.float32(1 / (1 << WEIGHT_BITS))
-    table = np.empty(CELLS * LEVELS * ENTRY, np.float32)
-    between = np.empty(CELLS * LEVELS * LANES, np.float32)
+    table = np.zeros(2 * TABLE, np.float32)
     old_u, old_v = np.empty(width, np.float32), np.empty(width, np.float32)
     new = np.empty(2 * width, np.float32)
     for row in range(rows.cell.size):
         _sum_luma(luma, row << layout.chroma_y, layout, sums)
         _locate_levels(sums, layout, entry, level_weight)
-        interpolate_cells(cells, rows.cell[row], rows.weight[row], between, table)
+        interpolate_cells(cells, rows.cell[row], rows.weight[row], table)
         _load(u, row, layout, old_u)
         _load(v, row, layout, old_v)
         _transform(table, columns, column_weight, entry, level_weight, old_u, old_v, new)
@@ -202,29 +201,24 @@ def _locate_levels(sums: Ints, layout: _Layout, entry: Ints, weight: Floats) -> 
         place = np.sqrt(y) * np.float32(LEVELS) - np.float32(0.5)
         place = min(max(place, zero), np.float32(LEVELS - 1))
         level = min(np.int32(place), np.int32(LEVELS - 2))
-        entry[x] = level * np.int32(ENTRY)
+        entry[x] = level * np.int32(LANES)
         weight[x] = place - np.float32(level)
 
 
 @part
-def interpolate_cells(
-    cells: Floats, cell: int, weight: int, between: Floats, table: Floats
-) -> None:
-    """Fill a row's table: for each cell and level a transform and the way to the next cell's.
+def interpolate_cells(cells: Floats, cell: int, weight: int, table: Floats) -> None:
+    """Fill a row's table: the transforms of each cell and level, then the ways to the next cell's.
 
-    `between` gets the transforms alone.
+    From the last cell there is none: these stay 0, as they must be.
     """
     below_cell = min(cell + 1, CELLS - 1)
     w = np.float32(weight) * np.float32(1 / (1 << WEIGHT_BITS))
     above, below = cells[cell].reshape(-1), cells[below_cell].reshape(-1)
-    for i in range(between.size):
-        between[i] = above[i] + w * (below[i] - above[i])
-    for place in range(CELLS * LEVELS):
-        following = place + LEVELS if place < (CELLS - 1) * LEVELS else place
-        for lane in range(LANES):
-            here = between[place * LANES + lane]
-            table[place * ENTRY + lane] = here
-            table[place * ENTRY + LANES + lane] = between[following * LANES + lane] - here
+    here, following, ways = table[:TABLE], table[LEVELS * LANES : TABLE], table[TABLE:]
+    for i in range(here.size):
+        here[i] = above[i] + w * (below[i] - above[i])
+    for i in range(following.size):
+        ways[i] = following[i] - here[i]
 
 
 @part
@@ -249,7 +243,7 @@ def _transform(  # noqa: PLR0917 - numba takes no keyword-only arguments
             u[here],
             v[here],
         )
-        levels = table[column * LEVELS * ENTRY : (column + 1) * LEVELS * ENTRY]
+        levels = table[column * LEVELS * LANES :]
         out = new[2 * columns.starts[column] :]
         for x in range(places.size):
             start, place = np.int64(places[x]), np.int64(2 * x)
@@ -316,8 +310,8 @@ def _blend_vectors(  # noqa: PLR0917 - numba takes no keyword-only arguments
 ) -> Any:  # noqa: ANN401
     """Blend the vectors at `start`, transform (u, v) by the result, into out[place : place + 2].
 
-    As one SIMD register, which LLVM does not find by itself. At `start` lie a level's eight
-    coefficients and the way to the next column's, then those of the next level.
+    As one SIMD register, which LLVM does not find by itself. At `start` of a table from
+    `interpolate_cells` lie a level's eight coefficients, then those of the next level.
     """
     signature = types.void(table, start, column_weight, level_weight, u, v, out, place)
     return signature, _emit_blend
@@ -341,7 +335,8 @@ def _emit_blend(context: Any, builder: Any, signature: Any, args: Any) -> Any:  
 
 
 def blended_coefficients(builder: Any, source: Any, across: Any, up: Any) -> Any:  # noqa: ANN401
-    """Emit the blend of the four vectors at a pointer: across two columns, then up two levels."""
+    """Emit the blend of vectors of a row's table: across two columns, then up two levels."""
+    ways = TABLE // LANES
 
     def load(index: int) -> Any:  # noqa: ANN401
         loaded = builder.load(builder.gep(source, [ir.Constant(ir.IntType(64), index)]))
@@ -352,7 +347,7 @@ def blended_coefficients(builder: Any, source: Any, across: Any, up: Any) -> Any
         return builder.fadd(origin, builder.fmul(way, weight, **_FAST), **_FAST)
 
     to_next, to_upper = spread(builder, across), spread(builder, up)
-    lower, upper = step_from(load(0), load(1), to_next), step_from(load(2), load(3), to_next)
+    lower, upper = (step_from(load(i), load(ways + i), to_next) for i in (0, 1))
     return step_from(lower, builder.fsub(upper, lower, **_FAST), to_upper)
 
 

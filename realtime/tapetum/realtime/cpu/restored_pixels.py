@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.fixed_point import FIXED_BITS, Fixed
 from tapetum.realtime.cpu.plane_rows import read_only
-from tapetum.realtime.cpu.restoring_space import WHOLE, FineChroma
+from tapetum.realtime.cpu.restoring_space import FineChroma
 from tapetum.realtime.cpu.rgb import (
     BLUE_FROM_U,
     COLOR,
@@ -36,12 +36,32 @@ from tapetum.realtime.frame import Frame
 _DEPTH = 10
 _FORMAT = f"yuv420p{_DEPTH}le"
 
-_EDGE = 0.5
-"""Step of restored chroma to a sample beside it, in tolerances, from which all detail stays; from
-half of it on, some does."""
+CHROMA_STEP = np.float32(1 / 16)
+"""Chroma at full size is a blend of samples in sixteenths, and so it is counted in these."""
+_EDGE_STEPS = 64
+"""A step of restored chroma to a sample beside it counts as four times one of a pixel's detail:
+from half a tolerance on all detail stays, and from a quarter on, some does."""
+_MOST_TOLERANCE = (1 << 14) - 1
+"""In `CHROMA_STEP`: twice as much fits 15 bits."""
+_MOST_DETAIL = (1 << 14) - 1
+"""Detail of more is none of noise."""
 
 Floats = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint16]
+
+
+class Fade(NamedTuple):
+    """All of what is up to a tolerance, and nothing of what is twice as much, in 16-bit integers.
+
+    Attributes:
+        tolerance: of a pixel's detail, in `CHROMA_STEP`.
+        up: a power of 2 that makes it at least 1 << 14.
+        per: 1 << 30 by this product, nearly.
+    """
+
+    tolerance: np.uint16
+    up: np.uint16
+    per: np.uint16
 
 
 class RestoredPixels(NamedTuple):
@@ -52,14 +72,21 @@ class RestoredPixels(NamedTuple):
         seen: (2, h, w) chroma at half size, of the image's first and last channel's difference.
         made: (2, h, w) the same restored.
         weight: (h, w) of `FineChroma`.
-        tolerance: (2,) of `FineChroma`, in levels.
+        fades: by its tolerances.
     """
 
     luma: Words
     seen: tuple[Words, Words]
     made: tuple[Words, Words]
     weight: Fixed
-    tolerance: Floats
+    fades: tuple[Fade, Fade]
+
+
+def _fade(tolerance: float) -> Fade:
+    """How detail fades that has a tolerance in levels of 10 bits."""
+    whole = min(max(round(tolerance / float(CHROMA_STEP)), 1), _MOST_TOLERANCE)
+    up = 1 << (15 - whole.bit_length())
+    return Fade(np.uint16(whole), np.uint16(up), np.uint16(((1 << 30) - 1) // (whole * up)))
 
 
 _NO_WORDS = read_only(np.empty((0, 0), np.uint16))
@@ -68,7 +95,7 @@ UNRESTORED = RestoredPixels(
     (_NO_WORDS, _NO_WORDS),
     (_NO_WORDS, _NO_WORDS),
     read_only(np.empty((0, 0), np.int16)),
-    np.zeros(2, np.float32),
+    (_fade(1), _fade(1)),
 )
 """An image that is taken as it is."""
 
@@ -78,17 +105,19 @@ class Lift(NamedTuple):
 
     Attributes:
         narrow: (2, w + 2) rows of half size between their repeated ends.
-        shares: (w,) by how much detail is taken out of cells, from 0 to 1.
+        steps: (w + 1,) steps from cell to cell.
+        shares: (w,) by how much detail is taken out of cells, of `WHOLE`.
         weight: (W,) the same of pixels.
         seen: (2, W) each plane as seen, at full size.
         change: (2, W) how it changed.
     """
 
-    narrow: Floats
-    shares: Floats
-    weight: Floats
-    seen: Floats
-    change: Floats
+    narrow: Fixed
+    steps: Words
+    shares: Words
+    weight: Words
+    seen: Fixed
+    change: Fixed
 
 
 def half_chroma_frame(pixels: PixelRows, *, time_s: float | None = None) -> Frame:
@@ -127,7 +156,20 @@ def restored_pixels(
         (before[0], before[1]),
         (after[0], after[1]),
         read_only(fine.weight),
-        np.array([fine.tolerance[end - 1] / step for end in ends], np.float32),
+        (_fade(fine.tolerance[ends[0] - 1] / step), _fade(fine.tolerance[ends[1] - 1] / step)),
+    )
+
+
+def room_to_lift(width: int) -> Lift:
+    """Room for rows of so many pixels."""
+    half = (width + 1) // 2
+    return Lift(
+        np.empty((2, half + 2), np.int16),
+        np.empty(half + 1, np.uint16),
+        np.empty(half, np.uint16),
+        np.empty(width, np.uint16),
+        np.empty((2, width), np.int16),
+        np.empty((2, width), np.int16),
     )
 
 
@@ -218,7 +260,7 @@ def _add_four(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 @part
 def restore_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    restored: RestoredPixels, row: int, lift: Lift, luma: Floats, first: Floats, last: Floats
+    restored: RestoredPixels, row: int, lift: Lift, luma: Words, first: Fixed, last: Fixed
 ) -> None:
     """Restore one row of pixels.
 
@@ -227,89 +269,112 @@ def restore_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
         row: which.
         lift: room.
         luma: (W,) levels of 10 bits; set.
-        first: (W,) the first channel's chroma, in levels of 10 bits over grey; changed.
+        first: (W,) the first channel's chroma over grey, in `CHROMA_STEP`; changed.
         last: (W,) the last channel's.
     """
     line = restored.luma[row]
     for x in range(luma.size):
-        luma[x] = np.float32(line[x])
+        luma[x] = min(line[x], np.uint16(1023))
     near, last_row = row >> 1, restored.weight.shape[0] - 1
     far = min(max(near + (1 if row % 2 else -1), 0), last_row)
     shares, cells = lift.shares, restored.weight[near]
     for x in range(cells.size):
-        shares[x] = np.float32(cells[x]) * np.float32(1 / WHOLE)
+        shares[x] = np.uint16(cells[x])
     for end in range(2):
         seen, made = restored.seen[end], restored.made[end]
         _lift(seen[near], seen[far], made[near], made[far], lift.narrow)
         _enlarge(lift.narrow[0], lift.seen[end])
         _enlarge(lift.narrow[1], lift.change[end])
-        _spare_edges(made[near], made[far], restored.tolerance[end], lift.narrow, shares)
+        _spare_edges(made[near], made[far], restored.fades[end], lift.steps, shares)
+    weight = lift.weight
     for x in range(luma.size // 2):
-        lift.weight[2 * x] = shares[x]
-        lift.weight[2 * x + 1] = shares[x]
+        weight[2 * x] = shares[x]
+        weight[2 * x + 1] = shares[x]
     if luma.size % 2:
-        lift.weight[luma.size - 1] = shares[shares.size - 1]
-    _restore_chroma(lift, restored.tolerance, first, last)
+        weight[luma.size - 1] = shares[shares.size - 1]
+    _weigh_noise(lift, restored.fades, first, last)
+    _restore_chroma(lift.seen[0], lift.change[0], weight, first)
+    _restore_chroma(lift.seen[1], lift.change[1], weight, last)
 
 
 @part
-def _lift(near: Words, far: Words, near_made: Words, far_made: Words, narrow: Floats) -> None:
-    """Blend two rows of chroma at half size, as seen, over grey; and their change."""
+def _lift(near: Words, far: Words, near_made: Words, far_made: Words, narrow: Fixed) -> None:
+    """Blend two rows of chroma at half size, as seen, over grey; and their change; in quarters."""
     before, change, width = narrow[0], narrow[1], near.size
-    three, quarter = np.float32(3), np.float32(0.25)
+    three, grey = np.uint16(3), np.int16(4 * MIDDLE)
     for x in range(width):
-        total = three * np.float32(near[x]) + np.float32(far[x])
-        new = three * np.float32(near_made[x]) + np.float32(far_made[x])
-        before[x + 1] = total * quarter - MIDDLE
-        change[x + 1] = (new - total) * quarter
+        total = np.int16(np.uint16(three * near[x]) + far[x])
+        new = np.int16(np.uint16(three * near_made[x]) + far_made[x])
+        before[x + 1] = np.int16(total - grey)
+        change[x + 1] = np.int16(new - total)
     for ends in (before, change):
         ends[0], ends[width + 1] = ends[1], ends[width]
 
 
 @part
-def _spare_edges(
-    near: Words, far: Words, tolerance: np.float32, narrow: Floats, shares: Floats
-) -> None:
+def _spare_edges(near: Words, far: Words, fade: Fade, beside: Words, shares: Words) -> None:
     """Lessen the shares of a row's cells beside which the colour changes: it would bleed."""
-    down, beside, width = narrow[0], narrow[1], near.size
-    for x in range(width):
-        down[x] = abs(np.float32(far[x]) - np.float32(near[x]))
+    width = near.size
     for x in range(width - 1):
-        across = np.float32(near[x + 1]) - np.float32(near[x])
-        slant = np.float32(far[x + 1]) - np.float32(near[x])
-        other = np.float32(near[x + 1]) - np.float32(far[x])
-        beside[x + 1] = max(abs(across), abs(slant), abs(other))
-    beside[0] = beside[width] = np.float32(0)
-    zero, one, two = np.float32(0), np.float32(1), np.float32(2)
-    per_step = two / (np.float32(_EDGE) * tolerance)
+        slants = max(_step(near[x], far[x + 1]), _step(far[x], near[x + 1]))
+        beside[x + 1] = max(_step(near[x], near[x + 1]), slants)
+    beside[0] = beside[width] = np.uint16(0)
+    scale = np.uint16(_EDGE_STEPS)
     for x in range(width):
-        step = max(down[x], beside[x], beside[x + 1])
-        shares[x] *= min(max(two - step * per_step, zero), one)
+        step = max(_step(near[x], far[x]), beside[x], beside[x + 1])
+        shares[x] = _times(shares[x], _faded(np.uint16(step * scale), fade))
 
 
 @part
-def _restore_chroma(lift: Lift, tolerance: Floats, first: Floats, last: Floats) -> None:
+def _weigh_noise(lift: Lift, fades: tuple[Fade, Fade], first: Fixed, last: Fixed) -> None:
+    """Lessen the weights of a row's pixels whose detail, in either channel, is none of noise."""
+    weight, by_first, by_last = lift.weight, lift.seen[0], lift.seen[1]
+    for x in range(weight.size):
+        of_first = np.uint16(abs(np.int16(first[x] - by_first[x])))
+        of_last = np.uint16(abs(np.int16(last[x] - by_last[x])))
+        noise = min(_faded(of_first, fades[0]), _faded(of_last, fades[1]))
+        weight[x] = _times(weight[x], noise)
+
+
+@part
+def _restore_chroma(seen: Fixed, change: Fixed, weight: Words, chroma: Fixed) -> None:
     """Change a row's chroma as half size does, and take out the noise of its detail."""
-    zero, one, two = np.float32(0), np.float32(1), np.float32(2)
-    per_first, per_last = one / tolerance[0], one / tolerance[1]
-    for x in range(first.size):
-        of_first = first[x] - lift.seen[0, x]
-        of_last = last[x] - lift.seen[1, x]
-        # All of a small difference is noise, and nothing of a large one, in either channel.
-        size = max(abs(of_first) * per_first, abs(of_last) * per_last)
-        noise = min(max(two - size, zero), one) * lift.weight[x]
-        first[x] += lift.change[0, x] - noise * of_first
-        last[x] += lift.change[1, x] - noise * of_last
+    most = np.int16(_MOST_DETAIL)
+    for x in range(chroma.size):
+        detail = min(max(np.int16(chroma[x] - seen[x]), np.int16(-most)), most)
+        product = np.int32(np.int32(np.int16(detail * np.int16(2))) * np.int32(np.int16(weight[x])))
+        noise = np.int16(product >> np.int32(16))
+        chroma[x] = np.int16(np.int16(chroma[x] + change[x]) - noise)
 
 
 @part
-def _enlarge(narrow: Floats, wide: Floats) -> None:
-    """Enlarge a row by two, bilinearly; it lies between its repeated ends."""
-    near, far = np.float32(0.75), np.float32(0.25)
+def _step(a: np.uint16, b: np.uint16) -> np.uint16:
+    return np.uint16(max(a, b) - min(a, b))
+
+
+@part
+def _faded(size: np.uint16, fade: Fade) -> np.uint16:
+    """The share of a size that is noise, in 1 / 65536."""
+    tolerance = fade.tolerance
+    limit = np.uint16(tolerance + tolerance)
+    below = min(np.uint16(max(limit, size) - size), tolerance)
+    return np.uint16(_times(np.uint16(below * fade.up), fade.per) * np.uint16(4))
+
+
+@part
+def _times(a: np.uint16, share: np.uint16) -> np.uint16:
+    """A number times a share in 1 / 65536."""
+    return np.uint16(np.uint32(np.uint32(a) * np.uint32(share)) >> np.uint32(16))
+
+
+@part
+def _enlarge(narrow: Fixed, wide: Fixed) -> None:
+    """Enlarge a row by two, bilinearly, to quarters of its unit; it lies between repeated ends."""
+    three = np.int16(3)
     for x in range(wide.size // 2):
-        here = near * narrow[x + 1]
-        wide[2 * x] = here + far * narrow[x]
-        wide[2 * x + 1] = here + far * narrow[x + 2]
+        here = np.int16(three * narrow[x + 1])
+        wide[2 * x] = np.int16(here + narrow[x])
+        wide[2 * x + 1] = np.int16(here + narrow[x + 2])
     if wide.size % 2:
         end = narrow.size - 2
-        wide[wide.size - 1] = near * narrow[end] + far * narrow[end - 1]
+        wide[wide.size - 1] = np.int16(np.int16(three * narrow[end]) + narrow[end - 1])

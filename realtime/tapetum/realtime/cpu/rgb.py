@@ -69,14 +69,17 @@ def output_for(image: RgbImage, out: RgbImage | None) -> RgbImage:
     """Where the picture that is made of an image goes: a new array, or `out`.
 
     Raises:
+        TypeError: `out` is no array.
         ValueError: `out` has another shape or type, or cannot be written.
     """
     if out is None:
         return np.empty(image.shape, np.uint8)
+    wanted = f"out is a writable {image.shape} uint8 array"
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{wanted}; got {type(out).__name__}")
     if out.shape != image.shape or out.dtype != np.uint8 or not out.flags.writeable:
-        raise ValueError(
-            f"out is a writable {image.shape} uint8 array; got {out.shape} {out.dtype}"
-        )
+        kind = "" if out.flags.writeable else ", read-only"
+        raise ValueError(f"{wanted}; got {out.shape} {out.dtype}{kind}")
     return out
 
 
