@@ -80,6 +80,13 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
         _halve_cells(source, row, across, down, rows, out)
 
 
+@kernel
+def halve_plane(plane: Fixed, out: Fixed) -> None:
+    """The same of a plane without gaps between rows that is fixed-point already, both ways."""
+    for row in range(out.shape[0]):
+        halve_rows(plane, row, out)
+
+
 @part
 def _halve_cells(  # noqa: PLR0917 - numba takes no keyword-only arguments
     source: Samples, row: int, across: int, down: int, rows: Fixed, halves: Fixed
@@ -87,6 +94,10 @@ def _halve_cells(  # noqa: PLR0917 - numba takes no keyword-only arguments
     """Fill a row of `halves`. A kernel itself would count references to each slice."""
     first, last = row << down, min((row << down) + down, source.height - 1)
     out = halves[row]
+    if across + down == 2 and source.step == 1 and source.lines.words.size == 0:
+        start, end = first * source.pitch, last * source.pitch
+        _halve_bytes(source.lines.bytes[start:], source.lines.bytes[end:], source, out)
+        return
     if across + down == 0:
         read_row(source, first, out)
         return
@@ -155,6 +166,30 @@ def spread_row(cells: Fixed, out: Fixed) -> None:
         out[2 * x + 1] = cells[x]
     if out.size % 2:
         out[out.size - 1] = cells[cells.size - 1]
+
+
+@part
+def _halve_bytes(
+    upper: npt.NDArray[np.uint8], lower: npt.NDArray[np.uint8], source: Samples, out: Fixed
+) -> None:
+    """The same of two rows of bytes, whose sums are fixed-point by a multiplication."""
+    even = source.width // 2 * 2
+    above, below = upper[:even].view(np.uint16), lower[:even].view(np.uint16)
+    low, bits, scale = np.uint16(0xFF), np.uint16(8), np.uint16(source.scale >> 2)
+    for x in range(above.size):
+        total = np.uint16(np.uint16(above[x] & low) + np.uint16(above[x] >> bits))
+        total = np.uint16(total + np.uint16(below[x] & low))
+        total = np.uint16(total + np.uint16(below[x] >> bits))
+        out[x] = np.int16(total * scale)
+    if source.width > even:
+        last = np.uint16(np.uint16(upper[even]) + np.uint16(lower[even]))
+        out[out.size - 1] = np.int16(np.uint16(last + last) * scale)
+
+
+@part
+def halve_rows(plane: Fixed, row: int, halves: Fixed) -> None:
+    """Fill a row of `halves` with means of two rows of a plane."""
+    halve_row(plane[2 * row], plane[min(2 * row + 1, plane.shape[0] - 1)], halves[row])
 
 
 @part

@@ -14,7 +14,7 @@ from tapetum.realtime.cpu.fixed_point import (
     TABLE_SHIFT,
     Fixed,
     Samples,
-    halve_row,
+    halve_rows,
     read_row,
     spread_row,
 )
@@ -212,7 +212,7 @@ def learn(  # noqa: PLR0917 - numba takes no keyword-only arguments
             _share_row(share, row >> down, across, shares)
         _learn_row(source, row, new, shares, products, estimate)
         if half.size > 0 and (row % 2 == 1 or row + 1 == height):
-            _halve_rows(estimate, row - row % 2, row, half)
+            halve_rows(estimate, row // 2, half)
 
 
 @part
@@ -227,11 +227,6 @@ def _share_row(share: Fixed, row: int, across: int, shares: Fixed) -> None:
     for x in range(shares.size):
         # 32767 counts as 32768, so that all is all; as a number of 16 bits it is negative.
         shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
-
-
-@part
-def _halve_rows(plane: Fixed, upper: int, lower: int, half: Fixed) -> None:
-    halve_row(plane[upper], plane[lower], half[upper >> 1])
 
 
 @part

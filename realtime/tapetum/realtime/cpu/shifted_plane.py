@@ -32,17 +32,15 @@ def spline_taps(part: float) -> Fixed:
     estimate goes through it once for each frame.
     """
     t = part
-    spline = np.array(
-        [
-            -t * (1 - t) ** 2 / 2,
-            1 - t * t * (5 - 3 * t) / 2,
-            t * (1 + t * (4 - 3 * t)) / 2,
-            -t * t * (1 - t) / 2,
-        ]
+    spline = (
+        -t * (1 - t) ** 2 / 2,
+        1 - t * t * (5 - 3 * t) / 2,
+        t * (1 + t * (4 - 3 * t)) / 2,
+        -t * t * (1 - t) / 2,
     )
-    taps: Fixed = np.rint(spline * (1 << _TAP_BITS)).astype(np.int16)
-    taps[1 if t < 0.5 else 2] += (1 << _TAP_BITS) - int(taps.sum())
-    return taps
+    taps = [round(weight * (1 << _TAP_BITS)) for weight in spline]
+    taps[1 if t < 0.5 else 2] += (1 << _TAP_BITS) - sum(taps)
+    return np.array(taps, np.int16)
 
 
 @kernel
