@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.fetched_ahead import fetch_row, fetch_span
 from tapetum.realtime.cpu.plane_rows import EitherSize, chroma_rows, either_size, sample_rows
 from tapetum.realtime.frame import Frame
 
@@ -77,6 +78,9 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
     """
     rows = np.empty((2, source.width), np.int16)
     for row in range(out.shape[0]):
+        for line in range((row + 1) << down, (row + 2) << down):
+            fetch_samples(source, line)
+        fetch_row(out, row + 1)
         _halve_cells(source, row, across, down, rows, out)
 
 
@@ -84,6 +88,9 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
 def halve_plane(plane: Fixed, out: Fixed) -> None:
     """The same of a plane without gaps between rows that is fixed-point already, both ways."""
     for row in range(out.shape[0]):
+        fetch_row(plane, 2 * row + 2)
+        fetch_row(plane, 2 * row + 3)
+        fetch_row(out, row + 1)
         halve_rows(plane, row, out)
 
 
@@ -111,6 +118,18 @@ def _halve_cells(  # noqa: PLR0917 - numba takes no keyword-only arguments
             out[x] = np.int16(np.uint16(total + np.uint16(1)) >> np.uint16(1))
     else:
         halve_row(upper, lower, out)
+
+
+@part
+def fetch_samples(source: Samples, row: int) -> None:
+    """Begin to fetch a row of samples; nothing where there is none."""
+    if row < source.height:
+        start = np.uint64(row * source.pitch)
+        end = start + np.uint64(source.width * source.step)
+        if source.lines.words.size == 0:
+            fetch_span(source.lines.bytes, start, end)
+        else:
+            fetch_span(source.lines.words, start, end)
 
 
 @part

@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.fetched_ahead import fetch_row
 from tapetum.realtime.cpu.fixed_point import (
     TABLE_SHIFT,
     Fixed,
     Samples,
+    fetch_samples,
     halve_rows,
     read_row,
     spread_row,
@@ -208,6 +210,8 @@ def learn(  # noqa: PLR0917 - numba takes no keyword-only arguments
     new, shares = np.empty(width, np.int16), np.empty(width, np.int16)
     products = np.empty(width, np.int16)
     for row in range(height):
+        fetch_samples(source, row + 1)
+        fetch_row(estimate, row + 1)
         if row % (1 + down) == 0:
             _share_row(share, row >> down, across, shares)
         _learn_row(source, row, new, shares, products, estimate)

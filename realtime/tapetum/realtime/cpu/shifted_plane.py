@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.fetched_ahead import fetch_row
 from tapetum.realtime.cpu.fixed_point import FIXED_BITS, Fixed
 
 _TAP_BITS = 14
@@ -51,6 +52,8 @@ def interpolate(  # noqa: PLR0917 - numba takes no keyword-only arguments
     width = plane.shape[1]
     seen, line = np.empty(width, np.int16), np.empty(width + 3, np.int16)
     for row in range(plane.shape[0]):
+        fetch_row(plane, row + rows + 3)
+        fetch_row(out, row + 1)
         _interpolate_row(plane, row + rows - 1, columns - 1, down, across, seen, line, out, row)
 
 
