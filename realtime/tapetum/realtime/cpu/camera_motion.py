@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
-from tapetum.realtime.cpu.fixed_point import Fixed, fixed_samples, halve
+from tapetum.realtime.cpu.fixed_point import Fixed, halve_plane
 from tapetum.realtime.cpu.followed_blocks import BLOCK, NOWHERE, block_difference
 
 REACH = 3
@@ -108,7 +108,7 @@ class CameraMotion:
         planes = [(frame, known), *self._smaller]
         for larger, smaller in pairwise(planes):
             for plane, half in zip(larger, smaller, strict=True):
-                halve(fixed_samples(plane), 1, 1, half)
+                halve_plane(plane, half)
         if self._looked % _SAME_PLACES == 0:
             texture = _texture(planes[-1][1])
             self._places = [

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.fetched_ahead import fetch_row, fetch_span
 from tapetum.realtime.cpu.plane_rows import EitherSize, chroma_rows, either_size, sample_rows
 from tapetum.realtime.frame import Frame
 
@@ -77,7 +78,20 @@ def halve(source: Samples, across: int, down: int, out: Fixed) -> None:
     """
     rows = np.empty((2, source.width), np.int16)
     for row in range(out.shape[0]):
+        for line in range((row + 1) << down, (row + 2) << down):
+            fetch_samples(source, line)
+        fetch_row(out, row + 1)
         _halve_cells(source, row, across, down, rows, out)
+
+
+@kernel
+def halve_plane(plane: Fixed, out: Fixed) -> None:
+    """The same of a plane without gaps between rows that is fixed-point already, both ways."""
+    for row in range(out.shape[0]):
+        fetch_row(plane, 2 * row + 2)
+        fetch_row(plane, 2 * row + 3)
+        fetch_row(out, row + 1)
+        halve_rows(plane, row, out)
 
 
 @part
@@ -87,6 +101,10 @@ def _halve_cells(  # noqa: PLR0917 - numba takes no keyword-only arguments
     """Fill a row of `halves`. A kernel itself would count references to each slice."""
     first, last = row << down, min((row << down) + down, source.height - 1)
     out = halves[row]
+    if across + down == 2 and source.step == 1 and source.lines.words.size == 0:
+        start, end = first * source.pitch, last * source.pitch
+        _halve_bytes(source.lines.bytes[start:], source.lines.bytes[end:], source, out)
+        return
     if across + down == 0:
         read_row(source, first, out)
         return
@@ -100,6 +118,18 @@ def _halve_cells(  # noqa: PLR0917 - numba takes no keyword-only arguments
             out[x] = np.int16(np.uint16(total + np.uint16(1)) >> np.uint16(1))
     else:
         halve_row(upper, lower, out)
+
+
+@part
+def fetch_samples(source: Samples, row: int) -> None:
+    """Begin to fetch a row of samples; nothing where there is none."""
+    if row < source.height:
+        start = np.uint64(row * source.pitch)
+        end = start + np.uint64(source.width * source.step)
+        if source.lines.words.size == 0:
+            fetch_span(source.lines.bytes, start, end)
+        else:
+            fetch_span(source.lines.words, start, end)
 
 
 @part
@@ -155,6 +185,30 @@ def spread_row(cells: Fixed, out: Fixed) -> None:
         out[2 * x + 1] = cells[x]
     if out.size % 2:
         out[out.size - 1] = cells[cells.size - 1]
+
+
+@part
+def _halve_bytes(
+    upper: npt.NDArray[np.uint8], lower: npt.NDArray[np.uint8], source: Samples, out: Fixed
+) -> None:
+    """The same of two rows of bytes, whose sums are fixed-point by a multiplication."""
+    even = source.width // 2 * 2
+    above, below = upper[:even].view(np.uint16), lower[:even].view(np.uint16)
+    low, bits, scale = np.uint16(0xFF), np.uint16(8), np.uint16(source.scale >> 2)
+    for x in range(above.size):
+        total = np.uint16(np.uint16(above[x] & low) + np.uint16(above[x] >> bits))
+        total = np.uint16(total + np.uint16(below[x] & low))
+        total = np.uint16(total + np.uint16(below[x] >> bits))
+        out[x] = np.int16(total * scale)
+    if source.width > even:
+        last = np.uint16(np.uint16(upper[even]) + np.uint16(lower[even]))
+        out[out.size - 1] = np.int16(np.uint16(last + last) * scale)
+
+
+@part
+def halve_rows(plane: Fixed, row: int, halves: Fixed) -> None:
+    """Fill a row of `halves` with means of two rows of a plane."""
+    halve_row(plane[2 * row], plane[min(2 * row + 1, plane.shape[0] - 1)], halves[row])
 
 
 @part

@@ -39,11 +39,28 @@ def luma_bins(places: Deviations) -> Bins:
     return np.minimum(places + 0.5, BINS - 1).astype(np.uint8)
 
 
-def quantile(counts: Counts, share: float) -> Deviations:
-    """The value under which a share of each histogram lies, in fixed-point units."""
-    below = np.cumsum(counts, axis=1) < share * counts.sum(axis=1, keepdims=True)
-    values: Deviations = (below.sum(axis=1) + 0.5) * UNIT
-    return values
+def _most_by_bin() -> Deviations:
+    """(BINS, BINS) noise of one bin by that of another, at most."""
+    steep = np.where(np.arange(BINS) < _BLACK_BINS, _STEEPEST_BLACK, _STEEPEST)
+    place = np.cumsum(np.log(steep))
+    most: Deviations = np.exp(np.abs(place[:, np.newaxis] - place))
+    return most
+
+
+_MOST_BY_BIN = _most_by_bin()
+
+
+def quantiles(counts: Counts, shares: Counts) -> tuple[Deviations, Counts]:
+    """The value under which a share of each histogram lies, in fixed-point units; and its total.
+
+    Args:
+        counts: (n, VALUES).
+        shares: (n,).
+    """
+    below = np.cumsum(counts, axis=1)
+    totals = below[:, -1]
+    values: Deviations = ((below >= (shares * totals)[:, np.newaxis]).argmax(axis=1) + 0.5) * UNIT
+    return values, totals
 
 
 def of_all_bins(deviation: Deviations, counts: npt.NDArray[Any], fewest: int) -> Deviations:
@@ -57,10 +74,7 @@ def of_all_bins(deviation: Deviations, counts: npt.NDArray[Any], fewest: int) ->
 
 def even_by_luma(deviation: Deviations, many: npt.NDArray[np.bool_]) -> Deviations:
     """Limit each bin by those of which there is much: noise differs little between like lumas."""
-    steep = np.where(np.arange(BINS) < _BLACK_BINS, _STEEPEST_BLACK, _STEEPEST)
-    place = np.cumsum(np.log(steep))
-    apart = np.abs(place[:, np.newaxis] - place)
-    limits = (np.where(many, deviation, np.inf) * np.exp(apart)).min(axis=1)
+    limits = (np.where(many, deviation, np.inf) * _MOST_BY_BIN).min(axis=1)
     limited: Deviations = np.minimum(deviation, limits)
     return limited
 

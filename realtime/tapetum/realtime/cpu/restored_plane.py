@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tapetum.realtime.cpu.fixed_point import FIXED_BITS, Fixed, Samples, fixed_samples, halve
+from tapetum.realtime.cpu.fixed_point import FIXED_BITS, Fixed, Samples, halve_plane
 from tapetum.realtime.cpu.noise_level import NoiseLevel
 from tapetum.realtime.cpu.restoring_space import REMAINS_BITS, Tolerance, correct, finish
 from tapetum.realtime.cpu.shifted_plane import shift_plane
@@ -117,7 +117,7 @@ class RestoredPlane:
             if plane.shape == self.known.shape and self.across and self.down:
                 coarser = self.known
             else:
-                halve(fixed_samples(finer), 1, 1, plane)
+                halve_plane(finer, plane)
                 coarser = plane
             pyramid.append((coarser, change))
             finer = coarser

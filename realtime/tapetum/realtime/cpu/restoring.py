@@ -8,6 +8,7 @@ the pictures themselves (`noise_level`).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -194,14 +195,22 @@ def curve_slope(frame: Frame, grid: Floats) -> Floats:
     """(256,) how much steeper than the picture a grid makes it, by luma: the mean of all cells."""
     levels = sample_range(frame)
     step = (1 << frame.format.depth) // TABLE_SIZE
-    axis = level_axis(TABLE_SIZE, levels.black // step, levels.luma_span // step)
-    place = np.repeat(np.arange(LEVELS - 1), np.diff(axis.starts))
-    gain, offset = grid[:2].mean(axis=(2, 3))
-    weight = axis.weight
-    bright = gain[place] * (1 - weight) + gain[place + 1] * weight
-    bright = bright * axis.luma + offset[place] * (1 - weight) + offset[place + 1] * weight
-    slope: Floats = np.gradient(bright, axis.luma)
+    by_coefficient = _slopes(levels.black // step, levels.luma_span // step)
+    slope: Floats = by_coefficient @ grid[:2].mean(axis=(2, 3)).reshape(-1)
     return slope
+
+
+@lru_cache(maxsize=16)
+def _slopes(black: int, span: int) -> Floats:
+    """(256, 2 LEVELS) how steep each luma becomes by each level's gain and offset."""
+    axis = level_axis(TABLE_SIZE, black, span)
+    place = np.repeat(np.arange(LEVELS - 1), np.diff(axis.starts))
+    luma, weight = axis.luma[:, np.newaxis], axis.weight[:, np.newaxis]
+    levels = np.eye(LEVELS)
+    share = levels[place] * (1 - weight) + levels[place + 1] * weight
+    bright = np.concatenate([share * luma, share], axis=1)
+    slopes: Floats = np.gradient(bright, axis.luma, axis=0).astype(np.float32)
+    return slopes
 
 
 def moves(evidence: Evidence) -> bool:

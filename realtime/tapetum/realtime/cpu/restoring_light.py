@@ -7,7 +7,7 @@ laid over what was known before the two are compared: so it is no motion.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,10 +58,10 @@ def new_light(frame: Fixed, known: Fixed, black: float) -> Light | None:
         return None
     means = np.empty((2, count), np.float32)
     sample_means(frame, known, every, means)
-    old, change = means[1].astype(np.float64), (means[0] - means[1]).astype(np.float64)
-    share = _agreement(change)
+    share = _agreement(means[0] - means[1])
     if share == 0:
         return None
+    old, change = means[1].astype(np.float64), (means[0] - means[1]).astype(np.float64)
     place = np.sqrt(np.clip(old - black, 0, None) / (1 << FIXED_BITS)) * _BINS
     bins = np.minimum(place.astype(int), _BINS - 1)
     at, by = [black], [0.0]
@@ -91,11 +91,11 @@ def samples_every(shape: tuple[int, int]) -> tuple[int, int]:
     return every, -(-rows // every) * -(-columns // every)
 
 
-def _agreement(change: Floats) -> float:
+def _agreement(change: npt.NDArray[np.floating[Any]]) -> float:
     """How sure it is that changes are one of light, from 0 to 1: by how many go one way."""
-    up, down = (change > 0).mean(), (change < 0).mean()
-    share = max(up, down)
-    return float(np.clip((share - _DIVIDED) / (_AGREED - _DIVIDED), 0, 1))
+    up, down = np.count_nonzero(change > 0), np.count_nonzero(change < 0)
+    share = max(up, down) / change.size
+    return min(max((share - _DIVIDED) / (_AGREED - _DIVIDED), 0.0), 1.0)
 
 
 @kernel

@@ -14,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
-from tapetum.realtime.cpu.fixed_point import TABLE_SHIFT, Fixed, Samples, read_row, spread_row
+from tapetum.realtime.cpu.fetched_ahead import fetch_row
+from tapetum.realtime.cpu.fixed_point import (
+    TABLE_SHIFT,
+    Fixed,
+    Samples,
+    fetch_samples,
+    read_row,
+    spread_row,
+)
 from tapetum.realtime.cpu.restoring_time import ONE_FRAME, Evidence, Floats
 from tapetum.realtime.cpu.wide_changes import WIDE, spread_blocks
 
@@ -101,6 +109,9 @@ def describe_cells(  # noqa: PLR0917 - numba takes no keyword-only arguments
     flat = np.empty(width, np.float32)
     scale = np.float32(1 << REMAINS_BITS)
     for row in range(luma.shape[0]):
+        fetch_row(evidence, row + 1)
+        for plane in (luma, cells.remains, cells.deviation, cells.weight):
+            fetch_row(plane, row + 1)
         # A loop of its own, being the part that is not SIMD.
         for x in range(width):
             found[x] = both[np.uint16(luma[row, x]) >> np.uint16(TABLE_SHIFT)]
@@ -142,6 +153,8 @@ def correct(plane: Fixed, coarser: Fixed, tolerance: Tolerance, top: int, out: F
     lifted = np.empty(width // 2 + 3, np.int16)
     _read_line(plane, coarser, 0, np.int16(top), lifted, scratch, at)
     for row in range(height):
+        fetch_row(plane, row + 2)
+        fetch_row(out, row + 1)
         _read_line(plane, coarser, row + 1, np.int16(top), lifted, scratch, at)
         _double_tolerance(tolerance, row, scratch, at, width)
         _smooth(scratch, at, row, width, row + 1 < height)
@@ -178,8 +191,13 @@ def finish(  # noqa: PLR0917 - numba takes no keyword-only arguments
     rows = -tolerance.rows
     _read_line(estimate, coarser, 0, np.int16(top), lifted, scratch, at)
     for row in range(height):
+        fetch_row(estimate, row + 2)
+        fetch_samples(source, row + 1)
+        fetch_row(out, row + 1)
         _read_line(estimate, coarser, row + 1, np.int16(top), lifted, scratch, at)
         if row % (1 + rows) == 0:
+            fetch_row(tolerance.cells, (row >> rows) + 1)
+            fetch_row(weight, (row >> rows) + 1)
             _double_tolerance(tolerance, row, scratch, at, width)
             _weigh_row(tolerance, weight, row, scratch, at, width)
         _smooth(scratch, at, row, width, row + 1 < height)

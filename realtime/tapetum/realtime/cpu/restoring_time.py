@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.fetched_ahead import fetch_row
 from tapetum.realtime.cpu.fixed_point import (
     TABLE_SHIFT,
     Fixed,
     Samples,
-    halve_row,
+    fetch_samples,
+    halve_rows,
     read_row,
     spread_row,
 )
@@ -208,11 +210,13 @@ def learn(  # noqa: PLR0917 - numba takes no keyword-only arguments
     new, shares = np.empty(width, np.int16), np.empty(width, np.int16)
     products = np.empty(width, np.int16)
     for row in range(height):
+        fetch_samples(source, row + 1)
+        fetch_row(estimate, row + 1)
         if row % (1 + down) == 0:
             _share_row(share, row >> down, across, shares)
         _learn_row(source, row, new, shares, products, estimate)
         if half.size > 0 and (row % 2 == 1 or row + 1 == height):
-            _halve_rows(estimate, row - row % 2, row, half)
+            halve_rows(estimate, row // 2, half)
 
 
 @part
@@ -227,11 +231,6 @@ def _share_row(share: Fixed, row: int, across: int, shares: Fixed) -> None:
     for x in range(shares.size):
         # 32767 counts as 32768, so that all is all; as a number of 16 bits it is negative.
         shares[x] = np.int16(shares[x] + np.int16(shares[x] >> np.int16(14)))
-
-
-@part
-def _halve_rows(plane: Fixed, upper: int, lower: int, half: Fixed) -> None:
-    halve_row(plane[upper], plane[lower], half[upper >> 1])
 
 
 @part

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.fetched_ahead import fetch_row
 from tapetum.realtime.cpu.fixed_point import FIXED_BITS, Fixed
 
 _TAP_BITS = 14
@@ -32,17 +33,15 @@ def spline_taps(part: float) -> Fixed:
     estimate goes through it once for each frame.
     """
     t = part
-    spline = np.array(
-        [
-            -t * (1 - t) ** 2 / 2,
-            1 - t * t * (5 - 3 * t) / 2,
-            t * (1 + t * (4 - 3 * t)) / 2,
-            -t * t * (1 - t) / 2,
-        ]
+    spline = (
+        -t * (1 - t) ** 2 / 2,
+        1 - t * t * (5 - 3 * t) / 2,
+        t * (1 + t * (4 - 3 * t)) / 2,
+        -t * t * (1 - t) / 2,
     )
-    taps: Fixed = np.rint(spline * (1 << _TAP_BITS)).astype(np.int16)
-    taps[1 if t < 0.5 else 2] += (1 << _TAP_BITS) - int(taps.sum())
-    return taps
+    taps = [round(weight * (1 << _TAP_BITS)) for weight in spline]
+    taps[1 if t < 0.5 else 2] += (1 << _TAP_BITS) - sum(taps)
+    return np.array(taps, np.int16)
 
 
 @kernel
@@ -53,6 +52,8 @@ def interpolate(  # noqa: PLR0917 - numba takes no keyword-only arguments
     width = plane.shape[1]
     seen, line = np.empty(width, np.int16), np.empty(width + 3, np.int16)
     for row in range(plane.shape[0]):
+        fetch_row(plane, row + rows + 3)
+        fetch_row(out, row + 1)
         _interpolate_row(plane, row + rows - 1, columns - 1, down, across, seen, line, out, row)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
-from tapetum.realtime.cpu.fixed_point import FIXED_BITS, Fixed, fixed_samples, halve
+from tapetum.realtime.cpu.fixed_point import FIXED_BITS, Fixed, halve_plane
 from tapetum.realtime.cpu.noise_histogram import (
     BINS,
     even_by_luma,
@@ -113,7 +113,7 @@ def still_noise(
     quarter = []
     for plane in half:
         smaller = np.empty([-(-side // 2) for side in plane.shape], np.int16)
-        halve(fixed_samples(plane), 1, 1, smaller)
+        halve_plane(plane, smaller)
         quarter.append(smaller)
     whole_chroma = full[1].shape == full[0].shape
     sizes = [full if whole_chroma else full[:1], half, quarter]

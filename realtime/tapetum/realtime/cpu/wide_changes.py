@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
+from tapetum.realtime.cpu.fetched_ahead import fetch_row
 from tapetum.realtime.cpu.fixed_point import TABLE_SHIFT, Fixed
 
 WIDE = 4
@@ -96,6 +97,8 @@ def compare_wide(  # noqa: PLR0917 - numba takes no keyword-only arguments
         _look_up_noise(frame, (first + last) // 2, noise, deviations, row)
         _find_most(deviations, row, most)
         for y in range(first, last):
+            fetch_row(frame, y + 2)
+            fetch_row(known, y + 2)
             _compare_row(frame, known, y, most, lines)
             _add_row(pairs, sums)
         _average_blocks(sums, last - first, width, row + 1, means)
