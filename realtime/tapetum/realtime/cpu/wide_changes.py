@@ -3,7 +3,8 @@
 What one cell cannot tell from noise, a block of `WIDE` x `WIDE` cells with its neighbours can: a
 faint mean change; a change along the gradients of what was known, by which texture shows that it
 moved by a small part of a cell (the step of Lucas and Kanade, "An iterative image registration
-technique", 1981); and second differences that are larger than noise makes them, which are texture,
+technique", 1981); in texture, changes that are larger than noise makes them, for what is finer than
+a cell moves too; and second differences that are larger than noise makes them, which are texture,
 and must not be smoothed.
 """
 
@@ -30,11 +31,17 @@ FLAT, TEXTURED = 1.5, 2.2
 RIDGE = 8.0
 """Squared gradients, by squared deviations of noise, that a change along them must outweigh."""
 SCATTER = 0.86
-"""Deviation of changes in a block, by that of noise, from which it is no shift that explains them,
-is one by this."""
+"""Deviation of what a shift leaves of the changes in a block, by that of noise, from which it is no
+shift that explains them, is one by this."""
 UNTOLD = 0.6
-"""So much of the deviation of changes in a block is taken for noise there, that was measured too
+"""So much of the deviation of what a shift leaves is taken for noise there, that was measured too
 low: of a luma of which there is little, it is known by others."""
+STIR = 2.5
+"""The deviation of changes in texture counts for so many of a mean: for no motion where it is that
+of noise."""
+STIRRED = 4.0
+"""Squared gradients, by squared changes, from which a block is texture, and not noise that was
+measured too low."""
 _SHARE_OF_SQUARES = 2.25
 """Sum of the squared weights of a binomial mean, by that of an even one of sixteen weights."""
 _CHANGE, _BENT, _ACROSS, _DOWN, _SQUARE, _STEEP_ACROSS, _STEEP_DOWN = range(7)
@@ -285,6 +292,8 @@ def _judge_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
     per_shift = np.float32(WIDE * WIDE) * lean * told
     per_texture = told / np.float32(TEXTURED - FLAT)
     change, square, bent = blurred[_CHANGE], blurred[_SQUARE], blurred[_BENT]
+    _stir(change, square, blurred, np.float32(STIR) * lean * told)
+    _leave(square, blurred)
     _weigh_steps(blurred[_ACROSS], blurred[_STEEP_ACROSS], deviations, changes)
     _weigh_steps(blurred[_DOWN], blurred[_STEEP_DOWN], deviations, flatness)
     for x in range(changes.size):
@@ -293,11 +302,34 @@ def _judge_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
         scatter = np.float32(SCATTER) * np.sqrt(square[x]) / max(deviations[x], least)
         changes[x] = changes[x] / max(scatter, one)
     for x in range(changes.size):
-        changes[x] = max(abs(change[x]), changes[x])
+        changes[x] = max(change[x], changes[x])
     for x in range(changes.size):
         noise_there = max(deviations[x], np.float32(UNTOLD) * np.sqrt(square[x]))
         ratio = bent[x] / max(np.float32(BEND) * noise_there, least)
         flatness[x] = one - min(max((ratio - np.float32(FLAT)) * per_texture, zero), told)
+
+
+@part
+def _stir(change: Floats, square: Floats, blurred: Floats, per_deviation: np.float32) -> None:
+    """Make mean changes sizes, and where texture is, of what its changes count for at least."""
+    across, down = blurred[_STEEP_ACROSS], blurred[_STEEP_DOWN]
+    one, least = np.float32(1), np.float32(_LEAST)
+    for x in range(change.size):
+        textured = (across[x] + down[x]) / max(np.float32(STIRRED) * square[x], least)
+        stirred = np.sqrt(square[x]) * min(textured, one) * per_deviation
+        change[x] = max(abs(change[x]), stirred)
+
+
+@part
+def _leave(square: Floats, blurred: Floats) -> None:
+    """Lessen squared changes by what a shift across or down, whichever explains more, explains."""
+    across, steep_across = blurred[_ACROSS], blurred[_STEEP_ACROSS]
+    down, steep_down = blurred[_DOWN], blurred[_STEEP_DOWN]
+    zero, least = np.float32(0), np.float32(_LEAST)
+    for x in range(square.size):
+        explained = across[x] * across[x] / max(steep_across[x], least)
+        explained = max(explained, down[x] * down[x] / max(steep_down[x], least))
+        square[x] = max(square[x] - explained, zero)
 
 
 @part
