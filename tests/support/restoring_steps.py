@@ -103,7 +103,7 @@ def wide_changes(frame: Array, known: Array, noise: Array, lean: float, told: fl
         along.append(np.abs(blocks(steep * step)) / expected)
     scatter = np.maximum(SCATTER * np.sqrt(left_by_a_shift(step, known)) / deviation, 1)
     square, steepness = blocks(step**2), sum(blocks(steep**2) for steep in gradients(known))
-    stirred = STIR * np.sqrt(square) * np.minimum(steepness / (STIRRED * square + 1e-9), 1)
+    stirred = STIR * np.minimum(square, steepness / STIRRED) / deviation
     shift = np.maximum(np.max(along, axis=0) / scatter, stirred) * lean * told
     wide: Array = np.maximum(np.abs(blocks(change)), shift)
     return wide

@@ -36,10 +36,10 @@ shift that explains them, is one by this."""
 UNTOLD = 0.6
 """So much of the deviation of what a shift leaves is taken for noise there, that was measured too
 low: of a luma of which there is little, it is known by others."""
-STIR = 2.5
-"""The deviation of changes in texture counts for so many of a mean: for no motion where it is that
-of noise."""
-STIRRED = 4.0
+STIR = 1.7
+"""Squared changes in texture, by squared deviations of noise, count for so many deviations of a
+mean: for no motion where they are noise's own."""
+STIRRED = 8.0
 """Squared gradients, by squared changes, from which a block is texture, and not noise that was
 measured too low."""
 _SHARE_OF_SQUARES = 2.25
@@ -292,7 +292,7 @@ def _judge_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
     per_shift = np.float32(WIDE * WIDE) * lean * told
     per_texture = told / np.float32(TEXTURED - FLAT)
     change, square, bent = blurred[_CHANGE], blurred[_SQUARE], blurred[_BENT]
-    _stir(change, square, blurred, np.float32(STIR) * lean * told)
+    _stir(change, blurred, deviations, np.float32(STIR) * lean * told)
     _leave(square, blurred)
     _weigh_steps(blurred[_ACROSS], blurred[_STEEP_ACROSS], deviations, changes)
     _weigh_steps(blurred[_DOWN], blurred[_STEEP_DOWN], deviations, flatness)
@@ -310,14 +310,13 @@ def _judge_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 
 @part
-def _stir(change: Floats, square: Floats, blurred: Floats, per_deviation: np.float32) -> None:
+def _stir(change: Floats, blurred: Floats, deviations: Floats, factor: np.float32) -> None:
     """Make mean changes sizes, and where texture is, of what its changes count for at least."""
-    across, down = blurred[_STEEP_ACROSS], blurred[_STEEP_DOWN]
-    one, least = np.float32(1), np.float32(_LEAST)
+    across, down, square = blurred[_STEEP_ACROSS], blurred[_STEEP_DOWN], blurred[_SQUARE]
+    per_steep, least = np.float32(1 / STIRRED), np.float32(_LEAST)
     for x in range(change.size):
-        textured = (across[x] + down[x]) / max(np.float32(STIRRED) * square[x], least)
-        stirred = np.sqrt(square[x]) * min(textured, one) * per_deviation
-        change[x] = max(abs(change[x]), stirred)
+        stirred = min(square[x], (across[x] + down[x]) * per_steep) * factor
+        change[x] = max(abs(change[x]), stirred / max(deviations[x], least))
 
 
 @part

@@ -413,8 +413,7 @@ BOTH void judge_wide(int x, int y, const Restoring &s) {
     const float shift = fmaxf(along(means[ALONG_ACROSS], means[STEEP_ACROSS], deviation),
                               along(means[ALONG_DOWN], means[STEEP_DOWN], deviation));
     const float steep = means[STEEP_ACROSS] + means[STEEP_DOWN];
-    const float textured = fminf(steep / fmaxf(4 * means[SCATTER], 1e-3f), 1);
-    const float stirred = 2.5f * sqrtf(means[SCATTER]) * textured;
+    const float stirred = 1.7f * fminf(means[SCATTER], steep / 8) / deviation;
     const float by_shift = fmaxf(explained(means[ALONG_ACROSS], means[STEEP_ACROSS]),
                                  explained(means[ALONG_DOWN], means[STEEP_DOWN]));
     const float size = sqrtf(fmaxf(means[SCATTER] - by_shift, 0));
