@@ -17,6 +17,8 @@ from tapetum.realtime.cpu.wide_changes import (
     MOST_STEP,
     RIDGE,
     SCATTER,
+    STIR,
+    STIRRED,
     TEXTURED,
     UNTOLD,
     WIDE,
@@ -94,17 +96,33 @@ def wide_changes(frame: Array, known: Array, noise: Array, lean: float, told: fl
     """
     change = frame.astype(float) - known
     step, deviation = np.clip(change, -MOST_STEP, MOST_STEP), middles(noise)
-    near = around(known.astype(float))
     along = []
-    for gradient in (near[1, 2] - near[1, 0], near[2, 1] - near[0, 1]):
-        steep = np.clip(gradient, -MOST_GRADIENT, MOST_GRADIENT)
+    for steep in gradients(known):
         # A binomial mean has 2.25 times the squared weights of an even one.
         expected = np.sqrt(2.25 * blocks(steep**2) + RIDGE * deviation**2) / WIDE**2
         along.append(np.abs(blocks(steep * step)) / expected)
-    scatter = np.maximum(SCATTER * np.sqrt(blocks(step**2)) / deviation, 1)
-    shift = np.max(along, axis=0) / scatter * lean * told
+    scatter = np.maximum(SCATTER * np.sqrt(left_by_a_shift(step, known)) / deviation, 1)
+    square, steepness = blocks(step**2), sum(blocks(steep**2) for steep in gradients(known))
+    stirred = STIR * np.minimum(square, steepness / STIRRED) / deviation
+    shift = np.maximum(np.max(along, axis=0) / scatter, stirred) * lean * told
     wide: Array = np.maximum(np.abs(blocks(change)), shift)
     return wide
+
+
+def gradients(known: Array) -> list[Array]:
+    """Across and down, limited."""
+    near = around(known.astype(float))
+    both = near[1, 2] - near[1, 0], near[2, 1] - near[0, 1]
+    return [np.clip(one, -MOST_GRADIENT, MOST_GRADIENT) for one in both]
+
+
+def left_by_a_shift(step: Array, known: Array) -> Array:
+    """Mean square in blocks of what differs, without what a shift across or down explains."""
+    explained = [
+        blocks(steep * step) ** 2 / np.maximum(blocks(steep**2), 1e-9) for steep in gradients(known)
+    ]
+    left: Array = np.maximum(blocks(step**2) - np.max(explained, axis=0), 0)
+    return left
 
 
 def flatness(frame: Array, known: Array, noise: Array, told: float) -> Array:
@@ -116,7 +134,7 @@ def flatness(frame: Array, known: Array, noise: Array, told: float) -> Array:
     )
     most = MOST_BEND * spread(deviation, frame.shape)
     step = np.clip(frame.astype(float) - known, -MOST_STEP, MOST_STEP)
-    noise_there = np.maximum(deviation, UNTOLD * np.sqrt(blocks(step**2)))
+    noise_there = np.maximum(deviation, UNTOLD * np.sqrt(left_by_a_shift(step, known)))
     bent = blocks(np.minimum(bends, most)) / (BEND * noise_there)
     flat: Array = 1 - told * np.clip((bent - FLAT) / (TEXTURED - FLAT), 0, 1)
     return flat

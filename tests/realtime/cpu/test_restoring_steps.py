@@ -109,6 +109,30 @@ def test_blocks_show_faint_changes_shifts_and_texture(shape: tuple[int, int], to
     np.testing.assert_allclose(flat, exact.flatness(frame, known, of_cells, told), atol=0.01)
 
 
+@pytest.mark.parametrize(
+    ("texture", "moves", "least", "most"),
+    [
+        (0, 0, 0.0, 2.2),  # noise alone, and twice as much as was measured
+        (600, 0, 1.8, 2.8),  # at rest
+        (600, 1, 4.5, 99.0),  # by what no shift of cells explains: it is too fine for them
+    ],
+)
+def test_fine_texture_that_changes_moves_and_noise_does_not(
+    texture: int, moves: int, least: float, most: float
+) -> None:
+    """In deviations of noise, of which motion begins at 2.5, and is sure at 4.5."""
+    rng = np.random.default_rng(5)
+    here, there = rng.normal(0, texture, (2, 64, 64))
+    known = 9000 + there
+    way = moves * (here - there) * 0.3 + rng.normal(0, 100 if texture else 200, (64, 64))
+    noise, lean = np.full(256, 100, np.float32), np.float32(wide_lean(1.0))
+    wide, flat = np.empty((2, 16, 16), np.float32)
+    frame = (known + way).astype(np.int16)
+    compare_wide(frame, known.astype(np.int16), noise, lean, np.float32(1), wide, flat)
+    middle = float(np.median(wide)) / float(100 * lean)
+    assert least <= middle <= most
+
+
 def test_texture_is_told_from_a_sensors_noise_alone() -> None:
     assert [texture_told(width) for width in (0.0, 0.25, 0.5, 1.0)] == [1.0, 0.5, 0.0, 0.0]
 

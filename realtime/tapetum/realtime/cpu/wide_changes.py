@@ -3,7 +3,8 @@
 What one cell cannot tell from noise, a block of `WIDE` x `WIDE` cells with its neighbours can: a
 faint mean change; a change along the gradients of what was known, by which texture shows that it
 moved by a small part of a cell (the step of Lucas and Kanade, "An iterative image registration
-technique", 1981); and second differences that are larger than noise makes them, which are texture,
+technique", 1981); in texture, changes that are larger than noise makes them, for what is finer than
+a cell moves too; and second differences that are larger than noise makes them, which are texture,
 and must not be smoothed.
 """
 
@@ -31,11 +32,17 @@ FLAT, TEXTURED = 1.5, 2.2
 RIDGE = 8.0
 """Squared gradients, by squared deviations of noise, that a change along them must outweigh."""
 SCATTER = 0.86
-"""Deviation of changes in a block, by that of noise, from which it is no shift that explains them,
-is one by this."""
+"""Deviation of what a shift leaves of the changes in a block, by that of noise, from which it is no
+shift that explains them, is one by this."""
 UNTOLD = 0.6
-"""So much of the deviation of changes in a block is taken for noise there, that was measured too
+"""So much of the deviation of what a shift leaves is taken for noise there, that was measured too
 low: of a luma of which there is little, it is known by others."""
+STIR = 1.7
+"""Squared changes in texture, by squared deviations of noise, count for so many deviations of a
+mean: for no motion where they are noise's own."""
+STIRRED = 8.0
+"""Squared gradients, by squared changes, from which a block is texture, and not noise that was
+measured too low."""
 _SHARE_OF_SQUARES = 2.25
 """Sum of the squared weights of a binomial mean, by that of an even one of sixteen weights."""
 _CHANGE, _BENT, _ACROSS, _DOWN, _SQUARE, _STEEP_ACROSS, _STEEP_DOWN = range(7)
@@ -288,6 +295,8 @@ def _judge_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
     per_shift = np.float32(WIDE * WIDE) * lean * told
     per_texture = told / np.float32(TEXTURED - FLAT)
     change, square, bent = blurred[_CHANGE], blurred[_SQUARE], blurred[_BENT]
+    _stir(change, blurred, deviations, np.float32(STIR) * lean * told)
+    _leave(square, blurred)
     _weigh_steps(blurred[_ACROSS], blurred[_STEEP_ACROSS], deviations, changes)
     _weigh_steps(blurred[_DOWN], blurred[_STEEP_DOWN], deviations, flatness)
     for x in range(changes.size):
@@ -296,11 +305,33 @@ def _judge_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
         scatter = np.float32(SCATTER) * np.sqrt(square[x]) / max(deviations[x], least)
         changes[x] = changes[x] / max(scatter, one)
     for x in range(changes.size):
-        changes[x] = max(abs(change[x]), changes[x])
+        changes[x] = max(change[x], changes[x])
     for x in range(changes.size):
         noise_there = max(deviations[x], np.float32(UNTOLD) * np.sqrt(square[x]))
         ratio = bent[x] / max(np.float32(BEND) * noise_there, least)
         flatness[x] = one - min(max((ratio - np.float32(FLAT)) * per_texture, zero), told)
+
+
+@part
+def _stir(change: Floats, blurred: Floats, deviations: Floats, factor: np.float32) -> None:
+    """Make mean changes sizes, and where texture is, of what its changes count for at least."""
+    across, down, square = blurred[_STEEP_ACROSS], blurred[_STEEP_DOWN], blurred[_SQUARE]
+    per_steep, least = np.float32(1 / STIRRED), np.float32(_LEAST)
+    for x in range(change.size):
+        stirred = min(square[x], (across[x] + down[x]) * per_steep) * factor
+        change[x] = max(abs(change[x]), stirred / max(deviations[x], least))
+
+
+@part
+def _leave(square: Floats, blurred: Floats) -> None:
+    """Lessen squared changes by what a shift across or down, whichever explains more, explains."""
+    across, steep_across = blurred[_ACROSS], blurred[_STEEP_ACROSS]
+    down, steep_down = blurred[_DOWN], blurred[_STEEP_DOWN]
+    zero, least = np.float32(0), np.float32(_LEAST)
+    for x in range(square.size):
+        explained = across[x] * across[x] / max(steep_across[x], least)
+        explained = max(explained, down[x] * down[x] / max(steep_down[x], least))
+        square[x] = max(square[x] - explained, zero)
 
 
 @part

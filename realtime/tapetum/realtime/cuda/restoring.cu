@@ -392,6 +392,11 @@ BOTH float along(float product, float steepness, float deviation) {
     return WIDE * WIDE * fabsf(product) / sqrtf(2.25f * steepness + 8 * deviation * deviation);
 }
 
+// How much of squared changes a shift along gradients explains.
+BOTH float explained(float product, float steepness) {
+    return product * product / fmaxf(steepness, 1e-3f);
+}
+
 // One thread: one block with its neighbours; see `_judge_row`.
 BOTH void judge_wide(int x, int y, const Restoring &s) {
     const int columns = wide_columns(s), rows = wide_rows(s);
@@ -407,10 +412,15 @@ BOTH void judge_wide(int x, int y, const Restoring &s) {
     const float deviation = block_deviation(x, y, s);
     const float shift = fmaxf(along(means[ALONG_ACROSS], means[STEEP_ACROSS], deviation),
                               along(means[ALONG_DOWN], means[STEEP_DOWN], deviation));
-    const float size = sqrtf(means[SCATTER]), scatter = fmaxf(0.86f * size / deviation, 1);
+    const float steep = means[STEEP_ACROSS] + means[STEEP_DOWN];
+    const float stirred = 1.7f * fminf(means[SCATTER], steep / 8) / deviation;
+    const float by_shift = fmaxf(explained(means[ALONG_ACROSS], means[STEEP_ACROSS]),
+                                 explained(means[ALONG_DOWN], means[STEEP_DOWN]));
+    const float size = sqrtf(fmaxf(means[SCATTER] - by_shift, 0));
+    const float scatter = fmaxf(0.86f * size / deviation, 1);
     const float bent = means[BENT] / (3.9f * fmaxf(deviation, 0.6f * size));
     const int place = y * columns + x;
-    s.wide[place] = fmaxf(fabsf(means[MOVED]), shift / scatter * s.wide_lean * s.told);
+    s.wide[place] = fmaxf(fabsf(means[MOVED]), fmaxf(shift / scatter, stirred) * s.wide_lean * s.told);
     s.flatness[place] = 1 - s.told * unit_clamp((bent - 1.5f) / 0.7f);
 }
 
