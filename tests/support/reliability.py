@@ -874,7 +874,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "Ctrl-C in training",
             "a checkpoint is kept, exit 130",
-            f"{_GAN}train_command.py::ctrl_c_saves_a_checkpoint_and_exits_with_130",
+            f"{_GAN}train_command.py::a_signal_to_the_whole_group_stops_the_run_and_not_its_workers",
         ),
         Fault(
             "a disk is full in training",
