@@ -64,6 +64,7 @@ CONDITIONS = (
     Conditions("noisy", 0.05, 120),
     Conditions("noisy, H.264", 0.05, 120, 0.12),
     Conditions("lightly noisy, H.264", 0.05, 600, 0.3),
+    Conditions("very dark, H.264", 0.01, 600, 0.3),
     Conditions("clean", 0.05, np.inf),
 )
 
