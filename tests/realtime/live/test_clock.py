@@ -44,6 +44,7 @@ class Running:
 
     def records_on(self) -> None:
         """Wait for some seconds of new pictures."""
+        wait_until(lambda: self._recording.exists() and self._recording.stat().st_size > 0)
         size = self._recording.stat().st_size
         wait_until(lambda: self._recording.stat().st_size > 2 * size, seconds=60)
 
