@@ -15,6 +15,7 @@ const EDGE = (TILE - BLOCK) / 2;
 const EVERY = 3; // rows and columns of cells whose neighbours are compared
 const QUANTILE = 0.2;
 const QUANTILE_AT_REST = 0.3;
+const CODED_AT_REST = 0.7; // of what a codec left, which is not in all blocks alike
 const FEWEST = 40; // samples that a bin needs to be believed
 const FEWEST_BLOCKS = 12;
 const DRIFT = 0.35; // share of a block's changes that a shift explains from which it does not rest
@@ -23,13 +24,21 @@ const STEEPEST = 1.12; // noise of one bin by that of the next, at most
 const STEEPEST_BLACK = 2; // and of the darkest bins, which cameras crush
 const BLACK_BINS = 6;
 const STEADY = 0.4; // share of a new measure in the one that holds
+const STEADY_FINENESS = 0.2;
 const MUCH = 0.05; // share of the picture that limits the noise of the rest
 const KEPT = 0.6; // share of what was counted that still counts with the next frame
 const NARROW = 0.62; // noise at a quarter of the size by that at half, up to which it is a sensor's
 const WIDE = 0.77; // and from which a codec left it
 const REST_PER_DEVIATION = 1.05; // what these quantiles are for white noise of deviation 1
+const CODED_REST_PER_DEVIATION = 1.28; // and of what a codec left
 const SPACE_PER_DEVIATION = 1.563;
+const CODED_SPACE_PER_DEVIATION = 0.39; // second differences see a quarter of that: it is smooth
 const BLOCK_PER_DEVIATION = 0.812;
+const SPREAD = [0.5, 0.9]; // quantiles of blocks that rest
+const ALL_NOISE = 2.8; // the second by the first up to which it is noise by which they differ
+const ALL_MOTION = 4; // and from which it is motion that was not seen, of few of them
+const LEAST_CHROMA = 2; // noise of chroma, by what rounding makes, at least
+const LEAST_CODED_CHROMA = 3.4; // and where a codec left it, here and there
 const FLOOR = 0.2 * 128; // deviation at half size of what rounding makes: to luma, and to red, green and blue
 const UNSEEN = 1.3; // noise is none up to so many times what rounding makes
 const SEEN = 2.3; // and whole from here on
@@ -57,6 +66,8 @@ export class NoiseLevel {
   chroma = [2 * FLOOR, 2 * FLOOR];
   /** Deviation at full size by that at half size: 2 for white noise, below 1 for what a codec leaves. */
   fineness = 1;
+  /** 1 where blocks differ by what a codec left of noise; 0 by a sensor's, or where few of them move unseen. */
+  coded = 0;
   /** Whether it was ever measured over time: space alone takes texture for noise. */
   isSure = false;
   /** Frames that were measured. */
@@ -125,14 +136,20 @@ export class NoiseLevel {
   }
 
   #publish() {
-    const bySpace = quantiles(this.#overSpace, QUANTILE).map((value) => value / SPACE_PER_DEVIATION);
+    this.coded = this.#codedness();
+    const space = mixed(SPACE_PER_DEVIATION, CODED_SPACE_PER_DEVIATION, this.coded);
+    const bySpace = quantiles(this.#overSpace, QUANTILE).map((value) => value / space);
     const counts = totals(this.#overSpace);
     const all = counts.reduce((sum, count) => sum + count, 0);
     let deviation = bySpace;
     const blocks = totals(this.#overTime);
+    let anew = this.count === 1;
     if (blocks.some((many) => many >= FEWEST_BLOCKS)) {
+      anew ||= !this.isSure; // what space alone told is no past of what time does
       this.isSure = true;
-      const byTime = quantiles(this.#overTime, QUANTILE_AT_REST).map((value) => value / REST_PER_DEVIATION);
+      const rest = mixed(REST_PER_DEVIATION, CODED_REST_PER_DEVIATION, this.coded);
+      const share = mixed(QUANTILE_AT_REST, CODED_AT_REST, this.coded);
+      const byTime = quantiles(this.#overTime, share).map((value) => value / rest);
       const filled = ofAllBins(byTime, blocks, FEWEST_BLOCKS);
       deviation = bySpace.map((value, bin) => Math.min(value, filled[bin]));
     }
@@ -140,7 +157,7 @@ export class NoiseLevel {
     deviation = evenByLuma(deviation, counts.map((count) => count >= MUCH * all));
     const inside = ofAllBins(
       quantiles(this.#within, QUANTILE).map((value) => value / BLOCK_PER_DEVIATION), totals(this.#within), FEWEST);
-    const share = this.count === 1 ? 1 : STEADY;
+    const share = anew ? 1 : STEADY;
     const lumas = Array.from({ length: TABLE_SIZE }, (_, step) => step);
     const alike = new Float32Array(BINS);
     for (const step of lumas) alike[BIN[step]] += 1;
@@ -148,11 +165,21 @@ export class NoiseLevel {
       this.luma[step] += share * (between(PLACE[step], deviation) - this.luma[step]);
       this.seen[step] = counts[BIN[step]] / alike[BIN[step]] / Math.max(all, 1);
     }
+    const least = FLOOR * mixed(LEAST_CHROMA, LEAST_CODED_CHROMA, this.coded);
     this.chroma = this.#overChroma.map((plane) =>
-      Math.max(quantiles(plane, QUANTILE)[0] / SPACE_PER_DEVIATION, 2 * FLOOR));
+      Math.max(quantiles(plane, QUANTILE)[0] / SPACE_PER_DEVIATION, least));
     /** @param {number[]} values */
     const mean = (values) => values.reduce((sum, value, bin) => sum + value * counts[bin], 0) / Math.max(all, 1);
-    this.fineness = Math.min(mean(inside) / Math.max(mean(deviation), FLOOR), 2);
+    const fineness = Math.min(mean(inside) / Math.max(mean(deviation), FLOOR), 2);
+    this.fineness += (anew ? 1 : STEADY_FINENESS) * (fineness - this.fineness);
+  }
+
+  #codedness() {
+    const resting = new Float32Array(VALUES);
+    for (let i = 0; i < this.#overTime.length; i++) resting[i % VALUES] += this.#overTime[i];
+    if (totals(resting)[0] < FEWEST_BLOCKS) return 0;
+    const [middle, end] = SPREAD.map((share) => quantiles(resting, share)[0]);
+    return this.width * within((ALL_MOTION - end / middle) / (ALL_MOTION - ALL_NOISE));
   }
 }
 
@@ -357,6 +384,14 @@ function between(place, values) {
   const below = Math.min(Math.floor(held), values.length - 2);
   return values[below] + (held - below) * (values[below + 1] - values[below]);
 }
+
+/**
+ * What lies by a share on the way from one value to another.
+ * @param {number} from
+ * @param {number} to
+ * @param {number} share
+ */
+const mixed = (from, to, share) => from + share * (to - from);
 
 /** @param {number} value */
 const within = (value) => Math.min(Math.max(value, 0), 1);

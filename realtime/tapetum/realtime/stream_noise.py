@@ -34,6 +34,7 @@ class NoiseOfFrame(NamedTuple):
         chroma: (2,) deviation of U and of V.
         floor: what rounding makes, which is no noise.
         blocked: 1 where a codec left nothing but blocks, 0 where it left all.
+        coded: 1 where blocks differ by what a codec left of noise, 0 where by a sensor's.
         smoothness: 0 for white noise, 1 for noise as smooth as a codec leaves it.
         leans: of `binomial_lean` and `wide_lean`.
         told: of `texture_told`.
@@ -48,6 +49,7 @@ class NoiseOfFrame(NamedTuple):
     chroma: npt.NDArray[np.float32]
     floor: float
     blocked: float
+    coded: float
     smoothness: float
     leans: tuple[float, float]
     told: float
@@ -62,6 +64,7 @@ NO_NOISE = NoiseOfFrame(
     chroma=np.zeros(2, np.float32),
     floor=1.0,
     blocked=0.0,
+    coded=0.0,
     smoothness=0.0,
     leans=(0.0, 0.0),
     told=0.0,
@@ -121,6 +124,7 @@ class StreamNoise:
             noise.chroma,
             noise.floor,
             noise.blocked,
+            noise.coded,
             1 - noise.whiteness,
             (binomial_lean(noise.whiteness), wide_lean(noise.whiteness)),
             texture_told(noise.width),

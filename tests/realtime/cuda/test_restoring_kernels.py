@@ -155,7 +155,7 @@ def noise_of(frame: Frame, deviation: float) -> NoiseLevel:
     noise.luma = (deviation * np.linspace(0.6, 1.4, 256)).astype(np.float32)
     noise.chroma = np.array([deviation, 1.2 * deviation], np.float32)
     noise.seen = np.full(256, 1 / 256)
-    noise.fineness, noise.blocked, noise.sure = 1.7, 0.1, True
+    noise.fineness, noise.blocked, noise.coded, noise.sure = 1.7, 0.1, 0.5, True
     return noise
 
 
@@ -163,6 +163,7 @@ def tell(there: StateOnDevice, noise: NoiseLevel, amount: float | None) -> None:
     """Tell the kernels what is known of the noise, and how much is wanted: None for `auto`."""
     there.noise["luma"], there.noise["seen"] = noise.luma, noise.seen
     there.noise["floor"], there.noise["blocked"] = noise.floor, noise.blocked
+    there.noise["coded"] = noise.coded
     there.noise["smoothness"], there.noise["sure"] = 1 - noise.whiteness, noise.sure
     there.noise["careful"], there.noise["amount"] = amount is None, amount or 0
     there.state["mean_lean"] = binomial_lean(noise.whiteness)

@@ -45,13 +45,16 @@ _BLOCKS = 250
 """Blocks that are followed, about, in one frame."""
 _QUANTILE = 0.2
 _QUANTILE_AT_REST, _QUANTILE_OF_MOVED = 0.3, 0.1
+_CODED_AT_REST, _CODED_OF_MOVED = 0.7, 0.5
+"""The same of what a codec left, which is not in all blocks alike."""
 _FEWEST = 40
 _FEWEST_BLOCKS = 12
 """Samples that a bin needs to be believed."""
 _RESTING = 0.3
 """Blocks that rest, by those that moved, from which they are many: in noise, some seem to move."""
-_STEADY, _STEADY_BLOCKS = 0.4, 0.1
-"""Share of a new measure in the one that holds: of noise, and of how blocked a picture is."""
+_STEADY, _STEADY_FINENESS, _STEADY_BLOCKS = 0.4, 0.2, 0.1
+"""Share of a new measure in the one that holds: of noise, of how fine-grained it is, and of how
+blocked a picture is."""
 _RESTS = 0.1
 """Share by which a new measure of noise that stays the same differs, at most."""
 _MUCH = 0.05
@@ -62,24 +65,49 @@ _NARROW, _WIDE = 0.62, 0.77
 """Noise at a quarter of the size by that at half: up to which it is a sensor's, whose colour
 filters spread it a little, and from which a codec left it. White noise has 0.5."""
 _REST_PER_DEVIATION, _MOVED_PER_DEVIATION = 1.05, 0.925
+_CODED_REST_PER_DEVIATION, _CODED_MOVED_PER_DEVIATION = 1.28, 1.245
 _SPACE_PER_DEVIATION = 1.563
 _BLOCK_PER_DEVIATION = 0.812
 """What these quantiles of the averaged differences are for white noise of deviation 1."""
+_CODED_SPACE_PER_DEVIATION = 0.39
+"""Second differences see a quarter of what a codec left: it is smooth."""
 _EACH = BINS, BINS, BINS, BINS, 2
 """Histograms over space, within blocks, of blocks that rest and that moved, and of chroma."""
 _QUANTILES = np.repeat(
-    [_QUANTILE, _QUANTILE, _QUANTILE_AT_REST, _QUANTILE_OF_MOVED, _QUANTILE], _EACH
+    [
+        [_QUANTILE, _QUANTILE, _QUANTILE_AT_REST, _QUANTILE_OF_MOVED, _QUANTILE],
+        [_QUANTILE, _QUANTILE, _CODED_AT_REST, _CODED_OF_MOVED, _QUANTILE],
+    ],
+    _EACH,
+    axis=1,
 ).astype(np.float32)
 _PER_DEVIATION = np.repeat(
     [
-        _SPACE_PER_DEVIATION,
-        _BLOCK_PER_DEVIATION,
-        _REST_PER_DEVIATION,
-        _MOVED_PER_DEVIATION,
-        _SPACE_PER_DEVIATION,
+        [
+            _SPACE_PER_DEVIATION,
+            _BLOCK_PER_DEVIATION,
+            _REST_PER_DEVIATION,
+            _MOVED_PER_DEVIATION,
+            _SPACE_PER_DEVIATION,
+        ],
+        [
+            _CODED_SPACE_PER_DEVIATION,
+            _BLOCK_PER_DEVIATION,
+            _CODED_REST_PER_DEVIATION,
+            _CODED_MOVED_PER_DEVIATION,
+            _SPACE_PER_DEVIATION,
+        ],
     ],
     _EACH,
+    axis=1,
 )
+"""Of each in two rows: for noise of a sensor, and for what a codec left."""
+_SPREAD = np.array([0.5, 0.9], np.float32)
+_ALIKE, _UNLIKE = 2.8, 4.0
+"""The second of these quantiles of blocks that rest by the first: up to which it is noise by which
+they differ, and from which it is motion that was not seen, of few of them."""
+_LEAST_CHROMA, _LEAST_CODED_CHROMA = 2.0, 3.4
+"""Noise of chroma, by what rounding makes, at least; and where a codec left it, here and there."""
 _ROUNDING = 0.289 / 2
 """Deviation of what rounding makes, in levels at half size."""
 _UNSEEN, _SEEN, _SEEN_CODED = 1.3, 2.3, 1.7
@@ -102,6 +130,8 @@ _FAINT, _STARK = 2.0, 5.0
 which, it is taken for noise."""
 _STEP, _BLOCKED_STEP = 0.22, 0.35
 """Deviation of such noise, in levels; and where a codec left nothing but blocks."""
+_STARK_CODED = 0.6
+"""So much more than is measured there is of what a codec left, where single levels are stark."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -118,6 +148,8 @@ class NoiseLevel:
         blocked: 1 where a codec left nothing but blocks, 0 where it left all.
         fineness: deviation at full size by that at half size: 2 for white noise, below 1 for what
             a codec leaves of it.
+        coded: 1 where blocks differ by what a codec left of noise, 0 where by a sensor's; and where
+            few of those that rest differ by far more than the others: they move, unseen.
         shift: (2,) rows and columns of cells by which most of the picture moved.
         rests: whether the last frame that was measured was about as noisy as those before.
     """
@@ -135,12 +167,13 @@ class NoiseLevel:
         self._one_bin: Bins = np.zeros(TABLE_SIZE, np.uint8)
         self._level = 1 << (FIXED_BITS - depth)
         self.floor = _ROUNDING * self._level
-        self._counts: Counts = np.zeros((len(_QUANTILES), VALUES), np.float32)
+        self._counts: Counts = np.zeros((sum(_EACH), VALUES), np.float32)
         self._frames = 0
         self.seen: Deviations = np.zeros(TABLE_SIZE)
         self.luma: Floats = np.full(TABLE_SIZE, self.floor, np.float32)
         self.chroma: Floats = np.full(2, self.floor, np.float32)
-        self.fineness, self.blocked, self.sure, self.rests = 1.0, 0.0, False, False
+        self.fineness, self.blocked, self.coded = 1.0, 0.0, 0.0
+        self.sure, self.rests = False, False
         dark = levels.black + _DARK * levels.luma_span
         self._dark = int(dark * self._level)
         self._edges = np.zeros(_CODED, np.float32)
@@ -218,7 +251,9 @@ class NoiseLevel:
             slope: (256,) of the brightening, by luma.
         """
         step = max(_STEP, _BLOCKED_STEP * self.blocked) * self._level
-        deviation: Floats = np.maximum(self.luma, self._starkness(slope) * step).astype(np.float32)
+        stark = self._starkness(slope)
+        more = 1 + _STARK_CODED * self.coded * stark
+        deviation: Floats = np.maximum(self.luma * more, stark * step).astype(np.float32)
         return deviation
 
     def _starkness(self, slope: Floats) -> Floats:
@@ -240,16 +275,28 @@ class NoiseLevel:
             ranked = np.sort(found[:count], axis=0)  # many times quicker than numpy's median
             self.shift = ((ranked[(count - 1) // 2] + ranked[count // 2]) / 2).astype(np.int32)
 
+    def _codedness(self) -> float:
+        resting, moved = self._counts[2 * BINS : 4 * BINS].reshape(2, BINS, VALUES).sum(axis=1)
+        if resting.sum() < _FEWEST_BLOCKS:
+            return self.width if moved.sum() >= _FEWEST_BLOCKS else 0.0
+        middle, end = quantiles(np.stack([resting, resting]), _SPREAD)[0].tolist()
+        return self.width * min(max((_UNLIKE - end / middle) / (_UNLIKE - _ALIKE), 0.0), 1.0)
+
     def _publish(self) -> None:
         """Make deviations of what was counted, and lay the bins out by luma."""
-        values, many = quantiles(self._counts, _QUANTILES)
-        values /= _PER_DEVIATION
+        self.coded = coded = self._codedness()
+        of_sensor, of_codec = _QUANTILES
+        values, many = quantiles(self._counts, of_sensor + coded * (of_codec - of_sensor))
+        of_sensor, of_codec = _PER_DEVIATION
+        values /= of_sensor + coded * (of_codec - of_sensor)
         deviation, block, at_rest, of_moved = values[:-2].reshape(4, BINS)
         counts, in_blocks, resting, moved = many[:-2].reshape(4, BINS)
         # Where enough blocks rest, these alone count: what moved says less for sure.
         rests = (resting >= _FEWEST_BLOCKS) & (resting >= _RESTING * moved)
         by_time, blocks = np.where(rests, (at_rest, resting), (of_moved, moved))
+        anew = self._frames == 1
         if (blocks >= _FEWEST_BLOCKS).any():
+            anew |= not self.sure  # what space alone told is no past of what time does
             self.sure = True
             by_time = of_all_bins(by_time, blocks, _FEWEST_BLOCKS)
             deviation = np.minimum(deviation, by_time)
@@ -261,10 +308,12 @@ class NoiseLevel:
         self.seen = counts[self._bins] / self._steps_of_bin
         self.seen /= max(self.seen.sum(), 1)
         self.rests = float(np.abs(luma - self.luma).mean()) < _RESTS * float(self.luma.mean())
-        self.luma = luma if self._frames == 1 else self.luma + _STEADY * (luma - self.luma)
-        self.chroma = np.maximum(values[-2:], 2 * self.floor).astype(np.float32)
+        self.luma += (1 if anew else _STEADY) * (luma - self.luma)
+        least = _LEAST_CHROMA + coded * (_LEAST_CODED_CHROMA - _LEAST_CHROMA)
+        self.chroma = np.maximum(values[-2:], least * self.floor).astype(np.float32)
         half = float((deviation * weights).sum())
-        self.fineness = min(float((block * weights).sum()) / max(half, self.floor), 2.0)
+        fineness = min(float((block * weights).sum()) / max(half, self.floor), 2.0)
+        self.fineness += (1 if anew else _STEADY_FINENESS) * (fineness - self.fineness)
 
 
 def share_seen(noise: Floats, slope: Floats) -> Floats:

@@ -256,7 +256,7 @@ def _frame_step(
     step = (1 << depth) // TABLE_SIZE
     given["black"], given["span"] = levels.black // step, levels.luma_span // step
     given["luma"], given["seen"] = noise.luma, noise.seen
-    given["floor"], given["blocked"] = noise.floor, noise.blocked
+    given["floor"], given["blocked"], given["coded"] = noise.floor, noise.blocked, noise.coded
     given["smoothness"], given["amount"] = noise.smoothness, amount
     given["still"], given["careful"], given["sure"] = noise.still, careful, noise.sure
     state["depth"], state["black"] = depth, levels.black << (FIXED_BITS - depth)

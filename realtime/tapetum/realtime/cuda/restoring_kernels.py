@@ -36,6 +36,7 @@ FRAME_NOISE = np.dtype(
         ("seen", np.float32, (TABLE_SIZE,)),
         ("floor", np.float32),
         ("blocked", np.float32),
+        ("coded", np.float32),
         ("smoothness", np.float32),
         ("amount", np.float32),
         ("black", np.float32),
