@@ -34,6 +34,7 @@ const CODED_REST_PER_DEVIATION = 1.28; // and of what a codec left
 const SPACE_PER_DEVIATION = 1.563;
 const CODED_SPACE_PER_DEVIATION = 0.39; // second differences see a quarter of that: it is smooth
 const BLOCK_PER_DEVIATION = 0.812;
+const BY_CHANCE = 64; // blocks that seem to rest where all moves
 const SPREAD = [0.5, 0.9]; // quantiles of blocks that rest
 const ALL_NOISE = 2.8; // the second by the first up to which it is noise by which they differ
 const ALL_MOTION = 4; // and from which it is motion that was not seen, of few of them
@@ -177,9 +178,9 @@ export class NoiseLevel {
   #codedness() {
     const resting = new Float32Array(VALUES);
     for (let i = 0; i < this.#overTime.length; i++) resting[i % VALUES] += this.#overTime[i];
-    if (totals(resting)[0] < FEWEST_BLOCKS) return 0;
+    const sureness = within(totals(resting)[0] / BY_CHANCE - 1);
     const [middle, end] = SPREAD.map((share) => quantiles(resting, share)[0]);
-    return this.width * within((ALL_MOTION - end / middle) / (ALL_MOTION - ALL_NOISE));
+    return sureness * this.width * within((ALL_MOTION - end / middle) / (ALL_MOTION - ALL_NOISE));
   }
 }
 
