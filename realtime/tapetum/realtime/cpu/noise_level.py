@@ -128,10 +128,10 @@ _DARK = 0.07
 _FAINT, _STARK = 2.0, 5.0
 """What one level of the dark picture becomes of the bright one, in 8-bit levels: from which, and at
 which, it is taken for noise."""
-_STEP, _BLOCKED_STEP = 0.22, 0.35
-"""Deviation of such noise, in levels; and where a codec left nothing but blocks."""
-_STARK_CODED = 0.6
-"""So much more than is measured there is of what a codec left, where single levels are stark."""
+_STEP, _MOST_STEP = 0.22, 0.35
+"""Deviation of such noise, in levels; and at most, where a codec left nothing but blocks."""
+_HIDDEN_STEP = 0.6
+"""So much more than is measured there is of such noise that a codec left."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -250,10 +250,9 @@ class NoiseLevel:
         Args:
             slope: (256,) of the brightening, by luma.
         """
-        step = max(_STEP, _BLOCKED_STEP * self.blocked) * self._level
-        stark = self._starkness(slope)
-        more = 1 + _STARK_CODED * self.coded * stark
-        deviation: Floats = np.maximum(self.luma * more, stark * step).astype(np.float32)
+        coded = self.luma * np.float32((1 + _HIDDEN_STEP * self.coded) / self._level)
+        step = np.clip(coded, max(_STEP, _MOST_STEP * self.blocked), _MOST_STEP) * self._level
+        deviation: Floats = np.maximum(self.luma, self._starkness(slope) * step).astype(np.float32)
         return deviation
 
     def _starkness(self, slope: Floats) -> Floats:
