@@ -346,6 +346,23 @@ def test_noise_that_a_codec_left_is_taken_out() -> None:
     assert error(seen, scene()) < 0.6 * error(frames[-1], scene())
 
 
+@pytest.mark.parametrize(("bits_per_pixel", "most"), [(0.3, 0.55), (0.15, 0.64)])
+@pytest.mark.parametrize("pixels", [0, 1])
+def test_noise_that_a_codec_left_in_some_blocks_is_taken_out_of_all(
+    bits_per_pixel: float, most: float, pixels: int
+) -> None:
+    """The calmest blocks of a coded picture tell of less noise than there is in it."""
+    pictures = [0.4 * texture(pixels * step) + 10 for step in range(24)]
+    frames = after_h264(
+        [noisy(clean + spread_noise(at, 3), at, 0.3) for at, clean in enumerate(pictures)],
+        bits_per_pixel,
+    )
+    restorer, left = Restorer("auto"), list[float]()
+    for frame, clean in zip(frames, pictures, strict=True):
+        left.append(error(restorer(frame, brightening()), clean) / error(frame, clean))
+    assert np.mean(left[8:]) < most
+
+
 def test_a_share_takes_out_a_share() -> None:
     frame = noisy(scene(), 1)
     whole, half = (Restorer(share)(frame, brightening()) for share in (1.0, 0.5))

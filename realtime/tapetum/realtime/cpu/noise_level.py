@@ -103,7 +103,7 @@ _PER_DEVIATION = np.repeat(
 )
 """Of each in two rows: for noise of a sensor, and for what a codec left."""
 _SPREAD = np.array([0.5, 0.9], np.float32)
-_ALIKE, _UNLIKE = 2.8, 4.0
+_ALIKE, _UNLIKE = 3.4, 4.8
 """The second of these quantiles of blocks that rest by the first: up to which it is noise by which
 they differ, and from which it is motion that was not seen, of few of them."""
 _LEAST_CHROMA, _LEAST_CODED_CHROMA = 2.0, 3.4
