@@ -359,7 +359,8 @@ def test_noise_that_a_codec_left_in_some_blocks_is_taken_out_of_all(
     )
     restorer, left = Restorer("auto"), list[float]()
     for frame, clean in zip(frames, pictures, strict=True):
-        left.append(error(restorer(frame, brightening()), clean) / error(frame, clean))
+        seen = restorer(frame, brightening())
+        left.append(error(seen or frame, clean) / error(frame, clean))
     assert np.mean(left[8:]) < most
 
 
