@@ -70,8 +70,8 @@ def halved(frame: Frame) -> list[npt.NDArray[np.int16]]:
 
 def texture(shift: int) -> Array:
     """A clean picture that is full of texture, moved."""
-    rough = np.random.default_rng(5).normal(0, 1, (HEIGHT + 7, WIDTH + 47))
-    soft = sum(rough[y : y + HEIGHT, x : x + WIDTH + 40] for y in range(8) for x in range(8))
+    rough = np.random.default_rng(5).normal(0, 1, (HEIGHT + 7, WIDTH + 167))
+    soft = sum(rough[y : y + HEIGHT, x : x + WIDTH + 160] for y in range(8) for x in range(8))
     picture: Array = 60 + 0.5 * np.asarray(soft)[:, shift : shift + WIDTH]
     return picture
 
@@ -87,25 +87,37 @@ def spread_noise(seed: int, deviation: float, times: int = 1) -> Array:
     return spread
 
 
-def measured_in_moving_texture(pixels: int, *, deviation: float) -> NoiseLevel:
+def measured_in_moving_texture(
+    pixels: int, *, deviation: float, contrast: Array | float = 1.0
+) -> NoiseLevel:
     """The level after five frames, each moved on by so many pixels."""
     noise, last = NoiseLevel(sample_range(noisy(texture(0), 0, 0)), 8), None
     for step in range(5):
-        frame = noisy(texture(pixels * step), step, deviation)
+        frame = noisy(60 + contrast * (texture(pixels * step) - 60), step, deviation)
         half = halved(frame)
         noise.measure(frame_samples(frame)[0], half, last)
         last = half[0]
     return noise
 
 
-def test_texture_that_moves_is_no_noise() -> None:
-    noise = measured_in_moving_texture(3, deviation=0)
+@pytest.mark.parametrize("pixels", [3, 15, 40])
+def test_texture_that_moves_is_no_noise(pixels: int) -> None:
+    noise = measured_in_moving_texture(pixels, deviation=0)
     assert noise.share(np.full(256, 2.0), careful=True)[60] < 0.1
 
 
 def test_noise_of_texture_that_moves_is_measured() -> None:
     noise = measured_in_moving_texture(4, deviation=4)
     assert noise.luma[60] / 128 == pytest.approx(2.0, rel=0.3)
+
+
+@pytest.mark.parametrize("pixels", [1, 2, 3])
+def test_noise_is_measured_where_there_is_less_texture(pixels: int) -> None:
+    """Texture that moved by a whole cell adds nothing to noise, and was taken out of it."""
+    rows = np.arange(HEIGHT)[:, np.newaxis]
+    contrast = np.where(rows < HEIGHT // 2, 0.2, 1.5)
+    noise = measured_in_moving_texture(pixels, deviation=1.2, contrast=contrast)
+    assert noise.luma[60] / 128 == pytest.approx(0.6, rel=0.4)
 
 
 def test_the_blocks_of_a_codec_are_told_from_a_whole_picture() -> None:

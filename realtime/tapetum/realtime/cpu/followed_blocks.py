@@ -1,7 +1,9 @@
 """Blocks that are followed from frame to frame: what differs in them is noise.
 
-A block is looked for around where it is guessed to come from, to half a cell. In what it differs by
-then there is noise, less what texture adds that moved by a part of a cell.
+A block is looked for around where it is guessed to come from, to half a cell: where the last ones
+and the one before it came from, or most of the picture. In what it differs by then there is noise,
+less what texture adds that moved by a part of a cell; a block that is full of it says nothing,
+where others do.
 """
 
 from __future__ import annotations
@@ -31,8 +33,18 @@ _STEPS = 12
 """A block is followed this many cells from where it is guessed to be, at most."""
 _DRIFT = 0.35
 """Share of a block's changes that a shift explains from which it does not rest."""
+_EVERY_LINE = 4
+"""Lines to each of those of which sums say by how much most of a picture moved."""
+_SUM_SHIFT = 4
+"""Bits that these sums lose: what they differ by, added up, fits 32 bits."""
 _TEXTURE_SHARE = 0.4
-"""Of second differences, that differs from the frame before where a picture moves."""
+"""Of second differences, that differs from the frame before where a picture moves, at most."""
+_TEXTURED = 1.5
+"""Second differences of a moved block by what it differs by, from which texture may be most of it:
+it says nothing of noise then, where others do."""
+_SOME, _MOST = 1.5, 3.0
+"""Textured blocks to each other one that moved, up to which none of them counts, and from which all
+do: of a picture without noise, the others were not found."""
 
 Ints = npt.NDArray[np.int32]
 _Whole = int | np.signedinteger[Any]
@@ -52,6 +64,8 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
 ) -> int:
     """Follow blocks, and count what differs; those that a codec skipped, or repeated, say nothing.
 
+    One that moved and is the very same has no noise.
+
     A block is looked for by its even rows and measured by its odd ones: the place where it differs
     least by chance would show less noise than there is.
 
@@ -59,7 +73,7 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
         plane: the new frame.
         last: the one before.
         bins: by luma.
-        shift: (2,) where blocks are guessed to come from.
+        shift: (2,) where blocks came from before, which is one of the guesses.
         phase: the first block.
         every: so many blocks there are to each that is followed.
         found: filled with where they came from.
@@ -74,40 +88,115 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
     blocks = height // BLOCK * columns
     # As numbers of one type: numba compiles a part anew for another, and for a literal.
     top, odd = np.int32(VALUES - 1), np.int64(1)
-    many = 0
+    textured, many, telling = np.zeros((BINS, VALUES), np.float32), 0, 0
+    guesses = np.zeros((3, 2), np.int64)
+    guesses[0, 0], guesses[0, 1] = shift[0], shift[1]
+    lines = np.zeros((2, height + width), np.int32)
+    guesses[1, 0], guesses[1, 1] = _shift_of_lines(plane, last, lines)
     for block in range(phase, blocks, every):
         row, column = block // columns * BLOCK, block % columns * BLOCK
-        y, x, rests = _origin(plane, last, row, column, shift)
+        y, x, rests = _origin(plane, last, row, column, guesses)
+        guesses[2, 0], guesses[2, 1] = y, x
         rests = rests and bool(_drift(plane, last, row, column) < _DRIFT)
         total = block_difference(plane, last, row, column, y, x, odd)
-        if total > 0:
+        if total > 0 or not rests:
             least = np.float32(total)
             level = np.int64(bins[plane[row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT])
+            into = counts
             if not rests:
                 least = _between(plane, last, row, column, y, x, total)
-                least = _less_texture(least, _texture(plane, row, column))
-                level += BINS
-            counts[level, min(np.int32(least) // np.int32(BLOCK * BLOCK // 2 * UNIT), top)] += 1
+                texture = _texture(plane, row, column)
+                tells = texture < np.float32(_TEXTURED) * least
+                least = _less_texture(least, texture)
+                if tells:
+                    telling += 1
+                    level += BINS
+                else:
+                    into = textured
+            into[level, min(np.int32(least) // np.int32(BLOCK * BLOCK // 2 * UNIT), top)] += 1
+        if total > 0:
             kind = 0 if rests else 1
             widths[kind, 0] += _width(plane, last, row, column, y, x)
             widths[kind, 1] += 1
         if many < found.shape[0]:
             found[many, 0], found[many, 1] = y, x
             many += 1
+    _add_textured(textured, telling, counts)
     return many
 
 
 @part
+def _add_textured(textured: Counts, telling: int, counts: Counts) -> None:
+    """Add what textured blocks that moved differ by, by how many more than others they are."""
+    total = np.float32(0)
+    for one in range(BINS):
+        for value in range(VALUES):
+            total += textured[one, value]
+    others, none, one_each = np.float32(max(telling, 1)), np.float32(0), np.float32(1)
+    share = (total / others - np.float32(_SOME)) / np.float32(_MOST - _SOME)
+    share = min(max(share, none), one_each)
+    for one in range(BINS):
+        for value in range(VALUES):
+            counts[BINS + one, value] += share * textured[one, value]
+
+
+@part
+def _shift_of_lines(plane: Fixed, last: Fixed, sums: Ints) -> tuple[int, int]:
+    """Rows and columns by which most of a picture moved, as the sums of its lines show it.
+
+    Args:
+        plane: the new frame.
+        last: the one before.
+        sums: (2, rows + columns) of 0, filled.
+    """
+    height, width = plane.shape
+    for frame in range(2):
+        picture, rows, columns = plane if frame == 0 else last, sums[frame], sums[frame, height:]
+        for y in range(0, height, _EVERY_LINE):
+            for x in range(width):
+                columns[x] += np.int32(picture[y, x])
+        for y in range(height):
+            total = np.int32(0)
+            for x in range(0, width, _EVERY_LINE):
+                total += np.int32(picture[y, x])
+            rows[y] = total
+    for place in range(height + width):
+        sums[0, place] >>= np.int32(_SUM_SHIFT)
+        sums[1, place] >>= np.int32(_SUM_SHIFT)
+    down = _shift_of_sums(sums[0, :height], sums[1, :height])
+    return down, _shift_of_sums(sums[0, height:], sums[1, height:])
+
+
+@part
+def _shift_of_sums(here: Ints, there: Ints) -> int:
+    """By how much a line of sums comes from farther on in another, up to a quarter of it."""
+    best, found, reach = np.float32(np.inf), 0, here.size // 4
+    for at in range(2 * reach + 1):
+        # Nearest shifts come first: 0, 1, -1, 2, ...
+        shift = (at + 1) // 2 if at % 2 else -(at // 2)
+        many = here.size - abs(shift)
+        near, far = here[max(-shift, 0) :][:many], there[max(shift, 0) :][:many]
+        total = np.int32(0)
+        for place in range(many):
+            total += abs(near[place] - far[place])
+        mean = np.float32(total) / np.float32(many)
+        if mean < best:
+            best, found = mean, shift
+    return found
+
+
+@part
 def _origin(
-    plane: Fixed, last: Fixed, row: int, column: int, shift: Ints
+    plane: Fixed, last: Fixed, row: int, column: int, guesses: npt.NDArray[np.int64]
 ) -> tuple[_Whole, _Whole, bool]:
     """Where a block comes from, in cells; and whether it may as well rest."""
     y, x, even = np.int64(0), np.int64(0), np.int64(0)
     at_rest = best = block_difference(plane, last, row, column, y, x, even)
-    down, right = np.int64(shift[0]), np.int64(shift[1])
-    guessed = block_difference(plane, last, row, column, down, right, even)
-    if guessed < best:
-        best, y, x = guessed, down, right
+    for guess in range(guesses.shape[0]):
+        down, right = guesses[guess, 0], guesses[guess, 1]
+        guessed = block_difference(plane, last, row, column, down, right, even)
+        if guessed < best:
+            best, y, x = guessed, down, right
     for _ in range(_STEPS):
         to_y, to_x = y, x
         for way in range(4):
