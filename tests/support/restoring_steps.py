@@ -15,6 +15,7 @@ from tapetum.realtime.cpu.wide_changes import (
     MOST_BEND,
     MOST_GRADIENT,
     MOST_STEP,
+    MOST_UNTOLD,
     RIDGE,
     SCATTER,
     STIR,
@@ -84,13 +85,16 @@ def spread(of_blocks: Array, shape: tuple[Any, ...]) -> Array:
     return of_blocks.repeat(WIDE, 0).repeat(WIDE, 1)[: shape[0], : shape[1]]
 
 
-def wide_changes(frame: Array, known: Array, noise: Array, lean: float, told: float) -> Array:
+def wide_changes(  # noqa: PLR0917 - as the kernel
+    frame: Array, known: Array, noise: Array, measured: Array, lean: float, told: float
+) -> Array:
     """Changes of blocks: of their mean, or what a shift of texture counts for.
 
     Args:
         frame: (h, w) luma of the frame at half size.
         known: (h, w) the estimate.
         noise: (h, w) deviation of luma in one frame.
+        measured: (h, w) the same without single levels.
         lean: deviation of a wide mean of noise of deviation 1.
         told: how far texture is told from noise.
     """
@@ -104,7 +108,8 @@ def wide_changes(frame: Array, known: Array, noise: Array, lean: float, told: fl
     scatter = np.maximum(SCATTER * np.sqrt(left_by_a_shift(step, known)) / deviation, 1)
     square, steepness = blocks(step**2), sum(blocks(steep**2) for steep in gradients(known))
     stirred = STIR * np.minimum(square, steepness / STIRRED) / deviation
-    shift = np.maximum(np.max(along, axis=0) / scatter, stirred) * lean * told
+    shift = np.maximum(np.max(along, axis=0) / scatter, stirred) * lean
+    shift *= texture_told_there(noise, measured, told)
     wide: Array = np.maximum(np.abs(blocks(change)), shift)
     return wide
 
@@ -125,7 +130,13 @@ def left_by_a_shift(step: Array, known: Array) -> Array:
     return left
 
 
-def flatness(frame: Array, known: Array, noise: Array, told: float) -> Array:
+def texture_told_there(noise: Array, measured: Array, told: float) -> Array:
+    """How far texture is told from noise in each block: from single levels wholly."""
+    there: Array = np.maximum(told, 1 - middles(measured) / middles(noise))
+    return there
+
+
+def flatness(frame: Array, known: Array, noise: Array, measured: Array, told: float) -> Array:
     """1 of a block that is flat, and 0 where it is full of texture; as for `wide_changes`."""
     near, deviation = around(frame.astype(float)), middles(noise)
     bends = sum(
@@ -134,9 +145,13 @@ def flatness(frame: Array, known: Array, noise: Array, told: float) -> Array:
     )
     most = MOST_BEND * spread(deviation, frame.shape)
     step = np.clip(frame.astype(float) - known, -MOST_STEP, MOST_STEP)
-    noise_there = np.maximum(deviation, UNTOLD * np.sqrt(left_by_a_shift(step, known)))
+    untold = np.minimum(
+        UNTOLD * np.sqrt(left_by_a_shift(step, known)), MOST_UNTOLD * middles(measured)
+    )
+    noise_there = np.maximum(deviation, untold)
     bent = blocks(np.minimum(bends, most)) / (BEND * noise_there)
-    flat: Array = 1 - told * np.clip((bent - FLAT) / (TEXTURED - FLAT), 0, 1)
+    texture = np.clip((bent - FLAT) / (TEXTURED - FLAT), 0, 1)
+    flat: Array = 1 - texture_told_there(noise, measured, told) * texture
     return flat
 
 

@@ -98,6 +98,7 @@ class StepByStep:
             self._half[0],
             self._known[0],
             noise.luma,
+            noise.luma,
             np.float32(leans[1]),
             told,
             wide,

@@ -124,9 +124,10 @@ void main() {
   float stirred = 1.7 * min(change.y, (texture_means.x + texture_means.y) / 8.0) / deviation;
   vec2 explained = change.zw * change.zw / max(texture_means.xy, 0.001);
   float size = sqrt(max(change.y - max(explained.x, explained.y), 0.0));
-  float bent = texture_means.z / (3.9 * max(deviation, 0.6 * size));
+  float noise_there = max(deviation, min(0.85 * size, 1.6 * deviation));
+  float bent = texture_means.z / (3.9 * noise_there);
   shift = max(shift / max(0.86 * size / deviation, 1.0), stirred);
-  float flatness = 1.0 - told * clamp((bent - 1.5) / 0.7, 0.0, 1.0);
+  float flatness = 1.0 - told * clamp((bent - 1.2) / 0.5, 0.0, 1.0);
   judged = ivec4(round(256.0 * max(abs(change.x), shift * lean * told)), flatness * ${WHOLE}.0, 0, 0);
 }`;
 

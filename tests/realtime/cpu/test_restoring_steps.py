@@ -100,13 +100,14 @@ def test_blocks_show_faint_changes_shifts_and_texture(shape: tuple[int, int], to
         900 * np.sin(np.arange(shape[1]) / 1.5) * (np.arange(shape[0]) % 9 < 5)[:, None]
     ).astype(np.int16)
     known = np.roll(frame, 1, 1) + rng.integers(-99, 99, shape).astype(np.int16)
-    noise = rng.uniform(150, 300, 256).astype(np.float32)
-    of_cells, lean = noise[frame >> 7], wide_lean(0.8)
+    measured = rng.uniform(50, 300, 256).astype(np.float32)
+    noise = np.maximum(measured, 150)  # of single levels, at the least
+    of_cells, lean = (noise[frame >> 7], measured[frame >> 7]), wide_lean(0.8)
     wide, flat = np.empty((2, -(-shape[0] // WIDE), -(-shape[1] // WIDE)), np.float32)
-    compare_wide(frame, known, noise, np.float32(lean), np.float32(told), wide, flat)
-    expected = exact.wide_changes(frame, known, of_cells, lean, told)
+    compare_wide(frame, known, noise, measured, np.float32(lean), np.float32(told), wide, flat)
+    expected = exact.wide_changes(frame, known, *of_cells, lean, told)
     np.testing.assert_allclose(wide, expected, rtol=1e-3, atol=0.01)
-    np.testing.assert_allclose(flat, exact.flatness(frame, known, of_cells, told), atol=0.01)
+    np.testing.assert_allclose(flat, exact.flatness(frame, known, *of_cells, told), atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +129,31 @@ def test_fine_texture_that_changes_moves_and_noise_does_not(
     noise, lean = np.full(256, 100, np.float32), np.float32(wide_lean(1.0))
     wide, flat = np.empty((2, 16, 16), np.float32)
     frame = (known + way).astype(np.int16)
-    compare_wide(frame, known.astype(np.int16), noise, lean, np.float32(1), wide, flat)
+    compare_wide(frame, known.astype(np.int16), noise, noise, lean, np.float32(1), wide, flat)
     middle = float(np.median(wide)) / float(100 * lean)
     assert least <= middle <= most
+
+
+@pytest.mark.parametrize(
+    ("texture", "measured", "told", "least", "most"),
+    [
+        (0, 100, 1.0, 0.95, 1.0),  # noise alone
+        (0, 70, 1.0, 0.95, 1.0),  # and more than was measured
+        (500, 100, 1.0, 0.0, 0.05),  # in which more changed than noise does
+        (500, 100, 0.0, 1.0, 1.0),  # a codec's noise is as wide as that
+        (500, 5, 0.0, 0.0, 0.1),  # but single levels are not
+    ],
+)
+def test_texture_that_moves_is_no_noise(
+    texture: int, measured: int, told: float, least: float, most: float
+) -> None:
+    rng = np.random.default_rng(6)
+    here, there = rng.normal(9000, np.hypot(texture, 100), (2, 64, 64)).astype(np.int16)
+    of_noise = np.full(256, max(measured, 70), np.float32), np.full(256, measured, np.float32)
+    wide, flat = np.empty((2, 16, 16), np.float32)
+    lean = np.float32(wide_lean(1.0))
+    compare_wide(here, there, *of_noise, lean, np.float32(told), wide, flat)
+    assert least <= float(np.median(flat)) <= most
 
 
 def test_texture_is_told_from_a_sensors_noise_alone() -> None:

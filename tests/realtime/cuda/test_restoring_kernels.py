@@ -194,6 +194,7 @@ def test_the_plan_is_that_of_the_cpu(
     counts = noise.deviation(slope)
     np.testing.assert_allclose(plan["cells"] >> 16, counts * share, atol=0.01 * deviation + 1)
     np.testing.assert_allclose(plan["quiet"], 1 / counts, rtol=1e-3)
+    np.testing.assert_array_equal(plan["measured"], noise.luma)
 
 
 def test_nothing_is_done_where_nothing_is_seen_but_what_is_known_is_kept_up_for_a_while(
@@ -232,7 +233,8 @@ def test_it_is_learnt_by_what_moves(
     fill_known(there, fixed_planes(before))
     noise = noise_of(frame, 380)
     tell(there, noise, 1.0)
-    there.plan["quiet"] = 1 / noise.luma
+    deviation = np.maximum(noise.luma, 300)  # of single levels, at the least
+    there.plan["quiet"], there.plan["measured"] = 1 / deviation, noise.luma
     there.plan["cells"] = np.arange(100, 356) << 16
     there.put_plan()
     planes = fixed_planes(frame)
@@ -247,9 +249,9 @@ def test_it_is_learnt_by_what_moves(
 
     change = np.array([half, *planes[1:]]) - np.array(known)
     frames, leans = evidence / ONE_FRAME, (binomial_lean(0.7), wide_lean(0.7))
-    of_cells = noise.luma[half >> 7]
-    wide = exact.wide_changes(half, known[0], of_cells, leans[1], TOLD)
-    moved = exact.motion(change, wide, of_cells, noise.chroma, frames, leans)
+    of_cells = deviation[half >> 7], noise.luma[half >> 7]
+    wide = exact.wide_changes(half, known[0], *of_cells, leans[1], TOLD)
+    moved = exact.motion(change, wide, of_cells[0], noise.chroma, frames, leans)
     after = exact.evidence_after(moved, frames)
     np.testing.assert_allclose(there.read("evidence") / ONE_FRAME, after, atol=0.51 / ONE_FRAME)
     share = 1 / after
@@ -266,7 +268,7 @@ def test_it_is_learnt_by_what_moves(
     np.testing.assert_allclose(made, exact.halved(found.astype(float)), atol=0.5)
     remains = exact.remaining(there.read("evidence") / ONE_FRAME)
     np.testing.assert_allclose(there.read("remains"), 256 * remains, atol=1)
-    flat = exact.spread(exact.flatness(half, known[0], of_cells, TOLD), half.shape)
+    flat = exact.spread(exact.flatness(half, known[0], *of_cells, TOLD), half.shape)
     smoothed = (100 + (made >> 7)) * flat
     np.testing.assert_allclose(there.read("deviation"), smoothed * remains, atol=1)
 

@@ -412,7 +412,7 @@ class _State:
         known = [plane.known for plane in self._planes]
         told = np.float32(texture_told(noise.width))
         wide = self._wide, self._flatness
-        compare_wide(self._half[0], known[0], deviation, leans[1], told, *wide)
+        compare_wide(self._half[0], known[0], deviation, noise.luma, leans[1], told, *wide)
         weigh_evidence(
             (self._half[0], self._half[1], self._half[2]),
             (known[0], known[1], known[2]),

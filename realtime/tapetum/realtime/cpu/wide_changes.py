@@ -27,16 +27,17 @@ MOST_BEND = 12.0
 """Second differences, of both directions together, count as so many deviations at most."""
 BEND = 3.9
 """The mean of these for white noise of deviation 1."""
-FLAT, TEXTURED = 1.5, 2.2
+FLAT, TEXTURED = 1.2, 1.7
 """Second differences by those of noise: where a block is flat, and where it is all texture."""
 RIDGE = 8.0
 """Squared gradients, by squared deviations of noise, that a change along them must outweigh."""
 SCATTER = 0.86
 """Deviation of what a shift leaves of the changes in a block, by that of noise, from which it is no
 shift that explains them, is one by this."""
-UNTOLD = 0.6
+UNTOLD, MOST_UNTOLD = 0.85, 1.6
 """So much of the deviation of what a shift leaves is taken for noise there, that was measured too
-low: of a luma of which there is little, it is known by others."""
+low: of a luma of which there is little, it is known by others. More than so many times what was
+measured is texture that moves."""
 STIR = 1.7
 """Squared changes in texture, by squared deviations of noise, count for so many deviations of a
 mean: for no motion where they are noise's own."""
@@ -73,6 +74,7 @@ def compare_wide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     frame: Fixed,
     known: Fixed,
     noise: Floats,
+    measured: Floats,
     lean: np.float32,
     told: np.float32,
     changes: Floats,
@@ -84,6 +86,8 @@ def compare_wide(  # noqa: PLR0917 - numba takes no keyword-only arguments
         frame: (h, w) luma of the new frame at half size.
         known: (h, w) what was known before.
         noise: (256,) deviation by luma.
+        measured: (256,) the same but for what single levels make of it: these are as fine as they
+            are, and texture is told from them however wide what was measured is.
         lean: of `wide_lean`.
         told: of `texture_told`.
         changes: (h / WIDE, w / WIDE) filled: the mean change, or what a shift of texture counts for
@@ -92,7 +96,11 @@ def compare_wide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     """
     height, width = frame.shape
     rows, columns = changes.shape
-    deviations = np.empty((rows, columns), np.float32)
+    tables, expected = (
+        np.empty((3, noise.size), np.float32),
+        np.empty((rows, 3, columns), np.float32),
+    )
+    _lay_out(noise, measured, told, tables)
     means = np.empty((_SUMS, rows + 2, columns + 2), np.float32)
     # Beyond the last cell all stays 0. Two cells are one word: so LLVM adds up their products.
     pairs = np.zeros((_LINES, WIDE // 2 * columns), np.int32)
@@ -101,8 +109,8 @@ def compare_wide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     for row in range(rows):
         first, last = WIDE * row, min(WIDE * (row + 1), height)
         _clear(sums)
-        _look_up_noise(frame, (first + last) // 2, noise, deviations, row)
-        _find_most(deviations, row, most)
+        _look_up(frame, (first + last) // 2, tables, expected[row])
+        _find_most(expected[row, 0], most)
         for y in range(first, last):
             fetch_row(frame, y + 2)
             fetch_row(known, y + 2)
@@ -115,7 +123,7 @@ def compare_wide(  # noqa: PLR0917 - numba takes no keyword-only arguments
     for row in range(rows):
         for plane in range(_SUMS):
             _blur_row(means[plane], row, line, blurred[plane])
-        _judge_row(deviations[row], blurred, lean, told, changes[row], flatness[row])
+        _judge_row(expected[row], blurred, lean, changes[row], flatness[row])
 
 
 @part
@@ -126,21 +134,32 @@ def _clear(sums: Ints) -> None:
 
 
 @part
-def _look_up_noise(frame: Fixed, y: int, noise: Floats, deviations: Floats, row: int) -> None:
-    """Fill a row with the noise of blocks, by the cells in their middle, which lie in row `y`."""
-    luma, width = frame[y], frame.shape[1]
-    for block in range(deviations.shape[1]):
-        first = WIDE * block
-        middle = np.uint16(luma[(first + min(first + WIDE, width)) // 2])
-        deviations[row, block] = noise[middle >> np.uint16(TABLE_SHIFT)]
+def _lay_out(noise: Floats, measured: Floats, told: np.float32, tables: Floats) -> None:
+    """Fill three rows by luma: the noise, the most taken for it, and how far texture is told."""
+    one, least = np.float32(1), np.float32(_LEAST)
+    for step in range(noise.size):
+        tables[0, step] = noise[step]
+        tables[1, step] = np.float32(MOST_UNTOLD) * measured[step]
+        tables[2, step] = max(told, one - measured[step] / max(noise[step], least))
 
 
 @part
-def _find_most(deviations: Floats, row: int, most: npt.NDArray[np.uint16]) -> None:
+def _look_up(frame: Fixed, y: int, tables: Floats, expected: Floats) -> None:
+    """Fill a row from each table, by the cells in the middle of blocks, which lie in row `y`."""
+    luma, width = frame[y], frame.shape[1]
+    for block in range(expected.shape[1]):
+        first = WIDE * block
+        middle = np.uint16(luma[(first + min(first + WIDE, width)) // 2])
+        for table in range(3):
+            expected[table, block] = tables[table, middle >> np.uint16(TABLE_SHIFT)]
+
+
+@part
+def _find_most(deviations: Floats, most: npt.NDArray[np.uint16]) -> None:
     """Fill a line with what second differences of cells count for at most."""
     limit = np.float32(32767)
-    for block in range(deviations.shape[1]):
-        bend = np.uint16(min(np.float32(MOST_BEND) * deviations[row, block], limit))
+    for block in range(deviations.size):
+        bend = np.uint16(min(np.float32(MOST_BEND) * deviations[block], limit))
         for x in range(WIDE * block, WIDE * (block + 1)):
             most[x] = bend
 
@@ -282,44 +301,40 @@ def _blur_row(means: Floats, row: int, line: Floats, out: Floats) -> None:
 
 
 @part
-def _judge_row(  # noqa: PLR0917 - numba takes no keyword-only arguments
-    deviations: Floats,
-    blurred: Floats,
-    lean: np.float32,
-    told: np.float32,
-    changes: Floats,
-    flatness: Floats,
+def _judge_row(
+    expected: Floats, blurred: Floats, lean: np.float32, changes: Floats, flatness: Floats
 ) -> None:
     """Weigh a row of blocks' means against the noise."""
     one, zero, least = np.float32(1), np.float32(0), np.float32(_LEAST)
-    per_shift = np.float32(WIDE * WIDE) * lean * told
-    per_texture = told / np.float32(TEXTURED - FLAT)
+    per_shift, per_texture = np.float32(WIDE * WIDE) * lean, np.float32(1 / (TEXTURED - FLAT))
     change, square, bent = blurred[_CHANGE], blurred[_SQUARE], blurred[_BENT]
-    _stir(change, blurred, deviations, np.float32(STIR) * lean * told)
+    noise, most, told = expected[0], expected[1], expected[2]
+    _stir(change, blurred, noise, np.float32(STIR) * lean, told)
     _leave(square, blurred)
-    _weigh_steps(blurred[_ACROSS], blurred[_STEEP_ACROSS], deviations, changes)
-    _weigh_steps(blurred[_DOWN], blurred[_STEEP_DOWN], deviations, flatness)
+    _weigh_steps(blurred[_ACROSS], blurred[_STEEP_ACROSS], noise, changes)
+    _weigh_steps(blurred[_DOWN], blurred[_STEEP_DOWN], noise, flatness)
     for x in range(changes.size):
-        changes[x] = max(changes[x], flatness[x]) * per_shift
+        changes[x] = max(changes[x], flatness[x]) * per_shift * told[x]
     for x in range(changes.size):
-        scatter = np.float32(SCATTER) * np.sqrt(square[x]) / max(deviations[x], least)
+        scatter = np.float32(SCATTER) * np.sqrt(square[x]) / max(noise[x], least)
         changes[x] = changes[x] / max(scatter, one)
     for x in range(changes.size):
         changes[x] = max(change[x], changes[x])
     for x in range(changes.size):
-        noise_there = max(deviations[x], np.float32(UNTOLD) * np.sqrt(square[x]))
+        noise_there = max(noise[x], min(np.float32(UNTOLD) * np.sqrt(square[x]), most[x]))
         ratio = bent[x] / max(np.float32(BEND) * noise_there, least)
-        flatness[x] = one - min(max((ratio - np.float32(FLAT)) * per_texture, zero), told)
+        texture = min(max((ratio - np.float32(FLAT)) * per_texture, zero), one)
+        flatness[x] = one - texture * told[x]
 
 
 @part
-def _stir(change: Floats, blurred: Floats, deviations: Floats, factor: np.float32) -> None:
+def _stir(change: Floats, blurred: Floats, noise: Floats, factor: np.float32, told: Floats) -> None:
     """Make mean changes sizes, and where texture is, of what its changes count for at least."""
     across, down, square = blurred[_STEEP_ACROSS], blurred[_STEEP_DOWN], blurred[_SQUARE]
     per_steep, least = np.float32(1 / STIRRED), np.float32(_LEAST)
     for x in range(change.size):
         stirred = min(square[x], (across[x] + down[x]) * per_steep) * factor
-        change[x] = max(abs(change[x]), stirred / max(deviations[x], least))
+        change[x] = max(abs(change[x]), stirred * told[x] / max(noise[x], least))
 
 
 @part

@@ -29,8 +29,9 @@ struct Light {
 struct Plan {
     int idle, is_new;
     int learns, restarts;
-    float quiet[TABLE];  // 1 / deviation of noise
-    int cells[TABLE];    // the deviation to be smoothed, and below it the share of what is restored
+    float quiet[TABLE];     // 1 / deviation of noise
+    float measured[TABLE];  // this deviation, but for what single levels make of it
+    int cells[TABLE];       // the deviation to be smoothed, and below it the share of what is restored
 };
 
 // The noise of a frame, as the host measured it: see NoiseLevel and StillNoise.
@@ -310,6 +311,7 @@ BOTH void plan_step(int step, const FrameNoise &noise, Planning &planning, Plan 
     const int weight = rounded(static_cast<float>(rounded(wanted * ALL)) * share);
     const float smooth = noise.still ? deviation : deviation * share;
     plan.quiet[step] = 1 / deviation;
+    plan.measured[step] = luma;
     plan.cells[step] = static_cast<int>(fminf(smooth, MOST_TOLERANCE) + 0.5f) << 16 | weight;
     planning.seen[step] = static_cast<float>(weight) * noise.seen[step];
 }
@@ -346,12 +348,12 @@ BOTH int wide_rows(const Restoring &s) { return (cells_down(s) + WIDE - 1) / WID
 
 BOTH int size_of(int value) { return value < 0 ? -value : value; }
 
-// The noise of a block, by the cell in its middle.
-BOTH float block_deviation(int x, int y, const Restoring &s) {
+// The place in tables of the cell in the middle of a block, by which its noise is known.
+BOTH int block_luma(int x, int y, const Restoring &s) {
     const int width = cells_across(s), height = cells_down(s);
     const int column = (WIDE * x + (WIDE * x + WIDE < width ? WIDE * x + WIDE : width)) / 2;
     const int row = (WIDE * y + (WIDE * y + WIDE < height ? WIDE * y + WIDE : height)) / 2;
-    return 1 / s.plan->quiet[s.half[row * width + column] >> TABLE_SHIFT];
+    return s.half[row * width + column] >> TABLE_SHIFT;
 }
 
 // One thread: one block by itself.
@@ -359,7 +361,7 @@ BOTH void compare_wide(int x, int y, const Restoring &s) {
     const int width = cells_across(s), height = cells_down(s), columns = wide_columns(s);
     if (x >= columns || !s.plan->learns || s.plan->restarts) return;
     const int right = within(WIDE * x + WIDE - 1, width), bottom = within(WIDE * y + WIDE - 1, height);
-    const int most = static_cast<int>(12 * block_deviation(x, y, s));
+    const int most = static_cast<int>(12 / s.plan->quiet[block_luma(x, y, s)]);
     int sums[BLOCK_MEANS] = {};
     for (int row = WIDE * y; row <= bottom; ++row) {
         const int here = row * width, above = within(row - 1, height) * width;
@@ -410,7 +412,9 @@ BOTH void judge_wide(int x, int y, const Restoring &s) {
             for (int i = 0; i < BLOCK_MEANS; ++i)
                 means[i] += weight * s.blocks[place * BLOCK_MEANS + i];
         }
-    const float deviation = block_deviation(x, y, s);
+    const int luma = block_luma(x, y, s);
+    const float deviation = 1 / s.plan->quiet[luma], measured = s.plan->measured[luma];
+    const float told = fmaxf(s.told, 1 - measured / deviation);
     const float shift = fmaxf(along(means[ALONG_ACROSS], means[STEEP_ACROSS], deviation),
                               along(means[ALONG_DOWN], means[STEEP_DOWN], deviation));
     const float steep = means[STEEP_ACROSS] + means[STEEP_DOWN];
@@ -419,10 +423,11 @@ BOTH void judge_wide(int x, int y, const Restoring &s) {
                                  explained(means[ALONG_DOWN], means[STEEP_DOWN]));
     const float size = sqrtf(fmaxf(means[SCATTER] - by_shift, 0));
     const float scatter = fmaxf(0.86f * size / deviation, 1);
-    const float bent = means[BENT] / (3.9f * fmaxf(deviation, 0.6f * size));
+    const float noise_there = fmaxf(deviation, fminf(0.85f * size, 1.6f * measured));
+    const float bent = means[BENT] / (3.9f * noise_there);
     const int place = y * columns + x;
-    s.wide[place] = fmaxf(fabsf(means[MOVED]), fmaxf(shift / scatter, stirred) * s.wide_lean * s.told);
-    s.flatness[place] = 1 - s.told * unit_clamp((bent - 1.5f) / 0.7f);
+    s.wide[place] = fmaxf(fabsf(means[MOVED]), fmaxf(shift / scatter, stirred) * s.wide_lean * told);
+    s.flatness[place] = 1 - told * unit_clamp((bent - 1.2f) / 0.5f);
 }
 
 BOTH int block_of(int x, int y, const Restoring &s) {

@@ -85,6 +85,7 @@ PLAN = np.dtype(
         ("learns", np.int32),
         ("restarts", np.int32),
         ("quiet", np.float32, (TABLE_SIZE,)),
+        ("measured", np.float32, (TABLE_SIZE,)),
         ("cells", np.int32, (TABLE_SIZE,)),
     ]
 )
