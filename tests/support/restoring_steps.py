@@ -18,6 +18,7 @@ from tapetum.realtime.cpu.wide_changes import (
     MOST_UNTOLD,
     RIDGE,
     SCATTER,
+    SINGLE,
     STIR,
     STIRRED,
     TEXTURED,
@@ -132,7 +133,8 @@ def left_by_a_shift(step: Array, known: Array) -> Array:
 
 def texture_told_there(noise: Array, measured: Array, told: float) -> Array:
     """How far texture is told from noise in each block: from single levels wholly."""
-    there: Array = np.maximum(told, 1 - middles(measured) / middles(noise))
+    share = 1 - middles(measured) / middles(noise)
+    there: Array = np.maximum(told, np.minimum(SINGLE * share, 1))
     return there
 
 

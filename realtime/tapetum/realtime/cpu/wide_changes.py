@@ -38,6 +38,9 @@ UNTOLD, MOST_UNTOLD = 0.85, 1.6
 """So much of the deviation of what a shift leaves is taken for noise there, that was measured too
 low: of a luma of which there is little, it is known by others. More than so many times what was
 measured is texture that moves."""
+SINGLE = 1.2
+"""Texture is told from noise by so many times the share of it that single levels make, not more
+than wholly."""
 STIR = 1.7
 """Squared changes in texture, by squared deviations of noise, count for so many deviations of a
 mean: for no motion where they are noise's own."""
@@ -140,7 +143,8 @@ def _lay_out(noise: Floats, measured: Floats, told: np.float32, tables: Floats) 
     for step in range(noise.size):
         tables[0, step] = noise[step]
         tables[1, step] = np.float32(MOST_UNTOLD) * measured[step]
-        tables[2, step] = max(told, one - measured[step] / max(noise[step], least))
+        share = one - measured[step] / max(noise[step], least)
+        tables[2, step] = max(told, min(np.float32(SINGLE) * share, one))
 
 
 @part

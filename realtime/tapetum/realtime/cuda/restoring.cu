@@ -414,7 +414,7 @@ BOTH void judge_wide(int x, int y, const Restoring &s) {
         }
     const int luma = block_luma(x, y, s);
     const float deviation = 1 / s.plan->quiet[luma], measured = s.plan->measured[luma];
-    const float told = fmaxf(s.told, 1 - measured / deviation);
+    const float told = fmaxf(s.told, fminf(1.2f * (1 - measured / deviation), 1));
     const float shift = fmaxf(along(means[ALONG_ACROSS], means[STEEP_ACROSS], deviation),
                               along(means[ALONG_DOWN], means[STEEP_DOWN], deviation));
     const float steep = means[STEEP_ACROSS] + means[STEEP_DOWN];
