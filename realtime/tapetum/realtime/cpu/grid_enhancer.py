@@ -31,6 +31,7 @@ from tapetum.realtime.cpu.rgb import (
     pixel_rows_to_fill,
     rgb_from_frame,
 )
+from tapetum.realtime.cpu.side_by_side import side_by_side
 from tapetum.realtime.cpu.thumbnail import image_thumbnail
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.exposure import cell_luma, darkness_by_cell
@@ -128,11 +129,15 @@ class GridEnhancer:
         """
         frame = picture.frame
         seen = shown_thumbnail(picture.seen, frame.color)
-        grid = self.steady_grid(seen, time_s=frame.time_s)
+        restorer = None if self.strength == 0 else self._restorer
+        grid, _ = side_by_side(
+            lambda: self.steady_grid(seen, time_s=frame.time_s),
+            lambda: None if restorer is None else restorer.look_at(frame),
+        )
         if self.strength == 0:
             return None
         mixed = strengthened(grid, self.strength)
-        restored = None if self._restorer is None else self._restorer(frame, mixed)
+        restored = None if restorer is None else restorer(frame, mixed)
         return apply_grid(frame, mixed, seen=restored, out=out)
 
     def enhance_image(
