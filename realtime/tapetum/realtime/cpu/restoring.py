@@ -52,7 +52,7 @@ from tapetum.realtime.cpu.restoring_time import (
     wide_lean,
 )
 from tapetum.realtime.cpu.shifted_plane import shift_evidence
-from tapetum.realtime.cpu.side_by_side import side_by_side
+from tapetum.realtime.cpu.side_by_side import cores
 from tapetum.realtime.cpu.still_noise import StillNoise, still_noise
 from tapetum.realtime.cpu.wide_changes import WIDE, compare_wide, texture_told
 from tapetum.realtime.frame import Frame
@@ -370,7 +370,7 @@ class _State:
             partial(plane.restored, source, tolerance, *made_of)
             for source, plane, tolerance in zip(sources, self._planes, tolerances, strict=True)
         )
-        y, (u, v) = side_by_side(luma, lambda: [plane() for plane in chroma])
+        y, (u, v) = cores().side_by_side(luma, lambda: [plane() for plane in chroma])
         restored = replace(frame, planes=(y, u, v), format_name=self._format_name)
         self._result = restored if self._sparing else None  # no frame belongs to what files keep
         return restored
@@ -383,7 +383,7 @@ class _State:
             for own in chroma:
                 self._learn_plane(*own)
 
-        side_by_side(lambda: self._learn_plane(*luma), learn_chroma)
+        cores().side_by_side(lambda: self._learn_plane(*luma), learn_chroma)
 
     def _learn_plane(self, source: Samples, plane: RestoredPlane) -> None:
         at_once = plane.across and plane.down
@@ -449,7 +449,8 @@ class _State:
         told = np.float32(texture_told(noise.width))
         wide = self._wide, self._flatness
         compare_wide(self._half[0], known[0], deviation, leans[1], told, *wide)
-        weigh_evidence(
+        weigh = partial(
+            weigh_evidence,
             (self._half[0], self._half[1], self._half[2]),
             (known[0], known[1], known[2]),
             self._last[0],
@@ -460,6 +461,7 @@ class _State:
             self._evidence,
             self._share,
         )
+        cores().side_by_side(*(partial(weigh, rows) for rows in halves(len(self._share))))
 
     def _tolerances(self) -> list[tuple[Fixed, list[float]]]:
         """For each plane: what tolerance depends on by cell, and a factor for each scale."""
@@ -469,6 +471,12 @@ class _State:
     def _still_tolerances(self, noise: StillNoise) -> list[tuple[Fixed, list[float]]]:
         """The same for a first frame."""
         return [(self._cells.deviation, factors) for factors in still_tolerance_factors(noise)]
+
+
+def halves(rows: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The first and the last rows of cells, so many blocks each."""
+    middle = rows // (2 * WIDE) * WIDE
+    return (0, middle), (middle, rows)
 
 
 class MeasuredFrames:

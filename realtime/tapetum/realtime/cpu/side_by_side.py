@@ -1,15 +1,17 @@
 """Two parts of a frame's work at once, where a core has nothing else to do.
 
 Kernels release the GIL, so a second thread can run one of them meanwhile. Nothing ever waits for it
-to begin: a part that it has not begun when the other is done is done where it was asked for, as on
-a machine of one core, or where other streams keep the helpers busy.
+to begin: a part that it has not begun when the other is done is done where it was asked for, as it
+is on one core, and where other streams of this process have the cores.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from functools import cache
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -17,73 +19,98 @@ from tapetum.gan.machine import usable_cores
 
 HELPER = "tapetum-helper"
 """The name of threads that help."""
-_MOST_HELPERS = 4
 _IDLE_S = 1.0
 """After so long without work a helper ends; the next work begins another."""
 
 _First = TypeVar("_First")
 _Second = TypeVar("_Second")
 
-_offers = SimpleQueue[tuple["Future[Any]", Callable[[], Any]]]()
-_helpers = list[threading.Thread]()
-_beginning = threading.Lock()
 
+class Cores:
+    """The cores that this process may use: who works on a frame takes one, and who helps another.
 
-def side_by_side(
-    here: Callable[[], _First], there: Callable[[], _Second]
-) -> tuple[_First, _Second]:
-    """What two calls return, which do not depend on each other.
-
-    Args:
-        here: called in this thread.
-        there: called in a helper's meanwhile if one is free, else here, as the second. Not called
-            if `here` raised before it began.
-
-    Raises:
-        Exception: what the calls raise, of both that of `here`; the other has ended by then.
+    Example:
+        cores = Cores(4)
+        with cores.taken():
+            a, b = cores.side_by_side(one_half, other_half)
     """
-    part = _offered(there)
-    try:
-        first = here()
-    except BaseException:
-        if not part.cancel():
-            wait([part])
-        raise
-    return first, there() if part.cancel() else part.result()
 
+    def __init__(self, count: int) -> None:
+        """Have so many cores, all of them free; no thread is begun yet."""
+        self._free = threading.Semaphore(count if count > 1 else 0)  # one is who asks
+        self._offers = SimpleQueue[tuple["Future[Any]", Callable[[], Any]]]()
+        self._helper: threading.Thread | None = None
 
-def _offered(work: Callable[[], _Second]) -> Future[_Second]:
-    """What becomes of work that a helper may begin, until it is cancelled."""
-    part = Future[_Second]()
-    most = min(usable_cores() // 2, _MOST_HELPERS)
-    # An offer that nobody has taken yet: all helpers are busy, or wait for a core.
-    if most and _offers.empty():
-        _offers.put((part, work))
-        if not any(helper.is_alive() for helper in _helpers):
-            _begin_helpers(most)
-    return part
-
-
-def _begin_helpers(count: int) -> None:
-    with _beginning:
-        if any(helper.is_alive() for helper in _helpers):
-            return
-        _helpers[:] = [
-            threading.Thread(target=_help, name=HELPER, daemon=True) for _ in range(count)
-        ]
-        for helper in _helpers:
-            helper.start()
-
-
-def _help() -> None:
-    while True:
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """A core is this thread's meanwhile, if there is one left."""
+        is_taken = self._free.acquire(blocking=False)
         try:
-            part, work = _offers.get(timeout=_IDLE_S)
-        except Empty:
-            return
-        if part.set_running_or_notify_cancel():
+            yield
+        finally:
+            if is_taken:
+                self._free.release()
+
+    def side_by_side(
+        self, here: Callable[[], _First], there: Callable[[], _Second]
+    ) -> tuple[_First, _Second]:
+        """What two calls return, which do not depend on each other.
+
+        Args:
+            here: called in this thread, that has a core.
+            there: called by the helper meanwhile if a core is free, else here, as the second. Not
+                called if `here` raised before it began.
+
+        Raises:
+            Exception: what the calls raise, of both that of `here`; the other has ended by then.
+        """
+        if self._is_behind or not self._free.acquire(blocking=False):
+            return here(), there()
+        try:
+            part = self._offered(there)
             try:
-                part.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
-                part.set_exception(error)
-        del part, work  # they hold frames
+                return here(), there() if part.cancel() else part.result()
+            except BaseException:
+                if not part.cancel():
+                    wait([part])  # it writes to what the caller has
+                raise
+        finally:
+            self._free.release()
+
+    def _offered(self, work: Callable[[], _Second]) -> Future[_Second]:
+        """What becomes of work that a helper may begin, until it is cancelled."""
+        part = Future[_Second]()
+        self._offers.put((part, work))
+        if not self._has_helper:
+            self._helper = threading.Thread(target=self._help, name=HELPER, daemon=True)
+            self._helper.start()
+        return part
+
+    @property
+    def _has_helper(self) -> bool:
+        """Whether it lives: it ends when it is idle, and in a process that was forked."""
+        return self._helper is not None and self._helper.is_alive()
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether the helper is busy, or waits for a core itself: what was offered is there yet."""
+        return self._has_helper and not self._offers.empty()
+
+    def _help(self) -> None:
+        while True:
+            try:
+                part, work = self._offers.get(timeout=_IDLE_S)
+            except Empty:
+                return
+            if part.set_running_or_notify_cancel():
+                try:
+                    part.set_result(work())
+                except BaseException as error:  # noqa: BLE001 - raised by `result`
+                    part.set_exception(error)
+            del part, work  # they hold frames
+
+
+@cache
+def cores() -> Cores:
+    """Those of this process."""
+    return Cores(usable_cores())
