@@ -116,6 +116,7 @@ class StepByStep:
             (np.float32(leans[0]), np.float32(leans[1])),
             self._evidence,
             self._share,
+            (0, len(self._share)),
         )
 
     def _smooth(self, own: Fixed, plane: int, cells: Cells) -> npt.NDArray[np.uint16]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 
 from tapetum.gan.machine import thread_limit
+from tapetum.realtime.cpu.side_by_side import cores
 from tapetum.realtime.frame import Frame
 from tapetum.realtime.prefetch import DEPTH, Prefetch, WriteBehind
 from tapetum.realtime.protocols import FrameSink, FrameSource
@@ -44,7 +45,10 @@ def run(
     alone = thread_limit() == 1
     writer = sink if alone else WriteBehind(sink, depth=depth)
     try:
-        with nullcontext(source) if alone else Prefetch(source, depth=depth) as frames:
+        with (
+            nullcontext(source) if alone else Prefetch(source, depth=depth) as frames,
+            cores().taken(),  # by those that read and write meanwhile
+        ):
             count = _pump(frames, stage, writer, on_frame)
         writer.close()
     except BaseException:

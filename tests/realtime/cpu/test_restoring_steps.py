@@ -11,6 +11,7 @@ from support import restoring_steps as exact
 from support.random_frames import pitched, random_frame
 
 from tapetum.realtime.cpu.fixed_point import fixed_samples, frame_samples, halve
+from tapetum.realtime.cpu.restoring import halves
 from tapetum.realtime.cpu.restoring_light import (
     GAIN_BITS,
     new_light,
@@ -86,7 +87,8 @@ def test_evidence_and_share_follow_motion(shape: tuple[int, int]) -> None:
     last = frame[0] + np.int16(1)  # all of the picture was sent anew
     both = np.float32(leans[0]), np.float32(leans[1])
     planes = (frame[0], frame[1], frame[2]), (estimate[0], estimate[1], estimate[2])
-    weigh_evidence(*planes, last, wide, noise, chroma_noise, both, evidence, share)
+    for rows in halves(shape[0]):  # as two threads do it
+        weigh_evidence(*planes, last, wide, noise, chroma_noise, both, evidence, share, rows)
     np.testing.assert_allclose(evidence / ONE_FRAME, expected, atol=0.51 / ONE_FRAME)
     np.testing.assert_allclose(share / 32767, 1 / expected, atol=1e-3)
 
@@ -166,7 +168,8 @@ def test_what_a_codec_skipped_says_nothing_new() -> None:
     wide, noise = np.zeros((2, 2), np.float32), np.full(256, 300, np.float32)
     leans = np.float32(0.4), np.float32(0.1)
     planes = frame[0], frame[1], frame[2]
-    weigh_evidence(planes, planes, frame[0].copy(), wide, noise, noise[:2], leans, evidence, share)
+    known = planes, frame[0].copy(), wide, noise, noise[:2], leans
+    weigh_evidence(planes, *known, evidence, share, (0, 8))
     assert (evidence == 5 * ONE_FRAME).all()
     assert (share == 0).all()
 

@@ -497,7 +497,7 @@ def test_an_unknown_model_is_refused_before_anything_is_loaded() -> None:
     before = threading.active_count()
     with pytest.raises(ModelError, match="unknown model gird"):
         ladder_for("gird")
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_one_slow_trial_is_no_verdict() -> None:

@@ -123,7 +123,7 @@ class Subject:
 
     @property
     def on_one_core(self) -> bool:
-        """Whether one core does the work, as far as anybody knows."""
+        """Whether one core does most of the work, as far as anybody knows."""
         return self.network is not None and self.network.threads == 1
 
     @property

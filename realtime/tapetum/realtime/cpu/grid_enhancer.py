@@ -31,6 +31,7 @@ from tapetum.realtime.cpu.rgb import (
     pixel_rows_to_fill,
     rgb_from_frame,
 )
+from tapetum.realtime.cpu.side_by_side import cores
 from tapetum.realtime.cpu.thumbnail import image_thumbnail
 from tapetum.realtime.errors import EngineError
 from tapetum.realtime.exposure import cell_luma, darkness_by_cell
@@ -106,8 +107,9 @@ class GridEnhancer:
             DeviceError: the frame is not in main memory.
             EngineError: the network fails or gives no usable numbers.
         """
-        picture = self._picture(frame)
-        planes = self.enhance_picture(picture, out=out if picture.area is None else None)
+        with cores().taken():
+            picture = self._picture(frame)
+            planes = self.enhance_picture(picture, out=out if picture.area is None else None)
         return frame if planes is None else picture.replaced_in(frame, planes)
 
     def enhance_picture(
@@ -128,11 +130,16 @@ class GridEnhancer:
         """
         frame = picture.frame
         seen = shown_thumbnail(picture.seen, frame.color)
-        grid = self.steady_grid(seen, time_s=frame.time_s)
+        restorer = None if self.strength == 0 else self._restorer
+        _, predicted = cores().side_by_side(
+            lambda: None if restorer is None else restorer.look_at(frame),
+            lambda: self._predict(seen),
+        )
+        grid = self._filter(self._aimed(predicted, seen), thumbnail=seen, time_s=frame.time_s)
         if self.strength == 0:
             return None
         mixed = strengthened(grid, self.strength)
-        restored = None if self._restorer is None else self._restorer(frame, mixed)
+        restored = None if restorer is None else restorer(frame, mixed)
         return apply_grid(frame, mixed, seen=restored, out=out)
 
     def enhance_image(
@@ -149,6 +156,12 @@ class GridEnhancer:
         Raises:
             EngineError: the network fails or gives no usable numbers.
         """
+        with cores().taken():
+            self._enhance_image(image, out, order, time_s)
+
+    def _enhance_image(
+        self, image: RgbImage, out: RgbImage, order: Order, time_s: float | None
+    ) -> None:
         picture = self._image_picture(image, order, time_s)
         seen = None if picture is None else picture.seen
         if picture is not None and picture.area is not None:

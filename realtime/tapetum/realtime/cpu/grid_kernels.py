@@ -14,6 +14,7 @@ from tapetum.realtime.cpu.grid_chroma import apply_to_chroma
 from tapetum.realtime.cpu.grid_luma import apply_to_luma
 from tapetum.realtime.cpu.grid_tables import GridTables
 from tapetum.realtime.cpu.plane_rows import planes_for
+from tapetum.realtime.cpu.side_by_side import cores
 from tapetum.realtime.frame import Frame, Plane
 
 
@@ -63,7 +64,9 @@ def apply_grid(
     tables = GridTables() if tables is None else tables
     shift, whole = frame.format.chroma_y, height or frame.height
     rows = strip_axis(top, frame.height, whole)
-    apply_to_luma(seen, grid, frame, planes[0], rows, tables)
     chroma_axis = strip_axis(top >> shift, planes[1].shape[0], -(-whole >> shift))
-    apply_to_chroma(seen, grid, frame, planes, chroma_axis, tables)
+    cores().side_by_side(
+        lambda: apply_to_luma(seen, grid, frame, planes[0], rows, tables),
+        lambda: apply_to_chroma(seen, grid, frame, planes, chroma_axis, tables),
+    )
     return planes

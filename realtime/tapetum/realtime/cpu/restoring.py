@@ -8,7 +8,7 @@ the pictures themselves (`noise_level`).
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ from tapetum.realtime.cpu.restoring_time import (
     wide_lean,
 )
 from tapetum.realtime.cpu.shifted_plane import shift_evidence
+from tapetum.realtime.cpu.side_by_side import cores
 from tapetum.realtime.cpu.still_noise import StillNoise, still_noise
 from tapetum.realtime.cpu.wide_changes import WIDE, compare_wide, texture_told
 from tapetum.realtime.frame import Frame
@@ -102,6 +103,7 @@ class Restorer:
         self.denoise = denoise
         self._sparing = sparing
         self._state: _State | None = None
+        self._looked_at: Frame | None = None
         self._slopes = GridTables()
 
     def __call__(
@@ -132,10 +134,29 @@ class Restorer:
         if frame.color.is_hdr or not weights.any():
             self.reset()
             return None
-        if self._state is None or not self._state.is_followed_by(frame):
+        if self._looked_at is not frame:
+            self.look_at(frame)
+        self._looked_at = None  # it belongs to who made it
+        if self._state is None:
             careful = self.denoise == "auto"
             self._state = _State(frame, careful=careful, sparing=self._sparing)
+            self._state.look_at(frame)
         return self._state.restored(frame, weights, slope, share, may_rest=may_rest)
+
+    def look_at(self, frame: Frame) -> None:
+        """Do what of the next call needs no grid, while that is predicted.
+
+        Args:
+            frame: that of the next call, which else does this itself.
+
+        Raises:
+            DeviceError: the frame is not in main memory.
+        """
+        if self._state is not None and not self._state.is_followed_by(frame):
+            self._state = None
+        if self._state is not None:
+            self._state.look_at(frame)
+        self._looked_at = frame
 
     def follow(self, shift: npt.NDArray[np.float64]) -> None:
         """Move what is known of the stream by (2,) rows and columns of pixels."""
@@ -156,7 +177,7 @@ class Restorer:
 
     def reset(self) -> None:
         """Forget the past: the next frame starts a new scene."""
-        self._state = None
+        self._state = self._looked_at = None
 
     def _slope(self, frame: Frame, grid: Floats) -> Floats:
         kind = frame.format_name, frame.full_range
@@ -291,16 +312,8 @@ class _State:
         last_s, self._time_s = self._time_s, frame.time_s
         return _kind(frame) == self._kind and follows(last_s, frame.time_s)
 
-    def restored(
-        self,
-        frame: Frame,
-        weights: Fixed,
-        slope: Floats,
-        part: float,
-        *,
-        may_rest: bool,
-    ) -> Frame | None:
-        """Learn from the frame, and restore a part of it; None where there is no noise."""
+    def look_at(self, frame: Frame) -> None:
+        """Measure the noise of the next frame, and bring what is known into its light and place."""
         sources = frame_samples(frame)
         self._half, self._last = self._last, self._half
         for source, plane, half in zip(sources, self._planes, self._half, strict=True):
@@ -311,6 +324,20 @@ class _State:
         self._frames += 1
         if self._measuring(self._noise):
             self._noise.measure(sources[0], self._half, last)
+        if not self._is_new:
+            self._follow_camera()
+
+    def restored(
+        self,
+        frame: Frame,
+        weights: Fixed,
+        slope: Floats,
+        part: float,
+        *,
+        may_rest: bool,
+    ) -> Frame | None:
+        """Learn from a frame that was looked at, and restore a part of it; None without noise."""
+        sources = frame_samples(frame)
         noise: NoiseLevel | StillNoise = self._noise
         if self._frames == 1:
             self._learn(sources)
@@ -338,22 +365,32 @@ class _State:
         weights = np.rint(weights * part).astype(np.int16)
         known, flatness = self._planes[0].known, self._flatness
         describe_cells(known, flatness, self._evidence, smoothed, weights, self._cells)
-        planes = tuple(
-            plane.restored(source, tolerance, self._cells.weight, self._top, self._depth)
+        made_of = self._cells.weight, self._top, self._depth
+        luma, *chroma = (
+            partial(plane.restored, source, tolerance, *made_of)
             for source, plane, tolerance in zip(sources, self._planes, tolerances, strict=True)
         )
-        restored = replace(frame, planes=planes, format_name=self._format_name)
+        y, (u, v) = cores().side_by_side(luma, lambda: [plane() for plane in chroma])
+        restored = replace(frame, planes=(y, u, v), format_name=self._format_name)
         self._result = restored if self._sparing else None  # no frame belongs to what files keep
         return restored
 
     def _learn(self, sources: tuple[Samples, Samples, Samples]) -> None:
         """Move the estimates towards a frame."""
-        for source, plane in zip(sources, self._planes, strict=True):
-            at_once = plane.across and plane.down
-            half = plane.known if at_once else NOTHING
-            learn(source, self._share, plane.across, plane.down, plane.estimate, half)
-            if plane.known is not plane.estimate and not at_once:
-                halve(fixed_samples(plane.estimate), plane.across, plane.down, plane.known)
+        luma, *chroma = zip(sources, self._planes, strict=True)
+
+        def learn_chroma() -> None:
+            for own in chroma:
+                self._learn_plane(*own)
+
+        cores().side_by_side(lambda: self._learn_plane(*luma), learn_chroma)
+
+    def _learn_plane(self, source: Samples, plane: RestoredPlane) -> None:
+        at_once = plane.across and plane.down
+        half = plane.known if at_once else NOTHING
+        learn(source, self._share, plane.across, plane.down, plane.estimate, half)
+        if plane.known is not plane.estimate and not at_once:
+            halve(fixed_samples(plane.estimate), plane.across, plane.down, plane.known)
 
     def _still_noise(self, frame: Frame) -> StillNoise:
         """What the first frame, just learnt, shows by itself."""
@@ -403,7 +440,6 @@ class _State:
             self._flatness[:] = 1
             self._share[:] = (1 << FIXED_BITS) - 1
             return
-        self._follow_camera()
         noise = self._noise
         leans = (
             np.float32(binomial_lean(noise.whiteness)),
@@ -413,7 +449,8 @@ class _State:
         told = np.float32(texture_told(noise.width))
         wide = self._wide, self._flatness
         compare_wide(self._half[0], known[0], deviation, noise.luma, leans[1], told, *wide)
-        weigh_evidence(
+        weigh = partial(
+            weigh_evidence,
             (self._half[0], self._half[1], self._half[2]),
             (known[0], known[1], known[2]),
             self._last[0],
@@ -424,6 +461,7 @@ class _State:
             self._evidence,
             self._share,
         )
+        cores().side_by_side(*(partial(weigh, rows) for rows in halves(len(self._share))))
 
     def _tolerances(self) -> list[tuple[Fixed, list[float]]]:
         """For each plane: what tolerance depends on by cell, and a factor for each scale."""
@@ -433,6 +471,12 @@ class _State:
     def _still_tolerances(self, noise: StillNoise) -> list[tuple[Fixed, list[float]]]:
         """The same for a first frame."""
         return [(self._cells.deviation, factors) for factors in still_tolerance_factors(noise)]
+
+
+def halves(rows: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The first and the last rows of cells, so many blocks each."""
+    middle = rows // (2 * WIDE) * WIDE
+    return (0, middle), (middle, rows)
 
 
 class MeasuredFrames:

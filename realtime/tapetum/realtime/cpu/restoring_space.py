@@ -305,14 +305,13 @@ def _mix(
     """Mix a row with the frame's own samples, and round it to levels."""
     half = np.int16(np.int16(1 << drop) >> np.int16(1))
     most = np.int16(_MOST_WAY)
-    # The upper half of a product is one instruction; shifts by what is not known take 64 bits each.
-    upper = np.uint16(np.float32(1 << 16) / np.float32(1 << drop))
+    # Known to be below 16, or LLVM would shift in 64 bits, as numba does.
+    bits = np.uint16(drop & np.int16(15))
     for x in range(out.size):
         way = min(max(np.int16(smoothed[x] - own[x]), np.int16(-most)), most)
         product = np.int32(np.int32(np.int16(way * np.int16(2))) * np.int32(weights[x]))
         mixed = np.int16(own[x] + np.int16(product >> np.int32(16)))
-        level = np.uint32(np.uint32(np.uint16(mixed + half)) * np.uint32(upper))
-        out[x] = np.uint16(level >> np.uint32(16))
+        out[x] = np.uint16(mixed + half) >> bits
 
 
 @part

@@ -66,6 +66,7 @@ def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
     leans: tuple[np.float32, np.float32],
     evidence: Evidence,
     share: Fixed,
+    rows: tuple[int, int],
 ) -> None:
     """Find what moves; update the evidence, and say how much of the new frame to take.
 
@@ -83,19 +84,21 @@ def weigh_evidence(  # noqa: PLR0917 - numba takes no keyword-only arguments
         leans: of `binomial_lean` and `wide_lean`.
         evidence: updated.
         share: (h, w) filled with the new frame's share, 32767 for all.
+        rows: of cells that are looked at: the first, and that after the last.
     """
     height, width = frame[0].shape
+    first, end = rows
     changes = np.empty((5, 3, width), np.int16)  # of Y, U and V; of Y in size; and whether new
     sums, means = np.empty(width + 2, np.int16), np.empty((5, width), np.int16)
     wide_means, quiet = np.empty(width, np.float32), np.empty(width, np.float32)
     motion, counts = np.empty(width, np.float32), np.empty(width, np.float32)
     table = np.float32(1) / luma_noise
-    for row in range(-1, height):
+    for row in range(max(first - 2, -1), end):
         _change_row(frame, estimate, last, min(row + 1, height - 1), (row + 1) % 3, changes)
-        if row < 0:
+        if row < first:
             continue
         _mean_row(changes, (row + 2) % 3 if row > 0 else row % 3, row % 3, sums, means)
-        if row % WIDE == 0:
+        if row % WIDE == 0 or row == first:
             spread_blocks(wide, row // WIDE, wide_means)
         _look_up(frame[0], row, table, quiet)
         _decide(means, wide_means, evidence, row, quiet, chroma_noise, leans, motion)

@@ -11,6 +11,7 @@ from tapetum.gan.model_kinds import THUMBNAIL
 from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.plane_rows import EitherSize, chroma_rows, either_size, sample_rows
 from tapetum.realtime.cpu.rgb import PixelRows
+from tapetum.realtime.cpu.side_by_side import cores
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.sample_range import SampleRange, sample_range
 
@@ -35,9 +36,15 @@ def thumbnail(frame: Frame) -> Floats:
     chroma = chroma_rows(frame)
     size = chroma.width, chroma.height
     means = np.empty((3, THUMBNAIL, THUMBNAIL), np.float32)
-    _mean_bins(either_size(luma), luma_pitch, 1, frame.width, frame.height, means[0])
-    _mean_bins(either_size(chroma.u), chroma.u_pitch, chroma.step, *size, means[1])
-    _mean_bins(either_size(chroma.v), chroma.v_pitch, chroma.step, *size, means[2])
+
+    def reduce_luma() -> None:
+        _mean_bins(either_size(luma), luma_pitch, 1, frame.width, frame.height, means[0])
+
+    def reduce_chroma() -> None:
+        _mean_bins(either_size(chroma.u), chroma.u_pitch, chroma.step, *size, means[1])
+        _mean_bins(either_size(chroma.v), chroma.v_pitch, chroma.step, *size, means[2])
+
+    cores().side_by_side(reduce_luma, reduce_chroma)
     _yuv_to_rgb(means, *_scales(frame))
     return means[np.newaxis]
 

@@ -18,6 +18,7 @@ from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.grid_axis import Floats
 from tapetum.realtime.cpu.grid_strength import strengthened
 from tapetum.realtime.cpu.grid_tables import GridTables
+from tapetum.realtime.cpu.side_by_side import cores
 from tapetum.realtime.frame import Frame, Plane
 from tapetum.realtime.live.global_curve import (
     LookUp,
@@ -278,7 +279,8 @@ class GridStream:
         way = kept, restores
         planes = self._same.planes(frame, self._view, *way) if self._noise.rests else None
         if planes is None:
-            planes = self._made(frame, kept, kernels, restores=restores)
+            with cores().taken():
+                planes = self._made(frame, kept, kernels, restores=restores)
             self._same.keep(frame, self._view, planes, *way)
         return self._with(frame, planes)
 
