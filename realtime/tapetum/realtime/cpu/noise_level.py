@@ -43,10 +43,6 @@ _EVERY_ROW, _EVERY_COLUMN = 16, 3
 """Cells that one frame is looked at in; the next one in other rows."""
 _BLOCKS = 250
 """Blocks that are followed, about, in one frame."""
-_QUANTILE = 0.2
-_QUANTILE_AT_REST, _QUANTILE_OF_MOVED = 0.3, 0.1
-_CODED_AT_REST, _CODED_OF_MOVED = 0.7, 0.5
-"""The same of what a codec left, which is not in all blocks alike."""
 _FEWEST = 40
 _FEWEST_BLOCKS = 12
 """Samples that a bin needs to be believed."""
@@ -64,44 +60,17 @@ _KEPT = 0.6
 _NARROW, _WIDE = 0.62, 0.77
 """Noise at a quarter of the size by that at half: up to which it is a sensor's, whose colour
 filters spread it a little, and from which a codec left it. White noise has 0.5."""
-_REST_PER_DEVIATION, _MOVED_PER_DEVIATION = 1.05, 0.925
-_CODED_REST_PER_DEVIATION, _CODED_MOVED_PER_DEVIATION = 1.28, 1.245
-_SPACE_PER_DEVIATION = 1.563
-_BLOCK_PER_DEVIATION = 0.812
-"""What these quantiles of the averaged differences are for white noise of deviation 1."""
-_CODED_SPACE_PER_DEVIATION = 0.39
-"""Second differences see a quarter of what a codec left: it is smooth."""
 _EACH = BINS, BINS, BINS, BINS, 2
-"""Histograms over space, within blocks, of blocks that rest and that moved, and of chroma."""
+"""Histograms: of space, within blocks, of blocks that rest and that moved, and of chroma."""
 _QUANTILES = np.repeat(
-    [
-        [_QUANTILE, _QUANTILE, _QUANTILE_AT_REST, _QUANTILE_OF_MOVED, _QUANTILE],
-        [_QUANTILE, _QUANTILE, _CODED_AT_REST, _CODED_OF_MOVED, _QUANTILE],
-    ],
-    _EACH,
-    axis=1,
+    [[0.2, 0.2, 0.3, 0.1, 0.2], [0.2, 0.2, 0.7, 0.5, 0.2]], _EACH, axis=1
 ).astype(np.float32)
+"""What counts of each, for noise of a sensor, and for what a codec left: not in all blocks alike."""
 _PER_DEVIATION = np.repeat(
-    [
-        [
-            _SPACE_PER_DEVIATION,
-            _BLOCK_PER_DEVIATION,
-            _REST_PER_DEVIATION,
-            _MOVED_PER_DEVIATION,
-            _SPACE_PER_DEVIATION,
-        ],
-        [
-            _CODED_SPACE_PER_DEVIATION,
-            _BLOCK_PER_DEVIATION,
-            _CODED_REST_PER_DEVIATION,
-            _CODED_MOVED_PER_DEVIATION,
-            _SPACE_PER_DEVIATION,
-        ],
-    ],
-    _EACH,
-    axis=1,
+    [[1.563, 0.812, 1.05, 0.925, 1.563], [0.39, 0.812, 1.28, 1.245, 1.563]], _EACH, axis=1
 )
-"""Of each in two rows: for noise of a sensor, and for what a codec left."""
+"""What these are for noise of deviation 1, white or a codec's: of that, which is smooth, second
+differences see a quarter."""
 _SPREAD = np.array([0.5, 0.9], np.float32)
 _ALIKE, _UNLIKE = 3.4, 4.8
 """The second of these quantiles of blocks that rest by the first: up to which it is noise by which
@@ -275,11 +244,13 @@ class NoiseLevel:
             self.shift = ((ranked[(count - 1) // 2] + ranked[count // 2]) / 2).astype(np.int32)
 
     def _codedness(self) -> float:
+        """See `coded`."""
         resting, moved = self._counts[2 * BINS : 4 * BINS].reshape(2, BINS, VALUES).sum(axis=1)
         if resting.sum() < _FEWEST_BLOCKS:
             return self.width if moved.sum() >= _FEWEST_BLOCKS else 0.0
-        middle, end = quantiles(np.stack([resting, resting]), _SPREAD)[0].tolist()
-        return self.width * min(max((_UNLIKE - end / middle) / (_UNLIKE - _ALIKE), 0.0), 1.0)
+        middle, end = quantiles(np.stack([resting, resting]), _SPREAD)[0]
+        alike = float(_UNLIKE - end / middle) / (_UNLIKE - _ALIKE)
+        return self.width * min(max(alike, 0.0), 1.0)
 
     def _publish(self) -> None:
         """Make deviations of what was counted, and lay the bins out by luma."""
