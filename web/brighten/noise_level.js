@@ -24,7 +24,7 @@ const STEEPEST = 1.12; // noise of one bin by that of the next, at most
 const STEEPEST_BLACK = 2; // and of the darkest bins, which cameras crush
 const BLACK_BINS = 6;
 const STEADY = 0.4; // share of a new measure in the one that holds
-const STEADY_FINENESS = 0.2;
+const STEADY_KIND = 0.2; // and of what kind the noise is
 const MUCH = 0.05; // share of the picture that limits the noise of the rest
 const KEPT = 0.6; // share of what was counted that still counts with the next frame
 const NARROW = 0.62; // noise at a quarter of the size by that at half, up to which it is a sensor's
@@ -34,7 +34,7 @@ const CODED_REST_PER_DEVIATION = 1.28; // and of what a codec left
 const SPACE_PER_DEVIATION = 1.563;
 const CODED_SPACE_PER_DEVIATION = 0.39; // second differences see a quarter of that: it is smooth
 const BLOCK_PER_DEVIATION = 0.812;
-const BY_CHANCE = 64; // blocks that seem to rest where all moves
+const FEW = 128; // blocks that rest and differ: where all moves, or small things alone do
 const SPREAD = [0.5, 0.9]; // quantiles of blocks that rest
 const ALL_NOISE = 3.4; // the second by the first up to which it is noise by which they differ
 const ALL_MOTION = 4.8; // and from which it is motion that was not seen, of few of them
@@ -137,7 +137,7 @@ export class NoiseLevel {
   }
 
   #publish() {
-    this.coded = this.#codedness();
+    this.coded += STEADY_KIND * (this.#codedness() - this.coded);
     const space = mixed(SPACE_PER_DEVIATION, CODED_SPACE_PER_DEVIATION, this.coded);
     const bySpace = quantiles(this.#overSpace, QUANTILE).map((value) => value / space);
     const counts = totals(this.#overSpace);
@@ -172,13 +172,13 @@ export class NoiseLevel {
     /** @param {number[]} values */
     const mean = (values) => values.reduce((sum, value, bin) => sum + value * counts[bin], 0) / Math.max(all, 1);
     const fineness = Math.min(mean(inside) / Math.max(mean(deviation), FLOOR), 2);
-    this.fineness += (anew ? 1 : STEADY_FINENESS) * (fineness - this.fineness);
+    this.fineness += (anew ? 1 : STEADY_KIND) * (fineness - this.fineness);
   }
 
   #codedness() {
     const resting = new Float32Array(VALUES);
     for (let i = 0; i < this.#overTime.length; i++) resting[i % VALUES] += this.#overTime[i];
-    const sureness = within(totals(resting)[0] / BY_CHANCE - 1);
+    const sureness = within(totals(resting)[0] / FEW - 1);
     const [middle, end] = SPREAD.map((share) => quantiles(resting, share)[0]);
     return sureness * this.width * within((ALL_MOTION - end / middle) / (ALL_MOTION - ALL_NOISE));
   }

@@ -48,9 +48,9 @@ _FEWEST_BLOCKS = 12
 """Samples that a bin needs to be believed."""
 _RESTING = 0.3
 """Blocks that rest, by those that moved, from which they are many: in noise, some seem to move."""
-_STEADY, _STEADY_FINENESS, _STEADY_BLOCKS = 0.4, 0.2, 0.1
-"""Share of a new measure in the one that holds: of noise, of how fine-grained it is, and of how
-blocked a picture is."""
+_STEADY, _STEADY_KIND, _STEADY_BLOCKS = 0.4, 0.2, 0.1
+"""Share of a new measure in the one that holds: of noise, of what kind it is, and of how blocked a
+picture is."""
 _RESTS = 0.1
 """Share by which a new measure of noise that stays the same differs, at most."""
 _MUCH = 0.05
@@ -65,7 +65,7 @@ _EACH = BINS, BINS, BINS, BINS, 2
 _QUANTILES = np.repeat(
     [[0.2, 0.2, 0.3, 0.1, 0.2], [0.2, 0.2, 0.7, 0.5, 0.2]], _EACH, axis=1
 ).astype(np.float32)
-"""What counts of each, for noise of a sensor, and for what a codec left: not in all blocks alike."""
+"""What counts of each, for noise of a sensor, and for what a codec left, not in all alike."""
 _PER_DEVIATION = np.repeat(
     [[1.563, 0.812, 1.05, 0.925, 1.563], [0.39, 0.812, 1.28, 1.245, 1.563]], _EACH, axis=1
 )
@@ -75,6 +75,9 @@ _SPREAD = np.array([0.5, 0.9], np.float32)
 _ALIKE, _UNLIKE = 3.4, 4.8
 """The second of these quantiles of blocks that rest by the first: up to which it is noise by which
 they differ, and from which it is motion that was not seen, of few of them."""
+_SPARSE, _EVERYWHERE = 0.4, 0.6
+"""Blocks that differ at all, by all that are followed: up to which it is small things that move in
+a picture without noise, and from which it is what a codec left."""
 _LEAST_CHROMA, _LEAST_CODED_CHROMA = 2.0, 3.4
 """Noise of chroma, by what rounding makes, at least; and where a codec left it, here and there."""
 _ROUNDING = 0.289 / 2
@@ -118,7 +121,8 @@ class NoiseLevel:
         fineness: deviation at full size by that at half size: 2 for white noise, below 1 for what
             a codec leaves of it.
         coded: 1 where blocks differ by what a codec left of noise, 0 where by a sensor's; and where
-            few of those that rest differ by far more than the others: they move, unseen.
+            few of those that rest differ by far more than the others, or few differ at all: these
+            move.
         shift: (2,) rows and columns of cells by which most of the picture moved.
         rests: whether the last frame that was measured was about as noisy as those before.
     """
@@ -146,7 +150,7 @@ class NoiseLevel:
         dark = levels.black + _DARK * levels.luma_span
         self._dark = int(dark * self._level)
         self._edges = np.zeros(_CODED, np.float32)
-        self._widths = np.zeros((2, 2))
+        self._widths, self._followed = np.zeros((2, 2)), 0.0
         self.shift = np.zeros(2, np.int32)
 
     @property
@@ -235,10 +239,12 @@ class NoiseLevel:
         every = max(round(rows * columns / _BLOCKS), 1)
         found = np.zeros((max(rows * columns // every, 1), 2), np.int32)
         self._widths *= _KEPT
+        self._followed *= _KEPT
         first, counts = self._frames % every, self._counts[2 * BINS : 4 * BINS]
         count = follow_blocks(
             half, last, self._bins, self.shift, first, every, found, counts, self._widths
         )
+        self._followed += count
         if count:
             ranked = np.sort(found[:count], axis=0)  # many times quicker than numpy's median
             self.shift = ((ranked[(count - 1) // 2] + ranked[count // 2]) / 2).astype(np.int32)
@@ -246,15 +252,18 @@ class NoiseLevel:
     def _codedness(self) -> float:
         """See `coded`."""
         resting, moved = self._counts[2 * BINS : 4 * BINS].reshape(2, BINS, VALUES).sum(axis=1)
-        if resting.sum() < _FEWEST_BLOCKS:
-            return self.width if moved.sum() >= _FEWEST_BLOCKS else 0.0
-        middle, end = quantiles(np.stack([resting, resting]), _SPREAD)[0]
-        alike = float(_UNLIKE - end / middle) / (_UNLIKE - _ALIKE)
-        return self.width * min(max(alike, 0.0), 1.0)
+        different = float(resting.sum() + moved.sum()) / max(self._followed, 1)
+        everywhere = (different - _SPARSE) / (_EVERYWHERE - _SPARSE)
+        alike = 1.0
+        if resting.sum() >= _FEWEST_BLOCKS:
+            middle, end = quantiles(np.stack([resting, resting]), _SPREAD)[0]
+            alike = float(_UNLIKE - end / middle) / (_UNLIKE - _ALIKE)
+        return self.width * min(max(everywhere, 0.0), 1.0) * min(max(alike, 0.0), 1.0)
 
     def _publish(self) -> None:
         """Make deviations of what was counted, and lay the bins out by luma."""
-        self.coded = coded = self._codedness()
+        self.coded += _STEADY_KIND * (self._codedness() - self.coded)
+        coded = self.coded
         of_sensor, of_codec = _QUANTILES
         values, many = quantiles(self._counts, of_sensor + coded * (of_codec - of_sensor))
         of_sensor, of_codec = _PER_DEVIATION
@@ -283,7 +292,7 @@ class NoiseLevel:
         self.chroma = np.maximum(values[-2:], least * self.floor).astype(np.float32)
         half = float((deviation * weights).sum())
         fineness = min(float((block * weights).sum()) / max(half, self.floor), 2.0)
-        self.fineness += (1 if anew else _STEADY_FINENESS) * (fineness - self.fineness)
+        self.fineness += (1 if anew else _STEADY_KIND) * (fineness - self.fineness)
 
 
 def share_seen(noise: Floats, slope: Floats) -> Floats:
