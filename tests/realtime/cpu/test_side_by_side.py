@@ -71,6 +71,9 @@ def test_nothing_waits_for_a_busy_helper(busy_cores: Cores) -> None:
 def test_no_helper_takes_a_core_from_another_stream(cores: Cores) -> None:
     with cores.taken():
         assert helper_of(cores) is None
+        with cores.taken():
+            pass
+        assert helper_of(cores) is None, "one of three has ended"
     assert helper_of(cores) is not None
 
 

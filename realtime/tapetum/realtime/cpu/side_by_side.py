@@ -37,19 +37,20 @@ class Cores:
 
     def __init__(self, count: int) -> None:
         """Have so many cores, all of them free; no thread is begun yet."""
-        self._free = threading.Semaphore(count if count > 1 else 0)  # one is who asks
+        self._count, self._taken = count, 0
+        self._counting = threading.Lock()
         self._offers = SimpleQueue[tuple["Future[Any]", Callable[[], Any]]]()
         self._helper: threading.Thread | None = None
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """A core is this thread's meanwhile, if there is one left."""
-        is_taken = self._free.acquire(blocking=False)
+        """A core is this thread's meanwhile, or is wanted by it: there may be fewer."""
+        with self._counting:
+            self._taken += 1
         try:
             yield
         finally:
-            if is_taken:
-                self._free.release()
+            self._give_back()
 
     def side_by_side(
         self, here: Callable[[], _First], there: Callable[[], _Second]
@@ -64,7 +65,7 @@ class Cores:
         Raises:
             Exception: what the calls raise, of both that of `here`; the other has ended by then.
         """
-        if self._is_behind or not self._free.acquire(blocking=False):
+        if self._is_behind or not self._take_free():
             return here(), there()
         try:
             part = self._offered(there)
@@ -75,7 +76,18 @@ class Cores:
                     wait([part])  # it writes to what the caller has
                 raise
         finally:
-            self._free.release()
+            self._give_back()
+
+    def _take_free(self) -> bool:
+        """Take a core if one is left, beside that of who asks."""
+        with self._counting:
+            is_free = max(self._taken, 1) < self._count
+            self._taken += is_free
+        return is_free
+
+    def _give_back(self) -> None:
+        with self._counting:
+            self._taken -= 1
 
     def _offered(self, work: Callable[[], _Second]) -> Future[_Second]:
         """What becomes of work that a helper may begin, until it is cancelled."""
