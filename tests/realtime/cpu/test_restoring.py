@@ -376,6 +376,23 @@ def test_noise_that_a_codec_left_in_some_blocks_is_taken_out_of_all(
     assert np.mean(left[8:]) < most
 
 
+def test_flakes_that_fall_in_a_clean_picture_are_no_noise_of_a_codec() -> None:
+    """They were all that differed in a picture that rests, and all alike."""
+    rng = np.random.default_rng(1)
+    rows, columns = rng.integers(0, HEIGHT, 60), rng.integers(0, WIDTH - 4, 60)
+    noise, last = NoiseLevel(sample_range(noisy(texture(0), 0, 0)), 8), None
+    for step in range(16):
+        picture = np.rint(texture(0))
+        for row, column, speed in zip(rows, columns, rng.integers(1, 4, 60), strict=True):
+            top = (row + speed * step) % (HEIGHT - 4)
+            picture[top : top + 4, column : column + 4] += 6
+        frame = noisy(picture, 0, 0)
+        half = halved(frame)
+        noise.measure(frame_samples(frame)[0], half, last)
+        last = half[0]
+    assert noise.coded < 0.1
+
+
 def test_a_share_takes_out_a_share() -> None:
     frame = noisy(scene(), 1)
     whole, half = (Restorer(share)(frame, brightening()) for share in (1.0, 0.5))
