@@ -24,7 +24,7 @@ from support.simulated_gpu import Faults, SimulatedGPU, simulated
 from support.small_clips import write_clip
 from support.tiny_networks import grid_network
 
-from tapetum.realtime.cpu.side_by_side import HELPER
+from tapetum.realtime.cpu.side_by_side import SECOND_THREAD
 from tapetum.realtime.cuda.compute_device import ComputeDevice
 from tapetum.realtime.cuda.device import CudaDevice
 from tapetum.trt_build import EngineCache, EngineFile, build_engine
@@ -163,7 +163,7 @@ def no_thread_stays() -> Iterator[None]:
 
 def _threads() -> set[threading.Thread]:
     """All but those that help with kernels: they belong to nobody, and end by themselves."""
-    return {thread for thread in threading.enumerate() if thread.name != HELPER}
+    return {thread for thread in threading.enumerate() if thread.name != SECOND_THREAD}
 
 
 @pytest.fixture

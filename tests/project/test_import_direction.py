@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.command_line import ROOT, python
 
-from tapetum.realtime.cpu.side_by_side import HELPER
+from tapetum.realtime.cpu.side_by_side import SECOND_THREAD
 
 PARTS = ("gan", "realtime", "trt_build", "benchmarks")
 MAY_IMPORT = {
@@ -262,7 +262,7 @@ os.environ.update(HOME={str(tmp_path)!r}, CI="", TAPETUM_CACHE={str(tmp_path / "
 from tapetum.realtime import enhance_file
 enhance_file({str(short_clip)!r}, {str(tmp_path / "bright.mp4")!r})
 names = {{thread.name for thread in threading.enumerate()}}
-print(names - {{{HELPER!r}}}, sorted(os.listdir({str(tmp_path)!r})))
+print(names - {{{SECOND_THREAD!r}}}, sorted(os.listdir({str(tmp_path)!r})))
 """
     assert python(code) == "{'MainThread'} ['bright.mp4', 'kept']\n"
     assert all(path.name.startswith("network-") for path in (tmp_path / "kept").iterdir())

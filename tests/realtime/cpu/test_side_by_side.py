@@ -10,7 +10,7 @@ from concurrent.futures import Future
 import pytest
 
 from tapetum.realtime.cpu import side_by_side
-from tapetum.realtime.cpu.side_by_side import HELPER, Cores
+from tapetum.realtime.cpu.side_by_side import SECOND_THREAD, Cores
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def cores() -> Cores:
 
 @pytest.fixture
 def busy_cores() -> Iterator[Cores]:
-    """Three, of which one is free, but the helper has something to do."""
+    """Three, of which one is free, but the second thread has something to do."""
     cores, begun, end = Cores(3), threading.Event(), threading.Event()
 
     def work() -> bool:
@@ -43,7 +43,7 @@ def name_of_thread() -> str:
     return threading.current_thread().name
 
 
-def helper_of(cores: Cores) -> threading.Thread | None:
+def second_of(cores: Cores) -> threading.Thread | None:
     """The thread of the second part; None where it is this one."""
     begun = threading.Event()
 
@@ -52,45 +52,47 @@ def helper_of(cores: Cores) -> threading.Thread | None:
         return threading.current_thread()
 
     with cores.taken():
-        _, helper = cores.side_by_side(lambda: begun.wait(0.2), there)
-    return None if helper is threading.current_thread() else helper
+        _, second = cores.side_by_side(lambda: begun.wait(0.2), there)
+    return None if second is threading.current_thread() else second
 
 
-def test_the_second_is_done_by_a_helper_meanwhile(cores: Cores) -> None:
-    helpers = [helper_of(cores) for _ in range(3)]
-    assert helpers[0] is not None
-    assert helpers[0].name == HELPER
-    assert helpers == helpers[:1] * 3
+def test_the_second_is_done_by_a_second_thread_meanwhile(cores: Cores) -> None:
+    seconds = [second_of(cores) for _ in range(3)]
+    assert seconds[0] is not None
+    assert seconds[0].name == SECOND_THREAD
+    assert seconds == seconds[:1] * 3
 
 
-def test_nothing_waits_for_a_busy_helper(busy_cores: Cores) -> None:
+def test_nothing_waits_for_a_busy_second_thread(busy_cores: Cores) -> None:
     for _ in range(3):  # what was offered first is still there
-        assert helper_of(busy_cores) is None
+        assert second_of(busy_cores) is None
 
 
-def test_no_helper_takes_a_core_from_another_stream(cores: Cores) -> None:
+def test_no_second_thread_takes_a_core_from_another_stream(cores: Cores) -> None:
     with cores.taken():
-        assert helper_of(cores) is None
+        assert second_of(cores) is None
         with cores.taken():
             pass
-        assert helper_of(cores) is None, "one of three has ended"
-    assert helper_of(cores) is not None
+        assert second_of(cores) is None, "one of three has ended"
+    assert second_of(cores) is not None
 
 
 def test_one_core_does_all() -> None:
     cores = Cores(1)
-    assert helper_of(cores) is None
+    assert second_of(cores) is None
     assert cores.side_by_side(name_of_thread, name_of_thread) == (name_of_thread(),) * 2
 
 
-def test_a_helper_that_ended_before_it_took_an_offer_is_followed_by_another(cores: Cores) -> None:
+def test_a_second_thread_that_ended_before_it_took_an_offer_is_followed_by_another(
+    cores: Cores,
+) -> None:
     left = Future[str]()
     cores._offers.put((left, name_of_thread))
-    assert helper_of(cores) is not None
-    assert left.result(10) == HELPER
+    assert second_of(cores) is not None
+    assert left.result(10) == SECOND_THREAD
 
 
-def test_an_error_of_the_helper_is_raised_where_it_is_waited_for(cores: Cores) -> None:
+def test_an_error_of_the_second_thread_is_raised_where_it_is_waited_for(cores: Cores) -> None:
     begun = threading.Event()
 
     def there() -> None:
@@ -99,10 +101,10 @@ def test_an_error_of_the_helper_is_raised_where_it_is_waited_for(cores: Cores) -
 
     with pytest.raises(ValueError, match="no"):
         cores.side_by_side(lambda: begun.wait(10), there)
-    assert helper_of(cores) is not None, "it goes on"
+    assert second_of(cores) is not None, "it goes on"
 
 
-def test_after_an_error_here_the_helper_has_ended(cores: Cores) -> None:
+def test_after_an_error_here_the_second_thread_has_ended(cores: Cores) -> None:
     begun, ended = threading.Event(), threading.Event()
 
     def here() -> None:
@@ -127,15 +129,15 @@ def test_after_an_error_here_nothing_else_is_begun(busy_cores: Cores) -> None:
         busy_cores.side_by_side(here, lambda: pytest.fail("begun"))
 
 
-def test_an_idle_helper_ends_and_another_begins(
+def test_an_idle_second_thread_ends_and_another_begins(
     cores: Cores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(side_by_side, "_IDLE_S", 0.01)
-    helpers = []
+    seconds = []
     for _ in range(2):
-        helper = helper_of(cores)
-        assert helper is not None
-        helper.join(10)
-        assert not helper.is_alive()
-        helpers.append(helper)
-    assert helpers[0] is not helpers[1]
+        second = second_of(cores)
+        assert second is not None
+        second.join(10)
+        assert not second.is_alive()
+        seconds.append(second)
+    assert seconds[0] is not seconds[1]

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from tapetum.benchmarks.bench.result import size_text
 from tapetum.benchmarks.bench.streams import camera
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.benchmarks.measure.files import write_json
-from tapetum.benchmarks.measure.frames import Input
+from tapetum.benchmarks.measure.frames import Input, round_and_round
 from tapetum.benchmarks.measure.machine import ResourceMeter, load_average, machine
 from tapetum.benchmarks.measure.sampling import timed_calls
 from tapetum.realtime import Frame, Prefetch
@@ -95,7 +94,7 @@ def capacity(
         while len(enhancers) < streams:
             enhancers.append(subject.make())
             # Some frames: noise is taken out from the second on, which loads more.
-            timed_calls(enhancers[-1], cycle(frames), seconds=0, samples=len(frames))
+            timed_calls(enhancers[-1], round_and_round(frames), seconds=0, samples=len(frames))
         meters[streams] = ResourceMeter()
         with meters[streams].running():
             lost = _dropped(enhancers[:streams], frames, rate_fps, round(seconds * rate_fps))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import cycle
 from pathlib import Path
 from typing import Any, Generic, TypeAlias
 
@@ -27,7 +26,7 @@ from tapetum.benchmarks.bench.trial import Settings, Trial
 from tapetum.benchmarks.measure.choices import SINGLE_STREAM
 from tapetum.benchmarks.measure.clocks import StageClock, Stages, joined, nbytes
 from tapetum.benchmarks.measure.errors import BenchmarkError
-from tapetum.benchmarks.measure.frames import Input
+from tapetum.benchmarks.measure.frames import Input, round_and_round
 from tapetum.benchmarks.measure.machine import ResourceMeter
 from tapetum.benchmarks.measure.sampling import (
     Pace,
@@ -194,7 +193,7 @@ class _SingleStream(Trial, Generic[T]):
 
     def _warmed(self, enhance: Enhance, clock: StageClock | None = None) -> WarmUp:
         call = self._given.around(enhance, clock)
-        return warm_up(call, cycle(self._given.items), self._effort.warm_up_s)
+        return warm_up(call, round_and_round(self._given.items), self._effort.warm_up_s)
 
     def _staged(self) -> Staged | None:
         if self.subject.staged is not None:
@@ -203,7 +202,10 @@ class _SingleStream(Trial, Generic[T]):
 
     def repeat(self) -> None:
         """Take one repeat's samples, and then for half as long those of the stages."""
-        items, call = cycle(self._given.items), self._given.around(self.subject.make(), None)
+        items, call = (
+            round_and_round(self._given.items),
+            self._given.around(self.subject.make(), None),
+        )
         pace = Pace()
         settle(call, items)  # the first call of an enhancer is not like the others
         with self._meter.running():
@@ -213,7 +215,7 @@ class _SingleStream(Trial, Generic[T]):
             self._stages.append(self._stages_of(staged))
 
     def _stages_of(self, staged: Staged) -> Stages:
-        items, call = cycle(self._given.items), self._given.around(staged, staged.clock)
+        items, call = round_and_round(self._given.items), self._given.around(staged, staged.clock)
         settle(call, items)
         staged.clock.stages.clear()
         share = self._effort.share()

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import cycle
 from pathlib import Path
 from statistics import fmean, median
 
@@ -16,7 +15,7 @@ from tapetum.benchmarks.bench.result import Key, Result, size_text, warm_up_note
 from tapetum.benchmarks.bench.subjects import Enhance, Subject
 from tapetum.benchmarks.bench.trial import Settings, Trial
 from tapetum.benchmarks.measure.clocks import Stages, StageSamples, joined, nbytes
-from tapetum.benchmarks.measure.frames import Input
+from tapetum.benchmarks.measure.frames import Input, round_and_round
 from tapetum.benchmarks.measure.machine import ResourceMeter
 from tapetum.benchmarks.measure.sampling import Pace, settle, timed_calls, warm_up
 from tapetum.realtime import Frame, Prefetch
@@ -45,7 +44,9 @@ class _MultiStream(Trial):
         self._frames, self._settings = frames, settings
         self._floors = self.floors(frames[0], streams=settings.streams)
         limit_s = settings.effort.warm_up_s
-        self._warm_ups = [warm_up(each, cycle(frames), limit_s) for each in self._streams()]
+        self._warm_ups = [
+            warm_up(each, round_and_round(frames), limit_s) for each in self._streams()
+        ]
         self._repeats_ms: list[list[float]] = []
         self._frames_per_s: list[float] = []
         self._meter = ResourceMeter()
@@ -57,14 +58,14 @@ class _MultiStream(Trial):
         """Run all streams at once, and take their samples together."""
         streams = self._streams()
         with ThreadPoolExecutor(len(streams)) as pool:
-            list(pool.map(lambda each: settle(each, cycle(self._frames)), streams))
+            list(pool.map(lambda each: settle(each, round_and_round(self._frames)), streams))
             with self._meter.running():
                 by_stream = list(pool.map(self._samples_ms, streams))
         self._repeats_ms.append([ms for samples_ms in by_stream for ms in samples_ms])
         self._frames_per_s.append(sum(1000 / fmean(samples_ms) for samples_ms in by_stream))
 
     def _samples_ms(self, stream: Enhance) -> list[float]:
-        share, frames = self._settings.effort.share(), cycle(self._frames)
+        share, frames = self._settings.effort.share(), round_and_round(self._frames)
         return timed_calls(stream, frames, seconds=share.seconds, samples=share.samples)
 
     def result(self) -> Result:
@@ -120,7 +121,7 @@ class _Paced(Trial):
         self._frames, self._rate_fps = frames, settings.rate_fps
         self._floors = self.floors(frames[0])
         effort = settings.effort
-        self._warm_up = warm_up(subject.make(), cycle(frames), effort.warm_up_s)
+        self._warm_up = warm_up(subject.make(), round_and_round(frames), effort.warm_up_s)
         count = max(effort.samples, round(effort.seconds * settings.rate_fps))
         self._count = max(-(-count // (effort.repeats * _SESSIONS)), 2)
         self._repeats: list[tuple[_Session, Pace]] = []
@@ -132,7 +133,7 @@ class _Paced(Trial):
         sessions = []
         for _ in range(_SESSIONS):
             pace.read()
-            settle(enhance, cycle(self._frames))
+            settle(enhance, round_and_round(self._frames))
             with self._meter.running():
                 frames = camera(self._frames, self._rate_fps, self._count)
                 sessions.append(_session(enhance, frames))
@@ -177,7 +178,7 @@ def camera(frames: Sequence[Frame], rate_fps: float, count: int) -> Iterator[Fra
     were.
     """
     begin_s = time.monotonic()
-    for index, frame in zip(range(count), cycle(frames), strict=False):
+    for index, frame in zip(range(count), round_and_round(frames), strict=False):
         due_s = begin_s + index / rate_fps
         time.sleep(max(0.0, due_s - time.monotonic()))
         yield replace(frame, pts=index, capture_time_s=due_s)

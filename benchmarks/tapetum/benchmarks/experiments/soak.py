@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from itertools import count, cycle
+from itertools import count
 from statistics import median
 
 import numpy as np
 
-from tapetum.benchmarks.measure.frames import synthetic_frames
+from tapetum.benchmarks.measure.frames import round_and_round, synthetic_frames
 from tapetum.benchmarks.measure.machine import load_average, resident_mb, thread_count
 from tapetum.benchmarks.measure.sampling import timed_calls
 from tapetum.realtime import Frame, FrameEnhancer, SinkPlace, make_enhancer
@@ -263,5 +263,7 @@ def _growth(
 
 def _held_fps(frames: Sequence[Frame]) -> float:
     """How many frames a second the model alone can enhance."""
-    durations_ms = timed_calls(make_enhancer("grid"), cycle(frames), seconds=1, samples=_CALLS)
+    durations_ms = timed_calls(
+        make_enhancer("grid"), round_and_round(frames), seconds=1, samples=_CALLS
+    )
     return 1000 / median(durations_ms)

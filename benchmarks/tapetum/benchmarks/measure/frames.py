@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,12 @@ RATE_FPS = 30
 """Of synthetic clips, and of all that is written here."""
 _STEP = 4
 """Columns by which the scene moves from frame to frame."""
+
+
+def round_and_round(items: Sequence[Any]) -> Iterator[Any]:
+    """Items again and again, as one stream: the times of frames go on, or each round began anew."""
+    for number, item in enumerate(cycle(items)):
+        yield replace(item, pts=number) if isinstance(item, Frame) else item
 
 
 def synthetic_frames(

@@ -17,17 +17,17 @@ from typing import Any, TypeVar
 
 from tapetum.gan.machine import usable_cores
 
-HELPER = "tapetum-helper"
-"""The name of threads that help."""
+SECOND_THREAD = "tapetum-second"
+"""The name of the thread beside that which asks."""
 _IDLE_S = 1.0
-"""After so long without work a helper ends; the next work begins another."""
+"""After so long without work it ends; the next work begins another."""
 
 _First = TypeVar("_First")
 _Second = TypeVar("_Second")
 
 
 class Cores:
-    """The cores that this process may use: who works on a frame takes one, and who helps another.
+    """The cores that this process may use: who works on a frame takes one, a second thread another.
 
     Example:
         cores = Cores(4)
@@ -40,7 +40,7 @@ class Cores:
         self._count, self._taken = count, 0
         self._counting = threading.Lock()
         self._offers = SimpleQueue[tuple["Future[Any]", Callable[[], Any]]]()
-        self._helper: threading.Thread | None = None
+        self._second: threading.Thread | None = None
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -59,7 +59,7 @@ class Cores:
 
         Args:
             here: called in this thread, that has a core.
-            there: called by the helper meanwhile if a core is free, else here, as the second. Not
+            there: called by the second thread meanwhile if a core is free, else here, after it. Not
                 called if `here` raised before it began.
 
         Raises:
@@ -90,25 +90,25 @@ class Cores:
             self._taken -= 1
 
     def _offered(self, work: Callable[[], _Second]) -> Future[_Second]:
-        """What becomes of work that a helper may begin, until it is cancelled."""
+        """What becomes of work that a second thread may begin, until it is cancelled."""
         part = Future[_Second]()
         self._offers.put((part, work))
-        if not self._has_helper:
-            self._helper = threading.Thread(target=self._help, name=HELPER, daemon=True)
-            self._helper.start()
+        if not self._has_second:
+            self._second = threading.Thread(target=self._work, name=SECOND_THREAD, daemon=True)
+            self._second.start()
         return part
 
     @property
-    def _has_helper(self) -> bool:
+    def _has_second(self) -> bool:
         """Whether it lives: it ends when it is idle, and in a process that was forked."""
-        return self._helper is not None and self._helper.is_alive()
+        return self._second is not None and self._second.is_alive()
 
     @property
     def _is_behind(self) -> bool:
-        """Whether the helper is busy, or waits for a core itself: what was offered is there yet."""
-        return self._has_helper and not self._offers.empty()
+        """Whether the second thread is busy, or waits for a core: what was offered is there yet."""
+        return self._has_second and not self._offers.empty()
 
-    def _help(self) -> None:
+    def _work(self) -> None:
         while True:
             try:
                 part, work = self._offers.get(timeout=_IDLE_S)
