@@ -27,8 +27,8 @@ const STEADY = 0.4; // share of a new measure in the one that holds
 const STEADY_KIND = 0.2; // and of what kind the noise is
 const MUCH = 0.05; // share of the picture that limits the noise of the rest
 const KEPT = 0.6; // share of what was counted that still counts with the next frame
-const NARROW = 0.62; // noise at a quarter of the size by that at half, up to which it is a sensor's
-const WIDE = 0.77; // and from which a codec left it
+const NARROW = 0.59; // noise at a quarter of the size by that at half, up to which it is a sensor's
+const WIDE = 0.68; // and from which a codec left it
 const REST_PER_DEVIATION = 1.05; // what these quantiles are for white noise of deviation 1
 const CODED_REST_PER_DEVIATION = 1.28; // and of what a codec left
 const SPACE_PER_DEVIATION = 1.563;
@@ -238,7 +238,7 @@ function blockChange(now, last) {
     for (let x = -EDGE; x <= EDGE; x++) best = Math.min(best, differenceOf(now, last, y, x, 0));
   }
   if (atRest * RESTS > best || drift(now, last) >= DRIFT) return 0;
-  return differenceOf(now, last, 0, 0, 1) / ((BLOCK * BLOCK) / 2);
+  return withoutLight(now, last) / ((BLOCK * BLOCK) / 2);
 }
 
 /**
@@ -260,15 +260,35 @@ function differenceOf(now, last, y, x, first) {
 }
 
 /**
- * What the 2x2 means of a block changed by, by what its cells did.
+ * What the odd rows of a block at rest differ by, each from its mean change where that is most of it: light.
+ * @param {Int32Array} now
+ * @param {Int32Array} last
+ */
+function withoutLight(now, last) {
+  let sizes = 0;
+  for (let row = EDGE + 1; row < EDGE + BLOCK; row += 2) {
+    const from = TILE * row + EDGE;
+    const changes = [...now.subarray(from, from + BLOCK)].map((value, cell) => value - last[from + cell]);
+    const total = changes.reduce((sum, change) => sum + change, 0);
+    const size = changes.reduce((sum, change) => sum + Math.abs(change), 0);
+    const mean = Math.floor(total / BLOCK);
+    const unlit = changes.reduce((sum, change) => sum + Math.abs(change - mean), 0);
+    sizes += 4 * Math.abs(total) > 3 * size ? Math.min(unlit, size) : size;
+  }
+  return sizes;
+}
+
+/**
+ * What changes of 2x2 means of a block differ by from those beside, by what its cells' do.
  * @param {Int32Array} now
  * @param {Int32Array} last
  */
 function widthOf(now, last) {
   let [ofCells, ofMeans] = [1, 0];
   for (let row = EDGE; row < EDGE + BLOCK; row += 2) {
-    for (let at = TILE * row + EDGE; at < TILE * row + EDGE + BLOCK; at += 2) {
-      const changes = [at, at + 1, at + TILE, at + TILE + 1].map((cell) => now[cell] - last[cell]);
+    for (let at = TILE * row + EDGE; at < TILE * row + EDGE + BLOCK - 2; at += 2) {
+      const changes = [at, at + 1, at + TILE, at + TILE + 1].map(
+        (cell) => now[cell] - last[cell] - now[cell + 2] + last[cell + 2]);
       ofCells += changes.reduce((sum, change) => sum + Math.abs(change), 0);
       ofMeans += Math.abs(changes.reduce((sum, change) => sum + change, 0));
     }

@@ -200,6 +200,20 @@ def test_how_wide_noise_is_is_measured_where_things_rest_and_where_they_move(
     assert noise.width == pytest.approx(width, abs=0.2 if pixels == 0 else 0.4)
 
 
+def test_a_lamp_that_beats_with_the_lines_of_a_camera_is_no_noise() -> None:
+    """Bands of light run down the picture: their change was taken for what a codec leaves."""
+    noise, last = NoiseLevel(sample_range(noisy(texture(0), 0, 0)), 8), None
+    rows = np.arange(HEIGHT)[:, np.newaxis]
+    for step in range(8):
+        lamp = 1 + 0.25 * np.sin(rows / 12 + 2 * step)
+        frame = noisy((scene() - 16) * lamp + 16 + spread_noise(step, 4), step, 0.3)
+        half = halved(frame)
+        noise.measure(frame_samples(frame)[0], half, last)
+        last = half[0]
+    assert noise.width < 0.3
+    assert noise.luma[60] / 128 == pytest.approx(3.0, rel=0.2)
+
+
 def test_detail_that_moves_in_noise_is_not_smoothed_away() -> None:
     """Noise that colour filters spread was taken for a codec's, and detail with it."""
     restorer, errors = Restorer("auto"), list[float]()

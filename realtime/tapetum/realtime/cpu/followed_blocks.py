@@ -100,6 +100,8 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
         rests = rests and bool(_drift(plane, last, row, column) < _DRIFT)
         total = block_difference(plane, last, row, column, y, x, odd)
         if total > 0 or not rests:
+            if rests:
+                total = _without_light(plane, last, row, column)
             least = np.float32(total)
             level = np.int64(bins[plane[row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT])
             into = counts
@@ -239,17 +241,44 @@ def block_difference(  # noqa: PLR0917 - numba takes no keyword-only arguments
 
 
 @part
+def _without_light(plane: Fixed, last: Fixed, row: _Whole, column: _Whole) -> np.int64:
+    """Sum of what the odd rows of a block at rest differ by, each from its mean where it is lit.
+
+    A row is, where its mean change is most of what it differs by.
+    """
+    sizes = np.int32(0)
+    for near in range(1, BLOCK, 2):
+        total, size, unlit = np.int32(0), np.int32(0), np.int32(0)
+        for beside in range(BLOCK):
+            down, across = row + near, column + beside
+            change = np.int32(plane[down, across]) - np.int32(last[down, across])
+            total += change
+            size += abs(change)
+        for beside in range(BLOCK):
+            down, across = row + near, column + beside
+            change = np.int32(plane[down, across]) - np.int32(last[down, across])
+            unlit += abs(change - total // np.int32(BLOCK))
+        sizes += min(unlit, size) if np.int32(4) * abs(total) > np.int32(3) * size else size
+    return np.int64(sizes)
+
+
+@part
 def _width(  # noqa: PLR0917 - numba takes no keyword-only arguments
     plane: Fixed, last: Fixed, row: _Whole, column: _Whole, y: _Whole, x: _Whole
 ) -> np.float32:
-    """What the 2x2 means of a block differ by, by what its cells do."""
+    """What changes of 2x2 means of a block differ by from those beside, by what its cells' do.
+
+    A light that changes a row alike, as a lamp does in the lines of a camera, is in neither.
+    """
     of_cells, of_means = np.int32(1), np.int32(0)
     for near in range(0, BLOCK, 2):
-        for beside in range(0, BLOCK, 2):
+        for beside in range(0, BLOCK - 2, 2):
             total = np.int32(0)
             for cell in range(4):
                 down, across = row + near + cell // 2, column + beside + cell % 2
                 change = np.int32(plane[down, across]) - np.int32(last[down + y, across + x])
+                change -= np.int32(plane[down, across + 2])
+                change += np.int32(last[down + y, across + x + 2])
                 of_cells += abs(change)
                 total += change
             of_means += abs(total)
