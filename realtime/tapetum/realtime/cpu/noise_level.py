@@ -102,8 +102,8 @@ _FAINT, _STARK = 2.0, 5.0
 which, it is taken for noise."""
 _STEP, _MOST_STEP = 0.22, 0.35
 """Deviation of such noise, in levels; and at most, where a codec left nothing but blocks."""
-_HIDDEN_STEP = 0.6
-"""So much more than is measured there is of such noise that a codec left."""
+_HIDDEN_STEP = 6.0
+"""Of such noise that a codec left so many times what is measured above rounding is not seen."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -223,8 +223,15 @@ class NoiseLevel:
         Args:
             slope: (256,) of the brightening, by luma.
         """
-        coded = self.luma * np.float32((1 + _HIDDEN_STEP * self.coded) / self._level)
-        step = np.clip(coded, max(_STEP, _MOST_STEP * self.blocked), _MOST_STEP) * self._level
+        hidden = np.float32(_HIDDEN_STEP * self.coded) * (self.luma - np.float32(self.floor))
+        step = (
+            np.clip(
+                (self.luma + hidden) / self._level,
+                max(_STEP, _MOST_STEP * self.blocked),
+                _MOST_STEP,
+            )
+            * self._level
+        )
         deviation: Floats = np.maximum(self.luma, self._starkness(slope) * step).astype(np.float32)
         return deviation
 

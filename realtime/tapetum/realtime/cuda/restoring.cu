@@ -300,7 +300,8 @@ BOTH void plan_step(int step, const FrameNoise &noise, Planning &planning, Plan 
     // Single levels are taken for noise too, where they become stark.
     const float a_level = noise.floor / (0.289f / 2), way_up = slope * a_level / (1 << (FIXED_BITS - 8));
     const float stark = noise.still ? 0 : unit_clamp((way_up - 2) / (5 - 2));
-    const float coded = luma * (1 + 0.6f * noise.coded) / a_level, least = fmaxf(0.22f, 0.35f * noise.blocked);
+    const float coded = (luma + 6 * noise.coded * (luma - noise.floor)) / a_level;
+    const float least = fmaxf(0.22f, 0.35f * noise.blocked);
     const float deviation = fmaxf(luma, stark * fminf(fmaxf(coded, least), 0.35f) * a_level);
     float share = fmaxf(share_of_noise(luma, noise), stark), wanted = noise.amount;
     if (noise.careful) {
