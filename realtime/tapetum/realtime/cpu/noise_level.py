@@ -224,14 +224,8 @@ class NoiseLevel:
             slope: (256,) of the brightening, by luma.
         """
         hidden = np.float32(_HIDDEN_STEP * self.coded) * (self.luma - np.float32(self.floor))
-        step = (
-            np.clip(
-                (self.luma + hidden) / self._level,
-                max(_STEP, _MOST_STEP * self.blocked),
-                _MOST_STEP,
-            )
-            * self._level
-        )
+        least = max(_STEP, _MOST_STEP * self.blocked) * self._level
+        step = np.clip(self.luma + hidden, least, _MOST_STEP * self._level)
         deviation: Floats = np.maximum(self.luma, self._starkness(slope) * step).astype(np.float32)
         return deviation
 
