@@ -57,7 +57,7 @@ _MUCH = 0.05
 """Share of the picture that limits the noise of the rest."""
 _KEPT = 0.6
 """Share of what was counted that still counts with the next frame."""
-_NARROW, _WIDE = 0.59, 0.68
+_NARROW, _WIDE = 0.64, 0.74
 """Noise at a quarter of the size by that at half: up to which it is a sensor's, whose colour
 filters spread it a little, and from which a codec left it. White noise has 0.5."""
 _EACH = BINS, BINS, BINS, BINS, 2
