@@ -202,10 +202,8 @@ class _SingleStream(Trial, Generic[T]):
 
     def repeat(self) -> None:
         """Take one repeat's samples, and then for half as long those of the stages."""
-        items, call = (
-            round_and_round(self._given.items),
-            self._given.around(self.subject.make(), None),
-        )
+        items = round_and_round(self._given.items)
+        call = self._given.around(self.subject.make(), None)
         pace = Pace()
         settle(call, items)  # the first call of an enhancer is not like the others
         with self._meter.running():

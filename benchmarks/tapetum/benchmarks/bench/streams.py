@@ -181,7 +181,7 @@ def camera(frames: Sequence[Frame], rate_fps: float, count: int) -> Iterator[Fra
     for index, frame in zip(range(count), round_and_round(frames), strict=False):
         due_s = begin_s + index / rate_fps
         time.sleep(max(0.0, due_s - time.monotonic()))
-        yield replace(frame, pts=index, capture_time_s=due_s)
+        yield replace(frame, capture_time_s=due_s)
 
 
 def _joined(sessions: Sequence[_Session]) -> _Session:
