@@ -113,7 +113,7 @@ def test_a_trail_is_measured_as_its_share() -> None:
         plane[10:20, 2 * step : 2 * step + 12] = 150
     frames = [np.rint(0.8 * own + 0.2 * past) for own, past in zip(truth[3:], truth, strict=False)]
     errors = {at: frames[at - 3] - truth[at] for at in range(12, 20)}
-    moving = {at: restoring._moving(truth, at) for at in errors}
+    moving = {at: restoring.where_it_moves(truth, at) for at in errors}
     assert restoring._ghosting(errors, truth, moving) == pytest.approx(0.2, abs=0.01)
 
 

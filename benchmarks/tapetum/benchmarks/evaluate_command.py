@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +14,7 @@ from tapetum.gan.errors import ModelError
 from tapetum.realtime.command.options import DenoiseOption
 
 if TYPE_CHECKING:
-    from tapetum.benchmarks.evaluate.evaluation import Evaluation, PhotoSet
-    from tapetum.realtime.choices import Denoise
+    from tapetum.benchmarks.evaluate.evaluation import Evaluation
 
 
 def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
@@ -43,6 +44,14 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
             help="A well-lit clip, which is made dark and noisy; may be repeated.",
         ),
     ] = None,
+    moved: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--motions",
+            metavar="FOLDER",
+            help="Well-lit photos, which are moved in known ways in the dark; may be repeated.",
+        ),
+    ] = None,
     denoise: DenoiseOption = "auto",
     json_file: Annotated[
         Path | None,
@@ -57,12 +66,14 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
 
     What tapetum enhance writes of each photo is measured. Of photos that are well lit, the PSNR to
     themselves (kept dB) says whether they are left alone. With --noise, what takes noise out is
-    compared with filters of the ffmpeg program.
+    compared with filters of the ffmpeg program; with --motions, measured where things move.
 
     Example: tapetum evaluate grid --pairs low/ high/ --photos dark/ --sheet look.png
     """
-    if not (pairs or photos or clips or noisy):
-        raise typer.BadParameter("name something to measure: --pairs, --photos, --clip or --noise")
+    if not (pairs or photos or clips or noisy or moved):
+        raise typer.BadParameter(
+            "name something to measure: --pairs, --photos, --clip, --noise or --motions"
+        )
     folders = [*(pairs or ()), *(photos or ())]
     if sheet:
         _require_usable_sheet(sheet, folders, json_file)
@@ -70,13 +81,17 @@ def evaluate(  # noqa: PLR0917 - Typer reads options from positional parameters
         _require_place(output, folders)
     try:
         from tapetum.benchmarks.evaluate.evaluation import PhotoSet
+        from tapetum.benchmarks.evaluate.evaluation import evaluate as measure
     except ImportError as error:
         raise ModelError(
             f"tapetum evaluate needs {error.name}: pip install 'tapetum[train]'"
         ) from error
     photo_sets = [PhotoSet(*pairs)] if pairs else []
     photo_sets += [PhotoSet(folder) for folder in photos or []]
-    result = _evaluate_visibly(model, photo_sets, clips or [], noisy or [], denoise)
+    work = partial(
+        measure, model, photo_sets, clips or [], noisy or [], moved or [], denoise=denoise
+    )
+    result = _evaluate_visibly(model, work)
     _print_tables(result)
     if json_file:
         _write_json(result, json_file)
@@ -109,32 +124,19 @@ def _require_place(output: Path, folders: list[Path]) -> None:
             raise BenchmarkError(f"{output} would be one of the photos in {folder}; name another")
 
 
-def _evaluate_visibly(
-    model: str,
-    photo_sets: list[PhotoSet],
-    clips: list[Path],
-    noisy: list[Path],
-    denoise: Denoise,
-) -> Evaluation:
+def _evaluate_visibly(model: str, work: Callable[..., Evaluation]) -> Evaluation:
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    from tapetum.benchmarks.evaluate.evaluation import evaluate as measure
 
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(escape(model))
-        return measure(
-            model,
-            photo_sets,
-            clips,
-            noisy,
-            denoise=denoise,
+        return work(
             on_progress=lambda what, done, total: bar.update(
                 task, description=escape(what), completed=done, total=total
-            ),
+            )
         )
 
 
@@ -142,11 +144,12 @@ def _print_tables(result: Evaluation) -> None:
     from rich.console import Console
 
     from tapetum.benchmarks.evaluate.evaluation import MEANING, clip_table, photo_table
+    from tapetum.benchmarks.evaluate.motion_scores import motion_table
     from tapetum.benchmarks.evaluate.restoring import restoring_tables
 
     console = Console()
     tables = [photo_table(result.photos), clip_table(result.clips)]
-    for table in [*tables, *restoring_tables(result.noisy)]:
+    for table in [*tables, *restoring_tables(result.noisy), motion_table(result.motions)]:
         if table.row_count:
             console.print(table)
     if result.photos:
@@ -161,5 +164,6 @@ def _write_json(result: Evaluation, path: Path) -> None:
         "photos": [asdict(score) for score in result.photos],
         "clips": [asdict(score) for score in result.clips],
         "noise": [asdict(score) for score in result.noisy],
+        "motions": [asdict(score) for score in result.motions],
     }
     write_json({"machine": machine(), "model": result.model, **scores}, path)

@@ -297,6 +297,17 @@ def test_a_cut_starts_anew() -> None:
     assert error(after, other) < 1.15 * error(Restorer(1.0)(noisy(other, 9), brightening()), other)
 
 
+@pytest.mark.parametrize("frames_to_a_cut", [7, 99])
+def test_a_clean_picture_that_rests_is_left_alone_from_cut_to_cut(frames_to_a_cut: int) -> None:
+    """All blocks of the one differed from the other, and none after: that stayed noise."""
+    restorer = Restorer("auto")
+    for step in range(30):
+        picture = np.rint(0.6 * texture(160 * (step // frames_to_a_cut % 2)) + 10)
+        frame = noisy(picture, 0, 0)
+        seen = restorer(frame, brightening())
+        assert error(seen or frame, picture) < 0.1
+
+
 def test_a_jump_in_time_and_a_new_size_forget_the_past() -> None:
     restorer = Restorer(1.0)
     first = restorer(noisy(scene(), 1, pts=0), brightening())

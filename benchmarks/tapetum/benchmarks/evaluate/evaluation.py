@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tapetum.benchmarks.evaluate.clips import ClipScore, score_clip
+from tapetum.benchmarks.evaluate.motion_scores import MotionScore, score_motions
 from tapetum.benchmarks.evaluate.photos import (
     Enhance,
     Outcome,
@@ -45,6 +46,7 @@ class Evaluation:
     clips: tuple[ClipScore, ...]
     shown: tuple[tuple[Outcome, PhotoScore], ...]
     noisy: tuple[RestoringScore, ...] = ()
+    motions: tuple[MotionScore, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def evaluate(
     photo_sets: Iterable[PhotoSet],
     clips: Iterable[Path],
     noisy: Iterable[Path] = (),
+    moved: Iterable[Path] = (),
     *,
     denoise: Denoise = "auto",
     on_progress: Progress = lambda *_: None,
@@ -72,6 +75,7 @@ def evaluate(
         photo_sets: what to measure PSNR, SSIM, NIQE, hue, saturation and what is kept on.
         clips: what to measure flicker and warped error on.
         noisy: well-lit clips on which to compare what takes noise out, see `restoring`.
+        moved: folders of well-lit photos that are moved, see `motion_scores`.
         denoise: how much noise a `grid` model takes out first, as `enhance` takes it.
         on_progress: called after each photo and clip.
         shown_per_set: outcomes of each set that are kept to look at.
@@ -96,7 +100,8 @@ def evaluate(
             scores.append(summary(folder, tuple(figures)))
     steady = tuple(_clip_scores(model, list(clips), denoise, on_progress))
     restored = [row for clip in noisy for row in score_restoring(clip, model, on_progress)]
-    return Evaluation(model, tuple(scores), steady, tuple(shown), tuple(restored))
+    motions = [row for folder in moved for row in score_motions(folder, model, on_progress)]
+    return Evaluation(model, tuple(scores), steady, tuple(shown), tuple(restored), tuple(motions))
 
 
 @contextmanager

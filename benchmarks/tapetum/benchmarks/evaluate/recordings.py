@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapetum.benchmarks.measure.errors import BenchmarkError
+from tapetum.gan.photos import Photo
 from tapetum.gan.simulation.radiance import linear_photo
 from tapetum.gan.simulation.sensor import (
     FixedPattern,
@@ -88,10 +89,25 @@ def record(clip: Path, conditions: Conditions, *, seed: int = 1) -> Recording:
         BenchmarkError: the clip is too short.
         MediaError: it cannot be read.
     """
+    pictures = _pictures(clip)
+    if len(pictures) < FRAMES:
+        raise BenchmarkError(f"{clip} has {len(pictures)} frames; {FRAMES} are measured")
+    return record_pictures(pictures, conditions, seed=seed)
+
+
+def record_pictures(
+    pictures: Sequence[Photo], conditions: Conditions, *, seed: int = 1
+) -> Recording:
+    """Darken well-lit pictures.
+
+    Args:
+        pictures: frame by frame, of even sides.
+        conditions: how dark they become.
+        seed: of the noise.
+    """
     rng, sensor = np.random.default_rng(seed), Sensor(read_noise_e=1.5, row_noise_e=0.1)
     noisy, truth = list[Frame](), list[Frame]()
-    pictures = _pictures(clip)
-    height, width = pictures[0].shape[:2] if pictures else (0, 0)
+    height, width = pictures[0].shape[:2]
     pattern = fixed_pattern(sensor, height, width, rng)
     for index, picture in enumerate(pictures):
         light = linear_photo(picture)
@@ -102,14 +118,12 @@ def record(clip: Path, conditions: Conditions, *, seed: int = 1) -> Recording:
                 light, sensor, pattern, conditions.electrons, rng
             )
         noisy.append(_frame(lit, 8, index))
-    if len(noisy) < FRAMES:
-        raise BenchmarkError(f"{clip} has {len(noisy)} frames; {FRAMES} are measured")
     if conditions.bits_per_pixel is not None:
         noisy = _coded(noisy, conditions.bits_per_pixel)
     return Recording(noisy, truth)
 
 
-def _pictures(clip: Path) -> Sequence[npt.NDArray[np.uint8]]:
+def _pictures(clip: Path) -> Sequence[Photo]:
     """The first frames as RGB, made small: their own noise and coding goes with it."""
     pictures = []
     with FileSource(clip) as source:

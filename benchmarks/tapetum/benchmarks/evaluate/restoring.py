@@ -119,12 +119,12 @@ def score_restoring(
     total = len(CONDITIONS) * (2 + len(FILTERS))
     for conditions in CONDITIONS:
         recording = record(clip, conditions)
-        grids = _grids(recording.noisy, model)
-        truth = _brightened(recording.noisy, recording.truth, grids)
+        grids = grids_of(recording.noisy, model)
+        truth = brightened(recording.noisy, recording.truth, grids)
         for way in (NOTHING, TAPETUM, *FILTERS):
             variants = [
-                _score(_brightened(recording.noisy, seen, grids), truth)
-                for seen in _restored(recording, grids, way)
+                _score(brightened(recording.noisy, seen, grids), truth)
+                for seen in restored(recording, grids, way)
             ]
             best = max(variants, key=lambda score: score.psnr_db)
             scores.append(replace(best, clip=clip.name, conditions=conditions.name, way=way))
@@ -132,17 +132,23 @@ def score_restoring(
     return scores
 
 
-def _grids(frames: Sequence[Frame], model: str) -> list[Grid]:
+def grids_of(frames: Sequence[Frame], model: str) -> list[Grid]:
+    """What a model brightens each frame by.
+
+    Raises:
+        BenchmarkError: the model has no grid.
+        ModelError: there is no such model.
+    """
     enhancer = make_enhancer(model)
     if not isinstance(enhancer, GridEnhancer):
         raise BenchmarkError(f"{model} has no grid; noise is taken out before one")
     return [enhancer.steady_grid(thumbnail(frame), time_s=frame.time_s) for frame in frames]
 
 
-def _restored(
+def restored(
     recording: Recording, grids: Sequence[Grid], way: str
 ) -> Iterator[Sequence[Frame | None]]:
-    """The frames restored, once for each strength."""
+    """The frames restored in one way, once for each of its strengths; None for a frame's own."""
     if way == NOTHING:
         yield [None] * FRAMES
     elif way == TAPETUM:
@@ -198,9 +204,10 @@ def _deep(frame: Frame) -> Frame:
     return replace(frame, planes=planes, format_name=_DEEP)
 
 
-def _brightened(
+def brightened(
     frames: Sequence[Frame], seen: Sequence[Frame | None], grids: Sequence[Grid]
 ) -> _Bright:
+    """Make frames bright, by what was seen or restored of each; None for a frame's own."""
     made = []
     for frame, own, grid in zip(frames, seen, grids, strict=True):
         deep = _deep(frame)
@@ -220,7 +227,7 @@ def _score(result: _Bright, truth: _Bright) -> RestoringScore:
     """The figures of the frames after the warm-up."""
     measured = range(_WARM_UP, len(truth.luma))
     errors = {at: result.luma[at] - truth.luma[at] for at in range(_WARM_UP - 1, len(truth.luma))}
-    moving = {at: _moving(truth.luma, at) for at in measured}
+    moving = {at: where_it_moves(truth.luma, at) for at in measured}
     squares = np.array([np.square(errors[at]) for at in measured])
     where = np.array([moving[at] for at in measured])
     chroma = [
@@ -246,7 +253,7 @@ def _db(squares: npt.NDArray[np.floating]) -> float:
     return round(float(10 * np.log10(_MEAN_SQUARE_PEAK / max(np.mean(squares), 1e-6))), 3)
 
 
-def _moving(luma: Sequence[Plane], at: int) -> npt.NDArray[np.bool_]:
+def where_it_moves(luma: Sequence[Plane], at: int) -> npt.NDArray[np.bool_]:
     """Where the truth changed within the last frames."""
     change = np.zeros_like(luma[at])
     for before in range(1, _PAST + 1):

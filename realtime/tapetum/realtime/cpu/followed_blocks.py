@@ -46,6 +46,9 @@ _PART, _FULL = 0.25, 0.6
 """The square of the mean size of a block's changes by the mean of their squares, which is 1 for
 white noise: up to which a thing makes them that moves through a part of it, rain or snow, and from
 which noise does, a codec's too, that is in most of it."""
+_SMOOTH = 0.45
+"""Second differences of a moved block by what it differs by, up to which it differs by something
+smoother than any noise, a codec's too: it was not found in the frame before, and says nothing."""
 _SOME, _MOST = 1.5, 3.0
 """Textured blocks to each other one that moved, up to which none of them counts, and from which all
 do: of a picture without noise, the others were not found."""
@@ -65,7 +68,7 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
     found: Ints,
     counts: Counts,
     widths: Deviations,
-) -> int:
+) -> tuple[int, int]:
     """Follow blocks, and count what differs; those that a codec skipped, or repeated, say nothing.
 
     One that moved and is the very same has no noise. One that rests counts for as much as it is
@@ -87,14 +90,15 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
             `_fullness`, that, and 1.
 
     Returns:
-        How many of `found` were filled.
+        How many of `found` were filled; and how many blocks of the new frame were not found in the
+        one before.
     """
     height, width = plane.shape
     columns = width // BLOCK
     blocks = height // BLOCK * columns
     # As numbers of one type: numba compiles a part anew for another, and for a literal.
     top, odd = np.int32(VALUES - 1), np.int64(1)
-    textured, many, telling = np.zeros((BINS, VALUES), np.float32), 0, 0
+    textured, many, telling, lost = np.zeros((BINS, VALUES), np.float32), 0, 0, 0
     guesses = np.zeros((3, 2), np.int64)
     guesses[0, 0], guesses[0, 1] = shift[0], shift[1]
     lines = np.zeros((2, height + width), np.int32)
@@ -105,35 +109,38 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
         guesses[2, 0], guesses[2, 1] = y, x
         rests = rests and bool(_drift(plane, last, row, column) < _DRIFT)
         total = block_difference(plane, last, row, column, y, x, odd)
-        if total > 0 or not rests:
-            least, share, into = np.float32(total), np.float32(1), counts
-            full = _fullness(plane, last, row, column, y, x)
-            level = np.int64(bins[plane[row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT])
-            if rests:
-                # Of what differs by a thing that goes through, less counts.
-                least, share = full * np.float32(_without_light(plane, last, row, column)), full
+        if many < found.shape[0]:
+            found[many, 0], found[many, 1] = y, x
+            many += 1
+        if rests and total == 0:
+            continue
+        full, share, into = _fullness(plane, last, row, column, y, x), np.float32(1), counts
+        level = np.int64(bins[plane[row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT])
+        if rests:
+            # Of what differs by a thing that goes through, less counts.
+            least, share = full * np.float32(_without_light(plane, last, row, column)), full
+        else:
+            least = _between(plane, last, row, column, y, x, total)
+            texture = _texture(plane, row, column)
+            if texture < np.float32(_SMOOTH) * least:
+                lost += 1
+                continue
+            tells = texture < np.float32(_TEXTURED) * least
+            least = _less_texture(least, texture)
+            if tells:
+                telling += 1
+                level += BINS
             else:
-                least = _between(plane, last, row, column, y, x, total)
-                texture = _texture(plane, row, column)
-                tells = texture < np.float32(_TEXTURED) * least
-                least = _less_texture(least, texture)
-                if tells:
-                    telling += 1
-                    level += BINS
-                else:
-                    into = textured
-            value = np.int32(least) // np.int32(BLOCK * BLOCK // 2 * UNIT)
-            into[level, min(value, top)] += share
+                into = textured
+        value = np.int32(least) // np.int32(BLOCK * BLOCK // 2 * UNIT)
+        into[level, min(value, top)] += share
         if total > 0:
             kind = 0 if rests else 1
             widths[kind, 0] += full * _width(plane, last, row, column, y, x)
             widths[kind, 1] += full
             widths[kind, 2] += 1
-        if many < found.shape[0]:
-            found[many, 0], found[many, 1] = y, x
-            many += 1
     _add_textured(textured, telling, counts)
-    return many
+    return many, lost
 
 
 @part

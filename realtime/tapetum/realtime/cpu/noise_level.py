@@ -76,6 +76,9 @@ _SPREAD = np.array([0.5, 0.9], np.float32)
 _ALIKE, _UNLIKE = 2.6, 3.6
 """The second of these quantiles of blocks that rest by the first: up to which it is noise by which
 they differ, and from which it is motion that was not seen, of few of them."""
+_LOST = 0.25
+"""Blocks that are not in the frame before, by all that are followed, from which there was a
+cut, or where it goes on, a light that beats."""
 _FULL, _FULL_OF_CODED = (0.3, 0.5), (0.5, 0.8)
 """How full of what differs blocks are that differ at all: up to which it is things that move in a
 picture without noise, and from which noise; and the same for what a codec left."""
@@ -151,7 +154,7 @@ class NoiseLevel:
         dark = levels.black + _DARK * levels.luma_span
         self._dark = int(dark * self._level)
         self._edges = np.zeros(_CODED, np.float32)
-        self._widths = np.zeros((2, 3))
+        self._widths, self._was_lost = np.zeros((2, 3)), False
         self.shift = np.zeros(2, np.int32)
 
     @property
@@ -204,8 +207,10 @@ class NoiseLevel:
 
         Args:
             slope: (256,) of the brightening, by luma.
-            careful: whether none is where it is not seen.
+            careful: whether none is where it is not seen, nor while space alone told of it.
         """
+        if careful and not self.sure:
+            return np.zeros(TABLE_SIZE, np.float32)
         smoothness = 1 - self.whiteness
         whole = _SEEN + (_SEEN_CODED - _SEEN) * smoothness
         noise = (self.luma / self.floor - _UNSEEN) / (whole - _UNSEEN)
@@ -245,10 +250,20 @@ class NoiseLevel:
         every = max(round(rows * columns / _BLOCKS), 1)
         found = np.zeros((max(rows * columns // every, 1), 2), np.int32)
         self._widths *= _KEPT
-        first, counts = self._frames % every, self._counts[2 * BINS : 4 * BINS]
-        count = follow_blocks(
-            half, last, self._bins, self.shift, first, every, found, counts, self._widths
+        first, counts, widths = (
+            self._frames % every,
+            self._counts[2 * BINS : 4 * BINS],
+            self._widths,
         )
+        new_counts, new_widths = np.zeros_like(counts), np.zeros_like(widths)
+        count, lost = follow_blocks(
+            half, last, self._bins, self.shift, first, every, found, new_counts, new_widths
+        )
+        is_lost = lost >= _LOST * count
+        if not is_lost or self._was_lost:  # a cut lasts one frame
+            counts += new_counts
+            widths += new_widths
+        self._was_lost = is_lost
         if count:
             ranked = np.sort(found[:count], axis=0)  # many times quicker than numpy's median
             self.shift = ((ranked[(count - 1) // 2] + ranked[count // 2]) / 2).astype(np.int32)
@@ -269,7 +284,9 @@ class NoiseLevel:
 
     def _publish(self) -> None:
         """Make deviations of what was counted, and lay the bins out by luma."""
-        self.coded += _STEADY_KIND * (self._codedness() - self.coded)
+        tells = bool(self._widths[:, 2].sum() >= _FEWEST_BLOCKS)
+        if tells:
+            self.coded += _STEADY_KIND * (self._codedness() - self.coded)
         coded = self.coded
         of_sensor, of_codec = _QUANTILES
         values, many = quantiles(self._counts, of_sensor + coded * (of_codec - of_sensor))
@@ -281,7 +298,7 @@ class NoiseLevel:
         rests = (resting >= _FEWEST_BLOCKS) & (resting >= _RESTING * moved)
         by_time, blocks = np.where(rests, (at_rest, resting), (of_moved, moved))
         anew = self._frames == 1
-        if self._widths[:, 2].sum() >= _FEWEST_BLOCKS:
+        if tells:
             anew |= not self.sure  # what space alone told is no past of what time does
             self.sure = True
             by_time = of_all_bins(by_time, blocks, _FEWEST_BLOCKS)
@@ -294,7 +311,8 @@ class NoiseLevel:
         self.seen = counts[self._bins] / self._steps_of_bin
         self.seen /= max(self.seen.sum(), 1)
         self.rests = float(np.abs(luma - self.luma).mean()) < _RESTS * float(self.luma.mean())
-        self.luma += (1 if anew else _STEADY) * (luma - self.luma)
+        if tells or not self.sure:  # what was told over time holds until it is told again
+            self.luma += (1 if anew else _STEADY) * (luma - self.luma)
         least = _LEAST_CHROMA + coded * (_LEAST_CODED_CHROMA - _LEAST_CHROMA)
         self.chroma = np.maximum(values[-2:], least * self.floor).astype(np.float32)
         half = float((deviation * weights).sum())

@@ -345,7 +345,6 @@ class _State:
         share = noise.share(slope, careful=self._careful)
         weights = np.rint(weights * share).astype(np.int16)
         is_seen = float((weights * noise.seen).sum()) > _LEAST_SEEN * WHOLE
-        is_seen &= isinstance(noise, StillNoise) or noise.sure or not self._careful
         self._idle = 0 if is_seen else self._idle + 1
         if self._idle > _SOON or (self._idle and self._is_new):
             self._is_new, self._result = True, None

@@ -308,6 +308,7 @@ BOTH void plan_step(int step, const FrameNoise &noise, Planning &planning, Plan 
     const float deviation = taken_for_noise(0.35f);
     float share = fmaxf(share_of_noise(luma, noise), stark), wanted = noise.amount;
     if (noise.careful) {
+        if (!noise.still && !noise.sure) share = 0;
         const float hidden = noise.still ? 1.3f : 1 + 1.5f * noise.smoothness;
         share *= share_seen(deviation * hidden, slope);
         wanted = unit_clamp((slope - 1.05f) / (1.35f - 1.05f));
@@ -334,8 +335,7 @@ BOTH void decide(int thread, const FrameNoise &noise, const Restoring &s, const 
     float seen = 0;
     for (int i = 0; i < PARTS; ++i) seen += planning.sums[i];
     if (s.restarts) plan.idle = 0, plan.is_new = 1;
-    const bool sure = noise.still || noise.sure || !noise.careful;
-    plan.idle = seen > 0.03f * ALL && sure ? 0 : plan.idle + 1;
+    plan.idle = seen > 0.03f * ALL ? 0 : plan.idle + 1;
     plan.learns = plan.idle <= 30 && (plan.idle == 0 || !plan.is_new);
     plan.restarts = plan.is_new;
     plan.is_new = !plan.learns;
