@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -103,6 +104,22 @@ def measured_in_moving_texture(
 @pytest.mark.parametrize("pixels", [3, 15, 40])
 def test_texture_that_moves_is_no_noise(pixels: int) -> None:
     noise = measured_in_moving_texture(pixels, deviation=0)
+    assert noise.share(np.full(256, 2.0), careful=True)[60] < 0.1
+
+
+@pytest.mark.parametrize(("degrees", "scale"), [(2.0, 1.0), (0.0, 1.03)])
+def test_texture_that_turns_or_grows_is_no_noise(degrees: float, scale: float) -> None:
+    """Where it is finer than what following a block can find."""
+    rough = np.random.default_rng(5).normal(0, 1, (HEIGHT, WIDTH))
+    fine = (60 + 60 * cv2.GaussianBlur(rough, (0, 0), 1.6)).astype(np.float32)
+    noise, last = NoiseLevel(sample_range(noisy(fine, 0, 0)), 8), None
+    for step in range(5):
+        turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), degrees * step, 1.3 * scale**step)
+        turned = cv2.warpAffine(fine, turn, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC)
+        frame = noisy(turned, step, 0)
+        half = halved(frame)
+        noise.measure(frame_samples(frame)[0], half, last)
+        last = half[0]
     assert noise.share(np.full(256, 2.0), careful=True)[60] < 0.1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import cv2
@@ -20,6 +22,7 @@ from tapetum.realtime.cpu.still_noise import (
     measure_blocks,
     still_noise,
 )
+from tapetum.realtime.frame import Frame
 from tapetum.realtime.sample_range import sample_range
 
 Array = npt.NDArray[Any]
@@ -134,6 +137,31 @@ def test_a_grey_photo_is_judged_by_its_luma() -> None:
     luma, is_cleaned = bright(photo(noisy))
     assert is_cleaned
     assert error_db(luma, clean) > error_db(bright(photo(noisy), "off")[0], clean) + 6
+
+
+def fine_texture() -> Array:
+    """As strong all over as a sensor's noise is."""
+    grain = np.random.default_rng(9).normal(0, 6, (HEIGHT, WIDTH))
+    texture: Array = 45 + 8 * np.sin(np.arange(WIDTH) / 31) + cv2.GaussianBlur(grain, (3, 3), 0.6)
+    return texture
+
+
+def lines_of_text() -> Array:
+    """Rows of strokes in one half of the picture, and nothing in the other."""
+    strokes = np.random.default_rng(5).random((HEIGHT // 2, WIDTH // 2)) < 0.4
+    y = np.arange(HEIGHT)[:, np.newaxis]
+    lines = (y < HEIGHT / 2) & (y % 12 < 8)
+    text: Array = np.where(lines & strokes.repeat(2, 0).repeat(2, 1), 60.0, 20.0)
+    return text
+
+
+@pytest.mark.parametrize("drawn", [fine_texture, lines_of_text])
+def test_the_first_frame_of_a_clean_video_is_not_painted(drawn: Callable[[], Array]) -> None:
+    waves = 5 * np.sin(np.add(*np.mgrid[: HEIGHT // 2, : WIDTH // 2]) / 4)
+    colours = 128 + waves * (drawn is fine_texture)
+    planes = [np.rint(plane).astype(np.uint8) for plane in (drawn(), colours, colours)]
+    frame = Frame((planes[0], planes[1], planes[2]), "yuv420p", pts=0, time_base=Fraction(1, 25))
+    assert Restorer("auto")(frame, brightening()) is None
 
 
 def test_a_number_takes_all_for_noise_that_the_calmest_blocks_show() -> None:

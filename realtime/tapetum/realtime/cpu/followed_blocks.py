@@ -42,6 +42,9 @@ _TEXTURE_SHARE = 0.4
 _TEXTURED = 1.5
 """Second differences of a moved block by what it differs by, from which texture may be most of it:
 it says nothing of noise then, where others do."""
+_EXPLAINED = 0.8
+"""Second differences of a moved block, to what it differs by, are more than this where a picture
+may explain it that turned, or grew."""
 _PART, _FULL = 0.25, 0.6
 """The square of the mean size of a block's changes by the mean of their squares, which is 1 for
 white noise: up to which a thing makes them that moves through a part of it, rain or snow, and from
@@ -86,8 +89,8 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
         every: so many blocks there are to each that is followed.
         found: filled with where they came from.
         counts: (2 BINS, values) added to: those of blocks that rest, then of those that moved.
-        widths: (2, 3) added to, for blocks that rest and for those that moved: `_width` by
-            `_fullness`, that, and 1.
+        widths: (2, 4) added to, for blocks that rest and for those that moved: `_width` by
+            `_fullness`, that, 1, and 1 for those of which texture does not explain what differs.
 
     Returns:
         How many of `found` were filled; and how many blocks of the new frame were not found in the
@@ -125,6 +128,8 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
             if texture < np.float32(_SMOOTH) * least:
                 lost += 1
                 continue
+            if texture * np.float32(_EXPLAINED) < least:
+                widths[1, 3] += 1
             tells = texture < np.float32(_TEXTURED) * least
             least = _less_texture(least, texture)
             if tells:

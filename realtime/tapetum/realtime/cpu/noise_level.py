@@ -84,6 +84,11 @@ _FULL, _FULL_OF_CODED = (0.3, 0.5), (0.5, 0.8)
 picture without noise, and from which noise; and the same for what a codec left."""
 _LEAST_CHROMA, _LEAST_CODED_CHROMA = 2.0, 3.4
 """Noise of chroma, by what rounding makes, at least; and where a codec left it, here and there."""
+_COLOURED = 2.6
+"""Noise of chroma, by what rounding makes, from which there is noise in luma too, of a sensor."""
+_UNEXPLAINED = 0.32, 0.42
+"""Share of the blocks that moved of which texture does not explain what differs: up to which it may
+be texture in all of them, and from which it is noise."""
 _ROUNDING = 0.289 / 2
 """Deviation of what rounding makes, in levels at half size."""
 _UNSEEN, _SEEN, _SEEN_CODED = 1.3, 2.3, 1.7
@@ -154,7 +159,7 @@ class NoiseLevel:
         dark = levels.black + _DARK * levels.luma_span
         self._dark = int(dark * self._level)
         self._edges = np.zeros(_CODED, np.float32)
-        self._widths, self._was_lost = np.zeros((2, 3)), False
+        self._widths, self._was_lost = np.zeros((2, 4)), False
         self.shift = np.zeros(2, np.int32)
 
     @property
@@ -195,7 +200,7 @@ class NoiseLevel:
         Other than fineness it is measured over time, and texture does not change it. It is 1 where
         nothing tells.
         """
-        (rest, many, _), (moved, others, _) = self._widths.tolist()
+        (rest, many, *_), (moved, others, *_) = self._widths.tolist()
         if max(many, others) < _FEWEST_BLOCKS:
             return 1.0
         if many >= _RESTING * others:
@@ -270,7 +275,7 @@ class NoiseLevel:
 
     def _fullness(self, none: float, whole: float) -> float:
         """0 where blocks that differ are not full of what differs, 1 where they are."""
-        _, full, many = self._widths.sum(axis=0).tolist()
+        _, full, many, _ = self._widths.sum(axis=0).tolist()
         return _ramp(full / max(many, 1.0), none, whole)
 
     def _codedness(self) -> float:
@@ -281,6 +286,17 @@ class NoiseLevel:
             middle, end = quantiles(np.stack([resting, resting]), _SPREAD)[0].tolist()
             alike = _ramp(end / middle, _UNLIKE, _ALIKE)
         return self.width * self._fullness(*_FULL_OF_CODED) * alike
+
+    def _sureness(self, chroma: Deviations) -> float:
+        """1 where what blocks that moved differ by is noise, 0 where it may be texture that turned.
+
+        Args:
+            chroma: (2,) what is in it. Where a sensor's noise is there, it is in luma too.
+        """
+        if chroma.max() > _COLOURED * self.floor:
+            return 1.0
+        *_, many, unexplained = self._widths[1].tolist()
+        return _ramp(unexplained / max(many, 1.0), *_UNEXPLAINED)
 
     def _publish(self) -> None:
         """Make deviations of what was counted, and lay the bins out by luma."""
@@ -296,6 +312,7 @@ class NoiseLevel:
         counts, in_blocks, resting, moved = many[:-2].reshape(4, BINS)
         # Where enough blocks rest, these alone count: what moved says less for sure.
         rests = (resting >= _FEWEST_BLOCKS) & (resting >= _RESTING * moved)
+        of_moved *= self._sureness(values[-2:])
         by_time, blocks = np.where(rests, (at_rest, resting), (of_moved, moved))
         anew = self._frames == 1
         if tells:

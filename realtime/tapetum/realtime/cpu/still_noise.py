@@ -46,11 +46,16 @@ _CHROMA_SURE, _CHROMA_UNSURE = 1.35, 1.7
 _LUMA_PER_CHROMA, _CHROMA_PER_LUMA = 1.25, 0.8
 """How much more noise a camera's luma has than its chroma, at most; and how much less chroma."""
 _MUTE, _TELLING = 0.05, 0.12
-"""Noise of chroma at full size, in 8-bit levels: that of a coded picture, and that of rounding."""
+"""Noise of chroma at the finest size it has, in 8-bit levels: that of a coded picture, and that of
+rounding."""
+_STILL, _BLANK = 0.1, 0.3
+"""Share of blocks in which nothing differs: up to which noise may be in all of the others, and from
+which these are text or a drawing, as a picture without colours does not tell otherwise."""
 _ROUNDED = (0.107, 0.093, 0.098), (0.145, 0.289, 0.289)
 """Noise that 8-bit rounding makes in Y, U and V at half size: of RGB, and of YUV 4:2:0."""
-_UNSEEN, _SEEN = 1.4, 1.83
-"""Noise is taken for none up to so many times what rounding makes, and whole from the second on."""
+_UNSEEN, _SEEN = (1.4, 1.15), (1.83, 1.45)
+"""Noise is taken for none up to so many times what rounding makes, and whole from the second on;
+of the same two."""
 _MOST_BY_SIZE = 1.0, 2.2, 0.8
 """Noise at full, half and quarter size by what is measured at double the size, at most: texture
 grows with the size instead."""
@@ -85,10 +90,17 @@ class StillNoise(NamedTuple):
 
 
 class _Measured(NamedTuple):
-    """Deviations (bins,), and how much they may be texture's: the ratio of quantiles."""
+    """One plane at one size.
+
+    Attributes:
+        deviation: (bins,).
+        ratio: of quantiles: how much the deviation may be texture's.
+        blank: share of the blocks in which nothing differs.
+    """
 
     deviation: Deviations
     ratio: float
+    blank: float
 
 
 def still_noise(
@@ -119,10 +131,8 @@ def still_noise(
     sizes = [full if whole_chroma else full[:1], half, quarter]
     measured = [_measured(planes, bins) for planes in sizes]
     counts = np.bincount(_places(half[0], bins).ravel(), minlength=BINS)
-    one_level = 1 << (FIXED_BITS - 8)
-    rounded = np.array(_ROUNDED[0 if whole_chroma else 1]) * one_level
     if careful:
-        deviation = _sure(measured, rounded, one_level)
+        deviation = _sure(measured, 0 if whole_chroma else 1)
     else:
         deviation = np.array([[plane.deviation for plane in planes] for planes in measured])
     weights = counts / max(counts.sum(), 1)
@@ -135,21 +145,27 @@ def still_noise(
     )
 
 
-def _sure(measured: list[list[_Measured]], rounded: Deviations, one_level: int) -> Deviations:
-    """(sizes, planes, bins) the deviations that are noise for sure."""
-    half = measured[1]
+def _sure(measured: list[list[_Measured]], finest: int) -> Deviations:
+    """(sizes, planes, bins) the deviations that are noise for sure.
+
+    Args:
+        measured: at each size.
+        finest: the first of them that has chroma: 1 of YUV 4:2:0.
+    """
+    half, one_level = measured[1], 1 << (FIXED_BITS - 8)
     there = [
-        _fade(plane.deviation / own, _UNSEEN, _SEEN)
-        for plane, own in zip(half, rounded, strict=True)
+        _fade(plane.deviation / (own * one_level), _UNSEEN[finest], _SEEN[finest])
+        for plane, own in zip(half, _ROUNDED[finest], strict=True)
     ]
     luma_ratio = min(measured[0][0].ratio, half[0].ratio)
     luma_sure = 1 - _fade(luma_ratio, _LUMA_SURE, _LUMA_UNSURE)
+    all_over = 1 - _fade(half[0].blank, _STILL, _BLANK)
     of_chroma = [
         there[plane] * (1 - _fade(half[plane].ratio, _CHROMA_SURE, _CHROMA_UNSURE))
         for plane in (1, 2)
     ]
     chroma_there = np.maximum(*of_chroma)
-    colours = max(float(np.median(measured[0][plane].deviation)) for plane in (1, 2))
+    colours = max(float(np.median(plane.deviation)) for plane in measured[finest][1:])
     telling = _fade(colours / one_level, _MUTE, _TELLING)
     deviation = np.zeros((SIZES, 3, BINS))
     finer = np.full((3, BINS), np.inf)
@@ -157,7 +173,7 @@ def _sure(measured: list[list[_Measured]], rounded: Deviations, one_level: int) 
         own, u, v = (plane.deviation for plane in planes)
         limit = _LUMA_PER_CHROMA * np.maximum(u * of_chroma[0], v * of_chroma[1])
         by_colours = np.minimum(own, np.maximum(own * luma_sure, limit)) * chroma_there
-        by_itself = own * luma_sure * there[0]
+        by_itself = own * luma_sure * all_over * there[0]
         luma = telling * by_colours + (1 - telling) * by_itself
         chroma = (
             np.maximum(plane * sure, _CHROMA_PER_LUMA * (1 - telling) * luma)
@@ -176,7 +192,7 @@ def _fade(value: Any, start: float, stop: float) -> Any:  # noqa: ANN401 - numbe
 
 def _measured(planes: Sequence[Fixed], bins: npt.NDArray[np.uint8]) -> list[_Measured]:
     """Y, U and V of one size; nothing is known of planes that are not there."""
-    unknown = _Measured(np.zeros(BINS), np.inf)
+    unknown = _Measured(np.zeros(BINS), np.inf, 1.0)
     shape, every = _blocks(planes[0])
     if not all(shape):
         return [unknown] * 3
@@ -207,6 +223,7 @@ def _places(luma: Fixed, bins: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def _calm(rest: Floats, place: npt.NDArray[np.uint8], counts: npt.NDArray[Any]) -> _Measured:
     """The noise that the calmest blocks show; those in which nothing differs say nothing."""
     says = rest > 0
+    blank = 1 - float(says.mean())
     deviation, many = np.zeros(BINS), np.bincount(place[says], minlength=BINS)
     for one in np.flatnonzero(many >= _FEWEST):
         calm = np.quantile(rest[says & (place == one)], _QUANTILE)
@@ -214,10 +231,10 @@ def _calm(rest: Floats, place: npt.NDArray[np.uint8], counts: npt.NDArray[Any]) 
     deviation = of_all_bins(deviation, many, _FEWEST)
     deviation = even_by_luma(deviation, counts >= _MUCH * counts.sum())
     if not (many >= _FEWEST).any():
-        return _Measured(deviation, np.inf)
+        return _Measured(deviation, np.inf, blank)
     relative = rest[says] / np.maximum(deviation[place[says]], _LEAST)
     calmest, calmer = np.quantile(relative, [_CALMEST, _CALM])
-    return _Measured(deviation, float(calmer / max(calmest, 0.05)))
+    return _Measured(deviation, float(calmer / max(calmest, 0.05)), blank)
 
 
 @kernel
