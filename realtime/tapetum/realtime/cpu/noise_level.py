@@ -3,7 +3,8 @@
 Over time, small blocks are followed to where they were in the frame before; what differs there is
 noise, even in a picture that is full of texture and moves. Over space, differences between
 neighbours tell it where the picture is flat. Of each a low quantile counts, and the smaller of the
-two measures holds. What rounding to whole levels makes by itself is no noise.
+two measures holds; of chroma, of which a codec leaves what neighbours hardly differ by, the larger.
+What rounding to whole levels makes by itself is no noise.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from tapetum.realtime.cpu.noise_histogram import (
     quantiles,
     second_difference,
 )
+from tapetum.realtime.cpu.resting_chroma import RestingChroma
 from tapetum.realtime.sample_range import SampleRange
 
 _EVERY_ROW, _EVERY_COLUMN = 16, 3
@@ -151,6 +153,7 @@ class NoiseLevel:
         self._dark = int(dark * self._level)
         self._edges = np.zeros(_CODED, np.float32)
         self._widths, self._followed = np.zeros((2, 2)), 0.0
+        self._resting_chroma = RestingChroma()
         self.shift = np.zeros(2, np.int32)
 
     @property
@@ -158,7 +161,13 @@ class NoiseLevel:
         """1 for white noise, 0 for noise as smooth as a codec leaves it."""
         return min(max(self.fineness - 1, 0.0), 1.0)
 
-    def measure(self, luma: Samples, half: Sequence[Fixed], last: Fixed | None) -> None:
+    def measure(
+        self,
+        luma: Samples,
+        half: Sequence[Fixed],
+        last: Fixed | None,
+        last_chroma: Sequence[Fixed] = (),
+    ) -> None:
         """Take note of one more frame.
 
         Args:
@@ -166,6 +175,7 @@ class NoiseLevel:
             half: (h, w) each: Y, U and V at half size.
             last: luma of the frame before at half size, as bright as this one; None if there is
                 none.
+            last_chroma: its U and V, where they are known in the same light.
         """
         phase = 1 + self._frames * 7 % _EVERY_ROW if self._frames else 1
         every = _EVERY_ROW if self._frames else _EVERY_ROW // 4
@@ -182,6 +192,8 @@ class NoiseLevel:
         self.blocked += (blocked - self.blocked) * (1 if self._frames == 1 else _STEADY_BLOCKS)
         if last is not None:
             self._follow(half[0], last)
+            if last_chroma:
+                self._resting_chroma.measure(half, [last, *last_chroma], self.luma)
         self._publish()
 
     @property
@@ -290,8 +302,10 @@ class NoiseLevel:
         self.rests = float(np.abs(luma - self.luma).mean()) < _RESTS * float(self.luma.mean())
         self.luma += (1 if anew else _STEADY) * (luma - self.luma)
         least = _LEAST_CHROMA + coded * (_LEAST_CODED_CHROMA - _LEAST_CHROMA)
-        self.chroma = np.maximum(values[-2:], least * self.floor).astype(np.float32)
         half = float((deviation * weights).sum())
+        over_time = self._resting_chroma.deviation(half)
+        chroma = np.maximum(np.maximum(values[-2:], over_time), least * self.floor)
+        self.chroma = chroma.astype(np.float32)
         fineness = min(float((block * weights).sum()) / max(half, self.floor), 2.0)
         self.fineness += (1 if anew else _STEADY_KIND) * (fineness - self.fineness)
 

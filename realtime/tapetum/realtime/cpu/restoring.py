@@ -323,7 +323,8 @@ class _State:
             last = self._last[0] if self._is_new else self._in_new_light()
         self._frames += 1
         if self._measuring(self._noise):
-            self._noise.measure(sources[0], self._half, last)
+            chroma = self._last[1:] if last is self._last[0] else ()
+            self._noise.measure(sources[0], self._half, last, chroma)
         if not self._is_new:
             self._follow_camera()
 
