@@ -27,17 +27,21 @@ const STEADY = 0.4; // share of a new measure in the one that holds
 const STEADY_KIND = 0.2; // and of what kind the noise is
 const MUCH = 0.05; // share of the picture that limits the noise of the rest
 const KEPT = 0.6; // share of what was counted that still counts with the next frame
-const NARROW = 0.64; // noise at a quarter of the size by that at half, up to which it is a sensor's
-const WIDE = 0.74; // and from which a codec left it
+const NARROW = 0.595; // noise at a quarter of the size by that at half, up to which it is a sensor's
+const WIDE = 0.66; // and from which a codec left it
+const PART = 0.25; // how even a block's changes are, up to which a thing goes through a part of it
+const MOST = 0.6; // and from which it is full of noise
+const FULL = /** @type {const} */ ([0.3, 0.5]); // how full blocks are: up to which there is no noise, and from which
+const FULL_OF_CODED = /** @type {const} */ ([0.5, 0.8]); // the same for what a codec left
 const REST_PER_DEVIATION = 1.05; // what these quantiles are for white noise of deviation 1
 const CODED_REST_PER_DEVIATION = 1.28; // and of what a codec left
 const SPACE_PER_DEVIATION = 1.563;
 const CODED_SPACE_PER_DEVIATION = 0.39; // second differences see a quarter of that: it is smooth
 const BLOCK_PER_DEVIATION = 0.812;
-const FEW = 128; // blocks that rest and differ: where all moves, or small things alone do
+const FEW = 128; // blocks that rest and differ, up to which most of the picture may move
 const SPREAD = [0.5, 0.9]; // quantiles of blocks that rest
-const ALL_NOISE = 3.4; // the second by the first up to which it is noise by which they differ
-const ALL_MOTION = 4.8; // and from which it is motion that was not seen, of few of them
+const ALL_NOISE = 2.6; // the second by the first up to which it is noise by which they differ
+const ALL_MOTION = 3.6; // and from which it is motion that was not seen, of few of them
 const LEAST_CHROMA = 2; // noise of chroma, by what rounding makes, at least
 const LEAST_CODED_CHROMA = 3.4; // and where a codec left it, here and there
 const FLOOR = 0.2 * 128; // deviation at half size of what rounding makes: to luma, and to red, green and blue
@@ -58,7 +62,7 @@ export class NoiseLevel {
   #overTime = new Float32Array(BINS * VALUES);
   #within = new Float32Array(BINS * VALUES);
   #overChroma = [new Float32Array(VALUES), new Float32Array(VALUES)];
-  #widths = [0, 0]; // of blocks that rest, and how many
+  #widths = [0, 0, 0]; // of blocks that rest, each for as much as it is full; how full; and how many
   /** Deviation of a frame at half size, by luma. */
   luma = new Float32Array(TABLE_SIZE).fill(FLOOR);
   /** Share of the picture of each luma. */
@@ -81,8 +85,17 @@ export class NoiseLevel {
 
   /** 0 for noise of a sensor, about new in each cell; 1 for what a codec leaves, and where nothing tells. */
   get width() {
-    const [sum, count] = this.#widths;
-    return count < FEWEST_BLOCKS ? 1 : within((sum / count - NARROW) / (WIDE - NARROW));
+    const [sum, full] = this.#widths;
+    return full < FEWEST_BLOCKS ? 1 : ramp(sum / full, NARROW, WIDE);
+  }
+
+  /**
+   * 0 where blocks that differ are not full of what differs, for things move through them; 1 where they are.
+   * @param {readonly [number, number]} ends
+   */
+  #fullness([none, whole]) {
+    const [, full, count] = this.#widths;
+    return ramp(full / Math.max(count, 1), none, whole);
   }
 
   /**
@@ -121,8 +134,10 @@ export class NoiseLevel {
   #count({ now, last, u, v, inside }) {
     const size = blockChange(now, last);
     if (size > 0) {
-      add(this.#overTime, binOf(now[TILE * (TILE / 2) + TILE / 2]), size);
-      this.#widths = [this.#widths[0] + widthOf(now, last), this.#widths[1] + 1];
+      const full = fullnessOf(now, last);
+      add(this.#overTime, binOf(now[TILE * (TILE / 2) + TILE / 2]), full * size, full);
+      const [sum, all, count] = this.#widths;
+      this.#widths = [sum + full * widthOf(now, last), all + full, count + 1];
     }
     for (let row = 1; row < TILE - 1; row += EVERY) {
       for (let column = 1; column < TILE - 1; column += EVERY) {
@@ -145,14 +160,15 @@ export class NoiseLevel {
     let deviation = bySpace;
     const blocks = totals(this.#overTime);
     let anew = this.count === 1;
-    if (blocks.some((many) => many >= FEWEST_BLOCKS)) {
+    if (this.#widths[2] >= FEWEST_BLOCKS) {
       anew ||= !this.isSure; // what space alone told is no past of what time does
       this.isSure = true;
       const rest = mixed(REST_PER_DEVIATION, CODED_REST_PER_DEVIATION, this.coded);
       const share = mixed(QUANTILE_AT_REST, CODED_AT_REST, this.coded);
       const byTime = quantiles(this.#overTime, share).map((value) => value / rest);
       const filled = ofAllBins(byTime, blocks, FEWEST_BLOCKS);
-      deviation = bySpace.map((value, bin) => Math.min(value, filled[bin]));
+      const noise = this.#fullness(FULL);
+      deviation = bySpace.map((value, bin) => Math.min(value, noise * filled[bin]));
     }
     deviation = ofAllBins(deviation, counts, FEWEST).map((value) => Math.max(value, FLOOR));
     deviation = evenByLuma(deviation, counts.map((count) => count >= MUCH * all));
@@ -178,9 +194,9 @@ export class NoiseLevel {
   #codedness() {
     const resting = new Float32Array(VALUES);
     for (let i = 0; i < this.#overTime.length; i++) resting[i % VALUES] += this.#overTime[i];
-    const sureness = within(totals(resting)[0] / FEW - 1);
+    const sureness = this.#fullness(FULL_OF_CODED) * within(this.#widths[2] / FEW - 1);
     const [middle, end] = SPREAD.map((share) => quantiles(resting, share)[0]);
-    return sureness * this.width * within((ALL_MOTION - end / middle) / (ALL_MOTION - ALL_NOISE));
+    return sureness * this.width * ramp(end / middle, ALL_MOTION, ALL_NOISE);
   }
 }
 
@@ -279,6 +295,23 @@ function withoutLight(now, last) {
 }
 
 /**
+ * From 0 to 1, how much what a block differs by is noise: it is in all of it.
+ * @param {Int32Array} now
+ * @param {Int32Array} last
+ */
+function fullnessOf(now, last) {
+  let [sizes, squares] = [0, 1];
+  for (let row = EDGE; row < EDGE + BLOCK; row++) {
+    for (let at = TILE * row + EDGE; at < TILE * row + EDGE + BLOCK; at++) {
+      sizes += Math.abs(now[at] - last[at]);
+      squares += (now[at] - last[at]) ** 2;
+    }
+  }
+  // The square of the mean size of white noise is 2 / pi of its mean square.
+  return ramp(sizes ** 2 / ((squares * BLOCK * BLOCK * 2) / Math.PI), PART, MOST);
+}
+
+/**
  * What changes of 2x2 means of a block differ by from those beside, by what its cells' do.
  * @param {Int32Array} now
  * @param {Int32Array} last
@@ -340,9 +373,10 @@ function curvature(plane, at) {
  * @param {Float32Array} counts histograms, one after the other
  * @param {number} bin
  * @param {number} value in fixed-point units
+ * @param {number} share of a sample that counts
  */
-function add(counts, bin, value) {
-  counts[bin * VALUES + Math.min(Math.floor(value / UNIT), VALUES - 1)] += 1;
+function add(counts, bin, value, share = 1) {
+  counts[bin * VALUES + Math.min(Math.floor(value / UNIT), VALUES - 1)] += share;
 }
 
 /** @param {Float32Array} counts */
@@ -416,6 +450,14 @@ const mixed = (from, to, share) => from + share * (to - from);
 
 /** @param {number} value */
 const within = (value) => Math.min(Math.max(value, 0), 1);
+
+/**
+ * 0 up to one value, and 1 from another.
+ * @param {number} value
+ * @param {number} none
+ * @param {number} whole
+ */
+const ramp = (value, none, whole) => within((value - none) / (whole - none));
 
 /** Where each step of luma lies between the middles of the bins. */
 const PLACE = Array.from({ length: TABLE_SIZE }, (_, step) => Math.sqrt(step / (TABLE_SIZE - 1)) * BINS - 0.5);

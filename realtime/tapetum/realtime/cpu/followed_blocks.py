@@ -3,7 +3,7 @@
 A block is looked for around where it is guessed to come from, to half a cell: where the last ones
 and the one before it came from, or most of the picture. In what it differs by then there is noise,
 less what texture adds that moved by a part of a cell; a block that is full of it says nothing,
-where others do.
+where others do. What differs in a small part of a block alone is a thing that moves through it.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ _TEXTURE_SHARE = 0.4
 _TEXTURED = 1.5
 """Second differences of a moved block by what it differs by, from which texture may be most of it:
 it says nothing of noise then, where others do."""
+_PART, _FULL = 0.25, 0.6
+"""The square of the mean size of a block's changes by the mean of their squares, which is 1 for
+white noise: up to which a thing makes them that moves through a part of it, rain or snow, and from
+which noise does, a codec's too, that is in most of it."""
 _SOME, _MOST = 1.5, 3.0
 """Textured blocks to each other one that moved, up to which none of them counts, and from which all
 do: of a picture without noise, the others were not found."""
@@ -64,7 +68,8 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
 ) -> int:
     """Follow blocks, and count what differs; those that a codec skipped, or repeated, say nothing.
 
-    One that moved and is the very same has no noise.
+    One that moved and is the very same has no noise. One that rests counts for as much as it is
+    full of what differs.
 
     A block is looked for by its even rows and measured by its odd ones: the place where it differs
     least by chance would show less noise than there is.
@@ -78,7 +83,8 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
         every: so many blocks there are to each that is followed.
         found: filled with where they came from.
         counts: (2 BINS, values) added to: those of blocks that rest, then of those that moved.
-        widths: (2, 2) added to, for blocks that rest and for those that moved: `_width`, and 1.
+        widths: (2, 3) added to, for blocks that rest and for those that moved: `_width` by
+            `_fullness`, that, and 1.
 
     Returns:
         How many of `found` were filled.
@@ -100,12 +106,13 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
         rests = rests and bool(_drift(plane, last, row, column) < _DRIFT)
         total = block_difference(plane, last, row, column, y, x, odd)
         if total > 0 or not rests:
-            if rests:
-                total = _without_light(plane, last, row, column)
-            least = np.float32(total)
+            least, share, into = np.float32(total), np.float32(1), counts
+            full = _fullness(plane, last, row, column, y, x)
             level = np.int64(bins[plane[row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT])
-            into = counts
-            if not rests:
+            if rests:
+                # Of what differs by a thing that goes through, less counts.
+                least, share = full * np.float32(_without_light(plane, last, row, column)), full
+            else:
                 least = _between(plane, last, row, column, y, x, total)
                 texture = _texture(plane, row, column)
                 tells = texture < np.float32(_TEXTURED) * least
@@ -115,11 +122,13 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
                     level += BINS
                 else:
                     into = textured
-            into[level, min(np.int32(least) // np.int32(BLOCK * BLOCK // 2 * UNIT), top)] += 1
+            value = np.int32(least) // np.int32(BLOCK * BLOCK // 2 * UNIT)
+            into[level, min(value, top)] += share
         if total > 0:
             kind = 0 if rests else 1
-            widths[kind, 0] += _width(plane, last, row, column, y, x)
-            widths[kind, 1] += 1
+            widths[kind, 0] += full * _width(plane, last, row, column, y, x)
+            widths[kind, 1] += full
+            widths[kind, 2] += 1
         if many < found.shape[0]:
             found[many, 0], found[many, 1] = y, x
             many += 1
@@ -260,6 +269,25 @@ def _without_light(plane: Fixed, last: Fixed, row: _Whole, column: _Whole) -> np
             unlit += abs(change - total // np.int32(BLOCK))
         sizes += min(unlit, size) if np.int32(4) * abs(total) > np.int32(3) * size else size
     return np.int64(sizes)
+
+
+@part
+def _fullness(  # noqa: PLR0917 - numba takes no keyword-only arguments
+    plane: Fixed, last: Fixed, row: _Whole, column: _Whole, y: _Whole, x: _Whole
+) -> np.float32:
+    """From 0 to 1, how much what a block differs by is noise: it is in all of it."""
+    sizes, squares = np.float32(0), np.float32(1)
+    for near in range(BLOCK):
+        for beside in range(BLOCK):
+            down, across = row + near, column + beside
+            change = np.int32(plane[down, across]) - np.int32(last[down + y, across + x])
+            size = np.float32(abs(change))
+            sizes += size
+            squares += size * size
+    # The square of the mean size of white noise is 2 / pi of its mean square.
+    ratio = sizes * sizes / (squares * np.float32(BLOCK * BLOCK * 2 / np.pi))
+    share = (ratio - np.float32(_PART)) / np.float32(_FULL - _PART)
+    return min(max(share, np.float32(0)), np.float32(1))
 
 
 @part

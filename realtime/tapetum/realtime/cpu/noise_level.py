@@ -59,27 +59,28 @@ _MUCH = 0.05
 """Share of the picture that limits the noise of the rest."""
 _KEPT = 0.6
 """Share of what was counted that still counts with the next frame."""
-_NARROW, _WIDE = 0.64, 0.74
-"""Noise at a quarter of the size by that at half: up to which it is a sensor's, whose colour
-filters spread it a little, and from which a codec left it. White noise has 0.5."""
+_NARROW, _WIDE, _MOVED = 0.595, 0.66, 0.01
+"""Noise at a quarter of the size by that at half, both by what neighbours differ by: up to which it
+is a sensor's, whose colour filters spread it a little, and from which a codec left it. White noise
+has 0.5; what is left of texture in blocks that moved adds as much as this."""
 _EACH = BINS, BINS, BINS, BINS, 2
 """Histograms: of space, within blocks, of blocks that rest and that moved, and of chroma."""
 _QUANTILES = np.repeat(
-    [[0.2, 0.2, 0.3, 0.1, 0.2], [0.2, 0.2, 0.7, 0.5, 0.2]], _EACH, axis=1
+    [[0.2, 0.2, 0.3, 0.1, 0.2], [0.2, 0.2, 0.7, 0.3, 0.2]], _EACH, axis=1
 ).astype(np.float32)
 """What counts of each, for noise of a sensor, and for what a codec left, not in all alike."""
 _PER_DEVIATION = np.repeat(
-    [[1.563, 0.812, 1.05, 0.925, 1.563], [0.39, 0.812, 1.28, 1.245, 1.563]], _EACH, axis=1
+    [[1.563, 0.812, 1.05, 0.925, 1.563], [0.39, 0.812, 1.28, 1.09, 1.563]], _EACH, axis=1
 )
 """What these are for noise of deviation 1, white or a codec's: of that, which is smooth, second
 differences see a quarter."""
 _SPREAD = np.array([0.5, 0.9], np.float32)
-_ALIKE, _UNLIKE = 3.4, 4.8
+_ALIKE, _UNLIKE = 2.6, 3.6
 """The second of these quantiles of blocks that rest by the first: up to which it is noise by which
 they differ, and from which it is motion that was not seen, of few of them."""
-_SPARSE, _EVERYWHERE = 0.4, 0.6
-"""Blocks that differ at all, by all that are followed: up to which it is small things that move in
-a picture without noise, and from which it is what a codec left."""
+_FULL, _FULL_OF_CODED = (0.3, 0.5), (0.5, 0.8)
+"""How full of what differs blocks are that differ at all: up to which it is things that move in a
+picture without noise, and from which noise; and the same for what a codec left."""
 _LEAST_CHROMA, _LEAST_CODED_CHROMA = 2.0, 3.4
 """Noise of chroma, by what rounding makes, at least; and where a codec left it, here and there."""
 _ROUNDING = 0.289 / 2
@@ -102,9 +103,9 @@ _DARK = 0.07
 _FAINT, _STARK = 2.0, 5.0
 """What one level of the dark picture becomes of the bright one, in 8-bit levels: from which, and at
 which, it is taken for noise."""
-_STEP, _MOST_STEP = 0.22, 0.35
-"""Deviation of such noise, in levels; and at most, where a codec left nothing but blocks."""
-_HIDDEN_STEP = 6.0
+_STEP, _MOST_STEP, _MOST_STEP_OVER_TIME = 0.22, 0.35, 0.5
+"""Deviation of such noise, in levels; and at most, where a codec left it or nothing but blocks."""
+_HIDDEN_STEP = 20.0
 """Of such noise that a codec left so many times what is measured above rounding is not seen."""
 
 Floats = npt.NDArray[np.float32]
@@ -123,8 +124,8 @@ class NoiseLevel:
         fineness: deviation at full size by that at half size: 2 for white noise, below 1 for what
             a codec leaves of it.
         coded: 1 where blocks differ by what a codec left of noise, 0 where by a sensor's; and where
-            few of those that rest differ by far more than the others, or few differ at all: these
-            move.
+            few of those that rest differ by far more than the others, or most in a part of them
+            alone: these move.
         shift: (2,) rows and columns of cells by which most of the picture moved.
         rests: whether the last frame that was measured was about as noisy as those before.
     """
@@ -152,7 +153,7 @@ class NoiseLevel:
         dark = levels.black + _DARK * levels.luma_span
         self._dark = int(dark * self._level)
         self._edges = np.zeros(_CODED, np.float32)
-        self._widths, self._followed = np.zeros((2, 2)), 0.0
+        self._widths = np.zeros((2, 3))
         self._resting_chroma = RestingChroma()
         self.shift = np.zeros(2, np.int32)
 
@@ -203,11 +204,12 @@ class NoiseLevel:
         Other than fineness it is measured over time, and texture does not change it. It is 1 where
         nothing tells.
         """
-        (rest, many), (moved, others) = self._widths.tolist()
-        total, count = (rest, many) if many >= _RESTING * others else (moved, others)
-        if count < _FEWEST_BLOCKS:
+        (rest, many, _), (moved, others, _) = self._widths.tolist()
+        if max(many, others) < _FEWEST_BLOCKS:
             return 1.0
-        return min(max((total / count - _NARROW) / (_WIDE - _NARROW), 0.0), 1.0)
+        if many >= _RESTING * others:
+            return _ramp(rest / many, _NARROW, _WIDE)
+        return _ramp(moved / others - _MOVED, _NARROW, _WIDE)
 
     def share(self, slope: Floats, *, careful: bool) -> Floats:
         """(256,) how much of the noise is to be taken out, from 0 to 1.
@@ -226,7 +228,7 @@ class NoiseLevel:
         shares: Floats = share.astype(np.float32)
         return shares
 
-    def deviation(self, slope: Floats) -> Floats:
+    def deviation(self, slope: Floats, *, over_time: bool = False) -> Floats:
         """(256,) of what is taken for noise: single levels too, where brightening makes them stark.
 
         A sensor's noise of less than a level comes and goes by whole ones, few of them at a time,
@@ -234,10 +236,13 @@ class NoiseLevel:
 
         Args:
             slope: (256,) of the brightening, by luma.
+            over_time: whether for what is compared with the past, where it may be taken for more
+                than where neighbours are smoothed: there, texture would go.
         """
         hidden = np.float32(_HIDDEN_STEP * self.coded) * (self.luma - np.float32(self.floor))
-        least = max(_STEP, _MOST_STEP * self.blocked) * self._level
-        step = np.clip(self.luma + hidden, least, _MOST_STEP * self._level)
+        most = _MOST_STEP_OVER_TIME if over_time else _MOST_STEP
+        least = max(_STEP, most * self.blocked)
+        step = np.clip(self.luma + hidden, least * self._level, most * self._level)
         deviation: Floats = np.maximum(self.luma, self._starkness(slope) * step).astype(np.float32)
         return deviation
 
@@ -252,26 +257,27 @@ class NoiseLevel:
         every = max(round(rows * columns / _BLOCKS), 1)
         found = np.zeros((max(rows * columns // every, 1), 2), np.int32)
         self._widths *= _KEPT
-        self._followed *= _KEPT
         first, counts = self._frames % every, self._counts[2 * BINS : 4 * BINS]
         count = follow_blocks(
             half, last, self._bins, self.shift, first, every, found, counts, self._widths
         )
-        self._followed += count
         if count:
             ranked = np.sort(found[:count], axis=0)  # many times quicker than numpy's median
             self.shift = ((ranked[(count - 1) // 2] + ranked[count // 2]) / 2).astype(np.int32)
 
+    def _fullness(self, none: float, whole: float) -> float:
+        """0 where blocks that differ are not full of what differs, 1 where they are."""
+        _, full, many = self._widths.sum(axis=0).tolist()
+        return _ramp(full / max(many, 1.0), none, whole)
+
     def _codedness(self) -> float:
         """See `coded`."""
-        resting, moved = self._counts[2 * BINS : 4 * BINS].reshape(2, BINS, VALUES).sum(axis=1)
-        different = float(resting.sum() + moved.sum()) / max(self._followed, 1)
-        everywhere = (different - _SPARSE) / (_EVERYWHERE - _SPARSE)
+        resting = self._counts[2 * BINS : 3 * BINS].sum(axis=0)
         alike = 1.0
         if resting.sum() >= _FEWEST_BLOCKS:
-            middle, end = quantiles(np.stack([resting, resting]), _SPREAD)[0]
-            alike = float(_UNLIKE - end / middle) / (_UNLIKE - _ALIKE)
-        return self.width * min(max(everywhere, 0.0), 1.0) * min(max(alike, 0.0), 1.0)
+            middle, end = quantiles(np.stack([resting, resting]), _SPREAD)[0].tolist()
+            alike = _ramp(end / middle, _UNLIKE, _ALIKE)
+        return self.width * self._fullness(*_FULL_OF_CODED) * alike
 
     def _publish(self) -> None:
         """Make deviations of what was counted, and lay the bins out by luma."""
@@ -287,11 +293,11 @@ class NoiseLevel:
         rests = (resting >= _FEWEST_BLOCKS) & (resting >= _RESTING * moved)
         by_time, blocks = np.where(rests, (at_rest, resting), (of_moved, moved))
         anew = self._frames == 1
-        if (blocks >= _FEWEST_BLOCKS).any():
+        if self._widths[:, 2].sum() >= _FEWEST_BLOCKS:
             anew |= not self.sure  # what space alone told is no past of what time does
             self.sure = True
             by_time = of_all_bins(by_time, blocks, _FEWEST_BLOCKS)
-            deviation = np.minimum(deviation, by_time)
+            deviation = np.minimum(deviation, by_time * self._fullness(*_FULL))
         deviation = np.maximum(of_all_bins(deviation, counts, _FEWEST), self.floor)
         deviation = even_by_luma(deviation, counts >= _MUCH * counts.sum())
         block = of_all_bins(block, in_blocks, _FEWEST)
@@ -315,6 +321,11 @@ def share_seen(noise: Floats, slope: Floats) -> Floats:
     seen = noise * slope * np.float32(1 / (1 << (FIXED_BITS - 8)))
     share: Floats = np.clip((seen - _UNSEEN_BRIGHT) / (_SEEN_BRIGHT - _UNSEEN_BRIGHT), 0, 1)
     return share
+
+
+def _ramp(value: float, none: float, whole: float) -> float:
+    """0 up to one value, and 1 from another."""
+    return min(max((value - none) / (whole - none), 0.0), 1.0)
 
 
 def _blocked(edges: Floats) -> float:

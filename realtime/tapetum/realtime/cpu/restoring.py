@@ -351,8 +351,7 @@ class _State:
         if self._idle > _SOON or (self._idle and self._is_new):
             self._is_new, self._result = True, None
             return None
-        deviation = self._noise.deviation(slope)
-        self._weigh_evidence(deviation)
+        self._weigh_evidence(self._noise.deviation(slope, over_time=True))
         may_rest = may_rest and not self._is_new and not self._is_changed
         self._is_changed = False
         self._is_new = False
@@ -362,7 +361,7 @@ class _State:
             self._learn(sources)
             if may_rest and self._result is not None and not moves(self._evidence):
                 return self._result
-            smoothed, tolerances = deviation * share, self._tolerances()
+            smoothed, tolerances = self._noise.deviation(slope) * share, self._tolerances()
         weights = np.rint(weights * part).astype(np.int16)
         known, flatness = self._planes[0].known, self._flatness
         describe_cells(known, flatness, self._evidence, smoothed, weights, self._cells)

@@ -300,9 +300,12 @@ BOTH void plan_step(int step, const FrameNoise &noise, Planning &planning, Plan 
     // Single levels are taken for noise too, where they become stark.
     const float a_level = noise.floor / (0.289f / 2), way_up = slope * a_level / (1 << (FIXED_BITS - 8));
     const float stark = noise.still ? 0 : unit_clamp((way_up - 2) / (5 - 2));
-    const float coded = (luma + 6 * noise.coded * (luma - noise.floor)) / a_level;
-    const float least = fmaxf(0.22f, 0.35f * noise.blocked);
-    const float deviation = fmaxf(luma, stark * fminf(fmaxf(coded, least), 0.35f) * a_level);
+    const float coded = (luma + 20 * noise.coded * (luma - noise.floor)) / a_level;
+    const auto taken_for_noise = [&](float most) {
+        const float least = fmaxf(0.22f, most * noise.blocked);
+        return fmaxf(luma, stark * fminf(fmaxf(coded, least), most) * a_level);
+    };
+    const float deviation = taken_for_noise(0.35f);
     float share = fmaxf(share_of_noise(luma, noise), stark), wanted = noise.amount;
     if (noise.careful) {
         const float hidden = noise.still ? 1.3f : 1 + 1.5f * noise.smoothness;
@@ -311,7 +314,7 @@ BOTH void plan_step(int step, const FrameNoise &noise, Planning &planning, Plan 
     }
     const int weight = rounded(static_cast<float>(rounded(wanted * ALL)) * share);
     const float smooth = noise.still ? deviation : deviation * share;
-    plan.quiet[step] = 1 / deviation;
+    plan.quiet[step] = 1 / taken_for_noise(0.5f);  // over time
     plan.measured[step] = luma;
     plan.cells[step] = static_cast<int>(fminf(smooth, MOST_TOLERANCE) + 0.5f) << 16 | weight;
     planning.seen[step] = static_cast<float>(weight) * noise.seen[step];
