@@ -3,8 +3,7 @@
 Over time, small blocks are followed to where they were in the frame before; what differs there is
 noise, even in a picture that is full of texture and moves. Over space, differences between
 neighbours tell it where the picture is flat. Of each a low quantile counts, and the smaller of the
-two measures holds; of chroma, of which a codec leaves what neighbours hardly differ by, the larger.
-What rounding to whole levels makes by itself is no noise.
+two measures holds. What rounding to whole levels makes by itself is no noise.
 """
 
 from __future__ import annotations
@@ -117,7 +116,9 @@ class NoiseLevel:
     Attributes:
         luma: (256,) deviation by luma, at fixed-point steps of 2**TABLE_SHIFT.
         floor: what rounding makes, which is no noise.
-        chroma: (2,) deviation of U and of V.
+        chroma: (2,) deviation of U and of V over space.
+        resting_chroma: (2,) the same over time, or over space where that is more: a codec leaves of
+            chroma's noise what neighbours hardly differ by.
         seen: (256,) share of the picture of each luma.
         sure: whether it was ever measured over time: space alone takes texture for noise.
         blocked: 1 where a codec left nothing but blocks, 0 where it left all.
@@ -155,6 +156,7 @@ class NoiseLevel:
         self._edges = np.zeros(_CODED, np.float32)
         self._widths = np.zeros((2, 3))
         self._resting_chroma = RestingChroma()
+        self.resting_chroma = self.chroma
         self.shift = np.zeros(2, np.int32)
 
     @property
@@ -309,9 +311,9 @@ class NoiseLevel:
         self.luma += (1 if anew else _STEADY) * (luma - self.luma)
         least = _LEAST_CHROMA + coded * (_LEAST_CODED_CHROMA - _LEAST_CHROMA)
         half = float((deviation * weights).sum())
-        over_time = self._resting_chroma.deviation(half)
-        chroma = np.maximum(np.maximum(values[-2:], over_time), least * self.floor)
-        self.chroma = chroma.astype(np.float32)
+        self.chroma = np.maximum(values[-2:], least * self.floor).astype(np.float32)
+        over_time = self._resting_chroma.deviation(half).astype(np.float32)
+        self.resting_chroma = np.maximum(self.chroma, over_time)
         fineness = min(float((block * weights).sum()) / max(half, self.floor), 2.0)
         self.fineness += (1 if anew else _STEADY_KIND) * (fineness - self.fineness)
 

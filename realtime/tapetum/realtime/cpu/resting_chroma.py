@@ -26,8 +26,8 @@ _RESTING = 0.3
 _KEPT = 0.6
 """Share of what was counted that still counts with the next frame."""
 _STILL = 1.41
-"""Mean size of luma's changes in a block that rests, in deviations of one frame's noise, at most: it
-is 1.13 in noise alone."""
+"""Mean size of luma's changes in a block that rests, in deviations of one frame's noise, at most;
+it is 1.13 in noise alone."""
 _QUANTILE = np.full(2, 0.4, np.float32)
 """What counts of the blocks that rest: in a clean picture most of them stay the same."""
 _PER_DEVIATION = 1.13
@@ -64,9 +64,7 @@ class RestingChroma:
         _count(*planes, luma_noise, self._frames % every, every, self._counts, self._many)
 
     def deviation(self, luma: float) -> Deviations:
-        """(2,) deviation of U and V as that of white noise whose 2x2 means change as much.
-
-        It is 0 where too little rests to tell.
+        """(2,) deviation of U and V; 0 where too little rests to tell.
 
         Args:
             luma: mean deviation of luma.
@@ -94,7 +92,7 @@ def _count(  # noqa: PLR0917 - numba takes no keyword-only arguments
     columns, top = width // _SIDE, np.int32(VALUES - 1)
     for block in range(first, height // _SIDE * columns, every):
         row, column = block // columns * _SIDE, block % columns * _SIDE
-        size = _change_of_cells(frame[0], last[0], row, column)
+        size = _change(frame[0], last[0], row, column)
         if size == 0:
             continue
         many[0] += 1
@@ -103,29 +101,15 @@ def _count(  # noqa: PLR0917 - numba takes no keyword-only arguments
             continue
         many[1] += 1
         for plane in range(2):
-            change = _change_of_means(frame[plane + 1], last[plane + 1], row, column)
-            counts[plane, min(change // np.int32(_SIDE * _SIDE // 2 * UNIT), top)] += 1
+            size = _change(frame[plane + 1], last[plane + 1], row, column)
+            counts[plane, min(size // np.int32(_SIDE * _SIDE * UNIT), top)] += 1
 
 
 @part
-def _change_of_cells(plane: Fixed, last: Fixed, row: int, column: int) -> np.int32:
+def _change(plane: Fixed, last: Fixed, row: int, column: int) -> np.int32:
     """Sum of what the cells of a block differ by."""
     total = np.int32(0)
     for y in range(row, row + _SIDE):
         for x in range(column, column + _SIDE):
             total += abs(np.int32(plane[y, x]) - np.int32(last[y, x]))
-    return total
-
-
-@part
-def _change_of_means(plane: Fixed, last: Fixed, row: int, column: int) -> np.int32:
-    """Sum of what the sums of 2x2 cells of a block differ by."""
-    total = np.int32(0)
-    for y in range(row, row + _SIDE, 2):
-        for x in range(column, column + _SIDE, 2):
-            change = np.int32(0)
-            for cell in range(4):
-                down, across = y + cell // 2, x + cell % 2
-                change += np.int32(plane[down, across]) - np.int32(last[down, across])
-            total += abs(change)
     return total
