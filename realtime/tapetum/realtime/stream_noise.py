@@ -152,9 +152,11 @@ def compile_noise() -> None:
         rng.integers(120, 136, (64, 128)).astype(np.uint8),
     )
     frame = Frame(planes, "nv12")
-    stream, darker = StreamNoise(frame, "auto"), _halved(frame)[0] - np.int16(640)
+    stream, same = StreamNoise(frame, "auto"), _halved(frame)[0]
+    darker = (same - np.int16(640)).astype(np.int16)
     for _ in range(2):
-        stream.step(lambda: frame, lambda: darker.astype(np.int16))
+        stream.step(lambda: frame, lambda: same)
+    stream.step(lambda: frame, lambda: darker)
 
 
 def _kind(frame: Frame) -> tuple[str, bool]:
