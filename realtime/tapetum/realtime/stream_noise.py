@@ -31,7 +31,7 @@ class NoiseOfFrame(NamedTuple):
     Attributes:
         luma: (256,) deviation at half size, by luma.
         seen: (256,) share of the picture of each luma.
-        chroma: (2,) deviation of U and of V.
+        chroma: (2,) of U and of V where they rest; see `NoiseLevel.resting_chroma`.
         floor: what rounding makes, which is no noise.
         blocked: 1 where a codec left nothing but blocks, 0 where it left all.
         coded: 1 where blocks differ by what a codec left of noise, 0 where by a sensor's.
@@ -91,6 +91,7 @@ class StreamNoise:
         self._noise = NoiseLevel(sample_range(frame), frame.format.depth)
         self._is_measured = MeasuredFrames(sparing=True)
         self._is_first = True
+        self._chroma: list[Fixed] = []
 
     def is_followed_by(self, frame: Frame) -> bool:
         """Whether a frame goes on with the stream."""
@@ -108,8 +109,12 @@ class StreamNoise:
         if self._is_measured(self._noise):
             frame = fetch()
             half = _halved(frame)
-            known = None if is_first else _in_light(last(), half[0], frame)
-            self._noise.measure(frame_samples(frame)[0], half, known)
+            before = None if is_first else last()
+            known = None if before is None else _in_light(before, half[0], frame)
+            in_same_light = known is before
+            chroma = self._chroma if in_same_light and self._is_measured.in_a_row else []
+            self._noise.measure(frame_samples(frame)[0], half, known, chroma)
+            self._chroma = half[1:]
             if is_first:
                 return self._told(_noise_by_itself(frame, half, careful=self._careful))
         return self._told(None)
@@ -121,7 +126,7 @@ class StreamNoise:
         return NoiseOfFrame(
             measured.luma,
             measured.seen,
-            noise.chroma,
+            noise.resting_chroma,
             noise.floor,
             noise.blocked,
             noise.coded,
@@ -147,9 +152,11 @@ def compile_noise() -> None:
         rng.integers(120, 136, (64, 128)).astype(np.uint8),
     )
     frame = Frame(planes, "nv12")
-    stream, darker = StreamNoise(frame, "auto"), _halved(frame)[0] - np.int16(640)
+    stream, same = StreamNoise(frame, "auto"), _halved(frame)[0]
+    darker = (same - np.int16(640)).astype(np.int16)
     for _ in range(2):
-        stream.step(lambda: frame, lambda: darker.astype(np.int16))
+        stream.step(lambda: frame, lambda: same)
+    stream.step(lambda: frame, lambda: darker)
 
 
 def _kind(frame: Frame) -> tuple[str, bool]:

@@ -297,6 +297,19 @@ def test_what_rests_is_averaged_over_time() -> None:
     assert errors[-1] < 0.25 * 3
 
 
+def test_chroma_that_a_codec_made_wide_is_no_motion() -> None:
+    """Second differences see little of it, and all of the picture seemed to move by its colours."""
+    restorer, bright, restored = Restorer("auto"), brightening(), None
+    for step in range(12):
+        frame = noisy(scene(), step, 4)
+        y, *chroma = frame.planes
+        shape = chroma[0].shape
+        wide = (spread_noise(step + at, 2, 6)[: shape[0], : shape[1]] for at in (100, 200))
+        u, v = (np.rint(128 + own).astype(np.uint8) for own in wide)
+        restored = restorer(replace(frame, planes=(y, u, v)), bright)
+    assert error(restored, scene()) < 1.3
+
+
 def test_what_moves_leaves_no_trail() -> None:
     restorer, fresh = Restorer(1.0), Restorer(1.0)
     for step in range(10):

@@ -37,6 +37,7 @@ from tapetum.realtime.cpu.noise_histogram import (
     quantiles,
     second_difference,
 )
+from tapetum.realtime.cpu.resting_chroma import RestingChroma
 from tapetum.realtime.sample_range import SampleRange
 
 _EVERY_ROW, _EVERY_COLUMN = 16, 3
@@ -84,9 +85,9 @@ _FULL, _FULL_OF_CODED = (0.3, 0.5), (0.5, 0.8)
 picture without noise, and from which noise; and the same for what a codec left."""
 _LEAST_CHROMA, _LEAST_CODED_CHROMA = 2.0, 3.4
 """Noise of chroma, by what rounding makes, at least; and where a codec left it, here and there."""
-_COLOURED = 2.6
+_COLOURED = 2.2
 """Noise of chroma, by what rounding makes, from which there is noise in luma too, of a sensor."""
-_UNEXPLAINED = 0.32, 0.42
+_UNEXPLAINED = 0.28, 0.38
 """Share of the blocks that moved of which texture does not explain what differs: up to which it may
 be texture in all of them, and from which it is noise."""
 _ROUNDING = 0.289 / 2
@@ -123,7 +124,9 @@ class NoiseLevel:
     Attributes:
         luma: (256,) deviation by luma, at fixed-point steps of 2**TABLE_SHIFT.
         floor: what rounding makes, which is no noise.
-        chroma: (2,) deviation of U and of V.
+        chroma: (2,) deviation of U and of V over space.
+        resting_chroma: (2,) the same over time, or over space where that is more: a codec leaves of
+            chroma's noise what neighbours hardly differ by.
         seen: (256,) share of the picture of each luma.
         sure: whether it was ever measured over time: space alone takes texture for noise.
         blocked: 1 where a codec left nothing but blocks, 0 where it left all.
@@ -160,6 +163,8 @@ class NoiseLevel:
         self._dark = int(dark * self._level)
         self._edges = np.zeros(_CODED, np.float32)
         self._widths, self._was_lost = np.zeros((2, 4)), False
+        self._resting_chroma = RestingChroma()
+        self.resting_chroma = self.chroma
         self.shift = np.zeros(2, np.int32)
 
     @property
@@ -167,7 +172,13 @@ class NoiseLevel:
         """1 for white noise, 0 for noise as smooth as a codec leaves it."""
         return min(max(self.fineness - 1, 0.0), 1.0)
 
-    def measure(self, luma: Samples, half: Sequence[Fixed], last: Fixed | None) -> None:
+    def measure(
+        self,
+        luma: Samples,
+        half: Sequence[Fixed],
+        last: Fixed | None,
+        last_chroma: Sequence[Fixed] = (),
+    ) -> None:
         """Take note of one more frame.
 
         Args:
@@ -175,6 +186,7 @@ class NoiseLevel:
             half: (h, w) each: Y, U and V at half size.
             last: luma of the frame before at half size, as bright as this one; None if there is
                 none.
+            last_chroma: its U and V, where they are known in the same light.
         """
         phase = 1 + self._frames * 7 % _EVERY_ROW if self._frames else 1
         every = _EVERY_ROW if self._frames else _EVERY_ROW // 4
@@ -191,6 +203,8 @@ class NoiseLevel:
         self.blocked += (blocked - self.blocked) * (1 if self._frames == 1 else _STEADY_BLOCKS)
         if last is not None:
             self._follow(half[0], last)
+            if last_chroma:
+                self._resting_chroma.measure(half, [last, *last_chroma], self.luma)
         self._publish()
 
     @property
@@ -331,8 +345,10 @@ class NoiseLevel:
         if tells or not self.sure:  # what was told over time holds until it is told again
             self.luma += (1 if anew else _STEADY) * (luma - self.luma)
         least = _LEAST_CHROMA + coded * (_LEAST_CODED_CHROMA - _LEAST_CHROMA)
-        self.chroma = np.maximum(values[-2:], least * self.floor).astype(np.float32)
         half = float((deviation * weights).sum())
+        self.chroma = np.maximum(values[-2:], least * self.floor).astype(np.float32)
+        over_time = self._resting_chroma.deviation(half).astype(np.float32)
+        self.resting_chroma = np.maximum(self.chroma, over_time)
         fineness = min(float((block * weights).sum()) / max(half, self.floor), 2.0)
         self.fineness += (1 if anew else _STEADY_KIND) * (fineness - self.fineness)
 

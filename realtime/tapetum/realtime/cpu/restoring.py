@@ -323,7 +323,9 @@ class _State:
             last = self._last[0] if self._is_new else self._in_new_light()
         self._frames += 1
         if self._measuring(self._noise):
-            self._noise.measure(sources[0], self._half, last)
+            in_same_light = last is self._last[0]
+            chroma = self._last[1:] if in_same_light and self._measuring.in_a_row else ()
+            self._noise.measure(sources[0], self._half, last, chroma)
         if not self._is_new:
             self._follow_camera()
 
@@ -454,7 +456,7 @@ class _State:
             self._last[0],
             self._wide,
             deviation,
-            noise.chroma,
+            noise.resting_chroma,
             leans,
             self._evidence,
             self._share,
@@ -478,11 +480,16 @@ def halves(rows: int) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 class MeasuredFrames:
-    """In which frames noise is measured: all, or few once it is known, where time is short."""
+    """In which frames noise is measured: all, or few once it is known, where time is short.
+
+    Attributes:
+        in_a_row: whether the frame before that which is measured was too.
+    """
 
     def __init__(self, *, sparing: bool) -> None:
         self._sparing = sparing
         self._frames = self._unmeasured = 0
+        self.in_a_row = False
 
     def __call__(self, noise: NoiseLevel) -> bool:
         """Whether it is measured in the next frame."""
@@ -491,6 +498,7 @@ class MeasuredFrames:
         if self._sparing and is_known and self._unmeasured < _MOST_UNMEASURED:
             self._unmeasured += 1
             return False
+        self.in_a_row = self._frames > 1 and self._unmeasured == 0
         self._unmeasured = 0
         return True
 
