@@ -22,6 +22,7 @@ from tapetum.realtime.cpu.wide_changes import (
     STIR,
     STIRRED,
     TEXTURED,
+    UNEVEN,
     UNTOLD,
     WIDE,
 )
@@ -152,8 +153,8 @@ def flatness(frame: Array, known: Array, noise: Array, measured: Array, told: fl
     )
     noise_there = np.maximum(deviation, untold)
     bent = blocks(np.minimum(bends, most)) / (BEND * noise_there)
-    texture = np.clip((bent - FLAT) / (TEXTURED - FLAT), 0, 1)
-    flat: Array = 1 - texture_told_there(noise, measured, told) * texture
+    more = UNEVEN * (1 - texture_told_there(noise, measured, told))
+    flat: Array = 1 - np.clip((bent - FLAT - more) / (TEXTURED - FLAT), 0, 1)
     return flat
 
 

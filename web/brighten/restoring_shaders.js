@@ -127,7 +127,7 @@ void main() {
   float noise_there = max(deviation, min(0.85 * size, 1.6 * deviation));
   float bent = texture_means.z / (3.9 * noise_there);
   shift = max(shift / max(0.86 * size / deviation, 1.0), stirred);
-  float flatness = 1.0 - told * clamp((bent - 1.2) / 0.5, 0.0, 1.0);
+  float flatness = 1.0 - clamp((bent - 1.2 - 0.25 * (1.0 - told)) / 0.5, 0.0, 1.0);
   judged = ivec4(round(256.0 * max(abs(change.x), shift * lean * told)), flatness * ${WHOLE}.0, 0, 0);
 }`;
 

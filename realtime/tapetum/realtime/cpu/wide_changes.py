@@ -29,6 +29,8 @@ BEND = 3.9
 """The mean of these for white noise of deviation 1."""
 FLAT, TEXTURED = 1.2, 1.7
 """Second differences by those of noise: where a block is flat, and where it is all texture."""
+UNEVEN = 0.25
+"""More of them are noise where a codec left it, here more and there less."""
 RIDGE = 8.0
 """Squared gradients, by squared deviations of noise, that a change along them must outweigh."""
 SCATTER = 0.86
@@ -327,8 +329,8 @@ def _judge_row(
     for x in range(changes.size):
         noise_there = max(noise[x], min(np.float32(UNTOLD) * np.sqrt(square[x]), most[x]))
         ratio = bent[x] / max(np.float32(BEND) * noise_there, least)
-        texture = min(max((ratio - np.float32(FLAT)) * per_texture, zero), one)
-        flatness[x] = one - texture * told[x]
+        flat = np.float32(FLAT) + np.float32(UNEVEN) * (one - told[x])
+        flatness[x] = one - min(max((ratio - flat) * per_texture, zero), one)
 
 
 @part

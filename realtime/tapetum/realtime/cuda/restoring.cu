@@ -431,7 +431,7 @@ BOTH void judge_wide(int x, int y, const Restoring &s) {
     const float bent = means[BENT] / (3.9f * noise_there);
     const int place = y * columns + x;
     s.wide[place] = fmaxf(fabsf(means[MOVED]), fmaxf(shift / scatter, stirred) * s.wide_lean * told);
-    s.flatness[place] = 1 - told * unit_clamp((bent - 1.2f) / 0.5f);
+    s.flatness[place] = 1 - unit_clamp((bent - 1.2f - 0.25f * (1 - told)) / 0.5f);
 }
 
 BOTH int block_of(int x, int y, const Restoring &s) {
