@@ -85,7 +85,7 @@ extern "C" void plan_restoring(GEOMETRY, const float *grid, const FrameNoise *no
         EACH_THREAD brighten_step(i, *noise, planning.of);
         EACH_THREAD plan_step(i, *noise, planning.of, *s->plan);
         EACH_THREAD sum_seen(i, planning.of);
-        EACH_THREAD decide(i, *noise, *s, planning.of);
+        EACH_THREAD decide(i, *s, planning.of);
     }
 }
 

@@ -378,7 +378,7 @@ void plan() {
                   [&](int i) { brighten_step(i, noise, planning); },
                   [&](int i) { plan_step(i, noise, planning, *stream.s.plan); },
                   [&](int i) { sum_seen(i, planning); },
-                  [&](int i) { decide(i, noise, stream.s, planning); }});
+                  [&](int i) { decide(i, stream.s, planning); }});
 }
 
 // The kernels whose threads do not meet.

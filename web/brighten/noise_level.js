@@ -53,6 +53,7 @@ const FINE = 0.35; // and from which it is noise
 const HIDDEN = 1.5; // so much more than is measured there is of the noise that a codec made smooth
 const UNSEEN_BRIGHT = 0.65; // the same for noise that is brightened, in levels of the bright picture
 const SEEN_BRIGHT = 1.1;
+const AROUND = 7; // steps of luma below and above that noise goes over
 const LEVELS = 8; // of a grid
 const CELLS = 16 * 16;
 
@@ -201,7 +202,8 @@ export class NoiseLevel {
 }
 
 /**
- * How much steeper than the picture a grid makes it, by luma: the mean of all its cells.
+ * How much steeper than the picture a grid makes noise, by luma: the mean of all its cells. Noise goes over
+ * some levels: where the curve is flat in a few of them, it is as steep to noise as around.
  * @param {Float32Array} grid coefficient, luma level, row, column
  */
 export function curveSlope(grid) {
@@ -213,9 +215,13 @@ export function curveSlope(grid) {
     const place = Math.sqrt(luma) * LEVELS - 0.5;
     return luma * between(place, gains) + between(place, offsets);
   });
-  return Float32Array.from(bright, (_, step) => {
+  const slope = Float64Array.from(bright, (_, step) => {
     const [below, above] = [Math.max(step - 1, 0), Math.min(step + 1, TABLE_SIZE - 1)];
     return ((bright[above] - bright[below]) * (TABLE_SIZE - 1)) / (above - below);
+  });
+  return Float32Array.from(slope, (own, step) => {
+    const around = Array.from({ length: 2 * AROUND + 1 }, (_, near) => Math.abs(between(step + near - AROUND, slope)));
+    return Math.max(own, around.reduce((sum, size) => sum + size, 0) / around.length);
   });
 }
 
@@ -432,7 +438,7 @@ function evenByLuma(deviation, many) {
 /**
  * What lies at a place among values, the first and the last of which hold beyond.
  * @param {number} place
- * @param {number[]} values
+ * @param {ArrayLike<number>} values
  */
 function between(place, values) {
   const held = Math.min(Math.max(place, 0), values.length - 1);

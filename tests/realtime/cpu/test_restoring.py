@@ -388,6 +388,17 @@ def test_auto_restores_what_is_brightened_alone() -> None:
     assert error(auto, scene()) < 0.8 * 3
 
 
+def test_noise_goes_where_the_curve_is_flat_for_a_few_levels() -> None:
+    """It stayed in these alone, as spots with hard edges."""
+    grid = brightening()
+    grid[1, 1] -= 0.06  # dark levels become no brighter, one to the next
+    flat = np.full((HEIGHT, WIDTH), 21.0)
+    restorer = Restorer("auto")
+    for seed in range(8):
+        seen = restorer(noisy(flat, seed), grid)
+    assert error(seen, flat) < 0.5 * 3
+
+
 def after_h264(frames: list[Frame], bits_per_pixel: float) -> list[Frame]:
     file, rate = io.BytesIO(), 30
     with av.open(file, "w", format="matroska") as container:

@@ -62,6 +62,8 @@ _FINE_TOLERANCE = 6.0
 """In deviations of the noise, of chroma finer than the frame's, which is averaged with nothing."""
 _FADE_FROM, _FADE_TO = 1.05, 1.35
 """Slopes of the brightening curve up to which nothing, and from which all is restored."""
+_AROUND = 7
+"""Steps of 256 of luma below and above that noise goes over."""
 _LONGEST_S = 1.0
 """After a longer pause, or a step back in time, a frame has nothing to do with those before."""
 _LEAST_SEEN = 0.03
@@ -213,12 +215,19 @@ def warm_up(frame: Frame) -> None:
 
 
 def curve_slope(frame: Frame, grid: Floats) -> Floats:
-    """(256,) how much steeper than the picture a grid makes it, by luma: the mean of all cells."""
+    """(256,) how much steeper than the picture a grid makes noise, by luma: the mean of all cells.
+
+    Noise goes over some levels, so that where the curve is flat in a few of them, it is as steep to
+    noise as around.
+    """
     levels = sample_range(frame)
     step = (1 << frame.format.depth) // TABLE_SIZE
     by_coefficient = _slopes(levels.black // step, levels.luma_span // step)
-    slope: Floats = by_coefficient @ grid[:2].mean(axis=(2, 3)).reshape(-1)
-    return slope
+    slope = by_coefficient @ grid[:2].mean(axis=(2, 3)).reshape(-1)
+    around = np.pad(np.abs(slope), _AROUND, mode="edge")
+    means = np.convolve(around, np.full(2 * _AROUND + 1, 1 / (2 * _AROUND + 1)), mode="valid")
+    steepest: Floats = np.maximum(slope, means).astype(np.float32)
+    return steepest
 
 
 @lru_cache(maxsize=16)

@@ -291,11 +291,25 @@ BOTH float share_of_noise(float luma, const FrameNoise &noise) {
     return unit_clamp(fmaxf((luma / noise.floor - 1.3f) / (whole - 1.3f), noise.blocked));
 }
 
-// One thread: a luma's noise, and what is done about it.
-BOTH void plan_step(int step, const FrameNoise &noise, Planning &planning, Plan &plan) {
+BOTH float slope_at(int step, const FrameNoise &noise, const Planning &planning) {
     const int above = within(step + 1, TABLE), below = within(step - 1, TABLE);
     const float way = planning.bright[above] - planning.bright[below];
-    const float slope = way * noise.span / static_cast<float>(above - below);
+    return way * noise.span / static_cast<float>(above - below);
+}
+
+// How much steeper noise becomes, which goes over some levels: see `curve_slope`.
+BOTH float slope_to_noise(int step, const FrameNoise &noise, const Planning &planning) {
+    const int around = 7;
+    float sum = 0;
+    for (int near = step - around; near <= step + around; ++near) {
+        sum += fabsf(slope_at(within(near, TABLE), noise, planning));
+    }
+    return fmaxf(slope_at(step, noise, planning), sum / (2 * around + 1));
+}
+
+// One thread: a luma's noise, and what is done about it.
+BOTH void plan_step(int step, const FrameNoise &noise, Planning &planning, Plan &plan) {
+    const float slope = slope_to_noise(step, noise, planning);
     const float luma = noise.luma[step];
     // Single levels are taken for noise too, where they become stark.
     const float a_level = noise.floor / (0.289f / 2), way_up = slope * a_level / (1 << (FIXED_BITS - 8));
@@ -329,7 +343,7 @@ BOTH void sum_seen(int thread, Planning &planning) {
 }
 
 // One thread of all: see `_State.restored`.
-BOTH void decide(int thread, const FrameNoise &noise, const Restoring &s, const Planning &planning) {
+BOTH void decide(int thread, const Restoring &s, const Planning &planning) {
     if (thread > 0) return;
     Plan &plan = *s.plan;
     float seen = 0;
@@ -879,7 +893,7 @@ extern "C" __global__ void __launch_bounds__(TABLE)
     __syncthreads();
     sum_seen(threadIdx.x, planning);
     __syncthreads();
-    decide(threadIdx.x, noise, s, planning);
+    decide(threadIdx.x, s, planning);
 }
 
 extern "C" __global__ void compare_wide(Restoring s) {
