@@ -87,7 +87,7 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
         shift: (2,) where blocks came from before, which is one of the guesses.
         phase: the first block.
         every: so many blocks there are to each that is followed.
-        found: filled with where they came from.
+        found: (n, 2), as many as blocks are followed, or more; filled with where they came from.
         counts: (2 BINS, values) added to: those of blocks that rest, then of those that moved.
         widths: (2, 4) added to, for blocks that rest and for those that moved: `_width` by
             `_fullness`, that, 1, and 1 for those of which texture does not explain what differs.
@@ -112,9 +112,8 @@ def follow_blocks(  # noqa: PLR0917 - numba takes no keyword-only arguments
         guesses[2, 0], guesses[2, 1] = y, x
         rests = rests and bool(_drift(plane, last, row, column) < _DRIFT)
         total = block_difference(plane, last, row, column, y, x, odd)
-        if many < found.shape[0]:
-            found[many, 0], found[many, 1] = y, x
-            many += 1
+        found[many, 0], found[many, 1] = y, x
+        many += 1
         if rests and total == 0:
             continue
         full, share, into = _fullness(plane, last, row, column, y, x), np.float32(1), counts

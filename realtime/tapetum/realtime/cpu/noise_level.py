@@ -267,7 +267,7 @@ class NoiseLevel:
     def _follow(self, half: Fixed, last: Fixed) -> None:
         rows, columns = (side // BLOCK for side in half.shape)
         every = max(round(rows * columns / _BLOCKS), 1)
-        found = np.zeros((max(rows * columns // every, 1), 2), np.int32)
+        found = np.zeros((rows * columns // every + 1, 2), np.int32)
         self._widths *= _KEPT
         first, counts, widths = (
             self._frames % every,
