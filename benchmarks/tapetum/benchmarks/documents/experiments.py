@@ -160,6 +160,27 @@ def noise_table(results: Path) -> str:
     return f"{table(_NOISE_HEAD, cells)}\n\nMeans of {len(clips)} clips: {', '.join(clips)}."
 
 
+def motions_table(results: Path) -> str:
+    """What motions.json says, for each motion and recording: where it moves, and the worst crop."""
+    rows: list[Figures] = recorded_figures(results / "motions.json").get("motions", [])
+    if not rows:
+        return MISSING
+    conditions = list(dict.fromkeys(row["conditions"] for row in rows))
+    motions = dict.fromkeys(row["motion"] for row in rows)
+    cells = [
+        [motion, *(_gains(row) for row in rows if row["motion"] == motion)] for motion in motions
+    ]
+    return (
+        f"{table(('motion', *conditions), cells)}\n\nBy how many dB luma came nearer to the truth"
+        " where it moves, of all of the picture and of the crop of 96x96 pixels that lost most."
+    )
+
+
+def _gains(row: Figures) -> str:
+    figures = row["moving_gain_db"], row["worst_gain_db"]
+    return "; ".join("-" if figure is None else f"{figure:+.2f}" for figure in figures)
+
+
 def _noise_means(rows: Sequence[Figures]) -> list[str]:
     def mean(name: str) -> float:
         return float(np.mean([row[name] for row in rows if row[name] is not None]))

@@ -29,7 +29,13 @@ from tapetum.benchmarks.bench.tables import (
     percentile_text,
     quality_rows,
 )
-from tapetum.benchmarks.documents.experiments import ab_table, batch_table, hosts_table, noise_table
+from tapetum.benchmarks.documents.experiments import (
+    ab_table,
+    batch_table,
+    hosts_table,
+    motions_table,
+    noise_table,
+)
 from tapetum.benchmarks.documents.live import live_table, load_table, viewers_table
 from tapetum.benchmarks.documents.markdown import (
     MISSING,
@@ -164,6 +170,8 @@ def tables(results: Path) -> str:
         flicker_table(results),
         "### Noise taken out, after brightening",
         noise_table(results),
+        "### Noise taken out where things move",
+        motions_table(results),
         "### Memory and training",
         recorded_table(results),
         "### On NVIDIA GPUs",

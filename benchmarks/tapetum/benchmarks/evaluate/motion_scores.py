@@ -136,15 +136,10 @@ def _gain_db(before: np.floating, after: np.floating) -> float:
 
 def motion_table(scores: Sequence[MotionScore]) -> Table:
     """Where it moves, and of the worst crop, in dB."""
-    names = dict.fromkeys(score.conditions for score in scores)
-    columns = (Column(name, justify="right") for name in names)
-    table = Table(Column("where it moves; worst crop"), *columns, box=SIMPLE)
-    for motion in dict.fromkeys(score.motion for score in scores):
-        table.add_row(motion, *(gain_text(score) for score in scores if score.motion == motion))
+    names = ("motion", "recording", "dB", "where it moves", "worst crop")
+    table = Table(*(Column(name, justify="right") for name in names), box=SIMPLE)
+    for score in scores:
+        gains = score.gain_db, score.moving_gain_db, score.worst_gain_db
+        texts = ("" if gain is None else f"{gain:+.2f}" for gain in gains)
+        table.add_row(score.motion, score.conditions, *texts)
     return table
-
-
-def gain_text(score: MotionScore) -> str:
-    """A motion's gain where it moves, and that of its worst crop."""
-    figures = (score.moving_gain_db, score.worst_gain_db)
-    return "; ".join("-" if figure is None else f"{figure:+.2f}" for figure in figures)

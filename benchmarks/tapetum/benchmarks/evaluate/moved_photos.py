@@ -61,7 +61,7 @@ def _swaying(photo: Photo, count: int, *, pixels: float, wide: float) -> Picture
     """Bent by waves that go on: leaves, by few pixels in short waves, or people."""
     still = _seen(photo, left=_MARGIN, top=_MARGIN)
     down, right = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-    inside = np.clip(1.2 - np.hypot(right / WIDTH - 0.5, down / HEIGHT - 0.5) * 3, 0, 1)
+    inside = np.clip(1.4 - np.hypot(right / WIDTH - 0.5, down / HEIGHT - 0.5) * 2.4, 0, 1)
     for step in range(count):
         across = pixels * inside * np.sin(0.45 * step + right / wide + down / (1.3 * wide))
         along = pixels / 2 * inside * np.sin(0.37 * step + right / wide)
