@@ -122,6 +122,19 @@ def test_a_clean_picture_has_no_noise() -> None:
     assert browser["share"].max() == 0
 
 
+def test_what_was_told_over_time_holds_while_nothing_changes() -> None:
+    """Of rough still pictures space alone told, once another had been seen to change."""
+    random = np.random.default_rng(4)
+    rough = np.stack([np.full((240, 320), level) for level in (60.0, 128, 128)])
+    rough[0] += 6 * (random.normal(0, 1, (120, 160)).repeat(2, 0).repeat(2, 1))
+    light = np.zeros_like(rough)
+    light[0] += 3.0 * (np.arange(320) // 16 % 2)
+    steps = [rough + light * (step == 1) for step in range(14)]
+    planes = [np.rint(128 * step) for step in steps]
+    levels = [by_browser(planes)["luma"].mean(), by_python(planes).luma.mean()]
+    assert max(levels) < 128
+
+
 def test_a_picture_that_moves_is_not_noisier_than_one_that_rests() -> None:
     moving, still = by_browser(pictures("moving")), by_browser(pictures("white"))
     there = still["seen"] > 0.001

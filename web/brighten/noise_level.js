@@ -153,7 +153,8 @@ export class NoiseLevel {
   }
 
   #publish() {
-    this.coded += STEADY_KIND * (this.#codedness() - this.coded);
+    const tells = this.#widths[2] >= FEWEST_BLOCKS;
+    if (tells) this.coded += STEADY_KIND * (this.#codedness() - this.coded);
     const space = mixed(SPACE_PER_DEVIATION, CODED_SPACE_PER_DEVIATION, this.coded);
     const bySpace = quantiles(this.#overSpace, QUANTILE).map((value) => value / space);
     const counts = totals(this.#overSpace);
@@ -161,7 +162,7 @@ export class NoiseLevel {
     let deviation = bySpace;
     const blocks = totals(this.#overTime);
     let anew = this.count === 1;
-    if (this.#widths[2] >= FEWEST_BLOCKS) {
+    if (tells) {
       anew ||= !this.isSure; // what space alone told is no past of what time does
       this.isSure = true;
       const rest = mixed(REST_PER_DEVIATION, CODED_REST_PER_DEVIATION, this.coded);
@@ -175,7 +176,8 @@ export class NoiseLevel {
     deviation = evenByLuma(deviation, counts.map((count) => count >= MUCH * all));
     const inside = ofAllBins(
       quantiles(this.#within, QUANTILE).map((value) => value / BLOCK_PER_DEVIATION), totals(this.#within), FEWEST);
-    const share = anew ? 1 : STEADY;
+    // What was told over time holds until it is told again.
+    const share = anew ? 1 : tells || !this.isSure ? STEADY : 0;
     const lumas = Array.from({ length: TABLE_SIZE }, (_, step) => step);
     const alike = new Float32Array(BINS);
     for (const step of lumas) alike[BIN[step]] += 1;
