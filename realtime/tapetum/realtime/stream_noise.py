@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from tapetum.realtime.choices import Denoise
 from tapetum.realtime.cpu.fixed_point import FIXED_BITS, TABLE_SIZE, Fixed, frame_samples, halve
-from tapetum.realtime.cpu.noise_level import NoiseLevel
+from tapetum.realtime.cpu.noise_level import MeasuredFrames, NoiseLevel
 from tapetum.realtime.cpu.restored_plane import still_tolerance_factors, tolerance_factors
-from tapetum.realtime.cpu.restoring import MeasuredFrames, follows
+from tapetum.realtime.cpu.restoring import follows
 from tapetum.realtime.cpu.restoring_light import new_light, relight_cells, samples_every
 from tapetum.realtime.cpu.restoring_time import binomial_lean, wide_lean
 from tapetum.realtime.cpu.still_noise import StillNoise, still_noise

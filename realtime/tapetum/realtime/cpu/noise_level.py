@@ -1,9 +1,9 @@
 """How noisy a video is, measured in its own pictures: by luma, for chroma, and how fine-grained.
 
-Over time, small blocks are followed to where they were in the frame before; what differs there is
-noise, even in a picture that is full of texture and moves. Over space, differences between
-neighbours tell it where the picture is flat. Of each a low quantile counts, and the smaller of the
-two measures holds. What rounding to whole levels makes by itself is no noise.
+Over time, small blocks are followed to where they were in the frame before: what differs there is
+noise, even in a picture that is full of texture and moves (`noise_over_time`). Over space,
+differences between neighbours tell it where the picture is flat. Of each a low quantile counts, and
+the smaller of the two measures holds. What rounding to whole levels makes by itself is no noise.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from tapetum.realtime.cpu.fixed_point import (
     Samples,
     read_row,
 )
-from tapetum.realtime.cpu.followed_blocks import BLOCK, follow_blocks
 from tapetum.realtime.cpu.noise_histogram import (
     BINS,
     UNIT,
@@ -37,18 +36,14 @@ from tapetum.realtime.cpu.noise_histogram import (
     quantiles,
     second_difference,
 )
+from tapetum.realtime.cpu.noise_over_time import NoiseOverTime
 from tapetum.realtime.cpu.resting_chroma import RestingChroma
 from tapetum.realtime.sample_range import SampleRange
 
 _EVERY_ROW, _EVERY_COLUMN = 16, 3
 """Cells that one frame is looked at in; the next one in other rows."""
-_BLOCKS = 250
-"""Blocks that are followed, about, in one frame."""
 _FEWEST = 40
-_FEWEST_BLOCKS = 12
 """Samples that a bin needs to be believed."""
-_RESTING = 0.3
-"""Blocks that rest, by those that moved, from which they are many: in noise, some seem to move."""
 _STEADY, _STEADY_KIND, _STEADY_BLOCKS = 0.4, 0.2, 0.1
 """Share of a new measure in the one that holds: of noise, of what kind it is, and of how blocked a
 picture is."""
@@ -58,38 +53,15 @@ _MUCH = 0.05
 """Share of the picture that limits the noise of the rest."""
 _KEPT = 0.6
 """Share of what was counted that still counts with the next frame."""
-_NARROW, _WIDE, _MOVED = 0.595, 0.66, 0.01
-"""Noise at a quarter of the size by that at half, both by what neighbours differ by: up to which it
-is a sensor's, whose colour filters spread it a little, and from which a codec left it. White noise
-has 0.5; what is left of texture in blocks that moved adds as much as this."""
-_EACH = BINS, BINS, BINS, BINS, 2
-"""Histograms: of space, within blocks, of blocks that rest and that moved, and of chroma."""
-_QUANTILES = np.repeat(
-    [[0.2, 0.2, 0.3, 0.1, 0.2], [0.2, 0.2, 0.7, 0.3, 0.2]], _EACH, axis=1
-).astype(np.float32)
-"""What counts of each, for noise of a sensor, and for what a codec left, not in all alike."""
-_PER_DEVIATION = np.repeat(
-    [[1.563, 0.812, 1.05, 0.925, 1.563], [0.39, 0.812, 1.28, 1.09, 1.563]], _EACH, axis=1
-)
-"""What these are for noise of deviation 1, white or a codec's: of that, which is smooth, second
-differences see a quarter."""
-_SPREAD = np.array([0.5, 0.9], np.float32)
-_ALIKE, _UNLIKE = 2.6, 3.6
-"""The second of these quantiles of blocks that rest by the first: up to which it is noise by which
-they differ, and from which it is motion that was not seen, of few of them."""
-_LOST = 0.25
-"""Blocks that are not in the frame before, by all that are followed, from which there was a
-cut, or where it goes on, a light that beats."""
-_FULL, _FULL_OF_CODED = (0.3, 0.5), (0.5, 0.8)
-"""How full of what differs blocks are that differ at all: up to which it is things that move in a
-picture without noise, and from which noise; and the same for what a codec left."""
+_QUANTILE = 0.2
+"""What counts of differences over space."""
+_PER_DEVIATION, _CODED_PER_DEVIATION, _PER_DEVIATION_IN_BLOCKS = 1.563, 0.39, 0.812
+"""What it is for noise of deviation 1: second differences, of white noise, and of a codec's, which
+is smooth and of which they see a quarter; and differences within 2x2 samples."""
 _LEAST_CHROMA, _LEAST_CODED_CHROMA = 2.0, 3.4
 """Noise of chroma, by what rounding makes, at least; and where a codec left it, here and there."""
 _COLOURED = 2.2
 """Noise of chroma, by what rounding makes, from which there is noise in luma too, of a sensor."""
-_UNEXPLAINED = 0.28, 0.38
-"""Share of the blocks that moved of which texture does not explain what differs: up to which it may
-be texture in all of them, and from which it is noise."""
 _ROUNDING = 0.289 / 2
 """Deviation of what rounding makes, in levels at half size."""
 _UNSEEN, _SEEN, _SEEN_CODED = 1.3, 2.3, 1.7
@@ -114,6 +86,9 @@ _STEP, _MOST_STEP, _MOST_STEP_OVER_TIME = 0.22, 0.35, 0.5
 """Deviation of such noise, in levels; and at most, where a codec left it or nothing but blocks."""
 _HIDDEN_STEP = 20.0
 """Of such noise that a codec left so many times what is measured above rounding is not seen."""
+_FIRST_MEASURED = 12
+_MOST_UNMEASURED = 3
+"""After so many frames, all measured, so many are not from one measured to the next."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -135,7 +110,6 @@ class NoiseLevel:
         coded: 1 where blocks differ by what a codec left of noise, 0 where by a sensor's; and where
             few of those that rest differ by far more than the others, or most in a part of them
             alone: these move.
-        shift: (2,) rows and columns of cells by which most of the picture moved.
         rests: whether the last frame that was measured was about as noisy as those before.
     """
 
@@ -152,7 +126,8 @@ class NoiseLevel:
         self._one_bin: Bins = np.zeros(TABLE_SIZE, np.uint8)
         self._level = 1 << (FIXED_BITS - depth)
         self.floor = _ROUNDING * self._level
-        self._counts: Counts = np.zeros((sum(_EACH), VALUES), np.float32)
+        self._over_time = NoiseOverTime(self._bins)
+        self._counts: Counts = np.zeros((2 * BINS + 2, VALUES), np.float32)
         self._frames = 0
         self.seen: Deviations = np.zeros(TABLE_SIZE)
         self.luma: Floats = np.full(TABLE_SIZE, self.floor, np.float32)
@@ -162,10 +137,8 @@ class NoiseLevel:
         dark = levels.black + _DARK * levels.luma_span
         self._dark = int(dark * self._level)
         self._edges = np.zeros(_CODED, np.float32)
-        self._widths, self._was_lost = np.zeros((2, 4)), False
         self._resting_chroma = RestingChroma()
         self.resting_chroma = self.chroma
-        self.shift = np.zeros(2, np.int32)
 
     @property
     def whiteness(self) -> float:
@@ -193,7 +166,7 @@ class NoiseLevel:
         self._frames += 1
         self._counts *= np.float32(_KEPT)
         _count_over_space(half[0], self._bins, phase, every, self._counts[:BINS])
-        for number, plane in enumerate(half[1:], 4 * BINS):
+        for number, plane in enumerate(half[1:], 2 * BINS):
             counts = self._counts[number : number + 1]
             _count_over_space(plane, self._one_bin, phase, every, counts)
         self._edges *= np.float32(_KEPT)
@@ -202,24 +175,15 @@ class NoiseLevel:
         blocked = _blocked(self._edges)
         self.blocked += (blocked - self.blocked) * (1 if self._frames == 1 else _STEADY_BLOCKS)
         if last is not None:
-            self._follow(half[0], last)
+            self._over_time.measure(half[0], last)
             if last_chroma:
                 self._resting_chroma.measure(half, [last, *last_chroma], self.luma)
         self._publish()
 
     @property
     def width(self) -> float:
-        """0 for noise of a sensor, at half size about new in each cell; 1 for what a codec leaves.
-
-        Other than fineness it is measured over time, and texture does not change it. It is 1 where
-        nothing tells.
-        """
-        (rest, many, *_), (moved, others, *_) = self._widths.tolist()
-        if max(many, others) < _FEWEST_BLOCKS:
-            return 1.0
-        if many >= _RESTING * others:
-            return _ramp(rest / many, _NARROW, _WIDE)
-        return _ramp(moved / others - _MOVED, _NARROW, _WIDE)
+        """See `NoiseOverTime.width`."""
+        return self._over_time.width
 
     def share(self, slope: Floats, *, careful: bool) -> Floats:
         """(256,) how much of the noise is to be taken out, from 0 to 1.
@@ -264,93 +228,66 @@ class NoiseLevel:
         stark: Floats = np.clip((step - _FAINT) / (_STARK - _FAINT), 0, 1)
         return stark
 
-    def _follow(self, half: Fixed, last: Fixed) -> None:
-        rows, columns = (side // BLOCK for side in half.shape)
-        every = max(round(rows * columns / _BLOCKS), 1)
-        found = np.zeros((rows * columns // every + 1, 2), np.int32)
-        self._widths *= _KEPT
-        first, counts, widths = (
-            self._frames % every,
-            self._counts[2 * BINS : 4 * BINS],
-            self._widths,
-        )
-        new_counts, new_widths = np.zeros_like(counts), np.zeros_like(widths)
-        count, lost = follow_blocks(
-            half, last, self._bins, self.shift, first, every, found, new_counts, new_widths
-        )
-        is_lost = lost >= _LOST * count
-        if not is_lost or self._was_lost:  # a cut lasts one frame
-            counts += new_counts
-            widths += new_widths
-        self._was_lost = is_lost
-        if count:
-            ranked = np.sort(found[:count], axis=0)  # many times quicker than numpy's median
-            self.shift = ((ranked[(count - 1) // 2] + ranked[count // 2]) / 2).astype(np.int32)
-
-    def _fullness(self, none: float, whole: float) -> float:
-        """0 where blocks that differ are not full of what differs, 1 where they are."""
-        _, full, many, _ = self._widths.sum(axis=0).tolist()
-        return _ramp(full / max(many, 1.0), none, whole)
-
-    def _codedness(self) -> float:
-        """See `coded`."""
-        resting = self._counts[2 * BINS : 3 * BINS].sum(axis=0)
-        alike = 1.0
-        if resting.sum() >= _FEWEST_BLOCKS:
-            middle, end = quantiles(np.stack([resting, resting]), _SPREAD)[0].tolist()
-            alike = _ramp(end / middle, _UNLIKE, _ALIKE)
-        return self.width * self._fullness(*_FULL_OF_CODED) * alike
-
-    def _sureness(self, chroma: Deviations) -> float:
-        """1 where what blocks that moved differ by is noise, 0 where it may be texture that turned.
-
-        Args:
-            chroma: (2,) what is in it. Where a sensor's noise is there, it is in luma too.
-        """
-        if chroma.max() > _COLOURED * self.floor:
-            return 1.0
-        *_, many, unexplained = self._widths[1].tolist()
-        return _ramp(unexplained / max(many, 1.0), *_UNEXPLAINED)
-
     def _publish(self) -> None:
         """Make deviations of what was counted, and lay the bins out by luma."""
-        tells = bool(self._widths[:, 2].sum() >= _FEWEST_BLOCKS)
-        if tells:
-            self.coded += _STEADY_KIND * (self._codedness() - self.coded)
-        coded = self.coded
-        of_sensor, of_codec = _QUANTILES
-        values, many = quantiles(self._counts, of_sensor + coded * (of_codec - of_sensor))
-        of_sensor, of_codec = _PER_DEVIATION
-        values /= of_sensor + coded * (of_codec - of_sensor)
-        deviation, block, at_rest, of_moved = values[:-2].reshape(4, BINS)
-        counts, in_blocks, resting, moved = many[:-2].reshape(4, BINS)
-        # Where enough blocks rest, these alone count: what moved says less for sure.
-        rests = (resting >= _FEWEST_BLOCKS) & (resting >= _RESTING * moved)
-        of_moved *= self._sureness(values[-2:])
-        by_time, blocks = np.where(rests, (at_rest, resting), (of_moved, moved))
-        anew = self._frames == 1
-        if tells:
+        over_time = self._over_time
+        if over_time.tells:
+            self.coded += _STEADY_KIND * (over_time.codedness - self.coded)
+        coded, anew = self.coded, self._frames == 1
+        values, many = quantiles(self._counts, np.full(len(self._counts), _QUANTILE, np.float32))
+        deviation, block = values[:-2].reshape(2, BINS)
+        counts, in_blocks = many[:-2].reshape(2, BINS)
+        chroma = values[-2:] / _PER_DEVIATION
+        deviation /= _PER_DEVIATION + coded * (_CODED_PER_DEVIATION - _PER_DEVIATION)
+        if over_time.tells:
             anew |= not self.sure  # what space alone told is no past of what time does
             self.sure = True
-            by_time = of_all_bins(by_time, blocks, _FEWEST_BLOCKS)
-            deviation = np.minimum(deviation, by_time * self._fullness(*_FULL))
+            coloured = bool(chroma.max() > _COLOURED * self.floor)
+            deviation = np.minimum(deviation, over_time.deviation(coded, coloured=coloured))
         deviation = np.maximum(of_all_bins(deviation, counts, _FEWEST), self.floor)
         deviation = even_by_luma(deviation, counts >= _MUCH * counts.sum())
-        block = of_all_bins(block, in_blocks, _FEWEST)
+        block = of_all_bins(block / _PER_DEVIATION_IN_BLOCKS, in_blocks, _FEWEST)
         bins, weights = np.arange(BINS), counts / max(counts.sum(), 1)
         luma = np.interp(self._place, bins, deviation).astype(np.float32)
         self.seen = counts[self._bins] / self._steps_of_bin
         self.seen /= max(self.seen.sum(), 1)
         self.rests = float(np.abs(luma - self.luma).mean()) < _RESTS * float(self.luma.mean())
-        if tells or not self.sure:  # what was told over time holds until it is told again
+        if over_time.tells or not self.sure:  # what was told over time holds until told again
             self.luma += (1 if anew else _STEADY) * (luma - self.luma)
-        least = _LEAST_CHROMA + coded * (_LEAST_CODED_CHROMA - _LEAST_CHROMA)
         half = float((deviation * weights).sum())
-        self.chroma = np.maximum(values[-2:], least * self.floor).astype(np.float32)
-        over_time = self._resting_chroma.deviation(half).astype(np.float32)
-        self.resting_chroma = np.maximum(self.chroma, over_time)
+        self._publish_chroma(chroma, half)
         fineness = min(float((block * weights).sum()) / max(half, self.floor), 2.0)
         self.fineness += (1 if anew else _STEADY_KIND) * (fineness - self.fineness)
+
+    def _publish_chroma(self, over_space: Deviations, luma: float) -> None:
+        least = _LEAST_CHROMA + self.coded * (_LEAST_CODED_CHROMA - _LEAST_CHROMA)
+        self.chroma = np.maximum(over_space, least * self.floor).astype(np.float32)
+        over_time = self._resting_chroma.deviation(luma).astype(np.float32)
+        self.resting_chroma = np.maximum(self.chroma, over_time)
+
+
+class MeasuredFrames:
+    """In which frames noise is measured: all, or few once it is known, where time is short.
+
+    Attributes:
+        in_a_row: whether the frame before that which is measured was too.
+    """
+
+    def __init__(self, *, sparing: bool) -> None:
+        self._sparing = sparing
+        self._frames = self._unmeasured = 0
+        self.in_a_row = False
+
+    def __call__(self, noise: NoiseLevel) -> bool:
+        """Whether it is measured in the next frame."""
+        self._frames += 1
+        is_known = self._frames > _FIRST_MEASURED and noise.rests
+        if self._sparing and is_known and self._unmeasured < _MOST_UNMEASURED:
+            self._unmeasured += 1
+            return False
+        self.in_a_row = self._frames > 1 and self._unmeasured == 0
+        self._unmeasured = 0
+        return True
 
 
 def share_seen(noise: Floats, slope: Floats) -> Floats:
@@ -358,11 +295,6 @@ def share_seen(noise: Floats, slope: Floats) -> Floats:
     seen = noise * slope * np.float32(1 / (1 << (FIXED_BITS - 8)))
     share: Floats = np.clip((seen - _UNSEEN_BRIGHT) / (_SEEN_BRIGHT - _UNSEEN_BRIGHT), 0, 1)
     return share
-
-
-def _ramp(value: float, none: float, whole: float) -> float:
-    """0 up to one value, and 1 from another."""
-    return min(max((value - none) / (whole - none), 0.0), 1.0)
 
 
 def _blocked(edges: Floats) -> float:

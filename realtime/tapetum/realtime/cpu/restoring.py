@@ -29,7 +29,7 @@ from tapetum.realtime.cpu.fixed_point import (
 from tapetum.realtime.cpu.grid_axis import Floats, level_axis
 from tapetum.realtime.cpu.grid_kernels import apply_grid
 from tapetum.realtime.cpu.grid_tables import GridTables
-from tapetum.realtime.cpu.noise_level import NoiseLevel
+from tapetum.realtime.cpu.noise_level import MeasuredFrames, NoiseLevel
 from tapetum.realtime.cpu.restored_plane import (
     NOTHING,
     RestoredPlane,
@@ -70,9 +70,6 @@ _LEAST_SEEN = 0.03
 """Share of the picture that must be restored for any of it to be."""
 _SOON = 30
 """Frames for which what is known is kept up where there is no noise: it may come again."""
-_FIRST_MEASURED = 12
-_MOST_UNMEASURED = 3
-"""After so many frames, all measured, so many are not from one measured to the next."""
 _SIDE, _SELDOM, _MOVING = 8, 8, 32
 """Cells across and down, frames that a cell must rest on, and cells that rest on fewer from which a
 block moves. Noise alone leaves up to 26 of 64."""
@@ -486,30 +483,6 @@ def halves(rows: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """The first and the last rows of cells, so many blocks each."""
     middle = rows // (2 * WIDE) * WIDE
     return (0, middle), (middle, rows)
-
-
-class MeasuredFrames:
-    """In which frames noise is measured: all, or few once it is known, where time is short.
-
-    Attributes:
-        in_a_row: whether the frame before that which is measured was too.
-    """
-
-    def __init__(self, *, sparing: bool) -> None:
-        self._sparing = sparing
-        self._frames = self._unmeasured = 0
-        self.in_a_row = False
-
-    def __call__(self, noise: NoiseLevel) -> bool:
-        """Whether it is measured in the next frame."""
-        self._frames += 1
-        is_known = self._frames > _FIRST_MEASURED and noise.rests
-        if self._sparing and is_known and self._unmeasured < _MOST_UNMEASURED:
-            self._unmeasured += 1
-            return False
-        self.in_a_row = self._frames > 1 and self._unmeasured == 0
-        self._unmeasured = 0
-        return True
 
 
 def follows(last_s: float | None, time_s: float | None) -> bool:
