@@ -463,6 +463,18 @@ def test_what_falls_through_a_clean_picture_is_no_noise(many: int, shape: tuple[
     assert (noise.luma < 1.3 * noise.floor)[noise.seen > 0].all()
 
 
+def test_a_key_frame_is_restored_by_its_own_noise() -> None:
+    """A codec lets its noise stay until the next: by the noise between, all of it seemed to move."""
+    restorer, left = Restorer("auto"), list[float]()
+    for step in range(33):
+        pattern = spread_noise(step // 8, 3.0)
+        frame = noisy(scene() + pattern, step, 0.8)
+        seen = restorer(frame, brightening())
+        if step and step % 8 == 0:
+            left.append(error(seen, scene()) / error(frame, scene()))
+    assert np.mean(left[1:]) < 0.75
+
+
 def test_a_share_takes_out_a_share() -> None:
     frame = noisy(scene(), 1)
     whole, half = (Restorer(share)(frame, brightening()) for share in (1.0, 0.5))

@@ -130,7 +130,8 @@ class NoiseLevel:
         self._counts: Counts = np.zeros((2 * BINS + 2, VALUES), np.float32)
         self._frames = 0
         self.seen: Deviations = np.zeros(TABLE_SIZE)
-        self.luma: Floats = np.full(TABLE_SIZE, self.floor, np.float32)
+        self._held: Floats = np.full(TABLE_SIZE, self.floor, np.float32)
+        self.luma = self._held
         self.chroma: Floats = np.full(2, self.floor, np.float32)
         self.fineness, self.blocked, self.coded = 1.0, 0.0, 0.0
         self.sure, self.rests = False, False
@@ -251,9 +252,11 @@ class NoiseLevel:
         luma = np.interp(self._place, bins, deviation).astype(np.float32)
         self.seen = counts[self._bins] / self._steps_of_bin
         self.seen /= max(self.seen.sum(), 1)
-        self.rests = float(np.abs(luma - self.luma).mean()) < _RESTS * float(self.luma.mean())
+        change = float(np.abs(luma - self._held).mean())
+        self.rests = change < _RESTS * float(self._held.mean()) and over_time.surge == 1
         if over_time.tells or not self.sure:  # what was told over time holds until told again
-            self.luma += (1 if anew else _STEADY) * (luma - self.luma)
+            self._held += (1 if anew else _STEADY) * (luma - self._held)
+        self.luma = self._held * np.float32(over_time.surge)
         half = float((deviation * weights).sum())
         self._publish_chroma(chroma, half)
         fineness = min(float((block * weights).sum()) / max(half, self.floor), 2.0)
@@ -261,9 +264,9 @@ class NoiseLevel:
 
     def _publish_chroma(self, over_space: Deviations, luma: float) -> None:
         least = _LEAST_CHROMA + self.coded * (_LEAST_CODED_CHROMA - _LEAST_CHROMA)
-        self.chroma = np.maximum(over_space, least * self.floor).astype(np.float32)
+        self.chroma = (np.maximum(over_space, least * self.floor)).astype(np.float32)
         over_time = self._resting_chroma.deviation(luma).astype(np.float32)
-        self.resting_chroma = np.maximum(self.chroma, over_time)
+        self.resting_chroma = np.maximum(self.chroma, over_time) * np.float32(self._over_time.surge)
 
 
 class MeasuredFrames:

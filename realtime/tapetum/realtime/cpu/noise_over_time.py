@@ -49,10 +49,19 @@ picture without noise, and from which noise; and the same for what a codec left.
 _UNEXPLAINED = 0.28, 0.38
 """Share of the blocks that moved of which texture does not explain what differs: up to which it may
 be texture in all of them, and from which it is noise."""
+_FEWEST_OF_FRAME = 40
+"""Blocks of one frame that must rest for a surge of noise to be seen."""
+_LEAST_SURGE, _MOST_SURGE = 1.3, 4.0
+"""How many times as much noise as before is a surge; and is believed at most."""
 
 
 class NoiseOverTime:
-    """What the blocks of one stream differ by from where they came from."""
+    """What the blocks of one stream differ by from where they came from.
+
+    Attributes:
+        surge: how many times as much of it the last frame had as those before, where it is sure to
+            be noise: a codec's key frames have more.
+    """
 
     def __init__(self, bins: Bins) -> None:
         """Start with no past.
@@ -65,6 +74,7 @@ class NoiseOverTime:
         self._widths = np.zeros((2, 4))
         self._shift = np.zeros(2, np.int32)
         self._frames, self._was_lost = 1, False
+        self.surge = 1.0
 
     def measure(self, half: Fixed, last: Fixed) -> None:
         """Follow some blocks into one more frame.
@@ -83,6 +93,7 @@ class NoiseOverTime:
         )
         self._counts *= np.float32(_KEPT)
         self._widths *= _KEPT
+        self.surge = self._surge(counts, widths)
         is_lost = lost >= _LOST * many
         if not is_lost or self._was_lost:  # a cut lasts one frame
             self._counts += counts
@@ -91,6 +102,25 @@ class NoiseOverTime:
         if many:
             ranked = np.sort(found[:many], axis=0)  # many times quicker than numpy's median
             self._shift = ((ranked[(many - 1) // 2] + ranked[many // 2]) / 2).astype(np.int32)
+
+    def _surge(self, counts: Counts, widths: Deviations) -> float:
+        """See `surge`.
+
+        Args:
+            counts: (2 BINS, VALUES) of the new frame.
+            widths: (2, 4) of it.
+        """
+        resting, before = counts[:BINS].sum(axis=0), self._counts[:BINS].sum(axis=0)
+        many = min(float(resting.sum()), float(before.sum()))
+        if many < _FEWEST_OF_FRAME or resting.sum() < _RESTING * counts[BINS:].sum():
+            return 1.0
+        shares = np.array([_AT_REST[0], _AT_REST[0], *_SPREAD], np.float32)
+        now, held, middle, end = quantiles(np.stack([resting, before, resting, resting]), shares)[0]
+        _, full, different, _ = widths[0].tolist()
+        if end > _ALIKE * middle or full < _FULL_OF_CODED[1] * different:
+            return 1.0  # some of it moves
+        ratio = float(now / held)
+        return min(ratio, _MOST_SURGE) if ratio >= _LEAST_SURGE else 1.0
 
     @property
     def tells(self) -> bool:
