@@ -23,7 +23,8 @@ const RESTS = 0.75; // of what a block differs by at rest: elsewhere it differs 
 const STEEPEST = 1.12; // noise of one bin by that of the next, at most
 const STEEPEST_BLACK = 2; // and of the darkest bins, which cameras crush
 const BLACK_BINS = 6;
-const STEADY = 0.4; // share of a new measure in the one that holds
+const RISING = 0.8; // share of a new measure in the one that holds: of more noise
+const FALLING = 0.4; // of less
 const STEADY_KIND = 0.2; // and of what kind the noise is
 const MUCH = 0.05; // share of the picture that limits the noise of the rest
 const KEPT = 0.6; // share of what was counted that still counts with the next frame
@@ -177,12 +178,13 @@ export class NoiseLevel {
     const inside = ofAllBins(
       quantiles(this.#within, QUANTILE).map((value) => value / BLOCK_PER_DEVIATION), totals(this.#within), FEWEST);
     // What was told over time holds until it is told again.
-    const share = anew ? 1 : tells || !this.isSure ? STEADY : 0;
+    const holds = !anew && !tells && this.isSure;
     const lumas = Array.from({ length: TABLE_SIZE }, (_, step) => step);
     const alike = new Float32Array(BINS);
     for (const step of lumas) alike[BIN[step]] += 1;
     for (const step of lumas) {
-      this.luma[step] += share * (between(PLACE[step], deviation) - this.luma[step]);
+      const change = holds ? 0 : between(PLACE[step], deviation) - this.luma[step];
+      this.luma[step] += (anew ? 1 : change > 0 ? RISING : FALLING) * change;
       this.seen[step] = counts[BIN[step]] / alike[BIN[step]] / Math.max(all, 1);
     }
     const least = FLOOR * mixed(LEAST_CHROMA, LEAST_CODED_CHROMA, this.coded);

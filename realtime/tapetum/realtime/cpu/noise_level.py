@@ -44,9 +44,9 @@ _EVERY_ROW, _EVERY_COLUMN = 16, 3
 """Cells that one frame is looked at in; the next one in other rows."""
 _FEWEST = 40
 """Samples that a bin needs to be believed."""
-_STEADY, _STEADY_KIND, _STEADY_BLOCKS = 0.4, 0.2, 0.1
-"""Share of a new measure in the one that holds: of noise, of what kind it is, and of how blocked a
-picture is."""
+_RISING, _FALLING, _STEADY_KIND, _STEADY_BLOCKS = 0.8, 0.4, 0.2, 0.1
+"""Share of a new measure in the one that holds: of more noise, of less, of what kind it is, and of
+how blocked a picture is."""
 _RESTS = 0.1
 """Share by which a new measure of noise that stays the same differs, at most."""
 _MUCH = 0.05
@@ -255,7 +255,8 @@ class NoiseLevel:
         change = float(np.abs(luma - self._held).mean())
         self.rests = change < _RESTS * float(self._held.mean()) and over_time.surge == 1
         if over_time.tells or not self.sure:  # what was told over time holds until told again
-            self._held += (1 if anew else _STEADY) * (luma - self._held)
+            share = np.where(luma > self._held, np.float32(_RISING), np.float32(_FALLING))
+            self._held += (1 if anew else share) * (luma - self._held)
         self.luma = self._held * np.float32(over_time.surge)
         half = float((deviation * weights).sum())
         self._publish_chroma(chroma, half)
