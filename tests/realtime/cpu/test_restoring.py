@@ -240,7 +240,9 @@ def test_detail_that_moves_in_noise_is_not_smoothed_away() -> None:
         clean[moving] = texture(3 * step)[moving] - 20
         frame = noisy(clean + spread_noise(step, 2.0), step, 0.3)
         restored = restorer(frame, brightening())
-        if step >= 4:  # of the first, whose colours have no noise, it is not sure
+        # Of the first, whose colours have no noise, it is not sure.
+        assert step == 0 or restored is not None
+        if step >= 4:
             own, left = (error(made, clean, moving) for made in (frame, restored))
             errors.append((left / own) ** 2)
     assert np.mean(errors) < 0.9
@@ -271,7 +273,7 @@ def test_live_noise_that_stays_the_same_is_measured_now_and_then(
     measured = list[int]()
     measure = NoiseLevel.measure
     sparing, thorough, clean = Restorer(1.0, sparing=True), Restorer(1.0), scene()
-    frames = [noisy(clean, number, 2.0 if number < 40 else 4.0) for number in range(80)]
+    frames = [noisy(clean, number, 2.0 if number < 40 else 4.0) for number in range(120)]
     by_all = [error(thorough(frame, brightening()), clean) for frame in frames]
 
     def counted(self: NoiseLevel, *planes: Any) -> None:
@@ -287,7 +289,7 @@ def test_live_noise_that_stays_the_same_is_measured_now_and_then(
     assert sum(measured[16:40]) <= 12
     assert sum(measured[40:48]) >= 4, "noise that grew is followed"
     assert errors[39] < 1.05 * by_all[39]
-    assert errors[-1] < 1.12 * by_all[-1], "what grew between was first taken for motion"
+    assert errors[-1] < 1.05 * by_all[-1]
 
 
 def test_what_rests_is_averaged_over_time() -> None:

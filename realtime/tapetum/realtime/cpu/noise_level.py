@@ -265,7 +265,7 @@ class NoiseLevel:
 
     def _publish_chroma(self, over_space: Deviations, luma: float) -> None:
         least = _LEAST_CHROMA + self.coded * (_LEAST_CODED_CHROMA - _LEAST_CHROMA)
-        self.chroma = (np.maximum(over_space, least * self.floor)).astype(np.float32)
+        self.chroma = np.maximum(over_space, least * self.floor).astype(np.float32)
         over_time = self._resting_chroma.deviation(luma).astype(np.float32)
         self.resting_chroma = np.maximum(self.chroma, over_time) * np.float32(self._over_time.surge)
 

@@ -114,12 +114,12 @@ class NoiseOverTime:
         many = min(float(resting.sum()), float(before.sum()))
         if many < _FEWEST_OF_FRAME or resting.sum() < _RESTING * counts[BINS:].sum():
             return 1.0
-        shares = np.array([_AT_REST[0], _AT_REST[0], *_SPREAD], np.float32)
-        now, held, middle, end = quantiles(np.stack([resting, before, resting, resting]), shares)[0]
         _, full, different, _ = widths[0].tolist()
-        if end > _ALIKE * middle or full < _FULL_OF_CODED[1] * different:
+        if _spread(resting) > _ALIKE or full < _FULL_OF_CODED[1] * different:
             return 1.0  # some of it moves
-        ratio = float(now / held)
+        shares = np.full(2, _AT_REST[0], np.float32)
+        now, held = quantiles(np.stack([resting, before]), shares)[0].tolist()
+        ratio: float = now / held
         return min(ratio, _MOST_SURGE) if ratio >= _LEAST_SURGE else 1.0
 
     @property
@@ -149,8 +149,7 @@ class NoiseOverTime:
         """
         resting, alike = self._counts[:BINS].sum(axis=0), 1.0
         if resting.sum() >= _FEWEST:
-            middle, end = quantiles(np.stack([resting, resting]), _SPREAD)[0].tolist()
-            alike = _ramp(end / middle, _UNLIKE, _ALIKE)
+            alike = _ramp(_spread(resting), _UNLIKE, _ALIKE)
         return self.width * self._fullness(*_FULL_OF_CODED) * alike
 
     def deviation(self, coded: float, *, coloured: bool) -> Deviations:
@@ -178,6 +177,13 @@ class NoiseOverTime:
         """0 where blocks that differ are not full of what differs, 1 where they are."""
         _, full, many, _ = self._widths.sum(axis=0).tolist()
         return _ramp(full / max(many, 1.0), none, whole)
+
+
+def _spread(resting: Counts) -> float:
+    """By how many times the blocks of a (VALUES,) histogram differ that do most, by the middle."""
+    middle, end = quantiles(np.stack([resting, resting]), _SPREAD)[0].tolist()
+    ratio: float = end / middle
+    return ratio
 
 
 def _mixed(ends: tuple[float, float], share: float) -> float:

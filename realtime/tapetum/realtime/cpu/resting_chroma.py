@@ -13,10 +13,9 @@ import numpy.typing as npt
 
 from tapetum.realtime.cpu.compiled import kernel, part
 from tapetum.realtime.cpu.fixed_point import TABLE_SHIFT, Fixed
+from tapetum.realtime.cpu.followed_blocks import BLOCK, block_difference
 from tapetum.realtime.cpu.noise_histogram import UNIT, VALUES, Counts, Deviations, quantiles
 
-_SIDE = 8
-"""Rows and columns of cells of a block."""
 _BLOCKS = 250
 """Blocks that are looked at, about, in one frame."""
 _FEWEST = 60
@@ -55,7 +54,7 @@ class RestingChroma:
             last: the same of the frame before, in the same light.
             luma_noise: (256,) deviation by luma.
         """
-        rows, columns = (side // _SIDE for side in half[0].shape)
+        rows, columns = (side // BLOCK for side in half[0].shape)
         every = max(round(rows * columns / _BLOCKS), 1)
         self._counts *= np.float32(_KEPT)
         self._many *= _KEPT
@@ -89,27 +88,26 @@ def _count(  # noqa: PLR0917 - numba takes no keyword-only arguments
 ) -> None:
     """Count blocks of which luma is new, and of these that rest; and how their chroma changed."""
     height, width = frame[0].shape
-    columns, top = width // _SIDE, np.int32(VALUES - 1)
-    for block in range(first, height // _SIDE * columns, every):
-        row, column = block // columns * _SIDE, block % columns * _SIDE
+    columns, top = width // BLOCK, np.int32(VALUES - 1)
+    for block in range(first, height // BLOCK * columns, every):
+        row, column = block // columns * BLOCK, block % columns * BLOCK
         size = _change(frame[0], last[0], row, column)
         if size == 0:
             continue
         many[0] += 1
-        noise = luma_noise[frame[0][row + _SIDE // 2, column + _SIDE // 2] >> TABLE_SHIFT]
-        if np.float32(size) > np.float32(_STILL * _SIDE * _SIDE) * noise:
+        noise = luma_noise[frame[0][row + BLOCK // 2, column + BLOCK // 2] >> TABLE_SHIFT]
+        if np.float32(size) > np.float32(_STILL * BLOCK * BLOCK) * noise:
             continue
         many[1] += 1
         for plane in range(2):
             size = _change(frame[plane + 1], last[plane + 1], row, column)
-            counts[plane, min(size // np.int32(_SIDE * _SIDE * UNIT), top)] += 1
+            counts[plane, min(size // np.int32(BLOCK * BLOCK * UNIT), top)] += 1
 
 
 @part
 def _change(plane: Fixed, last: Fixed, row: int, column: int) -> np.int32:
     """Sum of what the cells of a block differ by."""
-    total = np.int32(0)
-    for y in range(row, row + _SIDE):
-        for x in range(column, column + _SIDE):
-            total += abs(np.int32(plane[y, x]) - np.int32(last[y, x]))
-    return total
+    there, odd = np.int64(0), np.int64(1)
+    even_rows = block_difference(plane, last, row, column, there, there, there)
+    odd_rows = block_difference(plane, last, row, column, there, there, odd)
+    return np.int32(even_rows + odd_rows)
